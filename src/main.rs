@@ -1,0 +1,2 @@
+//! Keyhouse.
+fn main() {}
