@@ -1,0 +1,159 @@
+//! Ids: a prefix that names the kind, and a UUIDv7 (RFC 9562), so that ids sort by time.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
+use std::str::FromStr;
+
+use rand::Rng;
+use uuid::Uuid;
+
+use crate::model::moment::Moment;
+
+/// A kind of thing that has ids.
+pub trait Kind {
+    /// What stands before the underscore.
+    const PREFIX: &'static str;
+}
+
+/// The id of a thing of kind `K`; 16 bytes.
+pub struct Id<K>(Uuid, PhantomData<fn() -> K>);
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident $id:ident $prefix:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub enum $kind {}
+        impl Kind for $kind {
+            const PREFIX: &'static str = $prefix;
+        }
+        $(#[$doc])*
+        pub type $id = Id<$kind>;
+    )*};
+}
+
+kinds! {
+    /// An API key.
+    OfKey KeyId "key";
+    /// A user.
+    OfUser UserId "usr";
+    /// An organization.
+    OfOrganization OrganizationId "org";
+    /// A custom role.
+    OfRole RoleId "role";
+    /// An audit event.
+    OfEvent EventId "evt";
+    /// A browser's session.
+    OfSession SessionId "ses";
+}
+
+impl<K: Kind> Id<K> {
+    /// A new id, made of the moment and 74 random bits.
+    pub fn new(now: Moment, random: &mut impl Rng) -> Self {
+        let mut bytes = [0; 10];
+        random.fill_bytes(&mut bytes);
+        let milliseconds = u64::try_from(now.milliseconds()).unwrap_or(0);
+        Self(uuid::Builder::from_unix_timestamp_millis(milliseconds, &bytes).into_uuid(), PhantomData)
+    }
+
+    /// The 16 bytes, whose order is the order of time.
+    pub fn bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+
+    /// The id with these bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes), PhantomData)
+    }
+}
+
+impl<K> Clone for Id<K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<K> Copy for Id<K> {}
+impl<K> PartialEq for Id<K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+impl<K> Eq for Id<K> {}
+impl<K> PartialOrd for Id<K> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl<K> Ord for Id<K> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+impl<K> Hash for Id<K> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl<K: Kind> fmt::Display for Id<K> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}_{}", K::PREFIX, self.0.hyphenated())
+    }
+}
+
+impl<K: Kind> fmt::Debug for Id<K> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+/// A text that is no id of the kind asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be an id such as {prefix}_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f")]
+pub struct InvalidId {
+    prefix: &'static str,
+}
+
+impl<K: Kind> FromStr for Id<K> {
+    type Err = InvalidId;
+
+    /// Takes the one canonical spelling: lower case, with hyphens.
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let invalid = InvalidId { prefix: K::PREFIX };
+        let uuid = text.strip_prefix(K::PREFIX).and_then(|rest| rest.strip_prefix('_'));
+        let parsed = uuid.and_then(|uuid| Uuid::try_parse(uuid).ok()).ok_or(invalid)?;
+        let id = Self(parsed, PhantomData);
+        if id.to_string() == text { Ok(id) } else { Err(invalid) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn later_ids_sort_behind_earlier_ones_and_text_comes_back() {
+        let early = KeyId::new(Moment::from_milliseconds(1_000), &mut rand::rng());
+        let late = KeyId::new(Moment::from_milliseconds(2_000), &mut rand::rng());
+        assert!(early < late);
+        assert!(early.bytes() < late.bytes());
+        assert_eq!(early.to_string().parse(), Ok(early));
+        assert_eq!(KeyId::from_bytes(*late.bytes()), late);
+    }
+
+    #[test]
+    fn only_the_canonical_spelling_is_an_id() {
+        let id = KeyId::new(Moment::from_milliseconds(1_000), &mut rand::rng()).to_string();
+        for wrong in [
+            id.to_uppercase(),
+            id.replace('-', ""),
+            id.replace("key_", "usr_"),
+            format!("{id} "),
+            "key_".to_owned(),
+            String::new(),
+        ] {
+            assert!(wrong.parse::<KeyId>().is_err(), "{wrong}");
+        }
+    }
+}

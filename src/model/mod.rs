@@ -1,0 +1,17 @@
+//! The rules: permissions, key text, roles, plans, moments.
+//!
+//! Nothing here reads a clock, a store, a socket or randomness that it was not handed, and nothing
+//! knows JSON or HTTP.
+
+pub mod fault;
+pub mod id;
+pub mod key_text;
+pub mod limit;
+pub mod moment;
+pub mod name;
+pub mod network;
+pub mod permission;
+pub mod plan;
+pub mod requirement;
+pub mod role;
+pub mod secret;

@@ -1,0 +1,144 @@
+//! Moments and spans of time, and how people write them.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Span, Timestamp};
+
+/// A point of wall-clock time in whole milliseconds, UTC.
+///
+/// Shown as RFC 3339 with three digits of fraction: `2026-11-21T01:54:20.000Z`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment(i64);
+
+impl Moment {
+    /// Before every moment that can be written.
+    pub const BEGINNING: Self = Self(i64::MIN);
+    /// After every moment that can be written: what never ends, ends here.
+    pub const NEVER: Self = Self(i64::MAX);
+
+    /// The moment so many milliseconds after 1970.
+    pub const fn from_milliseconds(milliseconds: i64) -> Self {
+        Self(milliseconds)
+    }
+
+    /// Milliseconds since 1970.
+    pub const fn milliseconds(self) -> i64 {
+        self.0
+    }
+
+    /// The moment a span later; [`Moment::NEVER`] where it can't be told.
+    #[must_use]
+    pub fn after(self, span: Duration) -> Self {
+        i64::try_from(span.as_millis())
+            .ok()
+            .and_then(|milliseconds| self.0.checked_add(milliseconds))
+            .map_or(Self::NEVER, Self)
+    }
+
+    /// How long after `earlier` this is; zero when it is not later.
+    pub fn since(self, earlier: Self) -> Duration {
+        let milliseconds = self.0.saturating_sub(earlier.0).max(0);
+        Duration::from_millis(milliseconds.unsigned_abs())
+    }
+
+    /// The library's type, for calendars and formats; `None` outside years -9999 to 9999.
+    pub fn timestamp(self) -> Option<Timestamp> {
+        Timestamp::from_millisecond(self.0).ok()
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.timestamp() {
+            Some(timestamp) => write!(formatter, "{timestamp:.3}"),
+            None => formatter.write_str(if self.0 < 0 { "beginning" } else { "never" }),
+        }
+    }
+}
+
+/// A text that is no moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be a time such as 2027-01-31T12:00:00Z (RFC 3339 with an offset)")]
+pub struct InvalidMoment;
+
+impl FromStr for Moment {
+    type Err = InvalidMoment;
+
+    /// Takes RFC 3339 with `Z` or a numeric offset; parts of a millisecond are cut off.
+    fn from_str(text: &str) -> Result<Self, InvalidMoment> {
+        // The library takes more than RFC 3339 does, such as a bracketed time zone behind it.
+        let digits = text.bytes().next().is_some_and(|first| first.is_ascii_digit());
+        if !digits || text.len() > 40 || !text.is_ascii() || text.contains('[') {
+            return Err(InvalidMoment);
+        }
+        let timestamp = text.parse::<Timestamp>().map_err(|_source| InvalidMoment)?;
+        Ok(Self(timestamp.as_millisecond()))
+    }
+}
+
+/// A text that is no span of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be a span of time such as 90d, 24h or 30m")]
+pub struct InvalidSpan;
+
+/// Reads a span such as `90d`, `24h`, `1h30m`, `2w`; days are 24 hours, months and years too
+/// uneven to be taken. Zero is a span, a negative one is not.
+///
+/// # Errors
+/// [`InvalidSpan`] for anything else.
+pub fn parse_span(text: &str) -> Result<Duration, InvalidSpan> {
+    if text.len() > 32 {
+        return Err(InvalidSpan);
+    }
+    let span: Span = text.parse().map_err(|_source| InvalidSpan)?;
+    if span.get_months() != 0 || span.get_years() != 0 {
+        return Err(InvalidSpan);
+    }
+    let days = i64::from(span.get_weeks()) * 7 + i64::from(span.get_days());
+    let rest = span.weeks(0).days(0);
+    let rest = SignedDuration::try_from(rest).map_err(|_source| InvalidSpan)?;
+    let days = SignedDuration::from_hours(days.saturating_mul(24));
+    let whole = days.checked_add(rest).ok_or(InvalidSpan)?;
+    Duration::try_from(whole).map_err(|_source| InvalidSpan)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_written_in_utc_with_milliseconds() {
+        let moment: Moment = "2026-11-21T03:54:20.5+02:00".parse().unwrap();
+        assert_eq!(moment.to_string(), "2026-11-21T01:54:20.500Z");
+        assert_eq!(moment.to_string().parse(), Ok(moment));
+    }
+
+    #[test]
+    fn what_is_no_moment_is_refused() {
+        for wrong in
+            ["", "tomorrow", "2026-11-21", "2026-11-21T01:54:20", "2026-11-21T01:54:20+02:00[Europe/Paris]"]
+        {
+            assert_eq!(wrong.parse::<Moment>(), Err(InvalidMoment), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn spans_are_read() {
+        for (text, seconds) in
+            [("90d", 7_776_000), ("24h", 86_400), ("1h30m", 5_400), ("2w", 1_209_600), ("0s", 0)]
+        {
+            assert_eq!(parse_span(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for wrong in ["", "90", "-1d", "1y", "1mo", "soon", "99999999999999d"] {
+            assert_eq!(parse_span(wrong), Err(InvalidSpan), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn no_sum_overflows() {
+        assert_eq!(Moment::NEVER.after(Duration::MAX), Moment::NEVER);
+        assert_eq!(Moment::BEGINNING.since(Moment::NEVER), Duration::ZERO);
+    }
+}

@@ -1,0 +1,419 @@
+//! Permissions, the patterns that grant them, and which pattern covers which.
+//!
+//! A permission is `resource:action`: two or more segments of `[a-z0-9_-]` joined by `:`. In a
+//! pattern `*` stands for one segment, and as the last segment for one or more.
+//!
+//! Two realms are walled off. No wildcard reaches into `keyhouse:`, Keyhouse's own management: only
+//! a pattern whose first segment is literally `keyhouse` does. And none reaches from there into
+//! `keyhouse:instance:`, which is the operators': both segments must be literal.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Longest permission or pattern.
+pub const PERMISSION_BYTES_MAX: usize = 128;
+/// Most segments of a permission or pattern.
+const SEGMENTS_MAX: usize = 8;
+/// Most patterns in one set.
+pub const PATTERNS_MAX: usize = 100;
+
+/// First segment of Keyhouse's own permissions.
+pub const OWN_REALM: &str = "keyhouse";
+const INSTANCE_REALM: &str = "instance";
+const SEPARATOR: char = ' ';
+
+/// A permission: what a protected API asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Permission(Box<str>);
+
+/// A pattern of permissions: what is granted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Pattern(Box<str>);
+
+/// A text that is no permission, or no pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPermission {
+    /// No permission.
+    #[error("must be 2 to 8 segments of a-z, 0-9, _ and - joined by ':', such as diagrams:read")]
+    Permission,
+    /// No pattern.
+    #[error(
+        "must be '*', or 2 to 8 segments of a-z, 0-9, _ and - or '*' joined by ':', such as diagrams:*"
+    )]
+    Pattern,
+    /// More than [`PATTERNS_MAX`] patterns.
+    #[error("must be at most {PATTERNS_MAX} patterns")]
+    TooMany,
+}
+
+impl Permission {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is one of Keyhouse's own.
+    pub fn is_own(&self) -> bool {
+        is_own(&self.0)
+    }
+}
+
+impl FromStr for Permission {
+    type Err = InvalidPermission;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPermission> {
+        let fits = has_segments(text) && text.split(':').all(is_literal);
+        if fits { Ok(Self(text.into())) } else { Err(InvalidPermission::Permission) }
+    }
+}
+
+impl FromStr for Pattern {
+    type Err = InvalidPermission;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPermission> {
+        let segments = || text.split(':').all(|segment| segment == "*" || is_literal(segment));
+        let fits = text == "*" || (has_segments(text) && segments());
+        if fits { Ok(Self(text.into())) } else { Err(InvalidPermission::Pattern) }
+    }
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl Pattern {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it grants a permission.
+    pub fn grants(&self, permission: &Permission) -> bool {
+        grants(&self.0, &permission.0)
+    }
+
+    /// Whether it grants every permission that `wanted` does.
+    pub fn covers(&self, wanted: &Self) -> bool {
+        covers(&self.0, &wanted.0)
+    }
+}
+
+/// Patterns that together grant; kept as one text, since a million keys each hold one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Patterns(Box<str>);
+
+impl Patterns {
+    /// The set of these patterns, in their order, repeated ones once.
+    ///
+    /// # Errors
+    /// [`InvalidPermission::TooMany`] over [`PATTERNS_MAX`].
+    pub fn new(patterns: &[Pattern]) -> Result<Self, InvalidPermission> {
+        let mut text = String::new();
+        let mut count = 0;
+        for (at, pattern) in patterns.iter().enumerate() {
+            if patterns.iter().take(at).any(|earlier| earlier == pattern) {
+                continue;
+            }
+            if count > 0 {
+                text.push(SEPARATOR);
+            }
+            text.push_str(&pattern.0);
+            count += 1;
+        }
+        if count > PATTERNS_MAX { Err(InvalidPermission::TooMany) } else { Ok(Self(text.into())) }
+    }
+
+    /// The patterns, borrowed.
+    pub fn as_set(&self) -> PatternSet<'_> {
+        PatternSet(&self.0)
+    }
+}
+
+impl FromStr for Patterns {
+    type Err = InvalidPermission;
+
+    /// Reads patterns separated by spaces, as [`PatternSet`] prints them.
+    fn from_str(text: &str) -> Result<Self, InvalidPermission> {
+        let patterns: Result<Vec<Pattern>, _> = text.split_whitespace().map(str::parse).collect();
+        Self::new(&patterns?)
+    }
+}
+
+impl fmt::Display for Patterns {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// A borrowed set of patterns: patterns separated by single spaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PatternSet<'a>(&'a str);
+
+impl<'a> PatternSet<'a> {
+    /// Everything outside Keyhouse's own realm.
+    pub const ALL: PatternSet<'static> = PatternSet("*");
+
+    /// The set whose text was taken from a [`Patterns`].
+    pub const fn trusted(text: &'a str) -> Self {
+        Self(text)
+    }
+
+    /// The text: patterns separated by single spaces.
+    pub const fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// Whether one of the patterns grants the permission.
+    pub fn grants(self, permission: &str) -> bool {
+        self.texts().any(|pattern| grants(pattern, permission))
+    }
+
+    /// Whether one of the patterns grants all that `wanted` grants. A wish that only several
+    /// patterns together would cover is not covered: when in doubt, no.
+    pub fn covers(self, wanted: &str) -> bool {
+        self.texts().any(|pattern| covers(pattern, wanted))
+    }
+
+    /// The texts of the patterns.
+    pub fn texts(self) -> impl Iterator<Item = &'a str> {
+        self.0.split(SEPARATOR).filter(|text| !text.is_empty())
+    }
+}
+
+/// Whether a permission or pattern lies in Keyhouse's own realm.
+pub fn is_own(text: &str) -> bool {
+    text.split(':').next() == Some(OWN_REALM)
+}
+
+/// Whether a permission or pattern lies in the operators' realm.
+pub fn is_instance(text: &str) -> bool {
+    walled_segments(text) == 2
+}
+
+fn has_segments(text: &str) -> bool {
+    text.len() <= PERMISSION_BYTES_MAX && (2..=SEGMENTS_MAX).contains(&text.split(':').count())
+}
+
+fn is_literal(segment: &str) -> bool {
+    let allowed =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
+    !segment.is_empty() && segment.bytes().all(allowed)
+}
+
+/// How many leading segments a pattern must spell out to reach this permission.
+fn walled_segments(text: &str) -> usize {
+    let mut segments = text.split(':');
+    if segments.next() != Some(OWN_REALM) {
+        return 0;
+    }
+    if segments.next() == Some(INSTANCE_REALM) { 2 } else { 1 }
+}
+
+fn spells_out(pattern: &str, segments: usize, text: &str) -> bool {
+    pattern.split(':').take(segments).eq(text.split(':').take(segments))
+}
+
+fn grants(pattern: &str, permission: &str) -> bool {
+    if !spells_out(pattern, walled_segments(permission), permission) {
+        return false;
+    }
+    let mut granted = pattern.split(':').peekable();
+    let mut asked = permission.split(':');
+    while let Some(segment) = granted.next() {
+        let Some(name) = asked.next() else { return false };
+        if segment == "*" && granted.peek().is_none() {
+            return true;
+        }
+        if segment != "*" && segment != name {
+            return false;
+        }
+    }
+    asked.next().is_none()
+}
+
+fn covers(held: &str, wanted: &str) -> bool {
+    if !spells_out(held, walled_segments(wanted), wanted) {
+        return false;
+    }
+    let mut held = held.split(':').peekable();
+    let mut wanted = wanted.split(':').peekable();
+    while let Some(segment) = held.next() {
+        let Some(wish) = wanted.next() else { return false };
+        if segment == "*" && held.peek().is_none() {
+            return true;
+        }
+        // A last `*` stands for any number of segments, which nothing but a last `*` covers.
+        let endless = wish == "*" && wanted.peek().is_none();
+        if endless || (segment != "*" && segment != wish) {
+            return false;
+        }
+    }
+    wanted.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Keyhouse's own names, as DESIGN section 7 lists them.
+    const OWN: &[&str] = &[
+        "keyhouse:keys:read",
+        "keyhouse:keys:manage",
+        "keyhouse:keys:create",
+        "keyhouse:keys:verify",
+        "keyhouse:users:read",
+        "keyhouse:users:manage",
+        "keyhouse:roles:read",
+        "keyhouse:roles:manage",
+        "keyhouse:teams:read",
+        "keyhouse:teams:manage",
+        "keyhouse:organization:read",
+        "keyhouse:organization:manage",
+        "keyhouse:subscription:read",
+        "keyhouse:subscription:manage",
+        "keyhouse:audit:read",
+        "keyhouse:audit:manage",
+        "keyhouse:usage:read",
+        "keyhouse:usage:manage",
+        "keyhouse:instance:manage",
+        "keyhouse:instance:verify",
+        "keyhouse:instance:import",
+    ];
+
+    #[test]
+    fn each_pattern_reaches_just_these_own_names() {
+        let all_but_instance = OWN.iter().filter(|name| !name.contains("instance")).count();
+        for (pattern, reached) in [
+            ("*", 0),
+            ("*:*", 0),
+            ("*:*:*", 0),
+            ("*:keys:read", 0),
+            ("*:instance:manage", 0),
+            ("keys:*", 0),
+            ("keyhouse:*", all_but_instance),
+            ("keyhouse:*:*", all_but_instance),
+            ("keyhouse:*:read", 7),
+            ("keyhouse:*:manage", 7),
+            ("keyhouse:*:verify", 1),
+            ("keyhouse:keys:*", 4),
+            ("keyhouse:keys:read", 1),
+            ("keyhouse:instance:*", 3),
+            ("keyhouse:instance:verify", 1),
+            ("keyhouse:*:import", 0),
+            ("keyhouse:keys", 0),
+        ] {
+            let pattern: Pattern = pattern.parse().unwrap();
+            let granted: Vec<_> =
+                OWN.iter().filter(|name| pattern.grants(&name.parse().unwrap())).collect();
+            assert_eq!(granted.len(), reached, "{pattern} reaches {granted:?}");
+            for name in OWN {
+                let as_pattern: Pattern = name.parse().unwrap();
+                let covered = pattern.covers(&as_pattern);
+                assert_eq!(covered, pattern.grants(&name.parse().unwrap()), "{pattern} {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn wildcards_stand_for_what_they_say() {
+        for (pattern, permission, granted) in [
+            ("*", "diagrams:read", true),
+            ("*", "a:b:c", true),
+            ("diagrams:*", "diagrams:read", true),
+            ("diagrams:*", "diagrams:read:all", true),
+            ("diagrams:*", "files:read", false),
+            ("*:read", "diagrams:read", true),
+            ("*:read", "a:b:read", false),
+            ("a:*:c", "a:b:c", true),
+            ("a:*:c", "a:b:d", false),
+            ("a:*:c", "a:c", false),
+            ("a:b", "a:b", true),
+            ("a:b", "a:b:c", false),
+            ("a:b:*", "a:b", false),
+        ] {
+            let pattern: Pattern = pattern.parse().unwrap();
+            assert_eq!(pattern.grants(&permission.parse().unwrap()), granted, "{pattern} {permission}");
+        }
+    }
+
+    #[test]
+    fn shapes_are_kept() {
+        for wrong in ["", "a", "a:", ":a", "A:b", "a:b c", "a:*x", "**", "a:b:c:d:e:f:g:h:i", "é:b"] {
+            assert!(wrong.parse::<Pattern>().is_err(), "{wrong}");
+            assert!(wrong.parse::<Permission>().is_err(), "{wrong}");
+        }
+        assert!("a:*".parse::<Permission>().is_err());
+        let many: Vec<Pattern> =
+            (0..=PATTERNS_MAX).map(|n| format!("a:b{n}").parse().unwrap()).collect();
+        assert_eq!(Patterns::new(&many), Err(InvalidPermission::TooMany));
+        let twice: Patterns = "a:b a:b c:*".parse().unwrap();
+        assert_eq!(twice.to_string(), "a:b c:*");
+    }
+
+    fn segment() -> impl Strategy<Value = String> {
+        prop_oneof![Just("keyhouse"), Just("instance"), Just("a"), Just("b"), Just("read")]
+            .prop_map(str::to_owned)
+    }
+
+    fn permission() -> impl Strategy<Value = Permission> {
+        proptest::collection::vec(segment(), 2..5).prop_map(|parts| parts.join(":").parse().unwrap())
+    }
+
+    fn pattern() -> impl Strategy<Value = Pattern> {
+        let segment = prop_oneof![2 => segment(), 1 => Just("*".to_owned())];
+        prop_oneof![
+            1 => Just("*".parse().unwrap()),
+            9 => proptest::collection::vec(segment, 2..5)
+                .prop_map(|parts| parts.join(":").parse().unwrap()),
+        ]
+    }
+
+    /// The rule of section 6 written as recursion on lists, blind to speed.
+    fn naive(pattern: &[&str], permission: &[&str], whole: &[&str], depth: usize) -> bool {
+        let own = whole.first() == Some(&"keyhouse");
+        let literal_needed = (depth == 0 && own)
+            || (depth == 1 && own && whole.get(1) == Some(&"instance"));
+        match (pattern, permission) {
+            ([], []) => true,
+            ([], _) | (_, []) => false,
+            // Under a wall the last `*` may stand only beyond it.
+            (["*"], [_, ..]) => !literal_needed,
+            (["*", rest @ ..], [_, others @ ..]) => {
+                !literal_needed && naive(rest, others, whole, depth + 1)
+            },
+            ([one, rest @ ..], [other, others @ ..]) => {
+                one == other && naive(rest, others, whole, depth + 1)
+            },
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn matching_equals_the_naive_rule(pattern in pattern(), permission in permission()) {
+            let parts: Vec<_> = pattern.as_str().split(':').collect();
+            let names: Vec<_> = permission.as_str().split(':').collect();
+            prop_assert_eq!(pattern.grants(&permission), naive(&parts, &names, &names, 0));
+        }
+
+        #[test]
+        fn what_is_covered_is_granted(held in pattern(), wanted in pattern(), asked in permission()) {
+            if held.covers(&wanted) && wanted.grants(&asked) {
+                prop_assert!(held.grants(&asked), "{} covers {} but not {}", held, wanted, asked);
+            }
+        }
+
+        #[test]
+        fn every_pattern_covers_itself(pattern in pattern()) {
+            prop_assert!(pattern.covers(&pattern));
+        }
+    }
+}
