@@ -1,1 +1,7 @@
-//! Keyhouse.
+//! Keyhouse: API keys for a team, self-hosted, in one binary.
+
+pub mod clock;
+pub mod index;
+pub mod model;
+pub mod records;
+pub mod verify;

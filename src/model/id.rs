@@ -68,6 +68,13 @@ impl<K: Kind> Id<K> {
     }
 }
 
+/// The id of nothing, until a record's place tells the real one.
+impl<K> Default for Id<K> {
+    fn default() -> Self {
+        Self(Uuid::nil(), PhantomData)
+    }
+}
+
 impl<K> Clone for Id<K> {
     fn clone(&self) -> Self {
         *self

@@ -131,6 +131,11 @@ impl Patterns {
         if count > PATTERNS_MAX { Err(InvalidPermission::TooMany) } else { Ok(Self(text.into())) }
     }
 
+    /// Everything outside Keyhouse's own realm.
+    pub fn everything() -> Self {
+        Self(PatternSet::ALL.0.into())
+    }
+
     /// The patterns, borrowed.
     pub fn as_set(&self) -> PatternSet<'_> {
         PatternSet(&self.0)
@@ -301,8 +306,8 @@ mod tests {
             ("keys:*", 0),
             ("keyhouse:*", all_but_instance),
             ("keyhouse:*:*", all_but_instance),
-            ("keyhouse:*:read", 7),
-            ("keyhouse:*:manage", 7),
+            ("keyhouse:*:read", 8),
+            ("keyhouse:*:manage", 8),
             ("keyhouse:*:verify", 1),
             ("keyhouse:keys:*", 4),
             ("keyhouse:keys:read", 1),

@@ -1,0 +1,204 @@
+//! What deciding needs to know of a key's owner and organization: shared by all their keys, and
+//! swapped whole, so that a change of role or plan is one write however many keys there are.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::model::id::{OrganizationId, UserId};
+use crate::model::moment::Moment;
+use crate::model::permission::{PatternSet, Patterns, is_instance, is_own};
+use crate::model::plan::{Plan, Subscription};
+use crate::model::role::BuiltinRole;
+use crate::records::access::{OrganizationRecord, PlanRecord, UserRecord};
+
+/// Facts behind a handle that many grants share.
+pub type Shared<T> = Arc<ArcSwap<T>>;
+
+/// What a decision needs of a user.
+#[derive(Clone, Debug)]
+pub struct UserFacts {
+    /// The user.
+    pub id: UserId,
+    /// Whose user it is.
+    pub organization: OrganizationId,
+    /// The address.
+    pub email: String,
+    /// The name.
+    pub name: String,
+    /// The role today.
+    pub role: BuiltinRole,
+    /// Whether the user runs the instance.
+    pub operator: bool,
+    /// Whether the user is stopped, or not known at all.
+    pub disabled: bool,
+}
+
+/// What a decision needs of an organization.
+#[derive(Clone, Debug)]
+pub struct OrganizationFacts {
+    /// The organization.
+    pub id: OrganizationId,
+    /// The name.
+    pub name: String,
+    /// Whether operators stopped it, or it is not known at all.
+    pub suspended: bool,
+    /// The ceiling of what its keys may be granted outside `keyhouse:`.
+    pub ceiling: Patterns,
+    /// Whether plain users may make personal keys.
+    pub members_create_keys: bool,
+    /// Its plan.
+    pub plan: Plan,
+    /// How it stands with that plan.
+    pub subscription: Subscription,
+}
+
+/// The question put to a set of patterns: about one permission, or about all that a pattern grants.
+#[derive(Clone, Copy, Debug)]
+pub enum Ask<'a> {
+    /// Is this permission granted?
+    Permission(&'a str),
+    /// Is all that this pattern grants granted?
+    Pattern(&'a str),
+}
+
+impl<'a> Ask<'a> {
+    /// The text asked about.
+    pub fn text(self) -> &'a str {
+        match self {
+            Self::Permission(text) | Self::Pattern(text) => text,
+        }
+    }
+
+    /// The answer of a set of patterns.
+    pub fn of(self, patterns: PatternSet<'_>) -> bool {
+        match self {
+            Self::Permission(permission) => patterns.grants(permission),
+            Self::Pattern(pattern) => patterns.covers(pattern),
+        }
+    }
+}
+
+impl UserFacts {
+    /// What is known of a user before, or after, there is a record: nobody.
+    pub fn unknown(id: UserId) -> Self {
+        Self {
+            id,
+            organization: OrganizationId::default(),
+            email: String::new(),
+            name: String::new(),
+            role: BuiltinRole::Guest,
+            operator: false,
+            disabled: true,
+        }
+    }
+
+    /// Whether the user holds what is asked, in their organization, today.
+    ///
+    /// `keyhouse:instance:` comes from being operator and from nothing else.
+    pub fn holds(&self, organization: &OrganizationFacts, ask: Ask<'_>) -> bool {
+        if is_instance(ask.text()) {
+            return self.operator;
+        }
+        ask.of(self.role.patterns(organization.members_create_keys)) && organization.admits(ask)
+    }
+}
+
+impl From<&UserRecord> for UserFacts {
+    fn from(record: &UserRecord) -> Self {
+        Self {
+            id: record.id,
+            organization: record.organization,
+            email: record.email.clone(),
+            name: record.name.clone(),
+            role: record.role,
+            operator: record.operator,
+            disabled: record.disabled,
+        }
+    }
+}
+
+impl OrganizationFacts {
+    /// What is known of an organization before, or after, there is a record: it is stopped.
+    pub fn unknown(id: OrganizationId) -> Self {
+        let plan = Plan { name: "".into(), api_access: false };
+        let subscription = Subscription {
+            plan: "".into(),
+            status: crate::model::plan::SubscriptionStatus::Canceled,
+            current_period_end: Moment::BEGINNING,
+        };
+        Self {
+            id,
+            name: String::new(),
+            suspended: true,
+            ceiling: Patterns::default(),
+            members_create_keys: false,
+            plan,
+            subscription,
+        }
+    }
+
+    /// The facts of a record; without a record of its plan there is no access.
+    pub fn new(record: &OrganizationRecord, plan: Option<&PlanRecord>) -> Self {
+        let unknown = || Plan { name: record.plan.clone(), api_access: false };
+        Self {
+            id: record.id,
+            name: record.name.clone(),
+            suspended: record.suspended,
+            ceiling: record.ceiling.clone(),
+            members_create_keys: record.members_create_keys,
+            plan: plan.map_or_else(unknown, Plan::from),
+            subscription: record.subscription(),
+        }
+    }
+
+    /// Whether the ceiling lets a key of this organization have what is asked.
+    ///
+    /// The ceiling is about protected APIs. Management is bounded by roles alone: under the default
+    /// ceiling `*`, which like every wildcard stops before `keyhouse:`, nobody could manage.
+    pub fn admits(&self, ask: Ask<'_>) -> bool {
+        is_own(ask.text()) || ask.of(self.ceiling.as_set())
+    }
+
+    /// Whether keys work at `now`.
+    pub fn has_access(&self, now: Moment) -> bool {
+        self.subscription.gives_access(&self.plan, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_unknown_holds_anything() {
+        let user = UserFacts::unknown(UserId::default());
+        let organization = OrganizationFacts::unknown(OrganizationId::default());
+        for text in ["a:b", "keyhouse:keys:read", "keyhouse:instance:manage"] {
+            assert!(!user.holds(&organization, Ask::Permission(text)), "{text}");
+        }
+        assert!(!organization.has_access(Moment::BEGINNING));
+    }
+
+    #[test]
+    fn the_ceiling_bounds_all_but_management_and_operators_alone_have_the_instance() {
+        let mut organization = OrganizationFacts::unknown(OrganizationId::default());
+        organization.ceiling = "diagrams:*".parse().unwrap();
+        let mut user = UserFacts::unknown(UserId::default());
+        user.role = BuiltinRole::Owner;
+        for (ask, held) in [
+            (Ask::Permission("diagrams:read"), true),
+            (Ask::Permission("files:read"), false),
+            (Ask::Permission("keyhouse:keys:manage"), true),
+            (Ask::Permission("keyhouse:instance:manage"), false),
+            (Ask::Pattern("*"), false),
+            (Ask::Pattern("diagrams:*"), true),
+            (Ask::Pattern("keyhouse:*"), true),
+            (Ask::Pattern("keyhouse:instance:*"), false),
+        ] {
+            assert_eq!(user.holds(&organization, ask), held, "{ask:?}");
+        }
+        user.operator = true;
+        assert!(user.holds(&organization, Ask::Pattern("keyhouse:instance:*")));
+    }
+}

@@ -1,0 +1,265 @@
+//! The index: from the digest of a secret to its grant, in memory.
+//!
+//! Readers never wait: lookups run under papaya's guard, facts are swapped whole. [`follow`] is the
+//! only writer, live state aside. What the index does not do: it reads no store for a check, and
+//! decides nothing.
+
+pub mod facts;
+pub mod follow;
+pub mod grant;
+pub mod live;
+mod waiting;
+
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use keyhouse_storage::Revision;
+use papaya::HashMap;
+
+use crate::model::id::{OrganizationId, UserId};
+use crate::model::moment::Moment;
+use crate::model::secret::Digest;
+use crate::records::key::USER_AGENT_BYTES_MAX;
+use facts::{OrganizationFacts, Shared, UserFacts};
+use grant::Grant;
+use live::{LastUse, Live};
+pub use waiting::{State, USES_WAITING_MAX};
+use waiting::{Progress, Waiting};
+
+/// Most user agents that are told apart. When more come, all are forgotten and learnt anew.
+const AGENTS_MAX: usize = 16_384;
+/// The number of the user agent that was not told.
+const AGENT_NONE: u32 = 0;
+
+/// The index of one instance.
+#[derive(Debug)]
+pub struct Index {
+    grants: HashMap<DigestKey, Grant, BuildHasherDefault<DigestHasher>>,
+    users: HashMap<UserId, Shared<UserFacts>>,
+    organizations: HashMap<OrganizationId, Shared<OrganizationFacts>>,
+    agents: HashMap<Arc<str>, u32>,
+    agent_names: HashMap<u32, Arc<str>>,
+    agents_made: AtomicU32,
+    progress: Progress,
+    waiting: Waiting,
+}
+
+/// Where a key was used from.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Origin<'a> {
+    /// The client's address.
+    pub ip: Option<IpAddr>,
+    /// The client's program, as it names itself.
+    pub user_agent: Option<&'a str>,
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Index {
+    /// An empty index.
+    pub fn new() -> Self {
+        Self {
+            grants: HashMap::default(),
+            users: HashMap::new(),
+            organizations: HashMap::new(),
+            agents: HashMap::new(),
+            agent_names: HashMap::new(),
+            agents_made: AtomicU32::new(AGENT_NONE),
+            progress: Progress::new(),
+            waiting: Waiting::new(),
+        }
+    }
+
+    /// Looks a digest up, and hands its grant to `read` while the entry is held in memory.
+    pub fn with_grant<T>(&self, digest: &Digest, read: impl FnOnce(Option<&Grant>) -> T) -> T {
+        let guard = self.grants.guard();
+        read(self.grants.get(&DigestKey(*digest), &guard))
+    }
+
+    /// A copy of a digest's grant; cheap, since all that is large is shared.
+    pub fn grant(&self, digest: &Digest) -> Option<Grant> {
+        self.with_grant(digest, |grant| grant.cloned())
+    }
+
+    /// How many secrets are known.
+    pub fn len(&self) -> usize {
+        self.grants.len()
+    }
+
+    /// Whether no secret is known.
+    pub fn is_empty(&self) -> bool {
+        self.grants.is_empty()
+    }
+
+    /// The facts of a user.
+    pub fn user(&self, id: UserId) -> Option<Arc<UserFacts>> {
+        self.users.pin().get(&id).map(|shared| shared.load_full())
+    }
+
+    /// The facts of an organization.
+    pub fn organization(&self, id: OrganizationId) -> Option<Arc<OrganizationFacts>> {
+        self.organizations.pin().get(&id).map(|shared| shared.load_full())
+    }
+
+    /// The oldest organization, which the bootstrap made.
+    pub fn first_organization(&self) -> Option<Arc<OrganizationFacts>> {
+        let organizations = self.organizations.pin();
+        let first = organizations.iter().min_by_key(|(id, _)| **id);
+        first.map(|(_, shared)| shared.load_full())
+    }
+
+    /// The ids of all organizations, oldest first.
+    pub fn organization_ids(&self) -> Vec<OrganizationId> {
+        let mut ids: Vec<_> = self.organizations.pin().keys().copied().collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Notes that a key was used: seen at once by [`Live::last_use`], written to the store later.
+    pub fn note_use(&self, live: &Arc<Live>, at: Moment, origin: Origin<'_>) {
+        let agent = origin.user_agent.map_or(AGENT_NONE, |name| self.agent_number(name));
+        if live.note(LastUse { at, ip: origin.ip, agent }) {
+            self.waiting.push(live);
+        }
+    }
+
+    /// The user agent of a number, while it is known.
+    pub fn agent(&self, number: u32) -> Option<Arc<str>> {
+        self.agent_names.pin().get(&number).cloned()
+    }
+
+    /// Takes up to `limit` keys whose use waits to be written, the longest waiting first; waits
+    /// for the first one at most `timeout`. From then on their next use waits anew.
+    pub fn take_used(&self, limit: usize, timeout: Duration) -> Vec<Arc<Live>> {
+        self.waiting.take(limit, timeout, || {
+            self.grants.pin().values().map(|grant| Arc::clone(&grant.live)).collect()
+        })
+    }
+
+    /// Wakes [`Index::take_used`], which then returns what there is.
+    pub fn stop_waiting_for_uses(&self) {
+        self.waiting.wake();
+    }
+
+    /// Waits until the index has a revision; when it takes longer than `timeout`, no check is
+    /// answered until it has.
+    pub fn wait_for(&self, revision: Revision, timeout: Duration) -> bool {
+        self.progress.wait_for(revision, timeout)
+    }
+
+    /// Whether a change was acknowledged that the index does not have yet.
+    pub fn is_behind(&self) -> bool {
+        self.progress.is_behind()
+    }
+
+    /// How the index stands with its store.
+    pub fn state(&self) -> State {
+        self.progress.state()
+    }
+
+    /// The revision the index has.
+    pub fn revision(&self) -> Revision {
+        self.progress.revision()
+    }
+
+    fn agent_number(&self, name: &str) -> u32 {
+        let name = cut(name, USER_AGENT_BYTES_MAX);
+        if let Some(number) = self.agents.pin().get(name) {
+            return *number;
+        }
+        if self.agents.len() >= AGENTS_MAX {
+            self.agents.pin().clear();
+            self.agent_names.pin().clear();
+        }
+        let number = self.agents_made.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        let number = number.max(AGENT_NONE + 1);
+        let name: Arc<str> = name.into();
+        self.agent_names.pin().insert(number, Arc::clone(&name));
+        self.agents.pin().insert(name, number);
+        number
+    }
+}
+
+/// The longest start of a text that has at most `bytes_max` bytes and ends between characters.
+fn cut(text: &str, bytes_max: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes_max)).unwrap_or(text)
+}
+
+/// A digest as a key of the map. The algorithm would be part of it; there is one so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct DigestKey(Digest);
+
+impl Hash for DigestKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [a, b, c, d, e, f, g, h, ..] = *self.0.bytes();
+        state.write_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+    }
+}
+
+/// Takes part of a digest as its hash: it is uniform already, and only secrets that we made, or
+/// that an operator imported, are ever put in.
+#[derive(Clone, Copy, Debug, Default)]
+struct DigestHasher(u64);
+
+impl Hasher for DigestHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::id::KeyId;
+
+    #[test]
+    fn user_agents_are_cut_between_characters_and_told_apart() {
+        let index = Index::new();
+        let long = "é".repeat(200);
+        let number = index.agent_number(&long);
+        assert_eq!(index.agent(number).unwrap().len(), USER_AGENT_BYTES_MAX);
+        assert_eq!(index.agent_number(&long), number);
+        assert_ne!(index.agent_number("curl/8"), number);
+        assert_eq!(index.agent(AGENT_NONE), None);
+    }
+
+    #[test]
+    fn a_flood_of_user_agents_is_bounded() {
+        let index = Index::new();
+        for number in 0..3 * AGENTS_MAX {
+            index.agent_number(&format!("agent {number}"));
+        }
+        assert!(index.agents.len() <= AGENTS_MAX && index.agent_names.len() <= AGENTS_MAX);
+    }
+
+    #[test]
+    fn a_used_key_waits_once_until_it_is_taken() {
+        let index = Index::new();
+        let live = Arc::new(Live::new(KeyId::default()));
+        for second in 1..4 {
+            let at = Moment::from_milliseconds(second * 1_000);
+            index.note_use(&live, at, Origin::default());
+        }
+        assert_eq!(index.take_used(10, Duration::ZERO).len(), 1);
+        assert!(index.take_used(10, Duration::ZERO).is_empty());
+        index.note_use(&live, Moment::from_milliseconds(9_000), Origin::default());
+        assert_eq!(index.take_used(10, Duration::ZERO).len(), 1);
+    }
+}

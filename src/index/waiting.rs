@@ -1,0 +1,201 @@
+//! Who waits: actions for a revision to be in the index, and used keys to be written.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use keyhouse_storage::Revision;
+
+use crate::index::live::Live;
+
+/// Most used keys in the queue. Past that they are found by a sweep over the index.
+pub const USES_WAITING_MAX: usize = 65_536;
+
+/// How the index stands with its store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Being built for the first time, or anew.
+    Loading,
+    /// Has every commit that the feed has shown.
+    Following,
+    /// The store can't be read; the index stands still.
+    Unavailable(String),
+    /// Following ended: the store was closed, or a row can't be read.
+    Ended(String),
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Loading => formatter.write_str("loading"),
+            Self::Following => formatter.write_str("following"),
+            Self::Unavailable(cause) => write!(formatter, "store unavailable: {cause}"),
+            Self::Ended(cause) => write!(formatter, "no longer following the store: {cause}"),
+        }
+    }
+}
+
+/// How far the index is.
+#[derive(Debug)]
+pub(super) struct Progress {
+    reached: Mutex<State>,
+    moved: Condvar,
+    revision: AtomicU64,
+    /// The greatest revision that was acknowledged without having been seen here.
+    owed: AtomicU64,
+}
+
+impl Progress {
+    pub(super) fn new() -> Self {
+        Self {
+            reached: Mutex::new(State::Loading),
+            moved: Condvar::new(),
+            revision: AtomicU64::new(0),
+            owed: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn reach(&self, revision: Revision) {
+        let _held = self.lock();
+        self.revision.store(revision.0, Ordering::Release);
+        self.moved.notify_all();
+    }
+
+    pub(super) fn set_state(&self, state: State) {
+        *self.lock() = state;
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.lock().clone()
+    }
+
+    pub(super) fn revision(&self) -> Revision {
+        Revision(self.revision.load(Ordering::Acquire))
+    }
+
+    pub(super) fn is_behind(&self) -> bool {
+        self.owed.load(Ordering::Relaxed) > self.revision.load(Ordering::Acquire)
+    }
+
+    pub(super) fn wait_for(&self, revision: Revision, timeout: Duration) -> bool {
+        if self.revision() >= revision {
+            return true;
+        }
+        let held = self.lock();
+        let not_there = |_: &mut State| self.revision() < revision;
+        let waited = self.moved.wait_timeout_while(held, timeout, not_there);
+        let late = waited.unwrap_or_else(PoisonError::into_inner).1.timed_out();
+        if late {
+            self.owed.fetch_max(revision.0, Ordering::Relaxed);
+        }
+        !late
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Used keys in the order in which they began to wait.
+pub(super) struct Waiting {
+    push: SyncSender<Option<Arc<Live>>>,
+    take: Mutex<Receiver<Option<Arc<Live>>>>,
+    /// Whether a used key found the queue full.
+    overflowed: AtomicBool,
+}
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Waiting")
+    }
+}
+
+impl Waiting {
+    pub(super) fn new() -> Self {
+        let (push, take) = sync_channel(USES_WAITING_MAX);
+        Self { push, take: Mutex::new(take), overflowed: AtomicBool::new(false) }
+    }
+
+    pub(super) fn push(&self, live: &Arc<Live>) {
+        if live.waiting.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        match self.push.try_send(Some(Arc::clone(live))) {
+            Ok(()) => {},
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.overflowed.store(true, Ordering::Release);
+            },
+        }
+    }
+
+    pub(super) fn wake(&self) {
+        // A full queue wakes by itself.
+        let (Ok(()) | Err(_)) = self.push.try_send(None);
+    }
+
+    pub(super) fn take(
+        &self,
+        limit: usize,
+        timeout: Duration,
+        all: impl FnOnce() -> Vec<Arc<Live>>,
+    ) -> Vec<Arc<Live>> {
+        let queue = self.take.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = Vec::new();
+        match queue.recv_timeout(timeout) {
+            Ok(first) => taken.extend(first),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {},
+        }
+        while taken.len() < limit {
+            let Ok(next) = queue.try_recv() else { break };
+            taken.extend(next);
+        }
+        if taken.len() < limit && self.overflowed.swap(false, Ordering::AcqRel) {
+            // The queue is empty, so whoever waits and was not just taken is nowhere in it.
+            let known: std::collections::HashSet<_> = taken.iter().map(Arc::as_ptr).collect();
+            let left_out = all().into_iter().filter(|live| {
+                live.waiting.load(Ordering::Acquire) && !known.contains(&Arc::as_ptr(live))
+            });
+            taken.extend(left_out);
+        }
+        for live in &taken {
+            live.waiting.store(false, Ordering::Release);
+        }
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::id::KeyId;
+
+    #[test]
+    fn a_revision_that_does_not_come_leaves_the_index_behind_until_it_does() {
+        let progress = Progress::new();
+        progress.reach(Revision(4));
+        assert!(progress.wait_for(Revision(4), Duration::ZERO) && !progress.is_behind());
+        assert!(!progress.wait_for(Revision(6), Duration::from_millis(1)));
+        assert!(progress.is_behind());
+        progress.reach(Revision(5));
+        assert!(progress.is_behind());
+        progress.reach(Revision(6));
+        assert!(!progress.is_behind());
+    }
+
+    #[test]
+    fn no_use_is_lost_when_the_queue_is_full() {
+        let waiting = Waiting::new();
+        let lives: Vec<_> =
+            (0..USES_WAITING_MAX + 3).map(|_| Arc::new(Live::new(KeyId::default()))).collect();
+        for live in &lives {
+            waiting.push(live);
+        }
+        let first = waiting.take(10, Duration::ZERO, || lives.clone());
+        let rest = waiting.take(usize::MAX, Duration::ZERO, || lives.clone());
+        assert_eq!(first.len(), 10);
+        assert_eq!(rest.len(), lives.len() - 10);
+        assert!(lives.iter().all(|live| !live.waiting.load(Ordering::Relaxed)));
+    }
+}

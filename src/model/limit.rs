@@ -1,0 +1,296 @@
+//! Rate limits and quotas: their shape, and the arithmetic of both.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use jiff::Zoned;
+use jiff::civil::{Date, Weekday};
+use jiff::tz::TimeZone;
+
+use crate::model::moment::Moment;
+
+/// Most rate limits of one key.
+pub const RATE_LIMITS_MAX: usize = 8;
+/// Longest name of a rate limit.
+pub const RATE_LIMIT_NAME_BYTES_MAX: usize = 32;
+/// Most calls in one window.
+pub const RATE_LIMIT_CALLS_MAX: u32 = 1_000_000_000;
+/// Longest window: a day.
+pub const RATE_LIMIT_WINDOW_SECONDS_MAX: u32 = 86_400;
+/// Most units one call may cost.
+pub const COST_MAX: u32 = 1_000;
+
+/// At most `limit` calls at once, and one more each `window / limit`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Its name, under which its state is kept: `[a-z0-9_-]{1,32}`.
+    pub name: Box<str>,
+    /// Calls in a window, 1 to [`RATE_LIMIT_CALLS_MAX`].
+    pub limit: u32,
+    /// The window, 1 to [`RATE_LIMIT_WINDOW_SECONDS_MAX`] seconds.
+    pub window_seconds: u32,
+}
+
+/// What drawing from a rate limit came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Draw {
+    /// Let through; the new theoretical arrival time.
+    Granted {
+        /// To be stored, in nanoseconds of the same clock.
+        arrival: u64,
+    },
+    /// Refused.
+    Refused {
+        /// After how long the same draw will be let through; longer than any window when the
+        /// cost is over the limit itself.
+        wait: Duration,
+    },
+}
+
+impl RateLimit {
+    /// Whether a text can be a rate limit's name.
+    pub fn is_name(text: &str) -> bool {
+        let allowed = |byte: u8| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-')
+        };
+        (1..=RATE_LIMIT_NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed)
+    }
+
+    /// Draws `cost` units by the generic cell rate algorithm (ITU-T I.371) with a burst of `limit`.
+    ///
+    /// `arrival` is what the last draw left, zero at first; `now` is monotonic, in nanoseconds.
+    pub fn draw(&self, arrival: u64, now: u64, cost: u32) -> Draw {
+        let next = arrival.max(now).saturating_add(self.interval().saturating_mul(u64::from(cost)));
+        let latest = now.saturating_add(self.burst());
+        if next <= latest {
+            return Draw::Granted { arrival: next };
+        }
+        let wait = if cost > self.limit { u64::MAX } else { next - latest };
+        Draw::Refused { wait: Duration::from_nanos(wait) }
+    }
+
+    /// What a draw of `cost` added to the arrival time: to be taken back when the call is refused.
+    pub fn weight(&self, cost: u32) -> u64 {
+        self.interval().saturating_mul(u64::from(cost))
+    }
+
+    /// How many calls would pass now.
+    pub fn remaining(&self, arrival: u64, now: u64) -> u32 {
+        let free = now.saturating_add(self.burst()).saturating_sub(arrival.max(now));
+        u32::try_from(free / self.interval()).unwrap_or(self.limit).min(self.limit)
+    }
+
+    /// How long until all of the limit is free again.
+    pub fn full_after(&self, arrival: u64, now: u64) -> Duration {
+        Duration::from_nanos(arrival.saturating_sub(now))
+    }
+
+    /// Nanoseconds a unit takes to come back, rounded up so that a window never holds more.
+    fn interval(&self) -> u64 {
+        let window_ns = u64::from(self.window_seconds) * 1_000_000_000;
+        window_ns.div_ceil(u64::from(self.limit.max(1))).max(1)
+    }
+
+    fn burst(&self) -> u64 {
+        self.interval().saturating_mul(u64::from(self.limit))
+    }
+}
+
+/// A number of calls in a calendar day, week or month of a time zone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quota {
+    /// Calls in a period, at least 1.
+    pub limit: u64,
+    /// How long a period is.
+    pub period: Period,
+    /// Where days begin.
+    pub zone: Zone,
+}
+
+/// A stretch of the calendar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Period {
+    /// From midnight to midnight.
+    Day,
+    /// From Monday to Monday (ISO 8601).
+    Week,
+    /// From the first to the first.
+    Month,
+}
+
+/// A text that is no period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be day, week or month")]
+pub struct InvalidPeriod;
+
+impl Period {
+    const NAMES: [(Self, &'static str); 3] =
+        [(Self::Day, "day"), (Self::Week, "week"), (Self::Month, "month")];
+}
+
+impl fmt::Display for Period {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Self::NAMES.iter().find(|(period, _)| period == self).map(|(_, name)| *name);
+        formatter.write_str(name.unwrap_or("day"))
+    }
+}
+
+impl FromStr for Period {
+    type Err = InvalidPeriod;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPeriod> {
+        let found = Self::NAMES.iter().find(|(_, name)| *name == text);
+        found.map(|(period, _)| *period).ok_or(InvalidPeriod)
+    }
+}
+
+/// A time zone of the IANA database, which is bundled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Zone(TimeZone);
+
+/// A text that names no time zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be the name of a time zone, such as UTC or Europe/Paris")]
+pub struct InvalidZone;
+
+impl FromStr for Zone {
+    type Err = InvalidZone;
+
+    fn from_str(text: &str) -> Result<Self, InvalidZone> {
+        TimeZone::get(text).map(Self).map_err(|_source| InvalidZone)
+    }
+}
+
+impl fmt::Display for Zone {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.0.iana_name().unwrap_or("UTC"))
+    }
+}
+
+/// The period a moment lies in: from its first millisecond to the next period's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The first moment inside.
+    pub begins: Moment,
+    /// The first moment beyond.
+    pub ends: Moment,
+}
+
+impl Quota {
+    /// The period that `now` lies in; where a day's midnight does not exist, it begins at the
+    /// first moment that does.
+    pub fn span(&self, now: Moment) -> Span {
+        self.calendar_span(now).unwrap_or(Span { begins: Moment::BEGINNING, ends: Moment::NEVER })
+    }
+
+    fn calendar_span(&self, now: Moment) -> Option<Span> {
+        let today = now.timestamp()?.to_zoned(self.zone.0.clone()).date();
+        let (first, next) = match self.period {
+            Period::Day => (today, today.tomorrow().ok()?),
+            Period::Week => {
+                let back = today.weekday().since(Weekday::Monday);
+                let monday = today.checked_sub(jiff::Span::new().days(back)).ok()?;
+                (monday, monday.checked_add(jiff::Span::new().days(7)).ok()?)
+            },
+            Period::Month => {
+                let first = today.first_of_month();
+                (first, first.checked_add(jiff::Span::new().months(1)).ok()?)
+            },
+        };
+        Some(Span { begins: self.midnight(first)?, ends: self.midnight(next)? })
+    }
+
+    fn midnight(&self, date: Date) -> Option<Moment> {
+        let zoned: Zoned = date.to_zoned(self.zone.0.clone()).ok()?;
+        Some(Moment::from_milliseconds(zoned.timestamp().as_millisecond()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limit(limit: u32, window_seconds: u32) -> RateLimit {
+        RateLimit { name: "default".into(), limit, window_seconds }
+    }
+
+    #[test]
+    fn a_burst_of_the_limit_passes_and_then_one_each_interval() {
+        let rule = limit(20, 10);
+        let mut arrival = 0;
+        let mut passed = 0;
+        while let Draw::Granted { arrival: next } = rule.draw(arrival, 5, 1) {
+            arrival = next;
+            passed += 1;
+        }
+        assert_eq!(passed, 20);
+        let half = 500_000_000;
+        assert_eq!(rule.draw(arrival, 5, 1), Draw::Refused { wait: Duration::from_nanos(half) });
+        assert!(matches!(rule.draw(arrival, 5 + half, 1), Draw::Granted { .. }));
+        assert_eq!(rule.remaining(arrival, 5 + 3 * half), 3);
+    }
+
+    #[test]
+    fn no_window_holds_twice_the_limit() {
+        for (count, window) in [(3, 10), (7, 1), (1, 1), (1_000, 3)] {
+            let rule = limit(count, window);
+            let (mut arrival, mut now, mut passed) = (0, 1, 0);
+            while now < 1 + u64::from(window) * 1_000_000_000 {
+                match rule.draw(arrival, now, 1) {
+                    Draw::Granted { arrival: next } => {
+                        arrival = next;
+                        passed += 1;
+                    },
+                    Draw::Refused { wait } => now += u64::try_from(wait.as_nanos()).unwrap(),
+                }
+            }
+            assert!(passed < 2 * count, "{passed} of {count} in {window} s");
+        }
+    }
+
+    #[test]
+    fn a_cost_over_the_limit_never_passes_and_none_costs_nothing() {
+        let rule = limit(5, 1);
+        let never = Draw::Refused { wait: Duration::from_nanos(u64::MAX) };
+        assert_eq!(rule.draw(0, 0, 6), never);
+        assert_eq!(rule.draw(0, 9, 0), Draw::Granted { arrival: 9 });
+    }
+
+    #[test]
+    fn periods_follow_the_calendar_of_the_zone() {
+        for (period, zone, now, begins, ends) in [
+            ("day", "UTC", "2026-11-21T10:00:00Z", "2026-11-21T00:00:00Z", "2026-11-22T00:00:00Z"),
+            ("week", "UTC", "2026-11-22T10:00:00Z", "2026-11-16T00:00:00Z", "2026-11-23T00:00:00Z"),
+            // Paris leaves summer time on 25 October 2026: that day has 25 hours.
+            (
+                "day",
+                "Europe/Paris",
+                "2026-10-25T10:00:00Z",
+                "2026-10-24T22:00:00Z",
+                "2026-10-25T23:00:00Z",
+            ),
+            (
+                "month",
+                "Europe/Paris",
+                "2026-10-31T22:59:59Z",
+                "2026-09-30T22:00:00Z",
+                "2026-10-31T23:00:00Z",
+            ),
+        ] {
+            let quota =
+                Quota { limit: 1, period: period.parse().unwrap(), zone: zone.parse().unwrap() };
+            let span = quota.span(now.parse().unwrap());
+            let expected = Span { begins: begins.parse().unwrap(), ends: ends.parse().unwrap() };
+            assert_eq!(span, expected, "{period} {zone} {now}");
+        }
+    }
+
+    #[test]
+    fn zones_and_periods_have_their_names() {
+        assert!("Mars/Olympus".parse::<Zone>().is_err());
+        assert_eq!("Europe/Paris".parse::<Zone>().unwrap().to_string(), "Europe/Paris");
+        assert!("year".parse::<Period>().is_err());
+        assert!(RateLimit::is_name("per-second_1") && !RateLimit::is_name("Per Second"));
+    }
+}

@@ -1,0 +1,137 @@
+//! Names that people give to things, and names proposed to them.
+
+use rand::Rng;
+
+/// Longest name of anything, in characters (Unicode scalar values).
+pub const NAME_CHARACTERS_MAX: usize = 256;
+/// Longest description, in characters.
+pub const DESCRIPTION_CHARACTERS_MAX: usize = 1_000;
+/// Longest e-mail address, in bytes (RFC 5321, 4.5.3.1.3).
+pub const EMAIL_BYTES_MAX: usize = 254;
+
+/// A text that is no name, description or address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidName {
+    /// Nothing to read.
+    #[error("must not be blank")]
+    Blank,
+    /// Too long.
+    #[error("must be at most {max} characters")]
+    TooLong {
+        /// The limit.
+        max: usize,
+    },
+    /// A byte that could forge a line or a colour in somebody's terminal or log.
+    #[error("must not contain control characters")]
+    Control,
+    /// No address.
+    #[error("must be an e-mail address such as ada@example.com")]
+    Email,
+}
+
+/// Takes a name: 1 to [`NAME_CHARACTERS_MAX`] characters, spaces at the ends cut off.
+///
+/// # Errors
+/// [`InvalidName`].
+pub fn parse_name(text: &str) -> Result<String, InvalidName> {
+    let name = text.trim();
+    if name.is_empty() {
+        return Err(InvalidName::Blank);
+    }
+    parse_text(name, NAME_CHARACTERS_MAX)
+}
+
+/// Takes a description, which may be empty.
+///
+/// # Errors
+/// [`InvalidName`].
+pub fn parse_description(text: &str) -> Result<String, InvalidName> {
+    parse_text(text.trim(), DESCRIPTION_CHARACTERS_MAX)
+}
+
+/// Takes an e-mail address in its one form here: lower case. Only what can't be delivered at all is
+/// refused; whether somebody reads it shows when they follow a link.
+///
+/// # Errors
+/// [`InvalidName::Email`].
+pub fn parse_email(text: &str) -> Result<String, InvalidName> {
+    let text = text.trim();
+    let (local, domain) = text.rsplit_once('@').ok_or(InvalidName::Email)?;
+    let visible = text.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
+    let domain_fits = !domain.is_empty()
+        && domain.split('.').all(|label| {
+            !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        });
+    let fits = visible && !local.is_empty() && domain_fits && !local.contains(['"', '@', '<', '>']);
+    if fits && text.len() <= EMAIL_BYTES_MAX {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err(InvalidName::Email)
+    }
+}
+
+fn parse_text(text: &str, max: usize) -> Result<String, InvalidName> {
+    // A tab or a new line is welcome in no name and no description of one line.
+    if text.chars().any(char::is_control) {
+        return Err(InvalidName::Control);
+    }
+    if text.chars().count() > max {
+        return Err(InvalidName::TooLong { max });
+    }
+    Ok(text.to_owned())
+}
+
+/// A readable name at random, such as `quiet-otter-417`.
+pub fn propose(random: &mut impl Rng) -> String {
+    let pick = |words: &'static [&'static str], number: u32| {
+        let at = usize::try_from(number).unwrap_or(0) % words.len().max(1);
+        words.get(at).copied().unwrap_or("key")
+    };
+    let quality = pick(QUALITIES, random.next_u32());
+    let animal = pick(ANIMALS, random.next_u32());
+    format!("{quality}-{animal}-{}", 100 + random.next_u32() % 900)
+}
+
+const QUALITIES: &[&str] = &[
+    "amber", "bold", "brave", "bright", "brisk", "calm", "clear", "clever", "cosy", "crisp", "eager",
+    "early", "fair", "fast", "fine", "fresh", "gentle", "glad", "golden", "happy", "keen", "kind",
+    "light", "lively", "lucky", "mellow", "merry", "mild", "neat", "noble", "patient", "plain",
+    "proud", "quick", "quiet", "rapid", "ready", "rosy", "sharp", "shiny", "silent", "silver", "smart",
+    "snowy", "solid", "steady", "sunny", "swift", "tidy", "warm", "wise", "witty",
+];
+const ANIMALS: &[&str] = &[
+    "badger", "beaver", "bee", "bison", "cat", "crane", "deer", "dove", "eagle", "egret", "falcon",
+    "finch", "fox", "gecko", "goose", "hare", "hawk", "heron", "horse", "ibis", "ibex", "jay",
+    "koala", "lark", "lemur", "lion", "lynx", "marten", "mole", "moose", "newt", "otter", "owl",
+    "panda", "parrot", "pony", "puffin", "quail", "rabbit", "raven", "robin", "salmon", "seal",
+    "sparrow", "stork", "swan", "tern", "tiger", "trout", "vole", "whale", "wren",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_trimmed_bounded_and_free_of_control_characters() {
+        assert_eq!(parse_name("  build bot "), Ok("build bot".to_owned()));
+        assert_eq!(parse_name("😀".repeat(200).as_str()).map(|name| name.chars().count()), Ok(200));
+        assert_eq!(parse_name(" "), Err(InvalidName::Blank));
+        assert_eq!(parse_name("a\u{1b}[31m"), Err(InvalidName::Control));
+        assert_eq!(parse_name(&"x".repeat(257)), Err(InvalidName::TooLong { max: 256 }));
+        assert_eq!(parse_description(""), Ok(String::new()));
+    }
+
+    #[test]
+    fn addresses_have_one_form() {
+        assert_eq!(parse_email("Ada@Example.COM"), Ok("ada@example.com".to_owned()));
+        for wrong in ["", "ada", "@example.com", "ada@", "ada@exa mple.com", "a\"b@c.d", "a@b..c", "a@b@c"] {
+            assert_eq!(parse_email(wrong), Err(InvalidName::Email), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn proposed_names_are_names() {
+        let name = propose(&mut rand::rng());
+        assert_eq!(parse_name(&name), Ok(name.clone()), "{name}");
+    }
+}

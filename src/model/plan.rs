@@ -1,0 +1,114 @@
+//! Plans, subscriptions, and when they give API access.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::model::moment::Moment;
+
+/// What a plan allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Its name and id: `free`, `pro`, `enterprise`.
+    pub name: Box<str>,
+    /// Whether its organizations' keys work.
+    pub api_access: bool,
+}
+
+/// The three plans that every instance begins with: name, API access.
+pub const FIRST_PLANS: [(&str, bool); 3] = [("free", false), ("pro", true), ("enterprise", true)];
+
+/// The feature that lets keys work, as refusals name it.
+pub const API_ACCESS: &str = "api_access";
+
+/// How an organization stands with its plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    /// The plan's name.
+    pub plan: Box<str>,
+    /// How it is paid.
+    pub status: SubscriptionStatus,
+    /// When it ends by itself; [`Moment::NEVER`] for no end.
+    pub current_period_end: Moment,
+}
+
+/// How a subscription is paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubscriptionStatus {
+    /// Not yet.
+    Trialing,
+    /// In time.
+    Active,
+    /// Late: access stays until the period ends.
+    PastDue,
+    /// No more.
+    Canceled,
+}
+
+impl Subscription {
+    /// Whether keys work at `now`: the plan has API access, the status is not canceled, and the
+    /// period has not ended.
+    pub fn gives_access(&self, plan: &Plan, now: Moment) -> bool {
+        let paid = match self.status {
+            SubscriptionStatus::Trialing
+            | SubscriptionStatus::Active
+            | SubscriptionStatus::PastDue => true,
+            SubscriptionStatus::Canceled => false,
+        };
+        plan.api_access && paid && now < self.current_period_end
+    }
+}
+
+/// A text that is no status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be trialing, active, past_due or canceled")]
+pub struct InvalidStatus;
+
+impl SubscriptionStatus {
+    const NAMES: [(Self, &'static str); 4] = [
+        (Self::Trialing, "trialing"),
+        (Self::Active, "active"),
+        (Self::PastDue, "past_due"),
+        (Self::Canceled, "canceled"),
+    ];
+}
+
+impl fmt::Display for SubscriptionStatus {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Self::NAMES.iter().find(|(status, _)| status == self).map(|(_, name)| *name);
+        formatter.write_str(name.unwrap_or("canceled"))
+    }
+}
+
+impl FromStr for SubscriptionStatus {
+    type Err = InvalidStatus;
+
+    fn from_str(text: &str) -> Result<Self, InvalidStatus> {
+        let found = Self::NAMES.iter().find(|(_, name)| *name == text);
+        found.map(|(status, _)| *status).ok_or(InvalidStatus)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn access_needs_the_plan_the_status_and_the_period() {
+        let end = Moment::from_milliseconds(1_000);
+        for (api_access, status, now, access) in [
+            (true, "active", 999, true),
+            (true, "active", 1_000, false),
+            (true, "trialing", 0, true),
+            (true, "past_due", 0, true),
+            (true, "canceled", 0, false),
+            (false, "active", 0, false),
+        ] {
+            let plan = Plan { name: "any".into(), api_access };
+            let status = status.parse().unwrap();
+            let subscription =
+                Subscription { plan: "any".into(), status, current_period_end: end };
+            let gives = subscription.gives_access(&plan, Moment::from_milliseconds(now));
+            assert_eq!(gives, access, "{api_access} {status} {now}");
+        }
+    }
+}

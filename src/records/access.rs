@@ -1,0 +1,195 @@
+//! The records of who has access: organizations, users, plans, sessions, the setup link.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::id::{OrganizationId, SessionId, UserId};
+use crate::model::moment::Moment;
+use crate::model::permission::Patterns;
+use crate::model::plan::{Plan, Subscription, SubscriptionStatus};
+use crate::model::role::BuiltinRole;
+use crate::model::secret::Digest;
+use crate::records::place::Place;
+use crate::records::{Record, text};
+
+/// An organization as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrganizationRecord {
+    /// Its id; part of the place.
+    #[serde(skip)]
+    pub id: OrganizationId,
+    /// Its name.
+    #[serde(rename = "n")]
+    pub name: String,
+    /// Whether operators stopped it.
+    #[serde(rename = "off", default)]
+    pub suspended: bool,
+    /// The ceiling of what its keys may be granted outside `keyhouse:`.
+    #[serde(rename = "p", with = "text")]
+    pub ceiling: Patterns,
+    /// Whether plain users may make personal keys.
+    #[serde(rename = "mk")]
+    pub members_create_keys: bool,
+    /// The plan's name.
+    #[serde(rename = "pl")]
+    pub plan: Box<str>,
+    /// How it is paid.
+    #[serde(rename = "st", with = "text")]
+    pub status: SubscriptionStatus,
+    /// When the subscription ends; none for no end.
+    #[serde(rename = "pe", default, with = "text::moment::option")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_period_end: Option<Moment>,
+    /// When it was made.
+    #[serde(rename = "c", with = "text::moment")]
+    pub created_at: Moment,
+    /// Counts its changes, from 1.
+    #[serde(rename = "v")]
+    pub version: u64,
+}
+
+impl OrganizationRecord {
+    /// How it stands with its plan.
+    pub fn subscription(&self) -> Subscription {
+        Subscription {
+            plan: self.plan.clone(),
+            status: self.status,
+            current_period_end: self.current_period_end.unwrap_or(Moment::NEVER),
+        }
+    }
+}
+
+/// A user as it is stored.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserRecord {
+    /// The id; part of the place.
+    #[serde(skip)]
+    pub id: UserId,
+    /// Whose user it is.
+    #[serde(rename = "g", with = "text")]
+    pub organization: OrganizationId,
+    /// The address, in its one form.
+    #[serde(rename = "e")]
+    pub email: String,
+    /// The name.
+    #[serde(rename = "n")]
+    pub name: String,
+    /// Argon2id of the password, as a PHC string.
+    #[serde(rename = "pw")]
+    pub password: String,
+    /// The role.
+    #[serde(rename = "r", with = "text")]
+    pub role: BuiltinRole,
+    /// Whether the user runs the instance.
+    #[serde(rename = "op", default)]
+    pub operator: bool,
+    /// Whether the user is stopped.
+    #[serde(rename = "off", default)]
+    pub disabled: bool,
+    /// When it was made.
+    #[serde(rename = "c", with = "text::moment")]
+    pub created_at: Moment,
+    /// Counts its changes, from 1.
+    #[serde(rename = "v")]
+    pub version: u64,
+}
+
+impl std::fmt::Debug for UserRecord {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("UserRecord").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Whose an e-mail address is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmailRecord {
+    /// The user.
+    #[serde(rename = "u", with = "text")]
+    pub user: UserId,
+}
+
+/// A plan as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanRecord {
+    /// Its name; the place.
+    #[serde(skip)]
+    pub name: Box<str>,
+    /// Whether keys work.
+    #[serde(rename = "api")]
+    pub api_access: bool,
+    /// Counts its changes, from 1.
+    #[serde(rename = "v")]
+    pub version: u64,
+}
+
+impl From<&PlanRecord> for Plan {
+    fn from(record: &PlanRecord) -> Self {
+        Self { name: record.name.clone(), api_access: record.api_access }
+    }
+}
+
+/// A browser's session as it is stored, under the digest of its cookie.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionRecord {
+    /// The name under which its user sees it.
+    #[serde(rename = "i", with = "text")]
+    pub id: SessionId,
+    /// Whose.
+    #[serde(rename = "u", with = "text")]
+    pub user: UserId,
+    /// When it began.
+    #[serde(rename = "c", with = "text::moment")]
+    pub created_at: Moment,
+    /// When it was last seen; written once a minute at most.
+    #[serde(rename = "s", with = "text::moment")]
+    pub seen_at: Moment,
+    /// From which address it began.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
+}
+
+/// The one-time link of the first start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetupRecord {
+    /// Digest of the token.
+    #[serde(rename = "b", with = "text")]
+    pub digest: Digest,
+    /// When the link ends.
+    #[serde(rename = "x", with = "text::moment")]
+    pub ends_at: Moment,
+}
+
+impl Record for OrganizationRecord {
+    fn settle(&mut self, place: &Place) {
+        if let Place::Organization(id) = place {
+            self.id = *id;
+        }
+    }
+}
+
+impl Record for UserRecord {
+    fn settle(&mut self, place: &Place) {
+        if let Place::User(id) = place {
+            self.id = *id;
+        }
+    }
+}
+
+impl Record for PlanRecord {
+    fn settle(&mut self, place: &Place) {
+        if let Place::Plan(name) = place {
+            self.name.clone_from(name);
+        }
+    }
+}
+
+impl Record for EmailRecord {}
+impl Record for SessionRecord {}
+impl Record for SetupRecord {}

@@ -1,0 +1,51 @@
+//! Audit events: who changed what, from where; written in the batch of the change itself.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::id::{EventId, OrganizationId};
+use crate::model::moment::Moment;
+use crate::records::key::Author;
+use crate::records::{Record, place::Place, text};
+
+/// One event as it is stored. Never holds a secret, a password or a digest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventRecord {
+    /// Its id; the place.
+    #[serde(skip)]
+    pub id: EventId,
+    /// When.
+    #[serde(rename = "t", with = "text::moment")]
+    pub at: Moment,
+    /// Who; none where nobody was signed in.
+    #[serde(rename = "w", default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Author>,
+    /// From which address, where it came over a network.
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
+    /// In which organization.
+    #[serde(rename = "g", default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    pub organization: Option<OrganizationId>,
+    /// What: a noun and a verb, such as `key.create`.
+    #[serde(rename = "a")]
+    pub action: Box<str>,
+    /// On what: an id.
+    #[serde(rename = "on")]
+    pub target: String,
+    /// The fields that changed, as they were.
+    #[serde(rename = "b", default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub before: serde_json::Map<String, serde_json::Value>,
+    /// The fields that changed, as they are.
+    #[serde(rename = "f", default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub after: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Record for EventRecord {
+    fn settle(&mut self, place: &Place) {
+        if let Place::Event(id) = place {
+            self.id = *id;
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Writes a value by its `Display` and reads it by its `FromStr`.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serializer, de};
+
+/// Writes the value's text.
+///
+/// # Errors
+/// The serializer's.
+pub(super) fn serialize<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+/// Reads the value from its text.
+///
+/// # Errors
+/// The deserializer's, or what the text lacks.
+pub(super) fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: FromStr<Err: Display>,
+    D: Deserializer<'de>,
+{
+    let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+    text.parse().map_err(de::Error::custom)
+}
+
+/// The same for a value that may be absent.
+pub(super) mod option {
+    use super::{Deserialize, Deserializer, Display, FromStr, Serializer, de};
+
+    /// Writes the value's text, or null.
+    ///
+    /// # Errors
+    /// The serializer's.
+    #[expect(clippy::ref_option, reason = "serde hands over a reference to the field")]
+    pub(crate) fn serialize<T: Display, S: Serializer>(
+        value: &Option<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => serializer.collect_str(value),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    /// Reads the value from its text, or null.
+    ///
+    /// # Errors
+    /// The deserializer's, or what the text lacks.
+    pub(crate) fn deserialize<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+    where
+        T: FromStr<Err: Display>,
+        D: Deserializer<'de>,
+    {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| text.parse().map_err(de::Error::custom)).transpose()
+    }
+}
+
+/// The same for many.
+pub(super) mod list {
+    use super::{Deserialize, Deserializer, Display, FromStr, Serializer, de};
+
+    /// Writes the values' texts.
+    ///
+    /// # Errors
+    /// The serializer's.
+    pub(crate) fn serialize<T: Display, S: Serializer>(
+        values: &[T],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(values.iter().map(ToString::to_string))
+    }
+
+    /// Reads the values from their texts.
+    ///
+    /// # Errors
+    /// The deserializer's, or what a text lacks.
+    pub(crate) fn deserialize<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+    where
+        T: FromStr<Err: Display>,
+        D: Deserializer<'de>,
+    {
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        texts.iter().map(|text| text.parse().map_err(de::Error::custom)).collect()
+    }
+}
+
+/// A moment as whole milliseconds.
+pub(super) mod moment {
+    use super::{Deserialize, Deserializer, Serializer};
+    use crate::model::moment::Moment;
+
+    /// Writes the milliseconds.
+    ///
+    /// # Errors
+    /// The serializer's.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+    pub(crate) fn serialize<S: Serializer>(moment: &Moment, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(moment.milliseconds())
+    }
+
+    /// Reads the milliseconds.
+    ///
+    /// # Errors
+    /// The deserializer's.
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Moment, D::Error> {
+        i64::deserialize(deserializer).map(Moment::from_milliseconds)
+    }
+
+    /// A moment that may be absent.
+    pub(crate) mod option {
+        use super::{Deserialize, Deserializer, Moment, Serializer};
+
+        /// Writes the milliseconds, or null.
+        ///
+        /// # Errors
+        /// The serializer's.
+        #[expect(clippy::ref_option, reason = "serde hands over a reference to the field")]
+        #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+        pub(crate) fn serialize<S: Serializer>(
+            moment: &Option<Moment>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            match moment {
+                Some(moment) => serializer.serialize_i64(moment.milliseconds()),
+                None => serializer.serialize_none(),
+            }
+        }
+
+        /// Reads the milliseconds, or null.
+        ///
+        /// # Errors
+        /// The deserializer's.
+        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<Moment>, D::Error> {
+            Ok(Option::<i64>::deserialize(deserializer)?.map(Moment::from_milliseconds))
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! The order of deciding, from the grant on.
+
+use std::time::Duration;
+
+use crate::clock::Now;
+use crate::index::facts::{Ask, OrganizationFacts, UserFacts};
+use crate::index::grant::{Grant, Rules};
+use crate::model::limit::Draw;
+use crate::model::moment::Moment;
+use crate::verify::{Acceptance, Code, Request, Verdict};
+
+/// Decides about a grant. The first rule that applies is the code; nothing is drawn from a limit
+/// unless all before it passed, and a refused call draws on no limit.
+pub fn decide(grant: &Grant, request: &Request<'_>, now: Now) -> Verdict {
+    match refusal(grant, request, now) {
+        Some(code) => Verdict::of(code),
+        None => grant.rules.as_deref().map_or(Verdict::of(Code::Valid), |rules| {
+            draw(rules, request.cost, now).unwrap_or(Verdict::of(Code::Valid))
+        }),
+    }
+}
+
+/// Everything but the limits.
+fn refusal(grant: &Grant, request: &Request<'_>, now: Now) -> Option<Code> {
+    if let Some(code) = state_of_key(grant, now.wall) {
+        return Some(code);
+    }
+    let owner = grant.owner.as_ref().map(|owner| owner.load());
+    let owner: Option<&UserFacts> = owner.as_deref().map(|facts| &**facts);
+    if owner.is_some_and(|owner| owner.disabled) {
+        return Some(Code::OwnerDisabled);
+    }
+    let organization = grant.organization.load();
+    if let Some(code) = state_of_organization(&organization, now.wall) {
+        return Some(code);
+    }
+    if !is_accepted(&request.acceptance, &organization, grant) {
+        return Some(Code::NotAcceptedHere);
+    }
+    if !is_admitted(grant.rules.as_deref(), request) {
+        return Some(Code::IpNotAllowed);
+    }
+    let asked = |permission: &crate::model::permission::Permission| {
+        grant.grants(owner, &organization, Ask::Permission(permission.as_str()))
+    };
+    match request.requirement {
+        Some(requirement) if !requirement.is_met(asked) => Some(Code::InsufficientPermissions),
+        Some(_) | None => None,
+    }
+}
+
+fn state_of_key(grant: &Grant, now: Moment) -> Option<Code> {
+    if grant.revoked {
+        Some(Code::Revoked)
+    } else if grant.disabled {
+        Some(Code::Disabled)
+    } else if now < grant.not_before {
+        Some(Code::NotYetValid)
+    } else if now >= grant.expires_at {
+        Some(Code::Expired)
+    } else {
+        None
+    }
+}
+
+fn state_of_organization(organization: &OrganizationFacts, now: Moment) -> Option<Code> {
+    if organization.suspended {
+        Some(Code::OrganizationSuspended)
+    } else if !organization.has_access(now) {
+        Some(Code::SubscriptionRequired)
+    } else {
+        None
+    }
+}
+
+fn is_accepted(gate: &Acceptance<'_>, organization: &OrganizationFacts, grant: &Grant) -> bool {
+    let organizations = gate.organizations.is_none_or(|taken| taken.contains(&organization.id));
+    let named = |taken: &[crate::model::key_text::Environment]| {
+        taken.iter().any(|environment| environment.as_str() == grant.environment())
+    };
+    organizations && gate.environments.is_none_or(named)
+}
+
+/// A key with address rules and a request without an address: refused, since nothing tells.
+fn is_admitted(rules: Option<&Rules>, request: &Request<'_>) -> bool {
+    let Some(rules) = rules.filter(|rules| !rules.ip.is_empty()) else { return true };
+    request.ip.is_some_and(|ip| rules.ip.admit(ip))
+}
+
+/// Draws from all limits and the quota, or from none; returns the refusal.
+fn draw(rules: &Rules, cost: u32, now: Now) -> Option<Verdict> {
+    // Asked first, so that a call that some limit refuses rarely disturbs the others.
+    let longest = rules
+        .rate_limits
+        .iter()
+        .filter_map(|(limit, counter)| refused(counter.peek(limit, now.ticks, cost)))
+        .max();
+    if let Some(wait) = longest {
+        return Some(limited(wait));
+    }
+    for (at, (limit, counter)) in rules.rate_limits.iter().enumerate() {
+        if let Some(wait) = refused(counter.draw(limit, now.ticks, cost)) {
+            give_back(rules, at, cost);
+            return Some(limited(wait));
+        }
+    }
+    let (quota, counter) = rules.quota.as_ref()?;
+    if counter.draw(quota, now.wall, cost) {
+        return None;
+    }
+    give_back(rules, rules.rate_limits.len(), cost);
+    let wait = counter.standing(quota, now.wall).resets_at.since(now.wall);
+    Some(Verdict { code: Code::QuotaExceeded, retry_after: Some(wait) })
+}
+
+fn refused(draw: Draw) -> Option<Duration> {
+    match draw {
+        Draw::Granted { .. } => None,
+        Draw::Refused { wait } => Some(wait),
+    }
+}
+
+fn limited(wait: Duration) -> Verdict {
+    Verdict { code: Code::RateLimited, retry_after: Some(wait) }
+}
+
+/// Takes back what the first `count` limits had granted.
+fn give_back(rules: &Rules, count: usize, cost: u32) {
+    for (limit, counter) in rules.rate_limits.iter().take(count) {
+        counter.give_back(limit, cost);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use arc_swap::ArcSwap;
+
+    use super::*;
+    use crate::index::live::Live;
+    use crate::model::id::{Id, OrganizationId};
+    use crate::model::plan::{Plan, Subscription, SubscriptionStatus};
+    use crate::model::role::BuiltinRole;
+    use crate::records::key::tests::record;
+    use crate::records::key::{DisabledBy, KeyRecord, QuotaRecord, RateLimitRecord};
+
+    const NOW: Now = Now { wall: Moment::from_milliseconds(1_800_000_000_000), ticks: 1 };
+
+    fn owner() -> UserFacts {
+        let mut facts = UserFacts::unknown(Id::default());
+        (facts.disabled, facts.role) = (false, BuiltinRole::User);
+        facts
+    }
+
+    fn organization() -> OrganizationFacts {
+        let mut facts = OrganizationFacts::unknown(Id::default());
+        facts.suspended = false;
+        facts.ceiling = "*".parse().unwrap();
+        facts.plan = Plan { name: "pro".into(), api_access: true };
+        facts.subscription = Subscription {
+            plan: "pro".into(),
+            status: SubscriptionStatus::Active,
+            current_period_end: Moment::NEVER,
+        };
+        facts
+    }
+
+    fn grant(record: &KeyRecord, owner: Option<UserFacts>, facts: OrganizationFacts) -> Grant {
+        Grant::new(
+            record,
+            &record.secrets[0],
+            owner.map(|owner| Arc::new(ArcSwap::from_pointee(owner))),
+            Arc::new(ArcSwap::from_pointee(facts)),
+            Arc::new(Live::new(record.id)),
+        )
+    }
+
+    /// A key that every rule refuses, mended rule by rule: each code shows itself in its turn.
+    #[test]
+    fn the_first_rule_that_applies_is_the_code() {
+        let second = |offset: i64| {
+            Some(Moment::from_milliseconds(NOW.wall.milliseconds() + offset * 1_000))
+        };
+        let mut key = record();
+        key.revoked_at = second(0);
+        key.disabled = Some(DisabledBy::Owner);
+        key.not_before = second(1);
+        key.expires_at = second(0);
+        key.ip_allow = vec!["10.0.0.0/8".parse().unwrap()];
+        key.permissions = Some("files:*".parse().unwrap());
+        key.rate_limits =
+            vec![RateLimitRecord { name: "a".into(), limit: 1, window_seconds: 60 }];
+        key.quota = Some(QuotaRecord {
+            limit: 1,
+            period: "day".parse().unwrap(),
+            zone: "UTC".parse().unwrap(),
+        });
+        let mut facts = organization();
+        facts.suspended = true;
+        facts.plan.api_access = false;
+        let mut user = owner();
+        user.disabled = true;
+        let foreign = [OrganizationId::from_bytes([9; 16])];
+        let requirement = "diagrams:read".parse().unwrap();
+        let mut request = Request { requirement: Some(&requirement), cost: 2, ..Request::default() };
+        request.acceptance.organizations = Some(&foreign);
+
+        let code = |key: &KeyRecord, user: &UserFacts, facts: &OrganizationFacts, request: &Request<'_>| {
+            decide(&grant(key, Some(user.clone()), facts.clone()), request, NOW).code
+        };
+        assert_eq!(code(&key, &user, &facts, &request), Code::Revoked);
+        key.revoked_at = None;
+        assert_eq!(code(&key, &user, &facts, &request), Code::Disabled);
+        key.disabled = None;
+        assert_eq!(code(&key, &user, &facts, &request), Code::NotYetValid);
+        key.not_before = second(0);
+        assert_eq!(code(&key, &user, &facts, &request), Code::Expired);
+        key.expires_at = second(1);
+        assert_eq!(code(&key, &user, &facts, &request), Code::OwnerDisabled);
+        user.disabled = false;
+        assert_eq!(code(&key, &user, &facts, &request), Code::OrganizationSuspended);
+        facts.suspended = false;
+        assert_eq!(code(&key, &user, &facts, &request), Code::SubscriptionRequired);
+        facts.plan.api_access = true;
+        assert_eq!(code(&key, &user, &facts, &request), Code::NotAcceptedHere);
+        request.acceptance.organizations = None;
+        let environments = ["test".parse().unwrap()];
+        request.acceptance.environments = Some(&environments);
+        assert_eq!(code(&key, &user, &facts, &request), Code::NotAcceptedHere);
+        request.acceptance.environments = None;
+        assert_eq!(code(&key, &user, &facts, &request), Code::IpNotAllowed);
+        request.ip = Some("192.0.2.1".parse().unwrap());
+        assert_eq!(code(&key, &user, &facts, &request), Code::IpNotAllowed);
+        request.ip = Some("10.1.1.1".parse().unwrap());
+        assert_eq!(code(&key, &user, &facts, &request), Code::InsufficientPermissions);
+        key.permissions = Some("diagrams:*".parse().unwrap());
+        assert_eq!(code(&key, &user, &facts, &request), Code::RateLimited);
+        key.rate_limits[0].limit = 9;
+        assert_eq!(code(&key, &user, &facts, &request), Code::QuotaExceeded);
+        request.cost = 1;
+        assert_eq!(code(&key, &user, &facts, &request), Code::Valid);
+    }
+
+    #[test]
+    fn the_codes_stand_in_the_order_of_the_contract() {
+        let names: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        let distinct: BTreeSet<_> = names.iter().collect();
+        assert_eq!(distinct.len(), names.len());
+        assert!(Code::ALL.is_sorted());
+        assert_eq!(names.first(), Some(&"MALFORMED"));
+        assert_eq!(names.last(), Some(&"VALID"));
+    }
+
+    #[test]
+    fn a_personal_key_is_worth_no_more_than_its_owner_today() {
+        let requirement = "diagrams:read".parse().unwrap();
+        let request = Request { requirement: Some(&requirement), ..Request::default() };
+        let mut guest = owner();
+        guest.role = BuiltinRole::Guest;
+        let code = |key: &KeyRecord, owner| decide(&grant(key, owner, organization()), &request, NOW).code;
+        let key = record();
+        assert_eq!(code(&key, Some(owner())), Code::Valid);
+        assert_eq!(code(&key, Some(guest)), Code::InsufficientPermissions);
+        assert_eq!(code(&key, None), Code::Valid, "a service key goes by its own list");
+    }
+
+    #[test]
+    fn without_a_list_a_personal_key_has_all_but_management_and_a_service_key_nothing() {
+        let mut key = record();
+        key.permissions = None;
+        let mut administrator = owner();
+        administrator.role = BuiltinRole::Administrator;
+        for (text, owner, expected) in [
+            ("a:b", Some(administrator.clone()), Code::Valid),
+            ("keyhouse:keys:read", Some(administrator), Code::InsufficientPermissions),
+            ("a:b", None, Code::InsufficientPermissions),
+        ] {
+            key.owner = owner.as_ref().map(|owner| owner.id);
+            let requirement = text.parse().unwrap();
+            let request = Request { requirement: Some(&requirement), ..Request::default() };
+            let code = decide(&grant(&key, owner, organization()), &request, NOW).code;
+            assert_eq!(code, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_refused_call_draws_on_no_limit() {
+        let mut key = record();
+        let limit = |name: &str, limit| RateLimitRecord { name: name.into(), limit, window_seconds: 60 };
+        key.rate_limits = vec![limit("wide", 3), limit("narrow", 1)];
+        let grant = grant(&key, Some(owner()), organization());
+        let request = Request::default();
+        assert!(decide(&grant, &request, NOW).is_valid());
+        for _ in 0..5 {
+            let verdict = decide(&grant, &request, NOW);
+            assert_eq!(verdict.code, Code::RateLimited);
+            assert_eq!(verdict.retry_after, Some(Duration::from_secs(60)));
+        }
+        let rules = grant.rules.as_deref().unwrap();
+        let (wide, counter) = &rules.rate_limits[0];
+        assert_eq!(wide.remaining(counter.arrival(), NOW.ticks), 2);
+    }
+
+    #[test]
+    fn the_end_of_a_secret_ends_its_grant_alone() {
+        let mut key = record();
+        key.secrets[0].ends_at = Some(NOW.wall);
+        let verdict = decide(&grant(&key, Some(owner()), organization()), &Request::default(), NOW);
+        assert_eq!(verdict.code, Code::Expired);
+    }
+}

@@ -1,0 +1,69 @@
+//! The decision: a presented text and the facts of a request in, a verdict out.
+//!
+//! Pure but for limits and quotas, which are drawn from the grant's counters: it reads no store and
+//! no clock, and waits for nobody.
+
+mod decide;
+mod verdict;
+
+use std::net::IpAddr;
+
+use crate::index::Index;
+use crate::index::grant::Grant;
+use crate::model::key_text::{Prefix, Presented, classify};
+use crate::model::requirement::Requirement;
+pub use decide::decide;
+pub use verdict::{Code, Verdict};
+
+/// What is asked of a key.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The client's address, where the one who asks told it.
+    pub ip: Option<IpAddr>,
+    /// What the key must be granted.
+    pub requirement: Option<&'a Requirement>,
+    /// Which keys are taken here.
+    pub acceptance: Acceptance<'a>,
+    /// Units to draw from limits and quota, 0 to [`crate::model::limit::COST_MAX`].
+    pub cost: u32,
+}
+
+/// Which organizations and environments a gate takes keys of; `None` is all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Acceptance<'a> {
+    /// Organizations.
+    pub organizations: Option<&'a [crate::model::id::OrganizationId]>,
+    /// Environments.
+    pub environments: Option<&'a [crate::model::key_text::Environment]>,
+}
+
+impl Default for Request<'_> {
+    /// Nothing but a valid key, at a cost of 1.
+    fn default() -> Self {
+        Self { ip: None, requirement: None, acceptance: Acceptance::default(), cost: 1 }
+    }
+}
+
+/// Checks a presented text: parses, digests, looks up, and has the grant judged, by [`decide`] or by
+/// something stricter. `answer` is called with the verdict and, from [`Code::Revoked`] on, the
+/// grant, which it may read but not keep.
+pub fn check<T>(
+    index: &Index,
+    prefix: &Prefix,
+    presented: &[u8],
+    judge: impl FnOnce(&Grant) -> Verdict,
+    answer: impl FnOnce(Verdict, Option<&Grant>) -> T,
+) -> T {
+    let digest = match classify(presented, prefix) {
+        Presented::Malformed => return answer(Verdict::of(Code::Malformed), None),
+        Presented::Own(digest) | Presented::Foreign(digest) => digest,
+    };
+    index.with_grant(&digest, |grant| match grant {
+        None => answer(Verdict::of(Code::NotFound), None),
+        Some(grant) => match judge(grant) {
+            // A grant that the asker may not know of is as good as none.
+            verdict if verdict.code == Code::NotFound => answer(verdict, None),
+            verdict => answer(verdict, Some(grant)),
+        },
+    })
+}
