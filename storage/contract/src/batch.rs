@@ -64,7 +64,8 @@ impl Write {
         }
     }
 
-    fn bytes(&self) -> usize {
+    /// Bytes of its key and value, as the bounds of batches and feeds count them.
+    pub fn bytes(&self) -> usize {
         match self {
             Self::Put { key, value } => key.len() + value.len(),
             Self::Delete { key } => key.len(),
@@ -177,7 +178,11 @@ impl Batch {
         }
         let guarded = self.guards.iter().map(Guard::key);
         let written = self.writes.iter().map(Write::key);
-        if guarded.clone().chain(written.clone()).any(|key| !(1..=KEY_BYTES_MAX).contains(&key.len())) {
+        if guarded
+            .clone()
+            .chain(written.clone())
+            .any(|key| !(1..=KEY_BYTES_MAX).contains(&key.len()))
+        {
             return Err(InvalidBatch::KeyLength);
         }
         if repeats(guarded) || repeats(written) {

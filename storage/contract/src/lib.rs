@@ -15,24 +15,52 @@
 //!
 //! [`conformance::run`] is the suite that every store passes; [`FaultyStore`] wraps a store and
 //! makes chosen operations fail or wait.
+//!
+//! Writing a plugin: implement [`Store`] and [`Feed`], and let the suite tell what is missing. The
+//! parts that most plugins need are here: [`Batch::validate`] before anything else,
+//! [`Range::bounds`] and [`Page::collect`] for scans, [`Held`] for the revisions that scans go on
+//! at, [`FeedLog`] for feeds of a store whose commits all pass through one process. What a plugin
+//! must keep, beyond the signatures:
+//!
+//! - One counter. The n-th committed batch has revision n, for ever: a store that is closed and
+//!   opened again, or moved to another medium as it is, goes on counting. A refused batch takes
+//!   no revision.
+//! - Durable before visible to feeds, and before acknowledged. What [`Pending::wait`] returned
+//!   survives a power cut; what a feed showed does too.
+//! - A certain outcome is certain. [`CommitError::Unknown`] is the only one that leaves open
+//!   whether the batch is in; a plugin that can't prove that nothing changed answers it.
+//! - After [`CommitError::Unknown`] nothing is guessed: until the plugin has read the medium anew,
+//!   reads are unavailable; then every feed from before ends with [`FeedError::Compacted`], and
+//!   [`Store::follow`] from any revision before the reopening does as well.
+//! - Nothing grows without bound: not the queue of batches, not the commits kept for slow feeds,
+//!   not the revisions held for scans.
+//!
+//! A plugin does not retry, does not interpret values, and writes no log: a [`Cause`] goes to the
+//! caller, who does.
+
+#![warn(clippy::missing_errors_doc)]
 
 mod batch;
 pub mod conformance;
 mod faults;
+mod feed;
+mod forward;
+mod held;
 mod memory;
 mod outcome;
+mod range;
 
 use std::fmt;
 use std::time::Duration;
 
 pub use batch::{BATCH_BYTES_MAX, BATCH_GUARDS_MAX, BATCH_WRITES_MAX, Batch, Guard, InvalidBatch};
 pub use batch::{KEY_BYTES_MAX, Write};
-pub use faults::{Fault, FaultyStore, Operation};
+pub use faults::{Fault, FaultyStore, Gate, Operation};
+pub use feed::{BACKLOG_BYTES_MAX, BACKLOG_COMMITS_MAX, Bounds, FeedLog};
+pub use held::{HELD_AGE_MAX, HELD_MAX, Held};
 pub use memory::MemoryStore;
 pub use outcome::{Cause, CommitError, FeedError, OpenError, Pending, ReadError};
-
-/// Most rows that one page holds, whatever limit was asked for.
-pub const PAGE_ROWS_MAX: usize = 10_000;
+pub use range::{KeyBounds, Order, PAGE_BYTES_MAX, PAGE_ROWS_MAX, Page, Range};
 
 /// A position in the history of a store: the number of batches committed so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,8 +78,8 @@ impl Revision {
 }
 
 impl fmt::Display for Revision {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -62,8 +90,9 @@ pub enum At {
     Latest,
     /// Exactly the state after that revision; [`ReadError::Compacted`] when it is gone.
     ///
-    /// A store keeps the revision of a [`Page`] that has more rows readable for at least a
-    /// minute while fewer than eight scans are under way, so that a scan can go on.
+    /// A store keeps the revision of a [`Page`] that has rows, and more of them to come, readable
+    /// for at least [`HELD_AGE_MAX`] after its last use while fewer than [`HELD_MAX`] scans are
+    /// under way, so that a scan can go on.
     Revision(Revision),
 }
 
@@ -75,47 +104,6 @@ pub struct Row {
     /// The value; may be empty.
     pub value: Vec<u8>,
     /// The revision of the batch that wrote this value. Guards compare it.
-    pub revision: Revision,
-}
-
-/// The direction of a scan.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Order {
-    /// From the smallest key up.
-    #[default]
-    Ascending,
-    /// From the greatest key down.
-    Descending,
-}
-
-/// Which rows a scan returns.
-#[derive(Clone, Copy, Debug)]
-pub struct Range<'a> {
-    /// Only keys that start with these bytes; empty means all.
-    pub prefix: &'a [u8],
-    /// Only keys beyond this one, in the direction of the scan; it need not exist.
-    pub after: Option<&'a [u8]>,
-    /// Most rows wanted; a store returns at most [`PAGE_ROWS_MAX`]. Zero yields no row.
-    pub limit: usize,
-    /// The direction.
-    pub order: Order,
-}
-
-impl<'a> Range<'a> {
-    /// All rows below `prefix` in ascending order, as many as a page holds.
-    pub const fn prefix(prefix: &'a [u8]) -> Self {
-        Self { prefix, after: None, limit: PAGE_ROWS_MAX, order: Order::Ascending }
-    }
-}
-
-/// The rows of one scan, in its order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// The rows.
-    pub rows: Vec<Row>,
-    /// Whether rows of the range remain beyond the last one here.
-    pub more: bool,
-    /// The revision that was read: hand it back as [`At::Revision`] to read on unchanged ground.
     pub revision: Revision,
 }
 
@@ -181,7 +169,9 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Hands a batch over. Batches handed over by one thread are decided in that order.
     ///
     /// All guards hold and all writes become durable, under one revision, or nothing changes. The
-    /// outcome is [`Pending::wait`]'s; a `Pending` that is dropped is committed all the same.
+    /// outcome is [`Pending::wait`]'s; a `Pending` that is dropped is committed all the same. A store
+    /// takes in a bounded number of batches that are not yet decided; `submit` blocks while that
+    /// many wait.
     fn submit(&self, batch: Batch) -> Pending;
 
     /// A feed of every commit after `from`.

@@ -1,0 +1,212 @@
+//! Claims on batches: guards, atomicity, revisions, bounds, and many threads at once.
+
+use std::thread;
+
+use super::{Case, Seen, Unexpected, all_rows, equal, holds, latest, value};
+use crate::{
+    At, BATCH_BYTES_MAX, BATCH_GUARDS_MAX, BATCH_WRITES_MAX, Batch, CommitError, InvalidBatch,
+    KEY_BYTES_MAX, Revision, Store,
+};
+
+pub(super) const CASES: &[Case] = &[
+    ("an empty store is at revision zero", empty_store_is_at_zero),
+    ("every committed batch takes the next revision", revisions_count_batches),
+    ("a guard on absence holds only for a key without a row", guard_on_absence),
+    ("a guard on a revision holds only for the very row that was read", guard_on_revision),
+    ("a batch that conflicts changes nothing and takes no revision", conflict_leaves_nothing),
+    ("guards see the store before the batch, not its own writes", guards_precede_writes),
+    ("a batch's writes share its revision", writes_share_a_revision),
+    ("deleting an absent key is a change all the same", deleting_the_absent),
+    ("values may be empty and keys may be any bytes", any_bytes),
+    ("a batch at the bounds is committed", batch_at_the_bounds),
+    ("a batch beyond the bounds is refused with its reason", batch_beyond_the_bounds),
+    ("batches of one thread are decided in the order of submission", submission_order),
+    ("a batch whose outcome nobody awaits is committed", outcome_not_awaited),
+    ("eight threads that count with guards lose nothing", counting_loses_nothing),
+    ("what was acknowledged is read by every thread", acknowledged_is_read),
+];
+
+fn empty_store_is_at_zero(store: &dyn Store) -> Seen {
+    equal("revision", &latest(store)?, &Revision::ZERO)?;
+    equal("row", &store.get(b"a", At::Latest)?, &None)
+}
+
+fn revisions_count_batches(store: &dyn Store) -> Seen {
+    for expected in 1..=5 {
+        let revision = store.commit(Batch::new().put("a", "").put(vec![expected], ""))?;
+        equal("revision", &revision, &Revision(expected.into()))?;
+        equal("revision read", &latest(store)?, &revision)?;
+    }
+    Ok(())
+}
+
+fn guard_on_absence(store: &dyn Store) -> Seen {
+    let batch = Batch::new().absent("a").put("a", "1");
+    store.commit(batch.clone())?;
+    equal("present", &store.commit(batch.clone()), &Err(CommitError::Conflict))?;
+    store.commit(Batch::new().delete("a"))?;
+    equal("deleted", &store.commit(batch), &Ok(Revision(3)))
+}
+
+fn guard_on_revision(store: &dyn Store) -> Seen {
+    let first = store.commit(Batch::new().put("a", "1"))?;
+    let conflict = Err(CommitError::Conflict);
+    for (name, revision) in [("older", Revision::ZERO), ("newer", first.next())] {
+        let batch = Batch::new().unchanged("a", revision).put("a", "2");
+        equal(name, &store.commit(batch), &conflict)?;
+    }
+    store.commit(Batch::new().put("other", ""))?;
+    let second = store.commit(Batch::new().unchanged("a", first).put("a", "2"))?;
+    let stale = Batch::new().unchanged("a", first).put("a", "3");
+    equal("stale", &store.commit(stale), &conflict)?;
+    store.commit(Batch::new().delete("a"))?;
+    let deleted = Batch::new().unchanged("a", second).put("a", "3");
+    equal("deleted", &store.commit(deleted), &conflict)?;
+    store.commit(Batch::new().put("a", "2"))?;
+    let again = Batch::new().unchanged("a", second).put("a", "3");
+    equal("written again with the same value", &store.commit(again), &conflict)
+}
+
+fn conflict_leaves_nothing(store: &dyn Store) -> Seen {
+    let first = store.commit(Batch::new().put("a", "1").put("b", "1"))?;
+    let batch = Batch::new().unchanged("a", first).absent("b");
+    let outcome = store.commit(batch.put("a", "2").delete("b").put("c", "2"));
+    equal("outcome", &outcome, &Err(CommitError::Conflict))?;
+    equal("a", &value(store, b"a")?, &Some(b"1".to_vec()))?;
+    equal("b", &value(store, b"b")?, &Some(b"1".to_vec()))?;
+    equal("c", &value(store, b"c")?, &None)?;
+    equal("revision", &latest(store)?, &first)?;
+    equal("next revision", &store.commit(Batch::new().put("c", "")), &Ok(first.next()))
+}
+
+fn guards_precede_writes(store: &dyn Store) -> Seen {
+    let batch = Batch::new().absent("a").absent("b").put("a", "").put("b", "");
+    equal("outcome", &store.commit(batch), &Ok(Revision(1)))
+}
+
+fn writes_share_a_revision(store: &dyn Store) -> Seen {
+    let first = store.commit(Batch::new().put("a", "1").put("b", "1"))?;
+    let second = store.commit(Batch::new().put("b", "2").put("c", "2"))?;
+    let (rows, _) = all_rows(store, 10)?;
+    let seen: Vec<_> = rows.into_iter().map(|row| (row.key, row.value, row.revision)).collect();
+    let row = |key: &str, value: &str, revision| (key.into(), value.into(), revision);
+    let expected = vec![row("a", "1", first), row("b", "2", second), row("c", "2", second)];
+    equal("rows", &seen, &expected)
+}
+
+fn deleting_the_absent(store: &dyn Store) -> Seen {
+    equal("outcome", &store.commit(Batch::new().delete("a")), &Ok(Revision(1)))
+}
+
+fn any_bytes(store: &dyn Store) -> Seen {
+    let keys = [vec![0], vec![0, 0], vec![255], vec![255; KEY_BYTES_MAX], vec![10, 0, 255]];
+    for key in &keys {
+        store.commit(Batch::new().absent(key.clone()).put(key.clone(), ""))?;
+        equal("value", &value(store, key)?, &Some(Vec::new()))?;
+    }
+    Ok(())
+}
+
+fn batch_at_the_bounds(store: &dyn Store) -> Seen {
+    let mut most = Batch::new();
+    for index in 0..BATCH_WRITES_MAX.max(BATCH_GUARDS_MAX) {
+        most = most.absent(format!("{index}")).put(format!("{index}"), "");
+    }
+    equal("most writes", &store.commit(most), &Ok(Revision(1)))?;
+    let largest = Batch::new().put("large", vec![7; BATCH_BYTES_MAX - "large".len()]);
+    equal("largest", &store.commit(largest), &Ok(Revision(2)))?;
+    let read = value(store, b"large")?.map(|value| value.len());
+    equal("bytes read", &read, &Some(BATCH_BYTES_MAX - "large".len()))
+}
+
+fn batch_beyond_the_bounds(store: &dyn Store) -> Seen {
+    let many = || (0..=BATCH_WRITES_MAX).map(|index| format!("{index}"));
+    let cases = [
+        (InvalidBatch::Empty, Batch::new()),
+        (InvalidBatch::Empty, Batch::new().absent("a")),
+        (InvalidBatch::TooManyWrites, many().fold(Batch::new(), |batch, key| batch.put(key, ""))),
+        (InvalidBatch::TooManyGuards, many().fold(Batch::new().put("a", ""), Batch::absent)),
+        (InvalidBatch::TooLarge, Batch::new().put("a", vec![0; BATCH_BYTES_MAX])),
+        (InvalidBatch::KeyLength, Batch::new().put("", "")),
+        (InvalidBatch::KeyLength, Batch::new().put(vec![0; KEY_BYTES_MAX + 1], "")),
+        (InvalidBatch::Repeated, Batch::new().put("a", "1").delete("a")),
+        (InvalidBatch::Repeated, Batch::new().absent("a").absent("a").put("a", "1")),
+    ];
+    for (reason, batch) in cases {
+        let outcome = store.commit(batch);
+        equal("outcome", &outcome, &Err(CommitError::Invalid(reason)))?;
+    }
+    equal("revision", &latest(store)?, &Revision::ZERO)
+}
+
+fn submission_order(store: &dyn Store) -> Seen {
+    let mut waiting = Vec::new();
+    for index in 0..600_u16 {
+        let batch = Batch::new().put("last", index.to_be_bytes()).put(index.to_be_bytes(), "");
+        waiting.push(store.submit(batch));
+    }
+    for (expected, pending) in (1..).zip(waiting) {
+        equal("revision", &pending.wait(), &Ok(Revision(expected)))?;
+    }
+    equal("last", &value(store, b"last")?, &Some(599_u16.to_be_bytes().to_vec()))
+}
+
+fn outcome_not_awaited(store: &dyn Store) -> Seen {
+    drop(store.submit(Batch::new().put("a", "1")));
+    store.commit(Batch::new().put("b", "1"))?;
+    equal("value", &value(store, b"a")?, &Some(b"1".to_vec()))
+}
+
+fn counting_loses_nothing(store: &dyn Store) -> Seen {
+    const THREADS: u64 = 8;
+    const STEPS: u64 = 25;
+    let count = || -> Seen {
+        let mut done = 0;
+        while done < STEPS {
+            let row = store.get(b"count", At::Latest)?;
+            let batch = match &row {
+                None => Batch::new().absent("count").put("count", 1_u64.to_be_bytes()),
+                Some(row) => {
+                    let next = number(&row.value)? + 1;
+                    Batch::new().unchanged("count", row.revision).put("count", next.to_be_bytes())
+                },
+            };
+            match store.commit(batch) {
+                Ok(_) => done += 1,
+                Err(CommitError::Conflict) => {},
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    };
+    on_threads(THREADS, &count)?;
+    let counted = value(store, b"count")?.unwrap_or_default();
+    equal("count", &number(&counted)?, &(THREADS * STEPS))?;
+    equal("revision", &latest(store)?, &Revision(THREADS * STEPS))
+}
+
+fn acknowledged_is_read(store: &dyn Store) -> Seen {
+    let write_and_read = || -> Seen {
+        for _ in 0..25 {
+            let revision = store.commit(Batch::new().put("shared", ""))?;
+            let row = store.get(b"shared", At::Latest)?;
+            holds("own commit is read", row.is_some_and(|row| row.revision >= revision))?;
+            holds("revision is reached", latest(store)? >= revision)?;
+        }
+        Ok(())
+    };
+    on_threads(4, &write_and_read)
+}
+
+fn on_threads(threads: u64, work: &(dyn Fn() -> Seen + Sync)) -> Seen {
+    thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        running.into_iter().try_for_each(|thread| {
+            thread.join().unwrap_or_else(|_| Err(Unexpected("a thread panicked".to_owned())))
+        })
+    })
+}
+
+fn number(bytes: &[u8]) -> Result<u64, Unexpected> {
+    Ok(u64::from_be_bytes(bytes.try_into()?))
+}

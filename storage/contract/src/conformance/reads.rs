@@ -1,0 +1,189 @@
+//! Claims on reads: order, bounds of ranges, pages, and reading at a revision.
+
+use super::{Case, Order, Range, Revision, Seen, all_rows, equal, holds};
+use crate::{At, Batch, CommitError, HELD_MAX, PAGE_BYTES_MAX, PAGE_ROWS_MAX, ReadError, Store};
+
+pub(super) const CASES: &[Case] = &[
+    ("a scan yields the rows of its range in byte order", ranges_are_exact),
+    ("a page says whether there are more rows", page_says_more),
+    ("a page is bounded in rows whatever limit was asked for", page_is_bounded_in_rows),
+    ("a page is bounded in bytes whatever limit was asked for", page_is_bounded_in_bytes),
+    ("a page names the revision it was read at", page_names_its_revision),
+    ("a scan goes on at its revision while writers go on", scan_goes_on_unchanged),
+    ("a get at a held revision sees the row of that time", get_at_a_held_revision),
+    ("seven scans under way keep their revisions", several_scans_are_held),
+    (
+        "a revision that never was is compacted, and one long gone is that or right",
+        nonsense_is_compacted,
+    ),
+    ("reading at the latest revision needs no scan before it", latest_by_number),
+];
+
+fn fill(store: &dyn Store, keys: &[&[u8]]) -> Result<Revision, CommitError> {
+    store.commit(keys.iter().fold(Batch::new(), |batch, key| batch.put(*key, *key)))
+}
+
+/// Its name, prefix, start, limit, order, and the keys expected.
+type Scan<'a> = (&'a str, &'a [u8], Option<&'a [u8]>, usize, Order, &'a [&'a [u8]]);
+
+fn ranges_are_exact(store: &dyn Store) -> Seen {
+    use Order::{Ascending, Descending};
+    fill(store, &[b"\xff\xff", b"b", b"a", b"ab", b"a\xff", b"\xff", b"a\xff\x01", b"\x00", b"c"])?;
+    #[rustfmt::skip]
+    let cases: &[Scan<'_>] = &[
+        ("all", b"", None, 99, Ascending, &[b"\x00", b"a", b"ab", b"a\xff", b"a\xff\x01", b"b", b"c", b"\xff", b"\xff\xff"]),
+        ("all down", b"", None, 3, Descending, &[b"\xff\xff", b"\xff", b"c"]),
+        ("prefix", b"a", None, 99, Ascending, &[b"a", b"ab", b"a\xff", b"a\xff\x01"]),
+        ("prefix down", b"a", None, 99, Descending, &[b"a\xff\x01", b"a\xff", b"ab", b"a"]),
+        ("prefix that ends in 0xff", b"a\xff", None, 99, Ascending, &[b"a\xff", b"a\xff\x01"]),
+        ("prefix of 0xff alone", b"\xff", None, 99, Ascending, &[b"\xff", b"\xff\xff"]),
+        ("prefix of 0xff alone, down", b"\xff", None, 99, Descending, &[b"\xff\xff", b"\xff"]),
+        ("prefix without rows", b"d", None, 99, Ascending, &[]),
+        ("after a row", b"a", Some(b"ab"), 99, Ascending, &[b"a\xff", b"a\xff\x01"]),
+        ("after a key that isn't", b"a", Some(b"aa"), 1, Ascending, &[b"ab"]),
+        ("after a key before the prefix", b"b", Some(b"a"), 99, Ascending, &[b"b"]),
+        ("after a key behind the prefix", b"a", Some(b"b"), 99, Ascending, &[]),
+        ("after the last", b"", Some(b"\xff\xff"), 99, Ascending, &[]),
+        ("down after a row", b"a", Some(b"a\xff"), 99, Descending, &[b"ab", b"a"]),
+        ("down after a key that isn't", b"a", Some(b"aa"), 99, Descending, &[b"a"]),
+        ("down after a key behind the prefix", b"a", Some(b"c"), 1, Descending, &[b"a\xff\x01"]),
+        ("down after a key before the prefix", b"b", Some(b"a"), 99, Descending, &[]),
+        ("down after the first", b"", Some(b"\x00"), 99, Descending, &[]),
+        ("no rows wanted", b"", None, 0, Ascending, &[]),
+    ];
+    for (name, prefix, after, limit, order, expected) in cases {
+        let range = Range { prefix, after: *after, limit: *limit, order: *order };
+        let page = store.scan(&range, At::Latest)?;
+        let keys: Vec<_> = page.rows.iter().map(|row| row.key.as_slice()).collect();
+        equal(name, &keys, &expected.to_vec())?;
+        holds("values are the keys' own", page.rows.iter().all(|row| row.key == row.value))?;
+    }
+    Ok(())
+}
+
+fn page_says_more(store: &dyn Store) -> Seen {
+    fill(store, &[b"a1", b"a2", b"a3", b"b"])?;
+    for order in [Order::Ascending, Order::Descending] {
+        for (limit, more) in [(0, true), (2, true), (3, false), (4, false)] {
+            let range = Range { limit, order, ..Range::prefix(b"a") };
+            equal("more", &store.scan(&range, At::Latest)?.more, &more)?;
+        }
+    }
+    let nothing = store.scan(&Range { limit: 0, ..Range::prefix(b"c") }, At::Latest)?;
+    equal("more of an empty range", &nothing.more, &false)
+}
+
+fn page_is_bounded_in_rows(store: &dyn Store) -> Seen {
+    let mut pending = Vec::new();
+    for group in 0..=PAGE_ROWS_MAX / 1_000 {
+        let keys = (0..1_000).map(|row| format!("{group:03}-{row:03}"));
+        pending.push(store.submit(keys.fold(Batch::new(), |batch, key| batch.put(key, ""))));
+    }
+    for pending in pending {
+        pending.wait()?;
+    }
+    let page = store.scan(&Range { limit: usize::MAX, ..Range::prefix(b"") }, At::Latest)?;
+    equal("rows", &page.rows.len(), &PAGE_ROWS_MAX)?;
+    equal("more", &page.more, &true)
+}
+
+fn page_is_bounded_in_bytes(store: &dyn Store) -> Seen {
+    const ROW_BYTES: usize = 1 << 19;
+    for row in 0..=PAGE_BYTES_MAX / ROW_BYTES {
+        store.commit(Batch::new().put(format!("{row:03}"), vec![1; ROW_BYTES]))?;
+    }
+    let page = store.scan(&Range::prefix(b""), At::Latest)?;
+    let bytes: usize = page.rows.iter().map(|row| row.key.len() + row.value.len()).sum();
+    holds("bytes are bounded", bytes <= PAGE_BYTES_MAX + ROW_BYTES)?;
+    equal("more", &page.more, &true)?;
+    let (rows, _) = all_rows(store, PAGE_ROWS_MAX)?;
+    equal("rows of all pages", &rows.len(), &(PAGE_BYTES_MAX / ROW_BYTES + 1))
+}
+
+fn page_names_its_revision(store: &dyn Store) -> Seen {
+    let revision = fill(store, &[b"a", b"b"])?;
+    for prefix in ["", "a", "nothing"] {
+        let page = store.scan(&Range::prefix(prefix.as_bytes()), At::Latest)?;
+        equal("revision", &page.revision, &revision)?;
+    }
+    let last = fill(store, &[b"c"])?;
+    equal("later", &store.scan(&Range::prefix(b"a"), At::Latest)?.revision, &last)
+}
+
+fn scan_goes_on_unchanged(store: &dyn Store) -> Seen {
+    let revision = fill(store, &[b"a", b"b", b"c", b"d", b"e"])?;
+    for order in [Order::Ascending, Order::Descending] {
+        let (before, at) = all_rows(store, 10)?;
+        let first = Range { limit: 2, order, ..Range::prefix(b"") };
+        let mut page = store.scan(&first, At::Latest)?;
+        let mut rows = page.rows;
+        for round in 0..2 {
+            store.commit(Batch::new().put("c", "changed").put(format!("bb{round}"), ""))?;
+            store.commit(Batch::new().delete("d"))?;
+            let after = rows.last().map(|row| row.key.clone());
+            let range = Range { after: after.as_deref(), ..first };
+            page = store.scan(&range, At::Revision(at))?;
+            equal("revision of a later page", &page.revision, &at)?;
+            equal("more", &page.more, &(round == 0))?;
+            rows.append(&mut page.rows);
+            if !page.more {
+                break;
+            }
+        }
+        rows.sort_by(|one, other| one.key.cmp(&other.key));
+        equal("rows", &rows, &before)?;
+        let undo = Batch::new().put("c", "c").put("d", "d").delete("bb0").delete("bb1");
+        store.commit(undo)?;
+    }
+    holds("revision has moved", super::latest(store)? > revision)
+}
+
+fn get_at_a_held_revision(store: &dyn Store) -> Seen {
+    fill(store, &[b"a", b"b"])?;
+    let page = store.scan(&Range { limit: 1, ..Range::prefix(b"") }, At::Latest)?;
+    store.commit(Batch::new().put("b", "changed").put("c", "").delete("a"))?;
+    let then = At::Revision(page.revision);
+    let seen = store.get(b"b", then)?.map(|row| (row.value, row.revision));
+    equal("changed row", &seen, &Some((b"b".to_vec(), page.revision)))?;
+    holds("deleted row", store.get(b"a", then)?.is_some())?;
+    equal("later row", &store.get(b"c", then)?, &None)
+}
+
+fn several_scans_are_held(store: &dyn Store) -> Seen {
+    let mut under_way = Vec::new();
+    for number in 0..HELD_MAX - 1 {
+        fill(store, &[b"a", b"b", format!("c{number}").as_bytes()])?;
+        let page = store.scan(&Range { limit: 1, ..Range::prefix(b"") }, At::Latest)?;
+        under_way.push((page.revision, number + 2));
+    }
+    store.commit(Batch::new().delete("b"))?;
+    for (revision, rows_left) in under_way {
+        let range = Range { after: Some(b"a"), ..Range::prefix(b"") };
+        let page = store.scan(&range, At::Revision(revision))?;
+        equal("rows", &page.rows.len(), &rows_left)?;
+    }
+    Ok(())
+}
+
+fn nonsense_is_compacted(store: &dyn Store) -> Seen {
+    for _ in 0..3 {
+        fill(store, &[b"a"])?;
+    }
+    for revision in [Revision(4), Revision(u64::MAX)] {
+        let at = At::Revision(revision);
+        equal("get", &store.get(b"a", at), &Err(ReadError::Compacted))?;
+        equal("scan", &store.scan(&Range::prefix(b""), at), &Err(ReadError::Compacted))?;
+    }
+    // A store may keep more of its history than it must, and then shows it as it was.
+    match store.get(b"a", At::Revision(Revision(1))) {
+        Err(ReadError::Compacted) => Ok(()),
+        other => equal("row of then", &other?.map(|row| row.revision), &Some(Revision(1))),
+    }
+}
+
+fn latest_by_number(store: &dyn Store) -> Seen {
+    let revision = fill(store, &[b"a"])?;
+    holds("row is there", store.get(b"a", At::Revision(revision))?.is_some())?;
+    let page = store.scan(&Range::prefix(b""), At::Revision(revision))?;
+    equal("rows", &page.rows.len(), &1)
+}

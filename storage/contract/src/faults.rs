@@ -1,0 +1,400 @@
+//! A wrapper that makes chosen operations of a store fail or wait, for tests of what uses a store.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use crate::{
+    At, Batch, Cause, CommitError, Feed, FeedError, Page, Pending, Range, ReadError, Revision, Row,
+    Step, Stop, Store,
+};
+
+/// The operations of a store that can be made to fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// [`Store::get`].
+    Get,
+    /// [`Store::scan`].
+    Scan,
+    /// [`Store::submit`], and so [`Store::commit`].
+    Submit,
+    /// [`Store::follow`].
+    Follow,
+    /// [`Feed::next`], of all feeds together.
+    Next,
+}
+
+/// What happens to an operation. A fault that the operation's error can't express comes out as
+/// unavailable.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// The store can't be reached; nothing happens.
+    Unavailable,
+    /// The revision is gone, or the feed has missed commits: for reads, follows and feeds.
+    Compacted,
+    /// The batch conflicts, whatever its guards say.
+    Conflict,
+    /// The medium is full.
+    Full,
+    /// The outcome is unknown, and the batch is in, if its guards hold.
+    UnknownApplied,
+    /// The outcome is unknown, and the batch is not in.
+    UnknownDropped,
+    /// The operation waits until the gate is open, then goes on as if nothing were.
+    Wait(Gate),
+}
+
+/// Where operations wait until a test lets them go on. Clones are the same gate.
+#[derive(Clone, Debug, Default)]
+pub struct Gate(Arc<(Mutex<GateState>, Condvar)>);
+
+#[derive(Debug, Default)]
+struct GateState {
+    open: bool,
+    arrived: usize,
+}
+
+impl Gate {
+    /// A closed gate.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lets go on whoever waits, and whoever comes later.
+    pub fn open(&self) {
+        lock(&self.0.0).open = true;
+        self.0.1.notify_all();
+    }
+
+    /// Waits until so many operations have come to the gate; whether they did within `timeout`.
+    pub fn wait_for_arrivals(&self, arrivals: usize, timeout: Duration) -> bool {
+        let (state, changed) = &*self.0;
+        let waiting =
+            changed.wait_timeout_while(lock(state), timeout, |state| state.arrived < arrivals);
+        !waiting.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+
+    fn pass(&self) {
+        let (state, changed) = &*self.0;
+        let mut state = lock(state);
+        state.arrived += 1;
+        changed.notify_all();
+        drop(changed.wait_while(state, |state| !state.open));
+    }
+}
+
+/// A store whose operations fail when a test says so, and are the wrapped store's otherwise.
+///
+/// After an unknown outcome it behaves as a store that was reopened: feeds end with
+/// [`FeedError::Compacted`], and earlier revisions can be neither read nor followed. Wrap it in an
+/// `Arc` to keep a handle while something else owns the store: `Arc<S>` is a [`Store`] too.
+#[derive(Debug)]
+pub struct FaultyStore<S> {
+    inner: S,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    plan: Mutex<Plan>,
+    reopening: Mutex<Reopening>,
+}
+
+#[derive(Debug, Default)]
+struct Plan {
+    /// Each with the number of operations that are still to come, itself included.
+    once: Vec<(Operation, usize, Fault)>,
+    always: Vec<(Operation, Fault)>,
+}
+
+#[derive(Debug, Default)]
+struct Reopening {
+    epoch: u64,
+    floor: Revision,
+    feeds: Vec<Following>,
+}
+
+/// A feed of the current epoch, as long as it is in use.
+#[derive(Debug)]
+struct Following {
+    in_use: Weak<()>,
+    stop: Box<dyn Stop>,
+}
+
+impl<S: Store> FaultyStore<S> {
+    /// Wraps a store; without a fault injected, nothing changes.
+    pub fn new(inner: S) -> Self {
+        Self { inner, shared: Arc::default() }
+    }
+
+    /// The wrapped store, past all faults.
+    pub fn inner(&self) -> &S {
+        &self.inner
+    }
+
+    /// Makes the `nth` operation of a kind from now on meet a fault, once; 1 is the next one.
+    pub fn inject(&self, operation: Operation, nth: usize, fault: Fault) {
+        lock(&self.shared.plan).once.push((operation, nth.max(1), fault));
+    }
+
+    /// Makes every operation of a kind meet a fault, until [`Self::heal`].
+    pub fn inject_always(&self, operation: Operation, fault: Fault) {
+        lock(&self.shared.plan).always.push((operation, fault));
+    }
+
+    /// Forgets all faults that were injected. Gates stay as they are.
+    pub fn heal(&self) {
+        *lock(&self.shared.plan) = Plan::default();
+    }
+
+    /// Behaves as a store that was just reopened.
+    pub fn reopen(&self) {
+        let mut reopening = lock(&self.shared.reopening);
+        reopening.epoch += 1;
+        for feed in reopening.feeds.drain(..) {
+            feed.stop.stop();
+        }
+        let latest = self.inner.scan(&Range { limit: 0, ..Range::prefix(b"") }, At::Latest);
+        if let Ok(page) = latest {
+            reopening.floor = page.revision;
+        }
+    }
+
+    fn readable(&self, at: At) -> Result<(), ReadError> {
+        let floor = lock(&self.shared.reopening).floor;
+        if matches!(at, At::Revision(revision) if revision < floor) {
+            return Err(ReadError::Compacted);
+        }
+        Ok(())
+    }
+}
+
+impl Shared {
+    fn fault(&self, operation: Operation) -> Option<Fault> {
+        let mut plan = lock(&self.plan);
+        let mut due = None;
+        plan.once.retain_mut(|(of, left, fault)| {
+            if *of != operation {
+                return true;
+            }
+            *left -= 1;
+            if *left == 0 && due.is_none() {
+                due = Some(fault.clone());
+            }
+            *left > 0
+        });
+        let standing = || plan.always.iter().find(|(of, _)| *of == operation);
+        due.or_else(|| standing().map(|(_, fault)| fault.clone()))
+    }
+
+    /// Meets the fault of a read, if there is one.
+    fn read(&self, operation: Operation) -> Result<(), ReadError> {
+        match self.fault(operation) {
+            None => Ok(()),
+            Some(Fault::Wait(gate)) => {
+                gate.pass();
+                Ok(())
+            },
+            Some(Fault::Compacted) => Err(ReadError::Compacted),
+            Some(
+                Fault::Unavailable
+                | Fault::Conflict
+                | Fault::Full
+                | Fault::UnknownApplied
+                | Fault::UnknownDropped,
+            ) => Err(ReadError::Unavailable(injected())),
+        }
+    }
+}
+
+fn injected() -> Cause {
+    Cause::new("fault injected")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<S: Store> Store for FaultyStore<S> {
+    fn get(&self, key: &[u8], at: At) -> Result<Option<Row>, ReadError> {
+        self.shared.read(Operation::Get)?;
+        self.readable(at)?;
+        self.inner.get(key, at)
+    }
+
+    fn scan(&self, range: &Range<'_>, at: At) -> Result<Page, ReadError> {
+        self.shared.read(Operation::Scan)?;
+        self.readable(at)?;
+        self.inner.scan(range, at)
+    }
+
+    fn submit(&self, batch: Batch) -> Pending {
+        if let Err(error) = batch.validate() {
+            return Pending::ready(Err(error.into()));
+        }
+        let error = match self.shared.fault(Operation::Submit) {
+            None => return self.inner.submit(batch),
+            Some(Fault::Wait(gate)) => {
+                gate.pass();
+                return self.inner.submit(batch);
+            },
+            Some(Fault::Conflict) => CommitError::Conflict,
+            Some(Fault::Full) => CommitError::Full(injected()),
+            Some(Fault::Unavailable | Fault::Compacted) => CommitError::Unavailable(injected()),
+            Some(Fault::UnknownDropped) => {
+                self.reopen();
+                CommitError::Unknown(injected())
+            },
+            Some(Fault::UnknownApplied) => {
+                // The feeds end before the batch goes in, as they must not show it.
+                self.reopen();
+                let outcome = self.inner.commit(batch);
+                self.reopen();
+                match outcome {
+                    Ok(_) => CommitError::Unknown(injected()),
+                    Err(error) => error,
+                }
+            },
+        };
+        Pending::ready(Err(error))
+    }
+
+    fn follow(&self, from: Revision) -> Result<Box<dyn Feed>, ReadError> {
+        self.shared.read(Operation::Follow)?;
+        let mut reopening = lock(&self.shared.reopening);
+        if from < reopening.floor {
+            return Err(ReadError::Compacted);
+        }
+        let inner = self.inner.follow(from)?;
+        let in_use = Arc::new(());
+        reopening.feeds.retain(|feed| feed.in_use.strong_count() > 0);
+        let following = Following { in_use: Arc::downgrade(&in_use), stop: inner.stopper() };
+        reopening.feeds.push(following);
+        Ok(Box::new(FaultyFeed {
+            inner,
+            shared: Arc::clone(&self.shared),
+            epoch: reopening.epoch,
+            missed: false,
+            stopped: Arc::default(),
+            _in_use: in_use,
+        }))
+    }
+
+    fn check(&self) -> Result<(), ReadError> {
+        self.inner.check()
+    }
+
+    fn close(&self) -> Result<(), ReadError> {
+        self.inner.close()
+    }
+}
+
+#[derive(Debug)]
+struct FaultyFeed {
+    inner: Box<dyn Feed>,
+    shared: Arc<Shared>,
+    epoch: u64,
+    missed: bool,
+    stopped: Arc<AtomicBool>,
+    _in_use: Arc<()>,
+}
+
+impl Feed for FaultyFeed {
+    fn next(&mut self, timeout: Duration) -> Result<Step, FeedError> {
+        match self.shared.read(Operation::Next) {
+            Ok(()) => {},
+            Err(ReadError::Compacted) => self.missed = true,
+            Err(ReadError::Unavailable(cause)) => return Err(FeedError::Unavailable(cause)),
+        }
+        let step = if self.missed { Err(FeedError::Compacted) } else { self.inner.next(timeout) };
+        if self.stopped.load(Ordering::Acquire) {
+            return Err(FeedError::Stopped);
+        }
+        if lock(&self.shared.reopening).epoch != self.epoch {
+            self.missed = true;
+            return Err(FeedError::Compacted);
+        }
+        step
+    }
+
+    fn stopper(&self) -> Box<dyn Stop> {
+        let stopped = Arc::clone(&self.stopped);
+        Box::new(FaultyStop { inner: self.inner.stopper(), stopped })
+    }
+}
+
+#[derive(Debug)]
+struct FaultyStop {
+    inner: Box<dyn Stop>,
+    stopped: Arc<AtomicBool>,
+}
+
+impl Stop for FaultyStop {
+    fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+        self.inner.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MemoryStore;
+
+    fn faulty() -> FaultyStore<MemoryStore> {
+        FaultyStore::new(MemoryStore::new())
+    }
+
+    #[test]
+    fn nth_operation_of_a_kind_fails_once_and_the_others_go_on() {
+        let store = faulty();
+        store.inject(Operation::Submit, 2, Fault::Full);
+        let batch = |key: &str| Batch::new().absent(key).put(key, "");
+        assert_eq!(store.commit(batch("a")), Ok(Revision(1)));
+        assert_eq!(store.commit(batch("b")), Err(CommitError::Full(injected())));
+        assert_eq!(store.commit(batch("b")), Ok(Revision(2)));
+        store.inject_always(Operation::Get, Fault::Unavailable);
+        assert!(store.get(b"a", At::Latest).is_err());
+        assert!(store.get(b"a", At::Latest).is_err());
+        store.heal();
+        assert!(store.get(b"a", At::Latest).is_ok());
+    }
+
+    #[test]
+    fn unknown_outcome_ends_feeds_and_only_reading_tells() {
+        let cases = [("in", Fault::UnknownApplied, true), ("not in", Fault::UnknownDropped, false)];
+        for (name, fault, applied) in cases {
+            let store = faulty();
+            let before = store.commit(Batch::new().put("a", "1")).unwrap();
+            let mut feed = store.follow(before).unwrap();
+            store.inject(Operation::Submit, 1, fault);
+            let outcome = store.commit(Batch::new().put("b", "2"));
+            assert_eq!(outcome, Err(CommitError::Unknown(injected())), "{name}");
+            for _ in 0..2 {
+                assert_eq!(feed.next(Duration::ZERO), Err(FeedError::Compacted), "{name}");
+            }
+            assert_eq!(store.get(b"b", At::Latest).unwrap().is_some(), applied, "{name}");
+            let earlier = store.follow(Revision::ZERO).map(drop);
+            assert_eq!(earlier, Err(ReadError::Compacted), "{name}");
+            let page = store.scan(&Range::prefix(b""), At::Latest).unwrap();
+            assert!(store.follow(page.revision).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn operation_waits_at_the_gate_until_it_opens() {
+        let store = Arc::new(faulty());
+        let gate = Gate::new();
+        store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
+        let other = Arc::clone(&store);
+        let commit = std::thread::Builder::new()
+            .name("commit".to_owned())
+            .spawn(move || other.commit(Batch::new().put("a", "")))
+            .unwrap();
+        assert!(gate.wait_for_arrivals(1, Duration::from_secs(30)));
+        assert_eq!(store.get(b"a", At::Latest), Ok(None));
+        gate.open();
+        assert_eq!(commit.join().unwrap(), Ok(Revision(1)));
+    }
+}

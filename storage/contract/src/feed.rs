@@ -1,0 +1,296 @@
+//! A bounded log of commits in this process, and the feeds that read it.
+//!
+//! It serves every store whose commits all pass through one process. It keeps nothing on a medium,
+//! and it doesn't know whether a commit is durable: the store publishes it once it is.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::{Cause, Commit, Feed, FeedError, ReadError, Revision, Step, Stop, Write};
+
+/// Most commits kept for feeds that are behind.
+pub const BACKLOG_COMMITS_MAX: usize = 8_192;
+/// Most bytes of keys and values kept for feeds that are behind.
+pub const BACKLOG_BYTES_MAX: usize = 16 << 20;
+
+/// How much a [`FeedLog`] keeps. The newest commit is kept whatever its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Most commits.
+    pub commits_max: usize,
+    /// Most bytes of keys and values.
+    pub bytes_max: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { commits_max: BACKLOG_COMMITS_MAX, bytes_max: BACKLOG_BYTES_MAX }
+    }
+}
+
+/// The latest commits of a store, kept once for all feeds.
+///
+/// A feed holds a position and nothing else, so a slow one costs no memory; one whose next commit
+/// has been dropped from the log ends with [`FeedError::Compacted`].
+#[derive(Clone, Debug)]
+pub struct FeedLog(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+    bounds: Bounds,
+}
+
+#[derive(Debug)]
+struct State {
+    /// The latest commits, oldest first, without gaps, up to `latest`.
+    backlog: VecDeque<Arc<Commit>>,
+    backlog_bytes: usize,
+    latest: Revision,
+    /// Counts the reopenings; a feed of an earlier epoch has missed commits.
+    epoch: u64,
+    condition: Condition,
+}
+
+#[derive(Debug)]
+enum Condition {
+    Running,
+    Interrupted(Cause),
+    Closed,
+}
+
+impl FeedLog {
+    /// An empty log of a store that is at a revision.
+    #[must_use]
+    pub fn new(latest: Revision, bounds: Bounds) -> Self {
+        let state = State {
+            backlog: VecDeque::new(),
+            backlog_bytes: 0,
+            latest,
+            epoch: 0,
+            condition: Condition::Running,
+        };
+        Self(Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new(), bounds }))
+    }
+
+    /// Hands commits to all feeds. They are durable and directly follow what was published before.
+    pub fn publish(&self, commits: impl IntoIterator<Item = Commit>) {
+        let mut state = self.0.lock();
+        for commit in commits {
+            state.latest = commit.revision;
+            state.backlog_bytes += bytes(&commit);
+            state.backlog.push_back(Arc::new(commit));
+            while state.backlog.len() > self.0.bounds.commits_max.max(1)
+                || (state.backlog_bytes > self.0.bounds.bytes_max && state.backlog.len() > 1)
+            {
+                if let Some(dropped) = state.backlog.pop_front() {
+                    state.backlog_bytes -= bytes(&dropped);
+                }
+            }
+        }
+        drop(state);
+        self.0.changed.notify_all();
+    }
+
+    /// A feed of every commit after `from`. `reached` is the revision up to which reads of the
+    /// store see commits, which may be ahead of what was published.
+    ///
+    /// # Errors
+    /// As [`crate::Store::follow`].
+    pub fn follow(&self, from: Revision, reached: Revision) -> Result<Box<dyn Feed>, ReadError> {
+        let state = self.0.lock();
+        match &state.condition {
+            Condition::Running => {},
+            Condition::Interrupted(cause) => return Err(ReadError::Unavailable(cause.clone())),
+            Condition::Closed => return Err(ReadError::Unavailable(Cause::new("store closed"))),
+        }
+        if from > reached.max(state.latest) || from < state.dropped() {
+            return Err(ReadError::Compacted);
+        }
+        let epoch = state.epoch;
+        drop(state);
+        let stopped = Arc::new(AtomicBool::new(false));
+        Ok(Box::new(LogFeed { log: Arc::clone(&self.0), position: from, epoch, stopped }))
+    }
+
+    /// Makes feeds that have shown all commits answer [`FeedError::Unavailable`] for now.
+    pub fn interrupt(&self, cause: Cause) {
+        let mut state = self.0.lock();
+        if !matches!(state.condition, Condition::Closed) {
+            state.condition = Condition::Interrupted(cause);
+        }
+        drop(state);
+        self.0.changed.notify_all();
+    }
+
+    /// Ends every feed with [`FeedError::Compacted`] and begins anew at a revision: the store was
+    /// reopened, and what is in it is known from reading alone.
+    pub fn restart(&self, latest: Revision) {
+        let mut state = self.0.lock();
+        state.backlog.clear();
+        state.backlog_bytes = 0;
+        state.latest = latest;
+        state.epoch += 1;
+        if !matches!(state.condition, Condition::Closed) {
+            state.condition = Condition::Running;
+        }
+        drop(state);
+        self.0.changed.notify_all();
+    }
+
+    /// Ends every feed with [`FeedError::Stopped`].
+    pub fn close(&self) {
+        self.0.lock().condition = Condition::Closed;
+        self.0.changed.notify_all();
+    }
+}
+
+impl Shared {
+    /// The state holds after every statement that changes it, so a poisoned lock is still good.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The last revision whose commit is no longer here.
+    fn dropped(&self) -> Revision {
+        Revision(self.latest.0.saturating_sub(self.backlog.len() as u64))
+    }
+
+    fn after(&self, position: Revision) -> Option<&Arc<Commit>> {
+        let index = position.0.checked_sub(self.dropped().0)?;
+        self.backlog.get(usize::try_from(index).ok()?)
+    }
+}
+
+fn bytes(commit: &Commit) -> usize {
+    commit.writes.iter().map(Write::bytes).sum()
+}
+
+#[derive(Debug)]
+struct LogFeed {
+    log: Arc<Shared>,
+    position: Revision,
+    epoch: u64,
+    stopped: Arc<AtomicBool>,
+}
+
+impl LogFeed {
+    /// What the feed has to say now; `None` when nothing.
+    fn step(&self, state: &State) -> Option<Result<Arc<Commit>, FeedError>> {
+        if self.stopped.load(Ordering::Acquire) || matches!(state.condition, Condition::Closed) {
+            return Some(Err(FeedError::Stopped));
+        }
+        if (self.epoch != state.epoch) || (self.position < state.dropped()) {
+            return Some(Err(FeedError::Compacted));
+        }
+        if let Some(commit) = state.after(self.position) {
+            return Some(Ok(Arc::clone(commit)));
+        }
+        match &state.condition {
+            Condition::Interrupted(cause) => Some(Err(FeedError::Unavailable(cause.clone()))),
+            Condition::Running | Condition::Closed => None,
+        }
+    }
+}
+
+impl Feed for LogFeed {
+    fn next(&mut self, timeout: Duration) -> Result<Step, FeedError> {
+        let waiting = self
+            .log
+            .changed
+            .wait_timeout_while(self.log.lock(), timeout, |state| self.step(state).is_none());
+        let (state, _) = waiting.unwrap_or_else(PoisonError::into_inner);
+        let step = self.step(&state);
+        drop(state);
+        match step {
+            None => Ok(Step::Progress(self.position)),
+            Some(Ok(commit)) => {
+                self.position = commit.revision;
+                Ok(Step::Commit(Arc::unwrap_or_clone(commit)))
+            },
+            Some(Err(error)) => Err(error),
+        }
+    }
+
+    fn stopper(&self) -> Box<dyn Stop> {
+        Box::new(LogStop { log: Arc::clone(&self.log), stopped: Arc::clone(&self.stopped) })
+    }
+}
+
+#[derive(Debug)]
+struct LogStop {
+    log: Arc<Shared>,
+    stopped: Arc<AtomicBool>,
+}
+
+impl Stop for LogStop {
+    fn stop(&self) {
+        // Under the lock, so that a feed can't miss it between looking and waiting.
+        let state = self.log.lock();
+        self.stopped.store(true, Ordering::Release);
+        drop(state);
+        self.log.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn commit(revision: u64, bytes: usize) -> Commit {
+        let write = Write::Put { key: vec![1], value: vec![0; bytes.saturating_sub(1)] };
+        Commit { revision: Revision(revision), writes: vec![write] }
+    }
+
+    fn log(commits_max: usize, bytes_max: usize) -> FeedLog {
+        FeedLog::new(Revision::ZERO, Bounds { commits_max, bytes_max })
+    }
+
+    #[test]
+    fn slow_feed_ends_when_its_next_commit_was_dropped() {
+        for (name, log) in [("by commits", log(3, 1 << 20)), ("by bytes", log(100, 30))] {
+            let mut slow = log.follow(Revision::ZERO, Revision::ZERO).unwrap();
+            let mut quick = log.follow(Revision::ZERO, Revision::ZERO).unwrap();
+            for revision in 1..=4 {
+                log.publish([commit(revision, 10)]);
+                let step = quick.next(Duration::ZERO);
+                assert_eq!(step, Ok(Step::Commit(commit(revision, 10))), "{name}");
+            }
+            for _ in 0..2 {
+                assert_eq!(slow.next(Duration::ZERO), Err(FeedError::Compacted), "{name}");
+            }
+            let refused = log.follow(Revision::ZERO, Revision::ZERO).map(drop);
+            assert_eq!(refused, Err(ReadError::Compacted), "{name}");
+            assert!(log.follow(Revision(1), Revision::ZERO).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn feed_from_a_read_ahead_of_the_log_shows_no_commit_twice() {
+        let log = log(10, 1 << 20);
+        let mut feed = log.follow(Revision(2), Revision(2)).unwrap();
+        log.publish([commit(1, 1), commit(2, 1), commit(3, 1)]);
+        assert_eq!(feed.next(Duration::ZERO), Ok(Step::Commit(commit(3, 1))));
+        assert_eq!(feed.next(Duration::ZERO), Ok(Step::Progress(Revision(3))));
+    }
+
+    #[test]
+    fn interrupted_feed_shows_what_was_published_then_says_so_then_misses() {
+        let log = log(10, 1 << 20);
+        let mut feed = log.follow(Revision::ZERO, Revision::ZERO).unwrap();
+        log.publish([commit(1, 1)]);
+        let cause = Cause::new("disk gone");
+        log.interrupt(cause.clone());
+        assert_eq!(feed.next(Duration::ZERO), Ok(Step::Commit(commit(1, 1))));
+        assert_eq!(feed.next(Duration::ZERO), Err(FeedError::Unavailable(cause)));
+        log.restart(Revision(1));
+        assert_eq!(feed.next(Duration::ZERO), Err(FeedError::Compacted));
+        assert!(log.follow(Revision(1), Revision(1)).is_ok());
+        assert_eq!(log.follow(Revision(0), Revision(1)).map(drop), Err(ReadError::Compacted));
+    }
+}
