@@ -1,5 +1,6 @@
 //! Keyhouse: API keys for a team, self-hosted, in one binary.
 
+pub mod actions;
 pub mod clock;
 pub mod index;
 pub mod model;
