@@ -1,1 +1,2 @@
 //! Keyhouse.
+pub mod http;
