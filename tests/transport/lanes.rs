@@ -178,6 +178,28 @@ fn panic_costs_one_request() {
 }
 
 #[test]
+fn panic_while_refusing_closes_the_connection_and_no_other() {
+    let house = House::start();
+    let mut client = house.connect();
+    client.send("GET /check/refusing-panics HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(client.is_closed());
+    assert_eq!(house.ask(CHECK).status, 200);
+}
+
+#[test]
+fn upgrade_is_not_taken_up() {
+    let house = House::start();
+    let mut client = house.connect();
+    for path in ["/check", "/x"] {
+        let reply = client.ask(format!(
+            "GET {path} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\n\
+             Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"
+        ));
+        assert_eq!((reply.status, reply.header("upgrade")), (200, None));
+    }
+}
+
+#[test]
 fn full_pool_refuses_at_once_and_checks_go_on() {
     let house = House::start_with(Limits { pool_in_flight_max: 1, ..Limits::default() });
     let mut first = house.connect();

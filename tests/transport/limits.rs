@@ -104,6 +104,7 @@ fn too_large_heads_are_refused() {
         format!("GET /check HTTP/1.1\r\nHost: a\r\n{}\r\n", lines.concat())
     };
     let long = format!("GET /check HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(15_000));
+    let over = format!("GET /check HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(16 * 1024));
     let target = format!("GET /check/{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(1 << 17));
     let cases = [
         ("a line of 1 MiB", line, 431),
@@ -111,7 +112,8 @@ fn too_large_heads_are_refused() {
         ("1,000 headers", headers(1000), 431),
         ("65 headers", headers(64), 431),
         ("64 headers", headers(63), 200),
-        ("15 KiB", long, 200),
+        ("a head of 15 KiB", long, 200),
+        ("a head of 16 KiB and a line", over, 431),
     ];
     for (name, request, status) in cases {
         let mut client = house.connect();

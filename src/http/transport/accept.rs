@@ -109,7 +109,9 @@ impl AsyncSocket {
             Self::Tcp(socket) => {
                 let (stream, mut address) = socket.accept().await?;
                 // Without it keep-alive proxies stall 40 ms a request.
-                stream.set_nodelay(true)?;
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "could not set TCP_NODELAY, serving on");
+                }
                 address.set_ip(address.ip().to_canonical());
                 Ok((Accepted::Tcp(stream), Peer::Tcp(address)))
             },
@@ -154,6 +156,8 @@ fn builder(limits: &Limits) -> http1::Builder {
         .timer(TokioTimer::new())
         .header_read_timeout(limits.idle_timeout)
         .max_headers(limits.headers_max)
+        .max_header_size(limits.head_bytes_max)
+        // What hyper reads ahead; it accepts no less than 8 KiB.
         .max_buf_size(limits.head_bytes_max.max(8 * 1024))
         // A client may close its sending side and still read the answer, as `nc -N` does.
         .half_close(true);

@@ -75,6 +75,7 @@ pub(super) fn response(
         .ok_or(Refusal::ResponseNotSendable)?;
     let mut sent = Response::new(Full::new(read(response.data, bytes_max)?));
     *sent.status_mut() = status;
+    sent.headers_mut().reserve(response.headers.len());
     for (name, value) in response.headers {
         let name = HeaderName::from_bytes(name.as_bytes());
         let value = match value {

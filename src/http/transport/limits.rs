@@ -17,7 +17,7 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// Header lines in one head.
     pub headers_max: usize,
-    /// Bytes of one head; less than 8 KiB counts as 8 KiB.
+    /// Bytes of one head, and of the trailers of a chunked body.
     pub head_bytes_max: usize,
     /// Bytes of one response's body.
     pub response_bytes_max: usize,

@@ -169,5 +169,7 @@ pub trait Application: Send + Sync + 'static {
     fn handle(&self, origin: Origin, request: &rouille::Request) -> rouille::Response;
 
     /// Turns a refusal into a response. Called on the event loop: must not block.
+    ///
+    /// If this panics or its response can't be sent, the connection is closed without one.
     fn refuse(&self, arrival: &Arrival<'_>, refusal: &Refusal) -> rouille::Response;
 }

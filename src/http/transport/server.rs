@@ -21,7 +21,8 @@ use super::{Application, Listener};
 /// What remains for handlers on the pool once connections have been drained or cut.
 const POOL_GRACE: Duration = Duration::from_millis(500);
 
-/// A running transport. Dropping it cuts every connection; `stop` lets them finish.
+/// A running transport. `stop` lets requests finish; dropping it cuts every connection, and waits
+/// for handlers on the pool without a limit.
 #[derive(Debug)]
 pub struct Server {
     runtime: Runtime,
