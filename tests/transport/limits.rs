@@ -138,6 +138,17 @@ fn too_large_bodies_are_refused_and_the_answer_arrives() {
 }
 
 #[test]
+fn refused_client_that_is_still_sending_sees_an_end_and_no_reset() {
+    let house = House::start();
+    let mut client = house.connect();
+    client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10485760\r\n\r\n");
+    client.send(vec![b'x'; 1 << 20]);
+    assert_eq!(client.reply().status, 413);
+    assert_eq!(client.stream.read(&mut [0]).unwrap(), 0);
+    client.send(vec![b'x'; 1 << 20]);
+}
+
+#[test]
 fn bodies_in_all_have_a_limit() {
     let house = House::start_with(Limits { bodies_bytes_max: 1000, ..Limits::default() });
     let mut first = house.connect();
