@@ -2,6 +2,7 @@
 
 pub mod actions;
 pub mod clock;
+pub mod http;
 pub mod index;
 pub mod model;
 pub mod records;
