@@ -104,3 +104,45 @@ pub(crate) fn failure(error: &redb::Error, reached: Reached) -> CommitError {
 fn is_full(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
+
+#[cfg(test)]
+mod tests {
+    use redb::Builder;
+    use redb::backends::InMemoryBackend;
+
+    use super::*;
+    use crate::tables::{self, Snapshot};
+
+    #[test]
+    fn batches_of_a_group_see_each_other_and_have_their_own_outcomes() {
+        let database = Builder::new().create_with_backend(InMemoryBackend::new()).unwrap();
+        tables::make(&database).unwrap();
+        let batches = [
+            Batch::new().absent("a").put("a", "first").put("b", ""),
+            Batch::new().absent("a").put("a", "second").put("c", ""),
+            Batch::new().unchanged("a", Revision(1)).put("a", "third"),
+            Batch::new().unchanged("a", Revision(1)).put("a", "fourth"),
+            Batch::new().unchanged("a", Revision(2)).delete("a"),
+            Batch::new().absent("a").put("a", "sixth"),
+        ];
+        let outcomes = commit(&database, batches.iter()).unwrap();
+        let revisions = [Some(1), None, Some(2), None, Some(3), Some(4)];
+        assert_eq!(outcomes, revisions.map(|revision| revision.map(Revision)));
+        let snapshot = Snapshot::latest(&database).unwrap();
+        assert_eq!(snapshot.revision().unwrap(), Revision(4));
+        let row = snapshot.get(b"a").unwrap().unwrap();
+        assert_eq!((row.value, row.revision), (b"sixth".to_vec(), Revision(4)));
+        assert_eq!(snapshot.get(b"c").unwrap(), None);
+    }
+
+    #[test]
+    fn failure_is_certain_only_before_the_first_sync() {
+        let full = || redb::Error::Io(ErrorKind::StorageFull.into());
+        let other = || redb::Error::PreviousIo;
+        let told = |error, reached| failure(&error, reached);
+        assert!(matches!(told(full(), Reached::Preparation), CommitError::Full(_)));
+        assert!(matches!(told(other(), Reached::Preparation), CommitError::Unavailable(_)));
+        assert!(matches!(told(full(), Reached::Sync), CommitError::Unknown(_)));
+        assert!(matches!(told(other(), Reached::Sync), CommitError::Unknown(_)));
+    }
+}

@@ -26,8 +26,10 @@ pub(crate) fn run(state: &State) -> Result<(), ReadError> {
     });
     state.queue.refuse(&Cause::new("store closed"));
     state.log.close();
+    let mut condition = state.condition_mut();
     state.held().clear();
-    *state.condition_mut() = Condition::Closed;
+    *condition = Condition::Closed;
+    drop(condition);
     state.place.leave();
     ended
 }
@@ -96,8 +98,9 @@ fn go_down(state: &State, cause: &Cause) {
     state.queue.refuse(cause);
     state.log.interrupt(cause.clone());
     let still = state.still();
-    state.held().clear();
+    // Nobody reads once the condition is held; a read before might have held another revision.
     let mut condition = state.condition_mut();
+    state.held().clear();
     if let Condition::Open(engine) = &*condition {
         engine.watch.fence();
     }

@@ -186,3 +186,21 @@ fn group_that_fails_tells_every_batch() {
         }
     }
 }
+
+#[test]
+fn scan_under_way_is_compacted_by_a_reopening() {
+    let (store, disk, _directory) = open();
+    let before = store.commit(Batch::new().put("a", "").put("b", "")).unwrap();
+    let first = Range { limit: 1, ..Range::prefix(b"") };
+    let page = store.scan(&first, At::Latest).unwrap();
+    store.commit(Batch::new().put("c", "")).unwrap();
+    assert!(store.scan(&first, At::Revision(page.revision)).is_ok());
+    let mut feed = store.follow(before).unwrap();
+    disk.inject(DiskOperation::Sync, 1, ErrorKind::Other);
+    store.commit(Batch::new().put("d", "")).unwrap_err();
+    assert!(matches!(feed.next(PATIENCE), Ok(Step::Commit(_))));
+    await_reopening(&mut *feed);
+    let later = store.scan(&first, At::Revision(page.revision));
+    assert_eq!(later, Err(ReadError::Compacted));
+    assert_eq!(store.reopenings(), 1);
+}

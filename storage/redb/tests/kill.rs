@@ -20,7 +20,7 @@ fn killed_store_opens_again_with_all_that_was_acknowledged() {
     let mut acknowledged = BTreeMap::new();
     for round in 0..ROUNDS {
         // Another moment each time: soon after opening, or well under load.
-        load_and_kill(&place, round, 1 + round * 137, &mut acknowledged);
+        load_and_kill(&place, round, 1 + (round * 137) % 700, &mut acknowledged);
         let store = RedbStore::open(&Settings::new(&place)).unwrap();
         let (rows, revision) = all_rows(&store);
         for (key, revision) in &acknowledged {
