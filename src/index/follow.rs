@@ -5,15 +5,16 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use keyhouse_storage::{At, Feed, FeedError, Range, ReadError, Revision, Step, Stop, Store, Write};
+use keyhouse_storage::{At, Feed, FeedError, Range, ReadError, Revision, Step, Store, Write};
 
 use crate::index::facts::{OrganizationFacts, Shared, UserFacts};
 use crate::index::grant::Grant;
+use crate::index::halt::Halt;
 use crate::index::live::{LastUse, Live};
 use crate::index::{AGENT_NONE, DigestKey, Index, State};
 use crate::model::id::{KeyId, OrganizationId, UserId};
@@ -230,6 +231,7 @@ impl Writer {
             | Place::Format
             | Place::Email(_)
             | Place::Session(_)
+            | Place::Founded
             | Place::Setup
             | Place::Event(_) => {},
         }
@@ -354,49 +356,5 @@ impl Gone {
         for name in self.plans {
             writer.delete(&Place::Plan(name));
         }
-    }
-}
-
-/// Ends the following from outside, whatever it waits for.
-#[derive(Debug, Default)]
-struct Halt {
-    state: Mutex<HaltState>,
-    halted: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct HaltState {
-    is_halted: bool,
-    feed: Option<Box<dyn Stop>>,
-}
-
-impl Halt {
-    fn halt(&self) {
-        let mut state = self.lock();
-        state.is_halted = true;
-        if let Some(feed) = &state.feed {
-            feed.stop();
-        }
-        self.halted.notify_all();
-    }
-
-    /// Takes over the feed that is followed now.
-    fn watch(&self, feed: Box<dyn Stop>) {
-        let mut state = self.lock();
-        if state.is_halted {
-            feed.stop();
-        }
-        state.feed = Some(feed);
-    }
-
-    /// Waits a while; returns whether it is time to end.
-    fn pause(&self, span: Duration) -> bool {
-        let going = |state: &mut HaltState| !state.is_halted;
-        let waited = self.halted.wait_timeout_while(self.lock(), span, going);
-        waited.unwrap_or_else(PoisonError::into_inner).0.is_halted
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HaltState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,6 +7,7 @@
 pub mod facts;
 pub mod follow;
 pub mod grant;
+pub mod halt;
 pub mod live;
 mod waiting;
 
@@ -135,17 +136,19 @@ impl Index {
         self.agent_names.pin().get(&number).cloned()
     }
 
-    /// Takes up to `limit` keys whose use waits to be written, the longest waiting first; waits
-    /// for the first one at most `timeout`. From then on their next use waits anew.
-    pub fn take_used(&self, limit: usize, timeout: Duration) -> Vec<Arc<Live>> {
-        self.waiting.take(limit, timeout, || {
+    /// Takes up to `limit` keys whose use waits to be written, the longest waiting first. Each is in
+    /// the caller's hands until [`Index::take_use`]: meanwhile its uses add nothing to the queue.
+    /// After an overflow there may be more than `limit`, and some that were taken before.
+    pub fn take_used(&self, limit: usize) -> Vec<Arc<Live>> {
+        self.waiting.take(limit, || {
             self.grants.pin().values().map(|grant| Arc::clone(&grant.live)).collect()
         })
     }
 
-    /// Wakes [`Index::take_used`], which then returns what there is.
-    pub fn stop_waiting_for_uses(&self) {
-        self.waiting.wake();
+    /// The use of a taken key, to be written now; from here on its next use waits anew.
+    pub fn take_use(&self, live: &Live) -> Option<LastUse> {
+        live.waiting.store(false, Ordering::Release);
+        live.last_use()
     }
 
     /// Waits until the index has a revision; when it takes longer than `timeout`, no check is
@@ -257,9 +260,11 @@ mod tests {
             let at = Moment::from_milliseconds(second * 1_000);
             index.note_use(&live, at, Origin::default());
         }
-        assert_eq!(index.take_used(10, Duration::ZERO).len(), 1);
-        assert!(index.take_used(10, Duration::ZERO).is_empty());
+        assert_eq!(index.take_used(10).len(), 1);
+        index.note_use(&live, Moment::from_milliseconds(7_000), Origin::default());
+        assert!(index.take_used(10).is_empty(), "it is in the caller's hands");
+        assert_eq!(index.take_use(&live).unwrap().at, Moment::from_milliseconds(7_000));
         index.note_use(&live, Moment::from_milliseconds(9_000), Origin::default());
-        assert_eq!(index.take_used(10, Duration::ZERO).len(), 1);
+        assert_eq!(index.take_used(10).len(), 1);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -100,8 +100,8 @@ impl Progress {
 
 /// Used keys in the order in which they began to wait.
 pub(super) struct Waiting {
-    push: SyncSender<Option<Arc<Live>>>,
-    take: Mutex<Receiver<Option<Arc<Live>>>>,
+    push: SyncSender<Arc<Live>>,
+    take: Mutex<Receiver<Arc<Live>>>,
     /// Whether a used key found the queue full.
     overflowed: AtomicBool,
 }
@@ -122,7 +122,7 @@ impl Waiting {
         if live.waiting.swap(true, Ordering::AcqRel) {
             return;
         }
-        match self.push.try_send(Some(Arc::clone(live))) {
+        match self.push.try_send(Arc::clone(live)) {
             Ok(()) => {},
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 self.overflowed.store(true, Ordering::Release);
@@ -130,37 +130,21 @@ impl Waiting {
         }
     }
 
-    pub(super) fn wake(&self) {
-        // A full queue wakes by itself.
-        let (Ok(()) | Err(_)) = self.push.try_send(None);
-    }
-
     pub(super) fn take(
         &self,
         limit: usize,
-        timeout: Duration,
         all: impl FnOnce() -> Vec<Arc<Live>>,
     ) -> Vec<Arc<Live>> {
         let queue = self.take.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut taken = Vec::new();
-        match queue.recv_timeout(timeout) {
-            Ok(first) => taken.extend(first),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {},
-        }
-        while taken.len() < limit {
-            let Ok(next) = queue.try_recv() else { break };
-            taken.extend(next);
-        }
+        let mut taken: Vec<_> = queue.try_iter().take(limit).collect();
         if taken.len() < limit && self.overflowed.swap(false, Ordering::AcqRel) {
-            // The queue is empty, so whoever waits and was not just taken is nowhere in it.
+            // The queue is empty: whoever waits and was not just taken is in nobody's hands, or in
+            // the hands of the one who takes, who can tell.
             let known: std::collections::HashSet<_> = taken.iter().map(Arc::as_ptr).collect();
             let left_out = all().into_iter().filter(|live| {
                 live.waiting.load(Ordering::Acquire) && !known.contains(&Arc::as_ptr(live))
             });
             taken.extend(left_out);
-        }
-        for live in &taken {
-            live.waiting.store(false, Ordering::Release);
         }
         taken
     }
@@ -192,10 +176,12 @@ mod tests {
         for live in &lives {
             waiting.push(live);
         }
-        let first = waiting.take(10, Duration::ZERO, || lives.clone());
-        let rest = waiting.take(usize::MAX, Duration::ZERO, || lives.clone());
+        let first = waiting.take(10, || lives.clone());
+        for live in &first {
+            live.waiting.store(false, Ordering::Relaxed);
+        }
+        let rest = waiting.take(usize::MAX, || lives.clone());
         assert_eq!(first.len(), 10);
         assert_eq!(rest.len(), lives.len() - 10);
-        assert!(lives.iter().all(|live| !live.waiting.load(Ordering::Relaxed)));
     }
 }

@@ -10,6 +10,7 @@ pub mod limit;
 pub mod moment;
 pub mod name;
 pub mod network;
+pub mod password;
 pub mod permission;
 pub mod plan;
 pub mod requirement;

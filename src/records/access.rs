@@ -154,6 +154,15 @@ pub struct SessionRecord {
     pub address: Option<IpAddr>,
 }
 
+/// That the first organization was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FoundedRecord {
+    /// Which one it is.
+    #[serde(rename = "g", with = "text")]
+    pub organization: OrganizationId,
+}
+
 /// The one-time link of the first start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -191,5 +200,6 @@ impl Record for PlanRecord {
 }
 
 impl Record for EmailRecord {}
+impl Record for FoundedRecord {}
 impl Record for SessionRecord {}
 impl Record for SetupRecord {}

@@ -7,6 +7,7 @@ pub mod access;
 pub mod event;
 pub mod key;
 pub mod place;
+pub mod prepare;
 mod text;
 
 use keyhouse_storage::Row;
@@ -112,9 +113,12 @@ pub fn read(key: &[u8], value: &[u8]) -> Result<Stored, RecordError> {
         Place::Plan(_) => Stored::Plan(read_at(&place, value)?),
         Place::Key(..) => Stored::Key(Box::new(read_at(&place, value)?)),
         Place::Use(id) => Stored::Use(id, read_at(&place, value)?),
-        Place::Format | Place::Email(_) | Place::Session(_) | Place::Setup | Place::Event(_) => {
-            Stored::Aside
-        },
+        Place::Format
+        | Place::Email(_)
+        | Place::Session(_)
+        | Place::Founded
+        | Place::Setup
+        | Place::Event(_) => Stored::Aside,
     })
 }
 

@@ -26,6 +26,8 @@ pub enum Place {
     Use(KeyId),
     /// A browser's session, by the digest of its cookie.
     Session(Digest),
+    /// That the first organization was made: guards that it is made once.
+    Founded,
     /// The one-time link of the first start.
     Setup,
     /// An audit event.
@@ -40,6 +42,7 @@ const PLAN: &[u8] = b"plan/";
 const KEY: &[u8] = b"key/";
 const USE: &[u8] = b"use/";
 const SESSION: &[u8] = b"session/";
+const FOUNDED: &[u8] = b"founded";
 const SETUP: &[u8] = b"setup";
 const EVENT: &[u8] = b"event/";
 
@@ -70,6 +73,7 @@ impl Place {
             Self::Key(organization, id) => [KEY, organization.bytes(), id.bytes()].concat(),
             Self::Use(id) => [USE, id.bytes()].concat(),
             Self::Session(digest) => [SESSION, digest.bytes()].concat(),
+            Self::Founded => FOUNDED.to_vec(),
             Self::Setup => SETUP.to_vec(),
             Self::Event(id) => [EVENT, id.bytes()].concat(),
         }
@@ -85,11 +89,11 @@ impl Place {
     }
 
     fn parse_known(key: &[u8]) -> Option<Self> {
-        if key == FORMAT {
-            return Some(Self::Format);
-        }
-        if key == SETUP {
-            return Some(Self::Setup);
+        match key {
+            FORMAT => return Some(Self::Format),
+            FOUNDED => return Some(Self::Founded),
+            SETUP => return Some(Self::Setup),
+            _ => {},
         }
         let cut = key.iter().position(|byte| *byte == b'/')?;
         let (kind, rest) = key.split_at_checked(cut + 1)?;
@@ -126,6 +130,7 @@ impl fmt::Display for Place {
             Self::Key(organization, id) => write!(formatter, "key/{organization}/{id}"),
             Self::Use(id) => write!(formatter, "use/{id}"),
             Self::Session(_) => formatter.write_str("session/.."),
+            Self::Founded => formatter.write_str("founded"),
             Self::Setup => formatter.write_str("setup"),
             Self::Event(id) => write!(formatter, "event/{id}"),
         }
@@ -149,6 +154,7 @@ mod tests {
             Place::Key(Id::new(now, &mut random), Id::new(now, &mut random)),
             Place::Use(Id::new(now, &mut random)),
             Place::Session(Digest::of(b"cookie")),
+            Place::Founded,
             Place::Setup,
             Place::Event(Id::new(now, &mut random)),
         ] {

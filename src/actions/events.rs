@@ -1,0 +1,75 @@
+//! Makes audit events, and puts them into the batch of what they tell of.
+
+use keyhouse_storage::Batch;
+use serde_json::{Map, Value};
+
+use crate::actions::actor::Actor;
+use crate::actions::{ActionError, Actions, put};
+use crate::model::id::{EventId, OrganizationId};
+use crate::model::moment::Moment;
+use crate::records::event::EventRecord;
+use crate::records::key::Author;
+use crate::records::place::Place;
+
+/// What happened, without secrets.
+#[derive(Debug)]
+pub(super) struct Happening {
+    pub(super) actor: Option<Author>,
+    pub(super) address: Option<std::net::IpAddr>,
+    pub(super) organization: Option<OrganizationId>,
+    pub(super) action: &'static str,
+    pub(super) target: String,
+    pub(super) before: Map<String, Value>,
+    pub(super) after: Map<String, Value>,
+}
+
+impl Happening {
+    /// Something an actor did in their organization.
+    pub(super) fn by(actor: &Actor, action: &'static str, target: impl ToString) -> Self {
+        Self {
+            actor: Some(actor.author()),
+            address: actor.address,
+            organization: Some(actor.organization_id()),
+            action,
+            target: target.to_string(),
+            before: Map::new(),
+            after: Map::new(),
+        }
+    }
+
+    /// Keeps the fields in which two shapes differ.
+    pub(super) fn with_change(mut self, before: &Value, after: &Value) -> Self {
+        let (Some(old), Some(new)) = (before.as_object(), after.as_object()) else { return self };
+        for (name, value) in new {
+            if old.get(name) != Some(value) {
+                self.before.insert(name.clone(), old.get(name).cloned().unwrap_or_default());
+                self.after.insert(name.clone(), value.clone());
+            }
+        }
+        self
+    }
+}
+
+impl Actions {
+    /// Adds an event to the batch of the change it tells of: one is not there without the other.
+    pub(super) fn record(
+        &self,
+        batch: Batch,
+        now: Moment,
+        happening: Happening,
+    ) -> Result<Batch, ActionError> {
+        let id = EventId::new(now, &mut *self.random());
+        let event = EventRecord {
+            id,
+            at: now,
+            actor: happening.actor,
+            address: happening.address,
+            organization: happening.organization,
+            action: happening.action.into(),
+            target: happening.target,
+            before: happening.before,
+            after: happening.after,
+        };
+        put(batch, &Place::Event(id), &event)
+    }
+}

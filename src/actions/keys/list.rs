@@ -1,0 +1,123 @@
+//! Lists keys, the newest first, as far as the actor may see them.
+
+use keyhouse_storage::{At, Order, Range};
+
+use crate::actions::actor::Actor;
+use crate::actions::keys::{KeyKind, is_listed_by_default, is_whole_for};
+use crate::actions::{ActionError, Actions};
+use crate::model::id::KeyId;
+use crate::records::key::{KeyRecord, Status};
+use crate::records::place::Place;
+use crate::records::read_row;
+
+/// Most keys on one page.
+pub const LIST_LIMIT_MAX: usize = 100;
+/// Most rows read for one page: a search that finds little goes on with the next request.
+const ROWS_READ_MAX: usize = 20_000;
+const ROWS_A_SCAN: usize = 500;
+
+/// Which keys to list.
+#[derive(Debug)]
+pub struct Query {
+    /// Most keys wanted, 1 to [`LIST_LIMIT_MAX`].
+    pub limit: usize,
+    /// The last key of the page before.
+    pub after: Option<KeyId>,
+    /// Only keys with this text, in any case, in name, description, hint or id.
+    pub search: Option<String>,
+    /// Only keys in this state; without it all but revoked ones.
+    pub status: Wanted,
+    /// Only keys of this kind.
+    pub kind: Option<KeyKind>,
+}
+
+/// Which states to list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wanted {
+    /// All but revoked ones.
+    #[default]
+    Current,
+    /// All.
+    All,
+    /// One.
+    Only(Status),
+}
+
+/// A page of keys.
+#[derive(Debug)]
+pub struct ListedKeys {
+    /// The keys, each with whether the actor sees all of it.
+    pub keys: Vec<(KeyRecord, bool)>,
+    /// The last row read, where more may follow.
+    pub next: Option<KeyId>,
+}
+
+impl Actions {
+    /// Lists the keys of the actor's organization. Of keys that are neither the actor's nor open
+    /// to them by `keyhouse:keys:read`, only that they exist; a search never finds those.
+    ///
+    /// # Errors
+    /// [`ActionError::StorageUnavailable`].
+    pub fn list_keys(&self, actor: &Actor, query: &Query) -> Result<ListedKeys, ActionError> {
+        let now = self.clock.now().wall;
+        let organization = actor.organization_id();
+        let prefix = Place::keys_of(organization);
+        let needle = query.search.as_ref().map(|text| text.to_lowercase());
+        let mut after = query.after.map(|id| Place::Key(organization, id).to_bytes());
+        let mut keys = Vec::new();
+        let mut rows_read = 0;
+        loop {
+            let range = Range {
+                prefix: &prefix,
+                after: after.as_deref(),
+                limit: ROWS_A_SCAN,
+                order: Order::Descending,
+            };
+            let page = self.store.scan(&range, At::Latest)?;
+            for row in &page.rows {
+                let record = read_row::<KeyRecord>(row)?.record;
+                let id = record.id;
+                rows_read += 1;
+                let whole = is_whole_for(actor, &record);
+                if query.wants(&record, record.status(now))
+                    && needle.as_ref().is_none_or(|needle| whole && contains(&record, needle))
+                {
+                    keys.push((record, whole));
+                }
+                if keys.len() > query.limit {
+                    // One more than wanted was found only to know that there is one.
+                    keys.pop();
+                    let next = keys.last().map(|(record, _)| record.id);
+                    return Ok(ListedKeys { keys, next });
+                }
+                if rows_read >= ROWS_READ_MAX {
+                    return Ok(ListedKeys { keys, next: Some(id) });
+                }
+            }
+            after = page.rows.last().map(|row| row.key.clone());
+            if !page.more {
+                return Ok(ListedKeys { keys, next: None });
+            }
+        }
+    }
+}
+
+impl Query {
+    fn wants(&self, record: &KeyRecord, status: Status) -> bool {
+        let by_status = match self.status {
+            Wanted::Current => is_listed_by_default(status),
+            Wanted::All => true,
+            Wanted::Only(only) => status == only,
+        };
+        let kind = if record.is_service() { KeyKind::Service } else { KeyKind::Personal };
+        by_status && self.kind.is_none_or(|wanted| wanted == kind)
+    }
+}
+
+fn contains(record: &KeyRecord, needle: &str) -> bool {
+    let hints = record.secrets.iter().any(|secret| secret.hint.to_lowercase().contains(needle));
+    hints
+        || record.name.to_lowercase().contains(needle)
+        || record.description.to_lowercase().contains(needle)
+        || record.id.to_string().contains(needle)
+}

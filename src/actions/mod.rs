@@ -1,0 +1,200 @@
+//! What an actor may ask, reads and changes: authorise, make one batch, commit it, and wait until
+//! the index has it.
+//!
+//! Actions block their thread for as long as the store takes. They know nothing of HTTP.
+
+pub mod access;
+pub mod actor;
+mod events;
+pub mod keys;
+pub mod last_use;
+pub mod passwords;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use keyhouse_storage::{At, Batch, CommitError, ReadError, Revision, Store};
+use rand::rngs::StdRng;
+
+use crate::clock::Clock;
+use crate::index::Index;
+use crate::model::fault::Fault;
+use crate::model::key_text::Prefix;
+use crate::records::place::Place;
+use crate::records::{Held, Record, RecordError, encode, read_row};
+use passwords::Passwords;
+
+/// How long an answer waits for the index. After that the change is answered all the same, and no
+/// check is answered until the index has it.
+const INDEX_WAIT: Duration = Duration::from_secs(2);
+/// How often a change is decided anew when somebody else changed the same record first.
+const CONFLICT_RETRIES_MAX: usize = 16;
+
+/// Everything that actions need, handed in.
+#[derive(Debug)]
+pub struct Actions {
+    store: Arc<dyn Store>,
+    index: Arc<Index>,
+    clock: Arc<dyn Clock>,
+    random: Mutex<StdRng>,
+    prefix: Prefix,
+    passwords: Passwords,
+}
+
+/// Why an action was not done. Nothing was changed, but for [`ActionError::OutcomeUnknown`].
+#[derive(Debug, thiserror::Error)]
+pub enum ActionError {
+    /// The input is wrong.
+    #[error("invalid input")]
+    Invalid(Vec<Fault>),
+    /// There is none that the actor may know of.
+    #[error("no such {0}")]
+    NotFound(&'static str),
+    /// The actor does not hold what this needs.
+    #[error("permission {0} required")]
+    PermissionRequired(String),
+    /// Nobody but the named one may do this.
+    #[error("{0}")]
+    NotAllowed(&'static str),
+    /// The organization's plan does not give this.
+    #[error("the plan {plan} does not give {feature}")]
+    SubscriptionRequired {
+        /// The plan the organization has.
+        plan: String,
+        /// The feature it lacks.
+        feature: &'static str,
+    },
+    /// The record is in a state that rules this out.
+    #[error("{detail}")]
+    Conflict {
+        /// A stable name.
+        code: &'static str,
+        /// What is in the way.
+        detail: &'static str,
+    },
+    /// `If-Match` named another version.
+    #[error("the version is {current} by now")]
+    VersionConflict {
+        /// The version that is stored.
+        current: u64,
+    },
+    /// Address and password don't belong together, or the user is stopped.
+    #[error("sign-in failed")]
+    SignInFailed,
+    /// There is no such session, or it has ended.
+    #[error("session ended")]
+    SessionEnded,
+    /// The one-time link was used, has ended, or never was.
+    #[error("link not valid")]
+    LinkInvalid,
+    /// Too much of the same is under way.
+    #[error("busy")]
+    Busy,
+    /// The store has no room.
+    #[error("store full")]
+    StorageFull,
+    /// The store can't be reached, or a record does not read.
+    #[error("store unavailable")]
+    StorageUnavailable,
+    /// Nobody can say whether the change is in.
+    #[error("outcome unknown")]
+    OutcomeUnknown,
+}
+
+impl From<ReadError> for ActionError {
+    fn from(error: ReadError) -> Self {
+        tracing::error!(%error, "actions: could not read the store");
+        Self::StorageUnavailable
+    }
+}
+
+impl From<RecordError> for ActionError {
+    fn from(error: RecordError) -> Self {
+        tracing::error!(%error, "actions: a record does not read");
+        Self::StorageUnavailable
+    }
+}
+
+/// How a change that lost a race goes on.
+enum Attempt<T> {
+    Done(T),
+    Again,
+}
+
+impl Actions {
+    /// Puts together what actions need. `random` must have been seeded by the operating system.
+    pub fn new(
+        store: Arc<dyn Store>,
+        index: Arc<Index>,
+        clock: Arc<dyn Clock>,
+        random: StdRng,
+        prefix: Prefix,
+    ) -> Self {
+        let random = Mutex::new(random);
+        Self { store, index, clock, random, prefix, passwords: Passwords::default() }
+    }
+
+    /// The index.
+    pub fn index(&self) -> &Arc<Index> {
+        &self.index
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// What keys begin with.
+    pub fn prefix(&self) -> &Prefix {
+        &self.prefix
+    }
+
+    fn random(&self) -> MutexGuard<'_, StdRng> {
+        self.random.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read<T: Record>(&self, place: &Place) -> Result<Option<Held<T>>, ActionError> {
+        let row = self.store.get(&place.to_bytes(), At::Latest)?;
+        Ok(row.as_ref().map(read_row).transpose()?)
+    }
+
+    /// Commits, and waits until the index has it. `None`: a guard did not hold.
+    fn commit(&self, batch: Batch) -> Result<Option<Revision>, ActionError> {
+        let revision = match self.store.commit(batch) {
+            Ok(revision) => revision,
+            Err(CommitError::Conflict) => return Ok(None),
+            Err(error) => {
+                tracing::error!(%error, "actions: could not commit");
+                return Err(match error {
+                    CommitError::Unknown(_) => ActionError::OutcomeUnknown,
+                    CommitError::Full(_) => ActionError::StorageFull,
+                    CommitError::Unavailable(_)
+                    | CommitError::Invalid(_)
+                    | CommitError::Conflict => ActionError::StorageUnavailable,
+                });
+            },
+        };
+        if !self.index.wait_for(revision, INDEX_WAIT) {
+            tracing::error!(%revision, "actions: the index is behind; checks stop until it has this");
+        }
+        Ok(Some(revision))
+    }
+
+    /// Decides and commits, again where somebody else was faster.
+    fn until_done<T>(
+        &self,
+        mut attempt: impl FnMut() -> Result<Attempt<T>, ActionError>,
+    ) -> Result<T, ActionError> {
+        for _ in 0..CONFLICT_RETRIES_MAX {
+            if let Attempt::Done(done) = attempt()? {
+                return Ok(done);
+            }
+        }
+        Err(ActionError::Busy)
+    }
+}
+
+/// Adds a record to a batch.
+fn put<T: Record>(batch: Batch, place: &Place, record: &T) -> Result<Batch, ActionError> {
+    Ok(batch.put(place.to_bytes(), encode(place, record)?))
+}

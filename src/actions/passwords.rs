@@ -1,0 +1,135 @@
+//! Hashing people's passwords: Argon2id, few at a time, with a short queue.
+
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use rand::Rng;
+
+use crate::model::secret::Secret;
+
+/// How many may wait for their turn.
+const QUEUE_MAX: usize = 32;
+/// How long one waits at most.
+const QUEUE_WAIT: Duration = Duration::from_secs(2);
+const SALT_BYTES: usize = 16;
+
+/// Hashes with Argon2id at 19 MiB, two passes, one lane (OWASP ASVS 5.0, 11.4.2), as many at once
+/// as there are cores: each takes that much memory, and about 40 ms.
+#[derive(Debug)]
+pub struct Passwords {
+    hasher: Argon2<'static>,
+    turns: Mutex<Turns>,
+    freed: Condvar,
+}
+
+#[derive(Debug)]
+struct Turns {
+    free: usize,
+    waiting: usize,
+}
+
+/// Why nothing was hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HashError {
+    /// Too many wait already.
+    #[error("too many passwords are being checked")]
+    Busy,
+    /// The library refused.
+    #[error("could not hash")]
+    Failed,
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        let cores = available_parallelism().map_or(1, std::num::NonZero::get);
+        Self {
+            hasher: Argon2::default(),
+            turns: Mutex::new(Turns { free: cores, waiting: 0 }),
+            freed: Condvar::new(),
+        }
+    }
+}
+
+impl Passwords {
+    /// The PHC string of a password, with a salt from `random`.
+    ///
+    /// # Errors
+    /// [`HashError`].
+    pub fn hash(&self, password: &Secret, random: &mut impl Rng) -> Result<String, HashError> {
+        let mut salt = [0; SALT_BYTES];
+        random.fill_bytes(&mut salt);
+        self.in_turn(|| {
+            let hash = self.hasher.hash_password_with_salt(password.reveal().as_bytes(), &salt);
+            hash.map(|hash: PasswordHash| hash.to_string()).map_err(|_source| HashError::Failed)
+        })
+    }
+
+    /// Whether a password belongs to a PHC string. Without one, as for a user that does not exist,
+    /// it works as long and says no.
+    ///
+    /// # Errors
+    /// [`HashError`].
+    pub fn verify(&self, password: &Secret, stored: Option<&str>) -> Result<bool, HashError> {
+        let known = stored.is_some();
+        let parsed = PasswordHash::new(stored.unwrap_or(NOBODYS)).map_err(|_s| HashError::Failed)?;
+        self.in_turn(|| {
+            let fits = self.hasher.verify_password(password.reveal().as_bytes(), &parsed).is_ok();
+            Ok(fits && known)
+        })
+    }
+
+    fn in_turn<T>(&self, work: impl FnOnce() -> Result<T, HashError>) -> Result<T, HashError> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        if turns.free == 0 && turns.waiting >= QUEUE_MAX {
+            return Err(HashError::Busy);
+        }
+        turns.waiting += 1;
+        let full = |turns: &mut Turns| turns.free == 0;
+        let waited = self.freed.wait_timeout_while(turns, QUEUE_WAIT, full);
+        let (mut turns, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        turns.waiting -= 1;
+        if timeout.timed_out() {
+            return Err(HashError::Busy);
+        }
+        turns.free -= 1;
+        drop(turns);
+        let done = work();
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner).free += 1;
+        self.freed.notify_one();
+        done
+    }
+}
+
+/// Nobody's password: of the same parameters as real ones, so that a guess at an unknown address
+/// costs what one at a known address does (OWASP ASVS 5.0, 6.3.8).
+const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$S2V5aG91c2Vub2JvZHlzIQ$\
+                       AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_known_again_and_another_is_not() {
+        let passwords = Passwords::default();
+        let right = Secret::new("correct horse battery".to_owned());
+        let wrong = Secret::new("correct horse batterz".to_owned());
+        let stored = passwords.hash(&right, &mut rand::rng()).unwrap();
+        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
+        assert_eq!(passwords.verify(&right, Some(&stored)), Ok(true));
+        assert_eq!(passwords.verify(&wrong, Some(&stored)), Ok(false));
+        assert_eq!(passwords.verify(&right, None), Ok(false));
+    }
+
+    #[test]
+    fn the_queue_is_bounded() {
+        let passwords = Passwords::default();
+        *passwords.turns.lock().unwrap() = Turns { free: 0, waiting: QUEUE_MAX };
+        let busy = passwords.verify(&Secret::new("any".to_owned()), None);
+        assert_eq!(busy, Err(HashError::Busy));
+    }
+}

@@ -1,0 +1,3 @@
+//! HTTP: from bytes on a socket to an action, a check, a page, and back.
+
+pub mod transport;

@@ -1,0 +1,187 @@
+//! Accepts connections and gives each a place and a task.
+
+use std::sync::Arc;
+use std::time::Duration;
+use std::{fmt, io};
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use super::connections::{Connections, Place};
+use super::counters::{Counters, count};
+use super::exchange::{Connection, Service};
+use super::limits::Limits;
+use super::stream::{Progress, Stream};
+use super::{Listener, Peer, Socket, Surface};
+
+/// How long accepting waits when files, memory or the socket itself fail it.
+const ERROR_PAUSE: Duration = Duration::from_millis(50);
+/// A flood writes at most one line of each kind in this time.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// What every accept loop of a server shares.
+pub(super) struct Floor {
+    pub(super) service: Arc<Service>,
+    pub(super) connections: Arc<Connections>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) limits: Limits,
+    pub(super) graceful: GracefulShutdown,
+}
+
+impl fmt::Debug for Floor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Floor").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// A listening socket on the event loop.
+pub(super) struct Acceptor {
+    surface: Surface,
+    socket: AsyncSocket,
+}
+
+enum AsyncSocket {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+enum Accepted {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Acceptor {
+    /// Must be called inside the runtime.
+    pub(super) fn new(listener: Listener) -> io::Result<Self> {
+        let socket = match listener.socket {
+            Socket::Tcp(socket) => {
+                socket.set_nonblocking(true)?;
+                AsyncSocket::Tcp(TcpListener::from_std(socket)?)
+            },
+            Socket::Unix(socket) => {
+                socket.set_nonblocking(true)?;
+                AsyncSocket::Unix(UnixListener::from_std(socket)?)
+            },
+        };
+        Ok(Self { surface: listener.surface, socket })
+    }
+
+    /// Accepts until `stop` says so. No error ends it.
+    pub(super) async fn run(self, floor: Arc<Floor>, mut stop: watch::Receiver<bool>) {
+        tokio::select! {
+            () = self.accept_all(&floor) => {},
+            _ = stop.wait_for(|stopped| *stopped) => {},
+        }
+    }
+
+    async fn accept_all(&self, floor: &Floor) {
+        let mut complaint = Complaint::default();
+        loop {
+            let (accepted, peer) = match self.socket.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    count(&floor.counters.accept_errors);
+                    complaint.make(&error);
+                    if !is_of_one_connection(&error) {
+                        sleep(ERROR_PAUSE).await;
+                    }
+                    continue;
+                },
+            };
+            count(&floor.counters.connections_accepted);
+            let Some(share) = floor.connections.share(peer) else { continue };
+            // The one connection that waits here has a file already; the rest stay in the backlog.
+            let Ok(place) = floor.connections.place(self.surface, share).await else { return };
+            floor.serve(self.surface, accepted, peer, place);
+        }
+    }
+}
+
+impl AsyncSocket {
+    async fn accept(&self) -> io::Result<(Accepted, Peer)> {
+        match self {
+            Self::Tcp(socket) => {
+                let (stream, mut address) = socket.accept().await?;
+                // Without it keep-alive proxies stall 40 ms a request.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "could not set TCP_NODELAY, serving on");
+                }
+                address.set_ip(address.ip().to_canonical());
+                Ok((Accepted::Tcp(stream), Peer::Tcp(address)))
+            },
+            Self::Unix(socket) => Ok((Accepted::Unix(socket.accept().await?.0), Peer::Unix)),
+        }
+    }
+}
+
+impl Floor {
+    fn serve(&self, surface: Surface, accepted: Accepted, peer: Peer, place: Place) {
+        let progress = Arc::<Progress>::default();
+        let service = Arc::clone(&self.service);
+        let connection = Arc::new(Connection { service, surface, peer, progress });
+        match accepted {
+            Accepted::Tcp(socket) => self.spawn(socket, connection, place),
+            Accepted::Unix(socket) => self.spawn(socket, connection, place),
+        }
+    }
+
+    fn spawn<S>(&self, socket: S, connection: Arc<Connection>, place: Place)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let stream = Stream::new(socket, Arc::clone(&connection.progress), &self.limits);
+        let builder = builder(&self.limits);
+        let watcher: Watcher = self.graceful.watcher();
+        tokio::spawn(async move {
+            let service = service_fn(|request| Arc::clone(&connection).answer(request));
+            let served = builder.serve_connection(TokioIo::new(stream), service);
+            if let Err(error) = watcher.watch(served).await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+            drop(place);
+        });
+    }
+}
+
+fn builder(limits: &Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        // Without a timer, header_read_timeout is silently off.
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.idle_timeout)
+        .max_headers(limits.headers_max)
+        .max_header_size(limits.head_bytes_max)
+        // What hyper reads ahead; it accepts no less than 8 KiB.
+        .max_buf_size(limits.head_bytes_max.max(8 * 1024))
+        // A client may close its sending side and still read the answer, as `nc -N` does.
+        .half_close(true);
+    builder
+}
+
+/// Whether an error of accept is about the connection that was to be accepted, not about us.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+}
+
+/// Logs the first of many equal troubles.
+#[derive(Default)]
+struct Complaint {
+    quiet_until: Option<Instant>,
+}
+
+impl Complaint {
+    fn make(&mut self, error: &io::Error) {
+        let now = Instant::now();
+        if self.quiet_until.is_none_or(|until| now >= until) {
+            self.quiet_until = Some(now + QUIET);
+            tracing::warn!(%error, "could not accept a connection, trying on");
+        }
+    }
+}

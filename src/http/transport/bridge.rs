@@ -1,0 +1,110 @@
+//! Between hyper's messages and rouille's.
+//!
+//! `rouille::Request` shows only the first of equal headers and has no place for values that
+//! aren't text or for Unix peers; `rules` and `Origin` see to those. Upgrades are not supported.
+
+use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use http::header::{
+    ACCEPT_RANGES, CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, HeaderName, HeaderValue, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
+};
+use http::request::Parts;
+use http::{Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Bytes;
+
+use super::rules::FORWARDED_FOR;
+use super::{Peer, Refusal};
+
+/// What `rouille::Request` says for a peer without an address.
+const PLACEHOLDER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// Headers that belong to the connection; hyper writes those that are needed.
+const OURS: [HeaderName; 8] = [
+    ACCEPT_RANGES,
+    CONNECTION,
+    CONTENT_LENGTH,
+    CONTENT_RANGE,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// A request of hyper as rouille's, with the target in origin form.
+pub(super) fn request(
+    parts: &Parts,
+    peer: Peer,
+    body: Vec<u8>,
+) -> Result<rouille::Request, Refusal> {
+    let mut headers: Vec<(String, String)> = Vec::with_capacity(parts.headers.len());
+    for name in parts.headers.keys() {
+        let mut values = Vec::new();
+        for value in parts.headers.get_all(name) {
+            match str::from_utf8(value.as_bytes()) {
+                Ok(value) => values.push(value),
+                Err(_) => return Err(Refusal::HeaderNotText { name: name.clone() }),
+            }
+        }
+        if name == FORWARDED_FOR {
+            headers.push((name.as_str().to_owned(), values.join(", ")));
+        } else {
+            let lines = values.into_iter();
+            headers.extend(lines.map(|value| (name.as_str().to_owned(), value.to_owned())));
+        }
+    }
+    let from = match peer {
+        Peer::Tcp(address) => address,
+        Peer::Unix => PLACEHOLDER,
+    };
+    let target = parts.uri.path_and_query().map_or("/", |it| it.as_str());
+    Ok(rouille::Request::fake_http_from(from, parts.method.as_str(), target, headers, body))
+}
+
+/// A response of rouille as hyper's, its body read whole.
+pub(super) fn response(
+    response: rouille::Response,
+    bytes_max: usize,
+) -> Result<Response<Full<Bytes>>, Refusal> {
+    let status = StatusCode::from_u16(response.status_code)
+        .ok()
+        .filter(|it| (200..600).contains(&it.as_u16()))
+        .filter(|_| response.upgrade.is_none())
+        .ok_or(Refusal::ResponseNotSendable)?;
+    let mut sent = Response::new(Full::new(read(response.data, bytes_max)?));
+    *sent.status_mut() = status;
+    sent.headers_mut().reserve(response.headers.len());
+    for (name, value) in response.headers {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        let value = match value {
+            std::borrow::Cow::Borrowed(value) => HeaderValue::from_str(value),
+            std::borrow::Cow::Owned(value) => HeaderValue::try_from(value),
+        };
+        let (Ok(name), Ok(value)) = (name, value) else {
+            return Err(Refusal::ResponseNotSendable);
+        };
+        if !OURS.contains(&name) {
+            sent.headers_mut().append(name, value);
+        }
+    }
+    Ok(sent)
+}
+
+fn read(body: rouille::ResponseBody, bytes_max: usize) -> Result<Bytes, Refusal> {
+    let (reader, size) = body.into_reader_and_size();
+    if size == Some(0) {
+        return Ok(Bytes::new());
+    }
+    let mut bytes = Vec::with_capacity(size.unwrap_or_default().min(bytes_max));
+    let most = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
+    match reader.take(most).read_to_end(&mut bytes) {
+        Ok(length) if length <= bytes_max => Ok(bytes.into()),
+        Ok(_) => Err(Refusal::ResponseNotSendable),
+        Err(error) => {
+            tracing::warn!(%error, "could not read a response's body");
+            Err(Refusal::ResponseNotSendable)
+        },
+    }
+}

@@ -1,0 +1,29 @@
+//! What the transport counts, for metrics.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counts since the start of a `Server`, except `connections_open`, which goes down again.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Connections that are open now.
+    pub connections_open: AtomicU64,
+    /// Connections accepted, those closed at once by the limit per address included.
+    pub connections_accepted: AtomicU64,
+    /// Connections closed at once because their address had too many.
+    pub connections_refused: AtomicU64,
+    /// Times that accepting had to wait because connections in all were at their limit.
+    pub connections_waited: AtomicU64,
+    /// Errors of accept, out of file descriptors among them.
+    pub accept_errors: AtomicU64,
+    /// Requests on which the application panicked.
+    pub panics: AtomicU64,
+    /// Requests refused because the pool or the memory for bodies was in full use.
+    pub busy: AtomicU64,
+    /// Requests refused by the transport for any reason, the two above included.
+    pub requests_refused: AtomicU64,
+}
+
+/// Adds one; counters order nothing.
+pub(super) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}

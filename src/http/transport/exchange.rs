@@ -1,0 +1,219 @@
+//! One request and its response: rules, lane, body, application.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use http::header::{CONNECTION, HeaderValue};
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use super::body::{Body, BodyLimits};
+use super::counters::{Counters, count};
+use super::head::RawHead;
+use super::limits::Limits;
+use super::rules::Framing;
+use super::stream::Progress;
+use super::{Application, Arrival, Lane, Origin, Peer, Refusal, Surface, bridge, rules};
+
+/// What all connections of a server share.
+pub(super) struct Service {
+    application: Arc<dyn Application>,
+    bodies: BodyLimits,
+    response_bytes_max: usize,
+    pool: Arc<Semaphore>,
+    counters: Arc<Counters>,
+}
+
+/// One connection as its requests see it.
+pub(super) struct Connection {
+    pub(super) service: Arc<Service>,
+    pub(super) surface: Surface,
+    pub(super) peer: Peer,
+    pub(super) progress: Arc<Progress>,
+}
+
+/// No response can be made, not even a refusal: the connection is closed.
+#[derive(Debug, thiserror::Error)]
+#[error("the application could not refuse a request")]
+pub(super) struct Cut;
+
+/// A request on its way, and whether bytes of its body may still come.
+struct Exchange {
+    framing: Framing,
+    unread: bool,
+}
+
+impl Service {
+    pub(super) fn new(
+        application: Arc<dyn Application>,
+        limits: &Limits,
+        counters: Arc<Counters>,
+    ) -> Self {
+        Self {
+            application,
+            bodies: BodyLimits {
+                timeout: limits.body_timeout,
+                held: Arc::new(Semaphore::new(limits.bodies_bytes_max)),
+                retry_after_seconds: limits.retry_after_seconds,
+            },
+            response_bytes_max: limits.response_bytes_max,
+            pool: Arc::new(Semaphore::new(limits.pool_in_flight_max)),
+            counters,
+        }
+    }
+
+    fn busy(&self) -> Refusal {
+        Refusal::Busy { retry_after_seconds: self.bodies.retry_after_seconds }
+    }
+}
+
+impl Connection {
+    /// Answers one request. What happens before the future is first polled matters: hyper may
+    /// read on as soon as this returns, and those bytes are no longer the head's.
+    pub(super) fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<Full<Bytes>>, Cut>> + Send {
+        let framing = Framing::of(request.headers());
+        let raw = self.progress.begin_exchange(framing.body_bytes());
+        async move { self.exchange(request, framing, raw).await }
+    }
+
+    async fn exchange(
+        &self,
+        request: Request<Incoming>,
+        framing: Framing,
+        raw: Option<RawHead>,
+    ) -> Result<Response<Full<Bytes>>, Cut> {
+        let (parts, incoming) = request.into_parts();
+        let arrival = Arrival { surface: self.surface, peer: self.peer, parts: &parts };
+        let mut exchange = Exchange { framing, unread: framing != Framing::Empty };
+        let outcome = match rules::check(&parts, framing, raw) {
+            Ok(()) => self.run(&arrival, incoming, &mut exchange).await,
+            Err(refusal) => Err(refusal),
+        };
+        // Where a chunked body ends only hyper knows, so what follows one couldn't be checked.
+        let mut closes = exchange.unread || framing == Framing::Chunked;
+        let mut response = match outcome {
+            Ok(response) => response,
+            Err(refusal) => {
+                closes |= ends_connection(&refusal);
+                self.refuse(&arrival, &refusal)?
+            },
+        };
+        if closes {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        self.progress.end_exchange(closes);
+        Ok(response)
+    }
+
+    async fn run(
+        &self,
+        arrival: &Arrival<'_>,
+        incoming: Incoming,
+        exchange: &mut Exchange,
+    ) -> Result<Response<Full<Bytes>>, Refusal> {
+        let service = &self.service;
+        match caught(|| service.application.lane(arrival))? {
+            Lane::Check { body_bytes_max } => {
+                let body = match body_bytes_max {
+                    None => Body::default(),
+                    Some(bytes_max) => self.body(incoming, bytes_max, exchange).await?,
+                };
+                let response = caught(|| service.application.check(arrival, &body.bytes))?;
+                bridge::response(response, service.response_bytes_max)
+            },
+            Lane::Pool { body_bytes_max } => {
+                rules::check_for_pool(arrival.parts)?;
+                let body = self.body(incoming, body_bytes_max, exchange).await?;
+                self.run_on_pool(arrival, body).await
+            },
+        }
+    }
+
+    async fn body(
+        &self,
+        incoming: Incoming,
+        bytes_max: usize,
+        exchange: &mut Exchange,
+    ) -> Result<Body, Refusal> {
+        let body = self.service.bodies.read(incoming, exchange.framing, bytes_max).await?;
+        exchange.unread = false;
+        Ok(body)
+    }
+
+    async fn run_on_pool(
+        &self,
+        arrival: &Arrival<'_>,
+        body: Body,
+    ) -> Result<Response<Full<Bytes>>, Refusal> {
+        let service = Arc::clone(&self.service);
+        let Ok(permit) = Arc::clone(&service.pool).try_acquire_owned() else {
+            return Err(service.busy());
+        };
+        let origin = Origin { surface: self.surface, peer: self.peer };
+        let request = bridge::request(arrival.parts, self.peer, body.bytes)?;
+        let (application, bytes_max) =
+            (Arc::clone(&service.application), service.response_bytes_max);
+        let task = spawn_blocking(move || {
+            // Held until the handler is done, even if the client has gone meanwhile.
+            let _held = (permit, body.held);
+            bridge::response(application.handle(origin, &request), bytes_max)
+        });
+        match task.await {
+            Ok(outcome) => outcome,
+            Err(error) if error.is_panic() => Err(Refusal::Panicked),
+            // The server is stopping and the pool takes no more.
+            Err(_cancelled) => Err(service.busy()),
+        }
+    }
+
+    fn refuse(
+        &self,
+        arrival: &Arrival<'_>,
+        refusal: &Refusal,
+    ) -> Result<Response<Full<Bytes>>, Cut> {
+        let service = &self.service;
+        count(&service.counters.requests_refused);
+        if matches!(refusal, Refusal::Panicked) {
+            count(&service.counters.panics);
+        } else if matches!(refusal, Refusal::Busy { .. }) {
+            count(&service.counters.busy);
+        }
+        let response = caught(|| service.application.refuse(arrival, refusal));
+        response
+            .and_then(|it| bridge::response(it, service.response_bytes_max))
+            .map_err(|_refusal_of_refusal| Cut)
+    }
+}
+
+/// Runs the application. What a panic left half done stays inside the application.
+fn caught<T>(run: impl FnOnce() -> T) -> Result<T, Refusal> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|_payload| Refusal::Panicked)
+}
+
+/// Whether, after this, it is unclear where a next request would begin, or not worth knowing.
+fn ends_connection(refusal: &Refusal) -> bool {
+    match refusal {
+        Refusal::LengthAndEncoding
+        | Refusal::EncodingNotSupported
+        | Refusal::LineFeedAlone
+        | Refusal::HeadUnseen
+        | Refusal::TunnelAsked
+        | Refusal::NoHost
+        | Refusal::HostNotValid
+        | Refusal::HostMismatch
+        | Refusal::BodyTooLarge { .. }
+        | Refusal::BodyTimeout
+        | Refusal::BodyBroken => true,
+        Refusal::DoubledHeader { name } => name == http::header::CONTENT_LENGTH,
+        Refusal::HeaderNotText { .. }
+        | Refusal::Busy { .. }
+        | Refusal::Panicked
+        | Refusal::ResponseNotSendable => false,
+    }
+}

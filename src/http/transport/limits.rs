@@ -1,0 +1,66 @@
+//! What the transport allows at most, all configurable.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+/// The limits of a `Server`; `default()` is what the design asks for.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// From the first byte of a request's head to its last. Later: the connection is closed.
+    pub head_timeout: Duration,
+    /// How long a connection may stay without a byte of a next request.
+    pub idle_timeout: Duration,
+    /// From the end of the head to the end of the body.
+    pub body_timeout: Duration,
+    /// From the first moment a response can't be written on until all of it is.
+    pub write_timeout: Duration,
+    /// Header lines in one head.
+    pub headers_max: usize,
+    /// Bytes of one head, and of the trailers of a chunked body.
+    pub head_bytes_max: usize,
+    /// Bytes of one response's body.
+    pub response_bytes_max: usize,
+    /// Bytes of request bodies held at once, over all connections.
+    pub bodies_bytes_max: usize,
+    /// Connections in all, if the limit of open files leaves as many.
+    pub connections_max: usize,
+    /// Open files that connections leave to the store, logs and outgoing calls.
+    pub files_reserved: usize,
+    /// Connections of one IPv4 address or one IPv6 /64.
+    pub connections_per_address_max: usize,
+    /// Networks without a limit per address: trusted proxies, whose connections carry many clients.
+    pub per_address_exempt: Vec<IpNet>,
+    /// Connections of `Surface::Control`, which count neither in all nor per address, so that a
+    /// flood elsewhere doesn't lock out the operator.
+    pub control_connections_max: usize,
+    /// Requests on the blocking pool, and its threads. More: `Refusal::Busy`.
+    pub pool_in_flight_max: usize,
+    /// What a client that was refused as busy is told to wait.
+    pub retry_after_seconds: u32,
+    /// How long `Server::stop` waits for requests in flight.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            body_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(30),
+            headers_max: 64,
+            head_bytes_max: 16 * 1024,
+            response_bytes_max: 64 * 1024 * 1024,
+            bodies_bytes_max: 32 * 1024 * 1024,
+            connections_max: 10_000,
+            files_reserved: 32,
+            connections_per_address_max: 256,
+            per_address_exempt: Vec::new(),
+            control_connections_max: 8,
+            pool_in_flight_max: 64,
+            retry_after_seconds: 1,
+            drain_timeout: Duration::from_secs(10),
+        }
+    }
+}

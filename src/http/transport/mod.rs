@@ -1,0 +1,175 @@
+//! The HTTP transport: sockets, limits and timeouts around one `Application`.
+//!
+//! It is the only part of `http` that names hyper. It knows nothing of keys, routes or what a
+//! refusal looks like on the wire: `Application::refuse` turns each `Refusal` into a response.
+//! A request that hyper can't parse never reaches the application; hyper answers 400, 414 or 431
+//! with an empty body itself. No log line of this module contains a header value or a target.
+
+mod accept;
+mod body;
+mod bridge;
+mod connections;
+mod counters;
+mod exchange;
+mod head;
+mod limits;
+mod rules;
+mod server;
+mod stream;
+
+use std::net::SocketAddr;
+
+use http::HeaderName;
+use http::request::Parts;
+
+pub use self::counters::Counters;
+pub use self::limits::Limits;
+pub use self::server::Server;
+
+/// Which listener a connection came through; the application decides by it what it serves there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Surface {
+    /// Everything: page, management, checks.
+    Main,
+    /// Check endpoints alone.
+    Checks,
+    /// The control socket of the command line on the same host.
+    Control,
+}
+
+/// A bound, listening socket.
+#[derive(Debug)]
+pub enum Socket {
+    /// A TCP socket.
+    Tcp(std::net::TcpListener),
+    /// A Unix stream socket; who may open it is decided by the file's mode and folder.
+    Unix(std::os::unix::net::UnixListener),
+}
+
+/// A socket to accept on, and what is served there.
+#[derive(Debug)]
+pub struct Listener {
+    /// What is served there.
+    pub surface: Surface,
+    /// Where connections come from.
+    pub socket: Socket,
+}
+
+/// The other end of a connection, as the operating system tells it; no header takes part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Peer {
+    /// Its address; an IPv4-mapped IPv6 address is given as IPv4.
+    Tcp(SocketAddr),
+    /// A process on this host that may open the socket's file.
+    Unix,
+}
+
+/// A request whose head has been read, before any byte of its body is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'a> {
+    /// The listener.
+    pub surface: Surface,
+    /// The other end of the connection.
+    pub peer: Peer,
+    /// Method, target as sent (origin or absolute form, fragment cut by hyper), all header lines.
+    pub parts: &'a Parts,
+}
+
+/// Where a request that reaches `Application::handle` came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The listener.
+    pub surface: Surface,
+    /// The other end of the connection; the address inside `rouille::Request` is a placeholder
+    /// where this says `Unix`.
+    pub peer: Peer,
+}
+
+/// How a request is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// By `Application::check` on the event loop, where blocking would stop every connection.
+    Check {
+        /// `None`: the body isn't read, and a request that announces one ends its connection.
+        body_bytes_max: Option<usize>,
+    },
+    /// By `Application::handle` on the bounded blocking pool.
+    Pool {
+        /// More than this many bytes of body: `Refusal::BodyTooLarge`.
+        body_bytes_max: usize,
+    },
+}
+
+/// Why the transport refuses a request that it could parse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// HTTP/1.1 without a Host line. HTTP/1.0 may leave it out.
+    NoHost,
+    /// A Host line that can't be a host and port.
+    HostNotValid,
+    /// The target is in absolute form and names another host than the Host line.
+    HostMismatch,
+    /// A header that must appear at most once appeared twice, with equal values or not.
+    DoubledHeader {
+        /// Its name.
+        name: HeaderName,
+    },
+    /// A header value isn't UTF-8; only the pool's lane asks for that.
+    HeaderNotText {
+        /// Its name.
+        name: HeaderName,
+    },
+    /// Content-Length and Transfer-Encoding together, in whichever order.
+    LengthAndEncoding,
+    /// A transfer encoding other than one plain `chunked`.
+    EncodingNotSupported,
+    /// A line of the head ends in a line feed without a carriage return.
+    LineFeedAlone,
+    /// The bytes of the head can't be told from those before it.
+    HeadUnseen,
+    /// CONNECT: Keyhouse is no proxy.
+    TunnelAsked,
+    /// The body is, or says that it is, larger than its lane allows.
+    BodyTooLarge {
+        /// What the lane allows.
+        bytes_max: usize,
+    },
+    /// The body wasn't whole in time.
+    BodyTimeout,
+    /// The body ended early or its chunks are malformed.
+    BodyBroken,
+    /// The blocking pool, or the memory for bodies, is in full use.
+    Busy {
+        /// When to try again.
+        retry_after_seconds: u32,
+    },
+    /// The application panicked on this request.
+    Panicked,
+    /// The application's response can't be sent: status outside 200..=599, a malformed header
+    /// (nothing is left out silently: a missing identity header would be a hole), an upgrade, or
+    /// a body that failed or is over `Limits::response_bytes_max`.
+    ResponseNotSendable,
+}
+
+/// What is served. Calls come from many threads at once; a panic in any of them costs that request
+/// alone.
+pub trait Application: Send + Sync + 'static {
+    /// Chooses how a request is run. Called on the event loop: must not block.
+    fn lane(&self, arrival: &Arrival<'_>) -> Lane;
+
+    /// Answers a request of `Lane::Check`. Called on the event loop: must not block.
+    ///
+    /// Host and credential headers are single here; other headers may be doubled or not be text.
+    fn check(&self, arrival: &Arrival<'_>, body: &[u8]) -> rouille::Response;
+
+    /// Answers a request of `Lane::Pool`. Called on a blocking thread.
+    ///
+    /// In `request` the target is in origin form, every header value is UTF-8, headers that must
+    /// be single are, and the lines of X-Forwarded-For are joined into one.
+    fn handle(&self, origin: Origin, request: &rouille::Request) -> rouille::Response;
+
+    /// Turns a refusal into a response. Called on the event loop: must not block.
+    ///
+    /// If this panics or its response can't be sent, the connection is closed without one.
+    fn refuse(&self, arrival: &Arrival<'_>, refusal: &Refusal) -> rouille::Response;
+}

@@ -1,0 +1,115 @@
+//! Starts and stops the transport: one runtime of its own, one task a listener.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::server::graceful::GracefulShutdown;
+use rustix::process::{Resource, getrlimit};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::accept::{Acceptor, Floor};
+use super::connections::Connections;
+use super::counters::Counters;
+use super::exchange::Service;
+use super::limits::Limits;
+use super::{Application, Listener};
+
+/// What remains for handlers on the pool once connections have been drained or cut.
+const POOL_GRACE: Duration = Duration::from_millis(500);
+
+/// A running transport. `stop` lets requests finish; dropping it cuts every connection, and waits
+/// for handlers on the pool without a limit.
+#[derive(Debug)]
+pub struct Server {
+    runtime: Runtime,
+    acceptors: Vec<JoinHandle<()>>,
+    floor: Arc<Floor>,
+    stop: watch::Sender<bool>,
+    drain_timeout: Duration,
+}
+
+impl Server {
+    /// Serves `application` on `listeners` until `stop`. Returns once all of them accept.
+    ///
+    /// Must not be called from an asynchronous task.
+    pub fn start(
+        listeners: Vec<Listener>,
+        application: Arc<dyn Application>,
+        limits: Limits,
+    ) -> io::Result<Self> {
+        let connections_max = connections_max(&limits)?;
+        let counters = Arc::<Counters>::default();
+        let runtime = Builder::new_multi_thread()
+            .thread_name("http")
+            .max_blocking_threads(limits.pool_in_flight_max.max(1))
+            .enable_all()
+            .build()?;
+        let drain_timeout = limits.drain_timeout;
+        let floor = Arc::new(Floor {
+            service: Arc::new(Service::new(application, &limits, Arc::clone(&counters))),
+            connections: Arc::new(Connections::new(
+                connections_max,
+                &limits,
+                Arc::clone(&counters),
+            )),
+            counters,
+            limits,
+            graceful: GracefulShutdown::new(),
+        });
+        let stop = watch::Sender::new(false);
+        let entered = runtime.enter();
+        let acceptors: io::Result<Vec<_>> = listeners.into_iter().map(Acceptor::new).collect();
+        let acceptors = acceptors?
+            .into_iter()
+            .map(|it| tokio::spawn(it.run(Arc::clone(&floor), stop.subscribe())))
+            .collect();
+        drop(entered);
+        tracing::debug!(connections_max, "transport is up");
+        Ok(Self { runtime, acceptors, floor, stop, drain_timeout })
+    }
+
+    /// What has been counted so far; stays valid after `stop`.
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.floor.counters)
+    }
+
+    /// Stops accepting, closes idle connections, lets requests in flight finish for up to
+    /// `Limits::drain_timeout`, then cuts what is left. Blocks until that is done.
+    ///
+    /// Must not be called from an asynchronous task.
+    pub fn stop(self) {
+        let Self { runtime, acceptors, floor, stop, drain_timeout } = self;
+        stop.send_replace(true);
+        runtime.block_on(async {
+            for acceptor in acceptors {
+                if let Err(error) = acceptor.await {
+                    tracing::error!(%error, "a listener's task had failed");
+                }
+            }
+            let Some(floor) = Arc::into_inner(floor) else { return };
+            if timeout(drain_timeout, floor.graceful.shutdown()).await.is_err() {
+                tracing::warn!("cut connections that were still open after the drain timeout");
+            }
+        });
+        runtime.shutdown_timeout(POOL_GRACE);
+    }
+}
+
+/// The limit of connections in all, with regard to the limit of open files.
+fn connections_max(limits: &Limits) -> io::Result<usize> {
+    let Some(files) = getrlimit(Resource::Nofile).current else {
+        return Ok(limits.connections_max);
+    };
+    let files = usize::try_from(files).unwrap_or(usize::MAX);
+    match files.saturating_sub(limits.files_reserved).min(limits.connections_max) {
+        0 => Err(io::Error::other(format!(
+            "the limit of {files} open files leaves none for connections ({} are reserved)",
+            limits.files_reserved,
+        ))),
+        connections_max => Ok(connections_max),
+    }
+}

@@ -1,0 +1,267 @@
+//! A socket that follows the exchange on it: deadlines for heads and writes, and a kind close.
+//!
+//! hyper's own `header_read_timeout` starts when the connection falls idle, so it can't tell an
+//! idle connection from one that sends a head byte by byte. The stream can: it knows from
+//! `Progress` whether a head has begun.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::head::{HeadRecord, RawHead};
+use super::limits::Limits;
+
+/// How long, and how much, a connection is read on after our last byte, so that a client that is
+/// still sending reads our answer instead of a reset (RFC 9112, section 9.6).
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Where a connection stands; shared by the stream below hyper and the service above it.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    phase: Phase,
+    /// How many heads have begun; tells one head's deadline from the next one's.
+    heads: u64,
+    record: HeadRecord,
+    linger: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Phase {
+    /// No byte of a next request is here.
+    #[default]
+    Idle,
+    /// A head has begun and isn't whole.
+    Head,
+    /// A head has been parsed and its response isn't ready.
+    Exchange,
+}
+
+impl Progress {
+    /// Says that hyper has parsed a head and what body it announced (`None`: of unknown length),
+    /// and gives what is remarkable about its bytes; `None` if they weren't followed.
+    pub(super) fn begin_exchange(&self, body_bytes: Option<u64>) -> Option<RawHead> {
+        let mut state = self.lock();
+        state.phase = Phase::Exchange;
+        let head = state.record.take(body_bytes.unwrap_or_default());
+        if body_bytes.is_none() {
+            state.record.lose();
+        }
+        head
+    }
+
+    /// Says that the response is ready; `unread` when the client may still be sending a body.
+    pub(super) fn end_exchange(&self, unread: bool) {
+        let mut state = self.lock();
+        state.linger |= unread;
+        if state.record.has_bytes() {
+            state.phase = Phase::Head;
+            state.heads += 1;
+        } else {
+            state.phase = Phase::Idle;
+        }
+    }
+
+    fn add(&self, read: &[u8]) {
+        let mut state = self.lock();
+        state.record.add(read);
+        if state.phase == Phase::Idle {
+            state.phase = Phase::Head;
+            state.heads += 1;
+        }
+    }
+
+    /// The number of the head that is being read.
+    fn head_begun(&self) -> Option<u64> {
+        let state = self.lock();
+        (state.phase == Phase::Head).then_some(state.heads)
+    }
+
+    fn lingers(&self) -> bool {
+        let state = self.lock();
+        state.linger || state.phase == Phase::Head
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A deadline that costs nothing until something has to wait.
+#[derive(Debug, Default)]
+struct Deadline {
+    sleep: Option<Pin<Box<Sleep>>>,
+    armed: bool,
+}
+
+impl Deadline {
+    /// Whether `after` has passed since the first call since `disarm`. Wakes the task when it has.
+    fn has_passed(&mut self, context: &mut Context<'_>, after: Duration) -> bool {
+        let until = Instant::now() + after;
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        if !self.armed {
+            self.armed = true;
+            sleep.as_mut().reset(until);
+        }
+        sleep.as_mut().poll(context).is_ready()
+    }
+
+    fn disarm(&mut self) {
+        self.armed = false;
+    }
+}
+
+/// The socket of one connection.
+#[derive(Debug)]
+pub(super) struct Stream<S> {
+    socket: S,
+    progress: Arc<Progress>,
+    head_timeout: Duration,
+    write_timeout: Duration,
+    head_deadline: Deadline,
+    head_timed: u64,
+    write_deadline: Deadline,
+    closing: Option<Closing>,
+}
+
+#[derive(Debug, Default)]
+struct Closing {
+    deadline: Deadline,
+    bytes: usize,
+}
+
+impl<S> Stream<S> {
+    pub(super) fn new(socket: S, progress: Arc<Progress>, limits: &Limits) -> Self {
+        Self {
+            socket,
+            progress,
+            head_timeout: limits.head_timeout,
+            write_timeout: limits.write_timeout,
+            head_deadline: Deadline::default(),
+            head_timed: 0,
+            write_deadline: Deadline::default(),
+            closing: None,
+        }
+    }
+
+    fn head_is_late(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(head) = self.progress.head_begun() else { return false };
+        if self.head_timed != head {
+            self.head_timed = head;
+            self.head_deadline.disarm();
+        }
+        self.head_deadline.has_passed(context, self.head_timeout)
+    }
+
+    fn written<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        outcome: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if outcome.is_pending() && self.write_deadline.has_passed(context, self.write_timeout) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        outcome
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Stream<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        let outcome = Pin::new(&mut this.socket).poll_read(cx, buf);
+        match outcome {
+            Poll::Ready(Ok(())) => {
+                let read = buf.filled().get(before..).unwrap_or_default();
+                if !read.is_empty() {
+                    this.progress.add(read);
+                }
+            },
+            Poll::Ready(Err(_)) => {},
+            Poll::Pending => {
+                if this.head_is_late(cx) {
+                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                }
+            },
+        }
+        outcome
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.socket).poll_write(cx, buf);
+        this.written(cx, outcome)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.socket).poll_write_vectored(cx, bufs);
+        this.written(cx, outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    /// hyper flushes when all it had has been written; that ends the write's deadline.
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.socket).poll_flush(cx);
+        if outcome.is_ready() {
+            this.write_deadline.disarm();
+        }
+        this.written(cx, outcome)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.closing.is_none() {
+            ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
+            if !this.progress.lingers() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        let closing = this.closing.get_or_insert_default();
+        let mut scrap = [0; 4096];
+        loop {
+            let mut buffer = ReadBuf::new(&mut scrap);
+            match Pin::new(&mut this.socket).poll_read(cx, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    closing.bytes += buffer.filled().len();
+                    if closing.bytes > LINGER_BYTES_MAX {
+                        return Poll::Ready(Ok(()));
+                    }
+                },
+                Poll::Ready(Ok(()) | Err(_)) => return Poll::Ready(Ok(())),
+                Poll::Pending if closing.deadline.has_passed(cx, LINGER) => {
+                    return Poll::Ready(Ok(()));
+                },
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}

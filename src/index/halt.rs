@@ -1,0 +1,51 @@
+//! Ends the threads that work in the background, at once and without losing what they hold.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use keyhouse_storage::Stop;
+
+/// Ends a thread's work from outside, whatever the thread waits for.
+#[derive(Debug, Default)]
+pub struct Halt {
+    state: Mutex<HaltState>,
+    halted: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct HaltState {
+    is_halted: bool,
+    feed: Option<Box<dyn Stop>>,
+}
+
+impl Halt {
+    /// Says that it is time to end: pending and later pauses return at once.
+    pub fn halt(&self) {
+        let mut state = self.lock();
+        state.is_halted = true;
+        if let Some(feed) = &state.feed {
+            feed.stop();
+        }
+        self.halted.notify_all();
+    }
+
+    /// Takes over the feed that is followed now, to stop it too.
+    pub fn watch(&self, feed: Box<dyn Stop>) {
+        let mut state = self.lock();
+        if state.is_halted {
+            feed.stop();
+        }
+        state.feed = Some(feed);
+    }
+
+    /// Waits a while; returns whether it is time to end.
+    pub fn pause(&self, span: Duration) -> bool {
+        let going = |state: &mut HaltState| !state.is_halted;
+        let waited = self.halted.wait_timeout_while(self.lock(), span, going);
+        waited.unwrap_or_else(PoisonError::into_inner).0.is_halted
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HaltState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,78 @@
+//! Which passwords people may choose (NIST SP 800-63B-4, 3.1.1.2; OWASP ASVS 5.0, 6.2).
+
+/// Shortest password where nothing else proves who signs in.
+pub const PASSWORD_CHARACTERS_MIN: usize = 15;
+/// Longest password: enough for any manager or sentence, and a bound on the work of hashing.
+pub const PASSWORD_CHARACTERS_MAX: usize = 256;
+
+/// Words that make a password no longer: what is left without them must not be short.
+const GUESSED_FIRST: &[&str] = &[
+    "password", "passwort", "motdepasse", "contraseña", "qwertyuiop", "qwerty", "azerty",
+    "1234567890", "123456789", "12345678", "123456", "12345", "1234", "abcdefgh", "letmein",
+    "welcome", "iloveyou", "administrator", "admin", "keyhouse", "changeme", "secret",
+];
+/// How many characters must be left.
+const REMAINDER_CHARACTERS_MIN: usize = 6;
+/// How many different characters there must be.
+const DIFFERENT_CHARACTERS_MIN: usize = 5;
+
+/// Why a password was not taken. Says what to do, never repeats the password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPassword {
+    /// Too short.
+    #[error("must have at least {PASSWORD_CHARACTERS_MIN} characters; any will do, a sentence is fine")]
+    TooShort,
+    /// Too long.
+    #[error("must have at most {PASSWORD_CHARACTERS_MAX} characters")]
+    TooLong,
+    /// Among the first that somebody would try.
+    #[error("is among the first that somebody would guess: choose other words")]
+    Guessable,
+}
+
+/// Whether a password may be chosen by the user with this address. It is taken exactly as it is
+/// typed: no character is changed, none is demanded.
+///
+/// # Errors
+/// [`InvalidPassword`].
+pub fn check_password(password: &str, email: &str) -> Result<(), InvalidPassword> {
+    let characters = password.chars().count();
+    if characters < PASSWORD_CHARACTERS_MIN {
+        return Err(InvalidPassword::TooShort);
+    }
+    if characters > PASSWORD_CHARACTERS_MAX {
+        return Err(InvalidPassword::TooLong);
+    }
+    let mut rest = password.to_lowercase();
+    let different: std::collections::HashSet<char> = rest.chars().collect();
+    let personal = email.split(['@', '.']).filter(|part| part.len() > 3);
+    for word in personal.chain(GUESSED_FIRST.iter().copied()) {
+        rest = rest.replace(word, "");
+    }
+    let short = rest.chars().count() < REMAINDER_CHARACTERS_MIN;
+    if short || different.len() < DIFFERENT_CHARACTERS_MIN {
+        return Err(InvalidPassword::Guessable);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn length_counts_and_what_is_guessed_first_does_not() {
+        for (password, outcome) in [
+            ("correct horse battery", Ok(())),
+            ("fourteen chars", Err(InvalidPassword::TooShort)),
+            ("pässwörter sind länger", Ok(())),
+            ("passwordpassword123456", Err(InvalidPassword::Guessable)),
+            ("aaaaaaaaaaaaaaaaaaaa", Err(InvalidPassword::Guessable)),
+            ("ada.lovelace@example", Err(InvalidPassword::Guessable)),
+        ] {
+            let email = "ada.lovelace@example.com";
+            assert_eq!(check_password(password, email), outcome, "{password}");
+        }
+        assert_eq!(check_password(&"é1b2c3".repeat(50), "a@b.c"), Err(InvalidPassword::TooLong));
+    }
+}

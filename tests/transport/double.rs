@@ -1,0 +1,250 @@
+//! An application that tells what it saw, a server around it, and a client that sends raw bytes.
+
+use std::fmt::Write as _;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use keyhouse::http::transport::{
+    Application, Arrival, Counters, Lane, Limits, Listener, Origin, Peer, Refusal, Server, Socket,
+    Surface,
+};
+use rouille::{Request, Response};
+
+/// Long enough for a busy machine; a test that waits this long fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(crate) struct Double {
+    /// `/wait` says here that it runs, then blocks until told to go on.
+    waiting: Sender<()>,
+    go_on: Mutex<Receiver<()>>,
+}
+
+impl Application for Double {
+    fn lane(&self, arrival: &Arrival<'_>) -> Lane {
+        match arrival.parts.uri.path() {
+            "/check-body" => Lane::Check { body_bytes_max: Some(1024) },
+            "/lane-panics" => panic!("as asked"),
+            path if path.starts_with("/check") => Lane::Check { body_bytes_max: None },
+            _ => Lane::Pool { body_bytes_max: 64 * 1024 },
+        }
+    }
+
+    fn check(&self, arrival: &Arrival<'_>, body: &[u8]) -> Response {
+        assert!(!arrival.parts.uri.path().ends_with("panics"), "as asked");
+        let mut seen = format!("{} {} {}", arrival.parts.method, arrival.parts.uri, body.len());
+        for (name, value) in &arrival.parts.headers {
+            write!(seen, "\n{name}: {value:?}").unwrap();
+        }
+        Response::text(seen)
+    }
+
+    fn handle(&self, origin: Origin, request: &Request) -> Response {
+        let mut body = Vec::new();
+        request.data().unwrap().read_to_end(&mut body).unwrap();
+        match request.raw_url() {
+            "/panics" => panic!("as asked"),
+            "/wait" => {
+                self.waiting.send(()).unwrap();
+                self.go_on.lock().unwrap().recv_timeout(PATIENCE).unwrap();
+                Response::text("waited")
+            },
+            "/large" => Response::from_data("text/plain", vec![b'x'; 12 * 1024 * 1024]),
+            "/connection-headers" => Response::text("hello")
+                .with_additional_header("Content-Length", "3")
+                .with_additional_header("Transfer-Encoding", "chunked")
+                .with_additional_header("Connection", "close")
+                .with_additional_header("X-Kept", "yes"),
+            "/bad-header" => Response::text("").with_additional_header("X-User", "a\r\nX-Admin: 1"),
+            "/bad-status" => Response::text("").with_status_code(101),
+            "/empty" => Response::empty_204(),
+            "/echo" => Response::from_data("application/octet-stream", body),
+            url => {
+                let mut seen = format!("{} {url} {origin:?}", request.method());
+                for (name, value) in request.headers() {
+                    write!(seen, "\n{name}: {value}").unwrap();
+                }
+                Response::text(seen)
+            },
+        }
+    }
+
+    fn refuse(&self, arrival: &Arrival<'_>, refusal: &Refusal) -> Response {
+        assert_ne!(arrival.parts.uri.path(), "/check/refusing-panics");
+        let response = Response::text(format!("{refusal:?}"));
+        match refusal {
+            Refusal::BodyTooLarge { .. } => response.with_status_code(413),
+            Refusal::BodyTimeout => response.with_status_code(408),
+            Refusal::Busy { retry_after_seconds } => response
+                .with_additional_header("Retry-After", retry_after_seconds.to_string())
+                .with_status_code(503),
+            Refusal::Panicked | Refusal::ResponseNotSendable => response.with_status_code(500),
+            Refusal::NoHost
+            | Refusal::HostNotValid
+            | Refusal::HostMismatch
+            | Refusal::DoubledHeader { .. }
+            | Refusal::HeaderNotText { .. }
+            | Refusal::LengthAndEncoding
+            | Refusal::EncodingNotSupported
+            | Refusal::LineFeedAlone
+            | Refusal::HeadUnseen
+            | Refusal::TunnelAsked
+            | Refusal::BodyBroken => response.with_status_code(400),
+        }
+    }
+}
+
+pub(crate) struct House {
+    pub(crate) address: SocketAddr,
+    pub(crate) server: Option<Server>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) waiting: Receiver<()>,
+    pub(crate) go_on: Sender<()>,
+}
+
+impl House {
+    pub(crate) fn start() -> Self {
+        Self::start_with(Limits::default())
+    }
+
+    pub(crate) fn start_with(limits: Limits) -> Self {
+        Self::start_on(limits, Vec::new())
+    }
+
+    pub(crate) fn start_on(limits: Limits, mut listeners: Vec<Listener>) -> Self {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        listeners.push(Listener { surface: Surface::Main, socket: Socket::Tcp(socket) });
+        let ((waiting_tx, waiting), (go_on, go_on_rx)) = (channel(), channel());
+        let double = Double { waiting: waiting_tx, go_on: Mutex::new(go_on_rx) };
+        let server = Server::start(listeners, Arc::new(double), limits).unwrap();
+        let counters = server.counters();
+        Self { address, server: Some(server), counters, waiting, go_on }
+    }
+
+    pub(crate) fn connect(&self) -> Client<TcpStream> {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Client { stream, unread: Vec::new() }
+    }
+
+    /// Asks on a connection of its own.
+    pub(crate) fn ask(&self, bytes: impl AsRef<[u8]>) -> Reply {
+        self.connect().ask(bytes)
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.stop();
+        }
+    }
+}
+
+/// Waits until a counter has a value, or fails.
+pub(crate) fn wait_for(counter: &AtomicU64, value: u64) {
+    let (_never, silence) = channel::<()>();
+    for _ in 0..1000 {
+        if counter.load(Ordering::Relaxed) == value {
+            return;
+        }
+        silence.recv_timeout(PATIENCE / 1000).unwrap_err();
+    }
+    panic!("stayed at {}, expected {value}", counter.load(Ordering::Relaxed));
+}
+
+pub(crate) struct Client<S> {
+    pub(crate) stream: S,
+    unread: Vec<u8>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Reply {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.find(|(it, _)| it.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+}
+
+impl<S: Read + Write> Client<S> {
+    pub(crate) fn over(stream: S) -> Self {
+        Self { stream, unread: Vec::new() }
+    }
+
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
+        self.stream.write_all(bytes.as_ref()).unwrap();
+        self
+    }
+
+    /// Sends what the server may not want to read to the end.
+    pub(crate) fn send_until_refused(&mut self, bytes: &[u8]) -> &mut Self {
+        drop(self.stream.write_all(bytes));
+        self
+    }
+
+    pub(crate) fn ask(&mut self, bytes: impl AsRef<[u8]>) -> Reply {
+        self.send(bytes).reply()
+    }
+
+    pub(crate) fn reply(&mut self) -> Reply {
+        let mut reply = self.head_of_reply();
+        let length = reply.header("content-length").map_or(0, |it| it.parse().unwrap());
+        while self.unread.len() < length {
+            assert_ne!(self.read().unwrap(), 0, "body ended early: {reply:?}");
+        }
+        reply.body = String::from_utf8(self.unread.drain(..length).collect()).unwrap();
+        reply
+    }
+
+    /// A reply of which nothing but the head is sent.
+    pub(crate) fn head_of_reply(&mut self) -> Reply {
+        let end = loop {
+            if let Some(end) = self.unread.windows(4).position(|it| it == b"\r\n\r\n") {
+                break end + 4;
+            }
+            let so_far = String::from_utf8_lossy(&self.unread).into_owned();
+            assert_ne!(self.read().unwrap(), 0, "no reply, only {so_far:?}");
+        };
+        let head = String::from_utf8(self.unread.drain(..end).collect()).unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Reply { status, head, body: String::new() }
+    }
+
+    /// Whether the server ends the connection before sending anything more.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        self.unread.is_empty() && matches!(self.read(), Ok(0))
+    }
+
+    fn read(&mut self) -> io::Result<usize> {
+        let mut buffer = [0; 16 * 1024];
+        match self.stream.read(&mut buffer) {
+            Ok(length) => {
+                self.unread.extend_from_slice(&buffer[..length]);
+                Ok(length)
+            },
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+pub(crate) fn unix_listener(folder: &tempfile::TempDir) -> (Listener, std::path::PathBuf) {
+    let path = folder.path().join("socket");
+    let socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    (Listener { surface: Surface::Control, socket: Socket::Unix(socket) }, path)
+}
+
+pub(crate) fn is_unix(seen: &str) -> bool {
+    seen.contains(&format!("{:?}", Origin { surface: Surface::Control, peer: Peer::Unix }))
+}

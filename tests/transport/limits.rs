@@ -1,0 +1,193 @@
+//! Claims on sizes and times: what is too large or too slow is cut, and memory stays small.
+
+use std::io::Read;
+use std::process::Command;
+use std::time::Duration;
+use std::{env, fs};
+
+use keyhouse::http::transport::Limits;
+
+use crate::double::{House, wait_for};
+
+const CHECK: &str = "GET /check HTTP/1.1\r\nHost: a\r\n\r\n";
+const SHORT: Duration = Duration::from_millis(200);
+
+#[test]
+fn head_that_drips_is_cut_although_bytes_keep_coming() {
+    let house = House::start_with(Limits { head_timeout: SHORT, ..Limits::default() });
+    for before in ["", CHECK] {
+        let mut client = house.connect();
+        if !before.is_empty() {
+            assert_eq!(client.ask(before).status, 200);
+        }
+        client.send("GET /check HTTP/1.1\r\nX: ");
+        client.stream.set_read_timeout(Some(SHORT / 8)).unwrap();
+        let mut drops = 0;
+        while client.stream.read(&mut [0]).is_err() && drops < 100 {
+            client.send_until_refused(b"x");
+            drops += 1;
+        }
+        assert!((3..60).contains(&drops), "cut after {drops} drops");
+    }
+}
+
+#[test]
+fn head_that_begins_behind_another_request_is_timed_too() {
+    let house = House::start_with(Limits { head_timeout: SHORT, ..Limits::default() });
+    let mut client = house.connect();
+    assert_eq!(client.ask(format!("{CHECK}GET /che")).status, 200);
+    assert!(client.is_closed());
+}
+
+#[test]
+fn slow_head_within_its_time_is_answered_each_time_anew() {
+    let limits = Limits { head_timeout: SHORT * 5, ..Limits::default() };
+    let house = House::start_with(limits);
+    let mut client = house.connect();
+    client.stream.set_read_timeout(Some(SHORT * 3)).unwrap();
+    for _ in 0..3 {
+        client.send("GET /check HTTP/1.1\r\n");
+        client.stream.read_exact(&mut [0]).unwrap_err();
+        assert_eq!(client.ask("Host: a\r\n\r\n").status, 200);
+    }
+}
+
+#[test]
+fn idle_connection_outlives_the_head_timeout_and_ends_by_the_idle_timeout() {
+    let limits = Limits { head_timeout: SHORT, idle_timeout: SHORT * 5, ..Limits::default() };
+    let house = House::start_with(limits);
+    let mut client = house.connect();
+    assert_eq!(client.ask(CHECK).status, 200);
+    client.stream.set_read_timeout(Some(SHORT * 3)).unwrap();
+    client.stream.read_exact(&mut [0]).unwrap_err();
+    assert_eq!(client.ask(CHECK).status, 200);
+    client.stream.set_read_timeout(Some(SHORT * 20)).unwrap();
+    assert!(client.is_closed());
+    assert!(house.connect().is_closed(), "a connection that never says a word ends too");
+}
+
+#[test]
+fn half_sent_body_is_refused_in_time() {
+    let house = House::start_with(Limits { body_timeout: SHORT, ..Limits::default() });
+    for body in ["Content-Length: 10\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n5\r\nha"] {
+        let mut client = house.connect();
+        let reply = client.ask(format!("POST /echo HTTP/1.1\r\nHost: a\r\n{body}"));
+        assert_eq!((reply.status, reply.header("connection")), (408, Some("close")), "{body:?}");
+        assert!(client.is_closed());
+    }
+}
+
+#[test]
+fn body_that_breaks_off_is_refused() {
+    let house = House::start();
+    let mut client = house.connect();
+    client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf");
+    client.stream.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(client.reply().body, "BodyBroken");
+}
+
+#[test]
+fn client_that_never_reads_is_cut() {
+    let house = House::start_with(Limits { write_timeout: SHORT, ..Limits::default() });
+    let mut client = house.connect();
+    client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
+    wait_for(&house.counters.connections_accepted, 1);
+    wait_for(&house.counters.connections_open, 0);
+}
+
+#[test]
+fn too_large_heads_are_refused() {
+    let house = House::start();
+    let line = format!("GET /check HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(1 << 20));
+    let headers = |count: usize| {
+        let lines: Vec<_> = (0..count).map(|it| format!("X-{it}: y\r\n")).collect();
+        format!("GET /check HTTP/1.1\r\nHost: a\r\n{}\r\n", lines.concat())
+    };
+    let long = format!("GET /check HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(15_000));
+    let over = format!("GET /check HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(16 * 1024));
+    let target = format!("GET /check/{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(1 << 17));
+    let cases = [
+        ("a line of 1 MiB", line, 431),
+        ("a target of 128 KiB", target, 431),
+        ("1,000 headers", headers(1000), 431),
+        ("65 headers", headers(64), 431),
+        ("64 headers", headers(63), 200),
+        ("a head of 15 KiB", long, 200),
+        ("a head of 16 KiB and a line", over, 431),
+    ];
+    for (name, request, status) in cases {
+        let mut client = house.connect();
+        client.send_until_refused(request.as_bytes());
+        assert_eq!(client.reply().status, status, "{name}");
+    }
+}
+
+#[test]
+fn too_large_bodies_are_refused_and_the_answer_arrives() {
+    let house = House::start();
+    let body = vec![b'x'; 10 << 20];
+    for framing in
+        ["Content-Length: 10485760\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\nA00000\r\n"]
+    {
+        let mut client = house.connect();
+        client.send(format!("POST /echo HTTP/1.1\r\nHost: a\r\n{framing}"));
+        client.send_until_refused(&body);
+        assert_eq!(client.reply().body, "BodyTooLarge { bytes_max: 65536 }", "{framing:?}");
+        assert!(client.is_closed());
+    }
+}
+
+#[test]
+fn refused_client_that_is_still_sending_sees_an_end_and_no_reset() {
+    let house = House::start();
+    let mut client = house.connect();
+    client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10485760\r\n\r\n");
+    client.send(vec![b'x'; 1 << 20]);
+    assert_eq!(client.reply().status, 413);
+    assert_eq!(client.stream.read(&mut [0]).unwrap(), 0);
+    client.send(vec![b'x'; 1 << 20]);
+}
+
+#[test]
+fn bodies_in_all_have_a_limit() {
+    let house = House::start_with(Limits { bodies_bytes_max: 1000, ..Limits::default() });
+    let mut first = house.connect();
+    let length = "Host: a\r\nContent-Length: 600\r\n\r\n";
+    let body = "x".repeat(600);
+    first.send(format!("POST /wait HTTP/1.1\r\n{length}{body}"));
+    house.waiting.recv().unwrap();
+    let echo = format!("POST /echo HTTP/1.1\r\n{length}{body}");
+    assert_eq!(house.ask(&echo).status, 503);
+    house.go_on.send(()).unwrap();
+    assert_eq!(first.reply().status, 200);
+    assert_eq!(house.ask(&echo).status, 200);
+}
+
+#[test]
+fn hostile_connections_cost_little_memory() {
+    // In a process of its own: other tests hold large bodies themselves.
+    let outcome = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "--ignored", "limits::memory_under_hostile_connections"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&outcome.stdout);
+    assert!(outcome.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[test]
+#[ignore = "run by hostile_connections_cost_little_memory"]
+fn memory_under_hostile_connections() {
+    let house = House::start();
+    let mut clients: Vec<_> = (0..100).map(|_| house.connect()).collect();
+    for (number, client) in clients.iter_mut().enumerate() {
+        match number % 2 {
+            0 => client.send_until_refused(&vec![b'x'; 1 << 20]),
+            _ => client.send(format!("GET /check HTTP/1.1\r\nX: {}", "x".repeat(15_000))),
+        };
+    }
+    assert_eq!(house.ask(CHECK).status, 200);
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let resident = status.lines().find_map(|it| it.strip_prefix("VmRSS:")).unwrap();
+    let kilobytes: u64 = resident.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(kilobytes < 64 * 1024, "{kilobytes} KiB");
+}
