@@ -113,10 +113,17 @@ impl FeedLog {
         let epoch = state.epoch;
         drop(state);
         let stopped = Arc::new(AtomicBool::new(false));
-        Ok(Box::new(LogFeed { log: Arc::clone(&self.0), position: from, epoch, stopped }))
+        Ok(Box::new(LogFeed {
+            log: Arc::clone(&self.0),
+            position: from,
+            epoch,
+            stopped,
+            told: false,
+        }))
     }
 
-    /// Makes feeds that have shown all commits answer [`FeedError::Unavailable`] for now.
+    /// Makes feeds that have shown all commits answer [`FeedError::Unavailable`] for now: each at
+    /// once, and after that when nothing has changed within its timeout.
     pub fn interrupt(&self, cause: Cause) {
         let mut state = self.0.lock();
         if !matches!(state.condition, Condition::Closed) {
@@ -177,10 +184,12 @@ struct LogFeed {
     position: Revision,
     epoch: u64,
     stopped: Arc<AtomicBool>,
+    /// Whether it has said that the store can't be reached.
+    told: bool,
 }
 
 impl LogFeed {
-    /// What the feed has to say now; `None` when nothing.
+    /// What the feed has to say now; `None` when nothing new.
     fn step(&self, state: &State) -> Option<Result<Arc<Commit>, FeedError>> {
         if self.stopped.load(Ordering::Acquire) || matches!(state.condition, Condition::Closed) {
             return Some(Err(FeedError::Stopped));
@@ -192,8 +201,10 @@ impl LogFeed {
             return Some(Ok(Arc::clone(commit)));
         }
         match &state.condition {
-            Condition::Interrupted(cause) => Some(Err(FeedError::Unavailable(cause.clone()))),
-            Condition::Running | Condition::Closed => None,
+            Condition::Interrupted(cause) if !self.told => {
+                Some(Err(FeedError::Unavailable(cause.clone())))
+            },
+            Condition::Interrupted(_) | Condition::Running | Condition::Closed => None,
         }
     }
 }
@@ -206,15 +217,24 @@ impl Feed for LogFeed {
             .wait_timeout_while(self.log.lock(), timeout, |state| self.step(state).is_none());
         let (state, _) = waiting.unwrap_or_else(PoisonError::into_inner);
         let step = self.step(&state);
+        let interruption = match &state.condition {
+            Condition::Interrupted(cause) => Some(cause.clone()),
+            Condition::Running | Condition::Closed => None,
+        };
         drop(state);
-        match step {
-            None => Ok(Step::Progress(self.position)),
+        let outcome = match step {
+            None => match interruption {
+                None => Ok(Step::Progress(self.position)),
+                Some(cause) => Err(FeedError::Unavailable(cause)),
+            },
             Some(Ok(commit)) => {
                 self.position = commit.revision;
                 Ok(Step::Commit(Arc::unwrap_or_clone(commit)))
             },
             Some(Err(error)) => Err(error),
-        }
+        };
+        self.told = matches!(outcome, Err(FeedError::Unavailable(_)));
+        outcome
     }
 
     fn stopper(&self) -> Box<dyn Stop> {

@@ -136,7 +136,8 @@ pub trait Feed: Send + fmt::Debug {
     /// # Errors
     /// [`FeedError::Stopped`] after [`Stop::stop`] or [`Store::close`], from then on always;
     /// [`FeedError::Compacted`] when commits were missed, from then on always;
-    /// [`FeedError::Unavailable`] while the store can't be reached: call again.
+    /// [`FeedError::Unavailable`] while the store can't be reached, at once the first time and then
+    /// after `timeout`: call again.
     fn next(&mut self, timeout: Duration) -> Result<Step, FeedError>;
 
     /// A handle with which another thread ends this feed.

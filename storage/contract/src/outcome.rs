@@ -88,6 +88,9 @@ pub enum OpenError {
     /// The stored bytes are damaged; they were left as they are.
     #[error("{0}")]
     Damaged(Cause),
+    /// A newer version wrote the store; the bytes were left as they are.
+    #[error("{0}")]
+    Newer(Cause),
     /// The medium refused: missing rights, wrong mode, no such place.
     #[error("{0}")]
     Unavailable(Cause),

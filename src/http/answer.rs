@@ -1,0 +1,50 @@
+//! Makes successful answers, and puts on every answer what every answer carries.
+
+use std::borrow::Cow;
+
+use rouille::{Response, ResponseBody};
+use serde_json::Value;
+
+/// 200 with a JSON object.
+pub(super) fn json(value: &Value) -> Response {
+    with_status(200, value)
+}
+
+/// 201 with a JSON object.
+pub(super) fn created(value: &Value) -> Response {
+    with_status(201, value)
+}
+
+/// 204.
+pub(super) fn empty() -> Response {
+    Response { status_code: 204, headers: Vec::new(), data: ResponseBody::empty(), upgrade: None }
+}
+
+/// 200 with nothing to read: all is in the headers.
+pub(super) fn headers_only(headers: Vec<(Cow<'static, str>, Cow<'static, str>)>) -> Response {
+    Response { status_code: 200, headers, data: ResponseBody::empty(), upgrade: None }
+}
+
+/// A JSON document with a status.
+pub(super) fn with_status(status_code: u16, value: &Value) -> Response {
+    let headers = vec![("Content-Type".into(), "application/json".into())];
+    let data = ResponseBody::from_data(value.to_string());
+    Response { status_code, headers, data, upgrade: None }
+}
+
+/// Puts on an answer what every answer carries. Decisions and personal data are never stored by
+/// anything between here and the client.
+pub(super) fn finish(mut response: Response) -> Response {
+    for (name, value) in [
+        ("Cache-Control", "no-store"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", "no-referrer"),
+        ("X-Frame-Options", "DENY"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+    ] {
+        if !response.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            response.headers.push((name.into(), value.into()));
+        }
+    }
+    response
+}

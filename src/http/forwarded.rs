@@ -1,0 +1,239 @@
+//! What a trusted proxy says of the request it received: `X-Forwarded-*`, and nothing else.
+//!
+//! There is no fallback from one set of headers to another: a client can forge whatever the proxy
+//! does not set. `X-Original-*` and `Forwarded` are never read.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::HeaderMap;
+use ipnet::IpNet;
+
+/// The chain of addresses.
+pub(super) const FORWARDED_FOR: &str = "x-forwarded-for";
+const METHOD: &str = "x-forwarded-method";
+const PROTO: &str = "x-forwarded-proto";
+const HOST: &str = "x-forwarded-host";
+const URI: &str = "x-forwarded-uri";
+/// Longest chain of proxies that is followed.
+const HOPS_MAX: usize = 32;
+
+/// The request that a proxy asks about.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Forwarded<'a> {
+    /// The client's method.
+    pub(super) method: &'a str,
+    /// The client's path, raw, without the query.
+    pub(super) path: &'a str,
+    /// The client's address.
+    pub(super) client: IpAddr,
+}
+
+/// What is wrong with the forwarded headers; for the log, and safe to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NotForwarded {
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    #[error("{0} is doubled")]
+    Doubled(&'static str),
+    #[error("{0} can't be read")]
+    Unreadable(&'static str),
+    #[error("the path holds {0}, which is refused and never normalised")]
+    Path(&'static str),
+    #[error("a header that Keyhouse or the proxy sets came with '_' in its name")]
+    Underscore,
+}
+
+/// Reads the forwarded headers of a request whose peer is trusted.
+///
+/// # Errors
+/// [`NotForwarded`]: the request is denied.
+pub(super) fn read<'a>(
+    headers: &'a HeaderMap,
+    trusted: &[IpNet],
+) -> Result<Forwarded<'a>, NotForwarded> {
+    if headers.keys().any(|name| is_alias(name.as_str())) {
+        return Err(NotForwarded::Underscore);
+    }
+    let method = single(headers, METHOD)?;
+    if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-') {
+        return Err(NotForwarded::Unreadable(METHOD));
+    }
+    let proto = single(headers, PROTO)?;
+    if !matches!(proto, "http" | "https" | "ws" | "wss") {
+        return Err(NotForwarded::Unreadable(PROTO));
+    }
+    let host = single(headers, HOST)?;
+    let named = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+    if host.is_empty() || !host.bytes().all(named) {
+        return Err(NotForwarded::Unreadable(HOST));
+    }
+    let uri = single(headers, URI)?;
+    let path = uri.split_once('?').map_or(uri, |(path, _)| path);
+    check_path(path)?;
+    let mut chain = Vec::new();
+    for line in headers.get_all(FORWARDED_FOR) {
+        chain.push(line.to_str().map_err(|_e| NotForwarded::Unreadable(FORWARDED_FOR))?);
+    }
+    if chain.is_empty() {
+        return Err(NotForwarded::Missing(FORWARDED_FOR));
+    }
+    let client = client(&chain, trusted).ok_or(NotForwarded::Unreadable(FORWARDED_FOR))?;
+    Ok(Forwarded { method, path, client })
+}
+
+/// The client's address in a chain: from the right, the first that is no trusted proxy; where all
+/// are, the leftmost. `None` where an entry that counts can't be read.
+pub(super) fn client(lines: &[&str], trusted: &[IpNet]) -> Option<IpAddr> {
+    let mut furthest = None;
+    let entries = lines.iter().rev().flat_map(|line| line.rsplit(','));
+    for entry in entries.take(HOPS_MAX) {
+        let address = address(entry.trim())?;
+        if !trusted.iter().any(|network| network.contains(&address)) {
+            return Some(address);
+        }
+        furthest = Some(address);
+    }
+    furthest
+}
+
+/// An address as proxies write it: bare, with a port, or IPv6 in brackets.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let parsed = bare.parse::<IpAddr>().ok();
+    parsed.or_else(|| text.parse::<SocketAddr>().ok().map(|pair| pair.ip())).map(|ip| ip.to_canonical())
+}
+
+fn single<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, NotForwarded> {
+    let mut lines = headers.get_all(name).iter();
+    let line = lines.next().ok_or(NotForwarded::Missing(name))?;
+    if lines.next().is_some() {
+        return Err(NotForwarded::Doubled(name));
+    }
+    line.to_str().map_err(|_source| NotForwarded::Unreadable(name))
+}
+
+/// Headers whose names with `_` some servers take for the ones with `-`.
+fn is_alias(name: &str) -> bool {
+    if !name.contains('_') {
+        return false;
+    }
+    let plain = name.replace('_', "-");
+    plain.starts_with("x-keyhouse-") || plain.starts_with("x-forwarded-")
+}
+
+/// Paths that two programs could read differently are refused, never mended: the upstream gets the
+/// path as the client wrote it.
+fn check_path(path: &str) -> Result<(), NotForwarded> {
+    let refused = |what| Err(NotForwarded::Path(what));
+    if !path.starts_with('/') {
+        return refused("no leading slash");
+    }
+    if let Some(byte) = path.bytes().find(|byte| !(0x21..=0x7e).contains(byte)) {
+        return refused(if byte < 0x21 || byte == 0x7f { "a control byte" } else { "a byte beyond ASCII" });
+    }
+    for (text, what) in [("//", "//"), ("\\", "a backslash"), ("#", "a fragment")] {
+        if path.contains(text) {
+            return refused(what);
+        }
+    }
+    let lower = path.to_ascii_lowercase();
+    for encoded in ["%2f", "%5c", "%00", "%25", "%3b", "%23"] {
+        if lower.contains(encoded) {
+            return refused("an encoded delimiter");
+        }
+    }
+    let plain = lower.replace("%2e", ".");
+    // What follows a `;` belongs to the segment for some servers and not for others.
+    let names = plain.split('/').map(|segment| segment.split(';').next().unwrap_or(segment));
+    if names.into_iter().any(|name| name == "." || name == "..") {
+        return refused("a dot segment");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loopback() -> Vec<IpNet> {
+        vec!["127.0.0.0/8".parse().unwrap(), "10.0.0.0/8".parse().unwrap()]
+    }
+
+    fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let good = [(METHOD, "GET"), (PROTO, "https"), (HOST, "api.example.com"), (URI, "/a?b=//")];
+        for (name, value) in good {
+            if !lines.iter().any(|(other, _)| *other == name) {
+                headers.append(name, value.parse().unwrap());
+            }
+        }
+        if !lines.iter().any(|(name, _)| *name == FORWARDED_FOR) {
+            headers.append(FORWARDED_FOR, "192.0.2.7".parse().unwrap());
+        }
+        for (name, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
+            headers.append(*name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn a_whole_set_is_read() {
+        let headers = headers(&[]);
+        let client = "192.0.2.7".parse().unwrap();
+        let expected = Forwarded { method: "GET", path: "/a", client };
+        assert_eq!(read(&headers, &loopback()), Ok(expected));
+    }
+
+    #[test]
+    fn what_is_missing_doubled_or_unreadable_is_denied() {
+        for (lines, fault) in [
+            (&[(METHOD, "")][..], NotForwarded::Missing(METHOD)),
+            (&[(URI, "")], NotForwarded::Missing(URI)),
+            (&[(FORWARDED_FOR, "")], NotForwarded::Missing(FORWARDED_FOR)),
+            (&[(HOST, "a"), (HOST, "a")], NotForwarded::Doubled(HOST)),
+            (&[(PROTO, "gopher")], NotForwarded::Unreadable(PROTO)),
+            (&[(METHOD, "get it")], NotForwarded::Unreadable(METHOD)),
+            (&[(HOST, "a/b")], NotForwarded::Unreadable(HOST)),
+            (&[(FORWARDED_FOR, "unknown")], NotForwarded::Unreadable(FORWARDED_FOR)),
+            (&[("x_keyhouse_user", "root")], NotForwarded::Underscore),
+            (&[("x-forwarded_for", "1.1.1.1")], NotForwarded::Underscore),
+        ] {
+            assert_eq!(read(&headers(lines), &loopback()), Err(fault), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn paths_that_could_be_read_in_two_ways_are_denied() {
+        for path in [
+            "/a/../b", "/a/./b", "/..", "/a/%2e%2E/b", "/a/.%2e", "//a", "/a//b", "/a%2fb", "/a%2Fb",
+            "/a%5cb", "/a\\b", "/a%00", "/a%252e", "/a%3bb", "/a%23", "/a#b", "a", "/a/..;x/b",
+        ] {
+            let fault = read(&headers(&[(URI, path)]), &loopback());
+            assert!(matches!(fault, Err(NotForwarded::Path(_))), "{path}: {fault:?}");
+        }
+        for path in ["/", "/a", "/a/b.c/..d", "/a;v=1", "/%20", "/a/...", "/a?x=/../"] {
+            assert!(read(&headers(&[(URI, path)]), &loopback()).is_ok(), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_client_is_the_first_untrusted_from_the_right() {
+        for (lines, client_address) in [
+            (&["192.0.2.7"][..], Some("192.0.2.7")),
+            (&["6.6.6.6, 192.0.2.7"], Some("192.0.2.7")),
+            (&["6.6.6.6, 192.0.2.7, 10.0.0.1"], Some("192.0.2.7")),
+            (&["6.6.6.6", "192.0.2.7, 127.0.0.1"], Some("192.0.2.7")),
+            (&["10.0.0.2, 127.0.0.1"], Some("10.0.0.2")),
+            (&["192.0.2.7:4711"], Some("192.0.2.7")),
+            (&["[2001:db8::1]:4711"], Some("2001:db8::1")),
+            (&["[2001:db8::1]"], Some("2001:db8::1")),
+            (&["::ffff:192.0.2.7"], Some("192.0.2.7")),
+            (&["192.0.2.7, what"], None),
+            (&["what, 192.0.2.7"], Some("192.0.2.7")),
+            (&[""], None),
+        ] {
+            let expected = client_address.map(|text| text.parse().unwrap());
+            assert_eq!(client(lines, &loopback()), expected, "{lines:?}");
+        }
+    }
+}

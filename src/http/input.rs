@@ -1,0 +1,420 @@
+//! Reads what clients send: JSON bodies field by field, and query parameters, with every fault
+//! reported at once and where it lies.
+
+use std::fmt;
+use std::io::Read as _;
+
+use rouille::Request;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+use crate::http::problem::Problem;
+use crate::model::fault::Fault;
+
+/// Most bytes of a body.
+pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
+/// How deep JSON may nest.
+const JSON_DEPTH_MAX: usize = 32;
+
+/// Reads a request's body, which the transport has collected within its limit.
+pub(super) fn read_body(request: &Request) -> Result<Vec<u8>, Problem> {
+    let mut body = Vec::new();
+    if let Some(mut stream) = request.data() {
+        // The body lies in memory; reading it fails only if it was taken before.
+        stream
+            .read_to_end(&mut body)
+            .map_err(|error| Problem::invalid_json(format!("could not read the body: {error}")))?;
+    }
+    Ok(body)
+}
+
+/// Whether a content type says JSON.
+pub(super) fn is_json(content_type: Option<&str>) -> bool {
+    let essence = content_type.map(|text| text.split(';').next().unwrap_or(text).trim());
+    essence.is_some_and(|text| text.eq_ignore_ascii_case("application/json"))
+}
+
+/// The fields of an object, taken one by one. What is wrong with one does not hide the next.
+#[derive(Debug)]
+pub(super) struct Fields {
+    left: Map<String, Value>,
+    pointer: String,
+    faults: Vec<Fault>,
+}
+
+impl Fields {
+    /// Parses a body, which must be a JSON object; an empty body is an empty object.
+    pub(super) fn parse(content_type: Option<&str>, body: &[u8]) -> Result<Self, Problem> {
+        if body.is_empty() {
+            return Ok(Self::of(Map::new(), String::new()));
+        }
+        if !is_json(content_type) {
+            return Err(Problem::media_type());
+        }
+        if depth(body) > JSON_DEPTH_MAX {
+            let detail = format!("nests deeper than {JSON_DEPTH_MAX} levels");
+            return Err(Problem::invalid_json(detail));
+        }
+        let mut reader = serde_json::Deserializer::from_slice(body);
+        let value = Strict.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
+        // Its errors name line and column, and quote no more than a field's name.
+        match value.map_err(|error| Problem::invalid_json(error.to_string()))? {
+            Value::Object(fields) => Ok(Self::of(fields, String::new())),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                Err(Problem::invalid_json("must be a JSON object".to_owned()))
+            },
+        }
+    }
+
+    fn of(left: Map<String, Value>, pointer: String) -> Self {
+        Self { left, pointer, faults: Vec::new() }
+    }
+
+    /// Notes a fault of a field.
+    pub(super) fn fault(&mut self, name: &str, code: &'static str, detail: impl fmt::Display) {
+        self.faults.push(Fault::new(format!("{}/{}", self.pointer, escaped(name)), code, detail));
+    }
+
+    /// Takes a field that may be absent or null, and reads it.
+    pub(super) fn optional<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(Value, &str) -> Result<T, Vec<Fault>>,
+    ) -> Option<T> {
+        self.nullable(name, read).flatten()
+    }
+
+    /// Takes a field that may be absent (`None`) or null (`Some(None)`), and reads it.
+    pub(super) fn nullable<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(Value, &str) -> Result<T, Vec<Fault>>,
+    ) -> Option<Option<T>> {
+        let value = self.left.remove(name)?;
+        if value.is_null() {
+            return Some(None);
+        }
+        let pointer = format!("{}/{}", self.pointer, escaped(name));
+        match read(value, &pointer) {
+            Ok(value) => Some(Some(value)),
+            Err(faults) => {
+                self.faults.extend(faults);
+                None
+            },
+        }
+    }
+
+    /// Takes a field that must be there.
+    pub(super) fn required<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(Value, &str) -> Result<T, Vec<Fault>>,
+    ) -> Option<T> {
+        if self.left.get(name).is_none_or(Value::is_null) {
+            self.left.remove(name);
+            self.fault(name, "required", "must be given");
+            return None;
+        }
+        self.optional(name, read)
+    }
+
+    /// Whether a field is there, null or not.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.left.contains_key(name)
+    }
+
+    /// Ends the reading: what is left was not known.
+    pub(super) fn finish(mut self) -> Result<(), Vec<Fault>> {
+        let unknown: Vec<_> = self.left.keys().cloned().collect();
+        for name in unknown {
+            self.fault(&name, "unknown_field", "is not known here");
+        }
+        if self.faults.is_empty() { Ok(()) } else { Err(self.faults) }
+    }
+}
+
+/// A fault of one value.
+pub(super) fn wrong<T>(
+    pointer: &str,
+    code: &'static str,
+    detail: impl fmt::Display,
+) -> Result<T, Vec<Fault>> {
+    Err(vec![Fault::new(pointer, code, detail)])
+}
+
+/// Reads a text.
+pub(super) fn text(value: Value, pointer: &str) -> Result<String, Vec<Fault>> {
+    match value {
+        Value::String(text) => Ok(text),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            wrong(pointer, "wrong_type", "must be a string")
+        },
+    }
+}
+
+/// Reads a text and what it says.
+pub(super) fn parsed<T, E: fmt::Display>(
+    code: &'static str,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> impl FnOnce(Value, &str) -> Result<T, Vec<Fault>> {
+    move |value, pointer| {
+        let text = text(value, pointer)?;
+        parse(&text).or_else(|error| wrong(pointer, code, error))
+    }
+}
+
+/// Reads a whole number within bounds.
+pub(super) fn number(
+    min: u32,
+    max: u32,
+) -> impl FnOnce(Value, &str) -> Result<u32, Vec<Fault>> {
+    move |value, pointer| {
+        let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+        match number.filter(|number| (min..=max).contains(number)) {
+            Some(number) => Ok(number),
+            None => {
+                let code = if value.is_number() { "out_of_range" } else { "wrong_type" };
+                wrong(pointer, code, format!("must be a whole number from {min} to {max}"))
+            },
+        }
+    }
+}
+
+/// Reads a list of at most `max`, each by `read`.
+pub(super) fn list<T>(
+    max: usize,
+    read: impl Fn(Value, &str) -> Result<T, Vec<Fault>>,
+) -> impl FnOnce(Value, &str) -> Result<Vec<T>, Vec<Fault>> {
+    move |value, pointer| {
+        let Value::Array(values) = value else {
+            return wrong(pointer, "wrong_type", "must be a list");
+        };
+        if values.len() > max {
+            return wrong(pointer, "too_many", format!("must be at most {max}"));
+        }
+        let (mut good, mut faults) = (Vec::new(), Vec::new());
+        for (at, value) in values.into_iter().enumerate() {
+            match read(value, &format!("{pointer}/{at}")) {
+                Ok(value) => good.push(value),
+                Err(more) => faults.extend(more),
+            }
+        }
+        if faults.is_empty() { Ok(good) } else { Err(faults) }
+    }
+}
+
+/// Reads an object by its fields.
+pub(super) fn object<T>(
+    read: impl FnOnce(&mut Fields) -> Option<T>,
+) -> impl FnOnce(Value, &str) -> Result<T, Vec<Fault>> {
+    move |value, pointer| {
+        let Value::Object(left) = value else {
+            return wrong(pointer, "wrong_type", "must be an object");
+        };
+        let mut fields = Fields::of(left, pointer.to_owned());
+        let made = read(&mut fields);
+        fields.finish()?;
+        made.map_or_else(|| wrong(pointer, "required", "is not complete"), Ok)
+    }
+}
+
+/// The parameters of a query, each at most once, each known.
+#[derive(Debug)]
+pub(super) struct Parameters {
+    left: Vec<(String, String)>,
+    faults: Vec<Fault>,
+}
+
+impl Parameters {
+    /// Parses what follows the `?`.
+    pub(super) fn parse(raw_url: &str) -> Self {
+        let query = raw_url.split_once('?').map_or("", |(_, query)| query);
+        let left: Vec<(String, String)> =
+            form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let mut faults = Vec::new();
+        for (at, (name, _)) in left.iter().enumerate() {
+            if left.iter().take(at).any(|(earlier, _)| earlier == name) {
+                faults.push(Fault::new(format!("?{name}"), "doubled", "must be given once"));
+            }
+        }
+        Self { left, faults }
+    }
+
+    /// Takes a parameter and reads it.
+    pub(super) fn optional<T, E: fmt::Display>(
+        &mut self,
+        name: &'static str,
+        code: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let at = self.left.iter().position(|(known, _)| known == name)?;
+        let (_, text) = self.left.swap_remove(at);
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.faults.push(Fault::new(format!("?{name}"), code, error));
+                None
+            },
+        }
+    }
+
+    /// Ends the reading: what is left was not known.
+    pub(super) fn finish(mut self) -> Result<(), Problem> {
+        for (name, _) in &self.left {
+            let pointer = format!("?{name}");
+            if !self.faults.iter().any(|fault| fault.pointer == pointer) {
+                self.faults.push(Fault::new(pointer, "unknown_parameter", "is not known here"));
+            }
+        }
+        if self.faults.is_empty() { Ok(()) } else { Err(Problem::invalid(self.faults)) }
+    }
+}
+
+/// A name as part of a JSON pointer (RFC 6901).
+fn escaped(name: &str) -> String {
+    let short: String = name.chars().take(100).collect();
+    short.replace('~', "~0").replace('/', "~1")
+}
+
+/// How deep JSON nests, counted on the bytes before anything is built of them.
+fn depth(json: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'{' | b'[' if !in_text => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            },
+            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
+            _ => {},
+        }
+    }
+    deepest
+}
+
+/// Builds a value and refuses an object that names a field twice: two programs could each take
+/// another one for true.
+struct Strict;
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, v: bool) -> Result<Value, E> {
+        Ok(v.into())
+    }
+
+    fn visit_i64<E>(self, v: i64) -> Result<Value, E> {
+        Ok(v.into())
+    }
+
+    fn visit_u64<E>(self, v: u64) -> Result<Value, E> {
+        Ok(v.into())
+    }
+
+    fn visit_f64<E>(self, v: f64) -> Result<Value, E> {
+        Ok(v.into())
+    }
+
+    fn visit_str<E>(self, v: &str) -> Result<Value, E> {
+        Ok(v.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = seq.next_element_seed(Self)? {
+            values.push(value);
+        }
+        Ok(Value::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut fields = Map::new();
+        while let Some(name) = map.next_key::<String>()? {
+            let value = map.next_value_seed(Self)?;
+            if fields.contains_key(&name) {
+                return Err(A::Error::custom(format!("field {:?} named twice", escaped(&name))));
+            }
+            fields.insert(name, value);
+        }
+        Ok(Value::Object(fields))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JSON: Option<&str> = Some("application/json; charset=utf-8");
+
+    fn said(content_type: Option<&str>, body: &str) -> &'static str {
+        Fields::parse(content_type, body.as_bytes()).map_or_else(|problem| problem.code(), |_| "ok")
+    }
+
+    #[test]
+    fn bodies_are_one_json_object() {
+        for (content_type, body, code) in [
+            (JSON, "{}", "ok"),
+            (None, "", "ok"),
+            (None, "{}", "unsupported_media_type"),
+            (Some("text/plain"), "{}", "unsupported_media_type"),
+            (JSON, "[]", "invalid_json"),
+            (JSON, "{", "invalid_json"),
+            (JSON, "{} {}", "invalid_json"),
+            (JSON, "{\"a\":1,\"a\":2}", "invalid_json"),
+            (JSON, "{\"a\":{\"b\":1,\"b\":2}}", "invalid_json"),
+            (JSON, "{\"a\":\"[[[[\\\"[\"}", "ok"),
+        ] {
+            assert_eq!(said(content_type, body), code, "{body}");
+        }
+        let nested = |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
+        assert_eq!(said(JSON, &nested(JSON_DEPTH_MAX - 1)), "ok");
+        assert_eq!(said(JSON, &nested(JSON_DEPTH_MAX)), "invalid_json");
+    }
+
+    #[test]
+    fn every_fault_is_reported_with_its_pointer() {
+        let body = br#"{"name":1,"limit":0,"list":["a",2],"a/b":true}"#;
+        let mut fields = Fields::parse(JSON, body).unwrap();
+        fields.optional("name", text);
+        fields.optional("limit", number(1, 9));
+        fields.optional("list", list(5, text));
+        fields.required("missing", text);
+        let faults: Vec<_> =
+            fields.finish().unwrap_err().into_iter().map(|fault| (fault.pointer, fault.code)).collect();
+        let expected = [
+            ("/name", "wrong_type"),
+            ("/limit", "out_of_range"),
+            ("/list/1", "wrong_type"),
+            ("/missing", "required"),
+            ("/a~1b", "unknown_field"),
+        ];
+        assert_eq!(faults, expected.map(|(pointer, code)| (pointer.to_owned(), code)));
+    }
+
+    #[test]
+    fn parameters_are_known_and_single() {
+        let mut parameters = Parameters::parse("/v1/keys?limit=2&what=1&limit=3");
+        let limit = parameters.optional("limit", "out_of_range", str::parse::<u32>);
+        assert_eq!(limit, Some(2));
+        assert_eq!(parameters.finish().unwrap_err().code(), "invalid_input");
+    }
+}

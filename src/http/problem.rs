@@ -1,0 +1,350 @@
+//! Every error as problem+json (RFC 9457). No other file names a status of 400 or more.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use http::Method;
+use rouille::{Response, ResponseBody};
+use serde_json::{Map, Value, json};
+
+use crate::actions::ActionError;
+use crate::http::transport::Refusal;
+use crate::model::fault::Fault;
+use crate::verify::{Code, Verdict};
+
+/// What a client is told to wait where nobody knows better.
+const RETRY_AFTER_SECONDS: u64 = 1;
+/// The realm of every challenge.
+const REALM: &str = "keyhouse";
+
+/// An error on its way out.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: u16,
+    code: &'static str,
+    title: &'static str,
+    detail: Option<Cow<'static, str>>,
+    faults: Vec<Fault>,
+    extra: Map<String, Value>,
+    headers: Vec<(Cow<'static, str>, Cow<'static, str>)>,
+}
+
+impl Problem {
+    fn new(status: u16, code: &'static str, title: &'static str) -> Self {
+        let (extra, headers) = (Map::new(), Vec::new());
+        Self { status, code, title, detail: None, faults: Vec::new(), extra, headers }
+    }
+
+    fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    fn extra(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.extra.insert(name.to_owned(), value.into());
+        self
+    }
+
+    pub(super) fn header(
+        mut self,
+        name: &'static str,
+        value: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    fn retry_after(self, seconds: u64) -> Self {
+        self.header("Retry-After", seconds.to_string())
+    }
+
+    /// The stable name.
+    pub(super) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The response; `request_id` is what a person quotes to the operator.
+    pub(super) fn into_response(self, request_id: String) -> Response {
+        let mut body = self.extra;
+        body.insert("type".to_owned(), "about:blank".into());
+        body.insert("title".to_owned(), self.title.into());
+        body.insert("status".to_owned(), self.status.into());
+        body.insert("code".to_owned(), self.code.into());
+        if let Some(detail) = self.detail {
+            body.insert("detail".to_owned(), detail.into());
+        }
+        if !self.faults.is_empty() {
+            body.insert("errors".to_owned(), self.faults.iter().map(fault).collect());
+        }
+        body.insert("request_id".to_owned(), request_id.clone().into());
+        let mut headers = self.headers;
+        headers.push(("Content-Type".into(), "application/problem+json".into()));
+        headers.push(("X-Request-Id".into(), request_id.into()));
+        let data = ResponseBody::from_data(Value::Object(body).to_string());
+        Response { status_code: self.status, headers, data, upgrade: None }
+    }
+
+    // Input.
+
+    pub(super) fn invalid(faults: Vec<Fault>) -> Self {
+        let detail = faults.first().map_or("see the documentation", |_| "see errors");
+        Self { faults, ..Self::new(400, "invalid_input", "Input not valid").detail(detail) }
+    }
+
+    pub(super) fn invalid_json(detail: String) -> Self {
+        Self::new(400, "invalid_json", "Body is not JSON as this API takes it").detail(detail)
+    }
+
+    pub(super) fn doubled_credential() -> Self {
+        Self::new(400, "doubled_credential", "More than one credential, or one that can't be read")
+            .detail("send one of Authorization, X-API-Key, MC-Api-Key, or the session's cookie")
+    }
+
+    pub(super) fn media_type() -> Self {
+        Self::new(415, "unsupported_media_type", "Body must be JSON")
+            .detail("send Content-Type: application/json")
+    }
+
+    // Routes.
+
+    pub(super) fn not_found() -> Self {
+        Self::new(404, "not_found", "Nothing here")
+    }
+
+    pub(super) fn method_not_allowed(allowed: &[Method]) -> Self {
+        let mut names: Vec<&str> = allowed.iter().map(Method::as_str).collect();
+        if names.contains(&"GET") {
+            names.push("HEAD");
+        }
+        Self::new(405, "method_not_allowed", "Method not allowed here")
+            .header("Allow", names.join(", "))
+    }
+
+    // Who asks.
+
+    pub(super) fn no_credential() -> Self {
+        Self::new(401, "NO_CREDENTIAL", "Credential required")
+            .detail("send a key as Authorization: Bearer, or sign in")
+            .header("WWW-Authenticate", format!("Bearer realm=\"{REALM}\""))
+    }
+
+    pub(super) fn not_set_up() -> Self {
+        Self::new(409, "not_set_up", "No organization yet")
+            .detail("start the server and follow its setup link, or use --admin-email")
+    }
+
+    pub(super) fn session_ended() -> Self {
+        Self::new(401, "session_ended", "Session ended").detail("sign in again")
+    }
+
+    pub(super) fn permission_required(permission: &str) -> Self {
+        Self::new(403, "permission_required", "Permission required")
+            .detail(format!("this needs {permission}"))
+            .extra("permission", permission)
+    }
+
+    pub(super) fn cross_site() -> Self {
+        Self::new(403, "cross_site", "Request of another site refused")
+            .detail("a browser sent this from another origin than public_url")
+    }
+
+    pub(super) fn misdirected(public_url: &str) -> Self {
+        Self::new(421, "misdirected_request", "Host is not this instance's").detail(format!(
+            "browsers reach this instance at {public_url}; if that is wrong, start it with --public-url"
+        ))
+    }
+
+    // Checks.
+
+    pub(super) fn request_refused(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(403, "REQUEST_REFUSED", "Request refused").detail(detail)
+    }
+
+    pub(super) fn gate_not_found() -> Self {
+        Self::new(403, "GATE_NOT_FOUND", "No such gate")
+    }
+
+    pub(super) fn index_behind() -> Self {
+        Self::new(503, "index_behind", "Not up to date; no check is answered until it is")
+            .retry_after(RETRY_AFTER_SECONDS)
+    }
+
+    pub(super) fn not_ready(detail: &'static str) -> Self {
+        Self::new(503, "not_ready", "Not ready").detail(detail).retry_after(RETRY_AFTER_SECONDS)
+    }
+
+    /// A verdict other than valid, with the challenge of RFC 6750 and, for limits, when to return.
+    /// `scope` is what was asked for, for `insufficient_scope`.
+    pub(super) fn denied(verdict: Verdict, scope: Option<&str>) -> Self {
+        let code = verdict.code;
+        let (status, title) = denial(code);
+        let problem = Self::new(status, code.as_str(), title);
+        match (status, code) {
+            (401, _) => {
+                let challenge =
+                    format!("Bearer realm=\"{REALM}\", error=\"invalid_token\", error_description=\"{title}\"");
+                problem.header("WWW-Authenticate", challenge)
+            },
+            (_, Code::InsufficientPermissions) => {
+                let scope = scope.map(|names| format!(", scope=\"{names}\"")).unwrap_or_default();
+                let challenge = format!("Bearer realm=\"{REALM}\", error=\"insufficient_scope\"{scope}");
+                problem.header("WWW-Authenticate", challenge)
+            },
+            (429, _) => problem.retry_after(seconds_up(verdict.retry_after.unwrap_or_default())),
+            _ => problem,
+        }
+    }
+
+    // The transport.
+
+    pub(super) fn refused(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::NoHost
+            | Refusal::HostNotValid
+            | Refusal::HostMismatch
+            | Refusal::LengthAndEncoding
+            | Refusal::EncodingNotSupported
+            | Refusal::LineFeedAlone
+            | Refusal::HeadUnseen
+            | Refusal::HeaderNotText { .. }
+            | Refusal::BodyBroken => {
+                Self::new(400, "malformed_request", "Request malformed").detail(said(refusal))
+            },
+            Refusal::DoubledHeader { name } => Self::new(400, "doubled_header", "Header doubled")
+                .detail(format!("{name} must appear once")),
+            Refusal::TunnelAsked => Self::method_not_allowed(&[]),
+            Refusal::BodyTimeout => Self::new(408, "body_timeout", "Body not whole in time"),
+            Refusal::BodyTooLarge { bytes_max } => {
+                Self::new(413, "body_too_large", "Body too large")
+                    .detail(format!("at most {bytes_max} bytes are taken here"))
+            },
+            Refusal::Busy { retry_after_seconds } => {
+                Self::new(503, "busy", "Busy").retry_after(u64::from(*retry_after_seconds))
+            },
+            Refusal::Panicked | Refusal::ResponseNotSendable => {
+                Self::new(500, "internal", "Fault of this program").detail("see its log")
+            },
+        }
+    }
+
+    /// The same on a check endpoint, which answers only 200, 401, 403, 429 and 503.
+    pub(super) fn check_refused(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::DoubledHeader { .. } | Refusal::HeaderNotText { .. } => {
+                Self::denied(Verdict::of(Code::Malformed), None)
+            },
+            Refusal::NoHost
+            | Refusal::HostNotValid
+            | Refusal::HostMismatch
+            | Refusal::LengthAndEncoding
+            | Refusal::EncodingNotSupported
+            | Refusal::LineFeedAlone
+            | Refusal::HeadUnseen
+            | Refusal::BodyBroken
+            | Refusal::TunnelAsked
+            | Refusal::BodyTimeout
+            | Refusal::BodyTooLarge { .. }
+            | Refusal::Busy { .. }
+            | Refusal::Panicked
+            | Refusal::ResponseNotSendable => Self::refused(refusal),
+        }
+    }
+}
+
+impl From<ActionError> for Problem {
+    fn from(error: ActionError) -> Self {
+        let unavailable = |code, title| Self::new(503, code, title).retry_after(RETRY_AFTER_SECONDS);
+        match error {
+            ActionError::Invalid(faults) => Self::invalid(faults),
+            ActionError::NotFound(what) => {
+                Self::not_found().detail(format!("no such {what} that you may know of"))
+            },
+            ActionError::PermissionRequired(permission) => Self::permission_required(&permission),
+            ActionError::SubscriptionRequired { plan, feature } => {
+                Self::new(403, "subscription_required", "The plan does not give this")
+                    .detail(format!("the plan {plan:?} or its subscription does not give {feature}"))
+                    .extra("plan", plan)
+                    .extra("feature", feature)
+            },
+            ActionError::Conflict { code, detail } => {
+                Self::new(409, code, "Not possible in this state").detail(detail)
+            },
+            ActionError::VersionConflict { current } => {
+                Self::new(412, "version_conflict", "Changed by somebody else meanwhile")
+                    .detail("read it again and decide anew")
+                    .extra("current_version", current)
+            },
+            ActionError::SignInFailed => {
+                Self::new(401, "sign_in_failed", "Sign-in failed")
+                    .detail("e-mail address and password don't belong together")
+            },
+            ActionError::SessionEnded => Self::session_ended(),
+            ActionError::LinkInvalid => Self::new(403, "link_invalid", "Link not valid").detail(
+                "a one-time link works once and for 24 hours; every start without users prints a new one",
+            ),
+            ActionError::Busy => unavailable("busy", "Busy"),
+            ActionError::StorageFull => unavailable("storage_full", "No room in the store"),
+            ActionError::StorageUnavailable => {
+                unavailable("storage_unavailable", "Store unavailable; nothing was changed")
+            },
+            ActionError::OutcomeUnknown => {
+                unavailable("outcome_unknown", "Nobody can say whether this was done")
+                    .detail("look before you do it again")
+            },
+        }
+    }
+}
+
+/// Status and title of every code that denies.
+fn denial(code: Code) -> (u16, &'static str) {
+    match code {
+        Code::Malformed => (401, "Not a key, or a mistyped one"),
+        Code::NotFound => (401, "No such key"),
+        Code::Revoked => (401, "Key revoked"),
+        Code::Disabled => (401, "Key disabled"),
+        Code::NotYetValid => (401, "Key not valid yet"),
+        Code::Expired => (401, "Key expired"),
+        Code::OwnerDisabled => (401, "Owner of the key disabled"),
+        Code::OrganizationSuspended => (403, "Organization suspended"),
+        Code::SubscriptionRequired => (403, "Organization has no API access"),
+        Code::NotAcceptedHere => (403, "Key not accepted here"),
+        Code::IpNotAllowed => (403, "Address not allowed"),
+        Code::InsufficientPermissions => (403, "Permission missing"),
+        Code::RateLimited => (429, "Too many calls of late"),
+        Code::QuotaExceeded => (429, "Quota used up"),
+        // Nobody denies with this; if somebody did, it must not let anyone through.
+        Code::Valid => (503, "No decision"),
+    }
+}
+
+fn said(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::NoHost => "HTTP/1.1 needs a Host header".to_owned(),
+        Refusal::HostNotValid => "the Host header is no host".to_owned(),
+        Refusal::HostMismatch => "target and Host header name different hosts".to_owned(),
+        Refusal::LengthAndEncoding => {
+            "Content-Length and Transfer-Encoding must not come together".to_owned()
+        },
+        Refusal::EncodingNotSupported => "the only transfer encoding taken is chunked".to_owned(),
+        Refusal::LineFeedAlone => "a line of the head ends without a carriage return".to_owned(),
+        Refusal::HeadUnseen => "the request can't be told from the one before it".to_owned(),
+        Refusal::HeaderNotText { name } => format!("the header {name} is not UTF-8"),
+        Refusal::BodyBroken => "the body ended early or its chunks are malformed".to_owned(),
+        Refusal::DoubledHeader { .. }
+        | Refusal::TunnelAsked
+        | Refusal::BodyTooLarge { .. }
+        | Refusal::BodyTimeout
+        | Refusal::Busy { .. }
+        | Refusal::Panicked
+        | Refusal::ResponseNotSendable => String::new(),
+    }
+}
+
+fn fault(fault: &Fault) -> Value {
+    json!({ "pointer": fault.pointer, "code": fault.code, "detail": fault.detail })
+}
+
+/// Whole seconds, rounded up: whoever waits as long as told must not come too early.
+pub(super) fn seconds_up(span: Duration) -> u64 {
+    span.as_secs() + u64::from(span.subsec_nanos() > 0)
+}

@@ -1,0 +1,222 @@
+//! The one table of routes: method, path, who may ask, and what runs.
+
+use http::Method;
+use http::request::Parts;
+use rouille::Response;
+
+use crate::http::problem::Problem;
+use crate::http::transport::{Arrival, Lane, Surface};
+use crate::http::{App, Call, api, check, health, input, page, path_of};
+use crate::model::role::KEYS_VERIFY;
+
+/// Runs on the event loop: answers, whatever happens.
+pub(super) type CheckHandler = fn(&App, &Arrival<'_>, &[&str], &[u8]) -> Response;
+/// Runs on the blocking pool.
+pub(super) type ManageHandler = fn(&App, &Call<'_>) -> Result<Response, Problem>;
+
+/// One route.
+#[derive(Debug)]
+pub(super) struct Route {
+    /// The method; `None` is any, for check endpoints that answer in their own way.
+    pub(super) method: Option<Method>,
+    /// The path; `{..}` stands for one segment.
+    pub(super) path: &'static str,
+    /// Who may ask.
+    pub(super) access: Access,
+    /// What runs.
+    pub(super) run: Run,
+}
+
+/// Who may ask at all; what they may do with this or that thing is the action's to say.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Access {
+    /// Anybody; a check endpoint looks at the credential itself.
+    Open,
+    /// Anybody who is known.
+    Actor,
+    /// Anybody who holds this permission.
+    Holding(&'static str),
+}
+
+/// What runs, and how much body it takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Run {
+    /// On the event loop.
+    Check { handler: CheckHandler, body_bytes_max: Option<usize> },
+    /// On the blocking pool.
+    Manage { handler: ManageHandler, body_bytes_max: usize },
+    /// On the event loop for a key; on the pool for a session, which lies in the store.
+    ByCaller { check: CheckHandler, manage: ManageHandler, body_bytes_max: usize },
+}
+
+impl Run {
+    pub(super) fn lane(self, arrival: &Arrival<'_>) -> Lane {
+        match self {
+            Self::Check { body_bytes_max, .. } => Lane::Check { body_bytes_max },
+            Self::Manage { body_bytes_max, .. } => Lane::Pool { body_bytes_max },
+            Self::ByCaller { body_bytes_max, .. } => {
+                if arrival.parts.headers.contains_key(http::header::COOKIE) {
+                    Lane::Pool { body_bytes_max }
+                } else {
+                    Lane::Check { body_bytes_max: Some(body_bytes_max) }
+                }
+            },
+        }
+    }
+}
+
+const fn check(path: &'static str, handler: CheckHandler) -> Route {
+    let run = Run::Check { handler, body_bytes_max: None };
+    Route { method: None, path, access: Access::Open, run }
+}
+
+const fn get(path: &'static str, access: Access, handler: ManageHandler) -> Route {
+    manage(Method::GET, path, access, handler)
+}
+
+const fn post(path: &'static str, access: Access, handler: ManageHandler) -> Route {
+    manage(Method::POST, path, access, handler)
+}
+
+const fn manage(
+    method: Method,
+    path: &'static str,
+    access: Access,
+    handler: ManageHandler,
+) -> Route {
+    let run = Run::Manage { handler, body_bytes_max: input::BODY_BYTES_MAX };
+    Route { method: Some(method), path, access, run }
+}
+
+const fn probe(path: &'static str, handler: CheckHandler) -> Route {
+    let run = Run::Check { handler, body_bytes_max: None };
+    Route { method: Some(Method::GET), path, access: Access::Open, run }
+}
+
+/// All routes, the busiest first. HEAD is answered wherever GET is.
+pub(super) static ROUTES: &[Route] = &[
+    check("/v1/forward-auth/{gate}", check::forward_auth::answer),
+    Route {
+        method: Some(Method::POST),
+        path: "/v1/verify",
+        access: Access::Holding(KEYS_VERIFY),
+        run: Run::ByCaller {
+            check: check::verify::answer,
+            manage: check::verify::answer_session,
+            body_bytes_max: input::BODY_BYTES_MAX,
+        },
+    },
+    probe("/v1/whoami", check::whoami::answer),
+    probe("/healthz", health::alive),
+    probe("/readyz", health::ready),
+    get("/v1/instance", Access::Open, api::instance::show),
+    post("/v1/setup", Access::Open, api::setup::create),
+    post("/v1/session", Access::Open, api::session::create),
+    get("/v1/session", Access::Actor, api::session::show),
+    manage(Method::DELETE, "/v1/session", Access::Open, api::session::delete),
+    get("/v1/keys", Access::Actor, api::keys::list),
+    post("/v1/keys", Access::Actor, api::keys::create),
+    get("/v1/keys/{key}", Access::Actor, api::keys::show),
+    manage(Method::PATCH, "/v1/keys/{key}", Access::Actor, api::keys::change),
+    manage(Method::DELETE, "/v1/keys/{key}", Access::Actor, api::keys::delete),
+    post("/v1/keys/{key}/revoke", Access::Actor, api::keys::revoke),
+    post("/v1/keys/{key}/disable", Access::Actor, api::keys::disable),
+    post("/v1/keys/{key}/enable", Access::Actor, api::keys::enable),
+    get("/setup", Access::Open, page::setup),
+    get("/assets/{file}", Access::Open, page::asset),
+];
+
+/// What the table says of a request.
+#[derive(Debug)]
+pub(super) enum Found<'a> {
+    /// This route, with what stood in its places.
+    Route { route: &'static Route, params: Vec<&'a str> },
+    /// The path is known, the method is none of these.
+    MethodNotAllowed(Vec<Method>),
+    /// Nothing there.
+    Nothing,
+}
+
+/// Finds the route of a request's head.
+pub(super) fn find_head(parts: &Parts, surface: Surface) -> Found<'_> {
+    find(&parts.method, path_of(parts), surface)
+}
+
+/// Finds a route. Paths match byte for byte: nothing is decoded, a doubled or a last slash counts.
+pub(super) fn find<'a>(method: &Method, path: &'a str, surface: Surface) -> Found<'a> {
+    let mut allowed = Vec::new();
+    for route in ROUTES.iter().filter(|route| route.is_served_on(surface)) {
+        let Some(params) = matches(route.path, path) else { continue };
+        match &route.method {
+            Some(only) if !takes(only, method) => allowed.push(only.clone()),
+            Some(_) | None => return Found::Route { route, params },
+        }
+    }
+    if allowed.is_empty() { Found::Nothing } else { Found::MethodNotAllowed(allowed) }
+}
+
+impl Route {
+    /// The listener for checks serves nothing else.
+    fn is_served_on(&self, surface: Surface) -> bool {
+        match surface {
+            Surface::Main | Surface::Control => true,
+            Surface::Checks => matches!(self.run, Run::Check { .. } | Run::ByCaller { .. }),
+        }
+    }
+}
+
+fn takes(route: &Method, method: &Method) -> bool {
+    route == method || (*route == Method::GET && *method == Method::HEAD)
+}
+
+fn matches<'a>(pattern: &str, path: &'a str) -> Option<Vec<&'a str>> {
+    let (mut wanted, mut given) = (pattern.split('/'), path.split('/'));
+    let mut params = Vec::new();
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return Some(params),
+            (Some(place), Some(segment)) if place.starts_with('{') && !segment.is_empty() => {
+                params.push(segment);
+            },
+            (Some(name), Some(segment)) if name == segment => {},
+            _ => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_match_byte_for_byte() {
+        for (method, path, surface, found) in [
+            ("GET", "/v1/keys", Surface::Main, "/v1/keys"),
+            ("HEAD", "/v1/keys", Surface::Main, "/v1/keys"),
+            ("PATCH", "/v1/keys/key_1", Surface::Main, "/v1/keys/{key}"),
+            ("PATCH", "/v1/keys", Surface::Main, "405"),
+            ("GET", "/v1/keys/", Surface::Main, ""),
+            ("GET", "//v1/keys", Surface::Main, ""),
+            ("GET", "/v1/%6beys", Surface::Main, ""),
+            ("GET", "/v1/keys", Surface::Checks, ""),
+            ("PUT", "/v1/forward-auth/default", Surface::Checks, "/v1/forward-auth/{gate}"),
+            ("GET", "/healthz", Surface::Checks, "/healthz"),
+        ] {
+            let said = match find(&method.parse().unwrap(), path, surface) {
+                Found::Route { route, .. } => route.path,
+                Found::MethodNotAllowed(_) => "405",
+                Found::Nothing => "",
+            };
+            assert_eq!(said, found, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn no_two_routes_are_equal() {
+        let mut names: Vec<_> =
+            ROUTES.iter().map(|route| format!("{:?} {}", route.method, route.path)).collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), ROUTES.len());
+    }
+}

@@ -1,0 +1,122 @@
+//! A disk that fails when a test says so, under the real redb.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::{Disk, DiskFile, Files};
+
+/// What a disk does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskOperation {
+    /// [`Disk::open`].
+    Open,
+    /// [`DiskFile::read`].
+    Read,
+    /// [`DiskFile::write`].
+    Write,
+    /// [`DiskFile::set_length`], which every growth of the file goes through.
+    SetLength,
+    /// [`DiskFile::sync`]. A commit syncs twice: a batch whose first sync fails is not in, one
+    /// whose second fails is in as long as the machine doesn't lose power; either way the
+    /// outcome is unknown. A failed sync isn't carried out.
+    Sync,
+}
+
+/// The operating system's files, with faults. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct FaultyDisk {
+    plan: Arc<Mutex<Plan>>,
+}
+
+#[derive(Debug, Default)]
+struct Plan {
+    once: Vec<(DiskOperation, usize, io::ErrorKind)>,
+    always: Vec<(DiskOperation, io::ErrorKind)>,
+}
+
+impl FaultyDisk {
+    /// A disk without faults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes the `nth` operation of a kind from now on fail, once; 1 is the next one.
+    pub fn inject(&self, operation: DiskOperation, nth: usize, kind: io::ErrorKind) {
+        self.lock().once.push((operation, nth.max(1), kind));
+    }
+
+    /// Makes every operation of a kind fail until [`Self::heal`].
+    pub fn inject_always(&self, operation: DiskOperation, kind: io::ErrorKind) {
+        self.lock().always.push((operation, kind));
+    }
+
+    /// Forgets all faults.
+    pub fn heal(&self) {
+        *self.lock() = Plan::default();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Plan> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn meet(&self, operation: DiskOperation) -> io::Result<()> {
+        let mut plan = self.lock();
+        let mut due = None;
+        plan.once.retain_mut(|(of, left, kind)| {
+            if *of != operation {
+                return true;
+            }
+            *left -= 1;
+            if *left == 0 && due.is_none() {
+                due = Some(*kind);
+            }
+            *left > 0
+        });
+        let standing = plan.always.iter().find(|(of, _)| *of == operation);
+        match due.or(standing.map(|(_, kind)| *kind)) {
+            None => Ok(()),
+            Some(kind) => Err(kind.into()),
+        }
+    }
+}
+
+impl Disk for FaultyDisk {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.meet(DiskOperation::Open)?;
+        Ok(Box::new(FaultyFile { file: Files.open(path)?, disk: self.clone() }))
+    }
+}
+
+#[derive(Debug)]
+struct FaultyFile {
+    file: Box<dyn DiskFile>,
+    disk: FaultyDisk,
+}
+
+impl DiskFile for FaultyFile {
+    fn length(&self) -> io::Result<u64> {
+        self.file.length()
+    }
+
+    fn read(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
+        self.disk.meet(DiskOperation::Read)?;
+        self.file.read(offset, into)
+    }
+
+    fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.disk.meet(DiskOperation::Write)?;
+        self.file.write(offset, bytes)
+    }
+
+    fn set_length(&self, length: u64) -> io::Result<()> {
+        self.disk.meet(DiskOperation::SetLength)?;
+        self.file.set_length(length)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.disk.meet(DiskOperation::Sync)?;
+        self.file.sync()
+    }
+}

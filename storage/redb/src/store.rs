@@ -1,0 +1,159 @@
+//! The store itself: opening, and the operations of the contract.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::{self, JoinHandle};
+
+use keyhouse_storage::{
+    At, Batch, Bounds, Cause, Feed, FeedLog, Held, OpenError, Page, Pending, Range, ReadError,
+    Revision, Row, Store,
+};
+
+use crate::place::Place;
+use crate::queue::{Queue, Submission};
+use crate::state::{Condition, State};
+use crate::tables::Snapshot;
+use crate::{Disk, Files, opening, writer};
+
+/// How much of the file redb keeps in memory unless told otherwise.
+pub const CACHE_BYTES_DEFAULT: usize = 64 << 20;
+
+/// Where a store is and how much memory it may use.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The directory that the store has for itself; made when there is none.
+    pub directory: PathBuf,
+    /// Most bytes of the file that redb keeps in memory.
+    pub cache_bytes: usize,
+    /// What is kept for feeds that are behind.
+    pub backlog: Bounds,
+}
+
+impl Settings {
+    /// A store in a directory, with the default bounds.
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self {
+            directory: directory.into(),
+            cache_bytes: CACHE_BYTES_DEFAULT,
+            backlog: Bounds::default(),
+        }
+    }
+}
+
+/// A store in one redb file. Dropping it closes it.
+#[derive(Debug)]
+pub struct RedbStore {
+    state: Arc<State>,
+    writer: Mutex<Option<Writer>>,
+}
+
+type Writer = JoinHandle<Result<(), ReadError>>;
+
+impl RedbStore {
+    /// Opens the store in a directory, or makes one there.
+    ///
+    /// Takes as long as reading the whole file once or, after a crash, a few times.
+    ///
+    /// # Errors
+    /// [`OpenError::InUse`] when another process, or this one, has it open;
+    /// [`OpenError::Damaged`] when the file is not what was written, [`OpenError::Newer`] when a
+    /// newer version wrote it, [`OpenError::Unavailable`] for everything else, such as modes that
+    /// let others in. After any of them the file is as it was.
+    pub fn open(settings: &Settings) -> Result<Self, OpenError> {
+        Self::open_on(settings, Arc::new(Files))
+    }
+
+    /// Opens a store whose file is read and written through `disk`, for tests of failing disks.
+    /// The directory, the lock and a new file are made past it.
+    ///
+    /// # Errors
+    /// As [`RedbStore::open`].
+    pub fn open_on(settings: &Settings, disk: Arc<dyn Disk>) -> Result<Self, OpenError> {
+        let place = Place::enter(&settings.directory, opening::make)?;
+        let (engine, revision) = opening::open(&*disk, &place.file, settings.cache_bytes)?;
+        let state = Arc::new(State {
+            disk,
+            place,
+            cache_bytes: settings.cache_bytes,
+            queue: Queue::default(),
+            log: FeedLog::new(revision, settings.backlog),
+            reopenings: AtomicU64::new(0),
+            condition: RwLock::new(Condition::Open(engine)),
+            held: Mutex::new(Held::default()),
+            still: Mutex::new(()),
+        });
+        let shared = Arc::clone(&state);
+        let writer = thread::Builder::new()
+            .name("keyhouse-redb".to_owned())
+            .spawn(move || writer::run(&shared))
+            .map_err(|error| OpenError::Unavailable(Cause::of(&error)))?;
+        Ok(Self { state, writer: Mutex::new(Some(writer)) })
+    }
+
+    /// How often the store had to open its file anew, for a metric.
+    pub fn reopenings(&self) -> u64 {
+        self.state.reopenings.load(Ordering::Acquire)
+    }
+}
+
+impl Store for RedbStore {
+    fn get(&self, key: &[u8], at: At) -> Result<Option<Row>, ReadError> {
+        let found = self.state.read(|engine| {
+            let snapshot = self.state.snapshot(engine, at)?;
+            snapshot.map(|snapshot| snapshot.get(key)).transpose()
+        });
+        found?.ok_or(ReadError::Compacted)
+    }
+
+    fn scan(&self, range: &Range<'_>, at: At) -> Result<Page, ReadError> {
+        let page = self.state.read(|engine| {
+            let Some(snapshot) = self.state.snapshot(engine, at)? else { return Ok(None) };
+            let page = snapshot.scan(range)?;
+            self.state.held().note(&page, at, || snapshot);
+            Ok(Some(page))
+        });
+        page?.ok_or(ReadError::Compacted)
+    }
+
+    fn submit(&self, batch: Batch) -> Pending {
+        if let Err(error) = batch.validate() {
+            return Pending::ready(Err(error.into()));
+        }
+        let (submission, pending) = Submission::new(batch);
+        self.state.queue.push(submission);
+        pending
+    }
+
+    fn follow(&self, from: Revision) -> Result<Box<dyn Feed>, ReadError> {
+        self.state.read(|engine| {
+            let reached = Snapshot::latest(&engine.database)?.revision()?;
+            Ok(self.state.log.follow(from, reached))
+        })?
+    }
+
+    fn check(&self) -> Result<(), ReadError> {
+        self.state.with_engine(|_| ()).map_err(ReadError::Unavailable)?;
+        // Reads go on meanwhile, changes wait.
+        let still = self.state.still();
+        let disk = &*self.state.disk;
+        let checked = opening::inspect(disk, &self.state.place.file, self.state.cache_bytes);
+        drop(still);
+        checked.map_err(|error| ReadError::Unavailable(Cause::of(&error)))
+    }
+
+    fn close(&self) -> Result<(), ReadError> {
+        self.state.queue.close();
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(writer) = writer.take() else { return Ok(()) };
+        let panicked = |_| Err(ReadError::Unavailable(Cause::new("the writer thread panicked")));
+        writer.join().unwrap_or_else(panicked)
+    }
+}
+
+impl Drop for RedbStore {
+    fn drop(&mut self) {
+        // Whoever wants to know the outcome calls `close`.
+        drop(self.close());
+    }
+}

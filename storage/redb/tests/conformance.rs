@@ -1,0 +1,41 @@
+//! The suite of the contract, against redb: bare, wrapped, and opened again.
+#![expect(clippy::unwrap_used, reason = "a step of a test that fails should end it")]
+
+use keyhouse_storage::{FaultyStore, Store, conformance};
+use keyhouse_storage_redb::{RedbStore, Settings};
+use tempfile::TempDir;
+
+/// A store with the directory it lives in, which goes when the test does.
+fn open(directory: &TempDir) -> Box<dyn Store> {
+    Box::new(RedbStore::open(&Settings::new(directory.path().join("store"))).unwrap())
+}
+
+fn fresh(directories: &std::cell::RefCell<Vec<TempDir>>) -> Box<dyn Store> {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory);
+    directories.borrow_mut().push(directory);
+    store
+}
+
+#[test]
+fn redb_store_passes_the_suite() {
+    let directories = std::cell::RefCell::default();
+    let checked = conformance::run(|| fresh(&directories));
+    checked.unwrap_or_else(|broken| panic!("{broken}"));
+}
+
+#[test]
+fn wrapped_redb_store_passes_the_suite() {
+    let directories = std::cell::RefCell::default();
+    let checked = conformance::run(|| Box::new(FaultyStore::new(fresh(&directories))));
+    checked.unwrap_or_else(|broken| panic!("{broken}"));
+}
+
+#[test]
+fn redb_store_passes_the_suite_of_reopening() {
+    let checked = conformance::run_reopening(|| {
+        let directory = tempfile::tempdir().unwrap();
+        move || open(&directory)
+    });
+    checked.unwrap_or_else(|broken| panic!("{broken}"));
+}

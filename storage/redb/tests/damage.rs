@@ -1,0 +1,140 @@
+//! Flipped bits and cut files: what is damaged is refused and left alone, or does no harm.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a step of a test that fails should end it"
+)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use keyhouse_storage::{At, Batch, OpenError, Range, Row, Store};
+use keyhouse_storage_redb::{RedbStore, Settings};
+use tempfile::TempDir;
+
+const PAGE_BYTES: usize = 4_096;
+
+fn rows(store: &RedbStore) -> Vec<Row> {
+    store.scan(&Range::prefix(b""), At::Latest).unwrap().rows
+}
+
+/// The bytes of a store's file, closed or as a kill would leave it, and the rows in it.
+fn sample(closed: bool) -> (Vec<u8>, Vec<Row>) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store");
+    let store = RedbStore::open(&Settings::new(&path)).unwrap();
+    for number in 0..300_u16 {
+        let batch = Batch::new().put(format!("{number:04}"), vec![7; 350]);
+        store.commit(batch.delete(format!("{:04}", number / 2 + 1_000))).unwrap();
+    }
+    let rows = rows(&store);
+    if closed {
+        store.close().unwrap();
+    }
+    (fs::read(path.join("keyhouse.redb")).unwrap(), rows)
+}
+
+fn place(bytes: &[u8]) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let file = directory.path().join("keyhouse.redb");
+    fs::write(&file, bytes).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    directory
+}
+
+/// Opens a store in a place; a refusal must have left the file alone.
+fn open(directory: &Path, bytes: &[u8], name: &str) -> Option<RedbStore> {
+    match RedbStore::open(&Settings::new(directory)) {
+        Ok(store) => Some(store),
+        Err(OpenError::Damaged(cause)) => {
+            let file = directory.join("keyhouse.redb");
+            assert!(cause.to_string().contains(file.to_str().unwrap()), "{name}: {cause}");
+            assert!(cause.to_string().contains("keyhouse restore"), "{name}: {cause}");
+            assert!(fs::read(file).unwrap() == bytes, "{name}: file changed on refusal");
+            None
+        },
+        Err(other) => panic!("{name}: {other:?}"),
+    }
+}
+
+/// What became of files with flipped bits.
+#[derive(Debug, Default)]
+struct Swept {
+    refused: usize,
+    harmless: usize,
+    /// Opened with other rows than were written.
+    believed: Vec<String>,
+}
+
+/// Flips bits, the mask's in each place by itself, and opens each damaged file.
+fn sweep(closed: bool, flips: impl Iterator<Item = (usize, u8)>) -> Swept {
+    let (mut bytes, expected) = sample(closed);
+    let mut swept = Swept::default();
+    for (position, mask) in flips {
+        let Some(byte) = bytes.get_mut(position) else { break };
+        *byte ^= mask;
+        let name = format!("byte {position} ^ {mask:#x}");
+        let directory = place(&bytes);
+        match open(directory.path(), &bytes, &name) {
+            None => swept.refused += 1,
+            Some(store) if rows(&store) == expected => {
+                assert_eq!(store.check(), Ok(()), "{name}");
+                swept.harmless += 1;
+            },
+            Some(_) => swept.believed.push(name),
+        }
+        bytes[position] ^= mask;
+    }
+    swept
+}
+
+#[test]
+fn flipped_bit_in_any_page_is_refused_or_harmless() {
+    for closed in [true, false] {
+        // Two places in each page, near the head and in the middle.
+        let places = (1..).flat_map(|page| [page * PAGE_BYTES + 9, page * PAGE_BYTES + 2_000]);
+        let swept = sweep(closed, places.step_by(5).map(|place| (place, 8)));
+        assert_eq!(swept.believed, Vec::<String>::new(), "closed {closed}");
+        assert!(swept.refused > 10, "closed {closed}: {swept:?}");
+    }
+}
+
+#[test]
+fn flipped_bit_in_the_header_is_refused_or_harmless() {
+    // All bits of the byte with redb's flags, and one bit of every third byte besides.
+    let flips = || (0..8).map(|bit| (9, 1 << bit)).chain((0..320).step_by(3).map(one_bit));
+    for (closed, believed) in [(true, vec![]), (false, vec!["byte 9 ^ 0x1"])] {
+        let swept = sweep(closed, flips());
+        // That bit names the newer of two roots. In a file that wasn't closed it is what a crash
+        // between the two phases of a commit leaves, and redb believes it.
+        assert_eq!(swept.believed, believed, "closed {closed}");
+        assert!(swept.refused > 30, "closed {closed}: {swept:?}");
+    }
+}
+
+fn one_bit(byte: usize) -> (usize, u8) {
+    (byte, 1 << (byte % 8))
+}
+
+#[test]
+fn cut_file_is_refused() {
+    for closed in [true, false] {
+        let (bytes, _) = sample(closed);
+        for length in [0, 1, 9, 512, 4_096, 8_192, bytes.len() / 2, bytes.len() - 4_096] {
+            let name = format!("closed {closed}, cut to {length}");
+            let cut = &bytes[..length];
+            let directory = place(cut);
+            assert!(open(directory.path(), cut, &name).is_none(), "{name}: accepted");
+        }
+    }
+}
+
+#[test]
+fn file_that_is_no_store_is_refused() {
+    let text = b"this is not the file you are looking for".repeat(1_000);
+    let directory = place(&text);
+    assert!(open(directory.path(), &text, "text").is_none());
+}

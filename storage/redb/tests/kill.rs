@@ -1,0 +1,107 @@
+//! A process killed under load: the store opens again with everything that was acknowledged.
+#![expect(clippy::unwrap_used, reason = "a step of a test that fails should end it")]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{env, io, thread};
+
+use keyhouse_storage::{At, Batch, Range, Row, Store};
+use keyhouse_storage_redb::{RedbStore, Settings};
+
+const ROUNDS: usize = 5;
+const THREADS: usize = 4;
+
+#[test]
+fn killed_store_opens_again_with_all_that_was_acknowledged() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().join("store");
+    let mut acknowledged = BTreeMap::new();
+    for round in 0..ROUNDS {
+        // Another moment each time: soon after opening, or well under load.
+        load_and_kill(&place, round, 1 + (round * 137) % 700, &mut acknowledged);
+        let store = RedbStore::open(&Settings::new(&place)).unwrap();
+        let (rows, revision) = all_rows(&store);
+        for (key, revision) in &acknowledged {
+            for half in ["a", "b"] {
+                let row = rows.get(format!("{half}{key}").as_bytes());
+                assert_eq!(row.map(|row| row.revision.0), Some(*revision), "{round}: {half}{key}");
+            }
+        }
+        // Every batch has keys of its own, so the counter tells how many rows there must be.
+        assert_eq!(rows.len() as u64, revision * 2, "round {round}: half a batch");
+        store.check().unwrap();
+    }
+    assert!(acknowledged.len() > ROUNDS * 100);
+}
+
+fn load_and_kill(
+    place: &Path,
+    round: usize,
+    enough: usize,
+    acknowledged: &mut BTreeMap<String, u64>,
+) {
+    let mut child = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "process_under_load", "--ignored", "--nocapture"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    writeln!(stdin, "{}\n{round}", place.display()).unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    for (seen, line) in lines.map_while(Result::ok).enumerate() {
+        if let Some((key, revision)) = line.strip_prefix("ack ").and_then(|ack| ack.split_once(' '))
+        {
+            // A line cut by the kill may miss digits; its end mark tells.
+            if let Some(revision) = revision.strip_suffix('.') {
+                acknowledged.insert(key.to_owned(), revision.parse().unwrap());
+            }
+        }
+        if seen == enough {
+            child.kill().unwrap();
+        }
+    }
+    child.wait().unwrap();
+}
+
+fn all_rows(store: &RedbStore) -> (BTreeMap<Vec<u8>, Row>, u64) {
+    let mut rows = BTreeMap::new();
+    let mut at = At::Latest;
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        let range = Range { after: after.as_deref(), ..Range::prefix(b"") };
+        let page = store.scan(&range, at).unwrap();
+        after = page.rows.last().map(|row| row.key.clone());
+        rows.extend(page.rows.into_iter().map(|row| (row.key.clone(), row)));
+        at = At::Revision(page.revision);
+        if !page.more {
+            return (rows, page.revision.0);
+        }
+    }
+}
+
+/// The process that gets killed: commits as fast as it can, and says what was acknowledged.
+#[test]
+#[ignore = "run by the test above, in a process of its own"]
+fn process_under_load() {
+    let mut lines = io::stdin().lines().map_while(Result::ok);
+    let (Some(place), Some(round)) = (lines.next(), lines.next()) else { return };
+    let store = RedbStore::open(&Settings::new(PathBuf::from(place))).unwrap();
+    thread::scope(|scope| {
+        for number in 0..THREADS {
+            let (store, round) = (&store, &round);
+            scope.spawn(move || {
+                for step in 0..100_000 {
+                    let key = format!("{round}-{number}-{step}");
+                    let batch = Batch::new()
+                        .put(format!("a{key}"), vec![1; 300])
+                        .put(format!("b{key}"), vec![2; step % 5_000]);
+                    let revision = store.commit(batch).unwrap();
+                    writeln!(io::stdout(), "ack {key} {revision}.").unwrap();
+                }
+            });
+        }
+    });
+}

@@ -1,0 +1,84 @@
+//! The directory: one process at a time, no other people, no newer format.
+#![expect(clippy::unwrap_used, reason = "a step of a test that fails should end it")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use keyhouse_storage::{Batch, OpenError, Store};
+use keyhouse_storage_redb::{RedbStore, Settings};
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn second_opening_is_refused_with_the_holder_until_the_first_closes() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = Settings::new(directory.path().join("store"));
+    let first = RedbStore::open(&settings).unwrap();
+    let Err(OpenError::InUse(cause)) = RedbStore::open(&settings) else { panic!("opened twice") };
+    let place = settings.directory.display();
+    assert_eq!(cause.to_string(), format!("{place} is in use by process {}", std::process::id()));
+    first.close().unwrap();
+    RedbStore::open(&settings).unwrap();
+}
+
+#[test]
+fn what_is_made_is_closed_to_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().join("deep/store");
+    let _store = RedbStore::open(&Settings::new(&place)).unwrap();
+    assert_eq!(mode(&place), 0o700);
+    for file in ["keyhouse.redb", "keyhouse.lock"] {
+        assert_eq!(mode(&place.join(file)), 0o600, "{file}");
+    }
+    assert_eq!(fs::read_dir(&place).unwrap().count(), 2);
+}
+
+#[test]
+fn what_is_open_to_others_is_refused_with_the_remedy() {
+    let cases = [("", 0o750, "chmod 700"), ("keyhouse.redb", 0o640, "chmod 600")];
+    for (file, opened, remedy) in cases {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = Settings::new(directory.path().join("store"));
+        drop(RedbStore::open(&settings).unwrap());
+        let path = settings.directory.join(file);
+        fs::set_permissions(&path, fs::Permissions::from_mode(opened)).unwrap();
+        let Err(OpenError::Unavailable(cause)) = RedbStore::open(&settings) else {
+            panic!("{file}: opened")
+        };
+        assert!(cause.to_string().contains(remedy), "{cause}");
+    }
+}
+
+#[test]
+fn file_half_made_is_made_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = Settings::new(directory.path().join("store"));
+    drop(RedbStore::open(&settings).unwrap());
+    fs::remove_file(settings.directory.join("keyhouse.redb")).unwrap();
+    fs::write(settings.directory.join("keyhouse.redb.new"), "half").unwrap();
+    let store = RedbStore::open(&settings).unwrap();
+    store.commit(Batch::new().put("a", "")).unwrap();
+    assert!(!settings.directory.join("keyhouse.redb.new").exists());
+}
+
+#[test]
+fn newer_format_is_refused_and_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = Settings::new(directory.path().join("store"));
+    drop(RedbStore::open(&settings).unwrap());
+    let file = settings.directory.join("keyhouse.redb");
+    let database = redb::Database::open(&file).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let meta = redb::TableDefinition::<&str, u64>::new("meta");
+    transaction.open_table(meta).unwrap().insert("format", 2).unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+    let before = fs::read(&file).unwrap();
+    let refused = RedbStore::open(&settings);
+    let Err(OpenError::Newer(cause)) = refused else { panic!("{refused:?}") };
+    assert!(cause.to_string().contains("format 2"), "{cause}");
+    assert!(fs::read(&file).unwrap() == before);
+}
