@@ -53,9 +53,6 @@ pub enum ActionError {
     /// The actor does not hold what this needs.
     #[error("permission {0} required")]
     PermissionRequired(String),
-    /// Nobody but the named one may do this.
-    #[error("{0}")]
-    NotAllowed(&'static str),
     /// The organization's plan does not give this.
     #[error("the plan {plan} does not give {feature}")]
     SubscriptionRequired {

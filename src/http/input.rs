@@ -118,11 +118,6 @@ impl Fields {
         self.optional(name, read)
     }
 
-    /// Whether a field is there, null or not.
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.left.contains_key(name)
-    }
-
     /// Ends the reading: what is left was not known.
     pub(super) fn finish(mut self) -> Result<(), Vec<Fault>> {
         let unknown: Vec<_> = self.left.keys().cloned().collect();

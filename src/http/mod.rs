@@ -25,9 +25,9 @@ use rouille::{Request, Response};
 use crate::actions::Actions;
 use crate::actions::actor::Actor;
 use crate::index::Index;
+use crate::model::public_url::PublicUrl;
 use problem::Problem;
 use router::{Found, Route, Run};
-pub use session::PublicUrl;
 use transport::{Application, Arrival, Lane, Origin, Peer, Refusal, Surface};
 
 /// What the HTTP side needs to know beside actions.

@@ -114,7 +114,7 @@ pub(super) static ROUTES: &[Route] = &[
     post("/v1/session", Access::Open, api::session::create),
     get("/v1/session", Access::Actor, api::session::show),
     manage(Method::DELETE, "/v1/session", Access::Open, api::session::delete),
-    get("/v1/keys", Access::Actor, api::keys::list),
+    get("/v1/keys", Access::Actor, api::keys::list_keys),
     post("/v1/keys", Access::Actor, api::keys::create),
     get("/v1/keys/{key}", Access::Actor, api::keys::show),
     manage(Method::PATCH, "/v1/keys/{key}", Access::Actor, api::keys::change),

@@ -13,6 +13,7 @@ pub mod network;
 pub mod password;
 pub mod permission;
 pub mod plan;
+pub mod public_url;
 pub mod requirement;
 pub mod role;
 pub mod secret;

@@ -8,6 +8,7 @@
 mod accept;
 mod body;
 mod bridge;
+pub mod client;
 mod connections;
 mod counters;
 mod exchange;

@@ -1,0 +1,25 @@
+//! From a storage URL to a store: the only file that names a plugin.
+
+use std::sync::Arc;
+
+use keyhouse_storage::{MemoryStore, OpenError, Store};
+#[cfg(feature = "redb")]
+use keyhouse_storage_redb::{RedbStore, Settings};
+
+use crate::config::StorageUrl;
+
+/// Opens the store of a URL. May take as long as reading all of it.
+///
+/// # Errors
+/// [`OpenError`], with what to do.
+pub fn open(url: &StorageUrl) -> Result<Arc<dyn Store>, OpenError> {
+    match url {
+        #[cfg(feature = "redb")]
+        StorageUrl::Redb(directory) => Ok(Arc::new(RedbStore::open(&Settings::new(directory))?)),
+        #[cfg(not(feature = "redb"))]
+        StorageUrl::Redb(_) => Err(OpenError::Unavailable(keyhouse_storage::Cause::new(
+            "this program was built without the feature redb",
+        ))),
+        StorageUrl::Memory => Ok(Arc::new(MemoryStore::new())),
+    }
+}

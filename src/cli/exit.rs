@@ -1,0 +1,143 @@
+//! How the program ends: exit codes, and the words that go with them.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+use serde_json::Value;
+
+use crate::config::ConfigError;
+
+/// The exit codes; scripts depend on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// Done.
+    Ok,
+    /// Something went wrong that none of the others names.
+    Failed,
+    /// The command, its flags or its settings are wrong.
+    Usage,
+    /// There is no such thing.
+    NotFound,
+    /// Not allowed, or the key is not valid.
+    Denied,
+    /// The state rules it out.
+    Conflict,
+    /// No server answers, or its store doesn't.
+    Unreachable,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Ok => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::NotFound => 3,
+            Exit::Denied => 4,
+            Exit::Conflict => 5,
+            Exit::Unreachable => 6,
+        })
+    }
+}
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    exit: Exit,
+    said: String,
+}
+
+impl Failure {
+    /// A failure with its words; an empty text is not printed.
+    pub(super) fn new(exit: Exit, said: impl ToString) -> Self {
+        Self { exit, said: said.to_string() }
+    }
+
+    /// The failure of an operation of the system.
+    pub(super) fn io(what: &str, error: &io::Error) -> Self {
+        Self::new(Exit::Failed, format!("could not {what}: {error}"))
+    }
+
+    /// The failure that a problem+json answer tells of.
+    pub(super) fn of_problem(status: u16, body: &Value) -> Self {
+        let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
+        let (title, detail, code) = (text("title"), text("detail"), text("code"));
+        let mut said = if title.is_empty() {
+            format!("the server answered {status}")
+        } else {
+            format!("{title} ({code})")
+        };
+        let faults = body.get("errors").and_then(Value::as_array);
+        if let Some(faults) = faults {
+            for fault in faults {
+                let part = |name: &str| fault.get(name).and_then(Value::as_str).unwrap_or_default();
+                said.push_str(&format!("\n  {}: {}", part("pointer"), part("detail")));
+            }
+        } else if !detail.is_empty() {
+            said.push_str(": ");
+            said.push_str(detail);
+        }
+        let exit = match status {
+            400 | 413 | 415 => Exit::Usage,
+            401 | 403 | 429 => Exit::Denied,
+            404 => Exit::NotFound,
+            409 | 412 => Exit::Conflict,
+            502..=504 => Exit::Unreachable,
+            _ => Exit::Failed,
+        };
+        Self::new(exit, said)
+    }
+
+    /// Prints the failure and becomes the exit code.
+    pub(super) fn report(self) -> ExitCode {
+        if !self.said.is_empty() {
+            say(&format!("keyhouse: {}", self.said));
+        }
+        self.exit.into()
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::new(Exit::Usage, with_sources(&error))
+    }
+}
+
+/// An error with all that caused it.
+pub(super) fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut said = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        said.push_str(": ");
+        said.push_str(&source.to_string());
+        next = source.source();
+    }
+    said
+}
+
+/// Prints what clap has to say: help to stdout, faults to stderr.
+pub(super) fn usage(error: &clap::Error) -> ExitCode {
+    // A closed pipe is no reason to fail at telling how to use the program.
+    let (Ok(()) | Err(_)) = error.print();
+    if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() }
+}
+
+/// A line of data, to stdout.
+pub(super) fn print(line: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).map_err(|error| Failure::io("print", &error))
+}
+
+/// A line of talk, to stderr. Nobody to hear it is no fault.
+pub(super) fn say(line: &str) {
+    let (Ok(()) | Err(_)) = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Before anything else: files are the owner's alone, and a crash writes no memory to disk.
+pub(super) fn harden() {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    // Where the system does not let go of core dumps, the service is no worse than others.
+    let (Ok(()) | Err(_)) = setrlimit(Resource::Core, none);
+}

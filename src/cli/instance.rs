@@ -1,0 +1,134 @@
+//! Puts an instance together: store, index, actions; and takes it apart in order.
+
+use std::sync::Arc;
+
+use keyhouse_storage::{At, OpenError, Order, Range, Store};
+use rand::SeedableRng as _;
+use rand::rngs::{StdRng, SysRng};
+
+use crate::actions::Actions;
+use crate::actions::last_use::LastUseWriter;
+use crate::backends;
+use crate::cli::exit::{Exit, Failure, say, with_sources};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Settings;
+use crate::http::{self, App};
+use crate::index::Index;
+use crate::index::follow::{self, Follower};
+use crate::model::public_url::PublicUrl;
+use crate::records::event::EventRecord;
+use crate::records::place::Place;
+use crate::records::{prepare, read_row};
+
+/// How far the clock may be behind the newest event.
+const CLOCK_BEHIND_MAX: std::time::Duration = std::time::Duration::from_secs(3_600);
+
+/// An instance without its sockets.
+pub(super) struct Instance {
+    store: Arc<dyn Store>,
+    follower: Follower,
+    last_use: LastUseWriter,
+    pub(super) actions: Arc<Actions>,
+}
+
+/// Why an instance did not come up.
+#[derive(Debug)]
+pub(super) enum OpenFailure {
+    /// Another process holds the store: there may be a server to ask.
+    InUse(String),
+    /// Anything else.
+    Other(Failure),
+}
+
+impl From<Failure> for OpenFailure {
+    fn from(failure: Failure) -> Self {
+        Self::Other(failure)
+    }
+}
+
+impl From<OpenFailure> for Failure {
+    fn from(failure: OpenFailure) -> Self {
+        match failure {
+            OpenFailure::InUse(said) => Self::new(Exit::Conflict, said),
+            OpenFailure::Other(failure) => failure,
+        }
+    }
+}
+
+impl Instance {
+    /// Opens the store, checks what it holds, and builds the index.
+    pub(super) fn open(settings: &Settings) -> Result<Self, OpenFailure> {
+        let store = backends::open(&settings.storage).map_err(|error| match error {
+            OpenError::InUse(cause) => OpenFailure::InUse(cause.to_string()),
+            OpenError::Damaged(_) | OpenError::Newer(_) | OpenError::Unavailable(_) => {
+                OpenFailure::Other(Failure::new(Exit::Failed, error))
+            },
+        })?;
+        Self::over(store, settings).map_err(OpenFailure::Other)
+    }
+
+    fn over(store: Arc<dyn Store>, settings: &Settings) -> Result<Self, Failure> {
+        let failed = |error: &dyn std::error::Error| Failure::new(Exit::Failed, with_sources(error));
+        prepare::prepare(&*store).map_err(|error| failed(&error))?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        check_clock(&*store, &*clock, settings.accept_clock)?;
+        let index = Arc::new(Index::new());
+        let follower = follow::start(Arc::clone(&index), Arc::clone(&store))
+            .map_err(|error| failed(&error))?;
+        let last_use =
+            LastUseWriter::start(Arc::clone(&index), Arc::clone(&store), Arc::clone(&clock))
+                .map_err(|error| Failure::io("start a thread", &error))?;
+        let actions = Actions::new(
+            Arc::clone(&store),
+            index,
+            clock,
+            random()?,
+            settings.key_prefix.clone(),
+        );
+        Ok(Self { store, follower, last_use, actions: Arc::new(actions) })
+    }
+
+    /// The application over this instance.
+    pub(super) fn app(&self, settings: &Settings, public_url: PublicUrl) -> Result<App, Failure> {
+        let http = http::Settings { public_url, trusted_proxies: settings.trusted_proxies.clone() };
+        let seed = rand::Rng::next_u64(&mut random()?);
+        Ok(App::new(Arc::clone(&self.actions), http, seed))
+    }
+
+    /// Writes what waits, stops following, and lets go of the store.
+    pub(super) fn close(self) -> Result<(), Failure> {
+        self.last_use.stop();
+        self.follower.stop();
+        self.store.close().map_err(|error| Failure::new(Exit::Failed, error))
+    }
+}
+
+/// Randomness from the operating system.
+fn random() -> Result<StdRng, Failure> {
+    let failed = |error| Failure::new(Exit::Failed, format!("no randomness from the system: {error}"));
+    StdRng::try_from_rng(&mut SysRng).map_err(failed)
+}
+
+/// Refuses a clock that went back far: ended keys and sessions would live again.
+fn check_clock(store: &dyn Store, clock: &dyn Clock, accepted: bool) -> Result<(), Failure> {
+    let range =
+        Range { limit: 1, order: Order::Descending, ..Range::prefix(Place::EVENTS) };
+    let page =
+        store.scan(&range, At::Latest).map_err(|error| Failure::new(Exit::Failed, error))?;
+    let Some(row) = page.rows.first() else { return Ok(()) };
+    let newest = read_row::<EventRecord>(row)
+        .map_err(|error| Failure::new(Exit::Failed, with_sources(&error)))?
+        .record
+        .at;
+    let now = clock.now().wall;
+    if newest.since(now) <= CLOCK_BEHIND_MAX {
+        return Ok(());
+    }
+    let said = format!("the clock says {now}, more than 1 h before the newest event at {newest}");
+    if accepted {
+        say(&format!("{said}; accepted"));
+        return Ok(());
+    }
+    let advice = "set the clock, or start with --accept-clock if it is right";
+    Err(Failure::new(Exit::Failed, format!("{said}: {advice}")))
+}

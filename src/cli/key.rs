@@ -1,0 +1,206 @@
+//! `keyhouse key`: make, list, show, rename, revoke.
+
+use clap::{Args, Subcommand};
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::{Map, Value, json};
+
+use crate::cli::client::{Ask, Client, query, segment};
+use crate::cli::exit::{Failure, print, say};
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make a key; its secret is printed once, alone, on stdout
+    #[command(after_help = "Example: keyhouse key create --name bot --permission diagrams:read")]
+    Create(Create),
+    /// List keys, the newest first
+    List(List),
+    /// Show a key
+    Show {
+        /// The key's id
+        id: String,
+    },
+    /// Give a key another name
+    Rename {
+        /// The key's id
+        id: String,
+        /// The new name
+        name: String,
+    },
+    /// Revoke a key, at once and for ever
+    Revoke {
+        /// The key's id
+        id: String,
+        /// Why, for the audit
+        #[arg(long, value_name = "R")]
+        reason: Option<String>,
+    },
+}
+
+/// A key to be made.
+#[derive(Debug, Args)]
+pub(super) struct Create {
+    /// What people call it [default: a readable random name]
+    #[arg(long, value_name = "N")]
+    name: Option<String>,
+    /// What it is granted; repeatable [default: nothing but being valid]
+    #[arg(long = "permission", value_name = "P")]
+    permissions: Vec<String>,
+    /// What it is for
+    #[arg(long, value_name = "D")]
+    description: Option<String>,
+    /// Second part of its text [default: live]
+    #[arg(long, value_name = "E")]
+    environment: Option<String>,
+    /// When it ends: a span such as 90d
+    #[arg(long, value_name = "SPAN")]
+    expires_in: Option<String>,
+    /// Network it may be used from; repeatable
+    #[arg(long = "allow", value_name = "CIDR")]
+    allow: Vec<String>,
+    /// Organization it belongs to, where this host has several [default: the first]
+    #[arg(long, value_name = "ID")]
+    organization: Option<String>,
+}
+
+/// Which keys.
+#[derive(Debug, Args)]
+pub(super) struct List {
+    /// Only keys with this text in name, description, hint or id
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
+    /// Only keys in this state: active, disabled, not_yet_valid, expired, revoked or all
+    #[arg(long, value_name = "S")]
+    status: Option<String>,
+}
+
+/// Runs a command.
+pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), Failure> {
+    match command {
+        Command::Create(create) => run_create(create, client, json),
+        Command::List(list) => run_list(&list, client, json),
+        Command::Show { id } => {
+            let key = client.ask(&Ask { method: "GET", target: path(&id, ""), body: None })?;
+            show(&key, json)
+        },
+        Command::Rename { id, name } => {
+            let body = Some(json!({ "name": name }));
+            let key = client.ask(&Ask { method: "PATCH", target: path(&id, ""), body })?;
+            show(&key, json)
+        },
+        Command::Revoke { id, reason } => {
+            let body = Some(reason.map_or_else(|| json!({}), |reason| json!({ "reason": reason })));
+            let key = client.ask(&Ask { method: "POST", target: path(&id, "/revoke"), body })?;
+            show(&key, json)
+        },
+    }
+}
+
+fn path(id: &str, below: &str) -> String {
+    format!("/v1/keys/{}{below}", segment(id))
+}
+
+fn run_create(create: Create, client: &Client, json: bool) -> Result<(), Failure> {
+    let mut body = Map::new();
+    let mut add = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            body.insert(name.to_owned(), value.into());
+        }
+    };
+    add("name", create.name);
+    add("description", create.description);
+    add("environment", create.environment);
+    add("expires_in", create.expires_in);
+    body.insert("kind".to_owned(), "service".into());
+    body.insert("permissions".to_owned(), create.permissions.into());
+    if !create.allow.is_empty() {
+        body.insert("ip_rules".to_owned(), json!({ "allow": create.allow }));
+    }
+    let organization = create.organization.as_deref();
+    let target = format!("/v1/keys{}", query(&[("organization", organization)]));
+    let made = client.ask(&Ask { method: "POST", target, body: Some(Value::Object(body)) })?;
+    if json {
+        return print(&made.to_string());
+    }
+    let key = made.get("key").unwrap_or(&Value::Null);
+    say(&format!(
+        "made {} {:?}; this is the only time its secret is shown",
+        text(key, "id"),
+        text(key, "name")
+    ));
+    print(&text(&made, "secret"))
+}
+
+fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
+    let mut items = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let parameters = query(&[
+            ("limit", Some("100")),
+            ("search", list.search.as_deref()),
+            ("status", list.status.as_deref()),
+            ("cursor", cursor.as_deref()),
+        ]);
+        let target = format!("/v1/keys{parameters}");
+        let page = client.ask(&Ask { method: "GET", target, body: None })?;
+        let found = page.get("items").and_then(Value::as_array).cloned();
+        items.extend(found.unwrap_or_default());
+        cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
+        if cursor.is_none() {
+            break;
+        }
+    }
+    if json {
+        return print(&Value::Array(items).to_string());
+    }
+    if items.is_empty() {
+        say("no keys; make one with keyhouse key create --name NAME");
+        return Ok(());
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(["ID", "NAME", "STATUS", "HINT", "LAST USED", "FROM"]);
+    for key in &items {
+        let last = key.get("last_used").unwrap_or(&Value::Null);
+        let at = Some(text(last, "at")).filter(|at| !at.is_empty());
+        table.add_row([
+            text(key, "id"),
+            text(key, "name"),
+            text(key, "status"),
+            text(key, "hint"),
+            at.unwrap_or_else(|| "never".to_owned()),
+            text(last, "ip"),
+        ]);
+    }
+    print(&table.trim_fmt())
+}
+
+/// Shows a key: its fields, one a line, or as JSON.
+fn show(key: &Value, json: bool) -> Result<(), Failure> {
+    if json {
+        return print(&key.to_string());
+    }
+    let Some(fields) = key.as_object() else { return print(&key.to_string()) };
+    for name in ORDER.iter().filter(|name| fields.contains_key(**name)) {
+        let shown = match &fields.get(*name).cloned().unwrap_or_default() {
+            Value::Null => "-".to_owned(),
+            Value::String(text) => text.clone(),
+            value @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                value.to_string()
+            },
+        };
+        print(&format!("{name:<15} {shown}"))?;
+    }
+    Ok(())
+}
+
+const ORDER: [&str; 18] = [
+    "id", "name", "description", "kind", "owner", "status", "environment", "hint", "permissions",
+    "ip_rules", "rate_limits", "not_before", "expires_at", "created_at", "last_used", "revoked_at",
+    "revoked_reason", "version",
+];
+
+/// A field as text; nothing where there is none.
+fn text(value: &Value, name: &str) -> String {
+    value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+}

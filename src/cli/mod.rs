@@ -1,0 +1,94 @@
+//! The command line: what people type, and the only room that prints.
+
+mod client;
+mod exit;
+mod instance;
+mod key;
+mod serve;
+mod verify;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Environment, Settings, Written};
+use exit::{Exit, Failure};
+
+/// API keys for a team, self-hosted, in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "keyhouse", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = EXAMPLES)]
+struct Cli {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  keyhouse serve                                start the service, follow the link that it prints
+  keyhouse key create --name bot                make a key on the host; its secret goes to stdout
+  keyhouse key list                             see the keys
+  keyhouse verify < secret.txt                  ask whether a key is valid
+
+Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 denied, 5 conflict, 6 unreachable.
+On the host no credential is needed. From afar set KEYHOUSE_URL and KEYHOUSE_KEY.";
+
+/// Which instance is meant.
+#[derive(Debug, Args)]
+struct Place {
+    /// Data directory [default: $STATE_DIRECTORY, $XDG_STATE_HOME/keyhouse or ~/.local/state/keyhouse]
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Settings [default: keyhouse.toml in the data directory]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service
+    Serve(serve::Flags),
+    /// Make, list, show, rename and revoke keys
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Ask whether a key, read from stdin, may do something
+    Verify(verify::Flags),
+}
+
+/// Runs the program with its arguments and environment, to its exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    exit::harden();
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return exit::usage(&error),
+    };
+    let environment = Environment::of_process();
+    match dispatch(cli, &environment) {
+        Ok(()) => Exit::Ok.into(),
+        Err(failure) => failure.report(),
+    }
+}
+
+fn dispatch(cli: Cli, environment: &Environment) -> Result<(), Failure> {
+    let Place { data, config, json } = cli.place;
+    let settings = |mut flags: Written| {
+        flags.data = data;
+        Settings::new(flags, config.as_deref(), environment)
+    };
+    match cli.command {
+        Command::Serve(flags) => serve::run(settings(flags.into())?),
+        Command::Key(command) => {
+            key::run(command, &client::Client::new(environment, settings)?, json)
+        },
+        Command::Verify(flags) => {
+            verify::run(&flags, &client::Client::new(environment, settings)?, json)
+        },
+    }
+}

@@ -1,0 +1,274 @@
+//! `keyhouse serve`: the assembly. Opens, binds, says where, and stops in order.
+
+use std::io::IsTerminal as _;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::actions::access::FirstOwner;
+use crate::actions::{ActionError, Actions};
+use crate::cli::exit::{Exit, Failure, say};
+use crate::cli::instance::Instance;
+use crate::config::{Settings, Written};
+use crate::http::App;
+use crate::http::transport::{Limits, Listener, Server, Socket, Surface};
+use crate::model::public_url::PublicUrl;
+use crate::model::secret::Secret;
+use crate::telemetry;
+
+/// The flags of `serve`, each also as `KEYHOUSE_*` and in keyhouse.toml.
+#[derive(Debug, Args)]
+pub(super) struct Flags {
+    /// Address to listen on [default: 127.0.0.1:7117]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// Another address that serves checks and health alone
+    #[arg(long, value_name = "ADDR")]
+    check_listen: Option<String>,
+    /// Where records are kept: redb:PATH or memory: [default: redb in the data directory]
+    #[arg(long, value_name = "URL")]
+    storage: Option<String>,
+    /// Where browsers reach this instance [default on loopback: http://ADDR]
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// Network of proxies whose forwarded headers count; repeatable [default: loopback]
+    #[arg(long, value_name = "CIDR")]
+    trusted_proxy: Vec<String>,
+    /// Let passwords and keys cross a network in the clear
+    #[arg(long)]
+    allow_plain_http: bool,
+    /// Start although the clock is far behind the newest event
+    #[arg(long)]
+    accept_clock: bool,
+    /// On an empty store: make the owner with this address
+    #[arg(long, value_name = "E")]
+    admin_email: Option<String>,
+    /// The owner's password is the first line of this file [default: asked for on a terminal]
+    #[arg(long, value_name = "F")]
+    admin_password_file: Option<PathBuf>,
+    /// What new keys begin with [default: kh]
+    #[arg(long, value_name = "P")]
+    key_prefix: Option<String>,
+    /// What is logged, such as warn or keyhouse=debug [default: info]
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+    /// How logs look: text or json [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+}
+
+impl From<Flags> for Written {
+    fn from(flags: Flags) -> Self {
+        Self {
+            listen: flags.listen,
+            check_listen: flags.check_listen,
+            storage: flags.storage,
+            public_url: flags.public_url,
+            trusted_proxies: (!flags.trusted_proxy.is_empty()).then_some(flags.trusted_proxy),
+            allow_plain_http: flags.allow_plain_http.then_some(true),
+            accept_clock: flags.accept_clock.then_some(true),
+            admin_email: flags.admin_email,
+            admin_password_file: flags.admin_password_file,
+            key_prefix: flags.key_prefix,
+            log: flags.log,
+            log_format: flags.log_format,
+            ..Self::default()
+        }
+    }
+}
+
+/// Runs the service until SIGTERM or SIGINT.
+pub(super) fn run(settings: Settings) -> Result<(), Failure> {
+    telemetry::start(&settings.log, settings.log_json)
+        .map_err(|error| Failure::new(Exit::Usage, error))?;
+    let instance = Instance::open(&settings)?;
+    let served = serve(&instance, &settings);
+    let closed = instance.close();
+    served.and(closed)
+}
+
+fn serve(instance: &Instance, settings: &Settings) -> Result<(), Failure> {
+    let founded = found_if_asked(&instance.actions, settings)?;
+    let main = bind(settings.listen)?;
+    let address = main.local_addr().map_err(|error| Failure::io("listen", &error))?;
+    let mut listeners = vec![Listener { surface: Surface::Main, socket: Socket::Tcp(main) }];
+    if let Some(address) = settings.check_listen {
+        let socket = Socket::Tcp(bind(address)?);
+        listeners.push(Listener { surface: Surface::Checks, socket });
+    }
+    let control = Control::bind(&settings.control_socket)?;
+    let socket = Socket::Unix(control.listener()?);
+    listeners.push(Listener { surface: Surface::Control, socket });
+
+    let public_url = match &settings.public_url {
+        Some(url) => url.clone(),
+        None => default_public_url(address)?,
+    };
+    let app = Arc::new(instance.app(settings, public_url.clone())?);
+    let runtime = signal_runtime()?;
+    // Handlers first: a signal that comes while the sockets open ends the service in order too.
+    let mut stop = runtime.block_on(async { Signals::new() })?;
+    let server = Server::start(listeners, Arc::clone(&app) as Arc<_>, limits(settings))
+        .map_err(|error| Failure::io("serve", &error))?;
+    say(&format!("listening on http://{address}"));
+    if !founded {
+        let token = instance.actions.prepare_setup().map_err(|error| action_failed(&error))?;
+        say(&format!("set up at {public_url}/setup#token={}", token.reveal()));
+    }
+    tell_service_manager(&[sd_notify::NotifyState::Ready]);
+    runtime.block_on(stop.wait());
+    say("stopping");
+    tell_service_manager(&[sd_notify::NotifyState::Stopping]);
+    App::begin_stopping(&app);
+    server.stop();
+    Ok(())
+}
+
+/// Makes the first owner where flags name one and nobody is there yet. Returns whether somebody is.
+fn found_if_asked(actions: &Actions, settings: &Settings) -> Result<bool, Failure> {
+    let founded = actions.is_founded().map_err(|error| action_failed(&error))?;
+    let Some(email) = &settings.admin_email else { return Ok(founded) };
+    if founded {
+        say("--admin-email is ignored: this instance is set up already");
+        return Ok(true);
+    }
+    let password = password(settings.admin_password_file.as_deref())?;
+    let owner = FirstOwner { name: None, email: email.clone(), password };
+    actions.found(owner, None, None).map_err(|error| action_failed(&error))?;
+    say(&format!("{email} is owner and operator"));
+    Ok(true)
+}
+
+/// The password: the first line of a file, or typed twice on a terminal.
+fn password(file: Option<&Path>) -> Result<Secret, Failure> {
+    if let Some(path) = file {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Failure::io(&format!("read {}", path.display()), &error))?;
+        let text = zeroize::Zeroizing::new(text);
+        return Ok(Secret::new(text.lines().next().unwrap_or_default().to_owned()));
+    }
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        let said = "--admin-email needs --admin-password-file where there is no terminal to ask on";
+        return Err(Failure::new(Exit::Usage, said));
+    }
+    let ask = |prompt: &str| {
+        rpassword::prompt_password(prompt).map_err(|error| Failure::io("read a password", &error))
+    };
+    let first = Secret::new(ask("Password of the owner: ")?);
+    let again = Secret::new(ask("Once more: ")?);
+    if first == again {
+        Ok(first)
+    } else {
+        Err(Failure::new(Exit::Usage, "the two passwords differ; nothing was made"))
+    }
+}
+
+fn action_failed(error: &ActionError) -> Failure {
+    match error {
+        ActionError::Invalid(faults) => {
+            let lines: Vec<_> = faults
+                .iter()
+                .map(|fault| format!("  {}: {}", fault.pointer.trim_start_matches('/'), fault.detail))
+                .collect();
+            Failure::new(Exit::Usage, format!("could not make the owner:\n{}", lines.join("\n")))
+        },
+        _ => Failure::new(Exit::Failed, error),
+    }
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).map_err(|error| Failure::io(&format!("listen on {address}"), &error))
+}
+
+fn default_public_url(address: SocketAddr) -> Result<PublicUrl, Failure> {
+    format!("http://{address}").parse().map_err(|error| Failure::new(Exit::Usage, error))
+}
+
+/// The control socket; its file goes when this is dropped.
+struct Control {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Control {
+    /// Binds the socket, over the file of a server that is no more: we hold the store's lock.
+    fn bind(path: &Path) -> Result<Self, Failure> {
+        let failed = |error| Failure::io(&format!("open {}", path.display()), &error);
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+            Ok(()) | Err(_) => {},
+        }
+        let listener = UnixListener::bind(path).map_err(failed)?;
+        Ok(Self { listener, path: path.to_owned() })
+    }
+
+    fn listener(&self) -> Result<UnixListener, Failure> {
+        self.listener.try_clone().map_err(|error| Failure::io("share a socket", &error))
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.path) {
+            tracing::debug!(%error, "the control socket's file stays behind");
+        }
+    }
+}
+
+fn signal_runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let builder = &mut tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().map_err(|error| Failure::io("start a runtime", &error))
+}
+
+/// What ends the service in order.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        let catch = |kind| signal(kind).map_err(|error| Failure::io("catch signals", &error));
+        Ok(Self {
+            terminate: catch(SignalKind::terminate())?,
+            interrupt: catch(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {},
+            _ = self.interrupt.recv() => {},
+        }
+    }
+}
+
+fn tell_service_manager(states: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!(%error, "no service manager to tell");
+    }
+}
+
+fn limits(settings: &Settings) -> Limits {
+    let (said, own) = (&settings.limits, Limits::default());
+    Limits {
+        head_timeout: said.head_timeout.unwrap_or(own.head_timeout),
+        idle_timeout: said.idle_timeout.unwrap_or(own.idle_timeout),
+        body_timeout: said.body_timeout.unwrap_or(own.body_timeout),
+        write_timeout: said.write_timeout.unwrap_or(own.write_timeout),
+        drain_timeout: said.drain_timeout.unwrap_or(own.drain_timeout),
+        headers_max: said.headers_max.unwrap_or(own.headers_max),
+        head_bytes_max: said.head_bytes_max.unwrap_or(own.head_bytes_max),
+        connections_max: said.connections_max.unwrap_or(own.connections_max),
+        connections_per_address_max: said
+            .connections_per_address_max
+            .unwrap_or(own.connections_per_address_max),
+        pool_in_flight_max: said.pool_in_flight_max.unwrap_or(own.pool_in_flight_max),
+        per_address_exempt: settings.trusted_proxies.clone(),
+        ..own
+    }
+}

@@ -1,0 +1,71 @@
+//! `keyhouse verify`: asks whether a key may do something. The key comes on stdin, never as an
+//! argument: arguments are everybody's to read.
+
+use std::io::{BufRead as _, Read as _};
+
+use clap::Args;
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use crate::cli::client::{Ask, Client};
+use crate::cli::exit::{Exit, Failure, print};
+
+/// Most bytes read from stdin.
+const INPUT_BYTES_MAX: u64 = 4_096;
+
+/// What is asked of the key.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: keyhouse verify --permission diagrams:read < secret.txt\n\n\
+                        Exit code 0 when the key is valid, 4 when it is not.")]
+pub(super) struct Flags {
+    /// What the key must be granted; repeatable, or one requirement such as "a:b AND (c:d OR e:f)"
+    #[arg(long = "permission", value_name = "P")]
+    permissions: Vec<String>,
+    /// The client's address
+    #[arg(long, value_name = "A")]
+    ip: Option<String>,
+    /// Units to draw from limits and quota [default: 1]
+    #[arg(long, value_name = "N")]
+    cost: Option<u32>,
+    /// Where the key comes from: only -, stdin
+    #[arg(long, value_name = "-", value_parser = ["-"], default_value = "-")]
+    key: String,
+}
+
+/// Runs the command.
+pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Failure> {
+    let mut line = Zeroizing::new(String::new());
+    std::io::stdin()
+        .lock()
+        .take(INPUT_BYTES_MAX)
+        .read_line(&mut line)
+        .map_err(|error| Failure::io("read the key from stdin", &error))?;
+    let mut body = Map::new();
+    body.insert("key".to_owned(), line.trim_end_matches(['\r', '\n']).into());
+    match flags.permissions.as_slice() {
+        [] => {},
+        [one] => drop(body.insert("permissions".to_owned(), one.as_str().into())),
+        many => drop(body.insert("permissions".to_owned(), many.into())),
+    }
+    if let Some(ip) = &flags.ip {
+        body.insert("ip".to_owned(), ip.as_str().into());
+    }
+    if let Some(cost) = flags.cost {
+        body.insert("cost".to_owned(), cost.into());
+    }
+    let ask = Ask {
+        method: "POST",
+        target: "/v1/verify".to_owned(),
+        body: Some(Value::Object(body)),
+    };
+    let told = client.ask(&ask)?;
+    let valid = told.get("valid").and_then(Value::as_bool).unwrap_or(false);
+    if json {
+        print(&told.to_string())?;
+    } else {
+        let key = told.get("key").and_then(|key| key.get("id")).and_then(Value::as_str);
+        let code = told.get("code").and_then(Value::as_str).unwrap_or("UNKNOWN");
+        print(&[code, key.unwrap_or_default()].join(" ").trim_end().to_owned())?;
+    }
+    if valid { Ok(()) } else { Err(Failure::new(Exit::Denied, "")) }
+}

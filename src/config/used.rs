@@ -1,0 +1,419 @@
+//! Settings as they are used.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::config::{ConfigError, Environment, Origin, Written, WrittenLimits};
+use crate::model::key_text::Prefix;
+use crate::model::network::parse_network;
+use crate::model::public_url::PublicUrl;
+
+const LISTEN_DEFAULT: &str = "127.0.0.1:7117";
+const FILE_NAME: &str = "keyhouse.toml";
+const SOCKET_NAME: &str = "control.sock";
+/// Longest path of a Unix socket that every system takes.
+const SOCKET_PATH_BYTES_MAX: usize = 100;
+const LOG_DEFAULT: &str = "info";
+
+/// Where records are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StorageUrl {
+    /// `redb:PATH`, a directory.
+    Redb(PathBuf),
+    /// `memory:`, gone with the process.
+    Memory,
+}
+
+/// Everything the instance is told from outside.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The data directory.
+    pub data: PathBuf,
+    /// Where records are kept.
+    pub storage: StorageUrl,
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// Address that serves checks alone.
+    pub check_listen: Option<SocketAddr>,
+    /// Where browsers come, if it was said; else `http://` and the address that was bound.
+    pub public_url: Option<PublicUrl>,
+    /// Whose forwarded headers count.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Starts although the clock is behind the newest event.
+    pub accept_clock: bool,
+    /// Address of the first owner.
+    pub admin_email: Option<String>,
+    /// File with the first owner's password.
+    pub admin_password_file: Option<PathBuf>,
+    /// What keys begin with.
+    pub key_prefix: Prefix,
+    /// What is logged.
+    pub log: String,
+    /// Whether logs are JSON.
+    pub log_json: bool,
+    /// The control socket of the command line.
+    pub control_socket: PathBuf,
+    /// Limits of the transport that differ from its own.
+    pub limits: Limits,
+}
+
+/// Limits of the transport; `None` is the transport's own.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    /// See [`WrittenLimits`], as all of these.
+    pub head_timeout: Option<Duration>,
+    /// Idle connections.
+    pub idle_timeout: Option<Duration>,
+    /// Bodies.
+    pub body_timeout: Option<Duration>,
+    /// Responses.
+    pub write_timeout: Option<Duration>,
+    /// Stopping.
+    pub drain_timeout: Option<Duration>,
+    /// Header lines.
+    pub headers_max: Option<usize>,
+    /// Bytes of a head.
+    pub head_bytes_max: Option<usize>,
+    /// Connections.
+    pub connections_max: Option<usize>,
+    /// Connections of an address.
+    pub connections_per_address_max: Option<usize>,
+    /// Management requests at once.
+    pub pool_in_flight_max: Option<usize>,
+}
+
+/// The data directory: as said, else the service manager's, else the user's own.
+///
+/// # Errors
+/// [`ConfigError::Faults`] where nothing tells.
+pub fn locate(flags: &Written, environment: &Environment) -> Result<PathBuf, ConfigError> {
+    let said = flags.data.clone().or_else(|| environment.get("KEYHOUSE_DATA").map(PathBuf::from));
+    let service = || {
+        let folders = environment.get("STATE_DIRECTORY")?;
+        folders.split(':').next().map(PathBuf::from)
+    };
+    let user = || {
+        let state = environment.get("XDG_STATE_HOME").map(PathBuf::from);
+        let home = || Some(PathBuf::from(environment.get("HOME")?).join(".local/state"));
+        Some(state.or_else(home)?.join("keyhouse"))
+    };
+    said.or_else(service).or_else(user).ok_or_else(|| {
+        ConfigError::Faults(vec!["  data: no --data, and no HOME to look in".to_owned()])
+    })
+}
+
+impl Settings {
+    /// Puts the layers together, the flags first, and validates all of it.
+    ///
+    /// The file is `file`, else `keyhouse.toml` in the data directory where there is one.
+    ///
+    /// # Errors
+    /// [`ConfigError`], with every fault at once.
+    pub fn new(
+        flags: Written,
+        file: Option<&Path>,
+        environment: &Environment,
+    ) -> Result<Self, ConfigError> {
+        let from_environment = Written::of_environment(environment)?;
+        let mut data = locate(&flags, environment)?;
+        let beside = data.join(FILE_NAME);
+        let from_file = match file {
+            Some(path) => Written::of_file(path)?,
+            None if beside.is_file() => Written::of_file(&beside)?,
+            None => Written::default(),
+        };
+        let said = flags.data.is_some() || from_environment.data.is_some();
+        if let (Some(path), false) = (&from_file.data, said) {
+            data.clone_from(path);
+        }
+        let limits = from_file.limits.clone();
+        let layers = [
+            (Origin::Flag, flags),
+            (Origin::Environment, from_environment),
+            (Origin::File, from_file),
+        ];
+        Reader { layers, faults: Vec::new() }.read(data, &limits, environment)
+    }
+}
+
+struct Reader {
+    layers: [(Origin, Written); 3],
+    faults: Vec<String>,
+}
+
+impl Reader {
+    fn read(
+        mut self,
+        data: PathBuf,
+        limits: &WrittenLimits,
+        environment: &Environment,
+    ) -> Result<Settings, ConfigError> {
+        let listen = self.parse("listen", |layer| layer.listen.clone(), parse_address);
+        let listen = listen.or_else(|| LISTEN_DEFAULT.parse().ok());
+        let check_listen =
+            self.parse("check-listen", |layer| layer.check_listen.clone(), parse_address);
+        let public_url = self.parse("public-url", |layer| layer.public_url.clone(), |text| {
+            text.parse::<PublicUrl>().map_err(|error| error.to_string())
+        });
+        let storage = self.parse("storage", |layer| layer.storage.clone(), parse_storage);
+        let key_prefix = self.parse("key-prefix", |layer| layer.key_prefix.clone(), |text| {
+            text.parse::<Prefix>().map_err(|error| error.to_string())
+        });
+        let trusted_proxies = self.networks();
+        let plain = self.first(|layer| layer.allow_plain_http).is_some_and(|(_, plain)| plain);
+        let log_json = self.parse("log-format", |layer| layer.log_format.clone(), |text| match text {
+            "text" => Ok(false),
+            "json" => Ok(true),
+            _ => Err("must be text or json".to_owned()),
+        });
+        let limits = self.limits(limits);
+        let proxied = trusted_proxies.is_some();
+        for (name, address) in [("listen", listen), ("check-listen", check_listen)] {
+            let beyond = address.is_some_and(|address| !address.ip().to_canonical().is_loopback());
+            if beyond && !proxied && !plain {
+                self.fault(name, "an address beyond loopback needs --trusted-proxy CIDR, the proxy \
+                                  that speaks TLS, or --allow-plain-http");
+            }
+            if beyond && name == "listen" && public_url.is_none() {
+                self.fault(name, "an address beyond loopback needs --public-url");
+            }
+        }
+        if public_url.as_ref().is_some_and(|url| !url.is_https() && !url.is_loopback()) && !plain {
+            self.fault("public-url", "http needs a loopback name or --allow-plain-http");
+        }
+        let admin_email = self.first(|layer| layer.admin_email.clone()).map(|(_, email)| email);
+        let admin_password_file =
+            self.first(|layer| layer.admin_password_file.clone()).map(|(_, file)| file);
+        if admin_password_file.is_some() && admin_email.is_none() {
+            self.fault("admin-password-file", "is of no use without --admin-email");
+        }
+        let control_socket = control_socket(&data, environment);
+        if control_socket.is_none() {
+            self.fault("data", "its path is too long for a socket, and no XDG_RUNTIME_DIR is set");
+        }
+        let accept_clock = self.first(|layer| layer.accept_clock).is_some_and(|(_, on)| on);
+        let log = self.first(|layer| layer.log.clone()).map(|(_, log)| log);
+        match (listen, control_socket) {
+            (Some(listen), Some(control_socket)) if self.faults.is_empty() => Ok(Settings {
+                storage: storage.unwrap_or_else(|| StorageUrl::Redb(data.clone())),
+                data,
+                listen,
+                check_listen,
+                public_url,
+                trusted_proxies: trusted_proxies.unwrap_or_else(loopback),
+                accept_clock,
+                admin_email,
+                admin_password_file,
+                key_prefix: key_prefix.unwrap_or_default(),
+                log: log.unwrap_or_else(|| LOG_DEFAULT.to_owned()),
+                log_json: log_json.unwrap_or_default(),
+                control_socket,
+                limits,
+            }),
+            _ => Err(ConfigError::Faults(self.faults)),
+        }
+    }
+
+    /// What the weightiest layer that says anything says.
+    fn first<T>(&self, take: impl Fn(&Written) -> Option<T>) -> Option<(Origin, T)> {
+        self.layers.iter().find_map(|(origin, layer)| Some((*origin, take(layer)?)))
+    }
+
+    fn parse<T>(
+        &mut self,
+        name: &str,
+        take: impl Fn(&Written) -> Option<String>,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let (origin, text) = self.first(take)?;
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.faults.push(format!("  {name} ({origin}): {text:?} {error}"));
+                None
+            },
+        }
+    }
+
+    fn fault(&mut self, name: &str, detail: &str) {
+        self.faults.push(format!("  {name}: {detail}"));
+    }
+
+    fn networks(&mut self) -> Option<Vec<IpNet>> {
+        let (origin, texts) = self.first(|layer| layer.trusted_proxies.clone())?;
+        let mut networks = Vec::new();
+        for text in &texts {
+            match parse_network(text) {
+                Ok(network) => networks.push(network),
+                Err(error) => {
+                    self.faults.push(format!("  trusted-proxy ({origin}): {text:?} {error}"));
+                },
+            }
+        }
+        Some(networks)
+    }
+
+    fn limits(&mut self, written: &WrittenLimits) -> Limits {
+        let mut span = |name: &str, text: &Option<String>| {
+            let text = text.as_ref()?;
+            let parsed = jiff::SignedDuration::from_str(text).ok();
+            let span = parsed.and_then(|span| Duration::try_from(span).ok());
+            if span.is_none_or(|span| span.is_zero()) {
+                let fault = format!("  limits.{name} (keyhouse.toml): {text:?} must be a span such as 10s");
+                self.faults.push(fault);
+                return None;
+            }
+            span
+        };
+        let mut limits = Limits {
+            head_timeout: span("head_timeout", &written.head_timeout),
+            idle_timeout: span("idle_timeout", &written.idle_timeout),
+            body_timeout: span("body_timeout", &written.body_timeout),
+            write_timeout: span("write_timeout", &written.write_timeout),
+            drain_timeout: span("drain_timeout", &written.drain_timeout),
+            ..Limits::default()
+        };
+        let mut count = |name: &str, number: Option<usize>, least: usize| {
+            if number.is_some_and(|number| number < least) {
+                self.faults.push(format!("  limits.{name} (keyhouse.toml): must be at least {least}"));
+            }
+            number
+        };
+        limits.headers_max = count("headers_max", written.headers_max, 1);
+        // hyper reads into a buffer of at least 8 KiB.
+        limits.head_bytes_max = count("head_bytes_max", written.head_bytes_max, 8_192);
+        limits.connections_max = count("connections_max", written.connections_max, 1);
+        let per_address = written.connections_per_address_max;
+        limits.connections_per_address_max = count("connections_per_address_max", per_address, 1);
+        limits.pool_in_flight_max = count("pool_in_flight_max", written.pool_in_flight_max, 1);
+        limits
+    }
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_source| "must be an address and a port, such as 127.0.0.1:7117".to_owned())
+}
+
+fn parse_storage(text: &str) -> Result<StorageUrl, String> {
+    match text.split_once(':') {
+        Some(("redb", path)) if !path.is_empty() => Ok(StorageUrl::Redb(PathBuf::from(path))),
+        Some(("memory", "")) => Ok(StorageUrl::Memory),
+        Some(_) | None => Err("must be redb:PATH or memory:".to_owned()),
+    }
+}
+
+fn loopback() -> Vec<IpNet> {
+    ["127.0.0.0/8", "::1/128"].iter().filter_map(|text| text.parse().ok()).collect()
+}
+
+/// The control socket: in the data directory, or where sockets of long paths go.
+fn control_socket(data: &Path, environment: &Environment) -> Option<PathBuf> {
+    let beside = data.join(SOCKET_NAME);
+    if beside.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
+        return Some(beside);
+    }
+    let folder = environment.get("RUNTIME_DIRECTORY").or(environment.get("XDG_RUNTIME_DIR"))?;
+    let folder = folder.split(':').next()?;
+    // Named after the data directory, so that two instances don't meet.
+    let name = blake3::hash(data.as_os_str().as_encoded_bytes()).to_hex();
+    Some(Path::new(folder).join(format!("keyhouse-{}.sock", name.get(..16)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(flags: Written) -> Result<Settings, String> {
+        let environment = Environment::from([("HOME", "/home/ada")]);
+        Settings::new(flags, None, &environment).map_err(|error| error.to_string())
+    }
+
+    fn flags(change: impl FnOnce(&mut Written)) -> Written {
+        let mut flags = Written { data: Some("/var/lib/none".into()), ..Written::default() };
+        change(&mut flags);
+        flags
+    }
+
+    #[test]
+    fn defaults_are_loopback_and_the_users_own_directory() {
+        let settings = settings(Written::default()).unwrap();
+        assert_eq!(settings.data, Path::new("/home/ada/.local/state/keyhouse"));
+        assert_eq!(settings.listen.to_string(), LISTEN_DEFAULT);
+        assert_eq!(settings.trusted_proxies.len(), 2);
+        assert_eq!(settings.storage, StorageUrl::Redb(settings.data.clone()));
+    }
+
+    #[test]
+    fn an_address_beyond_loopback_needs_its_safeguards() {
+        let beyond = || "0.0.0.0:80".to_owned();
+        let said = settings(flags(|it| it.listen = Some(beyond()))).unwrap_err();
+        assert!(said.contains("--public-url") && said.contains("--trusted-proxy"), "{said}");
+        let url = || Some("https://keys.example.com".to_owned());
+        for (claim, fits, change) in [
+            ("no proxy", false, &(|_: &mut Written| {}) as &dyn Fn(&mut Written)),
+            ("a proxy", true, &|it| it.trusted_proxies = Some(vec!["10.0.0.0/8".to_owned()])),
+            ("plain", true, &|it| it.allow_plain_http = Some(true)),
+        ] {
+            let written = flags(|it| {
+                (it.listen, it.public_url) = (Some(beyond()), url());
+                change(it);
+            });
+            assert_eq!(settings(written).is_ok(), fits, "{claim}");
+        }
+        let plain = flags(|it| it.public_url = Some("http://keys.example.com".to_owned()));
+        assert!(settings(plain).unwrap_err().contains("loopback name"));
+    }
+
+    #[test]
+    fn all_faults_are_reported_at_once() {
+        let said = settings(flags(|it| {
+            it.listen = Some("here".to_owned());
+            it.storage = Some("mysql:".to_owned());
+            it.trusted_proxies = Some(vec!["10.0.0.1/8".to_owned()]);
+            it.key_prefix = Some("K".to_owned());
+            it.admin_password_file = Some("/etc/password".into());
+        }))
+        .unwrap_err();
+        for part in ["listen (flag)", "storage", "10.0.0.0/8?", "key-prefix", "admin-email"] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+
+    #[test]
+    fn flags_outweigh_the_environment_and_that_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("any.toml");
+        std::fs::write(&file, "listen = \"127.0.0.1:1\"\nkey_prefix = \"fromfile\"\n").unwrap();
+        let environment =
+            Environment::from([("HOME", "/home/ada"), ("KEYHOUSE_LISTEN", "127.0.0.1:2")]);
+        let flags = flags(|_| {});
+        let settings = Settings::new(flags, Some(&file), &environment).unwrap();
+        assert_eq!(settings.listen.port(), 2);
+        assert_eq!(settings.key_prefix.as_str(), "fromfile");
+    }
+
+    #[test]
+    fn a_wrong_file_is_named_with_its_line_and_field() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keyhouse.toml");
+        std::fs::write(&file, "[limits]\nhead_timeot = \"1s\"\n").unwrap();
+        let written = Written { data: Some(folder.path().into()), ..Written::default() };
+        let said = settings(written).unwrap_err();
+        assert!(said.contains("keyhouse.toml") && said.contains("head_timeot"), "{said}");
+    }
+
+    #[test]
+    fn a_long_path_moves_the_control_socket() {
+        let environment = Environment::from([("XDG_RUNTIME_DIR", "/run/user/1")]);
+        let long = PathBuf::from(format!("/{}", "x".repeat(120)));
+        let socket = control_socket(&long, &environment).unwrap();
+        assert!(socket.starts_with("/run/user/1") && socket.as_os_str().len() < 100);
+        assert_eq!(control_socket(&long, &Environment::default()), None);
+        let short = control_socket(Path::new("/data"), &environment).unwrap();
+        assert_eq!(short, Path::new("/data/control.sock"));
+    }
+}

@@ -1,0 +1,171 @@
+//! Settings as people write them: flags, `KEYHOUSE_*`, `keyhouse.toml`, in this order of weight.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::config::ConfigError;
+
+/// Where a setting was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A flag.
+    Flag,
+    /// A variable of the environment.
+    Environment,
+    /// The file.
+    File,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Flag => "flag",
+            Self::Environment => "environment",
+            Self::File => "keyhouse.toml",
+        })
+    }
+}
+
+/// The variables of the environment, read once.
+#[derive(Clone, Debug, Default)]
+pub struct Environment(HashMap<String, String>);
+
+impl Environment {
+    /// Reads the process's own. Variables that are not text are left out.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn of_process() -> Self {
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Self(std::env::vars_os().filter_map(text).collect())
+    }
+
+    /// A variable that is set and not empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+impl<const N: usize> From<[(&str, &str); N]> for Environment {
+    fn from(pairs: [(&str, &str); N]) -> Self {
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        Self(pairs.into_iter().map(owned).collect())
+    }
+}
+
+/// One layer of settings: what one place says.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Written {
+    /// Data directory.
+    pub data: Option<PathBuf>,
+    /// Address to listen on.
+    pub listen: Option<String>,
+    /// Address that serves checks alone.
+    pub check_listen: Option<String>,
+    /// Storage URL.
+    pub storage: Option<String>,
+    /// Where browsers reach this instance.
+    pub public_url: Option<String>,
+    /// Networks of trusted proxies.
+    pub trusted_proxies: Option<Vec<String>>,
+    /// Lets passwords and keys cross a network in the clear.
+    pub allow_plain_http: Option<bool>,
+    /// Starts although the clock is behind the newest event.
+    pub accept_clock: Option<bool>,
+    /// Address of the first owner.
+    pub admin_email: Option<String>,
+    /// File with the first owner's password.
+    pub admin_password_file: Option<PathBuf>,
+    /// What keys begin with.
+    pub key_prefix: Option<String>,
+    /// What is logged, as tracing's filters are written.
+    pub log: Option<String>,
+    /// `text` or `json`.
+    pub log_format: Option<String>,
+    /// Limits of the transport.
+    #[serde(default)]
+    pub limits: WrittenLimits,
+}
+
+/// The `[limits]` of the file. Spans are written as `10s` or `500ms`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenLimits {
+    /// From the first byte of a head to its last.
+    pub head_timeout: Option<String>,
+    /// How long an idle connection lives.
+    pub idle_timeout: Option<String>,
+    /// From the end of the head to the end of the body.
+    pub body_timeout: Option<String>,
+    /// How long a response may take to be written.
+    pub write_timeout: Option<String>,
+    /// How long a stop waits for requests.
+    pub drain_timeout: Option<String>,
+    /// Header lines of one request.
+    pub headers_max: Option<usize>,
+    /// Bytes of one request's head.
+    pub head_bytes_max: Option<usize>,
+    /// Connections in all.
+    pub connections_max: Option<usize>,
+    /// Connections of one address.
+    pub connections_per_address_max: Option<usize>,
+    /// Management requests under way at once.
+    pub pool_in_flight_max: Option<usize>,
+}
+
+impl Written {
+    /// What the environment says.
+    ///
+    /// # Errors
+    /// [`ConfigError::Faults`] for a switch that is neither true nor false.
+    pub fn of_environment(environment: &Environment) -> Result<Self, ConfigError> {
+        let mut faults = Vec::new();
+        let text = |name: &str| environment.get(name).map(str::to_owned);
+        let mut switch = |name: &str| match environment.get(name)? {
+            "1" | "true" | "yes" => Some(true),
+            "0" | "false" | "no" => Some(false),
+            _ => {
+                faults.push(format!("  {name} (environment): must be true or false"));
+                None
+            },
+        };
+        let (allow_plain_http, accept_clock) =
+            (switch("KEYHOUSE_ALLOW_PLAIN_HTTP"), switch("KEYHOUSE_ACCEPT_CLOCK"));
+        let list = |text: String| text.split(',').map(|part| part.trim().to_owned()).collect();
+        let written = Self {
+            data: text("KEYHOUSE_DATA").map(PathBuf::from),
+            listen: text("KEYHOUSE_LISTEN"),
+            check_listen: text("KEYHOUSE_CHECK_LISTEN"),
+            storage: text("KEYHOUSE_STORAGE"),
+            public_url: text("KEYHOUSE_PUBLIC_URL"),
+            trusted_proxies: text("KEYHOUSE_TRUSTED_PROXY").map(list),
+            allow_plain_http,
+            accept_clock,
+            admin_email: text("KEYHOUSE_ADMIN_EMAIL"),
+            admin_password_file: text("KEYHOUSE_ADMIN_PASSWORD_FILE").map(PathBuf::from),
+            key_prefix: text("KEYHOUSE_KEY_PREFIX"),
+            log: text("KEYHOUSE_LOG"),
+            log_format: text("KEYHOUSE_LOG_FORMAT"),
+            limits: WrittenLimits::default(),
+        };
+        if faults.is_empty() { Ok(written) } else { Err(ConfigError::Faults(faults)) }
+    }
+
+    /// What a file says.
+    ///
+    /// # Errors
+    /// [`ConfigError::File`], [`ConfigError::Syntax`] with line and field.
+    pub fn of_file(path: &Path) -> Result<Self, ConfigError> {
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::File { path: shown.clone(), source })?;
+        let syntax = |detail: String| ConfigError::Syntax { path: shown.clone(), detail };
+        let reader = toml::Deserializer::parse(&text).map_err(|error| syntax(error.to_string()))?;
+        serde_path_to_error::deserialize(reader)
+            .map_err(|error| syntax(format!("{}: {}", error.path(), error.inner())))
+    }
+}

@@ -1,0 +1,35 @@
+//! Cursors: opaque to clients, and one key's place in the list to us. Base64url without padding,
+//! since rouille and others cut a parameter at a second `=`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::model::id::KeyId;
+
+/// The cursor behind a key.
+pub(super) fn write(last: KeyId) -> String {
+    URL_SAFE_NO_PAD.encode(last.bytes())
+}
+
+/// The key a cursor stands behind.
+///
+/// # Errors
+/// A text that none of our pages gave.
+pub(super) fn read(text: &str) -> Result<KeyId, &'static str> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+    bytes.map(KeyId::from_bytes).ok_or("must be the next_cursor of an earlier page")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_comes_back_and_nothing_else_is_one() {
+        let key = KeyId::from_bytes([7; 16]);
+        assert_eq!(read(&write(key)), Ok(key));
+        for wrong in ["", "abc", "====", "key_0198"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+}

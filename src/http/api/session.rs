@@ -1,0 +1,90 @@
+//! `/v1/session`: sign in, who am I, sign out.
+
+use rouille::Response;
+use serde_json::{Value, json};
+
+use crate::actions::access::{NewSession, SESSION_LIFETIME};
+use crate::actions::actor::Actor;
+use crate::http::input::{Fields, text};
+use crate::http::problem::Problem;
+use crate::http::session::{cookie_gone, cookie_of};
+use crate::http::{App, Call, answer};
+use crate::index::facts::Ask;
+use crate::model::role;
+use crate::model::secret::Secret;
+
+/// Keyhouse's own permissions that this version knows, for "what may I".
+const OWN_PERMISSIONS: [&str; 5] = [
+    role::KEYS_CREATE,
+    role::KEYS_READ,
+    role::KEYS_MANAGE,
+    role::KEYS_VERIFY,
+    role::INSTANCE_VERIFY,
+];
+
+pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    app.guard_host(call.request)?;
+    app.guard_origin(call.request)?;
+    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
+    let email = fields.required("email", text);
+    let password = fields.required("password", text).map(Secret::new);
+    fields.finish().map_err(Problem::invalid)?;
+    let (Some(email), Some(password)) = (email, password) else {
+        return Err(Problem::invalid(Vec::new()));
+    };
+    opened(app, app.actions.sign_in(&email, &password, call.address)?)
+}
+
+pub(in crate::http) fn show(_app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    Ok(answer::json(&described(call.actor()?)))
+}
+
+/// Signs out. Without a session there is nothing to end, which is as good.
+pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    if let Some(token) = app.session_token(call.request)? {
+        app.guard_host(call.request)?;
+        app.guard_origin(call.request)?;
+        app.actions.sign_out(&token)?;
+    }
+    let gone = cookie_gone(&app.settings.public_url);
+    Ok(answer::empty().with_additional_header("Set-Cookie", gone))
+}
+
+/// 201 with the cookie of a session that was just opened.
+pub(super) fn opened(app: &App, session: NewSession) -> Result<Response, Problem> {
+    let user = app.index().user(session.user).ok_or_else(Problem::session_ended)?;
+    let actor = Actor::user(app.index(), user, None).ok_or_else(Problem::session_ended)?;
+    let mut told = described(&actor);
+    if let Some(fields) = told.as_object_mut() {
+        fields.insert("ends_at".to_owned(), session.ends_at.to_string().into());
+    }
+    let seconds = SESSION_LIFETIME.as_secs();
+    let cookie = cookie_of(&app.settings.public_url, &session.token, seconds);
+    Ok(answer::created(&told).with_additional_header("Set-Cookie", cookie))
+}
+
+fn described(actor: &Actor) -> Value {
+    let organization = actor.organization();
+    let user = actor.user_facts().map(|user| {
+        json!({
+            "id": user.id.to_string(),
+            "name": user.name,
+            "email": user.email,
+            "role": user.role.to_string(),
+            "operator": user.operator,
+        })
+    });
+    let held: Vec<_> = OWN_PERMISSIONS
+        .into_iter()
+        .filter(|permission| actor.holds(Ask::Permission(permission)))
+        .collect();
+    json!({
+        "user": user,
+        "organization": {
+            "id": organization.id.to_string(),
+            "name": organization.name,
+            "plan": organization.plan.name,
+        },
+        "permissions": held,
+    })
+}

@@ -1,0 +1,26 @@
+//! `POST /v1/setup`: the first owner, for the holder of the one-time link.
+
+use rouille::Response;
+
+use crate::actions::access::FirstOwner;
+use crate::http::api::session::opened;
+use crate::http::input::{Fields, text};
+use crate::http::problem::Problem;
+use crate::http::{App, Call};
+use crate::model::secret::Secret;
+
+pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    app.guard_host(call.request)?;
+    app.guard_origin(call.request)?;
+    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
+    let token = fields.required("token", text).map(Secret::new);
+    let name = fields.optional("name", text);
+    let email = fields.required("email", text);
+    let password = fields.required("password", text).map(Secret::new);
+    fields.finish().map_err(Problem::invalid)?;
+    let (Some(token), Some(email), Some(password)) = (token, email, password) else {
+        return Err(Problem::invalid(Vec::new()));
+    };
+    let owner = FirstOwner { name, email, password };
+    opened(app, app.actions.set_up(&token, owner, call.address)?)
+}

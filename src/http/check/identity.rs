@@ -1,0 +1,118 @@
+//! What an upstream is told of whom it serves, and what a client is told of its limits.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use crate::clock::Now;
+use crate::http::problem::seconds_up;
+use crate::index::grant::{Grant, Rules};
+
+/// Longest list of permissions that is passed on: nginx answers 500 to a response head of more
+/// than 4 KiB, its `proxy_buffer_size`.
+const PERMISSIONS_BYTES_MAX: usize = 2_048;
+/// What stands where nothing applies: an empty or missing header would let a proxy pass the
+/// client's own through.
+const NOTHING: &str = "-";
+
+type Header = (Cow<'static, str>, Cow<'static, str>);
+
+/// The values of all identity headers, each encoded and none empty.
+#[derive(Debug)]
+pub(super) struct Identity {
+    headers: [(&'static str, String); 10],
+}
+
+impl Identity {
+    /// The identity behind a grant.
+    pub(super) fn of(grant: &Grant) -> Self {
+        let owner = grant.owner.as_ref().map(|owner| owner.load_full());
+        let organization = grant.organization.load();
+        let user = |value: fn(&crate::index::facts::UserFacts) -> String| {
+            owner.as_deref().map_or_else(|| NOTHING.to_owned(), |owner| encoded(&value(owner)))
+        };
+        let permissions = joined(grant.patterns().texts());
+        let short = permissions.len() <= PERMISSIONS_BYTES_MAX;
+        Self {
+            headers: [
+                ("X-Keyhouse-Key", encoded(&grant.live.key.to_string())),
+                ("X-Keyhouse-Key-Name", encoded(grant.name())),
+                ("X-Keyhouse-User", user(|owner| owner.id.to_string())),
+                ("X-Keyhouse-Email", user(|owner| owner.email.clone())),
+                ("X-Keyhouse-Organization", encoded(&organization.id.to_string())),
+                ("X-Keyhouse-Role", user(|owner| owner.role.to_string())),
+                // No key is shared with a team yet.
+                ("X-Keyhouse-Teams", NOTHING.to_owned()),
+                ("X-Keyhouse-Permissions", if short { permissions } else { NOTHING.to_owned() }),
+                ("X-Keyhouse-Plan", encoded(&organization.plan.name)),
+                ("X-Keyhouse-Environment", encoded(grant.environment())),
+            ],
+        }
+    }
+
+    pub(super) fn into_headers(self) -> Vec<Header> {
+        self.headers.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
+    }
+}
+
+fn joined<'a>(values: impl Iterator<Item = &'a str>) -> String {
+    let encoded: Vec<_> = values.map(encoded).collect();
+    if encoded.is_empty() { NOTHING.to_owned() } else { encoded.join(",") }
+}
+
+/// Percent-encodes every byte outside `A-Za-z0-9._~@:*-`. Never empty, and never the `-` that means
+/// nothing.
+fn encoded(value: &str) -> String {
+    if value.is_empty() {
+        return NOTHING.to_owned();
+    }
+    if value == NOTHING {
+        return "%2D".to_owned();
+    }
+    let mut text = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"._~@:*-".contains(&byte) {
+            text.push(char::from(byte));
+        } else if write!(text, "%{byte:02X}").is_err() {
+            // Writing into a string does not fail.
+        }
+    }
+    text
+}
+
+/// `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers, still a draft).
+pub(super) fn limit_headers(rules: &Rules, now: Now) -> Vec<(&'static str, String)> {
+    let (mut policies, mut states) = (Vec::new(), Vec::new());
+    for (limit, counter) in &rules.rate_limits {
+        let arrival = counter.arrival();
+        let remaining = limit.remaining(arrival, now.ticks);
+        let reset = seconds_up(limit.full_after(arrival, now.ticks));
+        policies.push(format!("\"{}\";q={};w={}", limit.name, limit.limit, limit.window_seconds));
+        states.push(format!("\"{}\";r={remaining};t={reset}", limit.name));
+    }
+    if policies.is_empty() {
+        return Vec::new();
+    }
+    vec![("RateLimit-Policy", policies.join(", ")), ("RateLimit", states.join(", "))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_encoded_never_empty_and_never_the_placeholder() {
+        for (value, expected) in [
+            ("usr_1-a", "usr_1-a"),
+            ("ada@example.com", "ada@example.com"),
+            ("diagrams:*", "diagrams:*"),
+            ("a b,c%", "a%20b%2Cc%25"),
+            ("é\r\nX: y", "%C3%A9%0D%0AX:%20y"),
+            ("", "-"),
+            ("-", "%2D"),
+        ] {
+            assert_eq!(encoded(value), expected, "{value:?}");
+        }
+        assert_eq!(joined(["a:b", "c:*"].into_iter()), "a:b,c:*");
+        assert_eq!(joined([].into_iter()), "-");
+    }
+}

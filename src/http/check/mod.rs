@@ -1,0 +1,138 @@
+//! The check endpoints: a credential and a request in, a decision out.
+//!
+//! Each has one fixed set of inputs. Exactly one function here makes the answer that lets a request
+//! through, [`allow`], and it takes an [`Allowed`], which only a valid verdict makes. Every error
+//! denies; nothing redirects; health lives elsewhere.
+
+pub(super) mod forward_auth;
+mod identity;
+pub(super) mod verify;
+pub(super) mod whoami;
+
+use std::net::IpAddr;
+
+use http::HeaderMap;
+use http::request::Parts;
+use rouille::Response;
+
+use crate::actions::actor::Actor;
+use crate::clock::Now;
+use crate::http::credential::{self, Credential};
+use crate::http::problem::Problem;
+use crate::http::transport::Arrival;
+use crate::http::{App, answer, forwarded, path_of};
+use crate::index::Origin;
+use crate::index::grant::Grant;
+use crate::verify::{Code, Request, Verdict, check, decide};
+use identity::Identity;
+
+/// Who presents a credential, as far as last use and address rules want to know.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Caller<'a> {
+    /// The address.
+    pub(super) address: Option<IpAddr>,
+    /// The program, as it names itself.
+    pub(super) user_agent: Option<&'a str>,
+}
+
+/// Whether a request's path is a check endpoint's.
+pub(super) fn is_check(parts: &Parts) -> bool {
+    let path = path_of(parts);
+    path.starts_with("/v1/forward-auth/") || path == "/v1/verify" || path == "/v1/whoami"
+}
+
+/// A request that may pass, and as whom. Made by [`App::decide_presented`] alone.
+struct Allowed(Identity);
+
+/// The one answer that lets a request through: every identity header, none empty.
+fn allow(allowed: Allowed) -> Response {
+    answer::finish(answer::headers_only(allowed.0.into_headers()))
+}
+
+impl App {
+    /// Denies; the code stands in a header too, for proxies that keep the body to themselves.
+    fn deny(&self, problem: Problem) -> Response {
+        let code = problem.code();
+        let problem = problem.header("X-Keyhouse-Code", code);
+        answer::finish(problem.into_response(self.request_id()))
+    }
+
+    /// Decides about a presented text, notes its use, and tells as whom it passes.
+    fn decide_presented(
+        &self,
+        text: &[u8],
+        request: &Request<'_>,
+        caller: Caller<'_>,
+    ) -> Result<Allowed, Problem> {
+        self.judge(text, request, caller, |grant, _now| Allowed(Identity::of(grant)))
+    }
+
+    /// The actor behind a management key, decided like any other check.
+    pub(super) fn caller_by_key(&self, text: &[u8], caller: Caller<'_>) -> Result<Actor, Problem> {
+        let request = Request { ip: caller.address, ..Request::default() };
+        self.judge(text, &request, caller, |grant, _now| Actor::key(grant, caller.address))
+    }
+
+    fn judge<T>(
+        &self,
+        text: &[u8],
+        request: &Request<'_>,
+        caller: Caller<'_>,
+        valid: impl FnOnce(&Grant, Now) -> T,
+    ) -> Result<T, Problem> {
+        if self.index().is_behind() {
+            return Err(Problem::index_behind());
+        }
+        let now = self.actions.clock().now();
+        let judged = |grant: &Grant| decide(grant, request, now);
+        check(self.index(), self.actions.prefix(), text, judged, |verdict, grant| match grant {
+            Some(grant) if verdict.is_valid() => {
+                self.note_use(grant, caller, now);
+                Ok(valid(grant, now))
+            },
+            Some(grant) => Err(denied(verdict, request, Some(grant), now)),
+            None => Err(denied(verdict, request, None, now)),
+        })
+    }
+
+    fn note_use(&self, grant: &Grant, caller: Caller<'_>, now: Now) {
+        let origin = Origin { ip: caller.address, user_agent: caller.user_agent };
+        self.index().note_use(&grant.live, now.wall, origin);
+    }
+
+    /// The credential of a check request, or its denial.
+    fn presented(headers: &HeaderMap) -> Result<zeroize::Zeroizing<Vec<u8>>, Problem> {
+        match credential::take(headers) {
+            Credential::Presented(text) => Ok(text),
+            Credential::None => Err(Problem::no_credential()),
+            Credential::Unreadable => Err(Problem::denied(Verdict::of(Code::Malformed), None)),
+        }
+    }
+
+    /// The client's address of a request that is about nobody else's.
+    fn direct_address(&self, arrival: &Arrival<'_>) -> Option<IpAddr> {
+        let lines = arrival.parts.headers.get_all(forwarded::FORWARDED_FOR);
+        let chain: Vec<_> = lines.iter().map(|line| line.to_str().unwrap_or("?")).collect();
+        self.address_behind(arrival.peer, &chain)
+    }
+}
+
+/// The denial of a verdict, with the state of the limits where one of them decided.
+fn denied(verdict: Verdict, request: &Request<'_>, grant: Option<&Grant>, now: Now) -> Problem {
+    let scope = request.requirement.map(|requirement| {
+        requirement.names().map(crate::model::permission::Permission::as_str).collect::<Vec<_>>()
+    });
+    let problem = Problem::denied(verdict, scope.map(|names| names.join(" ")).as_deref());
+    let limited = verdict.code == Code::RateLimited;
+    match grant.and_then(|grant| grant.rules.as_deref()).filter(|_rules| limited) {
+        Some(rules) => identity::limit_headers(rules, now)
+            .into_iter()
+            .fold(problem, |problem, (name, value)| problem.header(name, value)),
+        None => problem,
+    }
+}
+
+/// The user agent of a request, as far as it is text.
+fn user_agent(headers: &HeaderMap) -> Option<&str> {
+    headers.get(http::header::USER_AGENT)?.to_str().ok().filter(|text| !text.is_empty())
+}

@@ -1,0 +1,218 @@
+//! `POST /v1/verify`: a service asks about a key that was presented to it.
+
+use std::net::IpAddr;
+
+use http::HeaderMap;
+use rouille::Response;
+use serde_json::{Map, Value, json};
+
+use crate::actions::actor::Actor;
+use crate::clock::Now;
+use crate::http::check::{Caller, user_agent};
+use crate::http::credential::{self, Credential};
+use crate::http::input::{self, Fields, wrong};
+use crate::http::problem::{Problem, seconds_up};
+use crate::http::transport::Arrival;
+use crate::http::{App, Call, answer};
+use crate::index::Origin;
+use crate::index::grant::Grant;
+use crate::model::fault::Fault;
+use crate::model::limit::COST_MAX;
+use crate::model::permission::Permission;
+use crate::model::requirement::{REQUIREMENT_NAMES_MAX, Requirement};
+use crate::model::role::{INSTANCE_VERIFY, KEYS_VERIFY};
+use crate::model::secret::Secret;
+use crate::verify::{Code, Request, Verdict, check, decide};
+
+/// What a service asks.
+struct Asked {
+    key: Secret,
+    requirement: Option<Requirement>,
+    ip: Option<IpAddr>,
+    cost: u32,
+}
+
+/// Answers a caller with a key, or the operator on the host, on the event loop.
+pub(in crate::http) fn answer(
+    app: &App,
+    arrival: &Arrival<'_>,
+    _params: &[&str],
+    body: &[u8],
+) -> Response {
+    let content_type = arrival.parts.headers.get(http::header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    let answered =
+        caller(app, arrival).and_then(|actor| answer_actor(app, &actor, content_type, body));
+    match answered {
+        Ok(value) => answer::finish(answer::json(&value)),
+        Err(problem) => app.deny(problem),
+    }
+}
+
+/// Answers a session's user.
+pub(in crate::http) fn answer_session(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let content_type = call.request.header("Content-Type");
+    Ok(answer::json(&answer_actor(app, call.actor()?, content_type, &call.body)?))
+}
+
+fn caller(app: &App, arrival: &Arrival<'_>) -> Result<Actor, Problem> {
+    let headers: &HeaderMap = &arrival.parts.headers;
+    match credential::take(headers) {
+        Credential::Presented(text) => {
+            let caller =
+                Caller { address: app.direct_address(arrival), user_agent: user_agent(headers) };
+            app.caller_by_key(&text, caller)
+        },
+        Credential::Unreadable => Err(Problem::denied(Verdict::of(Code::Malformed), None)),
+        Credential::None => app.local_actor(arrival.surface),
+    }
+}
+
+fn answer_actor(
+    app: &App,
+    actor: &Actor,
+    content_type: Option<&str>,
+    body: &[u8],
+) -> Result<Value, Problem> {
+    if !actor.has(KEYS_VERIFY) && !actor.has(INSTANCE_VERIFY) {
+        return Err(Problem::permission_required(KEYS_VERIFY));
+    }
+    let asked = read(content_type, body)?;
+    if app.index().is_behind() {
+        return Err(Problem::index_behind());
+    }
+    let now = app.actions.clock().now();
+    let request = Request {
+        ip: asked.ip,
+        requirement: asked.requirement.as_ref(),
+        cost: asked.cost,
+        ..Request::default()
+    };
+    let everywhere = actor.has(INSTANCE_VERIFY);
+    // A key of another organization is as if it were not there: unknown, and untouched.
+    let judge = |grant: &Grant| {
+        if everywhere || grant.organization.load().id == actor.organization_id() {
+            decide(grant, &request, now)
+        } else {
+            Verdict::of(Code::NotFound)
+        }
+    };
+    let presented = asked.key.reveal().as_bytes();
+    Ok(check(app.index(), app.actions.prefix(), presented, judge, |verdict, grant| {
+        if let Some(grant) = grant.filter(|_grant| verdict.is_valid()) {
+            let origin = Origin { ip: asked.ip, user_agent: None };
+            app.index().note_use(&grant.live, now.wall, origin);
+        }
+        told(verdict, grant, now)
+    }))
+}
+
+fn read(content_type: Option<&str>, body: &[u8]) -> Result<Asked, Problem> {
+    let mut fields = Fields::parse(content_type, body)?;
+    let key = fields.required("key", input::text).map(Secret::new);
+    let requirement = fields.optional("permissions", requirement);
+    let ip = fields.optional(
+        "ip",
+        input::parsed("invalid_ip", |text| {
+            text.parse::<IpAddr>().map_err(|_e| "must be an IPv4 or IPv6 address")
+        }),
+    );
+    let cost = fields.optional("cost", input::number(0, COST_MAX)).unwrap_or(1);
+    fields.finish().map_err(Problem::invalid)?;
+    let key = key.ok_or_else(|| Problem::invalid(Vec::new()))?;
+    Ok(Asked { key, requirement, ip, cost })
+}
+
+/// A requirement: the language, or a list of names that all must be granted.
+fn requirement(value: Value, pointer: &str) -> Result<Requirement, Vec<Fault>> {
+    if !value.is_array() {
+        return input::parsed("invalid_requirement", str::parse::<Requirement>)(value, pointer);
+    }
+    let name = |value: Value, pointer: &str| {
+        input::parsed("invalid_permission", str::parse::<Permission>)(value, pointer)
+    };
+    let names = input::list(REQUIREMENT_NAMES_MAX, name)(value, pointer)?;
+    Requirement::all(names).or_else(|error| wrong(pointer, "invalid_requirement", error))
+}
+
+fn told(verdict: Verdict, grant: Option<&Grant>, now: Now) -> Value {
+    let mut told = grant.map(|grant| described(grant, now)).unwrap_or_default();
+    told.insert("valid".to_owned(), verdict.is_valid().into());
+    told.insert("code".to_owned(), verdict.code.as_str().into());
+    if let Some(wait) = verdict.retry_after {
+        told.insert("retry_after".to_owned(), seconds_up(wait).into());
+    }
+    if let Some(grant) = grant.filter(|_grant| verdict.is_valid()) {
+        told.insert("permissions".to_owned(), json!(permissions(grant)));
+    }
+    Value::Object(told)
+}
+
+/// The patterns that a key lists, or what the absence of a list means.
+pub(super) fn permissions(grant: &Grant) -> Vec<&str> {
+    grant.patterns().texts().collect()
+}
+
+/// What a key is: for its holder, and for a service that may ask about it.
+pub(super) fn described(grant: &Grant, now: Now) -> Map<String, Value> {
+    let owner = grant.owner.as_ref().map(|owner| owner.load_full());
+    let organization = grant.organization.load();
+    let rules = grant.rules.as_deref();
+    let rate_limits: Vec<Value> = rules
+        .map(|rules| &*rules.rate_limits)
+        .unwrap_or_default()
+        .iter()
+        .map(|(limit, counter)| {
+            let arrival = counter.arrival();
+            json!({
+                "name": limit.name,
+                "limit": limit.limit,
+                "window_seconds": limit.window_seconds,
+                "remaining": limit.remaining(arrival, now.ticks),
+                "reset_seconds": seconds_up(limit.full_after(arrival, now.ticks)),
+            })
+        })
+        .collect();
+    let quota = rules.and_then(|rules| rules.quota.as_ref()).map(|(quota, counter)| {
+        let standing = counter.standing(quota, now.wall);
+        json!({
+            "limit": quota.limit,
+            "period": quota.period.to_string(),
+            "timezone": quota.zone.to_string(),
+            "used": standing.used,
+            "remaining": quota.limit.saturating_sub(standing.used),
+            "resets_at": standing.resets_at.to_string(),
+        })
+    });
+    let ends = (grant.expires_at != crate::model::moment::Moment::NEVER)
+        .then(|| grant.expires_at.to_string());
+    let fields = json!({
+        "key": {
+            "id": grant.live.key.to_string(),
+            "name": grant.name(),
+            "kind": if owner.is_some() { "personal" } else { "service" },
+            "environment": grant.environment(),
+            "expires_at": ends,
+        },
+        "owner": owner.as_deref().map(|owner| json!({
+            "id": owner.id.to_string(),
+            "name": owner.name,
+            "email": owner.email,
+            "role": owner.role.to_string(),
+        })),
+        "organization": {
+            "id": organization.id.to_string(),
+            "name": organization.name,
+            "plan": organization.plan.name,
+        },
+        "teams": [],
+        "rate_limits": rate_limits,
+        "quota": quota,
+    });
+    match fields {
+        Value::Object(fields) => fields,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Map::new()
+        },
+    }
+}

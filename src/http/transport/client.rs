@@ -1,0 +1,53 @@
+//! One request over a Unix socket: how the command line speaks to the server on its host.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use hyper::body::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::client::conn::http1::handshake;
+use hyper_util::rt::TokioIo;
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+/// How long a request may take in all.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Most bytes of a response.
+const RESPONSE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Sends a request to the server behind a socket, and returns status and body. Blocks.
+///
+/// # Errors
+/// [`io::ErrorKind::NotFound`] or [`io::ErrorKind::ConnectionRefused`] where nobody listens; others
+/// when the exchange breaks off or takes too long.
+pub fn send(socket: &Path, request: http::Request<Vec<u8>>) -> io::Result<(u16, Vec<u8>)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let exchange = async {
+        let stream = UnixStream::connect(socket).await?;
+        let (mut sender, connection) =
+            handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+        let request = request.map(|body| Full::new(Bytes::from(body)));
+        let answer = async {
+            let response = sender.send_request(request).await.map_err(io::Error::other)?;
+            let status = response.status().as_u16();
+            let body = Limited::new(response.into_body(), RESPONSE_BYTES_MAX).collect().await;
+            let body = body.map_err(io::Error::other)?.to_bytes().to_vec();
+            Ok((status, body))
+        };
+        tokio::pin!(answer);
+        // The connection does the reading and writing; it ends when the answer is whole.
+        tokio::select! {
+            answer = &mut answer => answer,
+            ended = connection => {
+                ended.map_err(io::Error::other)?;
+                answer.await
+            },
+        }
+    };
+    runtime.block_on(async {
+        timeout(REQUEST_TIMEOUT, exchange).await.unwrap_or_else(|_elapsed| {
+            Err(io::Error::new(io::ErrorKind::TimedOut, "the server did not answer in time"))
+        })
+    })
+}
