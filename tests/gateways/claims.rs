@@ -259,6 +259,10 @@ fn an_exhausted_limit_is_429_with_retry_after() {
         let seconds: u64 = answer.header("Retry-After").unwrap().parse().unwrap();
         assert!((1..=600).contains(&seconds), "{kind:?}: {seconds}");
         assert_eq!(answer.header("X-Keyhouse-Code"), Some("RATE_LIMITED"), "{kind:?}");
+        for name in ["RateLimit", "RateLimit-Policy"] {
+            let value = answer.header(name).unwrap_or_default();
+            assert!(value.contains("slow"), "{kind:?} {name}: {answer:?}");
+        }
         assert_eq!(answer.code(), "RATE_LIMITED", "{kind:?}: {answer:?}");
         assert_eq!(answer.header("Content-Type"), Some("application/problem+json"), "{kind:?}");
     }
@@ -321,6 +325,20 @@ fn a_body_reaches_the_application_whole() {
             assert_eq!(answer.status, 200, "{kind:?} {method}: {answer:?}");
             assert!(answer.body.starts_with(method), "{kind:?} {method}: {}", answer.body);
             assert!(answer.body.ends_with("\r\n\r\nall of the body"), "{kind:?}: {}", answer.body);
+        }
+    }
+}
+
+#[test]
+fn what_the_application_answers_reaches_the_client_as_it_is() {
+    let (server, key) = server_with_a_key(&json!({ "name": "reader" }));
+    for kind in Kind::ALL {
+        let witness = Witness::start();
+        let proxy = Proxy::start_before(kind, server.address(), Some(witness.address));
+        for status in [201, 401, 403, 404, 429, 500, 503] {
+            let answer = proxy.ask(&format!("/answer/{status}"), &bearer(&key).each());
+            assert_eq!(answer.status, status, "{kind:?}: {answer:?}");
+            assert!(answer.body.starts_with("GET /answer/"), "{kind:?} {status}: {answer:?}");
         }
     }
 }
