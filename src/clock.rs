@@ -39,7 +39,8 @@ impl SystemClock {
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the Clock that is handed round")]
     fn now(&self) -> Now {
-        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let since_1970 =
+            SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let read = i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX);
         let latest = self.latest.load(Ordering::Relaxed);
         // Written once a millisecond at most, so that busy cores don't pass its line to and fro.
@@ -91,7 +92,7 @@ mod tests {
     #[test]
     fn wall_time_never_goes_back() {
         let clock = SystemClock::start();
-        let future = clock.now().wall.after(Duration::from_secs(3_600));
+        let future = clock.now().wall.after(Duration::from_hours(1));
         clock.latest.store(future.milliseconds(), Ordering::Relaxed);
         assert_eq!(clock.now().wall, future);
         assert!(clock.now().ticks <= clock.now().ticks);

@@ -27,6 +27,6 @@ pub fn start(filter: &str, json: bool) -> Result<(), TelemetryError> {
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .with_target(false);
-    if json { lines.json().finish().try_init()? } else { lines.finish().try_init()? }
-    Ok(())
+    let started = if json { lines.json().finish().try_init() } else { lines.finish().try_init() };
+    Ok(started?)
 }

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keyhouse_storage::{Batch, Revision};
 use rand::Rng;
 
@@ -19,22 +21,22 @@ use crate::model::password::check_password;
 use crate::model::plan::{FIRST_PLANS, SubscriptionStatus};
 use crate::model::role::BuiltinRole;
 use crate::model::secret::Secret;
+use crate::records::Held;
 use crate::records::access::{
     EmailRecord, FoundedRecord, OrganizationRecord, PlanRecord, SessionRecord, SetupRecord,
     UserRecord,
 };
 use crate::records::key::Author;
 use crate::records::place::Place;
-use crate::records::Held;
 
 /// How long a one-time link works.
-pub const LINK_LIFETIME: Duration = Duration::from_secs(24 * 3_600);
+pub const LINK_LIFETIME: Duration = Duration::from_hours(24);
 /// How long a session lasts without a request.
-pub const SESSION_IDLE: Duration = Duration::from_secs(3_600);
+pub const SESSION_IDLE: Duration = Duration::from_hours(1);
 /// How long a session lasts at all.
-pub const SESSION_LIFETIME: Duration = Duration::from_secs(24 * 3_600);
+pub const SESSION_LIFETIME: Duration = Duration::from_hours(24);
 /// How often being seen is written.
-const SEEN_RESOLUTION: Duration = Duration::from_secs(60);
+const SEEN_RESOLUTION: Duration = Duration::from_mins(1);
 /// The plan of the organization that the bootstrap makes.
 const FIRST_PLAN: &str = "pro";
 const TOKEN_BYTES: usize = 32;
@@ -90,11 +92,10 @@ impl Actions {
     pub fn set_up(
         &self,
         token: &Secret,
-        owner: FirstOwner,
+        owner: &FirstOwner,
         address: Option<IpAddr>,
     ) -> Result<NewSession, ActionError> {
-        let setup: Held<SetupRecord> =
-            self.read(&Place::Setup)?.ok_or(ActionError::LinkInvalid)?;
+        let setup: Held<SetupRecord> = self.read(&Place::Setup)?.ok_or(ActionError::LinkInvalid)?;
         let now = self.clock.now().wall;
         if setup.record.digest != token.digest() || now >= setup.record.ends_at {
             return Err(ActionError::LinkInvalid);
@@ -110,11 +111,11 @@ impl Actions {
     /// [`ActionError::Invalid`]; [`ActionError::LinkInvalid`] when it was made already.
     pub fn found(
         &self,
-        owner: FirstOwner,
+        owner: &FirstOwner,
         address: Option<IpAddr>,
         link: Option<Revision>,
     ) -> Result<UserId, ActionError> {
-        let (email, name) = checked(&owner)?;
+        let (email, name) = checked(owner)?;
         let password = self.hash(&owner.password)?;
         let now = self.clock.now().wall;
         let (organization, user) = {
@@ -179,7 +180,7 @@ impl Actions {
     pub fn session(&self, token: &Secret) -> Result<(SessionRecord, Arc<UserFacts>), ActionError> {
         let place = Place::Session(token.digest());
         let held: Held<SessionRecord> = self.read(&place)?.ok_or(ActionError::SessionEnded)?;
-        let (session, now) = (held.record, self.clock.now().wall);
+        let (mut session, now) = (held.record, self.clock.now().wall);
         let idle_end = session.seen_at.after(SESSION_IDLE);
         if now >= idle_end || now >= session.created_at.after(SESSION_LIFETIME) {
             return Err(ActionError::SessionEnded);
@@ -187,10 +188,10 @@ impl Actions {
         let user = self.index.user(session.user).filter(|user| !user.disabled);
         let user = user.ok_or(ActionError::SessionEnded)?;
         if now.since(session.seen_at) >= SEEN_RESOLUTION {
-            let seen = SessionRecord { seen_at: now, ..session.clone() };
+            session.seen_at = now;
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
             // Not waited for: that a session was seen is no reason to let its request wait.
-            drop(self.store.submit(put(batch, &place, &seen)?));
+            drop(self.store.submit(put(batch, &place, &session)?));
         }
         Ok((session, user))
     }
@@ -212,7 +213,11 @@ impl Actions {
         Ok(())
     }
 
-    fn open_session(&self, user: UserId, address: Option<IpAddr>) -> Result<NewSession, ActionError> {
+    fn open_session(
+        &self,
+        user: UserId,
+        address: Option<IpAddr>,
+    ) -> Result<NewSession, ActionError> {
         let token = self.new_token();
         let now = self.clock.now().wall;
         let id = SessionId::new(now, &mut *self.random());
@@ -240,8 +245,7 @@ impl Actions {
     fn new_token(&self) -> Secret {
         let mut bytes = zeroize::Zeroizing::new([0; TOKEN_BYTES]);
         self.random().fill_bytes(&mut *bytes);
-        use base64::Engine as _;
-        Secret::new(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(*bytes))
+        Secret::new(URL_SAFE_NO_PAD.encode(*bytes))
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use keyhouse_storage::{BATCH_WRITES_MAX, Batch, Pending, Store};
+use keyhouse_storage::{BATCH_WRITES_MAX, Batch, Store};
 
 use crate::clock::Clock;
 use crate::index::Index;
@@ -25,7 +25,7 @@ pub const FLUSH_KEYS_MAX: usize = 5_000;
 /// How long a flush lets uses gather.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(2);
 /// How long a written key is left alone.
-const REWRITE_AFTER: Duration = Duration::from_secs(60);
+const REWRITE_AFTER: Duration = Duration::from_mins(1);
 
 /// The thread that writes last uses.
 #[derive(Debug)]
@@ -121,13 +121,12 @@ impl Flusher {
 
     fn write(&mut self, lives: HashMap<KeyId, Arc<Live>>, ticks: u64) {
         let lives: Vec<_> = lives.into_values().collect();
-        let mut pending: Vec<(Pending, &[Arc<Live>])> = Vec::new();
-        for chunk in lives.chunks(BATCH_WRITES_MAX) {
-            if let Some(batch) = self.batch(chunk) {
-                pending.push((self.store.submit(batch), chunk));
-            }
-        }
-        for (pending, chunk) in pending {
+        // All are handed over before the first is waited for, so that they share a commit.
+        let submitted: Vec<_> = lives
+            .chunks(BATCH_WRITES_MAX)
+            .filter_map(|chunk| Some((self.store.submit(self.batch(chunk)?), chunk)))
+            .collect();
+        for (pending, chunk) in submitted {
             if let Err(error) = pending.wait() {
                 tracing::warn!(%error, keys = chunk.len(), "last uses not written; trying again");
                 self.held.extend(chunk.iter().map(|live| (live.key, Arc::clone(live))));

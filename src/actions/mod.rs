@@ -179,7 +179,6 @@ impl Actions {
 
     /// Decides and commits, again where somebody else was faster.
     fn until_done<T>(
-        &self,
         mut attempt: impl FnMut() -> Result<Attempt<T>, ActionError>,
     ) -> Result<T, ActionError> {
         for _ in 0..CONFLICT_RETRIES_MAX {

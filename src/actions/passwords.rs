@@ -75,7 +75,8 @@ impl Passwords {
     /// [`HashError`].
     pub fn verify(&self, password: &Secret, stored: Option<&str>) -> Result<bool, HashError> {
         let known = stored.is_some();
-        let parsed = PasswordHash::new(stored.unwrap_or(NOBODYS)).map_err(|_s| HashError::Failed)?;
+        let parsed =
+            PasswordHash::new(stored.unwrap_or(NOBODYS)).map_err(|_s| HashError::Failed)?;
         self.in_turn(|| {
             let fits = self.hasher.verify_password(password.reveal().as_bytes(), &parsed).is_ok();
             Ok(fits && known)

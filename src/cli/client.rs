@@ -45,7 +45,8 @@ impl Client {
             return Ok(Self::Host(Box::new(settings(Written::default())?)));
         };
         let wrong = |said: String| Failure::new(Exit::Usage, said);
-        let url: PublicUrl = url.parse().map_err(|error| wrong(format!("KEYHOUSE_URL: {error}")))?;
+        let url: PublicUrl =
+            url.parse().map_err(|error| wrong(format!("KEYHOUSE_URL: {error}")))?;
         let key = environment.get("KEYHOUSE_KEY").map(|key| Secret::new(key.to_owned()));
         let key = key.ok_or_else(|| wrong("KEYHOUSE_URL needs KEYHOUSE_KEY, a key".to_owned()))?;
         if !url.is_https() && !url.is_loopback() {
@@ -69,7 +70,11 @@ impl Client {
         } else {
             serde_json::from_slice(&body).unwrap_or(Value::Null)
         };
-        if (200..300).contains(&status) { Ok(value) } else { Err(Failure::of_problem(status, &value)) }
+        if (200..300).contains(&status) {
+            Ok(value)
+        } else {
+            Err(Failure::of_problem(status, &value))
+        }
     }
 }
 
@@ -117,7 +122,7 @@ fn request(ask: &Ask<'_>) -> Result<http::Request<Vec<u8>>, Failure> {
         .header("User-Agent", USER_AGENT)
         .header("Content-Type", "application/json");
     let body = ask.body.as_ref().map(Value::to_string).unwrap_or_default();
-    builder.body(body.into_bytes()).map_err(|error| Failure::new(Exit::Usage, error))
+    builder.body(body.into_bytes()).map_err(|error| Failure::new(Exit::Usage, error.to_string()))
 }
 
 fn ask_instance(
@@ -125,8 +130,11 @@ fn ask_instance(
     settings: &Settings,
     ask: &Ask<'_>,
 ) -> Result<(u16, Vec<u8>), Failure> {
-    let url: PublicUrl =
-        "http://localhost".parse().map_err(|error| Failure::new(Exit::Failed, error))?;
+    let url: PublicUrl = "http://localhost".parse().map_err(
+        |error: crate::model::public_url::InvalidPublicUrl| {
+            Failure::new(Exit::Failed, error.to_string())
+        },
+    )?;
     let app = instance.app(settings, url)?;
     let headers = vec![
         ("Content-Type".to_owned(), "application/json".to_owned()),
@@ -162,8 +170,9 @@ fn ask_far(url: &str, key: &Secret, ask: &Ask<'_>) -> Result<(u16, Vec<u8>), Fai
         )
         .build()
         .into();
-    let unreachable =
-        |error: ureq::Error| Failure::new(Exit::Unreachable, format!("could not reach {url}: {error}"));
+    let unreachable = |error: ureq::Error| {
+        Failure::new(Exit::Unreachable, format!("could not reach {url}: {error}"))
+    };
     let bearer = zeroize::Zeroizing::new(format!("Bearer {}", key.reveal()));
     let request = http::Request::builder()
         .method(ask.method)

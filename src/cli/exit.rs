@@ -50,8 +50,8 @@ pub(super) struct Failure {
 
 impl Failure {
     /// A failure with its words; an empty text is not printed.
-    pub(super) fn new(exit: Exit, said: impl ToString) -> Self {
-        Self { exit, said: said.to_string() }
+    pub(super) fn new(exit: Exit, said: impl Into<String>) -> Self {
+        Self { exit, said: said.into() }
     }
 
     /// The failure of an operation of the system.
@@ -72,7 +72,7 @@ impl Failure {
         if let Some(faults) = faults {
             for fault in faults {
                 let part = |name: &str| fault.get(name).and_then(Value::as_str).unwrap_or_default();
-                said.push_str(&format!("\n  {}: {}", part("pointer"), part("detail")));
+                said.extend(["\n  ", part("pointer"), ": ", part("detail")]);
             }
         } else if !detail.is_empty() {
             said.push_str(": ");
@@ -126,7 +126,9 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
 /// A line of data, to stdout.
 pub(super) fn print(line: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).map_err(|error| Failure::io("print", &error))
+    writeln!(stdout, "{line}")
+        .and_then(|()| stdout.flush())
+        .map_err(|error| Failure::io("print", &error))
 }
 
 /// A line of talk, to stderr. Nobody to hear it is no fault.

@@ -1,6 +1,7 @@
 //! Puts an instance together: store, index, actions; and takes it apart in order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use keyhouse_storage::{At, OpenError, Order, Range, Store};
 use rand::SeedableRng as _;
@@ -21,7 +22,7 @@ use crate::records::place::Place;
 use crate::records::{prepare, read_row};
 
 /// How far the clock may be behind the newest event.
-const CLOCK_BEHIND_MAX: std::time::Duration = std::time::Duration::from_secs(3_600);
+const CLOCK_BEHIND_MAX: Duration = Duration::from_hours(1);
 
 /// An instance without its sockets.
 pub(super) struct Instance {
@@ -61,14 +62,15 @@ impl Instance {
         let store = backends::open(&settings.storage).map_err(|error| match error {
             OpenError::InUse(cause) => OpenFailure::InUse(cause.to_string()),
             OpenError::Damaged(_) | OpenError::Newer(_) | OpenError::Unavailable(_) => {
-                OpenFailure::Other(Failure::new(Exit::Failed, error))
+                OpenFailure::Other(Failure::new(Exit::Failed, error.to_string()))
             },
         })?;
         Self::over(store, settings).map_err(OpenFailure::Other)
     }
 
     fn over(store: Arc<dyn Store>, settings: &Settings) -> Result<Self, Failure> {
-        let failed = |error: &dyn std::error::Error| Failure::new(Exit::Failed, with_sources(error));
+        let failed =
+            |error: &dyn std::error::Error| Failure::new(Exit::Failed, with_sources(error));
         prepare::prepare(&*store).map_err(|error| failed(&error))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         check_clock(&*store, &*clock, settings.accept_clock)?;
@@ -78,13 +80,8 @@ impl Instance {
         let last_use =
             LastUseWriter::start(Arc::clone(&index), Arc::clone(&store), Arc::clone(&clock))
                 .map_err(|error| Failure::io("start a thread", &error))?;
-        let actions = Actions::new(
-            Arc::clone(&store),
-            index,
-            clock,
-            random()?,
-            settings.key_prefix.clone(),
-        );
+        let actions =
+            Actions::new(Arc::clone(&store), index, clock, random()?, settings.key_prefix.clone());
         Ok(Self { store, follower, last_use, actions: Arc::new(actions) })
     }
 
@@ -99,22 +96,23 @@ impl Instance {
     pub(super) fn close(self) -> Result<(), Failure> {
         self.last_use.stop();
         self.follower.stop();
-        self.store.close().map_err(|error| Failure::new(Exit::Failed, error))
+        self.store.close().map_err(|error| Failure::new(Exit::Failed, error.to_string()))
     }
 }
 
 /// Randomness from the operating system.
 fn random() -> Result<StdRng, Failure> {
-    let failed = |error| Failure::new(Exit::Failed, format!("no randomness from the system: {error}"));
+    let failed =
+        |error| Failure::new(Exit::Failed, format!("no randomness from the system: {error}"));
     StdRng::try_from_rng(&mut SysRng).map_err(failed)
 }
 
 /// Refuses a clock that went back far: ended keys and sessions would live again.
 fn check_clock(store: &dyn Store, clock: &dyn Clock, accepted: bool) -> Result<(), Failure> {
-    let range =
-        Range { limit: 1, order: Order::Descending, ..Range::prefix(Place::EVENTS) };
-    let page =
-        store.scan(&range, At::Latest).map_err(|error| Failure::new(Exit::Failed, error))?;
+    let range = Range { limit: 1, order: Order::Descending, ..Range::prefix(Place::EVENTS) };
+    let page = store
+        .scan(&range, At::Latest)
+        .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
     let Some(row) = page.rows.first() else { return Ok(()) };
     let newest = read_row::<EventRecord>(row)
         .map_err(|error| Failure::new(Exit::Failed, with_sources(&error)))?

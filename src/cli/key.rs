@@ -65,6 +65,7 @@ pub(super) struct Create {
 
 /// Which keys.
 #[derive(Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "help for a terminal")]
 pub(super) struct List {
     /// Only keys with this text in name, description, hint or id
     #[arg(long, value_name = "TEXT")]
@@ -195,9 +196,24 @@ fn show(key: &Value, json: bool) -> Result<(), Failure> {
 }
 
 const ORDER: [&str; 18] = [
-    "id", "name", "description", "kind", "owner", "status", "environment", "hint", "permissions",
-    "ip_rules", "rate_limits", "not_before", "expires_at", "created_at", "last_used", "revoked_at",
-    "revoked_reason", "version",
+    "id",
+    "name",
+    "description",
+    "kind",
+    "owner",
+    "status",
+    "environment",
+    "hint",
+    "permissions",
+    "ip_rules",
+    "rate_limits",
+    "not_before",
+    "expires_at",
+    "created_at",
+    "last_used",
+    "revoked_at",
+    "revoked_reason",
+    "version",
 ];
 
 /// A field as text; nothing where there is none.

@@ -39,6 +39,7 @@ On the host no credential is needed. From afar set KEYHOUSE_URL and KEYHOUSE_KEY
 
 /// Which instance is meant.
 #[derive(Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "help for a terminal")]
 struct Place {
     /// Data directory [default: $STATE_DIRECTORY, $XDG_STATE_HOME/keyhouse or ~/.local/state/keyhouse]
     #[arg(long, global = true, value_name = "DIR")]
@@ -77,13 +78,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn dispatch(cli: Cli, environment: &Environment) -> Result<(), Failure> {
-    let Place { data, config, json } = cli.place;
+    let (json, place) = (cli.place.json, cli.place);
     let settings = |mut flags: Written| {
-        flags.data = data;
-        Settings::new(flags, config.as_deref(), environment)
+        flags.data = place.data;
+        Settings::new(flags, place.config.as_deref(), environment)
     };
     match cli.command {
-        Command::Serve(flags) => serve::run(settings(flags.into())?),
+        Command::Serve(flags) => serve::run(&settings(flags.into())?),
         Command::Key(command) => {
             key::run(command, &client::Client::new(environment, settings)?, json)
         },

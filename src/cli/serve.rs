@@ -22,6 +22,7 @@ use crate::telemetry;
 
 /// The flags of `serve`, each also as `KEYHOUSE_*` and in keyhouse.toml.
 #[derive(Debug, Args)]
+#[expect(rustdoc::bare_urls, clippy::doc_markdown, reason = "help for a terminal")]
 pub(super) struct Flags {
     /// Address to listen on [default: 127.0.0.1:7117]
     #[arg(long, value_name = "ADDR")]
@@ -82,11 +83,11 @@ impl From<Flags> for Written {
 }
 
 /// Runs the service until SIGTERM or SIGINT.
-pub(super) fn run(settings: Settings) -> Result<(), Failure> {
+pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
     telemetry::start(&settings.log, settings.log_json)
-        .map_err(|error| Failure::new(Exit::Usage, error))?;
-    let instance = Instance::open(&settings)?;
-    let served = serve(&instance, &settings);
+        .map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+    let instance = Instance::open(settings)?;
+    let served = serve(&instance, settings);
     let closed = instance.close();
     served.and(closed)
 }
@@ -138,7 +139,7 @@ fn found_if_asked(actions: &Actions, settings: &Settings) -> Result<bool, Failur
     }
     let password = password(settings.admin_password_file.as_deref())?;
     let owner = FirstOwner { name: None, email: email.clone(), password };
-    actions.found(owner, None, None).map_err(|error| action_failed(&error))?;
+    actions.found(&owner, None, None).map_err(|error| action_failed(&error))?;
     say(&format!("{email} is owner and operator"));
     Ok(true)
 }
@@ -172,11 +173,24 @@ fn action_failed(error: &ActionError) -> Failure {
         ActionError::Invalid(faults) => {
             let lines: Vec<_> = faults
                 .iter()
-                .map(|fault| format!("  {}: {}", fault.pointer.trim_start_matches('/'), fault.detail))
+                .map(|fault| {
+                    format!("  {}: {}", fault.pointer.trim_start_matches('/'), fault.detail)
+                })
                 .collect();
             Failure::new(Exit::Usage, format!("could not make the owner:\n{}", lines.join("\n")))
         },
-        _ => Failure::new(Exit::Failed, error),
+        ActionError::Busy
+        | ActionError::StorageFull
+        | ActionError::StorageUnavailable
+        | ActionError::OutcomeUnknown => Failure::new(Exit::Unreachable, error.to_string()),
+        ActionError::LinkInvalid
+        | ActionError::Conflict { .. }
+        | ActionError::VersionConflict { .. } => Failure::new(Exit::Conflict, error.to_string()),
+        ActionError::NotFound(_)
+        | ActionError::PermissionRequired(_)
+        | ActionError::SubscriptionRequired { .. }
+        | ActionError::SignInFailed
+        | ActionError::SessionEnded => Failure::new(Exit::Denied, error.to_string()),
     }
 }
 
@@ -185,7 +199,11 @@ fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 }
 
 fn default_public_url(address: SocketAddr) -> Result<PublicUrl, Failure> {
-    format!("http://{address}").parse().map_err(|error| Failure::new(Exit::Usage, error))
+    format!("http://{address}").parse().map_err(
+        |error: crate::model::public_url::InvalidPublicUrl| {
+            Failure::new(Exit::Usage, error.to_string())
+        },
+    )
 }
 
 /// The control socket; its file goes when this is dropped.
@@ -199,7 +217,9 @@ impl Control {
     fn bind(path: &Path) -> Result<Self, Failure> {
         let failed = |error| Failure::io(&format!("open {}", path.display()), &error);
         match std::fs::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(failed(error));
+            },
             Ok(()) | Err(_) => {},
         }
         let listener = UnixListener::bind(path).map_err(failed)?;

@@ -53,11 +53,8 @@ pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Fail
     if let Some(cost) = flags.cost {
         body.insert("cost".to_owned(), cost.into());
     }
-    let ask = Ask {
-        method: "POST",
-        target: "/v1/verify".to_owned(),
-        body: Some(Value::Object(body)),
-    };
+    let ask =
+        Ask { method: "POST", target: "/v1/verify".to_owned(), body: Some(Value::Object(body)) };
     let told = client.ask(&ask)?;
     let valid = told.get("valid").and_then(Value::as_bool).unwrap_or(false);
     if json {
@@ -65,7 +62,7 @@ pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Fail
     } else {
         let key = told.get("key").and_then(|key| key.get("id")).and_then(Value::as_str);
         let code = told.get("code").and_then(Value::as_str).unwrap_or("UNKNOWN");
-        print(&[code, key.unwrap_or_default()].join(" ").trim_end().to_owned())?;
+        print([code, key.unwrap_or_default()].join(" ").trim_end())?;
     }
     if valid { Ok(()) } else { Err(Failure::new(Exit::Denied, "")) }
 }

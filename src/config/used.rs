@@ -119,8 +119,8 @@ impl Settings {
         environment: &Environment,
     ) -> Result<Self, ConfigError> {
         let from_environment = Written::of_environment(environment)?;
-        let mut data = locate(&flags, environment)?;
-        let beside = data.join(FILE_NAME);
+        let mut directory = locate(&flags, environment)?;
+        let beside = directory.join(FILE_NAME);
         let from_file = match file {
             Some(path) => Written::of_file(path)?,
             None if beside.is_file() => Written::of_file(&beside)?,
@@ -128,7 +128,7 @@ impl Settings {
         };
         let said = flags.data.is_some() || from_environment.data.is_some();
         if let (Some(path), false) = (&from_file.data, said) {
-            data.clone_from(path);
+            directory.clone_from(path);
         }
         let limits = from_file.limits.clone();
         let layers = [
@@ -136,7 +136,7 @@ impl Settings {
             (Origin::Environment, from_environment),
             (Origin::File, from_file),
         ];
-        Reader { layers, faults: Vec::new() }.read(data, &limits, environment)
+        Reader { layers, faults: Vec::new() }.read(directory, &limits, environment)
     }
 }
 
@@ -148,7 +148,7 @@ struct Reader {
 impl Reader {
     fn read(
         mut self,
-        data: PathBuf,
+        directory: PathBuf,
         limits: &WrittenLimits,
         environment: &Environment,
     ) -> Result<Settings, ConfigError> {
@@ -156,42 +156,42 @@ impl Reader {
         let listen = listen.or_else(|| LISTEN_DEFAULT.parse().ok());
         let check_listen =
             self.parse("check-listen", |layer| layer.check_listen.clone(), parse_address);
-        let public_url = self.parse("public-url", |layer| layer.public_url.clone(), |text| {
-            text.parse::<PublicUrl>().map_err(|error| error.to_string())
-        });
+        let public_url = self.parse(
+            "public-url",
+            |layer| layer.public_url.clone(),
+            |text| text.parse::<PublicUrl>().map_err(|error| error.to_string()),
+        );
         let storage = self.parse("storage", |layer| layer.storage.clone(), parse_storage);
-        let key_prefix = self.parse("key-prefix", |layer| layer.key_prefix.clone(), |text| {
-            text.parse::<Prefix>().map_err(|error| error.to_string())
-        });
+        let key_prefix = self.parse(
+            "key-prefix",
+            |layer| layer.key_prefix.clone(),
+            |text| text.parse::<Prefix>().map_err(|error| error.to_string()),
+        );
         let trusted_proxies = self.networks();
         let plain = self.first(|layer| layer.allow_plain_http).is_some_and(|(_, plain)| plain);
-        let log_json = self.parse("log-format", |layer| layer.log_format.clone(), |text| match text {
-            "text" => Ok(false),
-            "json" => Ok(true),
-            _ => Err("must be text or json".to_owned()),
-        });
+        let log_json = self.parse(
+            "log-format",
+            |layer| layer.log_format.clone(),
+            |text| match text {
+                "text" => Ok(false),
+                "json" => Ok(true),
+                _ => Err("must be text or json".to_owned()),
+            },
+        );
         let limits = self.limits(limits);
-        let proxied = trusted_proxies.is_some();
-        for (name, address) in [("listen", listen), ("check-listen", check_listen)] {
-            let beyond = address.is_some_and(|address| !address.ip().to_canonical().is_loopback());
-            if beyond && !proxied && !plain {
-                self.fault(name, "an address beyond loopback needs --trusted-proxy CIDR, the proxy \
-                                  that speaks TLS, or --allow-plain-http");
-            }
-            if beyond && name == "listen" && public_url.is_none() {
-                self.fault(name, "an address beyond loopback needs --public-url");
-            }
-        }
-        if public_url.as_ref().is_some_and(|url| !url.is_https() && !url.is_loopback()) && !plain {
-            self.fault("public-url", "http needs a loopback name or --allow-plain-http");
-        }
+        self.guard_addresses(&Reach {
+            addresses: [("listen", listen), ("check-listen", check_listen)],
+            public_url: public_url.as_ref(),
+            is_proxied: trusted_proxies.is_some(),
+            is_plain: plain,
+        });
         let admin_email = self.first(|layer| layer.admin_email.clone()).map(|(_, email)| email);
         let admin_password_file =
             self.first(|layer| layer.admin_password_file.clone()).map(|(_, file)| file);
         if admin_password_file.is_some() && admin_email.is_none() {
             self.fault("admin-password-file", "is of no use without --admin-email");
         }
-        let control_socket = control_socket(&data, environment);
+        let control_socket = control_socket(&directory, environment);
         if control_socket.is_none() {
             self.fault("data", "its path is too long for a socket, and no XDG_RUNTIME_DIR is set");
         }
@@ -199,8 +199,8 @@ impl Reader {
         let log = self.first(|layer| layer.log.clone()).map(|(_, log)| log);
         match (listen, control_socket) {
             (Some(listen), Some(control_socket)) if self.faults.is_empty() => Ok(Settings {
-                storage: storage.unwrap_or_else(|| StorageUrl::Redb(data.clone())),
-                data,
+                storage: storage.unwrap_or_else(|| StorageUrl::Redb(directory.clone())),
+                data: directory,
                 listen,
                 check_listen,
                 public_url,
@@ -215,6 +215,27 @@ impl Reader {
                 limits,
             }),
             _ => Err(ConfigError::Faults(self.faults)),
+        }
+    }
+
+    /// What may be reached from beyond this machine must be reached safely.
+    fn guard_addresses(&mut self, reach: &Reach<'_>) {
+        for (name, address) in reach.addresses {
+            let beyond = address.is_some_and(|address| !address.ip().to_canonical().is_loopback());
+            if beyond && !reach.is_proxied && !reach.is_plain {
+                self.fault(
+                    name,
+                    "an address beyond loopback needs --trusted-proxy CIDR, the proxy \
+                                  that speaks TLS, or --allow-plain-http",
+                );
+            }
+            if beyond && name == "listen" && reach.public_url.is_none() {
+                self.fault(name, "an address beyond loopback needs --public-url");
+            }
+        }
+        let clear = reach.public_url.is_some_and(|url| !url.is_https() && !url.is_loopback());
+        if clear && !reach.is_plain {
+            self.fault("public-url", "http needs a loopback name or --allow-plain-http");
         }
     }
 
@@ -263,7 +284,8 @@ impl Reader {
             let parsed = jiff::SignedDuration::from_str(text).ok();
             let span = parsed.and_then(|span| Duration::try_from(span).ok());
             if span.is_none_or(|span| span.is_zero()) {
-                let fault = format!("  limits.{name} (keyhouse.toml): {text:?} must be a span such as 10s");
+                let fault =
+                    format!("  limits.{name} (keyhouse.toml): {text:?} must be a span such as 10s");
                 self.faults.push(fault);
                 return None;
             }
@@ -279,7 +301,8 @@ impl Reader {
         };
         let mut count = |name: &str, number: Option<usize>, least: usize| {
             if number.is_some_and(|number| number < least) {
-                self.faults.push(format!("  limits.{name} (keyhouse.toml): must be at least {least}"));
+                self.faults
+                    .push(format!("  limits.{name} (keyhouse.toml): must be at least {least}"));
             }
             number
         };
@@ -294,8 +317,17 @@ impl Reader {
     }
 }
 
+/// From where the instance can be reached, and what was said to make that safe.
+struct Reach<'a> {
+    addresses: [(&'static str, Option<SocketAddr>); 2],
+    public_url: Option<&'a PublicUrl>,
+    is_proxied: bool,
+    is_plain: bool,
+}
+
 fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_source| "must be an address and a port, such as 127.0.0.1:7117".to_owned())
+    text.parse()
+        .map_err(|_source| "must be an address and a port, such as 127.0.0.1:7117".to_owned())
 }
 
 fn parse_storage(text: &str) -> Result<StorageUrl, String> {
@@ -311,15 +343,15 @@ fn loopback() -> Vec<IpNet> {
 }
 
 /// The control socket: in the data directory, or where sockets of long paths go.
-fn control_socket(data: &Path, environment: &Environment) -> Option<PathBuf> {
-    let beside = data.join(SOCKET_NAME);
+fn control_socket(directory: &Path, environment: &Environment) -> Option<PathBuf> {
+    let beside = directory.join(SOCKET_NAME);
     if beside.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
         return Some(beside);
     }
     let folder = environment.get("RUNTIME_DIRECTORY").or(environment.get("XDG_RUNTIME_DIR"))?;
     let folder = folder.split(':').next()?;
     // Named after the data directory, so that two instances don't meet.
-    let name = blake3::hash(data.as_os_str().as_encoded_bytes()).to_hex();
+    let name = blake3::hash(directory.as_os_str().as_encoded_bytes()).to_hex();
     Some(Path::new(folder).join(format!("keyhouse-{}.sock", name.get(..16)?)))
 }
 

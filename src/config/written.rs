@@ -35,7 +35,6 @@ pub struct Environment(HashMap<String, String>);
 
 impl Environment {
     /// Reads the process's own. Variables that are not text are left out.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn of_process() -> Self {
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))

@@ -5,6 +5,9 @@ use std::borrow::Cow;
 use rouille::{Response, ResponseBody};
 use serde_json::Value;
 
+/// A header line.
+pub(super) type Header = (Cow<'static, str>, Cow<'static, str>);
+
 /// 200 with a JSON object.
 pub(super) fn json(value: &Value) -> Response {
     with_status(200, value)
@@ -21,15 +24,15 @@ pub(super) fn empty() -> Response {
 }
 
 /// 200 with nothing to read: all is in the headers.
-pub(super) fn headers_only(headers: Vec<(Cow<'static, str>, Cow<'static, str>)>) -> Response {
+pub(super) fn headers_only(headers: Vec<Header>) -> Response {
     Response { status_code: 200, headers, data: ResponseBody::empty(), upgrade: None }
 }
 
 /// A JSON document with a status.
 pub(super) fn with_status(status_code: u16, value: &Value) -> Response {
     let headers = vec![("Content-Type".into(), "application/json".into())];
-    let data = ResponseBody::from_data(value.to_string());
-    Response { status_code, headers, data, upgrade: None }
+    let body = ResponseBody::from_data(value.to_string());
+    Response { status_code, headers, data: body, upgrade: None }
 }
 
 /// Puts on an answer what every answer carries. Decisions and personal data are never stored by

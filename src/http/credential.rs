@@ -36,7 +36,7 @@ pub(super) fn take(headers: &HeaderMap) -> Credential {
             },
             (Credential::Presented(text), _) => found = Some(text),
         }
-        if at >= KEY_HEADERS.len() + 1 {
+        if at > KEY_HEADERS.len() {
             return Credential::Unreadable;
         }
     }

@@ -11,7 +11,12 @@ use crate::http::{App, answer};
 use crate::index::State;
 
 /// The process answers.
-pub(super) fn alive(_app: &App, _arrival: &Arrival<'_>, _params: &[&str], _body: &[u8]) -> Response {
+pub(super) fn alive(
+    _app: &App,
+    _arrival: &Arrival<'_>,
+    _params: &[&str],
+    _body: &[u8],
+) -> Response {
     answer::finish(answer::json(&json!({ "status": "ok" })))
 }
 

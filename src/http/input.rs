@@ -9,7 +9,9 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use serde_json::{Map, Value};
 
 use crate::http::problem::Problem;
+use crate::model::edit::Edit;
 use crate::model::fault::Fault;
+use crate::model::id::OrganizationId;
 
 /// Most bytes of a body.
 pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -60,9 +62,11 @@ impl Fields {
         // Its errors name line and column, and quote no more than a field's name.
         match value.map_err(|error| Problem::invalid_json(error.to_string()))? {
             Value::Object(fields) => Ok(Self::of(fields, String::new())),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                Err(Problem::invalid_json("must be a JSON object".to_owned()))
-            },
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => Err(Problem::invalid_json("must be a JSON object".to_owned())),
         }
     }
 
@@ -81,25 +85,25 @@ impl Fields {
         name: &str,
         read: impl FnOnce(Value, &str) -> Result<T, Vec<Fault>>,
     ) -> Option<T> {
-        self.nullable(name, read).flatten()
+        self.nullable(name, read).value()
     }
 
-    /// Takes a field that may be absent (`None`) or null (`Some(None)`), and reads it.
+    /// Takes a field that may be absent, null or a value, and reads it.
     pub(super) fn nullable<T>(
         &mut self,
         name: &str,
         read: impl FnOnce(Value, &str) -> Result<T, Vec<Fault>>,
-    ) -> Option<Option<T>> {
-        let value = self.left.remove(name)?;
+    ) -> Edit<T> {
+        let Some(value) = self.left.remove(name) else { return Edit::Keep };
         if value.is_null() {
-            return Some(None);
+            return Edit::Clear;
         }
         let pointer = format!("{}/{}", self.pointer, escaped(name));
         match read(value, &pointer) {
-            Ok(value) => Some(Some(value)),
+            Ok(value) => Edit::Set(value),
             Err(faults) => {
                 self.faults.extend(faults);
-                None
+                Edit::Keep
             },
         }
     }
@@ -159,19 +163,13 @@ pub(super) fn parsed<T, E: fmt::Display>(
 }
 
 /// Reads a whole number within bounds.
-pub(super) fn number(
-    min: u32,
-    max: u32,
-) -> impl FnOnce(Value, &str) -> Result<u32, Vec<Fault>> {
+pub(super) fn number(min: u32, max: u32) -> impl FnOnce(Value, &str) -> Result<u32, Vec<Fault>> {
     move |value, pointer| {
         let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
-        match number.filter(|number| (min..=max).contains(number)) {
-            Some(number) => Ok(number),
-            None => {
-                let code = if value.is_number() { "out_of_range" } else { "wrong_type" };
-                wrong(pointer, code, format!("must be a whole number from {min} to {max}"))
-            },
-        }
+        number.filter(|number| (min..=max).contains(number)).ok_or(()).or_else(|()| {
+            let code = if value.is_number() { "out_of_range" } else { "wrong_type" };
+            wrong(pointer, code, format!("must be a whole number from {min} to {max}"))
+        })
     }
 }
 
@@ -213,6 +211,9 @@ pub(super) fn object<T>(
     }
 }
 
+/// The parameter by which the operator on the host names an organization.
+const ORGANIZATION: &str = "organization";
+
 /// The parameters of a query, each at most once, each known.
 #[derive(Debug)]
 pub(super) struct Parameters {
@@ -233,6 +234,21 @@ impl Parameters {
             }
         }
         Self { left, faults }
+    }
+
+    /// The organization that the operator on the host acts in, where the query names one.
+    pub(super) fn organization(raw_url: &str) -> Result<Option<OrganizationId>, Problem> {
+        let mut parameters = Self::parse(raw_url);
+        let id = parameters.optional(ORGANIZATION, "invalid_id", str::parse);
+        let wrong = parameters.faults.into_iter().filter(|fault| fault.pointer == "?organization");
+        let wrong: Vec<_> = wrong.collect();
+        if wrong.is_empty() { Ok(id) } else { Err(Problem::invalid(wrong)) }
+    }
+
+    /// Leaves the organization to [`Parameters::organization`], for callers who may name one.
+    pub(super) fn without_organization(mut self) -> Self {
+        self.left.retain(|(name, _)| name != ORGANIZATION);
+        self
     }
 
     /// Takes a parameter and reads it.
@@ -305,8 +321,8 @@ impl<'de> DeserializeSeed<'de> for Strict {
 impl<'de> Visitor<'de> for Strict {
     type Value = Value;
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("JSON")
     }
 
     fn visit_unit<E>(self) -> Result<Value, E> {
@@ -380,7 +396,8 @@ mod tests {
         ] {
             assert_eq!(said(content_type, body), code, "{body}");
         }
-        let nested = |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
+        let nested =
+            |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
         assert_eq!(said(JSON, &nested(JSON_DEPTH_MAX - 1)), "ok");
         assert_eq!(said(JSON, &nested(JSON_DEPTH_MAX)), "invalid_json");
     }
@@ -393,8 +410,12 @@ mod tests {
         fields.optional("limit", number(1, 9));
         fields.optional("list", list(5, text));
         fields.required("missing", text);
-        let faults: Vec<_> =
-            fields.finish().unwrap_err().into_iter().map(|fault| (fault.pointer, fault.code)).collect();
+        let faults: Vec<_> = fields
+            .finish()
+            .unwrap_err()
+            .into_iter()
+            .map(|fault| (fault.pointer, fault.code))
+            .collect();
         let expected = [
             ("/name", "wrong_type"),
             ("/limit", "out_of_range"),

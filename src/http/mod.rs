@@ -147,9 +147,9 @@ impl App {
     }
 
     fn client_address(&self, origin: Origin, request: &Request) -> Option<IpAddr> {
-        let lines = request.headers().filter(|(name, _)| {
-            name.eq_ignore_ascii_case(forwarded::FORWARDED_FOR)
-        });
+        let lines = request
+            .headers()
+            .filter(|(name, _)| name.eq_ignore_ascii_case(forwarded::FORWARDED_FOR));
         let chain: Vec<_> = lines.map(|(_, value)| value).collect();
         self.address_behind(origin.peer, &chain)
     }
@@ -196,9 +196,10 @@ impl Application for App {
     }
 
     fn refuse(&self, arrival: &Arrival<'_>, refusal: &Refusal) -> Response {
-        let problem = match check::is_check(arrival.parts) {
-            true => Problem::check_refused(refusal),
-            false => Problem::refused(refusal),
+        let problem = if check::is_check(arrival.parts) {
+            Problem::check_refused(refusal)
+        } else {
+            Problem::refused(refusal)
         };
         answer::finish(problem.into_response(self.request_id()))
     }

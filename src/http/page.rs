@@ -19,6 +19,7 @@ const ASSETS: [(&str, &str, &str); 2] = [
     ("style.css", "text/css; charset=utf-8", include_str!("../../web/style.css")),
 ];
 
+#[expect(clippy::unnecessary_wraps, reason = "a handler of the table")]
 pub(super) fn setup(_app: &App, _call: &Call<'_>) -> Result<Response, Problem> {
     Ok(file("text/html; charset=utf-8", SETUP))
 }

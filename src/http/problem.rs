@@ -8,6 +8,7 @@ use rouille::{Response, ResponseBody};
 use serde_json::{Map, Value, json};
 
 use crate::actions::ActionError;
+use crate::http::answer::Header;
 use crate::http::transport::Refusal;
 use crate::model::fault::Fault;
 use crate::verify::{Code, Verdict};
@@ -17,31 +18,35 @@ const RETRY_AFTER_SECONDS: u64 = 1;
 /// The realm of every challenge.
 const REALM: &str = "keyhouse";
 
-/// An error on its way out.
+/// An error on its way out; boxed, since most calls return none.
 #[derive(Debug)]
-pub(super) struct Problem {
+pub(super) struct Problem(Box<Told>);
+
+#[derive(Debug)]
+struct Told {
     status: u16,
     code: &'static str,
     title: &'static str,
     detail: Option<Cow<'static, str>>,
     faults: Vec<Fault>,
     extra: Map<String, Value>,
-    headers: Vec<(Cow<'static, str>, Cow<'static, str>)>,
+    headers: Vec<Header>,
 }
 
 impl Problem {
     fn new(status: u16, code: &'static str, title: &'static str) -> Self {
         let (extra, headers) = (Map::new(), Vec::new());
-        Self { status, code, title, detail: None, faults: Vec::new(), extra, headers }
+        let (detail, faults) = (None, Vec::new());
+        Self(Box::new(Told { status, code, title, detail, faults, extra, headers }))
     }
 
     fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
-        self.detail = Some(detail.into());
+        self.0.detail = Some(detail.into());
         self
     }
 
     fn extra(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.extra.insert(name.to_owned(), value.into());
+        self.0.extra.insert(name.to_owned(), value.into());
         self
     }
 
@@ -50,7 +55,7 @@ impl Problem {
         name: &'static str,
         value: impl Into<Cow<'static, str>>,
     ) -> Self {
-        self.headers.push((name.into(), value.into()));
+        self.0.headers.push((name.into(), value.into()));
         self
     }
 
@@ -60,35 +65,37 @@ impl Problem {
 
     /// The stable name.
     pub(super) fn code(&self) -> &'static str {
-        self.code
+        self.0.code
     }
 
     /// The response; `request_id` is what a person quotes to the operator.
     pub(super) fn into_response(self, request_id: String) -> Response {
-        let mut body = self.extra;
+        let told = *self.0;
+        let mut body = told.extra;
         body.insert("type".to_owned(), "about:blank".into());
-        body.insert("title".to_owned(), self.title.into());
-        body.insert("status".to_owned(), self.status.into());
-        body.insert("code".to_owned(), self.code.into());
-        if let Some(detail) = self.detail {
+        body.insert("title".to_owned(), told.title.into());
+        body.insert("status".to_owned(), told.status.into());
+        body.insert("code".to_owned(), told.code.into());
+        if let Some(detail) = told.detail {
             body.insert("detail".to_owned(), detail.into());
         }
-        if !self.faults.is_empty() {
-            body.insert("errors".to_owned(), self.faults.iter().map(fault).collect());
+        if !told.faults.is_empty() {
+            body.insert("errors".to_owned(), told.faults.iter().map(fault).collect());
         }
         body.insert("request_id".to_owned(), request_id.clone().into());
-        let mut headers = self.headers;
+        let mut headers = told.headers;
         headers.push(("Content-Type".into(), "application/problem+json".into()));
         headers.push(("X-Request-Id".into(), request_id.into()));
-        let data = ResponseBody::from_data(Value::Object(body).to_string());
-        Response { status_code: self.status, headers, data, upgrade: None }
+        let body = ResponseBody::from_data(Value::Object(body).to_string());
+        Response { status_code: told.status, headers, data: body, upgrade: None }
     }
 
     // Input.
 
     pub(super) fn invalid(faults: Vec<Fault>) -> Self {
-        let detail = faults.first().map_or("see the documentation", |_| "see errors");
-        Self { faults, ..Self::new(400, "invalid_input", "Input not valid").detail(detail) }
+        let mut problem = Self::new(400, "invalid_input", "Input not valid").detail("see errors");
+        problem.0.faults = faults;
+        problem
     }
 
     pub(super) fn invalid_json(detail: String) -> Self {
@@ -181,13 +188,15 @@ impl Problem {
         let problem = Self::new(status, code.as_str(), title);
         match (status, code) {
             (401, _) => {
-                let challenge =
-                    format!("Bearer realm=\"{REALM}\", error=\"invalid_token\", error_description=\"{title}\"");
+                let challenge = format!(
+                    "Bearer realm=\"{REALM}\", error=\"invalid_token\", error_description=\"{title}\""
+                );
                 problem.header("WWW-Authenticate", challenge)
             },
             (_, Code::InsufficientPermissions) => {
                 let scope = scope.map(|names| format!(", scope=\"{names}\"")).unwrap_or_default();
-                let challenge = format!("Bearer realm=\"{REALM}\", error=\"insufficient_scope\"{scope}");
+                let challenge =
+                    format!("Bearer realm=\"{REALM}\", error=\"insufficient_scope\"{scope}");
                 problem.header("WWW-Authenticate", challenge)
             },
             (429, _) => problem.retry_after(seconds_up(verdict.retry_after.unwrap_or_default())),
@@ -253,7 +262,8 @@ impl Problem {
 
 impl From<ActionError> for Problem {
     fn from(error: ActionError) -> Self {
-        let unavailable = |code, title| Self::new(503, code, title).retry_after(RETRY_AFTER_SECONDS);
+        let unavailable =
+            |code, title| Self::new(503, code, title).retry_after(RETRY_AFTER_SECONDS);
         match error {
             ActionError::Invalid(faults) => Self::invalid(faults),
             ActionError::NotFound(what) => {

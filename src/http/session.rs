@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use crate::actions::actor::Actor;
 use crate::http::check::Caller;
 use crate::http::credential::{self, Credential};
+use crate::http::input::Parameters;
 use crate::http::problem::Problem;
 use crate::http::transport::Surface;
 use crate::http::{App, Call};
@@ -45,7 +46,10 @@ impl App {
             },
             (Credential::Presented(text), None) => self.key_actor(call, &text),
             (Credential::None, Some(token)) => self.session_actor(call, &token),
-            (Credential::None, None) => self.local_actor(call.origin.surface),
+            (Credential::None, None) => match call.origin.surface {
+                Surface::Control => self.local_actor_in(call.request.raw_url()),
+                Surface::Main | Surface::Checks => Err(Problem::no_credential()),
+            },
         }
     }
 
@@ -57,6 +61,17 @@ impl App {
                 first.map(Actor::local).ok_or_else(Problem::not_set_up)
             },
             Surface::Main | Surface::Checks => Err(Problem::no_credential()),
+        }
+    }
+
+    /// The operator on the host, in the organization that the query names.
+    fn local_actor_in(&self, raw_url: &str) -> Result<Actor, Problem> {
+        match Parameters::organization(raw_url)? {
+            None => self.local_actor(Surface::Control),
+            Some(id) => {
+                let known = self.index().organization(id);
+                known.map(Actor::local).ok_or_else(Problem::not_found)
+            },
         }
     }
 

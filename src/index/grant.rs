@@ -101,10 +101,8 @@ impl Grant {
         ask: Ask<'_>,
     ) -> bool {
         ask.of(self.patterns())
-            && owner.map_or_else(
-                || organization.admits(ask),
-                |owner| owner.holds(organization, ask),
-            )
+            && owner
+                .map_or_else(|| organization.admits(ask), |owner| owner.holds(organization, ask))
     }
 }
 
@@ -114,9 +112,12 @@ impl Rules {
         if ip.is_empty() && record.rate_limits.is_empty() && record.quota.is_none() {
             return None;
         }
-        let with_counter =
-            |limit: RateLimit| { let counter = live.rate_counter(&limit.name); (limit, counter) };
-        let rate_limits = record.rate_limits.iter().map(RateLimit::from).map(with_counter).collect();
+        let with_counter = |limit: RateLimit| {
+            let counter = live.rate_counter(&limit.name);
+            (limit, counter)
+        };
+        let rate_limits =
+            record.rate_limits.iter().map(RateLimit::from).map(with_counter).collect();
         let quota = record.quota.as_ref().map(|quota| (quota.into(), live.quota_counter()));
         Some(Arc::new(Self { ip, rate_limits, quota }))
     }

@@ -70,8 +70,8 @@ impl Digests {
 }
 
 impl FromIterator<Digest> for Digests {
-    fn from_iter<I: IntoIterator<Item = Digest>>(digests: I) -> Self {
-        let digests: Vec<_> = digests.into_iter().collect();
+    fn from_iter<I: IntoIterator<Item = Digest>>(iter: I) -> Self {
+        let digests: Vec<_> = iter.into_iter().collect();
         match digests.as_slice() {
             [] => Self::None,
             [one] => Self::One(*one),
@@ -152,7 +152,7 @@ impl UseCell {
             }
             let last = self.load();
             fence(Ordering::Acquire);
-            if before % 2 == 0 && self.sequence.load(Ordering::Relaxed) == before {
+            if before.is_multiple_of(2) && self.sequence.load(Ordering::Relaxed) == before {
                 return Some(last);
             }
             std::hint::spin_loop();
@@ -215,7 +215,8 @@ impl RateCounter {
         loop {
             let draw = limit.draw(arrival, ticks, cost);
             let Draw::Granted { arrival: next } = draw else { return draw };
-            let swap = self.0.compare_exchange_weak(arrival, next, Ordering::Relaxed, Ordering::Relaxed);
+            let swap =
+                self.0.compare_exchange_weak(arrival, next, Ordering::Relaxed, Ordering::Relaxed);
             match swap {
                 Ok(_) => return draw,
                 Err(seen) => arrival = seen,
@@ -280,8 +281,12 @@ impl QuotaCounter {
                 return false;
             }
             let packed = (period << USED_BITS) | next;
-            let swap =
-                self.state.compare_exchange_weak(state, packed, Ordering::Relaxed, Ordering::Relaxed);
+            let swap = self.state.compare_exchange_weak(
+                state,
+                packed,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            );
             match swap {
                 Ok(_) => return true,
                 Err(seen) => state = seen,
@@ -342,11 +347,8 @@ mod tests {
         scope(|threads| {
             for number in 0..2_usize {
                 let (cell, uses) = (&cell, &uses);
-                threads.spawn(move || {
-                    for round in 0..20_000 {
-                        cell.note(uses[(round + number) % 2]);
-                    }
-                });
+                let note = move |round: usize| cell.note(uses[(round + number) % 2]);
+                threads.spawn(move || (0..20_000).filter(|round| note(*round)).count());
             }
             for _ in 0..20_000 {
                 if let Some(read) = cell.read() {
@@ -372,18 +374,15 @@ mod tests {
             Quota { limit: 300, period: "day".parse().unwrap(), zone: "UTC".parse().unwrap() };
         let (rate, month) = (RateCounter::default(), QuotaCounter::default());
         let (passed, counted) = (AtomicU64::new(0), AtomicU64::new(0));
+        let draw = || {
+            let granted = matches!(rate.draw(&rule, 9, 1), Draw::Granted { .. });
+            passed.fetch_add(u64::from(granted), Ordering::Relaxed);
+            let granted = month.draw(&quota, Moment::from_milliseconds(9), 1);
+            counted.fetch_add(u64::from(granted), Ordering::Relaxed);
+        };
         scope(|threads| {
             for _ in 0..8 {
-                threads.spawn(|| {
-                    for _ in 0..200 {
-                        if matches!(rate.draw(&rule, 9, 1), Draw::Granted { .. }) {
-                            passed.fetch_add(1, Ordering::Relaxed);
-                        }
-                        if month.draw(&quota, Moment::from_milliseconds(9), 1) {
-                            counted.fetch_add(1, Ordering::Relaxed);
-                        }
-                    }
-                });
+                threads.spawn(|| (0..200).for_each(|_| draw()));
             }
         });
         assert_eq!((passed.into_inner(), counted.into_inner()), (500, 300));

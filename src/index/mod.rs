@@ -27,8 +27,8 @@ use crate::records::key::USER_AGENT_BYTES_MAX;
 use facts::{OrganizationFacts, Shared, UserFacts};
 use grant::Grant;
 use live::{LastUse, Live};
-pub use waiting::{State, USES_WAITING_MAX};
 use waiting::{Progress, Waiting};
+pub use waiting::{State, USES_WAITING_MAX};
 
 /// Most user agents that are told apart. When more come, all are forgotten and learnt anew.
 const AGENTS_MAX: usize = 16_384;
@@ -86,7 +86,8 @@ impl Index {
 
     /// A copy of a digest's grant; cheap, since all that is large is shared.
     pub fn grant(&self, digest: &Digest) -> Option<Grant> {
-        self.with_grant(digest, |grant| grant.cloned())
+        let guard = self.grants.guard();
+        self.grants.get(&DigestKey(*digest), &guard).cloned()
     }
 
     /// How many secrets are known.
@@ -201,8 +202,8 @@ struct DigestKey(Digest);
 
 impl Hash for DigestKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let [a, b, c, d, e, f, g, h, ..] = *self.0.bytes();
-        state.write_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+        let first = self.0.bytes().first_chunk().copied().unwrap_or_default();
+        state.write_u64(u64::from_le_bytes(first));
     }
 }
 
@@ -222,8 +223,8 @@ impl Hasher for DigestHasher {
         }
     }
 
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number;
+    fn write_u64(&mut self, i: u64) {
+        self.0 = i;
     }
 }
 

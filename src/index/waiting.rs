@@ -27,12 +27,12 @@ pub enum State {
 }
 
 impl fmt::Display for State {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Loading => formatter.write_str("loading"),
-            Self::Following => formatter.write_str("following"),
-            Self::Unavailable(cause) => write!(formatter, "store unavailable: {cause}"),
-            Self::Ended(cause) => write!(formatter, "no longer following the store: {cause}"),
+            Self::Loading => f.write_str("loading"),
+            Self::Following => f.write_str("following"),
+            Self::Unavailable(cause) => write!(f, "store unavailable: {cause}"),
+            Self::Ended(cause) => write!(f, "no longer following the store: {cause}"),
         }
     }
 }
@@ -107,8 +107,8 @@ pub(super) struct Waiting {
 }
 
 impl fmt::Debug for Waiting {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Waiting")
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Waiting")
     }
 }
 

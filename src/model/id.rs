@@ -54,7 +54,10 @@ impl<K: Kind> Id<K> {
         let mut bytes = [0; 10];
         random.fill_bytes(&mut bytes);
         let milliseconds = u64::try_from(now.milliseconds()).unwrap_or(0);
-        Self(uuid::Builder::from_unix_timestamp_millis(milliseconds, &bytes).into_uuid(), PhantomData)
+        Self(
+            uuid::Builder::from_unix_timestamp_millis(milliseconds, &bytes).into_uuid(),
+            PhantomData,
+        )
     }
 
     /// The 16 bytes, whose order is the order of time.
@@ -104,14 +107,14 @@ impl<K> Hash for Id<K> {
 }
 
 impl<K: Kind> fmt::Display for Id<K> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}_{}", K::PREFIX, self.0.hyphenated())
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", K::PREFIX, self.0.hyphenated())
     }
 }
 
 impl<K: Kind> fmt::Debug for Id<K> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, formatter)
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -58,14 +58,14 @@ impl Environment {
 }
 
 impl fmt::Display for Prefix {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
 impl fmt::Display for Environment {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -295,7 +295,11 @@ mod tests {
             ("our shape, another prefix, wrong checksum", other_prefix_wrong_sum),
             ("our shape and one more digit", format!("{key}0")),
         ] {
-            assert_eq!(classify(text.as_bytes(), &Prefix::default()), Presented::Malformed, "{claim}");
+            assert_eq!(
+                classify(text.as_bytes(), &Prefix::default()),
+                Presented::Malformed,
+                "{claim}"
+            );
         }
     }
 

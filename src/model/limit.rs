@@ -130,9 +130,9 @@ impl Period {
 }
 
 impl fmt::Display for Period {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = Self::NAMES.iter().find(|(period, _)| period == self).map(|(_, name)| *name);
-        formatter.write_str(name.unwrap_or("day"))
+        f.write_str(name.unwrap_or("day"))
     }
 }
 
@@ -163,8 +163,8 @@ impl FromStr for Zone {
 }
 
 impl fmt::Display for Zone {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.0.iana_name().unwrap_or("UTC"))
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.iana_name().unwrap_or("UTC"))
     }
 }
 

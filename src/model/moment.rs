@@ -50,10 +50,10 @@ impl Moment {
 }
 
 impl fmt::Display for Moment {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.timestamp() {
-            Some(timestamp) => write!(formatter, "{timestamp:.3}"),
-            None => formatter.write_str(if self.0 < 0 { "beginning" } else { "never" }),
+            Some(timestamp) => write!(f, "{timestamp:.3}"),
+            None => f.write_str(if self.0 < 0 { "beginning" } else { "never" }),
         }
     }
 }
@@ -117,9 +117,13 @@ mod tests {
 
     #[test]
     fn what_is_no_moment_is_refused() {
-        for wrong in
-            ["", "tomorrow", "2026-11-21", "2026-11-21T01:54:20", "2026-11-21T01:54:20+02:00[Europe/Paris]"]
-        {
+        for wrong in [
+            "",
+            "tomorrow",
+            "2026-11-21",
+            "2026-11-21T01:54:20",
+            "2026-11-21T01:54:20+02:00[Europe/Paris]",
+        ] {
             assert_eq!(wrong.parse::<Moment>(), Err(InvalidMoment), "{wrong}");
         }
     }

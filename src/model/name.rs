@@ -60,7 +60,8 @@ pub fn parse_email(text: &str) -> Result<String, InvalidName> {
     let visible = text.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
     let domain_fits = !domain.is_empty()
         && domain.split('.').all(|label| {
-            !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            !label.is_empty()
+                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         });
     let fits = visible && !local.is_empty() && domain_fits && !local.contains(['"', '@', '<', '>']);
     if fits && text.len() <= EMAIL_BYTES_MAX {
@@ -93,11 +94,12 @@ pub fn propose(random: &mut impl Rng) -> String {
 }
 
 const QUALITIES: &[&str] = &[
-    "amber", "bold", "brave", "bright", "brisk", "calm", "clear", "clever", "cosy", "crisp", "eager",
-    "early", "fair", "fast", "fine", "fresh", "gentle", "glad", "golden", "happy", "keen", "kind",
-    "light", "lively", "lucky", "mellow", "merry", "mild", "neat", "noble", "patient", "plain",
-    "proud", "quick", "quiet", "rapid", "ready", "rosy", "sharp", "shiny", "silent", "silver", "smart",
-    "snowy", "solid", "steady", "sunny", "swift", "tidy", "warm", "wise", "witty",
+    "amber", "bold", "brave", "bright", "brisk", "calm", "clear", "clever", "cosy", "crisp",
+    "eager", "early", "fair", "fast", "fine", "fresh", "gentle", "glad", "golden", "happy", "keen",
+    "kind", "light", "lively", "lucky", "mellow", "merry", "mild", "neat", "noble", "patient",
+    "plain", "proud", "quick", "quiet", "rapid", "ready", "rosy", "sharp", "shiny", "silent",
+    "silver", "smart", "snowy", "solid", "steady", "sunny", "swift", "tidy", "warm", "wise",
+    "witty",
 ];
 const ANIMALS: &[&str] = &[
     "badger", "beaver", "bee", "bison", "cat", "crane", "deer", "dove", "eagle", "egret", "falcon",
@@ -124,7 +126,9 @@ mod tests {
     #[test]
     fn addresses_have_one_form() {
         assert_eq!(parse_email("Ada@Example.COM"), Ok("ada@example.com".to_owned()));
-        for wrong in ["", "ada", "@example.com", "ada@", "ada@exa mple.com", "a\"b@c.d", "a@b..c", "a@b@c"] {
+        for wrong in
+            ["", "ada", "@example.com", "ada@", "ada@exa mple.com", "a\"b@c.d", "a@b..c", "a@b@c"]
+        {
             assert_eq!(parse_email(wrong), Err(InvalidName::Email), "{wrong}");
         }
     }

@@ -69,7 +69,8 @@ mod tests {
     use super::*;
 
     fn rules(allow: &[&str], deny: &[&str]) -> IpRules {
-        let parse = |texts: &[&str]| texts.iter().map(|text| parse_network(text).unwrap()).collect();
+        let parse =
+            |texts: &[&str]| texts.iter().map(|text| parse_network(text).unwrap()).collect();
         IpRules { allow: parse(allow), deny: parse(deny) }
     }
 

@@ -7,9 +7,28 @@ pub const PASSWORD_CHARACTERS_MAX: usize = 256;
 
 /// Words that make a password no longer: what is left without them must not be short.
 const GUESSED_FIRST: &[&str] = &[
-    "password", "passwort", "motdepasse", "contraseña", "qwertyuiop", "qwerty", "azerty",
-    "1234567890", "123456789", "12345678", "123456", "12345", "1234", "abcdefgh", "letmein",
-    "welcome", "iloveyou", "administrator", "admin", "keyhouse", "changeme", "secret",
+    "password",
+    "passwort",
+    "motdepasse",
+    "contraseña",
+    "qwertyuiop",
+    "qwerty",
+    "azerty",
+    "1234567890",
+    "123456789",
+    "12345678",
+    "123456",
+    "12345",
+    "1234",
+    "abcdefgh",
+    "letmein",
+    "welcome",
+    "iloveyou",
+    "administrator",
+    "admin",
+    "keyhouse",
+    "changeme",
+    "secret",
 ];
 /// How many characters must be left.
 const REMAINDER_CHARACTERS_MIN: usize = 6;
@@ -20,7 +39,9 @@ const DIFFERENT_CHARACTERS_MIN: usize = 5;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPassword {
     /// Too short.
-    #[error("must have at least {PASSWORD_CHARACTERS_MIN} characters; any will do, a sentence is fine")]
+    #[error(
+        "must have at least {PASSWORD_CHARACTERS_MIN} characters; any will do, a sentence is fine"
+    )]
     TooShort,
     /// Too long.
     #[error("must have at most {PASSWORD_CHARACTERS_MAX} characters")]

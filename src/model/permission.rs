@@ -78,14 +78,14 @@ impl FromStr for Pattern {
 }
 
 impl fmt::Display for Permission {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
 impl fmt::Display for Pattern {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -153,8 +153,8 @@ impl FromStr for Patterns {
 }
 
 impl fmt::Display for Patterns {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -208,8 +208,9 @@ fn has_segments(text: &str) -> bool {
 }
 
 fn is_literal(segment: &str) -> bool {
-    let allowed =
-        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
+    let allowed = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-')
+    };
     !segment.is_empty() && segment.bytes().all(allowed)
 }
 
@@ -346,13 +347,18 @@ mod tests {
             ("a:b:*", "a:b", false),
         ] {
             let pattern: Pattern = pattern.parse().unwrap();
-            assert_eq!(pattern.grants(&permission.parse().unwrap()), granted, "{pattern} {permission}");
+            assert_eq!(
+                pattern.grants(&permission.parse().unwrap()),
+                granted,
+                "{pattern} {permission}"
+            );
         }
     }
 
     #[test]
     fn shapes_are_kept() {
-        for wrong in ["", "a", "a:", ":a", "A:b", "a:b c", "a:*x", "**", "a:b:c:d:e:f:g:h:i", "é:b"] {
+        for wrong in ["", "a", "a:", ":a", "A:b", "a:b c", "a:*x", "**", "a:b:c:d:e:f:g:h:i", "é:b"]
+        {
             assert!(wrong.parse::<Pattern>().is_err(), "{wrong}");
             assert!(wrong.parse::<Permission>().is_err(), "{wrong}");
         }
@@ -370,7 +376,8 @@ mod tests {
     }
 
     fn permission() -> impl Strategy<Value = Permission> {
-        proptest::collection::vec(segment(), 2..5).prop_map(|parts| parts.join(":").parse().unwrap())
+        proptest::collection::vec(segment(), 2..5)
+            .prop_map(|parts| parts.join(":").parse().unwrap())
     }
 
     fn pattern() -> impl Strategy<Value = Pattern> {
@@ -385,8 +392,8 @@ mod tests {
     /// The rule of section 6 written as recursion on lists, blind to speed.
     fn naive(pattern: &[&str], permission: &[&str], whole: &[&str], depth: usize) -> bool {
         let own = whole.first() == Some(&"keyhouse");
-        let literal_needed = (depth == 0 && own)
-            || (depth == 1 && own && whole.get(1) == Some(&"instance"));
+        let literal_needed =
+            (depth == 0 && own) || (depth == 1 && own && whole.get(1) == Some(&"instance"));
         match (pattern, permission) {
             ([], []) => true,
             ([], _) | (_, []) => false,

@@ -73,9 +73,9 @@ impl SubscriptionStatus {
 }
 
 impl fmt::Display for SubscriptionStatus {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = Self::NAMES.iter().find(|(status, _)| status == self).map(|(_, name)| *name);
-        formatter.write_str(name.unwrap_or("canceled"))
+        f.write_str(name.unwrap_or("canceled"))
     }
 }
 
@@ -105,8 +105,7 @@ mod tests {
         ] {
             let plan = Plan { name: "any".into(), api_access };
             let status = status.parse().unwrap();
-            let subscription =
-                Subscription { plan: "any".into(), status, current_period_end: end };
+            let subscription = Subscription { plan: "any".into(), status, current_period_end: end };
             let gives = subscription.gives_access(&plan, Moment::from_milliseconds(now));
             assert_eq!(gives, access, "{api_access} {status} {now}");
         }

@@ -37,9 +37,9 @@ impl FromStr for PublicUrl {
 }
 
 impl fmt::Display for PublicUrl {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.is_https { "https" } else { "http" };
-        write!(formatter, "{scheme}://{}", self.authority)
+        write!(f, "{scheme}://{}", self.authority)
     }
 }
 

@@ -98,8 +98,8 @@ pub struct UserRecord {
 }
 
 impl std::fmt::Debug for UserRecord {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("UserRecord").field("id", &self.id).finish_non_exhaustive()
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UserRecord").field("id", &self.id).finish_non_exhaustive()
     }
 }
 

@@ -169,11 +169,11 @@ pub enum Author {
 }
 
 impl fmt::Display for Author {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::User(id) => id.fmt(formatter),
-            Self::Key(id) => id.fmt(formatter),
-            Self::Local => formatter.write_str("local"),
+            Self::User(id) => id.fmt(f),
+            Self::Key(id) => id.fmt(f),
+            Self::Local => f.write_str("local"),
         }
     }
 }

@@ -120,19 +120,19 @@ fn id<K: crate::model::id::Kind>(bytes: &[u8]) -> Option<Id<K>> {
 
 /// For errors: names the kind and the id, never an e-mail address or a digest.
 impl fmt::Display for Place {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Format => formatter.write_str("format"),
-            Self::Organization(id) => write!(formatter, "organization/{id}"),
-            Self::User(id) => write!(formatter, "user/{id}"),
-            Self::Email(_) => formatter.write_str("email/.."),
-            Self::Plan(name) => write!(formatter, "plan/{name}"),
-            Self::Key(organization, id) => write!(formatter, "key/{organization}/{id}"),
-            Self::Use(id) => write!(formatter, "use/{id}"),
-            Self::Session(_) => formatter.write_str("session/.."),
-            Self::Founded => formatter.write_str("founded"),
-            Self::Setup => formatter.write_str("setup"),
-            Self::Event(id) => write!(formatter, "event/{id}"),
+            Self::Format => f.write_str("format"),
+            Self::Organization(id) => write!(f, "organization/{id}"),
+            Self::User(id) => write!(f, "user/{id}"),
+            Self::Email(_) => f.write_str("email/.."),
+            Self::Plan(name) => write!(f, "plan/{name}"),
+            Self::Key(organization, id) => write!(f, "key/{organization}/{id}"),
+            Self::Use(id) => write!(f, "use/{id}"),
+            Self::Session(_) => f.write_str("session/.."),
+            Self::Founded => f.write_str("founded"),
+            Self::Setup => f.write_str("setup"),
+            Self::Event(id) => write!(f, "event/{id}"),
         }
     }
 }

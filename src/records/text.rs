@@ -9,7 +9,10 @@ use serde::{Deserialize, Deserializer, Serializer, de};
 ///
 /// # Errors
 /// The serializer's.
-pub(super) fn serialize<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn serialize<T: Display, S: Serializer>(
+    value: &T,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
 }
 
@@ -98,7 +101,10 @@ pub(super) mod moment {
     /// # Errors
     /// The serializer's.
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-    pub(crate) fn serialize<S: Serializer>(moment: &Moment, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(
+        moment: &Moment,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.serialize_i64(moment.milliseconds())
     }
 
@@ -106,7 +112,9 @@ pub(super) mod moment {
     ///
     /// # Errors
     /// The deserializer's.
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Moment, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Moment, D::Error> {
         i64::deserialize(deserializer).map(Moment::from_milliseconds)
     }
 
@@ -119,7 +127,6 @@ pub(super) mod moment {
         /// # Errors
         /// The serializer's.
         #[expect(clippy::ref_option, reason = "serde hands over a reference to the field")]
-        #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
         pub(crate) fn serialize<S: Serializer>(
             moment: &Option<Moment>,
             serializer: S,

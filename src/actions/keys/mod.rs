@@ -1,96 +1,38 @@
 //! Keys: make, list, show, change, switch off and on, revoke.
 
 use keyhouse_storage::Batch;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use crate::actions::actor::Actor;
 use crate::actions::events::Happening;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::fault::Fault;
-use crate::model::id::{KeyId, OrganizationId};
-use crate::model::key_text::{self, Environment};
-use crate::model::limit::RateLimit;
+use crate::model::id::KeyId;
+use crate::model::key_text::{self};
 use crate::model::moment::Moment;
 use crate::model::name;
-use crate::model::network::IpRules;
 use crate::model::permission::Patterns;
 use crate::model::plan::API_ACCESS;
 use crate::model::role::{KEYS_CREATE, KEYS_MANAGE, KEYS_READ};
 use crate::model::secret::Secret;
 use crate::records::Held;
-use crate::records::key::{DisabledBy, KeyRecord, RateLimitRecord, SecretRecord, Status};
+use crate::records::key::{DisabledBy, KeyRecord, SecretRecord, Status};
 use crate::records::place::Place;
 
+mod draft;
 mod list;
 
+pub use draft::{KeyChange, KeyDraft, KeyKind};
+use draft::{apply, new_record, shape};
 pub use list::{LIST_LIMIT_MAX, ListedKeys, Query, Wanted};
 
-/// Whether a key is a person's or the organization's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum KeyKind {
-    /// Never worth more than its owner; ends with them.
-    #[default]
-    Personal,
-    /// Outlives people.
-    Service,
-}
-
-/// A key to be made.
-#[derive(Debug, Default)]
-pub struct KeyDraft {
-    /// The name; a readable one is made up where there is none.
-    pub name: Option<String>,
-    /// What it is for.
-    pub description: String,
-    /// Whose it is; the local operator makes service keys whatever stands here.
-    pub kind: KeyKind,
-    /// Second part of its text.
-    pub environment: Environment,
-    /// What it is granted; without a list a personal key has all outside `keyhouse:`, a service
-    /// key nothing.
-    pub permissions: Option<Patterns>,
-    /// Networks.
-    pub ip_rules: IpRules,
-    /// Rate limits.
-    pub rate_limits: Vec<RateLimit>,
-    /// What is kept with it.
-    pub metadata: Map<String, Value>,
-    /// Not valid before.
-    pub not_before: Option<Moment>,
-    /// Not valid from then on.
-    pub expires_at: Option<Moment>,
-}
-
-/// What is to change of a key; what is `None` stays.
-#[derive(Debug, Default)]
-pub struct KeyChange {
-    /// Another name.
-    pub name: Option<String>,
-    /// Another description.
-    pub description: Option<String>,
-    /// Another list, or none.
-    pub permissions: Option<Option<Patterns>>,
-    /// Other networks.
-    pub ip_rules: Option<IpRules>,
-    /// Other rate limits.
-    pub rate_limits: Option<Vec<RateLimit>>,
-    /// Other metadata.
-    pub metadata: Option<Map<String, Value>>,
-    /// Another begin, or none.
-    pub not_before: Option<Option<Moment>>,
-    /// Another end, or none.
-    pub expires_at: Option<Option<Moment>>,
-}
-
-impl KeyChange {
-    /// Whether it touches what the key may do: more than its label.
-    fn touches_power(&self) -> bool {
-        self.permissions.is_some()
-            || self.ip_rules.is_some()
-            || self.rate_limits.is_some()
-            || self.not_before.is_some()
-            || self.expires_at.is_some()
-    }
+/// The key that a change is meant for.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// The key.
+    pub id: KeyId,
+    /// The version it must have (`If-Match`), where the caller says so.
+    pub version: Option<u64>,
 }
 
 /// What the actor may do with a key.
@@ -115,7 +57,7 @@ impl Actions {
         draft: KeyDraft,
     ) -> Result<(KeyRecord, Secret), ActionError> {
         let now = self.clock.now().wall;
-        let owner = self.owner_of_new(actor, draft.kind)?;
+        let owner = Self::owner_of_new(actor, draft.kind)?;
         let organization = actor.organization();
         if !organization.has_access(now) {
             let plan = organization.plan.name.to_string();
@@ -140,8 +82,8 @@ impl Actions {
         require_all(actor, &record.patterns())?;
         let place = record.place();
         let batch = put(Batch::new().absent(place.to_bytes()), &place, &record)?;
-        let happening = Happening::by(actor, "key.create", record.id)
-            .with_change(&json!({}), &shape(&record));
+        let happening =
+            Happening::by(actor, "key.create", record.id).with_change(&json!({}), &shape(&record));
         let batch = self.record(batch, now, happening)?;
         match self.commit(batch)? {
             Some(_) => Ok((record, made.secret)),
@@ -171,18 +113,19 @@ impl Actions {
     pub fn change_key(
         &self,
         actor: &Actor,
-        id: KeyId,
-        version: Option<u64>,
+        target: Target,
         change: &KeyChange,
     ) -> Result<KeyRecord, ActionError> {
-        self.rewrite_key(actor, id, version, "key.update", |record, standing, now| {
+        self.rewrite_key(actor, target, "key.update", |record, standing, now| {
             refuse_revoked(record)?;
-            let added = change.permissions.as_ref().map(|list| added_to(record, list.as_ref()));
+            let before = record.patterns();
             apply(record, change);
             if change.touches_power() {
-                check_times(change.not_before.flatten(), change.expires_at.flatten(), now)?;
+                if !change.not_before.is_keep() || !change.expires_at.is_keep() {
+                    check_times(record.not_before, record.expires_at, now)?;
+                }
                 match standing {
-                    Standing::Own => require_all(actor, &added.unwrap_or_default())?,
+                    Standing::Own => require_all(actor, &added(&before, &record.patterns()))?,
                     Standing::Manager => require_all(actor, &record.patterns())?,
                 }
             }
@@ -197,11 +140,10 @@ impl Actions {
     pub fn revoke_key(
         &self,
         actor: &Actor,
-        id: KeyId,
-        version: Option<u64>,
+        target: Target,
         reason: Option<&str>,
     ) -> Result<KeyRecord, ActionError> {
-        self.rewrite_key(actor, id, version, "key.revoke", |record, _standing, now| {
+        self.rewrite_key(actor, target, "key.revoke", |record, _standing, now| {
             if record.revoked_at.is_none() {
                 record.revoked_at = Some(now);
                 record.revoked_reason = reason.map(str::to_owned);
@@ -214,13 +156,8 @@ impl Actions {
     ///
     /// # Errors
     /// Those of [`Actions::change_key`].
-    pub fn disable_key(
-        &self,
-        actor: &Actor,
-        id: KeyId,
-        version: Option<u64>,
-    ) -> Result<KeyRecord, ActionError> {
-        self.rewrite_key(actor, id, version, "key.disable", |record, _standing, _now| {
+    pub fn disable_key(&self, actor: &Actor, target: Target) -> Result<KeyRecord, ActionError> {
+        self.rewrite_key(actor, target, "key.disable", |record, _standing, _now| {
             refuse_revoked(record)?;
             if actor.has(KEYS_MANAGE) {
                 record.disabled = Some(DisabledBy::Manager);
@@ -236,13 +173,8 @@ impl Actions {
     ///
     /// # Errors
     /// Those of [`Actions::change_key`].
-    pub fn enable_key(
-        &self,
-        actor: &Actor,
-        id: KeyId,
-        version: Option<u64>,
-    ) -> Result<KeyRecord, ActionError> {
-        self.rewrite_key(actor, id, version, "key.enable", |record, standing, _now| {
+    pub fn enable_key(&self, actor: &Actor, target: Target) -> Result<KeyRecord, ActionError> {
+        self.rewrite_key(actor, target, "key.enable", |record, standing, _now| {
             refuse_revoked(record)?;
             if record.disabled == Some(DisabledBy::Manager) && !actor.has(KEYS_MANAGE) {
                 return Err(ActionError::PermissionRequired(KEYS_MANAGE.to_owned()));
@@ -260,16 +192,15 @@ impl Actions {
     fn rewrite_key(
         &self,
         actor: &Actor,
-        id: KeyId,
-        version: Option<u64>,
+        target: Target,
         action: &'static str,
         change: impl Fn(&mut KeyRecord, Standing, Moment) -> Result<(), ActionError>,
     ) -> Result<KeyRecord, ActionError> {
-        self.until_done(|| {
+        Self::until_done(|| {
             let now = self.clock.now().wall;
-            let held = self.find_key(actor, id)?;
+            let held = self.find_key(actor, target.id)?;
             let standing = standing(actor, &held.record)?;
-            if version.is_some_and(|version| version != held.record.version) {
+            if target.version.is_some_and(|version| version != held.record.version) {
                 return Err(ActionError::VersionConflict { current: held.record.version });
             }
             let mut record = held.record.clone();
@@ -281,8 +212,8 @@ impl Actions {
             record.updated_at = now;
             let place = record.place();
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
-            let happening =
-                Happening::by(actor, action, id).with_change(&shape(&held.record), &shape(&record));
+            let happening = Happening::by(actor, action, target.id)
+                .with_change(&shape(&held.record), &shape(&record));
             let batch = self.record(put(batch, &place, &record)?, now, happening)?;
             let committed = self.commit(batch)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
@@ -305,11 +236,11 @@ impl Actions {
     }
 
     fn owner_of_new(
-        &self,
         actor: &Actor,
         kind: KeyKind,
     ) -> Result<Option<crate::model::id::UserId>, ActionError> {
-        let required = |permission: &str| Err(ActionError::PermissionRequired(permission.to_owned()));
+        let required =
+            |permission: &str| Err(ActionError::PermissionRequired(permission.to_owned()));
         match (kind, actor.user_id()) {
             _ if actor.is_local() => Ok(None),
             (KeyKind::Service, _) if actor.has(KEYS_MANAGE) => Ok(None),
@@ -385,111 +316,11 @@ fn check_times(
     Err(ActionError::Invalid(vec![Fault::new("/expires_at", "out_of_range", detail)]))
 }
 
-/// The patterns of a new list that the key did not have.
-fn added_to(record: &KeyRecord, list: Option<&Patterns>) -> Patterns {
-    let mut wanted = record.clone();
-    wanted.permissions = list.cloned();
-    let (old, new) = (record.patterns(), wanted.patterns());
-    let added: Vec<_> = new
-        .as_set()
-        .texts()
-        .filter(|pattern| !old.as_set().covers(pattern))
-        .filter_map(|pattern| pattern.parse().ok())
-        .collect();
-    Patterns::new(&added).unwrap_or(new)
-}
-
-fn apply(record: &mut KeyRecord, change: &KeyChange) {
-    if let Some(name) = &change.name {
-        record.name.clone_from(name);
-    }
-    if let Some(description) = &change.description {
-        record.description.clone_from(description);
-    }
-    if let Some(permissions) = &change.permissions {
-        record.permissions.clone_from(permissions);
-    }
-    if let Some(rules) = &change.ip_rules {
-        record.ip_allow.clone_from(&rules.allow);
-        record.ip_deny.clone_from(&rules.deny);
-    }
-    if let Some(limits) = &change.rate_limits {
-        record.rate_limits = limits.iter().map(stored_limit).collect();
-    }
-    if let Some(metadata) = &change.metadata {
-        record.metadata.clone_from(metadata);
-    }
-    record.not_before = change.not_before.unwrap_or(record.not_before);
-    record.expires_at = change.expires_at.unwrap_or(record.expires_at);
-}
-
-fn new_record(
-    id: KeyId,
-    organization: OrganizationId,
-    name: String,
-    draft: KeyDraft,
-    now: Moment,
-) -> KeyRecord {
-    KeyRecord {
-        id,
-        organization,
-        name,
-        description: draft.description,
-        owner: None,
-        environment: draft.environment,
-        secrets: Vec::new(),
-        permissions: draft.permissions,
-        ip_allow: draft.ip_rules.allow,
-        ip_deny: draft.ip_rules.deny,
-        rate_limits: draft.rate_limits.iter().map(stored_limit).collect(),
-        quota: None,
-        metadata: draft.metadata,
-        not_before: draft.not_before,
-        expires_at: draft.expires_at,
-        created_at: now,
-        created_by: crate::records::key::Author::Local,
-        updated_at: now,
-        disabled: None,
-        revoked_at: None,
-        revoked_reason: None,
-        version: 1,
-    }
-}
-
-fn stored_limit(limit: &RateLimit) -> RateLimitRecord {
-    RateLimitRecord {
-        name: limit.name.clone(),
-        limit: limit.limit,
-        window_seconds: limit.window_seconds,
-    }
-}
-
-/// What an event may tell of a key: nothing of its secrets but the hint.
-fn shape(record: &KeyRecord) -> Value {
-    let texts = |networks: &[ipnet::IpNet]| -> Vec<String> {
-        networks.iter().map(ToString::to_string).collect()
-    };
-    let list = record.permissions.as_ref();
-    json!({
-        "name": record.name,
-        "description": record.description,
-        "kind": if record.is_service() { "service" } else { "personal" },
-        "owner": record.owner.map(|owner| owner.to_string()),
-        "environment": record.environment.as_str(),
-        "hint": record.secrets.first().map(|secret| secret.hint.clone()),
-        "permissions": list.map(|list| list.as_set().texts().collect::<Vec<_>>()),
-        "ip_allow": texts(&record.ip_allow),
-        "ip_deny": texts(&record.ip_deny),
-        "rate_limits": record.rate_limits.iter()
-            .map(|limit| json!([limit.name, limit.limit, limit.window_seconds]))
-            .collect::<Vec<_>>(),
-        "not_before": record.not_before.map(|moment| moment.to_string()),
-        "expires_at": record.expires_at.map(|moment| moment.to_string()),
-        "disabled": record.disabled.is_some(),
-        "revoked": record.revoked_at.is_some(),
-        "revoked_reason": record.revoked_reason,
-        "metadata": record.metadata,
-    })
+/// The patterns of a new list that the old one did not cover.
+fn added(old: &Patterns, new: &Patterns) -> Patterns {
+    let wanted = new.as_set().texts().filter(|pattern| !old.as_set().covers(pattern));
+    let wanted: Vec<_> = wanted.filter_map(|pattern| pattern.parse().ok()).collect();
+    Patterns::new(&wanted).unwrap_or_else(|_too_many| new.clone())
 }
 
 /// Whether a list leaves a key out by its status unless it is asked for: revoked ones.

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
 
+#[expect(clippy::unnecessary_wraps, reason = "a handler of the table")]
 pub(in crate::http) fn show(app: &App, _call: &Call<'_>) -> Result<Response, Problem> {
     let url = app.settings.public_url.to_string();
     Ok(answer::json(&json!({

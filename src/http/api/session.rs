@@ -32,7 +32,7 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let (Some(email), Some(password)) = (email, password) else {
         return Err(Problem::invalid(Vec::new()));
     };
-    opened(app, app.actions.sign_in(&email, &password, call.address)?)
+    opened(app, &app.actions.sign_in(&email, &password, call.address)?)
 }
 
 pub(in crate::http) fn show(_app: &App, call: &Call<'_>) -> Result<Response, Problem> {
@@ -51,7 +51,7 @@ pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Pr
 }
 
 /// 201 with the cookie of a session that was just opened.
-pub(super) fn opened(app: &App, session: NewSession) -> Result<Response, Problem> {
+pub(super) fn opened(app: &App, session: &NewSession) -> Result<Response, Problem> {
     let user = app.index().user(session.user).ok_or_else(Problem::session_ended)?;
     let actor = Actor::user(app.index(), user, None).ok_or_else(Problem::session_ended)?;
     let mut told = described(&actor);

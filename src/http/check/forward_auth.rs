@@ -1,5 +1,5 @@
 //! `/v1/forward-auth/{gate}`: nginx `auth_request`, Caddy `forward_auth`, Traefik `ForwardAuth`,
-//! HAProxy. Reads `X-Forwarded-{Method,Proto,Host,Uri,For}` and the credential, nothing else.
+//! `HAProxy`. Reads `X-Forwarded-{Method,Proto,Host,Uri,For}` and the credential, nothing else.
 
 use http::Method;
 use rouille::Response;

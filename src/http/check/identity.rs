@@ -1,9 +1,9 @@
 //! What an upstream is told of whom it serves, and what a client is told of its limits.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::clock::Now;
+use crate::http::answer::Header;
 use crate::http::problem::seconds_up;
 use crate::index::grant::{Grant, Rules};
 
@@ -13,8 +13,6 @@ const PERMISSIONS_BYTES_MAX: usize = 2_048;
 /// What stands where nothing applies: an empty or missing header would let a proxy pass the
 /// client's own through.
 const NOTHING: &str = "-";
-
-type Header = (Cow<'static, str>, Cow<'static, str>);
 
 /// The values of all identity headers, each encoded and none empty.
 #[derive(Debug)]

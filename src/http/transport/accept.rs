@@ -23,7 +23,7 @@ use super::{Listener, Peer, Socket, Surface};
 /// How long accepting waits when files, memory or the socket itself fail it.
 const ERROR_PAUSE: Duration = Duration::from_millis(50);
 /// A flood writes at most one line of each kind in this time.
-const QUIET: Duration = Duration::from_secs(60);
+const QUIET: Duration = Duration::from_mins(1);
 
 /// What every accept loop of a server shares.
 pub(super) struct Floor {

@@ -8,7 +8,7 @@ use crate::{At, Page, Revision};
 /// Most revisions held at once; the one that was used longest ago goes first.
 pub const HELD_MAX: usize = 8;
 /// How long a revision stays held after its last use.
-pub const HELD_AGE_MAX: Duration = Duration::from_secs(60);
+pub const HELD_AGE_MAX: Duration = Duration::from_mins(1);
 
 /// Snapshots by revision, few and young.
 ///

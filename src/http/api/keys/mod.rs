@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use rouille::Response;
 use serde_json::{Map, Value, json};
 
-use crate::actions::keys::{KeyChange, KeyDraft, KeyKind, LIST_LIMIT_MAX, Query, Wanted};
+use crate::actions::keys::{KeyChange, KeyDraft, KeyKind, LIST_LIMIT_MAX, Query, Target, Wanted};
 use crate::http::input::{Fields, Parameters, list, number, object, parsed, text, wrong};
 use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
@@ -33,6 +33,9 @@ const REASON_CHARACTERS_MAX: usize = 256;
 
 pub(in crate::http) fn list_keys(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut parameters = Parameters::parse(call.request.raw_url());
+    if call.actor()?.is_local() {
+        parameters = parameters.without_organization();
+    }
     let limit = parameters.optional("limit", "out_of_range", |text| {
         let limit = text.parse().ok().filter(|limit| (1..=LIST_LIMIT_MAX).contains(limit));
         limit.ok_or_else(|| format!("must be a whole number from 1 to {LIST_LIMIT_MAX}"))
@@ -73,7 +76,7 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
         fields.optional("environment", parsed("invalid_environment", str::parse::<Environment>));
     let change = read_change(&mut fields);
     let expires_in = fields.optional("expires_in", parsed("invalid_duration", parse_span));
-    if expires_in.is_some() && change.expires_at.is_some() {
+    if expires_in.is_some() && !change.expires_at.is_keep() {
         fields.fault("expires_in", "contradiction", "must not come together with expires_at");
     }
     fields.finish().map_err(Problem::invalid)?;
@@ -82,12 +85,12 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
         description: change.description.unwrap_or_default(),
         kind: kind.unwrap_or_default(),
         environment: environment.unwrap_or_default(),
-        permissions: change.permissions.flatten(),
-        ip_rules: change.ip_rules.unwrap_or_default(),
-        rate_limits: change.rate_limits.unwrap_or_default(),
-        metadata: change.metadata.unwrap_or_default(),
-        not_before: change.not_before.flatten(),
-        expires_at: change.expires_at.flatten().or(expires_in.map(|span| now.after(span))),
+        permissions: change.permissions.value(),
+        ip_rules: change.ip_rules.value().unwrap_or_default(),
+        rate_limits: change.rate_limits.value().unwrap_or_default(),
+        metadata: change.metadata.value().unwrap_or_default(),
+        not_before: change.not_before.value(),
+        expires_at: change.expires_at.value().or(expires_in.map(|span| now.after(span))),
     };
     let (record, secret) = app.actions.create_key(call.actor()?, draft)?;
     let location = format!("/v1/keys/{}", record.id);
@@ -96,16 +99,14 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
 }
 
 pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    let record = app.actions.key(call.actor()?, key_id(call)?)?;
-    Ok(with_etag(answer::json(&shown(app, &record)), &record))
+    Ok(answer_record(app, &app.actions.key(call.actor()?, key_id(call)?)?))
 }
 
 pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     let change = read_change(&mut fields);
     fields.finish().map_err(Problem::invalid)?;
-    let (id, version) = (key_id(call)?, if_match(call)?);
-    answer_record(app, app.actions.change_key(call.actor()?, id, version, &change)?)
+    Ok(answer_record(app, &app.actions.change_key(call.actor()?, target(call)?, &change)?))
 }
 
 pub(in crate::http) fn revoke(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
@@ -119,31 +120,29 @@ pub(in crate::http) fn revoke(app: &App, call: &Call<'_>) -> Result<Response, Pr
         Ok(reason)
     });
     fields.finish().map_err(Problem::invalid)?;
-    let (id, version) = (key_id(call)?, if_match(call)?);
-    answer_record(app, app.actions.revoke_key(call.actor()?, id, version, reason.as_deref())?)
+    Ok(answer_record(
+        app,
+        &app.actions.revoke_key(call.actor()?, target(call)?, reason.as_deref())?,
+    ))
 }
 
 pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    let (id, version) = (key_id(call)?, if_match(call)?);
-    app.actions.revoke_key(call.actor()?, id, version, None)?;
+    app.actions.revoke_key(call.actor()?, target(call)?, None)?;
     Ok(answer::empty())
 }
 
 pub(in crate::http) fn disable(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     no_fields(call)?;
-    let (id, version) = (key_id(call)?, if_match(call)?);
-    answer_record(app, app.actions.disable_key(call.actor()?, id, version)?)
+    Ok(answer_record(app, &app.actions.disable_key(call.actor()?, target(call)?)?))
 }
 
 pub(in crate::http) fn enable(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     no_fields(call)?;
-    let (id, version) = (key_id(call)?, if_match(call)?);
-    answer_record(app, app.actions.enable_key(call.actor()?, id, version)?)
+    Ok(answer_record(app, &app.actions.enable_key(call.actor()?, target(call)?)?))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "reads as the end of a change")]
-fn answer_record(app: &App, record: KeyRecord) -> Result<Response, Problem> {
-    Ok(with_etag(answer::json(&shown(app, &record)), &record))
+fn answer_record(app: &App, record: &KeyRecord) -> Response {
+    with_etag(answer::json(&shown(app, record)), record)
 }
 
 fn with_etag(response: Response, record: &KeyRecord) -> Response {
@@ -160,15 +159,15 @@ fn key_id(call: &Call<'_>) -> Result<KeyId, Problem> {
     call.param(0).parse().map_err(|_source| Problem::not_found())
 }
 
-/// The version that `If-Match` names; `*` matches any.
-fn if_match(call: &Call<'_>) -> Result<Option<u64>, Problem> {
-    let Some(header) = call.request.header("If-Match").filter(|header| *header != "*") else {
-        return Ok(None);
-    };
-    let quoted = header.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    let version = quoted.and_then(|text| text.parse().ok());
-    // A tag that we never gave matches nothing.
-    Ok(Some(version.unwrap_or(0)))
+/// The key in the path, at the version that `If-Match` names; `*` matches any, a tag that we never
+/// gave matches none.
+fn target(call: &Call<'_>) -> Result<Target, Problem> {
+    let header = call.request.header("If-Match").filter(|header| *header != "*");
+    let version = header.map(|header| {
+        let quoted = header.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        quoted.and_then(|text| text.parse().ok()).unwrap_or(0)
+    });
+    Ok(Target { id: key_id(call)?, version })
 }
 
 fn parse_kind(text: &str) -> Result<KeyKind, &'static str> {
@@ -186,9 +185,9 @@ fn read_change(fields: &mut Fields) -> KeyChange {
         description: fields
             .optional("description", parsed("invalid_description", parse_description)),
         permissions: fields.nullable("permissions", patterns),
-        ip_rules: fields.nullable("ip_rules", object(ip_rules)).map(Option::unwrap_or_default),
-        rate_limits: fields.nullable("rate_limits", rate_limits).map(Option::unwrap_or_default),
-        metadata: fields.nullable("metadata", metadata).map(Option::unwrap_or_default),
+        ip_rules: fields.nullable("ip_rules", object(|fields| Some(ip_rules(fields)))),
+        rate_limits: fields.nullable("rate_limits", rate_limits),
+        metadata: fields.nullable("metadata", metadata),
         not_before: fields.nullable("not_before", parsed("invalid_time", str::parse::<Moment>)),
         expires_at: fields.nullable("expires_at", parsed("invalid_time", str::parse::<Moment>)),
     }
@@ -202,13 +201,13 @@ fn patterns(value: Value, pointer: &str) -> Result<Patterns, Vec<Fault>> {
     Patterns::new(&patterns).or_else(|error| wrong(pointer, "too_many", error))
 }
 
-fn ip_rules(fields: &mut Fields) -> Option<IpRules> {
+fn ip_rules(fields: &mut Fields) -> IpRules {
     let one = |value: Value, pointer: &str| -> Result<IpNet, Vec<Fault>> {
         parsed("invalid_network", parse_network)(value, pointer)
     };
     let allow = fields.optional("allow", list(NETWORKS_MAX, one)).unwrap_or_default();
     let deny = fields.optional("deny", list(NETWORKS_MAX, one)).unwrap_or_default();
-    Some(IpRules { allow, deny })
+    IpRules { allow, deny }
 }
 
 fn rate_limits(value: Value, pointer: &str) -> Result<Vec<RateLimit>, Vec<Fault>> {
@@ -216,7 +215,11 @@ fn rate_limits(value: Value, pointer: &str) -> Result<Vec<RateLimit>, Vec<Fault>
     let limits = list(RATE_LIMITS_MAX, one)(value, pointer)?;
     for (at, limit) in limits.iter().enumerate() {
         if limits.iter().take(at).any(|earlier| earlier.name == limit.name) {
-            return wrong(&format!("{pointer}/{at}/name"), "doubled", "names an earlier limit again");
+            return wrong(
+                &format!("{pointer}/{at}/name"),
+                "doubled",
+                "names an earlier limit again",
+            );
         }
     }
     Ok(limits)
@@ -239,9 +242,11 @@ fn rate_limit(fields: &mut Fields) -> Option<RateLimit> {
 fn metadata(value: Value, pointer: &str) -> Result<Map<String, Value>, Vec<Fault>> {
     match value {
         Value::Object(fields) if size(&fields) <= METADATA_BYTES_MAX => Ok(fields),
-        Value::Object(_) => {
-            wrong(pointer, "too_large", format!("must be at most {METADATA_BYTES_MAX} bytes as JSON"))
-        },
+        Value::Object(_) => wrong(
+            pointer,
+            "too_large",
+            format!("must be at most {METADATA_BYTES_MAX} bytes as JSON"),
+        ),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
             wrong(pointer, "wrong_type", "must be an object")
         },
@@ -256,7 +261,8 @@ fn size(fields: &Map<String, Value>) -> usize {
 fn shown(app: &App, record: &KeyRecord) -> Value {
     let now = app.actions.clock().now().wall;
     let time = |moment: Option<Moment>| moment.map(|moment| moment.to_string());
-    let networks = |networks: &[IpNet]| networks.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let networks =
+        |networks: &[IpNet]| networks.iter().map(ToString::to_string).collect::<Vec<_>>();
     let list = record.permissions.as_ref().map(|list| list.as_set().texts().collect::<Vec<_>>());
     let permissions = list.or_else(|| record.is_service().then(Vec::new));
     let last_used = last_used(app, record);
