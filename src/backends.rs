@@ -8,6 +8,17 @@ use keyhouse_storage_redb::{RedbStore, Settings};
 
 use crate::config::StorageUrl;
 
+/// The file in which the redb plugin keeps its rows.
+const REDB_FILE: &str = "keyhouse.redb";
+
+/// Whether there is a store at a URL, so that a command does not make one by mistake.
+pub fn exists(url: &StorageUrl) -> bool {
+    match url {
+        StorageUrl::Redb(directory) => directory.join(REDB_FILE).exists(),
+        StorageUrl::Memory => false,
+    }
+}
+
 /// Opens the store of a URL. May take as long as reading all of it.
 ///
 /// # Errors

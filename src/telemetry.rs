@@ -1,5 +1,9 @@
 //! Logs: to stderr, as text or JSON. No line ever holds a secret, since no secret prints.
+//!
+//! Lines go through a bounded queue to a thread that writes them. When nobody reads stderr they are
+//! dropped: a full pipe must not stop a check.
 
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -15,18 +19,27 @@ pub enum TelemetryError {
     Taken(#[from] tracing_subscriber::util::TryInitError),
 }
 
-/// Starts logging what `filter` lets through.
+/// Most lines that wait to be written.
+const LINES_WAITING_MAX: usize = 4_096;
+
+/// Starts logging what `filter` lets through. What waits is written when the guard is dropped.
 ///
 /// # Errors
 /// [`TelemetryError`].
-pub fn start(filter: &str, json: bool) -> Result<(), TelemetryError> {
+pub fn start(filter: &str, json: bool) -> Result<WorkerGuard, TelemetryError> {
     let parsed: EnvFilter =
         filter.parse().map_err(|_source| TelemetryError::Filter(filter.to_owned()))?;
+    let (writer, guard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(LINES_WAITING_MAX)
+        .lossy(true)
+        .thread_name("log")
+        .finish(std::io::stderr());
     let lines = fmt::Subscriber::builder()
         .with_env_filter(parsed)
-        .with_writer(std::io::stderr)
+        .with_writer(writer)
         .with_ansi(false)
         .with_target(false);
     let started = if json { lines.json().finish().try_init() } else { lines.finish().try_init() };
-    Ok(started?)
+    started?;
+    Ok(guard)
 }

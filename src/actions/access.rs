@@ -11,7 +11,7 @@ use rand::Rng;
 
 use crate::actions::events::Happening;
 use crate::actions::passwords::HashError;
-use crate::actions::{ActionError, Actions, put};
+use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::index::facts::UserFacts;
 use crate::model::fault::Fault;
 use crate::model::id::{OrganizationId, SessionId, UserId};
@@ -23,7 +23,7 @@ use crate::model::role::BuiltinRole;
 use crate::model::secret::Secret;
 use crate::records::Held;
 use crate::records::access::{
-    EmailRecord, FoundedRecord, OrganizationRecord, PlanRecord, SessionRecord, SetupRecord,
+    EmailRecord, FoundedRecord, OrganizationRecord, PlanRecord, SessionRecord, SessionsRecord, SetupRecord,
     UserRecord,
 };
 use crate::records::key::Author;
@@ -35,6 +35,8 @@ pub const LINK_LIFETIME: Duration = Duration::from_hours(24);
 pub const SESSION_IDLE: Duration = Duration::from_hours(1);
 /// How long a session lasts at all.
 pub const SESSION_LIFETIME: Duration = Duration::from_hours(24);
+/// Most sessions of one user; a further one ends the oldest.
+pub const SESSIONS_MAX: usize = 20;
 /// How often being seen is written.
 const SEEN_RESOLUTION: Duration = Duration::from_mins(1);
 /// The plan of the organization that the bootstrap makes.
@@ -100,8 +102,8 @@ impl Actions {
         if setup.record.digest != token.digest() || now >= setup.record.ends_at {
             return Err(ActionError::LinkInvalid);
         }
-        let user = self.found(owner, address, Some(setup.revision))?;
-        self.open_session(user, address)
+        let (user, organization) = self.found(owner, address, Some(setup.revision))?;
+        self.open_session(user, organization, address)
     }
 
     /// Makes the first organization with its owner, who is operator. `link` is the revision of the
@@ -114,7 +116,7 @@ impl Actions {
         owner: &FirstOwner,
         address: Option<IpAddr>,
         link: Option<Revision>,
-    ) -> Result<UserId, ActionError> {
+    ) -> Result<(UserId, OrganizationId), ActionError> {
         let (email, name) = checked(owner)?;
         let password = self.hash(&owner.password)?;
         let now = self.clock.now().wall;
@@ -149,9 +151,9 @@ impl Actions {
         batch = put(batch, &Place::User(user), &user_record)?;
         let record = first_organization(organization, domain, now);
         batch = put(batch, &Place::Organization(organization), &record)?;
-        let happening = happening("instance.setup", user, organization, address);
+        let happening = happening("instance.setup", user, Some(organization), address);
         let batch = self.record(batch, now, happening)?;
-        self.commit(batch)?.map(|_revision| user).ok_or(ActionError::LinkInvalid)
+        self.commit(batch)?.map(|_revision| (user, organization)).ok_or(ActionError::LinkInvalid)
     }
 
     /// Opens a session for the one who knows the password. Takes as long for an unknown address.
@@ -168,7 +170,9 @@ impl Actions {
         let stored = user.as_ref().map(|user| user.password.as_str());
         let fits = self.passwords.verify(password, stored).map_err(hash_failed)?;
         match user {
-            Some(user) if fits && !user.disabled => self.open_session(user.id, address),
+            Some(user) if fits && !user.disabled => {
+                self.open_session(user.id, user.organization, address)
+            },
             Some(_) | None => Err(ActionError::SignInFailed),
         }
     }
@@ -185,7 +189,7 @@ impl Actions {
         if now >= idle_end || now >= session.created_at.after(SESSION_LIFETIME) {
             return Err(ActionError::SessionEnded);
         }
-        let user = self.index.user(session.user).filter(|user| !user.disabled);
+        let user = self.index.user(session.user).filter(|user| !user.standing.disabled);
         let user = user.ok_or(ActionError::SessionEnded)?;
         if now.since(session.seen_at) >= SEEN_RESOLUTION {
             session.seen_at = now;
@@ -200,34 +204,58 @@ impl Actions {
     ///
     /// # Errors
     /// The store's.
-    pub fn sign_out(&self, token: &Secret) -> Result<(), ActionError> {
-        let place = Place::Session(token.digest());
-        let Some(held) = self.read::<SessionRecord>(&place)? else { return Ok(()) };
-        let now = self.clock.now().wall;
-        let user = self.index.user(held.record.user);
-        let organization = user.map(|user| user.organization).unwrap_or_default();
-        let happening =
-            happening("session.end", held.record.user, organization, held.record.address);
-        let batch = Batch::new().delete(place.to_bytes());
-        self.commit(self.record(batch, now, happening)?)?;
-        Ok(())
+    pub fn sign_out(&self, token: &Secret, address: Option<IpAddr>) -> Result<(), ActionError> {
+        let digest = token.digest();
+        let place = Place::Session(digest);
+        Self::until_done(|| {
+            let Some(held) = self.read::<SessionRecord>(&place)? else {
+                return Ok(Attempt::Done(()));
+            };
+            let (user, now) = (held.record.user, self.clock.now().wall);
+            let mut batch = Batch::new().delete(place.to_bytes());
+            let (mut sessions, guard) = self.sessions_of(user)?;
+            sessions.digests.retain(|known| *known != digest);
+            batch = put(guard.on(batch), &Place::Sessions(user), &sessions)?;
+            let known = self.index.user(user).map(|user| user.organization);
+            let batch = self.record(batch, now, happening("session.end", user, known, address))?;
+            Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+        })
     }
 
     fn open_session(
         &self,
         user: UserId,
+        organization: OrganizationId,
         address: Option<IpAddr>,
     ) -> Result<NewSession, ActionError> {
         let token = self.new_token();
-        let now = self.clock.now().wall;
-        let id = SessionId::new(now, &mut *self.random());
-        let session = SessionRecord { id, user, created_at: now, seen_at: now, address };
-        let place = Place::Session(token.digest());
-        let batch = put(Batch::new().absent(place.to_bytes()), &place, &session)?;
-        let organization = self.index.user(user).map(|user| user.organization).unwrap_or_default();
-        let happening = happening("session.begin", user, organization, address);
-        self.commit(self.record(batch, now, happening)?)?;
-        Ok(NewSession { token, ends_at: now.after(SESSION_LIFETIME), user })
+        let digest = token.digest();
+        let place = Place::Session(digest);
+        Self::until_done(|| {
+            let now = self.clock.now().wall;
+            let id = SessionId::new(now, &mut *self.random());
+            let session = SessionRecord { id, user, created_at: now, seen_at: now, address };
+            let batch = put(Batch::new().absent(place.to_bytes()), &place, &session)?;
+            let (mut sessions, guard) = self.sessions_of(user)?;
+            let mut batch = guard.on(batch);
+            while sessions.digests.len() >= SESSIONS_MAX {
+                batch = batch.delete(Place::Session(sessions.digests.remove(0)).to_bytes());
+            }
+            sessions.digests.push(digest);
+            let batch = put(batch, &Place::Sessions(user), &sessions)?;
+            let began = happening("session.begin", user, Some(organization), address);
+            let batch = self.record(batch, now, began)?;
+            Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(now)))
+        })
+        .map(|now| NewSession { token, ends_at: now.after(SESSION_LIFETIME), user })
+    }
+
+    /// The sessions of a user, and what must hold for a change of them to go in.
+    fn sessions_of(&self, user: UserId) -> Result<(SessionsRecord, SessionsGuard), ActionError> {
+        let place = Place::Sessions(user);
+        let held: Option<Held<SessionsRecord>> = self.read(&place)?;
+        let guard = SessionsGuard(place.to_bytes(), held.as_ref().map(|held| held.revision));
+        Ok((held.map(|held| held.record).unwrap_or_default(), guard))
     }
 
     fn user_by_email(&self, email: &str) -> Result<Option<UserRecord>, ActionError> {
@@ -249,15 +277,34 @@ impl Actions {
     }
 }
 
+/// That a user's sessions are still as they were read.
+struct SessionsGuard(Vec<u8>, Option<Revision>);
+
+impl SessionsGuard {
+    fn on(self, batch: Batch) -> Batch {
+        match self.1 {
+            Some(revision) => batch.unchanged(self.0, revision),
+            None => batch.absent(self.0),
+        }
+    }
+}
+
 fn checked(owner: &FirstOwner) -> Result<(String, String), ActionError> {
     let mut faults = Vec::new();
     let email = parse_email(&owner.email)
         .map_err(|error| faults.push(Fault::new("/email", "invalid_email", error)))
         .unwrap_or_default();
     let name = owner.name.as_deref().unwrap_or_else(|| email.split('@').next().unwrap_or("owner"));
-    let name = parse_name(name)
-        .map_err(|error| faults.push(Fault::new("/name", "invalid_name", error)))
-        .unwrap_or_default();
+    let name = match parse_name(name) {
+        Ok(name) => name,
+        Err(error) => {
+            // Without a name the address's own stands in, and then that alone is at fault.
+            if owner.name.is_some() {
+                faults.push(Fault::new("/name", "invalid_name", error));
+            }
+            String::new()
+        },
+    };
     if let Err(error) = check_password(owner.password.reveal(), &email) {
         faults.push(Fault::new("/password", "invalid_password", error));
     }
@@ -282,13 +329,13 @@ fn first_organization(id: OrganizationId, name: String, now: Moment) -> Organiza
 fn happening(
     action: &'static str,
     user: UserId,
-    organization: OrganizationId,
+    organization: Option<OrganizationId>,
     address: Option<IpAddr>,
 ) -> Happening {
     Happening {
         actor: Some(Author::User(user)),
         address,
-        organization: Some(organization),
+        organization,
         action,
         target: user.to_string(),
         before: serde_json::Map::new(),

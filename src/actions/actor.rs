@@ -40,7 +40,7 @@ impl Actor {
 
     /// A management key that was found valid.
     pub fn key(grant: &Grant, address: Option<IpAddr>) -> Self {
-        let owner = grant.owner.as_ref().map(|owner| owner.load_full());
+        let owner = grant.owner.as_ref().map(|owner| owner.facts());
         let organization = grant.organization.load_full();
         Self { address, organization, power: Power::Key(Box::new(grant.clone()), owner) }
     }
@@ -58,6 +58,11 @@ impl Actor {
     /// Whether this is the operator on the host.
     pub fn is_local(&self) -> bool {
         matches!(self.power, Power::Local)
+    }
+
+    /// Whether a key asks.
+    pub fn is_key(&self) -> bool {
+        matches!(self.power, Power::Key(..))
     }
 
     /// The name in records.
@@ -91,8 +96,11 @@ impl Actor {
     pub fn holds(&self, ask: Ask<'_>) -> bool {
         match &self.power {
             Power::Local => true,
-            Power::User(user) => user.holds(&self.organization, ask),
-            Power::Key(grant, owner) => grant.grants(owner.as_deref(), &self.organization, ask),
+            Power::User(user) => user.standing.holds(&self.organization, ask),
+            Power::Key(grant, owner) => {
+                let standing = owner.as_ref().map(|owner| owner.standing);
+                grant.grants(standing, &self.organization, ask)
+            },
         }
     }
 

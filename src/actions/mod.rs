@@ -171,10 +171,16 @@ impl Actions {
                 });
             },
         };
+        self.await_index(revision);
+        Ok(Some(revision))
+    }
+
+    /// Waits until the index has what is about to be answered for. When that takes too long, checks
+    /// stop until it has.
+    fn await_index(&self, revision: Revision) {
         if !self.index.wait_for(revision, INDEX_WAIT) {
             tracing::error!(%revision, "actions: the index is behind; checks stop until it has this");
         }
-        Ok(Some(revision))
     }
 
     /// Decides and commits, again where somebody else was faster.

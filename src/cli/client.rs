@@ -7,15 +7,20 @@ use std::time::Duration;
 use rouille::Request;
 use serde_json::Value;
 
+use crate::backends;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::instance::{Instance, OpenFailure};
 use crate::config::{ConfigError, Environment, Settings, Written};
 use crate::http::transport::client::send;
+use crate::index::halt::Halt;
 use crate::model::public_url::PublicUrl;
 use crate::model::secret::Secret;
 
 /// How long a request to a far server may take.
 const FAR_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often, and how long apart, the host's instance is tried while another process holds it.
+const TRIES: u32 = 60;
+const TRY_WAIT: Duration = Duration::from_millis(50);
 const USER_AGENT: &str = concat!("keyhouse-cli/", env!("CARGO_PKG_VERSION"));
 
 /// The way to an instance.
@@ -79,34 +84,39 @@ impl Client {
 }
 
 fn ask_host(settings: &Settings, ask: &Ask<'_>) -> Result<(u16, Vec<u8>), Failure> {
-    let socket = &settings.control_socket;
-    match send(socket, request(ask)?) {
-        Ok(answer) => return Ok(answer),
-        Err(error) if is_nobody(&error) => {},
-        Err(error) => {
-            let said = format!("the server behind {} broke off: {error}", socket.display());
+    let patience = Halt::default();
+    let mut held = String::new();
+    for _ in 0..TRIES {
+        match send(&settings.control_socket, request(ask)?) {
+            Ok(answer) => return Ok(answer),
+            Err(error) if is_nobody(&error) => {},
+            Err(error) => {
+                let socket = settings.control_socket.display();
+                let said = format!("the server behind {socket} broke off: {error}");
+                return Err(Failure::new(Exit::Unreachable, said));
+            },
+        }
+        if !backends::exists(&settings.storage) {
+            let said = format!(
+                "no instance at {}: start one with keyhouse serve, or name another with --data",
+                settings.data.display()
+            );
             return Err(Failure::new(Exit::Unreachable, said));
-        },
+        }
+        match Instance::open(settings) {
+            Ok(instance) => {
+                let answer = ask_instance(&instance, settings, ask);
+                instance.close()?;
+                return answer;
+            },
+            // Another command, or a server that is starting or stopping: it won't be long.
+            Err(OpenFailure::InUse(said)) => held = said,
+            Err(OpenFailure::Other(failure)) => return Err(failure),
+        }
+        patience.pause(TRY_WAIT);
     }
-    if !settings.data.is_dir() {
-        let said = format!(
-            "no instance at {}: start one with keyhouse serve, or name another with --data",
-            settings.data.display()
-        );
-        return Err(Failure::new(Exit::Unreachable, said));
-    }
-    match Instance::open(settings) {
-        Ok(instance) => {
-            let answer = ask_instance(&instance, settings, ask);
-            instance.close()?;
-            answer
-        },
-        Err(OpenFailure::InUse(said)) => {
-            let said = format!("{said}, and its control socket does not answer");
-            Err(Failure::new(Exit::Unreachable, said))
-        },
-        Err(OpenFailure::Other(failure)) => Err(failure),
-    }
+    let said = format!("{held}, and its control socket does not answer");
+    Err(Failure::new(Exit::Unreachable, said))
 }
 
 /// Nobody listens there, or nothing is there.
@@ -161,8 +171,10 @@ fn ask_far(url: &str, key: &Secret, ask: &Ask<'_>) -> Result<(u16, Vec<u8>), Fai
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(FAR_TIMEOUT))
         .http_status_as_error(false)
-        // A redirect could carry the key to another host.
+        // A redirect could carry the key to another host, and so could a proxy of the environment
+        // where the way is not encrypted.
         .max_redirects(0)
+        .proxy(url.starts_with("https:").then(ureq::Proxy::try_from_env).flatten())
         .tls_config(
             ureq::tls::TlsConfig::builder()
                 .root_certs(ureq::tls::RootCerts::PlatformVerifier)

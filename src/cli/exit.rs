@@ -41,6 +41,9 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// From how many bytes on a word could be a secret.
+const SECRET_BYTES_MIN: usize = 24;
+
 /// Why a command failed.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -117,10 +120,29 @@ pub(super) fn with_sources(error: &dyn std::error::Error) -> String {
 }
 
 /// Prints what clap has to say: help to stdout, faults to stderr.
+///
+/// A word that could be a secret is not repeated: what was typed into the wrong place would stand
+/// in a terminal's scrollback, or in a log.
 pub(super) fn usage(error: &clap::Error) -> ExitCode {
+    let said = error.render().to_string();
+    if error.use_stderr() && said.split(|c: char| !is_of_key(c)).any(looks_secret) {
+        say("keyhouse: a word on the command line looks like a secret; secrets are read from stdin");
+        say("For more information, try '--help'.");
+        return Exit::Usage.into();
+    }
     // A closed pipe is no reason to fail at telling how to use the program.
     let (Ok(()) | Err(_)) = error.print();
     if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() }
+}
+
+fn is_of_key(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '+' | '/' | '=' | '.')
+}
+
+/// Long words of letters and digits are no names of flags.
+fn looks_secret(word: &str) -> bool {
+    let mixed = word.chars().any(|c| c.is_ascii_digit()) && word.chars().any(char::is_alphabetic);
+    word.len() >= SECRET_BYTES_MIN && mixed && !word.starts_with("--")
 }
 
 /// A line of data, to stdout.

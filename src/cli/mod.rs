@@ -1,6 +1,7 @@
 //! The command line: what people type, and the only room that prints.
 
 mod client;
+mod control;
 mod exit;
 mod instance;
 mod key;

@@ -2,27 +2,38 @@
 
 use std::io::IsTerminal as _;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::net::UnixListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::actions::access::FirstOwner;
 use crate::actions::{ActionError, Actions};
+use crate::cli::control::Control;
 use crate::cli::exit::{Exit, Failure, say};
-use crate::cli::instance::Instance;
+use crate::cli::instance::{Instance, OpenFailure};
 use crate::config::{Settings, Written};
 use crate::http::App;
 use crate::http::transport::{Limits, Listener, Server, Socket, Surface};
+use crate::index::halt::Halt;
 use crate::model::public_url::PublicUrl;
 use crate::model::secret::Secret;
 use crate::telemetry;
 
+/// How often, and how long apart, a store that another process holds is tried again.
+const LOCK_TRIES: u32 = 5;
+const LOCK_WAIT: Duration = Duration::from_millis(100);
+
+/// How often it is looked whether the index still follows its store.
+const ENDED_INTERVAL: Duration = Duration::from_secs(1);
+/// How many connections the system holds while all places are taken.
+const BACKLOG: i32 = 1_024;
+
 /// The flags of `serve`, each also as `KEYHOUSE_*` and in keyhouse.toml.
 #[derive(Debug, Args)]
-#[expect(rustdoc::bare_urls, clippy::doc_markdown, reason = "help for a terminal")]
 pub(super) struct Flags {
     /// Address to listen on [default: 127.0.0.1:7117]
     #[arg(long, value_name = "ADDR")]
@@ -33,7 +44,7 @@ pub(super) struct Flags {
     /// Where records are kept: redb:PATH or memory: [default: redb in the data directory]
     #[arg(long, value_name = "URL")]
     storage: Option<String>,
-    /// Where browsers reach this instance [default on loopback: http://ADDR]
+    /// Where browsers reach this instance [default on loopback: the address listened on]
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
     /// Network of proxies whose forwarded headers count; repeatable [default: loopback]
@@ -82,27 +93,43 @@ impl From<Flags> for Written {
     }
 }
 
-/// Runs the service until SIGTERM or SIGINT.
+/// Runs the service until SIGTERM, SIGINT or SIGHUP.
 pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
-    telemetry::start(&settings.log, settings.log_json)
+    let _logs = telemetry::start(&settings.log, settings.log_json)
         .map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
-    let instance = Instance::open(settings)?;
-    let served = serve(&instance, settings);
+    let control = Control::claim(settings)?;
+    let instance = open(settings)?;
+    let served = serve(&instance, control, settings);
     let closed = instance.close();
     served.and(closed)
 }
 
-fn serve(instance: &Instance, settings: &Settings) -> Result<(), Failure> {
+/// Opens the instance. A command that holds the store for a moment is waited for; a server that
+/// holds it is not.
+fn open(settings: &Settings) -> Result<Instance, Failure> {
+    let patience = Halt::default();
+    for _ in 0..LOCK_TRIES {
+        match Instance::open(settings) {
+            Err(OpenFailure::InUse(_)) => patience.pause(LOCK_WAIT),
+            outcome => return Ok(outcome?),
+        };
+    }
+    Ok(Instance::open(settings)?)
+}
+
+fn serve(instance: &Instance, mut control: Control, settings: &Settings) -> Result<(), Failure> {
     let founded = found_if_asked(&instance.actions, settings)?;
     let main = bind(settings.listen)?;
     let address = main.local_addr().map_err(|error| Failure::io("listen", &error))?;
+    let mut said = vec![format!("listening on http://{address}")];
     let mut listeners = vec![Listener { surface: Surface::Main, socket: Socket::Tcp(main) }];
     if let Some(address) = settings.check_listen {
-        let socket = Socket::Tcp(bind(address)?);
-        listeners.push(Listener { surface: Surface::Checks, socket });
+        let checks = bind(address)?;
+        let address = checks.local_addr().map_err(|error| Failure::io("listen", &error))?;
+        said.push(format!("checks alone on http://{address}"));
+        listeners.push(Listener { surface: Surface::Checks, socket: Socket::Tcp(checks) });
     }
-    let control = Control::bind(&settings.control_socket)?;
-    let socket = Socket::Unix(control.listener()?);
+    let socket = Socket::Unix(control.bind()?);
     listeners.push(Listener { surface: Surface::Control, socket });
 
     let public_url = match &settings.public_url {
@@ -115,18 +142,21 @@ fn serve(instance: &Instance, settings: &Settings) -> Result<(), Failure> {
     let mut stop = runtime.block_on(async { Signals::new() })?;
     let server = Server::start(listeners, Arc::clone(&app) as Arc<_>, limits(settings))
         .map_err(|error| Failure::io("serve", &error))?;
-    say(&format!("listening on http://{address}"));
+    for line in &said {
+        say(line);
+    }
     if !founded {
         let token = instance.actions.prepare_setup().map_err(|error| action_failed(&error))?;
         say(&format!("set up at {public_url}/setup#token={}", token.reveal()));
     }
     tell_service_manager(&[sd_notify::NotifyState::Ready]);
-    runtime.block_on(stop.wait());
+    let index = instance.actions.index();
+    let outcome = runtime.block_on(stop.wait(|| index.has_ended()));
     say("stopping");
     tell_service_manager(&[sd_notify::NotifyState::Stopping]);
     App::begin_stopping(&app);
     server.stop();
-    Ok(())
+    outcome
 }
 
 /// Makes the first owner where flags name one and nobody is there yet. Returns whether somebody is.
@@ -150,6 +180,9 @@ fn password(file: Option<&Path>) -> Result<Secret, Failure> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| Failure::io(&format!("read {}", path.display()), &error))?;
         let text = zeroize::Zeroizing::new(text);
+        if is_open_to_others(path) {
+            say(&format!("{} can be read by others: chmod 600 it", path.display()));
+        }
         return Ok(Secret::new(text.lines().next().unwrap_or_default().to_owned()));
     }
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
@@ -166,6 +199,11 @@ fn password(file: Option<&Path>) -> Result<Secret, Failure> {
     } else {
         Err(Failure::new(Exit::Usage, "the two passwords differ; nothing was made"))
     }
+}
+
+fn is_open_to_others(path: &Path) -> bool {
+    let mode = std::fs::metadata(path).map(|file| file.permissions().mode());
+    mode.is_ok_and(|mode| mode & 0o077 != 0)
 }
 
 fn action_failed(error: &ActionError) -> Failure {
@@ -195,7 +233,15 @@ fn action_failed(error: &ActionError) -> Failure {
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).map_err(|error| Failure::io(&format!("listen on {address}"), &error))
+    let bound = || {
+        let kind = if address.is_ipv4() { socket2::Domain::IPV4 } else { socket2::Domain::IPV6 };
+        let socket = socket2::Socket::new(kind, socket2::Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(TcpListener::from(socket))
+    };
+    bound().map_err(|error| Failure::io(&format!("listen on {address}"), &error))
 }
 
 fn default_public_url(address: SocketAddr) -> Result<PublicUrl, Failure> {
@@ -204,39 +250,6 @@ fn default_public_url(address: SocketAddr) -> Result<PublicUrl, Failure> {
             Failure::new(Exit::Usage, error.to_string())
         },
     )
-}
-
-/// The control socket; its file goes when this is dropped.
-struct Control {
-    listener: UnixListener,
-    path: PathBuf,
-}
-
-impl Control {
-    /// Binds the socket, over the file of a server that is no more: we hold the store's lock.
-    fn bind(path: &Path) -> Result<Self, Failure> {
-        let failed = |error| Failure::io(&format!("open {}", path.display()), &error);
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(failed(error));
-            },
-            Ok(()) | Err(_) => {},
-        }
-        let listener = UnixListener::bind(path).map_err(failed)?;
-        Ok(Self { listener, path: path.to_owned() })
-    }
-
-    fn listener(&self) -> Result<UnixListener, Failure> {
-        self.listener.try_clone().map_err(|error| Failure::io("share a socket", &error))
-    }
-}
-
-impl Drop for Control {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_file(&self.path) {
-            tracing::debug!(%error, "the control socket's file stays behind");
-        }
-    }
 }
 
 fn signal_runtime() -> Result<tokio::runtime::Runtime, Failure> {
@@ -248,6 +261,7 @@ fn signal_runtime() -> Result<tokio::runtime::Runtime, Failure> {
 struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
 }
 
 impl Signals {
@@ -256,13 +270,24 @@ impl Signals {
         Ok(Self {
             terminate: catch(SignalKind::terminate())?,
             interrupt: catch(SignalKind::interrupt())?,
+            hangup: catch(SignalKind::hangup())?,
         })
     }
 
-    async fn wait(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {},
-            _ = self.interrupt.recv() => {},
+    /// Waits for a signal, or for the store to be followed no more: then nothing here is worth
+    /// anything, and whoever supervises the service starts it anew.
+    async fn wait(&mut self, has_ended: impl Fn() -> bool) -> Result<(), Failure> {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return Ok(()),
+                _ = self.interrupt.recv() => return Ok(()),
+                _ = self.hangup.recv() => return Ok(()),
+                () = tokio::time::sleep(ENDED_INTERVAL) => {},
+            }
+            if has_ended() {
+                let said = "the store is no longer followed; the log says why";
+                return Err(Failure::new(Exit::Failed, said));
+            }
         }
     }
 }

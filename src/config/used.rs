@@ -121,10 +121,10 @@ impl Settings {
         let from_environment = Written::of_environment(environment)?;
         let mut directory = locate(&flags, environment)?;
         let beside = directory.join(FILE_NAME);
-        let from_file = match file {
+        let (from_file, faults) = match file {
             Some(path) => Written::of_file(path)?,
             None if beside.is_file() => Written::of_file(&beside)?,
-            None => Written::default(),
+            None => (Written::default(), Vec::new()),
         };
         let said = flags.data.is_some() || from_environment.data.is_some();
         if let (Some(path), false) = (&from_file.data, said) {
@@ -136,7 +136,7 @@ impl Settings {
             (Origin::Environment, from_environment),
             (Origin::File, from_file),
         ];
-        Reader { layers, faults: Vec::new() }.read(directory, &limits, environment)
+        Reader { layers, faults }.read(directory, &limits, environment)
     }
 }
 
@@ -348,9 +348,10 @@ fn control_socket(directory: &Path, environment: &Environment) -> Option<PathBuf
     if beside.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
         return Some(beside);
     }
-    let folder = environment.get("RUNTIME_DIRECTORY").or(environment.get("XDG_RUNTIME_DIR"))?;
-    let folder = folder.split(':').next()?;
-    // Named after the data directory, so that two instances don't meet.
+    // Not the service manager's run directory: commands would not know it.
+    let folder = environment.get("XDG_RUNTIME_DIR")?;
+    // Named after the data directory, however it was typed, so that two instances don't meet.
+    let directory = std::path::absolute(directory).ok()?;
     let name = blake3::hash(directory.as_os_str().as_encoded_bytes()).to_hex();
     Some(Path::new(folder).join(format!("keyhouse-{}.sock", name.get(..16)?)))
 }

@@ -5,8 +5,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use toml::Table;
 
 use crate::config::ConfigError;
+
+/// The one table of the file.
+const LIMITS: &str = "limits";
 
 /// Where a setting was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,17 +158,37 @@ impl Written {
         if faults.is_empty() { Ok(written) } else { Err(ConfigError::Faults(faults)) }
     }
 
-    /// What a file says.
+    /// What a file says, and what is wrong with it, field by field: a fault in one hides no other.
     ///
     /// # Errors
-    /// [`ConfigError::File`], [`ConfigError::Syntax`] with line and field.
-    pub fn of_file(path: &Path) -> Result<Self, ConfigError> {
+    /// [`ConfigError::File`]; [`ConfigError::Syntax`] where it is no TOML.
+    pub fn of_file(path: &Path) -> Result<(Self, Vec<String>), ConfigError> {
         let shown = path.display().to_string();
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::File { path: shown.clone(), source })?;
         let syntax = |detail: String| ConfigError::Syntax { path: shown.clone(), detail };
-        let reader = toml::Deserializer::parse(&text).map_err(|error| syntax(error.to_string()))?;
-        serde_path_to_error::deserialize(reader)
-            .map_err(|error| syntax(format!("{}: {}", error.path(), error.inner())))
+        let table: Table = text.parse().map_err(|error: toml::de::Error| syntax(error.to_string()))?;
+        let mut faults = Vec::new();
+        let mut fault = |name: &str, error: &toml::de::Error| {
+            faults.push(format!("  {name} ({shown}): {}", error.message()));
+        };
+        let mut good = Table::new();
+        for (name, value) in table {
+            let alone = Table::from_iter([(name.clone(), value.clone())]);
+            match (Self::deserialize(alone), value) {
+                (Ok(_), value) => drop(good.insert(name, value)),
+                (Err(_), toml::Value::Table(limits)) if name == LIMITS => {
+                    let limits = limits.into_iter().filter(|(name, value)| {
+                        let alone = Table::from_iter([(name.clone(), value.clone())]);
+                        let read = WrittenLimits::deserialize(alone);
+                        read.inspect_err(|error| fault(&format!("{LIMITS}.{name}"), error)).is_ok()
+                    });
+                    good.insert(name, toml::Value::Table(limits.collect()));
+                },
+                (Err(error), _) => fault(&name, &error),
+            }
+        }
+        let written = Self::deserialize(good).map_err(|error| syntax(error.to_string()))?;
+        Ok((written, faults))
     }
 }

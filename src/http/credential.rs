@@ -27,7 +27,7 @@ pub(super) fn take(headers: &HeaderMap) -> Credential {
         .iter()
         .flat_map(|name| headers.get_all(*name))
         .map(|value| Credential::Presented(Zeroizing::new(value.as_bytes().to_vec())));
-    for (at, credential) in authorization.chain(plain).enumerate() {
+    for credential in authorization.chain(plain) {
         match (credential, &found) {
             (Credential::None, _) => {},
             (Credential::Unreadable, _) => return Credential::Unreadable,
@@ -35,9 +35,6 @@ pub(super) fn take(headers: &HeaderMap) -> Credential {
                 return Credential::Unreadable;
             },
             (Credential::Presented(text), _) => found = Some(text),
-        }
-        if at > KEY_HEADERS.len() {
-            return Credential::Unreadable;
         }
     }
     found.map_or(Credential::None, Credential::Presented)

@@ -8,6 +8,8 @@ use std::net::{IpAddr, SocketAddr};
 use http::HeaderMap;
 use ipnet::IpNet;
 
+use crate::http::credential::KEY_HEADERS;
+
 /// The chain of addresses.
 pub(super) const FORWARDED_FOR: &str = "x-forwarded-for";
 const METHOD: &str = "x-forwarded-method";
@@ -16,17 +18,6 @@ const HOST: &str = "x-forwarded-host";
 const URI: &str = "x-forwarded-uri";
 /// Longest chain of proxies that is followed.
 const HOPS_MAX: usize = 32;
-
-/// The request that a proxy asks about.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Forwarded<'a> {
-    /// The client's method.
-    pub(super) method: &'a str,
-    /// The client's path, raw, without the query.
-    pub(super) path: &'a str,
-    /// The client's address.
-    pub(super) client: IpAddr,
-}
 
 /// What is wrong with the forwarded headers; for the log, and safe to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,14 +34,12 @@ pub(super) enum NotForwarded {
     Underscore,
 }
 
-/// Reads the forwarded headers of a request whose peer is trusted.
+/// Reads the forwarded headers of a request whose peer is trusted, all of them, and returns the
+/// client's address.
 ///
 /// # Errors
 /// [`NotForwarded`]: the request is denied.
-pub(super) fn read<'a>(
-    headers: &'a HeaderMap,
-    trusted: &[IpNet],
-) -> Result<Forwarded<'a>, NotForwarded> {
+pub(super) fn read(headers: &HeaderMap, trusted: &[IpNet]) -> Result<IpAddr, NotForwarded> {
     if headers.keys().any(|name| is_alias(name.as_str())) {
         return Err(NotForwarded::Underscore);
     }
@@ -68,8 +57,7 @@ pub(super) fn read<'a>(
         return Err(NotForwarded::Unreadable(HOST));
     }
     let uri = single(headers, URI)?;
-    let path = uri.split_once('?').map_or(uri, |(path, _)| path);
-    check_path(path)?;
+    check_uri(uri)?;
     let mut chain = Vec::new();
     for line in headers.get_all(FORWARDED_FOR) {
         chain.push(line.to_str().map_err(|_e| NotForwarded::Unreadable(FORWARDED_FOR))?);
@@ -77,8 +65,7 @@ pub(super) fn read<'a>(
     if chain.is_empty() {
         return Err(NotForwarded::Missing(FORWARDED_FOR));
     }
-    let client = client(&chain, trusted).ok_or(NotForwarded::Unreadable(FORWARDED_FOR))?;
-    Ok(Forwarded { method, path, client })
+    client(&chain, trusted).ok_or(NotForwarded::Unreadable(FORWARDED_FOR))
 }
 
 /// The client's address in a chain: from the right, the first that is no trusted proxy; where all
@@ -120,24 +107,25 @@ fn is_alias(name: &str) -> bool {
         return false;
     }
     let plain = name.replace('_', "-");
-    plain.starts_with("x-keyhouse-") || plain.starts_with("x-forwarded-")
+    let carries_key = KEY_HEADERS.contains(&plain.as_str());
+    plain.starts_with("x-keyhouse-") || plain.starts_with("x-forwarded-") || carries_key
 }
 
 /// Paths that two programs could read differently are refused, never mended: the upstream gets the
 /// path as the client wrote it.
-fn check_path(path: &str) -> Result<(), NotForwarded> {
+fn check_uri(uri: &str) -> Result<(), NotForwarded> {
     let refused = |what| Err(NotForwarded::Path(what));
+    let path = uri.split_once('?').map_or(uri, |(path, _)| path);
     if !path.starts_with('/') {
         return refused("no leading slash");
     }
-    if let Some(byte) = path.bytes().find(|byte| !(0x21..=0x7e).contains(byte)) {
-        return refused(if byte < 0x21 || byte == 0x7f {
-            "a control byte"
-        } else {
-            "a byte beyond ASCII"
-        });
+    if uri.bytes().any(|byte| !(0x21..=0x7e).contains(&byte)) {
+        return refused("a byte that is not printable ASCII");
     }
-    for (text, what) in [("//", "//"), ("\\", "a backslash"), ("#", "a fragment")] {
+    if uri.contains('#') {
+        return refused("a fragment");
+    }
+    for (text, what) in [("//", "//"), ("\\", "a backslash")] {
         if path.contains(text) {
             return refused(what);
         }
@@ -148,13 +136,33 @@ fn check_path(path: &str) -> Result<(), NotForwarded> {
             return refused("an encoded delimiter");
         }
     }
-    let plain = lower.replace("%2e", ".");
+    let Some(plain) = decoded(&lower) else { return refused("a broken percent-encoding") };
+    if plain.chars().any(char::is_control) {
+        return refused("an encoded control character");
+    }
     // What follows a `;` belongs to the segment for some servers and not for others.
-    let names = plain.split('/').map(|segment| segment.split(';').next().unwrap_or(segment));
-    if names.into_iter().any(|name| name == "." || name == "..") {
+    let mut names = plain.split('/').map(|segment| segment.split(';').next().unwrap_or(segment));
+    if names.any(|name| name == "." || name == "..") {
         return refused("a dot segment");
     }
     Ok(())
+}
+
+/// A path with its percent-encodings taken out; `None` where one is broken, or what they spell is
+/// not UTF-8, as in overlong forms of a dot.
+fn decoded(path: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
+        let (high, low) = (digit(rest.next())?, digit(rest.next())?);
+        bytes.push(u8::try_from(high * 16 + low).ok()?);
+    }
+    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]
@@ -185,9 +193,7 @@ mod tests {
     #[test]
     fn a_whole_set_is_read() {
         let headers = headers(&[]);
-        let client = "192.0.2.7".parse().unwrap();
-        let expected = Forwarded { method: "GET", path: "/a", client };
-        assert_eq!(read(&headers, &loopback()), Ok(expected));
+        assert_eq!(read(&headers, &loopback()), Ok("192.0.2.7".parse().unwrap()));
     }
 
     #[test]
@@ -203,6 +209,7 @@ mod tests {
             (&[(FORWARDED_FOR, "unknown")], NotForwarded::Unreadable(FORWARDED_FOR)),
             (&[("x_keyhouse_user", "root")], NotForwarded::Underscore),
             (&[("x-forwarded_for", "1.1.1.1")], NotForwarded::Underscore),
+            (&[("x_api_key", "another")], NotForwarded::Underscore),
         ] {
             assert_eq!(read(&headers(lines), &loopback()), Err(fault), "{lines:?}");
         }
@@ -228,13 +235,14 @@ mod tests {
             "/a%23",
             "/a#b",
             "a",
-            "/a/..;x/b",
+            "/a/..;x/b", "/a?x#y", "/a%0ab",
+            "/%c0%ae%c0%ae/x", "/%zz", "/%e", "/%ff",
         ] {
             let headers = headers(&[(URI, path)]);
             let fault = read(&headers, &loopback());
             assert!(matches!(fault, Err(NotForwarded::Path(_))), "{path}: {fault:?}");
         }
-        for path in ["/", "/a", "/a/b.c/..d", "/a;v=1", "/%20", "/a/...", "/a?x=/../"] {
+        for path in ["/", "/a", "/a/b.c/..d", "/a;v=1", "/%20", "/a/...", "/a?x=/../%zz", "/%c3%a9"] {
             assert!(read(&headers(&[(URI, path)]), &loopback()).is_ok(), "{path}");
         }
     }

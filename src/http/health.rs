@@ -32,7 +32,7 @@ pub(super) fn ready(app: &App, _arrival: &Arrival<'_>, _params: &[&str], _body: 
         State::Ended(_) => Some("store no longer followed"),
     };
     let response = match problem {
-        None => answer::json(&json!({ "status": "ready", "keys": app.index().len() })),
+        None => answer::json(&json!({ "status": "ready" })),
         Some(detail) => Problem::not_ready(detail).into_response(app.request_id()),
     };
     answer::finish(response)

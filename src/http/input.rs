@@ -36,8 +36,8 @@ pub(super) fn is_json(content_type: Option<&str>) -> bool {
     essence.is_some_and(|text| text.eq_ignore_ascii_case("application/json"))
 }
 
-/// The fields of an object, taken one by one. What is wrong with one does not hide the next.
-#[derive(Debug)]
+/// The fields of an object, taken one by one. What is wrong with one does not hide the next. They
+/// may hold secrets: nothing of them prints.
 pub(super) struct Fields {
     left: Map<String, Value>,
     pointer: String,

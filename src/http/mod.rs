@@ -26,6 +26,7 @@ use crate::actions::Actions;
 use crate::actions::actor::Actor;
 use crate::index::Index;
 use crate::model::public_url::PublicUrl;
+use input::Parameters;
 use problem::Problem;
 use router::{Found, Route, Run};
 use transport::{Application, Arrival, Lane, Origin, Peer, Refusal, Surface};
@@ -47,10 +48,11 @@ pub struct App {
     stopping: AtomicBool,
     /// What the next request's id is made of; begins at random, so that ids of two starts differ.
     request_ids: AtomicU64,
+    /// In which second of the monotonic clock a refused proxy was last told of in the log.
+    warned_at: AtomicU64,
 }
 
-/// A management request on its way to its handler.
-#[derive(Debug)]
+/// A management request on its way to its handler. Its body may hold secrets: it prints nothing.
 struct Call<'a> {
     request: &'a Request,
     origin: Origin,
@@ -68,6 +70,13 @@ impl Call<'_> {
         self.actor.as_ref().ok_or_else(Problem::no_credential)
     }
 
+    /// The query's parameters, but for the organization, which says who acts.
+    fn parameters(&self) -> Parameters {
+        let parameters = Parameters::parse(self.request.raw_url());
+        let names_one = self.actor.as_ref().is_some_and(Actor::is_local);
+        if names_one { parameters.without_organization() } else { parameters }
+    }
+
     fn param(&self, at: usize) -> &str {
         self.params.get(at).copied().unwrap_or_default()
     }
@@ -77,7 +86,8 @@ impl App {
     /// Puts the application together. `request_id_seed` should be random.
     pub fn new(actions: Arc<Actions>, settings: Settings, request_id_seed: u64) -> Self {
         let (stopping, request_ids) = (AtomicBool::new(false), AtomicU64::new(request_id_seed));
-        Self { actions, settings, stopping, request_ids }
+        let warned_at = AtomicU64::new(u64::MAX);
+        Self { actions, settings, stopping, request_ids, warned_at }
     }
 
     /// From now on not ready: whoever balances load sends nothing more.
@@ -127,6 +137,9 @@ impl App {
         let address = self.client_address(origin, request);
         let mut call = Call { request, origin, params, body, address, actor: None };
         call.actor = self.admit(route, &call)?;
+        if !route.reads_query {
+            call.parameters().finish()?;
+        }
         handler(self, &call)
     }
 
@@ -135,14 +148,6 @@ impl App {
         match route.access {
             router::Access::Open => Ok(None),
             router::Access::Actor => self.actor(call).map(Some),
-            router::Access::Holding(permission) => {
-                let actor = self.actor(call)?;
-                if actor.has(permission) {
-                    Ok(Some(actor))
-                } else {
-                    Err(Problem::permission_required(permission))
-                }
-            },
         }
     }
 
@@ -171,7 +176,10 @@ impl App {
 impl Application for App {
     fn lane(&self, arrival: &Arrival<'_>) -> Lane {
         match router::find_head(arrival.parts, arrival.surface) {
-            Found::Route { route, .. } => route.run.lane(arrival),
+            Found::Route { route, .. } => route.run.lane(self.is_sessions(&arrival.parts.headers)),
+            Found::Nothing if path_of(arrival.parts).starts_with(check::FORWARD_AUTH) => {
+                Lane::Check { body_bytes_max: None }
+            },
             Found::MethodNotAllowed(_) | Found::Nothing => {
                 Lane::Pool { body_bytes_max: input::BODY_BYTES_MAX }
             },
@@ -185,7 +193,7 @@ impl Application for App {
         {
             handler(self, arrival, &params, body)
         } else {
-            answer::finish(Problem::not_found().into_response(self.request_id()))
+            self.deny_path()
         }
     }
 
@@ -196,12 +204,10 @@ impl Application for App {
     }
 
     fn refuse(&self, arrival: &Arrival<'_>, refusal: &Refusal) -> Response {
-        let problem = if check::is_check(arrival.parts) {
-            Problem::check_refused(refusal)
-        } else {
-            Problem::refused(refusal)
-        };
-        answer::finish(problem.into_response(self.request_id()))
+        if check::is_check(arrival.parts) {
+            return self.deny_refusal(refusal);
+        }
+        answer::finish(Problem::refused(refusal).into_response(self.request_id()))
     }
 }
 

@@ -59,6 +59,11 @@ impl Problem {
         self
     }
 
+    /// Says how to authenticate (RFC 9110, 11.6.1; RFC 6750, 3).
+    fn challenge(self, parameters: &str) -> Self {
+        self.header("WWW-Authenticate", format!("Bearer realm=\"{REALM}\"{parameters}"))
+    }
+
     fn retry_after(self, seconds: u64) -> Self {
         self.header("Retry-After", seconds.to_string())
     }
@@ -131,8 +136,8 @@ impl Problem {
 
     pub(super) fn no_credential() -> Self {
         Self::new(401, "NO_CREDENTIAL", "Credential required")
-            .detail("send a key as Authorization: Bearer, or sign in")
-            .header("WWW-Authenticate", format!("Bearer realm=\"{REALM}\""))
+            .detail("send a key, as Authorization: Bearer for instance")
+            .challenge("")
     }
 
     pub(super) fn not_set_up() -> Self {
@@ -140,14 +145,19 @@ impl Problem {
             .detail("start the server and follow its setup link, or use --admin-email")
     }
 
+    pub(super) fn session_required() -> Self {
+        Self::new(403, "session_required", "For people").detail("a key asks /v1/whoami")
+    }
+
     pub(super) fn session_ended() -> Self {
-        Self::new(401, "session_ended", "Session ended").detail("sign in again")
+        Self::new(401, "session_ended", "Session ended").detail("sign in again").challenge("")
     }
 
     pub(super) fn permission_required(permission: &str) -> Self {
         Self::new(403, "permission_required", "Permission required")
             .detail(format!("this needs {permission}"))
             .extra("permission", permission)
+            .challenge(&format!(", error=\"insufficient_scope\", scope=\"{permission}\""))
     }
 
     pub(super) fn cross_site() -> Self {
@@ -188,16 +198,12 @@ impl Problem {
         let problem = Self::new(status, code.as_str(), title);
         match (status, code) {
             (401, _) => {
-                let challenge = format!(
-                    "Bearer realm=\"{REALM}\", error=\"invalid_token\", error_description=\"{title}\""
-                );
-                problem.header("WWW-Authenticate", challenge)
+                let error = format!(", error=\"invalid_token\", error_description=\"{title}\"");
+                problem.challenge(&error)
             },
             (_, Code::InsufficientPermissions) => {
                 let scope = scope.map(|names| format!(", scope=\"{names}\"")).unwrap_or_default();
-                let challenge =
-                    format!("Bearer realm=\"{REALM}\", error=\"insufficient_scope\"{scope}");
-                problem.header("WWW-Authenticate", challenge)
+                problem.challenge(&format!(", error=\"insufficient_scope\"{scope}"))
             },
             (429, _) => problem.retry_after(seconds_up(verdict.retry_after.unwrap_or_default())),
             _ => problem,
@@ -253,9 +259,10 @@ impl Problem {
             | Refusal::TunnelAsked
             | Refusal::BodyTimeout
             | Refusal::BodyTooLarge { .. }
-            | Refusal::Busy { .. }
-            | Refusal::Panicked
-            | Refusal::ResponseNotSendable => Self::refused(refusal),
+            | Refusal::Busy { .. } => Self::refused(refusal),
+            Refusal::Panicked | Refusal::ResponseNotSendable => {
+                Self::new(503, "internal", "Fault of this program").retry_after(RETRY_AFTER_SECONDS)
+            },
         }
     }
 }
@@ -287,6 +294,7 @@ impl From<ActionError> for Problem {
             ActionError::SignInFailed => {
                 Self::new(401, "sign_in_failed", "Sign-in failed")
                     .detail("e-mail address and password don't belong together")
+                    .challenge("")
             },
             ActionError::SessionEnded => Self::session_ended(),
             ActionError::LinkInvalid => Self::new(403, "link_invalid", "Link not valid").detail(

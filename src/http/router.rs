@@ -7,7 +7,6 @@ use rouille::Response;
 use crate::http::problem::Problem;
 use crate::http::transport::{Arrival, Lane, Surface};
 use crate::http::{App, Call, api, check, health, input, page, path_of};
-use crate::model::role::KEYS_VERIFY;
 
 /// Runs on the event loop: answers, whatever happens.
 pub(super) type CheckHandler = fn(&App, &Arrival<'_>, &[&str], &[u8]) -> Response;
@@ -25,6 +24,8 @@ pub(super) struct Route {
     pub(super) access: Access,
     /// What runs.
     pub(super) run: Run,
+    /// Whether the handler reads the query; on every other route a parameter is a fault.
+    pub(super) reads_query: bool,
 }
 
 /// Who may ask at all; what they may do with this or that thing is the action's to say.
@@ -34,8 +35,6 @@ pub(super) enum Access {
     Open,
     /// Anybody who is known.
     Actor,
-    /// Anybody who holds this permission.
-    Holding(&'static str),
 }
 
 /// What runs, and how much body it takes.
@@ -50,14 +49,13 @@ pub(super) enum Run {
 }
 
 impl Run {
-    pub(super) fn lane(self, arrival: &Arrival<'_>) -> Lane {
+    /// Where it runs; `by_session` tells whether a session asks.
+    pub(super) fn lane(self, by_session: bool) -> Lane {
         match self {
             Self::Check { body_bytes_max, .. } => Lane::Check { body_bytes_max },
             Self::Manage { body_bytes_max, .. } => Lane::Pool { body_bytes_max },
             Self::ByCaller { body_bytes_max, .. } => {
-                if arrival.parts.headers.contains_key(http::header::COOKIE) {
-                    Lane::Pool { body_bytes_max }
-                } else {
+                if by_session { Lane::Pool { body_bytes_max } } else {
                     Lane::Check { body_bytes_max: Some(body_bytes_max) }
                 }
             },
@@ -67,11 +65,17 @@ impl Run {
 
 const fn check(path: &'static str, handler: CheckHandler) -> Route {
     let run = Run::Check { handler, body_bytes_max: None };
-    Route { method: None, path, access: Access::Open, run }
+    Route { method: None, path, access: Access::Open, run, reads_query: true }
 }
 
 const fn get(path: &'static str, access: Access, handler: ManageHandler) -> Route {
     manage(Method::GET, path, access, handler)
+}
+
+/// A list, whose query says what of it.
+const fn list(path: &'static str, handler: ManageHandler) -> Route {
+    let run = Run::Manage { handler, body_bytes_max: input::BODY_BYTES_MAX };
+    Route { method: Some(Method::GET), path, access: Access::Actor, run, reads_query: true }
 }
 
 const fn post(path: &'static str, access: Access, handler: ManageHandler) -> Route {
@@ -85,12 +89,12 @@ const fn manage(
     handler: ManageHandler,
 ) -> Route {
     let run = Run::Manage { handler, body_bytes_max: input::BODY_BYTES_MAX };
-    Route { method: Some(method), path, access, run }
+    Route { method: Some(method), path, access, run, reads_query: false }
 }
 
 const fn probe(path: &'static str, handler: CheckHandler) -> Route {
     let run = Run::Check { handler, body_bytes_max: None };
-    Route { method: Some(Method::GET), path, access: Access::Open, run }
+    Route { method: Some(Method::GET), path, access: Access::Open, run, reads_query: true }
 }
 
 /// All routes, the busiest first. HEAD is answered wherever GET is.
@@ -99,12 +103,13 @@ pub(super) static ROUTES: &[Route] = &[
     Route {
         method: Some(Method::POST),
         path: "/v1/verify",
-        access: Access::Holding(KEYS_VERIFY),
+        access: Access::Actor,
         run: Run::ByCaller {
             check: check::verify::answer,
             manage: check::verify::answer_session,
             body_bytes_max: input::BODY_BYTES_MAX,
         },
+        reads_query: false,
     },
     probe("/v1/whoami", check::whoami::answer),
     probe("/healthz", health::alive),
@@ -114,7 +119,7 @@ pub(super) static ROUTES: &[Route] = &[
     post("/v1/session", Access::Open, api::session::create),
     get("/v1/session", Access::Actor, api::session::show),
     manage(Method::DELETE, "/v1/session", Access::Open, api::session::delete),
-    get("/v1/keys", Access::Actor, api::keys::list_keys),
+    list("/v1/keys", api::keys::list_keys),
     post("/v1/keys", Access::Actor, api::keys::create),
     get("/v1/keys/{key}", Access::Actor, api::keys::show),
     manage(Method::PATCH, "/v1/keys/{key}", Access::Actor, api::keys::change),

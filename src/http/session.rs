@@ -40,7 +40,7 @@ impl App {
     /// to try what a key may do.
     pub(super) fn actor(&self, call: &Call<'_>) -> Result<Actor, Problem> {
         let token = self.session_token(call.request)?;
-        match (credential::take(&header_map(call.request)), token) {
+        match (credential::take(&header_map(call.request)?), token) {
             (Credential::Unreadable, _) | (Credential::Presented(_), Some(_)) => {
                 Err(Problem::doubled_credential())
             },
@@ -90,12 +90,22 @@ impl App {
         Actor::user(self.index(), user, call.address).ok_or_else(Problem::session_ended)
     }
 
+    /// Whether a session asks, as far as the head tells: its cookie is there and no key.
+    pub(super) fn is_sessions(&self, headers: &http::HeaderMap) -> bool {
+        let name = cookie_name(&self.settings.public_url);
+        let keyed = headers.contains_key(http::header::AUTHORIZATION)
+            || credential::KEY_HEADERS.iter().any(|known| headers.contains_key(*known));
+        let lines = headers.get_all(http::header::COOKIE).iter();
+        let mut pairs = lines.filter_map(|line| line.to_str().ok()).flat_map(cookies);
+        !keyed && pairs.any(|(known, _)| known == name)
+    }
+
     /// The session's token, where the request has its cookie.
     pub(super) fn session_token(&self, request: &Request) -> Result<Option<Secret>, Problem> {
         let Some(header) = request.header("Cookie") else { return Ok(None) };
         let name = cookie_name(&self.settings.public_url);
-        let pairs = header.split(';').filter_map(|pair| pair.trim().split_once('='));
-        let mut values = pairs.filter(|(known, _)| *known == name).map(|(_, value)| value);
+        let ours = |(known, value): (_, _)| (known == name).then_some(value);
+        let mut values = cookies(header).filter_map(ours);
         match (values.next(), values.next()) {
             (Some(value), None) => Ok(Some(Secret::new(value.to_owned()))),
             (None, _) => Ok(None),
@@ -128,8 +138,16 @@ impl App {
     }
 }
 
+/// The pairs of a Cookie header.
+fn cookies(header: &str) -> impl Iterator<Item = (&str, &str)> {
+    header.split(';').filter_map(|pair| pair.trim().split_once('='))
+}
+
 /// The headers that carry credentials, in the type that takes them apart.
-fn header_map(request: &Request) -> http::HeaderMap {
+///
+/// # Errors
+/// One that the type does not take: never as if it were not there.
+fn header_map(request: &Request) -> Result<http::HeaderMap, Problem> {
     let mut headers = http::HeaderMap::new();
     for (name, value) in request.headers() {
         let ours = name.eq_ignore_ascii_case("authorization")
@@ -137,12 +155,13 @@ fn header_map(request: &Request) -> http::HeaderMap {
         if !ours {
             continue;
         }
-        let parsed = (http::HeaderName::from_bytes(name.as_bytes()), value.parse());
-        if let (Ok(name), Ok(value)) = parsed {
-            headers.append(name, value);
-        }
+        let name = http::HeaderName::from_bytes(name.as_bytes()).ok();
+        let (Some(name), Ok(value)) = (name, value.parse()) else {
+            return Err(Problem::doubled_credential());
+        };
+        headers.append(name, value);
     }
-    headers
+    Ok(headers)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! swapped whole, so that a change of role or plan is one write however many keys there are.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use arc_swap::ArcSwap;
 
@@ -15,7 +16,88 @@ use crate::records::access::{OrganizationRecord, PlanRecord, UserRecord};
 /// Facts behind a handle that many grants share.
 pub type Shared<T> = Arc<ArcSwap<T>>;
 
-/// What a decision needs of a user.
+/// What a decision needs of a user: little enough to be swapped as one word.
+///
+/// A check reads this and not [`UserFacts`], which lie one pointer further: with a million keys
+/// that pointer is a cache miss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The role today.
+    pub role: BuiltinRole,
+    /// Whether the user runs the instance.
+    pub operator: bool,
+    /// Whether the user is stopped, or not known at all.
+    pub disabled: bool,
+}
+
+/// A user as all their keys share them.
+#[derive(Debug)]
+pub struct SharedUser {
+    standing: AtomicU8,
+    facts: ArcSwap<UserFacts>,
+}
+
+impl SharedUser {
+    /// A user with these facts.
+    pub fn new(facts: UserFacts) -> Self {
+        let standing = AtomicU8::new(facts.standing.to_bits());
+        Self { standing, facts: ArcSwap::from_pointee(facts) }
+    }
+
+    /// What a decision needs.
+    pub fn standing(&self) -> Standing {
+        Standing::from_bits(self.standing.load(Ordering::Acquire))
+    }
+
+    /// All that is known.
+    pub fn facts(&self) -> Arc<UserFacts> {
+        self.facts.load_full()
+    }
+
+    /// Takes new facts over. Decisions go by the standing, which is one store.
+    pub fn store(&self, facts: UserFacts) {
+        let standing = facts.standing.to_bits();
+        self.facts.store(Arc::new(facts));
+        self.standing.store(standing, Ordering::Release);
+    }
+}
+
+const OPERATOR: u8 = 1 << 6;
+const DISABLED: u8 = 1 << 7;
+
+impl Standing {
+    /// Whether the user holds what is asked, in their organization, today.
+    ///
+    /// `keyhouse:instance:` comes from being operator and from nothing else.
+    pub fn holds(self, organization: &OrganizationFacts, ask: Ask<'_>) -> bool {
+        if is_instance(ask.text()) {
+            return self.operator;
+        }
+        ask.of(self.role.patterns(organization.members_create_keys)) && organization.admits(ask)
+    }
+
+    fn to_bits(self) -> u8 {
+        let role = match self.role {
+            BuiltinRole::Owner => 1,
+            BuiltinRole::Administrator => 2,
+            BuiltinRole::User => 3,
+            BuiltinRole::Guest => 0,
+        };
+        role | if self.operator { OPERATOR } else { 0 } | if self.disabled { DISABLED } else { 0 }
+    }
+
+    fn from_bits(bits: u8) -> Self {
+        let role = match bits & !(OPERATOR | DISABLED) {
+            1 => BuiltinRole::Owner,
+            2 => BuiltinRole::Administrator,
+            3 => BuiltinRole::User,
+            _ => BuiltinRole::Guest,
+        };
+        Self { role, operator: bits & OPERATOR != 0, disabled: bits & DISABLED != 0 }
+    }
+}
+
+/// What is known of a user.
 #[derive(Clone, Debug)]
 pub struct UserFacts {
     /// The user.
@@ -26,12 +108,8 @@ pub struct UserFacts {
     pub email: String,
     /// The name.
     pub name: String,
-    /// The role today.
-    pub role: BuiltinRole,
-    /// Whether the user runs the instance.
-    pub operator: bool,
-    /// Whether the user is stopped, or not known at all.
-    pub disabled: bool,
+    /// What a decision goes by.
+    pub standing: Standing,
 }
 
 /// What a decision needs of an organization.
@@ -87,20 +165,8 @@ impl UserFacts {
             organization: OrganizationId::default(),
             email: String::new(),
             name: String::new(),
-            role: BuiltinRole::Guest,
-            operator: false,
-            disabled: true,
+            standing: Standing { role: BuiltinRole::Guest, operator: false, disabled: true },
         }
-    }
-
-    /// Whether the user holds what is asked, in their organization, today.
-    ///
-    /// `keyhouse:instance:` comes from being operator and from nothing else.
-    pub fn holds(&self, organization: &OrganizationFacts, ask: Ask<'_>) -> bool {
-        if is_instance(ask.text()) {
-            return self.operator;
-        }
-        ask.of(self.role.patterns(organization.members_create_keys)) && organization.admits(ask)
     }
 }
 
@@ -111,9 +177,11 @@ impl From<&UserRecord> for UserFacts {
             organization: record.organization,
             email: record.email.clone(),
             name: record.name.clone(),
-            role: record.role,
-            operator: record.operator,
-            disabled: record.disabled,
+            standing: Standing {
+                role: record.role,
+                operator: record.operator,
+                disabled: record.disabled,
+            },
         }
     }
 }
@@ -172,7 +240,7 @@ mod tests {
 
     #[test]
     fn nobody_unknown_holds_anything() {
-        let user = UserFacts::unknown(UserId::default());
+        let user = UserFacts::unknown(UserId::default()).standing;
         let organization = OrganizationFacts::unknown(OrganizationId::default());
         for text in ["a:b", "keyhouse:keys:read", "keyhouse:instance:manage"] {
             assert!(!user.holds(&organization, Ask::Permission(text)), "{text}");
@@ -181,10 +249,21 @@ mod tests {
     }
 
     #[test]
+    fn a_standing_comes_back_from_its_bits() {
+        for role in ["owner", "administrator", "user", "guest"] {
+            for (operator, disabled) in [(false, false), (true, false), (false, true), (true, true)]
+            {
+                let standing = Standing { role: role.parse().unwrap(), operator, disabled };
+                assert_eq!(Standing::from_bits(standing.to_bits()), standing);
+            }
+        }
+    }
+
+    #[test]
     fn the_ceiling_bounds_all_but_management_and_operators_alone_have_the_instance() {
         let mut organization = OrganizationFacts::unknown(OrganizationId::default());
         organization.ceiling = "diagrams:*".parse().unwrap();
-        let mut user = UserFacts::unknown(UserId::default());
+        let mut user = UserFacts::unknown(UserId::default()).standing;
         user.role = BuiltinRole::Owner;
         for (ask, held) in [
             (Ask::Permission("diagrams:read"), true),

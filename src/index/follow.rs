@@ -12,7 +12,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use keyhouse_storage::{At, Feed, FeedError, Range, ReadError, Revision, Step, Store, Write};
 
-use crate::index::facts::{OrganizationFacts, Shared, UserFacts};
+use crate::index::facts::{OrganizationFacts, Shared, SharedUser, UserFacts};
 use crate::index::grant::Grant;
 use crate::index::halt::Halt;
 use crate::index::live::{LastUse, Live};
@@ -66,12 +66,27 @@ impl Follower {
 /// [`FollowError`].
 pub fn start(index: Arc<Index>, store: Arc<dyn Store>) -> Result<Follower, FollowError> {
     let mut writer = Writer::new(index);
-    let feed = writer.rebuild(&*store)?;
+    let feed = first_build(&mut writer, &*store)?;
     let halt = Arc::new(Halt::default());
     halt.watch(feed.stopper());
-    let following = Following { feed, writer, store, halt: Arc::clone(&halt) };
+    let following = Following { feed, writer, store, halt: Arc::clone(&halt), missed: false };
     let thread = Builder::new().name("index-follow".to_owned()).spawn(|| following.run())?;
     Ok(Follower { halt, thread })
+}
+
+/// Builds the index for the first time; a feed that is missed meanwhile is begun anew.
+fn first_build(writer: &mut Writer, store: &dyn Store) -> Result<Box<dyn Feed>, FollowError> {
+    loop {
+        match writer.rebuild(store) {
+            Ok(feed) => return Ok(feed),
+            Err(Stopped::Missed) => {},
+            Err(Stopped::Store(error)) => return Err(error),
+            Err(Stopped::Closed) => {
+                let cause = keyhouse_storage::Cause::new("the store was closed");
+                return Err(ReadError::Unavailable(cause).into());
+            },
+        }
+    }
 }
 
 struct Following {
@@ -79,57 +94,99 @@ struct Following {
     writer: Writer,
     store: Arc<dyn Store>,
     halt: Arc<Halt>,
+    /// Whether the index must be built anew before the feed goes on.
+    missed: bool,
 }
 
 impl Following {
     fn run(mut self) {
+        let ended = self.follow_until_it_ends();
+        // Asked to, it ends quietly. Else changes would go on that the index never sees.
+        if !self.halt.pause(Duration::ZERO) {
+            tracing::error!(cause = %ended, "index: no longer follows the store");
+            self.writer.set_state(State::Ended(ended));
+        }
+    }
+
+    fn follow_until_it_ends(&mut self) -> String {
         loop {
-            let Err(stopped) = self.follow() else { continue };
+            let Err(stopped) = self.step() else { continue };
             match stopped {
                 // The store comes and goes; only what won't mend by itself is the end.
                 Stopped::Store(FollowError::Read(error)) => {
                     self.writer.set_state(State::Unavailable(error.to_string()));
                     if self.halt.pause(RETRY_WAIT) {
-                        return;
+                        return "asked to".to_owned();
                     }
                 },
                 Stopped::Store(error @ (FollowError::Record(_) | FollowError::Thread(_))) => {
-                    tracing::error!(%error, "index: no longer follows the store; mend it, restart");
-                    return self.writer.set_state(State::Ended(error.to_string()));
+                    return error.to_string();
                 },
-                Stopped::Asked => return,
+                Stopped::Missed => self.missed = true,
+                Stopped::Closed => return "the store was closed".to_owned(),
             }
         }
     }
 
-    /// Takes one step of the feed.
-    fn follow(&mut self) -> Result<(), Stopped> {
-        match self.feed.next(FEED_WAIT) {
-            Ok(Step::Commit(commit)) => {
+    /// Takes one step of the feed, or builds the index anew where commits were missed.
+    fn step(&mut self) -> Result<(), Stopped> {
+        if self.missed {
+            self.feed = self.writer.rebuild(&*self.store)?;
+            self.halt.watch(self.feed.stopper());
+            self.missed = false;
+        }
+        match self.feed.next(FEED_WAIT)? {
+            Step::Commit(commit) => {
                 self.writer.apply(&commit.writes)?;
                 self.writer.reach(commit.revision);
             },
-            Ok(Step::Progress(revision)) => self.writer.reach(revision),
-            Err(FeedError::Unavailable(cause)) => return Err(ReadError::Unavailable(cause).into()),
-            Err(FeedError::Compacted) => {
-                self.feed = self.writer.rebuild(&*self.store)?;
-                self.halt.watch(self.feed.stopper());
-            },
-            Err(FeedError::Stopped) => return Err(Stopped::Asked),
+            Step::Progress(revision) => self.writer.reach(revision),
         }
         Ok(())
     }
 }
 
-/// Why a step was not taken.
-enum Stopped {
-    Asked,
-    Store(FollowError),
+/// Says so when the thread ends in a way that nobody planned.
+impl Drop for Following {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.writer.set_state(State::Ended("its thread panicked".to_owned()));
+        }
+    }
 }
 
-impl<E: Into<FollowError>> From<E> for Stopped {
-    fn from(error: E) -> Self {
+/// Why a step was not taken.
+enum Stopped {
+    /// The store did not answer, or not as it should.
+    Store(FollowError),
+    /// Commits were missed.
+    Missed,
+    /// The feed was stopped, by us or by the store.
+    Closed,
+}
+
+impl From<ReadError> for Stopped {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Compacted => Self::Missed,
+            ReadError::Unavailable(_) => Self::Store(error.into()),
+        }
+    }
+}
+
+impl From<RecordError> for Stopped {
+    fn from(error: RecordError) -> Self {
         Self::Store(error.into())
+    }
+}
+
+impl From<FeedError> for Stopped {
+    fn from(error: FeedError) -> Self {
+        match error {
+            FeedError::Compacted => Self::Missed,
+            FeedError::Stopped => Self::Closed,
+            FeedError::Unavailable(cause) => ReadError::Unavailable(cause).into(),
+        }
     }
 }
 
@@ -156,18 +213,26 @@ impl Writer {
         self.index.progress.set_state(state);
     }
 
-    /// Puts in what the store has at one revision, takes out what it has not, and returns the feed
-    /// of what comes after.
-    fn rebuild(&mut self, store: &dyn Store) -> Result<Box<dyn Feed>, FollowError> {
+    /// Puts in what the store has, takes out what it has not, and returns the feed of what comes
+    /// after.
+    ///
+    /// The pages are each of their own moment, so that no revision need be held while others write.
+    /// What was committed during the scan is caught up with by reading each key that changed once
+    /// more: no key ever goes back to an older state, and the index says that it has a revision
+    /// only when all of it does.
+    fn rebuild(&mut self, store: &dyn Store) -> Result<Box<dyn Feed>, Stopped> {
         self.set_state(State::Loading);
+        let nothing = Range { limit: 0, ..Range::prefix(Place::EVENTS) };
+        let begun = store.scan(&nothing, At::Latest)?.revision;
+        let mut feed = store.follow(begun)?;
         let mut gone = Gone::all_of(self);
-        let mut at = At::Latest;
+        let mut scanned = begun;
         for prefix in INDEXED {
             let mut after: Option<Vec<u8>> = None;
             loop {
                 let range = Range { after: after.as_deref(), ..Range::prefix(prefix) };
-                let page = store.scan(&range, at)?;
-                at = At::Revision(page.revision);
+                let page = store.scan(&range, At::Latest)?;
+                scanned = scanned.max(page.revision);
                 for row in &page.rows {
                     let stored = read(&row.key, &row.value)?;
                     gone.keep(&stored);
@@ -180,14 +245,38 @@ impl Writer {
             }
         }
         gone.remove_from(self);
-        let At::Revision(revision) = at else { return Err(ReadError::Compacted.into()) };
-        let feed = store.follow(revision)?;
-        self.reach(revision);
-        tracing::info!(keys = self.lives.len(), %revision, "index: built");
+        self.catch_up(store, &mut *feed, scanned)?;
+        tracing::info!(keys = self.lives.len(), revision = %scanned, "index: built");
         Ok(feed)
     }
 
-    fn apply(&mut self, writes: &[Write]) -> Result<(), FollowError> {
+    /// Reads again what changed up to a revision, as the feed names it.
+    fn catch_up(
+        &mut self,
+        store: &dyn Store,
+        feed: &mut dyn Feed,
+        until: Revision,
+    ) -> Result<(), Stopped> {
+        let mut reached = self.index.progress.revision();
+        while reached < until {
+            match feed.next(FEED_WAIT)? {
+                Step::Progress(revision) => reached = revision,
+                Step::Commit(commit) => {
+                    for write in &commit.writes {
+                        match store.get(write.key(), At::Latest)? {
+                            Some(row) => self.put(read(&row.key, &row.value)?),
+                            None => self.delete(&Place::parse(write.key())?),
+                        }
+                    }
+                    reached = commit.revision;
+                },
+            }
+        }
+        self.reach(until.max(reached));
+        Ok(())
+    }
+
+    fn apply(&mut self, writes: &[Write]) -> Result<(), RecordError> {
         for write in writes {
             match write {
                 Write::Put { key, value } => self.put(read(key, value)?),
@@ -223,7 +312,7 @@ impl Writer {
                 self.index.organizations.pin().remove(id);
             },
             Place::User(id) => {
-                self.user(*id).store(Arc::new(UserFacts::unknown(*id)));
+                self.user(*id).store(UserFacts::unknown(*id));
                 self.index.users.pin().remove(id);
             },
             Place::Key(_, id) => self.delete_key(*id),
@@ -231,6 +320,7 @@ impl Writer {
             | Place::Format
             | Place::Email(_)
             | Place::Session(_)
+            | Place::Sessions(_)
             | Place::Founded
             | Place::Setup
             | Place::Event(_) => {},
@@ -255,7 +345,7 @@ impl Writer {
     }
 
     fn put_user(&self, record: &UserRecord) {
-        self.user(record.id).store(Arc::new(record.into()));
+        self.user(record.id).store(record.into());
     }
 
     fn put_key(&mut self, record: &KeyRecord) {
@@ -304,8 +394,8 @@ impl Writer {
     }
 
     /// The handle to a user's facts: made before its record comes, if a key comes first.
-    fn user(&self, id: UserId) -> Shared<UserFacts> {
-        let unknown = || Arc::new(ArcSwap::from_pointee(UserFacts::unknown(id)));
+    fn user(&self, id: UserId) -> Arc<SharedUser> {
+        let unknown = || Arc::new(SharedUser::new(UserFacts::unknown(id)));
         Arc::clone(self.index.users.pin().get_or_insert_with(id, unknown))
     }
 

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::index::facts::{Ask, OrganizationFacts, Shared, UserFacts};
+use arc_swap::ArcSwap;
+
+use crate::index::facts::{Ask, OrganizationFacts, Shared, SharedUser, Standing};
 use crate::index::live::{Live, QuotaCounter, RateCounter};
-use crate::model::limit::{Quota, RateLimit};
+use crate::model::limit::{Quota, RateLimit, Span};
 use crate::model::moment::Moment;
 use crate::model::network::IpRules;
 use crate::model::permission::PatternSet;
@@ -14,7 +16,7 @@ use crate::records::key::{KeyRecord, SecretRecord};
 #[derive(Clone, Debug)]
 pub struct Grant {
     /// Handle to the owner's facts; a service key has none.
-    pub owner: Option<Shared<UserFacts>>,
+    pub owner: Option<Arc<SharedUser>>,
     /// Handle to the organization's facts.
     pub organization: Shared<OrganizationFacts>,
     /// Handle to the key's live state, which knows the key's id.
@@ -29,6 +31,7 @@ pub struct Grant {
     pub disabled: bool,
     /// Rules that few keys have.
     pub rules: Option<Arc<Rules>>,
+    patterns: ShortText,
     label: Label,
 }
 
@@ -40,15 +43,73 @@ pub struct Rules {
     /// Rate limits, each with its counter.
     pub rate_limits: Box<[(RateLimit, Arc<RateCounter>)]>,
     /// The quota, with its counter.
-    pub quota: Option<(Quota, Arc<QuotaCounter>)>,
+    pub quota: Option<QuotaRule>,
 }
 
-/// The key's texts in one allocation: environment, name, patterns.
+/// A quota with its counter.
+#[derive(Debug)]
+pub struct QuotaRule {
+    /// The quota.
+    pub quota: Quota,
+    /// Its counter.
+    pub counter: Arc<QuotaCounter>,
+    /// The period found last, so that the calendar is asked once a period and not once a call. It
+    /// belongs to this very rule: another one has other periods.
+    span: ArcSwap<Span>,
+}
+
+impl QuotaRule {
+    /// The period of `now`.
+    pub fn span(&self, now: Moment) -> Span {
+        let known = **self.span.load();
+        if now >= known.begins && now < known.ends {
+            return known;
+        }
+        let span = self.quota.span(now);
+        self.span.store(Arc::new(span));
+        span
+    }
+}
+
+/// The key's other texts in one allocation: environment, name.
 #[derive(Clone, Debug)]
 struct Label {
     text: Box<str>,
     name_from: u16,
-    patterns_from: u16,
+}
+
+/// How many bytes of patterns lie in the grant itself.
+const PATTERNS_INLINE_MAX: usize = 46;
+
+/// Patterns, which every decision reads: where they are short they lie in the grant itself, one
+/// cache miss nearer.
+#[derive(Clone, Debug)]
+enum ShortText {
+    Inline { length: u8, bytes: [u8; PATTERNS_INLINE_MAX] },
+    Boxed(Box<str>),
+}
+
+impl ShortText {
+    fn new(text: &str) -> Self {
+        let mut bytes = [0; PATTERNS_INLINE_MAX];
+        match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
+            (Some(place), Ok(length)) => {
+                place.copy_from_slice(text.as_bytes());
+                Self::Inline { length, bytes }
+            },
+            _ => Self::Boxed(text.into()),
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Inline { length, bytes } => {
+                let text = bytes.get(..usize::from(*length)).unwrap_or_default();
+                str::from_utf8(text).unwrap_or_default()
+            },
+            Self::Boxed(text) => text,
+        }
+    }
 }
 
 impl Grant {
@@ -56,7 +117,7 @@ impl Grant {
     pub fn new(
         record: &KeyRecord,
         secret: &SecretRecord,
-        owner: Option<Shared<UserFacts>>,
+        owner: Option<Arc<SharedUser>>,
         organization: Shared<OrganizationFacts>,
         live: Arc<Live>,
     ) -> Self {
@@ -71,6 +132,7 @@ impl Grant {
             revoked: record.revoked_at.is_some(),
             disabled: record.disabled.is_some(),
             rules,
+            patterns: ShortText::new(record.patterns().as_set().as_str()),
             label: Label::new(record),
         }
     }
@@ -82,21 +144,19 @@ impl Grant {
 
     /// The name.
     pub fn name(&self) -> &str {
-        let span = usize::from(self.label.name_from)..usize::from(self.label.patterns_from);
-        self.label.text.get(span).unwrap_or_default()
+        self.label.text.get(usize::from(self.label.name_from)..).unwrap_or_default()
     }
 
     /// The patterns listed, or what the absence of a list means.
     pub fn patterns(&self) -> PatternSet<'_> {
-        let from = usize::from(self.label.patterns_from);
-        PatternSet::trusted(self.label.text.get(from..).unwrap_or_default())
+        PatternSet::trusted(self.patterns.as_str())
     }
 
     /// Whether the key is granted what is asked: by its own list, by its owner's role today, and
     /// within the organization's ceiling.
     pub fn grants(
         &self,
-        owner: Option<&UserFacts>,
+        owner: Option<Standing>,
         organization: &OrganizationFacts,
         ask: Ask<'_>,
     ) -> bool {
@@ -112,28 +172,52 @@ impl Rules {
         if ip.is_empty() && record.rate_limits.is_empty() && record.quota.is_none() {
             return None;
         }
+        let in_use: Vec<&str> = record.rate_limits.iter().map(|limit| &*limit.name).collect();
         let with_counter = |limit: RateLimit| {
-            let counter = live.rate_counter(&limit.name);
+            let counter = live.rate_counter(&limit.name, &in_use);
             (limit, counter)
         };
         let rate_limits =
             record.rate_limits.iter().map(RateLimit::from).map(with_counter).collect();
-        let quota = record.quota.as_ref().map(|quota| (quota.into(), live.quota_counter()));
+        let quota = record.quota.as_ref().map(|quota| QuotaRule {
+            quota: quota.into(),
+            counter: live.quota_counter(),
+            span: ArcSwap::from_pointee(Span { begins: Moment::NEVER, ends: Moment::NEVER }),
+        });
         Some(Arc::new(Self { ip, rate_limits, quota }))
     }
 }
 
 impl Label {
     fn new(record: &KeyRecord) -> Self {
-        let patterns = record.patterns();
-        let parts = [record.environment.as_str(), &record.name, patterns.as_set().as_str()];
-        let name_from = record.environment.as_str().len();
-        // Names have 256 characters of at most 4 bytes, so both offsets fit.
-        let offset = |bytes: usize| u16::try_from(bytes).unwrap_or(u16::MAX);
-        Self {
-            name_from: offset(name_from),
-            patterns_from: offset(name_from + record.name.len()),
-            text: parts.concat().into(),
-        }
+        let environment = record.environment.as_str();
+        // An environment has at most 16 bytes.
+        let name_from = u16::try_from(environment.len()).unwrap_or(u16::MAX);
+        Self { name_from, text: [environment, &record.name].concat().into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::key::tests::record;
+
+    #[test]
+    fn a_grant_is_small_and_keeps_its_texts_apart() {
+        assert!(size_of::<Grant>() <= 152, "{}", size_of::<Grant>());
+        let mut record = record();
+        let id = record.id;
+        let grant = |record: &KeyRecord| {
+            let organization = OrganizationFacts::unknown(record.organization);
+            let organization = Arc::new(arc_swap::ArcSwap::from_pointee(organization));
+            Grant::new(record, &record.secrets[0], None, organization, Arc::new(Live::new(id)))
+        };
+        let short = grant(&record);
+        assert_eq!(short.environment(), "live");
+        assert_eq!(short.name(), "build bot");
+        assert_eq!(short.patterns().as_str(), "diagrams:read diagrams:write");
+        let long = "a".repeat(PATTERNS_INLINE_MAX - 1) + ":b";
+        record.permissions = Some(long.parse().unwrap());
+        assert_eq!(grant(&record).patterns().as_str(), long);
     }
 }

@@ -7,8 +7,6 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arc_swap::ArcSwap;
-
 use crate::model::id::KeyId;
 use crate::model::limit::{Draw, Quota, RateLimit, Span};
 use crate::model::moment::Moment;
@@ -108,14 +106,17 @@ impl Live {
     }
 
     /// The counter of a rate limit, the same one for as long as the limit keeps its name.
-    pub(super) fn rate_counter(&self, name: &str) -> Arc<RateCounter> {
+    ///
+    /// `in_use` are the names that the key's limits have now: their counters are never let go.
+    pub(super) fn rate_counter(&self, name: &str, in_use: &[&str]) -> Arc<RateCounter> {
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         let counters = ledger.counters.get_or_insert_default();
         if let Some((_, counter)) = counters.limits.iter().find(|(known, _)| &**known == name) {
             return Arc::clone(counter);
         }
         if counters.limits.len() >= COUNTERS_MAX {
-            counters.limits.remove(0);
+            let idle = counters.limits.iter().position(|(known, _)| !in_use.contains(&&**known));
+            idle.map(|at| counters.limits.remove(at));
         }
         let counter = Arc::new(RateCounter::default());
         counters.limits.push((name.into(), Arc::clone(&counter)));
@@ -246,42 +247,24 @@ const USED_MAX: u64 = (1 << USED_BITS) - 1;
 const DAY_MS: i64 = 86_400_000;
 
 /// The state of a quota: the period it counts in, and how much of it is used, in one word.
-#[derive(Debug)]
-pub struct QuotaCounter {
-    state: AtomicU64,
-    /// The period found last, so that the calendar is asked once a period and not once a call.
-    span: ArcSwap<Span>,
-}
-
-impl Default for QuotaCounter {
-    fn default() -> Self {
-        let span = Span { begins: Moment::NEVER, ends: Moment::NEVER };
-        Self { state: AtomicU64::new(0), span: ArcSwap::from_pointee(span) }
-    }
-}
-
-/// How a quota stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct QuotaStanding {
-    /// Calls used in this period.
-    pub used: u64,
-    /// When the next period begins.
-    pub resets_at: Moment,
-}
+#[derive(Debug, Default)]
+pub struct QuotaCounter(AtomicU64);
 
 impl QuotaCounter {
     /// Draws `cost` where all of it fits; returns whether it did.
-    pub fn draw(&self, quota: &Quota, now: Moment, cost: u32) -> bool {
-        let period = self.period(quota, now);
-        let mut state = self.state.load(Ordering::Relaxed);
+    pub fn draw(&self, quota: &Quota, span: Span, cost: u32) -> bool {
+        let today = period_of(span);
+        let mut state = self.0.load(Ordering::Relaxed);
         loop {
+            // Another check may already have seen the next period: that one is not gone back on.
+            let period = today.max(state >> USED_BITS);
             let used = used_in(period, state);
             let next = used.saturating_add(u64::from(cost));
             if next > quota.limit.min(USED_MAX) {
                 return false;
             }
             let packed = (period << USED_BITS) | next;
-            let swap = self.state.compare_exchange_weak(
+            let swap = self.0.compare_exchange_weak(
                 state,
                 packed,
                 Ordering::Relaxed,
@@ -294,21 +277,15 @@ impl QuotaCounter {
         }
     }
 
-    /// How it stands at `now`.
-    pub fn standing(&self, quota: &Quota, now: Moment) -> QuotaStanding {
-        let used = used_in(self.period(quota, now), self.state.load(Ordering::Relaxed));
-        QuotaStanding { used, resets_at: self.span.load().ends }
+    /// How much of the period is used.
+    pub fn used(&self, span: Span) -> u64 {
+        used_in(period_of(span), self.0.load(Ordering::Relaxed))
     }
+}
 
-    /// The number of the period of `now`: the day on which it begins.
-    fn period(&self, quota: &Quota, now: Moment) -> u64 {
-        let mut span = **self.span.load();
-        if now < span.begins || now >= span.ends {
-            span = quota.span(now);
-            self.span.store(Arc::new(span));
-        }
-        u64::try_from(span.begins.milliseconds().div_euclid(DAY_MS)).unwrap_or(0)
-    }
+/// The number of a period: the day on which it begins.
+fn period_of(span: Span) -> u64 {
+    u64::try_from(span.begins.milliseconds().div_euclid(DAY_MS)).unwrap_or(0)
 }
 
 /// Periods count up: a state of an earlier one is worth nothing, a later one is not gone back on.
@@ -362,9 +339,9 @@ mod tests {
     fn a_counter_belongs_to_the_name_of_its_limit() {
         let live = Live::new(KeyId::default());
         let rule = RateLimit { name: "a".into(), limit: 1, window_seconds: 60 };
-        assert!(matches!(live.rate_counter("a").draw(&rule, 1, 1), Draw::Granted { .. }));
-        assert!(matches!(live.rate_counter("a").draw(&rule, 1, 1), Draw::Refused { .. }));
-        assert!(matches!(live.rate_counter("b").draw(&rule, 1, 1), Draw::Granted { .. }));
+        assert!(matches!(live.rate_counter("a", &[]).draw(&rule, 1, 1), Draw::Granted { .. }));
+        assert!(matches!(live.rate_counter("a", &[]).draw(&rule, 1, 1), Draw::Refused { .. }));
+        assert!(matches!(live.rate_counter("b", &[]).draw(&rule, 1, 1), Draw::Granted { .. }));
     }
 
     #[test]
@@ -377,7 +354,7 @@ mod tests {
         let draw = || {
             let granted = matches!(rate.draw(&rule, 9, 1), Draw::Granted { .. });
             passed.fetch_add(u64::from(granted), Ordering::Relaxed);
-            let granted = month.draw(&quota, Moment::from_milliseconds(9), 1);
+            let granted = month.draw(&quota, quota.span(Moment::from_milliseconds(9)), 1);
             counted.fetch_add(u64::from(granted), Ordering::Relaxed);
         };
         scope(|threads| {
@@ -393,10 +370,25 @@ mod tests {
         let quota =
             Quota { limit: 2, period: "day".parse().unwrap(), zone: "UTC".parse().unwrap() };
         let counter = QuotaCounter::default();
-        let (first, second) = (Moment::from_milliseconds(9), Moment::from_milliseconds(DAY_MS));
+        let [first, second] = [9, DAY_MS].map(|at| quota.span(Moment::from_milliseconds(at)));
         assert!(counter.draw(&quota, first, 2) && !counter.draw(&quota, first, 1));
         assert!(counter.draw(&quota, second, 1));
-        assert_eq!(counter.standing(&quota, second).used, 1);
+        assert_eq!(counter.used(second), 1);
+        // A check that read the clock before midnight comes late: it counts in the new period.
         assert!(counter.draw(&quota, first, 1) && !counter.draw(&quota, first, 1));
+        assert!(!counter.draw(&quota, second, 1), "the period is used up for all");
+        assert_eq!(counter.used(second), 2);
+    }
+
+    #[test]
+    fn a_counter_in_use_is_never_let_go() {
+        let live = Live::new(KeyId::default());
+        let rule = RateLimit { name: "kept".into(), limit: 1, window_seconds: 60 };
+        assert!(matches!(live.rate_counter("kept", &["kept"]).draw(&rule, 1, 1), Draw::Granted { .. }));
+        for number in 0..2 * COUNTERS_MAX {
+            let name = format!("other{number}");
+            live.rate_counter(&name, &["kept", &name]);
+        }
+        assert!(matches!(live.rate_counter("kept", &["kept"]).draw(&rule, 1, 1), Draw::Refused { .. }));
     }
 }

@@ -18,13 +18,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use keyhouse_storage::Revision;
-use papaya::HashMap;
+use papaya::{HashMap, ResizeMode};
 
 use crate::model::id::{OrganizationId, UserId};
 use crate::model::moment::Moment;
 use crate::model::secret::Digest;
 use crate::records::key::USER_AGENT_BYTES_MAX;
-use facts::{OrganizationFacts, Shared, UserFacts};
+use facts::{OrganizationFacts, Shared, SharedUser, UserFacts};
 use grant::Grant;
 use live::{LastUse, Live};
 use waiting::{Progress, Waiting};
@@ -39,7 +39,7 @@ const AGENT_NONE: u32 = 0;
 #[derive(Debug)]
 pub struct Index {
     grants: HashMap<DigestKey, Grant, BuildHasherDefault<DigestHasher>>,
-    users: HashMap<UserId, Shared<UserFacts>>,
+    users: HashMap<UserId, Arc<SharedUser>>,
     organizations: HashMap<OrganizationId, Shared<OrganizationFacts>>,
     agents: HashMap<Arc<str>, u32>,
     agent_names: HashMap<u32, Arc<str>>,
@@ -67,7 +67,12 @@ impl Index {
     /// An empty index.
     pub fn new() -> Self {
         Self {
-            grants: HashMap::default(),
+            // One thread writes, so nobody waits for it to grow the map; readers that met a map half
+            // moved would look in two places.
+            grants: HashMap::builder()
+                .hasher(BuildHasherDefault::default())
+                .resize_mode(ResizeMode::Blocking)
+                .build(),
             users: HashMap::new(),
             organizations: HashMap::new(),
             agents: HashMap::new(),
@@ -102,7 +107,7 @@ impl Index {
 
     /// The facts of a user.
     pub fn user(&self, id: UserId) -> Option<Arc<UserFacts>> {
-        self.users.pin().get(&id).map(|shared| shared.load_full())
+        self.users.pin().get(&id).map(|shared| shared.facts())
     }
 
     /// The facts of an organization.
@@ -166,6 +171,11 @@ impl Index {
     /// How the index stands with its store.
     pub fn state(&self) -> State {
         self.progress.state()
+    }
+
+    /// Whether the index no longer follows its store, and never will again.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.progress.state(), State::Ended(_))
     }
 
     /// The revision the index has.

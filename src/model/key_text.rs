@@ -147,7 +147,8 @@ pub enum Presented {
 /// Malformed are: an empty text, one over [`CREDENTIAL_BYTES_MAX`], a byte outside printable ASCII,
 /// today's prefix without our shape, and our shape under any prefix with a wrong checksum.
 pub fn classify(text: &[u8], prefix: &Prefix) -> Presented {
-    let printable = text.iter().all(|byte| (0x21..=0x7e).contains(byte));
+    // Looks at every byte whatever it finds, which compilers turn into vector instructions.
+    let printable = text.iter().fold(true, |good, byte| good & (0x21..=0x7e).contains(byte));
     if text.is_empty() || text.len() > CREDENTIAL_BYTES_MAX || !printable {
         return Presented::Malformed;
     }
@@ -168,7 +169,7 @@ fn checksum_of_our_shape(text: &[u8]) -> Option<bool> {
     let environment = environment.strip_prefix(b"_")?;
     if !is_prefix(prefix)
         || !is_environment(environment)
-        || !body.iter().all(u8::is_ascii_alphanumeric)
+        || !body.iter().fold(true, |good, byte| good & byte.is_ascii_alphanumeric())
     {
         return None;
     }

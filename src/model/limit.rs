@@ -61,7 +61,7 @@ impl RateLimit {
     ///
     /// `arrival` is what the last draw left, zero at first; `now` is monotonic, in nanoseconds.
     pub fn draw(&self, arrival: u64, now: u64, cost: u32) -> Draw {
-        let next = arrival.max(now).saturating_add(self.interval().saturating_mul(u64::from(cost)));
+        let next = self.settled(arrival, now).saturating_add(self.weight(cost));
         let latest = now.saturating_add(self.burst());
         if next <= latest {
             return Draw::Granted { arrival: next };
@@ -77,13 +77,19 @@ impl RateLimit {
 
     /// How many calls would pass now.
     pub fn remaining(&self, arrival: u64, now: u64) -> u32 {
-        let free = now.saturating_add(self.burst()).saturating_sub(arrival.max(now));
+        let free = now.saturating_add(self.burst()).saturating_sub(self.settled(arrival, now));
         u32::try_from(free / self.interval()).unwrap_or(self.limit).min(self.limit)
     }
 
     /// How long until all of the limit is free again.
     pub fn full_after(&self, arrival: u64, now: u64) -> Duration {
-        Duration::from_nanos(arrival.saturating_sub(now))
+        Duration::from_nanos(self.settled(arrival, now).saturating_sub(now))
+    }
+
+    /// An arrival time as this limit can have left it. One that lies further ahead comes from
+    /// before the limit was raised, and is worth an empty bucket, not a wait of the old window.
+    fn settled(&self, arrival: u64, now: u64) -> u64 {
+        arrival.clamp(now, now.saturating_add(self.burst()))
     }
 
     /// Nanoseconds a unit takes to come back, rounded up so that a window never holds more.
@@ -247,6 +253,16 @@ mod tests {
             }
             assert!(passed < 2 * count, "{passed} of {count} in {window} s");
         }
+    }
+
+    #[test]
+    fn a_raised_limit_counts_from_now_on() {
+        let (daily, raised) = (limit(1, 86_400), limit(1_000, 60));
+        let Draw::Granted { arrival } = daily.draw(0, 1, 1) else { panic!("the first passes") };
+        let wait = Duration::from_millis(60);
+        assert_eq!(raised.draw(arrival, 1, 1), Draw::Refused { wait });
+        assert_eq!(raised.full_after(arrival, 1), Duration::from_secs(60));
+        assert!(matches!(raised.draw(arrival, 1 + 60_000_000, 1), Draw::Granted { .. }));
     }
 
     #[test]

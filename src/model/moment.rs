@@ -18,6 +18,10 @@ impl Moment {
     /// After every moment that can be written: what never ends, ends here.
     pub const NEVER: Self = Self(i64::MAX);
 
+    /// The last moment that can be written: 9999-12-30T22:00:00.999Z, which is the last one whose
+    /// local time has four digits of year everywhere.
+    pub const LATEST: Self = Self(253_402_207_200_999);
+
     /// The moment so many milliseconds after 1970.
     pub const fn from_milliseconds(milliseconds: i64) -> Self {
         Self(milliseconds)
@@ -66,16 +70,34 @@ pub struct InvalidMoment;
 impl FromStr for Moment {
     type Err = InvalidMoment;
 
-    /// Takes RFC 3339 with `Z` or a numeric offset; parts of a millisecond are cut off.
+    /// Takes RFC 3339 with `Z` or a numeric offset; parts of a millisecond are cut off. What lies
+    /// behind [`Moment::LATEST`] in the year 9999, as "the end of time" often does, becomes that.
     fn from_str(text: &str) -> Result<Self, InvalidMoment> {
-        // The library takes more than RFC 3339 does, such as a bracketed time zone behind it.
-        let digits = text.bytes().next().is_some_and(|first| first.is_ascii_digit());
-        if !digits || text.len() > 40 || !text.is_ascii() || text.contains('[') {
+        // The library takes more than RFC 3339 does: time zones in brackets, compact forms.
+        if text.len() > 40 || !has_shape(text.as_bytes()) {
             return Err(InvalidMoment);
         }
-        let timestamp = text.parse::<Timestamp>().map_err(|_source| InvalidMoment)?;
-        Ok(Self(timestamp.as_millisecond()))
+        match text.parse::<Timestamp>() {
+            Ok(timestamp) => Ok(Self(timestamp.as_millisecond())),
+            Err(_source) if is_end_of_calendar(text) => Ok(Self::LATEST),
+            Err(_source) => Err(InvalidMoment),
+        }
     }
+}
+
+/// `2027-01-31T12:00:00` and an offset, as far as punctuation tells.
+fn has_shape(text: &[u8]) -> bool {
+    let stands = |at: usize, byte: u8| text.get(at).is_some_and(|known| *known == byte);
+    let is_plain = text.iter().all(|byte| byte.is_ascii_digit() || b"-:.TtZz+".contains(byte));
+    let date = stands(4, b'-') && stands(7, b'-') && (stands(10, b'T') || stands(10, b't'));
+    is_plain && date && stands(13, b':') && stands(16, b':')
+}
+
+/// A real date and time of the last two days that have four digits of year.
+fn is_end_of_calendar(text: &str) -> bool {
+    let civil = text.get(..19).and_then(|text| text.parse::<jiff::civil::DateTime>().ok());
+    let offset = text.ends_with(['Z', 'z']) || text.get(19..).is_some_and(|rest| rest.contains(['+', '-']));
+    offset && civil.is_some_and(|civil| (civil.year(), civil.month()) == (9999, 12) && civil.day() >= 30)
 }
 
 /// A text that is no span of time.
@@ -123,9 +145,20 @@ mod tests {
             "2026-11-21",
             "2026-11-21T01:54:20",
             "2026-11-21T01:54:20+02:00[Europe/Paris]",
+            "20261121T015420Z",
+            "2026-11-21 01:54:20Z",
+            "2026-11-21T01Z",
+            "9999-12-32T00:00:00Z",
         ] {
             assert_eq!(wrong.parse::<Moment>(), Err(InvalidMoment), "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_end_of_the_calendar_is_a_moment_that_can_be_written() {
+        let last: Moment = "9999-12-31T23:59:59Z".parse().unwrap();
+        assert_eq!(last, Moment::LATEST);
+        assert_eq!(last.to_string(), "9999-12-30T22:00:00.999Z");
     }
 
     #[test]

@@ -51,11 +51,6 @@ impl Permission {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// Whether it is one of Keyhouse's own.
-    pub fn is_own(&self) -> bool {
-        is_own(&self.0)
-    }
 }
 
 impl FromStr for Permission {
@@ -195,7 +190,7 @@ impl<'a> PatternSet<'a> {
 
 /// Whether a permission or pattern lies in Keyhouse's own realm.
 pub fn is_own(text: &str) -> bool {
-    text.split(':').next() == Some(OWN_REALM)
+    text.strip_prefix(OWN_REALM).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
 }
 
 /// Whether a permission or pattern lies in the operators' realm.
@@ -216,11 +211,10 @@ fn is_literal(segment: &str) -> bool {
 
 /// How many leading segments a pattern must spell out to reach this permission.
 fn walled_segments(text: &str) -> usize {
-    let mut segments = text.split(':');
-    if segments.next() != Some(OWN_REALM) {
+    if !is_own(text) {
         return 0;
     }
-    if segments.next() == Some(INSTANCE_REALM) { 2 } else { 1 }
+    if text.split(':').nth(1) == Some(INSTANCE_REALM) { 2 } else { 1 }
 }
 
 fn spells_out(pattern: &str, segments: usize, text: &str) -> bool {
@@ -228,6 +222,16 @@ fn spells_out(pattern: &str, segments: usize, text: &str) -> bool {
 }
 
 fn grants(pattern: &str, permission: &str) -> bool {
+    // The three common cases; the walls hold in each: a literal is its own spelling.
+    if pattern == permission {
+        return true;
+    }
+    if pattern == "*" {
+        return !is_own(permission);
+    }
+    if !pattern.contains('*') {
+        return false;
+    }
     if !spells_out(pattern, walled_segments(permission), permission) {
         return false;
     }

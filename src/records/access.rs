@@ -163,6 +163,15 @@ pub struct FoundedRecord {
     pub organization: OrganizationId,
 }
 
+/// The sessions of a user, the oldest first: what bounds their number.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionsRecord {
+    /// The digests of their cookies.
+    #[serde(rename = "b", with = "text::list")]
+    pub digests: Vec<Digest>,
+}
+
 /// The one-time link of the first start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -202,4 +211,5 @@ impl Record for PlanRecord {
 impl Record for EmailRecord {}
 impl Record for FoundedRecord {}
 impl Record for SessionRecord {}
+impl Record for SessionsRecord {}
 impl Record for SetupRecord {}

@@ -116,6 +116,7 @@ pub fn read(key: &[u8], value: &[u8]) -> Result<Stored, RecordError> {
         Place::Format
         | Place::Email(_)
         | Place::Session(_)
+        | Place::Sessions(_)
         | Place::Founded
         | Place::Setup
         | Place::Event(_) => Stored::Aside,

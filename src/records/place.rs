@@ -26,6 +26,8 @@ pub enum Place {
     Use(KeyId),
     /// A browser's session, by the digest of its cookie.
     Session(Digest),
+    /// The sessions of a user.
+    Sessions(UserId),
     /// That the first organization was made: guards that it is made once.
     Founded,
     /// The one-time link of the first start.
@@ -42,6 +44,7 @@ const PLAN: &[u8] = b"plan/";
 const KEY: &[u8] = b"key/";
 const USE: &[u8] = b"use/";
 const SESSION: &[u8] = b"session/";
+const SESSIONS: &[u8] = b"sessions/";
 const FOUNDED: &[u8] = b"founded";
 const SETUP: &[u8] = b"setup";
 const EVENT: &[u8] = b"event/";
@@ -50,10 +53,6 @@ const EVENT: &[u8] = b"event/";
 pub const INDEXED: [&[u8]; 5] = [PLAN, ORGANIZATION, USER, KEY, USE];
 
 impl Place {
-    /// Below this lie all organizations.
-    pub const ORGANIZATIONS: &'static [u8] = ORGANIZATION;
-    /// Below this lie all users.
-    pub const USERS: &'static [u8] = USER;
     /// Below this lie all events.
     pub const EVENTS: &'static [u8] = EVENT;
 
@@ -73,6 +72,7 @@ impl Place {
             Self::Key(organization, id) => [KEY, organization.bytes(), id.bytes()].concat(),
             Self::Use(id) => [USE, id.bytes()].concat(),
             Self::Session(digest) => [SESSION, digest.bytes()].concat(),
+            Self::Sessions(user) => [SESSIONS, user.bytes()].concat(),
             Self::Founded => FOUNDED.to_vec(),
             Self::Setup => SETUP.to_vec(),
             Self::Event(id) => [EVENT, id.bytes()].concat(),
@@ -108,6 +108,7 @@ impl Place {
             },
             USE => id(rest).map(Self::Use),
             SESSION => Some(Self::Session(Digest::from_bytes(rest.try_into().ok()?))),
+            SESSIONS => id(rest).map(Self::Sessions),
             EVENT => id(rest).map(Self::Event),
             _ => None,
         }
@@ -130,6 +131,7 @@ impl fmt::Display for Place {
             Self::Key(organization, id) => write!(f, "key/{organization}/{id}"),
             Self::Use(id) => write!(f, "use/{id}"),
             Self::Session(_) => f.write_str("session/.."),
+            Self::Sessions(user) => write!(f, "sessions/{user}"),
             Self::Founded => f.write_str("founded"),
             Self::Setup => f.write_str("setup"),
             Self::Event(id) => write!(f, "event/{id}"),
@@ -154,6 +156,7 @@ mod tests {
             Place::Key(Id::new(now, &mut random), Id::new(now, &mut random)),
             Place::Use(Id::new(now, &mut random)),
             Place::Session(Digest::of(b"cookie")),
+            Place::Sessions(Id::new(now, &mut random)),
             Place::Founded,
             Place::Setup,
             Place::Event(Id::new(now, &mut random)),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::Now;
-use crate::index::facts::{Ask, OrganizationFacts, UserFacts};
+use crate::index::facts::{Ask, OrganizationFacts};
 use crate::index::grant::{Grant, Rules};
 use crate::model::limit::Draw;
 use crate::model::moment::Moment;
@@ -25,8 +25,7 @@ fn refusal(grant: &Grant, request: &Request<'_>, now: Now) -> Option<Code> {
     if let Some(code) = state_of_key(grant, now.wall) {
         return Some(code);
     }
-    let owner = grant.owner.as_ref().map(|owner| owner.load());
-    let owner: Option<&UserFacts> = owner.as_deref().map(|facts| &**facts);
+    let owner = grant.owner.as_ref().map(|owner| owner.standing());
     if owner.is_some_and(|owner| owner.disabled) {
         return Some(Code::OwnerDisabled);
     }
@@ -104,12 +103,13 @@ fn draw(rules: &Rules, cost: u32, now: Now) -> Option<Verdict> {
             return Some(limited(wait));
         }
     }
-    let (quota, counter) = rules.quota.as_ref()?;
-    if counter.draw(quota, now.wall, cost) {
+    let rule = rules.quota.as_ref()?;
+    let span = rule.span(now.wall);
+    if rule.counter.draw(&rule.quota, span, cost) {
         return None;
     }
     give_back(rules, rules.rate_limits.len(), cost);
-    let wait = counter.standing(quota, now.wall).resets_at.since(now.wall);
+    let wait = span.ends.since(now.wall);
     Some(Verdict { code: Code::QuotaExceeded, retry_after: Some(wait) })
 }
 
@@ -139,6 +139,7 @@ mod tests {
     use arc_swap::ArcSwap;
 
     use super::*;
+    use crate::index::facts::{SharedUser, UserFacts};
     use crate::index::live::Live;
     use crate::model::id::{Id, OrganizationId};
     use crate::model::plan::{Plan, Subscription, SubscriptionStatus};
@@ -150,7 +151,7 @@ mod tests {
 
     fn owner() -> UserFacts {
         let mut facts = UserFacts::unknown(Id::default());
-        (facts.disabled, facts.role) = (false, BuiltinRole::User);
+        (facts.standing.disabled, facts.standing.role) = (false, BuiltinRole::User);
         facts
     }
 
@@ -171,7 +172,7 @@ mod tests {
         Grant::new(
             record,
             &record.secrets[0],
-            owner.map(|owner| Arc::new(ArcSwap::from_pointee(owner))),
+            owner.map(|owner| Arc::new(SharedUser::new(owner))),
             Arc::new(ArcSwap::from_pointee(facts)),
             Arc::new(Live::new(record.id)),
         )
@@ -200,7 +201,7 @@ mod tests {
         facts.suspended = true;
         facts.plan.api_access = false;
         let mut user = owner();
-        user.disabled = true;
+        user.standing.disabled = true;
         let foreign = [OrganizationId::from_bytes([9; 16])];
         let requirement = "diagrams:read".parse().unwrap();
         let mut request =
@@ -222,7 +223,7 @@ mod tests {
         assert_eq!(code(&key, &user, &facts, &request), Code::Expired);
         key.expires_at = second(1);
         assert_eq!(code(&key, &user, &facts, &request), Code::OwnerDisabled);
-        user.disabled = false;
+        user.standing.disabled = false;
         assert_eq!(code(&key, &user, &facts, &request), Code::OrganizationSuspended);
         facts.suspended = false;
         assert_eq!(code(&key, &user, &facts, &request), Code::SubscriptionRequired);
@@ -261,7 +262,7 @@ mod tests {
         let requirement = "diagrams:read".parse().unwrap();
         let request = Request { requirement: Some(&requirement), ..Request::default() };
         let mut guest = owner();
-        guest.role = BuiltinRole::Guest;
+        guest.standing.role = BuiltinRole::Guest;
         let code =
             |key: &KeyRecord, owner| decide(&grant(key, owner, organization()), &request, NOW).code;
         let key = record();
@@ -275,7 +276,7 @@ mod tests {
         let mut key = record();
         key.permissions = None;
         let mut administrator = owner();
-        administrator.role = BuiltinRole::Administrator;
+        administrator.standing.role = BuiltinRole::Administrator;
         for (text, owner, expected) in [
             ("a:b", Some(administrator.clone()), Code::Valid),
             ("keyhouse:keys:read", Some(administrator), Code::InsufficientPermissions),

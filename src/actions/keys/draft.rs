@@ -12,10 +12,9 @@ use crate::model::permission::Patterns;
 use crate::records::key::{Author, KeyRecord, RateLimitRecord};
 
 /// Whether a key is a person's or the organization's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyKind {
     /// Never worth more than its owner; ends with them.
-    #[default]
     Personal,
     /// Outlives people.
     Service,
@@ -28,8 +27,8 @@ pub struct KeyDraft {
     pub name: Option<String>,
     /// What it is for.
     pub description: String,
-    /// Whose it is; the local operator makes service keys whatever stands here.
-    pub kind: KeyKind,
+    /// Whose it is: personal unless said, of the local operator a service key.
+    pub kind: Option<KeyKind>,
     /// Second part of its text.
     pub environment: Environment,
     /// What it is granted; without a list a personal key has all outside `keyhouse:`, a service

@@ -3,7 +3,7 @@
 use keyhouse_storage::{At, Order, Range};
 
 use crate::actions::actor::Actor;
-use crate::actions::keys::{KeyKind, is_listed_by_default, is_whole_for};
+use crate::actions::keys::{KeyKind, is_listed_by_default, is_whole_for, require_window};
 use crate::actions::{ActionError, Actions};
 use crate::model::id::KeyId;
 use crate::records::key::{KeyRecord, Status};
@@ -57,8 +57,10 @@ impl Actions {
     /// to them by `keyhouse:keys:read`, only that they exist; a search never finds those.
     ///
     /// # Errors
-    /// [`ActionError::StorageUnavailable`].
+    /// [`ActionError::StorageUnavailable`]; [`ActionError::PermissionRequired`] for a key that
+    /// names no management of keys.
     pub fn list_keys(&self, actor: &Actor, query: &Query) -> Result<ListedKeys, ActionError> {
+        require_window(actor)?;
         let now = self.clock.now().wall;
         let organization = actor.organization_id();
         let prefix = Place::keys_of(organization);

@@ -7,7 +7,7 @@ use crate::actions::actor::Actor;
 use crate::actions::events::Happening;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::fault::Fault;
-use crate::model::id::KeyId;
+use crate::model::id::{KeyId, UserId};
 use crate::model::key_text::{self};
 use crate::model::moment::Moment;
 use crate::model::name;
@@ -16,7 +16,7 @@ use crate::model::plan::API_ACCESS;
 use crate::model::role::{KEYS_CREATE, KEYS_MANAGE, KEYS_READ};
 use crate::model::secret::Secret;
 use crate::records::Held;
-use crate::records::key::{DisabledBy, KeyRecord, SecretRecord, Status};
+use crate::records::key::{Author, DisabledBy, KeyRecord, SecretRecord, Status};
 use crate::records::place::Place;
 
 mod draft;
@@ -27,12 +27,12 @@ use draft::{apply, new_record, shape};
 pub use list::{LIST_LIMIT_MAX, ListedKeys, Query, Wanted};
 
 /// The key that a change is meant for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Target {
     /// The key.
     pub id: KeyId,
-    /// The version it must have (`If-Match`), where the caller says so.
-    pub version: Option<u64>,
+    /// The versions it may have (`If-Match`), where the caller says so.
+    pub versions: Option<Vec<u64>>,
 }
 
 /// What the actor may do with a key.
@@ -97,6 +97,7 @@ impl Actions {
     /// # Errors
     /// [`ActionError::NotFound`], [`ActionError::PermissionRequired`].
     pub fn key(&self, actor: &Actor, id: KeyId) -> Result<KeyRecord, ActionError> {
+        require_window(actor)?;
         let record = self.find_key(actor, id)?.record;
         if is_whole_for(actor, &record) {
             Ok(record)
@@ -113,7 +114,7 @@ impl Actions {
     pub fn change_key(
         &self,
         actor: &Actor,
-        target: Target,
+        target: &Target,
         change: &KeyChange,
     ) -> Result<KeyRecord, ActionError> {
         self.rewrite_key(actor, target, "key.update", |record, standing, now| {
@@ -124,6 +125,7 @@ impl Actions {
                 if !change.not_before.is_keep() || !change.expires_at.is_keep() {
                     check_times(record.not_before, record.expires_at, now)?;
                 }
+                refuse_itself(actor, record)?;
                 match standing {
                     Standing::Own => require_all(actor, &added(&before, &record.patterns()))?,
                     Standing::Manager => require_all(actor, &record.patterns())?,
@@ -140,7 +142,7 @@ impl Actions {
     pub fn revoke_key(
         &self,
         actor: &Actor,
-        target: Target,
+        target: &Target,
         reason: Option<&str>,
     ) -> Result<KeyRecord, ActionError> {
         self.rewrite_key(actor, target, "key.revoke", |record, _standing, now| {
@@ -156,7 +158,7 @@ impl Actions {
     ///
     /// # Errors
     /// Those of [`Actions::change_key`].
-    pub fn disable_key(&self, actor: &Actor, target: Target) -> Result<KeyRecord, ActionError> {
+    pub fn disable_key(&self, actor: &Actor, target: &Target) -> Result<KeyRecord, ActionError> {
         self.rewrite_key(actor, target, "key.disable", |record, _standing, _now| {
             refuse_revoked(record)?;
             if actor.has(KEYS_MANAGE) {
@@ -173,12 +175,13 @@ impl Actions {
     ///
     /// # Errors
     /// Those of [`Actions::change_key`].
-    pub fn enable_key(&self, actor: &Actor, target: Target) -> Result<KeyRecord, ActionError> {
+    pub fn enable_key(&self, actor: &Actor, target: &Target) -> Result<KeyRecord, ActionError> {
         self.rewrite_key(actor, target, "key.enable", |record, standing, _now| {
             refuse_revoked(record)?;
             if record.disabled == Some(DisabledBy::Manager) && !actor.has(KEYS_MANAGE) {
                 return Err(ActionError::PermissionRequired(KEYS_MANAGE.to_owned()));
             }
+            refuse_itself(actor, record)?;
             if standing == Standing::Manager {
                 require_all(actor, &record.patterns())?;
             }
@@ -192,7 +195,7 @@ impl Actions {
     fn rewrite_key(
         &self,
         actor: &Actor,
-        target: Target,
+        target: &Target,
         action: &'static str,
         change: impl Fn(&mut KeyRecord, Standing, Moment) -> Result<(), ActionError>,
     ) -> Result<KeyRecord, ActionError> {
@@ -200,12 +203,14 @@ impl Actions {
             let now = self.clock.now().wall;
             let held = self.find_key(actor, target.id)?;
             let standing = standing(actor, &held.record)?;
-            if target.version.is_some_and(|version| version != held.record.version) {
+            if target.versions.as_ref().is_some_and(|fit| !fit.contains(&held.record.version)) {
                 return Err(ActionError::VersionConflict { current: held.record.version });
             }
             let mut record = held.record.clone();
             change(&mut record, standing, now)?;
             if record == held.record {
+                // Somebody else's change, as the store has it; the index may not have it yet.
+                self.await_index(held.revision);
                 return Ok(Attempt::Done(record));
             }
             record.version += 1;
@@ -237,12 +242,12 @@ impl Actions {
 
     fn owner_of_new(
         actor: &Actor,
-        kind: KeyKind,
-    ) -> Result<Option<crate::model::id::UserId>, ActionError> {
+        kind: Option<KeyKind>,
+    ) -> Result<Option<UserId>, ActionError> {
         let required =
             |permission: &str| Err(ActionError::PermissionRequired(permission.to_owned()));
-        match (kind, actor.user_id()) {
-            _ if actor.is_local() => Ok(None),
+        let usual = if actor.is_local() { KeyKind::Service } else { KeyKind::Personal };
+        match (kind.unwrap_or(usual), actor.user_id()) {
             (KeyKind::Service, _) if actor.has(KEYS_MANAGE) => Ok(None),
             (KeyKind::Service, _) => required(KEYS_MANAGE),
             (KeyKind::Personal, Some(user)) if actor.has(KEYS_CREATE) => Ok(Some(user)),
@@ -250,10 +255,19 @@ impl Actions {
             (KeyKind::Personal, None) => Err(ActionError::Invalid(vec![Fault::new(
                 "/kind",
                 "no_owner",
-                "a service key can't own a personal key: say \"kind\": \"service\"",
+                "nobody would own it: say \"kind\": \"service\"",
             )])),
         }
     }
+}
+
+/// A key sees keys only where its list names some management of them; whoami is for all others.
+fn require_window(actor: &Actor) -> Result<(), ActionError> {
+    let opens = [KEYS_READ, KEYS_MANAGE, KEYS_CREATE].iter().any(|name| actor.has(name));
+    if actor.is_key() && !opens {
+        return Err(ActionError::PermissionRequired(KEYS_READ.to_owned()));
+    }
+    Ok(())
 }
 
 /// Whether the actor sees all of a key, or only that it exists.
@@ -261,26 +275,35 @@ fn is_whole_for(actor: &Actor, record: &KeyRecord) -> bool {
     is_own(actor, record) || actor.has(KEYS_READ) || actor.has(KEYS_MANAGE)
 }
 
+/// Whether a key is the actor's own: their user's, and, where a key asks, one that names making
+/// personal keys in its list. A key that opens a protected API is no window on management.
 fn is_own(actor: &Actor, record: &KeyRecord) -> bool {
-    record.owner.is_some() && record.owner == actor.user_id()
+    let is_users = record.owner.is_some() && record.owner == actor.user_id();
+    is_users && (!actor.is_key() || actor.has(KEYS_CREATE))
 }
 
+/// A key is not its owner: it changes what the owner's other keys may do as a manager would, as far
+/// as it holds all of it.
 fn standing(actor: &Actor, record: &KeyRecord) -> Result<Standing, ActionError> {
-    if is_own(actor, record) && is_trusted_with_own(actor) {
+    let own = is_own(actor, record);
+    if own && !actor.is_key() {
         Ok(Standing::Own)
-    } else if actor.has(KEYS_MANAGE) {
+    } else if own || actor.has(KEYS_MANAGE) {
         Ok(Standing::Manager)
     } else {
         Err(ActionError::PermissionRequired(KEYS_MANAGE.to_owned()))
     }
 }
 
-/// A session is its user; a key acts for its owner only as far as it names management itself.
-fn is_trusted_with_own(actor: &Actor) -> bool {
-    match actor.author() {
-        crate::records::key::Author::Key(_) => actor.has(KEYS_CREATE),
-        crate::records::key::Author::User(_) | crate::records::key::Author::Local => true,
+/// No key widens itself: one that leaked would free itself of its end and its networks.
+fn refuse_itself(actor: &Actor, record: &KeyRecord) -> Result<(), ActionError> {
+    if actor.author() == Author::Key(record.id) {
+        return Err(ActionError::Conflict {
+            code: "own_key",
+            detail: "a key does not change what it may do itself: sign in, or use another",
+        });
     }
+    Ok(())
 }
 
 fn require_all(actor: &Actor, patterns: &Patterns) -> Result<(), ActionError> {

@@ -36,7 +36,11 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
 }
 
 pub(in crate::http) fn show(_app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    Ok(answer::json(&described(call.actor()?)))
+    let actor = call.actor()?;
+    if actor.is_key() {
+        return Err(Problem::session_required());
+    }
+    Ok(answer::json(&described(actor)))
 }
 
 /// Signs out. Without a session there is nothing to end, which is as good.
@@ -44,7 +48,7 @@ pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Pr
     if let Some(token) = app.session_token(call.request)? {
         app.guard_host(call.request)?;
         app.guard_origin(call.request)?;
-        app.actions.sign_out(&token)?;
+        app.actions.sign_out(&token, call.address)?;
     }
     let gone = cookie_gone(&app.settings.public_url);
     Ok(answer::empty().with_additional_header("Set-Cookie", gone))
@@ -52,8 +56,9 @@ pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Pr
 
 /// 201 with the cookie of a session that was just opened.
 pub(super) fn opened(app: &App, session: &NewSession) -> Result<Response, Problem> {
-    let user = app.index().user(session.user).ok_or_else(Problem::session_ended)?;
-    let actor = Actor::user(app.index(), user, None).ok_or_else(Problem::session_ended)?;
+    // Only an index that is far behind does not know the user yet; they can sign in when it does.
+    let user = app.index().user(session.user).ok_or_else(Problem::index_behind)?;
+    let actor = Actor::user(app.index(), user, None).ok_or_else(Problem::index_behind)?;
     let mut told = described(&actor);
     if let Some(fields) = told.as_object_mut() {
         fields.insert("ends_at".to_owned(), session.ends_at.to_string().into());
@@ -70,8 +75,8 @@ fn described(actor: &Actor) -> Value {
             "id": user.id.to_string(),
             "name": user.name,
             "email": user.email,
-            "role": user.role.to_string(),
-            "operator": user.operator,
+            "role": user.standing.role.to_string(),
+            "operator": user.standing.operator,
         })
     });
     let held: Vec<_> = OWN_PERMISSIONS

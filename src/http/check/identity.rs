@@ -10,6 +10,8 @@ use crate::index::grant::{Grant, Rules};
 /// Longest list of permissions that is passed on: nginx answers 500 to a response head of more
 /// than 4 KiB, its `proxy_buffer_size`.
 const PERMISSIONS_BYTES_MAX: usize = 2_048;
+/// Longest name, and longest address, that is passed on, for the same reason.
+const TEXT_BYTES_MAX: usize = 256;
 /// What stands where nothing applies: an empty or missing header would let a proxy pass the
 /// client's own through.
 const NOTHING: &str = "-";
@@ -23,24 +25,23 @@ pub(super) struct Identity {
 impl Identity {
     /// The identity behind a grant.
     pub(super) fn of(grant: &Grant) -> Self {
-        let owner = grant.owner.as_ref().map(|owner| owner.load_full());
+        let owner = grant.owner.as_ref().map(|owner| owner.facts());
         let organization = grant.organization.load();
         let user = |value: fn(&crate::index::facts::UserFacts) -> String| {
             owner.as_deref().map_or_else(|| NOTHING.to_owned(), |owner| encoded(&value(owner)))
         };
         let permissions = joined(grant.patterns().texts());
-        let short = permissions.len() <= PERMISSIONS_BYTES_MAX;
         Self {
             headers: [
                 ("X-Keyhouse-Key", encoded(&grant.live.key.to_string())),
-                ("X-Keyhouse-Key-Name", encoded(grant.name())),
+                ("X-Keyhouse-Key-Name", within(TEXT_BYTES_MAX, encoded(grant.name()))),
                 ("X-Keyhouse-User", user(|owner| owner.id.to_string())),
-                ("X-Keyhouse-Email", user(|owner| owner.email.clone())),
+                ("X-Keyhouse-Email", within(TEXT_BYTES_MAX, user(|owner| owner.email.clone()))),
                 ("X-Keyhouse-Organization", encoded(&organization.id.to_string())),
-                ("X-Keyhouse-Role", user(|owner| owner.role.to_string())),
+                ("X-Keyhouse-Role", user(|owner| owner.standing.role.to_string())),
                 // No key is shared with a team yet.
                 ("X-Keyhouse-Teams", NOTHING.to_owned()),
-                ("X-Keyhouse-Permissions", if short { permissions } else { NOTHING.to_owned() }),
+                ("X-Keyhouse-Permissions", within(PERMISSIONS_BYTES_MAX, permissions)),
                 ("X-Keyhouse-Plan", encoded(&organization.plan.name)),
                 ("X-Keyhouse-Environment", encoded(grant.environment())),
             ],
@@ -50,6 +51,11 @@ impl Identity {
     pub(super) fn into_headers(self) -> Vec<Header> {
         self.headers.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
     }
+}
+
+/// A value, or that there is nothing, where the value is too long to be passed on.
+fn within(bytes_max: usize, value: String) -> String {
+    if value.len() <= bytes_max { value } else { NOTHING.to_owned() }
 }
 
 fn joined<'a>(values: impl Iterator<Item = &'a str>) -> String {
@@ -86,6 +92,14 @@ pub(super) fn limit_headers(rules: &Rules, now: Now) -> Vec<(&'static str, Strin
         let reset = seconds_up(limit.full_after(arrival, now.ticks));
         policies.push(format!("\"{}\";q={};w={}", limit.name, limit.limit, limit.window_seconds));
         states.push(format!("\"{}\";r={remaining};t={reset}", limit.name));
+    }
+    if let Some(rule) = &rules.quota {
+        let span = rule.span(now.wall);
+        let remaining = rule.quota.limit.saturating_sub(rule.counter.used(span));
+        let window = seconds_up(span.ends.since(span.begins));
+        let reset = seconds_up(span.ends.since(now.wall));
+        policies.push(format!("\"quota\";q={};w={window}", rule.quota.limit));
+        states.push(format!("\"quota\";r={remaining};t={reset}"));
     }
     if policies.is_empty() {
         return Vec::new();

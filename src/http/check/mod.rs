@@ -19,7 +19,7 @@ use crate::actions::actor::Actor;
 use crate::clock::Now;
 use crate::http::credential::{self, Credential};
 use crate::http::problem::Problem;
-use crate::http::transport::Arrival;
+use crate::http::transport::{Arrival, Refusal};
 use crate::http::{App, answer, forwarded, path_of};
 use crate::index::Origin;
 use crate::index::grant::Grant;
@@ -38,8 +38,11 @@ pub(super) struct Caller<'a> {
 /// Whether a request's path is a check endpoint's.
 pub(super) fn is_check(parts: &Parts) -> bool {
     let path = path_of(parts);
-    path.starts_with("/v1/forward-auth/") || path == "/v1/verify" || path == "/v1/whoami"
+    path.starts_with(FORWARD_AUTH) || path == "/v1/verify"
 }
+
+/// Below this lie the gates.
+pub(super) const FORWARD_AUTH: &str = "/v1/forward-auth/";
 
 /// A request that may pass, and as whom. Made by [`App::decide_presented`] alone.
 struct Allowed(Identity);
@@ -50,6 +53,16 @@ fn allow(allowed: Allowed) -> Response {
 }
 
 impl App {
+    /// Denies for a refusal of the transport.
+    pub(super) fn deny_refusal(&self, refusal: &Refusal) -> Response {
+        self.deny(Problem::check_refused(refusal))
+    }
+
+    /// Denies for a path that is no gate's.
+    pub(super) fn deny_path(&self) -> Response {
+        self.deny(Problem::gate_not_found())
+    }
+
     /// Denies; the code stands in a header too, for proxies that keep the body to themselves.
     fn deny(&self, problem: Problem) -> Response {
         let code = problem.code();
@@ -100,12 +113,15 @@ impl App {
         self.index().note_use(&grant.live, now.wall, origin);
     }
 
-    /// The credential of a check request, or its denial.
-    fn presented(headers: &HeaderMap) -> Result<zeroize::Zeroizing<Vec<u8>>, Problem> {
+    /// The credential of a request; `unreadable` is what two of them are answered with.
+    fn presented(
+        headers: &HeaderMap,
+        unreadable: impl FnOnce() -> Problem,
+    ) -> Result<zeroize::Zeroizing<Vec<u8>>, Problem> {
         match credential::take(headers) {
             Credential::Presented(text) => Ok(text),
             Credential::None => Err(Problem::no_credential()),
-            Credential::Unreadable => Err(Problem::denied(Verdict::of(Code::Malformed), None)),
+            Credential::Unreadable => Err(unreadable()),
         }
     }
 
@@ -117,13 +133,18 @@ impl App {
     }
 }
 
+/// Two credentials, or one that can't be read, on a check endpoint.
+fn malformed() -> Problem {
+    Problem::denied(Verdict::of(Code::Malformed), None)
+}
+
 /// The denial of a verdict, with the state of the limits where one of them decided.
 fn denied(verdict: Verdict, request: &Request<'_>, grant: Option<&Grant>, now: Now) -> Problem {
     let scope = request.requirement.map(|requirement| {
         requirement.names().map(crate::model::permission::Permission::as_str).collect::<Vec<_>>()
     });
     let problem = Problem::denied(verdict, scope.map(|names| names.join(" ")).as_deref());
-    let limited = verdict.code == Code::RateLimited;
+    let limited = matches!(verdict.code, Code::RateLimited | Code::QuotaExceeded);
     match grant.and_then(|grant| grant.rules.as_deref()).filter(|_rules| limited) {
         Some(rules) => identity::limit_headers(rules, now)
             .into_iter()

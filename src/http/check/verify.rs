@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::actions::actor::Actor;
 use crate::clock::Now;
-use crate::http::check::{Caller, user_agent};
+use crate::http::check::{Caller, malformed, user_agent};
 use crate::http::credential::{self, Credential};
 use crate::http::input::{self, Fields, wrong};
 use crate::http::problem::{Problem, seconds_up};
@@ -63,7 +63,7 @@ fn caller(app: &App, arrival: &Arrival<'_>) -> Result<Actor, Problem> {
                 Caller { address: app.direct_address(arrival), user_agent: user_agent(headers) };
             app.caller_by_key(&text, caller)
         },
-        Credential::Unreadable => Err(Problem::denied(Verdict::of(Code::Malformed), None)),
+        Credential::Unreadable => Err(malformed()),
         Credential::None => app.local_actor(arrival.surface),
     }
 }
@@ -155,7 +155,7 @@ pub(super) fn permissions(grant: &Grant) -> Vec<&str> {
 
 /// What a key is: for its holder, and for a service that may ask about it.
 pub(super) fn described(grant: &Grant, now: Now) -> Map<String, Value> {
-    let owner = grant.owner.as_ref().map(|owner| owner.load_full());
+    let owner = grant.owner.as_ref().map(|owner| owner.facts());
     let organization = grant.organization.load();
     let rules = grant.rules.as_deref();
     let rate_limits: Vec<Value> = rules
@@ -173,15 +173,16 @@ pub(super) fn described(grant: &Grant, now: Now) -> Map<String, Value> {
             })
         })
         .collect();
-    let quota = rules.and_then(|rules| rules.quota.as_ref()).map(|(quota, counter)| {
-        let standing = counter.standing(quota, now.wall);
+    let quota = rules.and_then(|rules| rules.quota.as_ref()).map(|rule| {
+        let (quota, span) = (&rule.quota, rule.span(now.wall));
+        let used = rule.counter.used(span);
         json!({
             "limit": quota.limit,
             "period": quota.period.to_string(),
             "timezone": quota.zone.to_string(),
-            "used": standing.used,
-            "remaining": quota.limit.saturating_sub(standing.used),
-            "resets_at": standing.resets_at.to_string(),
+            "used": used,
+            "remaining": quota.limit.saturating_sub(used),
+            "resets_at": span.ends.to_string(),
         })
     });
     let ends = (grant.expires_at != crate::model::moment::Moment::NEVER)
@@ -198,7 +199,7 @@ pub(super) fn described(grant: &Grant, now: Now) -> Map<String, Value> {
             "id": owner.id.to_string(),
             "name": owner.name,
             "email": owner.email,
-            "role": owner.role.to_string(),
+            "role": owner.standing.role.to_string(),
         })),
         "organization": {
             "id": organization.id.to_string(),

@@ -6,10 +6,12 @@ use ipnet::IpNet;
 use rouille::Response;
 use serde_json::{Map, Value, json};
 
+use crate::actions::ActionError;
 use crate::actions::keys::{KeyChange, KeyDraft, KeyKind, LIST_LIMIT_MAX, Query, Target, Wanted};
-use crate::http::input::{Fields, Parameters, list, number, object, parsed, text, wrong};
+use crate::http::input::{Fields, list, number, object, parsed, text, wrong};
 use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
+use crate::model::edit::Edit;
 use crate::model::fault::Fault;
 use crate::model::id::KeyId;
 use crate::model::key_text::Environment;
@@ -32,12 +34,10 @@ const SEARCH_CHARACTERS_MAX: usize = 100;
 const REASON_CHARACTERS_MAX: usize = 256;
 
 pub(in crate::http) fn list_keys(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    let mut parameters = Parameters::parse(call.request.raw_url());
-    if call.actor()?.is_local() {
-        parameters = parameters.without_organization();
-    }
+    let mut parameters = call.parameters();
     let limit = parameters.optional("limit", "out_of_range", |text| {
-        let limit = text.parse().ok().filter(|limit| (1..=LIST_LIMIT_MAX).contains(limit));
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let limit = text.parse().ok().filter(|limit| digits && (1..=LIST_LIMIT_MAX).contains(limit));
         limit.ok_or_else(|| format!("must be a whole number from 1 to {LIST_LIMIT_MAX}"))
     });
     let after = parameters.optional("cursor", "invalid_cursor", cursor::read);
@@ -75,7 +75,15 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let environment =
         fields.optional("environment", parsed("invalid_environment", str::parse::<Environment>));
     let change = read_change(&mut fields);
-    let expires_in = fields.optional("expires_in", parsed("invalid_duration", parse_span));
+    let expires_in = fields.optional("expires_in", |value, pointer| {
+        let span = parsed("invalid_duration", parse_span)(value, pointer)?;
+        let end = now.after(span);
+        if end > now && end <= Moment::LATEST {
+            Ok(end)
+        } else {
+            wrong(pointer, "out_of_range", "must end after now and before the year 10000")
+        }
+    });
     if expires_in.is_some() && !change.expires_at.is_keep() {
         fields.fault("expires_in", "contradiction", "must not come together with expires_at");
     }
@@ -83,14 +91,14 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let draft = KeyDraft {
         name: change.name,
         description: change.description.unwrap_or_default(),
-        kind: kind.unwrap_or_default(),
+        kind,
         environment: environment.unwrap_or_default(),
         permissions: change.permissions.value(),
         ip_rules: change.ip_rules.value().unwrap_or_default(),
         rate_limits: change.rate_limits.value().unwrap_or_default(),
         metadata: change.metadata.value().unwrap_or_default(),
         not_before: change.not_before.value(),
-        expires_at: change.expires_at.value().or(expires_in.map(|span| now.after(span))),
+        expires_at: change.expires_at.value().or(expires_in),
     };
     let (record, secret) = app.actions.create_key(call.actor()?, draft)?;
     let location = format!("/v1/keys/{}", record.id);
@@ -106,7 +114,7 @@ pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     let change = read_change(&mut fields);
     fields.finish().map_err(Problem::invalid)?;
-    Ok(answer_record(app, &app.actions.change_key(call.actor()?, target(call)?, &change)?))
+    Ok(answer_record(app, &app.actions.change_key(call.actor()?, &target(call)?, &change)?))
 }
 
 pub(in crate::http) fn revoke(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
@@ -122,23 +130,23 @@ pub(in crate::http) fn revoke(app: &App, call: &Call<'_>) -> Result<Response, Pr
     fields.finish().map_err(Problem::invalid)?;
     Ok(answer_record(
         app,
-        &app.actions.revoke_key(call.actor()?, target(call)?, reason.as_deref())?,
+        &app.actions.revoke_key(call.actor()?, &target(call)?, reason.as_deref())?,
     ))
 }
 
 pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    app.actions.revoke_key(call.actor()?, target(call)?, None)?;
+    app.actions.revoke_key(call.actor()?, &target(call)?, None)?;
     Ok(answer::empty())
 }
 
 pub(in crate::http) fn disable(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     no_fields(call)?;
-    Ok(answer_record(app, &app.actions.disable_key(call.actor()?, target(call)?)?))
+    Ok(answer_record(app, &app.actions.disable_key(call.actor()?, &target(call)?)?))
 }
 
 pub(in crate::http) fn enable(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     no_fields(call)?;
-    Ok(answer_record(app, &app.actions.enable_key(call.actor()?, target(call)?)?))
+    Ok(answer_record(app, &app.actions.enable_key(call.actor()?, &target(call)?)?))
 }
 
 fn answer_record(app: &App, record: &KeyRecord) -> Response {
@@ -156,18 +164,21 @@ fn no_fields(call: &Call<'_>) -> Result<(), Problem> {
 
 /// The key in the path. A text that is no id names no key.
 fn key_id(call: &Call<'_>) -> Result<KeyId, Problem> {
-    call.param(0).parse().map_err(|_source| Problem::not_found())
+    call.param(0).parse().map_err(|_source| ActionError::NotFound("key").into())
 }
 
-/// The key in the path, at the version that `If-Match` names; `*` matches any, a tag that we never
-/// gave matches none.
+/// The key in the path, at the versions that `If-Match` names (RFC 9110, 13.1.1); `*` matches any, a
+/// tag that we never gave matches none.
 fn target(call: &Call<'_>) -> Result<Target, Problem> {
-    let header = call.request.header("If-Match").filter(|header| *header != "*");
-    let version = header.map(|header| {
-        let quoted = header.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-        quoted.and_then(|text| text.parse().ok()).unwrap_or(0)
-    });
-    Ok(Target { id: key_id(call)?, version })
+    let header = call.request.header("If-Match").filter(|header| header.trim() != "*");
+    let versions = header.map(|header| header.split(',').filter_map(version_of_tag).collect());
+    Ok(Target { id: key_id(call)?, versions })
+}
+
+fn version_of_tag(tag: &str) -> Option<u64> {
+    let digits = tag.trim().strip_prefix('"')?.strip_suffix('"')?;
+    let version: u64 = digits.parse().ok()?;
+    (version.to_string() == digits).then_some(version)
 }
 
 fn parse_kind(text: &str) -> Result<KeyKind, &'static str> {
@@ -181,7 +192,7 @@ fn parse_kind(text: &str) -> Result<KeyKind, &'static str> {
 /// The fields that creating and changing have in common.
 fn read_change(fields: &mut Fields) -> KeyChange {
     KeyChange {
-        name: fields.optional("name", parsed("invalid_name", parse_name)),
+        name: name(fields),
         description: fields
             .optional("description", parsed("invalid_description", parse_description)),
         permissions: fields.nullable("permissions", patterns),
@@ -191,6 +202,14 @@ fn read_change(fields: &mut Fields) -> KeyChange {
         not_before: fields.nullable("not_before", parsed("invalid_time", str::parse::<Moment>)),
         expires_at: fields.nullable("expires_at", parsed("invalid_time", str::parse::<Moment>)),
     }
+}
+
+fn name(fields: &mut Fields) -> Option<String> {
+    let name = fields.nullable("name", parsed("invalid_name", parse_name));
+    if name == Edit::Clear {
+        fields.fault("name", "required", "must not be null: leave it out to keep it, or to have one made");
+    }
+    name.value()
 }
 
 fn patterns(value: Value, pointer: &str) -> Result<Patterns, Vec<Fault>> {

@@ -1,0 +1,93 @@
+//! The control socket, by which commands on this host reach the server; and the claim on the data
+//! directory that makes it ours to open.
+
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use crate::cli::exit::{Exit, Failure};
+use crate::config::Settings;
+
+/// Locked by the server of a data directory, wherever that keeps its records.
+const CLAIM_NAME: &str = "serve.lock";
+
+/// The socket; its file goes when this is dropped.
+pub(super) struct Control {
+    path: PathBuf,
+    bound: bool,
+    /// Locked as long as it is open.
+    _claim: File,
+}
+
+impl Control {
+    /// Claims the data directory, which is made where it is missing, and must be its owner's alone.
+    pub(super) fn claim(settings: &Settings) -> Result<Self, Failure> {
+        let directory = &settings.data;
+        let shown = directory.display();
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
+            .map_err(|error| Failure::io(&format!("make {shown}"), &error))?;
+        let mode = std::fs::metadata(directory).map(|found| found.permissions().mode() & 0o7777);
+        let mode = mode.map_err(|error| Failure::io(&format!("look at {shown}"), &error))?;
+        if mode & 0o077 != 0 {
+            let said = format!("{shown} is open to others (mode {mode:o}): chmod 700 {shown}");
+            return Err(Failure::new(Exit::Failed, said));
+        }
+        let claim = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(directory.join(CLAIM_NAME))
+            .map_err(|error| Failure::io(&format!("open {CLAIM_NAME} in {shown}"), &error))?;
+        match claim.try_lock() {
+            Ok(()) => {},
+            Err(TryLockError::WouldBlock) => {
+                let holder = holder(directory);
+                let said = format!("{shown} is in use by another keyhouse serve{holder}");
+                return Err(Failure::new(Exit::Conflict, said));
+            },
+            Err(TryLockError::Error(error)) => return Err(Failure::io("lock the data", &error)),
+        }
+        claim
+            .set_len(0)
+            .and_then(|()| write!(&claim, "{}", std::process::id()))
+            .map_err(|error| Failure::io("note this process", &error))?;
+        Ok(Self { path: settings.control_socket.clone(), bound: false, _claim: claim })
+    }
+
+    /// Opens the socket, over the file of a server that is no more.
+    pub(super) fn bind(&mut self) -> Result<UnixListener, Failure> {
+        let failed = |error| Failure::io(&format!("open {}", self.path.display()), &error);
+        match std::fs::remove_file(&self.path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
+            Ok(()) | Err(_) => {},
+        }
+        let listener = UnixListener::bind(&self.path).map_err(failed)?;
+        std::fs::set_permissions(&self.path, Permissions::from_mode(0o600)).map_err(failed)?;
+        self.bound = true;
+        Ok(listener)
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        if !self.bound {
+            return;
+        }
+        if let Err(error) = std::fs::remove_file(&self.path) {
+            tracing::debug!(%error, "the control socket's file stays behind");
+        }
+    }
+}
+
+/// Who holds the claim, as far as it said so.
+fn holder(directory: &Path) -> String {
+    let pid = std::fs::read_to_string(directory.join(CLAIM_NAME)).unwrap_or_default();
+    let digits: String = pid.trim().chars().take_while(char::is_ascii_digit).collect();
+    if digits.is_empty() { digits } else { format!(", process {digits}") }
+}
