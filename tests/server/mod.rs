@@ -1,0 +1,435 @@
+//! A real `keyhouse serve` for tests: started in a folder of its own, asked over raw sockets, ended by its own id.
+//!
+//! It deliberately has no HTTP library: tests decide on every byte of a request, doubled and broken lines among them.
+//! Take it in with `#[path = "../server/mod.rs"] mod server;`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a broken fixture should stop its test"
+)]
+#![allow(dead_code, reason = "each test program uses its own part of the fixture")]
+
+pub(crate) mod wire;
+
+use std::ffi::OsStr;
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use wire::{Answer, Connection};
+
+/// The binary under test.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_keyhouse");
+/// The first owner, who is also operator.
+pub(crate) const ADMIN_EMAIL: &str = "ada@example.com";
+/// The first owner's password.
+pub(crate) const ADMIN_PASSWORD: &str = "correct horse battery staple 17";
+/// What a started program finds its own programs with; nothing else of the environment reaches it.
+pub(crate) const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+const LINE_WAIT_MAX: Duration = Duration::from_secs(30);
+const READY_TRIES_MAX: usize = 2_000;
+const LOG_LINES_SHOWN_MAX: usize = 40;
+
+/// A folder for one store, which outlives the servers that are started on it.
+#[derive(Debug)]
+pub(crate) struct Home {
+    folder: TempDir,
+}
+
+/// How a server is started: the store, the words before the program (`prlimit`, `--nofile=64`), the words after `serve`.
+#[derive(Debug)]
+pub(crate) struct Launch<'a> {
+    pub(crate) home: &'a Arc<Home>,
+    pub(crate) wrapper: &'a [&'a str],
+    pub(crate) args: &'a [&'a str],
+}
+
+/// A running server. Dropping it kills it, by its own id.
+#[derive(Debug)]
+pub(crate) struct Server {
+    home: Arc<Home>,
+    child: Child,
+    address: SocketAddr,
+    log: Arc<Log>,
+}
+
+/// What a program that has ended left behind.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// A signed-in user: the session's cookie and where to send it.
+#[derive(Debug, Clone)]
+pub(crate) struct Session {
+    pub(crate) address: SocketAddr,
+    pub(crate) cookie: String,
+}
+
+/// A key as it was answered when made.
+#[derive(Debug, Clone)]
+pub(crate) struct MadeKey {
+    pub(crate) id: String,
+    pub(crate) secret: String,
+}
+
+/// The lines a started program has written on stderr so far.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    state: Mutex<Lines>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Lines {
+    lines: Vec<String>,
+    ended: bool,
+}
+
+impl Home {
+    /// A fresh folder with the first owner's password file in it and no store yet.
+    pub(crate) fn new() -> Arc<Self> {
+        let folder =
+            tempfile::Builder::new().prefix("keyhouse-").tempdir().expect("a folder for the test");
+        let home = Self { folder };
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(home.password_file())
+            .expect("the password file");
+        writeln!(file, "{ADMIN_PASSWORD}").expect("the password");
+        Arc::new(home)
+    }
+
+    /// The folder around the data directory, for a test's own files.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What `--data` is given.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// What `--admin-password-file` is given.
+    pub(crate) fn password_file(&self) -> PathBuf {
+        self.folder.path().join("admin-password")
+    }
+
+    /// A program with a clean environment, whose home is this folder.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().env("PATH", SEARCH_PATH).env("HOME", self.folder.path());
+        command.current_dir(self.folder.path());
+        command
+    }
+
+    /// Runs `keyhouse ARGS --data DIR` to its end, with `stdin` as its whole input.
+    pub(crate) fn run_cli(&self, args: &[&str], stdin: &str) -> Ended {
+        let mut command = self.command(BINARY);
+        command.args(args).arg("--data").arg(self.data());
+        run(command, stdin.as_bytes())
+    }
+}
+
+impl Server {
+    /// Starts on a fresh store.
+    pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts on a fresh store with more words after `serve`.
+    pub(crate) fn start_with(args: &[&str]) -> Self {
+        Self::start_in(&Home::new(), args)
+    }
+
+    /// Starts on the store in `home`, which may be fresh or left by an earlier server.
+    pub(crate) fn start_in(home: &Arc<Home>, args: &[&str]) -> Self {
+        Self::launch(&Launch { home, wrapper: &[], args })
+            .unwrap_or_else(|ended| panic!("keyhouse serve did not start: {ended:?}"))
+    }
+
+    /// Starts as told and waits until it listens and is ready; what it said when it ended instead.
+    pub(crate) fn launch(how: &Launch<'_>) -> Result<Self, Ended> {
+        let mut child = serve_command(how).spawn().expect("keyhouse serve can be started");
+        let log = Log::follow(child.stderr.take().expect("stderr is piped"));
+        let listening = log.wait_for("listening on http://");
+        let Some(line) = listening else {
+            let _killed = child.kill();
+            let status = child.wait().expect("keyhouse serve can be waited for");
+            return Err(Ended { code: status.code(), stdout: String::new(), stderr: log.tail() });
+        };
+        let address = address_in(&line);
+        let server = Self { home: Arc::clone(how.home), child, address, log };
+        server.wait_until_ready();
+        Ok(server)
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `http://ADDRESS`, without a slash at the end.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The folder that holds its store.
+    pub(crate) fn home(&self) -> &Arc<Home> {
+        &self.home
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has written on stderr.
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Runs `keyhouse ARGS --data DIR` beside it.
+    pub(crate) fn run_cli(&self, args: &[&str], stdin: &str) -> Ended {
+        self.home.run_cli(args, stdin)
+    }
+
+    /// One request on a connection of its own.
+    pub(crate) fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        Connection::open(self.address).ask(method, path, headers, body.as_bytes())
+    }
+
+    /// One request with a JSON body, or without any for `Value::Null`.
+    pub(crate) fn ask_json(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> Answer {
+        ask_json(self.address, method, path, headers, body)
+    }
+
+    /// Signs the first owner in.
+    pub(crate) fn sign_in(&self) -> Session {
+        Session::sign_in(self.address, ADMIN_EMAIL, ADMIN_PASSWORD)
+    }
+
+    /// Ends it without warning, as a power cut would end the process.
+    pub(crate) fn kill(mut self) -> ExitStatus {
+        self.child.kill().expect("the server can be killed");
+        self.child.wait().expect("the server can be waited for")
+    }
+
+    /// Asks it to stop and waits until it has; what it said, and its exit code.
+    pub(crate) fn stop(mut self) -> Ended {
+        let id = Pid::from_child(&self.child);
+        kill_process(id, Signal::TERM).expect("the server can be signalled");
+        let status = self.child.wait().expect("the server can be waited for");
+        self.log.wait_for_end();
+        Ended { code: status.code(), stdout: String::new(), stderr: self.log.tail() }
+    }
+
+    fn wait_until_ready(&self) {
+        for _ in 0..READY_TRIES_MAX {
+            if self.ask("GET", "/readyz", &[], "").status == 200 {
+                return;
+            }
+        }
+        panic!("never ready; stderr ends with:\n{}", self.log.tail());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _killed = self.child.kill();
+        let _waited = self.child.wait();
+        if thread::panicking() {
+            let mut stderr = std::io::stderr().lock();
+            let _written = writeln!(stderr, "the server's stderr ended with:\n{}", self.log.tail());
+        }
+    }
+}
+
+impl Session {
+    /// Signs in with a password.
+    pub(crate) fn sign_in(address: SocketAddr, email: &str, password: &str) -> Self {
+        let body = json!({ "email": email, "password": password });
+        let answer = ask_json(address, "POST", "/v1/session", &[], &body);
+        assert_eq!(answer.status, 201, "sign in: {answer:?}");
+        let set_cookie = answer.header("set-cookie").expect("a session cookie");
+        let cookie = set_cookie.split(';').next().unwrap_or_default().to_owned();
+        Self { address, cookie }
+    }
+
+    /// One request in this session, with a JSON body unless it is `Value::Null`.
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &Value) -> Answer {
+        ask_json(self.address, method, path, &[("Cookie", &self.cookie)], body)
+    }
+
+    /// Makes a key from the fields of `POST /v1/keys`.
+    pub(crate) fn make_key(&self, fields: &Value) -> MadeKey {
+        let answer = self.ask("POST", "/v1/keys", fields);
+        assert_eq!(answer.status, 201, "make a key: {answer:?}");
+        let made = answer.json();
+        let text =
+            |value: Option<&Value>| value.and_then(Value::as_str).expect("a text").to_owned();
+        MadeKey { id: text(made.pointer("/key/id")), secret: text(made.get("secret")) }
+    }
+
+    /// Revokes a key.
+    pub(crate) fn revoke(&self, id: &str) {
+        let answer = self.ask("POST", &format!("/v1/keys/{id}/revoke"), &json!({}));
+        assert_eq!(answer.status, 200, "revoke {id}: {answer:?}");
+    }
+}
+
+impl Log {
+    /// Reads `source` to its end on a thread of its own.
+    pub(crate) fn follow(source: impl Read + Send + 'static) -> Arc<Self> {
+        let log = Arc::new(Self::default());
+        let writer = Arc::clone(&log);
+        thread::Builder::new()
+            .name("log".to_owned())
+            .spawn(move || {
+                for line in BufReader::new(source).split(b'\n').map_while(Result::ok) {
+                    let line = String::from_utf8_lossy(&line).into_owned();
+                    writer.state.lock().unwrap().lines.push(line);
+                    writer.changed.notify_all();
+                }
+                writer.state.lock().unwrap().ended = true;
+                writer.changed.notify_all();
+            })
+            .expect("a thread for the log");
+        log
+    }
+
+    /// The first line that holds `needle`, now or within 30 s; none once the program has closed its stderr without it.
+    pub(crate) fn wait_for(&self, needle: &str) -> Option<String> {
+        let find = |state: &Lines| state.lines.iter().find(|line| line.contains(needle)).cloned();
+        let state = self.state.lock().unwrap();
+        let (state, _) = self
+            .changed
+            .wait_timeout_while(state, LINE_WAIT_MAX, |state| find(state).is_none() && !state.ended)
+            .unwrap();
+        find(&state)
+    }
+
+    /// Waits, at most 30 s, until the program has closed its stderr.
+    pub(crate) fn wait_for_end(&self) {
+        let state = self.state.lock().unwrap();
+        let _state =
+            self.changed.wait_timeout_while(state, LINE_WAIT_MAX, |state| !state.ended).unwrap();
+    }
+
+    /// The last lines, for a failure's message.
+    pub(crate) fn tail(&self) -> String {
+        let state = self.state.lock().unwrap();
+        let skipped = state.lines.len().saturating_sub(LOG_LINES_SHOWN_MAX);
+        state.lines.iter().skip(skipped).cloned().collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Runs a program to its end with `stdin` as its whole input.
+pub(crate) fn run(mut command: Command, stdin: &[u8]) -> Ended {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("could not start {command:?}: {error}"));
+    let mut input = child.stdin.take().expect("stdin is piped");
+    // A program that refuses its arguments ends before it reads.
+    let _written = input.write_all(stdin);
+    drop(input);
+    let output = child.wait_with_output().expect("the program can be waited for");
+    Ended {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).expect("stdout is UTF-8"),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// One request with a JSON body, or without any for `Value::Null`, on a connection of its own.
+pub(crate) fn ask_json(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &Value,
+) -> Answer {
+    let mut connection = Connection::open(address);
+    if body.is_null() {
+        return connection.ask(method, path, headers, b"");
+    }
+    let mut headers = headers.to_vec();
+    headers.push(("Content-Type", "application/json"));
+    connection.ask(method, path, &headers, body.to_string().as_bytes())
+}
+
+/// The whole of a file.
+pub(crate) fn bytes_of(path: &Path) -> Vec<u8> {
+    fs::read(path).unwrap_or_else(|error| panic!("could not read {}: {error}", path.display()))
+}
+
+fn serve_command(how: &Launch<'_>) -> Command {
+    let mut words = how.wrapper.iter().copied().chain([BINARY]);
+    let mut command = how.home.command(words.next().unwrap_or(BINARY));
+    command.args(words).arg("serve").arg("--data").arg(how.home.data());
+    if !how.args.contains(&"--listen") {
+        command.args(["--listen", "127.0.0.1:0"]);
+    }
+    if !how.args.contains(&"--admin-email") {
+        command
+            .args(["--admin-email", ADMIN_EMAIL, "--admin-password-file"])
+            .arg(how.home.password_file());
+    }
+    command.args(how.args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+fn address_in(line: &str) -> SocketAddr {
+    let (_, rest) = line.split_once("listening on http://").expect("an address");
+    let text: String =
+        rest.chars().take_while(|it| it.is_ascii_digit() || ".:[]abcdef".contains(*it)).collect();
+    text.parse().unwrap_or_else(|error| panic!("{line:?} holds no address: {error}"))
+}
+
+impl Server {
+    /// Starts from a command that runs `keyhouse serve` on the store in `home`, and waits until it listens and is ready.
+    pub(crate) fn launch_command(home: &Arc<Home>, mut command: Command) -> Result<Self, Ended> {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("keyhouse serve can be started");
+        let log = Log::follow(child.stderr.take().expect("stderr is piped"));
+        let Some(line) = log.wait_for("listening on http://") else {
+            let _killed = child.kill();
+            let status = child.wait().expect("keyhouse serve can be waited for");
+            return Err(Ended { code: status.code(), stdout: String::new(), stderr: log.tail() });
+        };
+        let server = Self { home: Arc::clone(home), child, address: address_in(&line), log };
+        server.wait_until_ready();
+        Ok(server)
+    }
+}
