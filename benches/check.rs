@@ -1,0 +1,277 @@
+//! The whole in-process check (parse, digest, lookup, decide) against its floor (BLAKE3 of the text
+//! and one lookup in a plain hash map, nothing else), at 1 k, 100 k and 1 M keys, and what a key
+//! costs in memory.
+//!
+//! Both are timed in turn, block by block, so that the ratio holds on a machine whose speed drifts:
+//! quote the ratio, not the times.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_precision_loss,
+    reason = "a benchmark reads clocks, prints, and stops at the first surprise"
+)]
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Instant;
+
+use keyhouse::clock::Now;
+use keyhouse::index::{Index, follow};
+use keyhouse::model::id::{KeyId, OrganizationId, UserId};
+use keyhouse::model::key_text::{Environment, Prefix, generate};
+use keyhouse::model::moment::Moment;
+use keyhouse::model::permission::Patterns;
+use keyhouse::model::plan::SubscriptionStatus;
+use keyhouse::model::role::BuiltinRole;
+use keyhouse::records::access::{OrganizationRecord, PlanRecord, UserRecord};
+use keyhouse::records::key::{Author, KeyRecord, SecretRecord};
+use keyhouse::records::place::Place;
+use keyhouse::records::{Record, encode};
+use keyhouse::verify::{Request, check, decide};
+use keyhouse_storage::{
+    At, Batch, Feed, MemoryStore, Page, Pending, Range, ReadError, Revision, Row, Store,
+};
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const NOW: Now = Now { wall: Moment::from_milliseconds(1_800_000_000_000), ticks: 1 };
+/// Keys of one organization, which share their owner's and its facts.
+const KEYS_A_USER: usize = 20;
+/// Different texts presented, so that caches are as cold as in life.
+const PRESENTED_MAX: usize = 200_000;
+const BLOCKS: usize = 21;
+
+fn main() {
+    println!("keys       floor ns   check ns   ratio   bytes a key");
+    for keys in [1_000, 100_000, 1_000_000] {
+        measure(keys);
+    }
+}
+
+fn measure(keys: usize) {
+    let presented = presented(keys);
+    let floor = floor_map(keys);
+    let before = resident_bytes();
+    let index = Arc::new(Index::new());
+    let store = Arc::new(Made { keys, feed: MemoryStore::new() });
+    let follower = follow::start(Arc::clone(&index), store).unwrap();
+    assert_eq!(index.len(), keys);
+    let bytes = resident_bytes().saturating_sub(before) as f64 / keys as f64;
+
+    let requirement = "diagrams:read".parse().unwrap();
+    let ip = Some("192.0.2.7".parse().unwrap());
+    let request = Request { requirement: Some(&requirement), ip, ..Request::default() };
+    let prefix = Prefix::default();
+    let block = presented.len() / BLOCKS;
+    let (mut floors, mut checks, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for texts in presented.chunks_exact(block) {
+        let floor_ns = timed(texts, |text| {
+            let digest = *blake3::hash(text.as_bytes()).as_bytes();
+            floor.get(&digest).is_some_and(|value| black_box(value)[0] > 0)
+        });
+        let check_ns = timed(texts, |text| {
+            let judge = |grant: &_| decide(grant, &request, NOW);
+            check(&index, &prefix, text.as_bytes(), judge, |verdict, _grant| verdict.is_valid())
+        });
+        floors.push(floor_ns);
+        checks.push(check_ns);
+        ratios.push(check_ns / floor_ns);
+    }
+    let (floor_ns, check_ns, ratio) = (median(floors), median(checks), median(ratios));
+    println!("{keys:<10} {floor_ns:>8.0} {check_ns:>10.0} {ratio:>7.2} {bytes:>13.0}");
+    follower.stop();
+}
+
+/// Nanoseconds one text takes, where every one must be let through.
+fn timed(texts: &[String], mut passes: impl FnMut(&str) -> bool) -> f64 {
+    let begun = Instant::now();
+    let passed = texts.iter().filter(|text| passes(black_box(text))).count();
+    let elapsed = begun.elapsed();
+    assert_eq!(passed, texts.len());
+    elapsed.as_nanos() as f64 / texts.len() as f64
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+fn resident_bytes() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 4_096
+}
+
+/// The `number`th key: the same text, id and record whenever it is asked for.
+fn made(number: usize) -> (String, KeyRecord) {
+    let mut random = StdRng::seed_from_u64(number as u64);
+    let key = generate(&Prefix::default(), &Environment::default(), &mut random);
+    let user = number / KEYS_A_USER;
+    let record = KeyRecord {
+        id: id(number),
+        organization: OrganizationId::from_bytes([1; 16]),
+        name: format!("build bot {number}"),
+        description: "pushes to the registry".to_owned(),
+        owner: Some(UserId::from_bytes(*id(user).bytes())),
+        environment: Environment::default(),
+        secrets: vec![SecretRecord {
+            digest: key.digest,
+            hint: key.hint,
+            created_at: NOW.wall,
+            ends_at: None,
+        }],
+        permissions: Some("diagrams:read diagrams:write".parse().unwrap()),
+        ip_allow: Vec::new(),
+        ip_deny: Vec::new(),
+        rate_limits: Vec::new(),
+        quota: None,
+        metadata: serde_json::Map::new(),
+        not_before: None,
+        expires_at: None,
+        created_at: NOW.wall,
+        created_by: Author::Local,
+        updated_at: NOW.wall,
+        disabled: None,
+        revoked_at: None,
+        revoked_reason: None,
+        version: 1,
+    };
+    (key.secret.reveal().to_owned(), record)
+}
+
+fn id(number: usize) -> KeyId {
+    let mut bytes = [7; 16];
+    bytes.first_chunk_mut().map(|chunk: &mut [u8; 8]| *chunk = (number as u64).to_be_bytes());
+    KeyId::from_bytes(bytes)
+}
+
+fn presented(keys: usize) -> Vec<String> {
+    let mut random = StdRng::seed_from_u64(4_711);
+    let count = PRESENTED_MAX.min(keys.max(20_000));
+    (0..count).map(|_| made(usize::try_from(random.next_u64()).unwrap() % keys).0).collect()
+}
+
+type FloorMap = HashMap<[u8; 32], [u64; 8], BuildHasherDefault<FirstBytes>>;
+
+fn floor_map(keys: usize) -> FloorMap {
+    let mut map = FloorMap::default();
+    for number in 0..keys {
+        map.insert(*made(number).1.secrets.first().unwrap().digest.bytes(), [1; 8]);
+    }
+    map
+}
+
+/// The cheapest hash of a digest there is: a part of it.
+#[derive(Default)]
+struct FirstBytes(u64);
+
+impl Hasher for FirstBytes {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 = u64::from_le_bytes(*first);
+        }
+    }
+
+    fn write_usize(&mut self, _length: usize) {}
+}
+
+/// A store that makes its rows when they are read, so that the memory measured is the index's.
+#[derive(Debug)]
+struct Made {
+    keys: usize,
+    feed: MemoryStore,
+}
+
+impl Made {
+    fn row<T: Record>(place: &Place, record: &T) -> Row {
+        Row {
+            key: place.to_bytes(),
+            value: encode(place, record).unwrap(),
+            revision: Revision::ZERO,
+        }
+    }
+
+    fn people(&self, range: &Range<'_>) -> Vec<Row> {
+        let organization = OrganizationId::from_bytes([1; 16]);
+        let users = (0..self.keys.div_ceil(KEYS_A_USER)).map(|number| {
+            let id = UserId::from_bytes(*id(number).bytes());
+            let record = UserRecord {
+                id,
+                organization,
+                email: format!("user{number}@example.com"),
+                name: format!("User {number}"),
+                password: String::new(),
+                role: BuiltinRole::User,
+                operator: false,
+                disabled: false,
+                created_at: NOW.wall,
+                version: 1,
+            };
+            Self::row(&Place::User(id), &record)
+        });
+        let plan = PlanRecord { name: "pro".into(), api_access: true, version: 1 };
+        let whole = OrganizationRecord {
+            id: organization,
+            name: "Example".to_owned(),
+            suspended: false,
+            ceiling: Patterns::everything(),
+            members_create_keys: true,
+            plan: "pro".into(),
+            status: SubscriptionStatus::Active,
+            current_period_end: None,
+            created_at: NOW.wall,
+            version: 1,
+        };
+        let others = [
+            Self::row(&Place::Plan("pro".into()), &plan),
+            Self::row(&Place::Organization(organization), &whole),
+        ];
+        users.chain(others).filter(|row| row.key.starts_with(range.prefix)).collect()
+    }
+}
+
+impl Store for Made {
+    fn get(&self, _key: &[u8], _at: At) -> Result<Option<Row>, ReadError> {
+        Ok(None)
+    }
+
+    fn scan(&self, range: &Range<'_>, _at: At) -> Result<Page, ReadError> {
+        if range.prefix != b"key/" {
+            return Ok(Page { rows: self.people(range), more: false, revision: Revision::ZERO });
+        }
+        let last = range.after.and_then(|key| key.get(20..28)?.first_chunk().copied());
+        let from = last.map_or(0, |bytes| usize::try_from(u64::from_be_bytes(bytes)).unwrap() + 1);
+        let until = (from + 1_000).min(self.keys);
+        let rows = (from..until).map(|number| {
+            let record = made(number).1;
+            Self::row(&record.place(), &record)
+        });
+        Ok(Page { rows: rows.collect(), more: until < self.keys, revision: Revision::ZERO })
+    }
+
+    fn submit(&self, batch: Batch) -> Pending {
+        self.feed.submit(batch)
+    }
+
+    fn follow(&self, from: Revision) -> Result<Box<dyn Feed>, ReadError> {
+        self.feed.follow(from)
+    }
+
+    fn check(&self) -> Result<(), ReadError> {
+        Ok(())
+    }
+
+    fn close(&self) -> Result<(), ReadError> {
+        self.feed.close()
+    }
+}

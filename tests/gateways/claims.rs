@@ -1,0 +1,406 @@
+//! What nginx and Caddy let through, and what they never do.
+
+use std::net::TcpListener;
+
+use serde_json::{Value, json};
+
+use crate::proxy::{Kind, Proxy};
+use crate::server::wire::Answer;
+use crate::server::{MadeKey, Server, Session};
+use crate::witness::Witness;
+
+const IDENTITY: [&str; 10] = [
+    "X-Keyhouse-Key",
+    "X-Keyhouse-Key-Name",
+    "X-Keyhouse-User",
+    "X-Keyhouse-Email",
+    "X-Keyhouse-Organization",
+    "X-Keyhouse-Role",
+    "X-Keyhouse-Teams",
+    "X-Keyhouse-Permissions",
+    "X-Keyhouse-Plan",
+    "X-Keyhouse-Environment",
+];
+const CREDENTIALS: [&str; 3] = ["Authorization", "X-Api-Key", "MC-Api-Key"];
+const FORGED: &str = "forged-by-the-client";
+
+#[test]
+fn without_a_key_it_is_401_with_a_challenge_that_names_no_error() {
+    let server = Server::start();
+    for kind in Kind::ALL {
+        let proxy = Proxy::start(kind, server.address());
+        let answer = proxy.ask("/", &[]);
+        assert_eq!(answer.status, 401, "{kind:?}: {answer:?}");
+        let challenge = answer.header("WWW-Authenticate").unwrap();
+        assert!(challenge.starts_with("Bearer "), "{kind:?}: {challenge}");
+        assert!(!challenge.contains("error"), "{kind:?}: {challenge}");
+        assert_eq!(answer.header("X-Keyhouse-Code"), Some("NO_CREDENTIAL"), "{kind:?}");
+        assert_no_identity(&answer);
+    }
+}
+
+#[test]
+fn with_a_wrong_key_it_is_401_invalid_token() {
+    let server = Server::start();
+    let good = server.sign_in().make_key(&json!({ "name": "good" })).secret;
+    let flipped = with_another_last_character(&good);
+    let short = good.get(..40).unwrap();
+    let rows = [
+        ("checksum", flipped.as_str(), "MALFORMED"),
+        ("shape", short, "MALFORMED"),
+        ("unknown", "another-systems-key-of-some-length", "NOT_FOUND"),
+    ];
+    for kind in Kind::ALL {
+        let proxy = Proxy::start(kind, server.address());
+        for (name, key, code) in rows {
+            let answer = proxy.ask("/", &[("Authorization", &format!("Bearer {key}"))]);
+            assert_eq!(answer.status, 401, "{kind:?} {name}: {answer:?}");
+            let challenge = answer.header("WWW-Authenticate").unwrap();
+            assert!(challenge.contains("error=\"invalid_token\""), "{kind:?} {name}: {challenge}");
+            assert_eq!(answer.header("X-Keyhouse-Code"), Some(code), "{kind:?} {name}");
+            assert_no_identity(&answer);
+        }
+    }
+}
+
+#[test]
+fn with_a_good_key_the_application_sees_who_it_is_and_no_credential() {
+    let server = Server::start();
+    let session = server.sign_in();
+    let personal = session.make_key(&json!({ "name": "my key", "permissions": ["a:read"] }));
+    let service = session.make_key(&json!({ "name": "ci", "kind": "service" }));
+    let user = session.ask("GET", "/v1/session", &Value::Null).json();
+    let user = user.pointer("/user/id").unwrap().as_str().unwrap().to_owned();
+    for kind in Kind::ALL {
+        let proxy = Proxy::start(kind, server.address());
+        let answer = proxy.ask("/any/path?query=1", &[("X-API-Key", &personal.secret)]);
+        assert_eq!(answer.status, 200, "{kind:?}: {answer:?}");
+        for name in IDENTITY {
+            assert_ne!(line(&answer.body, name), Some(""), "{kind:?}: {name} in {}", answer.body);
+        }
+        for name in CREDENTIALS {
+            assert_eq!(line(&answer.body, name), Some(""), "{kind:?}: {name} in {}", answer.body);
+        }
+        let rows = [
+            ("X-Keyhouse-Key", personal.id.as_str()),
+            ("X-Keyhouse-Key-Name", "my%20key"),
+            ("X-Keyhouse-User", user.as_str()),
+            ("X-Keyhouse-Email", "ada@example.com"),
+            ("X-Keyhouse-Role", "owner"),
+            ("X-Keyhouse-Teams", "-"),
+            ("X-Keyhouse-Permissions", "a:read"),
+            ("X-Keyhouse-Plan", "pro"),
+            ("X-Keyhouse-Environment", "live"),
+        ];
+        for (name, value) in rows {
+            assert_eq!(line(&answer.body, name), Some(value), "{kind:?}: {name}");
+        }
+        let answer = proxy.ask("/", &bearer(&service).each());
+        assert_eq!(answer.status, 200, "{kind:?}: {answer:?}");
+        for name in ["X-Keyhouse-User", "X-Keyhouse-Email", "X-Keyhouse-Role"] {
+            assert_eq!(line(&answer.body, name), Some("-"), "{kind:?}: {name} of a service key");
+        }
+    }
+}
+
+#[test]
+fn every_byte_that_reaches_the_application_is_free_of_the_secret() {
+    let (server, key) = server_with_a_key(&json!({ "name": "watched" }));
+    let basic = base64(&format!("anyone:{}", key.secret));
+    let bearer = bearer(&key);
+    let rows: [&[(&str, &str)]; 6] = [
+        &bearer.each(),
+        &[("authorization", &format!("Basic {basic}"))],
+        &[("x-api-key", &key.secret)],
+        &[("mc-api-key", &key.secret)],
+        &[("Authorization", &bearer.0), ("X-Api-Key", &key.secret), ("Mc-Api-Key", &key.secret)],
+        &[("X-Api-Key", &key.secret), ("X-Api-Key", &key.secret)],
+    ];
+    for kind in Kind::ALL {
+        let witness = Witness::start();
+        let proxy = Proxy::start_before(kind, server.address(), Some(witness.address));
+        for (index, headers) in rows.into_iter().enumerate() {
+            let answer = proxy.ask("/", headers);
+            if answer.status != 200 {
+                // A doubled credential may be refused: then it hasn't reached the application at all.
+                assert_eq!((index, answer.status), (5, 401), "{kind:?}: {answer:?}");
+                continue;
+            }
+            let seen = answer.body;
+            assert!(!seen.contains(&key.secret), "{kind:?} {index}: {seen}");
+            assert!(!seen.contains(&basic), "{kind:?} {index}: {seen}");
+            for name in IDENTITY {
+                assert_eq!(lines(&seen, name).len(), 1, "{kind:?} {index}: {name} in {seen}");
+            }
+            for name in CREDENTIALS {
+                assert_eq!(lines(&seen, name).len(), 0, "{kind:?} {index}: {name} in {seen}");
+            }
+        }
+        assert!(!proxy.end_and_search_log(&key.secret), "{kind:?} logs the key");
+    }
+}
+
+#[test]
+fn a_forged_identity_never_reaches_the_application() {
+    let (server, key) = server_with_a_key(&json!({ "name": "honest" }));
+    let bearer = bearer(&key);
+    for kind in Kind::ALL {
+        let witness = Witness::start();
+        let proxy = Proxy::start_before(kind, server.address(), Some(witness.address));
+        let mut asked = 0;
+        for name in IDENTITY.into_iter().chain(["X-Keyhouse-Code"]) {
+            for name in spellings(name) {
+                let forged = [(name.as_str(), FORGED), (name.as_str(), FORGED)];
+                for forged in [&forged[..1], &forged[..]] {
+                    let refused = proxy.ask("/", forged);
+                    assert_eq!(refused.status, 401, "{kind:?} {name}: {refused:?}");
+                    assert_no_identity(&refused);
+
+                    let headers: Vec<_> =
+                        bearer.each().into_iter().chain(forged.to_vec()).collect();
+                    let answer = proxy.ask("/", &headers);
+                    asked += 1;
+                    assert_eq!(answer.status, 200, "{kind:?} {name}: {answer:?}");
+                    assert!(!answer.body.contains(FORGED), "{kind:?} {name}: {}", answer.body);
+                }
+            }
+        }
+        assert_eq!(witness.count(), asked, "{kind:?}: a request without a key has passed");
+    }
+}
+
+#[test]
+fn a_connection_header_takes_no_identity_away() {
+    let (server, key) = server_with_a_key(&json!({ "name": "stripped" }));
+    let bearer = bearer(&key);
+    for kind in Kind::ALL {
+        let witness = Witness::start();
+        let proxy = Proxy::start_before(kind, server.address(), Some(witness.address));
+        for listed in
+            ["X-Keyhouse-User", "close, x-keyhouse-user", "Authorization", "X-Forwarded-Uri"]
+        {
+            let headers = [("Authorization", bearer.0.as_str()), ("Connection", listed)];
+            let answer = proxy.ask("/", &headers);
+            if answer.status == 200 {
+                for name in IDENTITY {
+                    assert_eq!(lines(&answer.body, name).len(), 1, "{kind:?} {listed}: {name}");
+                }
+            } else {
+                assert!(matches!(answer.status, 400 | 401), "{kind:?} {listed}: {answer:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_revoked_key_is_401_on_the_very_next_request() {
+    let server = Server::start();
+    let session = server.sign_in();
+    for kind in Kind::ALL {
+        let proxy = Proxy::start(kind, server.address());
+        let mut kept = proxy.open();
+        for round in 0..10 {
+            let key = session.make_key(&json!({ "name": format!("round {round}") }));
+            let bearer = bearer(&key);
+            for _ in 0..3 {
+                let answer = kept.ask("GET", "/", &bearer.each(), b"");
+                assert_eq!(answer.status, 200, "{kind:?} {round}: {answer:?}");
+            }
+            session.revoke(&key.id);
+            let answer = kept.ask("GET", "/", &bearer.each(), b"");
+            assert_eq!(answer.status, 401, "{kind:?} {round}: {answer:?}");
+            assert_eq!(answer.header("X-Keyhouse-Code"), Some("REVOKED"), "{kind:?} {round}");
+        }
+    }
+}
+
+#[test]
+fn what_may_not_pass_is_403_with_the_reason() {
+    let server = Server::start();
+    let session = server.sign_in();
+    let elsewhere = session.make_key(
+        &json!({ "name": "elsewhere", "ip_rules": { "allow": ["192.0.2.0/24"], "deny": [] } }),
+    );
+    let good = session.make_key(&json!({ "name": "good" }));
+    let rows = [
+        ("address", "/", &elsewhere, "IP_NOT_ALLOWED"),
+        ("path", "/a%2fb", &good, "REQUEST_REFUSED"),
+        ("path", "/a//b", &good, "REQUEST_REFUSED"),
+        ("path", "/a/%2e%2e/b", &good, "REQUEST_REFUSED"),
+    ];
+    for kind in Kind::ALL {
+        let proxy = Proxy::start(kind, server.address());
+        for (name, path, key, code) in rows {
+            let answer = proxy.ask(path, &bearer(key).each());
+            assert_eq!(answer.status, 403, "{kind:?} {name} {path}: {answer:?}");
+            assert_eq!(answer.header("X-Keyhouse-Code"), Some(code), "{kind:?} {name} {path}");
+            assert_no_identity(&answer);
+            if kind == Kind::Caddy {
+                assert_eq!(answer.code(), code, "{kind:?} {name}: the body is Keyhouse's own");
+                assert_eq!(answer.header("Content-Type"), Some("application/problem+json"));
+            }
+        }
+    }
+}
+
+#[test]
+fn an_exhausted_limit_is_429_with_retry_after() {
+    let server = Server::start();
+    let session = server.sign_in();
+    for kind in Kind::ALL {
+        let limits = json!([{ "name": "slow", "limit": 2, "window_seconds": 600 }]);
+        let key = session.make_key(&json!({ "name": "slow", "rate_limits": limits }));
+        let proxy = Proxy::start(kind, server.address());
+        let bearer = bearer(&key);
+        let statuses: Vec<_> = (0..2).map(|_| proxy.ask("/", &bearer.each()).status).collect();
+        assert_eq!(statuses, [200, 200], "{kind:?}");
+        let answer = proxy.ask("/", &bearer.each());
+        assert_eq!(answer.status, 429, "{kind:?}: {answer:?}");
+        let seconds: u64 = answer.header("Retry-After").unwrap().parse().unwrap();
+        assert!((1..=600).contains(&seconds), "{kind:?}: {seconds}");
+        assert_eq!(answer.header("X-Keyhouse-Code"), Some("RATE_LIMITED"), "{kind:?}");
+        for name in ["RateLimit", "RateLimit-Policy"] {
+            let value = answer.header(name).unwrap_or_default();
+            assert!(value.contains("slow"), "{kind:?} {name}: {answer:?}");
+        }
+        assert_eq!(answer.code(), "RATE_LIMITED", "{kind:?}: {answer:?}");
+        assert_eq!(answer.header("Content-Type"), Some("application/problem+json"), "{kind:?}");
+    }
+}
+
+#[test]
+fn while_keyhouse_is_down_nothing_passes_and_afterwards_all_is_well() {
+    let witness = Witness::start();
+    for kind in Kind::ALL {
+        let (server, key) = server_with_a_key(&json!({ "name": "patient" }));
+        let proxy = Proxy::start_before(kind, server.address(), Some(witness.address));
+        let bearer = bearer(&key);
+        let mut kept = proxy.open();
+        assert_eq!(kept.ask("GET", "/", &bearer.each(), b"").status, 200, "{kind:?}");
+        let passed = witness.count();
+
+        let home = server.home().clone();
+        let listen = server.address().to_string();
+        assert_eq!(server.stop().code, Some(0), "{kind:?}");
+        for headers in [&bearer.each()[..], &[]] {
+            let answer = proxy.ask("/", headers);
+            assert_eq!(answer.status, kind.status_without_keyhouse(), "{kind:?}: {answer:?}");
+        }
+        let answer = kept.ask("GET", "/", &bearer.each(), b"");
+        assert_eq!(answer.status, kind.status_without_keyhouse(), "{kind:?}: {answer:?}");
+        assert_eq!(witness.count(), passed, "{kind:?}: a request has passed unchecked");
+
+        let _server = Server::start_in(&home, &["--listen", &listen]);
+        assert_eq!(proxy.ask("/", &bearer.each()).status, 200, "{kind:?}");
+    }
+}
+
+#[test]
+fn while_keyhouse_does_not_answer_nothing_passes() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let witness = Witness::start();
+    for kind in Kind::ALL {
+        let keyhouse = silent.local_addr().unwrap();
+        let proxy = Proxy::start_before(kind, keyhouse, Some(witness.address));
+        let key = "a-key-that-no-log-may-show";
+        let bearer = format!("Bearer {key}");
+        let headers = [("Authorization", bearer.as_str()), ("X-Api-Key", key), ("MC-Api-Key", key)];
+        let answer = proxy.ask("/", &headers);
+        assert!(matches!(answer.status, 503 | 504), "{kind:?}: {answer:?}");
+        assert!(!proxy.end_and_search_log(key), "{kind:?} logs the key of a failed request");
+    }
+    assert_eq!(witness.count(), 0);
+}
+
+#[test]
+fn a_body_reaches_the_application_whole() {
+    let (server, key) = server_with_a_key(&json!({ "name": "writer" }));
+    for kind in Kind::ALL {
+        let witness = Witness::start();
+        let proxy = Proxy::start_before(kind, server.address(), Some(witness.address));
+        let bearer = bearer(&key);
+        let mut kept = proxy.open();
+        for method in ["POST", "PUT", "PATCH", "DELETE"] {
+            let answer = kept.ask(method, "/things", &bearer.each(), b"all of the body");
+            assert_eq!(answer.status, 200, "{kind:?} {method}: {answer:?}");
+            assert!(answer.body.starts_with(method), "{kind:?} {method}: {}", answer.body);
+            assert!(answer.body.ends_with("\r\n\r\nall of the body"), "{kind:?}: {}", answer.body);
+        }
+    }
+}
+
+#[test]
+fn what_the_application_answers_reaches_the_client_as_it_is() {
+    let (server, key) = server_with_a_key(&json!({ "name": "reader" }));
+    for kind in Kind::ALL {
+        let witness = Witness::start();
+        let proxy = Proxy::start_before(kind, server.address(), Some(witness.address));
+        for status in [201, 401, 403, 404, 429, 500, 503] {
+            let answer = proxy.ask(&format!("/answer/{status}"), &bearer(&key).each());
+            assert_eq!(answer.status, status, "{kind:?}: {answer:?}");
+            assert!(answer.body.starts_with("GET /answer/"), "{kind:?} {status}: {answer:?}");
+        }
+    }
+}
+
+/// The value of an `Authorization` line.
+struct Bearer(String);
+
+impl Bearer {
+    fn each(&self) -> [(&str, &str); 1] {
+        [("Authorization", &self.0)]
+    }
+}
+
+fn bearer(key: &MadeKey) -> Bearer {
+    Bearer(format!("Bearer {}", key.secret))
+}
+
+fn server_with_a_key(fields: &Value) -> (Server, MadeKey) {
+    let server = Server::start();
+    let session: Session = server.sign_in();
+    let key = session.make_key(fields);
+    (server, key)
+}
+
+fn with_another_last_character(text: &str) -> String {
+    let (other, kept) = (if text.ends_with('0') { '1' } else { '0' }, text.len() - 1);
+    text.chars().take(kept).chain([other]).collect()
+}
+
+/// The name as some client might write it: in other cases, and with underscores for some or all hyphens.
+fn spellings(name: &str) -> Vec<String> {
+    vec![
+        name.to_owned(),
+        name.to_lowercase(),
+        name.to_uppercase(),
+        name.replace('-', "_"),
+        name.to_lowercase().replace('-', "_"),
+        name.to_uppercase().replace('-', "_"),
+        name.replacen('-', "_", 1),
+        name.replacen("X-Keyhouse-", "X-Keyhouse_", 1),
+    ]
+}
+
+fn assert_no_identity(answer: &Answer) {
+    for (name, value) in &answer.headers {
+        let identity = IDENTITY.iter().any(|it| it.eq_ignore_ascii_case(name));
+        assert!(!identity, "a refusal carries {name}: {value}");
+    }
+    assert!(!answer.body.contains(FORGED), "{answer:?}");
+}
+
+fn line<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    lines(text, name).first().copied()
+}
+
+fn lines<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
+    let pairs = text.lines().filter_map(|line| line.split_once(':'));
+    let named = pairs.filter(|(it, _)| it.replace('_', "-").eq_ignore_ascii_case(name));
+    named.map(|(_, value)| value.trim()).collect()
+}
+
+fn base64(text: &str) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(text)
+}

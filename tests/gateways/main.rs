@@ -1,0 +1,12 @@
+//! Claims about the examples: real nginx and real Caddy, with the very files of `examples/`, in front of Keyhouse.
+//!
+//! Only the ports are replaced. A missing program fails the tests; nothing is skipped.
+
+mod carriers;
+mod claims;
+mod proxy;
+mod readme;
+mod witness;
+
+#[path = "../server/mod.rs"]
+mod server;

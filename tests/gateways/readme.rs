@@ -1,0 +1,69 @@
+//! The commands of README.md and of the examples' pages do what they say.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a page or an answer of another shape should stop its test"
+)]
+
+use std::fs;
+use std::path::Path;
+
+use crate::proxy::{Kind, Proxy, free_ports};
+use crate::server::{BINARY, Home, SEARCH_PATH, Server, run};
+
+#[test]
+fn the_first_commands_of_the_readme_lead_to_a_checked_request() {
+    let commands = first_block("README.md");
+    let (install, rest): (Vec<_>, Vec<_>) =
+        commands.lines().partition(|it| it.contains("apt-get") || it.starts_with("cargo install"));
+    assert_eq!(install.len(), 2, "installing is a line for apt and one for cargo: {install:?}");
+    let rest = rest.join("\n");
+    assert_eq!(rest.matches("7117").count(), 2, "{rest}");
+
+    let home = Home::new();
+    let [port] = free_ports();
+    let script = format!(
+        "set -euo pipefail\ntrap 'kill %1; wait' EXIT\nexport KEYHOUSE_LISTEN=127.0.0.1:{port}\n{}",
+        rest.replace("7117", &port.to_string())
+    );
+    let ended = bash(&home, &script);
+    assert_eq!(ended.code, Some(0), "{script}\n{ended:?}");
+    assert!(ended.stdout.contains("\"first\""), "whoami names the key: {ended:?}");
+}
+
+#[test]
+fn the_commands_of_the_examples_answer_with_the_identity() {
+    let server = Server::start();
+    for (kind, page) in
+        [(Kind::Nginx, "examples/nginx/README.md"), (Kind::Caddy, "examples/caddy/README.md")]
+    {
+        let proxy = Proxy::start(kind, server.address());
+        let commands = first_block(page);
+        let [_start, ask] = commands.lines().collect::<Vec<_>>()[..] else {
+            panic!("{page} has two commands: {commands}");
+        };
+        assert!(ask.contains("127.0.0.1:8080"), "{ask}");
+        let script = format!(
+            "set -euo pipefail\nexport KEYHOUSE_DATA={}\n{}",
+            server.home().data().display(),
+            ask.replace("127.0.0.1:8080", &proxy.address.to_string())
+        );
+        let ended = bash(server.home(), &script);
+        assert!(ended.stdout.starts_with("HTTP/1.1 200 OK"), "{script}\n{ended:?}");
+        assert!(ended.stdout.contains("X-Keyhouse-Key: key_"), "{script}\n{ended:?}");
+    }
+}
+
+fn bash(home: &Home, script: &str) -> crate::server::Ended {
+    let folder = Path::new(BINARY).parent().unwrap().display();
+    let mut command = home.command("bash");
+    command.env("PATH", format!("{folder}:{SEARCH_PATH}"));
+    command.args(["-c", script]);
+    run(command, b"")
+}
+
+/// The first block of shell commands of a page.
+fn first_block(page: &str) -> String {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
+    let (_, rest) = text.split_once("```sh\n").unwrap();
+    rest.split_once("\n```").unwrap().0.to_owned()
+}
