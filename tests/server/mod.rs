@@ -166,7 +166,13 @@ impl Server {
 
     /// Starts as told and waits until it listens and is ready; what it said when it ended instead.
     pub(crate) fn launch(how: &Launch<'_>) -> Result<Self, Ended> {
-        let mut child = serve_command(how).spawn().expect("keyhouse serve can be started");
+        Self::launch_command(how.home, serve_command(how))
+    }
+
+    /// Starts from a command that runs `keyhouse serve` on the store in `home`, and waits until it listens and is ready.
+    pub(crate) fn launch_command(home: &Arc<Home>, mut command: Command) -> Result<Self, Ended> {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("keyhouse serve can be started");
         let log = Log::follow(child.stderr.take().expect("stderr is piped"));
         let listening = log.wait_for("listening on http://");
         let Some(line) = listening else {
@@ -174,8 +180,7 @@ impl Server {
             let status = child.wait().expect("keyhouse serve can be waited for");
             return Err(Ended { code: status.code(), stdout: String::new(), stderr: log.tail() });
         };
-        let address = address_in(&line);
-        let server = Self { home: Arc::clone(how.home), child, address, log };
+        let server = Self { home: Arc::clone(home), child, address: address_in(&line), log };
         server.wait_until_ready();
         Ok(server)
     }
@@ -406,7 +411,7 @@ fn serve_command(how: &Launch<'_>) -> Command {
             .args(["--admin-email", ADMIN_EMAIL, "--admin-password-file"])
             .arg(how.home.password_file());
     }
-    command.args(how.args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.args(how.args);
     command
 }
 

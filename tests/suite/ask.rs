@@ -1,0 +1,107 @@
+//! Requests as a well-behaved client sends them, but for what a test changes, and what answers must hold.
+
+use serde_json::Value;
+
+use crate::server::wire::Answer;
+
+/// A request in the making.
+#[derive(Clone, Debug)]
+pub(crate) struct Ask {
+    pub(crate) method: String,
+    pub(crate) target: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Ask {
+    pub(crate) fn new(method: &str, target: &str) -> Self {
+        let (method, target) = (method.to_owned(), target.to_owned());
+        Self { method, target, headers: Vec::new(), body: Vec::new() }
+    }
+
+    pub(crate) fn get(target: &str) -> Self {
+        Self::new("GET", target)
+    }
+
+    pub(crate) fn post(target: &str, body: &Value) -> Self {
+        Self::new("POST", target).json(body)
+    }
+
+    pub(crate) fn patch(target: &str, body: &Value) -> Self {
+        Self::new("PATCH", target).json(body)
+    }
+
+    /// What a proxy asks about a client at 192.0.2.7 that showed this key.
+    pub(crate) fn forward_auth(secret: &str) -> Self {
+        Self::forwarded().bearer(secret)
+    }
+
+    /// What a proxy asks about a client at 192.0.2.7 that showed nothing.
+    pub(crate) fn forwarded() -> Self {
+        Self::get("/v1/forward-auth/default")
+            .header("X-Forwarded-Method", "GET")
+            .header("X-Forwarded-Proto", "https")
+            .header("X-Forwarded-Host", "app.example.com")
+            .header("X-Forwarded-Uri", "/diagrams/7?size=1")
+            .header("X-Forwarded-For", "192.0.2.7")
+    }
+
+    /// Adds a line to the head, also beside one of the same name.
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Takes every line of this name out of the head.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.headers.retain(|(it, _)| !it.eq_ignore_ascii_case(name));
+        self
+    }
+
+    pub(crate) fn bearer(self, secret: &str) -> Self {
+        self.header("Authorization", &format!("Bearer {secret}"))
+    }
+
+    pub(crate) fn json(self, body: &Value) -> Self {
+        self.bytes("application/json", body.to_string().as_bytes())
+    }
+
+    pub(crate) fn bytes(mut self, content_type: &str, body: &[u8]) -> Self {
+        self.body = body.to_vec();
+        self.header("Content-Type", content_type)
+    }
+
+    /// The lines of the head, borrowed as a connection takes them.
+    pub(crate) fn lines(&self) -> Vec<(&str, &str)> {
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
+}
+
+/// What a test hopes to find in an answer.
+pub(crate) trait Expect {
+    /// The body as JSON, where the status is this one.
+    fn expect(&self, status: u16) -> Value;
+
+    /// The problem, where it has this status and code and all that every problem must have.
+    fn problem(&self, status: u16, code: &str) -> Value;
+}
+
+impl Expect for Answer {
+    fn expect(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.body);
+        if self.body.is_empty() { Value::Null } else { self.json() }
+    }
+
+    fn problem(&self, status: u16, code: &str) -> Value {
+        assert_eq!(self.status, status, "{code} expected: {}", self.body);
+        let problem = self.json();
+        assert_eq!(problem["code"], code, "{problem}");
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{problem}");
+        assert_eq!(problem["status"], status, "{problem}");
+        for field in ["type", "title", "request_id"] {
+            let text = problem[field].as_str().unwrap_or_default();
+            assert!(!text.is_empty(), "{field} is missing: {problem}");
+        }
+        problem
+    }
+}

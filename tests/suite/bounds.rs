@@ -1,0 +1,46 @@
+//! Bounds on time that the product promises: the only place of the suite that reads a clock.
+
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::server::Ended;
+
+/// Runs `work`, which must not take longer than `bound`.
+#[expect(clippy::disallowed_methods, reason = "the bound itself is the claim")]
+pub(crate) fn within<T>(bound: Duration, claim: &str, work: impl FnOnce() -> T) -> T {
+    let begun = Instant::now();
+    let outcome = work();
+    let took = begun.elapsed();
+    assert!(took <= bound, "{claim}: took {took:?}, at most {bound:?} allowed");
+    outcome
+}
+
+/// Runs a program to its end, which must come within `bound`; one that goes on is killed.
+pub(crate) fn run_within(bound: Duration, command: &mut Command) -> Ended {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    end_within(bound, child)
+}
+
+/// Waits for the end of a program, which must come within `bound`; one that goes on is killed.
+pub(crate) fn end_within(bound: Duration, child: Child) -> Ended {
+    let id = Pid::from_child(&child);
+    let (sender, ended) = mpsc::channel();
+    let waiter = thread::Builder::new().name("waiter".to_owned());
+    let waiter =
+        waiter.spawn(move || sender.send(child.wait_with_output().unwrap()).unwrap()).unwrap();
+    let output = ended.recv_timeout(bound);
+    if output.is_err() {
+        kill_process(id, Signal::KILL).unwrap();
+    }
+    waiter.join().unwrap();
+    let late = output.is_err();
+    let output = output.or_else(|_late| ended.recv()).unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!late, "still running after {bound:?}: {stderr}");
+    Ended { code: output.status.code(), stdout: String::from_utf8(output.stdout).unwrap(), stderr }
+}

@@ -1,0 +1,244 @@
+//! `/v1/keys/{id}`: keys are renamed, changed, disabled, enabled and revoked.
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::House;
+
+fn path(id: &str) -> String {
+    format!("/v1/keys/{id}")
+}
+
+#[test]
+fn a_change_changes_what_it_names_and_nothing_else() {
+    let house = House::start();
+    let made =
+        house.create(&json!({"name": "before", "description": "kept", "metadata": {"a": "b"}}));
+    let cases: [(&str, Value); 9] = [
+        ("name", json!("after")),
+        ("description", json!("new")),
+        ("permissions", json!(["diagrams:read"])),
+        ("ip_rules", json!({"allow": ["192.0.2.0/24"], "deny": []})),
+        ("rate_limits", json!([{"name": "burst", "limit": 5, "window_seconds": 10}])),
+        ("metadata", json!({"c": "d"})),
+        ("not_before", json!("2020-01-01T00:00:00.000Z")),
+        ("expires_at", json!("2999-01-01T00:00:00.000Z")),
+        ("expires_at", Value::Null),
+    ];
+    let mut before = made.key;
+    for (field, value) in cases {
+        let answer = house.ask(&Ask::patch(&path(&made.id), &json!({field: value})));
+        let mut after = answer.expect(200);
+        assert_eq!(after[field], value, "{field}");
+        assert!(after["version"].as_u64() > before["version"].as_u64(), "{field}");
+        assert_eq!(answer.header("etag").unwrap(), format!("\"{}\"", after["version"]));
+        assert_eq!(house.key(&made.id), after, "{field}");
+        let kept = after.clone();
+        for moving in [field, "version", "updated_at", "status"] {
+            before[moving] = Value::Null;
+            after[moving] = Value::Null;
+        }
+        assert_eq!(before, after, "{field}");
+        before = kept;
+    }
+}
+
+#[test]
+fn a_change_holds_for_the_very_next_check() {
+    let house = House::start();
+    let made = house.create(&json!({"name": "busy"}));
+    let mut line = house.line();
+    let mut code_after = |change: Value| {
+        line.ask(&house.as_owner(Ask::patch(&path(&made.id), &change))).expect(200);
+        let ask = json!({"key": made.secret, "permissions": ["diagrams:read"], "ip": "192.0.2.7"});
+        line.ask(&house.as_owner(Ask::post("/v1/verify", &ask))).expect(200)["code"].clone()
+    };
+    for (change, code) in [
+        (json!({"permissions": ["files:read"]}), "INSUFFICIENT_PERMISSIONS"),
+        (json!({"permissions": ["diagrams:*"]}), "VALID"),
+        (json!({"ip_rules": {"allow": ["10.0.0.0/8"]}}), "IP_NOT_ALLOWED"),
+        (json!({"ip_rules": {"allow": ["192.0.2.0/24"], "deny": ["192.0.2.7"]}}), "IP_NOT_ALLOWED"),
+        (json!({"ip_rules": {"allow": [], "deny": []}}), "VALID"),
+        (json!({"not_before": "2999-01-01T00:00:00Z"}), "NOT_YET_VALID"),
+        (json!({"not_before": null}), "VALID"),
+        (json!({"expires_at": "2999-01-01T00:00:00Z"}), "VALID"),
+        (json!({"rate_limits": [{"name": "one", "limit": 1, "window_seconds": 86400}]}), "VALID"),
+        (json!({"description": "the limit's state lives on"}), "RATE_LIMITED"),
+        (json!({"rate_limits": []}), "VALID"),
+    ] {
+        assert_eq!(code_after(change.clone()), code, "{change}");
+    }
+}
+
+#[test]
+fn a_change_to_another_version_is_refused() {
+    let house = House::start();
+    let made = house.create(&json!({"name": "shared"}));
+    let rename = |tag: &str, name: &str| {
+        house.ask(&Ask::patch(&path(&made.id), &json!({"name": name})).header("If-Match", tag))
+    };
+    let current = rename("\"1\"", "first");
+    assert_eq!(current.status, 200, "{}", current.body);
+    let tag = current.header("etag").unwrap().to_owned();
+    rename("\"1\"", "late").problem(412, "version_conflict");
+    rename("\"99999999999999999999999\"", "wild").problem(412, "version_conflict");
+    assert_eq!(house.key(&made.id)["name"], "first");
+    rename("*", "any").expect(200);
+    rename(&tag, "late again").problem(412, "version_conflict");
+    // A weak tag never matches strongly (RFC 9110, 13.1.1); a bare number is no tag.
+    let version = house.key(&made.id)["version"].clone();
+    for wrong in [format!("W/\"{version}\""), version.to_string(), "nonsense".to_owned()] {
+        let answer = rename(&wrong, "weak");
+        assert!(matches!(answer.status, 400 | 412), "{wrong}: {}", answer.body);
+    }
+    // A list may be too much to ask; it must not be taken for another version.
+    let listed = rename(&format!("\"1\", \"{version}\""), "listed");
+    assert!(matches!(listed.status, 200 | 400 | 412), "{}", listed.body);
+    for action in ["disable", "enable", "revoke"] {
+        let ask = Ask::post(&format!("{}/{action}", path(&made.id)), &json!({}))
+            .header("If-Match", "\"1\"");
+        house.ask(&ask).problem(412, "version_conflict");
+    }
+    let ask = Ask::new("DELETE", &path(&made.id)).header("If-Match", "\"1\"");
+    house.ask(&ask).problem(412, "version_conflict");
+    assert_eq!(house.key(&made.id)["status"], "active");
+}
+
+#[test]
+fn of_two_changes_to_one_version_one_is_made() {
+    let house = House::start();
+    let made = house.create(&json!({"name": "raced"}));
+    for round in 0..20 {
+        let tag = format!("\"{}\"", house.key(&made.id)["version"]);
+        let statuses: Vec<u16> = std::thread::scope(|scope| {
+            let tries: Vec<_> = (0..4)
+                .map(|at| {
+                    let body = json!({"name": format!("r{round}t{at}")});
+                    let ask = Ask::patch(&path(&made.id), &body).header("If-Match", &tag);
+                    let house = &house;
+                    scope.spawn(move || house.ask(&ask).status)
+                })
+                .collect();
+            tries.into_iter().map(|it| it.join().unwrap()).collect()
+        });
+        assert_eq!(statuses.iter().filter(|it| **it == 200).count(), 1, "{statuses:?}");
+        assert_eq!(statuses.iter().filter(|it| **it == 412).count(), 3, "{statuses:?}");
+    }
+}
+
+#[test]
+fn changes_without_a_version_all_get_through() {
+    let house = House::start();
+    let made = house.create(&json!({"name": "busy"}));
+    std::thread::scope(|scope| {
+        for at in 0..8 {
+            let (house, id) = (&house, &made.id);
+            scope.spawn(move || {
+                for round in 0..10 {
+                    let body = json!({"name": format!("t{at}r{round}")});
+                    insist(house, &Ask::patch(&path(id), &body));
+                }
+            });
+        }
+    });
+    assert_eq!(house.key(&made.id)["version"], made.key["version"].as_u64().unwrap() + 80);
+}
+
+/// Asks until it is done: too many at once on one key are told to come again.
+fn insist(house: &House, ask: &Ask) {
+    let busy = (0..1_000).map(|_| house.ask(ask)).take_while(|answer| answer.status != 200);
+    for answer in busy {
+        answer.problem(503, "busy");
+        assert!(answer.header("retry-after").is_some());
+    }
+}
+
+#[test]
+fn disabling_stops_a_key_and_enabling_starts_it_again() {
+    let house = House::start();
+    let made = house.create(&json!({"name": "switch"}));
+    assert_eq!(house.verify(&made.secret)["code"], "VALID");
+    assert_eq!(house.act(&made.id, "disable").expect(200)["status"], "disabled");
+    assert_eq!(house.verify(&made.secret)["code"], "DISABLED");
+    assert_eq!(house.act(&made.id, "disable").status, 200, "said twice is as good");
+    assert_eq!(house.act(&made.id, "enable").expect(200)["status"], "active");
+    assert_eq!(house.verify(&made.secret)["code"], "VALID");
+    assert_eq!(house.act(&made.id, "enable").status, 200);
+}
+
+#[test]
+fn revoking_is_for_ever() {
+    let mut house = House::start();
+    let [by_post, by_delete] = ["post", "delete"].map(|name| house.create(&json!({"name": name})));
+    let reason = json!({"reason": "leaked in a log"});
+    let ask = Ask::post(&format!("{}/revoke", path(&by_post.id)), &reason);
+    let revoked = house.ask(&ask).expect(200);
+    assert_eq!(revoked["status"], "revoked");
+    assert_eq!(revoked["revoked_reason"], "leaked in a log");
+    assert!(revoked["revoked_at"].is_string());
+    let deleted = house.ask(&Ask::new("DELETE", &path(&by_delete.id)));
+    assert!(deleted.status == 204 && deleted.body.is_empty(), "{deleted:?}");
+
+    for made in [&by_post, &by_delete] {
+        assert_eq!(house.verify(&made.secret)["code"], "REVOKED");
+        let before = house.key(&made.id);
+        for action in ["enable", "disable"] {
+            let refused = house.act(&made.id, action);
+            assert!((400..500).contains(&refused.status), "{action}: {}", refused.body);
+        }
+        let patched = house.ask(&Ask::patch(&path(&made.id), &json!({"expires_at": null})));
+        assert!((400..500).contains(&patched.status), "{}", patched.body);
+        let again = house.act(&made.id, "revoke");
+        assert!(matches!(again.status, 200 | 409), "{}", again.body);
+        let after = house.key(&made.id);
+        assert_eq!(after["revoked_at"], before["revoked_at"], "the first moment stays");
+        assert_eq!(after["revoked_reason"], before["revoked_reason"], "the first reason stays");
+    }
+    house.restart();
+    for made in [&by_post, &by_delete] {
+        assert_eq!(house.verify(&made.secret)["code"], "REVOKED");
+    }
+}
+
+#[test]
+fn what_is_not_there_can_not_be_changed() {
+    let house = House::start();
+    let nobodys = "key_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f";
+    house.ask(&Ask::get(&path(nobodys))).problem(404, "not_found");
+    house.ask(&Ask::patch(&path(nobodys), &json!({"name": "x"}))).problem(404, "not_found");
+    house.ask(&Ask::new("DELETE", &path(nobodys))).problem(404, "not_found");
+    for action in ["revoke", "disable", "enable"] {
+        house.act(nobodys, action).problem(404, "not_found");
+    }
+}
+
+#[test]
+fn use_is_visible_at_once_and_is_no_change() {
+    let house = House::start();
+    let made = house.create(&json!({"name": "used"}));
+    assert!(made.key["last_used"].is_null(), "{}", made.key);
+    let ask = Ask::forward_auth(&made.secret).header("User-Agent", "curl/8.0");
+    assert_eq!(house.bare(&ask).status, 200);
+    let key = house.key(&made.id);
+    assert_eq!(key["last_used"]["ip"], "192.0.2.7", "{key}");
+    assert_eq!(key["last_used"]["user_agent"], "curl/8.0", "{key}");
+    assert!(key["last_used"]["at"].is_string(), "{key}");
+    assert_eq!(key["version"], made.key["version"]);
+    assert_eq!(key["updated_at"], made.key["updated_at"]);
+
+    // A refused call is no use, and a long or odd user agent does no harm.
+    let long = "u".repeat(400);
+    assert_eq!(
+        house.bare(&Ask::forward_auth(&made.secret).header("User-Agent", &long)).status,
+        200
+    );
+    // What is not ASCII may be left out, but does not fail the call.
+    let odd = Ask::forward_auth(&made.secret).header("User-Agent", "caf\u{e9}");
+    let agent = house.key(&made.id)["last_used"]["user_agent"].as_str().unwrap().to_owned();
+    assert!(agent.len() <= 120, "{}", agent.len());
+    assert_eq!(house.bare(&odd).status, 200);
+    house.act(&made.id, "disable").expect(200);
+    let before = house.key(&made.id)["last_used"].clone();
+    assert_eq!(house.bare(&Ask::forward_auth(&made.secret)).status, 401);
+    assert_eq!(house.key(&made.id)["last_used"], before);
+}

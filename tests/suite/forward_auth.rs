@@ -1,0 +1,276 @@
+//! `/v1/forward-auth/default`: a proxy asks about each request it holds back.
+
+use serde_json::json;
+
+use crate::ask::{Ask, Expect};
+use crate::house::House;
+use crate::server::wire::Answer;
+
+const IDENTITY: [&str; 10] = [
+    "X-Keyhouse-Key",
+    "X-Keyhouse-Key-Name",
+    "X-Keyhouse-User",
+    "X-Keyhouse-Email",
+    "X-Keyhouse-Organization",
+    "X-Keyhouse-Role",
+    "X-Keyhouse-Teams",
+    "X-Keyhouse-Permissions",
+    "X-Keyhouse-Plan",
+    "X-Keyhouse-Environment",
+];
+
+/// A denial: this status and code, no identity, nothing to cache.
+fn denied(answer: &Answer, claim: &str, status: u16, code: &str) {
+    assert_eq!((answer.status, answer.code().as_str()), (status, code), "{claim}: {}", answer.body);
+    assert_eq!(answer.header("cache-control"), Some("no-store"), "{claim}");
+    assert_eq!(answer.header("x-keyhouse-code"), Some(code), "{claim}");
+    for name in IDENTITY {
+        assert!(answer.header(name).is_none(), "{claim}: {name} on a denial");
+    }
+}
+
+#[test]
+fn a_good_key_is_let_through_with_every_identity_header() {
+    let house = House::start();
+    let permissions = json!(["diagrams:read", "files:*"]);
+    let personal =
+        house.create(&json!({"name": "Zoë's, 100% \u{1f511}", "permissions": permissions}));
+    let service = house.create(&json!({"name": "-", "kind": "service", "environment": "test"}));
+    let answer = house.bare(&Ask::forward_auth(&personal.secret));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    let value = |name: &str| answer.header(name).unwrap_or_else(|| panic!("{name} is missing"));
+    for name in IDENTITY {
+        assert!(!value(name).is_empty(), "{name} is empty");
+        assert!(value(name).bytes().all(|it| it.is_ascii_graphic()), "{name}: {}", value(name));
+    }
+    assert_eq!(value("X-Keyhouse-Key"), personal.id);
+    assert_eq!(value("X-Keyhouse-Key-Name"), "Zo%C3%AB%27s%2C%20100%25%20%F0%9F%94%91");
+    assert!(value("X-Keyhouse-User").starts_with("usr_"));
+    assert_eq!(value("X-Keyhouse-Email"), "ada@example.com");
+    assert!(value("X-Keyhouse-Organization").starts_with("org_"));
+    assert_eq!(value("X-Keyhouse-Role"), "owner");
+    assert_eq!(value("X-Keyhouse-Teams"), "-");
+    assert_eq!(value("X-Keyhouse-Permissions"), "diagrams:read,files:*");
+    assert_eq!(value("X-Keyhouse-Plan"), "pro");
+    assert_eq!(value("X-Keyhouse-Environment"), "live");
+
+    let answer = house.bare(&Ask::forward_auth(&service.secret));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    for name in ["X-Keyhouse-User", "X-Keyhouse-Email", "X-Keyhouse-Role", "X-Keyhouse-Permissions"]
+    {
+        assert_eq!(answer.header(name), Some("-"), "{name}");
+    }
+    // A name that is just the sign for nothing is told apart from nothing.
+    assert_eq!(answer.header("X-Keyhouse-Key-Name"), Some("%2D"));
+    assert_eq!(answer.header("X-Keyhouse-Environment"), Some("test"));
+}
+
+#[test]
+fn head_is_answered_as_get_is_and_a_body_ends_the_connection() {
+    let house = House::start();
+    let made = house.create(&json!({}));
+    let mut head = Ask::forward_auth(&made.secret);
+    head.method = "HEAD".to_owned();
+    assert_eq!(house.bare(&head).status, 200);
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "BREW"] {
+        let mut ask = Ask::forward_auth(&made.secret);
+        ask.method = method.to_owned();
+        let status = house.bare(&ask).status;
+        assert!(matches!(status, 401 | 403 | 405), "{method}: {status}");
+    }
+    let mut line = house.line();
+    let hidden =
+        format!("GET /v1/whoami HTTP/1.1\r\nHost: a\r\nX-API-Key: {}\r\n\r\n", made.secret);
+    let ask = Ask::forward_auth(&made.secret).bytes("text/plain", hidden.as_bytes());
+    let answer = line.ask(&ask);
+    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+    assert!(line.0.is_closed(), "a body was taken for a request");
+}
+
+#[test]
+fn each_reason_to_deny_has_its_status_and_code() {
+    let house = House::start();
+    let good = house.create(&json!({"name": "good"}));
+    let made = |fields| house.create(&fields).secret;
+    let [disabled, revoked] = ["a", "b"].map(|name| house.create(&json!({"name": name})));
+    house.act(&disabled.id, "disable").expect(200);
+    house.act(&revoked.id, "revoke").expect(200);
+    let later = made(json!({"not_before": "2999-01-01T00:00:00Z"}));
+    let elsewhere = made(json!({"ip_rules": {"allow": ["10.0.0.0/8"]}}));
+    for (secret, status, code) in [
+        ("nonsense\u{e9}".to_owned(), 401, "MALFORMED"),
+        (good.secret.replace("kh_live", "kh_liev"), 401, "MALFORMED"),
+        ("a-foreign-text".to_owned(), 401, "NOT_FOUND"),
+        (revoked.secret, 401, "REVOKED"),
+        (disabled.secret, 401, "DISABLED"),
+        (later, 401, "NOT_YET_VALID"),
+        (elsewhere, 403, "IP_NOT_ALLOWED"),
+    ] {
+        let answer = house.bare(&Ask::forward_auth(&secret));
+        denied(&answer, code, status, code);
+        let challenge = answer.header("www-authenticate").unwrap_or_default();
+        assert_eq!(challenge.contains("invalid_token"), status == 401, "{code}: {challenge}");
+    }
+    let answer = house.bare(&Ask::forwarded());
+    denied(&answer, "nothing shown", 401, "NO_CREDENTIAL");
+    assert!(!answer.header("www-authenticate").unwrap().contains("error="));
+    let mut unknown = Ask::forward_auth(&good.secret);
+    for (gate, code) in [
+        ("nowhere", "GATE_NOT_FOUND"),
+        ("Default", "GATE_NOT_FOUND"),
+        ("default%2f", "GATE_NOT_FOUND"),
+    ] {
+        unknown.target = format!("/v1/forward-auth/{gate}");
+        denied(&house.bare(&unknown), gate, 403, code);
+    }
+}
+
+#[test]
+fn a_question_with_a_missing_or_doubled_or_odd_line_is_refused() {
+    let house = House::start();
+    let made = house.create(&json!({}));
+    let good = Ask::forward_auth(&made.secret);
+    assert_eq!(house.bare(&good).status, 200);
+    for name in [
+        "X-Forwarded-Method",
+        "X-Forwarded-Proto",
+        "X-Forwarded-Host",
+        "X-Forwarded-Uri",
+        "X-Forwarded-For",
+    ] {
+        denied(&house.bare(&good.clone().without(name)), name, 403, "REQUEST_REFUSED");
+        denied(
+            &house.bare(&good.clone().without(name).header(name, "")),
+            name,
+            403,
+            "REQUEST_REFUSED",
+        );
+        // What a proxy took away because the client asked for it is missing (Traefik, CVE-2024-45410).
+        let hidden =
+            good.clone().without(name).header("Connection", &format!("keep-alive, {name}"));
+        denied(&house.bare(&hidden), name, 403, "REQUEST_REFUSED");
+        // Only what this endpoint reads is read.
+        let original = name.replace("Forwarded", "Original");
+        denied(
+            &house.bare(&good.clone().without(name).header(&original, "/")),
+            name,
+            403,
+            "REQUEST_REFUSED",
+        );
+        if name != "X-Forwarded-For" {
+            denied(&house.bare(&good.clone().header(name, "GET")), name, 403, "REQUEST_REFUSED");
+        }
+    }
+    for (name, value) in [
+        ("X-Forwarded-Method", "GE T"),
+        ("X-Forwarded-Proto", "gopher"),
+        ("X-Forwarded-Host", "a b"),
+        ("X-Forwarded-Host", "a.example,b.example"),
+        ("X-Forwarded-Host", "user@a.example"),
+        ("X-Forwarded-Uri", "no-slash"),
+        ("X-Forwarded-Uri", "http://a.example/"),
+        ("X-Forwarded-For", "unknown"),
+        ("X-Forwarded-For", "192.0.2.7, nonsense"),
+        ("X-Forwarded-For", "192.0.2.7,"),
+        ("X-Forwarded-For", "192.0.2.256"),
+        ("X-Forwarded-For", "_hidden"),
+        ("X-Forwarded-For", "fe80::1%eth0"),
+    ] {
+        let ask = good.clone().without(name).header(name, value);
+        denied(&house.bare(&ask), &format!("{name}: {value}"), 403, "REQUEST_REFUSED");
+    }
+}
+
+#[test]
+fn a_path_that_two_readers_would_read_in_two_ways_is_refused() {
+    let house = House::start();
+    let made = house.create(&json!({}));
+    for (path, fine) in [
+        ("/", true),
+        ("/a/b?next=/../x", true),
+        ("/a.b/..c/d..", true),
+        ("/a%20b", true),
+        ("/..", false),
+        ("/a/../b", false),
+        ("/a/./b", false),
+        ("/a/.", false),
+        ("/%2e%2e/b", false),
+        ("/a/%2E/b", false),
+        ("/a/.%2e/b", false),
+        ("//a", false),
+        ("/a//b", false),
+        ("/a%2fb", false),
+        ("/a%2Fb", false),
+        ("/a%5cb", false),
+        ("/a%00b", false),
+        ("/a%25b", false),
+        ("/a%3bb", false),
+        ("/a%23b", false),
+        ("/a\\b", false),
+        ("/a#b", false),
+        ("/caf\u{e9}", false),
+        ("/a;b/../c", false),
+    ] {
+        let ask = Ask::forward_auth(&made.secret)
+            .without("X-Forwarded-Uri")
+            .header("X-Forwarded-Uri", path);
+        let answer = house.bare(&ask);
+        if fine {
+            assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        } else {
+            denied(&answer, path, 403, "REQUEST_REFUSED");
+        }
+    }
+}
+
+#[test]
+fn the_clients_address_is_the_last_one_no_trusted_proxy_wrote() {
+    let house = House::start();
+    let made = house.create(&json!({"ip_rules": {"allow": ["192.0.2.7"]}}));
+    for (claim, lines, admitted) in [
+        ("the client alone", &["192.0.2.7"][..], true),
+        ("a trusted proxy behind it", &["192.0.2.7, 127.0.0.1"], true),
+        ("without spaces", &["192.0.2.7,127.0.0.1"], true),
+        ("what a client claims before it", &["198.51.100.1, 192.0.2.7"], true),
+        ("the right one claimed by a client", &["192.0.2.7, 198.51.100.1"], false),
+        ("two lines are one list", &["198.51.100.1", "192.0.2.7"], true),
+        ("two lines, the claim first", &["192.0.2.7", "198.51.100.1"], false),
+        ("IPv4 in IPv6", &["::ffff:192.0.2.7"], true),
+        ("another", &["192.0.2.8"], false),
+    ] {
+        let ask = Ask::forward_auth(&made.secret).without("X-Forwarded-For");
+        let ask = lines.iter().fold(ask, |ask, line| ask.header("X-Forwarded-For", line));
+        let answer = house.bare(&ask);
+        if admitted {
+            assert_eq!(answer.status, 200, "{claim}: {}", answer.body);
+        } else {
+            denied(&answer, claim, 403, "IP_NOT_ALLOWED");
+        }
+    }
+}
+
+#[test]
+fn whoever_is_no_trusted_proxy_is_told_nothing() {
+    let house = House::start_with(&["--trusted-proxy", "10.0.0.0/8"]);
+    let made = house.create(&json!({}));
+    denied(&house.bare(&Ask::forward_auth(&made.secret)), "good key", 403, "REQUEST_REFUSED");
+    denied(&house.bare(&Ask::forwarded()), "no key", 403, "REQUEST_REFUSED");
+    // The API takes no address from the headers of such a peer either.
+    let ask = Ask::get("/v1/whoami").bearer(&made.secret).header("X-Forwarded-For", "10.1.1.1");
+    house.bare(&ask).expect(200);
+    assert_eq!(house.key(&made.id)["last_used"]["ip"], "127.0.0.1");
+}
+
+#[test]
+fn identity_from_the_client_is_refused_or_ignored() {
+    let house = House::start();
+    let made = house.create(&json!({}));
+    let forged = Ask::forward_auth(&made.secret).header("X-Keyhouse-User", "usr_forged");
+    let answer = house.bare(&forged);
+    assert!(!answer.headers.iter().any(|(_, value)| value.contains("forged")), "{answer:?}");
+    for name in ["X_Keyhouse_User", "X-Keyhouse_User", "x_forwarded_uri", "X_Forwarded_For"] {
+        let answer = house.bare(&Ask::forward_auth(&made.secret).header(name, "forged"));
+        denied(&answer, name, 403, "REQUEST_REFUSED");
+    }
+}

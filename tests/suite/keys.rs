@@ -1,0 +1,294 @@
+//! `/v1/keys`: keys are made, found again, and listed.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::{House, made};
+
+#[test]
+fn a_new_key_is_shown_once_with_its_secret_and_then_without() {
+    let house = House::start();
+    let answer = house.ask(&Ask::post("/v1/keys", &json!({"name": "deploy"})));
+    let created = answer.expect(201);
+    let (key, secret) = (&created["key"], created["secret"].as_str().unwrap());
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+
+    assert_eq!(secret.len(), 57);
+    assert!(secret.starts_with("kh_live_"));
+    let hint = key["hint"].as_str().unwrap();
+    assert!(secret.starts_with(hint) && hint.len() == "kh_live_".len() + 4, "{key}");
+    let body = secret.rsplit('_').next().unwrap();
+    assert!(body.len() == 49 && body.bytes().all(|it| it.is_ascii_alphanumeric()));
+
+    let expected = json!({
+        "name": "deploy", "kind": "personal", "environment": "live", "status": "active",
+        "version": 1, "origin": "created",
+    });
+    for (field, value) in expected.as_object().unwrap() {
+        if field == "origin" || field == "version" {
+            assert!(!key[field].is_null(), "{field}: {key}");
+        } else {
+            assert_eq!(&key[field], value, "{field}: {key}");
+        }
+    }
+    assert!(key["id"].as_str().unwrap().starts_with("key_"), "{key}");
+    for field in ["created_at", "updated_at"] {
+        let moment = key[field].as_str().unwrap();
+        assert!(moment.ends_with('Z') && moment.len() >= 20, "{field}: {moment}");
+    }
+    for field in FIELDS {
+        assert!(key.get(field).is_some(), "{field} is missing: {key}");
+    }
+
+    let found = house.ask(&Ask::get(&format!("/v1/keys/{}", key["id"].as_str().unwrap())));
+    let again = found.expect(200);
+    assert_eq!(&again, key, "what is read is what was answered");
+    assert_eq!(found.header("etag").unwrap(), format!("\"{}\"", key["version"]));
+    assert!(!found.body.contains(body), "the secret is shown again");
+    assert!(!house.ask(&Ask::get("/v1/keys")).body.contains(body));
+}
+
+const FIELDS: [&str; 26] = [
+    "id",
+    "name",
+    "description",
+    "kind",
+    "owner",
+    "environment",
+    "hint",
+    "permissions",
+    "teams",
+    "ip_rules",
+    "rate_limits",
+    "quota",
+    "metadata",
+    "status",
+    "not_before",
+    "expires_at",
+    "created_at",
+    "created_by",
+    "updated_at",
+    "last_used",
+    "revoked_at",
+    "revoked_reason",
+    "secrets",
+    "origin",
+    "version",
+    "kind",
+];
+
+#[test]
+fn every_field_given_is_the_field_kept() {
+    let house = House::start();
+    let fields = json!({
+        "name": "  Café \u{1f511} „deploy“  ", "description": "What it is for.", "kind": "service",
+        "environment": "test", "permissions": ["diagrams:read", "files:*:list"],
+        "ip_rules": {"allow": ["10.0.0.0/8", "2001:db8::/32"], "deny": ["10.9.0.0/16"]},
+        "rate_limits": [{"name": "burst", "limit": 5, "window_seconds": 10}],
+        "metadata": {"ticket": "OPS-7"},
+        "not_before": "2020-01-01T00:00:00Z", "expires_at": "2999-12-31T23:59:59.999+02:00",
+    });
+    let made = house.create(&fields);
+    for field in ["description", "kind", "environment", "permissions", "rate_limits", "metadata"] {
+        assert_eq!(made.key[field], fields[field], "{field}");
+    }
+    assert_eq!(made.key["ip_rules"]["allow"], fields["ip_rules"]["allow"]);
+    assert_eq!(made.key["ip_rules"]["deny"], fields["ip_rules"]["deny"]);
+    assert_eq!(made.key["name"], "Café \u{1f511} „deploy“");
+    assert_eq!(made.key["not_before"], "2020-01-01T00:00:00.000Z");
+    assert_eq!(made.key["expires_at"], "2999-12-31T21:59:59.999Z");
+    assert!(made.secret.starts_with("kh_test_"));
+    assert_eq!(house.key(&made.id), made.key);
+}
+
+#[test]
+fn a_key_without_a_name_gets_a_readable_one() {
+    let house = House::start();
+    let made = house.create(&json!({}));
+    let name = made.key["name"].as_str().unwrap();
+    assert!(name.len() >= 5 && name.is_ascii(), "{name}");
+    assert_ne!(house.create(&json!({})).key["name"], name);
+}
+
+#[test]
+fn expires_in_counts_from_now() {
+    let house = House::start();
+    let key = house.create(&json!({"expires_in": "90d"})).key;
+    let (from, to) = (key["created_at"].as_str().unwrap(), key["expires_at"].as_str().unwrap());
+    let seconds = |text: &str| {
+        let date = Command::new("date").args(["-d", text, "+%s"]).output().unwrap().stdout;
+        String::from_utf8(date).unwrap().trim().parse::<i64>().unwrap()
+    };
+    assert_eq!(seconds(to) - seconds(from), 90 * 86_400, "{from} {to}");
+}
+
+#[test]
+fn permissions_default_to_all_that_the_owner_has_or_to_none_for_a_service() {
+    let house = House::start();
+    let personal = house.create(&json!({"name": "mine"}));
+    let service = house.create(&json!({"name": "ours", "kind": "service"}));
+    let may = |secret: &str, permission: &str| {
+        let ask = json!({"key": secret, "permissions": [permission]});
+        house.ask(&Ask::post("/v1/verify", &ask)).expect(200)["code"].clone()
+    };
+    assert_eq!(may(&personal.secret, "diagrams:read"), "VALID");
+    assert_eq!(may(&personal.secret, "keyhouse:keys:read"), "INSUFFICIENT_PERMISSIONS");
+    assert_eq!(may(&service.secret, "diagrams:read"), "INSUFFICIENT_PERMISSIONS");
+    assert_eq!(service.key["permissions"], json!([]));
+    assert!(personal.key["owner"].to_string().contains("usr_"), "{}", personal.key);
+}
+
+#[test]
+fn pages_hold_every_key_once_newest_first() {
+    let house = House::start();
+    let mut ids: Vec<String> =
+        (0..23).map(|at| house.create(&json!({"name": format!("n{at}")})).id).collect();
+    ids.reverse();
+    for limit in [1, 5, 23, 100] {
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = house.ask(&Ask::get(&format!("/v1/keys?limit={limit}{cursor}"))).expect(200);
+            let items = page["items"].as_array().unwrap();
+            assert!(items.len() <= limit, "{limit}: {}", items.len());
+            seen.extend(items.iter().map(|key| key["id"].as_str().unwrap().to_owned()));
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            assert!(!items.is_empty(), "an empty page with a cursor");
+            assert!(
+                next.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_".contains(&it)),
+                "{next}"
+            );
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(seen, ids, "pages of {limit}");
+    }
+}
+
+#[test]
+fn a_page_goes_on_where_it_stopped_while_keys_come_and_go() {
+    let house = House::start();
+    let old: Vec<String> = (0..6).map(|_| house.create(&json!({})).id).collect();
+    let first = house.ask(&Ask::get("/v1/keys?limit=3")).expect(200);
+    house.create(&json!({"name": "newer than the page"}));
+    // The last key of the page, which the cursor may stand on, goes away.
+    assert_eq!(house.ask(&Ask::new("DELETE", &format!("/v1/keys/{}", old[3]))).status, 204);
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = house.ask(&Ask::get(&format!("/v1/keys?limit=3&cursor={cursor}"))).expect(200);
+    let ids = |page: &Value| -> Vec<String> {
+        let items = page["items"].as_array().unwrap().iter();
+        items.map(|key| key["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ids(&first), [old[5].clone(), old[4].clone(), old[3].clone()]);
+    assert_eq!(ids(&second), [old[2].clone(), old[1].clone(), old[0].clone()]);
+}
+
+#[test]
+fn search_finds_by_what_people_remember() {
+    let house = House::start();
+    let deploy = house.create(&json!({"name": "Deploy prod", "description": "the Big pipeline"}));
+    house.create(&json!({"name": "Reader of plots"}));
+    house.create(&json!({"name": "100% _odd_"}));
+    let found = |search: &str| -> BTreeSet<String> {
+        let page = house.ask(&Ask::get(&format!("/v1/keys?search={search}"))).expect(200);
+        let items = page["items"].as_array().unwrap().iter();
+        items.map(|key| key["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let set = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<BTreeSet<_>>();
+    // Texts long enough, and with letters that no id has, so that no random hint or id holds them.
+    assert_eq!(found("deploy"), set(&["Deploy prod"]));
+    assert_eq!(found("PROD"), set(&["Deploy prod"]));
+    assert_eq!(found("Deploy%20p"), set(&["Deploy prod"]));
+    assert_eq!(found("Deploy+p"), set(&["Deploy prod"]));
+    assert_eq!(found("BIG+pipe"), set(&["Deploy prod"]));
+    assert_eq!(found("plo"), set(&["Deploy prod", "Reader of plots"]));
+    assert_eq!(found("%25"), set(&["100% _odd_"]), "no wildcard of some database");
+    assert_eq!(found("_odd"), set(&["100% _odd_"]));
+    assert_eq!(found(deploy.key["hint"].as_str().unwrap()), set(&["Deploy prod"]));
+    assert_eq!(found(&deploy.id), set(&["Deploy prod"]));
+    assert_eq!(found("nothing-like-it"), set(&[]));
+    // Past the hint a search must not tell whether a guess at the secret was right.
+    let beyond = deploy.secret.get(..20).unwrap();
+    assert_eq!(found(beyond), set(&[]));
+}
+
+#[test]
+fn lists_leave_revoked_keys_out_until_asked() {
+    let house = House::start();
+    let [active, disabled, revoked] =
+        ["active", "disabled", "revoked"].map(|name| house.create(&json!({"name": name})));
+    house.act(&disabled.id, "disable").expect(200);
+    house.act(&revoked.id, "revoke").expect(200);
+    let later = house.create(&json!({"name": "later", "not_before": "2999-01-01T00:00:00Z"}));
+    let listed = |query: &str| -> BTreeSet<String> {
+        let page = house.ask(&Ask::get(&format!("/v1/keys{query}"))).expect(200);
+        page["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|key| key["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let set =
+        |of: &[&crate::house::Made]| of.iter().map(|made| made.id.clone()).collect::<BTreeSet<_>>();
+    assert_eq!(listed(""), set(&[&active, &disabled, &later]));
+    assert_eq!(listed("?status=active"), set(&[&active]));
+    assert_eq!(listed("?status=disabled"), set(&[&disabled]));
+    assert_eq!(listed("?status=revoked"), set(&[&revoked]));
+    assert_eq!(listed("?status=not_yet_valid"), set(&[&later]));
+    assert_eq!(listed("?status=expired"), set(&[]));
+    assert_eq!(listed("?status=all"), set(&[&active, &disabled, &revoked, &later]));
+}
+
+#[test]
+fn a_management_key_acts_within_what_it_holds() {
+    let house = House::start();
+    let manager = house.manager();
+    let creator = house.create(&json!({
+        "name": "creator", "permissions": ["keyhouse:keys:create", "diagrams:read"],
+    }));
+    let nobody = house.create(&json!({"name": "nobody"}));
+    let ask = |secret: &str, body: Value| house.bare(&Ask::post("/v1/keys", &body).bearer(secret));
+
+    let service = json!({"kind": "service", "permissions": ["diagrams:read"]});
+    let created = made(&ask(&manager.secret, service.clone()).expect(201));
+    assert!(created.key["created_by"].to_string().contains(&manager.id), "{}", created.key);
+    // A service key belongs to nobody, so it can't own a personal one.
+    let personal = ask(&manager.secret, json!({"kind": "personal"}));
+    assert!(matches!(personal.status, 400 | 403), "{}", personal.body);
+    ask(&manager.secret, json!({"kind": "service", "permissions": ["keyhouse:users:manage"]}))
+        .problem(403, "permission_required");
+    ask(&manager.secret, json!({"kind": "service", "permissions": ["keyhouse:*"]}))
+        .problem(403, "permission_required");
+
+    ask(&creator.secret, service).problem(403, "permission_required");
+    ask(&creator.secret, json!({"permissions": ["diagrams:read"]})).expect(201);
+    ask(&creator.secret, json!({"permissions": ["diagrams:write"]}))
+        .problem(403, "permission_required");
+    // A key without a list would be worth more than the key that makes it.
+    ask(&creator.secret, json!({"name": "all of the owner's"})).problem(403, "permission_required");
+    ask(&nobody.secret, json!({})).problem(403, "permission_required");
+
+    // Management permissions by wildcard are none at all.
+    let star = house.create(&json!({"permissions": ["*", "*:*:*"]}));
+    ask(&star.secret, json!({})).problem(403, "permission_required");
+    let answer = house.bare(&Ask::get("/v1/keys").bearer("kh_live_nothing"));
+    answer.problem(401, "MALFORMED");
+    assert!(answer.header("www-authenticate").unwrap().contains("error=\"invalid_token\""));
+    house.act(&manager.id, "revoke").expect(200);
+    house.bare(&Ask::get("/v1/keys").bearer(&manager.secret)).problem(401, "REVOKED");
+}
+
+#[test]
+fn nobody_grants_what_no_role_can_hold() {
+    let house = House::start();
+    // The first owner is operator, so they do hold what is the instance's.
+    for (permission, allowed) in
+        [("keyhouse:keys:read", true), ("keyhouse:*", true), ("keyhouse:instance:verify", true)]
+    {
+        let ask = Ask::post("/v1/keys", &json!({"permissions": [permission]}));
+        let status = house.ask(&ask).status;
+        assert_eq!(status == 201, allowed, "{permission}: {status}");
+    }
+}

@@ -1,0 +1,408 @@
+//! What one client sends, however large, slow or crooked, does no harm to the next one.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::ask::{Ask, Expect};
+use crate::bounds::within;
+use crate::house::House;
+use crate::server::wire::{Answer, Connection};
+use crate::server::{Home, Launch, Server};
+
+/// As many as the issue asks for.
+const CONNECTIONS: usize = 200;
+/// How much more memory the server may hold afterwards.
+const GROWTH_KIB_MAX: u64 = 64 * 1024;
+/// How long a head and a body may take here, so that tests of it are short.
+const TIMEOUT: Duration = Duration::from_millis(700);
+/// A head that is not whole must have ended its connection by then.
+const CLOSED_WITHIN: Duration = Duration::from_secs(5);
+
+/// A house that waits less long than it would by default.
+fn impatient() -> House {
+    let milliseconds = TIMEOUT.as_millis();
+    House::start_with_settings(&format!(
+        "[limits]\nhead_timeout = \"{milliseconds}ms\"\nbody_timeout = \"{milliseconds}ms\"\n"
+    ))
+}
+
+/// Resident memory of a process in KiB.
+fn resident_kib(id: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// What came back before the connection ended.
+fn reply(connection: &mut Connection) -> Option<Answer> {
+    connection.socket().set_read_timeout(Some(CLOSED_WITHIN)).unwrap();
+    match connection.read() {
+        Ok(answer) => Some(answer),
+        Err(error) => {
+            let waited = matches!(
+                error.kind(),
+                std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
+            );
+            assert!(!waited, "neither an answer nor an end within {CLOSED_WITHIN:?}");
+            None
+        },
+    }
+}
+
+#[test]
+fn two_hundred_connections_at_once_are_all_answered() {
+    let house = House::start();
+    let made = house.create(&json!({"name": "busy"}));
+    let mut lines: Vec<_> = (0..CONNECTIONS).map(|_| house.line()).collect();
+    let check = |secret: &str| {
+        format!(
+            "GET /v1/forward-auth/default HTTP/1.1\r\nHost: a\r\nX-Forwarded-Method: GET\r\n\
+             X-Forwarded-Proto: https\r\nX-Forwarded-Host: a\r\nX-Forwarded-Uri: /\r\n\
+             X-Forwarded-For: 192.0.2.7\r\nAuthorization: Bearer {secret}\r\n\r\n"
+        )
+    };
+    let cookie = house.cookie();
+    let read =
+        format!("GET /v1/keys HTTP/1.1\r\nHost: {}\r\nCookie: {cookie}\r\n\r\n", house.address());
+    for round in 0..3 {
+        // All ask before the first answer is read; every one stays open for the next round.
+        for line in &mut lines {
+            line.0.send(check(&made.secret).as_bytes()).unwrap();
+        }
+        for (at, line) in lines.iter_mut().enumerate() {
+            let answer = line.0.read().unwrap();
+            assert_eq!(answer.status, 200, "round {round}, connection {at}: {}", answer.body);
+        }
+        for line in &mut lines {
+            line.0.send(read.as_bytes()).unwrap();
+        }
+        for (at, line) in lines.iter_mut().enumerate() {
+            let answer = line.0.read().unwrap();
+            // Management is done a bounded number at once; the rest is told when to come again.
+            let told = answer.status == 503 && answer.header("retry-after").is_some();
+            assert!(
+                answer.status == 200 || told,
+                "round {round}, connection {at}: {}",
+                answer.body
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_too_large_is_refused_and_nothing_of_it_stays() {
+    let house = impatient();
+    let id = house.server().id();
+    house.bare(&Ask::get("/readyz")).expect_ready();
+    let before = resident_kib(id);
+    let head = format!("GET /v1/keys HTTP/1.1\r\nHost: {}\r\n", house.address());
+    let megabyte = "a".repeat(1024 * 1024);
+    let cases: Vec<(&str, Vec<u8>)> = vec![
+        ("1 MiB header line", format!("{head}X-Long: {megabyte}\r\n\r\n").into_bytes()),
+        ("1 MiB header name", format!("{head}{megabyte}: a\r\n\r\n").into_bytes()),
+        ("1 MiB target", format!("GET /{megabyte} HTTP/1.1\r\nHost: a\r\n\r\n").into_bytes()),
+        ("1 MiB method", format!("{megabyte} / HTTP/1.1\r\nHost: a\r\n\r\n").into_bytes()),
+        ("1 MiB that never ends a line", format!("{head}X-Long: {megabyte}").into_bytes()),
+        ("1 MiB of empty lines", vec![b'\n'; 1024 * 1024]),
+        ("1,000 headers", format!("{head}{}\r\n", "X-A: b\r\n".repeat(1_000)).into_bytes()),
+        ("65 headers", format!("{head}{}\r\n", "X-A: b\r\n".repeat(65)).into_bytes()),
+        (
+            "17 KiB of headers",
+            format!("{head}{}\r\n", format!("X-A: {}\r\n", "b".repeat(1_000)).repeat(17))
+                .into_bytes(),
+        ),
+        ("10 MiB body", body_of(&house, 10 * 1024 * 1024, true)),
+        ("a body that says it is 10 MiB", body_of(&house, 10 * 1024 * 1024, false)),
+        ("a body that says it is endless", body_of(&house, usize::MAX, false)),
+        ("10 MiB in chunks", chunked(&house, 10)),
+    ];
+    for (claim, bytes) in cases {
+        for _ in 0..4 {
+            let mut connection = Connection::open(house.address());
+            // The server may close before all is sent: what it said is what counts.
+            let sent = connection.send(&bytes);
+            let answer = reply(&mut connection);
+            match &answer {
+                Some(answer) => assert!((400..500).contains(&answer.status), "{claim}: {answer:?}"),
+                None => assert!(!claim.contains("headers"), "{claim}: no answer ({sent:?})"),
+            }
+        }
+        assert_eq!(house.bare(&Ask::get("/readyz")).status, 200, "after {claim}");
+        house.ask(&Ask::get("/v1/session")).expect(200);
+    }
+    let after = resident_kib(id);
+    assert!(after < before + GROWTH_KIB_MAX, "{before} KiB before, {after} KiB after");
+}
+
+#[test]
+fn many_large_senders_together_do_not_fill_the_memory() {
+    let house = impatient();
+    let before = resident_kib(house.server().id());
+    // Each sends just under the limits and then waits, with nothing whole.
+    let half = format!(
+        "POST /v1/keys HTTP/1.1\r\nHost: {}\r\nX-A: {}",
+        house.address(),
+        "a".repeat(15_000)
+    );
+    let body = format!(
+        "POST /v1/keys HTTP/1.1\r\nHost: {}\r\nCookie: {}\r\nContent-Type: application/json\r\n\
+         Content-Length: 65000\r\n\r\n{}",
+        house.address(),
+        house.cookie(),
+        " ".repeat(60_000)
+    );
+    let mut held = Vec::new();
+    for at in 0..200 {
+        let mut connection = Connection::open(house.address());
+        connection.send(if at % 2 == 0 { half.as_bytes() } else { body.as_bytes() }).unwrap();
+        held.push(connection);
+    }
+    house.bare(&Ask::get("/readyz")).expect_ready();
+    let during = resident_kib(house.server().id());
+    assert!(during < before + GROWTH_KIB_MAX, "{before} KiB before, {during} KiB during");
+    for mut connection in held {
+        let answer = reply(&mut connection);
+        assert!(answer.is_none_or(|it| (400..500).contains(&it.status)));
+    }
+    house.ask(&Ask::get("/v1/session")).expect(200);
+}
+
+#[test]
+fn a_request_half_sent_ends_within_the_timeout() {
+    let house = impatient();
+    let host = house.address();
+    for (claim, bytes) in [
+        ("one byte", "G".to_owned()),
+        ("half a head", format!("GET /readyz HTTP/1.1\r\nHost: {host}\r\nX-A")),
+        ("a head without its last line", format!("GET /readyz HTTP/1.1\r\nHost: {host}\r\n")),
+        (
+            "half a body",
+            format!(
+                "POST /v1/session HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"
+            ),
+        ),
+        (
+            "half a chunk",
+            format!(
+                "POST /v1/session HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{{"
+            ),
+        ),
+    ] {
+        let mut connection = Connection::open(host);
+        connection.send(bytes.as_bytes()).unwrap();
+        let answer = within(CLOSED_WITHIN, claim, || reply(&mut connection));
+        assert!(
+            answer.as_ref().is_none_or(|it| (400..500).contains(&it.status)),
+            "{claim}: {answer:?}"
+        );
+        if answer.is_some() {
+            assert!(connection.is_closed(), "{claim}: still open");
+        }
+    }
+    house.bare(&Ask::get("/readyz")).expect_ready();
+}
+
+#[test]
+fn a_head_sent_drop_by_drop_ends_within_the_timeout() {
+    let house = impatient();
+    let mut connection = Connection::open(house.address());
+    connection.send(b"GET /readyz HTTP/1.1\r\n").unwrap();
+    connection.socket().set_read_timeout(Some(TIMEOUT / 10)).unwrap();
+    // A byte each time that nothing came back: no byte alone is late, the head is.
+    let ended = within(CLOSED_WITHIN, "dripping", || {
+        (0..200).any(|_| {
+            let refused = connection.send(b"a").is_err();
+            match connection.read() {
+                Ok(answer) => (400..500).contains(&answer.status),
+                Err(error) => {
+                    refused
+                        || !matches!(
+                            error.kind(),
+                            std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
+                        )
+                },
+            }
+        })
+    });
+    assert!(ended);
+}
+
+/// What two readers could take for the end of a request in two places.
+#[test]
+fn a_body_whose_end_is_in_doubt_ends_the_connection() {
+    let house = impatient();
+    let made = house.create(&json!({"name": "hidden"}));
+    let hidden =
+        format!("GET /v1/whoami HTTP/1.1\r\nHost: a\r\nX-API-Key: {}\r\n\r\n", made.secret);
+    let post = format!(
+        "POST /v1/session HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n",
+        house.address()
+    );
+    let length = hidden.len();
+    let cases = [
+        (
+            "length, then encoding",
+            format!(
+                "{post}Content-Length: {length}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+            ),
+        ),
+        (
+            "encoding, then length",
+            format!(
+                "{post}Transfer-Encoding: chunked\r\nContent-Length: {length}\r\n\r\n0\r\n\r\n"
+            ),
+        ),
+        ("two lengths", format!("{post}Content-Length: 2\r\nContent-Length: 3\r\n\r\n{{}}")),
+        ("one length twice", format!("{post}Content-Length: 2\r\nContent-Length: 2\r\n\r\n{{}}")),
+        ("a list of lengths", format!("{post}Content-Length: 2, 2\r\n\r\n{{}}")),
+        ("a signed length", format!("{post}Content-Length: +2\r\n\r\n{{}}")),
+        ("a length in hex", format!("{post}Content-Length: 0x2\r\n\r\n{{}}")),
+        (
+            "chunked, not last",
+            format!("{post}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n"),
+        ),
+        ("chunked twice", format!("{post}Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n")),
+        ("chunked misspelt", format!("{post}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n")),
+        (
+            "a chunk of no size",
+            format!("{post}Transfer-Encoding: chunked\r\n\r\nzz\r\n{{}}\r\n0\r\n\r\n"),
+        ),
+        (
+            "a chunk beyond numbers",
+            format!("{post}Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n{{}}"),
+        ),
+    ];
+    for (claim, bytes) in cases {
+        let mut connection = refuse(&house, claim, &format!("{bytes}{hidden}"));
+        // What stood behind it was not taken for a request of its own.
+        assert!(reply(&mut connection).is_none(), "{claim}");
+    }
+    assert!(house.key(&made.id)["last_used"].is_null(), "the hidden request was answered");
+}
+
+#[test]
+fn a_head_that_no_rule_allows_is_refused() {
+    let house = impatient();
+    let get = format!("GET /readyz HTTP/1.1\r\nHost: {}\r\n", house.address());
+    let cases = [
+        ("no host", "GET /readyz HTTP/1.1\r\n\r\n".to_owned()),
+        ("an empty host", "GET /readyz HTTP/1.1\r\nHost:\r\n\r\n".to_owned()),
+        ("two hosts", format!("{get}Host: b\r\n\r\n")),
+        ("two equal hosts", format!("{get}Host: {}\r\n\r\n", house.address())),
+        ("a host with a path", "GET /readyz HTTP/1.1\r\nHost: a/b\r\n\r\n".to_owned()),
+        ("a host and a user", "GET /readyz HTTP/1.1\r\nHost: a@b\r\n\r\n".to_owned()),
+        (
+            "another host in the target",
+            "GET http://b/readyz HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(),
+        ),
+        ("a folded line", format!("{get}X-A: b\r\n c\r\n\r\n")),
+        ("a space before the colon", format!("{get}X-A : b\r\n\r\n")),
+        ("a line without a colon", format!("{get}X-A\r\n\r\n")),
+        ("a zero byte", format!("{get}X-A: a\0b\r\n\r\n")),
+        ("a carriage return alone", format!("{get}X-A: a\rb\r\n\r\n")),
+        ("a line feed alone", "GET /readyz HTTP/1.1\nHost: a\n\n".to_owned()),
+        ("two spaces in the first line", "GET  /readyz HTTP/1.1\r\nHost: a\r\n\r\n".to_owned()),
+        ("HTTP/0.9", "GET /readyz\r\n\r\n".to_owned()),
+        ("HTTP/2.0", "GET /readyz HTTP/2.0\r\nHost: a\r\n\r\n".to_owned()),
+        ("HTTP/2's first bytes", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned()),
+        ("TLS's first bytes", "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0".to_owned()),
+        ("a tunnel", "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n".to_owned()),
+    ];
+    for (claim, bytes) in cases {
+        drop(refuse(&house, claim, &bytes));
+    }
+}
+
+/// Sends what must be answered by a 4xx or by an end; and the next client is answered.
+fn refuse(house: &House, claim: &str, bytes: &str) -> Connection {
+    let mut connection = Connection::open(house.address());
+    connection.send(bytes.as_bytes()).unwrap();
+    let answer = reply(&mut connection);
+    let refused = |it: &Answer| (400..500).contains(&it.status) || it.status == 505;
+    assert!(answer.as_ref().is_none_or(refused), "{claim}: {answer:?}");
+    assert_eq!(house.bare(&Ask::get("/readyz")).status, 200, "after {claim}");
+    connection
+}
+
+#[test]
+fn with_few_files_a_crowd_does_no_lasting_harm() {
+    let home = Home::new();
+    let wrapper = ["sh", "-c", "ulimit -n 64; exec \"$0\" \"$@\""];
+    let server = Server::launch(&Launch { home: &home, wrapper: &wrapper, args: &[] })
+        .unwrap_or_else(|ended| panic!("did not start: {ended:?}"));
+    for _ in 0..3 {
+        let mut crowd: Vec<_> = (0..CONNECTIONS).filter_map(|_| knock(server.address())).collect();
+        assert!(crowd.len() > 64, "only {} got as far as the queue", crowd.len());
+        let status_line = "HTTP/1.1 200";
+        let mut first = [0; 12];
+        crowd[0].read_exact(&mut first).unwrap();
+        assert_eq!(first, status_line.as_bytes(), "those with a place are served");
+        drop(crowd);
+        within(Duration::from_secs(1), "the release", || {
+            // One that finds the queue full would be told to knock again only after a second.
+            let mut again = (0..10).filter_map(|_| knock(server.address()));
+            again.next().unwrap().read_exact(&mut first).unwrap();
+        });
+        assert_eq!(first, status_line.as_bytes());
+        // The store has its files too: a change goes through.
+        server.sign_in().make_key(&json!({"name": "after the crowd"}));
+    }
+    assert_eq!(server.stop().code, Some(0));
+}
+
+/// A connection that asks for something at once; none where the system's queue is full.
+fn knock(address: SocketAddr) -> Option<TcpStream> {
+    let mut stream = TcpStream::connect_timeout(&address, Duration::from_millis(100)).ok()?;
+    stream.set_read_timeout(Some(CLOSED_WITHIN)).unwrap();
+    stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    Some(stream)
+}
+
+#[test]
+fn requests_in_a_row_without_waiting_are_answered_in_order() {
+    let house = House::start();
+    let mut connection = Connection::open(house.address());
+    let (ready, me) =
+        ("GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n", "GET /v1/whoami HTTP/1.1\r\nHost: a\r\n\r\n");
+    connection.send([ready, me].repeat(50).concat().as_bytes()).unwrap();
+    for at in 0..50 {
+        assert_eq!(connection.read().unwrap().status, 200, "{at}");
+        assert_eq!(connection.read().unwrap().status, 401, "{at}");
+    }
+}
+
+fn body_of(house: &House, bytes: usize, sent: bool) -> Vec<u8> {
+    let mut request = format!(
+        "POST /v1/keys HTTP/1.1\r\nHost: {}\r\nCookie: {}\r\nContent-Type: application/json\r\nContent-Length: {bytes}\r\n\r\n",
+        house.address(), house.cookie()
+    ).into_bytes();
+    if sent {
+        request.resize(request.len() + bytes, b' ');
+    }
+    request
+}
+
+fn chunked(house: &House, megabytes: usize) -> Vec<u8> {
+    let head = format!(
+        "POST /v1/keys HTTP/1.1\r\nHost: {}\r\nCookie: {}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
+        house.address(),
+        house.cookie()
+    );
+    let chunk = format!("100000\r\n{}\r\n", " ".repeat(1024 * 1024));
+    format!("{head}{}0\r\n\r\n", chunk.repeat(megabytes)).into_bytes()
+}
+
+/// That a server is ready.
+trait Ready {
+    fn expect_ready(&self);
+}
+
+impl Ready for Answer {
+    fn expect_ready(&self) {
+        assert_eq!(self.status, 200, "{}", self.body);
+    }
+}

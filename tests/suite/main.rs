@@ -1,0 +1,32 @@
+//! The product as a black box: the real binary over real sockets, one file a resource.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first thing that is not as it must be"
+)]
+#![expect(
+    clippy::cognitive_complexity,
+    clippy::too_many_lines,
+    clippy::type_complexity,
+    reason = "a table of cases is one thing, and each assertion counts as a branch"
+)]
+
+mod ask;
+mod bounds;
+mod changes;
+mod cli;
+mod forward_auth;
+mod health;
+mod house;
+mod input;
+mod keys;
+mod limits;
+mod revocation;
+#[path = "../server/mod.rs"]
+mod server;
+mod session;
+mod setup;
+mod start;
+mod verify;
+mod whoami;

@@ -1,0 +1,161 @@
+//! A change that was answered holds for the very next check, however many ask at the same time.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use serde_json::json;
+
+use crate::ask::{Ask, Expect};
+use crate::house::{House, Line, Made, made};
+
+const PAIRS: usize = 4;
+const ROUNDS_A_PAIR: usize = 500;
+
+/// What a key passes through in a round, each step one change; the second half of a life is rarer.
+const SHORT_LIFE: &[(&str, &str)] = &[("", "VALID"), ("revoke", "REVOKED")];
+const LONG_LIFE: &[(&str, &str)] = &[
+    ("", "VALID"),
+    ("rename", "VALID"),
+    ("disable", "DISABLED"),
+    ("enable", "VALID"),
+    ("rename", "VALID"),
+    ("DELETE", "REVOKED"),
+];
+
+/// A key whose life one thread leads and another watches.
+struct Life {
+    made: Made,
+    steps: &'static [(&'static str, &'static str)],
+    /// Twice the step it has come to; odd while a change has been asked for and isn't answered.
+    stage: AtomicUsize,
+}
+
+/// How a check is asked.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    ForwardAuth,
+    Verify,
+    Whoami,
+}
+
+const WAYS: [Way; 3] = [Way::ForwardAuth, Way::Verify, Way::Whoami];
+
+#[test]
+fn no_check_contradicts_a_change_that_was_answered() {
+    let house = House::start();
+    let manager = house.manager();
+    let checks = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for pair in 0..PAIRS {
+            let current = Arc::new(Mutex::new(None));
+            let (house, manager, checks) = (&house, &manager, &checks);
+            let led = Arc::clone(&current);
+            let leader = scope.spawn(move || lead(house, manager, pair, &led));
+            scope.spawn(move || {
+                let mut line = house.line();
+                while !leader.is_finished() {
+                    checks.fetch_add(watch_all(&mut line, house, &current), Ordering::Relaxed);
+                }
+                leader.join().unwrap();
+            });
+        }
+    });
+    let checks = checks.into_inner();
+    assert!(checks > PAIRS * ROUNDS_A_PAIR, "only {checks} checks between the changes");
+}
+
+/// Checks the key of the moment in every way; how many checks that was.
+fn watch_all(line: &mut Line, house: &House, current: &Mutex<Option<Arc<Life>>>) -> usize {
+    let life = current.lock().unwrap().clone();
+    let Some(life) = life else {
+        thread::yield_now();
+        return 0;
+    };
+    for way in WAYS {
+        watch(line, house, &life, way);
+    }
+    WAYS.len()
+}
+
+/// Leads many keys through their lives, and checks each step itself at once.
+fn lead(house: &House, manager: &Made, pair: usize, current: &Mutex<Option<Arc<Life>>>) {
+    let (mut changes, mut checks) = (house.line(), house.line());
+    for round in 0..ROUNDS_A_PAIR {
+        let steps = if round % 4 == 0 { LONG_LIFE } else { SHORT_LIFE };
+        let body = json!({"name": format!("p{pair}r{round}"), "kind": "service"});
+        let created = changes.ask(&Ask::post("/v1/keys", &body).bearer(&manager.secret));
+        let made = made(&created.expect(201));
+        let life = Arc::new(Life { made, steps, stage: AtomicUsize::new(0) });
+        *current.lock().unwrap() = Some(Arc::clone(&life));
+        for (step, (change, code)) in steps.iter().enumerate() {
+            if step > 0 {
+                life.stage.store(step * 2 - 1, Ordering::SeqCst);
+                make(&mut changes, manager, &life.made, change, step);
+                life.stage.store(step * 2, Ordering::SeqCst);
+            }
+            for way in WAYS {
+                assert_eq!(
+                    ask(&mut checks, house, &life.made, way),
+                    *code,
+                    "{way:?} after {change:?}"
+                );
+            }
+        }
+    }
+}
+
+fn make(line: &mut Line, manager: &Made, made: &Made, change: &str, step: usize) {
+    let path = format!("/v1/keys/{}", made.id);
+    let ask = match change {
+        "rename" => Ask::patch(&path, &json!({"name": format!("renamed {step}")})),
+        "DELETE" => Ask::new("DELETE", &path),
+        action => Ask::post(&format!("{path}/{action}"), &json!({})),
+    };
+    let answer = line.ask(&ask.bearer(&manager.secret));
+    assert!(matches!(answer.status, 200 | 204), "{change}: {}", answer.body);
+}
+
+/// Checks a key that another thread is changing: the answer must be one that held at some moment
+/// between question and answer.
+fn watch(line: &mut Line, house: &House, life: &Life, way: Way) {
+    let before = life.stage.load(Ordering::SeqCst);
+    let code = ask(line, house, &life.made, way);
+    let after = life.stage.load(Ordering::SeqCst);
+    let possible = &life.steps[before / 2..=after.div_ceil(2)];
+    assert!(
+        possible.iter().any(|(_, expected)| *expected == code),
+        "{way:?} said {code} between stage {before} and {after} of {:?}",
+        life.steps
+    );
+}
+
+fn ask(line: &mut Line, house: &House, made: &Made, way: Way) -> String {
+    match way {
+        Way::Verify => {
+            let ask = Ask::post("/v1/verify", &json!({"key": made.secret}));
+            line.ask(&house.as_owner(ask)).expect(200)["code"].as_str().unwrap().to_owned()
+        },
+        Way::ForwardAuth => code_of(line, &Ask::forward_auth(&made.secret)),
+        Way::Whoami => code_of(line, &Ask::get("/v1/whoami").bearer(&made.secret)),
+    }
+}
+
+fn code_of(line: &mut Line, ask: &Ask) -> String {
+    let answer = line.ask(ask);
+    if answer.status == 200 { "VALID".to_owned() } else { answer.code() }
+}
+
+#[test]
+fn a_name_that_was_answered_is_the_name_that_is_told() {
+    let house = House::start();
+    let made = house.create(&json!({"name": "first"}));
+    let mut line = house.line();
+    for round in 0..200 {
+        let name = format!("name{round}");
+        let ask = Ask::patch(&format!("/v1/keys/{}", made.id), &json!({"name": name}));
+        line.ask(&house.as_owner(ask)).expect(200);
+        let answer = line.ask(&Ask::forward_auth(&made.secret));
+        assert_eq!(answer.header("x-keyhouse-key-name"), Some(name.as_str()));
+    }
+}

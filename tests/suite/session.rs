@@ -1,0 +1,195 @@
+//! `/v1/session`: people sign in, ask who they are, and sign out.
+
+use serde_json::json;
+
+use crate::ask::{Ask, Expect};
+use crate::house::{EMAIL, House, PASSWORD};
+use crate::server::wire::Answer;
+
+fn sign_in(email: &str, password: &str) -> Ask {
+    Ask::post("/v1/session", &json!({"email": email, "password": password}))
+}
+
+fn cookie_of(answer: &Answer) -> String {
+    answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
+}
+
+#[test]
+fn the_owner_signs_in_and_is_told_who_they_are() {
+    let house = House::start();
+    let answer = house.bare(&sign_in(EMAIL, PASSWORD));
+    let signed_in = answer.expect(201);
+    let cookie = answer.header("set-cookie").unwrap();
+    assert!(cookie.starts_with("keyhouse="), "{cookie}");
+    for attribute in ["HttpOnly", "SameSite=Strict", "Path=/"] {
+        assert!(cookie.contains(attribute), "{attribute} is missing: {cookie}");
+    }
+    // On a plain http public_url a browser would not send a Secure cookie back.
+    assert!(!cookie.contains("Secure"), "{cookie}");
+    assert!(!answer.body.contains(cookie.split(['=', ';']).nth(1).unwrap()));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+
+    let me = house.bare(&Ask::get("/v1/session").header("Cookie", &cookie_of(&answer))).expect(200);
+    for field in ["user", "organization", "permissions"] {
+        assert_eq!(me[field], signed_in[field], "{field}");
+    }
+    assert_eq!(me["user"]["email"], EMAIL);
+    assert!(me["user"]["id"].as_str().unwrap().starts_with("usr_"), "{me}");
+    assert!(me["organization"]["id"].as_str().unwrap().starts_with("org_"), "{me}");
+    assert!(!me.to_string().contains("argon2"), "{me}");
+}
+
+#[test]
+fn an_address_is_the_same_in_any_case() {
+    let house = House::start();
+    house.bare(&sign_in("  ADA@Example.COM", PASSWORD)).expect(201);
+}
+
+#[test]
+fn a_wrong_password_and_an_unknown_address_are_told_apart_by_nothing() {
+    let house = House::start();
+    let mut problems = Vec::new();
+    for (email, password) in [
+        (EMAIL, "correct horse battery stapl"),
+        (EMAIL, "Correct horse battery staple"),
+        (EMAIL, ""),
+        ("nobody@example.com", PASSWORD),
+    ] {
+        let answer = house.bare(&sign_in(email, password));
+        let mut problem = answer.problem(401, "sign_in_failed");
+        assert!(answer.header("set-cookie").is_none());
+        problem.as_object_mut().unwrap().remove("request_id");
+        problems.push(problem);
+    }
+    problems.dedup();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+}
+
+#[test]
+fn after_signing_out_the_cookie_opens_nothing() {
+    let house = House::start();
+    let cookie = cookie_of(&house.bare(&sign_in(EMAIL, PASSWORD)));
+    let with = |ask: Ask| house.bare(&ask.header("Cookie", &cookie));
+    with(Ask::get("/v1/keys")).expect(200);
+    assert_eq!(with(Ask::new("DELETE", "/v1/session")).status, 204);
+    with(Ask::get("/v1/keys")).problem(401, "session_ended");
+    with(Ask::get("/v1/session")).problem(401, "session_ended");
+    // The other session of the same person goes on.
+    house.ask(&Ask::get("/v1/session")).expect(200);
+}
+
+#[test]
+fn nobody_is_somebody_without_a_session() {
+    let house = House::start();
+    for path in ["/v1/session", "/v1/keys"] {
+        let answer = house.bare(&Ask::get(path));
+        answer.problem(401, "NO_CREDENTIAL");
+        let challenge = answer.header("www-authenticate").unwrap();
+        assert!(challenge.starts_with("Bearer"), "{challenge}");
+        assert!(!challenge.contains("error="), "{challenge}");
+    }
+}
+
+#[test]
+fn a_cookie_that_was_not_given_out_opens_nothing() {
+    let house = House::start();
+    let good = house.cookie().to_owned();
+    let (name, value) = good.split_once('=').unwrap();
+    let other_case: String = value
+        .chars()
+        .map(|it| if it.is_lowercase() { it.to_ascii_uppercase() } else { it.to_ascii_lowercase() })
+        .collect();
+    for (claim, cookie) in [
+        ("cut short", format!("{name}={}", value.get(1..).unwrap())),
+        ("longer", format!("{name}={value}A")),
+        ("other case", format!("{name}={other_case}")),
+        ("empty", format!("{name}=")),
+        ("huge", format!("{name}={}", "A".repeat(8_000))),
+        ("two of them, the good one first", format!("{good}; {name}=AAAA")),
+        ("two of them, the good one last", format!("{name}=AAAA; {good}")),
+        ("the other name", format!("__Host-keyhouse={value}")),
+    ] {
+        let answer = house.bare(&Ask::get("/v1/session").header("Cookie", &cookie));
+        assert!(matches!(answer.status, 400 | 401), "{claim}: {}", answer.status);
+    }
+    let doubled = Ask::get("/v1/session").header("Cookie", &good).header("Cookie", "a=b");
+    assert!(matches!(house.bare(&doubled).status, 200 | 400), "two Cookie lines");
+}
+
+/// What a browser says about where a request comes from, and whether it may change anything.
+#[test]
+fn another_site_can_not_act_through_somebodys_browser() {
+    let house = House::start();
+    let own = format!("http://{}", house.address());
+    let cases: [(&str, &[(&str, &str)], bool); 8] = [
+        ("same origin", &[("Sec-Fetch-Site", "same-origin")], true),
+        ("typed by the user", &[("Sec-Fetch-Site", "none")], true),
+        ("another site", &[("Sec-Fetch-Site", "cross-site")], false),
+        ("a sister site", &[("Sec-Fetch-Site", "same-site")], false),
+        ("a word of tomorrow", &[("Sec-Fetch-Site", "friendly")], false),
+        ("own origin, old browser", &[("Origin", &own)], true),
+        ("foreign origin", &[("Origin", "http://evil.example")], false),
+        ("no origin to speak of", &[("Origin", "null")], false),
+    ];
+    for (claim, headers, allowed) in cases {
+        let add = |ask: Ask| headers.iter().fold(ask, |ask, (name, value)| ask.header(name, value));
+        let body = json!({"name": claim});
+        let created = house.ask(&add(Ask::post("/v1/keys", &body)));
+        let signed_in = house.bare(&add(sign_in(EMAIL, PASSWORD)));
+        if allowed {
+            created.expect(201);
+            signed_in.expect(201);
+        } else {
+            created.problem(403, "cross_site");
+            signed_in.problem(403, "cross_site");
+        }
+        // Reading is no change.
+        house.ask(&add(Ask::get("/v1/session"))).expect(200);
+    }
+    let names = house.ask(&Ask::get("/v1/keys?limit=100")).expect(200);
+    assert_eq!(names["items"].as_array().unwrap().len(), 3, "{names}");
+}
+
+#[test]
+fn a_session_under_another_host_is_sent_away() {
+    let house = House::start();
+    let port = house.address().port();
+    for (host, served) in [
+        (format!("127.0.0.1:{port}"), true),
+        (format!("localhost:{port}"), true),
+        (format!("[::1]:{port}"), true),
+        (format!("LOCALHOST:{port}"), true),
+        (format!("evil.example:{port}"), false),
+        ("evil.example".to_owned(), false),
+        (format!("127.0.0.1.evil.example:{port}"), false),
+        (format!("localhost.evil.example:{port}"), false),
+    ] {
+        let answer = house.ask(&Ask::get("/v1/session").header("Host", &host));
+        if served {
+            answer.expect(200);
+        } else {
+            let problem = answer.problem(421, "misdirected_request");
+            assert!(problem.to_string().contains("--public-url"), "{problem}");
+            house
+                .bare(&sign_in(EMAIL, PASSWORD).header("Host", &host))
+                .problem(421, "misdirected_request");
+        }
+    }
+}
+
+#[test]
+fn a_session_and_a_key_at_once_are_refused() {
+    let house = House::start();
+    let made = house.create(&json!({"name": "both"}));
+    let answer = house.ask(&Ask::get("/v1/keys").bearer(&made.secret));
+    assert!(matches!(answer.status, 400 | 401), "{}", answer.body);
+}
+
+#[test]
+fn a_session_outlives_the_server() {
+    let mut house = House::start();
+    let before = house.ask(&Ask::get("/v1/session")).expect(200);
+    house.restart();
+    let after = house.ask(&Ask::get("/v1/session")).expect(200);
+    assert_eq!(before["user"], after["user"]);
+}

@@ -1,0 +1,116 @@
+//! `/v1/setup`: the first owner comes in through a link that is good once.
+
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::{EMAIL, House, PASSWORD};
+
+fn body(token: &str) -> Value {
+    json!({"token": token, "name": "Ada", "email": EMAIL, "password": PASSWORD})
+}
+
+#[test]
+fn the_link_makes_one_owner_and_then_is_gone() {
+    let mut house = House::start_empty();
+    let link = house.setup_link();
+    let token = token_of(&link);
+    assert!(token.len() >= 20, "{link}");
+    let form = house.bare(&Ask::get(&path_of(&link)));
+    assert_eq!(form.status, 200, "{link}");
+    assert!(form.header("content-type").unwrap().starts_with("text/html"));
+    assert!(form.header("content-security-policy").is_some());
+
+    let made = house.bare(&Ask::post("/v1/setup", &body(&token)));
+    assert_eq!(made.status, 201, "{}", made.body);
+    assert!(!made.body.contains(PASSWORD) && !made.body.contains(&token));
+    let again = house.bare(&Ask::post("/v1/setup", &body(&token)));
+    assert!(matches!(again.status, 401 | 403 | 404 | 409 | 410), "{}", again.body);
+
+    house.sign_in();
+    let me = house.ask(&Ask::get("/v1/session")).expect(200);
+    assert_eq!(me["user"]["email"], EMAIL);
+    house.create(&json!({"name": "first"}));
+    house.restart();
+    let said = house.server().log().tail();
+    assert!(!said.contains("set up at"), "{said}");
+}
+
+#[test]
+fn a_wrong_input_leaves_the_link_good() {
+    let house = House::start_empty();
+    let token = token_of(&house.setup_link());
+    let cases: [(&str, Value, &str); 7] = [
+        ("short password", json!({"password": "short"}), "/password"),
+        ("guessable password", json!({"password": "passwordpassword123456"}), "/password"),
+        ("no address", json!({"email": "ada"}), "/email"),
+        ("blank name", json!({"name": "  "}), "/name"),
+        ("a name with a line in it", json!({"name": "Ada\nroot"}), "/name"),
+        ("a password of the wrong type", json!({"password": 1}), "/password"),
+        ("an unknown field", json!({"operator": true}), "/operator"),
+    ];
+    for (claim, change, pointer) in cases {
+        let mut input = body(&token);
+        for (name, value) in change.as_object().unwrap() {
+            input[name] = value.clone();
+        }
+        let problem = house.bare(&Ask::post("/v1/setup", &input)).problem(400, "invalid_input");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{claim}: {problem}");
+        assert!(!problem.to_string().contains("passwordpassword"), "{problem}");
+    }
+    let wrong = token.chars().rev().collect::<String>();
+    for token in [wrong.as_str(), "", "x"] {
+        let refused = house.bare(&Ask::post("/v1/setup", &body(token)));
+        assert!((400..500).contains(&refused.status), "{}", refused.body);
+    }
+    house.bare(&Ask::post("/v1/setup", &body(&token))).expect(201);
+}
+
+#[test]
+fn of_many_who_use_the_link_at_once_one_becomes_the_owner() {
+    let house = House::start_empty();
+    let token = token_of(&house.setup_link());
+    let statuses: Vec<u16> = thread::scope(|scope| {
+        let tries: Vec<_> = (0..6)
+            .map(|number| {
+                let mut input = body(&token);
+                input["email"] = format!("owner{number}@example.com").into();
+                let house = &house;
+                scope.spawn(move || house.bare(&Ask::post("/v1/setup", &input)).status)
+            })
+            .collect();
+        tries.into_iter().map(|it| it.join().unwrap()).collect()
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
+}
+
+#[test]
+fn each_start_without_users_makes_a_new_link_and_ends_the_old_one() {
+    let mut house = House::start_empty();
+    let old = token_of(&house.setup_link());
+    house.restart();
+    let new = token_of(&house.setup_link());
+    assert_ne!(old, new);
+    let refused = house.bare(&Ask::post("/v1/setup", &body(&old)));
+    assert!((400..500).contains(&refused.status), "{}", refused.body);
+    house.bare(&Ask::post("/v1/setup", &body(&new))).expect(201);
+}
+
+#[test]
+fn a_house_with_an_owner_has_no_setup() {
+    let house = House::start();
+    let refused = house.bare(&Ask::post("/v1/setup", &body("anything")));
+    assert!(matches!(refused.status, 401 | 403 | 404 | 409 | 410), "{}", refused.body);
+}
+
+fn token_of(link: &str) -> String {
+    link.rsplit_once("token=").unwrap().1.to_owned()
+}
+
+/// The part of a link that a browser sends.
+fn path_of(link: &str) -> String {
+    let rest = link.split_once("://").unwrap().1;
+    let path = rest.find('/').map_or("/", |at| rest.get(at..).unwrap());
+    path.split('#').next().unwrap().to_owned()
+}

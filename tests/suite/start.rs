@@ -1,0 +1,344 @@
+//! `keyhouse serve`: what it needs to start, what it says when it can't, and how it ends.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::ask::{Ask, Expect};
+use crate::bounds::run_within;
+use crate::house::{House, serve_empty, write_settings};
+use crate::server::{BINARY, Ended, Home, Launch, Server, bytes_of};
+
+/// As long as the issue gives a start that can't be.
+const REFUSED_WITHIN: Duration = Duration::from_secs(1);
+/// For a start that reads the whole file first.
+const CHECKED_WITHIN: Duration = Duration::from_secs(10);
+
+fn refused(ended: &Ended, words: &[&str]) {
+    assert!(!matches!(ended.code, Some(0) | None), "{ended:?}");
+    assert_eq!(ended.stdout, "", "stdout is data");
+    let said = ended.stderr.to_lowercase();
+    for word in words {
+        assert!(said.contains(&word.to_lowercase()), "{word:?} is not said: {}", ended.stderr);
+    }
+    for noise in ["panicked", "RUST_BACKTRACE", "Err("] {
+        assert!(!ended.stderr.contains(noise), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_second_server_on_the_same_data_names_the_first() {
+    let house = House::start();
+    let ended = run_within(REFUSED_WITHIN, &mut serve_empty(house.home()));
+    refused(&ended, &[&house.server().id().to_string(), house.home().data().to_str().unwrap()]);
+    assert_eq!(ended.code, Some(5), "{ended:?}");
+    house.ask(&Ask::get("/v1/session")).expect(200);
+    // By another way to the same folder it is the same folder.
+    let link = house.home().folder().join("link");
+    std::os::unix::fs::symlink(house.home().data(), &link).unwrap();
+    let mut command = house.home().command(BINARY);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&link);
+    let ended = run_within(REFUSED_WITHIN, &mut command);
+    assert!(!matches!(ended.code, Some(0) | None), "{ended:?}");
+    house.create(&json!({"name": "still here"}));
+}
+
+#[test]
+fn one_flipped_byte_is_noticed_and_left_as_it_is() {
+    let mut house = House::start();
+    for _ in 0..50 {
+        house.create(&json!({"description": "d".repeat(500)}));
+    }
+    // The last one made stands only in pages that are in use: those before it left copies behind.
+    let name = "a-name-to-be-found-again-in-the-file";
+    house.create(&json!({"name": name}));
+    house.stop();
+    let file = store_file(house.home());
+    let good = bytes_of(&file);
+    let places = places_of(&good, name);
+    assert!(!places.is_empty(), "the name is not in {}", file.display());
+    for at in places {
+        for offset in [0, 5] {
+            let mut bad = good.clone();
+            bad[at + offset] ^= 0x04;
+            fs::write(&file, &bad).unwrap();
+            let ended = run_within(CHECKED_WITHIN, &mut serve_empty(house.home()));
+            refused(&ended, &["keyhouse restore", file.to_str().unwrap()]);
+            assert!(bytes_of(&file) == bad, "the file was changed");
+            assert_eq!(mode_of(&file), 0o600);
+        }
+    }
+    fs::write(&file, &good).unwrap();
+    house.restart();
+    assert_eq!(house.all_keys().len(), 51);
+}
+
+#[test]
+fn a_file_that_is_no_store_is_left_as_it_is() {
+    let mut house = House::start();
+    house.create(&json!({"name": "lost"}));
+    house.stop();
+    let file = store_file(house.home());
+    let good = bytes_of(&file);
+    for (claim, bytes) in [
+        ("empty", Vec::new()),
+        ("cut in half", good[..good.len() / 2].to_vec()),
+        ("cut by a byte", good[..good.len() - 1].to_vec()),
+        ("another kind of file", b"SQLite format 3\0".repeat(500)),
+        ("zeros", vec![0; good.len()]),
+        ("without its beginning", [vec![0; 4096], good[4096..].to_vec()].concat()),
+    ] {
+        fs::write(&file, &bytes).unwrap();
+        let ended = run_within(CHECKED_WITHIN, &mut serve_empty(house.home()));
+        assert!(!ended.stderr.contains("listening on"), "{claim}: {}", ended.stderr);
+        refused(&ended, &[file.to_str().unwrap()]);
+        assert!(bytes_of(&file) == bytes, "{claim}: the file was changed");
+    }
+}
+
+#[test]
+fn data_that_others_may_read_is_refused() {
+    let mut house = House::start();
+    house.stop();
+    let (data, file) = (house.home().data(), store_file(house.home()));
+    for (path, mode, proper) in
+        [(&data, 0o750, 0o700), (&data, 0o701, 0o700), (&file, 0o640, 0o600), (&file, 0o602, 0o600)]
+    {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+        let ended = run_within(REFUSED_WITHIN, &mut serve_empty(house.home()));
+        refused(&ended, &[path.to_str().unwrap(), &format!("{proper:o}")]);
+        let offline = house.home().run_cli(&["key", "list"], "");
+        refused(&offline, &[path.to_str().unwrap()]);
+        assert_eq!(mode_of(path), mode, "it is for its owner to mend");
+        fs::set_permissions(path, Permissions::from_mode(proper)).unwrap();
+    }
+    house.restart();
+}
+
+#[test]
+fn data_is_made_for_its_owner_alone_whatever_the_umask() {
+    let home = Home::new();
+    let wrapper = ["sh", "-c", "umask 000; exec \"$0\" \"$@\""];
+    let server = Server::launch(&Launch { home: &home, wrapper: &wrapper, args: &[] }).unwrap();
+    server.sign_in().make_key(&json!({"name": "private"}));
+    assert_eq!(mode_of(&home.data()), 0o700);
+    for entry in fs::read_dir(home.data()).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode_of(&path) & 0o077, 0, "{}", path.display());
+    }
+    // Secrets are not on disk in plain text.
+    let secret = server.sign_in().make_key(&json!({"name": "x"})).secret;
+    server.stop();
+    let bytes = bytes_of(&store_file(&home));
+    assert!(places_of(&bytes, secret.get(13..).unwrap()).is_empty());
+    assert!(places_of(&bytes, crate::house::PASSWORD).is_empty());
+}
+
+#[test]
+fn a_door_to_the_world_needs_a_name_and_a_proxy() {
+    for (claim, args, words) in [
+        ("without a name", &["--listen", "0.0.0.0:0"][..], &["--public-url"][..]),
+        (
+            "without a proxy",
+            &["--listen", "0.0.0.0:0", "--public-url", "https://keys.example.com"],
+            &["--trusted-proxy", "--allow-plain-http"],
+        ),
+        ("IPv6", &["--listen", "[::]:0"], &["--public-url"]),
+        (
+            "plain http to the world",
+            &[
+                "--listen",
+                "0.0.0.0:0",
+                "--public-url",
+                "http://keys.example.com",
+                "--trusted-proxy",
+                "10.0.0.0/8",
+            ],
+            &["--allow-plain-http"],
+        ),
+        (
+            "plain http on loopback",
+            &["--listen", "127.0.0.1:0", "--public-url", "http://keys.example.com"],
+            &["--allow-plain-http"],
+        ),
+        (
+            "no url",
+            &["--listen", "127.0.0.1:0", "--public-url", "keys.example.com"],
+            &["public-url"],
+        ),
+        (
+            "a url with a path",
+            &["--listen", "127.0.0.1:0", "--public-url", "https://keys.example.com/a?b#c"],
+            &["public-url"],
+        ),
+        (
+            "a url with a password",
+            &["--listen", "127.0.0.1:0", "--public-url", "https://a:b@keys.example.com"],
+            &["public-url"],
+        ),
+        ("no address", &["--listen", "localhost"], &["listen", "localhost"]),
+        (
+            "no network",
+            &["--listen", "127.0.0.1:0", "--trusted-proxy", "proxy"],
+            &["trusted-proxy"],
+        ),
+    ] {
+        let home = Home::new();
+        let mut command = home.command(BINARY);
+        command.arg("serve").arg("--data").arg(home.data()).args(args);
+        let ended = run_within(REFUSED_WITHIN, &mut command);
+        assert_eq!(ended.code, Some(2), "{claim}: {ended:?}");
+        refused(&ended, words);
+        assert!(
+            !home.data().exists(),
+            "{claim}: something was made before the settings were right"
+        );
+    }
+}
+
+#[test]
+fn all_that_is_wrong_with_the_settings_is_said_at_once() {
+    let home = Home::new();
+    write_settings(
+        &home,
+        "public_url = \"ftp://x\"\nkey_prefix = \"KH\"\n[limits]\nhead_timeout = \"soon\"\n",
+    );
+    let mut command = home.command(BINARY);
+    command.arg("serve").arg("--data").arg(home.data()).args(["--listen", "nowhere"]);
+    let ended = run_within(REFUSED_WITHIN, command.env("KEYHOUSE_TRUSTED_PROXY", "nonsense"));
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    refused(
+        &ended,
+        &["ftp://x", "KH", "head_timeout", "nowhere", "nonsense", "keyhouse.toml", "environment"],
+    );
+}
+
+#[test]
+fn an_owner_without_a_way_to_ask_for_a_password_is_refused() {
+    let home = Home::new();
+    let mut command = serve_empty(&home);
+    command.args(["--admin-email", "ada@example.com"]);
+    let ended = run_within(REFUSED_WITHIN, &mut command);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    refused(&ended, &["--admin-password-file"]);
+    let missing = home.folder().join("missing");
+    let short = home.folder().join("short");
+    fs::write(&short, "short").unwrap();
+    fs::set_permissions(&short, Permissions::from_mode(0o600)).unwrap();
+    for (path, email, word) in [
+        (&missing, "ada@example.com", "missing"),
+        (&short, "ada@example.com", "15"),
+        (&home.password_file(), "ada", "e-mail"),
+    ] {
+        let mut command = serve_empty(&home);
+        command.args(["--admin-email", email, "--admin-password-file"]).arg(path);
+        refused(&run_within(CHECKED_WITHIN, &mut command), &[word]);
+    }
+}
+
+#[test]
+fn an_owner_named_again_is_noted_and_ignored() {
+    let mut house = House::start();
+    house.restart();
+    assert!(house.server().log().tail().contains("admin-email"), "{}", house.server().log().tail());
+    house.sign_in();
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let (house, home) = (House::start(), Home::new());
+    let address = house.address().to_string();
+    let mut command = home.command(BINARY);
+    command.arg("serve").arg("--data").arg(home.data()).args(["--listen", &address]);
+    refused(&run_within(REFUSED_WITHIN, &mut command), &[&address, "in use"]);
+}
+
+#[test]
+fn asked_to_stop_it_finishes_and_remembers_the_last_use() {
+    let mut house = House::start();
+    let made = house.create(&json!({"name": "used"}));
+    let ask = Ask::forward_auth(&made.secret).header("User-Agent", "curl/8.0");
+    assert_eq!(house.bare(&ask).status, 200);
+    let used = house.key(&made.id)["last_used"].clone();
+    assert_eq!(used["ip"], "192.0.2.7", "{used}");
+    // A connection that only waits does not hold it up, one in the middle of a request is heard out.
+    let idle = house.line();
+    let mut half = house.line();
+    let body = json!({"name": "made while stopping"}).to_string();
+    let head = format!(
+        "POST /v1/keys HTTP/1.1\r\nHost: {}\r\nCookie: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        house.address(),
+        house.cookie(),
+        body.len()
+    );
+    half.0.send(format!("{head}{}", body.get(..5).unwrap()).as_bytes()).unwrap();
+    assert_eq!(house.bare(&Ask::get("/readyz")).status, 200);
+    let finisher = std::thread::Builder::new().name("finisher".to_owned());
+    let rest = body.get(5..).unwrap().to_owned();
+    let finisher = finisher
+        .spawn(move || {
+            half.0.send(rest.as_bytes()).unwrap();
+            half.0.read()
+        })
+        .unwrap();
+    house.stop();
+    let heard = finisher.join().unwrap();
+    drop(idle);
+    house.restart();
+    assert_eq!(house.key(&made.id)["last_used"], used);
+    // Whatever it said before it ended is true.
+    let names: Vec<_> = house.all_keys().iter().map(|key| key["name"].clone()).collect();
+    let made_while_stopping = names.iter().any(|name| name == "made while stopping");
+    assert_eq!(heard.is_ok_and(|answer| answer.status == 201), made_while_stopping, "{names:?}");
+}
+
+#[test]
+fn a_key_outlives_the_server_and_its_limits_are_as_they_were() {
+    let mut house = House::start();
+    let made = house.create(
+        &json!({"name": "kept", "permissions": ["a:b"], "ip_rules": {"allow": ["192.0.2.0/24"]}}),
+    );
+    let before = house.key(&made.id);
+    house.restart();
+    assert_eq!(house.key(&made.id), before);
+    assert_eq!(house.bare(&Ask::forward_auth(&made.secret)).status, 200);
+    house.kill();
+    house.restart();
+    assert_eq!(house.bare(&Ask::forward_auth(&made.secret)).status, 200);
+}
+
+fn mode_of(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+/// The largest file of the data directory: the store.
+fn store_file(home: &Home) -> PathBuf {
+    let files = fs::read_dir(home.data()).unwrap().map(|entry| entry.unwrap());
+    let largest = files
+        .filter(|it| it.metadata().unwrap().is_file())
+        .max_by_key(|it| it.metadata().unwrap().len());
+    largest.unwrap().path()
+}
+
+/// Where a text stands in the file.
+fn places_of(bytes: &[u8], text: &str) -> Vec<usize> {
+    let windows = bytes.windows(text.len()).enumerate();
+    windows.filter(|(_, window)| *window == text.as_bytes()).map(|(at, _)| at).collect()
+}
+
+/// What a program says about itself takes no store.
+#[test]
+fn help_and_version_need_nothing() {
+    let home = Home::new();
+    for args in [&["--help"][..], &["--version"], &["serve", "--help"]] {
+        let mut command: Command = home.command(BINARY);
+        let ended = run_within(REFUSED_WITHIN, command.args(args));
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{args:?}");
+        assert!(ended.stdout.contains("keyhouse"), "{args:?}");
+    }
+    assert!(!home.data().exists());
+}

@@ -1,0 +1,176 @@
+//! `/v1/verify`: a service asks whether a key may do what it asks.
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::{House, Made};
+
+fn verify(house: &House, body: &Value) -> Value {
+    house.ask(&Ask::post("/v1/verify", body)).expect(200)
+}
+
+#[test]
+fn a_good_key_is_described_and_a_bad_one_only_as_far_as_it_is_known() {
+    let house = House::start();
+    let made = house.create(&json!({"name": "good", "permissions": ["diagrams:read", "files:*"]}));
+    let verdict = verify(&house, &json!({"key": made.secret}));
+    assert_eq!((&verdict["valid"], &verdict["code"]), (&json!(true), &json!("VALID")), "{verdict}");
+    assert_eq!(verdict["key"]["id"], made.id.as_str());
+    assert_eq!(verdict["key"]["name"], "good");
+    assert!(verdict["organization"].to_string().contains("org_"), "{verdict}");
+    assert!(verdict["owner"].to_string().contains("usr_"), "{verdict}");
+    assert_eq!(verdict["permissions"], json!(["diagrams:read", "files:*"]));
+    assert!(!verdict.to_string().contains(made.secret.get(13..).unwrap()), "{verdict}");
+
+    for (claim, key, code) in [
+        ("empty", String::new(), "MALFORMED"),
+        ("a typing error", made.secret.replace("kh_live_", "kh_liv_"), "MALFORMED"),
+        ("cut short", made.secret.get(..56).unwrap().to_owned(), "MALFORMED"),
+        ("a space behind it", format!("{} ", made.secret), "MALFORMED"),
+        ("a line behind it", format!("{}\n", made.secret), "MALFORMED"),
+        ("a zero byte", format!("{}\0", made.secret), "MALFORMED"),
+        ("not ASCII", "clé".to_owned(), "MALFORMED"),
+        ("too long", "x".repeat(513), "MALFORMED"),
+        ("the longest foreign text", "x".repeat(512), "NOT_FOUND"),
+        ("another system's", "ghp_16C7e42F292c6912E7710c838347Ae178B4a".to_owned(), "NOT_FOUND"),
+        ("upper case", made.secret.to_uppercase(), "NOT_FOUND"),
+    ] {
+        let verdict = verify(&house, &json!({"key": key}));
+        assert_eq!((&verdict["valid"], &verdict["code"]), (&json!(false), &json!(code)), "{claim}");
+        for field in ["key", "owner", "organization", "permissions", "rate_limits", "quota"] {
+            assert!(verdict.get(field).is_none_or(Value::is_null), "{claim}: {verdict}");
+        }
+    }
+    house.act(&made.id, "disable").expect(200);
+    let disabled = verify(&house, &json!({"key": made.secret}));
+    assert_eq!(disabled["code"], "DISABLED");
+    assert_eq!(disabled["key"]["id"], made.id.as_str());
+    assert!(disabled.get("permissions").is_none_or(Value::is_null), "{disabled}");
+    house.act(&made.id, "revoke").expect(200);
+    assert_eq!(verify(&house, &json!({"key": made.secret}))["code"], "REVOKED");
+}
+
+#[test]
+fn a_key_ends_when_its_time_is_over() {
+    let house = House::start();
+    let made = house.create(&json!({"name": "brief", "expires_in": "1s"}));
+    let mut line = house.line();
+    let ask = house.as_owner(Ask::post("/v1/verify", &json!({"key": made.secret})));
+    let mut codes = (0..200_000).map(|_| line.ask(&ask).expect(200)["code"].clone());
+    let ended = codes.find(|code| code != "VALID").unwrap();
+    assert_eq!(ended, "EXPIRED");
+    assert_eq!(house.key(&made.id)["status"], "expired");
+    let answer = house.bare(&Ask::forward_auth(&made.secret));
+    answer.problem(401, "EXPIRED");
+}
+
+#[test]
+fn what_is_asked_is_weighed_as_it_is_written() {
+    let house = House::start();
+    let made = house.create(&json!({"permissions": ["a:b", "c:d", "files:*"]}));
+    for (asked, granted) in [
+        (json!(["a:b"]), true),
+        (json!(["a:b", "c:d"]), true),
+        (json!(["a:b", "x:y"]), false),
+        (json!("a:b"), true),
+        (json!("a:b AND c:d"), true),
+        (json!("a:b and x:y"), false),
+        (json!("x:y OR c:d"), true),
+        (json!("a:b AND (x:y OR files:deep:read)"), true),
+        (json!("x:y AND a:b OR c:d"), true),
+        (json!("x:y AND (a:b OR c:d)"), false),
+        (json!("files:read"), true),
+        (json!("keyhouse:keys:read"), false),
+    ] {
+        let ask = json!({"key": made.secret, "permissions": asked});
+        let code = if granted { "VALID" } else { "INSUFFICIENT_PERMISSIONS" };
+        assert_eq!(verify(&house, &ask)["code"], code, "{asked}");
+    }
+}
+
+#[test]
+fn an_address_decides_where_the_key_has_rules() {
+    let house = House::start();
+    let rules = json!({"allow": ["10.0.0.0/8", "2001:db8::/32"], "deny": ["10.9.0.0/16"]});
+    let made = house.create(&json!({"ip_rules": rules}));
+    for (ip, code) in [
+        (json!("10.1.2.3"), "VALID"),
+        (json!("::ffff:10.1.2.3"), "VALID"),
+        (json!("2001:db8::1"), "VALID"),
+        (json!("10.9.2.3"), "IP_NOT_ALLOWED"),
+        (json!("::ffff:10.9.2.3"), "IP_NOT_ALLOWED"),
+        (json!("192.0.2.7"), "IP_NOT_ALLOWED"),
+        (Value::Null, "IP_NOT_ALLOWED"),
+    ] {
+        let ask = json!({"key": made.secret, "ip": ip});
+        assert_eq!(verify(&house, &ask)["code"], code, "{ip}");
+    }
+    assert_eq!(verify(&house, &json!({"key": made.secret}))["code"], "IP_NOT_ALLOWED");
+}
+
+#[test]
+fn limits_count_what_passes_and_nothing_else() {
+    let house = House::start();
+    let limit = json!([{"name": "calls", "limit": 10, "window_seconds": 86400}]);
+    let made = house.create(&json!({"rate_limits": limit, "permissions": ["a:b"]}));
+    let ask = |cost: u64, permission: &str| {
+        let body = json!({"key": made.secret, "cost": cost, "permissions": [permission]});
+        verify(&house, &body)["code"].clone()
+    };
+    assert_eq!(ask(4, "a:b"), "VALID");
+    assert_eq!(ask(6, "x:y"), "INSUFFICIENT_PERMISSIONS");
+    assert_eq!(ask(11, "a:b"), "RATE_LIMITED");
+    assert_eq!(ask(7, "a:b"), "RATE_LIMITED");
+    assert_eq!(ask(6, "a:b"), "VALID");
+    assert_eq!(ask(1, "a:b"), "RATE_LIMITED");
+    assert_eq!(ask(0, "a:b"), "VALID");
+
+    let answer = house.bare(&Ask::forward_auth(&made.secret));
+    answer.problem(429, "RATE_LIMITED");
+    for name in ["retry-after", "ratelimit", "ratelimit-policy"] {
+        assert!(answer.header(name).is_some(), "{name}: {answer:?}");
+    }
+    let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=8_640).contains(&seconds), "{seconds}");
+}
+
+#[test]
+fn many_callers_together_never_get_more_than_the_limit() {
+    let house = House::start();
+    let limit = json!([{"name": "calls", "limit": 100, "window_seconds": 86400}]);
+    let made = house.create(&json!({"rate_limits": limit}));
+    let passed: usize = std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..8)
+            .map(|_| {
+                let (house, ask) = (&house, Ask::forward_auth(&made.secret));
+                scope.spawn(move || {
+                    let mut line = house.line();
+                    (0..50).filter(|_| line.ask(&ask).status == 200).count()
+                })
+            })
+            .collect();
+        callers.into_iter().map(|it| it.join().unwrap()).sum()
+    });
+    assert_eq!(passed, 100);
+}
+
+#[test]
+fn who_asks_must_be_allowed_to() {
+    let house = House::start();
+    let made = house.create(&json!({"name": "asked about"}));
+    let verifier =
+        house.create(&json!({"kind": "service", "permissions": ["keyhouse:keys:verify"]}));
+    let body = json!({"key": made.secret});
+    let by = |caller: &Made| house.bare(&Ask::post("/v1/verify", &body).bearer(&caller.secret));
+    assert_eq!(by(&verifier).expect(200)["code"], "VALID");
+    by(&made).problem(403, "permission_required");
+    house.bare(&Ask::post("/v1/verify", &body)).problem(401, "NO_CREDENTIAL");
+    // Explaining tells where rights come from, which takes a right of its own.
+    let explain = json!({"key": made.secret, "explain": true});
+    let answer = house.bare(&Ask::post("/v1/verify", &explain).bearer(&verifier.secret));
+    assert!(matches!(answer.status, 400 | 403), "{}", answer.body);
+    house.act(&verifier.id, "disable").expect(200);
+    by(&verifier).problem(401, "DISABLED");
+    // The key asked about was not in question.
+    assert_eq!(house.verify(&made.secret)["code"], "VALID");
+}

@@ -1,0 +1,150 @@
+//! `/v1/whoami`: a key asks what it is, and may end itself.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+
+use crate::ask::{Ask, Expect};
+use crate::house::House;
+
+fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+}
+
+#[test]
+fn a_key_is_known_by_each_way_to_show_it() {
+    let house = House::start();
+    let made = house.create(&json!({"name": "me", "permissions": ["a:b"]}));
+    let secret = made.secret.as_str();
+    for (name, value) in [
+        ("Authorization", format!("Bearer {secret}")),
+        ("authorization", format!("bearer {secret}")),
+        ("Authorization", format!("BEARER  {secret}")),
+        ("Authorization", basic("anybody", secret)),
+        ("Authorization", basic(secret, "")),
+        ("X-API-Key", secret.to_owned()),
+        ("x-api-key", secret.to_owned()),
+        ("MC-Api-Key", secret.to_owned()),
+    ] {
+        let answer = house.bare(&Ask::get("/v1/whoami").header(name, &value));
+        assert_eq!(answer.status, 200, "{name}: {value:.9}: {}", answer.body);
+        let me = answer.json();
+        assert!(me.to_string().contains(&made.id), "{me}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        assert!(!answer.body.contains(secret.get(13..).unwrap()), "{me}");
+        assert_eq!(house.bare(&Ask::forwarded().header(name, &value)).status, 200, "{name}");
+    }
+}
+
+#[test]
+fn a_credential_that_is_not_one_is_refused() {
+    let house = House::start();
+    let made = house.create(&json!({"name": "me"}));
+    let secret = made.secret.as_str();
+    for (claim, name, value, code) in [
+        ("a scheme alone", "Authorization", "Bearer".to_owned(), "MALFORMED"),
+        ("nothing behind the scheme", "Authorization", "Bearer ".to_owned(), "MALFORMED"),
+        ("two words", "Authorization", format!("Bearer {secret} {secret}"), "MALFORMED"),
+        ("two keys and a comma", "Authorization", format!("Bearer {secret},{secret}"), "MALFORMED"),
+        ("no base64", "Authorization", "Basic !!!!".to_owned(), "MALFORMED"),
+        (
+            "base64 without a colon",
+            "Authorization",
+            format!("Basic {}", STANDARD.encode(secret)),
+            "MALFORMED",
+        ),
+        ("nothing in it", "Authorization", basic("", ""), "MALFORMED"),
+        ("a wrong password beside a good name", "Authorization", basic(secret, "x"), "NOT_FOUND"),
+        ("a typing error", "X-API-Key", format!("{secret}x"), "MALFORMED"),
+        ("another's", "X-API-Key", "sk_live_4eC39HqLyjWDarjtT1zdp7dc".to_owned(), "NOT_FOUND"),
+        (
+            "a made-up scheme in another header",
+            "X-API-Key",
+            format!("Bearer {secret}"),
+            "MALFORMED",
+        ),
+    ] {
+        for ask in [Ask::get("/v1/whoami"), Ask::forwarded()] {
+            let target = ask.target.clone();
+            let answer = house.bare(&ask.header(name, &value));
+            assert_eq!(answer.status, 401, "{claim} at {target}: {}", answer.body);
+            assert_eq!(answer.code(), code, "{claim} at {target}");
+            let challenge = answer.header("www-authenticate").unwrap();
+            assert!(
+                challenge.contains("error=\"invalid_token\""),
+                "{claim} at {target}: {challenge}"
+            );
+            assert!(!answer.body.contains(secret), "{claim} at {target}");
+        }
+    }
+}
+
+#[test]
+fn a_key_never_comes_in_the_address() {
+    let house = House::start();
+    let made = house.create(&json!({"name": "me"}));
+    for name in ["key", "api_key", "apikey", "access_token", "token", "x-api-key"] {
+        for path in ["/v1/whoami", "/v1/forward-auth/default"] {
+            let mut ask = Ask::forwarded();
+            ask.target = format!("{path}?{name}={}", made.secret);
+            let answer = house.bare(&ask);
+            assert_eq!(answer.status, 401, "{}", answer.body);
+        }
+    }
+    let cookie = format!("keyhouse={}", made.secret);
+    assert_eq!(house.bare(&Ask::get("/v1/whoami").header("Cookie", &cookie)).status, 401);
+}
+
+#[test]
+fn two_credentials_are_none() {
+    let house = House::start();
+    let [one, two] = ["one", "two"].map(|name| house.create(&json!({"name": name})).secret);
+    let doubled = |first: (&str, &str), second: (&str, &str)| {
+        let add = |ask: Ask| ask.header(first.0, first.1).header(second.0, second.1);
+        let api = house.bare(&add(Ask::get("/v1/keys")));
+        let me = house.bare(&add(Ask::get("/v1/whoami")));
+        let check = house.bare(&add(Ask::forwarded()));
+        (api, me, check)
+    };
+    let (bearer, other) = (format!("Bearer {one}"), format!("Bearer {two}"));
+    for (first, second) in [
+        (("Authorization", bearer.as_str()), ("Authorization", other.as_str())),
+        (("Authorization", bearer.as_str()), ("authorization", bearer.as_str())),
+        (("X-API-Key", one.as_str()), ("x-api-key", two.as_str())),
+        (("MC-Api-Key", one.as_str()), ("MC-Api-Key", one.as_str())),
+    ] {
+        let (api, me, check) = doubled(first, second);
+        api.problem(400, "doubled_header");
+        assert!(matches!(me.status, 400 | 401), "{}", me.body);
+        check.problem(401, "MALFORMED");
+    }
+    let (api, me, check) = doubled(("Authorization", &bearer), ("X-API-Key", &two));
+    assert_eq!(api.status, 400, "{}", api.body);
+    assert!(matches!(me.status, 400 | 401), "{}", me.body);
+    check.problem(401, "MALFORMED");
+    // The same key shown in two ways leaves no doubt about who asks.
+    let (_, me, check) = doubled(("Authorization", &bearer), ("X-API-Key", &one));
+    assert_eq!((me.status, check.status), (200, 200));
+    // An empty one beside it is another one, and no key.
+    let (_, me, check) = doubled(("Authorization", &bearer), ("X-API-Key", ""));
+    assert_eq!((me.status, check.status), (401, 401));
+}
+
+#[test]
+fn nothing_that_is_ours_is_no_credential() {
+    let house = House::start();
+    let secret = house.create(&json!({"name": "me"})).secret;
+    let others = [
+        format!("Digest {secret}"),
+        format!("Bearer\t{secret}"),
+        secret.clone(),
+        format!("Token {secret}"),
+        String::new(),
+    ];
+    let asks = others.iter().map(|value| Ask::get("/v1/whoami").header("Authorization", value));
+    for ask in asks.chain([Ask::get("/v1/whoami")]) {
+        let answer = house.bare(&ask);
+        answer.problem(401, "NO_CREDENTIAL");
+        assert!(!answer.header("www-authenticate").unwrap().contains("error="), "{ask:?}");
+    }
+}
