@@ -329,3 +329,35 @@ fn many_commands_at_once_beside_a_server_all_get_through() {
 fn help_and_usage_read_as_written_down() {
     trycmd::TestCases::new().default_bin_path(BINARY).case("tests/cmd/*.trycmd");
 }
+
+#[test]
+fn a_secret_among_the_words_is_refused_and_not_repeated() {
+    let house = House::start();
+    let made = house.create(&json!({"name": "quiet"}));
+    // Every user of the host can read the words of a process, and logs keep what is on stderr.
+    for words in [
+        &["verify", "--key", &made.secret][..],
+        &["verify", &made.secret],
+        &["key", "show", &made.secret],
+    ] {
+        let ended = house.server().run_cli(words, "");
+        assert!(matches!(ended.code, Some(2 | 3)), "{ended:?}");
+        assert!(!ended.stderr.contains(made.secret.get(20..).unwrap()), "{}", ended.stderr);
+    }
+}
+
+/// Two jobs of one host that run at the same minute.
+#[test]
+fn many_commands_at_once_without_a_server_all_get_through() {
+    let home = closed();
+    std::thread::scope(|scope| {
+        for at in 0..6 {
+            let home = &home;
+            scope.spawn(move || {
+                fine(&home.run_cli(&["key", "create", "--name", &format!("n{at}")], ""))
+            });
+        }
+    });
+    let listed = json_of(&home.run_cli(&["key", "list", "--json"], ""));
+    assert_eq!(listed.as_array().unwrap().len(), 6);
+}

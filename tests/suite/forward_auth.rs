@@ -274,3 +274,29 @@ fn identity_from_the_client_is_refused_or_ignored() {
         denied(&answer, name, 403, "REQUEST_REFUSED");
     }
 }
+
+/// nginx turns a longer head into a 500: its `proxy_buffer_size` is 4 KiB.
+#[test]
+fn the_longest_identity_fits_into_what_a_proxy_reads() {
+    let house = House::start();
+    let permissions: Vec<_> = (0..15).map(|at| format!("{}:{at:02}", "r".repeat(120))).collect();
+    let made = house.create(&json!({
+        "name": "\u{1f511}".repeat(256), "permissions": permissions, "environment": "e".repeat(16),
+    }));
+    let answer = house.bare(&Ask::forward_auth(&made.secret));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let head: usize = answer.headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+    assert!(head <= 4_000, "{head} bytes");
+}
+
+/// Some upstreams cut a `#` off, some take it for a part of the query.
+#[test]
+fn a_fragment_is_refused_wherever_it_stands() {
+    let house = House::start();
+    let made = house.create(&json!({}));
+    for uri in ["/a#b", "/a?b#c", "/?#", "/#/../x"] {
+        let ask = Ask::forward_auth(&made.secret).without("X-Forwarded-Uri");
+        let answer = house.bare(&ask.header("X-Forwarded-Uri", uri));
+        denied(&answer, uri, 403, "REQUEST_REFUSED");
+    }
+}

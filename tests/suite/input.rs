@@ -474,3 +474,40 @@ fn a_body_over_its_limit_is_refused_before_it_is_read() {
     house.ask(&Ask::post("/v1/keys", &just)).problem(413, "body_too_large");
     assert_eq!(house.all_keys(), Vec::<Value>::new());
 }
+
+#[test]
+fn a_span_that_ends_at_once_is_named_as_it_was_given() {
+    let house = House::start();
+    let problem = house
+        .ask(&Ask::post("/v1/keys", &json!({"expires_in": "0s"})))
+        .problem(400, "invalid_input");
+    assert_eq!(problem["errors"][0]["pointer"], "/expires_in", "{problem}");
+}
+
+#[test]
+fn the_last_day_of_the_calendar_is_a_moment_and_no_moment_is_a_word() {
+    let house = House::start();
+    let far = house.ask(&Ask::post("/v1/keys", &json!({"expires_at": "9999-12-31T23:59:59Z"})));
+    assert_eq!(far.status, 201, "{}", far.body);
+    let beyond = house.ask(&Ask::post("/v1/keys", &json!({"expires_in": "7304400d"})));
+    let problem = beyond.problem(400, "invalid_input");
+    assert_eq!(problem["errors"][0]["pointer"], "/expires_in", "{problem}");
+}
+
+#[test]
+fn a_question_that_is_not_understood_is_refused_wherever_it_is_asked() {
+    let house = House::start();
+    let made = house.create(&json!({}));
+    let organization = "organization=org_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f";
+    for (method, path) in [
+        ("POST", "/v1/keys".to_owned()),
+        ("GET", format!("/v1/keys/{}", made.id)),
+        ("PATCH", format!("/v1/keys/{}", made.id)),
+        ("POST", format!("/v1/keys/{}/disable", made.id)),
+    ] {
+        let ask = Ask::new(method, &format!("{path}?{organization}")).json(&json!({}));
+        let problem = house.ask(&ask).problem(400, "invalid_input");
+        assert_eq!(problem["errors"][0]["pointer"], "?organization", "{method}: {problem}");
+    }
+    assert_eq!(house.all_keys().len(), 1);
+}

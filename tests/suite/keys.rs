@@ -292,3 +292,47 @@ fn nobody_grants_what_no_role_can_hold() {
         assert_eq!(status == 201, allowed, "{permission}: {status}");
     }
 }
+
+/// A key that leaked must not open what its owner had closed.
+#[test]
+fn a_key_has_no_power_over_a_stronger_key_of_its_owner() {
+    let house = House::start();
+    let weak = house.create(&json!({"permissions": ["keyhouse:keys:create", "a:b"]}));
+    let rules = json!({"allow": ["10.0.0.0/8"], "deny": []});
+    let limits = json!([{"name": "calls", "limit": 1, "window_seconds": 60}]);
+    let strong =
+        house.create(&json!({"ip_rules": rules, "rate_limits": limits, "expires_in": "1h"}));
+    let path = format!("/v1/keys/{}", strong.id);
+    for change in [
+        json!({"ip_rules": {"allow": [], "deny": []}}),
+        json!({"rate_limits": []}),
+        json!({"expires_at": null}),
+        json!({"not_before": null, "expires_at": "2999-01-01T00:00:00Z"}),
+    ] {
+        let answer = house.bare(&Ask::patch(&path, &change).bearer(&weak.secret));
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (403, "permission_required"),
+            "{change}"
+        );
+    }
+    house.act(&strong.id, "disable").expect(200);
+    let enable = Ask::post(&format!("{path}/enable"), &json!({})).bearer(&weak.secret);
+    house.bare(&enable).problem(403, "permission_required");
+    let now = house.key(&strong.id);
+    assert_eq!((&now["ip_rules"], &now["rate_limits"]), (&rules, &limits));
+    assert_eq!(now["status"], "disabled");
+}
+
+/// Management is always named in a key's list, and reading about keys is management.
+#[test]
+fn a_key_without_a_word_of_management_learns_nothing_of_other_keys() {
+    let house = House::start();
+    let plain = house.create(&json!({"permissions": ["a:b"]}));
+    let other =
+        house.create(&json!({"name": "what the owner calls it", "metadata": {"host": "db7"}}));
+    for path in ["/v1/keys".to_owned(), format!("/v1/keys/{}", other.id)] {
+        let answer = house.bare(&Ask::get(&path).bearer(&plain.secret));
+        assert!(!answer.body.contains("db7"), "{path}: {} {}", answer.status, answer.body);
+    }
+}

@@ -342,3 +342,31 @@ fn help_and_version_need_nothing() {
     }
     assert!(!home.data().exists());
 }
+
+#[test]
+fn all_that_is_wrong_with_the_file_is_said_at_once() {
+    for (settings, words) in [
+        ("listen = \n", &["keyhouse.toml", "1"][..]),
+        ("typo = 1\nlisten = 7\n", &["keyhouse.toml", "typo", "listen"]),
+        (
+            "listen = \"nowhere\"\n[limits]\nheaders_max = -1\n",
+            &["keyhouse.toml", "nowhere", "headers_max"],
+        ),
+    ] {
+        let home = Home::new();
+        write_settings(&home, settings);
+        let mut command = home.command(BINARY);
+        let ended = run_within(REFUSED_WITHIN, command.arg("serve").arg("--data").arg(home.data()));
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        refused(&ended, words);
+    }
+}
+
+#[test]
+fn every_file_of_the_data_is_for_reading_and_writing_alone() {
+    let house = House::start();
+    for entry in fs::read_dir(house.home().data()).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode_of(&path), 0o600, "{}", path.display());
+    }
+}
