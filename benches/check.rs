@@ -8,7 +8,6 @@
     clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::cast_precision_loss,
     reason = "a benchmark reads clocks, prints, and stops at the first surprise"
 )]
@@ -147,7 +146,9 @@ fn made(number: usize) -> (String, KeyRecord) {
 
 fn id(number: usize) -> KeyId {
     let mut bytes = [7; 16];
-    bytes.first_chunk_mut().map(|chunk: &mut [u8; 8]| *chunk = (number as u64).to_be_bytes());
+    if let Some(chunk) = bytes.first_chunk_mut() {
+        *chunk = (number as u64).to_be_bytes();
+    }
     KeyId::from_bytes(bytes)
 }
 

@@ -23,8 +23,8 @@ use crate::model::role::BuiltinRole;
 use crate::model::secret::Secret;
 use crate::records::Held;
 use crate::records::access::{
-    EmailRecord, FoundedRecord, OrganizationRecord, PlanRecord, SessionRecord, SessionsRecord, SetupRecord,
-    UserRecord,
+    EmailRecord, FoundedRecord, OrganizationRecord, PlanRecord, SessionRecord, SessionsRecord,
+    SetupRecord, UserRecord,
 };
 use crate::records::key::Author;
 use crate::records::place::Place;

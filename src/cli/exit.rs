@@ -126,7 +126,9 @@ pub(super) fn with_sources(error: &dyn std::error::Error) -> String {
 pub(super) fn usage(error: &clap::Error) -> ExitCode {
     let said = error.render().to_string();
     if error.use_stderr() && said.split(|c: char| !is_of_key(c)).any(looks_secret) {
-        say("keyhouse: a word on the command line looks like a secret; secrets are read from stdin");
+        say(
+            "keyhouse: a word on the command line looks like a secret; secrets are read from stdin",
+        );
         say("For more information, try '--help'.");
         return Exit::Usage.into();
     }

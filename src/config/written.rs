@@ -167,7 +167,8 @@ impl Written {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::File { path: shown.clone(), source })?;
         let syntax = |detail: String| ConfigError::Syntax { path: shown.clone(), detail };
-        let table: Table = text.parse().map_err(|error: toml::de::Error| syntax(error.to_string()))?;
+        let table: Table =
+            text.parse().map_err(|error: toml::de::Error| syntax(error.to_string()))?;
         let mut faults = Vec::new();
         let mut fault = |name: &str, error: &toml::de::Error| {
             faults.push(format!("  {name} ({shown}): {}", error.message()));

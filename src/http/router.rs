@@ -55,7 +55,9 @@ impl Run {
             Self::Check { body_bytes_max, .. } => Lane::Check { body_bytes_max },
             Self::Manage { body_bytes_max, .. } => Lane::Pool { body_bytes_max },
             Self::ByCaller { body_bytes_max, .. } => {
-                if by_session { Lane::Pool { body_bytes_max } } else {
+                if by_session {
+                    Lane::Pool { body_bytes_max }
+                } else {
                     Lane::Check { body_bytes_max: Some(body_bytes_max) }
                 }
             },

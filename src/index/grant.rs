@@ -209,7 +209,7 @@ mod tests {
         let id = record.id;
         let grant = |record: &KeyRecord| {
             let organization = OrganizationFacts::unknown(record.organization);
-            let organization = Arc::new(arc_swap::ArcSwap::from_pointee(organization));
+            let organization = Arc::new(ArcSwap::from_pointee(organization));
             Grant::new(record, &record.secrets[0], None, organization, Arc::new(Live::new(id)))
         };
         let short = grant(&record);

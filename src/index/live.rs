@@ -212,7 +212,7 @@ pub struct RateCounter(AtomicU64);
 impl RateCounter {
     /// Draws; see [`RateLimit::draw`].
     pub fn draw(&self, limit: &RateLimit, ticks: u64, cost: u32) -> Draw {
-        let mut arrival = self.0.load(Ordering::Relaxed);
+        let mut arrival = self.settled(limit, ticks);
         loop {
             let draw = limit.draw(arrival, ticks, cost);
             let Draw::Granted { arrival: next } = draw else { return draw };
@@ -227,7 +227,19 @@ impl RateCounter {
 
     /// Whether a draw would be granted, drawing nothing.
     pub fn peek(&self, limit: &RateLimit, ticks: u64, cost: u32) -> Draw {
-        limit.draw(self.0.load(Ordering::Relaxed), ticks, cost)
+        limit.draw(self.settled(limit, ticks), ticks, cost)
+    }
+
+    /// The arrival time; one that only an earlier, slower limit can have left is brought back
+    /// within this one, for good.
+    fn settled(&self, limit: &RateLimit, ticks: u64) -> u64 {
+        let arrival = self.0.load(Ordering::Relaxed);
+        let settled = limit.settled(arrival, ticks);
+        if settled >= arrival {
+            return arrival;
+        }
+        let swap = self.0.compare_exchange(arrival, settled, Ordering::Relaxed, Ordering::Relaxed);
+        swap.map_or_else(|seen| seen, |_arrival| settled)
     }
 
     /// Takes a granted draw back.
@@ -264,12 +276,8 @@ impl QuotaCounter {
                 return false;
             }
             let packed = (period << USED_BITS) | next;
-            let swap = self.0.compare_exchange_weak(
-                state,
-                packed,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            );
+            let swap =
+                self.0.compare_exchange_weak(state, packed, Ordering::Relaxed, Ordering::Relaxed);
             match swap {
                 Ok(_) => return true,
                 Err(seen) => state = seen,
@@ -345,6 +353,17 @@ mod tests {
     }
 
     #[test]
+    fn a_raised_limit_lets_calls_through_soon() {
+        let counter = RateCounter::default();
+        let daily = RateLimit { name: "a".into(), limit: 1, window_seconds: 86_400 };
+        let raised = RateLimit { name: "a".into(), limit: 1_000, window_seconds: 60 };
+        assert!(matches!(counter.draw(&daily, 1, 1), Draw::Granted { .. }));
+        assert!(matches!(counter.peek(&raised, 1, 1), Draw::Refused { .. }));
+        let later = 1 + 60_000_000;
+        assert!(matches!(counter.draw(&raised, later, 1), Draw::Granted { .. }));
+    }
+
+    #[test]
     fn many_threads_draw_no_more_than_the_limit_and_the_quota() {
         let rule = RateLimit { name: "a".into(), limit: 500, window_seconds: 60 };
         let quota =
@@ -384,11 +403,17 @@ mod tests {
     fn a_counter_in_use_is_never_let_go() {
         let live = Live::new(KeyId::default());
         let rule = RateLimit { name: "kept".into(), limit: 1, window_seconds: 60 };
-        assert!(matches!(live.rate_counter("kept", &["kept"]).draw(&rule, 1, 1), Draw::Granted { .. }));
+        assert!(matches!(
+            live.rate_counter("kept", &["kept"]).draw(&rule, 1, 1),
+            Draw::Granted { .. }
+        ));
         for number in 0..2 * COUNTERS_MAX {
             let name = format!("other{number}");
             live.rate_counter(&name, &["kept", &name]);
         }
-        assert!(matches!(live.rate_counter("kept", &["kept"]).draw(&rule, 1, 1), Draw::Refused { .. }));
+        assert!(matches!(
+            live.rate_counter("kept", &["kept"]).draw(&rule, 1, 1),
+            Draw::Refused { .. }
+        ));
     }
 }

@@ -10,6 +10,7 @@ pub mod grant;
 pub mod halt;
 pub mod live;
 mod waiting;
+mod writer;
 
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::net::IpAddr;

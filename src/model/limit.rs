@@ -87,8 +87,9 @@ impl RateLimit {
     }
 
     /// An arrival time as this limit can have left it. One that lies further ahead comes from
-    /// before the limit was raised, and is worth an empty bucket, not a wait of the old window.
-    fn settled(&self, arrival: u64, now: u64) -> u64 {
+    /// before the limit was raised, and is worth an empty bucket, not a wait of the old window:
+    /// who keeps the arrival time must then keep this instead.
+    pub fn settled(&self, arrival: u64, now: u64) -> u64 {
         arrival.clamp(now, now.saturating_add(self.burst()))
     }
 
@@ -261,8 +262,9 @@ mod tests {
         let Draw::Granted { arrival } = daily.draw(0, 1, 1) else { panic!("the first passes") };
         let wait = Duration::from_millis(60);
         assert_eq!(raised.draw(arrival, 1, 1), Draw::Refused { wait });
-        assert_eq!(raised.full_after(arrival, 1), Duration::from_secs(60));
-        assert!(matches!(raised.draw(arrival, 1 + 60_000_000, 1), Draw::Granted { .. }));
+        assert_eq!(raised.full_after(arrival, 1), Duration::from_mins(1));
+        let kept = raised.settled(arrival, 1);
+        assert!(matches!(raised.draw(kept, 1 + 60_000_000, 1), Draw::Granted { .. }));
     }
 
     #[test]

@@ -18,9 +18,9 @@ impl Moment {
     /// After every moment that can be written: what never ends, ends here.
     pub const NEVER: Self = Self(i64::MAX);
 
-    /// The last moment that can be written: 9999-12-30T22:00:00.999Z, which is the last one whose
+    /// The last moment that can be written: 9999-12-30T21:59:59.999Z, which is the last one whose
     /// local time has four digits of year everywhere.
-    pub const LATEST: Self = Self(253_402_207_200_999);
+    pub const LATEST: Self = Self(253_402_207_199_999);
 
     /// The moment so many milliseconds after 1970.
     pub const fn from_milliseconds(milliseconds: i64) -> Self {
@@ -96,8 +96,11 @@ fn has_shape(text: &[u8]) -> bool {
 /// A real date and time of the last two days that have four digits of year.
 fn is_end_of_calendar(text: &str) -> bool {
     let civil = text.get(..19).and_then(|text| text.parse::<jiff::civil::DateTime>().ok());
-    let offset = text.ends_with(['Z', 'z']) || text.get(19..).is_some_and(|rest| rest.contains(['+', '-']));
-    offset && civil.is_some_and(|civil| (civil.year(), civil.month()) == (9999, 12) && civil.day() >= 30)
+    let offset =
+        text.ends_with(['Z', 'z']) || text.get(19..).is_some_and(|rest| rest.contains(['+', '-']));
+    offset
+        && civil
+            .is_some_and(|civil| (civil.year(), civil.month()) == (9999, 12) && civil.day() >= 30)
 }
 
 /// A text that is no span of time.
@@ -158,7 +161,7 @@ mod tests {
     fn the_end_of_the_calendar_is_a_moment_that_can_be_written() {
         let last: Moment = "9999-12-31T23:59:59Z".parse().unwrap();
         assert_eq!(last, Moment::LATEST);
-        assert_eq!(last.to_string(), "9999-12-30T22:00:00.999Z");
+        assert_eq!(last.to_string(), "9999-12-30T21:59:59.999Z");
     }
 
     #[test]

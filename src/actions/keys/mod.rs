@@ -240,10 +240,7 @@ impl Actions {
         Err(ActionError::NotFound("key"))
     }
 
-    fn owner_of_new(
-        actor: &Actor,
-        kind: Option<KeyKind>,
-    ) -> Result<Option<UserId>, ActionError> {
+    fn owner_of_new(actor: &Actor, kind: Option<KeyKind>) -> Result<Option<UserId>, ActionError> {
         let required =
             |permission: &str| Err(ActionError::PermissionRequired(permission.to_owned()));
         let usual = if actor.is_local() { KeyKind::Service } else { KeyKind::Personal };

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use http::Method;
 use rouille::Response;
 
-use crate::http::check::{Allowed, Caller, allow, malformed, user_agent};
+use crate::http::check::{Allowed, Caller, allow, user_agent};
 use crate::http::problem::Problem;
 use crate::http::transport::Arrival;
 use crate::http::{App, forwarded};
@@ -44,7 +44,7 @@ fn decide(app: &App, arrival: &Arrival<'_>, params: &[&str]) -> Result<Allowed, 
     if params.first() != Some(&DEFAULT_GATE) {
         return Err(Problem::gate_not_found());
     }
-    let presented = App::presented(headers, malformed)?;
+    let presented = App::presented(headers)?;
     let request = Request { ip: Some(client), ..Request::default() };
     let caller = Caller { address: Some(client), user_agent: user_agent(headers) };
     app.decide_presented(&presented, &request, caller)

@@ -38,7 +38,7 @@ pub(super) struct Caller<'a> {
 /// Whether a request's path is a check endpoint's.
 pub(super) fn is_check(parts: &Parts) -> bool {
     let path = path_of(parts);
-    path.starts_with(FORWARD_AUTH) || path == "/v1/verify"
+    path.starts_with(FORWARD_AUTH) || path == "/v1/verify" || path == "/v1/whoami"
 }
 
 /// Below this lie the gates.
@@ -113,15 +113,12 @@ impl App {
         self.index().note_use(&grant.live, now.wall, origin);
     }
 
-    /// The credential of a request; `unreadable` is what two of them are answered with.
-    fn presented(
-        headers: &HeaderMap,
-        unreadable: impl FnOnce() -> Problem,
-    ) -> Result<zeroize::Zeroizing<Vec<u8>>, Problem> {
+    /// The credential of a check request, or its denial.
+    fn presented(headers: &HeaderMap) -> Result<zeroize::Zeroizing<Vec<u8>>, Problem> {
         match credential::take(headers) {
             Credential::Presented(text) => Ok(text),
             Credential::None => Err(Problem::no_credential()),
-            Credential::Unreadable => Err(unreadable()),
+            Credential::Unreadable => Err(malformed()),
         }
     }
 

@@ -24,7 +24,7 @@ pub(in crate::http) fn answer(
 
 fn tell(app: &App, arrival: &Arrival<'_>) -> Result<Value, Problem> {
     let headers = &arrival.parts.headers;
-    let presented = App::presented(headers, Problem::doubled_credential)?;
+    let presented = App::presented(headers)?;
     let address = app.direct_address(arrival);
     let request = Request { ip: address, ..Request::default() };
     let caller = Caller { address, user_agent: user_agent(headers) };

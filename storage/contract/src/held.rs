@@ -113,7 +113,7 @@ mod tests {
         held.begin(Revision(1), || "one", start);
         assert_eq!(held.get_at(Revision(1), start + Duration::from_secs(59)), Some(&"one"));
         assert_eq!(held.get_at(Revision(1), start + Duration::from_secs(119)), Some(&"one"));
-        assert_eq!(held.get_at(Revision(1), start + Duration::from_secs(180)), None);
+        assert_eq!(held.get_at(Revision(1), start + Duration::from_mins(3)), None);
     }
 
     #[test]

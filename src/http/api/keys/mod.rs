@@ -37,7 +37,8 @@ pub(in crate::http) fn list_keys(app: &App, call: &Call<'_>) -> Result<Response,
     let mut parameters = call.parameters();
     let limit = parameters.optional("limit", "out_of_range", |text| {
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        let limit = text.parse().ok().filter(|limit| digits && (1..=LIST_LIMIT_MAX).contains(limit));
+        let limit =
+            text.parse().ok().filter(|limit| digits && (1..=LIST_LIMIT_MAX).contains(limit));
         limit.ok_or_else(|| format!("must be a whole number from 1 to {LIST_LIMIT_MAX}"))
     });
     let after = parameters.optional("cursor", "invalid_cursor", cursor::read);
@@ -207,7 +208,11 @@ fn read_change(fields: &mut Fields) -> KeyChange {
 fn name(fields: &mut Fields) -> Option<String> {
     let name = fields.nullable("name", parsed("invalid_name", parse_name));
     if name == Edit::Clear {
-        fields.fault("name", "required", "must not be null: leave it out to keep it, or to have one made");
+        fields.fault(
+            "name",
+            "required",
+            "must not be null: leave it out to keep it, or to have one made",
+        );
     }
     name.value()
 }
