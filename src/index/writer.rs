@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use arc_swap::ArcSwap;
 use keyhouse_storage::{At, Feed, Range, Revision, Step, Store, Write};
 
-use crate::index::facts::{OrganizationFacts, Shared, SharedUser, UserFacts};
+use crate::index::facts::{OrganizationFacts, Shared, SharedUser, Standings, UserFacts};
 use crate::index::follow::{FEED_WAIT, Stopped};
 use crate::index::grant::Grant;
 use crate::index::live::{LastUse, Live};
@@ -23,12 +23,14 @@ pub(super) struct Writer {
     lives: HashMap<KeyId, Arc<Live>>,
     plans: HashMap<Box<str>, PlanRecord>,
     organizations: HashMap<OrganizationId, OrganizationRecord>,
+    standings: Standings,
 }
 
 impl Writer {
     pub(super) fn new(index: Arc<Index>) -> Self {
         let (lives, plans, organizations) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Self { index, lives, plans, organizations }
+        let standings = Standings::default();
+        Self { index, lives, plans, organizations, standings }
     }
 
     pub(super) fn reach(&self, revision: Revision) {
@@ -171,7 +173,7 @@ impl Writer {
         self.organization(record.id).store(Arc::new(facts));
     }
 
-    fn put_user(&self, record: &UserRecord) {
+    fn put_user(&mut self, record: &UserRecord) {
         self.user(record.id).store(record.into());
     }
 
@@ -189,12 +191,12 @@ impl Writer {
                 Arc::clone(&organization),
                 Arc::clone(&live),
             );
-            grants.insert(DigestKey(secret.digest), grant);
+            grants.insert(secret.digest.into(), grant);
         }
         let mut ledger = live.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         for digest in ledger.digests.as_slice() {
             if !record.secrets.iter().any(|secret| secret.digest == *digest) {
-                grants.remove(&DigestKey(*digest));
+                grants.remove(&DigestKey::from(*digest));
             }
         }
         ledger.digests = record.secrets.iter().map(|secret| secret.digest).collect();
@@ -205,7 +207,7 @@ impl Writer {
         let ledger = live.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         let grants = self.index.grants.pin();
         for digest in ledger.digests.as_slice() {
-            grants.remove(&DigestKey(*digest));
+            grants.remove(&DigestKey::from(*digest));
         }
     }
 
@@ -221,9 +223,14 @@ impl Writer {
     }
 
     /// The handle to a user's facts: made before its record comes, if a key comes first.
-    fn user(&self, id: UserId) -> Arc<SharedUser> {
-        let unknown = || Arc::new(SharedUser::new(UserFacts::unknown(id)));
-        Arc::clone(self.index.users.pin().get_or_insert_with(id, unknown))
+    fn user(&mut self, id: UserId) -> Arc<SharedUser> {
+        let users = self.index.users.pin();
+        if let Some(user) = users.get(&id) {
+            return Arc::clone(user);
+        }
+        let user = Arc::new(SharedUser::new(UserFacts::unknown(id), self.standings.take()));
+        users.insert(id, Arc::clone(&user));
+        user
     }
 
     fn organization(&self, id: OrganizationId) -> Shared<OrganizationFacts> {

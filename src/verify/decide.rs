@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::Now;
-use crate::index::facts::{Ask, OrganizationFacts};
+use crate::index::facts::{Ask, OrganizationFacts, StandingSlot};
 use crate::index::grant::{Grant, Rules};
 use crate::model::limit::Draw;
 use crate::model::moment::Moment;
@@ -25,7 +25,7 @@ fn refusal(grant: &Grant, request: &Request<'_>, now: Now) -> Option<Code> {
     if let Some(code) = state_of_key(grant, now.wall) {
         return Some(code);
     }
-    let owner = grant.owner.as_ref().map(|owner| owner.standing());
+    let owner = grant.standing.as_ref().map(StandingSlot::load);
     if owner.is_some_and(|owner| owner.disabled) {
         return Some(Code::OwnerDisabled);
     }
@@ -139,7 +139,7 @@ mod tests {
     use arc_swap::ArcSwap;
 
     use super::*;
-    use crate::index::facts::{SharedUser, UserFacts};
+    use crate::index::facts::{SharedUser, Standings, UserFacts};
     use crate::index::live::Live;
     use crate::model::id::{Id, OrganizationId};
     use crate::model::plan::{Plan, Subscription, SubscriptionStatus};
@@ -172,7 +172,7 @@ mod tests {
         Grant::new(
             record,
             &record.secrets[0],
-            owner.map(|owner| Arc::new(SharedUser::new(owner))),
+            owner.map(|owner| Arc::new(SharedUser::new(owner, Standings::default().take()))),
             Arc::new(ArcSwap::from_pointee(facts)),
             Arc::new(Live::new(record.id)),
         )
