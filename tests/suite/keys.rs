@@ -336,3 +336,19 @@ fn a_key_without_a_word_of_management_learns_nothing_of_other_keys() {
         assert!(!answer.body.contains("db7"), "{path}: {} {}", answer.status, answer.body);
     }
 }
+
+#[test]
+fn a_key_does_not_free_itself_of_its_bounds() {
+    let house = House::start();
+    let permissions = json!(["keyhouse:keys:create", "keyhouse:keys:manage", "a:b"]);
+    let key = house.create(&json!({"permissions": permissions, "expires_in": "1h"}));
+    let path = format!("/v1/keys/{}", key.id);
+    let bearer = format!("Bearer {}", key.secret);
+    let free = Ask::new("PATCH", &path).json(&json!({"expires_at": null}));
+    house.bare(&free.header("Authorization", &bearer)).problem(409, "own_key");
+    let rename = Ask::new("PATCH", &path).json(&json!({"name": "still me"}));
+    house.bare(&rename.header("Authorization", &bearer)).expect(200);
+    house
+        .bare(&Ask::get("/v1/session").header("Authorization", &bearer))
+        .problem(403, "session_required");
+}

@@ -193,3 +193,20 @@ fn a_session_outlives_the_server() {
     let after = house.ask(&Ask::get("/v1/session")).expect(200);
     assert_eq!(before["user"], after["user"]);
 }
+
+#[test]
+fn a_user_has_twenty_sessions_and_a_further_one_ends_the_oldest() {
+    let house = House::start();
+    let cookies: Vec<_> = (0..21)
+        .map(|_| {
+            let answer = house.bare(&sign_in(EMAIL, PASSWORD));
+            answer.expect(201);
+            cookie_of(&answer)
+        })
+        .collect();
+    let status =
+        |cookie: &str| house.bare(&Ask::get("/v1/session").header("Cookie", cookie)).status;
+    assert_eq!(status(&cookies[0]), 401);
+    assert_eq!(status(&cookies[1]), 200);
+    assert_eq!(status(&cookies[20]), 200);
+}

@@ -1,0 +1,240 @@
+//! What clients and checks see when the store fails: the whole application in process, over stores
+//! that fail on purpose.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+
+use std::io::{ErrorKind, Read as _};
+use std::sync::Arc;
+use std::thread::scope;
+use std::time::Duration;
+
+use keyhouse::actions::Actions;
+use keyhouse::actions::access::FirstOwner;
+use keyhouse::clock::{Clock, SystemClock};
+use keyhouse::http::transport::{Application as _, Arrival, Peer, Surface};
+use keyhouse::http::{App, Settings};
+use keyhouse::index::follow::{self, Follower};
+use keyhouse::index::halt::Halt;
+use keyhouse::index::{Index, State};
+use keyhouse::model::key_text::Prefix;
+use keyhouse::model::secret::Secret;
+use keyhouse::records::key::KeyRecord;
+use keyhouse::records::place::Place;
+use keyhouse::records::{prepare, read_row};
+use keyhouse_storage::{At, Fault, FaultyStore, Gate, MemoryStore, Operation, Range, Store};
+use keyhouse_storage_redb::{DiskOperation, FaultyDisk, RedbStore};
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use serde_json::{Value, json};
+
+/// Longer than anything here takes; what is waited for comes as soon as it can.
+const LONG: Duration = Duration::from_secs(20);
+
+/// An instance without sockets.
+struct House {
+    app: App,
+    index: Arc<Index>,
+    store: Arc<dyn Store>,
+    follower: Option<Follower>,
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.follower.take().into_iter().for_each(Follower::stop);
+    }
+}
+
+struct Made {
+    id: String,
+    secret: String,
+}
+
+impl House {
+    fn over(store: Arc<dyn Store>) -> Self {
+        prepare::prepare(&*store).unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        let index = Arc::new(Index::new());
+        let follower = follow::start(Arc::clone(&index), Arc::clone(&store)).unwrap();
+        let random = StdRng::seed_from_u64(7);
+        let prefix = Prefix::default();
+        let actions = Actions::new(Arc::clone(&store), Arc::clone(&index), clock, random, prefix);
+        let owner = FirstOwner {
+            name: None,
+            email: "ada@example.com".to_owned(),
+            password: Secret::new("correct horse battery".to_owned()),
+        };
+        actions.found(&owner, None, None).unwrap();
+        let settings = Settings {
+            public_url: "http://localhost".parse().unwrap(),
+            trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()],
+        };
+        let app = App::new(Arc::new(actions), settings, 1);
+        Self { app, index, store, follower: Some(follower) }
+    }
+
+    /// A management request of the operator on the host.
+    fn manage(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
+        let body = body.to_string().into_bytes();
+        let request = rouille::Request::fake_http(method, path, headers, body);
+        let response = self.app.answer_locally(&request);
+        let mut text = String::new();
+        response.data.into_reader_and_size().0.read_to_string(&mut text).unwrap();
+        (response.status_code, serde_json::from_str(&text).unwrap_or_default())
+    }
+
+    fn create(&self, name: &str) -> Made {
+        let (status, made) = self.manage("POST", "/v1/keys", &json!({ "name": name }));
+        assert_eq!(status, 201, "{made}");
+        Made {
+            id: made["key"]["id"].as_str().unwrap().to_owned(),
+            secret: made["secret"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    fn revoke(&self, key: &Made) -> u16 {
+        self.manage("POST", &format!("/v1/keys/{}/revoke", key.id), &json!({})).0
+    }
+
+    /// What a proxy is answered about a secret: status and code.
+    fn check(&self, secret: &str) -> (u16, String) {
+        let request = http::Request::get("/v1/forward-auth/default")
+            .header("x-forwarded-method", "GET")
+            .header("x-forwarded-proto", "https")
+            .header("x-forwarded-host", "api.example.com")
+            .header("x-forwarded-uri", "/")
+            .header("x-forwarded-for", "192.0.2.7")
+            .header("x-api-key", secret);
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let peer = Peer::Tcp(([127, 0, 0, 1], 1).into());
+        let arrival = Arrival { surface: Surface::Main, peer, parts: &parts };
+        let response = self.app.check(&arrival, b"");
+        let code = response.headers.iter().find(|(name, _)| name == "X-Keyhouse-Code");
+        (response.status_code, code.map(|(_, code)| code.to_string()).unwrap_or_default())
+    }
+
+    /// Waits until the index has all that is stored, and compares the two.
+    fn assert_index_equals_store(&self) {
+        let pause = Halt::default();
+        let page = loop {
+            match self.store.scan(&Range::prefix(b"key/"), At::Latest) {
+                Ok(page) => break page,
+                // Reopening, which ends by itself; nextest bounds the wait.
+                Err(_unavailable) => drop(pause.pause(Duration::from_millis(5))),
+            }
+        };
+        assert!(self.index.wait_for(page.revision, LONG), "{:?}", self.index.state());
+        let mut secrets = 0;
+        for row in &page.rows {
+            let record = read_row::<KeyRecord>(row).unwrap().record;
+            for secret in &record.secrets {
+                secrets += 1;
+                let grant = self.index.grant(&secret.digest).unwrap();
+                assert_eq!(grant.revoked, record.revoked_at.is_some(), "{}", record.id);
+                assert_eq!(grant.name(), record.name);
+            }
+        }
+        assert_eq!(self.index.len(), secrets);
+    }
+}
+
+#[test]
+fn a_commit_that_fails_inside_redb_is_outcome_unknown_and_the_index_follows_what_is_stored() {
+    // The first sync of a two-phase commit decides whether the batch can be in; the second makes
+    // sure that it is.
+    for (sync, is_in) in [(1, false), (2, true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = FaultyDisk::new();
+        let place = keyhouse_storage_redb::Settings::new(folder.path().join("data"));
+        let store = RedbStore::open_on(&place, Arc::new(disk.clone())).unwrap();
+        let house = House::over(Arc::new(store));
+        let before = house.create("before");
+        let other = house.create("other");
+
+        disk.inject(DiskOperation::Sync, sync, ErrorKind::Other);
+        let (status, problem) = house.manage("POST", "/v1/keys", &json!({ "name": "lost" }));
+        assert_eq!((status, &problem["code"]), (503, &json!("outcome_unknown")), "{problem}");
+        assert!(!problem.to_string().contains("kh_live_"), "no secret is shown: {problem}");
+        assert_eq!(house.check(&before.secret).0, 200, "checks go on from memory");
+
+        house.assert_index_equals_store();
+        let (status, listed) = house.manage("GET", "/v1/keys?search=lost", &Value::Null);
+        assert_eq!(status, 200);
+        assert_eq!(listed["items"].as_array().unwrap().len(), usize::from(is_in), "sync {sync}");
+        assert_eq!(house.revoke(&other), 200, "changes work again");
+        assert_eq!(house.check(&other.secret), (401, "REVOKED".to_owned()));
+        house.assert_index_equals_store();
+        house.store.close().unwrap();
+    }
+}
+
+#[test]
+fn a_store_that_is_away_refuses_changes_and_lets_checks_go_on() {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
+    let key = house.create("any");
+    store.inject_always(Operation::Submit, Fault::Unavailable);
+    let (status, problem) = house.manage("POST", "/v1/keys", &json!({}));
+    assert_eq!((status, &problem["code"]), (503, &json!("storage_unavailable")));
+    store.heal();
+    store.inject(Operation::Submit, 1, Fault::Full);
+    let (status, problem) = house.manage("POST", "/v1/keys", &json!({}));
+    assert_eq!((status, &problem["code"]), (503, &json!("storage_full")));
+    assert_eq!(house.check(&key.secret).0, 200);
+    assert_eq!(house.manage("POST", "/v1/keys", &json!({})).0, 201);
+}
+
+/// An adversarial review found it: revoking a key that somebody else was just revoking answered 200
+/// from the store at once, while the index did not have it yet, and checks still let the key through.
+#[test]
+fn no_answer_runs_ahead_of_the_index_whoever_made_the_change() {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
+    let key = house.create("any");
+    let gate = Gate::new();
+    store.inject_always(Operation::Next, Fault::Wait(gate.clone()));
+    assert!(gate.wait_for_arrivals(1, LONG) || house.index.state() == State::Following);
+    let revoke_and_check = || (house.revoke(&key), house.check(&key.secret));
+    let seen: Vec<_> = scope(|threads| {
+        let tries: Vec<_> = (0..3).map(|_| threads.spawn(revoke_and_check)).collect();
+        tries.into_iter().map(|tried| tried.join().unwrap()).collect()
+    });
+    store.heal();
+    gate.open();
+    for (revoked, (status, code)) in seen {
+        assert_eq!(revoked, 200);
+        let fits = matches!((status, code.as_str()), (401, "REVOKED") | (503, "index_behind"));
+        assert!(fits, "{status} {code}");
+    }
+    house.assert_index_equals_store();
+    assert_eq!(house.check(&key.secret), (401, "REVOKED".to_owned()));
+}
+
+#[test]
+fn an_index_that_missed_commits_is_rebuilt_while_others_write() {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
+    let keys: Vec<_> = (0..50).map(|number| house.create(&format!("key {number}"))).collect();
+    scope(|threads| {
+        for half in keys.chunks(25) {
+            let house = &house;
+            threads.spawn(move || {
+                for key in half {
+                    house.create("another");
+                    assert_eq!(house.revoke(key), 200);
+                    let (status, code) = house.check(&key.secret);
+                    assert!(status == 401 || code == "index_behind", "{status} {code}");
+                }
+            });
+        }
+        for _ in 0..10 {
+            store.reopen();
+            house.create("between");
+        }
+    });
+    house.assert_index_equals_store();
+    assert_eq!(house.index.state(), State::Following);
+}
