@@ -1,4 +1,4 @@
-//! The index's only writer: builds it from a scan, then follows the store's feed.
+//! Keeps the index at the store's side: builds it from a scan, then follows the feed, in a thread.
 //!
 //! When the feed has missed commits, the index is built anew in place: what the store has is put
 //! in, and what it no longer has is taken out. Checks go on meanwhile.

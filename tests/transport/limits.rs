@@ -1,9 +1,8 @@
 //! Claims on sizes and times: what is too large or too slow is cut, and memory stays small.
 
+use std::fs;
 use std::io::Read;
-use std::process::Command;
 use std::time::Duration;
-use std::{env, fs};
 
 use keyhouse::http::transport::Limits;
 
@@ -163,20 +162,9 @@ fn bodies_in_all_have_a_limit() {
     assert_eq!(house.ask(&echo).status, 200);
 }
 
+/// nextest runs each test in a process of its own, so that this measures no other's bodies.
 #[test]
 fn hostile_connections_cost_little_memory() {
-    // In a process of its own: other tests hold large bodies themselves.
-    let outcome = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "--ignored", "limits::memory_under_hostile_connections"])
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&outcome.stdout);
-    assert!(outcome.status.success() && said.contains("1 passed"), "{said}");
-}
-
-#[test]
-#[ignore = "run by hostile_connections_cost_little_memory"]
-fn memory_under_hostile_connections() {
     let house = House::start();
     let mut clients: Vec<_> = (0..100).map(|_| house.connect()).collect();
     for (number, client) in clients.iter_mut().enumerate() {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::{env, io, thread};
 
@@ -13,14 +13,25 @@ use keyhouse_storage_redb::{RedbStore, Settings};
 const ROUNDS: usize = 5;
 const THREADS: usize = 4;
 
+/// Names the store to the process that is to be killed: this test once more, in the other role.
+const PLACE: &str = "KEYHOUSE_TEST_KILL_PLACE";
+
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the role comes through the environment")]
 fn killed_store_opens_again_with_all_that_was_acknowledged() {
+    match env::var_os(PLACE) {
+        Some(place) => work_until_killed(Path::new(&place)),
+        None => kill_again_and_again(),
+    }
+}
+
+fn kill_again_and_again() {
     let directory = tempfile::tempdir().unwrap();
     let place = directory.path().join("store");
     let mut acknowledged = BTreeMap::new();
     for round in 0..ROUNDS {
         // Another moment each time: soon after opening, or well under load.
-        load_and_kill(&place, round, 1 + (round * 137) % 700, &mut acknowledged);
+        load_and_kill(&place, 1 + (round * 137) % 700, &mut acknowledged);
         let store = RedbStore::open(&Settings::new(&place)).unwrap();
         let (rows, revision) = all_rows(&store);
         for (key, revision) in &acknowledged {
@@ -36,20 +47,14 @@ fn killed_store_opens_again_with_all_that_was_acknowledged() {
     assert!(acknowledged.len() > ROUNDS * 100);
 }
 
-fn load_and_kill(
-    place: &Path,
-    round: usize,
-    enough: usize,
-    acknowledged: &mut BTreeMap<String, u64>,
-) {
+fn load_and_kill(place: &Path, enough: usize, acknowledged: &mut BTreeMap<String, u64>) {
+    let this_test = "killed_store_opens_again_with_all_that_was_acknowledged";
     let mut child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "process_under_load", "--ignored", "--nocapture"])
-        .stdin(Stdio::piped())
+        .args(["--exact", this_test, "--nocapture"])
+        .env(PLACE, place)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    writeln!(stdin, "{}\n{round}", place.display()).unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     for (seen, line) in lines.map_while(Result::ok).enumerate() {
         if let Some((key, revision)) = line.strip_prefix("ack ").and_then(|ack| ack.split_once(' '))
@@ -82,16 +87,14 @@ fn all_rows(store: &RedbStore) -> (BTreeMap<Vec<u8>, Row>, u64) {
     }
 }
 
-/// The process that gets killed: commits as fast as it can, and says what was acknowledged.
-#[test]
-#[ignore = "run by the test above, in a process of its own"]
-fn process_under_load() {
-    let mut lines = io::stdin().lines().map_while(Result::ok);
-    let (Some(place), Some(round)) = (lines.next(), lines.next()) else { return };
-    let store = RedbStore::open(&Settings::new(PathBuf::from(place))).unwrap();
+/// What the process does that gets killed: commits as fast as it can, and says what was acknowledged.
+fn work_until_killed(place: &Path) {
+    let store = RedbStore::open(&Settings::new(place)).unwrap();
+    // Keys of its own for each process.
+    let round = std::process::id();
     thread::scope(|scope| {
         for number in 0..THREADS {
-            let (store, round) = (&store, &round);
+            let store = &store;
             scope.spawn(move || {
                 for step in 0..100_000 {
                     let key = format!("{round}-{number}-{step}");
