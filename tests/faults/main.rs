@@ -22,7 +22,6 @@ use keyhouse::index::{Index, State};
 use keyhouse::model::key_text::Prefix;
 use keyhouse::model::secret::Secret;
 use keyhouse::records::key::KeyRecord;
-use keyhouse::records::place::Place;
 use keyhouse::records::{prepare, read_row};
 use keyhouse_storage::{At, Fault, FaultyStore, Gate, MemoryStore, Operation, Range, Store};
 use keyhouse_storage_redb::{DiskOperation, FaultyDisk, RedbStore};
