@@ -102,7 +102,7 @@ fn work_until_killed(place: &Path) {
                         .put(format!("a{key}"), vec![1; 300])
                         .put(format!("b{key}"), vec![2; step % 5_000]);
                     let revision = store.commit(batch).unwrap();
-                    writeln!(io::stdout(), "ack {key} {revision}.").unwrap();
+                    writeln!(io::stdout().lock(), "ack {key} {revision}.").unwrap();
                 }
             });
         }
