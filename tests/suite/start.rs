@@ -370,3 +370,71 @@ fn every_file_of_the_data_is_for_reading_and_writing_alone() {
         assert_eq!(mode_of(&path), 0o600, "{}", path.display());
     }
 }
+
+/// A terminal, with the server at its other end.
+struct Terminal {
+    child: std::process::Child,
+    keyboard: std::process::ChildStdin,
+    screen: std::process::ChildStdout,
+    seen: String,
+}
+
+impl Terminal {
+    fn open(home: &Home) -> Self {
+        let serve = format!(
+            "exec {BINARY} serve --data {} --listen 127.0.0.1:0 --admin-email ada@example.com",
+            home.data().display()
+        );
+        let mut command = home.command("script");
+        command.args(["--quiet", "--return", "--command", &serve, "/dev/null"]);
+        command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (keyboard, screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        Self { child, keyboard, screen, seen: String::new() }
+    }
+
+    /// Reads the screen until some words stand on it.
+    fn until(&mut self, words: &str) {
+        let mut bytes = [0; 512];
+        while !self.seen.contains(words) {
+            let read = std::io::Read::read(&mut self.screen, &mut bytes).unwrap();
+            assert!(read > 0, "{words:?} never came: {}", self.seen);
+            self.seen.push_str(&String::from_utf8_lossy(&bytes[..read]));
+        }
+    }
+
+    fn answer(&mut self, prompt: &str, text: &str) {
+        self.until(prompt);
+        std::io::Write::write_all(&mut self.keyboard, format!("{text}\n").as_bytes()).unwrap();
+    }
+
+    fn end(mut self) -> (Option<i32>, String) {
+        drop(std::io::Read::read_to_end(&mut self.screen, &mut Vec::new()));
+        (self.child.wait().unwrap().code(), self.seen)
+    }
+}
+
+#[test]
+fn on_a_terminal_the_owners_password_is_asked_for_and_never_shown() {
+    let home = Home::new();
+    let mut terminal = Terminal::open(&home);
+    terminal.answer("Password of the owner", "a sentence nobody guesses");
+    terminal.answer("Once more", "a sentence nobody guesses");
+    terminal.until("ada@example.com is owner and operator");
+    terminal.until("listening on");
+    std::io::Write::write_all(&mut terminal.keyboard, b"\x03").unwrap();
+    terminal.until("stopping");
+    let (code, seen) = terminal.end();
+    assert_eq!(code, Some(0), "{seen}");
+    assert!(!seen.contains("nobody guesses"), "{seen}");
+}
+
+#[test]
+fn two_passwords_that_differ_make_nobody_an_owner() {
+    let home = Home::new();
+    let mut terminal = Terminal::open(&home);
+    terminal.answer("Password of the owner", "a sentence nobody guesses");
+    terminal.answer("Once more", "a sentence somebody guesses");
+    terminal.until("differ");
+    assert_eq!(terminal.end().0, Some(2));
+}
