@@ -90,13 +90,17 @@ impl Actions {
     /// Makes the first owner, who is operator, for the holder of the one-time token.
     ///
     /// # Errors
-    /// [`ActionError::LinkInvalid`], [`ActionError::Invalid`].
+    /// [`ActionError::LinkInvalid`], [`ActionError::Invalid`]; [`ActionError::NotFound`] once it is
+    /// done.
     pub fn set_up(
         &self,
         token: &Secret,
         owner: &FirstOwner,
         address: Option<IpAddr>,
     ) -> Result<NewSession, ActionError> {
+        if self.is_founded()? {
+            return Err(ActionError::NotFound("setup: it is done"));
+        }
         let setup: Held<SetupRecord> = self.read(&Place::Setup)?.ok_or(ActionError::LinkInvalid)?;
         let now = self.clock.now().wall;
         if setup.record.digest != token.digest() || now >= setup.record.ends_at {

@@ -19,8 +19,11 @@ const ASSETS: [(&str, &str, &str); 2] = [
     ("style.css", "text/css; charset=utf-8", include_str!("../../web/style.css")),
 ];
 
-#[expect(clippy::unnecessary_wraps, reason = "a handler of the table")]
-pub(super) fn setup(_app: &App, _call: &Call<'_>) -> Result<Response, Problem> {
+/// The form of the first start; gone once that is over.
+pub(super) fn setup(app: &App, _call: &Call<'_>) -> Result<Response, Problem> {
+    if app.actions.is_founded()? {
+        return Err(Problem::not_found());
+    }
     Ok(file("text/html; charset=utf-8", SETUP))
 }
 

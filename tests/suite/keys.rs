@@ -330,10 +330,10 @@ fn a_key_without_a_word_of_management_learns_nothing_of_other_keys() {
     let house = House::start();
     let plain = house.create(&json!({"permissions": ["a:b"]}));
     let other =
-        house.create(&json!({"name": "what the owner calls it", "metadata": {"host": "db7"}}));
+        house.create(&json!({"name": "what the owner calls it", "metadata": {"host": "db-seven"}}));
     for path in ["/v1/keys".to_owned(), format!("/v1/keys/{}", other.id)] {
         let answer = house.bare(&Ask::get(&path).bearer(&plain.secret));
-        assert!(!answer.body.contains("db7"), "{path}: {} {}", answer.status, answer.body);
+        assert!(!answer.body.contains("db-seven"), "{path}: {} {}", answer.status, answer.body);
     }
 }
 
@@ -351,4 +351,18 @@ fn a_key_does_not_free_itself_of_its_bounds() {
     house
         .bare(&Ask::get("/v1/session").header("Authorization", &bearer))
         .problem(403, "session_required");
+}
+
+#[test]
+fn a_key_of_nobody_makes_keys_of_the_organization() {
+    let house = House::start();
+    let permissions = json!(["keyhouse:keys:manage", "keyhouse:keys:create", "a:*"]);
+    let manager = house.create(&json!({"kind": "service", "permissions": permissions}));
+    let bearer = format!("Bearer {}", manager.secret);
+    let ask = |fields: Value| Ask::post("/v1/keys", &fields).header("Authorization", &bearer);
+    let made = house.bare(&ask(json!({"permissions": ["a:b"]}))).expect(201);
+    assert_eq!((&made["key"]["kind"], &made["key"]["owner"]), (&json!("service"), &json!(null)));
+    assert_eq!(made["key"]["created_by"], manager.id);
+    house.bare(&ask(json!({"kind": "personal"}))).problem(400, "invalid_input");
+    house.bare(&ask(json!({"permissions": ["b:c"]}))).problem(403, "permission_required");
 }

@@ -27,7 +27,7 @@ pub struct KeyDraft {
     pub name: Option<String>,
     /// What it is for.
     pub description: String,
-    /// Whose it is: personal unless said, of the local operator a service key.
+    /// Whose it is: personal unless said; a service key where the actor acts for no person.
     pub kind: Option<KeyKind>,
     /// Second part of its text.
     pub environment: Environment,

@@ -243,8 +243,10 @@ impl Actions {
     fn owner_of_new(actor: &Actor, kind: Option<KeyKind>) -> Result<Option<UserId>, ActionError> {
         let required =
             |permission: &str| Err(ActionError::PermissionRequired(permission.to_owned()));
-        let usual = if actor.is_local() { KeyKind::Service } else { KeyKind::Personal };
-        match (kind.unwrap_or(usual), actor.user_id()) {
+        // Who acts for no person can only make keys of the organization.
+        let owner = actor.user_id();
+        let usual = if owner.is_some() { KeyKind::Personal } else { KeyKind::Service };
+        match (kind.unwrap_or(usual), owner) {
             (KeyKind::Service, _) if actor.has(KEYS_MANAGE) => Ok(None),
             (KeyKind::Service, _) => required(KEYS_MANAGE),
             (KeyKind::Personal, Some(user)) if actor.has(KEYS_CREATE) => Ok(Some(user)),

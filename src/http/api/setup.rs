@@ -1,4 +1,4 @@
-//! `POST /v1/setup`: the first owner, for the holder of the one-time link.
+//! `POST /v1/setup`: the first owner, for the holder of the one-time link; not there once it is done.
 
 use rouille::Response;
 
