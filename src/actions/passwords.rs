@@ -98,10 +98,18 @@ impl Passwords {
         }
         turns.free -= 1;
         drop(turns);
-        let done = work();
-        self.turns.lock().unwrap_or_else(PoisonError::into_inner).free += 1;
-        self.freed.notify_one();
-        done
+        let _turn = Turn(self);
+        work()
+    }
+}
+
+/// One's turn; given back however the work ends, a panic included.
+struct Turn<'a>(&'a Passwords);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.turns.lock().unwrap_or_else(PoisonError::into_inner).free += 1;
+        self.0.freed.notify_one();
     }
 }
 
@@ -124,6 +132,15 @@ mod tests {
         assert_eq!(passwords.verify(&right, Some(&stored)), Ok(true));
         assert_eq!(passwords.verify(&wrong, Some(&stored)), Ok(false));
         assert_eq!(passwords.verify(&right, None), Ok(false));
+    }
+
+    #[test]
+    fn a_turn_comes_back_when_its_work_panics() {
+        let passwords = Passwords::default();
+        let free = passwords.turns.lock().unwrap().free;
+        let panicking = || passwords.in_turn::<()>(|| panic!("on purpose"));
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panicking)).is_err());
+        assert_eq!(passwords.turns.lock().unwrap().free, free);
     }
 
     #[test]

@@ -242,7 +242,8 @@ impl Problem {
         }
     }
 
-    /// The same on a check endpoint, which answers only 200, 401, 403, 429 and 503.
+    /// The same on a check endpoint: its decisions are 200, 401, 403, 429 and 503. What is no whole
+    /// HTTP request never gets as far as a decision, and is 400, 408 or 413 here too.
     pub(super) fn check_refused(refusal: &Refusal) -> Self {
         match refusal {
             Refusal::DoubledHeader { .. } | Refusal::HeaderNotText { .. } => {
