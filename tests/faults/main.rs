@@ -21,6 +21,7 @@ use keyhouse::index::halt::Halt;
 use keyhouse::index::{Index, State};
 use keyhouse::model::key_text::Prefix;
 use keyhouse::model::secret::Secret;
+use keyhouse::records::event::EventRecord;
 use keyhouse::records::key::KeyRecord;
 use keyhouse::records::{prepare, read_row};
 use keyhouse_storage::{At, Fault, FaultyStore, Gate, MemoryStore, Operation, Range, Store};
@@ -236,4 +237,27 @@ fn an_index_that_missed_commits_is_rebuilt_while_others_write() {
     });
     house.assert_index_equals_store();
     assert_eq!(house.index.state(), State::Following);
+}
+
+#[test]
+fn every_change_leaves_its_event_and_no_event_holds_a_secret() {
+    let house = House::over(Arc::new(MemoryStore::new()));
+    let key = house.create("any");
+    house.manage("PATCH", &format!("/v1/keys/{}", key.id), &json!({ "name": "other" }));
+    house.manage("POST", &format!("/v1/keys/{}/disable", key.id), &json!({}));
+    house.manage("POST", &format!("/v1/keys/{}/enable", key.id), &json!({}));
+    assert_eq!(house.revoke(&key), 200);
+    assert_eq!(house.revoke(&key), 200, "again, which changes nothing and is no event");
+    let page = house.store.scan(&Range::prefix(b"event/"), At::Latest).unwrap();
+    let digest = Secret::new(key.secret.clone()).digest().to_string();
+    let mut actions = Vec::new();
+    for row in &page.rows {
+        let text = String::from_utf8_lossy(&row.value);
+        assert!(!text.contains(&key.secret) && !text.contains(&digest), "{text}");
+        actions.push(read_row::<EventRecord>(row).unwrap().record.action);
+    }
+    actions.sort();
+    let expected =
+        ["instance.setup", "key.create", "key.disable", "key.enable", "key.revoke", "key.update"];
+    assert_eq!(actions.iter().map(|action| &**action).collect::<Vec<_>>(), expected);
 }
