@@ -126,6 +126,10 @@ fn made(number: usize) -> (String, KeyRecord) {
             ends_at: None,
         }],
         permissions: Some("diagrams:read diagrams:write".parse().unwrap()),
+        ceiling: None,
+        rotation_advised: false,
+        imported: false,
+        teams: Vec::new(),
         ip_allow: Vec::new(),
         ip_deny: Vec::new(),
         rate_limits: Vec::new(),
@@ -212,21 +216,24 @@ impl Made {
                 email: format!("user{number}@example.com"),
                 name: format!("User {number}"),
                 password: String::new(),
-                role: BuiltinRole::User,
+                role: BuiltinRole::User.into(),
                 operator: false,
                 disabled: false,
+                teams: Vec::new(),
+                locale: None,
                 created_at: NOW.wall,
                 version: 1,
             };
             Self::row(&Place::User(id), &record)
         });
-        let plan = PlanRecord { name: "pro".into(), api_access: true, version: 1 };
+        let plan = PlanRecord::unlimited("pro", true, true, false);
         let whole = OrganizationRecord {
             id: organization,
             name: "Example".to_owned(),
             suspended: false,
             ceiling: Patterns::everything(),
             members_create_keys: true,
+            key_lifetime_days_max: None,
             plan: "pro".into(),
             status: SubscriptionStatus::Active,
             current_period_end: None,

@@ -3,12 +3,17 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::actions::ActionError;
 use crate::index::Index;
-use crate::index::facts::{Ask, OrganizationFacts, UserFacts};
+use crate::index::facts::{Ask, HeldRole, OrganizationFacts, UserFacts};
 use crate::index::grant::Grant;
-use crate::model::id::{OrganizationId, UserId};
+use crate::model::id::{OrganizationId, TeamId, UserId};
 use crate::model::permission::PatternSet;
+use crate::model::role::INSTANCE_MANAGE;
 use crate::records::key::Author;
+
+/// What a refusal names where only an owner would do: it is no permission that could be granted.
+pub const OWNER: &str = "owner";
 
 /// One who asks, with the facts of this moment.
 #[derive(Clone, Debug)]
@@ -96,12 +101,74 @@ impl Actor {
     pub fn holds(&self, ask: Ask<'_>) -> bool {
         match &self.power {
             Power::Local => true,
-            Power::User(user) => user.standing.holds(&self.organization, ask),
+            Power::User(user) => user.holds(&self.organization, ask),
             Power::Key(grant, owner) => {
                 let standing = owner.as_ref().map(|owner| owner.standing);
                 grant.grants(standing, &self.organization, ask)
             },
         }
+    }
+
+    /// Whether this is an owner in person, or the operator on the host. A key never is: it is not
+    /// its owner.
+    pub fn is_owner(&self) -> bool {
+        match &self.power {
+            Power::Local => true,
+            Power::User(user) => user.is_owner(),
+            Power::Key(..) => false,
+        }
+    }
+
+    /// Whether the actor is in a team: in person, or as a personal key of somebody who is.
+    pub fn is_in(&self, team: TeamId) -> bool {
+        self.user_facts().is_some_and(|user| user.teams.contains(&team))
+    }
+
+    /// Requires a permission.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`].
+    pub fn require(&self, permission: &str) -> Result<(), ActionError> {
+        if self.has(permission) {
+            Ok(())
+        } else {
+            Err(ActionError::PermissionRequired(permission.to_owned()))
+        }
+    }
+
+    /// Requires all that these patterns grant: nobody gives what they don't hold.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`] with the first pattern that is not held.
+    pub fn require_all(&self, patterns: PatternSet<'_>) -> Result<(), ActionError> {
+        match self.lacks(patterns) {
+            Some(pattern) => Err(ActionError::PermissionRequired(pattern.to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    /// Requires that the actor may make somebody hold a role: an owner's is given by owners alone,
+    /// any other by who holds all of it.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`].
+    pub fn require_role(&self, role: &HeldRole) -> Result<(), ActionError> {
+        if role.role().is_owner() && !self.is_owner() {
+            return Err(ActionError::PermissionRequired(OWNER.to_owned()));
+        }
+        self.require_all(role.patterns(self.organization.members_create_keys).as_set())
+    }
+
+    /// Requires that somebody holds nothing that the actor doesn't: else the actor must not reset,
+    /// disable, demote, remove or re-invite them.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`].
+    pub fn require_rank_over(&self, user: &UserFacts) -> Result<(), ActionError> {
+        if user.standing.operator {
+            self.require(INSTANCE_MANAGE)?;
+        }
+        self.require_role(&user.role)
     }
 
     /// Whether the actor holds a permission.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::actions::actor::Actor;
 use crate::actions::{ActionError, Actions, put};
-use crate::model::id::{EventId, KeyId, OrganizationId};
+use crate::model::id::{EventId, OrganizationId};
 use crate::model::moment::Moment;
 use crate::records::event::EventRecord;
 use crate::records::key::Author;
@@ -24,8 +24,8 @@ pub(super) struct Happening {
 }
 
 impl Happening {
-    /// Something an actor did to a key of their organization.
-    pub(super) fn by(actor: &Actor, action: &'static str, target: KeyId) -> Self {
+    /// Something an actor did in their organization.
+    pub(super) fn by(actor: &Actor, action: &'static str, target: impl ToString) -> Self {
         Self {
             actor: Some(actor.author()),
             address: actor.address,
@@ -35,6 +35,12 @@ impl Happening {
             before: Map::new(),
             after: Map::new(),
         }
+    }
+
+    /// The same, in another organization than the actor's.
+    pub(super) fn inside(mut self, organization: OrganizationId) -> Self {
+        self.organization = Some(organization);
+        self
     }
 
     /// Keeps the fields in which two shapes differ.

@@ -9,6 +9,8 @@ mod events;
 pub mod keys;
 pub mod last_use;
 pub mod passwords;
+mod people;
+pub mod sessions;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -27,6 +29,8 @@ use passwords::Passwords;
 /// How long an answer waits for the index. After that the change is answered all the same, and no
 /// check is answered until the index has it.
 const INDEX_WAIT: Duration = Duration::from_secs(2);
+/// Most things on one page of a list.
+pub const LIST_LIMIT_MAX: usize = 100;
 /// How often a change is decided anew when somebody else changed the same record first.
 const CONFLICT_RETRIES_MAX: usize = 16;
 
@@ -61,6 +65,16 @@ pub enum ActionError {
         /// The feature it lacks.
         feature: &'static str,
     },
+    /// The organization has as much of this as its plan gives.
+    #[error("the plan {plan} gives {maximum} {limit}")]
+    LimitReached {
+        /// The plan the organization has.
+        plan: String,
+        /// The limit's name, such as `keys_per_user`.
+        limit: &'static str,
+        /// How much it is.
+        maximum: u64,
+    },
     /// The record is in a state that rules this out.
     #[error("{detail}")]
     Conflict {
@@ -78,6 +92,15 @@ pub enum ActionError {
     /// Address and password don't belong together, or the user is stopped.
     #[error("sign-in failed")]
     SignInFailed,
+    /// The password is right, and a code of the second factor is needed too.
+    #[error("code required")]
+    CodeRequired,
+    /// Too many sign-ins failed of late.
+    #[error("too many sign-ins failed")]
+    Throttled {
+        /// How long to wait.
+        wait: Duration,
+    },
     /// There is no such session, or it has ended.
     #[error("session ended")]
     SessionEnded,
@@ -148,6 +171,14 @@ impl Actions {
 
     fn random(&self) -> MutexGuard<'_, StdRng> {
         self.random.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Refuses a change of another version than those that the caller takes (`If-Match`).
+    fn check_version(versions: Option<&Vec<u64>>, current: u64) -> Result<(), ActionError> {
+        match versions {
+            Some(fit) if !fit.contains(&current) => Err(ActionError::VersionConflict { current }),
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn read<T: Record>(&self, place: &Place) -> Result<Option<Held<T>>, ActionError> {

@@ -227,6 +227,9 @@ fn action_failed(error: &ActionError) -> Failure {
         ActionError::NotFound(_)
         | ActionError::PermissionRequired(_)
         | ActionError::SubscriptionRequired { .. }
+        | ActionError::LimitReached { .. }
+        | ActionError::CodeRequired
+        | ActionError::Throttled { .. }
         | ActionError::SignInFailed
         | ActionError::SessionEnded => Failure::new(Exit::Denied, error.to_string()),
     }

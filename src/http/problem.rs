@@ -284,6 +284,23 @@ impl From<ActionError> for Problem {
                     .extra("plan", plan)
                     .extra("feature", feature)
             },
+            ActionError::LimitReached { plan, limit, maximum } => {
+                Self::new(403, "subscription_limit", "The plan gives no more")
+                    .detail(format!("the plan {plan:?} gives {maximum} of {limit}"))
+                    .extra("plan", plan)
+                    .extra("limit", limit)
+                    .extra("maximum", maximum)
+            },
+            ActionError::CodeRequired => {
+                Self::new(401, "code_required", "Code of the second factor required")
+                    .detail("send it as code, beside e-mail address and password")
+                    .challenge("")
+            },
+            ActionError::Throttled { wait } => {
+                Self::new(429, "too_many_attempts", "Too many sign-ins failed")
+                    .detail("wait, then try again")
+                    .retry_after(seconds_up(wait))
+            },
             ActionError::Conflict { code, detail } => {
                 Self::new(409, code, "Not possible in this state").detail(detail)
             },

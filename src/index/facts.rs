@@ -2,91 +2,21 @@
 //! swapped whole, so that a change of role or plan is one write however many keys there are.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use arc_swap::ArcSwap;
 
-use crate::model::id::{OrganizationId, UserId};
+use crate::index::live::OrganizationLive;
+use crate::index::standing::{Rank, Standing, StandingSlot};
+use crate::model::id::{OrganizationId, RoleId, TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::model::permission::{PatternSet, Patterns, is_instance, is_own};
 use crate::model::plan::{Plan, Subscription};
-use crate::model::role::BuiltinRole;
+use crate::model::role::{BuiltinRole, Role};
 use crate::records::access::{OrganizationRecord, PlanRecord, UserRecord};
+use crate::records::rights::{RoleRecord, TeamRecord};
 
 /// Facts behind a handle that many grants share.
 pub type Shared<T> = Arc<ArcSwap<T>>;
-
-/// What a decision needs of a user: little enough to be swapped as one byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// The role today.
-    pub role: BuiltinRole,
-    /// Whether the user runs the instance.
-    pub operator: bool,
-    /// Whether the user is stopped, or not known at all.
-    pub disabled: bool,
-}
-
-/// How many standings lie together.
-const STANDINGS_A_CHUNK: u16 = 4_096;
-
-/// Standings side by side: those of 50,000 users fit into a core's own cache, where handles to each
-/// user's facts would each be a miss. Measured at 1 M keys of 50,000 users: a fifth of a check.
-#[derive(Debug)]
-struct Chunk([AtomicU8; STANDINGS_A_CHUNK as usize]);
-
-/// Where a user's standing lies; all keys of the user share it.
-#[derive(Clone, Debug)]
-pub struct StandingSlot {
-    chunk: Arc<Chunk>,
-    at: u16,
-}
-
-impl StandingSlot {
-    /// The standing now.
-    pub fn load(&self) -> Standing {
-        let byte = self.chunk.0.get(usize::from(self.at));
-        Standing::from_bits(byte.map_or(DISABLED, |byte| byte.load(Ordering::Acquire)))
-    }
-
-    fn store(&self, standing: Standing) {
-        if let Some(byte) = self.chunk.0.get(usize::from(self.at)) {
-            byte.store(standing.to_bits(), Ordering::Release);
-        }
-    }
-}
-
-/// Hands out slots. One that a removed user had is not used again in this process: it says disabled
-/// for ever, and costs a byte.
-#[derive(Debug)]
-pub struct Standings {
-    chunk: Arc<Chunk>,
-    used: u16,
-}
-
-impl Default for Standings {
-    fn default() -> Self {
-        Self { chunk: Arc::new(Chunk::new()), used: 0 }
-    }
-}
-
-impl Chunk {
-    fn new() -> Self {
-        Self([const { AtomicU8::new(DISABLED) }; STANDINGS_A_CHUNK as usize])
-    }
-}
-
-impl Standings {
-    /// A slot that nobody has.
-    pub fn take(&mut self) -> StandingSlot {
-        if self.used == STANDINGS_A_CHUNK {
-            *self = Self::default();
-        }
-        let at = self.used;
-        self.used += 1;
-        StandingSlot { chunk: Arc::clone(&self.chunk), at }
-    }
-}
 
 /// A user as all their keys share them.
 #[derive(Debug)]
@@ -107,6 +37,11 @@ impl SharedUser {
         &self.standing
     }
 
+    /// Whether the user's role holds what is asked; being operator and the ceiling aside.
+    pub(super) fn role_holds(&self, organization: &OrganizationFacts, ask: Ask<'_>) -> bool {
+        self.facts.load().role.holds(organization, ask)
+    }
+
     /// All that is known.
     pub fn facts(&self) -> Arc<UserFacts> {
         self.facts.load_full()
@@ -117,41 +52,6 @@ impl SharedUser {
         let standing = facts.standing;
         self.facts.store(Arc::new(facts));
         self.standing.store(standing);
-    }
-}
-
-const OPERATOR: u8 = 1 << 6;
-const DISABLED: u8 = 1 << 7;
-
-impl Standing {
-    /// Whether the user holds what is asked, in their organization, today.
-    ///
-    /// `keyhouse:instance:` comes from being operator and from nothing else.
-    pub fn holds(self, organization: &OrganizationFacts, ask: Ask<'_>) -> bool {
-        if is_instance(ask.text()) {
-            return self.operator;
-        }
-        ask.of(self.role.patterns(organization.members_create_keys)) && organization.admits(ask)
-    }
-
-    fn to_bits(self) -> u8 {
-        let role = match self.role {
-            BuiltinRole::Owner => 1,
-            BuiltinRole::Administrator => 2,
-            BuiltinRole::User => 3,
-            BuiltinRole::Guest => 0,
-        };
-        role | if self.operator { OPERATOR } else { 0 } | if self.disabled { DISABLED } else { 0 }
-    }
-
-    fn from_bits(bits: u8) -> Self {
-        let role = match bits & !(OPERATOR | DISABLED) {
-            1 => BuiltinRole::Owner,
-            2 => BuiltinRole::Administrator,
-            3 => BuiltinRole::User,
-            _ => BuiltinRole::Guest,
-        };
-        Self { role, operator: bits & OPERATOR != 0, disabled: bits & DISABLED != 0 }
     }
 }
 
@@ -166,8 +66,106 @@ pub struct UserFacts {
     pub email: String,
     /// The name.
     pub name: String,
+    /// The role.
+    pub role: HeldRole,
+    /// The teams, as the record names them: some may not be there any more.
+    pub teams: Arc<[TeamId]>,
     /// What a decision goes by.
     pub standing: Standing,
+}
+
+/// A user's role, with what a custom one holds.
+#[derive(Clone, Debug)]
+pub enum HeldRole {
+    /// One of the four.
+    Builtin(BuiltinRole),
+    /// A custom one, shared by all who have it.
+    Custom(Shared<RoleFacts>),
+}
+
+/// What is known of a custom role.
+#[derive(Clone, Debug)]
+pub struct RoleFacts {
+    /// The role.
+    pub id: RoleId,
+    /// Whose it is.
+    pub organization: OrganizationId,
+    /// The name.
+    pub name: String,
+    /// What it holds.
+    pub permissions: Patterns,
+}
+
+/// What is known of a team.
+#[derive(Clone, Debug)]
+pub struct TeamFacts {
+    /// The team.
+    pub id: TeamId,
+    /// Whose it is.
+    pub organization: OrganizationId,
+    /// The name.
+    pub name: String,
+    /// Whether it does not exist for those outside.
+    pub secret: bool,
+}
+
+impl From<&TeamRecord> for TeamFacts {
+    fn from(record: &TeamRecord) -> Self {
+        Self {
+            id: record.id,
+            organization: record.organization,
+            name: record.name.clone(),
+            secret: record.secret,
+        }
+    }
+}
+
+impl RoleFacts {
+    /// What is known of a role before, or after, there is a record: it holds nothing.
+    pub fn unknown(id: RoleId) -> Self {
+        let organization = OrganizationId::default();
+        Self { id, organization, name: String::new(), permissions: Patterns::default() }
+    }
+}
+
+impl From<&RoleRecord> for RoleFacts {
+    fn from(record: &RoleRecord) -> Self {
+        let (name, permissions) = (record.name.clone(), record.permissions.clone());
+        Self { id: record.id, organization: record.organization, name, permissions }
+    }
+}
+
+impl HeldRole {
+    /// The role as records and the API name it.
+    pub fn role(&self) -> Role {
+        match self {
+            Self::Builtin(role) => Role::Builtin(*role),
+            Self::Custom(role) => Role::Custom(role.load().id),
+        }
+    }
+
+    /// Whether the role holds what is asked; being operator and the ceiling aside.
+    fn holds(&self, organization: &OrganizationFacts, ask: Ask<'_>) -> bool {
+        match self {
+            Self::Builtin(role) => ask.of(role.patterns(organization.members_create_keys)),
+            Self::Custom(role) => ask.of(role.load().permissions.as_set()),
+        }
+    }
+
+    /// What the role holds, where `members_create_keys` is the organization's switch.
+    pub fn patterns(&self, members_create_keys: bool) -> Patterns {
+        match self {
+            Self::Builtin(role) => Patterns::from(role.patterns(members_create_keys)),
+            Self::Custom(role) => role.load().permissions.clone(),
+        }
+    }
+
+    fn rank(&self) -> Rank {
+        match self {
+            Self::Builtin(role) => Rank::Builtin(*role),
+            Self::Custom(_) => Rank::Custom,
+        }
+    }
 }
 
 /// What a decision needs of an organization.
@@ -183,6 +181,10 @@ pub struct OrganizationFacts {
     pub ceiling: Patterns,
     /// Whether plain users may make personal keys.
     pub members_create_keys: bool,
+    /// The longest a key may last, in days; `None` for no bound.
+    pub key_lifetime_days_max: Option<u32>,
+    /// What its calls leave behind; the same for as long as the organization is known.
+    pub live: Arc<OrganizationLive>,
     /// Its plan.
     pub plan: Plan,
     /// How it stands with that plan.
@@ -223,31 +225,49 @@ impl UserFacts {
             organization: OrganizationId::default(),
             email: String::new(),
             name: String::new(),
-            standing: Standing { role: BuiltinRole::Guest, operator: false, disabled: true },
+            role: HeldRole::Builtin(BuiltinRole::Guest),
+            teams: Arc::default(),
+            standing: Standing {
+                role: Rank::Builtin(BuiltinRole::Guest),
+                operator: false,
+                disabled: true,
+            },
         }
     }
-}
 
-impl From<&UserRecord> for UserFacts {
-    fn from(record: &UserRecord) -> Self {
+    /// The facts of a record; `role` is the handle to what it names.
+    pub fn new(record: &UserRecord, role: HeldRole) -> Self {
+        let (operator, disabled) = (record.operator, record.disabled);
+        let standing = Standing { role: role.rank(), operator, disabled };
         Self {
             id: record.id,
             organization: record.organization,
             email: record.email.clone(),
             name: record.name.clone(),
-            standing: Standing {
-                role: record.role,
-                operator: record.operator,
-                disabled: record.disabled,
-            },
+            teams: record.teams.as_slice().into(),
+            role,
+            standing,
         }
+    }
+
+    /// Whether the user holds what is asked, today.
+    pub fn holds(&self, organization: &OrganizationFacts, ask: Ask<'_>) -> bool {
+        if is_instance(ask.text()) {
+            return self.standing.operator;
+        }
+        self.role.holds(organization, ask) && organization.admits(ask)
+    }
+
+    /// Whether the user is an owner.
+    pub fn is_owner(&self) -> bool {
+        self.role.role().is_owner()
     }
 }
 
 impl OrganizationFacts {
     /// What is known of an organization before, or after, there is a record: it is stopped.
     pub fn unknown(id: OrganizationId) -> Self {
-        let plan = Plan { name: "".into(), api_access: false };
+        let plan = Plan::unknown("");
         let subscription = Subscription {
             plan: "".into(),
             status: crate::model::plan::SubscriptionStatus::Canceled,
@@ -259,20 +279,28 @@ impl OrganizationFacts {
             suspended: true,
             ceiling: Patterns::default(),
             members_create_keys: false,
+            key_lifetime_days_max: None,
+            live: Arc::new(OrganizationLive::new(id)),
             plan,
             subscription,
         }
     }
 
     /// The facts of a record; without a record of its plan there is no access.
-    pub fn new(record: &OrganizationRecord, plan: Option<&PlanRecord>) -> Self {
-        let unknown = || Plan { name: record.plan.clone(), api_access: false };
+    pub fn new(
+        record: &OrganizationRecord,
+        plan: Option<&PlanRecord>,
+        live: Arc<OrganizationLive>,
+    ) -> Self {
+        let unknown = || Plan::unknown(&record.plan);
         Self {
             id: record.id,
             name: record.name.clone(),
             suspended: record.suspended,
             ceiling: record.ceiling.clone(),
             members_create_keys: record.members_create_keys,
+            key_lifetime_days_max: record.key_lifetime_days_max,
+            live,
             plan: plan.map_or_else(unknown, Plan::from),
             subscription: record.subscription(),
         }
@@ -298,7 +326,7 @@ mod tests {
 
     #[test]
     fn nobody_unknown_holds_anything() {
-        let user = UserFacts::unknown(UserId::default()).standing;
+        let user = UserFacts::unknown(UserId::default());
         let organization = OrganizationFacts::unknown(OrganizationId::default());
         for text in ["a:b", "keyhouse:keys:read", "keyhouse:instance:manage"] {
             assert!(!user.holds(&organization, Ask::Permission(text)), "{text}");
@@ -307,33 +335,11 @@ mod tests {
     }
 
     #[test]
-    fn a_standing_comes_back_from_its_bits() {
-        for role in ["owner", "administrator", "user", "guest"] {
-            for (operator, disabled) in [(false, false), (true, false), (false, true), (true, true)]
-            {
-                let standing = Standing { role: role.parse().unwrap(), operator, disabled };
-                assert_eq!(Standing::from_bits(standing.to_bits()), standing);
-            }
-        }
-    }
-
-    #[test]
-    fn slots_are_everybodys_own() {
-        let mut standings = Standings::default();
-        let slots: Vec<_> = (0..STANDINGS_A_CHUNK + 2).map(|_| standings.take()).collect();
-        let owner = Standing { role: BuiltinRole::Owner, operator: false, disabled: false };
-        slots[5].store(owner);
-        let standing: Vec<_> = slots.iter().filter(|slot| !slot.load().disabled).collect();
-        assert_eq!(standing.len(), 1);
-        assert_eq!(slots[5].load(), owner);
-    }
-
-    #[test]
     fn the_ceiling_bounds_all_but_management_and_operators_alone_have_the_instance() {
         let mut organization = OrganizationFacts::unknown(OrganizationId::default());
         organization.ceiling = "diagrams:*".parse().unwrap();
-        let mut user = UserFacts::unknown(UserId::default()).standing;
-        user.role = BuiltinRole::Owner;
+        let mut user = UserFacts::unknown(UserId::default());
+        user.role = HeldRole::Builtin(BuiltinRole::Owner);
         for (ask, held) in [
             (Ask::Permission("diagrams:read"), true),
             (Ask::Permission("files:read"), false),
@@ -346,7 +352,7 @@ mod tests {
         ] {
             assert_eq!(user.holds(&organization, ask), held, "{ask:?}");
         }
-        user.operator = true;
+        user.standing.operator = true;
         assert!(user.holds(&organization, Ask::Pattern("keyhouse:instance:*")));
     }
 }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::index::facts::{Ask, OrganizationFacts, Shared, SharedUser, Standing, StandingSlot};
+use crate::index::facts::{Ask, OrganizationFacts, Shared, SharedUser};
 use crate::index::live::{Live, QuotaCounter, RateCounter};
+use crate::index::standing::{Standing, StandingSlot};
+use crate::model::id::TeamId;
 use crate::model::limit::{Quota, RateLimit, Span};
 use crate::model::moment::Moment;
 use crate::model::network::IpRules;
@@ -44,6 +46,8 @@ pub struct Grant {
 /// Rules that few keys have.
 #[derive(Debug, Default)]
 pub struct Rules {
+    /// The teams it is shared with; some may not be there any more.
+    pub teams: Box<[TeamId]>,
     /// Networks.
     pub ip: IpRules,
     /// Rate limits, each with its counter.
@@ -139,7 +143,7 @@ impl Grant {
             revoked: record.revoked_at.is_some(),
             disabled: record.disabled.is_some(),
             rules,
-            patterns: ShortText::new(record.patterns().as_set().as_str()),
+            patterns: ShortText::new(record.effective_patterns().as_set().as_str()),
             label: Label::new(record),
         }
     }
@@ -167,18 +171,24 @@ impl Grant {
         organization: &OrganizationFacts,
         ask: Ask<'_>,
     ) -> bool {
-        ask.of(self.patterns())
-            && owner
-                .map_or_else(|| organization.admits(ask), |owner| owner.holds(organization, ask))
+        let by_owner = || match (owner, &self.owner) {
+            (Some(standing), Some(user)) => standing.holds(user, organization, ask),
+            (None, None) => organization.admits(ask),
+            // A standing without its user, or a user without a standing: never made.
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        ask.of(self.patterns()) && by_owner()
     }
 }
 
 impl Rules {
     fn new(record: &KeyRecord, live: &Live) -> Option<Arc<Self>> {
         let ip = record.ip_rules();
-        if ip.is_empty() && record.rate_limits.is_empty() && record.quota.is_none() {
+        let plain = ip.is_empty() && record.rate_limits.is_empty() && record.quota.is_none();
+        if plain && record.teams.is_empty() {
             return None;
         }
+        let teams = record.teams.iter().map(|share| share.team).collect();
         let in_use: Vec<&str> = record.rate_limits.iter().map(|limit| &*limit.name).collect();
         let with_counter = |limit: RateLimit| {
             let counter = live.rate_counter(&limit.name, &in_use);
@@ -191,7 +201,7 @@ impl Rules {
             counter: live.quota_counter(),
             span: ArcSwap::from_pointee(Span { begins: Moment::NEVER, ends: Moment::NEVER }),
         });
-        Some(Arc::new(Self { ip, rate_limits, quota }))
+        Some(Arc::new(Self { teams, ip, rate_limits, quota }))
     }
 }
 

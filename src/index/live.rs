@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::model::id::KeyId;
+use crate::model::id::{KeyId, OrganizationId};
 use crate::model::limit::{Draw, Quota, RateLimit, Span};
 use crate::model::moment::Moment;
 use crate::model::secret::Digest;
@@ -128,6 +128,25 @@ impl Live {
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         let counters = ledger.counters.get_or_insert_default();
         Arc::clone(counters.quota.get_or_insert_default())
+    }
+}
+
+/// The live state of an organization: what the plan's limits on calls count.
+#[derive(Debug)]
+pub struct OrganizationLive {
+    /// Whose it is.
+    pub organization: OrganizationId,
+    /// Calls in ten seconds.
+    pub rate: RateCounter,
+    /// Calls in a month.
+    pub quota: QuotaCounter,
+}
+
+impl OrganizationLive {
+    /// The state of an organization whose keys were never used.
+    pub fn new(organization: OrganizationId) -> Self {
+        let (rate, quota) = (RateCounter::default(), QuotaCounter::default());
+        Self { organization, rate, quota }
     }
 }
 

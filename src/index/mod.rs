@@ -9,6 +9,7 @@ pub mod follow;
 pub mod grant;
 pub mod halt;
 pub mod live;
+pub mod standing;
 mod waiting;
 mod writer;
 
@@ -21,11 +22,11 @@ use std::time::Duration;
 use keyhouse_storage::Revision;
 use papaya::{HashMap, ResizeMode};
 
-use crate::model::id::{OrganizationId, UserId};
+use crate::model::id::{OrganizationId, RoleId, TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::model::secret::Digest;
 use crate::records::key::USER_AGENT_BYTES_MAX;
-use facts::{OrganizationFacts, Shared, SharedUser, UserFacts};
+use facts::{OrganizationFacts, RoleFacts, Shared, SharedUser, TeamFacts, UserFacts};
 use grant::Grant;
 use live::{LastUse, Live};
 use waiting::{Progress, Waiting};
@@ -42,6 +43,8 @@ pub struct Index {
     grants: HashMap<DigestKey, Grant, BuildHasherDefault<DigestHasher>>,
     users: HashMap<UserId, Arc<SharedUser>>,
     organizations: HashMap<OrganizationId, Shared<OrganizationFacts>>,
+    roles: HashMap<RoleId, Shared<RoleFacts>>,
+    teams: HashMap<TeamId, Arc<TeamFacts>>,
     agents: HashMap<Arc<str>, u32>,
     agent_names: HashMap<u32, Arc<str>>,
     agents_made: AtomicU32,
@@ -76,6 +79,8 @@ impl Index {
                 .build(),
             users: HashMap::new(),
             organizations: HashMap::new(),
+            roles: HashMap::new(),
+            teams: HashMap::new(),
             agents: HashMap::new(),
             agent_names: HashMap::new(),
             agents_made: AtomicU32::new(AGENT_NONE),
@@ -109,6 +114,50 @@ impl Index {
     /// The facts of a user.
     pub fn user(&self, id: UserId) -> Option<Arc<UserFacts>> {
         self.users.pin().get(&id).map(|shared| shared.facts())
+    }
+
+    /// The facts of a user as their keys share them.
+    pub fn shared_user(&self, id: UserId) -> Option<Arc<SharedUser>> {
+        self.users.pin().get(&id).map(Arc::clone)
+    }
+
+    /// The users of an organization, the oldest first.
+    pub fn users_of(&self, organization: OrganizationId) -> Vec<Arc<UserFacts>> {
+        let users = self.users.pin();
+        let facts = users.values().map(|shared| shared.facts());
+        let mut users: Vec<_> = facts.filter(|facts| facts.organization == organization).collect();
+        users.sort_unstable_by_key(|facts| facts.id);
+        users
+    }
+
+    /// The users who run the instance, the oldest first.
+    pub fn operators(&self) -> Vec<Arc<UserFacts>> {
+        let users = self.users.pin();
+        let facts = users.values().map(|shared| shared.facts());
+        let mut operators: Vec<_> = facts.filter(|facts| facts.standing.operator).collect();
+        operators.sort_unstable_by_key(|facts| facts.id);
+        operators
+    }
+
+    /// The facts of a custom role.
+    pub fn role(&self, id: RoleId) -> Option<Arc<RoleFacts>> {
+        self.roles.pin().get(&id).map(|shared| shared.load_full())
+    }
+
+    /// The handle to a role's facts, where an organization has it.
+    pub fn shared_role(
+        &self,
+        id: RoleId,
+        organization: OrganizationId,
+    ) -> Option<Shared<RoleFacts>> {
+        let roles = self.roles.pin();
+        let shared = roles.get(&id).filter(|shared| shared.load().organization == organization);
+        shared.map(Arc::clone)
+    }
+
+    /// The facts of a team; `None` once it is removed.
+    pub fn team(&self, id: TeamId) -> Option<Arc<TeamFacts>> {
+        self.teams.pin().get(&id).map(Arc::clone)
     }
 
     /// The facts of an organization.

@@ -6,12 +6,14 @@ use std::sync::{Arc, PoisonError};
 use arc_swap::ArcSwap;
 use keyhouse_storage::{At, Feed, Range, Revision, Step, Store, Write};
 
-use crate::index::facts::{OrganizationFacts, Shared, SharedUser, Standings, UserFacts};
+use crate::index::facts::{HeldRole, OrganizationFacts, RoleFacts, Shared, SharedUser, UserFacts};
 use crate::index::follow::{FEED_WAIT, Stopped};
 use crate::index::grant::Grant;
-use crate::index::live::{LastUse, Live};
+use crate::index::live::{LastUse, Live, OrganizationLive};
+use crate::index::standing::Standings;
 use crate::index::{AGENT_NONE, DigestKey, Index, State};
-use crate::model::id::{KeyId, OrganizationId, UserId};
+use crate::model::id::{KeyId, OrganizationId, RoleId, TeamId, UserId};
+use crate::model::role::Role;
 use crate::records::access::{OrganizationRecord, PlanRecord, UserRecord};
 use crate::records::key::{KeyRecord, UseRecord};
 use crate::records::place::{INDEXED, Place};
@@ -123,6 +125,10 @@ impl Writer {
                 self.organizations.insert(record.id, record);
             },
             Stored::User(record) => self.put_user(&record),
+            Stored::Role(record) => self.role(record.id).store(Arc::new((&record).into())),
+            Stored::Team(record) => {
+                self.index.teams.pin().insert(record.id, Arc::new((&record).into()));
+            },
             Stored::Key(record) => self.put_key(&record),
             Stored::Use(key, record) => self.put_use(key, &record),
             Stored::Aside => {},
@@ -144,6 +150,13 @@ impl Writer {
                 self.user(*id).store(UserFacts::unknown(*id));
                 self.index.users.pin().remove(id);
             },
+            Place::Role(_, id) => {
+                self.role(*id).store(Arc::new(RoleFacts::unknown(*id)));
+                self.index.roles.pin().remove(id);
+            },
+            Place::Team(_, id) => {
+                self.index.teams.pin().remove(id);
+            },
             Place::Key(_, id) => self.delete_key(*id),
             Place::Use(_)
             | Place::Format
@@ -152,7 +165,16 @@ impl Writer {
             | Place::Sessions(_)
             | Place::Founded
             | Place::Setup
-            | Place::Event(_) => {},
+            | Place::Permission(_)
+            | Place::Invitation(_)
+            | Place::Reset(_)
+            | Place::Totp(_)
+            | Place::People
+            | Place::Leaving(_)
+            | Place::Imported(_)
+            | Place::Event(_)
+            | Place::Seal(_)
+            | Place::Cut => {},
         }
     }
 
@@ -169,12 +191,18 @@ impl Writer {
     }
 
     fn share_organization(&self, record: &OrganizationRecord) {
-        let facts = OrganizationFacts::new(record, self.plans.get(&record.plan));
-        self.organization(record.id).store(Arc::new(facts));
+        let shared = self.organization(record.id);
+        let live: Arc<OrganizationLive> = Arc::clone(&shared.load().live);
+        let facts = OrganizationFacts::new(record, self.plans.get(&record.plan), live);
+        shared.store(Arc::new(facts));
     }
 
     fn put_user(&mut self, record: &UserRecord) {
-        self.user(record.id).store(record.into());
+        let role = match record.role {
+            Role::Builtin(role) => HeldRole::Builtin(role),
+            Role::Custom(id) => HeldRole::Custom(self.role(id)),
+        };
+        self.user(record.id).store(UserFacts::new(record, role));
     }
 
     fn put_key(&mut self, record: &KeyRecord) {
@@ -233,6 +261,12 @@ impl Writer {
         user
     }
 
+    /// The handle to a role's facts: made before its record comes, if a user comes first.
+    fn role(&self, id: RoleId) -> Shared<RoleFacts> {
+        let unknown = || Arc::new(ArcSwap::from_pointee(RoleFacts::unknown(id)));
+        Arc::clone(self.index.roles.pin().get_or_insert_with(id, unknown))
+    }
+
     fn organization(&self, id: OrganizationId) -> Shared<OrganizationFacts> {
         let unknown = || Arc::new(ArcSwap::from_pointee(OrganizationFacts::unknown(id)));
         Arc::clone(self.index.organizations.pin().get_or_insert_with(id, unknown))
@@ -244,6 +278,8 @@ struct Gone {
     keys: HashSet<KeyId>,
     users: HashSet<UserId>,
     organizations: HashSet<OrganizationId>,
+    roles: HashSet<RoleId>,
+    teams: HashSet<TeamId>,
     plans: HashSet<Box<str>>,
 }
 
@@ -253,6 +289,8 @@ impl Gone {
             keys: writer.lives.keys().copied().collect(),
             users: writer.index.users.pin().keys().copied().collect(),
             organizations: writer.organizations.keys().copied().collect(),
+            roles: writer.index.roles.pin().keys().copied().collect(),
+            teams: writer.index.teams.pin().keys().copied().collect(),
             plans: writer.plans.keys().cloned().collect(),
         }
     }
@@ -263,6 +301,8 @@ impl Gone {
             Stored::User(record) => drop(self.users.remove(&record.id)),
             Stored::Organization(record) => drop(self.organizations.remove(&record.id)),
             Stored::Plan(record) => drop(self.plans.remove(&record.name)),
+            Stored::Role(record) => drop(self.roles.remove(&record.id)),
+            Stored::Team(record) => drop(self.teams.remove(&record.id)),
             Stored::Use(..) | Stored::Aside => {},
         }
     }
@@ -276,6 +316,12 @@ impl Gone {
         }
         for id in self.organizations {
             writer.delete(&Place::Organization(id));
+        }
+        for id in self.roles {
+            writer.delete(&Place::Role(OrganizationId::default(), id));
+        }
+        for id in self.teams {
+            writer.delete(&Place::Team(OrganizationId::default(), id));
         }
         for name in self.plans {
             writer.delete(&Place::Plan(name));

@@ -42,10 +42,26 @@ kinds! {
     OfOrganization OrganizationId "org";
     /// A custom role.
     OfRole RoleId "role";
+    /// A team.
+    OfTeam TeamId "team";
+    /// An invitation that nobody accepted yet.
+    OfInvitation InvitationId "inv";
     /// An audit event.
     OfEvent EventId "evt";
     /// A browser's session.
     OfSession SessionId "ses";
+}
+
+impl<K> Id<K> {
+    /// The 16 bytes, whose order is the order of time.
+    pub fn bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+
+    /// The id with these bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes), PhantomData)
+    }
 }
 
 impl<K: Kind> Id<K> {
@@ -58,16 +74,6 @@ impl<K: Kind> Id<K> {
             uuid::Builder::from_unix_timestamp_millis(milliseconds, &bytes).into_uuid(),
             PhantomData,
         )
-    }
-
-    /// The 16 bytes, whose order is the order of time.
-    pub fn bytes(&self) -> &[u8; 16] {
-        self.0.as_bytes()
-    }
-
-    /// The id with these bytes.
-    pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(Uuid::from_bytes(bytes), PhantomData)
     }
 }
 

@@ -131,9 +131,37 @@ impl Patterns {
         Self(PatternSet::ALL.0.into())
     }
 
+    /// What both these patterns and a ceiling grant.
+    pub fn within(&self, ceiling: PatternSet<'_>) -> Self {
+        let mut text = String::new();
+        for pattern in self.as_set().texts() {
+            for bound in ceiling.texts() {
+                let Some(common) = meet(pattern, bound) else { continue };
+                if !PatternSet(&text).texts().any(|known| known == common) {
+                    if !text.is_empty() {
+                        text.push(SEPARATOR);
+                    }
+                    text.push_str(&common);
+                }
+            }
+        }
+        Self(text.into())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The patterns, borrowed.
     pub fn as_set(&self) -> PatternSet<'_> {
         PatternSet(&self.0)
+    }
+}
+
+impl From<PatternSet<'_>> for Patterns {
+    fn from(set: PatternSet<'_>) -> Self {
+        Self(set.0.into())
     }
 }
 
@@ -249,6 +277,38 @@ fn grants(pattern: &str, permission: &str) -> bool {
     asked.next().is_none()
 }
 
+/// The pattern that grants what two patterns both grant, where there is anything.
+fn meet(one: &str, other: &str) -> Option<String> {
+    let (mut left, mut right) = (one.split(':').peekable(), other.split(':').peekable());
+    let mut common: Vec<&str> = Vec::new();
+    loop {
+        let (a, b) = match (left.next(), right.next()) {
+            (None, None) => break,
+            (Some(a), Some(b)) => (a, b),
+            (Some(_), None) | (None, Some(_)) => return None,
+        };
+        // A last `*` takes all that the other has left, itself a last `*` or not.
+        if a == "*" && left.peek().is_none() {
+            common.push(b);
+            common.extend(right);
+            break;
+        }
+        if b == "*" && right.peek().is_none() {
+            common.push(a);
+            common.extend(left);
+            break;
+        }
+        match (a, b) {
+            ("*", name) | (name, "*") => common.push(name),
+            (a, b) if a == b => common.push(a),
+            _ => return None,
+        }
+    }
+    // The walls: what a wildcard does not reach, it has not in common with anything.
+    let common = common.join(":");
+    (covers(one, &common) && covers(other, &common)).then_some(common)
+}
+
 fn covers(held: &str, wanted: &str) -> bool {
     if !spells_out(held, walled_segments(wanted), wanted) {
         return false;
@@ -298,6 +358,27 @@ mod tests {
         "keyhouse:instance:verify",
         "keyhouse:instance:import",
     ];
+
+    #[test]
+    fn what_two_sets_have_in_common_is_what_both_grant() {
+        for (one, other, common) in [
+            ("*", "*", "*"),
+            ("*", "diagrams:*", "diagrams:*"),
+            ("*:read", "diagrams:*", "diagrams:read"),
+            ("a:*:c", "a:b:*", "a:b:c"),
+            ("a:*", "a:b:*", "a:b:*"),
+            ("a:read b:read", "a:* c:*", "a:read"),
+            ("*", "keyhouse:keys:read", ""),
+            ("*:*", "keyhouse:*", ""),
+            ("keyhouse:*", "keyhouse:instance:verify", ""),
+            ("keyhouse:*", "keyhouse:*:read", "keyhouse:*:read"),
+            ("a:b", "a:b:c", ""),
+        ] {
+            let (one, other): (Patterns, Patterns) = (one.parse().unwrap(), other.parse().unwrap());
+            assert_eq!(one.within(other.as_set()).to_string(), common, "{one} and {other}");
+            assert_eq!(other.within(one.as_set()).to_string(), common, "{other} and {one}");
+        }
+    }
 
     #[test]
     fn each_pattern_reaches_just_these_own_names() {

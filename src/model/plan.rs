@@ -12,13 +12,47 @@ pub struct Plan {
     pub name: Box<str>,
     /// Whether its organizations' keys work.
     pub api_access: bool,
+    /// Whether its organizations have teams.
+    pub teams: bool,
+    /// Whether they may have more than one.
+    pub multiple_teams: bool,
+    /// How much of each thing they may have.
+    pub limits: PlanLimits,
 }
 
-/// The three plans that every instance begins with: name, API access.
-pub const FIRST_PLANS: [(&str, bool); 3] = [("free", false), ("pro", true), ("enterprise", true)];
+/// How much of each thing a plan gives; `None` is as much as they like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PlanLimits {
+    /// Personal keys of one user that are not revoked.
+    pub keys_per_user: Option<u32>,
+    /// Keys of the organization that are not revoked.
+    pub keys: Option<u32>,
+    /// Users, invited ones among them.
+    pub users: Option<u32>,
+    /// Calls of all keys together in ten seconds.
+    pub requests_per_10s: Option<u32>,
+    /// Calls of all keys together in a calendar month, in UTC.
+    pub requests_per_month: Option<u64>,
+}
+
+impl Plan {
+    /// A plan of which nothing is known but its name: it gives nothing.
+    pub fn unknown(name: &str) -> Self {
+        let limits = PlanLimits::default();
+        Self { name: name.into(), api_access: false, teams: false, multiple_teams: false, limits }
+    }
+}
+
+/// The three plans that every instance begins with: name, API access, teams, several teams.
+pub const FIRST_PLANS: [(&str, bool, bool, bool); 3] =
+    [("free", false, false, false), ("pro", true, true, false), ("enterprise", true, true, true)];
 
 /// The feature that lets keys work, as refusals name it.
 pub const API_ACCESS: &str = "api_access";
+/// The feature that gives a team.
+pub const TEAMS: &str = "teams";
+/// The feature that gives more than one.
+pub const MULTIPLE_TEAMS: &str = "multiple_teams";
 
 /// How an organization stands with its plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +137,7 @@ mod tests {
             (true, "canceled", 0, false),
             (false, "active", 0, false),
         ] {
-            let plan = Plan { name: "any".into(), api_access };
+            let plan = Plan { api_access, ..Plan::unknown("any") };
             let status = status.parse().unwrap();
             let subscription = Subscription { plan: "any".into(), status, current_period_end: end };
             let gives = subscription.gives_access(&plan, Moment::from_milliseconds(now));

@@ -1,8 +1,9 @@
-//! The built-in roles and what each holds.
+//! Keyhouse's own permissions, the built-in roles and what each holds.
 
 use std::fmt;
 use std::str::FromStr;
 
+use crate::model::id::RoleId;
 use crate::model::permission::PatternSet;
 
 /// Creating personal keys.
@@ -13,8 +14,105 @@ pub const KEYS_READ: &str = "keyhouse:keys:read";
 pub const KEYS_MANAGE: &str = "keyhouse:keys:manage";
 /// Asking about the organization's keys.
 pub const KEYS_VERIFY: &str = "keyhouse:keys:verify";
+/// Seeing the organization's users and invitations.
+pub const USERS_READ: &str = "keyhouse:users:read";
+/// Inviting, changing, resetting and removing users.
+pub const USERS_MANAGE: &str = "keyhouse:users:manage";
+/// Seeing custom roles.
+pub const ROLES_READ: &str = "keyhouse:roles:read";
+/// Making, changing and removing custom roles.
+pub const ROLES_MANAGE: &str = "keyhouse:roles:manage";
+/// Seeing every team, secret ones among them.
+pub const TEAMS_READ: &str = "keyhouse:teams:read";
+/// Making, changing and removing teams, and sharing keys with any of them.
+pub const TEAMS_MANAGE: &str = "keyhouse:teams:manage";
+/// Seeing the organization's settings.
+pub const ORGANIZATION_READ: &str = "keyhouse:organization:read";
+/// Changing the organization's settings.
+pub const ORGANIZATION_MANAGE: &str = "keyhouse:organization:manage";
+/// Seeing plan and subscription.
+pub const SUBSCRIPTION_READ: &str = "keyhouse:subscription:read";
+/// Reserved: subscriptions are changed by operators alone.
+pub const SUBSCRIPTION_MANAGE: &str = "keyhouse:subscription:manage";
+/// Reading the audit log.
+pub const AUDIT_READ: &str = "keyhouse:audit:read";
+/// Reserved: nobody changes the audit log.
+pub const AUDIT_MANAGE: &str = "keyhouse:audit:manage";
+/// Seeing how much keys were used.
+pub const USAGE_READ: &str = "keyhouse:usage:read";
+/// Reserved: nobody changes what was counted.
+pub const USAGE_MANAGE: &str = "keyhouse:usage:manage";
+/// Running the instance: organizations, plans, subscriptions, the permission catalogue.
+pub const INSTANCE_MANAGE: &str = "keyhouse:instance:manage";
 /// Asking about the keys of every organization.
 pub const INSTANCE_VERIFY: &str = "keyhouse:instance:verify";
+/// Taking keys of other systems over.
+pub const INSTANCE_IMPORT: &str = "keyhouse:instance:import";
+
+/// All of Keyhouse's own permissions.
+pub const OWN_PERMISSIONS: [&str; 21] = [
+    KEYS_CREATE,
+    KEYS_READ,
+    KEYS_MANAGE,
+    KEYS_VERIFY,
+    USERS_READ,
+    USERS_MANAGE,
+    ROLES_READ,
+    ROLES_MANAGE,
+    TEAMS_READ,
+    TEAMS_MANAGE,
+    ORGANIZATION_READ,
+    ORGANIZATION_MANAGE,
+    SUBSCRIPTION_READ,
+    SUBSCRIPTION_MANAGE,
+    AUDIT_READ,
+    AUDIT_MANAGE,
+    USAGE_READ,
+    USAGE_MANAGE,
+    INSTANCE_MANAGE,
+    INSTANCE_VERIFY,
+    INSTANCE_IMPORT,
+];
+
+/// The role of a user: one that every organization has, or one that an organization made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// One of the four.
+    Builtin(BuiltinRole),
+    /// A named set of permissions.
+    Custom(RoleId),
+}
+
+impl Role {
+    /// Whether this is the owner's.
+    pub fn is_owner(self) -> bool {
+        self == Self::Builtin(BuiltinRole::Owner)
+    }
+}
+
+impl From<BuiltinRole> for Role {
+    fn from(role: BuiltinRole) -> Self {
+        Self::Builtin(role)
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Builtin(role) => role.fmt(f),
+            Self::Custom(id) => id.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Role {
+    type Err = InvalidRole;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRole> {
+        let builtin = text.parse().map(Self::Builtin);
+        builtin.or_else(|error| text.parse().map(Self::Custom).map_err(|_no_id| error))
+    }
+}
 
 /// A role that every organization has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,9 +127,9 @@ pub enum BuiltinRole {
     Guest,
 }
 
-/// A text that is no built-in role.
+/// A text that is no role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be owner, administrator, user or guest")]
+#[error("must be owner, administrator, user, guest, or the id of a custom role")]
 pub struct InvalidRole;
 
 impl BuiltinRole {

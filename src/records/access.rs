@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::id::{OrganizationId, SessionId, UserId};
+use crate::model::id::{OrganizationId, SessionId, TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::model::permission::Patterns;
-use crate::model::plan::{Plan, Subscription, SubscriptionStatus};
-use crate::model::role::BuiltinRole;
+use crate::model::plan::{Plan, PlanLimits, Subscription, SubscriptionStatus};
+use crate::model::role::Role;
 use crate::model::secret::Digest;
 use crate::records::place::Place;
 use crate::records::{Record, text};
@@ -32,6 +32,9 @@ pub struct OrganizationRecord {
     /// Whether plain users may make personal keys.
     #[serde(rename = "mk")]
     pub members_create_keys: bool,
+    /// The longest a key may last, in days, where administrators bound it.
+    #[serde(rename = "kd", default, skip_serializing_if = "Option::is_none")]
+    pub key_lifetime_days_max: Option<u32>,
     /// The plan's name.
     #[serde(rename = "pl")]
     pub plan: Box<str>,
@@ -82,13 +85,19 @@ pub struct UserRecord {
     pub password: String,
     /// The role.
     #[serde(rename = "r", with = "text")]
-    pub role: BuiltinRole,
+    pub role: Role,
     /// Whether the user runs the instance.
     #[serde(rename = "op", default)]
     pub operator: bool,
     /// Whether the user is stopped.
     #[serde(rename = "off", default)]
     pub disabled: bool,
+    /// The teams; some may not be there any more.
+    #[serde(rename = "t", default, with = "text::list", skip_serializing_if = "Vec::is_empty")]
+    pub teams: Vec<TeamId>,
+    /// The language of the page for this user: en, fr or es; none for the browser's.
+    #[serde(rename = "lc", default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<Box<str>>,
     /// When it was made.
     #[serde(rename = "c", with = "text::moment")]
     pub created_at: Moment,
@@ -122,14 +131,65 @@ pub struct PlanRecord {
     /// Whether keys work.
     #[serde(rename = "api")]
     pub api_access: bool,
+    /// Whether there are teams.
+    #[serde(rename = "t", default)]
+    pub teams: bool,
+    /// Whether there may be several.
+    #[serde(rename = "mt", default)]
+    pub multiple_teams: bool,
+    /// Most personal keys of a user.
+    #[serde(rename = "ku", default, skip_serializing_if = "Option::is_none")]
+    pub keys_per_user: Option<u32>,
+    /// Most keys.
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<u32>,
+    /// Most users.
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<u32>,
+    /// Most calls in ten seconds.
+    #[serde(rename = "rs", default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_10s: Option<u32>,
+    /// Most calls in a month.
+    #[serde(rename = "rm", default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_month: Option<u64>,
     /// Counts its changes, from 1.
     #[serde(rename = "v")]
     pub version: u64,
 }
 
+impl PlanRecord {
+    /// A plan that gives these features, without limits.
+    pub fn unlimited(name: &str, api_access: bool, teams: bool, multiple_teams: bool) -> Self {
+        Self {
+            name: name.into(),
+            api_access,
+            teams,
+            multiple_teams,
+            keys_per_user: None,
+            keys: None,
+            users: None,
+            requests_per_10s: None,
+            requests_per_month: None,
+            version: 1,
+        }
+    }
+}
+
 impl From<&PlanRecord> for Plan {
     fn from(record: &PlanRecord) -> Self {
-        Self { name: record.name.clone(), api_access: record.api_access }
+        Self {
+            name: record.name.clone(),
+            api_access: record.api_access,
+            teams: record.teams,
+            multiple_teams: record.multiple_teams,
+            limits: PlanLimits {
+                keys_per_user: record.keys_per_user,
+                keys: record.keys,
+                users: record.users,
+                requests_per_10s: record.requests_per_10s,
+                requests_per_month: record.requests_per_month,
+            },
+        }
     }
 }
 

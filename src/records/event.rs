@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::id::{EventId, OrganizationId};
 use crate::model::moment::Moment;
+use crate::model::secret::Digest;
 use crate::records::key::Author;
 use crate::records::{Record, place::Place, text};
 
@@ -41,6 +42,52 @@ pub struct EventRecord {
     #[serde(rename = "f", default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub after: serde_json::Map<String, serde_json::Value>,
 }
+
+/// A seal over events: BLAKE3 over the seal before and the events, in this order, as stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SealRecord {
+    /// Its number, from 1; the place.
+    #[serde(skip)]
+    pub number: u64,
+    /// When.
+    #[serde(rename = "t", with = "text::moment")]
+    pub at: Moment,
+    /// The events it covers, in the order in which they were committed.
+    #[serde(rename = "e", with = "text::list")]
+    pub events: Vec<EventId>,
+    /// The hash of the seal before; of nothing for the first.
+    #[serde(rename = "p", with = "text")]
+    pub previous: Digest,
+    /// The hash.
+    #[serde(rename = "h", with = "text")]
+    pub hash: Digest,
+}
+
+/// Where the audit log begins since older events were cut off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CutRecord {
+    /// The number of the last seal that is gone.
+    #[serde(rename = "n")]
+    pub number: u64,
+    /// Its hash.
+    #[serde(rename = "h", with = "text")]
+    pub hash: Digest,
+    /// When it was cut.
+    #[serde(rename = "t", with = "text::moment")]
+    pub at: Moment,
+}
+
+impl Record for SealRecord {
+    fn settle(&mut self, place: &Place) {
+        if let Place::Seal(number) = place {
+            self.number = *number;
+        }
+    }
+}
+
+impl Record for CutRecord {}
 
 impl Record for EventRecord {
     fn settle(&mut self, place: &Place) {

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::model::id::{InvalidId, KeyId, OrganizationId, UserId};
+use crate::model::id::{InvalidId, KeyId, OrganizationId, TeamId, UserId};
 use crate::model::key_text::Environment;
 use crate::model::limit::{Period, Quota, RateLimit, Zone};
 use crate::model::moment::Moment;
@@ -50,6 +50,23 @@ pub struct KeyRecord {
     /// What it is granted. A personal key without a list has all outside `keyhouse:`.
     #[serde(rename = "p", default, with = "text::option", skip_serializing_if = "Option::is_none")]
     pub permissions: Option<Patterns>,
+    /// What it may be granted at most, whoever owns it: frozen when it was transferred.
+    #[serde(
+        rename = "pc",
+        default,
+        with = "text::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub ceiling: Option<Patterns>,
+    /// Whether somebody who no longer owns it may know its secret: until it is rotated.
+    #[serde(rename = "ra", default, skip_serializing_if = "is_false")]
+    pub rotation_advised: bool,
+    /// Whether it came from another system.
+    #[serde(rename = "im", default, skip_serializing_if = "is_false")]
+    pub imported: bool,
+    /// The teams it is shared with; some may not be there any more.
+    #[serde(rename = "t", default, skip_serializing_if = "Vec::is_empty")]
+    pub teams: Vec<ShareRecord>,
     /// Networks it may be used from.
     #[serde(rename = "ia", default, with = "text::list", skip_serializing_if = "Vec::is_empty")]
     pub ip_allow: Vec<IpNet>,
@@ -95,6 +112,61 @@ pub struct KeyRecord {
     /// Counts its changes, from 1.
     #[serde(rename = "v")]
     pub version: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// That a key is shared with a team.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShareRecord {
+    /// The team.
+    #[serde(rename = "t", with = "text")]
+    pub team: TeamId,
+    /// What its members may do.
+    #[serde(rename = "a")]
+    pub access: Access,
+}
+
+/// What a team's members may do with a key that is shared with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Access {
+    /// See it and its use.
+    #[serde(rename = "r")]
+    Read,
+    /// Also rename, disable and revoke it.
+    #[serde(rename = "w")]
+    Write,
+}
+
+/// A text that is no access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be read or write")]
+pub struct InvalidAccess;
+
+impl Access {
+    /// The name, as the API writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+        }
+    }
+}
+
+impl FromStr for Access {
+    type Err = InvalidAccess;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAccess> {
+        match text {
+            "read" => Ok(Self::Read),
+            "write" => Ok(Self::Write),
+            _ => Err(InvalidAccess),
+        }
+    }
 }
 
 /// One secret of a key: what may be kept of it.
@@ -234,6 +306,14 @@ impl KeyRecord {
         }
     }
 
+    /// The patterns it lists as far as its frozen ceiling goes.
+    pub fn effective_patterns(&self) -> Patterns {
+        match &self.ceiling {
+            Some(ceiling) => self.patterns().within(ceiling.as_set()),
+            None => self.patterns(),
+        }
+    }
+
     /// Its address rules.
     pub fn ip_rules(&self) -> IpRules {
         IpRules { allow: self.ip_allow.clone(), deny: self.ip_deny.clone() }
@@ -337,6 +417,10 @@ pub(crate) mod tests {
                 ends_at: None,
             }],
             permissions: Some("diagrams:read diagrams:write".parse().unwrap()),
+            ceiling: None,
+            rotation_advised: false,
+            imported: false,
+            teams: Vec::new(),
             ip_allow: Vec::new(),
             ip_deny: Vec::new(),
             rate_limits: Vec::new(),

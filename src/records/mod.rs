@@ -6,8 +6,10 @@
 pub mod access;
 pub mod event;
 pub mod key;
+pub mod people;
 pub mod place;
 pub mod prepare;
+pub mod rights;
 mod text;
 
 use keyhouse_storage::Row;
@@ -18,6 +20,7 @@ use crate::model::id::KeyId;
 use access::{OrganizationRecord, PlanRecord, UserRecord};
 use key::{KeyRecord, UseRecord};
 use place::Place;
+use rights::{RoleRecord, TeamRecord};
 
 /// The version that this program writes.
 const FORMAT_VERSION: u8 = 1;
@@ -65,6 +68,10 @@ pub enum Stored {
     Organization(OrganizationRecord),
     /// A user.
     User(UserRecord),
+    /// A custom role.
+    Role(RoleRecord),
+    /// A team.
+    Team(TeamRecord),
     /// A plan.
     Plan(PlanRecord),
     /// A key.
@@ -110,6 +117,8 @@ pub fn read(key: &[u8], value: &[u8]) -> Result<Stored, RecordError> {
     Ok(match place {
         Place::Organization(_) => Stored::Organization(read_at(&place, value)?),
         Place::User(_) => Stored::User(read_at(&place, value)?),
+        Place::Role(..) => Stored::Role(read_at(&place, value)?),
+        Place::Team(..) => Stored::Team(read_at(&place, value)?),
         Place::Plan(_) => Stored::Plan(read_at(&place, value)?),
         Place::Key(..) => Stored::Key(Box::new(read_at(&place, value)?)),
         Place::Use(id) => Stored::Use(id, read_at(&place, value)?),
@@ -119,7 +128,16 @@ pub fn read(key: &[u8], value: &[u8]) -> Result<Stored, RecordError> {
         | Place::Sessions(_)
         | Place::Founded
         | Place::Setup
-        | Place::Event(_) => Stored::Aside,
+        | Place::Permission(_)
+        | Place::Invitation(_)
+        | Place::Reset(_)
+        | Place::Totp(_)
+        | Place::People
+        | Place::Leaving(_)
+        | Place::Imported(_)
+        | Place::Event(_)
+        | Place::Seal(_)
+        | Place::Cut => Stored::Aside,
     })
 }
 

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::model::id::{EventId, Id, KeyId, OrganizationId, UserId};
+use crate::model::id::{EventId, Id, InvitationId, KeyId, OrganizationId, RoleId, TeamId, UserId};
 use crate::model::secret::Digest;
 use crate::records::RecordError;
 
@@ -24,6 +24,24 @@ pub enum Place {
     Key(OrganizationId, KeyId),
     /// When a key was last used.
     Use(KeyId),
+    /// A custom role of an organization.
+    Role(OrganizationId, RoleId),
+    /// A team of an organization.
+    Team(OrganizationId, TeamId),
+    /// A permission of the catalogue, by its name.
+    Permission(Box<str>),
+    /// An invitation.
+    Invitation(InvitationId),
+    /// The one-time link with which a user sets a new password.
+    Reset(UserId),
+    /// A user's second factor.
+    Totp(UserId),
+    /// Counts the changes of who may do what.
+    People,
+    /// A user who is being removed.
+    Leaving(UserId),
+    /// Whose an imported digest is: guards that it is one key's.
+    Imported(Digest),
     /// A browser's session, by the digest of its cookie.
     Session(Digest),
     /// The sessions of a user.
@@ -34,6 +52,10 @@ pub enum Place {
     Setup,
     /// An audit event.
     Event(EventId),
+    /// A seal over audit events, by its number.
+    Seal(u64),
+    /// Where the audit log begins.
+    Cut,
 }
 
 const FORMAT: &[u8] = b"format";
@@ -48,13 +70,46 @@ const SESSIONS: &[u8] = b"sessions/";
 const FOUNDED: &[u8] = b"founded";
 const SETUP: &[u8] = b"setup";
 const EVENT: &[u8] = b"event/";
+const ROLE: &[u8] = b"role/";
+const TEAM: &[u8] = b"team/";
+const PERMISSION: &[u8] = b"permission/";
+const INVITATION: &[u8] = b"invitation/";
+const RESET: &[u8] = b"reset/";
+const TOTP: &[u8] = b"totp/";
+const PEOPLE: &[u8] = b"people";
+const LEAVING: &[u8] = b"leaving/";
+const IMPORTED: &[u8] = b"imported/";
+const SEAL: &[u8] = b"seal/";
+const CUT: &[u8] = b"cut";
 
 /// What the index is made of, in an order in which what keys point to comes first.
-pub const INDEXED: [&[u8]; 5] = [PLAN, ORGANIZATION, USER, KEY, USE];
+pub const INDEXED: [&[u8]; 7] = [PLAN, ORGANIZATION, ROLE, TEAM, USER, KEY, USE];
 
 impl Place {
     /// Below this lie all events.
     pub const EVENTS: &'static [u8] = EVENT;
+    /// Below this lie all seals.
+    pub const SEALS: &'static [u8] = SEAL;
+    /// Below this lies the catalogue of permissions.
+    pub const PERMISSIONS: &'static [u8] = PERMISSION;
+    /// Below this lie all invitations.
+    pub const INVITATIONS: &'static [u8] = INVITATION;
+    /// Below this lie the users who are being removed.
+    pub const LEAVERS: &'static [u8] = LEAVING;
+    /// Below this lie all keys.
+    pub const KEYS: &'static [u8] = KEY;
+    /// Below this lie all plans.
+    pub const PLANS: &'static [u8] = PLAN;
+
+    /// Below this lie the custom roles of an organization.
+    pub fn roles_of(organization: OrganizationId) -> Vec<u8> {
+        [ROLE, organization.bytes()].concat()
+    }
+
+    /// Below this lie the teams of an organization.
+    pub fn teams_of(organization: OrganizationId) -> Vec<u8> {
+        [TEAM, organization.bytes()].concat()
+    }
 
     /// Below this lie the keys of an organization.
     pub fn keys_of(organization: OrganizationId) -> Vec<u8> {
@@ -76,6 +131,17 @@ impl Place {
             Self::Founded => FOUNDED.to_vec(),
             Self::Setup => SETUP.to_vec(),
             Self::Event(id) => [EVENT, id.bytes()].concat(),
+            Self::Role(organization, id) => [ROLE, organization.bytes(), id.bytes()].concat(),
+            Self::Team(organization, id) => [TEAM, organization.bytes(), id.bytes()].concat(),
+            Self::Permission(name) => [PERMISSION, name.as_bytes()].concat(),
+            Self::Invitation(id) => [INVITATION, id.bytes()].concat(),
+            Self::Reset(user) => [RESET, user.bytes()].concat(),
+            Self::Totp(user) => [TOTP, user.bytes()].concat(),
+            Self::People => PEOPLE.to_vec(),
+            Self::Leaving(user) => [LEAVING, user.bytes()].concat(),
+            Self::Imported(digest) => [IMPORTED, digest.bytes()].concat(),
+            Self::Seal(number) => [SEAL, &number.to_be_bytes()].concat(),
+            Self::Cut => CUT.to_vec(),
         }
     }
 
@@ -93,6 +159,8 @@ impl Place {
             FORMAT => return Some(Self::Format),
             FOUNDED => return Some(Self::Founded),
             SETUP => return Some(Self::Setup),
+            PEOPLE => return Some(Self::People),
+            CUT => return Some(Self::Cut),
             _ => {},
         }
         let cut = key.iter().position(|byte| *byte == b'/')?;
@@ -102,10 +170,16 @@ impl Place {
             USER => id(rest).map(Self::User),
             EMAIL => Some(Self::Email(str::from_utf8(rest).ok()?.to_owned())),
             PLAN => Some(Self::Plan(str::from_utf8(rest).ok()?.into())),
-            KEY => {
-                let (organization, key) = rest.split_at_checked(16)?;
-                Some(Self::Key(id(organization)?, id(key)?))
-            },
+            KEY => within(rest).map(|(organization, key)| Self::Key(organization, key)),
+            ROLE => within(rest).map(|(organization, role)| Self::Role(organization, role)),
+            TEAM => within(rest).map(|(organization, team)| Self::Team(organization, team)),
+            PERMISSION => Some(Self::Permission(str::from_utf8(rest).ok()?.into())),
+            INVITATION => id(rest).map(Self::Invitation),
+            RESET => id(rest).map(Self::Reset),
+            TOTP => id(rest).map(Self::Totp),
+            LEAVING => id(rest).map(Self::Leaving),
+            IMPORTED => Some(Self::Imported(Digest::from_bytes(rest.try_into().ok()?))),
+            SEAL => Some(Self::Seal(u64::from_be_bytes(rest.try_into().ok()?))),
             USE => id(rest).map(Self::Use),
             SESSION => Some(Self::Session(Digest::from_bytes(rest.try_into().ok()?))),
             SESSIONS => id(rest).map(Self::Sessions),
@@ -113,6 +187,12 @@ impl Place {
             _ => None,
         }
     }
+}
+
+/// What belongs to an organization.
+fn within<K: crate::model::id::Kind>(bytes: &[u8]) -> Option<(OrganizationId, Id<K>)> {
+    let (organization, thing) = bytes.split_at_checked(16)?;
+    Some((id(organization)?, id(thing)?))
 }
 
 fn id<K: crate::model::id::Kind>(bytes: &[u8]) -> Option<Id<K>> {
@@ -135,6 +215,17 @@ impl fmt::Display for Place {
             Self::Founded => f.write_str("founded"),
             Self::Setup => f.write_str("setup"),
             Self::Event(id) => write!(f, "event/{id}"),
+            Self::Role(organization, id) => write!(f, "role/{organization}/{id}"),
+            Self::Team(organization, id) => write!(f, "team/{organization}/{id}"),
+            Self::Permission(name) => write!(f, "permission/{name}"),
+            Self::Invitation(id) => write!(f, "invitation/{id}"),
+            Self::Reset(user) => write!(f, "reset/{user}"),
+            Self::Totp(user) => write!(f, "totp/{user}"),
+            Self::People => f.write_str("people"),
+            Self::Leaving(user) => write!(f, "leaving/{user}"),
+            Self::Imported(_) => f.write_str("imported/.."),
+            Self::Seal(number) => write!(f, "seal/{number}"),
+            Self::Cut => f.write_str("cut"),
         }
     }
 }
@@ -160,6 +251,17 @@ mod tests {
             Place::Founded,
             Place::Setup,
             Place::Event(Id::new(now, &mut random)),
+            Place::Role(Id::new(now, &mut random), Id::new(now, &mut random)),
+            Place::Team(Id::new(now, &mut random), Id::new(now, &mut random)),
+            Place::Permission("diagrams:read".into()),
+            Place::Invitation(Id::new(now, &mut random)),
+            Place::Reset(Id::new(now, &mut random)),
+            Place::Totp(Id::new(now, &mut random)),
+            Place::People,
+            Place::Leaving(Id::new(now, &mut random)),
+            Place::Imported(Digest::of(b"digest")),
+            Place::Seal(u64::MAX),
+            Place::Cut,
         ] {
             assert_eq!(Place::parse(&place.to_bytes()).unwrap(), place);
         }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::clock::Now;
-use crate::index::facts::{Ask, OrganizationFacts, StandingSlot};
+use crate::index::facts::{Ask, OrganizationFacts};
 use crate::index::grant::{Grant, Rules};
+use crate::index::standing::StandingSlot;
 use crate::model::limit::Draw;
 use crate::model::moment::Moment;
 use crate::verify::{Acceptance, Code, Request, Verdict};
@@ -139,8 +140,9 @@ mod tests {
     use arc_swap::ArcSwap;
 
     use super::*;
-    use crate::index::facts::{SharedUser, Standings, UserFacts};
+    use crate::index::facts::{SharedUser, UserFacts};
     use crate::index::live::Live;
+    use crate::index::standing::{Rank, Standings};
     use crate::model::id::{Id, OrganizationId};
     use crate::model::plan::{Plan, Subscription, SubscriptionStatus};
     use crate::model::role::BuiltinRole;
@@ -151,7 +153,7 @@ mod tests {
 
     fn owner() -> UserFacts {
         let mut facts = UserFacts::unknown(Id::default());
-        (facts.standing.disabled, facts.standing.role) = (false, BuiltinRole::User);
+        (facts.standing.disabled, facts.standing.role) = (false, Rank::Builtin(BuiltinRole::User));
         facts
     }
 
@@ -159,7 +161,7 @@ mod tests {
         let mut facts = OrganizationFacts::unknown(Id::default());
         facts.suspended = false;
         facts.ceiling = "*".parse().unwrap();
-        facts.plan = Plan { name: "pro".into(), api_access: true };
+        facts.plan = Plan { api_access: true, ..Plan::unknown("pro") };
         facts.subscription = Subscription {
             plan: "pro".into(),
             status: SubscriptionStatus::Active,
@@ -262,7 +264,7 @@ mod tests {
         let requirement = "diagrams:read".parse().unwrap();
         let request = Request { requirement: Some(&requirement), ..Request::default() };
         let mut guest = owner();
-        guest.standing.role = BuiltinRole::Guest;
+        guest.standing.role = Rank::Builtin(BuiltinRole::Guest);
         let code =
             |key: &KeyRecord, owner| decide(&grant(key, owner, organization()), &request, NOW).code;
         let key = record();
@@ -276,7 +278,7 @@ mod tests {
         let mut key = record();
         key.permissions = None;
         let mut administrator = owner();
-        administrator.standing.role = BuiltinRole::Administrator;
+        administrator.standing.role = Rank::Builtin(BuiltinRole::Administrator);
         for (text, owner, expected) in [
             ("a:b", Some(administrator.clone()), Code::Valid),
             ("keyhouse:keys:read", Some(administrator), Code::InsufficientPermissions),

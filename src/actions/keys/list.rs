@@ -10,8 +10,6 @@ use crate::records::key::{KeyRecord, Status};
 use crate::records::place::Place;
 use crate::records::read_row;
 
-/// Most keys on one page.
-pub const LIST_LIMIT_MAX: usize = 100;
 /// Most rows read for one page: a search that finds little goes on with the next request.
 const ROWS_READ_MAX: usize = 20_000;
 const ROWS_A_SCAN: usize = 500;
@@ -19,7 +17,7 @@ const ROWS_A_SCAN: usize = 500;
 /// Which keys to list.
 #[derive(Debug)]
 pub struct Query {
-    /// Most keys wanted, 1 to [`LIST_LIMIT_MAX`].
+    /// Most keys wanted, 1 to [`crate::actions::LIST_LIMIT_MAX`].
     pub limit: usize,
     /// The last key of the page before.
     pub after: Option<KeyId>,

@@ -24,7 +24,7 @@ mod list;
 
 pub use draft::{KeyChange, KeyDraft, KeyKind};
 use draft::{apply, new_record, shape};
-pub use list::{LIST_LIMIT_MAX, ListedKeys, Query, Wanted};
+pub use list::{ListedKeys, Query, Wanted};
 
 /// The key that a change is meant for.
 #[derive(Clone, Debug)]
@@ -79,7 +79,7 @@ impl Actions {
             created_at: now,
             ends_at: None,
         }];
-        require_all(actor, &record.patterns())?;
+        actor.require_all(record.patterns().as_set())?;
         let place = record.place();
         let batch = put(Batch::new().absent(place.to_bytes()), &place, &record)?;
         let happening =
@@ -127,8 +127,10 @@ impl Actions {
                 }
                 refuse_itself(actor, record)?;
                 match standing {
-                    Standing::Own => require_all(actor, &added(&before, &record.patterns()))?,
-                    Standing::Manager => require_all(actor, &record.patterns())?,
+                    Standing::Own => {
+                        actor.require_all(added(&before, &record.patterns()).as_set())?
+                    },
+                    Standing::Manager => actor.require_all(record.patterns().as_set())?,
                 }
             }
             Ok(())
@@ -183,7 +185,7 @@ impl Actions {
             }
             refuse_itself(actor, record)?;
             if standing == Standing::Manager {
-                require_all(actor, &record.patterns())?;
+                actor.require_all(record.patterns().as_set())?;
             }
             record.disabled = None;
             Ok(())
@@ -203,9 +205,7 @@ impl Actions {
             let now = self.clock.now().wall;
             let held = self.find_key(actor, target.id)?;
             let standing = standing(actor, &held.record)?;
-            if target.versions.as_ref().is_some_and(|fit| !fit.contains(&held.record.version)) {
-                return Err(ActionError::VersionConflict { current: held.record.version });
-            }
+            Self::check_version(target.versions.as_ref(), held.record.version)?;
             let mut record = held.record.clone();
             change(&mut record, standing, now)?;
             if record == held.record {
@@ -303,13 +303,6 @@ fn refuse_itself(actor: &Actor, record: &KeyRecord) -> Result<(), ActionError> {
         });
     }
     Ok(())
-}
-
-fn require_all(actor: &Actor, patterns: &Patterns) -> Result<(), ActionError> {
-    match actor.lacks(patterns.as_set()) {
-        Some(pattern) => Err(ActionError::PermissionRequired(pattern.to_owned())),
-        None => Ok(()),
-    }
 }
 
 fn refuse_revoked(record: &KeyRecord) -> Result<(), ActionError> {

@@ -1,6 +1,54 @@
 //! The management API: wire shapes and handlers, one file a resource.
 
+mod cursor;
 pub(super) mod instance;
 pub(super) mod keys;
 pub(super) mod session;
 pub(super) mod setup;
+
+use rouille::Response;
+
+use crate::actions::LIST_LIMIT_MAX;
+use crate::http::Call;
+use crate::http::input::{Fields, Parameters};
+use crate::http::problem::Problem;
+use crate::model::id::{Id, Kind};
+
+/// How many things a page holds unless asked otherwise.
+const LIST_LIMIT_DEFAULT: usize = 50;
+
+/// How many things of a list are wanted, and behind which one.
+fn paging<K: Kind>(parameters: &mut Parameters) -> (usize, Option<Id<K>>) {
+    let limit = parameters.optional("limit", "out_of_range", |text| {
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let limit =
+            text.parse().ok().filter(|limit| digits && (1..=LIST_LIMIT_MAX).contains(limit));
+        limit.ok_or_else(|| format!("must be a whole number from 1 to {LIST_LIMIT_MAX}"))
+    });
+    let after = parameters.optional("cursor", "invalid_cursor", cursor::read);
+    (limit.unwrap_or(LIST_LIMIT_DEFAULT), after)
+}
+
+/// Refuses a body that says anything.
+fn no_fields(call: &Call<'_>) -> Result<(), Problem> {
+    let fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
+    fields.finish().map_err(Problem::invalid)
+}
+
+/// Names the version of what was answered.
+fn with_etag(response: Response, version: u64) -> Response {
+    response.with_additional_header("ETag", format!("\"{version}\""))
+}
+
+/// The versions that `If-Match` names (RFC 9110, 13.1.1), where it names any; `*` matches any, a tag
+/// that we never gave matches none.
+fn versions(call: &Call<'_>) -> Option<Vec<u64>> {
+    let header = call.request.header("If-Match").filter(|header| header.trim() != "*");
+    header.map(|header| header.split(',').filter_map(version_of_tag).collect())
+}
+
+fn version_of_tag(tag: &str) -> Option<u64> {
+    let digits = tag.trim().strip_prefix('"')?.strip_suffix('"')?;
+    let version: u64 = digits.parse().ok()?;
+    (version.to_string() == digits).then_some(version)
+}

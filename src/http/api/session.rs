@@ -3,8 +3,8 @@
 use rouille::Response;
 use serde_json::{Value, json};
 
-use crate::actions::access::{NewSession, SESSION_LIFETIME};
 use crate::actions::actor::Actor;
+use crate::actions::sessions::{NewSession, SESSION_LIFETIME};
 use crate::http::input::{Fields, text};
 use crate::http::problem::Problem;
 use crate::http::session::{cookie_gone, cookie_of};
@@ -12,15 +12,6 @@ use crate::http::{App, Call, answer};
 use crate::index::facts::Ask;
 use crate::model::role;
 use crate::model::secret::Secret;
-
-/// Keyhouse's own permissions that this version knows, for "what may I".
-const OWN_PERMISSIONS: [&str; 5] = [
-    role::KEYS_CREATE,
-    role::KEYS_READ,
-    role::KEYS_MANAGE,
-    role::KEYS_VERIFY,
-    role::INSTANCE_VERIFY,
-];
 
 pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     app.guard_host(call.request)?;
@@ -75,11 +66,11 @@ fn described(actor: &Actor) -> Value {
             "id": user.id.to_string(),
             "name": user.name,
             "email": user.email,
-            "role": user.standing.role.to_string(),
+            "role": user.role.role().to_string(),
             "operator": user.standing.operator,
         })
     });
-    let held: Vec<_> = OWN_PERMISSIONS
+    let held: Vec<_> = role::OWN_PERMISSIONS
         .into_iter()
         .filter(|permission| actor.holds(Ask::Permission(permission)))
         .collect();

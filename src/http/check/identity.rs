@@ -38,7 +38,7 @@ impl Identity {
                 ("X-Keyhouse-User", user(|owner| owner.id.to_string())),
                 ("X-Keyhouse-Email", within(TEXT_BYTES_MAX, user(|owner| owner.email.clone()))),
                 ("X-Keyhouse-Organization", encoded(&organization.id.to_string())),
-                ("X-Keyhouse-Role", user(|owner| owner.standing.role.to_string())),
+                ("X-Keyhouse-Role", user(|owner| owner.role.role().to_string())),
                 // No key is shared with a team yet.
                 ("X-Keyhouse-Teams", NOTHING.to_owned()),
                 ("X-Keyhouse-Permissions", within(PERMISSIONS_BYTES_MAX, permissions)),

@@ -199,7 +199,7 @@ pub(super) fn described(grant: &Grant, now: Now) -> Map<String, Value> {
             "id": owner.id.to_string(),
             "name": owner.name,
             "email": owner.email,
-            "role": owner.standing.role.to_string(),
+            "role": owner.role.role().to_string(),
         })),
         "organization": {
             "id": organization.id.to_string(),

@@ -1,35 +1,36 @@
-//! Cursors: opaque to clients, and one key's place in the list to us. Base64url without padding,
+//! Cursors: opaque to clients, and one id's place in the list to us. Base64url without padding,
 //! since rouille and others cut a parameter at a second `=`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::model::id::KeyId;
+use crate::model::id::Id;
 
-/// The cursor behind a key.
-pub(super) fn write(last: KeyId) -> String {
+/// The cursor behind a thing of the list.
+pub(super) fn write<K>(last: Id<K>) -> String {
     URL_SAFE_NO_PAD.encode(last.bytes())
 }
 
-/// The key a cursor stands behind.
+/// The thing a cursor stands behind.
 ///
 /// # Errors
 /// A text that none of our pages gave.
-pub(super) fn read(text: &str) -> Result<KeyId, &'static str> {
+pub(super) fn read<K>(text: &str) -> Result<Id<K>, &'static str> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
-    bytes.map(KeyId::from_bytes).ok_or("must be the next_cursor of an earlier page")
+    bytes.map(Id::from_bytes).ok_or("must be the next_cursor of an earlier page")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::id::KeyId;
 
     #[test]
     fn a_cursor_comes_back_and_nothing_else_is_one() {
         let key = KeyId::from_bytes([7; 16]);
         assert_eq!(read(&write(key)), Ok(key));
         for wrong in ["", "abc", "====", "key_0198"] {
-            assert!(read(wrong).is_err(), "{wrong}");
+            assert!(read::<crate::model::id::OfKey>(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -1,0 +1,116 @@
+//! Reads what clients say a key shall be.
+
+use ipnet::IpNet;
+use serde_json::{Map, Value};
+
+use crate::actions::keys::{KeyChange, KeyKind};
+use crate::http::input::{Fields, list, number, object, parsed, text, wrong};
+use crate::model::edit::Edit;
+use crate::model::fault::Fault;
+use crate::model::limit::{
+    RATE_LIMIT_CALLS_MAX, RATE_LIMIT_WINDOW_SECONDS_MAX, RATE_LIMITS_MAX, RateLimit,
+};
+use crate::model::moment::Moment;
+use crate::model::name::{parse_description, parse_name};
+use crate::model::network::{IpRules, NETWORKS_MAX, parse_network};
+use crate::model::permission::{PATTERNS_MAX, Pattern, Patterns};
+use crate::records::key::METADATA_BYTES_MAX;
+
+pub(super) fn parse_kind(text: &str) -> Result<KeyKind, &'static str> {
+    match text {
+        "personal" => Ok(KeyKind::Personal),
+        "service" => Ok(KeyKind::Service),
+        _ => Err("must be personal or service"),
+    }
+}
+
+/// The fields that creating and changing have in common.
+pub(super) fn read_change(fields: &mut Fields) -> KeyChange {
+    KeyChange {
+        name: name(fields),
+        description: fields
+            .optional("description", parsed("invalid_description", parse_description)),
+        permissions: fields.nullable("permissions", patterns),
+        ip_rules: fields.nullable("ip_rules", object(|fields| Some(ip_rules(fields)))),
+        rate_limits: fields.nullable("rate_limits", rate_limits),
+        metadata: fields.nullable("metadata", metadata),
+        not_before: fields.nullable("not_before", parsed("invalid_time", str::parse::<Moment>)),
+        expires_at: fields.nullable("expires_at", parsed("invalid_time", str::parse::<Moment>)),
+    }
+}
+
+fn name(fields: &mut Fields) -> Option<String> {
+    let name = fields.nullable("name", parsed("invalid_name", parse_name));
+    if name == Edit::Clear {
+        fields.fault(
+            "name",
+            "required",
+            "must not be null: leave it out to keep it, or to have one made",
+        );
+    }
+    name.value()
+}
+
+pub(in crate::http) fn patterns(value: Value, pointer: &str) -> Result<Patterns, Vec<Fault>> {
+    let one = |value: Value, pointer: &str| {
+        parsed("invalid_permission", str::parse::<Pattern>)(value, pointer)
+    };
+    let patterns = list(PATTERNS_MAX, one)(value, pointer)?;
+    Patterns::new(&patterns).or_else(|error| wrong(pointer, "too_many", error))
+}
+
+fn ip_rules(fields: &mut Fields) -> IpRules {
+    let one = |value: Value, pointer: &str| -> Result<IpNet, Vec<Fault>> {
+        parsed("invalid_network", parse_network)(value, pointer)
+    };
+    let allow = fields.optional("allow", list(NETWORKS_MAX, one)).unwrap_or_default();
+    let deny = fields.optional("deny", list(NETWORKS_MAX, one)).unwrap_or_default();
+    IpRules { allow, deny }
+}
+
+fn rate_limits(value: Value, pointer: &str) -> Result<Vec<RateLimit>, Vec<Fault>> {
+    let one = |value: Value, pointer: &str| object(rate_limit)(value, pointer);
+    let limits = list(RATE_LIMITS_MAX, one)(value, pointer)?;
+    for (at, limit) in limits.iter().enumerate() {
+        if limits.iter().take(at).any(|earlier| earlier.name == limit.name) {
+            return wrong(
+                &format!("{pointer}/{at}/name"),
+                "doubled",
+                "names an earlier limit again",
+            );
+        }
+    }
+    Ok(limits)
+}
+
+fn rate_limit(fields: &mut Fields) -> Option<RateLimit> {
+    let name = fields.required("name", |value, pointer| {
+        let name = text(value, pointer)?;
+        if RateLimit::is_name(&name) {
+            Ok(name)
+        } else {
+            wrong(pointer, "invalid_name", "must be 1 to 32 of a-z, 0-9, _ and -")
+        }
+    });
+    let limit = fields.required("limit", number(1, RATE_LIMIT_CALLS_MAX));
+    let window = fields.required("window_seconds", number(1, RATE_LIMIT_WINDOW_SECONDS_MAX));
+    Some(RateLimit { name: name?.into(), limit: limit?, window_seconds: window? })
+}
+
+fn metadata(value: Value, pointer: &str) -> Result<Map<String, Value>, Vec<Fault>> {
+    match value {
+        Value::Object(fields) if size(&fields) <= METADATA_BYTES_MAX => Ok(fields),
+        Value::Object(_) => wrong(
+            pointer,
+            "too_large",
+            format!("must be at most {METADATA_BYTES_MAX} bytes as JSON"),
+        ),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            wrong(pointer, "wrong_type", "must be an object")
+        },
+    }
+}
+
+fn size(fields: &Map<String, Value>) -> usize {
+    serde_json::to_vec(fields).map_or(usize::MAX, |bytes| bytes.len())
+}

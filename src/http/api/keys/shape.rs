@@ -1,0 +1,99 @@
+//! What clients see of a key: all of it, or that it is there.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde_json::{Value, json};
+
+use crate::http::App;
+use crate::model::moment::Moment;
+use crate::records::key::{KeyRecord, Status};
+
+/// A key as those see it who may see all of it.
+pub(super) fn shown(app: &App, record: &KeyRecord) -> Value {
+    let now = app.actions.clock().now().wall;
+    let time = |moment: Option<Moment>| moment.map(|moment| moment.to_string());
+    let networks =
+        |networks: &[IpNet]| networks.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let list = record.permissions.as_ref().map(|list| list.as_set().texts().collect::<Vec<_>>());
+    let permissions = list.or_else(|| record.is_service().then(Vec::new));
+    let last_used = last_used(app, record);
+    let limits: Vec<Value> = record
+        .rate_limits
+        .iter()
+        .map(|limit| {
+            json!({
+                "name": limit.name, "limit": limit.limit, "window_seconds": limit.window_seconds,
+            })
+        })
+        .collect();
+    let secrets: Vec<Value> = record
+        .secrets
+        .iter()
+        .map(|secret| {
+            json!({
+                "hint": secret.hint,
+                "created_at": secret.created_at.to_string(),
+                "ends_at": time(secret.ends_at),
+                "last_used": last_used,
+            })
+        })
+        .collect();
+    json!({
+        "id": record.id.to_string(),
+        "name": record.name,
+        "description": record.description,
+        "kind": kind_name(record),
+        "owner": record.owner.map(|owner| owner.to_string()),
+        "environment": record.environment.as_str(),
+        "hint": record.secrets.first().map(|secret| secret.hint.as_str()),
+        "permissions": permissions,
+        "teams": [],
+        "ip_rules": { "allow": networks(&record.ip_allow), "deny": networks(&record.ip_deny) },
+        "rate_limits": limits,
+        "quota": null,
+        "metadata": record.metadata,
+        "status": record.status(now).name(),
+        "not_before": time(record.not_before),
+        "expires_at": time(record.expires_at),
+        "created_at": record.created_at.to_string(),
+        "created_by": record.created_by.to_string(),
+        "updated_at": record.updated_at.to_string(),
+        "last_used": last_used,
+        "revoked_at": time(record.revoked_at),
+        "revoked_reason": record.revoked_reason,
+        "secrets": secrets,
+        "origin": "created",
+        "version": record.version,
+    })
+}
+
+/// A key as all others see it: that it is there.
+pub(super) fn hidden(app: &App, record: &KeyRecord) -> Value {
+    let status: Status = record.status(app.actions.clock().now().wall);
+    json!({
+        "id": record.id.to_string(),
+        "kind": kind_name(record),
+        "status": status.name(),
+        "owner_kind": if record.is_service() { "organization" } else { "user" },
+    })
+}
+
+fn kind_name(record: &KeyRecord) -> &'static str {
+    if record.is_service() { "service" } else { "personal" }
+}
+
+/// The last use, from live state: it is seen here at once, written later.
+fn last_used(app: &App, record: &KeyRecord) -> Value {
+    let digest = record.secrets.first().map(|secret| secret.digest);
+    let live = digest.and_then(|digest| {
+        app.index().with_grant(&digest, |grant| grant.and_then(|grant| grant.live.last_use()))
+    });
+    live.map_or(Value::Null, |last| {
+        json!({
+            "at": last.at.to_string(),
+            "ip": last.ip.map(|ip: IpAddr| ip.to_string()),
+            "user_agent": app.index().agent(last.agent).map(|name| name.to_string()),
+        })
+    })
+}

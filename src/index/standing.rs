@@ -1,0 +1,161 @@
+//! What a decision needs of a user, in one byte, side by side with others'.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::index::facts::{Ask, OrganizationFacts, SharedUser};
+use crate::model::permission::is_instance;
+use crate::model::role::BuiltinRole;
+
+/// What a decision needs of a user: little enough to be swapped as one byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The role today.
+    pub role: Rank,
+    /// Whether the user runs the instance.
+    pub operator: bool,
+    /// Whether the user is stopped, or not known at all.
+    pub disabled: bool,
+}
+
+/// As much of a role as fits a standing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rank {
+    /// One of the four, which decisions know by heart.
+    Builtin(BuiltinRole),
+    /// A custom one: what it holds stands in the user's facts.
+    Custom,
+}
+
+/// How many standings lie together.
+const STANDINGS_A_CHUNK: u16 = 4_096;
+
+/// Standings side by side: those of 50,000 users fit into a core's own cache, where handles to each
+/// user's facts would each be a miss. Measured at 1 M keys of 50,000 users: a fifth of a check.
+#[derive(Debug)]
+struct Chunk([AtomicU8; STANDINGS_A_CHUNK as usize]);
+
+/// Where a user's standing lies; all keys of the user share it.
+#[derive(Clone, Debug)]
+pub struct StandingSlot {
+    chunk: Arc<Chunk>,
+    at: u16,
+}
+
+impl StandingSlot {
+    /// The standing now.
+    pub fn load(&self) -> Standing {
+        let byte = self.chunk.0.get(usize::from(self.at));
+        Standing::from_bits(byte.map_or(DISABLED, |byte| byte.load(Ordering::Acquire)))
+    }
+
+    pub(super) fn store(&self, standing: Standing) {
+        if let Some(byte) = self.chunk.0.get(usize::from(self.at)) {
+            byte.store(standing.to_bits(), Ordering::Release);
+        }
+    }
+}
+
+/// Hands out slots. One that a removed user had is not used again in this process: it says disabled
+/// for ever, and costs a byte.
+#[derive(Debug)]
+pub struct Standings {
+    chunk: Arc<Chunk>,
+    used: u16,
+}
+
+impl Default for Standings {
+    fn default() -> Self {
+        Self { chunk: Arc::new(Chunk::new()), used: 0 }
+    }
+}
+
+impl Chunk {
+    fn new() -> Self {
+        Self([const { AtomicU8::new(DISABLED) }; STANDINGS_A_CHUNK as usize])
+    }
+}
+
+impl Standings {
+    /// A slot that nobody has.
+    pub fn take(&mut self) -> StandingSlot {
+        if self.used == STANDINGS_A_CHUNK {
+            *self = Self::default();
+        }
+        let at = self.used;
+        self.used += 1;
+        StandingSlot { chunk: Arc::clone(&self.chunk), at }
+    }
+}
+
+const OPERATOR: u8 = 1 << 6;
+const DISABLED: u8 = 1 << 7;
+
+impl Standing {
+    /// Whether the user holds what is asked, in their organization, today. `user` is whose
+    /// standing it is.
+    ///
+    /// `keyhouse:instance:` comes from being operator and from nothing else.
+    pub fn holds(self, user: &SharedUser, organization: &OrganizationFacts, ask: Ask<'_>) -> bool {
+        if is_instance(ask.text()) {
+            return self.operator;
+        }
+        let by_role = match self.role {
+            Rank::Builtin(role) => ask.of(role.patterns(organization.members_create_keys)),
+            Rank::Custom => user.role_holds(organization, ask),
+        };
+        by_role && organization.admits(ask)
+    }
+
+    fn to_bits(self) -> u8 {
+        let role = match self.role {
+            Rank::Builtin(BuiltinRole::Owner) => 1,
+            Rank::Builtin(BuiltinRole::Administrator) => 2,
+            Rank::Builtin(BuiltinRole::User) => 3,
+            Rank::Builtin(BuiltinRole::Guest) => 0,
+            Rank::Custom => 4,
+        };
+        role | if self.operator { OPERATOR } else { 0 } | if self.disabled { DISABLED } else { 0 }
+    }
+
+    fn from_bits(bits: u8) -> Self {
+        let role = match bits & !(OPERATOR | DISABLED) {
+            1 => Rank::Builtin(BuiltinRole::Owner),
+            2 => Rank::Builtin(BuiltinRole::Administrator),
+            3 => Rank::Builtin(BuiltinRole::User),
+            4 => Rank::Custom,
+            _ => Rank::Builtin(BuiltinRole::Guest),
+        };
+        Self { role, operator: bits & OPERATOR != 0, disabled: bits & DISABLED != 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_standing_comes_back_from_its_bits() {
+        let builtin = ["owner", "administrator", "user", "guest"];
+        let builtin = builtin.map(|role| Rank::Builtin(role.parse().unwrap()));
+        for role in builtin.into_iter().chain([Rank::Custom]) {
+            for (operator, disabled) in [(false, false), (true, false), (false, true), (true, true)]
+            {
+                let standing = Standing { role, operator, disabled };
+                assert_eq!(Standing::from_bits(standing.to_bits()), standing);
+            }
+        }
+    }
+
+    #[test]
+    fn slots_are_everybodys_own() {
+        let mut standings = Standings::default();
+        let slots: Vec<_> = (0..STANDINGS_A_CHUNK + 2).map(|_| standings.take()).collect();
+        let role = Rank::Builtin(BuiltinRole::Owner);
+        let owner = Standing { role, operator: false, disabled: false };
+        slots[5].store(owner);
+        let standing: Vec<_> = slots.iter().filter(|slot| !slot.load().disabled).collect();
+        assert_eq!(standing.len(), 1);
+        assert_eq!(slots[5].load(), owner);
+    }
+}
