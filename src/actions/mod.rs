@@ -10,6 +10,7 @@ pub mod keys;
 pub mod last_use;
 pub mod passwords;
 mod people;
+pub mod quotas;
 pub mod sessions;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::http::App;
 use crate::model::moment::Moment;
-use crate::records::key::{KeyRecord, Status};
+use crate::records::key::{KeyRecord, QuotaRecord, Status};
 
 /// A key as those see it who may see all of it.
 pub(super) fn shown(app: &App, record: &KeyRecord) -> Value {
@@ -51,7 +51,7 @@ pub(super) fn shown(app: &App, record: &KeyRecord) -> Value {
         "teams": [],
         "ip_rules": { "allow": networks(&record.ip_allow), "deny": networks(&record.ip_deny) },
         "rate_limits": limits,
-        "quota": null,
+        "quota": record.quota.as_ref().map(quota),
         "metadata": record.metadata,
         "status": record.status(now).name(),
         "not_before": time(record.not_before),
@@ -77,6 +77,11 @@ pub(super) fn hidden(app: &App, record: &KeyRecord) -> Value {
         "status": status.name(),
         "owner_kind": if record.is_service() { "organization" } else { "user" },
     })
+}
+
+fn quota(quota: &QuotaRecord) -> Value {
+    let (period, timezone) = (quota.period.to_string(), quota.zone.to_string());
+    json!({ "limit": quota.limit, "period": period, "timezone": timezone })
 }
 
 fn kind_name(record: &KeyRecord) -> &'static str {
