@@ -330,7 +330,8 @@ impl QuotaCounter {
 
     /// What to write so that use can go on; `None` where enough is reserved.
     pub fn renewal(&self) -> Option<Renewal> {
-        self.is_queued.store(false, Ordering::Release);
+        // Whoever asked before this has said what they want; whoever asks after it is queued anew.
+        self.is_queued.swap(false, Ordering::AcqRel);
         let window = self.window.load_full();
         let reserved = window.target();
         let is_ahead = window.span != NOWHERE && reserved > window.reserved.load(Ordering::Relaxed);

@@ -23,7 +23,7 @@ pub struct Reservations {
 #[derive(Debug, Default)]
 struct Queue {
     waiting: VecDeque<Arc<QuotaCounter>>,
-    /// Whether the store refused the last renewal: then nobody waits for the next one.
+    /// Whether the store refused the last renewal, or is silent: then nobody waits for it.
     is_failing: bool,
     has_ended: bool,
 }
@@ -71,8 +71,12 @@ impl Reservations {
     pub(super) fn wait(&self, done: impl Fn() -> bool, timeout: Duration) -> bool {
         let going = |queue: &mut Queue| !done() && !queue.is_failing && !queue.has_ended;
         let waited = self.answered.wait_timeout_while(self.lock(), timeout, going);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
-        done()
+        let (mut queue, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        let is_done = done();
+        // A store that keeps silent is one that refuses, until it answers: one check has waited in
+        // vain, the next ones need not.
+        queue.is_failing |= waited.timed_out() && !is_done;
+        is_done
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {

@@ -15,6 +15,7 @@ use crate::model::moment::{Moment, parse_span};
 use crate::model::name::parse_description;
 use crate::records::key::KeyRecord;
 
+pub(in crate::http) mod explain;
 mod reading;
 mod shape;
 
