@@ -13,15 +13,18 @@
 )]
 
 mod ask;
+mod batch;
 mod bounds;
 mod changes;
 mod cli;
+mod explain;
 mod forward_auth;
 mod health;
 mod house;
 mod input;
 mod keys;
 mod limits;
+mod quota;
 mod revocation;
 #[path = "../server/mod.rs"]
 mod server;
