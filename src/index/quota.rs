@@ -370,8 +370,8 @@ impl Renewal {
         ReservationRecord { begins, ends, reserved: self.reserved }
     }
 
-    /// Says that it is durable: calls may use it now.
-    pub fn is_durable(&self) {
+    /// Lets calls use it: it is durable now.
+    pub(super) fn mark_durable(&self) {
         self.window.reserved.fetch_max(self.reserved, Ordering::Release);
     }
 }
@@ -477,7 +477,7 @@ mod tests {
         }
         let renewal = reservations.take(9).unwrap()[0].renewal().unwrap();
         assert_eq!(renewal.record().reserved, 20);
-        renewal.is_durable();
+        renewal.mark_durable();
         assert!(matches!(rule.draw(now, 10), QuotaDraw::Granted { .. }));
     }
 
