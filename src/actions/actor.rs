@@ -8,7 +8,7 @@ use crate::index::Index;
 use crate::index::facts::{Ask, HeldRole, OrganizationFacts, UserFacts};
 use crate::index::grant::Grant;
 use crate::model::id::{OrganizationId, TeamId, UserId};
-use crate::model::permission::PatternSet;
+use crate::model::permission::{PatternSet, Patterns};
 use crate::model::role::INSTANCE_MANAGE;
 use crate::records::key::Author;
 
@@ -99,12 +99,16 @@ impl Actor {
 
     /// Whether the actor holds what is asked.
     pub fn holds(&self, ask: Ask<'_>) -> bool {
+        self.holds_in(&self.organization, ask)
+    }
+
+    fn holds_in(&self, organization: &OrganizationFacts, ask: Ask<'_>) -> bool {
         match &self.power {
             Power::Local => true,
-            Power::User(user) => user.holds(&self.organization, ask),
+            Power::User(user) => user.holds(organization, ask),
             Power::Key(grant, owner) => {
                 let standing = owner.as_ref().map(|owner| owner.standing);
-                grant.grants(standing, &self.organization, ask)
+                grant.grants(standing, organization, ask)
             },
         }
     }
@@ -156,7 +160,22 @@ impl Actor {
         if role.role().is_owner() && !self.is_owner() {
             return Err(ActionError::PermissionRequired(OWNER.to_owned()));
         }
-        self.require_all(role.patterns(self.organization.members_create_keys).as_set())
+        self.require_rank(role.patterns(self.organization.members_create_keys).as_set())
+    }
+
+    /// Requires all that a role holds, the organization's ceiling aside: it bounds the actor and
+    /// whoever has the role alike, so it makes neither of them less than the other.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`] with the first pattern that is not held.
+    pub fn require_rank(&self, patterns: PatternSet<'_>) -> Result<(), ActionError> {
+        let ceiling = Patterns::everything();
+        let unbounded = OrganizationFacts { ceiling, ..self.organization.as_ref().clone() };
+        let lacking = |pattern: &&str| !self.holds_in(&unbounded, Ask::Pattern(pattern));
+        match patterns.texts().find(lacking) {
+            Some(pattern) => Err(ActionError::PermissionRequired(pattern.to_owned())),
+            None => Ok(()),
+        }
     }
 
     /// Requires that somebody holds nothing that the actor doesn't: else the actor must not reset,

@@ -5,12 +5,16 @@
 
 pub mod access;
 pub mod actor;
+pub mod catalogue;
 mod events;
 pub mod keys;
 pub mod last_use;
 pub mod passwords;
 mod people;
+pub mod roles;
+mod rows;
 pub mod sessions;
+pub mod teams;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
