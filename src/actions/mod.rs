@@ -6,6 +6,7 @@
 pub mod access;
 pub mod actor;
 mod events;
+pub mod invitations;
 pub mod keys;
 pub mod last_use;
 pub mod passwords;

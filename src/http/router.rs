@@ -129,6 +129,11 @@ pub(super) static ROUTES: &[Route] = &[
     post("/v1/keys/{key}/revoke", Access::Actor, api::keys::revoke),
     post("/v1/keys/{key}/disable", Access::Actor, api::keys::disable),
     post("/v1/keys/{key}/enable", Access::Actor, api::keys::enable),
+    list("/v1/invitations", api::invitations::list_invitations),
+    post("/v1/invitations", Access::Actor, api::invitations::create),
+    post("/v1/invitations/accept", Access::Open, api::invitations::accept),
+    get("/v1/invitations/{invitation}", Access::Actor, api::invitations::show),
+    manage(Method::DELETE, "/v1/invitations/{invitation}", Access::Actor, api::invitations::delete),
     get("/setup", Access::Open, page::setup),
     get("/assets/{file}", Access::Open, page::asset),
 ];
