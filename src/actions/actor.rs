@@ -50,6 +50,11 @@ impl Actor {
         Self { address, organization, power: Power::Key(Box::new(grant.clone()), owner) }
     }
 
+    /// The same actor, asking from an address.
+    pub(super) fn at(self, address: Option<IpAddr>) -> Self {
+        Self { address, ..self }
+    }
+
     /// The organization acted in.
     pub fn organization(&self) -> &OrganizationFacts {
         &self.organization
@@ -163,19 +168,24 @@ impl Actor {
         self.require_rank(role.patterns(self.organization.members_create_keys).as_set())
     }
 
-    /// Requires all that a role holds, the organization's ceiling aside: it bounds the actor and
-    /// whoever has the role alike, so it makes neither of them less than the other.
+    /// Requires all that a role holds, the organization's ceiling aside.
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`] with the first pattern that is not held.
     pub fn require_rank(&self, patterns: PatternSet<'_>) -> Result<(), ActionError> {
-        let ceiling = Patterns::everything();
-        let unbounded = OrganizationFacts { ceiling, ..self.organization.as_ref().clone() };
-        let lacking = |pattern: &&str| !self.holds_in(&unbounded, Ask::Pattern(pattern));
-        match patterns.texts().find(lacking) {
+        match patterns.texts().find(|pattern| !self.outranks(pattern)) {
             Some(pattern) => Err(ActionError::PermissionRequired(pattern.to_owned())),
             None => Ok(()),
         }
+    }
+
+    /// Whether the actor holds all that a pattern grants, the organization's ceiling aside. It lies
+    /// on all in the organization alike: under a low one an owner would not hold the `*` of a plain
+    /// user's role, and nobody could invite anybody.
+    fn outranks(&self, pattern: &str) -> bool {
+        let ceiling = Patterns::everything();
+        let unbounded = OrganizationFacts { ceiling, ..(*self.organization).clone() };
+        self.holds_in(&unbounded, Ask::Pattern(pattern))
     }
 
     /// Requires that somebody holds nothing that the actor doesn't: else the actor must not reset,

@@ -206,9 +206,8 @@ impl Actions {
             let whole = chosen.clone();
             chosen.retain(|one| !whole.iter().any(|other| other != one && other.covers(one)));
         }
-        Patterns::new(&chosen).map_err(|error| {
-            ActionError::Invalid(vec![Fault::new("/preset", "too_many", error)])
-        })
+        Patterns::new(&chosen)
+            .map_err(|error| ActionError::Invalid(vec![Fault::new("/preset", "too_many", error)]))
     }
 
     fn entries(&self) -> Result<Vec<PermissionRecord>, ActionError> {

@@ -7,12 +7,13 @@ pub mod access;
 pub mod actor;
 pub mod catalogue;
 mod events;
+pub mod invitations;
 pub mod keys;
 pub mod last_use;
 pub mod passwords;
 mod people;
 pub mod roles;
-mod rows;
+pub mod rows;
 pub mod sessions;
 pub mod teams;
 

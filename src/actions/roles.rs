@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::actions::actor::Actor;
 use crate::actions::events::Happening;
-pub use crate::actions::rows::Listed;
+use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::fault::Fault;
 use crate::model::id::RoleId;
@@ -106,13 +106,12 @@ impl Actions {
     /// [`ActionError::PermissionRequired`], [`ActionError::Invalid`]; [`ActionError::Conflict`]
     /// for a name that is taken, and over [`ROLES_MAX`].
     pub fn create_role(&self, actor: &Actor, draft: &RoleDraft) -> Result<RoleRecord, ActionError> {
-        actor.require(ROLES_MANAGE)?;
-        check(Some(&draft.name), Some(&draft.permissions))?;
-        actor.require_all(draft.permissions.as_set())?;
         let organization = actor.organization_id();
         Self::until_done(|| {
             let now = self.clock.now().wall;
-            let batch = self.guard_people()?;
+            let (batch, today) = self.people_change(actor, ROLES_MANAGE)?;
+            check(Some(&draft.name), Some(&draft.permissions))?;
+            today.require_all(draft.permissions.as_set())?;
             let others: Vec<RoleRecord> = self.read_all(&Place::roles_of(organization))?;
             if others.len() >= ROLES_MAX {
                 let detail = "the organization has as many roles as one can have";
@@ -147,20 +146,18 @@ impl Actions {
         target: &RoleTarget,
         change: &RoleChange,
     ) -> Result<RoleRecord, ActionError> {
-        actor.require(ROLES_MANAGE)?;
-        let id = custom(target.role)?;
-        check(change.name.as_deref(), change.permissions.as_ref())?;
         Self::until_done(|| {
             let now = self.clock.now().wall;
-            // It may take rights from everybody who has the role.
-            let batch = self.guard_people()?;
-            let held = self.find_role(actor, id)?;
+            // It may give rights to everybody who has the role, or take them.
+            let (batch, today) = self.people_change(actor, ROLES_MANAGE)?;
+            check(change.name.as_deref(), change.permissions.as_ref())?;
+            let held = self.find_role(actor, custom(target.role)?)?;
             let before = &held.record;
             Self::check_version(target.versions.as_ref(), before.version)?;
-            actor.require_rank(before.permissions.as_set())?;
+            today.require_rank(before.permissions.as_set())?;
             let mut record = before.clone();
             if let Some(permissions) = &change.permissions {
-                actor.require_all(permissions.as_set())?;
+                today.require_all(permissions.as_set())?;
                 record.permissions.clone_from(permissions);
             }
             if let Some(name) = &change.name {
@@ -190,15 +187,13 @@ impl Actions {
     /// # Errors
     /// Those of [`Actions::change_role`]; [`ActionError::Conflict`] while it is in use.
     pub fn remove_role(&self, actor: &Actor, target: &RoleTarget) -> Result<(), ActionError> {
-        actor.require(ROLES_MANAGE)?;
-        let id = custom(target.role)?;
         Self::until_done(|| {
             let now = self.clock.now().wall;
-            let batch = self.guard_people()?;
-            let held = self.find_role(actor, id)?;
+            let (batch, today) = self.people_change(actor, ROLES_MANAGE)?;
+            let held = self.find_role(actor, custom(target.role)?)?;
             let record = &held.record;
             Self::check_version(target.versions.as_ref(), record.version)?;
-            actor.require_rank(record.permissions.as_set())?;
+            today.require_rank(record.permissions.as_set())?;
             if self.is_in_use(record, now)? {
                 let detail = "users or open invitations have the role: give them another first";
                 return Err(ActionError::Conflict { code: "role_in_use", detail });
@@ -232,7 +227,7 @@ impl Actions {
     }
 
     /// Whether somebody has a role, or would have it by an invitation. The caller has begun with
-    /// [`Actions::guard_people`], and so does whoever gives a role to somebody.
+    /// [`Actions::people_change`], and so does whoever gives a role to somebody.
     fn is_in_use(&self, role: &RoleRecord, now: Moment) -> Result<bool, ActionError> {
         let named = Role::Custom(role.id);
         let users = self.index.users_of(role.organization);

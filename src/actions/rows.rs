@@ -1,9 +1,11 @@
 //! Reads rows that have a bound all at once, and cuts lists into pages.
 
-use keyhouse_storage::{At, Range};
+use std::ops::ControlFlow;
+
+use keyhouse_storage::Range;
 
 use crate::actions::{ActionError, Actions};
-use crate::records::{Record, read_row};
+use crate::records::{Held, Record};
 
 /// A page of a list.
 #[derive(Debug)]
@@ -27,17 +29,11 @@ impl<T> Listed<T> {
 impl Actions {
     /// Every record below a prefix, in the order of their places; for what has a bound.
     pub(super) fn read_all<T: Record>(&self, prefix: &[u8]) -> Result<Vec<T>, ActionError> {
-        let (mut records, mut after): (Vec<T>, Option<Vec<u8>>) = (Vec::new(), None);
-        loop {
-            let range = Range { after: after.as_deref(), ..Range::prefix(prefix) };
-            let page = self.store.scan(&range, At::Latest)?;
-            for row in &page.rows {
-                records.push(read_row(row)?.record);
-            }
-            after = page.rows.last().map(|row| row.key.clone());
-            if !page.more {
-                return Ok(records);
-            }
-        }
+        let mut records = Vec::new();
+        self.each_record(&Range::prefix(prefix), |held: Held<T>| {
+            records.push(held.record);
+            ControlFlow::Continue(())
+        })?;
+        Ok(records)
     }
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::actions::actor::Actor;
 use crate::actions::events::Happening;
+use crate::actions::people::knows_team;
 use crate::actions::roles::fields;
 use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions, Attempt, put};
@@ -66,8 +67,9 @@ impl Actions {
     /// theirs, or open to them by a permission. `None` for any other, there or not.
     pub fn known_team(&self, actor: &Actor, id: TeamId) -> Option<Arc<TeamFacts>> {
         let team = self.index.team(id)?;
-        (is_within_reach(actor, team.organization) && is_known(actor, id, team.secret))
-            .then_some(team)
+        // The operator on the host looks into every organization.
+        let reached = actor.is_local() || actor.organization_id() == team.organization;
+        (reached && knows_team(actor, &team)).then_some(team)
     }
 
     /// The teams of the actor's organization that the actor may know of, the oldest first.
@@ -82,7 +84,7 @@ impl Actions {
     ) -> Result<Listed<TeamRecord>, ActionError> {
         require_window(actor)?;
         let teams: Vec<TeamRecord> = self.read_all(&Place::teams_of(actor.organization_id()))?;
-        let known = teams.into_iter().filter(|team| is_known(actor, team.id, team.secret));
+        let known = teams.into_iter().filter(|team| knows_team(actor, &team.into()));
         let behind = known.filter(|team| after.is_none_or(|after| team.id > after));
         Ok(Listed::first(limit, behind))
     }
@@ -124,14 +126,13 @@ impl Actions {
     /// gives no team, or no further one; [`ActionError::Conflict`] for a name that is taken, and
     /// over [`TEAMS_MAX`].
     pub fn create_team(&self, actor: &Actor, draft: &TeamDraft) -> Result<TeamRecord, ActionError> {
-        actor.require(TEAMS_MANAGE)?;
         let organization = actor.organization_id();
         Self::until_done(|| {
             let now = self.clock.now().wall;
-            // One guard for all that is counted and named once in an organization.
-            let batch = self.guard_people()?;
+            // Its guard is also that of what is counted and named once in an organization.
+            let (batch, today) = self.people_change(actor, TEAMS_MANAGE)?;
             let others: Vec<TeamRecord> = self.read_all(&Place::teams_of(organization))?;
-            require_feature(actor, others.len())?;
+            require_feature(&today, others.len())?;
             if others.len() >= TEAMS_MAX {
                 let detail = "the organization has as many teams as one can have";
                 return Err(ActionError::Conflict { code: "too_many_teams", detail });
@@ -165,11 +166,10 @@ impl Actions {
         target: &TeamTarget,
         change: &TeamChange,
     ) -> Result<TeamRecord, ActionError> {
-        actor.require(TEAMS_MANAGE)?;
         Self::until_done(|| {
             let now = self.clock.now().wall;
-            let batch = self.guard_people()?;
-            let held = self.find_team(actor, target.id)?;
+            let (batch, today) = self.people_change(actor, TEAMS_MANAGE)?;
+            let held = self.find_team(&today, target.id)?;
             let before = &held.record;
             Self::check_version(target.versions.as_ref(), before.version)?;
             let mut record = before.clone();
@@ -203,14 +203,14 @@ impl Actions {
     /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`],
     /// [`ActionError::VersionConflict`].
     pub fn remove_team(&self, actor: &Actor, target: &TeamTarget) -> Result<(), ActionError> {
-        actor.require(TEAMS_MANAGE)?;
         Self::until_done(|| {
             let now = self.clock.now().wall;
-            let held = self.find_team(actor, target.id)?;
+            let (batch, today) = self.people_change(actor, TEAMS_MANAGE)?;
+            let held = self.find_team(&today, target.id)?;
             let record = &held.record;
             Self::check_version(target.versions.as_ref(), record.version)?;
             let place = Place::Team(record.organization, record.id).to_bytes();
-            let batch = Batch::new().unchanged(place.clone(), held.revision).delete(place);
+            let batch = batch.unchanged(place.clone(), held.revision).delete(place);
             let happening = Happening {
                 before: fields(shape(record)),
                 ..Happening::by(actor, "team.remove", record.id)
@@ -255,10 +255,10 @@ impl Actions {
         action: &'static str,
         change: impl Fn(&mut Vec<TeamId>),
     ) -> Result<(), ActionError> {
-        actor.require(TEAMS_MANAGE)?;
         Self::until_done(|| {
             let now = self.clock.now().wall;
-            let found = self.find_team(actor, team)?;
+            let (batch, today) = self.people_change(actor, TEAMS_MANAGE)?;
+            let found = self.find_team(&today, team)?;
             let organization = found.record.organization;
             let place = Place::User(user);
             let held: Option<Held<UserRecord>> = self.read(&place)?;
@@ -278,7 +278,7 @@ impl Actions {
             }
             record.version += 1;
             // The team is guarded too: nobody is put into one that has just gone.
-            let batch = Batch::new()
+            let batch = batch
                 .unchanged(place.to_bytes(), held.revision)
                 .unchanged(Place::Team(organization, team).to_bytes(), found.revision);
             let mut happening = Happening::by(actor, action, team);
@@ -321,23 +321,13 @@ impl Actions {
     fn find_team(&self, actor: &Actor, id: TeamId) -> Result<Held<TeamRecord>, ActionError> {
         let held: Option<Held<TeamRecord>> =
             self.read(&Place::Team(actor.organization_id(), id))?;
-        let known = held.filter(|held| is_known(actor, id, held.record.secret));
+        let known = held.filter(|held| knows_team(actor, &(&held.record).into()));
         known.ok_or(ActionError::NotFound("team"))
     }
 }
 
-/// Whether the actor may know of a team of their organization.
-fn is_known(actor: &Actor, team: TeamId, secret: bool) -> bool {
-    !secret || actor.is_in(team) || sees_all(actor)
-}
-
 fn sees_all(actor: &Actor) -> bool {
     actor.has(TEAMS_READ) || actor.has(TEAMS_MANAGE)
-}
-
-/// The operator on the host looks into every organization.
-fn is_within_reach(actor: &Actor, organization: OrganizationId) -> bool {
-    actor.is_local() || actor.organization_id() == organization
 }
 
 /// A key is no window on teams unless its list says so; people see those of their organization.

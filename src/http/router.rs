@@ -154,6 +154,11 @@ pub(super) static ROUTES: &[Route] = &[
     get("/v1/permissions/{name}", Access::Actor, api::permissions::show),
     manage(Method::PATCH, "/v1/permissions/{name}", Access::Actor, api::permissions::change),
     manage(Method::DELETE, "/v1/permissions/{name}", Access::Actor, api::permissions::delete),
+    list("/v1/invitations", api::invitations::list_invitations),
+    post("/v1/invitations", Access::Actor, api::invitations::create),
+    post("/v1/invitations/accept", Access::Open, api::invitations::accept),
+    get("/v1/invitations/{invitation}", Access::Actor, api::invitations::show),
+    manage(Method::DELETE, "/v1/invitations/{invitation}", Access::Actor, api::invitations::delete),
     get("/setup", Access::Open, page::setup),
     get("/assets/{file}", Access::Open, page::asset),
 ];

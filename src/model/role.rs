@@ -182,7 +182,9 @@ pub enum InvalidCustomRole {
     #[error("must not read as owner, administrator, user or guest")]
     Reserved,
     /// It would hold what comes from being an operator alone.
-    #[error("must not name keyhouse:instance: that comes from being an operator, never from a role")]
+    #[error(
+        "must not name keyhouse:instance: that comes from being an operator, never from a role"
+    )]
     Instance,
 }
 

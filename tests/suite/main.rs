@@ -20,8 +20,10 @@ mod forward_auth;
 mod health;
 mod house;
 mod input;
+mod invitations;
 mod keys;
 mod limits;
+mod people;
 mod revocation;
 #[path = "../server/mod.rs"]
 mod server;

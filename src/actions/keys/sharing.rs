@@ -81,11 +81,7 @@ impl Actions {
     }
 
     /// The teams a key is shared with, as far as the actor may know of them.
-    pub fn teams_shown(
-        &self,
-        actor: &Actor,
-        record: &KeyRecord,
-    ) -> Vec<(Arc<TeamFacts>, Access)> {
+    pub fn teams_shown(&self, actor: &Actor, record: &KeyRecord) -> Vec<(Arc<TeamFacts>, Access)> {
         let known = |share: &ShareRecord| Some((self.known_team(actor, share.team)?, share.access));
         record.teams.iter().filter_map(known).collect()
     }

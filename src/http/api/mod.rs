@@ -2,6 +2,7 @@
 
 mod cursor;
 pub(super) mod instance;
+pub(super) mod invitations;
 pub(super) mod keys;
 pub(super) mod permissions;
 pub(super) mod roles;

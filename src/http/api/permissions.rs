@@ -28,8 +28,7 @@ pub(in crate::http) fn list_permissions(app: &App, call: &Call<'_>) -> Result<Re
 
 pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let name =
-        fields.required("name", parsed("invalid_permission", str::parse::<Permission>));
+    let name = fields.required("name", parsed("invalid_permission", str::parse::<Permission>));
     let entry = read_entry(&mut fields);
     fields.finish().map_err(Problem::invalid)?;
     let name = name.ok_or_else(|| Problem::invalid(Vec::new()))?;
@@ -56,12 +55,14 @@ pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Pr
 }
 
 fn read_entry(fields: &mut Fields) -> EntryChange {
-    let texts = fields.optional("description", object(|fields| {
-        let mut text = |name| {
-            fields.optional(name, parsed("invalid_description", parse_description))
-        };
-        Some(Texts { english: text("en"), french: text("fr"), spanish: text("es") })
-    }));
+    let texts = fields.optional(
+        "description",
+        object(|fields| {
+            let mut text =
+                |name| fields.optional(name, parsed("invalid_description", parse_description));
+            Some(Texts { english: text("en"), french: text("fr"), spanish: text("es") })
+        }),
+    );
     let group = fields.optional("group", parsed("invalid_name", parse_group));
     EntryChange { texts: texts.unwrap_or_default(), group }
 }

@@ -39,8 +39,7 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let actor = call.actor()?;
     let record = app.actions.create_team(actor, &draft)?;
     let location = format!("/v1/teams/{}", record.id);
-    let made =
-        answer::created(&shown(actor, &record)).with_additional_header("Location", location);
+    let made = answer::created(&shown(actor, &record)).with_additional_header("Location", location);
     Ok(with_etag(made, record.version))
 }
 
@@ -73,9 +72,7 @@ pub(in crate::http) fn list_members(app: &App, call: &Call<'_>) -> Result<Respon
     parameters.finish()?;
     let listed = app.actions.team_members(call.actor()?, team_id(call, 0)?, limit, after)?;
     let last = listed.items.last().filter(|_last| listed.more).map(|user| user.id);
-    let shape = |user: &std::sync::Arc<crate::index::facts::UserFacts>| {
-        json!({ "id": user.id.to_string(), "name": user.name, "email": user.email })
-    };
+    let shape = |user: &std::sync::Arc<crate::index::facts::UserFacts>| json!({ "id": user.id.to_string(), "name": user.name, "email": user.email });
     let items: Vec<Value> = listed.items.iter().map(shape).collect();
     Ok(answer::json(&json!({ "items": items, "next_cursor": last.map(cursor::write) })))
 }

@@ -69,9 +69,10 @@ pub(super) fn shares(value: Value, pointer: &str) -> Result<Vec<ShareRecord>, Ve
 }
 
 fn share(fields: &mut Fields) -> Option<ShareRecord> {
-    let team = fields.required("id", parsed("unknown_team", |text| {
-        text.parse::<TeamId>().map_err(|_no_id| "names no team")
-    }));
+    let team = fields.required(
+        "id",
+        parsed("unknown_team", |text| text.parse::<TeamId>().map_err(|_no_id| "names no team")),
+    );
     let access = access(fields);
     Some(ShareRecord { team: team?, access: access? })
 }
