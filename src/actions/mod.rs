@@ -12,6 +12,7 @@ pub mod keys;
 pub mod last_use;
 pub mod passwords;
 mod people;
+pub mod quotas;
 pub mod roles;
 pub mod rows;
 pub mod sessions;
