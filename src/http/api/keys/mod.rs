@@ -20,8 +20,8 @@ use crate::records::key::{KeyRecord, ShareRecord};
 mod reading;
 mod shape;
 
-pub(in crate::http) use reading::patterns;
 use reading::{access, parse_kind, parse_owner, read_change, shares};
+pub(in crate::http) use reading::{calls, patterns};
 use shape::{hidden, shown};
 
 /// Longest text searched for.
