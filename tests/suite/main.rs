@@ -14,8 +14,10 @@
 
 mod ask;
 mod bounds;
+mod cast;
 mod changes;
 mod cli;
+mod escalation;
 mod forward_auth;
 mod health;
 mod house;
