@@ -153,11 +153,6 @@ pub(super) fn text(value: Value, pointer: &str) -> Result<String, Vec<Fault>> {
     }
 }
 
-/// Reads true or false.
-pub(super) fn boolean(value: Value, pointer: &str) -> Result<bool, Vec<Fault>> {
-    value.as_bool().ok_or(()).or_else(|()| wrong(pointer, "wrong_type", "must be true or false"))
-}
-
 /// Reads a text and what it says.
 pub(super) fn parsed<T, E: fmt::Display>(
     code: &'static str,
@@ -178,6 +173,11 @@ pub(super) fn number(min: u32, max: u32) -> impl FnOnce(Value, &str) -> Result<u
             wrong(pointer, code, format!("must be a whole number from {min} to {max}"))
         })
     }
+}
+
+/// Reads yes or no.
+pub(super) fn boolean(value: Value, pointer: &str) -> Result<bool, Vec<Fault>> {
+    value.as_bool().ok_or(()).or_else(|()| wrong(pointer, "wrong_type", "must be true or false"))
 }
 
 /// Reads a list of at most `max`, each by `read`.

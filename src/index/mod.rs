@@ -165,6 +165,23 @@ impl Index {
         self.teams.pin().get(&id).map(Arc::clone)
     }
 
+    /// The teams that a key is shared with, each with whether the key stands for it: whether its
+    /// owner is in it. A service key, which nobody owns, stands for all of them.
+    pub fn teams_of(&self, grant: &Grant) -> Vec<(Arc<TeamFacts>, bool)> {
+        let Some(rules) = grant.rules.as_deref().filter(|rules| !rules.teams.is_empty()) else {
+            return Vec::new();
+        };
+        let owner = grant.owner.as_ref().map(|owner| owner.facts());
+        let organization = grant.organization.load().id;
+        let live = rules.teams.iter().filter_map(|id| self.team(*id));
+        live.filter(|team| team.organization == organization)
+            .map(|team| {
+                let stands = owner.as_ref().is_none_or(|owner| owner.teams.contains(&team.id));
+                (team, stands)
+            })
+            .collect()
+    }
+
     /// The facts of an organization.
     pub fn organization(&self, id: OrganizationId) -> Option<Arc<OrganizationFacts>> {
         self.organizations.pin().get(&id).map(|shared| shared.load_full())

@@ -179,6 +179,7 @@ impl Writer {
             | Place::Invitation(_)
             | Place::Reset(_)
             | Place::Totp(_)
+            | Place::KeysMade(_)
             | Place::People
             | Place::Leaving(_)
             | Place::Imported(_)

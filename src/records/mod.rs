@@ -141,6 +141,7 @@ pub fn read(key: &[u8], value: &[u8]) -> Result<Stored, RecordError> {
         | Place::Invitation(_)
         | Place::Reset(_)
         | Place::Totp(_)
+        | Place::KeysMade(_)
         | Place::People
         | Place::Leaving(_)
         | Place::Imported(_)

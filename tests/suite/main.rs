@@ -15,15 +15,19 @@
 mod ask;
 mod batch;
 mod bounds;
+mod cast;
 mod changes;
 mod cli;
+mod escalation;
 mod explain;
 mod forward_auth;
 mod health;
 mod house;
 mod input;
+mod invitations;
 mod keys;
 mod limits;
+mod people;
 mod quota;
 mod revocation;
 #[path = "../server/mod.rs"]

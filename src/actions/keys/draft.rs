@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::model::catalogue::Preset;
 use crate::model::edit::Edit;
 use crate::model::id::{KeyId, OrganizationId};
 use crate::model::key_text::Environment;
@@ -9,7 +10,7 @@ use crate::model::limit::{Quota, RateLimit};
 use crate::model::moment::Moment;
 use crate::model::network::IpRules;
 use crate::model::permission::Patterns;
-use crate::records::key::{Author, KeyRecord, RateLimitRecord};
+use crate::records::key::{Author, KeyRecord, RateLimitRecord, ShareRecord};
 
 /// Whether a key is a person's or the organization's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,10 @@ pub struct KeyDraft {
     /// What it is granted; without a list a personal key has all outside `keyhouse:`, a service
     /// key nothing.
     pub permissions: Option<Patterns>,
+    /// Instead of a list: what it stands for, as far as the actor holds it.
+    pub preset: Option<Preset>,
+    /// The teams it is shared with.
+    pub teams: Vec<ShareRecord>,
     /// Networks.
     pub ip_rules: IpRules,
     /// Rate limits.
@@ -57,6 +62,8 @@ pub struct KeyChange {
     pub description: Option<String>,
     /// Another list, or none.
     pub permissions: Edit<Patterns>,
+    /// Instead of a list: what it stands for, as far as the actor holds it.
+    pub preset: Option<Preset>,
     /// Other networks, or none.
     pub ip_rules: Edit<IpRules>,
     /// Other rate limits, or none.
@@ -72,9 +79,35 @@ pub struct KeyChange {
 }
 
 impl KeyChange {
+    /// Whether it names nothing but the label: name and description. A new field is none of it
+    /// until somebody says so here.
+    pub(super) fn is_label(&self) -> bool {
+        let Self {
+            name: _,
+            description: _,
+            permissions,
+            preset,
+            ip_rules,
+            rate_limits,
+            quota,
+            metadata,
+            not_before,
+            expires_at,
+        } = self;
+        permissions.is_keep()
+            && preset.is_none()
+            && ip_rules.is_keep()
+            && rate_limits.is_keep()
+            && quota.is_keep()
+            && metadata.is_keep()
+            && not_before.is_keep()
+            && expires_at.is_keep()
+    }
+
     /// Whether it touches what the key may do: more than its label.
     pub(super) fn touches_power(&self) -> bool {
         !(self.permissions.is_keep()
+            && self.preset.is_none()
             && self.ip_rules.is_keep()
             && self.rate_limits.is_keep()
             && self.quota.is_keep()
@@ -127,7 +160,7 @@ pub(super) fn new_record(
         ceiling: None,
         rotation_advised: false,
         imported: false,
-        teams: Vec::new(),
+        teams: draft.teams,
         ip_allow: draft.ip_rules.allow,
         ip_deny: draft.ip_rules.deny,
         rate_limits: draft.rate_limits.iter().map(stored_limit).collect(),
@@ -167,6 +200,9 @@ pub(super) fn shape(record: &KeyRecord) -> Value {
         "environment": record.environment.as_str(),
         "hint": record.secrets.first().map(|secret| secret.hint.clone()),
         "permissions": list.map(|list| list.as_set().texts().collect::<Vec<_>>()),
+        "teams": record.teams.iter()
+            .map(|share| json!([share.team.to_string(), share.access.name()]))
+            .collect::<Vec<_>>(),
         "ip_allow": texts(&record.ip_allow),
         "ip_deny": texts(&record.ip_deny),
         "rate_limits": record.rate_limits.iter()

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::clock::Now;
 use crate::http::answer::Header;
 use crate::http::problem::seconds_up;
+use crate::index::Index;
 use crate::index::grant::Grant;
 use crate::model::plan::PLAN_QUOTA;
 use crate::verify::Limits;
@@ -28,13 +29,16 @@ pub(super) struct Identity {
 
 impl Identity {
     /// The identity behind a grant.
-    pub(super) fn of(grant: &Grant) -> Self {
+    pub(super) fn of(index: &Index, grant: &Grant) -> Self {
         let owner = grant.owner.as_ref().map(|owner| owner.facts());
         let organization = grant.organization.load();
         let user = |value: fn(&crate::index::facts::UserFacts) -> String| {
             owner.as_deref().map_or_else(|| NOTHING.to_owned(), |owner| encoded(&value(owner)))
         };
         let permissions = joined(grant.patterns().texts());
+        let teams = index.teams_of(grant);
+        let teams = teams.iter().filter(|(_, stands)| *stands);
+        let teams: Vec<_> = teams.map(|(team, _)| team.id.to_string()).collect();
         Self {
             headers: [
                 ("X-Keyhouse-Key", encoded(&grant.live.key.to_string())),
@@ -43,8 +47,7 @@ impl Identity {
                 ("X-Keyhouse-Email", within(TEXT_BYTES_MAX, user(|owner| owner.email.clone()))),
                 ("X-Keyhouse-Organization", encoded(&organization.id.to_string())),
                 ("X-Keyhouse-Role", user(|owner| owner.role.role().to_string())),
-                // No key is shared with a team yet.
-                ("X-Keyhouse-Teams", NOTHING.to_owned()),
+                ("X-Keyhouse-Teams", joined(teams.iter().map(String::as_str))),
                 ("X-Keyhouse-Permissions", within(PERMISSIONS_BYTES_MAX, permissions)),
                 ("X-Keyhouse-Plan", encoded(&organization.plan.name)),
                 ("X-Keyhouse-Environment", encoded(grant.environment())),

@@ -92,7 +92,7 @@ impl App {
         request: &Request<'_>,
         caller: Caller<'_>,
     ) -> Result<Allowed, Problem> {
-        self.judge(text, request, caller, |grant, _now| Allowed(Identity::of(grant)))
+        self.judge(text, request, caller, |grant, _now| Allowed(Identity::of(self.index(), grant)))
     }
 
     /// The actor behind a management key, decided like any other check.

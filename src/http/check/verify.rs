@@ -15,8 +15,8 @@ use crate::http::input::{self, Fields, wrong};
 use crate::http::problem::{Problem, seconds_up};
 use crate::http::transport::Arrival;
 use crate::http::{App, Call, answer};
-use crate::index::Origin;
 use crate::index::grant::Grant;
+use crate::index::{Index, Origin};
 use crate::model::fault::Fault;
 use crate::model::limit::COST_MAX;
 use crate::model::permission::Permission;
@@ -118,7 +118,7 @@ pub(super) fn answer_asked(app: &App, actor: &Actor, asked: &Asked) -> Result<Va
                 let origin = Origin { ip: asked.ip, user_agent: None };
                 app.index().note_use(&grant.live, now.wall, origin);
             }
-            told(verdict, grant, now)
+            told(app.index(), verdict, grant, now)
         })
     })
 }
@@ -153,7 +153,7 @@ fn explain_asked(
             explain(grant, &explained::lists_of(&record), request, now)
         },
     };
-    let mut told = told(verdict, grant.as_ref(), now);
+    let mut told = told(app.index(), verdict, grant.as_ref(), now);
     if let Value::Object(fields) = &mut told {
         fields.insert("explain".to_owned(), explained::shown(&explanation));
     }
@@ -195,8 +195,8 @@ pub(in crate::http) fn requirement(value: Value, pointer: &str) -> Result<Requir
     Requirement::all(names).or_else(|error| wrong(pointer, "invalid_requirement", error))
 }
 
-fn told(verdict: Verdict, grant: Option<&Grant>, now: Now) -> Value {
-    let mut told = grant.map(|grant| described(grant, now)).unwrap_or_default();
+fn told(index: &Index, verdict: Verdict, grant: Option<&Grant>, now: Now) -> Value {
+    let mut told = grant.map(|grant| described(index, grant, now)).unwrap_or_default();
     told.insert("valid".to_owned(), verdict.is_valid().into());
     told.insert("code".to_owned(), verdict.code.as_str().into());
     if let Some(wait) = verdict.retry_after {
@@ -214,7 +214,7 @@ pub(super) fn permissions(grant: &Grant) -> Vec<&str> {
 }
 
 /// What a key is: for its holder, and for a service that may ask about it.
-pub(super) fn described(grant: &Grant, now: Now) -> Map<String, Value> {
+pub(super) fn described(index: &Index, grant: &Grant, now: Now) -> Map<String, Value> {
     let owner = grant.owner.as_ref().map(|owner| owner.facts());
     let organization = grant.organization.load();
     let rules = grant.rules.as_deref();
@@ -245,6 +245,13 @@ pub(super) fn described(grant: &Grant, now: Now) -> Map<String, Value> {
             "resets_at": span.ends.to_string(),
         })
     });
+    // A secret team is told of a key whose owner is in it, and does not exist for any other owner.
+    let teams: Vec<Value> = index
+        .teams_of(grant)
+        .iter()
+        .filter(|(team, stands)| *stands || !team.secret)
+        .map(|(team, _)| json!({ "id": team.id.to_string(), "name": team.name }))
+        .collect();
     let ends = (grant.expires_at != crate::model::moment::Moment::NEVER)
         .then(|| grant.expires_at.to_string());
     let fields = json!({
@@ -266,7 +273,7 @@ pub(super) fn described(grant: &Grant, now: Now) -> Map<String, Value> {
             "name": organization.name,
             "plan": organization.plan.name,
         },
-        "teams": [],
+        "teams": teams,
         "rate_limits": rate_limits,
         "quota": quota,
     });

@@ -1,16 +1,20 @@
 //! What clients see of a key: all of it, or that it is there.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
+use crate::actions::actor::Actor;
 use crate::http::App;
+use crate::http::api::teams::visibility;
+use crate::index::facts::TeamFacts;
 use crate::model::moment::Moment;
-use crate::records::key::{KeyRecord, QuotaRecord, Status};
+use crate::records::key::{Access, KeyRecord, QuotaRecord, Status};
 
-/// A key as those see it who may see all of it.
-pub(super) fn shown(app: &App, record: &KeyRecord) -> Value {
+/// A key as those see it who may see all of it; its teams as far as the actor may know of them.
+pub(super) fn shown(app: &App, actor: &Actor, record: &KeyRecord) -> Value {
     let now = app.actions.clock().now().wall;
     let time = |moment: Option<Moment>| moment.map(|moment| moment.to_string());
     let networks =
@@ -48,7 +52,7 @@ pub(super) fn shown(app: &App, record: &KeyRecord) -> Value {
         "environment": record.environment.as_str(),
         "hint": record.secrets.first().map(|secret| secret.hint.as_str()),
         "permissions": permissions,
-        "teams": [],
+        "teams": teams(app, actor, record),
         "ip_rules": { "allow": networks(&record.ip_allow), "deny": networks(&record.ip_deny) },
         "rate_limits": limits,
         "quota": record.quota.as_ref().map(quota),
@@ -66,6 +70,19 @@ pub(super) fn shown(app: &App, record: &KeyRecord) -> Value {
         "origin": "created",
         "version": record.version,
     })
+}
+
+fn teams(app: &App, actor: &Actor, record: &KeyRecord) -> Vec<Value> {
+    let teams = app.actions.teams_shown(actor, record);
+    let shape = |(team, access): &(Arc<TeamFacts>, Access)| {
+        json!({
+            "id": team.id.to_string(),
+            "name": team.name,
+            "visibility": visibility(team.secret),
+            "access": access.name(),
+        })
+    };
+    teams.iter().map(shape).collect()
 }
 
 /// A key as all others see it: that it is there.
