@@ -25,8 +25,10 @@ mod input;
 mod invitations;
 mod keys;
 mod limits;
+mod organizations;
 mod people;
 mod revocation;
+mod seeds;
 #[path = "../server/mod.rs"]
 mod server;
 mod session;

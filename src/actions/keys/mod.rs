@@ -82,7 +82,11 @@ impl Actions {
             created_at: now,
             ends_at: None,
         }];
-        actor.require_all(record.patterns().as_set())?;
+        // A personal key without a list is worth what its owner is, today and later: nothing is given.
+        let is_owners_own = owner.is_some() && !actor.is_key() && record.permissions.is_none();
+        if !is_owners_own {
+            actor.require_all(record.patterns().as_set())?;
+        }
         check_lifetime(organization, now, record.expires_at)?;
         let place = record.place();
         Self::until_done(|| {
@@ -140,6 +144,7 @@ impl Actions {
                 }
                 refuse_itself(actor, record)?;
                 match standing {
+                    Standing::Own if record.permissions.is_none() => {},
                     Standing::Own => {
                         actor.require_all(added(&before, &record.patterns()).as_set())?
                     },
