@@ -25,6 +25,7 @@ mod keys;
 mod limits;
 mod people;
 mod revocation;
+mod roles;
 #[path = "../server/mod.rs"]
 mod server;
 mod session;
