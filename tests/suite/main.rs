@@ -30,6 +30,8 @@ mod roles;
 mod server;
 mod session;
 mod setup;
+mod sharing;
 mod start;
+mod teams;
 mod verify;
 mod whoami;
