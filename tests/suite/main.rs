@@ -14,6 +14,7 @@
 
 mod ask;
 mod bounds;
+mod catalogue;
 mod changes;
 mod cli;
 mod forward_auth;
