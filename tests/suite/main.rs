@@ -15,6 +15,7 @@
 mod ask;
 mod bounds;
 mod cast;
+mod catalogue;
 mod changes;
 mod cli;
 mod escalation;
@@ -28,11 +29,14 @@ mod limits;
 mod organizations;
 mod people;
 mod revocation;
+mod roles;
 mod seeds;
 #[path = "../server/mod.rs"]
 mod server;
 mod session;
 mod setup;
+mod sharing;
 mod start;
+mod teams;
 mod verify;
 mod whoami;

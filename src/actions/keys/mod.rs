@@ -82,9 +82,7 @@ impl Actions {
             created_at: now,
             ends_at: None,
         }];
-        // A personal key without a list is worth what its owner is, today and later: nothing is given.
-        let is_owners_own = owner.is_some() && !actor.is_key() && record.permissions.is_none();
-        if !is_owners_own {
+        if !follows_owner(&record) || actor.is_key() {
             actor.require_all(record.patterns().as_set())?;
         }
         check_lifetime(organization, now, record.expires_at)?;
@@ -130,7 +128,9 @@ impl Actions {
                 standing.refuse_team_mate()?;
             }
             refuse_revoked(record)?;
-            let before = record.patterns();
+            // What followed its owner had nothing of its own that a new list could keep.
+            let had_none = follows_owner(record);
+            let before = if had_none { Patterns::default() } else { record.patterns() };
             apply(record, change);
             if let Some(preset) = change.preset {
                 record.permissions = Some(self.preset(actor, preset)?);
@@ -144,7 +144,7 @@ impl Actions {
                 }
                 refuse_itself(actor, record)?;
                 match standing {
-                    Standing::Own if record.permissions.is_none() => {},
+                    Standing::Own if follows_owner(record) => {},
                     Standing::Own => {
                         actor.require_all(added(&before, &record.patterns()).as_set())?
                     },
@@ -307,6 +307,12 @@ fn check_times(
         return Ok(());
     };
     Err(ActionError::Invalid(vec![Fault::new("/expires_at", "out_of_range", detail)]))
+}
+
+/// Whether a key is worth what its owner is, at each moment: it says nothing of its own, so whoever
+/// makes it for themselves gives it nothing that they don't hold.
+fn follows_owner(record: &KeyRecord) -> bool {
+    record.owner.is_some() && record.permissions.is_none()
 }
 
 /// The patterns of a new list that the old one did not cover.
