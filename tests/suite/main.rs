@@ -13,12 +13,14 @@
 )]
 
 mod ask;
+mod batch;
 mod bounds;
 mod cast;
 mod catalogue;
 mod changes;
 mod cli;
 mod escalation;
+mod explain;
 mod forward_auth;
 mod health;
 mod house;
@@ -28,6 +30,7 @@ mod keys;
 mod limits;
 mod organizations;
 mod people;
+mod quota;
 mod revocation;
 mod roles;
 mod seeds;
