@@ -11,6 +11,8 @@ pub mod last_use;
 pub mod passwords;
 mod people;
 pub mod sessions;
+#[cfg(test)]
+mod trial;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -5,6 +5,7 @@
 
 pub mod edit;
 pub mod fault;
+pub mod foreign;
 pub mod id;
 pub mod key_text;
 pub mod limit;

@@ -5,12 +5,14 @@
 
 pub mod access;
 pub mod event;
+pub mod imported;
 pub mod key;
 pub mod people;
 pub mod place;
 pub mod prepare;
 pub mod rights;
 mod text;
+pub mod uses;
 
 use keyhouse_storage::Row;
 use serde::Serialize;
@@ -18,9 +20,10 @@ use serde::de::DeserializeOwned;
 
 use crate::model::id::KeyId;
 use access::{OrganizationRecord, PlanRecord, UserRecord};
-use key::{KeyRecord, UseRecord};
+use key::KeyRecord;
 use place::Place;
 use rights::{RoleRecord, TeamRecord};
+use uses::UseRecord;
 
 /// The version that this program writes.
 const FORMAT_VERSION: u8 = 1;

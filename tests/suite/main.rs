@@ -18,11 +18,14 @@ mod changes;
 mod cli;
 mod forward_auth;
 mod health;
+mod holder;
 mod house;
+mod import;
 mod input;
 mod keys;
 mod limits;
 mod revocation;
+mod rotation;
 #[path = "../server/mod.rs"]
 mod server;
 mod session;

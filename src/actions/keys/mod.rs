@@ -7,6 +7,7 @@ use crate::actions::actor::Actor;
 use crate::actions::events::Happening;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::fault::Fault;
+use crate::model::foreign::Algorithm;
 use crate::model::id::{KeyId, UserId};
 use crate::model::key_text::{self};
 use crate::model::moment::Moment;
@@ -20,11 +21,19 @@ use crate::records::key::{Author, DisabledBy, KeyRecord, SecretRecord, Status};
 use crate::records::place::Place;
 
 mod draft;
+mod holder;
+mod import;
 mod list;
+mod purge;
+mod rotate;
 
 pub use draft::{KeyChange, KeyDraft, KeyKind};
 use draft::{apply, new_record, shape};
+pub use holder::{HolderRevoked, Shown};
+pub use import::{ForeignKey, ForeignSecret, IMPORT_KEYS_MAX, Import, OwnerName};
 pub use list::{ListedKeys, Query, Wanted};
+pub use purge::{ENDED_KEPT, KeyPurge};
+pub use rotate::OVERLAP_MAX;
 
 /// The key that a change is meant for.
 #[derive(Clone, Debug)]
@@ -75,6 +84,7 @@ impl Actions {
         record.created_by = actor.author();
         record.secrets = vec![SecretRecord {
             digest: made.digest,
+            algorithm: Algorithm::Blake3,
             hint: made.hint,
             created_at: now,
             ends_at: None,

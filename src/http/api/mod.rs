@@ -30,7 +30,7 @@ fn paging<K: Kind>(parameters: &mut Parameters) -> (usize, Option<Id<K>>) {
 }
 
 /// Refuses a body that says anything.
-fn no_fields(call: &Call<'_>) -> Result<(), Problem> {
+pub(super) fn no_fields(call: &Call<'_>) -> Result<(), Problem> {
     let fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     fields.finish().map_err(Problem::invalid)
 }

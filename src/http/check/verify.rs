@@ -101,7 +101,7 @@ fn answer_actor(
     Ok(check(app.index(), app.actions.prefix(), presented, judge, |verdict, grant| {
         if let Some(grant) = grant.filter(|_grant| verdict.is_valid()) {
             let origin = Origin { ip: asked.ip, user_agent: None };
-            app.index().note_use(&grant.live, now.wall, origin);
+            app.index().note_use(grant, now.wall, origin);
         }
         told(verdict, grant, now)
     }))

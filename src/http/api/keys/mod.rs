@@ -15,7 +15,9 @@ use crate::model::moment::{Moment, parse_span};
 use crate::model::name::parse_description;
 use crate::records::key::KeyRecord;
 
+pub(in crate::http) mod import;
 mod reading;
+pub(in crate::http) mod rotate;
 mod shape;
 
 use reading::{parse_kind, read_change};
