@@ -14,16 +14,20 @@
 
 mod ask;
 mod bounds;
+mod cast;
 mod changes;
 mod cli;
+mod escalation;
 mod forward_auth;
 mod health;
 mod holder;
 mod house;
 mod import;
 mod input;
+mod invitations;
 mod keys;
 mod limits;
+mod people;
 mod revocation;
 mod rotation;
 #[path = "../server/mod.rs"]

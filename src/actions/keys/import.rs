@@ -2,13 +2,14 @@
 //!
 //! An importer mints nothing stronger than they are: they may know the texts of what they bring.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use keyhouse_storage::{Batch, InvalidBatch, Revision};
 use serde_json::json;
 
 use crate::actions::actor::Actor;
 use crate::actions::events::Happening;
+use crate::actions::keys::bounds::{check_lifetime, require_access};
 use crate::actions::keys::draft::new_record;
 use crate::actions::keys::{KeyDraft, check_times};
 use crate::actions::{ActionError, Actions, Attempt, put};
@@ -97,7 +98,8 @@ impl Actions {
     /// # Errors
     /// [`ActionError::Invalid`] with all that is wrong, each at its key;
     /// [`ActionError::PermissionRequired`] for one who may not import, or who does not hold all that
-    /// each of the keys would be granted.
+    /// each of the keys would be granted; [`ActionError::SubscriptionRequired`] and
+    /// [`ActionError::LimitReached`] as for keys that are made.
     pub fn import_keys(
         &self,
         actor: &Actor,
@@ -136,9 +138,11 @@ impl Actions {
             Fault::new(format!("{}/{field}", key.pointer), code, detail)
         };
         let organization = key.organization.unwrap_or_else(|| actor.organization_id());
-        if self.index.organization(organization).is_none() {
+        let Some(facts) = self.index.organization(organization) else {
             findings.faults.push(fault("organization", "not_found", "no such organization"));
-        }
+            return Ok(());
+        };
+        require_access(&facts, now)?;
         let mut owner = None;
         if let Some(name) = &key.owner {
             match self.owner_in(organization, name)? {
@@ -153,14 +157,16 @@ impl Actions {
                 )),
             }
         }
-        if let Err(ActionError::Invalid(faults)) =
-            check_times(key.draft.not_before, key.draft.expires_at, now)
-        {
-            let placed = faults.into_iter().map(|fault| Fault {
-                pointer: format!("{}{}", key.pointer, fault.pointer),
-                ..fault
-            });
-            findings.faults.extend(placed);
+        for wrong in [
+            check_times(key.draft.not_before, key.draft.expires_at, now),
+            check_lifetime(&facts, now, key.draft.expires_at),
+        ] {
+            if let Err(ActionError::Invalid(faults)) = wrong {
+                findings.faults.extend(faults.into_iter().map(|fault| Fault {
+                    pointer: format!("{}{}", key.pointer, fault.pointer),
+                    ..fault
+                }));
+            }
         }
         if !findings.digests.insert(key.secret.digest) || self.is_taken(&key.secret)? {
             let detail = "a key with this digest is here already, or twice in this request";
@@ -241,24 +247,40 @@ impl Actions {
             }
             batch = put(batch, &record.place(), record)?;
         }
+        for (organization, owners) in by_organization(&findings.records) {
+            if let Some(facts) = self.index.organization(organization) {
+                batch = self.within_limits(batch, &facts, &owners)?;
+            }
+        }
         let batch = self.record(batch, now, happening(actor, &findings.records))?;
         match batch.validate() {
-            Err(InvalidBatch::TooLarge) => Err(ActionError::Invalid(vec![Fault::new(
+            Err(
+                InvalidBatch::TooLarge | InvalidBatch::TooManyWrites | InvalidBatch::TooManyGuards,
+            ) => Err(ActionError::Invalid(vec![Fault::new(
                 "/keys",
                 "too_large",
-                "too many bytes for one step: send fewer keys at once",
+                "too much for one step: send fewer keys at once",
             )])),
             Err(_) | Ok(()) => Ok(batch),
         }
     }
 }
 
+/// The owners of these keys, in each organization that gets some.
+fn by_organization(records: &[KeyRecord]) -> BTreeMap<OrganizationId, Vec<Option<UserId>>> {
+    let mut owners: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for record in records {
+        owners.entry(record.organization).or_default().push(record.owner);
+    }
+    owners
+}
+
 /// One event for all: how many, and which. It belongs to the organization that got them, where that
 /// is one.
 fn happening(actor: &Actor, records: &[KeyRecord]) -> Happening {
-    let organizations: HashSet<_> = records.iter().map(|record| record.organization).collect();
-    let organization = match (organizations.len(), records.first()) {
-        (1, Some(record)) => record.organization,
+    let mut organizations = by_organization(records).into_keys();
+    let organization = match (organizations.next(), organizations.next()) {
+        (Some(only), None) => only,
         _ => actor.organization_id(),
     };
     let ids: Vec<_> = records.iter().map(|record| record.id.to_string()).collect();

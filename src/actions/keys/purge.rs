@@ -110,6 +110,7 @@ impl Actions {
             let place = record.place().to_bytes();
             batch = batch.unchanged(place.clone(), *revision).delete(place);
             batch = batch.delete(Place::Use(record.id).to_bytes());
+            batch = batch.delete(Place::Quota(record.id).to_bytes());
             if let Some(digest) = record.imported {
                 batch = batch.delete(Place::Imported(digest).to_bytes());
             }

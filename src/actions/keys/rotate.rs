@@ -9,13 +9,13 @@ use keyhouse_storage::Batch;
 
 use crate::actions::actor::Actor;
 use crate::actions::events::Happening;
+use crate::actions::keys::bounds::require_access;
 use crate::actions::keys::draft::shape;
-use crate::actions::keys::{Target, refuse_itself, refuse_revoked, standing};
+use crate::actions::keys::{Target, refuse_itself, refuse_revoked};
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::foreign::Algorithm;
 use crate::model::key_text;
 use crate::model::moment::Moment;
-use crate::model::plan::API_ACCESS;
 use crate::model::role::KEYS_MANAGE;
 use crate::model::secret::Secret;
 use crate::records::key::{KeyRecord, SecretRecord};
@@ -43,11 +43,13 @@ impl Actions {
         Self::until_done(|| {
             let now = self.clock.now().wall;
             let held = self.find_key(actor, target.id)?;
-            standing(actor, &held.record)?;
+            self.standing(actor, &held.record)?.refuse_team_mate()?;
             require_all_of(actor, &held.record)?;
             Self::check_version(target.versions.as_ref(), held.record.version)?;
             refuse_ended(&held.record, now)?;
-            self.require_access(&held.record, now)?;
+            let organization = self.index.organization(held.record.organization);
+            let organization = organization.ok_or(ActionError::NotFound("organization"))?;
+            require_access(&organization, now)?;
             let mut record = held.record.clone();
             let secret = self.renew(&mut record, now, min(overlap, OVERLAP_MAX));
             record.version += 1;
@@ -83,17 +85,6 @@ impl Actions {
         record.secrets.insert(0, new);
         record.rotation_advised = false;
         made.secret
-    }
-
-    /// Refuses where the key's organization has no API access: a new secret is as good as a new key.
-    fn require_access(&self, record: &KeyRecord, now: Moment) -> Result<(), ActionError> {
-        let organization = self.index.organization(record.organization);
-        let organization = organization.ok_or(ActionError::NotFound("organization"))?;
-        if organization.has_access(now) {
-            return Ok(());
-        }
-        let plan = organization.plan.name.to_string();
-        Err(ActionError::SubscriptionRequired { plan, feature: API_ACCESS })
     }
 }
 
@@ -132,6 +123,7 @@ mod tests {
     use crate::actions::trial::Trial;
     use crate::index::Origin;
     use crate::model::id::KeyId;
+    use crate::model::plan::API_ACCESS;
     use crate::records::Held;
     use crate::records::access::{OrganizationRecord, PlanRecord};
     use crate::records::place::Place;
@@ -148,7 +140,7 @@ mod tests {
         let (now, text) = (trial.clock_now(), secret.reveal().as_bytes());
         let judge = |grant: &_| decide(grant, &Request::default(), now);
         let index = trial.actions.index();
-        check(index, trial.actions.prefix(), text, judge, |verdict, _grant| verdict.code)
+        check(index, trial.actions.prefix(), text, judge, |verdict, _grant| verdict.code).unwrap()
     }
 
     fn use_it(trial: &Trial, secret: &Secret, agent: &str) {

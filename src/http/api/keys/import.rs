@@ -30,8 +30,9 @@ pub(in crate::http) fn import(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let dry_run = fields.optional("dry_run", input::flag).unwrap_or(false);
     fields.finish().map_err(Problem::invalid)?;
     let (keys, faults) = read.unwrap_or_default();
-    let records = app.actions.import_keys(call.actor()?, &Import { keys, faults, dry_run })?;
-    let mut keys: Vec<Value> = records.iter().map(|record| shown(app, record)).collect();
+    let actor = call.actor()?;
+    let records = app.actions.import_keys(actor, &Import { keys, faults, dry_run })?;
+    let mut keys: Vec<Value> = records.iter().map(|record| shown(app, actor, record)).collect();
     if dry_run {
         // The ids are made anew when it is done.
         for key in &mut keys {
@@ -75,7 +76,11 @@ fn key(fields: &mut Fields, pointer: &str, prefix: &Prefix) -> Option<ForeignKey
         fields.optional("organization", parsed("invalid_id", str::parse::<OrganizationId>));
     let environment =
         fields.optional("environment", parsed("invalid_environment", str::parse::<Environment>));
-    let draft = draft(read_change(fields), environment);
+    let change = read_change(fields);
+    if change.preset.is_some() {
+        fields.fault("preset", "unknown_field", "is not known here: name the permissions");
+    }
+    let draft = draft(change, environment);
     Some(ForeignKey { pointer: pointer.to_owned(), secret: secret?, owner, organization, draft })
 }
 
@@ -138,8 +143,11 @@ fn draft(change: KeyChange, environment: Option<Environment>) -> KeyDraft {
         kind: None,
         environment: environment.unwrap_or_default(),
         permissions: change.permissions.value(),
+        preset: None,
+        teams: Vec::new(),
         ip_rules: change.ip_rules.value().unwrap_or_default(),
         rate_limits: change.rate_limits.value().unwrap_or_default(),
+        quota: change.quota.value(),
         metadata: change.metadata.value().unwrap_or_default(),
         not_before: change.not_before.value(),
         expires_at: change.expires_at.value(),

@@ -19,8 +19,9 @@ pub(in crate::http) fn rotate(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     let overlap = fields.optional("overlap", overlap).unwrap_or_default();
     fields.finish().map_err(Problem::invalid)?;
-    let (record, secret) = app.actions.rotate_key(call.actor()?, &target(call)?, overlap)?;
-    let made = json!({ "key": shown(app, &record), "secret": secret.reveal() });
+    let actor = call.actor()?;
+    let (record, secret) = app.actions.rotate_key(actor, &target(call)?, overlap)?;
+    let made = json!({ "key": shown(app, actor, &record), "secret": secret.reveal() });
     Ok(with_etag(answer::json(&made), record.version))
 }
 
