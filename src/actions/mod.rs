@@ -8,9 +8,14 @@ pub mod actor;
 mod events;
 pub mod keys;
 pub mod last_use;
+pub mod me;
 pub mod passwords;
 mod people;
+pub mod refusals;
 pub mod sessions;
+pub mod sign_in;
+pub mod throttle;
+pub mod totp;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,6 +30,8 @@ use crate::model::key_text::Prefix;
 use crate::records::place::Place;
 use crate::records::{Held, Record, RecordError, encode, read_row};
 use passwords::Passwords;
+use refusals::Refusals;
+use throttle::Throttle;
 
 /// How long an answer waits for the index. After that the change is answered all the same, and no
 /// check is answered until the index has it.
@@ -43,6 +50,8 @@ pub struct Actions {
     random: Mutex<StdRng>,
     prefix: Prefix,
     passwords: Passwords,
+    throttle: Throttle,
+    refusals: Refusals,
 }
 
 /// Why an action was not done. Nothing was changed, but for [`ActionError::OutcomeUnknown`].
@@ -151,7 +160,9 @@ impl Actions {
         prefix: Prefix,
     ) -> Self {
         let random = Mutex::new(random);
-        Self { store, index, clock, random, prefix, passwords: Passwords::default() }
+        let (passwords, throttle) = (Passwords::default(), Throttle::default());
+        let refusals = Refusals::default();
+        Self { store, index, clock, random, prefix, passwords, throttle, refusals }
     }
 
     /// The index.

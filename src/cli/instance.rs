@@ -9,6 +9,7 @@ use rand::rngs::{StdRng, SysRng};
 
 use crate::actions::Actions;
 use crate::actions::last_use::LastUseWriter;
+use crate::actions::refusals::RefusalWriter;
 use crate::backends;
 use crate::cli::exit::{Exit, Failure, say, with_sources};
 use crate::clock::{Clock, SystemClock};
@@ -29,6 +30,7 @@ pub(super) struct Instance {
     store: Arc<dyn Store>,
     follower: Follower,
     last_use: LastUseWriter,
+    refusals: RefusalWriter,
     pub(super) actions: Arc<Actions>,
 }
 
@@ -82,7 +84,10 @@ impl Instance {
                 .map_err(|error| Failure::io("start a thread", &error))?;
         let actions =
             Actions::new(Arc::clone(&store), index, clock, random()?, settings.key_prefix.clone());
-        Ok(Self { store, follower, last_use, actions: Arc::new(actions) })
+        let actions = Arc::new(actions);
+        let refusals = RefusalWriter::start(Arc::clone(&actions))
+            .map_err(|error| Failure::io("start a thread", &error))?;
+        Ok(Self { store, follower, last_use, refusals, actions })
     }
 
     /// The application over this instance.
@@ -94,6 +99,7 @@ impl Instance {
 
     /// Writes what waits, stops following, and lets go of the store.
     pub(super) fn close(self) -> Result<(), Failure> {
+        self.refusals.stop();
         self.last_use.stop();
         self.follower.stop();
         self.store.close().map_err(|error| Failure::new(Exit::Failed, error.to_string()))

@@ -3,8 +3,11 @@
 mod cursor;
 pub(super) mod instance;
 pub(super) mod keys;
+pub(super) mod me;
 pub(super) mod session;
+pub(super) mod sessions;
 pub(super) mod setup;
+pub(super) mod totp;
 
 use rouille::Response;
 
