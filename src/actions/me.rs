@@ -108,7 +108,7 @@ impl Actions {
                     return Err(wrong_password());
                 }
                 user.password.clone_from(&new.after);
-                self.check_own(password, &user.email, factors)?;
+                password.map_or(Ok(()), |it| check_own(it, &user.email, factors))?;
             }
             if user == held.record {
                 self.await_index(held.revision);
@@ -137,7 +137,7 @@ impl Actions {
         password: &Secret,
     ) -> Result<NewPassword, ActionError> {
         let user = self.own_record(me.user)?.record;
-        self.check_own(Some(password), &user.email, self.factors(me.user)?.0)?;
+        check_own(password, &user.email, self.factors(me.user)?.0)?;
         let Some(current) = &change.current_password else {
             let fault = Fault::new("/current_password", "required", "must be given");
             return Err(ActionError::Invalid(vec![fault]));
@@ -145,18 +145,6 @@ impl Actions {
         drop(self.prove(&user, current, me.source)?);
         let (after, token) = (self.hash(password)?, self.new_token());
         Ok(NewPassword { before: user.password, after, token })
-    }
-
-    fn check_own(
-        &self,
-        password: Option<&Secret>,
-        email: &str,
-        factors: Factors,
-    ) -> Result<(), ActionError> {
-        let Some(password) = password else { return Ok(()) };
-        check_password(password.reveal(), email, factors).map_err(|error| {
-            ActionError::Invalid(vec![Fault::new("/password", "invalid_password", error)])
-        })
     }
 
     /// The record of a session's user.
@@ -176,6 +164,12 @@ impl Actions {
             None => (Factors::Password, Batch::new().absent(place)),
         })
     }
+}
+
+fn check_own(password: &Secret, email: &str, factors: Factors) -> Result<(), ActionError> {
+    check_password(password.reveal(), email, factors).map_err(|error| {
+        ActionError::Invalid(vec![Fault::new("/password", "invalid_password", error)])
+    })
 }
 
 /// The fields that changed; of a password, that it did.

@@ -5,15 +5,21 @@
 
 pub mod access;
 pub mod actor;
+pub mod catalogue;
 mod events;
+pub mod invitations;
 pub mod keys;
 pub mod last_use;
 pub mod me;
 pub mod passwords;
 mod people;
+pub mod quotas;
 pub mod refusals;
+pub mod roles;
+pub mod rows;
 pub mod sessions;
 pub mod sign_in;
+pub mod teams;
 pub mod throttle;
 pub mod totp;
 

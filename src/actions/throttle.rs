@@ -77,6 +77,14 @@ struct Account {
     on_host: bool,
 }
 
+/// From where.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Network {
+    Known(IpNet),
+    /// All whose address can't be told.
+    Unknown,
+}
+
 /// How an account stands.
 #[derive(Clone, Copy, Debug, Default)]
 struct Standing {
@@ -128,7 +136,7 @@ pub(super) struct Throttle {
 struct Ledger {
     accounts: HashMap<Account, Standing>,
     /// What [`RateLimit::draw`] left, by network.
-    networks: HashMap<Option<IpNet>, u64>,
+    networks: HashMap<Network, u64>,
     waiting: usize,
 }
 
@@ -146,7 +154,7 @@ pub(super) struct Guess<'a> {
     throttle: &'a Throttle,
     clock: &'a dyn Clock,
     account: Account,
-    network: Option<Option<IpNet>>,
+    network: Option<Network>,
     outcome: Outcome,
 }
 
@@ -188,8 +196,10 @@ impl Throttle {
     ) -> Result<Guess<'a>, Duration> {
         let account = Account { email: Digest::of(email.as_bytes()), on_host: source.on_host };
         // The control socket has no network, and who may open it needs no password.
-        let networked = source.address.is_some() || !source.on_host;
-        let network = networked.then(|| source.network());
+        let network = match source.network() {
+            Some(network) => Some(Network::Known(network)),
+            None => (!source.on_host).then_some(Network::Unknown),
+        };
         let mut ledger = self.lock();
         let is_full =
             |ledger: &Ledger| ledger.accounts.get(&account).is_some_and(|it| it.is_full());
@@ -273,7 +283,7 @@ impl Ledger {
         &mut self,
         by_network: &RateLimit,
         account: Account,
-        network: Option<Option<IpNet>>,
+        network: Option<Network>,
         now: u64,
     ) -> Said {
         let known = self.accounts.get(&account).copied().unwrap_or_default();
@@ -309,7 +319,7 @@ impl Ledger {
         }
     }
 
-    fn give_back(&mut self, by_network: &RateLimit, network: Option<IpNet>, now: u64) {
+    fn give_back(&mut self, by_network: &RateLimit, network: Network, now: u64) {
         let Some(arrival) = self.networks.get_mut(&network) else { return };
         *arrival = arrival.saturating_sub(by_network.weight(1));
         if *arrival <= now {

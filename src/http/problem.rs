@@ -316,7 +316,8 @@ impl From<ActionError> for Problem {
             },
             ActionError::SessionEnded => Self::session_ended(),
             ActionError::LinkInvalid => Self::new(403, "link_invalid", "Link not valid").detail(
-                "a one-time link works once and for 24 hours; every start without users prints a new one",
+                "a one-time link works once, for 24 hours, and no longer than its maker may make it: \
+                 ask for a new one, or start keyhouse anew where nobody is set up yet",
             ),
             ActionError::Busy => unavailable("busy", "Busy"),
             ActionError::StorageFull => unavailable("storage_full", "No room in the store"),

@@ -21,9 +21,11 @@ mod forward_auth;
 mod health;
 mod house;
 mod input;
+mod invitations;
 mod keys;
 mod limits;
 mod me;
+mod people;
 mod revocation;
 #[path = "../server/mod.rs"]
 mod server;
