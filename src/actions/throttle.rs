@@ -403,7 +403,7 @@ mod tests {
         let (throttle, clock) = (Throttle::default(), clock());
         assert_eq!(fail(&throttle, &clock, afar, 100), CAP_LIFETIME);
         throttle.begin(ADA, here(), &clock).map(drop).unwrap();
-        clock.advance(CAP_LIFETIME - Duration::from_nanos(1));
+        clock.advance(CAP_LIFETIME.saturating_sub(Duration::from_nanos(1)));
         assert_eq!(throttle.begin(ADA, afar(1), &clock).err(), Some(Duration::from_nanos(1)));
         clock.advance(Duration::from_nanos(1));
         assert_eq!(fail(&throttle, &clock, afar, 4), Duration::ZERO, "all is forgotten");

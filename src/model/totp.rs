@@ -55,7 +55,7 @@ pub fn step_of(seed: &str, code: &str, now: Moment, step_last: u64) -> Option<u6
     let steps = today.saturating_sub(STEPS_OFF_MAX)..=today.saturating_add(STEPS_OFF_MAX);
     // All are looked at whichever fits, so that the time tells nothing of the client's clock.
     let fitting = |step: &u64| totp.check(&code, step.saturating_mul(STEP_SECONDS)).is_some();
-    steps.filter(fitting).filter(|step| *step > step_last).last()
+    steps.filter(fitting).filter(|step| *step > step_last).max()
 }
 
 /// The code of a moment, as an app shows it.

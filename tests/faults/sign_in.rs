@@ -61,7 +61,7 @@ impl Door {
         Self { forwarded_for: None, email: EMAIL.to_owned(), code: None }
     }
 
-    fn as_user(self, email: &str) -> Self {
+    fn with_email(self, email: &str) -> Self {
         Self { email: email.to_owned(), ..self }
     }
 
@@ -74,7 +74,7 @@ impl Door {
         if let Some(code) = &self.code {
             body["code"] = code.as_str().into();
         }
-        self.send(house, "POST", "/v1/session", "", &body)
+        self.send(house, ("POST", "/v1/session"), "", &body)
     }
 
     pub(crate) fn ask(
@@ -84,14 +84,13 @@ impl Door {
         path: &str,
         cookie: &str,
     ) -> Answer {
-        self.send(house, method, path, cookie, &Value::Null)
+        self.send(house, (method, path), cookie, &Value::Null)
     }
 
     fn send(
         &self,
         house: &House,
-        method: &'static str,
-        path: &str,
+        (method, path): (&'static str, &str),
         cookie: &str,
         body: &Value,
     ) -> Answer {
@@ -163,7 +162,7 @@ fn a_hundred_failures_close_the_account_to_the_world_for_a_day_but_not_on_the_ho
     assert_eq!(Door::afar().sign_in(&house, PASSWORD).code(), "too_many_attempts");
     clock.advance(Duration::from_hours(1));
     assert_eq!(Door::afar().sign_in(&house, PASSWORD).status, 429);
-    assert_eq!(Door::afar().as_user("bob@example.com").sign_in(&house, WRONG).status, 401);
+    assert_eq!(Door::afar().with_email("bob@example.com").sign_in(&house, WRONG).status, 401);
     assert_eq!(Door::on_host().sign_in(&house, PASSWORD).status, 201);
     assert_eq!(Door::afar().sign_in(&house, PASSWORD).status, 201, "opened again from the host");
 }
@@ -180,7 +179,7 @@ fn failures_of_a_minute_are_one_event_for_each_account_and_network_without_what_
     clock.advance(Duration::from_secs(10));
     Door::from(2).sign_in(&house, WRONG);
     for email in ["nobody@example.com", "noone@example.com", "my password by mistake"] {
-        Door::from(1).as_user(email).sign_in(&house, WRONG);
+        Door::from(1).with_email(email).sign_in(&house, WRONG);
     }
     assert!(refusals(&house).is_empty());
     store.inject(Operation::Submit, 1, Fault::Unavailable);
@@ -245,7 +244,7 @@ fn a_sign_in_that_a_change_of_password_overtakes_fails() {
         let signing_in = threads.spawn(|| Door::afar().sign_in(&house, PASSWORD).status);
         assert!(gate.wait_for_arrivals(1, LONG));
         let hash = user.password.replace("$argon2id$", "$argon2i$");
-        put_user(&house, &UserRecord { password: hash, ..user.clone() });
+        put_user(&house, &UserRecord { password: hash, ..user });
         gate.open();
         signing_in.join().unwrap()
     });
@@ -261,13 +260,13 @@ fn nobody_ends_a_session_that_is_not_theirs() {
     let listed = Door::afar().ask(&house, "GET", "/v1/sessions", &first).body;
     let id = listed["items"][0]["id"].as_str().unwrap().to_owned();
 
-    let bob = UserRecord { id: keyhouse::model::id::Id::from_bytes([7; 16]), ..ada.clone() };
+    let bob = UserRecord { id: keyhouse::model::id::Id::from_bytes([7; 16]), ..ada };
     put_user(&house, &bob);
     let email = Place::Email("bob@example.com".to_owned());
     let record = keyhouse::records::access::EmailRecord { user: bob.id };
     let batch = Batch::new().put(email.to_bytes(), encode(&email, &record).unwrap());
     house.store.commit(batch).unwrap();
-    let bobs = Door::afar().as_user("bob@example.com").sign_in(&house, PASSWORD).cookie;
+    let bobs = Door::afar().with_email("bob@example.com").sign_in(&house, PASSWORD).cookie;
     let path = format!("/v1/sessions/{id}");
     assert_eq!(Door::afar().ask(&house, "DELETE", &path, &bobs).status, 404);
     let listed = Door::afar().ask(&house, "GET", "/v1/sessions", &bobs).body;
@@ -284,7 +283,7 @@ fn no_code_works_twice_whatever_happens_between() {
     let door = Door::afar();
     let cookie = door.sign_in(&house, PASSWORD).cookie;
     let begin = json!({ "current_password": PASSWORD });
-    let begun = door.send(&house, "POST", "/v1/me/totp", &cookie, &begin);
+    let begun = door.send(&house, ("POST", "/v1/me/totp"), &cookie, &begin);
     assert_eq!(begun.status, 201, "{}", begun.body);
     let seed = begun.body["secret"].as_str().unwrap();
     let code = |clock: &ManualClock| {
@@ -292,7 +291,7 @@ fn no_code_works_twice_whatever_happens_between() {
         code_at(seed, now).unwrap().reveal().to_owned()
     };
     let confirm = json!({ "code": code(&clock) });
-    assert_eq!(door.send(&house, "POST", "/v1/me/totp", &cookie, &confirm).status, 200);
+    assert_eq!(door.send(&house, ("POST", "/v1/me/totp"), &cookie, &confirm).status, 200);
     let sign_in = |house: &House, code: &str| Door::afar().with_code(code).sign_in(house, PASSWORD);
     assert_eq!(sign_in(&house, &code(&clock)).status, 401, "the one that confirmed");
 

@@ -1,5 +1,7 @@
 //! `/v1/sessions`: one's own sessions, to see and to end.
 
+use std::cmp::Reverse;
+
 use rouille::Response;
 use serde_json::{Value, json};
 
@@ -18,7 +20,7 @@ pub(in crate::http) fn list_sessions(app: &App, call: &Call<'_>) -> Result<Respo
     let own = app.own_session(call)?;
     let me = own.me();
     let mut sessions = app.actions.sessions(me.user)?;
-    sessions.sort_unstable_by(|(_, one), (_, other)| other.id.cmp(&one.id));
+    sessions.sort_unstable_by_key(|(_, session)| Reverse(session.id));
     sessions.retain(|(_, session)| after.is_none_or(|after| session.id < after));
     let more = sessions.len() > limit;
     sessions.truncate(limit);
