@@ -10,6 +10,7 @@ use rand::rngs::{StdRng, SysRng};
 use crate::actions::Actions;
 use crate::actions::last_use::LastUseWriter;
 use crate::actions::quotas::QuotaReserver;
+use crate::actions::refusals::RefusalWriter;
 use crate::backends;
 use crate::cli::exit::{Exit, Failure, say, with_sources};
 use crate::clock::{Clock, SystemClock};
@@ -30,6 +31,7 @@ pub(super) struct Instance {
     store: Arc<dyn Store>,
     follower: Follower,
     last_use: LastUseWriter,
+    refusals: RefusalWriter,
     quotas: QuotaReserver,
     pub(super) actions: Arc<Actions>,
 }
@@ -86,7 +88,10 @@ impl Instance {
             .map_err(|error| Failure::io("start a thread", &error))?;
         let actions =
             Actions::new(Arc::clone(&store), index, clock, random()?, settings.key_prefix.clone());
-        Ok(Self { store, follower, last_use, quotas, actions: Arc::new(actions) })
+        let actions = Arc::new(actions);
+        let refusals = RefusalWriter::start(Arc::clone(&actions))
+            .map_err(|error| Failure::io("start a thread", &error))?;
+        Ok(Self { store, follower, last_use, quotas, refusals, actions })
     }
 
     /// The application over this instance.
@@ -98,6 +103,7 @@ impl Instance {
 
     /// Writes what waits, gives back what was reserved and not used, stops following, and lets go of the store.
     pub(super) fn close(self) -> Result<(), Failure> {
+        self.refusals.stop();
         self.quotas.stop();
         self.last_use.stop();
         self.follower.stop();
