@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod actor;
+pub mod audit;
 mod events;
 pub mod keys;
 pub mod last_use;
@@ -43,6 +44,8 @@ pub struct Actions {
     random: Mutex<StdRng>,
     prefix: Prefix,
     passwords: Passwords,
+    /// Held while the audit log is checked: once at a time.
+    checking: Mutex<()>,
 }
 
 /// Why an action was not done. Nothing was changed, but for [`ActionError::OutcomeUnknown`].
@@ -151,7 +154,8 @@ impl Actions {
         prefix: Prefix,
     ) -> Self {
         let random = Mutex::new(random);
-        Self { store, index, clock, random, prefix, passwords: Passwords::default() }
+        let (passwords, checking) = (Passwords::default(), Mutex::default());
+        Self { store, index, clock, random, prefix, passwords, checking }
     }
 
     /// The index.

@@ -1,5 +1,6 @@
 //! The command line: what people type, and the only room that prints.
 
+mod audit;
 mod client;
 mod control;
 mod exit;
@@ -60,6 +61,9 @@ enum Command {
     /// Make, list, show, rename and revoke keys
     #[command(subcommand)]
     Key(key::Command),
+    /// See what was done, and prove that the log of it is whole
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Ask whether a key, read from stdin, may do something
     Verify(verify::Flags),
 }
@@ -88,6 +92,9 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<(), Failure> {
         Command::Serve(flags) => serve::run(&settings(flags.into())?),
         Command::Key(command) => {
             key::run(command, &client::Client::new(environment, settings)?, json)
+        },
+        Command::Audit(command) => {
+            audit::run(&command, &client::Client::new(environment, settings)?, json)
         },
         Command::Verify(flags) => {
             verify::run(&flags, &client::Client::new(environment, settings)?, json)

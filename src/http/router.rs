@@ -129,6 +129,9 @@ pub(super) static ROUTES: &[Route] = &[
     post("/v1/keys/{key}/revoke", Access::Actor, api::keys::revoke),
     post("/v1/keys/{key}/disable", Access::Actor, api::keys::disable),
     post("/v1/keys/{key}/enable", Access::Actor, api::keys::enable),
+    list("/v1/audit", api::audit::list_events),
+    get("/v1/audit/head", Access::Actor, api::audit::show_head),
+    post("/v1/audit/check", Access::Actor, api::audit::check),
     get("/setup", Access::Open, page::setup),
     get("/assets/{file}", Access::Open, page::asset),
 ];
