@@ -159,9 +159,5 @@ fn text(value: &Value, name: &str) -> String {
 }
 
 fn shown(character: char) -> Vec<char> {
-    if character.is_control() {
-        character.escape_default().collect()
-    } else {
-        vec![character]
-    }
+    if character.is_control() { character.escape_default().collect() } else { vec![character] }
 }

@@ -13,7 +13,9 @@
 )]
 
 mod ask;
+mod audit;
 mod bounds;
+mod chain;
 mod changes;
 mod cli;
 mod forward_auth;

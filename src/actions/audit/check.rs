@@ -94,11 +94,7 @@ impl Actions {
     /// # Errors
     /// [`ActionError::PermissionRequired`] for all but operators; [`ActionError::Busy`] while
     /// another check runs; the store's.
-    pub fn check_audit(
-        &self,
-        actor: &Actor,
-        head: Option<Digest>,
-    ) -> Result<Checked, ActionError> {
+    pub fn check_audit(&self, actor: &Actor, head: Option<Digest>) -> Result<Checked, ActionError> {
         actor.require(INSTANCE_MANAGE)?;
         let Ok(_alone) = self.checking.try_lock() else { return Err(ActionError::Busy) };
         let store = &*self.store;
