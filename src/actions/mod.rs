@@ -6,12 +6,20 @@
 pub mod access;
 pub mod actor;
 pub mod audit;
+pub mod catalogue;
 mod events;
+pub mod invitations;
 pub mod keys;
 pub mod last_use;
+pub mod organizations;
 pub mod passwords;
 mod people;
+pub mod plans;
+pub mod quotas;
+pub mod roles;
+pub mod rows;
 pub mod sessions;
+pub mod teams;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

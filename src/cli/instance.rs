@@ -9,6 +9,7 @@ use rand::rngs::{StdRng, SysRng};
 
 use crate::actions::audit::seal::SealWriter;
 use crate::actions::last_use::LastUseWriter;
+use crate::actions::quotas::QuotaReserver;
 use crate::actions::{Actions, audit};
 use crate::backends;
 use crate::cli::exit::{Exit, Failure, say, with_sources};
@@ -29,6 +30,7 @@ pub(super) struct Instance {
     follower: Follower,
     last_use: LastUseWriter,
     seals: SealWriter,
+    quotas: QuotaReserver,
     pub(super) actions: Arc<Actions>,
 }
 
@@ -81,10 +83,12 @@ impl Instance {
             LastUseWriter::start(Arc::clone(&index), Arc::clone(&store), Arc::clone(&clock))
                 .map_err(|error| Failure::io("start a thread", &error))?;
         let seals = SealWriter::start(Arc::clone(&store), Arc::clone(&clock))
+            .map_err(|error| Failure::io("start sealing the audit log", &error))?;
+        let quotas = QuotaReserver::start(Arc::clone(index.reservations()), Arc::clone(&store))
             .map_err(|error| Failure::io("start a thread", &error))?;
         let actions =
             Actions::new(Arc::clone(&store), index, clock, random()?, settings.key_prefix.clone());
-        Ok(Self { store, follower, last_use, seals, actions: Arc::new(actions) })
+        Ok(Self { store, follower, last_use, seals, quotas, actions: Arc::new(actions) })
     }
 
     /// The application over this instance.
@@ -94,8 +98,10 @@ impl Instance {
         Ok(App::new(Arc::clone(&self.actions), http, seed))
     }
 
-    /// Writes what waits, seals the audit log, stops following, and lets go of the store.
+    /// Writes what waits, gives back what was reserved and not used, seals the audit log, stops
+    /// following, and lets go of the store.
     pub(super) fn close(self) -> Result<(), Failure> {
+        self.quotas.stop();
         self.last_use.stop();
         self.seals.stop();
         self.follower.stop();

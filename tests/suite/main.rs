@@ -14,21 +14,35 @@
 
 mod ask;
 mod audit;
+mod batch;
 mod bounds;
+mod bounds;
+mod cast;
+mod catalogue;
 mod chain;
 mod changes;
 mod cli;
+mod escalation;
+mod explain;
 mod forward_auth;
 mod health;
 mod house;
 mod input;
+mod invitations;
 mod keys;
 mod limits;
+mod organizations;
+mod people;
+mod quota;
 mod revocation;
+mod roles;
+mod seeds;
 #[path = "../server/mod.rs"]
 mod server;
 mod session;
 mod setup;
+mod sharing;
 mod start;
+mod teams;
 mod verify;
 mod whoami;
