@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod actor;
+pub mod audit;
 pub mod catalogue;
 mod events;
 pub mod invitations;
@@ -62,6 +63,8 @@ pub struct Actions {
     passwords: Passwords,
     throttle: Throttle,
     refusals: Refusals,
+    /// Held while the audit log is checked: once at a time.
+    checking: Mutex<()>,
 }
 
 /// Why an action was not done. Nothing was changed, but for [`ActionError::OutcomeUnknown`].
@@ -171,8 +174,8 @@ impl Actions {
     ) -> Self {
         let random = Mutex::new(random);
         let (passwords, throttle) = (Passwords::default(), Throttle::default());
-        let refusals = Refusals::default();
-        Self { store, index, clock, random, prefix, passwords, throttle, refusals }
+        let (refusals, checking) = (Refusals::default(), Mutex::default());
+        Self { store, index, clock, random, prefix, passwords, throttle, refusals, checking }
     }
 
     /// The index.

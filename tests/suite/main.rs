@@ -13,10 +13,12 @@
 )]
 
 mod ask;
+mod audit;
 mod batch;
 mod bounds;
 mod cast;
 mod catalogue;
+mod chain;
 mod changes;
 mod cli;
 mod clock;

@@ -1,5 +1,6 @@
 //! The management API: wire shapes and handlers, one file a resource.
 
+pub(super) mod audit;
 mod cursor;
 pub(super) mod instance;
 pub(super) mod invitations;
