@@ -3,6 +3,7 @@
 //!
 //! Actions block their thread for as long as the store takes. They know nothing of HTTP.
 
+pub mod acceptance;
 pub mod access;
 pub mod actor;
 mod events;
@@ -11,7 +12,10 @@ pub mod keys;
 pub mod last_use;
 pub mod passwords;
 mod people;
+pub mod removal;
+pub mod resets;
 pub mod sessions;
+pub mod users;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

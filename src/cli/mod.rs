@@ -6,6 +6,7 @@ mod exit;
 mod instance;
 mod key;
 mod serve;
+mod user;
 mod verify;
 
 use std::ffi::OsString;
@@ -60,6 +61,9 @@ enum Command {
     /// Make, list, show, rename and revoke keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Invite, list, show, stop, remove and reset users
+    #[command(subcommand)]
+    User(user::Command),
     /// Ask whether a key, read from stdin, may do something
     Verify(verify::Flags),
 }
@@ -88,6 +92,9 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<(), Failure> {
         Command::Serve(flags) => serve::run(&settings(flags.into())?),
         Command::Key(command) => {
             key::run(command, &client::Client::new(environment, settings)?, json)
+        },
+        Command::User(command) => {
+            user::run(command, &client::Client::new(environment, settings)?, json)
         },
         Command::Verify(flags) => {
             verify::run(&flags, &client::Client::new(environment, settings)?, json)

@@ -162,6 +162,16 @@ pub(super) fn parsed<T, E: fmt::Display>(
     }
 }
 
+/// Reads true or false.
+pub(super) fn boolean(value: Value, pointer: &str) -> Result<bool, Vec<Fault>> {
+    match value {
+        Value::Bool(value) => Ok(value),
+        Value::Null | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+            wrong(pointer, "wrong_type", "must be true or false")
+        },
+    }
+}
+
 /// Reads a whole number within bounds.
 pub(super) fn number(min: u32, max: u32) -> impl FnOnce(Value, &str) -> Result<u32, Vec<Fault>> {
     move |value, pointer| {
@@ -249,6 +259,19 @@ impl Parameters {
     pub(super) fn without_organization(mut self) -> Self {
         self.left.retain(|(name, _)| name != ORGANIZATION);
         self
+    }
+
+    /// Notes a fault of a parameter that has none yet.
+    pub(super) fn fault(
+        &mut self,
+        name: &'static str,
+        code: &'static str,
+        detail: impl fmt::Display,
+    ) {
+        let pointer = format!("?{name}");
+        if !self.faults.iter().any(|fault| fault.pointer == pointer) {
+            self.faults.push(Fault::new(pointer, code, detail));
+        }
     }
 
     /// Takes a parameter and reads it.

@@ -8,6 +8,7 @@ pub mod fault;
 pub mod id;
 pub mod key_text;
 pub mod limit;
+pub mod locale;
 pub mod moment;
 pub mod name;
 pub mod network;

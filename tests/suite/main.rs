@@ -24,11 +24,14 @@ mod invitations;
 mod keys;
 mod limits;
 mod people;
+mod removal;
+mod resets;
 mod revocation;
 #[path = "../server/mod.rs"]
 mod server;
 mod session;
 mod setup;
 mod start;
+mod users;
 mod verify;
 mod whoami;

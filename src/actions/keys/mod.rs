@@ -21,6 +21,7 @@ use crate::records::place::Place;
 
 mod draft;
 mod list;
+mod succession;
 
 pub use draft::{KeyChange, KeyDraft, KeyKind};
 use draft::{apply, new_record, shape};
@@ -121,6 +122,9 @@ impl Actions {
             refuse_revoked(record)?;
             let before = record.patterns();
             apply(record, change);
+            if !change.permissions.is_keep() {
+                refuse_beyond_ceiling(record)?;
+            }
             if change.touches_power() {
                 if !change.not_before.is_keep() || !change.expires_at.is_keep() {
                     check_times(record.not_before, record.expires_at, now)?;
@@ -303,6 +307,19 @@ fn refuse_itself(actor: &Actor, record: &KeyRecord) -> Result<(), ActionError> {
         });
     }
     Ok(())
+}
+
+/// A key that was handed on grants nothing that it did not grant then, whoever owns it now.
+fn refuse_beyond_ceiling(record: &KeyRecord) -> Result<(), ActionError> {
+    let Some(ceiling) = &record.ceiling else { return Ok(()) };
+    let listed = record.patterns();
+    match listed.as_set().texts().find(|pattern| !ceiling.as_set().covers(pattern)) {
+        Some(pattern) => {
+            let detail = format!("{pattern} is more than the key was handed on with: {ceiling}");
+            Err(ActionError::Invalid(vec![Fault::new("/permissions", "beyond_ceiling", detail)]))
+        },
+        None => Ok(()),
+    }
 }
 
 fn refuse_revoked(record: &KeyRecord) -> Result<(), ActionError> {

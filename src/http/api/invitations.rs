@@ -4,7 +4,8 @@ use rouille::Response;
 use serde_json::{Value, json};
 
 use crate::actions::ActionError;
-use crate::actions::invitations::{InvitationDraft, Newcomer, SeenInvitation};
+use crate::actions::acceptance::Newcomer;
+use crate::actions::invitations::{InvitationDraft, SeenInvitation};
 use crate::http::api::session::opened;
 use crate::http::api::{cursor, paging};
 use crate::http::input::{Fields, list, parsed, text};

@@ -4,8 +4,10 @@ mod cursor;
 pub(super) mod instance;
 pub(super) mod invitations;
 pub(super) mod keys;
+pub(super) mod resets;
 pub(super) mod session;
 pub(super) mod setup;
+pub(super) mod users;
 
 use rouille::Response;
 

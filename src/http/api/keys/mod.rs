@@ -4,7 +4,7 @@ use rouille::Response;
 use serde_json::{Value, json};
 
 use crate::actions::ActionError;
-use crate::actions::keys::{KeyDraft, Query, Target, Wanted};
+use crate::actions::keys::{KeyDraft, ListedKeys, Query, Target, Wanted};
 use crate::http::api::{cursor, no_fields, paging, versions, with_etag};
 use crate::http::input::{Fields, parsed, wrong};
 use crate::http::problem::Problem;
@@ -48,12 +48,17 @@ pub(in crate::http) fn list_keys(app: &App, call: &Call<'_>) -> Result<Response,
         kind,
     };
     let listed = app.actions.list_keys(call.actor()?, &query)?;
+    Ok(page(app, &listed))
+}
+
+/// A page of keys, each as far as the actor may see it.
+pub(super) fn page(app: &App, listed: &ListedKeys) -> Response {
     let items: Vec<Value> = listed
         .keys
         .iter()
         .map(|(record, whole)| if *whole { shown(app, record) } else { hidden(app, record) })
         .collect();
-    Ok(answer::json(&json!({ "items": items, "next_cursor": listed.next.map(cursor::write) })))
+    answer::json(&json!({ "items": items, "next_cursor": listed.next.map(cursor::write) }))
 }
 
 pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {

@@ -63,6 +63,7 @@ pub(super) fn shown(app: &App, record: &KeyRecord) -> Value {
         "revoked_at": time(record.revoked_at),
         "revoked_reason": record.revoked_reason,
         "secrets": secrets,
+        "rotation_advised": record.rotation_advised,
         "origin": "created",
         "version": record.version,
     })
