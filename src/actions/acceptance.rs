@@ -138,6 +138,18 @@ pub(super) fn link_of_nobody(error: ActionError) -> ActionError {
         ActionError::PermissionRequired(_) | ActionError::NotFound(_) | ActionError::Invalid(_) => {
             ActionError::LinkInvalid
         },
-        error => error,
+        ActionError::SubscriptionRequired { .. }
+        | ActionError::LimitReached { .. }
+        | ActionError::Conflict { .. }
+        | ActionError::VersionConflict { .. }
+        | ActionError::SignInFailed
+        | ActionError::CodeRequired
+        | ActionError::Throttled { .. }
+        | ActionError::SessionEnded
+        | ActionError::LinkInvalid
+        | ActionError::Busy
+        | ActionError::StorageFull
+        | ActionError::StorageUnavailable
+        | ActionError::OutcomeUnknown => error,
     }
 }

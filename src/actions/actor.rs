@@ -165,9 +165,15 @@ impl Actor {
         if role.role().is_owner() && !self.is_owner() {
             return Err(ActionError::PermissionRequired(OWNER.to_owned()));
         }
-        let patterns = role.patterns(self.organization.members_create_keys);
-        let unheld = patterns.as_set().texts().find(|pattern| !self.outranks(pattern));
-        match unheld {
+        self.require_rank(role.patterns(self.organization.members_create_keys).as_set())
+    }
+
+    /// Requires all that a role holds, the organization's ceiling aside.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`] with the first pattern that is not held.
+    pub fn require_rank(&self, patterns: PatternSet<'_>) -> Result<(), ActionError> {
+        match patterns.texts().find(|pattern| !self.outranks(pattern)) {
             Some(pattern) => Err(ActionError::PermissionRequired(pattern.to_owned())),
             None => Ok(()),
         }

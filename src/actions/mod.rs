@@ -6,15 +6,20 @@
 pub mod acceptance;
 pub mod access;
 pub mod actor;
+pub mod catalogue;
 mod events;
 pub mod invitations;
 pub mod keys;
 pub mod last_use;
 pub mod passwords;
 mod people;
+pub mod quotas;
 pub mod removal;
 pub mod resets;
+pub mod roles;
+pub mod rows;
 pub mod sessions;
+pub mod teams;
 pub mod users;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

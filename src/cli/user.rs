@@ -79,12 +79,10 @@ pub(super) struct Remove {
     to: Option<String>,
 }
 
-/// What becomes of keys.
+/// What becomes of keys: they end, or go on with no more than they granted.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Keys {
-    /// They end
     Revoke,
-    /// They go on, with no more than they granted
     Transfer,
 }
 

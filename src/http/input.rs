@@ -163,6 +163,7 @@ pub(super) fn parsed<T, E: fmt::Display>(
 }
 
 /// Reads true or false.
+#[expect(clippy::needless_pass_by_value, reason = "a reader of a field, as all are")]
 pub(super) fn boolean(value: Value, pointer: &str) -> Result<bool, Vec<Fault>> {
     match value {
         Value::Bool(value) => Ok(value),

@@ -9,6 +9,8 @@ pub mod follow;
 pub mod grant;
 pub mod halt;
 pub mod live;
+pub mod quota;
+pub mod reservations;
 pub mod standing;
 mod waiting;
 mod writer;
@@ -29,6 +31,7 @@ use crate::records::key::USER_AGENT_BYTES_MAX;
 use facts::{OrganizationFacts, RoleFacts, Shared, SharedUser, TeamFacts, UserFacts};
 use grant::Grant;
 use live::{LastUse, Live};
+use reservations::Reservations;
 use waiting::{Progress, Waiting};
 pub use waiting::{State, USES_WAITING_MAX};
 
@@ -50,6 +53,7 @@ pub struct Index {
     agents_made: AtomicU32,
     progress: Progress,
     waiting: Waiting,
+    reservations: Arc<Reservations>,
 }
 
 /// Where a key was used from.
@@ -86,6 +90,7 @@ impl Index {
             agents_made: AtomicU32::new(AGENT_NONE),
             progress: Progress::new(),
             waiting: Waiting::new(),
+            reservations: Arc::default(),
         }
     }
 
@@ -160,6 +165,23 @@ impl Index {
         self.teams.pin().get(&id).map(Arc::clone)
     }
 
+    /// The teams that a key is shared with, each with whether the key stands for it: whether its
+    /// owner is in it. A service key, which nobody owns, stands for all of them.
+    pub fn teams_of(&self, grant: &Grant) -> Vec<(Arc<TeamFacts>, bool)> {
+        let Some(rules) = grant.rules.as_deref().filter(|rules| !rules.teams.is_empty()) else {
+            return Vec::new();
+        };
+        let owner = grant.owner.as_ref().map(|owner| owner.facts());
+        let organization = grant.organization.load().id;
+        let live = rules.teams.iter().filter_map(|id| self.team(*id));
+        live.filter(|team| team.organization == organization)
+            .map(|team| {
+                let stands = owner.as_ref().is_none_or(|owner| owner.teams.contains(&team.id));
+                (team, stands)
+            })
+            .collect()
+    }
+
     /// The facts of an organization.
     pub fn organization(&self, id: OrganizationId) -> Option<Arc<OrganizationFacts>> {
         self.organizations.pin().get(&id).map(|shared| shared.load_full())
@@ -205,6 +227,11 @@ impl Index {
     pub fn take_use(&self, live: &Live) -> Option<LastUse> {
         live.waiting.store(false, Ordering::Release);
         live.last_use()
+    }
+
+    /// The quotas whose reservation is to be renewed.
+    pub fn reservations(&self) -> &Arc<Reservations> {
+        &self.reservations
     }
 
     /// Waits until the index has a revision; when it takes longer than `timeout`, no check is

@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a store, a socket or randomness that it was not handed, and nothing
 //! knows JSON or HTTP.
 
+pub mod catalogue;
 pub mod edit;
 pub mod fault;
 pub mod id;

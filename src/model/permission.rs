@@ -132,19 +132,20 @@ impl Patterns {
     }
 
     /// What both these patterns and a ceiling grant.
+    #[must_use]
     pub fn within(&self, ceiling: PatternSet<'_>) -> Self {
-        let mut text = String::new();
+        let mut common: Vec<String> = Vec::new();
         for pattern in self.as_set().texts() {
-            for common in ceiling.texts().filter_map(|bound| meet(pattern, bound)) {
-                // No permission is as long as such a one, and no reader would take it.
-                let fits = common.len() <= PERMISSION_BYTES_MAX;
-                if fits && !PatternSet(&text).texts().any(|known| known == common) {
-                    let joint = if text.is_empty() { "" } else { " " };
-                    text.extend([joint, &common]);
+            // No permission is as long as one that is left out for its length, and no reader would
+            // take it.
+            let met = ceiling.texts().filter_map(|bound| meet(pattern, bound));
+            for met in met.filter(|met| met.len() <= PERMISSION_BYTES_MAX) {
+                if !common.contains(&met) {
+                    common.push(met);
                 }
             }
         }
-        Self(text.into())
+        Self(common.join(" ").into())
     }
 
     /// What all these sets grant together, without patterns that others of them cover.

@@ -47,6 +47,11 @@ impl Plan {
 pub const FIRST_PLANS: [(&str, bool, bool, bool); 3] =
     [("free", false, false, false), ("pro", true, true, false), ("enterprise", true, true, true)];
 
+/// What the plan's limit on calls in ten seconds is called where limits are told by name.
+pub const PLAN_RATE: &str = "plan";
+/// What its limit on calls in a month is called there.
+pub const PLAN_QUOTA: &str = "plan_quota";
+
 /// The feature that lets keys work, as refusals name it.
 pub const API_ACCESS: &str = "api_access";
 /// The feature that gives a team.

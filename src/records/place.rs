@@ -24,6 +24,10 @@ pub enum Place {
     Key(OrganizationId, KeyId),
     /// When a key was last used.
     Use(KeyId),
+    /// How far the use of a key's quota is reserved.
+    Quota(KeyId),
+    /// How far the use of what an organization's plan gives is reserved.
+    PlanQuota(OrganizationId),
     /// A custom role of an organization.
     Role(OrganizationId, RoleId),
     /// A team of an organization.
@@ -65,6 +69,8 @@ const EMAIL: &[u8] = b"email/";
 const PLAN: &[u8] = b"plan/";
 const KEY: &[u8] = b"key/";
 const USE: &[u8] = b"use/";
+const QUOTA: &[u8] = b"quota/";
+const PLAN_QUOTA: &[u8] = b"plan-quota/";
 const SESSION: &[u8] = b"session/";
 const SESSIONS: &[u8] = b"sessions/";
 const FOUNDED: &[u8] = b"founded";
@@ -83,7 +89,7 @@ const SEAL: &[u8] = b"seal/";
 const CUT: &[u8] = b"cut";
 
 /// What the index is made of, in an order in which what keys point to comes first.
-pub const INDEXED: [&[u8]; 7] = [PLAN, ORGANIZATION, ROLE, TEAM, USER, KEY, USE];
+pub const INDEXED: [&[u8]; 9] = [PLAN, ORGANIZATION, ROLE, TEAM, USER, KEY, USE, QUOTA, PLAN_QUOTA];
 
 impl Place {
     /// Below this lie all events.
@@ -126,6 +132,8 @@ impl Place {
             Self::Plan(name) => [PLAN, name.as_bytes()].concat(),
             Self::Key(organization, id) => [KEY, organization.bytes(), id.bytes()].concat(),
             Self::Use(id) => [USE, id.bytes()].concat(),
+            Self::Quota(id) => [QUOTA, id.bytes()].concat(),
+            Self::PlanQuota(id) => [PLAN_QUOTA, id.bytes()].concat(),
             Self::Session(digest) => [SESSION, digest.bytes()].concat(),
             Self::Sessions(user) => [SESSIONS, user.bytes()].concat(),
             Self::Founded => FOUNDED.to_vec(),
@@ -181,6 +189,8 @@ impl Place {
             IMPORTED => Some(Self::Imported(Digest::from_bytes(rest.try_into().ok()?))),
             SEAL => Some(Self::Seal(u64::from_be_bytes(rest.try_into().ok()?))),
             USE => id(rest).map(Self::Use),
+            QUOTA => id(rest).map(Self::Quota),
+            PLAN_QUOTA => id(rest).map(Self::PlanQuota),
             SESSION => Some(Self::Session(Digest::from_bytes(rest.try_into().ok()?))),
             SESSIONS => id(rest).map(Self::Sessions),
             EVENT => id(rest).map(Self::Event),
@@ -210,6 +220,8 @@ impl fmt::Display for Place {
             Self::Plan(name) => write!(f, "plan/{name}"),
             Self::Key(organization, id) => write!(f, "key/{organization}/{id}"),
             Self::Use(id) => write!(f, "use/{id}"),
+            Self::Quota(id) => write!(f, "quota/{id}"),
+            Self::PlanQuota(id) => write!(f, "plan-quota/{id}"),
             Self::Session(_) => f.write_str("session/.."),
             Self::Sessions(user) => write!(f, "sessions/{user}"),
             Self::Founded => f.write_str("founded"),
@@ -246,6 +258,8 @@ mod tests {
             Place::Plan("free".into()),
             Place::Key(Id::new(now, &mut random), Id::new(now, &mut random)),
             Place::Use(Id::new(now, &mut random)),
+            Place::Quota(Id::new(now, &mut random)),
+            Place::PlanQuota(Id::new(now, &mut random)),
             Place::Session(Digest::of(b"cookie")),
             Place::Sessions(Id::new(now, &mut random)),
             Place::Founded,

@@ -6,6 +6,8 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod removal;
+
 use std::io::{ErrorKind, Read as _};
 use std::sync::Arc;
 use std::thread::scope;
@@ -36,6 +38,7 @@ const LONG: Duration = Duration::from_secs(20);
 /// An instance without sockets.
 struct House {
     app: App,
+    actions: Arc<Actions>,
     index: Arc<Index>,
     store: Arc<dyn Store>,
     follower: Option<Follower>,
@@ -53,7 +56,20 @@ struct Made {
 }
 
 impl House {
+    /// A new one, with an owner.
     fn over(store: Arc<dyn Store>) -> Self {
+        let house = Self::again(store);
+        let owner = FirstOwner {
+            name: None,
+            email: "ada@example.com".to_owned(),
+            password: Secret::new("correct horse battery".to_owned()),
+        };
+        house.actions.found(&owner, None, None).unwrap();
+        house
+    }
+
+    /// One over a store that another left behind.
+    fn again(store: Arc<dyn Store>) -> Self {
         prepare::prepare(&*store).unwrap();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let index = Arc::new(Index::new());
@@ -61,29 +77,41 @@ impl House {
         let random = StdRng::seed_from_u64(7);
         let prefix = Prefix::default();
         let actions = Actions::new(Arc::clone(&store), Arc::clone(&index), clock, random, prefix);
-        let owner = FirstOwner {
-            name: None,
-            email: "ada@example.com".to_owned(),
-            password: Secret::new("correct horse battery".to_owned()),
-        };
-        actions.found(&owner, None, None).unwrap();
+        let actions = Arc::new(actions);
         let settings = Settings {
             public_url: "http://localhost".parse().unwrap(),
             trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()],
         };
-        let app = App::new(Arc::new(actions), settings, 1);
-        Self { app, index, store, follower: Some(follower) }
+        let app = App::new(Arc::clone(&actions), settings, 1);
+        Self { app, actions, index, store, follower: Some(follower) }
     }
 
     /// A management request of the operator on the host.
     fn manage(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
-        let headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
+        let (status, _, told) = self.ask(method, path, &[], body);
+        (status, told)
+    }
+
+    /// A request with more headers: status, cookie and body of the answer.
+    fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> (u16, String, Value) {
+        let json = ("Content-Type", "application/json");
+        let headers = headers.iter().chain([&json, &("Host", "localhost")]);
+        let headers =
+            headers.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let body = body.to_string().into_bytes();
         let request = rouille::Request::fake_http(method, path, headers, body);
         let response = self.app.answer_locally(&request);
-        let mut text = String::new();
+        let cookie = response.headers.iter().find(|(name, _)| name == "Set-Cookie");
+        let cookie = cookie.and_then(|(_, value)| value.split(';').next()).unwrap_or_default();
+        let (cookie, mut text) = (cookie.to_owned(), String::new());
         response.data.into_reader_and_size().0.read_to_string(&mut text).unwrap();
-        (response.status_code, serde_json::from_str(&text).unwrap_or_default())
+        (response.status_code, cookie, serde_json::from_str(&text).unwrap_or_default())
     }
 
     fn create(&self, name: &str) -> Made {

@@ -16,6 +16,7 @@ mod ask;
 mod bounds;
 mod changes;
 mod cli;
+mod cli_user;
 mod forward_auth;
 mod health;
 mod house;

@@ -16,16 +16,20 @@ use crate::model::plan::API_ACCESS;
 use crate::model::role::{KEYS_CREATE, KEYS_MANAGE, KEYS_READ};
 use crate::model::secret::Secret;
 use crate::records::Held;
-use crate::records::key::{Author, DisabledBy, KeyRecord, SecretRecord, Status};
+use crate::records::key::{DisabledBy, KeyRecord, SecretRecord, Status};
 use crate::records::place::Place;
 
 mod draft;
 mod list;
+mod sharing;
+mod standing;
 mod succession;
 
 pub use draft::{KeyChange, KeyDraft, KeyKind};
 use draft::{apply, new_record, shape};
-pub use list::{ListedKeys, Query, Wanted};
+pub use list::{ListedKeys, OwnerWanted, Query, Wanted};
+pub use sharing::TEAMS_A_KEY_MAX;
+use standing::{Standing, refuse_itself, require_window};
 
 /// The key that a change is meant for.
 #[derive(Clone, Debug)]
@@ -34,15 +38,6 @@ pub struct Target {
     pub id: KeyId,
     /// The versions it may have (`If-Match`), where the caller says so.
     pub versions: Option<Vec<u64>>,
-}
-
-/// What the actor may do with a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
-    /// It is the actor's own.
-    Own,
-    /// The actor manages the organization's keys.
-    Manager,
 }
 
 impl Actions {
@@ -55,7 +50,7 @@ impl Actions {
     pub fn create_key(
         &self,
         actor: &Actor,
-        draft: KeyDraft,
+        mut draft: KeyDraft,
     ) -> Result<(KeyRecord, Secret), ActionError> {
         let now = self.clock.now().wall;
         let owner = Self::owner_of_new(actor, draft.kind)?;
@@ -65,6 +60,10 @@ impl Actions {
             return Err(ActionError::SubscriptionRequired { plan, feature: API_ACCESS });
         }
         check_times(draft.not_before, draft.expires_at, now)?;
+        self.check_shares(actor, organization.id, &draft.teams)?;
+        if let Some(preset) = draft.preset {
+            draft.permissions = Some(self.preset(actor, preset)?);
+        }
         let (made, mut record) = {
             let mut random = self.random();
             let made = key_text::generate(&self.prefix, &draft.environment, &mut *random);
@@ -100,7 +99,7 @@ impl Actions {
     pub fn key(&self, actor: &Actor, id: KeyId) -> Result<KeyRecord, ActionError> {
         require_window(actor)?;
         let record = self.find_key(actor, id)?.record;
-        if is_whole_for(actor, &record) {
+        if self.is_whole_for(actor, &record) {
             Ok(record)
         } else {
             Err(ActionError::PermissionRequired(KEYS_READ.to_owned()))
@@ -119,10 +118,16 @@ impl Actions {
         change: &KeyChange,
     ) -> Result<KeyRecord, ActionError> {
         self.rewrite_key(actor, target, "key.update", |record, standing, now| {
+            if !change.is_label() {
+                standing.refuse_team_mate()?;
+            }
             refuse_revoked(record)?;
             let before = record.patterns();
             apply(record, change);
-            if !change.permissions.is_keep() {
+            if let Some(preset) = change.preset {
+                record.permissions = Some(self.preset(actor, preset)?);
+            }
+            if !change.permissions.is_keep() || change.preset.is_some() {
                 refuse_beyond_ceiling(record)?;
             }
             if change.touches_power() {
@@ -134,7 +139,9 @@ impl Actions {
                     Standing::Own => {
                         actor.require_all(added(&before, &record.patterns()).as_set())?
                     },
-                    Standing::Manager => actor.require_all(record.patterns().as_set())?,
+                    Standing::Manager | Standing::TeamMate => {
+                        actor.require_all(record.patterns().as_set())?
+                    },
                 }
             }
             Ok(())
@@ -160,7 +167,8 @@ impl Actions {
         })
     }
 
-    /// Switches a key off. One who manages keys does so over the head of its owner.
+    /// Switches a key off. One who manages keys does so over the head of its owner; what a team mate
+    /// switched off, the owner switches on again.
     ///
     /// # Errors
     /// Those of [`Actions::change_key`].
@@ -183,6 +191,7 @@ impl Actions {
     /// Those of [`Actions::change_key`].
     pub fn enable_key(&self, actor: &Actor, target: &Target) -> Result<KeyRecord, ActionError> {
         self.rewrite_key(actor, target, "key.enable", |record, standing, _now| {
+            standing.refuse_team_mate()?;
             refuse_revoked(record)?;
             if record.disabled == Some(DisabledBy::Manager) && !actor.has(KEYS_MANAGE) {
                 return Err(ActionError::PermissionRequired(KEYS_MANAGE.to_owned()));
@@ -208,7 +217,7 @@ impl Actions {
         Self::until_done(|| {
             let now = self.clock.now().wall;
             let held = self.find_key(actor, target.id)?;
-            let standing = standing(actor, &held.record)?;
+            let standing = self.standing(actor, &held.record)?;
             Self::check_version(target.versions.as_ref(), held.record.version)?;
             let mut record = held.record.clone();
             change(&mut record, standing, now)?;
@@ -229,7 +238,7 @@ impl Actions {
         })
     }
 
-    /// A key of the actor's organization; the local operator's may be in any.
+    /// A key of the actor's organization that is there for them; the local operator's may be in any.
     fn find_key(&self, actor: &Actor, id: KeyId) -> Result<Held<KeyRecord>, ActionError> {
         let organizations = if actor.is_local() {
             self.index.organization_ids()
@@ -237,7 +246,8 @@ impl Actions {
             vec![actor.organization_id()]
         };
         for organization in organizations {
-            if let Some(held) = self.read(&Place::Key(organization, id))? {
+            let held: Option<Held<KeyRecord>> = self.read(&Place::Key(organization, id))?;
+            if let Some(held) = held.filter(|held| !self.is_concealed_from(actor, &held.record)) {
                 return Ok(held);
             }
         }
@@ -262,51 +272,6 @@ impl Actions {
             )])),
         }
     }
-}
-
-/// A key sees keys only where its list names some management of them; whoami is for all others.
-fn require_window(actor: &Actor) -> Result<(), ActionError> {
-    let opens = [KEYS_READ, KEYS_MANAGE, KEYS_CREATE].iter().any(|name| actor.has(name));
-    if actor.is_key() && !opens {
-        return Err(ActionError::PermissionRequired(KEYS_READ.to_owned()));
-    }
-    Ok(())
-}
-
-/// Whether the actor sees all of a key, or only that it exists.
-fn is_whole_for(actor: &Actor, record: &KeyRecord) -> bool {
-    is_own(actor, record) || actor.has(KEYS_READ) || actor.has(KEYS_MANAGE)
-}
-
-/// Whether a key is the actor's own: their user's, and, where a key asks, one that names making
-/// personal keys in its list. A key that opens a protected API is no window on management.
-fn is_own(actor: &Actor, record: &KeyRecord) -> bool {
-    let is_users = record.owner.is_some() && record.owner == actor.user_id();
-    is_users && (!actor.is_key() || actor.has(KEYS_CREATE))
-}
-
-/// A key is not its owner: it changes what the owner's other keys may do as a manager would, as far
-/// as it holds all of it.
-fn standing(actor: &Actor, record: &KeyRecord) -> Result<Standing, ActionError> {
-    let own = is_own(actor, record);
-    if own && !actor.is_key() {
-        Ok(Standing::Own)
-    } else if own || actor.has(KEYS_MANAGE) {
-        Ok(Standing::Manager)
-    } else {
-        Err(ActionError::PermissionRequired(KEYS_MANAGE.to_owned()))
-    }
-}
-
-/// No key widens itself: one that leaked would free itself of its end and its networks.
-fn refuse_itself(actor: &Actor, record: &KeyRecord) -> Result<(), ActionError> {
-    if actor.author() == Author::Key(record.id) {
-        return Err(ActionError::Conflict {
-            code: "own_key",
-            detail: "a key does not change what it may do itself: sign in, or use another",
-        });
-    }
-    Ok(())
 }
 
 /// A key that was handed on grants nothing that it did not grant then, whoever owns it now.

@@ -7,7 +7,7 @@ use keyhouse_storage::{Batch, Range};
 
 use crate::actions::actor::Actor;
 use crate::actions::events::Happening;
-use crate::actions::keys::{ListedKeys, is_whole_for, shape};
+use crate::actions::keys::{ListedKeys, shape};
 use crate::actions::people::newest_first;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::id::{KeyId, OrganizationId, UserId};
@@ -49,14 +49,14 @@ impl Actions {
         let range = newest_first(&prefix, after.as_deref());
         self.each_record(&range, |held: Held<KeyRecord>| {
             let record = held.record;
-            if !ends_with(user, &record) {
+            if !ends_with(user, &record) || self.is_concealed_from(actor, &record) {
                 return ControlFlow::Continue(());
             }
             if keys.len() == limit {
                 more = true;
                 return ControlFlow::Break(());
             }
-            let whole = is_whole_for(actor, &record);
+            let whole = self.is_whole_for(actor, &record);
             keys.push((record, whole));
             ControlFlow::Continue(())
         })?;

@@ -55,8 +55,9 @@ pub(in crate::http) fn list_keys(app: &App, call: &Call<'_>) -> Result<Response,
     let mut parameters = call.parameters();
     let (limit, after) = paging(&mut parameters);
     parameters.finish()?;
-    let listed = app.actions.keys_of_user(call.actor()?, user_id(call)?, limit, after)?;
-    Ok(page(app, &listed))
+    let actor = call.actor()?;
+    let listed = app.actions.keys_of_user(actor, user_id(call)?, limit, after)?;
+    Ok(page(app, actor, &listed))
 }
 
 /// What the query says becomes of the keys.

@@ -29,7 +29,7 @@ fn tell(app: &App, arrival: &Arrival<'_>) -> Result<Value, Problem> {
     let request = Request { ip: address, ..Request::default() };
     let caller = Caller { address, user_agent: user_agent(headers) };
     app.judge(&presented, &request, caller, |grant, now: Now| {
-        let mut told = verify::described(grant, now);
+        let mut told = verify::described(app.index(), grant, now);
         told.insert("permissions".to_owned(), json!(verify::permissions(grant)));
         Value::Object(told)
     })

@@ -1,16 +1,20 @@
 //! What clients see of a key: all of it, or that it is there.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
+use crate::actions::actor::Actor;
 use crate::http::App;
+use crate::http::api::teams::visibility;
+use crate::index::facts::TeamFacts;
 use crate::model::moment::Moment;
-use crate::records::key::{KeyRecord, Status};
+use crate::records::key::{Access, KeyRecord, QuotaRecord, Status};
 
-/// A key as those see it who may see all of it.
-pub(super) fn shown(app: &App, record: &KeyRecord) -> Value {
+/// A key as those see it who may see all of it; its teams as far as the actor may know of them.
+pub(super) fn shown(app: &App, actor: &Actor, record: &KeyRecord) -> Value {
     let now = app.actions.clock().now().wall;
     let time = |moment: Option<Moment>| moment.map(|moment| moment.to_string());
     let networks =
@@ -48,10 +52,10 @@ pub(super) fn shown(app: &App, record: &KeyRecord) -> Value {
         "environment": record.environment.as_str(),
         "hint": record.secrets.first().map(|secret| secret.hint.as_str()),
         "permissions": permissions,
-        "teams": [],
+        "teams": teams(app, actor, record),
         "ip_rules": { "allow": networks(&record.ip_allow), "deny": networks(&record.ip_deny) },
         "rate_limits": limits,
-        "quota": null,
+        "quota": record.quota.as_ref().map(quota),
         "metadata": record.metadata,
         "status": record.status(now).name(),
         "not_before": time(record.not_before),
@@ -69,6 +73,19 @@ pub(super) fn shown(app: &App, record: &KeyRecord) -> Value {
     })
 }
 
+fn teams(app: &App, actor: &Actor, record: &KeyRecord) -> Vec<Value> {
+    let teams = app.actions.teams_shown(actor, record);
+    let shape = |(team, access): &(Arc<TeamFacts>, Access)| {
+        json!({
+            "id": team.id.to_string(),
+            "name": team.name,
+            "visibility": visibility(team.secret),
+            "access": access.name(),
+        })
+    };
+    teams.iter().map(shape).collect()
+}
+
 /// A key as all others see it: that it is there.
 pub(super) fn hidden(app: &App, record: &KeyRecord) -> Value {
     let status: Status = record.status(app.actions.clock().now().wall);
@@ -78,6 +95,11 @@ pub(super) fn hidden(app: &App, record: &KeyRecord) -> Value {
         "status": status.name(),
         "owner_kind": if record.is_service() { "organization" } else { "user" },
     })
+}
+
+fn quota(quota: &QuotaRecord) -> Value {
+    let (period, timezone) = (quota.period.to_string(), quota.zone.to_string());
+    json!({ "limit": quota.limit, "period": period, "timezone": timezone })
 }
 
 fn kind_name(record: &KeyRecord) -> &'static str {
