@@ -6,6 +6,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod people;
 mod removal;
 
 use std::io::{ErrorKind, Read as _};

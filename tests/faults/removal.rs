@@ -8,7 +8,7 @@ use keyhouse::records::read_row;
 use keyhouse_storage::{At, Fault, FaultyStore, MemoryStore, Operation, Range, Store};
 use serde_json::{Value, json};
 
-use crate::{House, Made};
+use crate::{House, Made, people};
 
 const KEYS: usize = 3;
 /// A tombstone, a step a key, and the end.
@@ -16,21 +16,15 @@ const STEPS: usize = KEYS + 2;
 
 /// Lets a user in, who makes keys; returns their id and the keys.
 fn join(house: &House, name: &str) -> (String, Vec<Made>) {
-    let body = json!({"email": format!("{name}@example.com"), "role": "user"});
-    let (status, invited) = house.manage("POST", "/v1/invitations", &body);
-    assert_eq!(status, 201, "{invited}");
-    let token = invited["url"].as_str().unwrap().rsplit_once("#token=").unwrap().1;
-    let body = json!({"token": token, "name": name, "password": "nine wild geese over the lake"});
-    let (status, cookie, told) = house.ask("POST", "/v1/invitations/accept", &[], &body);
-    assert_eq!(status, 201, "{told}");
+    let person = people::join(house, name, "user");
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let make = |_number| {
-        let body = json!({"permissions": ["a:read"]});
-        let (status, _, made) = house.ask("POST", "/v1/keys", &[("Cookie", &cookie)], &body);
+        let (cookie, body) = ([("Cookie", &*person.cookie)], json!({"permissions": ["a:read"]}));
+        let (status, _, made) = house.ask("POST", "/v1/keys", &cookie, &body);
         assert_eq!(status, 201, "{made}");
         Made { id: text(&made["key"]["id"]), secret: text(&made["secret"]) }
     };
-    (text(&told["user"]["id"]), (0..KEYS).map(make).collect())
+    (person.id.clone(), (0..KEYS).map(make).collect())
 }
 
 /// How often a key changed by a removal, as the events tell.
