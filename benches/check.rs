@@ -30,7 +30,7 @@ use keyhouse::records::access::{OrganizationRecord, PlanRecord, UserRecord};
 use keyhouse::records::key::{Author, KeyRecord, SecretRecord};
 use keyhouse::records::place::Place;
 use keyhouse::records::{Record, encode};
-use keyhouse::verify::{Request, check, decide};
+use keyhouse::verify::{Request, Verdict, check, decide};
 use keyhouse_storage::{
     At, Batch, Feed, MemoryStore, Page, Pending, Range, ReadError, Revision, Row, Store,
 };
@@ -77,7 +77,8 @@ fn measure(keys: usize) {
         });
         let check_ns = timed(texts, |text| {
             let judge = |grant: &_| decide(grant, &request, NOW);
-            check(&index, &prefix, text.as_bytes(), judge, |verdict, _grant| verdict.is_valid())
+            let passes = |verdict: Verdict, _grant: Option<&_>| verdict.is_valid();
+            check(&index, &prefix, text.as_bytes(), judge, passes).unwrap()
         });
         floors.push(floor_ns);
         checks.push(check_ns);

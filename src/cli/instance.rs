@@ -9,6 +9,7 @@ use rand::rngs::{StdRng, SysRng};
 
 use crate::actions::Actions;
 use crate::actions::last_use::LastUseWriter;
+use crate::actions::quotas::QuotaReserver;
 use crate::backends;
 use crate::cli::exit::{Exit, Failure, say, with_sources};
 use crate::clock::{Clock, SystemClock};
@@ -29,6 +30,7 @@ pub(super) struct Instance {
     store: Arc<dyn Store>,
     follower: Follower,
     last_use: LastUseWriter,
+    quotas: QuotaReserver,
     pub(super) actions: Arc<Actions>,
 }
 
@@ -80,9 +82,11 @@ impl Instance {
         let last_use =
             LastUseWriter::start(Arc::clone(&index), Arc::clone(&store), Arc::clone(&clock))
                 .map_err(|error| Failure::io("start a thread", &error))?;
+        let quotas = QuotaReserver::start(Arc::clone(index.reservations()), Arc::clone(&store))
+            .map_err(|error| Failure::io("start a thread", &error))?;
         let actions =
             Actions::new(Arc::clone(&store), index, clock, random()?, settings.key_prefix.clone());
-        Ok(Self { store, follower, last_use, actions: Arc::new(actions) })
+        Ok(Self { store, follower, last_use, quotas, actions: Arc::new(actions) })
     }
 
     /// The application over this instance.
@@ -92,8 +96,9 @@ impl Instance {
         Ok(App::new(Arc::clone(&self.actions), http, seed))
     }
 
-    /// Writes what waits, stops following, and lets go of the store.
+    /// Writes what waits, gives back what was reserved and not used, stops following, and lets go of the store.
     pub(super) fn close(self) -> Result<(), Failure> {
+        self.quotas.stop();
         self.last_use.stop();
         self.follower.stop();
         self.store.close().map_err(|error| Failure::new(Exit::Failed, error.to_string()))

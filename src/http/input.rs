@@ -173,6 +173,11 @@ pub(super) fn number(min: u32, max: u32) -> impl FnOnce(Value, &str) -> Result<u
     }
 }
 
+/// Reads yes or no.
+pub(super) fn boolean(value: Value, pointer: &str) -> Result<bool, Vec<Fault>> {
+    value.as_bool().ok_or(()).or_else(|()| wrong(pointer, "wrong_type", "must be true or false"))
+}
+
 /// Reads a list of at most `max`, each by `read`.
 pub(super) fn list<T>(
     max: usize,

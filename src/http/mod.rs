@@ -29,7 +29,7 @@ use crate::model::public_url::PublicUrl;
 use input::Parameters;
 use problem::Problem;
 use router::{Found, Route, Run};
-use transport::{Application, Arrival, Lane, Origin, Peer, Refusal, Surface};
+use transport::{Application, Arrival, Aside, Lane, Origin, Peer, Refusal, Surface};
 
 /// What the HTTP side needs to know beside actions.
 #[derive(Clone, Debug)]
@@ -48,6 +48,8 @@ pub struct App {
     stopping: AtomicBool,
     /// What the next request's id is made of; begins at random, so that ids of two starts differ.
     request_ids: AtomicU64,
+    /// Checks that wait for the store to hold a reservation.
+    waiting: Aside,
     /// In which second of the monotonic clock a refused proxy was last told of in the log.
     warned_at: AtomicU64,
 }
@@ -87,7 +89,8 @@ impl App {
     pub fn new(actions: Arc<Actions>, settings: Settings, request_id_seed: u64) -> Self {
         let (stopping, request_ids) = (AtomicBool::new(false), AtomicU64::new(request_id_seed));
         let warned_at = AtomicU64::new(u64::MAX);
-        Self { actions, settings, stopping, request_ids, warned_at }
+        let waiting = Aside::default();
+        Self { actions, settings, stopping, request_ids, waiting, warned_at }
     }
 
     /// From now on not ready: whoever balances load sends nothing more.

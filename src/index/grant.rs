@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-
 use crate::index::facts::{Ask, OrganizationFacts, Shared, SharedUser};
-use crate::index::live::{Live, QuotaCounter, RateCounter};
+use crate::index::live::{Live, OrganizationLive, RateCounter};
+use crate::index::quota::QuotaRule;
 use crate::index::standing::{Standing, StandingSlot};
 use crate::model::id::TeamId;
-use crate::model::limit::{Quota, RateLimit, Span};
+use crate::model::limit::{Quota, RateLimit};
 use crate::model::moment::Moment;
 use crate::model::network::IpRules;
 use crate::model::permission::PatternSet;
@@ -54,31 +53,6 @@ pub struct Rules {
     pub rate_limits: Box<[(RateLimit, Arc<RateCounter>)]>,
     /// The quota, with its counter.
     pub quota: Option<QuotaRule>,
-}
-
-/// A quota with its counter.
-#[derive(Debug)]
-pub struct QuotaRule {
-    /// The quota.
-    pub quota: Quota,
-    /// Its counter.
-    pub counter: Arc<QuotaCounter>,
-    /// The period found last, so that the calendar is asked once a period and not once a call. It
-    /// belongs to this very rule: another one has other periods.
-    span: ArcSwap<Span>,
-}
-
-impl QuotaRule {
-    /// The period of `now`.
-    pub fn span(&self, now: Moment) -> Span {
-        let known = **self.span.load();
-        if now >= known.begins && now < known.ends {
-            return known;
-        }
-        let span = self.quota.span(now);
-        self.span.store(Arc::new(span));
-        span
-    }
 }
 
 /// The key's other texts in one allocation: environment, name.
@@ -131,7 +105,7 @@ impl Grant {
         organization: Shared<OrganizationFacts>,
         live: Arc<Live>,
     ) -> Self {
-        let rules = Rules::new(record, &live);
+        let rules = Rules::new(record, &live, &organization.load().live);
         let ends = [record.expires_at, secret.ends_at].into_iter().flatten().min();
         Self {
             standing: owner.as_ref().map(|owner| owner.slot().clone()),
@@ -182,7 +156,7 @@ impl Grant {
 }
 
 impl Rules {
-    fn new(record: &KeyRecord, live: &Live) -> Option<Arc<Self>> {
+    fn new(record: &KeyRecord, live: &Live, organization: &OrganizationLive) -> Option<Arc<Self>> {
         let ip = record.ip_rules();
         let plain = ip.is_empty() && record.rate_limits.is_empty() && record.quota.is_none();
         if plain && record.teams.is_empty() {
@@ -196,10 +170,11 @@ impl Rules {
         };
         let rate_limits =
             record.rate_limits.iter().map(RateLimit::from).map(with_counter).collect();
-        let quota = record.quota.as_ref().map(|quota| QuotaRule {
-            quota: quota.into(),
-            counter: live.quota_counter(),
-            span: ArcSwap::from_pointee(Span { begins: Moment::NEVER, ends: Moment::NEVER }),
+        let quota = record.quota.as_ref().map(|quota| {
+            let (quota, counter) =
+                (Quota::from(quota), live.quota_counter(&organization.reservations));
+            counter.change(&quota, record.updated_at);
+            QuotaRule::new(quota, counter)
         });
         Some(Arc::new(Self { teams, ip, rate_limits, quota }))
     }
@@ -216,6 +191,8 @@ impl Label {
 
 #[cfg(test)]
 mod tests {
+    use arc_swap::ArcSwap;
+
     use super::*;
     use crate::records::key::tests::record;
 

@@ -7,8 +7,10 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::index::quota::{QuotaCounter, QuotaOwner};
+use crate::index::reservations::Reservations;
 use crate::model::id::{KeyId, OrganizationId};
-use crate::model::limit::{Draw, Quota, RateLimit, Span};
+use crate::model::limit::{Draw, RateLimit};
 use crate::model::moment::Moment;
 use crate::model::secret::Digest;
 
@@ -124,10 +126,14 @@ impl Live {
     }
 
     /// The counter of the quota.
-    pub(super) fn quota_counter(&self) -> Arc<QuotaCounter> {
+    pub(super) fn quota_counter(&self, reservations: &Arc<Reservations>) -> Arc<QuotaCounter> {
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         let counters = ledger.counters.get_or_insert_default();
-        Arc::clone(counters.quota.get_or_insert_default())
+        let made = || {
+            let owner = QuotaOwner::Key(self.key);
+            Arc::new(QuotaCounter::new(owner, Arc::clone(reservations)))
+        };
+        Arc::clone(counters.quota.get_or_insert_with(made))
     }
 }
 
@@ -137,16 +143,19 @@ pub struct OrganizationLive {
     /// Whose it is.
     pub organization: OrganizationId,
     /// Calls in ten seconds.
-    pub rate: RateCounter,
+    pub rate: Arc<RateCounter>,
     /// Calls in a month.
-    pub quota: QuotaCounter,
+    pub quota: Arc<QuotaCounter>,
+    /// Where quotas of the organization and its keys ask for reservations.
+    pub reservations: Arc<Reservations>,
 }
 
 impl OrganizationLive {
     /// The state of an organization whose keys were never used.
-    pub fn new(organization: OrganizationId) -> Self {
-        let (rate, quota) = (RateCounter::default(), QuotaCounter::default());
-        Self { organization, rate, quota }
+    pub fn new(organization: OrganizationId, reservations: Arc<Reservations>) -> Self {
+        let owner = QuotaOwner::Organization(organization);
+        let quota = Arc::new(QuotaCounter::new(owner, Arc::clone(&reservations)));
+        Self { organization, rate: Arc::default(), quota, reservations }
     }
 }
 
@@ -263,61 +272,23 @@ impl RateCounter {
 
     /// Takes a granted draw back.
     pub fn give_back(&self, limit: &RateLimit, cost: u32) {
-        self.0.fetch_sub(limit.weight(cost), Ordering::Relaxed);
+        let mut arrival = self.0.load(Ordering::Relaxed);
+        loop {
+            // A limit that was raised meanwhile may have left less than was drawn.
+            let less = arrival.saturating_sub(limit.weight(cost));
+            let swap =
+                self.0.compare_exchange_weak(arrival, less, Ordering::Relaxed, Ordering::Relaxed);
+            match swap {
+                Ok(_) => return,
+                Err(seen) => arrival = seen,
+            }
+        }
     }
 
     /// The arrival time, for [`RateLimit::remaining`].
     pub fn arrival(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
-}
-
-/// How many bits of a quota's state count calls; the rest number the period.
-const USED_BITS: u32 = 40;
-const USED_MAX: u64 = (1 << USED_BITS) - 1;
-const DAY_MS: i64 = 86_400_000;
-
-/// The state of a quota: the period it counts in, and how much of it is used, in one word.
-#[derive(Debug, Default)]
-pub struct QuotaCounter(AtomicU64);
-
-impl QuotaCounter {
-    /// Draws `cost` where all of it fits; returns whether it did.
-    pub fn draw(&self, quota: &Quota, span: Span, cost: u32) -> bool {
-        let today = period_of(span);
-        let mut state = self.0.load(Ordering::Relaxed);
-        loop {
-            // Another check may already have seen the next period: that one is not gone back on.
-            let period = today.max(state >> USED_BITS);
-            let used = used_in(period, state);
-            let next = used.saturating_add(u64::from(cost));
-            if next > quota.limit.min(USED_MAX) {
-                return false;
-            }
-            let packed = (period << USED_BITS) | next;
-            let swap =
-                self.0.compare_exchange_weak(state, packed, Ordering::Relaxed, Ordering::Relaxed);
-            match swap {
-                Ok(_) => return true,
-                Err(seen) => state = seen,
-            }
-        }
-    }
-
-    /// How much of the period is used.
-    pub fn used(&self, span: Span) -> u64 {
-        used_in(period_of(span), self.0.load(Ordering::Relaxed))
-    }
-}
-
-/// The number of a period: the day on which it begins.
-fn period_of(span: Span) -> u64 {
-    u64::try_from(span.begins.milliseconds().div_euclid(DAY_MS)).unwrap_or(0)
-}
-
-/// Periods count up: a state of an earlier one is worth nothing, a later one is not gone back on.
-fn used_in(period: u64, state: u64) -> u64 {
-    if state >> USED_BITS < period { 0 } else { state & USED_MAX }
 }
 
 #[cfg(test)]
@@ -383,39 +354,19 @@ mod tests {
     }
 
     #[test]
-    fn many_threads_draw_no_more_than_the_limit_and_the_quota() {
+    fn many_threads_draw_no_more_than_the_limit() {
         let rule = RateLimit { name: "a".into(), limit: 500, window_seconds: 60 };
-        let quota =
-            Quota { limit: 300, period: "day".parse().unwrap(), zone: "UTC".parse().unwrap() };
-        let (rate, month) = (RateCounter::default(), QuotaCounter::default());
-        let (passed, counted) = (AtomicU64::new(0), AtomicU64::new(0));
+        let (rate, passed) = (RateCounter::default(), AtomicU64::new(0));
         let draw = || {
             let granted = matches!(rate.draw(&rule, 9, 1), Draw::Granted { .. });
             passed.fetch_add(u64::from(granted), Ordering::Relaxed);
-            let granted = month.draw(&quota, quota.span(Moment::from_milliseconds(9)), 1);
-            counted.fetch_add(u64::from(granted), Ordering::Relaxed);
         };
         scope(|threads| {
             for _ in 0..8 {
                 threads.spawn(|| (0..200).for_each(|_| draw()));
             }
         });
-        assert_eq!((passed.into_inner(), counted.into_inner()), (500, 300));
-    }
-
-    #[test]
-    fn a_new_period_begins_at_zero_and_the_old_one_does_not_come_back() {
-        let quota =
-            Quota { limit: 2, period: "day".parse().unwrap(), zone: "UTC".parse().unwrap() };
-        let counter = QuotaCounter::default();
-        let [first, second] = [9, DAY_MS].map(|at| quota.span(Moment::from_milliseconds(at)));
-        assert!(counter.draw(&quota, first, 2) && !counter.draw(&quota, first, 1));
-        assert!(counter.draw(&quota, second, 1));
-        assert_eq!(counter.used(second), 1);
-        // A check that read the clock before midnight comes late: it counts in the new period.
-        assert!(counter.draw(&quota, first, 1) && !counter.draw(&quota, first, 1));
-        assert!(!counter.draw(&quota, second, 1), "the period is used up for all");
-        assert_eq!(counter.used(second), 2);
+        assert_eq!(passed.into_inner(), 500);
     }
 
     #[test]

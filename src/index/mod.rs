@@ -9,6 +9,8 @@ pub mod follow;
 pub mod grant;
 pub mod halt;
 pub mod live;
+pub mod quota;
+pub mod reservations;
 pub mod standing;
 mod waiting;
 mod writer;
@@ -29,6 +31,7 @@ use crate::records::key::USER_AGENT_BYTES_MAX;
 use facts::{OrganizationFacts, RoleFacts, Shared, SharedUser, TeamFacts, UserFacts};
 use grant::Grant;
 use live::{LastUse, Live};
+use reservations::Reservations;
 use waiting::{Progress, Waiting};
 pub use waiting::{State, USES_WAITING_MAX};
 
@@ -50,6 +53,7 @@ pub struct Index {
     agents_made: AtomicU32,
     progress: Progress,
     waiting: Waiting,
+    reservations: Arc<Reservations>,
 }
 
 /// Where a key was used from.
@@ -86,6 +90,7 @@ impl Index {
             agents_made: AtomicU32::new(AGENT_NONE),
             progress: Progress::new(),
             waiting: Waiting::new(),
+            reservations: Arc::default(),
         }
     }
 
@@ -222,6 +227,11 @@ impl Index {
     pub fn take_use(&self, live: &Live) -> Option<LastUse> {
         live.waiting.store(false, Ordering::Release);
         live.last_use()
+    }
+
+    /// The quotas whose reservation is to be renewed.
+    pub fn reservations(&self) -> &Arc<Reservations> {
+        &self.reservations
     }
 
     /// Waits until the index has a revision; when it takes longer than `timeout`, no check is

@@ -131,6 +131,14 @@ impl Writer {
             },
             Stored::Key(record) => self.put_key(&record),
             Stored::Use(key, record) => self.put_use(key, &record),
+            Stored::Quota(key, record) => {
+                if let Some(live) = self.lives.get(&key) {
+                    live.quota_counter(&self.index.reservations).restore(&record);
+                }
+            },
+            Stored::PlanQuota(organization, record) => {
+                self.organization(organization).load().live.quota.restore(&record);
+            },
             Stored::Aside => {},
         }
     }
@@ -159,6 +167,8 @@ impl Writer {
             },
             Place::Key(_, id) => self.delete_key(*id),
             Place::Use(_)
+            | Place::Quota(_)
+            | Place::PlanQuota(_)
             | Place::Format
             | Place::Email(_)
             | Place::Session(_)
@@ -169,6 +179,7 @@ impl Writer {
             | Place::Invitation(_)
             | Place::Reset(_)
             | Place::Totp(_)
+            | Place::KeysMade(_)
             | Place::People
             | Place::Leaving(_)
             | Place::Imported(_)
@@ -268,7 +279,12 @@ impl Writer {
     }
 
     fn organization(&self, id: OrganizationId) -> Shared<OrganizationFacts> {
-        let unknown = || Arc::new(ArcSwap::from_pointee(OrganizationFacts::unknown(id)));
+        let unknown = || {
+            let live = OrganizationLive::new(id, Arc::clone(&self.index.reservations));
+            let facts =
+                OrganizationFacts { live: Arc::new(live), ..OrganizationFacts::unknown(id) };
+            Arc::new(ArcSwap::from_pointee(facts))
+        };
         Arc::clone(self.index.organizations.pin().get_or_insert_with(id, unknown))
     }
 }
@@ -303,7 +319,7 @@ impl Gone {
             Stored::Plan(record) => drop(self.plans.remove(&record.name)),
             Stored::Role(record) => drop(self.roles.remove(&record.id)),
             Stored::Team(record) => drop(self.teams.remove(&record.id)),
-            Stored::Use(..) | Stored::Aside => {},
+            Stored::Use(..) | Stored::Quota(..) | Stored::PlanQuota(..) | Stored::Aside => {},
         }
     }
 

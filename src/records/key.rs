@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::id::{InvalidId, KeyId, OrganizationId, TeamId, UserId};
 use crate::model::key_text::Environment;
-use crate::model::limit::{Period, Quota, RateLimit, Zone};
 use crate::model::moment::Moment;
 use crate::model::network::IpRules;
 use crate::model::permission::Patterns;
 use crate::model::secret::Digest;
+pub use crate::records::limits::{QuotaRecord, RateLimitRecord};
 use crate::records::place::Place;
 use crate::records::{Record, text};
 
@@ -188,36 +188,6 @@ pub struct SecretRecord {
     pub ends_at: Option<Moment>,
 }
 
-/// A rate limit as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RateLimitRecord {
-    /// Its name.
-    #[serde(rename = "n")]
-    pub name: Box<str>,
-    /// Calls in a window.
-    #[serde(rename = "l")]
-    pub limit: u32,
-    /// The window.
-    #[serde(rename = "w")]
-    pub window_seconds: u32,
-}
-
-/// A quota as it is stored.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct QuotaRecord {
-    /// Calls in a period.
-    #[serde(rename = "l")]
-    pub limit: u64,
-    /// The period.
-    #[serde(rename = "p", with = "text")]
-    pub period: Period,
-    /// Where days begin.
-    #[serde(rename = "z", with = "text")]
-    pub zone: Zone,
-}
-
 /// Who switched a key off: what an administrator disabled, its owner can't enable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DisabledBy {
@@ -379,22 +349,6 @@ impl FromStr for Status {
     }
 }
 
-impl From<&RateLimitRecord> for RateLimit {
-    fn from(record: &RateLimitRecord) -> Self {
-        Self {
-            name: record.name.clone(),
-            limit: record.limit,
-            window_seconds: record.window_seconds,
-        }
-    }
-}
-
-impl From<&QuotaRecord> for Quota {
-    fn from(record: &QuotaRecord) -> Self {
-        Self { limit: record.limit, period: record.period, zone: record.zone.clone() }
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -449,7 +403,7 @@ pub(crate) mod tests {
         record.ip_allow = vec!["10.0.0.0/8".parse().unwrap()];
         record.quota = Some(QuotaRecord {
             limit: 5,
-            period: Period::Month,
+            period: "month".parse().unwrap(),
             zone: "Europe/Paris".parse().unwrap(),
         });
         record.expires_at = Some(Moment::from_milliseconds(5));

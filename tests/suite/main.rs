@@ -14,9 +14,11 @@
 
 mod ask;
 mod bounds;
+mod cast;
 mod catalogue;
 mod changes;
 mod cli;
+mod escalation;
 mod forward_auth;
 mod health;
 mod house;

@@ -35,7 +35,7 @@ fn path(key: &str) -> String {
 /// A house with a visible team, two of its members, and a key of the first.
 fn shared_house() -> (House, String, Person, Person, Made) {
     let house = House::start();
-    let team = house.team("Blue", "visible");
+    let team = house.team("Blue", "visible", &[]);
     let [bo, cy] = ["bo", "cy"].map(|name| house.join(name, "user"));
     house.put_in(&team, &bo);
     house.put_in(&team, &cy);
@@ -164,7 +164,7 @@ fn a_team_mate_with_read_sees_a_key_and_its_use_and_changes_nothing() {
 #[test]
 fn sharing_with_a_foreign_team_is_refused() {
     let house = House::start();
-    let team = house.team("Blue", "visible");
+    let team = house.team("Blue", "visible", &[]);
     let [bo, cy] = ["bo", "cy"].map(|name| house.join(name, "user"));
     house.put_in(&team, &cy);
     let key = house.create_as(&bo, &json!({}));
@@ -180,8 +180,8 @@ fn sharing_with_a_foreign_team_is_refused() {
     // The key must be one's own: being in the team is not enough.
     house.ask_as(&cy, &sharing(&key.id, &team, "write")).problem(403, "permission_required");
     // Who manages teams shares with any, who manages keys any key, as far as they hold all of it.
-    house.share(&house.owner(), &key.id, &team, "read");
-    let manager = json!(["keyhouse:keys:manage", "keyhouse:teams:manage", "diagrams:*"]);
+    house.share(&house.founder(), &key.id, &team, "read");
+    let manager = ["keyhouse:keys:manage", "keyhouse:teams:manage", "diagrams:*"];
     let manager = house.join("manager", &house.role("Manager", &manager));
     let narrow = house.create_as(&bo, &json!({"permissions": ["diagrams:read"]}));
     house.share(&manager, &narrow.id, &team, "read");
@@ -201,8 +201,8 @@ fn sharing_with_a_foreign_team_is_refused() {
 fn a_key_shared_with_a_secret_team_alone_is_not_there_for_those_outside() {
     let (house, team, bo, cy, key) = shared_house();
     let outside = house.join("outside", "user");
-    let seer = house.join("seer", &house.role("Seer", &json!(["keyhouse:teams:read"])));
-    let reader = house.join("reader", &house.role("Reader", &json!(["keyhouse:keys:read"])));
+    let seer = house.join("seer", &house.role("Seer", &["keyhouse:teams:read"]));
+    let reader = house.join("reader", &house.role("Reader", &["keyhouse:keys:read"]));
     house.share(&bo, &key.id, &team, "write");
     assert!(house.listed(&outside, &key.id).is_some());
     house.show_team(&team, "secret");
@@ -221,7 +221,7 @@ fn a_key_shared_with_a_secret_team_alone_is_not_there_for_those_outside() {
             house.ask_as(person, &ask).problem(404, "not_found");
         }
     }
-    for person in [&bo, &cy, &reader, &house.owner()] {
+    for person in [&bo, &cy, &reader, &house.founder()] {
         assert_eq!(house.listed(person, &key.id).unwrap()["name"], "deploy");
     }
     // Who reads every key does not learn of the team by that.
@@ -247,7 +247,7 @@ fn a_removed_team_opens_nothing() {
     house.ask_as(&cy, &rename).problem(403, "permission_required");
     assert_eq!(house.verify(&key.secret)["teams"], json!([]));
     // What is left of it goes with the next change, and does not count.
-    let green = house.team("Green", "visible");
+    let green = house.team("Green", "visible", &[]);
     house.put_in(&green, &bo);
     assert_eq!(house.share(&bo, &key.id, &green, "read")["teams"][0]["name"], "Green");
 }
@@ -271,7 +271,7 @@ fn searches_and_filters_find_only_what_is_seen_whole() {
     };
     let (by_bo, by_cy) = (format!("owner={}", bo.id), format!("owner={}", cy.id));
     let by_team = format!("team={team}");
-    let owner = house.owner();
+    let owner = house.founder();
     assert_eq!(find(&cy, "search=deploy"), sorted(&[&other]));
     assert_eq!(find(&cy, &by_bo), sorted(&[]));
     house.share(&bo, &key.id, &team, "read");

@@ -10,13 +10,6 @@ use crate::people::Person;
 pub(crate) const NO_TEAM: &str = "team_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f";
 
 impl House {
-    /// Makes a team, as the owner.
-    pub(crate) fn team(&self, name: &str, visibility: &str) -> String {
-        let body = json!({"name": name, "visibility": visibility});
-        let made = self.ask(&Ask::post("/v1/teams", &body)).expect(201);
-        made["id"].as_str().unwrap().to_owned()
-    }
-
     /// Makes a team visible or secret, as the owner.
     pub(crate) fn show_team(&self, team: &str, visibility: &str) {
         let change = json!({"visibility": visibility});
@@ -85,7 +78,7 @@ fn a_team_is_made_found_changed_and_removed() {
         Ask::get(&members(id)),
         Ask::patch(&path(id), &change),
         Ask::new("DELETE", &path(id)),
-        Ask::new("PUT", &member(id, &house.owner().id)),
+        Ask::new("PUT", &member(id, &house.founder().id)),
         Ask::get(&path("team_1")),
     ] {
         house.ask(&ask).problem(404, "not_found");
@@ -99,7 +92,7 @@ fn a_team_is_made_found_changed_and_removed() {
 #[test]
 fn the_plan_gives_one_team_and_a_removed_one_makes_room() {
     let house = House::start();
-    let blue = house.team("Blue", "visible");
+    let blue = house.team("Blue", "visible", &[]);
     let body = json!({"name": "Red", "visibility": "visible"});
     let problem = house.ask(&Ask::post("/v1/teams", &body)).problem(403, "subscription_required");
     let said = (&problem["plan"], &problem["feature"]);
@@ -111,7 +104,7 @@ fn the_plan_gives_one_team_and_a_removed_one_makes_room() {
 #[test]
 fn members_come_and_go() {
     let house = House::start();
-    let team = house.team("Blue", "visible");
+    let team = house.team("Blue", "visible", &[]);
     let [bo, cy] = ["bo", "cy"].map(|name| house.join(name, "user"));
     assert_eq!(house.ask(&Ask::get(&members(&team))).expect(200)["items"], json!([]));
     house.put_in(&team, &bo);
@@ -140,10 +133,10 @@ fn members_come_and_go() {
 #[test]
 fn teams_are_made_and_filled_by_those_who_manage_them() {
     let house = House::start();
-    let team = house.team("Blue", "visible");
-    let seer = house.role("Seer", &json!(["keyhouse:teams:read"]));
+    let team = house.team("Blue", "visible", &[]);
+    let seer = house.role("Seer", &["keyhouse:teams:read"]);
     let seer = house.join("seer", &seer);
-    let keeper = house.role("Keeper", &json!(["keyhouse:teams:manage"]));
+    let keeper = house.role("Keeper", &["keyhouse:teams:manage"]);
     let keeper = house.join("keeper", &keeper);
     let bo = house.join("bo", "user");
     house.put_in(&team, &bo);
@@ -173,7 +166,7 @@ fn teams_are_made_and_filled_by_those_who_manage_them() {
 #[test]
 fn a_visible_team_is_seen_by_all_and_its_members_by_members() {
     let house = House::start();
-    let team = house.team("Blue", "visible");
+    let team = house.team("Blue", "visible", &[]);
     let [bo, cy] = ["bo", "cy"].map(|name| house.join(name, "guest"));
     house.put_in(&team, &bo);
     for person in [&bo, &cy] {
@@ -187,10 +180,10 @@ fn a_visible_team_is_seen_by_all_and_its_members_by_members() {
 #[test]
 fn a_secret_team_is_not_there_for_those_outside() {
     let house = House::start();
-    let team = house.team("Black", "secret");
-    let seer = house.role("Seer", &json!(["keyhouse:teams:read"]));
+    let team = house.team("Black", "secret", &[]);
+    let seer = house.role("Seer", &["keyhouse:teams:read"]);
     let seer = house.join("seer", &seer);
-    let roles = json!(["*", "keyhouse:keys:*", "keyhouse:users:*", "keyhouse:roles:*"]);
+    let roles = ["*", "keyhouse:keys:*", "keyhouse:users:*", "keyhouse:roles:*"];
     let strong = house.join("strong", &house.role("Strong", &roles));
     let [inside, outside] = ["inside", "outside"].map(|name| house.join(name, "user"));
     house.put_in(&team, &inside);
@@ -236,7 +229,7 @@ fn a_secret_team_is_not_there_for_those_outside() {
         house.ask_as(person, &Ask::get(&path(&team))).problem(404, "not_found");
         assert!(!house.ask_as(person, &Ask::get(&path(&team))).body.contains("Black"));
     }
-    for person in [&inside, &seer, &house.owner()] {
+    for person in [&inside, &seer, &house.founder()] {
         assert_eq!(ids(&house.ask_as(person, &Ask::get("/v1/teams")).expect(200)), [team.as_str()]);
         house.ask_as(person, &Ask::get(&path(&team))).expect(200);
         let listed = house.ask_as(person, &Ask::get(&members(&team))).expect(200);
@@ -249,7 +242,7 @@ fn a_secret_team_is_not_there_for_those_outside() {
 #[test]
 fn teams_live_through_a_restart() {
     let mut house = House::start();
-    let team = house.team("Blue", "secret");
+    let team = house.team("Blue", "secret", &[]);
     let bo = house.join("bo", "user");
     house.put_in(&team, &bo);
     house.restart();

@@ -6,7 +6,7 @@ use crate::model::catalogue::Preset;
 use crate::model::edit::Edit;
 use crate::model::id::{KeyId, OrganizationId};
 use crate::model::key_text::Environment;
-use crate::model::limit::RateLimit;
+use crate::model::limit::{Quota, RateLimit};
 use crate::model::moment::Moment;
 use crate::model::network::IpRules;
 use crate::model::permission::Patterns;
@@ -43,6 +43,8 @@ pub struct KeyDraft {
     pub ip_rules: IpRules,
     /// Rate limits.
     pub rate_limits: Vec<RateLimit>,
+    /// Quota.
+    pub quota: Option<Quota>,
     /// What is kept with it.
     pub metadata: Map<String, Value>,
     /// Not valid before.
@@ -66,6 +68,8 @@ pub struct KeyChange {
     pub ip_rules: Edit<IpRules>,
     /// Other rate limits, or none.
     pub rate_limits: Edit<Vec<RateLimit>>,
+    /// Another quota, or none.
+    pub quota: Edit<Quota>,
     /// Other metadata, or none.
     pub metadata: Edit<Map<String, Value>>,
     /// Another begin, or none.
@@ -85,6 +89,7 @@ impl KeyChange {
             preset,
             ip_rules,
             rate_limits,
+            quota,
             metadata,
             not_before,
             expires_at,
@@ -93,6 +98,7 @@ impl KeyChange {
             && preset.is_none()
             && ip_rules.is_keep()
             && rate_limits.is_keep()
+            && quota.is_keep()
             && metadata.is_keep()
             && not_before.is_keep()
             && expires_at.is_keep()
@@ -104,6 +110,7 @@ impl KeyChange {
             && self.preset.is_none()
             && self.ip_rules.is_keep()
             && self.rate_limits.is_keep()
+            && self.quota.is_keep()
             && self.not_before.is_keep()
             && self.expires_at.is_keep())
     }
@@ -120,6 +127,7 @@ pub(super) fn apply(record: &mut KeyRecord, change: &KeyChange) {
     change.permissions.apply(&mut record.permissions);
     change.not_before.apply(&mut record.not_before);
     change.expires_at.apply(&mut record.expires_at);
+    change.quota.clone().map(|quota| (&quota).into()).apply(&mut record.quota);
     change.metadata.apply_or_default(&mut record.metadata);
     let networks = |list: fn(&IpRules) -> &Vec<ipnet::IpNet>| {
         change.ip_rules.clone().map(|rules| list(&rules).clone())
@@ -156,7 +164,7 @@ pub(super) fn new_record(
         ip_allow: draft.ip_rules.allow,
         ip_deny: draft.ip_rules.deny,
         rate_limits: draft.rate_limits.iter().map(stored_limit).collect(),
-        quota: None,
+        quota: draft.quota.as_ref().map(Into::into),
         metadata: draft.metadata,
         not_before: draft.not_before,
         expires_at: draft.expires_at,
@@ -200,6 +208,8 @@ pub(super) fn shape(record: &KeyRecord) -> Value {
         "rate_limits": record.rate_limits.iter()
             .map(|limit| json!([limit.name, limit.limit, limit.window_seconds]))
             .collect::<Vec<_>>(),
+        "quota": record.quota.as_ref()
+            .map(|quota| json!([quota.limit, quota.period.to_string(), quota.zone.to_string()])),
         "not_before": record.not_before.map(|moment| moment.to_string()),
         "expires_at": record.expires_at.map(|moment| moment.to_string()),
         "disabled": record.disabled.is_some(),

@@ -19,11 +19,14 @@ use crate::records::Held;
 use crate::records::key::{DisabledBy, KeyRecord, SecretRecord, Status};
 use crate::records::place::Place;
 
+mod bounds;
 mod draft;
 mod list;
 mod sharing;
 mod standing;
 
+pub use bounds::KeysCounted;
+use bounds::check_lifetime;
 pub use draft::{KeyChange, KeyDraft, KeyKind};
 use draft::{apply, new_record, shape};
 pub use list::{ListedKeys, OwnerWanted, Query, Wanted};
@@ -45,6 +48,7 @@ impl Actions {
     /// # Errors
     /// [`ActionError::PermissionRequired`] where the actor may not make such a key, or does not
     /// hold all that it would be granted; [`ActionError::SubscriptionRequired`];
+    /// [`ActionError::LimitReached`] where the plan gives no more keys;
     /// [`ActionError::Invalid`] for an end that lies behind.
     pub fn create_key(
         &self,
@@ -81,16 +85,17 @@ impl Actions {
         if !follows_owner(&record) || actor.is_key() {
             actor.require_all(record.patterns().as_set())?;
         }
+        check_lifetime(organization, now, record.expires_at)?;
         let place = record.place();
-        let batch = put(Batch::new().absent(place.to_bytes()), &place, &record)?;
-        let happening =
-            Happening::by(actor, "key.create", record.id).with_change(&json!({}), &shape(&record));
-        let batch = self.record(batch, now, happening)?;
-        match self.commit(batch)? {
-            Some(_) => Ok((record, made.secret)),
-            // An id of 74 random bits that is taken: nobody has seen that yet.
-            None => Err(ActionError::Busy),
-        }
+        Self::until_done(|| {
+            let batch = self.within_limits(Batch::new(), organization, owner)?;
+            let batch = put(batch.absent(place.to_bytes()), &place, &record)?;
+            let happening = Happening::by(actor, "key.create", record.id)
+                .with_change(&json!({}), &shape(&record));
+            let committed = self.commit(self.record(batch, now, happening)?)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+        })?;
+        Ok((record, made.secret))
     }
 
     /// Shows a key.
@@ -133,6 +138,9 @@ impl Actions {
             if change.touches_power() {
                 if !change.not_before.is_keep() || !change.expires_at.is_keep() {
                     check_times(record.not_before, record.expires_at, now)?;
+                    if !change.expires_at.is_keep() {
+                        check_lifetime(actor.organization(), record.created_at, record.expires_at)?;
+                    }
                 }
                 refuse_itself(actor, record)?;
                 match standing {

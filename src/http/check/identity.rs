@@ -6,13 +6,17 @@ use crate::clock::Now;
 use crate::http::answer::Header;
 use crate::http::problem::seconds_up;
 use crate::index::Index;
-use crate::index::grant::{Grant, Rules};
+use crate::index::grant::Grant;
+use crate::model::plan::PLAN_QUOTA;
+use crate::verify::Limits;
 
 /// Longest list of permissions that is passed on: nginx answers 500 to a response head of more
 /// than 4 KiB, its `proxy_buffer_size`.
 const PERMISSIONS_BYTES_MAX: usize = 2_048;
 /// Longest name, and longest address, that is passed on, for the same reason.
 const TEXT_BYTES_MAX: usize = 256;
+/// What a key's quota is called among its limits.
+const QUOTA: &str = "quota";
 /// What stands where nothing applies: an empty or missing header would let a proxy pass the
 /// client's own through.
 const NOTHING: &str = "-";
@@ -87,22 +91,29 @@ fn encoded(value: &str) -> String {
 }
 
 /// `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers, still a draft).
-pub(super) fn limit_headers(rules: &Rules, now: Now) -> Vec<(&'static str, String)> {
+///
+/// The key's own limits by their names, its quota as `quota`; those of the plan, which all keys of
+/// the organization share, as `plan` and `plan_quota`.
+pub(super) fn limit_headers(grant: &Grant, now: Now) -> Vec<(&'static str, String)> {
+    let organization = grant.organization.load();
+    let (rules, calls) = (grant.rules.as_deref(), organization.calls.as_deref());
+    let limits = Limits { rules, calls };
     let (mut policies, mut states) = (Vec::new(), Vec::new());
-    for (limit, counter) in &rules.rate_limits {
+    for (limit, counter) in limits.rates() {
         let arrival = counter.arrival();
         let remaining = limit.remaining(arrival, now.ticks);
         let reset = seconds_up(limit.full_after(arrival, now.ticks));
         policies.push(format!("\"{}\";q={};w={}", limit.name, limit.limit, limit.window_seconds));
         states.push(format!("\"{}\";r={remaining};t={reset}", limit.name));
     }
-    if let Some(rule) = &rules.quota {
+    for (name, rule) in [QUOTA, PLAN_QUOTA].into_iter().zip(limits.quotas()) {
+        let Some(rule) = rule else { continue };
         let span = rule.span(now.wall);
-        let remaining = rule.quota.limit.saturating_sub(rule.counter.used(span));
+        let remaining = rule.quota.limit.saturating_sub(rule.used(now.wall));
         let window = seconds_up(span.ends.since(span.begins));
         let reset = seconds_up(span.ends.since(now.wall));
-        policies.push(format!("\"quota\";q={};w={window}", rule.quota.limit));
-        states.push(format!("\"quota\";r={remaining};t={reset}"));
+        policies.push(format!("\"{name}\";q={};w={window}", rule.quota.limit));
+        states.push(format!("\"{name}\";r={remaining};t={reset}"));
     }
     if policies.is_empty() {
         return Vec::new();

@@ -25,7 +25,7 @@ use crate::model::secret::Secret;
 use crate::verify::{Code, Request, Verdict, check, decide};
 
 /// What a service asks.
-struct Asked {
+pub(super) struct Asked {
     key: Secret,
     requirement: Option<Requirement>,
     ip: Option<IpAddr>,
@@ -74,14 +74,21 @@ fn answer_actor(
     content_type: Option<&str>,
     body: &[u8],
 ) -> Result<Value, Problem> {
-    if !actor.has(KEYS_VERIFY) && !actor.has(INSTANCE_VERIFY) {
-        return Err(Problem::permission_required(KEYS_VERIFY));
-    }
+    require_verify(actor)?;
     let asked = read(content_type, body)?;
-    if app.index().is_behind() {
-        return Err(Problem::index_behind());
+    answer_asked(app, actor, &asked)
+}
+
+/// Requires that the actor may ask about keys at all.
+pub(super) fn require_verify(actor: &Actor) -> Result<(), Problem> {
+    if actor.has(KEYS_VERIFY) || actor.has(INSTANCE_VERIFY) {
+        return Ok(());
     }
-    let now = app.actions.clock().now();
+    Err(Problem::permission_required(KEYS_VERIFY))
+}
+
+/// Answers one question of an actor who may ask.
+pub(super) fn answer_asked(app: &App, actor: &Actor, asked: &Asked) -> Result<Value, Problem> {
     let request = Request {
         ip: asked.ip,
         requirement: asked.requirement.as_ref(),
@@ -90,41 +97,51 @@ fn answer_actor(
     };
     let everywhere = actor.has(INSTANCE_VERIFY);
     // A key of another organization is as if it were not there: unknown, and untouched.
-    let judge = |grant: &Grant| {
-        if everywhere || grant.organization.load().id == actor.organization_id() {
-            decide(grant, &request, now)
-        } else {
-            Verdict::of(Code::NotFound)
-        }
-    };
+    let is_known =
+        |grant: &Grant| everywhere || grant.organization.load().id == actor.organization_id();
     let presented = asked.key.reveal().as_bytes();
-    Ok(check(app.index(), app.actions.prefix(), presented, judge, |verdict, grant| {
-        if let Some(grant) = grant.filter(|_grant| verdict.is_valid()) {
-            let origin = Origin { ip: asked.ip, user_agent: None };
-            app.index().note_use(&grant.live, now.wall, origin);
-        }
-        told(app.index(), verdict, grant, now)
-    }))
+    app.until_reserved(|now| {
+        let judge = |grant: &Grant| {
+            if is_known(grant) {
+                decide(grant, &request, now)
+            } else {
+                Ok(Verdict::of(Code::NotFound))
+            }
+        };
+        check(app.index(), app.actions.prefix(), presented, judge, |verdict, grant| {
+            if let Some(grant) = grant.filter(|_grant| verdict.is_valid()) {
+                let origin = Origin { ip: asked.ip, user_agent: None };
+                app.index().note_use(&grant.live, now.wall, origin);
+            }
+            told(app.index(), verdict, grant, now)
+        })
+    })
 }
 
 fn read(content_type: Option<&str>, body: &[u8]) -> Result<Asked, Problem> {
     let mut fields = Fields::parse(content_type, body)?;
+    let asked = read_asked(&mut fields);
+    fields.finish().map_err(Problem::invalid)?;
+    asked.ok_or_else(|| Problem::invalid(Vec::new()))
+}
+
+/// Reads a question; `None` where its fields have faults.
+pub(super) fn read_asked(fields: &mut Fields) -> Option<Asked> {
     let key = fields.required("key", input::text).map(Secret::new);
     let requirement = fields.optional("permissions", requirement);
-    let ip = fields.optional(
-        "ip",
-        input::parsed("invalid_ip", |text| {
-            text.parse::<IpAddr>().map_err(|_e| "must be an IPv4 or IPv6 address")
-        }),
-    );
+    let ip = fields.optional("ip", address);
     let cost = fields.optional("cost", input::number(0, COST_MAX)).unwrap_or(1);
-    fields.finish().map_err(Problem::invalid)?;
-    let key = key.ok_or_else(|| Problem::invalid(Vec::new()))?;
-    Ok(Asked { key, requirement, ip, cost })
+    Some(Asked { key: key?, requirement, ip, cost })
+}
+
+/// Reads an address.
+pub(in crate::http) fn address(value: Value, pointer: &str) -> Result<IpAddr, Vec<Fault>> {
+    let parse = |text: &str| text.parse::<IpAddr>().map_err(|_e| "must be an IPv4 or IPv6 address");
+    input::parsed("invalid_ip", parse)(value, pointer)
 }
 
 /// A requirement: the language, or a list of names that all must be granted.
-fn requirement(value: Value, pointer: &str) -> Result<Requirement, Vec<Fault>> {
+pub(in crate::http) fn requirement(value: Value, pointer: &str) -> Result<Requirement, Vec<Fault>> {
     if !value.is_array() {
         return input::parsed("invalid_requirement", str::parse::<Requirement>)(value, pointer);
     }
@@ -175,7 +192,7 @@ pub(super) fn described(index: &Index, grant: &Grant, now: Now) -> Map<String, V
         .collect();
     let quota = rules.and_then(|rules| rules.quota.as_ref()).map(|rule| {
         let (quota, span) = (&rule.quota, rule.span(now.wall));
-        let used = rule.counter.used(span);
+        let used = rule.used(now.wall);
         json!({
             "limit": quota.limit,
             "period": quota.period.to_string(),

@@ -20,8 +20,8 @@ use crate::records::key::{KeyRecord, ShareRecord};
 mod reading;
 mod shape;
 
-pub(in crate::http) use reading::patterns;
 use reading::{access, parse_kind, parse_owner, read_change, shares};
+pub(in crate::http) use reading::{calls, patterns};
 use shape::{hidden, shown};
 
 /// Longest text searched for.
@@ -95,6 +95,7 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
         teams: teams.unwrap_or_default(),
         ip_rules: change.ip_rules.value().unwrap_or_default(),
         rate_limits: change.rate_limits.value().unwrap_or_default(),
+        quota: change.quota.value(),
         metadata: change.metadata.value().unwrap_or_default(),
         not_before: change.not_before.value(),
         expires_at: change.expires_at.value().or(expires_in),

@@ -10,7 +10,8 @@ use crate::model::edit::Edit;
 use crate::model::fault::Fault;
 use crate::model::id::{InvalidId, TeamId};
 use crate::model::limit::{
-    RATE_LIMIT_CALLS_MAX, RATE_LIMIT_WINDOW_SECONDS_MAX, RATE_LIMITS_MAX, RateLimit,
+    Period, QUOTA_CALLS_MAX, Quota, RATE_LIMIT_CALLS_MAX, RATE_LIMIT_WINDOW_SECONDS_MAX,
+    RATE_LIMITS_MAX, RateLimit, Zone,
 };
 use crate::model::moment::Moment;
 use crate::model::name::{parse_description, parse_name};
@@ -41,6 +42,7 @@ pub(super) fn read_change(fields: &mut Fields) -> KeyChange {
         preset: preset(fields),
         ip_rules: fields.nullable("ip_rules", object(|fields| Some(ip_rules(fields)))),
         rate_limits: fields.nullable("rate_limits", rate_limits),
+        quota: fields.nullable("quota", object(quota)),
         metadata: fields.nullable("metadata", metadata),
         not_before: fields.nullable("not_before", parsed("invalid_time", str::parse::<Moment>)),
         expires_at: fields.nullable("expires_at", parsed("invalid_time", str::parse::<Moment>)),
@@ -138,6 +140,22 @@ fn rate_limit(fields: &mut Fields) -> Option<RateLimit> {
     let limit = fields.required("limit", number(1, RATE_LIMIT_CALLS_MAX));
     let window = fields.required("window_seconds", number(1, RATE_LIMIT_WINDOW_SECONDS_MAX));
     Some(RateLimit { name: name?.into(), limit: limit?, window_seconds: window? })
+}
+
+fn quota(fields: &mut Fields) -> Option<Quota> {
+    let limit = fields.required("limit", calls);
+    let period = fields.required("period", parsed("invalid_period", str::parse::<Period>));
+    let zone = fields.required("timezone", parsed("invalid_timezone", str::parse::<Zone>));
+    Some(Quota { limit: limit?, period: period?, zone: zone? })
+}
+
+/// Reads a number of calls.
+pub(in crate::http) fn calls(value: Value, pointer: &str) -> Result<u64, Vec<Fault>> {
+    let number = value.as_u64().filter(|number| (1..=QUOTA_CALLS_MAX).contains(number));
+    number.ok_or(()).or_else(|()| {
+        let code = if value.is_number() { "out_of_range" } else { "wrong_type" };
+        wrong(pointer, code, format!("must be a whole number from 1 to {QUOTA_CALLS_MAX}"))
+    })
 }
 
 fn metadata(value: Value, pointer: &str) -> Result<Map<String, Value>, Vec<Fault>> {

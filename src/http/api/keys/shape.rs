@@ -11,7 +11,7 @@ use crate::http::App;
 use crate::http::api::teams::visibility;
 use crate::index::facts::TeamFacts;
 use crate::model::moment::Moment;
-use crate::records::key::{Access, KeyRecord, Status};
+use crate::records::key::{Access, KeyRecord, QuotaRecord, Status};
 
 /// A key as those see it who may see all of it; its teams as far as the actor may know of them.
 pub(super) fn shown(app: &App, actor: &Actor, record: &KeyRecord) -> Value {
@@ -55,7 +55,7 @@ pub(super) fn shown(app: &App, actor: &Actor, record: &KeyRecord) -> Value {
         "teams": teams(app, actor, record),
         "ip_rules": { "allow": networks(&record.ip_allow), "deny": networks(&record.ip_deny) },
         "rate_limits": limits,
-        "quota": null,
+        "quota": record.quota.as_ref().map(quota),
         "metadata": record.metadata,
         "status": record.status(now).name(),
         "not_before": time(record.not_before),
@@ -94,6 +94,11 @@ pub(super) fn hidden(app: &App, record: &KeyRecord) -> Value {
         "status": status.name(),
         "owner_kind": if record.is_service() { "organization" } else { "user" },
     })
+}
+
+fn quota(quota: &QuotaRecord) -> Value {
+    let (period, timezone) = (quota.period.to_string(), quota.zone.to_string());
+    json!({ "limit": quota.limit, "period": period, "timezone": timezone })
 }
 
 fn kind_name(record: &KeyRecord) -> &'static str {
