@@ -331,3 +331,59 @@ fn services_and_upstreams_are_told_of_teams() {
     let whoami = house.bare(&Ask::get("/v1/whoami").bearer(&key.secret)).expect(200);
     assert_eq!(whoami["teams"], json!([]));
 }
+
+#[test]
+fn a_key_is_as_hidden_as_the_most_visible_team_it_is_shared_with() {
+    let house = House::start();
+    house.put_on_plan(&house.organization(), "enterprise");
+    let [bo, cy, di] = ["bo", "cy", "di"].map(|name| house.join(name, "user"));
+    let black = house.team("Black", "secret", &[&bo]);
+    let grey = house.team("Grey", "secret", &[&bo, &cy]);
+    let blue = house.team("Blue", "visible", &[&bo]);
+    let key = house.create_as(&bo, &json!({"name": "deploy"}));
+    house.share(&bo, &key.id, &black, "read");
+    for person in [&cy, &di] {
+        assert_eq!(house.listed(person, &key.id), None);
+    }
+    house.share(&bo, &key.id, &grey, "write");
+    let seen = house.listed(&cy, &key.id).unwrap();
+    assert_eq!(ids(&json!({"items": seen["teams"]})), [grey.as_str()], "{seen}");
+    assert_eq!(house.listed(&di, &key.id), None);
+    house.share(&bo, &key.id, &blue, "read");
+    let hidden = house.listed(&di, &key.id).unwrap();
+    assert_eq!(hidden.as_object().unwrap().len(), 4, "{hidden}");
+    house.ask_as(&di, &Ask::get(&path(&key.id))).problem(403, "permission_required");
+    // Of several shares the strongest counts.
+    house.put_in(&blue, &cy);
+    let rename = Ask::patch(&path(&key.id), &json!({"name": "ours"}));
+    house.ask_as(&cy, &rename).expect(200);
+    house.take_out(&grey, &cy);
+    house.ask_as(&cy, &rename).problem(403, "permission_required");
+    house.ask_as(&cy, &Ask::get(&path(&key.id))).expect(200);
+    let answer = house.bare(&Ask::forward_auth(&key.secret));
+    let told = answer.header("x-keyhouse-teams").unwrap();
+    assert_eq!(told.split(',').collect::<Vec<_>>(), [&black, &grey, &blue]);
+}
+
+#[test]
+fn a_key_is_shared_with_so_many_teams_and_no_more() {
+    const TEAMS_A_KEY_MAX: usize = 16;
+    let house = House::start();
+    house.put_on_plan(&house.organization(), "enterprise");
+    let teams: Vec<_> =
+        (0..=TEAMS_A_KEY_MAX).map(|at| house.team(&format!("Team {at}"), "visible", &[])).collect();
+    let key = house.create(&json!({}));
+    let owner = house.founder();
+    let (last, others) = teams.split_last().unwrap();
+    for team in others {
+        house.share(&owner, &key.id, team, "read");
+    }
+    house.ask(&sharing(&key.id, last, "read")).problem(409, "too_many_teams");
+    house.share(&owner, &key.id, &others[0], "write");
+    let all: Vec<_> = teams.iter().map(|id| json!({"id": id, "access": "read"})).collect();
+    let body = json!({"teams": all});
+    let problem = house.ask(&Ask::post("/v1/keys", &body)).problem(400, "invalid_input");
+    assert_eq!(problem["errors"][0]["code"], "too_many", "{problem}");
+    assert_eq!(house.ask(&Ask::new("DELETE", &format!("/v1/teams/{}", others[0]))).status, 204);
+    house.share(&owner, &key.id, last, "read");
+}

@@ -249,3 +249,61 @@ fn teams_live_through_a_restart() {
     assert_eq!(ids(&house.ask(&Ask::get(&members(&team))).expect(200)), [bo.id.as_str()]);
     house.ask_as(&bo, &Ask::get(&path(&team))).expect(200);
 }
+
+#[test]
+fn a_downgrade_takes_no_team_away_and_shares_go_on() {
+    let house = House::start();
+    let organization = house.organization();
+    house.put_on_plan(&organization, "enterprise");
+    let blue = house.team("Blue", "visible", &[]);
+    let green = house.team("Green", "secret", &[]);
+    let body = json!({"name": "BLUE", "visibility": "visible"});
+    house.ask(&Ask::post("/v1/teams", &body)).problem(409, "name_taken");
+    let rename = Ask::patch(&path(&green), &json!({"name": "blue"}));
+    house.ask(&rename).problem(409, "name_taken");
+    let bo = house.join("bo", "user");
+    house.put_in(&green, &bo);
+    let key = house.create(&json!({"teams": [{"id": green, "access": "read"}]}));
+    let red = json!({"name": "Red", "visibility": "visible"});
+    for (plan, feature) in [("pro", "multiple_teams"), ("free", "teams")] {
+        house.put_on_plan(&organization, plan);
+        let problem =
+            house.ask(&Ask::post("/v1/teams", &red)).problem(403, "subscription_required");
+        let said = (&problem["plan"], &problem["feature"]);
+        assert_eq!(said, (&json!(plan), &json!(feature)), "{problem}");
+        let listed = house.ask(&Ask::get("/v1/teams")).expect(200);
+        assert_eq!(ids(&listed), [blue.as_str(), green.as_str()]);
+        house.ask(&Ask::patch(&path(&blue), &json!({"description": plan}))).expect(200);
+        let seen = house.ask_as(&bo, &Ask::get(&format!("/v1/keys/{}", key.id))).expect(200);
+        assert_eq!(seen["teams"][0]["name"], "Green");
+    }
+    house.put_on_plan(&organization, "enterprise");
+    house.ask(&Ask::post("/v1/teams", &red)).expect(201);
+}
+
+#[test]
+fn teams_and_roles_of_another_organization_are_not_there() {
+    let house = House::start();
+    let team = house.team("Blue", "visible", &[]);
+    let role = house.role("Drawer", &["diagrams:*"]);
+    let (_, stranger) = house.neighbour("acme");
+    let theirs = house.join_by(&stranger, "they", "user");
+    for ask in [
+        Ask::get(&path(&team)),
+        Ask::get(&members(&team)),
+        Ask::patch(&path(&team), &json!({"name": "Ours"})),
+        Ask::new("DELETE", &path(&team)),
+        Ask::new("PUT", &member(&team, &stranger.id)),
+        Ask::get(&format!("/v1/roles/{role}")),
+        Ask::patch(&format!("/v1/roles/{role}"), &json!({"name": "Ours"})),
+        Ask::new("DELETE", &format!("/v1/roles/{role}")),
+    ] {
+        house.ask_as(&stranger, &ask).problem(404, "not_found");
+    }
+    // Names are an organization's own, and nobody is put into a team of another.
+    let body = json!({"name": "Blue", "visibility": "visible"});
+    house.ask_as(&stranger, &Ask::post("/v1/teams", &body)).expect(201);
+    let body = json!({"name": "Drawer", "permissions": []});
+    house.ask_as(&stranger, &Ask::post("/v1/roles", &body)).expect(201);
+    house.ask(&Ask::new("PUT", &member(&team, &theirs.id))).problem(404, "not_found");
+}
