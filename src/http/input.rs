@@ -15,6 +15,8 @@ use crate::model::id::OrganizationId;
 
 /// Most bytes of a body.
 pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Most bytes of a body that lists many things: a batch, an import.
+pub(super) const LARGE_BODY_BYTES_MAX: usize = 1024 * 1024;
 /// How deep JSON may nest.
 const JSON_DEPTH_MAX: usize = 32;
 
@@ -149,6 +151,11 @@ pub(super) fn text(value: Value, pointer: &str) -> Result<String, Vec<Fault>> {
             wrong(pointer, "wrong_type", "must be a string")
         },
     }
+}
+
+/// Reads true or false.
+pub(super) fn boolean(value: Value, pointer: &str) -> Result<bool, Vec<Fault>> {
+    value.as_bool().ok_or(()).or_else(|()| wrong(pointer, "wrong_type", "must be true or false"))
 }
 
 /// Reads a text and what it says.

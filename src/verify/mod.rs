@@ -4,6 +4,7 @@
 //! no clock, and waits for nobody.
 
 mod decide;
+mod explain;
 mod limits;
 mod verdict;
 
@@ -14,7 +15,8 @@ use crate::index::grant::Grant;
 use crate::index::quota::Unreserved;
 use crate::model::key_text::{Prefix, Presented, classify};
 use crate::model::requirement::Requirement;
-pub use decide::decide;
+pub use decide::{decide, foretell};
+pub use explain::{Explanation, Granting, Lists, Outcome, Stage, Step, explain, explain_absence};
 pub use limits::Limits;
 pub use verdict::{Code, Verdict};
 

@@ -13,12 +13,14 @@
 )]
 
 mod ask;
+mod batch;
 mod bounds;
 mod cast;
 mod catalogue;
 mod changes;
 mod cli;
 mod escalation;
+mod explain;
 mod forward_auth;
 mod health;
 mod house;
@@ -26,9 +28,12 @@ mod input;
 mod invitations;
 mod keys;
 mod limits;
+mod organizations;
 mod people;
+mod quota;
 mod revocation;
 mod roles;
+mod seeds;
 #[path = "../server/mod.rs"]
 mod server;
 mod session;

@@ -7,13 +7,13 @@ use crate::actions::actor::Actor;
 use crate::actions::events::Happening;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::fault::Fault;
-use crate::model::id::{KeyId, UserId};
+use crate::model::id::{KeyId, OrganizationId, UserId};
 use crate::model::key_text::{self};
 use crate::model::moment::Moment;
 use crate::model::name;
 use crate::model::permission::Patterns;
 use crate::model::plan::API_ACCESS;
-use crate::model::role::{KEYS_CREATE, KEYS_MANAGE, KEYS_READ};
+use crate::model::role::{INSTANCE_VERIFY, KEYS_CREATE, KEYS_MANAGE, KEYS_READ};
 use crate::model::secret::Secret;
 use crate::records::Held;
 use crate::records::key::{DisabledBy, KeyRecord, SecretRecord, Status};
@@ -110,6 +110,25 @@ impl Actions {
         } else {
             Err(ActionError::PermissionRequired(KEYS_READ.to_owned()))
         }
+    }
+
+    /// The record of a key that a check has found, for one who explains that check.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`] for one who may not see the organization's keys, or asks
+    /// about another organization's; [`ActionError::NotFound`].
+    pub fn stored_key(
+        &self,
+        actor: &Actor,
+        organization: OrganizationId,
+        id: KeyId,
+    ) -> Result<KeyRecord, ActionError> {
+        actor.require(KEYS_READ)?;
+        if organization != actor.organization_id() {
+            actor.require(INSTANCE_VERIFY)?;
+        }
+        let held = self.read::<KeyRecord>(&Place::Key(organization, id))?;
+        held.map(|held| held.record).ok_or(ActionError::NotFound("key"))
     }
 
     /// Changes a key. What a key may do is changed by its owner, or by one who holds all of it.
