@@ -5,7 +5,10 @@ mod control;
 mod exit;
 mod instance;
 mod key;
+mod listing;
+mod role;
 mod serve;
+mod team;
 mod verify;
 
 use std::ffi::OsString;
@@ -60,6 +63,12 @@ enum Command {
     /// Make, list, show, rename and revoke keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Make, list, show and delete roles
+    #[command(subcommand)]
+    Role(role::Command),
+    /// Make, list, show and delete teams, and say who is in them
+    #[command(subcommand)]
+    Team(team::Command),
     /// Ask whether a key, read from stdin, may do something
     Verify(verify::Flags),
 }
@@ -88,6 +97,12 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<(), Failure> {
         Command::Serve(flags) => serve::run(&settings(flags.into())?),
         Command::Key(command) => {
             key::run(command, &client::Client::new(environment, settings)?, json)
+        },
+        Command::Role(command) => {
+            role::run(command, &client::Client::new(environment, settings)?, json)
+        },
+        Command::Team(command) => {
+            team::run(command, &client::Client::new(environment, settings)?, json)
         },
         Command::Verify(flags) => {
             verify::run(&flags, &client::Client::new(environment, settings)?, json)

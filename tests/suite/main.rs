@@ -19,6 +19,7 @@ mod cast;
 mod catalogue;
 mod changes;
 mod cli;
+mod cli_rights;
 mod escalation;
 mod explain;
 mod forward_auth;
