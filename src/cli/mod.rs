@@ -3,6 +3,7 @@
 mod client;
 mod control;
 mod exit;
+mod import;
 mod instance;
 mod key;
 mod listing;
@@ -36,6 +37,7 @@ Examples:
   keyhouse serve                                start the service, follow the link that it prints
   keyhouse key create --name bot                make a key on the host; its secret goes to stdout
   keyhouse key list                             see the keys
+  keyhouse import keys.jsonl --dry-run          see what taking these keys over would do
   keyhouse verify < secret.txt                  ask whether a key is valid
 
 Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 denied, 5 conflict, 6 unreachable.
@@ -60,7 +62,7 @@ struct Place {
 enum Command {
     /// Run the service
     Serve(serve::Flags),
-    /// Make, list, show, rename and revoke keys
+    /// Make, list, show, rename, rotate and revoke keys
     #[command(subcommand)]
     Key(key::Command),
     /// Make, list, show and delete roles
@@ -69,6 +71,8 @@ enum Command {
     /// Make, list, show and delete teams, and say who is in them
     #[command(subcommand)]
     Team(team::Command),
+    /// Take keys of other systems over
+    Import(import::Flags),
     /// Ask whether a key, read from stdin, may do something
     Verify(verify::Flags),
 }
@@ -103,6 +107,9 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<(), Failure> {
         },
         Command::Team(command) => {
             team::run(command, &client::Client::new(environment, settings)?, json)
+        },
+        Command::Import(flags) => {
+            import::run(&flags, &client::Client::new(environment, settings)?, json)
         },
         Command::Verify(flags) => {
             verify::run(&flags, &client::Client::new(environment, settings)?, json)

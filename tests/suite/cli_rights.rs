@@ -51,7 +51,7 @@ fn roles_and_teams(home: &Home, user: &str) {
 #[test]
 fn roles_and_teams_are_kept_from_the_host_with_and_without_a_server() {
     let mut house = House::start();
-    let (home, user) = (Arc::clone(house.home()), house.founder().id);
+    let (home, user) = (Arc::clone(house.home()), house.owner().id);
     roles_and_teams(&home, &user);
     house.stop();
     roles_and_teams(&home, &user);

@@ -24,7 +24,9 @@ mod escalation;
 mod explain;
 mod forward_auth;
 mod health;
+mod holder;
 mod house;
+mod import;
 mod input;
 mod invitations;
 mod keys;
@@ -34,6 +36,7 @@ mod people;
 mod quota;
 mod revocation;
 mod roles;
+mod rotation;
 mod seeds;
 #[path = "../server/mod.rs"]
 mod server;

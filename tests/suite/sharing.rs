@@ -180,7 +180,7 @@ fn sharing_with_a_foreign_team_is_refused() {
     // The key must be one's own: being in the team is not enough.
     house.ask_as(&cy, &sharing(&key.id, &team, "write")).problem(403, "permission_required");
     // Who manages teams shares with any, who manages keys any key, as far as they hold all of it.
-    house.share(&house.founder(), &key.id, &team, "read");
+    house.share(&house.owner(), &key.id, &team, "read");
     let manager = ["keyhouse:keys:manage", "keyhouse:teams:manage", "diagrams:*"];
     let manager = house.join("manager", &house.role("Manager", &manager));
     let narrow = house.create_as(&bo, &json!({"permissions": ["diagrams:read"]}));
@@ -221,7 +221,7 @@ fn a_key_shared_with_a_secret_team_alone_is_not_there_for_those_outside() {
             house.ask_as(person, &ask).problem(404, "not_found");
         }
     }
-    for person in [&bo, &cy, &reader, &house.founder()] {
+    for person in [&bo, &cy, &reader, &house.owner()] {
         assert_eq!(house.listed(person, &key.id).unwrap()["name"], "deploy");
     }
     // Who reads every key does not learn of the team by that.
@@ -271,7 +271,7 @@ fn searches_and_filters_find_only_what_is_seen_whole() {
     };
     let (by_bo, by_cy) = (format!("owner={}", bo.id), format!("owner={}", cy.id));
     let by_team = format!("team={team}");
-    let owner = house.founder();
+    let owner = house.owner();
     assert_eq!(find(&cy, "search=deploy"), sorted(&[&other]));
     assert_eq!(find(&cy, &by_bo), sorted(&[]));
     house.share(&bo, &key.id, &team, "read");
@@ -373,7 +373,7 @@ fn a_key_is_shared_with_so_many_teams_and_no_more() {
     let teams: Vec<_> =
         (0..=TEAMS_A_KEY_MAX).map(|at| house.team(&format!("Team {at}"), "visible", &[])).collect();
     let key = house.create(&json!({}));
-    let owner = house.founder();
+    let owner = house.owner();
     let (last, others) = teams.split_last().unwrap();
     for team in others {
         house.share(&owner, &key.id, team, "read");

@@ -78,7 +78,7 @@ fn a_team_is_made_found_changed_and_removed() {
         Ask::get(&members(id)),
         Ask::patch(&path(id), &change),
         Ask::new("DELETE", &path(id)),
-        Ask::new("PUT", &member(id, &house.founder().id)),
+        Ask::new("PUT", &member(id, &house.owner().id)),
         Ask::get(&path("team_1")),
     ] {
         house.ask(&ask).problem(404, "not_found");
@@ -229,7 +229,7 @@ fn a_secret_team_is_not_there_for_those_outside() {
         house.ask_as(person, &Ask::get(&path(&team))).problem(404, "not_found");
         assert!(!house.ask_as(person, &Ask::get(&path(&team))).body.contains("Black"));
     }
-    for person in [&inside, &seer, &house.founder()] {
+    for person in [&inside, &seer, &house.owner()] {
         assert_eq!(ids(&house.ask_as(person, &Ask::get("/v1/teams")).expect(200)), [team.as_str()]);
         house.ask_as(person, &Ask::get(&path(&team))).expect(200);
         let listed = house.ask_as(person, &Ask::get(&members(&team))).expect(200);
