@@ -7,7 +7,10 @@ mod exit;
 mod import;
 mod instance;
 mod key;
+mod listing;
+mod role;
 mod serve;
+mod team;
 mod user;
 mod verify;
 
@@ -64,6 +67,12 @@ enum Command {
     /// Make, list, show, rename, rotate and revoke keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Make, list, show and delete roles
+    #[command(subcommand)]
+    Role(role::Command),
+    /// Make, list, show and delete teams, and say who is in them
+    #[command(subcommand)]
+    Team(team::Command),
     /// Take keys of other systems over
     Import(import::Flags),
     /// See what was done, and prove that the log of it is whole
@@ -100,6 +109,12 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<(), Failure> {
         Command::Serve(flags) => serve::run(&settings(flags.into())?),
         Command::Key(command) => {
             key::run(command, &client::Client::new(environment, settings)?, json)
+        },
+        Command::Role(command) => {
+            role::run(command, &client::Client::new(environment, settings)?, json)
+        },
+        Command::Team(command) => {
+            team::run(command, &client::Client::new(environment, settings)?, json)
         },
         Command::Import(flags) => {
             import::run(&flags, &client::Client::new(environment, settings)?, json)
