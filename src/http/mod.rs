@@ -9,6 +9,7 @@ mod health;
 mod input;
 mod page;
 mod problem;
+mod refusal;
 mod router;
 mod session;
 pub mod transport;
