@@ -5,14 +5,17 @@
 
 pub mod access;
 pub mod actor;
+pub mod audit;
 pub mod catalogue;
 mod events;
 pub mod invitations;
 pub mod keys;
 pub mod last_use;
 pub mod me;
+pub mod organizations;
 pub mod passwords;
 mod people;
+pub mod plans;
 pub mod quotas;
 pub mod refusals;
 pub mod roles;
@@ -22,6 +25,8 @@ pub mod sign_in;
 pub mod teams;
 pub mod throttle;
 pub mod totp;
+#[cfg(test)]
+mod trial;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -58,6 +63,8 @@ pub struct Actions {
     passwords: Passwords,
     throttle: Throttle,
     refusals: Refusals,
+    /// Held while the audit log is checked: once at a time.
+    checking: Mutex<()>,
 }
 
 /// Why an action was not done. Nothing was changed, but for [`ActionError::OutcomeUnknown`].
@@ -167,8 +174,8 @@ impl Actions {
     ) -> Self {
         let random = Mutex::new(random);
         let (passwords, throttle) = (Passwords::default(), Throttle::default());
-        let refusals = Refusals::default();
-        Self { store, index, clock, random, prefix, passwords, throttle, refusals }
+        let (refusals, checking) = (Refusals::default(), Mutex::default());
+        Self { store, index, clock, random, prefix, passwords, throttle, refusals, checking }
     }
 
     /// The index.

@@ -194,6 +194,15 @@ impl From<&PlanRecord> for Plan {
     }
 }
 
+/// Counts the keys that were made under a plan's limit: guards that the last place is taken once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeysMadeRecord {
+    /// How many times.
+    #[serde(rename = "n")]
+    pub times: u64,
+}
+
 /// A browser's session as it is stored, under the digest of its cookie.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -289,6 +298,7 @@ impl Record for PlanRecord {
 
 impl Record for EmailRecord {}
 impl Record for FoundedRecord {}
+impl Record for KeysMadeRecord {}
 impl Record for SessionRecord {}
 impl Record for SessionsRecord {}
 impl Record for SetupRecord {}

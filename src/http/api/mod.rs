@@ -1,11 +1,14 @@
 //! The management API: wire shapes and handlers, one file a resource.
 
+pub(super) mod audit;
 mod cursor;
 pub(super) mod instance;
 pub(super) mod invitations;
 pub(super) mod keys;
 pub(super) mod me;
+pub(super) mod organizations;
 pub(super) mod permissions;
+pub(super) mod plans;
 pub(super) mod roles;
 pub(super) mod session;
 pub(super) mod sessions;
@@ -41,7 +44,7 @@ fn page_limit(parameters: &mut Parameters) -> usize {
 }
 
 /// Refuses a body that says anything.
-fn no_fields(call: &Call<'_>) -> Result<(), Problem> {
+pub(super) fn no_fields(call: &Call<'_>) -> Result<(), Problem> {
     let fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     fields.finish().map_err(Problem::invalid)
 }
