@@ -89,10 +89,9 @@ impl Reserving {
         let renewals: Vec<_> = counters.iter().filter_map(|counter| counter.renewal()).collect();
         let is_written = self.write(&renewals);
         if is_written {
-            renewals.iter().for_each(Renewal::is_durable);
             self.held.extend(counters.iter().map(|counter| (counter.owner(), Arc::clone(counter))));
         }
-        self.reservations.answer(is_written);
+        self.reservations.answer(&renewals, is_written);
         is_written
     }
 

@@ -15,6 +15,8 @@ use crate::model::id::OrganizationId;
 
 /// Most bytes of a body.
 pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Most bytes of a body that lists many things: a batch, an import.
+pub(super) const LARGE_BODY_BYTES_MAX: usize = 1024 * 1024;
 /// How deep JSON may nest.
 const JSON_DEPTH_MAX: usize = 32;
 
@@ -161,7 +163,7 @@ pub(super) fn text(value: Value, pointer: &str) -> Result<String, Vec<Fault>> {
 
 /// Reads true or false.
 #[expect(clippy::needless_pass_by_value, reason = "the shape of all that read a field")]
-pub(super) fn flag(value: Value, pointer: &str) -> Result<bool, Vec<Fault>> {
+pub(super) fn boolean(value: Value, pointer: &str) -> Result<bool, Vec<Fault>> {
     value.as_bool().ok_or(()).or_else(|()| wrong(pointer, "wrong_type", "must be true or false"))
 }
 
@@ -185,11 +187,6 @@ pub(super) fn number(min: u32, max: u32) -> impl FnOnce(Value, &str) -> Result<u
             wrong(pointer, code, format!("must be a whole number from {min} to {max}"))
         })
     }
-}
-
-/// Reads yes or no.
-pub(super) fn boolean(value: Value, pointer: &str) -> Result<bool, Vec<Fault>> {
-    value.as_bool().ok_or(()).or_else(|()| wrong(pointer, "wrong_type", "must be true or false"))
 }
 
 /// Reads a list of at most `max`, each by `read`.

@@ -133,7 +133,9 @@ impl App {
             Found::Nothing => return Err(Problem::not_found()),
         };
         let handler = match route.run {
-            Run::Manage { handler, .. } | Run::ByCaller { manage: handler, .. } => handler,
+            Run::Manage { handler, .. }
+            | Run::LongCheck { handler, .. }
+            | Run::ByCaller { manage: handler, .. } => handler,
             Run::Check { .. } => return Err(Problem::not_found()),
         };
         let body = input::read_body(request)?;

@@ -44,6 +44,8 @@ pub(super) enum Run {
     Check { handler: CheckHandler, body_bytes_max: Option<usize> },
     /// On the blocking pool.
     Manage { handler: ManageHandler, body_bytes_max: usize },
+    /// On the blocking pool whoever asks: a check that is too long for the event loop.
+    LongCheck { handler: ManageHandler, body_bytes_max: usize },
     /// On the event loop for a key; on the pool for a session, which lies in the store.
     ByCaller { check: CheckHandler, manage: ManageHandler, body_bytes_max: usize },
 }
@@ -53,7 +55,9 @@ impl Run {
     pub(super) fn lane(self, by_session: bool) -> Lane {
         match self {
             Self::Check { body_bytes_max, .. } => Lane::Check { body_bytes_max },
-            Self::Manage { body_bytes_max, .. } => Lane::Pool { body_bytes_max },
+            Self::Manage { body_bytes_max, .. } | Self::LongCheck { body_bytes_max, .. } => {
+                Lane::Pool { body_bytes_max }
+            },
             Self::ByCaller { body_bytes_max, .. } => {
                 if by_session {
                     Lane::Pool { body_bytes_max }
@@ -113,6 +117,16 @@ pub(super) static ROUTES: &[Route] = &[
         },
         reads_query: false,
     },
+    Route {
+        method: Some(Method::POST),
+        path: "/v1/verify/batch",
+        access: Access::Actor,
+        run: Run::LongCheck {
+            handler: check::batch::answer,
+            body_bytes_max: input::LARGE_BODY_BYTES_MAX,
+        },
+        reads_query: false,
+    },
     probe("/v1/whoami", check::whoami::answer),
     post("/v1/whoami/revoke", Access::Open, check::whoami::revoke),
     probe("/healthz", health::alive),
@@ -137,6 +151,7 @@ pub(super) static ROUTES: &[Route] = &[
     get("/v1/keys/{key}", Access::Actor, api::keys::show),
     manage(Method::PATCH, "/v1/keys/{key}", Access::Actor, api::keys::change),
     manage(Method::DELETE, "/v1/keys/{key}", Access::Actor, api::keys::delete),
+    post("/v1/keys/{key}/explain", Access::Actor, api::keys::explain::explain),
     post("/v1/keys/{key}/revoke", Access::Actor, api::keys::revoke),
     post("/v1/keys/{key}/rotate", Access::Actor, api::keys::rotate::rotate),
     post("/v1/keys/{key}/disable", Access::Actor, api::keys::disable),
@@ -235,7 +250,10 @@ impl Route {
     fn is_served_on(&self, surface: Surface) -> bool {
         match surface {
             Surface::Main | Surface::Control => true,
-            Surface::Checks => matches!(self.run, Run::Check { .. } | Run::ByCaller { .. }),
+            Surface::Checks => match self.run {
+                Run::Check { .. } | Run::LongCheck { .. } | Run::ByCaller { .. } => true,
+                Run::Manage { .. } => false,
+            },
         }
     }
 }

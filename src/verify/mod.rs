@@ -4,6 +4,7 @@
 //! no clock, and waits for nobody.
 
 mod decide;
+mod explain;
 mod limits;
 mod verdict;
 
@@ -15,7 +16,8 @@ use crate::index::quota::Unreserved;
 use crate::model::key_text::{Prefix, Presented, classify};
 use crate::model::requirement::Requirement;
 use crate::model::secret::Digest;
-pub use decide::decide;
+pub use decide::{decide, foretell};
+pub use explain::{Explanation, Granting, Lists, Outcome, Stage, Step, explain, explain_absence};
 pub use limits::Limits;
 pub use verdict::{Code, Verdict};
 

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::cast::{Person, THEIR_PASSWORD};
 use crate::house::House;
+use crate::people::{PASSWORD, Person, acceptance, token_in};
 use crate::server::wire::Answer;
 
 /// What only somebody who manages keys may do.
@@ -49,7 +49,7 @@ fn a_star_in_a_role_a_key_or_a_service_key_never_manages_keyhouse() {
 #[test]
 fn an_administrator_touches_no_owner_and_no_operator() {
     let house = House::start();
-    let founder = house.founder();
+    let founder = house.owner();
     let administrator = house.join("admin", "administrator");
     let owner = house.join("second-owner", "owner");
     let operator = house.join("plain-operator", "user");
@@ -91,15 +91,15 @@ fn the_invitation_of_a_dismissed_administrator_is_dead() {
         let invited =
             administrator.ask(&house, Ask::post("/v1/invitations", &invitation)).expect(201);
         house.change_user(&administrator, &dismissal);
-        house.bare(&House::acceptance(&invited)).problem(403, "link_invalid");
-        let sign_in = json!({"email": friend, "password": THEIR_PASSWORD});
+        house.bare(&acceptance(&token_in(&invited))).problem(403, "link_invalid");
+        let sign_in = json!({"email": friend, "password": PASSWORD});
         house.bare(&Ask::post("/v1/session", &sign_in)).problem(401, "sign_in_failed");
     }
     let administrator = house.join("removed", "administrator");
     let invitation = json!({"email": "late@example.com", "role": "user"});
     let invited = administrator.ask(&house, Ask::post("/v1/invitations", &invitation)).expect(201);
     house.ask(&Ask::new("DELETE", &format!("/v1/users/{}", administrator.id))).expect(204);
-    house.bare(&House::acceptance(&invited)).problem(403, "link_invalid");
+    house.bare(&acceptance(&token_in(&invited))).problem(403, "link_invalid");
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_leavers_transferred_key_gained_nothing() {
         }
         // The new owner can't widen it either.
         let widen = json!({"permissions": ["*", "diagrams:*"]});
-        let owner: &Person = if heir == "organization" { &house.founder() } else { &administrator };
+        let owner: &Person = if heir == "organization" { &house.owner() } else { &administrator };
         let answer = owner.ask(&house, Ask::patch(&format!("/v1/keys/{}", key.id), &widen));
         assert!(matches!(answer.status, 200 | 400 | 403), "{}", answer.body);
         assert_eq!(stronger("diagrams:write"), "INSUFFICIENT_PERMISSIONS", "{heir}");
@@ -213,7 +213,7 @@ fn a_key_of_another_organization_learns_nothing() {
         Ask::get(&format!("/v1/keys/{}", key.id)),
         Ask::post(&format!("/v1/keys/{}/explain", key.id), &json!({})),
         Ask::post(&format!("/v1/keys/{}/revoke", key.id), &json!({})),
-        Ask::get(&format!("/v1/users/{}", house.founder().id)),
+        Ask::get(&format!("/v1/users/{}", house.owner().id)),
     ] {
         house.bare(&ask.clone().bearer(&spy.secret)).problem(404, "not_found");
         stranger.ask(&house, ask).problem(404, "not_found");
@@ -242,7 +242,7 @@ fn nobody_shares_with_a_foreign_team() {
     };
     assert!(matches!(share(&maker, &theirs), 403 | 404));
     // Not even one who manages all teams reaches another organization's.
-    for person in [&maker, &house.founder()] {
+    for person in [&maker, &house.owner()] {
         assert_eq!(share(person, abroad), 404);
         let body = json!({"name": "x", "teams": [{"id": abroad, "access": "read"}]});
         let answer = person.ask(&house, Ask::post("/v1/keys", &body));
@@ -265,7 +265,7 @@ fn no_custom_role_is_named_like_a_built_in_one() {
 }
 
 fn sign_in(house: &House, email: &str) -> String {
-    let body = json!({"email": email, "password": THEIR_PASSWORD});
+    let body = json!({"email": email, "password": PASSWORD});
     let answer = house.bare(&Ask::post("/v1/session", &body));
     answer.expect(201);
     answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()

@@ -13,11 +13,14 @@
 )]
 
 mod ask;
+mod batch;
 mod bounds;
 mod cast;
+mod catalogue;
 mod changes;
 mod cli;
 mod escalation;
+mod explain;
 mod forward_auth;
 mod health;
 mod holder;
@@ -28,13 +31,19 @@ mod input;
 mod invitations;
 mod keys;
 mod limits;
+mod organizations;
 mod people;
+mod quota;
 mod revocation;
+mod roles;
 mod rotation;
+mod seeds;
 #[path = "../server/mod.rs"]
 mod server;
 mod session;
 mod setup;
+mod sharing;
 mod start;
+mod teams;
 mod verify;
 mod whoami;

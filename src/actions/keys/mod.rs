@@ -8,12 +8,12 @@ use crate::actions::events::Happening;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::fault::Fault;
 use crate::model::foreign::Algorithm;
-use crate::model::id::{KeyId, UserId};
+use crate::model::id::{KeyId, OrganizationId, UserId};
 use crate::model::key_text::{self};
 use crate::model::moment::Moment;
 use crate::model::name;
 use crate::model::permission::Patterns;
-use crate::model::role::{KEYS_CREATE, KEYS_MANAGE, KEYS_READ};
+use crate::model::role::{INSTANCE_VERIFY, KEYS_CREATE, KEYS_MANAGE, KEYS_READ};
 use crate::model::secret::Secret;
 use crate::records::Held;
 use crate::records::key::{DisabledBy, KeyRecord, SecretRecord, Status};
@@ -88,7 +88,9 @@ impl Actions {
             created_at: now,
             ends_at: None,
         }];
-        actor.require_all(record.patterns().as_set())?;
+        if !follows_owner(&record) || actor.is_key() {
+            actor.require_all(record.patterns().as_set())?;
+        }
         check_lifetime(organization, now, record.expires_at)?;
         let place = record.place();
         Self::until_done(|| {
@@ -116,6 +118,25 @@ impl Actions {
         }
     }
 
+    /// The record of a key that a check has found, for one who explains that check.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`] for one who may not see the organization's keys, or asks
+    /// about another organization's; [`ActionError::NotFound`].
+    pub fn stored_key(
+        &self,
+        actor: &Actor,
+        organization: OrganizationId,
+        id: KeyId,
+    ) -> Result<KeyRecord, ActionError> {
+        actor.require(KEYS_READ)?;
+        if organization != actor.organization_id() {
+            actor.require(INSTANCE_VERIFY)?;
+        }
+        let held = self.read::<KeyRecord>(&Place::Key(organization, id))?;
+        held.map(|held| held.record).ok_or(ActionError::NotFound("key"))
+    }
+
     /// Changes a key. What a key may do is changed by its owner, or by one who holds all of it.
     ///
     /// # Errors
@@ -132,7 +153,9 @@ impl Actions {
                 standing.refuse_team_mate()?;
             }
             refuse_revoked(record)?;
-            let before = record.patterns();
+            // What followed its owner had nothing of its own that a new list could keep.
+            let had_none = follows_owner(record);
+            let before = if had_none { Patterns::default() } else { record.patterns() };
             apply(record, change);
             if let Some(preset) = change.preset {
                 record.permissions = Some(self.preset(actor, preset)?);
@@ -146,6 +169,7 @@ impl Actions {
                 }
                 refuse_itself(actor, record)?;
                 match standing {
+                    Standing::Own if follows_owner(record) => {},
                     Standing::Own => {
                         actor.require_all(added(&before, &record.patterns()).as_set())?
                     },
@@ -308,6 +332,12 @@ fn check_times(
         return Ok(());
     };
     Err(ActionError::Invalid(vec![Fault::new("/expires_at", "out_of_range", detail)]))
+}
+
+/// Whether a key is worth what its owner is, at each moment: it says nothing of its own, so whoever
+/// makes it for themselves gives it nothing that they don't hold.
+fn follows_owner(record: &KeyRecord) -> bool {
+    record.owner.is_some() && record.permissions.is_none()
 }
 
 /// The patterns of a new list that the old one did not cover.

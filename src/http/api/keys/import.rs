@@ -27,7 +27,7 @@ pub(in crate::http) fn import(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     let prefix = app.actions.prefix();
     let read = fields.required("keys", |value, pointer| keys(value, pointer, prefix));
-    let dry_run = fields.optional("dry_run", input::flag).unwrap_or(false);
+    let dry_run = fields.optional("dry_run", input::boolean).unwrap_or(false);
     fields.finish().map_err(Problem::invalid)?;
     let (keys, faults) = read.unwrap_or_default();
     let actor = call.actor()?;

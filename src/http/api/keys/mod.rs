@@ -17,6 +17,7 @@ use crate::model::moment::{Moment, parse_span};
 use crate::model::name::parse_description;
 use crate::records::key::{KeyRecord, ShareRecord};
 
+pub(in crate::http) mod explain;
 pub(in crate::http) mod import;
 mod reading;
 pub(in crate::http) mod rotate;
