@@ -1,5 +1,6 @@
 //! The command line: what people type, and the only room that prints.
 
+mod audit;
 mod client;
 mod control;
 mod exit;
@@ -64,6 +65,9 @@ enum Command {
     Key(key::Command),
     /// Take keys of other systems over
     Import(import::Flags),
+    /// See what was done, and prove that the log of it is whole
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Ask whether a key, read from stdin, may do something
     Verify(verify::Flags),
 }
@@ -95,6 +99,9 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<(), Failure> {
         },
         Command::Import(flags) => {
             import::run(&flags, &client::Client::new(environment, settings)?, json)
+        },
+        Command::Audit(command) => {
+            audit::run(&command, &client::Client::new(environment, settings)?, json)
         },
         Command::Verify(flags) => {
             verify::run(&flags, &client::Client::new(environment, settings)?, json)

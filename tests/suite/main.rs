@@ -13,12 +13,15 @@
 )]
 
 mod ask;
+mod audit;
 mod batch;
 mod bounds;
 mod cast;
 mod catalogue;
+mod chain;
 mod changes;
 mod cli;
+mod clock;
 mod escalation;
 mod explain;
 mod forward_auth;
@@ -31,6 +34,7 @@ mod input;
 mod invitations;
 mod keys;
 mod limits;
+mod me;
 mod organizations;
 mod people;
 mod quota;
@@ -41,9 +45,12 @@ mod seeds;
 #[path = "../server/mod.rs"]
 mod server;
 mod session;
+mod sessions;
 mod setup;
 mod sharing;
+mod signin;
 mod start;
 mod teams;
+mod totp;
 mod verify;
 mod whoami;

@@ -1,16 +1,20 @@
 //! The management API: wire shapes and handlers, one file a resource.
 
+pub(super) mod audit;
 mod cursor;
 pub(super) mod instance;
 pub(super) mod invitations;
 pub(super) mod keys;
+pub(super) mod me;
 pub(super) mod organizations;
 pub(super) mod permissions;
 pub(super) mod plans;
 pub(super) mod roles;
 pub(super) mod session;
+pub(super) mod sessions;
 pub(super) mod setup;
 pub(super) mod teams;
+pub(super) mod totp;
 
 use rouille::Response;
 
