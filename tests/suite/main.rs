@@ -31,6 +31,7 @@ mod health;
 mod holder;
 mod house;
 mod import;
+mod importers;
 mod input;
 mod invitations;
 mod keys;
