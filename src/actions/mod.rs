@@ -20,6 +20,8 @@ pub mod roles;
 pub mod rows;
 pub mod sessions;
 pub mod teams;
+#[cfg(test)]
+mod trial;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -103,8 +103,9 @@ impl Reserving {
         }
     }
 
-    /// Writes what was really used.
-    fn settle(&self) {
+    /// Writes what was really used, but for keys that are gone: their rows are.
+    fn settle(&mut self) {
+        self.held.retain(|_, counter| Arc::strong_count(counter) > 1);
         let settled: Vec<_> = self.held.values().filter_map(|counter| counter.settle()).collect();
         for chunk in settled.chunks(BATCH_WRITES_MAX) {
             self.write(chunk);

@@ -81,6 +81,14 @@ impl Fields {
         self.faults.push(Fault::new(format!("{}/{}", self.pointer, escaped(name)), code, detail));
     }
 
+    /// Notes that a field is missing, unless something is wrong here already, of which that could
+    /// be a mere echo.
+    pub(super) fn incomplete(&mut self, name: &str, detail: impl fmt::Display) {
+        if self.faults.is_empty() {
+            self.fault(name, "required", detail);
+        }
+    }
+
     /// Takes a field that may be absent or null, and reads it.
     pub(super) fn optional<T>(
         &mut self,
@@ -154,6 +162,7 @@ pub(super) fn text(value: Value, pointer: &str) -> Result<String, Vec<Fault>> {
 }
 
 /// Reads true or false.
+#[expect(clippy::needless_pass_by_value, reason = "the shape of all that read a field")]
 pub(super) fn boolean(value: Value, pointer: &str) -> Result<bool, Vec<Fault>> {
     value.as_bool().ok_or(()).or_else(|()| wrong(pointer, "wrong_type", "must be true or false"))
 }
@@ -178,11 +187,6 @@ pub(super) fn number(min: u32, max: u32) -> impl FnOnce(Value, &str) -> Result<u
             wrong(pointer, code, format!("must be a whole number from {min} to {max}"))
         })
     }
-}
-
-/// Reads yes or no.
-pub(super) fn boolean(value: Value, pointer: &str) -> Result<bool, Vec<Fault>> {
-    value.as_bool().ok_or(()).or_else(|()| wrong(pointer, "wrong_type", "must be true or false"))
 }
 
 /// Reads a list of at most `max`, each by `read`.

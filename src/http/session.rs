@@ -147,7 +147,7 @@ fn cookies(header: &str) -> impl Iterator<Item = (&str, &str)> {
 ///
 /// # Errors
 /// One that the type does not take: never as if it were not there.
-fn header_map(request: &Request) -> Result<http::HeaderMap, Problem> {
+pub(super) fn header_map(request: &Request) -> Result<http::HeaderMap, Problem> {
     let mut headers = http::HeaderMap::new();
     for (name, value) in request.headers() {
         let ours = name.eq_ignore_ascii_case("authorization")

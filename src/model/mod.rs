@@ -6,6 +6,7 @@
 pub mod catalogue;
 pub mod edit;
 pub mod fault;
+pub mod foreign;
 pub mod id;
 pub mod key_text;
 pub mod limit;

@@ -1,5 +1,6 @@
 //! How many keys a plan gives, and how long an organization lets them last.
 
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use keyhouse_storage::{Batch, Range};
@@ -9,6 +10,7 @@ use crate::index::facts::OrganizationFacts;
 use crate::model::fault::Fault;
 use crate::model::id::{OrganizationId, UserId};
 use crate::model::moment::Moment;
+use crate::model::plan::API_ACCESS;
 use crate::records::Held;
 use crate::records::access::KeysMadeRecord;
 use crate::records::key::KeyRecord;
@@ -23,17 +25,35 @@ pub struct KeysCounted {
     pub of_user: u64,
 }
 
+/// The same of every user.
+#[derive(Default)]
+struct Counted {
+    all: u64,
+    by_user: HashMap<UserId, u64>,
+}
+
+impl Counted {
+    fn add(&mut self, owner: Option<UserId>) {
+        self.all += 1;
+        if let Some(user) = owner {
+            *self.by_user.entry(user).or_default() += 1;
+        }
+    }
+}
+
 impl Actions {
-    /// Adds to a batch that makes a key what keeps the plan's limits: of two that would each take
-    /// the last place one is decided anew. Without limits it adds nothing, and nobody waits.
+    /// Adds to a batch that makes keys of these owners what keeps the plan's limits: of two that
+    /// would each take the last place one is decided anew. Without limits it adds nothing, and
+    /// nobody waits.
     pub(in crate::actions) fn within_limits(
         &self,
         batch: Batch,
         organization: &OrganizationFacts,
-        owner: Option<UserId>,
+        owners: &[Option<UserId>],
     ) -> Result<Batch, ActionError> {
         let limits = organization.plan.limits;
-        let per_user = limits.keys_per_user.filter(|_limit| owner.is_some());
+        let users: HashSet<UserId> = owners.iter().copied().flatten().collect();
+        let per_user = limits.keys_per_user.filter(|_limit| !users.is_empty());
         if limits.keys.is_none() && per_user.is_none() {
             return Ok(batch);
         }
@@ -43,16 +63,38 @@ impl Actions {
             Some(held) => (batch.unchanged(place.to_bytes(), held.revision), held.record.times),
             None => (batch.absent(place.to_bytes()), 0),
         };
-        let counted = self.count_keys(organization.id, owner)?;
-        for (limit, maximum, used) in
-            [("keys", limits.keys, counted.all), ("keys_per_user", per_user, counted.of_user)]
-        {
-            if let Some(maximum) = maximum.map(u64::from).filter(|maximum| used >= *maximum) {
-                let plan = organization.plan.name.to_string();
-                return Err(ActionError::LimitReached { plan, limit, maximum });
-            }
+        let reached = |limit, maximum| {
+            let plan = organization.plan.name.to_string();
+            Err(ActionError::LimitReached { plan, limit, maximum })
+        };
+        let counted = self.count_with(organization.id, owners)?;
+        if let Some(maximum) = limits.keys.map(u64::from).filter(|most| counted.all > *most) {
+            return reached("keys", maximum);
+        }
+        let most_of_one = users.iter().filter_map(|user| counted.by_user.get(user)).max();
+        let most_of_one = most_of_one.copied().unwrap_or_default();
+        if let Some(maximum) = per_user.map(u64::from).filter(|most| most_of_one > *most) {
+            return reached("keys_per_user", maximum);
         }
         put(batch, &place, &KeysMadeRecord { times: times + 1 })
+    }
+
+    /// Counts an organization's keys that were not revoked, and new ones of these owners with them.
+    fn count_with(
+        &self,
+        organization: OrganizationId,
+        owners: &[Option<UserId>],
+    ) -> Result<Counted, ActionError> {
+        let mut counted = Counted::default();
+        owners.iter().for_each(|owner| counted.add(*owner));
+        let prefix = Place::keys_of(organization);
+        self.each_record(&Range::prefix(&prefix), |held: Held<KeyRecord>| {
+            if held.record.revoked_at.is_none() {
+                counted.add(held.record.owner);
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(counted)
     }
 
     /// Counts an organization's keys that were not revoked. Reads all of them.
@@ -73,6 +115,18 @@ impl Actions {
         })?;
         Ok(counted)
     }
+}
+
+/// Refuses where the organization has no API access: it gets no new key and no new secret.
+pub(super) fn require_access(
+    organization: &OrganizationFacts,
+    now: Moment,
+) -> Result<(), ActionError> {
+    if organization.has_access(now) {
+        return Ok(());
+    }
+    let plan = organization.plan.name.to_string();
+    Err(ActionError::SubscriptionRequired { plan, feature: API_ACCESS })
 }
 
 /// Refuses a key that would outlast what its organization allows, counted from when it was made.

@@ -7,12 +7,12 @@ use crate::actions::actor::Actor;
 use crate::actions::events::Happening;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::fault::Fault;
+use crate::model::foreign::Algorithm;
 use crate::model::id::{KeyId, OrganizationId, UserId};
 use crate::model::key_text::{self};
 use crate::model::moment::Moment;
 use crate::model::name;
 use crate::model::permission::Patterns;
-use crate::model::plan::API_ACCESS;
 use crate::model::role::{INSTANCE_VERIFY, KEYS_CREATE, KEYS_MANAGE, KEYS_READ};
 use crate::model::secret::Secret;
 use crate::records::Held;
@@ -21,15 +21,23 @@ use crate::records::place::Place;
 
 mod bounds;
 mod draft;
+mod holder;
+mod import;
 mod list;
+mod purge;
+mod rotate;
 mod sharing;
 mod standing;
 
 pub use bounds::KeysCounted;
-use bounds::check_lifetime;
+use bounds::{check_lifetime, require_access};
 pub use draft::{KeyChange, KeyDraft, KeyKind};
 use draft::{apply, new_record, shape};
+pub use holder::{HolderRevoked, Shown};
+pub use import::{ForeignKey, ForeignSecret, IMPORT_KEYS_MAX, Import, OwnerName};
 pub use list::{ListedKeys, OwnerWanted, Query, Wanted};
+pub use purge::{ENDED_KEPT, KeyPurge};
+pub use rotate::OVERLAP_MAX;
 pub use sharing::TEAMS_A_KEY_MAX;
 use standing::{Standing, refuse_itself, require_window};
 
@@ -58,10 +66,7 @@ impl Actions {
         let now = self.clock.now().wall;
         let owner = Self::owner_of_new(actor, draft.kind)?;
         let organization = actor.organization();
-        if !organization.has_access(now) {
-            let plan = organization.plan.name.to_string();
-            return Err(ActionError::SubscriptionRequired { plan, feature: API_ACCESS });
-        }
+        require_access(organization, now)?;
         check_times(draft.not_before, draft.expires_at, now)?;
         self.check_shares(actor, organization.id, &draft.teams)?;
         if let Some(preset) = draft.preset {
@@ -78,6 +83,7 @@ impl Actions {
         record.created_by = actor.author();
         record.secrets = vec![SecretRecord {
             digest: made.digest,
+            algorithm: Algorithm::Blake3,
             hint: made.hint,
             created_at: now,
             ends_at: None,
@@ -88,7 +94,7 @@ impl Actions {
         check_lifetime(organization, now, record.expires_at)?;
         let place = record.place();
         Self::until_done(|| {
-            let batch = self.within_limits(Batch::new(), organization, owner)?;
+            let batch = self.within_limits(Batch::new(), organization, &[owner])?;
             let batch = put(batch.absent(place.to_bytes()), &place, &record)?;
             let happening = Happening::by(actor, "key.create", record.id)
                 .with_change(&json!({}), &shape(&record));

@@ -41,7 +41,7 @@ fn page_limit(parameters: &mut Parameters) -> usize {
 }
 
 /// Refuses a body that says anything.
-fn no_fields(call: &Call<'_>) -> Result<(), Problem> {
+pub(super) fn no_fields(call: &Call<'_>) -> Result<(), Problem> {
     let fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     fields.finish().map_err(Problem::invalid)
 }

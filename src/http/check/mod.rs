@@ -147,7 +147,7 @@ impl App {
 
     fn note_use(&self, grant: &Grant, caller: Caller<'_>, now: Now) {
         let origin = Origin { ip: caller.address, user_agent: caller.user_agent };
-        self.index().note_use(&grant.live, now.wall, origin);
+        self.index().note_use(grant, now.wall, origin);
     }
 
     /// The credential of a check request, or its denial.

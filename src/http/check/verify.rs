@@ -116,7 +116,7 @@ pub(super) fn answer_asked(app: &App, actor: &Actor, asked: &Asked) -> Result<Va
         check(app.index(), app.actions.prefix(), presented, judge, |verdict, grant| {
             if let Some(grant) = grant.filter(|_grant| verdict.is_valid()) {
                 let origin = Origin { ip: asked.ip, user_agent: None };
-                app.index().note_use(&grant.live, now.wall, origin);
+                app.index().note_use(grant, now.wall, origin);
             }
             told(app.index(), verdict, grant, now)
         })
@@ -153,7 +153,7 @@ fn explain_asked(
             explain(grant, &explained::lists_of(&record), request, now)
         },
     };
-    let mut told = told(verdict, grant.as_ref(), now);
+    let mut told = told(app.index(), verdict, grant.as_ref(), now);
     if let Value::Object(fields) = &mut told {
         fields.insert("explain".to_owned(), explained::shown(&explanation));
     }

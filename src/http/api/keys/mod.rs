@@ -18,7 +18,9 @@ use crate::model::name::parse_description;
 use crate::records::key::{KeyRecord, ShareRecord};
 
 pub(in crate::http) mod explain;
+pub(in crate::http) mod import;
 mod reading;
+pub(in crate::http) mod rotate;
 mod shape;
 
 use reading::{access, parse_kind, parse_owner, read_change, shares};
