@@ -16,7 +16,7 @@ use crate::actions::{ActionError, Actions, put};
 use crate::model::fault::Fault;
 use crate::model::id::{OrganizationId, UserId};
 use crate::model::name::{parse_email, parse_name};
-use crate::model::password::check_password;
+use crate::model::password::{Factors, check_password};
 use crate::model::plan::FIRST_PLANS;
 use crate::model::role::BuiltinRole;
 use crate::model::secret::Secret;
@@ -168,7 +168,7 @@ fn checked(owner: &FirstOwner) -> Result<(String, String), ActionError> {
             String::new()
         },
     };
-    if let Err(error) = check_password(owner.password.reveal(), &email) {
+    if let Err(error) = check_password(owner.password.reveal(), &email, Factors::Password) {
         faults.push(Fault::new("/password", "invalid_password", error));
     }
     if faults.is_empty() { Ok((email, name)) } else { Err(ActionError::Invalid(faults)) }

@@ -18,7 +18,7 @@ use crate::model::fault::Fault;
 use crate::model::id::{InvitationId, OrganizationId, TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::model::name::parse_name;
-use crate::model::password::check_password;
+use crate::model::password::{Factors, check_password};
 use crate::model::role::{INSTANCE_MANAGE, Role, USERS_MANAGE, USERS_READ};
 use crate::model::secret::Secret;
 use crate::records::Held;
@@ -418,7 +418,9 @@ fn checked(newcomer: &Newcomer, invitation: &InvitationRecord) -> Result<String,
             String::new()
         },
     };
-    if let Err(error) = check_password(newcomer.password.reveal(), &invitation.email) {
+    if let Err(error) =
+        check_password(newcomer.password.reveal(), &invitation.email, Factors::Password)
+    {
         faults.push(Fault::new("/password", "invalid_password", error));
     }
     if faults.is_empty() { Ok(name) } else { Err(ActionError::Invalid(faults)) }

@@ -10,6 +10,7 @@ use rand::rngs::{StdRng, SysRng};
 use crate::actions::audit::seal::SealWriter;
 use crate::actions::last_use::LastUseWriter;
 use crate::actions::quotas::QuotaReserver;
+use crate::actions::refusals::RefusalWriter;
 use crate::actions::{Actions, audit};
 use crate::backends;
 use crate::cli::exit::{Exit, Failure, say, with_sources};
@@ -29,6 +30,7 @@ pub(super) struct Instance {
     store: Arc<dyn Store>,
     follower: Follower,
     last_use: LastUseWriter,
+    refusals: RefusalWriter,
     seals: SealWriter,
     quotas: QuotaReserver,
     pub(super) actions: Arc<Actions>,
@@ -88,7 +90,10 @@ impl Instance {
             .map_err(|error| Failure::io("start a thread", &error))?;
         let actions =
             Actions::new(Arc::clone(&store), index, clock, random()?, settings.key_prefix.clone());
-        Ok(Self { store, follower, last_use, seals, quotas, actions: Arc::new(actions) })
+        let actions = Arc::new(actions);
+        let refusals = RefusalWriter::start(Arc::clone(&actions))
+            .map_err(|error| Failure::io("start a thread", &error))?;
+        Ok(Self { store, follower, last_use, seals, quotas, refusals, actions })
     }
 
     /// The application over this instance.
@@ -101,6 +106,7 @@ impl Instance {
     /// Writes what waits, gives back what was reserved and not used, seals the audit log, stops
     /// following, and lets go of the store.
     pub(super) fn close(self) -> Result<(), Failure> {
+        self.refusals.stop();
         self.quotas.stop();
         self.last_use.stop();
         self.seals.stop();

@@ -63,11 +63,11 @@ enum Command {
     /// Make, list, show, rename, rotate and revoke keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Take keys of other systems over
+    Import(import::Flags),
     /// See what was done, and prove that the log of it is whole
     #[command(subcommand)]
     Audit(audit::Command),
-    /// Take keys of other systems over
-    Import(import::Flags),
     /// Ask whether a key, read from stdin, may do something
     Verify(verify::Flags),
 }
@@ -97,11 +97,11 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<(), Failure> {
         Command::Key(command) => {
             key::run(command, &client::Client::new(environment, settings)?, json)
         },
-        Command::Audit(command) => {
-            audit::run(&command, &client::Client::new(environment, settings)?, json)
-        },
         Command::Import(flags) => {
             import::run(&flags, &client::Client::new(environment, settings)?, json)
+        },
+        Command::Audit(command) => {
+            audit::run(&command, &client::Client::new(environment, settings)?, json)
         },
         Command::Verify(flags) => {
             verify::run(&flags, &client::Client::new(environment, settings)?, json)

@@ -326,7 +326,7 @@ impl From<ActionError> for Problem {
             },
             ActionError::SignInFailed => {
                 Self::new(401, "sign_in_failed", "Sign-in failed")
-                    .detail("e-mail address and password don't belong together")
+                    .detail("e-mail address, password and code, where there is one, don't belong together")
                     .challenge("")
             },
             ActionError::SessionEnded => Self::session_ended(),

@@ -136,6 +136,12 @@ pub(super) static ROUTES: &[Route] = &[
     post("/v1/session", Access::Open, api::session::create),
     get("/v1/session", Access::Actor, api::session::show),
     manage(Method::DELETE, "/v1/session", Access::Open, api::session::delete),
+    list("/v1/sessions", api::sessions::list_sessions),
+    manage(Method::DELETE, "/v1/sessions/{session}", Access::Actor, api::sessions::delete),
+    get("/v1/me", Access::Actor, api::me::show),
+    manage(Method::PATCH, "/v1/me", Access::Actor, api::me::change),
+    post("/v1/me/totp", Access::Actor, api::totp::create),
+    manage(Method::DELETE, "/v1/me/totp", Access::Actor, api::totp::delete),
     list("/v1/keys", api::keys::list_keys),
     post("/v1/keys", Access::Actor, api::keys::create),
     Route {

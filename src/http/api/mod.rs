@@ -5,13 +5,16 @@ mod cursor;
 pub(super) mod instance;
 pub(super) mod invitations;
 pub(super) mod keys;
+pub(super) mod me;
 pub(super) mod organizations;
 pub(super) mod permissions;
 pub(super) mod plans;
 pub(super) mod roles;
 pub(super) mod session;
+pub(super) mod sessions;
 pub(super) mod setup;
 pub(super) mod teams;
+pub(super) mod totp;
 
 use rouille::Response;
 
