@@ -20,6 +20,7 @@ use std::time::Instant;
 
 use keyhouse::clock::Now;
 use keyhouse::index::{Index, follow};
+use keyhouse::model::foreign::Algorithm;
 use keyhouse::model::id::{KeyId, OrganizationId, UserId};
 use keyhouse::model::key_text::{Environment, Prefix, generate};
 use keyhouse::model::moment::Moment;
@@ -30,7 +31,7 @@ use keyhouse::records::access::{OrganizationRecord, PlanRecord, UserRecord};
 use keyhouse::records::key::{Author, KeyRecord, SecretRecord};
 use keyhouse::records::place::Place;
 use keyhouse::records::{Record, encode};
-use keyhouse::verify::{Request, check, decide};
+use keyhouse::verify::{Request, Verdict, check, decide};
 use keyhouse_storage::{
     At, Batch, Feed, MemoryStore, Page, Pending, Range, ReadError, Revision, Row, Store,
 };
@@ -77,7 +78,8 @@ fn measure(keys: usize) {
         });
         let check_ns = timed(texts, |text| {
             let judge = |grant: &_| decide(grant, &request, NOW);
-            check(&index, &prefix, text.as_bytes(), judge, |verdict, _grant| verdict.is_valid())
+            let passes = |verdict: Verdict, _grant: Option<&_>| verdict.is_valid();
+            check(&index, &prefix, text.as_bytes(), judge, passes).unwrap()
         });
         floors.push(floor_ns);
         checks.push(check_ns);
@@ -121,6 +123,7 @@ fn made(number: usize) -> (String, KeyRecord) {
         environment: Environment::default(),
         secrets: vec![SecretRecord {
             digest: key.digest,
+            algorithm: Algorithm::Blake3,
             hint: key.hint,
             created_at: NOW.wall,
             ends_at: None,
@@ -128,7 +131,7 @@ fn made(number: usize) -> (String, KeyRecord) {
         permissions: Some("diagrams:read diagrams:write".parse().unwrap()),
         ceiling: None,
         rotation_advised: false,
-        imported: false,
+        imported: None,
         teams: Vec::new(),
         ip_allow: Vec::new(),
         ip_deny: Vec::new(),

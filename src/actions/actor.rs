@@ -8,7 +8,7 @@ use crate::index::Index;
 use crate::index::facts::{Ask, HeldRole, OrganizationFacts, UserFacts};
 use crate::index::grant::Grant;
 use crate::model::id::{OrganizationId, TeamId, UserId};
-use crate::model::permission::PatternSet;
+use crate::model::permission::{PatternSet, Patterns};
 use crate::model::role::INSTANCE_MANAGE;
 use crate::records::key::Author;
 
@@ -48,6 +48,11 @@ impl Actor {
         let owner = grant.owner.as_ref().map(|owner| owner.facts());
         let organization = grant.organization.load_full();
         Self { address, organization, power: Power::Key(Box::new(grant.clone()), owner) }
+    }
+
+    /// The same actor, asking from an address.
+    pub(super) fn at(self, address: Option<IpAddr>) -> Self {
+        Self { address, ..self }
     }
 
     /// The organization acted in.
@@ -99,12 +104,16 @@ impl Actor {
 
     /// Whether the actor holds what is asked.
     pub fn holds(&self, ask: Ask<'_>) -> bool {
+        self.holds_in(&self.organization, ask)
+    }
+
+    fn holds_in(&self, organization: &OrganizationFacts, ask: Ask<'_>) -> bool {
         match &self.power {
             Power::Local => true,
-            Power::User(user) => user.holds(&self.organization, ask),
+            Power::User(user) => user.holds(organization, ask),
             Power::Key(grant, owner) => {
                 let standing = owner.as_ref().map(|owner| owner.standing);
-                grant.grants(standing, &self.organization, ask)
+                grant.grants(standing, organization, ask)
             },
         }
     }
@@ -156,7 +165,27 @@ impl Actor {
         if role.role().is_owner() && !self.is_owner() {
             return Err(ActionError::PermissionRequired(OWNER.to_owned()));
         }
-        self.require_all(role.patterns(self.organization.members_create_keys).as_set())
+        self.require_rank(role.patterns(self.organization.members_create_keys).as_set())
+    }
+
+    /// Requires all that a role holds, the organization's ceiling aside.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`] with the first pattern that is not held.
+    pub fn require_rank(&self, patterns: PatternSet<'_>) -> Result<(), ActionError> {
+        match patterns.texts().find(|pattern| !self.outranks(pattern)) {
+            Some(pattern) => Err(ActionError::PermissionRequired(pattern.to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the actor holds all that a pattern grants, the organization's ceiling aside. It lies
+    /// on all in the organization alike: under a low one an owner would not hold the `*` of a plain
+    /// user's role, and nobody could invite anybody.
+    fn outranks(&self, pattern: &str) -> bool {
+        let ceiling = Patterns::everything();
+        let unbounded = OrganizationFacts { ceiling, ..(*self.organization).clone() };
+        self.holds_in(&unbounded, Ask::Pattern(pattern))
     }
 
     /// Requires that somebody holds nothing that the actor doesn't: else the actor must not reset,

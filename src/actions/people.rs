@@ -1,18 +1,21 @@
-//! What changes of who may do what have in common: their guard, and one-time links.
+//! What changes of who may do what have in common: their guard, who decides, and one-time links.
 
-use keyhouse_storage::Batch;
+use keyhouse_storage::{At, Batch, Order, Range};
 
 use crate::actions::access::LINK_LIFETIME;
 use crate::actions::actor::Actor;
 use crate::actions::{ActionError, Actions, put};
-use crate::index::facts::HeldRole;
-use crate::model::id::{InvitationId, OrganizationId};
-use crate::model::role::Role;
+use crate::index::facts::{HeldRole, TeamFacts};
+use crate::model::fault::Fault;
+use crate::model::id::{InvitationId, KeyId, OrganizationId, TeamId};
+use crate::model::role::{Role, TEAMS_MANAGE, TEAMS_READ};
 use crate::model::secret::Secret;
-use crate::records::Held;
 use crate::records::key::{Author, KeyRecord, Status};
 use crate::records::people::{InvitationRecord, PeopleRecord};
 use crate::records::place::Place;
+use crate::records::{Held, Record, read_row};
+
+const ROWS_A_SCAN: usize = 500;
 
 impl Actions {
     /// Begins a batch that takes rights from somebody, or checks who holds some: of two such at
@@ -24,6 +27,10 @@ impl Actions {
         let (batch, changes) = match &held {
             Some(held) => {
                 self.await_index(held.revision);
+                if self.index.revision() < held.revision {
+                    // What the index says of people may be gone by: nothing is decided on it.
+                    return Err(ActionError::Busy);
+                }
                 let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
                 (batch, held.record.changes)
             },
@@ -82,7 +89,7 @@ impl Actions {
                 Actor::user(&self.index, user, None)
             },
             Author::Key(id) => {
-                let held: Held<KeyRecord> = self.read(&Place::Key(of, id)).ok()??;
+                let held = self.key_anywhere(id, of).ok()??;
                 let is_active = held.record.status(self.clock.now().wall) == Status::Active;
                 let digest = held.record.secrets.first().filter(|_secret| is_active)?.digest;
                 let grant = self.index.grant(&digest)?;
@@ -92,4 +99,122 @@ impl Actions {
             },
         }
     }
+
+    /// Adds to a batch that the author is still who they were when it was decided. A user's changes
+    /// are guarded by [`Actions::guard_people`], a key's are not.
+    pub(super) fn guard_author(
+        &self,
+        batch: Batch,
+        author: Author,
+        of: OrganizationId,
+    ) -> Result<Batch, ActionError> {
+        let Author::Key(id) = author else { return Ok(batch) };
+        let held = self.key_anywhere(id, of)?.ok_or(ActionError::NotFound("key"))?;
+        self.await_index(held.revision);
+        Ok(batch.unchanged(held.record.place().to_bytes(), held.revision))
+    }
+
+    /// Begins a batch of a change that gives or takes rights, by an actor who holds a permission: it
+    /// is decided by what they hold at this moment, and goes in only if they still do.
+    pub(super) fn people_change(
+        &self,
+        actor: &Actor,
+        permission: &str,
+    ) -> Result<(Batch, Actor), ActionError> {
+        let batch = self.guard_people()?;
+        if actor.is_local() {
+            return Ok((batch, actor.clone()));
+        }
+        let (author, organization) = (actor.author(), actor.organization_id());
+        let batch = self.guard_author(batch, author, organization)?;
+        let gone = || ActionError::PermissionRequired(permission.to_owned());
+        let today = self.author_today(author, organization).ok_or_else(gone)?;
+        today.require(permission)?;
+        Ok((batch, today.at(actor.address)))
+    }
+
+    /// The role that a request names for somebody, where the organization has it.
+    pub(super) fn role_asked(
+        &self,
+        organization: OrganizationId,
+        role: Role,
+    ) -> Result<HeldRole, ActionError> {
+        self.held_role(organization, role).map_err(|_none| {
+            let detail = "must be a role of the organization";
+            ActionError::Invalid(vec![Fault::new("/role", "unknown_role", detail)])
+        })
+    }
+
+    /// Checks that the actor may put somebody into these teams: each is of the organization, and
+    /// the actor in it or in charge of all.
+    pub(super) fn require_teams(
+        &self,
+        actor: &Actor,
+        organization: OrganizationId,
+        teams: &[TeamId],
+    ) -> Result<(), ActionError> {
+        let mut faults = Vec::new();
+        for (at, id) in teams.iter().enumerate() {
+            let team = self.index.team(*id).filter(|team| team.organization == organization);
+            if !team.is_some_and(|team| knows_team(actor, &team)) {
+                let detail = "must be a team of the organization";
+                faults.push(Fault::new(format!("/teams/{at}"), "unknown_team", detail));
+            }
+        }
+        if !faults.is_empty() {
+            return Err(ActionError::Invalid(faults));
+        }
+        if teams.iter().all(|team| actor.is_in(*team)) {
+            return Ok(());
+        }
+        actor.require(TEAMS_MANAGE)
+    }
+
+    /// Reads all records below a prefix, page by page, until `visit` has had enough.
+    pub(super) fn each_record<T: Record>(
+        &self,
+        range: &Range<'_>,
+        mut visit: impl FnMut(Held<T>) -> std::ops::ControlFlow<()>,
+    ) -> Result<(), ActionError> {
+        let mut after = range.after.map(<[u8]>::to_vec);
+        loop {
+            let range = Range { after: after.as_deref(), limit: ROWS_A_SCAN, ..*range };
+            let page = self.store.scan(&range, At::Latest)?;
+            for row in &page.rows {
+                if visit(read_row(row)?).is_break() {
+                    return Ok(());
+                }
+            }
+            after = page.rows.last().map(|row| row.key.clone());
+            if !page.more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// A key by its id, most likely of one organization.
+    fn key_anywhere(
+        &self,
+        id: KeyId,
+        likely: OrganizationId,
+    ) -> Result<Option<Held<KeyRecord>>, ActionError> {
+        let others = self.index.organization_ids().into_iter().filter(|other| *other != likely);
+        for organization in std::iter::once(likely).chain(others) {
+            if let Some(held) = self.read(&Place::Key(organization, id))? {
+                return Ok(Some(held));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Whether an actor may know that a team is there.
+pub(super) fn knows_team(actor: &Actor, team: &TeamFacts) -> bool {
+    let sees_all = || actor.has(TEAMS_READ) || actor.has(TEAMS_MANAGE);
+    !team.secret || actor.is_in(team.id) || sees_all()
+}
+
+/// The range of a list that shows the newest first.
+pub(super) fn newest_first<'a>(prefix: &'a [u8], after: Option<&'a [u8]>) -> Range<'a> {
+    Range { prefix, after, limit: ROWS_A_SCAN, order: Order::Descending }
 }

@@ -25,12 +25,13 @@ use rouille::{Request, Response};
 
 use crate::actions::Actions;
 use crate::actions::actor::Actor;
+use crate::actions::throttle::Source;
 use crate::index::Index;
 use crate::model::public_url::PublicUrl;
 use input::Parameters;
 use problem::Problem;
 use router::{Found, Route, Run};
-use transport::{Application, Arrival, Lane, Origin, Peer, Refusal, Surface};
+use transport::{Application, Arrival, Aside, Lane, Origin, Peer, Refusal, Surface};
 
 /// What the HTTP side needs to know beside actions.
 #[derive(Clone, Debug)]
@@ -49,6 +50,8 @@ pub struct App {
     stopping: AtomicBool,
     /// What the next request's id is made of; begins at random, so that ids of two starts differ.
     request_ids: AtomicU64,
+    /// Checks that wait for the store to hold a reservation.
+    waiting: Aside,
     /// In which second of the monotonic clock a refused proxy was last told of in the log.
     warned_at: AtomicU64,
     /// The API's description, made when it is first asked for.
@@ -80,6 +83,21 @@ impl Call<'_> {
         if names_one { parameters.without_organization() } else { parameters }
     }
 
+    /// Where the client asks from. A header that only proxies set, whatever it says, means that one
+    /// stands between; where it says nothing of the kind, this host is taken for the client.
+    fn source(&self) -> Source {
+        let on_host = match (self.origin.surface, self.origin.peer) {
+            (Surface::Control, _) => true,
+            (Surface::Main | Surface::Checks, Peer::Unix) => false,
+            (Surface::Main | Surface::Checks, Peer::Tcp(peer)) => {
+                let forwarded =
+                    self.request.headers().any(|(name, _)| forwarded::is_set_by_proxies(name));
+                peer.ip().is_loopback() && !forwarded
+            },
+        };
+        Source { address: self.address, on_host }
+    }
+
     fn param(&self, at: usize) -> &str {
         self.params.get(at).copied().unwrap_or_default()
     }
@@ -90,8 +108,8 @@ impl App {
     pub fn new(actions: Arc<Actions>, settings: Settings, request_id_seed: u64) -> Self {
         let (stopping, request_ids) = (AtomicBool::new(false), AtomicU64::new(request_id_seed));
         let warned_at = AtomicU64::new(u64::MAX);
-        let description = OnceLock::new();
-        Self { actions, settings, stopping, request_ids, warned_at, description }
+        let (waiting, description) = (Aside::default(), OnceLock::new());
+        Self { actions, settings, stopping, request_ids, waiting, warned_at, description }
     }
 
     /// From now on not ready: whoever balances load sends nothing more.
@@ -134,7 +152,9 @@ impl App {
             Found::Nothing => return Err(Problem::not_found()),
         };
         let handler = match route.run {
-            Run::Manage { handler, .. } | Run::ByCaller { manage: handler, .. } => handler,
+            Run::Manage { handler, .. }
+            | Run::LongCheck { handler, .. }
+            | Run::ByCaller { manage: handler, .. } => handler,
             Run::Check { .. } => return Err(Problem::not_found()),
         };
         let body = input::read_body(request)?;

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::index::live::OrganizationLive;
+use crate::index::live::{OrganizationLive, RateCounter};
+use crate::index::quota::QuotaRule;
 use crate::index::standing::{Rank, Standing, StandingSlot};
 use crate::model::id::{OrganizationId, RoleId, TeamId, UserId};
+use crate::model::limit::{Period, Quota, RateLimit, Zone};
 use crate::model::moment::Moment;
 use crate::model::permission::{PatternSet, Patterns, is_instance, is_own};
-use crate::model::plan::{Plan, Subscription};
+use crate::model::plan::{PLAN_RATE, Plan, PlanLimits, Subscription};
 use crate::model::role::{BuiltinRole, Role};
 use crate::records::access::{OrganizationRecord, PlanRecord, UserRecord};
 use crate::records::rights::{RoleRecord, TeamRecord};
@@ -185,10 +187,35 @@ pub struct OrganizationFacts {
     pub key_lifetime_days_max: Option<u32>,
     /// What its calls leave behind; the same for as long as the organization is known.
     pub live: Arc<OrganizationLive>,
+    /// What its plan limits calls to; `None` where it doesn't.
+    pub calls: Option<Arc<PlanCalls>>,
     /// Its plan.
     pub plan: Plan,
     /// How it stands with that plan.
     pub subscription: Subscription,
+}
+
+/// The calls that a plan gives all keys of an organization together.
+#[derive(Debug)]
+pub struct PlanCalls {
+    /// In ten seconds.
+    pub rate: Option<(RateLimit, Arc<RateCounter>)>,
+    /// In a calendar month, in UTC.
+    pub quota: Option<QuotaRule>,
+}
+
+impl PlanCalls {
+    fn new(limits: PlanLimits, live: &OrganizationLive) -> Option<Arc<Self>> {
+        let rate = limits.requests_per_10s.map(|limit| {
+            let limit = RateLimit { name: PLAN_RATE.into(), limit, window_seconds: 10 };
+            (limit, Arc::clone(&live.rate))
+        });
+        let quota = limits.requests_per_month.map(|limit| {
+            let quota = Quota { limit, period: Period::Month, zone: Zone::utc() };
+            QuotaRule::new(quota, Arc::clone(&live.quota))
+        });
+        (rate.is_some() || quota.is_some()).then(|| Arc::new(Self { rate, quota }))
+    }
 }
 
 /// The question put to a set of patterns: about one permission, or about all that a pattern grants.
@@ -280,7 +307,8 @@ impl OrganizationFacts {
             ceiling: Patterns::default(),
             members_create_keys: false,
             key_lifetime_days_max: None,
-            live: Arc::new(OrganizationLive::new(id)),
+            live: Arc::new(OrganizationLive::new(id, Arc::default())),
+            calls: None,
             plan,
             subscription,
         }
@@ -293,6 +321,7 @@ impl OrganizationFacts {
         live: Arc<OrganizationLive>,
     ) -> Self {
         let unknown = || Plan::unknown(&record.plan);
+        let plan = plan.map_or_else(unknown, Plan::from);
         Self {
             id: record.id,
             name: record.name.clone(),
@@ -300,8 +329,9 @@ impl OrganizationFacts {
             ceiling: record.ceiling.clone(),
             members_create_keys: record.members_create_keys,
             key_lifetime_days_max: record.key_lifetime_days_max,
+            calls: PlanCalls::new(plan.limits, &live),
             live,
-            plan: plan.map_or_else(unknown, Plan::from),
+            plan,
             subscription: record.subscription(),
         }
     }

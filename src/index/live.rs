@@ -3,30 +3,19 @@
 //!
 //! All of it is atomics, so that a check never waits for another.
 
-use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::index::quota::{QuotaCounter, QuotaOwner};
+use crate::index::reservations::Reservations;
+use crate::index::uses::{LastUse, SecretUses, UseCell};
 use crate::model::id::{KeyId, OrganizationId};
-use crate::model::limit::{Draw, Quota, RateLimit, Span};
-use crate::model::moment::Moment;
+use crate::model::limit::{Draw, RateLimit};
 use crate::model::secret::Digest;
+use crate::records::key::SecretRecord;
 
-/// A second within which a use from the same place is not told apart.
-const USE_RESOLUTION_MS: i64 = 1_000;
 /// How many limits' counters a key keeps, those of limits that were taken off among them.
 const COUNTERS_MAX: usize = 32;
-
-/// When, from where and with what a key was last used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LastUse {
-    /// When.
-    pub at: Moment,
-    /// From which address, where it was told.
-    pub ip: Option<IpAddr>,
-    /// The number of the user agent; see [`crate::index::Index::agent`].
-    pub agent: u32,
-}
 
 /// The live state of one key.
 #[derive(Debug)]
@@ -82,6 +71,7 @@ impl FromIterator<Digest> for Digests {
 struct Counters {
     limits: Vec<(Box<str>, Arc<RateCounter>)>,
     quota: Option<Arc<QuotaCounter>>,
+    secrets: SecretUses,
 }
 
 impl Live {
@@ -105,6 +95,40 @@ impl Live {
         self.uses.note(last)
     }
 
+    /// From now on tells the uses of the key's secrets apart, where it has several.
+    pub(super) fn tell_apart(&self, secrets: &[SecretRecord]) {
+        if secrets.len() > 1 {
+            let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+            ledger.counters.get_or_insert_default().secrets.take_over(secrets, self.uses.read());
+        }
+    }
+
+    /// Takes over what the store knows of a key that was not used in this process.
+    pub(super) fn restore(&self, last: LastUse, secrets: &[(Digest, LastUse)]) {
+        self.uses.note(last);
+        let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(counters) = &ledger.counters else { return };
+        if secrets.is_empty() {
+            counters.secrets.attribute(last);
+        }
+        for (digest, last) in secrets {
+            counters.secrets.note(digest, *last);
+        }
+    }
+
+    /// Where the uses of one of several secrets are noted.
+    pub(super) fn use_cell(&self, digest: &Digest) -> Option<Arc<UseCell>> {
+        let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        ledger.counters.as_ref()?.secrets.cell(digest)
+    }
+
+    /// The last use of each secret that was used, where they are told apart.
+    pub fn secret_uses(&self) -> Vec<(Digest, LastUse)> {
+        let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        let counters = ledger.counters.as_ref();
+        counters.map(|counters| counters.secrets.read()).unwrap_or_default()
+    }
+
     /// The counter of a rate limit, the same one for as long as the limit keeps its name.
     ///
     /// `in_use` are the names that the key's limits have now: their counters are never let go.
@@ -124,10 +148,14 @@ impl Live {
     }
 
     /// The counter of the quota.
-    pub(super) fn quota_counter(&self) -> Arc<QuotaCounter> {
+    pub(super) fn quota_counter(&self, reservations: &Arc<Reservations>) -> Arc<QuotaCounter> {
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         let counters = ledger.counters.get_or_insert_default();
-        Arc::clone(counters.quota.get_or_insert_default())
+        let made = || {
+            let owner = QuotaOwner::Key(self.key);
+            Arc::new(QuotaCounter::new(owner, Arc::clone(reservations)))
+        };
+        Arc::clone(counters.quota.get_or_insert_with(made))
     }
 }
 
@@ -137,90 +165,19 @@ pub struct OrganizationLive {
     /// Whose it is.
     pub organization: OrganizationId,
     /// Calls in ten seconds.
-    pub rate: RateCounter,
+    pub rate: Arc<RateCounter>,
     /// Calls in a month.
-    pub quota: QuotaCounter,
+    pub quota: Arc<QuotaCounter>,
+    /// Where quotas of the organization and its keys ask for reservations.
+    pub reservations: Arc<Reservations>,
 }
 
 impl OrganizationLive {
     /// The state of an organization whose keys were never used.
-    pub fn new(organization: OrganizationId) -> Self {
-        let (rate, quota) = (RateCounter::default(), QuotaCounter::default());
-        Self { organization, rate, quota }
-    }
-}
-
-/// A last use that any thread may write and read without waiting: a sequence lock whose writers
-/// give way to each other, since of two uses at one moment either may stand.
-#[derive(Debug, Default)]
-struct UseCell {
-    /// Odd while somebody writes; 0 before the first use.
-    sequence: AtomicU32,
-    agent: AtomicU32,
-    at: AtomicI64,
-    /// The address as IPv6; all zero where none was told.
-    ip_high: AtomicU64,
-    ip_low: AtomicU64,
-}
-
-impl UseCell {
-    fn read(&self) -> Option<LastUse> {
-        loop {
-            let before = self.sequence.load(Ordering::Acquire);
-            if before == 0 {
-                return None;
-            }
-            let last = self.load();
-            fence(Ordering::Acquire);
-            if before.is_multiple_of(2) && self.sequence.load(Ordering::Relaxed) == before {
-                return Some(last);
-            }
-            std::hint::spin_loop();
-        }
-    }
-
-    fn load(&self) -> LastUse {
-        let high = u128::from(self.ip_high.load(Ordering::Relaxed));
-        let bits = (high << 64) | u128::from(self.ip_low.load(Ordering::Relaxed));
-        let ip = (bits != 0).then(|| IpAddr::V6(Ipv6Addr::from_bits(bits)).to_canonical());
-        let at = Moment::from_milliseconds(self.at.load(Ordering::Relaxed));
-        LastUse { at, ip, agent: self.agent.load(Ordering::Relaxed) }
-    }
-
-    fn note(&self, last: LastUse) -> bool {
-        let sequence = self.sequence.load(Ordering::Acquire);
-        // A busy key used from one place is written once a second, not once a call: its cache line
-        // stays shared between cores.
-        let known = self.load();
-        let recent = last.at.milliseconds() - known.at.milliseconds() < USE_RESOLUTION_MS;
-        if sequence != 0 && recent && known.ip == last.ip && known.agent == last.agent {
-            return false;
-        }
-        let odd = sequence | 1;
-        let taken = sequence.is_multiple_of(2)
-            && self
-                .sequence
-                .compare_exchange(sequence, odd, Ordering::Acquire, Ordering::Relaxed)
-                .is_ok();
-        if !taken {
-            return false;
-        }
-        fence(Ordering::Release);
-        let bits = match last.ip {
-            Some(IpAddr::V4(four)) => four.to_ipv6_mapped().to_bits(),
-            Some(IpAddr::V6(six)) => six.to_bits(),
-            None => 0,
-        };
-        let [high, low] = [bits >> 64, bits & u128::from(u64::MAX)]
-            .map(|half| u64::try_from(half).unwrap_or_default());
-        self.at.store(last.at.milliseconds(), Ordering::Relaxed);
-        self.ip_high.store(high, Ordering::Relaxed);
-        self.ip_low.store(low, Ordering::Relaxed);
-        self.agent.store(last.agent, Ordering::Relaxed);
-        // Skips 0, which means never used, when the count wraps.
-        let even = odd.wrapping_add(1);
-        self.sequence.store(if even == 0 { 2 } else { even }, Ordering::Release);
-        true
+    pub fn new(organization: OrganizationId, reservations: Arc<Reservations>) -> Self {
+        let owner = QuotaOwner::Organization(organization);
+        let quota = Arc::new(QuotaCounter::new(owner, Arc::clone(&reservations)));
+        Self { organization, rate: Arc::default(), quota, reservations }
     }
 }
 
@@ -263,7 +220,17 @@ impl RateCounter {
 
     /// Takes a granted draw back.
     pub fn give_back(&self, limit: &RateLimit, cost: u32) {
-        self.0.fetch_sub(limit.weight(cost), Ordering::Relaxed);
+        let mut arrival = self.0.load(Ordering::Relaxed);
+        loop {
+            // A limit that was raised meanwhile may have left less than was drawn.
+            let less = arrival.saturating_sub(limit.weight(cost));
+            let swap =
+                self.0.compare_exchange_weak(arrival, less, Ordering::Relaxed, Ordering::Relaxed);
+            match swap {
+                Ok(_) => return,
+                Err(seen) => arrival = seen,
+            }
+        }
     }
 
     /// The arrival time, for [`RateLimit::remaining`].
@@ -272,95 +239,10 @@ impl RateCounter {
     }
 }
 
-/// How many bits of a quota's state count calls; the rest number the period.
-const USED_BITS: u32 = 40;
-const USED_MAX: u64 = (1 << USED_BITS) - 1;
-const DAY_MS: i64 = 86_400_000;
-
-/// The state of a quota: the period it counts in, and how much of it is used, in one word.
-#[derive(Debug, Default)]
-pub struct QuotaCounter(AtomicU64);
-
-impl QuotaCounter {
-    /// Draws `cost` where all of it fits; returns whether it did.
-    pub fn draw(&self, quota: &Quota, span: Span, cost: u32) -> bool {
-        let today = period_of(span);
-        let mut state = self.0.load(Ordering::Relaxed);
-        loop {
-            // Another check may already have seen the next period: that one is not gone back on.
-            let period = today.max(state >> USED_BITS);
-            let used = used_in(period, state);
-            let next = used.saturating_add(u64::from(cost));
-            if next > quota.limit.min(USED_MAX) {
-                return false;
-            }
-            let packed = (period << USED_BITS) | next;
-            let swap =
-                self.0.compare_exchange_weak(state, packed, Ordering::Relaxed, Ordering::Relaxed);
-            match swap {
-                Ok(_) => return true,
-                Err(seen) => state = seen,
-            }
-        }
-    }
-
-    /// How much of the period is used.
-    pub fn used(&self, span: Span) -> u64 {
-        used_in(period_of(span), self.0.load(Ordering::Relaxed))
-    }
-}
-
-/// The number of a period: the day on which it begins.
-fn period_of(span: Span) -> u64 {
-    u64::try_from(span.begins.milliseconds().div_euclid(DAY_MS)).unwrap_or(0)
-}
-
-/// Periods count up: a state of an earlier one is worth nothing, a later one is not gone back on.
-fn used_in(period: u64, state: u64) -> u64 {
-    if state >> USED_BITS < period { 0 } else { state & USED_MAX }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::thread::scope;
-
-    fn used(at: i64, ip: &str, agent: u32) -> LastUse {
-        let at = Moment::from_milliseconds(at);
-        LastUse { at, ip: Some(ip.parse().unwrap()), agent }
-    }
-
-    #[test]
-    fn a_use_is_read_back_and_repeated_ones_within_a_second_are_one() {
-        let live = Live::new(KeyId::default());
-        assert_eq!(live.last_use(), None);
-        assert!(live.note(used(5_000, "192.0.2.7", 3)));
-        assert!(!live.note(used(5_999, "192.0.2.7", 3)));
-        assert_eq!(live.last_use(), Some(used(5_000, "192.0.2.7", 3)));
-        assert!(live.note(used(5_999, "2001:db8::1", 3)));
-        assert_eq!(live.last_use(), Some(used(5_999, "2001:db8::1", 3)));
-        let nowhere = LastUse { at: Moment::from_milliseconds(9_000), ip: None, agent: 0 };
-        assert!(live.note(nowhere));
-        assert_eq!(live.last_use(), Some(nowhere));
-    }
-
-    #[test]
-    fn no_reader_sees_half_a_use() {
-        let cell = UseCell::default();
-        let uses = [used(0, "0.0.0.1", 1), used(1_000_000, "2001:db8::2", 2)];
-        scope(|threads| {
-            for number in 0..2_usize {
-                let (cell, uses) = (&cell, &uses);
-                let note = move |round: usize| cell.note(uses[(round + number) % 2]);
-                threads.spawn(move || (0..20_000).filter(|round| note(*round)).count());
-            }
-            for _ in 0..20_000 {
-                if let Some(read) = cell.read() {
-                    assert!(uses.contains(&read), "{read:?}");
-                }
-            }
-        });
-    }
 
     #[test]
     fn a_counter_belongs_to_the_name_of_its_limit() {
@@ -383,39 +265,19 @@ mod tests {
     }
 
     #[test]
-    fn many_threads_draw_no_more_than_the_limit_and_the_quota() {
+    fn many_threads_draw_no_more_than_the_limit() {
         let rule = RateLimit { name: "a".into(), limit: 500, window_seconds: 60 };
-        let quota =
-            Quota { limit: 300, period: "day".parse().unwrap(), zone: "UTC".parse().unwrap() };
-        let (rate, month) = (RateCounter::default(), QuotaCounter::default());
-        let (passed, counted) = (AtomicU64::new(0), AtomicU64::new(0));
+        let (rate, passed) = (RateCounter::default(), AtomicU64::new(0));
         let draw = || {
             let granted = matches!(rate.draw(&rule, 9, 1), Draw::Granted { .. });
             passed.fetch_add(u64::from(granted), Ordering::Relaxed);
-            let granted = month.draw(&quota, quota.span(Moment::from_milliseconds(9)), 1);
-            counted.fetch_add(u64::from(granted), Ordering::Relaxed);
         };
         scope(|threads| {
             for _ in 0..8 {
                 threads.spawn(|| (0..200).for_each(|_| draw()));
             }
         });
-        assert_eq!((passed.into_inner(), counted.into_inner()), (500, 300));
-    }
-
-    #[test]
-    fn a_new_period_begins_at_zero_and_the_old_one_does_not_come_back() {
-        let quota =
-            Quota { limit: 2, period: "day".parse().unwrap(), zone: "UTC".parse().unwrap() };
-        let counter = QuotaCounter::default();
-        let [first, second] = [9, DAY_MS].map(|at| quota.span(Moment::from_milliseconds(at)));
-        assert!(counter.draw(&quota, first, 2) && !counter.draw(&quota, first, 1));
-        assert!(counter.draw(&quota, second, 1));
-        assert_eq!(counter.used(second), 1);
-        // A check that read the clock before midnight comes late: it counts in the new period.
-        assert!(counter.draw(&quota, first, 1) && !counter.draw(&quota, first, 1));
-        assert!(!counter.draw(&quota, second, 1), "the period is used up for all");
-        assert_eq!(counter.used(second), 2);
+        assert_eq!(passed.into_inner(), 500);
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub const RATE_LIMIT_NAME_BYTES_MAX: usize = 32;
 pub const RATE_LIMIT_CALLS_MAX: u32 = 1_000_000_000;
 /// Longest window: a day.
 pub const RATE_LIMIT_WINDOW_SECONDS_MAX: u32 = 86_400;
+/// Most calls in a quota's period.
+pub const QUOTA_CALLS_MAX: u64 = 1_000_000_000_000;
 /// Most units one call may cost.
 pub const COST_MAX: u32 = 1_000;
 
@@ -42,8 +44,8 @@ pub enum Draw {
     },
     /// Refused.
     Refused {
-        /// After how long the same draw will be let through; longer than any window when the
-        /// cost is over the limit itself.
+        /// After how long the same draw will be let through. A cost over the limit itself never
+        /// is: then it is a whole window, so that nobody is told to wait for years.
         wait: Duration,
     },
 }
@@ -66,8 +68,9 @@ impl RateLimit {
         if next <= latest {
             return Draw::Granted { arrival: next };
         }
-        let wait = if cost > self.limit { u64::MAX } else { next - latest };
-        Draw::Refused { wait: Duration::from_nanos(wait) }
+        let wait =
+            if cost > self.limit { self.window() } else { Duration::from_nanos(next - latest) };
+        Draw::Refused { wait }
     }
 
     /// What a draw of `cost` added to the arrival time: to be taken back when the call is refused.
@@ -93,6 +96,11 @@ impl RateLimit {
         arrival.clamp(now, now.saturating_add(self.burst()))
     }
 
+    /// The window.
+    pub fn window(&self) -> Duration {
+        Duration::from_secs(u64::from(self.window_seconds))
+    }
+
     /// Nanoseconds a unit takes to come back, rounded up so that a window never holds more.
     fn interval(&self) -> u64 {
         let window_ns = u64::from(self.window_seconds) * 1_000_000_000;
@@ -107,7 +115,7 @@ impl RateLimit {
 /// A number of calls in a calendar day, week or month of a time zone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quota {
-    /// Calls in a period, at least 1.
+    /// Calls in a period, 1 to [`QUOTA_CALLS_MAX`].
     pub limit: u64,
     /// How long a period is.
     pub period: Period,
@@ -161,11 +169,21 @@ pub struct Zone(TimeZone);
 #[error("must be the name of a time zone, such as UTC or Europe/Paris")]
 pub struct InvalidZone;
 
+impl Zone {
+    /// Coordinated universal time.
+    pub fn utc() -> Self {
+        Self(TimeZone::UTC)
+    }
+}
+
 impl FromStr for Zone {
     type Err = InvalidZone;
 
     fn from_str(text: &str) -> Result<Self, InvalidZone> {
-        TimeZone::get(text).map(Self).map_err(|_source| InvalidZone)
+        let zone = TimeZone::get(text).map_err(|_source| InvalidZone)?;
+        // `Etc/Unknown` is a name for having none.
+        let is_named = zone.iana_name().is_some() && !zone.is_unknown();
+        is_named.then_some(Self(zone)).ok_or(InvalidZone)
     }
 }
 
@@ -270,7 +288,7 @@ mod tests {
     #[test]
     fn a_cost_over_the_limit_never_passes_and_none_costs_nothing() {
         let rule = limit(5, 1);
-        let never = Draw::Refused { wait: Duration::from_nanos(u64::MAX) };
+        let never = Draw::Refused { wait: Duration::from_secs(1) };
         assert_eq!(rule.draw(0, 0, 6), never);
         assert_eq!(rule.draw(0, 9, 0), Draw::Granted { arrival: 9 });
     }
@@ -306,7 +324,10 @@ mod tests {
 
     #[test]
     fn zones_and_periods_have_their_names() {
-        assert!("Mars/Olympus".parse::<Zone>().is_err());
+        for wrong in ["Mars/Olympus", "Etc/Unknown", "", "+02:00"] {
+            assert!(wrong.parse::<Zone>().is_err(), "{wrong}");
+        }
+        assert_eq!("utc".parse::<Zone>().unwrap(), Zone::utc());
         assert_eq!("Europe/Paris".parse::<Zone>().unwrap().to_string(), "Europe/Paris");
         assert!("year".parse::<Period>().is_err());
         assert!(RateLimit::is_name("per-second_1") && !RateLimit::is_name("Per Second"));

@@ -3,11 +3,14 @@
 //! Nothing here reads a clock, a store, a socket or randomness that it was not handed, and nothing
 //! knows JSON or HTTP.
 
+pub mod catalogue;
 pub mod edit;
 pub mod fault;
+pub mod foreign;
 pub mod id;
 pub mod key_text;
 pub mod limit;
+pub mod locale;
 pub mod moment;
 pub mod name;
 pub mod network;
@@ -18,3 +21,4 @@ pub mod public_url;
 pub mod requirement;
 pub mod role;
 pub mod secret;
+pub mod totp;

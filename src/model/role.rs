@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::model::id::RoleId;
-use crate::model::permission::PatternSet;
+use crate::model::name::folded;
+use crate::model::permission::{PatternSet, Patterns, is_instance};
 
 /// Creating personal keys.
 pub const KEYS_CREATE: &str = "keyhouse:keys:create";
@@ -140,6 +141,9 @@ impl BuiltinRole {
         (Self::Guest, "guest"),
     ];
 
+    /// All four, the strongest first.
+    pub const ALL: [Self; 4] = [Self::Owner, Self::Administrator, Self::User, Self::Guest];
+
     /// What the role holds, where `members_create_keys` is the organization's switch.
     pub const fn patterns(self, members_create_keys: bool) -> PatternSet<'static> {
         PatternSet::trusted(match self {
@@ -171,9 +175,70 @@ impl FromStr for BuiltinRole {
     }
 }
 
+/// What a custom role can't be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidCustomRole {
+    /// Its name reads as a built-in role's.
+    #[error("must not read as owner, administrator, user or guest")]
+    Reserved,
+    /// It would hold what comes from being an operator alone.
+    #[error(
+        "must not name keyhouse:instance: that comes from being an operator, never from a role"
+    )]
+    Instance,
+}
+
+/// Checks that nobody takes a custom role for a built-in one.
+///
+/// # Errors
+/// [`InvalidCustomRole::Reserved`].
+pub fn check_role_name(name: &str) -> Result<(), InvalidCustomRole> {
+    let read: String = folded(name).split(' ').collect();
+    let reserved = BuiltinRole::ALL.iter().any(|role| role.name() == read);
+    if reserved { Err(InvalidCustomRole::Reserved) } else { Ok(()) }
+}
+
+/// Checks that a custom role may hold these patterns, whoever makes it.
+///
+/// # Errors
+/// [`InvalidCustomRole::Instance`].
+pub fn check_role_patterns(patterns: &Patterns) -> Result<(), InvalidCustomRole> {
+    let reaches = patterns.as_set().texts().any(is_instance);
+    if reaches { Err(InvalidCustomRole::Instance) } else { Ok(()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_custom_role_reads_as_a_built_in_one_or_reaches_the_instance() {
+        for name in [
+            "owner",
+            "OWNER",
+            "O w\u{a0}n\u{2003}er",
+            "own\u{200b}er",
+            "\u{feff}Administrator\u{3000}",
+            "\u{43e}wn\u{435}r",
+            "\u{ff55}\u{ff53}\u{ff45}\u{ff52}",
+            "gue\u{455}t",
+        ] {
+            assert_eq!(check_role_name(name), Err(InvalidCustomRole::Reserved), "{name:?}");
+        }
+        for name in ["owners", "co-owner", "power user", "visitor"] {
+            assert_eq!(check_role_name(name), Ok(()), "{name}");
+        }
+        for (patterns, fits) in [
+            ("* keyhouse:*", true),
+            ("keyhouse:*:manage", true),
+            ("a:b keyhouse:instance:verify", false),
+            ("keyhouse:instance:*", false),
+            ("keyhouse:instance", false),
+        ] {
+            let patterns: Patterns = patterns.parse().unwrap();
+            assert_eq!(check_role_patterns(&patterns).is_ok(), fits, "{patterns}");
+        }
+    }
 
     #[test]
     fn the_four_roles_hold_what_the_design_says() {

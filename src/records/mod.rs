@@ -5,22 +5,28 @@
 
 pub mod access;
 pub mod event;
+pub mod imported;
 pub mod key;
+mod limits;
 pub mod people;
 pub mod place;
 pub mod prepare;
+pub mod reservation;
 pub mod rights;
 mod text;
+pub mod uses;
 
 use keyhouse_storage::Row;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::model::id::KeyId;
+use crate::model::id::{KeyId, OrganizationId};
 use access::{OrganizationRecord, PlanRecord, UserRecord};
-use key::{KeyRecord, UseRecord};
+use key::KeyRecord;
 use place::Place;
+use reservation::ReservationRecord;
 use rights::{RoleRecord, TeamRecord};
+use uses::UseRecord;
 
 /// The version that this program writes.
 const FORMAT_VERSION: u8 = 1;
@@ -78,6 +84,10 @@ pub enum Stored {
     Key(Box<KeyRecord>),
     /// When a key was last used.
     Use(KeyId, UseRecord),
+    /// How far the use of a key's quota is reserved.
+    Quota(KeyId, ReservationRecord),
+    /// The same of what a plan gives an organization.
+    PlanQuota(OrganizationId, ReservationRecord),
     /// A row that only its own readers ask for: sessions, e-mail addresses, events.
     Aside,
 }
@@ -122,6 +132,8 @@ pub fn read(key: &[u8], value: &[u8]) -> Result<Stored, RecordError> {
         Place::Plan(_) => Stored::Plan(read_at(&place, value)?),
         Place::Key(..) => Stored::Key(Box::new(read_at(&place, value)?)),
         Place::Use(id) => Stored::Use(id, read_at(&place, value)?),
+        Place::Quota(id) => Stored::Quota(id, read_at(&place, value)?),
+        Place::PlanQuota(id) => Stored::PlanQuota(id, read_at(&place, value)?),
         Place::Format
         | Place::Email(_)
         | Place::Session(_)
@@ -132,6 +144,7 @@ pub fn read(key: &[u8], value: &[u8]) -> Result<Stored, RecordError> {
         | Place::Invitation(_)
         | Place::Reset(_)
         | Place::Totp(_)
+        | Place::KeysMade(_)
         | Place::People
         | Place::Leaving(_)
         | Place::Imported(_)

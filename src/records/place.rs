@@ -24,6 +24,10 @@ pub enum Place {
     Key(OrganizationId, KeyId),
     /// When a key was last used.
     Use(KeyId),
+    /// How far the use of a key's quota is reserved.
+    Quota(KeyId),
+    /// How far the use of what an organization's plan gives is reserved.
+    PlanQuota(OrganizationId),
     /// A custom role of an organization.
     Role(OrganizationId, RoleId),
     /// A team of an organization.
@@ -36,6 +40,8 @@ pub enum Place {
     Reset(UserId),
     /// A user's second factor.
     Totp(UserId),
+    /// Counts the keys an organization made under a limit.
+    KeysMade(OrganizationId),
     /// Counts the changes of who may do what.
     People,
     /// A user who is being removed.
@@ -65,6 +71,8 @@ const EMAIL: &[u8] = b"email/";
 const PLAN: &[u8] = b"plan/";
 const KEY: &[u8] = b"key/";
 const USE: &[u8] = b"use/";
+const QUOTA: &[u8] = b"quota/";
+const PLAN_QUOTA: &[u8] = b"plan-quota/";
 const SESSION: &[u8] = b"session/";
 const SESSIONS: &[u8] = b"sessions/";
 const FOUNDED: &[u8] = b"founded";
@@ -76,6 +84,7 @@ const PERMISSION: &[u8] = b"permission/";
 const INVITATION: &[u8] = b"invitation/";
 const RESET: &[u8] = b"reset/";
 const TOTP: &[u8] = b"totp/";
+const KEYS_MADE: &[u8] = b"keys-made/";
 const PEOPLE: &[u8] = b"people";
 const LEAVING: &[u8] = b"leaving/";
 const IMPORTED: &[u8] = b"imported/";
@@ -83,7 +92,7 @@ const SEAL: &[u8] = b"seal/";
 const CUT: &[u8] = b"cut";
 
 /// What the index is made of, in an order in which what keys point to comes first.
-pub const INDEXED: [&[u8]; 7] = [PLAN, ORGANIZATION, ROLE, TEAM, USER, KEY, USE];
+pub const INDEXED: [&[u8]; 9] = [PLAN, ORGANIZATION, ROLE, TEAM, USER, KEY, USE, QUOTA, PLAN_QUOTA];
 
 impl Place {
     /// Below this lie all events.
@@ -126,6 +135,8 @@ impl Place {
             Self::Plan(name) => [PLAN, name.as_bytes()].concat(),
             Self::Key(organization, id) => [KEY, organization.bytes(), id.bytes()].concat(),
             Self::Use(id) => [USE, id.bytes()].concat(),
+            Self::Quota(id) => [QUOTA, id.bytes()].concat(),
+            Self::PlanQuota(id) => [PLAN_QUOTA, id.bytes()].concat(),
             Self::Session(digest) => [SESSION, digest.bytes()].concat(),
             Self::Sessions(user) => [SESSIONS, user.bytes()].concat(),
             Self::Founded => FOUNDED.to_vec(),
@@ -137,6 +148,7 @@ impl Place {
             Self::Invitation(id) => [INVITATION, id.bytes()].concat(),
             Self::Reset(user) => [RESET, user.bytes()].concat(),
             Self::Totp(user) => [TOTP, user.bytes()].concat(),
+            Self::KeysMade(id) => [KEYS_MADE, id.bytes()].concat(),
             Self::People => PEOPLE.to_vec(),
             Self::Leaving(user) => [LEAVING, user.bytes()].concat(),
             Self::Imported(digest) => [IMPORTED, digest.bytes()].concat(),
@@ -175,12 +187,15 @@ impl Place {
             TEAM => within(rest).map(|(organization, team)| Self::Team(organization, team)),
             PERMISSION => Some(Self::Permission(str::from_utf8(rest).ok()?.into())),
             INVITATION => id(rest).map(Self::Invitation),
+            KEYS_MADE => id(rest).map(Self::KeysMade),
             RESET => id(rest).map(Self::Reset),
             TOTP => id(rest).map(Self::Totp),
             LEAVING => id(rest).map(Self::Leaving),
             IMPORTED => Some(Self::Imported(Digest::from_bytes(rest.try_into().ok()?))),
             SEAL => Some(Self::Seal(u64::from_be_bytes(rest.try_into().ok()?))),
             USE => id(rest).map(Self::Use),
+            QUOTA => id(rest).map(Self::Quota),
+            PLAN_QUOTA => id(rest).map(Self::PlanQuota),
             SESSION => Some(Self::Session(Digest::from_bytes(rest.try_into().ok()?))),
             SESSIONS => id(rest).map(Self::Sessions),
             EVENT => id(rest).map(Self::Event),
@@ -210,6 +225,8 @@ impl fmt::Display for Place {
             Self::Plan(name) => write!(f, "plan/{name}"),
             Self::Key(organization, id) => write!(f, "key/{organization}/{id}"),
             Self::Use(id) => write!(f, "use/{id}"),
+            Self::Quota(id) => write!(f, "quota/{id}"),
+            Self::PlanQuota(id) => write!(f, "plan-quota/{id}"),
             Self::Session(_) => f.write_str("session/.."),
             Self::Sessions(user) => write!(f, "sessions/{user}"),
             Self::Founded => f.write_str("founded"),
@@ -221,6 +238,7 @@ impl fmt::Display for Place {
             Self::Invitation(id) => write!(f, "invitation/{id}"),
             Self::Reset(user) => write!(f, "reset/{user}"),
             Self::Totp(user) => write!(f, "totp/{user}"),
+            Self::KeysMade(id) => write!(f, "keys-made/{id}"),
             Self::People => f.write_str("people"),
             Self::Leaving(user) => write!(f, "leaving/{user}"),
             Self::Imported(_) => f.write_str("imported/.."),
@@ -246,6 +264,8 @@ mod tests {
             Place::Plan("free".into()),
             Place::Key(Id::new(now, &mut random), Id::new(now, &mut random)),
             Place::Use(Id::new(now, &mut random)),
+            Place::Quota(Id::new(now, &mut random)),
+            Place::PlanQuota(Id::new(now, &mut random)),
             Place::Session(Digest::of(b"cookie")),
             Place::Sessions(Id::new(now, &mut random)),
             Place::Founded,
@@ -257,6 +277,7 @@ mod tests {
             Place::Invitation(Id::new(now, &mut random)),
             Place::Reset(Id::new(now, &mut random)),
             Place::Totp(Id::new(now, &mut random)),
+            Place::KeysMade(Id::new(now, &mut random)),
             Place::People,
             Place::Leaving(Id::new(now, &mut random)),
             Place::Imported(Digest::of(b"digest")),

@@ -1,47 +1,71 @@
 //! The order of deciding, from the grant on.
 
-use std::time::Duration;
-
 use crate::clock::Now;
 use crate::index::facts::{Ask, OrganizationFacts};
 use crate::index::grant::{Grant, Rules};
+use crate::index::quota::Unreserved;
 use crate::index::standing::StandingSlot;
-use crate::model::limit::Draw;
 use crate::model::moment::Moment;
+use crate::model::permission::Permission;
+use crate::verify::limits::{self, Limits};
 use crate::verify::{Acceptance, Code, Request, Verdict};
 
 /// Decides about a grant. The first rule that applies is the code; nothing is drawn from a limit
 /// unless all before it passed, and a refused call draws on no limit.
-pub fn decide(grant: &Grant, request: &Request<'_>, now: Now) -> Verdict {
-    match refusal(grant, request, now) {
-        Some(code) => Verdict::of(code),
-        None => grant.rules.as_deref().map_or(Verdict::of(Code::Valid), |rules| {
-            draw(rules, request.cost, now).unwrap_or(Verdict::of(Code::Valid))
-        }),
+///
+/// # Errors
+/// [`Unreserved`]: but for the reservation of a quota the call would pass. Nothing was drawn; wait
+/// for it, outside of any guard, and decide again.
+pub fn decide(grant: &Grant, request: &Request<'_>, now: Now) -> Result<Verdict, Unreserved> {
+    if let Some(code) = state_of_key(grant, now.wall) {
+        return Ok(Verdict::of(code));
     }
+    let organization = grant.organization.load();
+    if let Some(code) = refusal(grant, &organization, request, now) {
+        return Ok(Verdict::of(code));
+    }
+    let limits = Limits::of(grant, &organization);
+    if limits.is_none() {
+        return Ok(Verdict::of(Code::Valid));
+    }
+    limits::draw(limits, request.cost, now)
 }
 
-/// Everything but the limits.
-fn refusal(grant: &Grant, request: &Request<'_>, now: Now) -> Option<Code> {
+/// What [`decide`] would say, drawing nothing.
+pub fn foretell(grant: &Grant, request: &Request<'_>, now: Now) -> Verdict {
     if let Some(code) = state_of_key(grant, now.wall) {
-        return Some(code);
+        return Verdict::of(code);
     }
+    let organization = grant.organization.load();
+    if let Some(code) = refusal(grant, &organization, request, now) {
+        return Verdict::of(code);
+    }
+    let limits = Limits::of(grant, &organization);
+    limits.refusal(request.cost, now).unwrap_or(Verdict::of(Code::Valid))
+}
+
+/// Everything about owner, organization and request, but the limits.
+fn refusal(
+    grant: &Grant,
+    organization: &OrganizationFacts,
+    request: &Request<'_>,
+    now: Now,
+) -> Option<Code> {
     let owner = grant.standing.as_ref().map(StandingSlot::load);
     if owner.is_some_and(|owner| owner.disabled) {
         return Some(Code::OwnerDisabled);
     }
-    let organization = grant.organization.load();
-    if let Some(code) = state_of_organization(&organization, now.wall) {
+    if let Some(code) = state_of_organization(organization, now.wall) {
         return Some(code);
     }
-    if !is_accepted(&request.acceptance, &organization, grant) {
+    if !is_accepted(&request.acceptance, organization, grant) {
         return Some(Code::NotAcceptedHere);
     }
     if !is_admitted(grant.rules.as_deref(), request) {
         return Some(Code::IpNotAllowed);
     }
-    let asked = |permission: &crate::model::permission::Permission| {
-        grant.grants(owner, &organization, Ask::Permission(permission.as_str()))
+    let asked = |permission: &Permission| {
+        grant.grants(owner, organization, Ask::Permission(permission.as_str()))
     };
     match request.requirement {
         Some(requirement) if !requirement.is_met(asked) => Some(Code::InsufficientPermissions),
@@ -87,61 +111,18 @@ fn is_admitted(rules: Option<&Rules>, request: &Request<'_>) -> bool {
     request.ip.is_some_and(|ip| rules.ip.admit(ip))
 }
 
-/// Draws from all limits and the quota, or from none; returns the refusal.
-fn draw(rules: &Rules, cost: u32, now: Now) -> Option<Verdict> {
-    // Asked first, so that a call that some limit refuses rarely disturbs the others.
-    let longest = rules
-        .rate_limits
-        .iter()
-        .filter_map(|(limit, counter)| refused(counter.peek(limit, now.ticks, cost)))
-        .max();
-    if let Some(wait) = longest {
-        return Some(limited(wait));
-    }
-    for (at, (limit, counter)) in rules.rate_limits.iter().enumerate() {
-        if let Some(wait) = refused(counter.draw(limit, now.ticks, cost)) {
-            give_back(rules, at, cost);
-            return Some(limited(wait));
-        }
-    }
-    let rule = rules.quota.as_ref()?;
-    let span = rule.span(now.wall);
-    if rule.counter.draw(&rule.quota, span, cost) {
-        return None;
-    }
-    give_back(rules, rules.rate_limits.len(), cost);
-    let wait = span.ends.since(now.wall);
-    Some(Verdict { code: Code::QuotaExceeded, retry_after: Some(wait) })
-}
-
-fn refused(draw: Draw) -> Option<Duration> {
-    match draw {
-        Draw::Granted { .. } => None,
-        Draw::Refused { wait } => Some(wait),
-    }
-}
-
-fn limited(wait: Duration) -> Verdict {
-    Verdict { code: Code::RateLimited, retry_after: Some(wait) }
-}
-
-/// Takes back what the first `count` limits had granted.
-fn give_back(rules: &Rules, count: usize, cost: u32) {
-    for (limit, counter) in rules.rate_limits.iter().take(count) {
-        counter.give_back(limit, cost);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
     use std::sync::Arc;
+    use std::time::Duration;
 
     use arc_swap::ArcSwap;
 
     use super::*;
     use crate::index::facts::{SharedUser, UserFacts};
     use crate::index::live::Live;
+    use crate::index::reservations::tests::renew_all;
     use crate::index::standing::{Rank, Standings};
     use crate::model::id::{Id, OrganizationId};
     use crate::model::plan::{Plan, Subscription, SubscriptionStatus};
@@ -180,6 +161,16 @@ mod tests {
         )
     }
 
+    /// The verdict, once the store holds what was asked for.
+    fn decided(grant: &Grant, request: &Request<'_>, now: Now) -> Verdict {
+        loop {
+            match decide(grant, request, now) {
+                Ok(verdict) => return verdict,
+                Err(_unreserved) => renew_all(&grant.organization.load().live.reservations),
+            }
+        }
+    }
+
     /// A key that every rule refuses, mended rule by rule: each code shows itself in its turn.
     #[test]
     #[expect(clippy::cognitive_complexity, reason = "one long list, in the order of the contract")]
@@ -214,7 +205,7 @@ mod tests {
                     user: &UserFacts,
                     facts: &OrganizationFacts,
                     request: &Request<'_>| {
-            decide(&grant(key, Some(user.clone()), facts.clone()), request, NOW).code
+            decided(&grant(key, Some(user.clone()), facts.clone()), request, NOW).code
         };
         assert_eq!(code(&key, &user, &facts, &request), Code::Revoked);
         key.revoked_at = None;
@@ -265,8 +256,9 @@ mod tests {
         let request = Request { requirement: Some(&requirement), ..Request::default() };
         let mut guest = owner();
         guest.standing.role = Rank::Builtin(BuiltinRole::Guest);
-        let code =
-            |key: &KeyRecord, owner| decide(&grant(key, owner, organization()), &request, NOW).code;
+        let code = |key: &KeyRecord, owner| {
+            decided(&grant(key, owner, organization()), &request, NOW).code
+        };
         let key = record();
         assert_eq!(code(&key, Some(owner())), Code::Valid);
         assert_eq!(code(&key, Some(guest)), Code::InsufficientPermissions);
@@ -287,7 +279,7 @@ mod tests {
             key.owner = owner.as_ref().map(|owner| owner.id);
             let requirement = text.parse().unwrap();
             let request = Request { requirement: Some(&requirement), ..Request::default() };
-            let code = decide(&grant(&key, owner, organization()), &request, NOW).code;
+            let code = decided(&grant(&key, owner, organization()), &request, NOW).code;
             assert_eq!(code, expected, "{text}");
         }
     }
@@ -300,9 +292,9 @@ mod tests {
         key.rate_limits = vec![limit("wide", 3), limit("narrow", 1)];
         let grant = grant(&key, Some(owner()), organization());
         let request = Request::default();
-        assert!(decide(&grant, &request, NOW).is_valid());
+        assert!(decided(&grant, &request, NOW).is_valid());
         for _ in 0..5 {
-            let verdict = decide(&grant, &request, NOW);
+            let verdict = decided(&grant, &request, NOW);
             assert_eq!(verdict.code, Code::RateLimited);
             assert_eq!(verdict.retry_after, Some(Duration::from_mins(1)));
         }
@@ -315,7 +307,8 @@ mod tests {
     fn the_end_of_a_secret_ends_its_grant_alone() {
         let mut key = record();
         key.secrets[0].ends_at = Some(NOW.wall);
-        let verdict = decide(&grant(&key, Some(owner()), organization()), &Request::default(), NOW);
+        let verdict =
+            decided(&grant(&key, Some(owner()), organization()), &Request::default(), NOW);
         assert_eq!(verdict.code, Code::Expired);
     }
 }

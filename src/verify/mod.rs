@@ -4,15 +4,21 @@
 //! no clock, and waits for nobody.
 
 mod decide;
+mod explain;
+mod limits;
 mod verdict;
 
 use std::net::IpAddr;
 
 use crate::index::Index;
 use crate::index::grant::Grant;
+use crate::index::quota::Unreserved;
 use crate::model::key_text::{Prefix, Presented, classify};
 use crate::model::requirement::Requirement;
-pub use decide::decide;
+use crate::model::secret::Digest;
+pub use decide::{decide, foretell};
+pub use explain::{Explanation, Granting, Lists, Outcome, Stage, Step, explain, explain_absence};
+pub use limits::Limits;
 pub use verdict::{Code, Verdict};
 
 /// What is asked of a key.
@@ -47,23 +53,38 @@ impl Default for Request<'_> {
 /// Checks a presented text: parses, digests, looks up, and has the grant judged, by [`decide`] or by
 /// something stricter. `answer` is called with the verdict and, from [`Code::Revoked`] on, the
 /// grant, which it may read but not keep.
+///
+/// # Errors
+/// [`Unreserved`], with nothing drawn and `answer` not called: wait for it, then check again.
 pub fn check<T>(
     index: &Index,
     prefix: &Prefix,
     presented: &[u8],
-    judge: impl FnOnce(&Grant) -> Verdict,
+    judge: impl FnOnce(&Grant) -> Result<Verdict, Unreserved>,
     answer: impl FnOnce(Verdict, Option<&Grant>) -> T,
-) -> T {
-    let digest = match classify(presented, prefix) {
-        Presented::Malformed => return answer(Verdict::of(Code::Malformed), None),
-        Presented::Own(digest) | Presented::Foreign(digest) => digest,
+) -> Result<T, Unreserved> {
+    let Some(digest) = digest_of(index, prefix, presented) else {
+        return Ok(answer(Verdict::of(Code::Malformed), None));
     };
     index.with_grant(&digest, |grant| match grant {
-        None => answer(Verdict::of(Code::NotFound), None),
-        Some(grant) => match judge(grant) {
+        None => Ok(answer(Verdict::of(Code::NotFound), None)),
+        Some(grant) => Ok(match judge(grant)? {
             // A grant that the asker may not know of is as good as none.
             verdict if verdict.code == Code::NotFound => answer(verdict, None),
             verdict => answer(verdict, Some(grant)),
-        },
+        }),
     })
+}
+
+/// The digest under which a presented text would be known; `None` for one that is malformed.
+pub fn digest_of(index: &Index, prefix: &Prefix, presented: &[u8]) -> Option<Digest> {
+    match classify(presented, prefix) {
+        Presented::Malformed => None,
+        Presented::Own(digest) => Some(digest),
+        // A key of another system; a few come by their SHA-256, and nobody pays who has none such.
+        Presented::Foreign(digest) if index.knows_sha256() && !index.knows(&digest) => {
+            Some(Digest::by_sha256(presented))
+        },
+        Presented::Foreign(digest) => Some(digest),
+    }
 }

@@ -2,14 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::model::catalogue::Preset;
 use crate::model::edit::Edit;
 use crate::model::id::{KeyId, OrganizationId};
 use crate::model::key_text::Environment;
-use crate::model::limit::RateLimit;
+use crate::model::limit::{Quota, RateLimit};
 use crate::model::moment::Moment;
 use crate::model::network::IpRules;
 use crate::model::permission::Patterns;
-use crate::records::key::{Author, KeyRecord, RateLimitRecord};
+use crate::records::key::{Author, KeyRecord, RateLimitRecord, ShareRecord};
 
 /// Whether a key is a person's or the organization's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub enum KeyKind {
 }
 
 /// A key to be made.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct KeyDraft {
     /// The name; a readable one is made up where there is none.
     pub name: Option<String>,
@@ -34,10 +35,16 @@ pub struct KeyDraft {
     /// What it is granted; without a list a personal key has all outside `keyhouse:`, a service
     /// key nothing.
     pub permissions: Option<Patterns>,
+    /// Instead of a list: what it stands for, as far as the actor holds it.
+    pub preset: Option<Preset>,
+    /// The teams it is shared with.
+    pub teams: Vec<ShareRecord>,
     /// Networks.
     pub ip_rules: IpRules,
     /// Rate limits.
     pub rate_limits: Vec<RateLimit>,
+    /// Quota.
+    pub quota: Option<Quota>,
     /// What is kept with it.
     pub metadata: Map<String, Value>,
     /// Not valid before.
@@ -55,10 +62,14 @@ pub struct KeyChange {
     pub description: Option<String>,
     /// Another list, or none.
     pub permissions: Edit<Patterns>,
+    /// Instead of a list: what it stands for, as far as the actor holds it.
+    pub preset: Option<Preset>,
     /// Other networks, or none.
     pub ip_rules: Edit<IpRules>,
     /// Other rate limits, or none.
     pub rate_limits: Edit<Vec<RateLimit>>,
+    /// Another quota, or none.
+    pub quota: Edit<Quota>,
     /// Other metadata, or none.
     pub metadata: Edit<Map<String, Value>>,
     /// Another begin, or none.
@@ -68,11 +79,38 @@ pub struct KeyChange {
 }
 
 impl KeyChange {
+    /// Whether it names nothing but the label: name and description. A new field is none of it
+    /// until somebody says so here.
+    pub(super) fn is_label(&self) -> bool {
+        let Self {
+            name: _,
+            description: _,
+            permissions,
+            preset,
+            ip_rules,
+            rate_limits,
+            quota,
+            metadata,
+            not_before,
+            expires_at,
+        } = self;
+        permissions.is_keep()
+            && preset.is_none()
+            && ip_rules.is_keep()
+            && rate_limits.is_keep()
+            && quota.is_keep()
+            && metadata.is_keep()
+            && not_before.is_keep()
+            && expires_at.is_keep()
+    }
+
     /// Whether it touches what the key may do: more than its label.
     pub(super) fn touches_power(&self) -> bool {
         !(self.permissions.is_keep()
+            && self.preset.is_none()
             && self.ip_rules.is_keep()
             && self.rate_limits.is_keep()
+            && self.quota.is_keep()
             && self.not_before.is_keep()
             && self.expires_at.is_keep())
     }
@@ -89,6 +127,7 @@ pub(super) fn apply(record: &mut KeyRecord, change: &KeyChange) {
     change.permissions.apply(&mut record.permissions);
     change.not_before.apply(&mut record.not_before);
     change.expires_at.apply(&mut record.expires_at);
+    change.quota.clone().map(|quota| (&quota).into()).apply(&mut record.quota);
     change.metadata.apply_or_default(&mut record.metadata);
     let networks = |list: fn(&IpRules) -> &Vec<ipnet::IpNet>| {
         change.ip_rules.clone().map(|rules| list(&rules).clone())
@@ -120,12 +159,12 @@ pub(super) fn new_record(
         permissions: draft.permissions,
         ceiling: None,
         rotation_advised: false,
-        imported: false,
-        teams: Vec::new(),
+        imported: None,
+        teams: draft.teams,
         ip_allow: draft.ip_rules.allow,
         ip_deny: draft.ip_rules.deny,
         rate_limits: draft.rate_limits.iter().map(stored_limit).collect(),
-        quota: None,
+        quota: draft.quota.as_ref().map(Into::into),
         metadata: draft.metadata,
         not_before: draft.not_before,
         expires_at: draft.expires_at,
@@ -160,12 +199,22 @@ pub(super) fn shape(record: &KeyRecord) -> Value {
         "owner": record.owner.map(|owner| owner.to_string()),
         "environment": record.environment.as_str(),
         "hint": record.secrets.first().map(|secret| secret.hint.clone()),
+        "old_secret": record.secrets.get(1).map(|secret| json!({
+            "hint": secret.hint,
+            "ends_at": secret.ends_at.map(|moment| moment.to_string()),
+        })),
+        "rotation_advised": record.rotation_advised,
         "permissions": list.map(|list| list.as_set().texts().collect::<Vec<_>>()),
+        "teams": record.teams.iter()
+            .map(|share| json!([share.team.to_string(), share.access.name()]))
+            .collect::<Vec<_>>(),
         "ip_allow": texts(&record.ip_allow),
         "ip_deny": texts(&record.ip_deny),
         "rate_limits": record.rate_limits.iter()
             .map(|limit| json!([limit.name, limit.limit, limit.window_seconds]))
             .collect::<Vec<_>>(),
+        "quota": record.quota.as_ref()
+            .map(|quota| json!([quota.limit, quota.period.to_string(), quota.zone.to_string()])),
         "not_before": record.not_before.map(|moment| moment.to_string()),
         "expires_at": record.expires_at.map(|moment| moment.to_string()),
         "disabled": record.disabled.is_some(),

@@ -3,9 +3,10 @@
 use keyhouse_storage::{At, Order, Range};
 
 use crate::actions::actor::Actor;
-use crate::actions::keys::{KeyKind, is_listed_by_default, is_whole_for, require_window};
+use crate::actions::keys::standing::require_window;
+use crate::actions::keys::{KeyKind, is_listed_by_default};
 use crate::actions::{ActionError, Actions};
-use crate::model::id::KeyId;
+use crate::model::id::{KeyId, TeamId, UserId};
 use crate::records::key::{KeyRecord, Status};
 use crate::records::place::Place;
 use crate::records::read_row;
@@ -27,6 +28,19 @@ pub struct Query {
     pub status: Wanted,
     /// Only keys of this kind.
     pub kind: Option<KeyKind>,
+    /// Only this user's keys, of those that the actor sees whole.
+    pub owner: Option<OwnerWanted>,
+    /// Only keys shared with this team, of those that the actor sees whole.
+    pub team: Option<TeamId>,
+}
+
+/// Whose keys to list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnerWanted {
+    /// Those of the user for whom the actor acts.
+    Me,
+    /// This user's.
+    User(UserId),
 }
 
 /// Which states to list.
@@ -51,8 +65,10 @@ pub struct ListedKeys {
 }
 
 impl Actions {
-    /// Lists the keys of the actor's organization. Of keys that are neither the actor's nor open
-    /// to them by `keyhouse:keys:read`, only that they exist; a search never finds those.
+    /// Lists the keys of the actor's organization. Of keys that are neither the actor's, nor shared
+    /// with a team of theirs, nor open to them by `keyhouse:keys:read`, only that they exist: what
+    /// asks for more than a list tells of those never finds them. Keys that are shared with secret
+    /// teams alone are not there for those outside.
     ///
     /// # Errors
     /// [`ActionError::StorageUnavailable`]; [`ActionError::PermissionRequired`] for a key that
@@ -62,7 +78,15 @@ impl Actions {
         let now = self.clock.now().wall;
         let organization = actor.organization_id();
         let prefix = Place::keys_of(organization);
-        let needle = query.search.as_ref().map(|text| text.to_lowercase());
+        let sought = Sought {
+            needle: query.search.as_ref().map(|text| text.to_lowercase()),
+            owner: query.owner.map(|owner| match owner {
+                OwnerWanted::Me => actor.user_id(),
+                OwnerWanted::User(user) => Some(user),
+            }),
+            // A team that the actor may not know of has no keys, like one that never was.
+            team: query.team.map(|team| self.known_team(actor, team).map(|team| team.id)),
+        };
         let mut after = query.after.map(|id| Place::Key(organization, id).to_bytes());
         let mut keys = Vec::new();
         let mut rows_read = 0;
@@ -78,10 +102,10 @@ impl Actions {
                 let record = read_row::<KeyRecord>(row)?.record;
                 let id = record.id;
                 rows_read += 1;
-                let whole = is_whole_for(actor, &record);
-                if query.wants(&record, record.status(now))
-                    && needle.as_ref().is_none_or(|needle| whole && contains(&record, needle))
-                {
+                let whole = self.is_whole_for(actor, &record);
+                let there = whole || !self.is_concealed_from(actor, &record);
+                let found = sought.is_nothing() || (whole && sought.fits(&record));
+                if there && found && query.wants(&record, record.status(now)) {
                     keys.push((record, whole));
                 }
                 if keys.len() > query.limit {
@@ -111,6 +135,31 @@ impl Query {
         };
         let kind = if record.is_service() { KeyKind::Service } else { KeyKind::Personal };
         by_status && self.kind.is_none_or(|wanted| wanted == kind)
+    }
+}
+
+/// What only a key that is seen whole can be found by.
+struct Sought {
+    needle: Option<String>,
+    /// Outer: whether it is asked; inner: whose, where that is anybody.
+    owner: Option<Option<UserId>>,
+    /// Outer: whether it is asked; inner: which, where the actor may know of it.
+    team: Option<Option<TeamId>>,
+}
+
+impl Sought {
+    fn is_nothing(&self) -> bool {
+        self.needle.is_none() && self.owner.is_none() && self.team.is_none()
+    }
+
+    fn fits(&self, record: &KeyRecord) -> bool {
+        let by_owner = |owner: Option<UserId>| owner.is_some() && record.owner == owner;
+        let by_team = |team: Option<TeamId>| {
+            team.is_some_and(|team| record.teams.iter().any(|share| share.team == team))
+        };
+        self.needle.as_ref().is_none_or(|needle| contains(record, needle))
+            && self.owner.is_none_or(by_owner)
+            && self.team.is_none_or(by_team)
     }
 }
 

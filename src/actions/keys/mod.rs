@@ -7,24 +7,39 @@ use crate::actions::actor::Actor;
 use crate::actions::events::Happening;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::fault::Fault;
-use crate::model::id::{KeyId, UserId};
+use crate::model::foreign::Algorithm;
+use crate::model::id::{KeyId, OrganizationId, UserId};
 use crate::model::key_text::{self};
 use crate::model::moment::Moment;
 use crate::model::name;
 use crate::model::permission::Patterns;
-use crate::model::plan::API_ACCESS;
-use crate::model::role::{KEYS_CREATE, KEYS_MANAGE, KEYS_READ};
+use crate::model::role::{INSTANCE_VERIFY, KEYS_CREATE, KEYS_MANAGE, KEYS_READ};
 use crate::model::secret::Secret;
 use crate::records::Held;
-use crate::records::key::{Author, DisabledBy, KeyRecord, SecretRecord, Status};
+use crate::records::key::{DisabledBy, KeyRecord, SecretRecord, Status};
 use crate::records::place::Place;
 
+mod bounds;
 mod draft;
+mod holder;
+mod import;
 mod list;
+mod purge;
+mod rotate;
+mod sharing;
+mod standing;
 
+pub use bounds::KeysCounted;
+use bounds::{check_lifetime, require_access};
 pub use draft::{KeyChange, KeyDraft, KeyKind};
 use draft::{apply, new_record, shape};
-pub use list::{ListedKeys, Query, Wanted};
+pub use holder::{HolderRevoked, Shown};
+pub use import::{ForeignKey, ForeignSecret, IMPORT_KEYS_MAX, Import, OwnerName};
+pub use list::{ListedKeys, OwnerWanted, Query, Wanted};
+pub use purge::{ENDED_KEPT, KeyPurge};
+pub use rotate::OVERLAP_MAX;
+pub use sharing::TEAMS_A_KEY_MAX;
+use standing::{Standing, refuse_itself, require_window};
 
 /// The key that a change is meant for.
 #[derive(Clone, Debug)]
@@ -35,35 +50,28 @@ pub struct Target {
     pub versions: Option<Vec<u64>>,
 }
 
-/// What the actor may do with a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
-    /// It is the actor's own.
-    Own,
-    /// The actor manages the organization's keys.
-    Manager,
-}
-
 impl Actions {
     /// Makes a key. Its secret is in the answer and nowhere else.
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`] where the actor may not make such a key, or does not
     /// hold all that it would be granted; [`ActionError::SubscriptionRequired`];
+    /// [`ActionError::LimitReached`] where the plan gives no more keys;
     /// [`ActionError::Invalid`] for an end that lies behind.
     pub fn create_key(
         &self,
         actor: &Actor,
-        draft: KeyDraft,
+        mut draft: KeyDraft,
     ) -> Result<(KeyRecord, Secret), ActionError> {
         let now = self.clock.now().wall;
         let owner = Self::owner_of_new(actor, draft.kind)?;
         let organization = actor.organization();
-        if !organization.has_access(now) {
-            let plan = organization.plan.name.to_string();
-            return Err(ActionError::SubscriptionRequired { plan, feature: API_ACCESS });
-        }
+        require_access(organization, now)?;
         check_times(draft.not_before, draft.expires_at, now)?;
+        self.check_shares(actor, organization.id, &draft.teams)?;
+        if let Some(preset) = draft.preset {
+            draft.permissions = Some(self.preset(actor, preset)?);
+        }
         let (made, mut record) = {
             let mut random = self.random();
             let made = key_text::generate(&self.prefix, &draft.environment, &mut *random);
@@ -75,21 +83,25 @@ impl Actions {
         record.created_by = actor.author();
         record.secrets = vec![SecretRecord {
             digest: made.digest,
+            algorithm: Algorithm::Blake3,
             hint: made.hint,
             created_at: now,
             ends_at: None,
         }];
-        actor.require_all(record.patterns().as_set())?;
-        let place = record.place();
-        let batch = put(Batch::new().absent(place.to_bytes()), &place, &record)?;
-        let happening =
-            Happening::by(actor, "key.create", record.id).with_change(&json!({}), &shape(&record));
-        let batch = self.record(batch, now, happening)?;
-        match self.commit(batch)? {
-            Some(_) => Ok((record, made.secret)),
-            // An id of 74 random bits that is taken: nobody has seen that yet.
-            None => Err(ActionError::Busy),
+        if !follows_owner(&record) || actor.is_key() {
+            actor.require_all(record.patterns().as_set())?;
         }
+        check_lifetime(organization, now, record.expires_at)?;
+        let place = record.place();
+        Self::until_done(|| {
+            let batch = self.within_limits(Batch::new(), organization, &[owner])?;
+            let batch = put(batch.absent(place.to_bytes()), &place, &record)?;
+            let happening = Happening::by(actor, "key.create", record.id)
+                .with_change(&json!({}), &shape(&record));
+            let committed = self.commit(self.record(batch, now, happening)?)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+        })?;
+        Ok((record, made.secret))
     }
 
     /// Shows a key.
@@ -99,11 +111,30 @@ impl Actions {
     pub fn key(&self, actor: &Actor, id: KeyId) -> Result<KeyRecord, ActionError> {
         require_window(actor)?;
         let record = self.find_key(actor, id)?.record;
-        if is_whole_for(actor, &record) {
+        if self.is_whole_for(actor, &record) {
             Ok(record)
         } else {
             Err(ActionError::PermissionRequired(KEYS_READ.to_owned()))
         }
+    }
+
+    /// The record of a key that a check has found, for one who explains that check.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`] for one who may not see the organization's keys, or asks
+    /// about another organization's; [`ActionError::NotFound`].
+    pub fn stored_key(
+        &self,
+        actor: &Actor,
+        organization: OrganizationId,
+        id: KeyId,
+    ) -> Result<KeyRecord, ActionError> {
+        actor.require(KEYS_READ)?;
+        if organization != actor.organization_id() {
+            actor.require(INSTANCE_VERIFY)?;
+        }
+        let held = self.read::<KeyRecord>(&Place::Key(organization, id))?;
+        held.map(|held| held.record).ok_or(ActionError::NotFound("key"))
     }
 
     /// Changes a key. What a key may do is changed by its owner, or by one who holds all of it.
@@ -118,19 +149,33 @@ impl Actions {
         change: &KeyChange,
     ) -> Result<KeyRecord, ActionError> {
         self.rewrite_key(actor, target, "key.update", |record, standing, now| {
+            if !change.is_label() {
+                standing.refuse_team_mate()?;
+            }
             refuse_revoked(record)?;
-            let before = record.patterns();
+            // What followed its owner had nothing of its own that a new list could keep.
+            let had_none = follows_owner(record);
+            let before = if had_none { Patterns::default() } else { record.patterns() };
             apply(record, change);
+            if let Some(preset) = change.preset {
+                record.permissions = Some(self.preset(actor, preset)?);
+            }
             if change.touches_power() {
                 if !change.not_before.is_keep() || !change.expires_at.is_keep() {
                     check_times(record.not_before, record.expires_at, now)?;
+                    if !change.expires_at.is_keep() {
+                        check_lifetime(actor.organization(), record.created_at, record.expires_at)?;
+                    }
                 }
                 refuse_itself(actor, record)?;
                 match standing {
+                    Standing::Own if follows_owner(record) => {},
                     Standing::Own => {
                         actor.require_all(added(&before, &record.patterns()).as_set())?
                     },
-                    Standing::Manager => actor.require_all(record.patterns().as_set())?,
+                    Standing::Manager | Standing::TeamMate => {
+                        actor.require_all(record.patterns().as_set())?
+                    },
                 }
             }
             Ok(())
@@ -156,7 +201,8 @@ impl Actions {
         })
     }
 
-    /// Switches a key off. One who manages keys does so over the head of its owner.
+    /// Switches a key off. One who manages keys does so over the head of its owner; what a team mate
+    /// switched off, the owner switches on again.
     ///
     /// # Errors
     /// Those of [`Actions::change_key`].
@@ -179,6 +225,7 @@ impl Actions {
     /// Those of [`Actions::change_key`].
     pub fn enable_key(&self, actor: &Actor, target: &Target) -> Result<KeyRecord, ActionError> {
         self.rewrite_key(actor, target, "key.enable", |record, standing, _now| {
+            standing.refuse_team_mate()?;
             refuse_revoked(record)?;
             if record.disabled == Some(DisabledBy::Manager) && !actor.has(KEYS_MANAGE) {
                 return Err(ActionError::PermissionRequired(KEYS_MANAGE.to_owned()));
@@ -204,7 +251,7 @@ impl Actions {
         Self::until_done(|| {
             let now = self.clock.now().wall;
             let held = self.find_key(actor, target.id)?;
-            let standing = standing(actor, &held.record)?;
+            let standing = self.standing(actor, &held.record)?;
             Self::check_version(target.versions.as_ref(), held.record.version)?;
             let mut record = held.record.clone();
             change(&mut record, standing, now)?;
@@ -225,7 +272,7 @@ impl Actions {
         })
     }
 
-    /// A key of the actor's organization; the local operator's may be in any.
+    /// A key of the actor's organization that is there for them; the local operator's may be in any.
     fn find_key(&self, actor: &Actor, id: KeyId) -> Result<Held<KeyRecord>, ActionError> {
         let organizations = if actor.is_local() {
             self.index.organization_ids()
@@ -233,7 +280,8 @@ impl Actions {
             vec![actor.organization_id()]
         };
         for organization in organizations {
-            if let Some(held) = self.read(&Place::Key(organization, id))? {
+            let held: Option<Held<KeyRecord>> = self.read(&Place::Key(organization, id))?;
+            if let Some(held) = held.filter(|held| !self.is_concealed_from(actor, &held.record)) {
                 return Ok(held);
             }
         }
@@ -260,51 +308,6 @@ impl Actions {
     }
 }
 
-/// A key sees keys only where its list names some management of them; whoami is for all others.
-fn require_window(actor: &Actor) -> Result<(), ActionError> {
-    let opens = [KEYS_READ, KEYS_MANAGE, KEYS_CREATE].iter().any(|name| actor.has(name));
-    if actor.is_key() && !opens {
-        return Err(ActionError::PermissionRequired(KEYS_READ.to_owned()));
-    }
-    Ok(())
-}
-
-/// Whether the actor sees all of a key, or only that it exists.
-fn is_whole_for(actor: &Actor, record: &KeyRecord) -> bool {
-    is_own(actor, record) || actor.has(KEYS_READ) || actor.has(KEYS_MANAGE)
-}
-
-/// Whether a key is the actor's own: their user's, and, where a key asks, one that names making
-/// personal keys in its list. A key that opens a protected API is no window on management.
-fn is_own(actor: &Actor, record: &KeyRecord) -> bool {
-    let is_users = record.owner.is_some() && record.owner == actor.user_id();
-    is_users && (!actor.is_key() || actor.has(KEYS_CREATE))
-}
-
-/// A key is not its owner: it changes what the owner's other keys may do as a manager would, as far
-/// as it holds all of it.
-fn standing(actor: &Actor, record: &KeyRecord) -> Result<Standing, ActionError> {
-    let own = is_own(actor, record);
-    if own && !actor.is_key() {
-        Ok(Standing::Own)
-    } else if own || actor.has(KEYS_MANAGE) {
-        Ok(Standing::Manager)
-    } else {
-        Err(ActionError::PermissionRequired(KEYS_MANAGE.to_owned()))
-    }
-}
-
-/// No key widens itself: one that leaked would free itself of its end and its networks.
-fn refuse_itself(actor: &Actor, record: &KeyRecord) -> Result<(), ActionError> {
-    if actor.author() == Author::Key(record.id) {
-        return Err(ActionError::Conflict {
-            code: "own_key",
-            detail: "a key does not change what it may do itself: sign in, or use another",
-        });
-    }
-    Ok(())
-}
-
 fn refuse_revoked(record: &KeyRecord) -> Result<(), ActionError> {
     if record.revoked_at.is_some() {
         return Err(ActionError::Conflict {
@@ -329,6 +332,12 @@ fn check_times(
         return Ok(());
     };
     Err(ActionError::Invalid(vec![Fault::new("/expires_at", "out_of_range", detail)]))
+}
+
+/// Whether a key is worth what its owner is, at each moment: it says nothing of its own, so whoever
+/// makes it for themselves gives it nothing that they don't hold.
+fn follows_owner(record: &KeyRecord) -> bool {
+    record.owner.is_some() && record.permissions.is_none()
 }
 
 /// The patterns of a new list that the old one did not cover.

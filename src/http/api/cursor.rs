@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::model::id::Id;
+use crate::model::permission::Permission;
 
 /// The cursor behind a thing of the list.
 pub(super) fn write<K>(last: Id<K>) -> String {
@@ -18,6 +19,21 @@ pub(super) fn write<K>(last: Id<K>) -> String {
 pub(super) fn read<K>(text: &str) -> Result<Id<K>, &'static str> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
     bytes.map(Id::from_bytes).ok_or("must be the next_cursor of an earlier page")
+}
+
+/// The cursor behind a thing that lists sort by its name.
+pub(super) fn write_name(last: &str) -> String {
+    URL_SAFE_NO_PAD.encode(last)
+}
+
+/// The name a cursor stands behind.
+///
+/// # Errors
+/// A text that none of our pages gave.
+pub(super) fn read_name(text: &str) -> Result<Permission, &'static str> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok();
+    let name = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+    name.and_then(|name| name.parse().ok()).ok_or("must be the next_cursor of an earlier page")
 }
 
 #[cfg(test)]

@@ -1,10 +1,20 @@
 //! The management API: wire shapes and handlers, one file a resource.
 
+pub(super) mod audit;
 mod cursor;
 pub(super) mod instance;
+pub(super) mod invitations;
 pub(super) mod keys;
+pub(super) mod me;
+pub(super) mod organizations;
+pub(super) mod permissions;
+pub(super) mod plans;
+pub(super) mod roles;
 pub(super) mod session;
+pub(super) mod sessions;
 pub(super) mod setup;
+pub(super) mod teams;
+pub(super) mod totp;
 
 use rouille::Response;
 
@@ -19,18 +29,22 @@ const LIST_LIMIT_DEFAULT: usize = 50;
 
 /// How many things of a list are wanted, and behind which one.
 fn paging<K: Kind>(parameters: &mut Parameters) -> (usize, Option<Id<K>>) {
+    let limit = page_limit(parameters);
+    (limit, parameters.optional("cursor", "invalid_cursor", cursor::read))
+}
+
+fn page_limit(parameters: &mut Parameters) -> usize {
     let limit = parameters.optional("limit", "out_of_range", |text| {
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
         let limit =
             text.parse().ok().filter(|limit| digits && (1..=LIST_LIMIT_MAX).contains(limit));
         limit.ok_or_else(|| format!("must be a whole number from 1 to {LIST_LIMIT_MAX}"))
     });
-    let after = parameters.optional("cursor", "invalid_cursor", cursor::read);
-    (limit.unwrap_or(LIST_LIMIT_DEFAULT), after)
+    limit.unwrap_or(LIST_LIMIT_DEFAULT)
 }
 
 /// Refuses a body that says anything.
-fn no_fields(call: &Call<'_>) -> Result<(), Problem> {
+pub(super) fn no_fields(call: &Call<'_>) -> Result<(), Problem> {
     let fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     fields.finish().map_err(Problem::invalid)
 }

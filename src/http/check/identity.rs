@@ -5,13 +5,18 @@ use std::fmt::Write as _;
 use crate::clock::Now;
 use crate::http::answer::Header;
 use crate::http::problem::seconds_up;
-use crate::index::grant::{Grant, Rules};
+use crate::index::Index;
+use crate::index::grant::Grant;
+use crate::model::plan::PLAN_QUOTA;
+use crate::verify::Limits;
 
 /// Longest list of permissions that is passed on: nginx answers 500 to a response head of more
 /// than 4 KiB, its `proxy_buffer_size`.
 const PERMISSIONS_BYTES_MAX: usize = 2_048;
 /// Longest name, and longest address, that is passed on, for the same reason.
 const TEXT_BYTES_MAX: usize = 256;
+/// What a key's quota is called among its limits.
+const QUOTA: &str = "quota";
 /// What stands where nothing applies: an empty or missing header would let a proxy pass the
 /// client's own through.
 const NOTHING: &str = "-";
@@ -24,13 +29,16 @@ pub(super) struct Identity {
 
 impl Identity {
     /// The identity behind a grant.
-    pub(super) fn of(grant: &Grant) -> Self {
+    pub(super) fn of(index: &Index, grant: &Grant) -> Self {
         let owner = grant.owner.as_ref().map(|owner| owner.facts());
         let organization = grant.organization.load();
         let user = |value: fn(&crate::index::facts::UserFacts) -> String| {
             owner.as_deref().map_or_else(|| NOTHING.to_owned(), |owner| encoded(&value(owner)))
         };
         let permissions = joined(grant.patterns().texts());
+        let teams = index.teams_of(grant);
+        let teams = teams.iter().filter(|(_, stands)| *stands);
+        let teams: Vec<_> = teams.map(|(team, _)| team.id.to_string()).collect();
         Self {
             headers: [
                 ("X-Keyhouse-Key", encoded(&grant.live.key.to_string())),
@@ -39,8 +47,7 @@ impl Identity {
                 ("X-Keyhouse-Email", within(TEXT_BYTES_MAX, user(|owner| owner.email.clone()))),
                 ("X-Keyhouse-Organization", encoded(&organization.id.to_string())),
                 ("X-Keyhouse-Role", user(|owner| owner.role.role().to_string())),
-                // No key is shared with a team yet.
-                ("X-Keyhouse-Teams", NOTHING.to_owned()),
+                ("X-Keyhouse-Teams", joined(teams.iter().map(String::as_str))),
                 ("X-Keyhouse-Permissions", within(PERMISSIONS_BYTES_MAX, permissions)),
                 ("X-Keyhouse-Plan", encoded(&organization.plan.name)),
                 ("X-Keyhouse-Environment", encoded(grant.environment())),
@@ -84,22 +91,28 @@ fn encoded(value: &str) -> String {
 }
 
 /// `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers, still a draft).
-pub(super) fn limit_headers(rules: &Rules, now: Now) -> Vec<(&'static str, String)> {
+///
+/// The key's own limits by their names, its quota as `quota`; those of the plan, which all keys of
+/// the organization share, as `plan` and `plan_quota`.
+pub(super) fn limit_headers(grant: &Grant, now: Now) -> Vec<(&'static str, String)> {
+    let organization = grant.organization.load();
+    let limits = Limits::of(grant, &organization);
     let (mut policies, mut states) = (Vec::new(), Vec::new());
-    for (limit, counter) in &rules.rate_limits {
+    for (limit, counter) in limits.rates() {
         let arrival = counter.arrival();
         let remaining = limit.remaining(arrival, now.ticks);
         let reset = seconds_up(limit.full_after(arrival, now.ticks));
         policies.push(format!("\"{}\";q={};w={}", limit.name, limit.limit, limit.window_seconds));
         states.push(format!("\"{}\";r={remaining};t={reset}", limit.name));
     }
-    if let Some(rule) = &rules.quota {
+    for (name, rule) in [QUOTA, PLAN_QUOTA].into_iter().zip(limits.quotas()) {
+        let Some(rule) = rule else { continue };
         let span = rule.span(now.wall);
-        let remaining = rule.quota.limit.saturating_sub(rule.counter.used(span));
+        let remaining = rule.quota.limit.saturating_sub(rule.used(now.wall));
         let window = seconds_up(span.ends.since(span.begins));
         let reset = seconds_up(span.ends.since(now.wall));
-        policies.push(format!("\"quota\";q={};w={window}", rule.quota.limit));
-        states.push(format!("\"quota\";r={remaining};t={reset}"));
+        policies.push(format!("\"{name}\";q={};w={window}", rule.quota.limit));
+        states.push(format!("\"{name}\";r={remaining};t={reset}"));
     }
     if policies.is_empty() {
         return Vec::new();

@@ -4,17 +4,21 @@
 //! through, [`allow`], and it takes an [`Allowed`], which only a valid verdict makes. Every error
 //! denies; nothing redirects; health lives elsewhere.
 
+pub(super) mod batch;
+pub(super) mod explained;
 pub(super) mod forward_auth;
 mod identity;
 pub(super) mod verify;
 pub(super) mod whoami;
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use http::HeaderMap;
 use http::request::Parts;
 use rouille::Response;
 
+use crate::actions::ActionError;
 use crate::actions::actor::Actor;
 use crate::clock::Now;
 use crate::http::credential::{self, Credential};
@@ -23,8 +27,15 @@ use crate::http::transport::{Arrival, Refusal};
 use crate::http::{App, answer, forwarded, path_of};
 use crate::index::Origin;
 use crate::index::grant::Grant;
+use crate::index::quota::Unreserved;
 use crate::verify::{Code, Request, Verdict, check, decide};
 use identity::Identity;
+
+/// How long a check waits for the store to hold a quota's reservation.
+const RESERVATION_WAIT: Duration = Duration::from_secs(2);
+/// How often it decides anew because others were faster to use up what it had waited for. Each time
+/// another call was let through.
+const RESERVATION_TRIES_MAX: usize = 1_000;
 
 /// Who presents a credential, as far as last use and address rules want to know.
 #[derive(Clone, Copy, Debug)]
@@ -42,9 +53,13 @@ pub(super) fn is_check(parts: &Parts) -> bool {
 
 /// Whether a path is a check endpoint's.
 pub(super) fn is_check_path(path: &str) -> bool {
-    path.starts_with(FORWARD_AUTH) || path == "/v1/verify" || path == "/v1/whoami"
+    path.starts_with(FORWARD_AUTH) || CHECKS.contains(&path)
 }
 
+/// Checks that are no gate's.
+const CHECKS: [&str; 3] = ["/v1/verify", "/v1/verify/batch", "/v1/whoami"];
+/// The gate that takes any valid key.
+pub(super) const DEFAULT_GATE: &str = "default";
 /// Below this lie the gates.
 pub(super) const FORWARD_AUTH: &str = "/v1/forward-auth/";
 
@@ -81,7 +96,7 @@ impl App {
         request: &Request<'_>,
         caller: Caller<'_>,
     ) -> Result<Allowed, Problem> {
-        self.judge(text, request, caller, |grant, _now| Allowed(Identity::of(grant)))
+        self.judge(text, request, caller, |grant, _now| Allowed(Identity::of(self.index(), grant)))
     }
 
     /// The actor behind a management key, decided like any other check.
@@ -95,26 +110,48 @@ impl App {
         text: &[u8],
         request: &Request<'_>,
         caller: Caller<'_>,
-        valid: impl FnOnce(&Grant, Now) -> T,
+        valid: impl Fn(&Grant, Now) -> T,
     ) -> Result<T, Problem> {
-        if self.index().is_behind() {
-            return Err(Problem::index_behind());
+        self.until_reserved(|now| {
+            let judged = |grant: &Grant| decide(grant, request, now);
+            check(self.index(), self.actions.prefix(), text, judged, |verdict, grant| match grant {
+                Some(grant) if verdict.is_valid() => {
+                    self.note_use(grant, caller, now);
+                    Ok(valid(grant, now))
+                },
+                Some(grant) => Err(denied(verdict, request, Some(grant), now)),
+                None => Err(denied(verdict, request, None, now)),
+            })
+        })?
+    }
+
+    /// Makes an attempt, and makes it again where it had to wait for the store to hold a
+    /// reservation: outside of the index's guard, and without stopping the event loop.
+    fn until_reserved<T>(
+        &self,
+        attempt: impl Fn(Now) -> Result<T, Unreserved>,
+    ) -> Result<T, Problem> {
+        for _ in 0..RESERVATION_TRIES_MAX {
+            if self.index().is_behind() {
+                return Err(Problem::index_behind());
+            }
+            let unreserved = match attempt(self.actions.clock().now()) {
+                Ok(answer) => return Ok(answer),
+                Err(unreserved) => unreserved,
+            };
+            match self.waiting.run(|| unreserved.wait(RESERVATION_WAIT)) {
+                Some(true) => {},
+                // The store does not answer, or too many wait for it: nothing is let through that
+                // a crash could forget.
+                Some(false) | None => break,
+            }
         }
-        let now = self.actions.clock().now();
-        let judged = |grant: &Grant| decide(grant, request, now);
-        check(self.index(), self.actions.prefix(), text, judged, |verdict, grant| match grant {
-            Some(grant) if verdict.is_valid() => {
-                self.note_use(grant, caller, now);
-                Ok(valid(grant, now))
-            },
-            Some(grant) => Err(denied(verdict, request, Some(grant), now)),
-            None => Err(denied(verdict, request, None, now)),
-        })
+        Err(ActionError::StorageUnavailable.into())
     }
 
     fn note_use(&self, grant: &Grant, caller: Caller<'_>, now: Now) {
         let origin = Origin { ip: caller.address, user_agent: caller.user_agent };
-        self.index().note_use(&grant.live, now.wall, origin);
+        self.index().note_use(grant, now.wall, origin);
     }
 
     /// The credential of a check request, or its denial.
@@ -146,8 +183,8 @@ fn denied(verdict: Verdict, request: &Request<'_>, grant: Option<&Grant>, now: N
     });
     let problem = Problem::denied(verdict, scope.map(|names| names.join(" ")).as_deref());
     let limited = matches!(verdict.code, Code::RateLimited | Code::QuotaExceeded);
-    match grant.and_then(|grant| grant.rules.as_deref()).filter(|_rules| limited) {
-        Some(rules) => identity::limit_headers(rules, now)
+    match grant.filter(|_grant| limited) {
+        Some(grant) => identity::limit_headers(grant, now)
             .into_iter()
             .fold(problem, |problem, (name, value)| problem.header(name, value)),
         None => problem,

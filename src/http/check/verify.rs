@@ -6,30 +6,32 @@ use http::HeaderMap;
 use rouille::Response;
 use serde_json::{Map, Value, json};
 
+use crate::actions::ActionError;
 use crate::actions::actor::Actor;
 use crate::clock::Now;
-use crate::http::check::{Caller, malformed, user_agent};
+use crate::http::check::{Caller, explained, malformed, user_agent};
 use crate::http::credential::{self, Credential};
 use crate::http::input::{self, Fields, wrong};
 use crate::http::problem::{Problem, seconds_up};
 use crate::http::transport::Arrival;
 use crate::http::{App, Call, answer};
-use crate::index::Origin;
 use crate::index::grant::Grant;
+use crate::index::{Index, Origin};
 use crate::model::fault::Fault;
 use crate::model::limit::COST_MAX;
 use crate::model::permission::Permission;
 use crate::model::requirement::{REQUIREMENT_NAMES_MAX, Requirement};
-use crate::model::role::{INSTANCE_VERIFY, KEYS_VERIFY};
+use crate::model::role::{INSTANCE_VERIFY, KEYS_READ, KEYS_VERIFY};
 use crate::model::secret::Secret;
-use crate::verify::{Code, Request, Verdict, check, decide};
+use crate::verify::{Code, Request, Verdict, check, decide, explain, explain_absence, foretell};
 
 /// What a service asks.
-struct Asked {
+pub(super) struct Asked {
     key: Secret,
     requirement: Option<Requirement>,
     ip: Option<IpAddr>,
     cost: u32,
+    explain: bool,
 }
 
 /// Answers a caller with a key, or the operator on the host, on the event loop.
@@ -74,14 +76,21 @@ fn answer_actor(
     content_type: Option<&str>,
     body: &[u8],
 ) -> Result<Value, Problem> {
-    if !actor.has(KEYS_VERIFY) && !actor.has(INSTANCE_VERIFY) {
-        return Err(Problem::permission_required(KEYS_VERIFY));
-    }
+    require_verify(actor)?;
     let asked = read(content_type, body)?;
-    if app.index().is_behind() {
-        return Err(Problem::index_behind());
+    answer_asked(app, actor, &asked)
+}
+
+/// Requires that the actor may ask about keys at all.
+pub(super) fn require_verify(actor: &Actor) -> Result<(), Problem> {
+    if actor.has(KEYS_VERIFY) || actor.has(INSTANCE_VERIFY) {
+        return Ok(());
     }
-    let now = app.actions.clock().now();
+    Err(Problem::permission_required(KEYS_VERIFY))
+}
+
+/// Answers one question of an actor who may ask.
+pub(super) fn answer_asked(app: &App, actor: &Actor, asked: &Asked) -> Result<Value, Problem> {
     let request = Request {
         ip: asked.ip,
         requirement: asked.requirement.as_ref(),
@@ -90,41 +99,92 @@ fn answer_actor(
     };
     let everywhere = actor.has(INSTANCE_VERIFY);
     // A key of another organization is as if it were not there: unknown, and untouched.
-    let judge = |grant: &Grant| {
-        if everywhere || grant.organization.load().id == actor.organization_id() {
-            decide(grant, &request, now)
-        } else {
-            Verdict::of(Code::NotFound)
-        }
-    };
+    let is_known =
+        |grant: &Grant| everywhere || grant.organization.load().id == actor.organization_id();
     let presented = asked.key.reveal().as_bytes();
-    Ok(check(app.index(), app.actions.prefix(), presented, judge, |verdict, grant| {
-        if let Some(grant) = grant.filter(|_grant| verdict.is_valid()) {
-            let origin = Origin { ip: asked.ip, user_agent: None };
-            app.index().note_use(&grant.live, now.wall, origin);
-        }
-        told(verdict, grant, now)
-    }))
+    if asked.explain {
+        return explain_asked(app, actor, presented, &request, is_known);
+    }
+    app.until_reserved(|now| {
+        let judge = |grant: &Grant| {
+            if is_known(grant) {
+                decide(grant, &request, now)
+            } else {
+                Ok(Verdict::of(Code::NotFound))
+            }
+        };
+        check(app.index(), app.actions.prefix(), presented, judge, |verdict, grant| {
+            if let Some(grant) = grant.filter(|_grant| verdict.is_valid()) {
+                let origin = Origin { ip: asked.ip, user_agent: None };
+                app.index().note_use(grant, now.wall, origin);
+            }
+            told(app.index(), verdict, grant, now)
+        })
+    })
+}
+
+/// The same answer with its reasons; counts nothing.
+fn explain_asked(
+    app: &App,
+    actor: &Actor,
+    presented: &[u8],
+    request: &Request<'_>,
+    is_known: impl Fn(&Grant) -> bool,
+) -> Result<Value, Problem> {
+    actor.require(KEYS_READ)?;
+    if app.index().is_behind() {
+        return Err(Problem::index_behind());
+    }
+    let now = app.actions.clock().now();
+    let judge = |grant: &Grant| {
+        let known = is_known(grant);
+        Ok(if known { foretell(grant, request, now) } else { Verdict::of(Code::NotFound) })
+    };
+    let keep = |verdict: Verdict, grant: Option<&Grant>| (verdict, grant.cloned());
+    let checked = check(app.index(), app.actions.prefix(), presented, judge, keep);
+    let (verdict, grant) = checked.map_err(|_unreserved| ActionError::StorageUnavailable)?;
+    let explanation = match &grant {
+        None => explain_absence(verdict.code),
+        Some(grant) => {
+            // What its record lists lies in the store alone; this is no check, and may wait for it.
+            let organization = grant.organization.load().id;
+            let read = || app.actions.stored_key(actor, organization, grant.live.key);
+            let record = app.waiting.run(read).unwrap_or(Err(ActionError::Busy))?;
+            explain(grant, &explained::lists_of(&record), request, now)
+        },
+    };
+    let mut told = told(app.index(), verdict, grant.as_ref(), now);
+    if let Value::Object(fields) = &mut told {
+        fields.insert("explain".to_owned(), explained::shown(&explanation));
+    }
+    Ok(told)
 }
 
 fn read(content_type: Option<&str>, body: &[u8]) -> Result<Asked, Problem> {
     let mut fields = Fields::parse(content_type, body)?;
+    let asked = read_asked(&mut fields);
+    fields.finish().map_err(Problem::invalid)?;
+    asked.ok_or_else(|| Problem::invalid(Vec::new()))
+}
+
+/// Reads a question; `None` where its fields have faults.
+pub(super) fn read_asked(fields: &mut Fields) -> Option<Asked> {
     let key = fields.required("key", input::text).map(Secret::new);
     let requirement = fields.optional("permissions", requirement);
-    let ip = fields.optional(
-        "ip",
-        input::parsed("invalid_ip", |text| {
-            text.parse::<IpAddr>().map_err(|_e| "must be an IPv4 or IPv6 address")
-        }),
-    );
+    let ip = fields.optional("ip", address);
     let cost = fields.optional("cost", input::number(0, COST_MAX)).unwrap_or(1);
-    fields.finish().map_err(Problem::invalid)?;
-    let key = key.ok_or_else(|| Problem::invalid(Vec::new()))?;
-    Ok(Asked { key, requirement, ip, cost })
+    let explain = fields.optional("explain", input::boolean).unwrap_or(false);
+    Some(Asked { key: key?, requirement, ip, cost, explain })
+}
+
+/// Reads an address.
+pub(in crate::http) fn address(value: Value, pointer: &str) -> Result<IpAddr, Vec<Fault>> {
+    let parse = |text: &str| text.parse::<IpAddr>().map_err(|_e| "must be an IPv4 or IPv6 address");
+    input::parsed("invalid_ip", parse)(value, pointer)
 }
 
 /// A requirement: the language, or a list of names that all must be granted.
-fn requirement(value: Value, pointer: &str) -> Result<Requirement, Vec<Fault>> {
+pub(in crate::http) fn requirement(value: Value, pointer: &str) -> Result<Requirement, Vec<Fault>> {
     if !value.is_array() {
         return input::parsed("invalid_requirement", str::parse::<Requirement>)(value, pointer);
     }
@@ -135,8 +195,8 @@ fn requirement(value: Value, pointer: &str) -> Result<Requirement, Vec<Fault>> {
     Requirement::all(names).or_else(|error| wrong(pointer, "invalid_requirement", error))
 }
 
-fn told(verdict: Verdict, grant: Option<&Grant>, now: Now) -> Value {
-    let mut told = grant.map(|grant| described(grant, now)).unwrap_or_default();
+fn told(index: &Index, verdict: Verdict, grant: Option<&Grant>, now: Now) -> Value {
+    let mut told = grant.map(|grant| described(index, grant, now)).unwrap_or_default();
     told.insert("valid".to_owned(), verdict.is_valid().into());
     told.insert("code".to_owned(), verdict.code.as_str().into());
     if let Some(wait) = verdict.retry_after {
@@ -154,7 +214,7 @@ pub(super) fn permissions(grant: &Grant) -> Vec<&str> {
 }
 
 /// What a key is: for its holder, and for a service that may ask about it.
-pub(super) fn described(grant: &Grant, now: Now) -> Map<String, Value> {
+pub(super) fn described(index: &Index, grant: &Grant, now: Now) -> Map<String, Value> {
     let owner = grant.owner.as_ref().map(|owner| owner.facts());
     let organization = grant.organization.load();
     let rules = grant.rules.as_deref();
@@ -175,7 +235,7 @@ pub(super) fn described(grant: &Grant, now: Now) -> Map<String, Value> {
         .collect();
     let quota = rules.and_then(|rules| rules.quota.as_ref()).map(|rule| {
         let (quota, span) = (&rule.quota, rule.span(now.wall));
-        let used = rule.counter.used(span);
+        let used = rule.used(now.wall);
         json!({
             "limit": quota.limit,
             "period": quota.period.to_string(),
@@ -185,6 +245,13 @@ pub(super) fn described(grant: &Grant, now: Now) -> Map<String, Value> {
             "resets_at": span.ends.to_string(),
         })
     });
+    // A secret team is told of a key whose owner is in it, and does not exist for any other owner.
+    let teams: Vec<Value> = index
+        .teams_of(grant)
+        .iter()
+        .filter(|(team, stands)| *stands || !team.secret)
+        .map(|(team, _)| json!({ "id": team.id.to_string(), "name": team.name }))
+        .collect();
     let ends = (grant.expires_at != crate::model::moment::Moment::NEVER)
         .then(|| grant.expires_at.to_string());
     let fields = json!({
@@ -206,7 +273,7 @@ pub(super) fn described(grant: &Grant, now: Now) -> Map<String, Value> {
             "name": organization.name,
             "plan": organization.plan.name,
         },
-        "teams": [],
+        "teams": teams,
         "rate_limits": rate_limits,
         "quota": quota,
     });

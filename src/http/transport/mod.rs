@@ -6,6 +6,7 @@
 //! with an empty body itself. No log line of this module contains a header value or a target.
 
 mod accept;
+mod aside;
 mod body;
 mod bridge;
 pub mod client;
@@ -23,6 +24,7 @@ use std::net::SocketAddr;
 use http::HeaderName;
 use http::request::Parts;
 
+pub use self::aside::Aside;
 pub use self::counters::Counters;
 pub use self::limits::Limits;
 pub use self::server::Server;

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::accept::{Acceptor, Floor};
+use super::aside::WAITING_MAX;
 use super::connections::Connections;
 use super::counters::Counters;
 use super::exchange::Service;
@@ -45,7 +46,7 @@ impl Server {
         let counters = Arc::<Counters>::default();
         let runtime = Builder::new_multi_thread()
             .thread_name("http")
-            .max_blocking_threads(limits.pool_in_flight_max.max(1))
+            .max_blocking_threads(limits.pool_in_flight_max.max(1) + WAITING_MAX)
             .enable_all()
             .build()?;
         let drain_timeout = limits.drain_timeout;

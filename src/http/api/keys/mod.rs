@@ -1,24 +1,30 @@
-//! `/v1/keys`: make, list, show, change, revoke, switch off and on.
+//! `/v1/keys`: make, list, show, change, revoke, switch off and on, share.
 
 use rouille::Response;
 use serde_json::{Value, json};
 
 use crate::actions::ActionError;
+use crate::actions::actor::Actor;
 use crate::actions::keys::{KeyDraft, Query, Target, Wanted};
+use crate::http::api::teams::team_id;
 use crate::http::api::{cursor, no_fields, paging, versions, with_etag};
 use crate::http::input::{Fields, parsed, wrong};
 use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
-use crate::model::id::KeyId;
+use crate::model::id::{KeyId, TeamId};
 use crate::model::key_text::Environment;
 use crate::model::moment::{Moment, parse_span};
 use crate::model::name::parse_description;
-use crate::records::key::KeyRecord;
+use crate::records::key::{KeyRecord, ShareRecord};
 
+pub(in crate::http) mod explain;
+pub(in crate::http) mod import;
 mod reading;
+pub(in crate::http) mod rotate;
 mod shape;
 
-use reading::{parse_kind, read_change};
+use reading::{access, parse_kind, parse_owner, read_change, shares};
+pub(in crate::http) use reading::{calls, patterns};
 use shape::{hidden, shown};
 
 /// Longest text searched for.
@@ -39,6 +45,8 @@ pub(in crate::http) fn list_keys(app: &App, call: &Call<'_>) -> Result<Response,
         name => name.parse().map(Wanted::Only).map_err(|error| format!("{error}, or all")),
     });
     let kind = parameters.optional("kind", "invalid_kind", parse_kind);
+    let owner = parameters.optional("owner", "invalid_id", parse_owner);
+    let team = parameters.optional("team", "invalid_id", str::parse::<TeamId>);
     parameters.finish()?;
     let query = Query {
         limit,
@@ -46,12 +54,15 @@ pub(in crate::http) fn list_keys(app: &App, call: &Call<'_>) -> Result<Response,
         search: search.filter(|text| !text.is_empty()),
         status: status.unwrap_or_default(),
         kind,
+        owner,
+        team,
     };
-    let listed = app.actions.list_keys(call.actor()?, &query)?;
+    let actor = call.actor()?;
+    let listed = app.actions.list_keys(actor, &query)?;
     let items: Vec<Value> = listed
         .keys
         .iter()
-        .map(|(record, whole)| if *whole { shown(app, record) } else { hidden(app, record) })
+        .map(|(record, whole)| if *whole { shown(app, actor, record) } else { hidden(app, record) })
         .collect();
     Ok(answer::json(&json!({ "items": items, "next_cursor": listed.next.map(cursor::write) })))
 }
@@ -63,6 +74,7 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let environment =
         fields.optional("environment", parsed("invalid_environment", str::parse::<Environment>));
     let change = read_change(&mut fields);
+    let teams = fields.optional("teams", shares);
     let expires_in = fields.optional("expires_in", |value, pointer| {
         let span = parsed("invalid_duration", parse_span)(value, pointer)?;
         let end = now.after(span);
@@ -82,28 +94,34 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
         kind,
         environment: environment.unwrap_or_default(),
         permissions: change.permissions.value(),
+        preset: change.preset,
+        teams: teams.unwrap_or_default(),
         ip_rules: change.ip_rules.value().unwrap_or_default(),
         rate_limits: change.rate_limits.value().unwrap_or_default(),
+        quota: change.quota.value(),
         metadata: change.metadata.value().unwrap_or_default(),
         not_before: change.not_before.value(),
         expires_at: change.expires_at.value().or(expires_in),
     };
-    let (record, secret) = app.actions.create_key(call.actor()?, draft)?;
+    let actor = call.actor()?;
+    let (record, secret) = app.actions.create_key(actor, draft)?;
     let location = format!("/v1/keys/{}", record.id);
-    let made = json!({ "key": shown(app, &record), "secret": secret.reveal() });
+    let made = json!({ "key": shown(app, actor, &record), "secret": secret.reveal() });
     Ok(with_etag(answer::created(&made), record.version)
         .with_additional_header("Location", location))
 }
 
 pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    Ok(answer_record(app, &app.actions.key(call.actor()?, key_id(call)?)?))
+    let actor = call.actor()?;
+    Ok(answer_record(app, actor, &app.actions.key(actor, key_id(call)?)?))
 }
 
 pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     let change = read_change(&mut fields);
     fields.finish().map_err(Problem::invalid)?;
-    Ok(answer_record(app, &app.actions.change_key(call.actor()?, &target(call)?, &change)?))
+    let actor = call.actor()?;
+    Ok(answer_record(app, actor, &app.actions.change_key(actor, &target(call)?, &change)?))
 }
 
 pub(in crate::http) fn revoke(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
@@ -117,10 +135,9 @@ pub(in crate::http) fn revoke(app: &App, call: &Call<'_>) -> Result<Response, Pr
         Ok(reason)
     });
     fields.finish().map_err(Problem::invalid)?;
-    Ok(answer_record(
-        app,
-        &app.actions.revoke_key(call.actor()?, &target(call)?, reason.as_deref())?,
-    ))
+    let actor = call.actor()?;
+    let revoked = app.actions.revoke_key(actor, &target(call)?, reason.as_deref())?;
+    Ok(answer_record(app, actor, &revoked))
 }
 
 pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
@@ -130,16 +147,35 @@ pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Pr
 
 pub(in crate::http) fn disable(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     no_fields(call)?;
-    Ok(answer_record(app, &app.actions.disable_key(call.actor()?, &target(call)?)?))
+    let actor = call.actor()?;
+    Ok(answer_record(app, actor, &app.actions.disable_key(actor, &target(call)?)?))
 }
 
 pub(in crate::http) fn enable(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     no_fields(call)?;
-    Ok(answer_record(app, &app.actions.enable_key(call.actor()?, &target(call)?)?))
+    let actor = call.actor()?;
+    Ok(answer_record(app, actor, &app.actions.enable_key(actor, &target(call)?)?))
 }
 
-fn answer_record(app: &App, record: &KeyRecord) -> Response {
-    with_etag(answer::json(&shown(app, record)), record.version)
+/// Shares a key with a team.
+pub(in crate::http) fn share(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
+    let access = access(&mut fields);
+    fields.finish().map_err(Problem::invalid)?;
+    let access = access.ok_or_else(|| Problem::invalid(Vec::new()))?;
+    let (actor, team) = (call.actor()?, team_id(call, 1)?);
+    let share = ShareRecord { team, access };
+    Ok(answer_record(app, actor, &app.actions.share_key(actor, &target(call)?, share)?))
+}
+
+/// Ends that a key is shared with a team.
+pub(in crate::http) fn unshare(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    app.actions.unshare_key(call.actor()?, &target(call)?, team_id(call, 1)?)?;
+    Ok(answer::empty())
+}
+
+fn answer_record(app: &App, actor: &Actor, record: &KeyRecord) -> Response {
+    with_etag(answer::json(&shown(app, actor, record)), record.version)
 }
 
 /// The key in the path. A text that is no id names no key.

@@ -3,18 +3,21 @@
 use ipnet::IpNet;
 use serde_json::{Map, Value};
 
-use crate::actions::keys::{KeyChange, KeyKind};
+use crate::actions::keys::{KeyChange, KeyKind, OwnerWanted, TEAMS_A_KEY_MAX};
 use crate::http::input::{Fields, list, number, object, parsed, text, wrong};
+use crate::model::catalogue::Preset;
 use crate::model::edit::Edit;
 use crate::model::fault::Fault;
+use crate::model::id::{InvalidId, TeamId};
 use crate::model::limit::{
-    RATE_LIMIT_CALLS_MAX, RATE_LIMIT_WINDOW_SECONDS_MAX, RATE_LIMITS_MAX, RateLimit,
+    Period, QUOTA_CALLS_MAX, Quota, RATE_LIMIT_CALLS_MAX, RATE_LIMIT_WINDOW_SECONDS_MAX,
+    RATE_LIMITS_MAX, RateLimit, Zone,
 };
 use crate::model::moment::Moment;
 use crate::model::name::{parse_description, parse_name};
 use crate::model::network::{IpRules, NETWORKS_MAX, parse_network};
 use crate::model::permission::{PATTERNS_MAX, Pattern, Patterns};
-use crate::records::key::METADATA_BYTES_MAX;
+use crate::records::key::{Access, METADATA_BYTES_MAX, ShareRecord};
 
 pub(super) fn parse_kind(text: &str) -> Result<KeyKind, &'static str> {
     match text {
@@ -24,19 +27,61 @@ pub(super) fn parse_kind(text: &str) -> Result<KeyKind, &'static str> {
     }
 }
 
+/// Whose keys to list: a user's, by id, or one's own.
+pub(super) fn parse_owner(text: &str) -> Result<OwnerWanted, InvalidId> {
+    if text == "me" { Ok(OwnerWanted::Me) } else { text.parse().map(OwnerWanted::User) }
+}
+
 /// The fields that creating and changing have in common.
 pub(super) fn read_change(fields: &mut Fields) -> KeyChange {
-    KeyChange {
+    let change = KeyChange {
         name: name(fields),
         description: fields
             .optional("description", parsed("invalid_description", parse_description)),
         permissions: fields.nullable("permissions", patterns),
+        preset: preset(fields),
         ip_rules: fields.nullable("ip_rules", object(|fields| Some(ip_rules(fields)))),
         rate_limits: fields.nullable("rate_limits", rate_limits),
+        quota: fields.nullable("quota", object(quota)),
         metadata: fields.nullable("metadata", metadata),
         not_before: fields.nullable("not_before", parsed("invalid_time", str::parse::<Moment>)),
         expires_at: fields.nullable("expires_at", parsed("invalid_time", str::parse::<Moment>)),
+    };
+    if change.preset.is_some() && !change.permissions.is_keep() {
+        fields.fault("preset", "contradiction", "must not come together with permissions");
     }
+    change
+}
+
+fn preset(fields: &mut Fields) -> Option<Preset> {
+    fields.optional("preset", parsed("invalid_preset", str::parse::<Preset>))
+}
+
+/// The teams that a new key is shared with.
+pub(super) fn shares(value: Value, pointer: &str) -> Result<Vec<ShareRecord>, Vec<Fault>> {
+    let one = |value: Value, pointer: &str| object(share)(value, pointer);
+    let shares = list(TEAMS_A_KEY_MAX, one)(value, pointer)?;
+    for (at, share) in shares.iter().enumerate() {
+        if shares.iter().take(at).any(|earlier| earlier.team == share.team) {
+            let pointer = format!("{pointer}/{at}/id");
+            return wrong(&pointer, "doubled", "names an earlier team again");
+        }
+    }
+    Ok(shares)
+}
+
+fn share(fields: &mut Fields) -> Option<ShareRecord> {
+    let team = fields.required(
+        "id",
+        parsed("unknown_team", |text| text.parse::<TeamId>().map_err(|_no_id| "names no team")),
+    );
+    let access = access(fields);
+    Some(ShareRecord { team: team?, access: access? })
+}
+
+/// What a team's members may do.
+pub(super) fn access(fields: &mut Fields) -> Option<Access> {
+    fields.required("access", parsed("invalid_access", str::parse::<Access>))
 }
 
 fn name(fields: &mut Fields) -> Option<String> {
@@ -95,6 +140,22 @@ fn rate_limit(fields: &mut Fields) -> Option<RateLimit> {
     let limit = fields.required("limit", number(1, RATE_LIMIT_CALLS_MAX));
     let window = fields.required("window_seconds", number(1, RATE_LIMIT_WINDOW_SECONDS_MAX));
     Some(RateLimit { name: name?.into(), limit: limit?, window_seconds: window? })
+}
+
+fn quota(fields: &mut Fields) -> Option<Quota> {
+    let limit = fields.required("limit", calls);
+    let period = fields.required("period", parsed("invalid_period", str::parse::<Period>));
+    let zone = fields.required("timezone", parsed("invalid_timezone", str::parse::<Zone>));
+    Some(Quota { limit: limit?, period: period?, zone: zone? })
+}
+
+/// Reads a number of calls.
+pub(in crate::http) fn calls(value: Value, pointer: &str) -> Result<u64, Vec<Fault>> {
+    let number = value.as_u64().filter(|number| (1..=QUOTA_CALLS_MAX).contains(number));
+    number.ok_or(()).or_else(|()| {
+        let code = if value.is_number() { "out_of_range" } else { "wrong_type" };
+        wrong(pointer, code, format!("must be a whole number from 1 to {QUOTA_CALLS_MAX}"))
+    })
 }
 
 fn metadata(value: Value, pointer: &str) -> Result<Map<String, Value>, Vec<Fault>> {

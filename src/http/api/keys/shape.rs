@@ -1,23 +1,28 @@
 //! What clients see of a key: all of it, or that it is there.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
+use crate::actions::actor::Actor;
 use crate::http::App;
+use crate::http::api::teams::visibility;
+use crate::index::facts::TeamFacts;
+use crate::index::grant::Grant;
+use crate::index::uses::LastUse;
 use crate::model::moment::Moment;
-use crate::records::key::{KeyRecord, Status};
+use crate::records::key::{Access, KeyRecord, QuotaRecord, SecretRecord, Status};
 
-/// A key as those see it who may see all of it.
-pub(super) fn shown(app: &App, record: &KeyRecord) -> Value {
+/// A key as those see it who may see all of it; its teams as far as the actor may know of them.
+pub(super) fn shown(app: &App, actor: &Actor, record: &KeyRecord) -> Value {
     let now = app.actions.clock().now().wall;
     let time = |moment: Option<Moment>| moment.map(|moment| moment.to_string());
     let networks =
         |networks: &[IpNet]| networks.iter().map(ToString::to_string).collect::<Vec<_>>();
     let list = record.permissions.as_ref().map(|list| list.as_set().texts().collect::<Vec<_>>());
     let permissions = list.or_else(|| record.is_service().then(Vec::new));
-    let last_used = last_used(app, record);
     let limits: Vec<Value> = record
         .rate_limits
         .iter()
@@ -35,7 +40,7 @@ pub(super) fn shown(app: &App, record: &KeyRecord) -> Value {
                 "hint": secret.hint,
                 "created_at": secret.created_at.to_string(),
                 "ends_at": time(secret.ends_at),
-                "last_used": last_used,
+                "last_used": last_used(app, Some(secret), Grant::last_use),
             })
         })
         .collect();
@@ -48,10 +53,10 @@ pub(super) fn shown(app: &App, record: &KeyRecord) -> Value {
         "environment": record.environment.as_str(),
         "hint": record.secrets.first().map(|secret| secret.hint.as_str()),
         "permissions": permissions,
-        "teams": [],
+        "teams": teams(app, actor, record),
         "ip_rules": { "allow": networks(&record.ip_allow), "deny": networks(&record.ip_deny) },
         "rate_limits": limits,
-        "quota": null,
+        "quota": record.quota.as_ref().map(quota),
         "metadata": record.metadata,
         "status": record.status(now).name(),
         "not_before": time(record.not_before),
@@ -59,13 +64,26 @@ pub(super) fn shown(app: &App, record: &KeyRecord) -> Value {
         "created_at": record.created_at.to_string(),
         "created_by": record.created_by.to_string(),
         "updated_at": record.updated_at.to_string(),
-        "last_used": last_used,
+        "last_used": last_used(app, record.secrets.first(), |grant| grant.live.last_use()),
         "revoked_at": time(record.revoked_at),
         "revoked_reason": record.revoked_reason,
         "secrets": secrets,
-        "origin": "created",
+        "origin": if record.imported.is_some() { "imported" } else { "created" },
         "version": record.version,
     })
+}
+
+fn teams(app: &App, actor: &Actor, record: &KeyRecord) -> Vec<Value> {
+    let teams = app.actions.teams_shown(actor, record);
+    let shape = |(team, access): &(Arc<TeamFacts>, Access)| {
+        json!({
+            "id": team.id.to_string(),
+            "name": team.name,
+            "visibility": visibility(team.secret),
+            "access": access.name(),
+        })
+    };
+    teams.iter().map(shape).collect()
 }
 
 /// A key as all others see it: that it is there.
@@ -79,16 +97,22 @@ pub(super) fn hidden(app: &App, record: &KeyRecord) -> Value {
     })
 }
 
+fn quota(quota: &QuotaRecord) -> Value {
+    let (period, timezone) = (quota.period.to_string(), quota.zone.to_string());
+    json!({ "limit": quota.limit, "period": period, "timezone": timezone })
+}
+
 fn kind_name(record: &KeyRecord) -> &'static str {
     if record.is_service() { "service" } else { "personal" }
 }
 
-/// The last use, from live state: it is seen here at once, written later.
-fn last_used(app: &App, record: &KeyRecord) -> Value {
-    let digest = record.secrets.first().map(|secret| secret.digest);
-    let live = digest.and_then(|digest| {
-        app.index().with_grant(&digest, |grant| grant.and_then(|grant| grant.live.last_use()))
-    });
+/// A last use, from live state: it is seen here at once, written later.
+fn last_used(
+    app: &App,
+    secret: Option<&SecretRecord>,
+    of: impl FnOnce(&Grant) -> Option<LastUse>,
+) -> Value {
+    let live = secret.and_then(|secret| app.index().with_grant(&secret.digest, |grant| of(grant?)));
     live.map_or(Value::Null, |last| {
         json!({
             "at": last.at.to_string(),

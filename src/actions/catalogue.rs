@@ -1,0 +1,271 @@
+//! The catalogue of permissions: what protected APIs ask for, described for people, and what the
+//! presets are made of.
+//!
+//! It grants nothing: a permission need not be in it, and being in it gives nobody anything.
+
+use keyhouse_storage::Batch;
+use serde_json::{Value, json};
+
+use crate::actions::actor::Actor;
+use crate::actions::events::Happening;
+use crate::actions::roles::fields;
+use crate::actions::rows::Listed;
+use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::index::facts::Ask;
+use crate::model::catalogue::{OWN_CATALOGUE, OWN_GROUP, OwnPermission, Preset};
+use crate::model::fault::Fault;
+use crate::model::permission::{PATTERNS_MAX, Pattern, Patterns, Permission, is_own};
+use crate::model::role::INSTANCE_MANAGE;
+use crate::records::Held;
+use crate::records::place::Place;
+use crate::records::rights::PermissionRecord;
+
+/// Most permissions of protected APIs in the catalogue.
+pub const PERMISSIONS_MAX: usize = 1_000;
+
+/// What a permission lets one do, in each language of the page; what is not named stays.
+#[derive(Debug, Default)]
+pub struct Texts {
+    /// In English.
+    pub english: Option<String>,
+    /// In French.
+    pub french: Option<String>,
+    /// In Spanish.
+    pub spanish: Option<String>,
+}
+
+/// What an entry of the catalogue says beside its name; what is not named stays.
+#[derive(Debug, Default)]
+pub struct EntryChange {
+    /// The description.
+    pub texts: Texts,
+    /// With which others it is shown.
+    pub group: Option<String>,
+}
+
+/// The entry that a change is meant for.
+#[derive(Clone, Debug)]
+pub struct EntryTarget {
+    /// The permission.
+    pub name: Permission,
+    /// The versions it may have (`If-Match`), where the caller says so.
+    pub versions: Option<Vec<u64>>,
+}
+
+impl Actions {
+    /// The catalogue by name, Keyhouse's own permissions among them. `after` is the last name of
+    /// the page before.
+    ///
+    /// # Errors
+    /// [`ActionError::StorageUnavailable`].
+    pub fn list_permissions(
+        &self,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Listed<PermissionRecord>, ActionError> {
+        let mut entries = self.entries()?;
+        entries.extend(OWN_CATALOGUE.iter().map(own_record));
+        entries.sort_by(|one, other| one.name.cmp(&other.name));
+        let behind = |entry: &PermissionRecord| after.is_none_or(|after| &*entry.name > after);
+        Ok(Listed::first(limit, entries.into_iter().filter(behind)))
+    }
+
+    /// Shows an entry.
+    ///
+    /// # Errors
+    /// [`ActionError::NotFound`].
+    pub fn permission(&self, name: &str) -> Result<PermissionRecord, ActionError> {
+        if let Some(own) = OWN_CATALOGUE.iter().find(|own| own.name == name) {
+            return Ok(own_record(own));
+        }
+        Ok(self.find_entry(name)?.record)
+    }
+
+    /// Puts a permission into the catalogue.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`]; [`ActionError::Invalid`] for one of Keyhouse's own
+    /// realm; [`ActionError::Conflict`] for one that is there, and over [`PERMISSIONS_MAX`].
+    pub fn create_permission(
+        &self,
+        actor: &Actor,
+        name: &Permission,
+        entry: &EntryChange,
+    ) -> Result<PermissionRecord, ActionError> {
+        actor.require(INSTANCE_MANAGE)?;
+        if is_own(name.as_str()) {
+            let fault = Fault::new("/name", "reserved_name", "must not begin with keyhouse");
+            return Err(ActionError::Invalid(vec![fault]));
+        }
+        let place = Place::Permission(name.as_str().into());
+        Self::until_done(|| {
+            let now = self.clock.now().wall;
+            // One guard for all that is counted.
+            let batch = self.guard_people()?;
+            if self.read::<PermissionRecord>(&place)?.is_some() {
+                let detail = "the catalogue has a permission of this name";
+                return Err(ActionError::Conflict { code: "name_taken", detail });
+            }
+            if self.entries()?.len() >= PERMISSIONS_MAX {
+                let detail = "the catalogue is full";
+                return Err(ActionError::Conflict { code: "too_many_permissions", detail });
+            }
+            let mut record = PermissionRecord {
+                name: name.as_str().into(),
+                group: String::new(),
+                english: String::new(),
+                french: String::new(),
+                spanish: String::new(),
+                version: 1,
+            };
+            apply(&mut record, entry);
+            let happening = of_instance(Happening::by(actor, "permission.create", name))
+                .with_change(&json!({}), &shape(&record));
+            let batch = put(batch.absent(place.to_bytes()), &place, &record)?;
+            let committed = self.commit(self.record(batch, now, happening)?)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
+        })
+    }
+
+    /// Changes what the catalogue says of a permission.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`],
+    /// [`ActionError::VersionConflict`]; [`ActionError::Conflict`] for one of Keyhouse's own.
+    pub fn change_permission(
+        &self,
+        actor: &Actor,
+        target: &EntryTarget,
+        change: &EntryChange,
+    ) -> Result<PermissionRecord, ActionError> {
+        actor.require(INSTANCE_MANAGE)?;
+        refuse_own(&target.name)?;
+        Self::until_done(|| {
+            let now = self.clock.now().wall;
+            let held = self.find_entry(target.name.as_str())?;
+            Self::check_version(target.versions.as_ref(), held.record.version)?;
+            let mut record = held.record.clone();
+            apply(&mut record, change);
+            if record == held.record {
+                self.await_index(held.revision);
+                return Ok(Attempt::Done(record));
+            }
+            record.version += 1;
+            let place = Place::Permission(record.name.clone());
+            let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
+            let happening = of_instance(Happening::by(actor, "permission.update", &target.name))
+                .with_change(&shape(&held.record), &shape(&record));
+            let batch = self.record(put(batch, &place, &record)?, now, happening)?;
+            let committed = self.commit(batch)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
+        })
+    }
+
+    /// Takes a permission out of the catalogue. Whoever was granted it keeps it.
+    ///
+    /// # Errors
+    /// Those of [`Actions::change_permission`].
+    pub fn remove_permission(
+        &self,
+        actor: &Actor,
+        target: &EntryTarget,
+    ) -> Result<(), ActionError> {
+        actor.require(INSTANCE_MANAGE)?;
+        refuse_own(&target.name)?;
+        Self::until_done(|| {
+            let now = self.clock.now().wall;
+            let held = self.find_entry(target.name.as_str())?;
+            Self::check_version(target.versions.as_ref(), held.record.version)?;
+            let place = Place::Permission(held.record.name.clone()).to_bytes();
+            let batch = Batch::new().unchanged(place.clone(), held.revision).delete(place);
+            let happening = Happening {
+                before: fields(shape(&held.record)),
+                ..of_instance(Happening::by(actor, "permission.remove", &target.name))
+            };
+            let committed = self.commit(self.record(batch, now, happening)?)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+        })
+    }
+
+    /// What a preset stands for today, as far as the actor holds it.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`] where nothing of it is left; [`ActionError::Invalid`]
+    /// where it is more than one list takes.
+    pub(super) fn preset(&self, actor: &Actor, preset: Preset) -> Result<Patterns, ActionError> {
+        let entries = self.entries()?;
+        let all = preset.patterns(entries.iter().map(|entry| &*entry.name));
+        let held = |pattern: &&Pattern| actor.holds(Ask::Pattern(pattern.as_str()));
+        let mut chosen: Vec<Pattern> = all.iter().filter(held).cloned().collect();
+        if chosen.is_empty() {
+            let first = all.first().map(ToString::to_string).unwrap_or_default();
+            return Err(ActionError::PermissionRequired(first));
+        }
+        if chosen.len() > PATTERNS_MAX {
+            // What another one covers says nothing new.
+            let whole = chosen.clone();
+            chosen.retain(|one| !whole.iter().any(|other| other != one && other.covers(one)));
+        }
+        Patterns::new(&chosen)
+            .map_err(|error| ActionError::Invalid(vec![Fault::new("/preset", "too_many", error)]))
+    }
+
+    fn entries(&self) -> Result<Vec<PermissionRecord>, ActionError> {
+        self.read_all(Place::PERMISSIONS)
+    }
+
+    fn find_entry(&self, name: &str) -> Result<Held<PermissionRecord>, ActionError> {
+        let held = self.read(&Place::Permission(name.into()))?;
+        held.ok_or(ActionError::NotFound("permission in the catalogue"))
+    }
+}
+
+fn apply(record: &mut PermissionRecord, change: &EntryChange) {
+    for (field, text) in [
+        (&mut record.group, &change.group),
+        (&mut record.english, &change.texts.english),
+        (&mut record.french, &change.texts.french),
+        (&mut record.spanish, &change.texts.spanish),
+    ] {
+        if let Some(text) = text {
+            field.clone_from(text);
+        }
+    }
+}
+
+fn refuse_own(name: &Permission) -> Result<(), ActionError> {
+    if is_own(name.as_str()) {
+        return Err(ActionError::Conflict {
+            code: "own_permission",
+            detail: "Keyhouse's own permissions are described by the program",
+        });
+    }
+    Ok(())
+}
+
+/// The catalogue is the instance's, not that of the organization from which somebody acts.
+fn of_instance(mut happening: Happening) -> Happening {
+    happening.organization = None;
+    happening
+}
+
+fn own_record(own: &OwnPermission) -> PermissionRecord {
+    PermissionRecord {
+        name: own.name.into(),
+        group: OWN_GROUP.to_owned(),
+        english: own.english.to_owned(),
+        french: own.french.to_owned(),
+        spanish: own.spanish.to_owned(),
+        version: 1,
+    }
+}
+
+/// What an event tells of an entry.
+fn shape(record: &PermissionRecord) -> Value {
+    json!({
+        "group": record.group,
+        "en": record.english,
+        "fr": record.french,
+        "es": record.spanish,
+    })
+}

@@ -1,0 +1,449 @@
+//! Invitations: made, listed, withdrawn, and accepted by whoever holds the one-time link.
+//!
+//! An invitation gives what its maker holds, at the moment it is accepted: it dies with them.
+
+use std::net::IpAddr;
+use std::ops::ControlFlow;
+
+use keyhouse_storage::{Batch, Range};
+use serde_json::{Value, json};
+
+use crate::actions::access::happening;
+use crate::actions::actor::Actor;
+use crate::actions::events::Happening;
+use crate::actions::people::{knows_team, newest_first};
+use crate::actions::sessions::NewSession;
+use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::model::fault::Fault;
+use crate::model::id::{InvitationId, OrganizationId, TeamId, UserId};
+use crate::model::moment::Moment;
+use crate::model::name::parse_name;
+use crate::model::password::{Factors, check_password};
+use crate::model::role::{INSTANCE_MANAGE, Role, USERS_MANAGE, USERS_READ};
+use crate::model::secret::Secret;
+use crate::records::Held;
+use crate::records::access::{EmailRecord, UserRecord};
+use crate::records::people::InvitationRecord;
+use crate::records::place::Place;
+
+/// Most invitations of an organization that wait to be accepted.
+pub const INVITATIONS_MAX: usize = 1_000;
+/// Most ended invitations that one new invitation clears away.
+const SWEPT_MAX: usize = 100;
+/// The plan's limit that users and invitations count towards.
+const USERS_LIMIT: &str = "users";
+
+/// An invitation to be made.
+#[derive(Debug)]
+pub struct InvitationDraft {
+    /// Whom, in the address's one form.
+    pub email: String,
+    /// The role they will have.
+    pub role: Role,
+    /// The name proposed to them.
+    pub name: Option<String>,
+    /// The teams they will be in.
+    pub teams: Vec<TeamId>,
+}
+
+/// How an invitation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvitationStatus {
+    /// It can be accepted.
+    Pending,
+    /// Its time is over.
+    Expired,
+    /// Who made it may not make it any more.
+    Void,
+}
+
+impl InvitationStatus {
+    /// The name, as the API writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Expired => "expired",
+            Self::Void => "void",
+        }
+    }
+}
+
+/// An invitation as an actor sees it.
+#[derive(Debug)]
+pub struct SeenInvitation {
+    /// The record, with the teams that the actor may know of.
+    pub record: InvitationRecord,
+    /// How it stands.
+    pub status: InvitationStatus,
+}
+
+/// Who accepts an invitation.
+#[derive(Debug)]
+pub struct Newcomer {
+    /// The link's token.
+    pub token: Secret,
+    /// The name; the one proposed where there is none.
+    pub name: Option<String>,
+    /// The password.
+    pub password: Secret,
+}
+
+impl Actions {
+    /// Invites somebody. The token is in the answer and nowhere else; a pending invitation of the
+    /// same address ends.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`] where the actor may not invite, or does not hold all that
+    /// the new invitation, or the one it replaces, gives; [`ActionError::LimitReached`];
+    /// [`ActionError::Conflict`] for an address that is a user of the organization.
+    pub fn invite(
+        &self,
+        actor: &Actor,
+        draft: &InvitationDraft,
+    ) -> Result<(SeenInvitation, Secret), ActionError> {
+        let organization = actor.organization_id();
+        Self::until_done(|| {
+            let (batch, today) = self.people_change(actor, USERS_MANAGE)?;
+            today.require_role(&self.role_asked(organization, draft.role)?)?;
+            self.require_teams(&today, organization, &draft.teams)?;
+            self.refuse_known(organization, &draft.email)?;
+            let batch = self.make_room(batch, &today, &draft.email)?;
+            let email = draft.email.clone();
+            let (mut record, token) =
+                self.new_invitation(organization, email, draft.role, actor.author());
+            record.name.clone_from(&draft.name);
+            record.teams.clone_from(&draft.teams);
+            let place = Place::Invitation(record.id);
+            let batch = put(batch.absent(place.to_bytes()), &place, &record)?;
+            let happening = Happening::by(actor, "invitation.create", record.id)
+                .with_change(&json!({}), &shape(&record));
+            let batch = self.record(batch, record.created_at, happening)?;
+            let made = SeenInvitation { record, status: InvitationStatus::Pending };
+            let committed = self.commit(batch)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done((made, token))))
+        })
+    }
+
+    /// Shows an invitation.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`].
+    pub fn invitation(
+        &self,
+        actor: &Actor,
+        id: InvitationId,
+    ) -> Result<SeenInvitation, ActionError> {
+        actor.require(USERS_READ)?;
+        Ok(self.seen_invitation(actor, self.find_invitation(actor, id)?.record))
+    }
+
+    /// Lists the organization's invitations, the newest first, up to `limit` behind `after`. Returns
+    /// the last one's id where more may follow.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`].
+    pub fn list_invitations(
+        &self,
+        actor: &Actor,
+        limit: usize,
+        after: Option<InvitationId>,
+    ) -> Result<(Vec<SeenInvitation>, Option<InvitationId>), ActionError> {
+        actor.require(USERS_READ)?;
+        let after = after.map(|id| Place::Invitation(id).to_bytes());
+        let range = newest_first(Place::INVITATIONS, after.as_deref());
+        let (mut seen, mut more) = (Vec::new(), false);
+        self.each_record(&range, |held: Held<InvitationRecord>| {
+            if held.record.organization != actor.organization_id() {
+                return ControlFlow::Continue(());
+            }
+            if seen.len() == limit {
+                more = true;
+                return ControlFlow::Break(());
+            }
+            seen.push(self.seen_invitation(actor, held.record));
+            ControlFlow::Continue(())
+        })?;
+        let last = seen.last().filter(|_last| more).map(|last| last.record.id);
+        Ok((seen, last))
+    }
+
+    /// Withdraws an invitation, which takes one who holds all that it gives.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`].
+    pub fn withdraw_invitation(&self, actor: &Actor, id: InvitationId) -> Result<(), ActionError> {
+        Self::until_done(|| {
+            let (batch, today) = self.people_change(actor, USERS_MANAGE)?;
+            let held = self.find_invitation(actor, id)?;
+            let (record, now) = (held.record, self.clock.now().wall);
+            self.require_over_invitation(&today, &record, now)?;
+            let place = Place::Invitation(id).to_bytes();
+            let batch = batch.unchanged(place.clone(), held.revision).delete(place);
+            let happening = Happening::by(actor, "invitation.delete", id)
+                .inside(record.organization)
+                .with_change(&shape(&record), &json!({ "email": null, "role": null }));
+            let committed = self.commit(self.record(batch, now, happening)?)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+        })
+    }
+
+    /// Makes a user of whoever holds an invitation's token, and opens their first session.
+    ///
+    /// # Errors
+    /// [`ActionError::LinkInvalid`] for a link that was used or withdrawn, has ended, or whose maker
+    /// may not make it any more; [`ActionError::Invalid`]; [`ActionError::Conflict`] where the
+    /// address is a user's by now; [`ActionError::LimitReached`].
+    pub fn accept_invitation(
+        &self,
+        newcomer: &Newcomer,
+        address: Option<IpAddr>,
+    ) -> Result<NewSession, ActionError> {
+        let invitation = self.invitation_of(&newcomer.token)?.record;
+        // Nobody makes this instance hash who does not hold a good link.
+        self.require_maker(&invitation)?;
+        let name = checked(newcomer, &invitation)?;
+        let password = self.hash(&newcomer.password)?;
+        let user = Self::until_done(|| {
+            let now = self.clock.now().wall;
+            let batch = self.guard_people()?;
+            let held = self.invitation_of(&newcomer.token)?;
+            let batch = self.guard_author(batch, held.record.created_by, held.record.organization);
+            let batch = batch.map_err(link_of_nobody)?;
+            self.require_maker(&held.record)?;
+            self.require_place(held.record.organization)?;
+            let email = Place::Email(held.record.email.clone());
+            if self.read::<EmailRecord>(&email)?.is_some() {
+                return Err(email_taken());
+            }
+            let id = UserId::new(now, &mut *self.random());
+            let used = Place::Invitation(held.record.id).to_bytes();
+            let record = self.new_user(id, held.record, (name.clone(), password.clone()), now);
+            let batch = batch.unchanged(used.clone(), held.revision).delete(used);
+            let batch = batch.absent(email.to_bytes());
+            let batch = put(batch, &email, &EmailRecord { user: id })?;
+            let batch = put(batch, &Place::User(id), &record)?;
+            let happening = happening("invitation.accept", id, Some(record.organization), address)
+                .with_change(&json!({}), &json!({ "role": record.role.to_string() }));
+            let committed = self.commit(self.record(batch, now, happening)?)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(id)))
+        })?;
+        self.open_session(user, invitation.organization, address)
+    }
+
+    fn new_user(
+        &self,
+        id: UserId,
+        invitation: InvitationRecord,
+        (name, password): (String, String),
+        now: Moment,
+    ) -> UserRecord {
+        let stands = |team: &TeamId| self.index.team(*team).is_some();
+        UserRecord {
+            id,
+            organization: invitation.organization,
+            email: invitation.email,
+            name,
+            password,
+            role: invitation.role,
+            operator: false,
+            disabled: false,
+            teams: invitation.teams.into_iter().filter(stands).collect(),
+            locale: None,
+            created_at: now,
+            version: 1,
+        }
+    }
+
+    /// The invitation of a token, while its time lasts.
+    fn invitation_of(&self, token: &Secret) -> Result<Held<InvitationRecord>, ActionError> {
+        let id = token.reveal().split_once('.').and_then(|(id, _)| id.parse().ok());
+        let id: InvitationId = id.ok_or(ActionError::LinkInvalid)?;
+        let held: Option<Held<InvitationRecord>> = self.read(&Place::Invitation(id))?;
+        let now = self.clock.now().wall;
+        let fits = |held: &Held<InvitationRecord>| {
+            held.record.digest == token.digest() && now < held.record.ends_at
+        };
+        held.filter(fits).ok_or(ActionError::LinkInvalid)
+    }
+
+    /// Checks that who made an invitation could make it now.
+    fn require_maker(&self, invitation: &InvitationRecord) -> Result<(), ActionError> {
+        let organization = invitation.organization;
+        let maker = self.author_today(invitation.created_by, organization);
+        let maker = maker.ok_or(ActionError::LinkInvalid)?;
+        let role = self.held_role(organization, invitation.role).map_err(link_of_nobody)?;
+        let may = if maker.organization_id() == organization {
+            // Teams that were removed meanwhile are left out.
+            let stands = |team: &TeamId| self.index.team(*team).is_some();
+            let standing: Vec<TeamId> = invitation.teams.iter().copied().filter(stands).collect();
+            maker
+                .require(USERS_MANAGE)
+                .and_then(|()| maker.require_role(&role))
+                .and_then(|()| self.require_teams(&maker, organization, &standing))
+        } else {
+            // The first owner of an organization is invited by an operator from another.
+            maker.require(INSTANCE_MANAGE)
+        };
+        may.map_err(link_of_nobody)
+    }
+
+    /// Checks that the plan takes one more user.
+    fn require_place(&self, organization: OrganizationId) -> Result<(), ActionError> {
+        self.require_users(organization, self.index.users_of(organization).len() + 1)
+    }
+
+    fn require_users(
+        &self,
+        organization: OrganizationId,
+        wanted: usize,
+    ) -> Result<(), ActionError> {
+        let facts = self.index.organization(organization);
+        let facts = facts.ok_or(ActionError::NotFound("organization"))?;
+        let Some(maximum) = facts.plan.limits.users.map(u64::from) else { return Ok(()) };
+        if u64::try_from(wanted).is_ok_and(|wanted| wanted <= maximum) {
+            return Ok(());
+        }
+        let plan = facts.plan.name.to_string();
+        Err(ActionError::LimitReached { plan, limit: USERS_LIMIT, maximum })
+    }
+
+    /// Makes room for a new invitation: ends the pending one of the same address, clears away some
+    /// that have ended, and refuses one too many.
+    fn make_room(
+        &self,
+        mut batch: Batch,
+        actor: &Actor,
+        email: &str,
+    ) -> Result<Batch, ActionError> {
+        let (organization, now) = (actor.organization_id(), self.clock.now().wall);
+        let (mut waiting, mut pending, mut swept) = (0, 0, 0);
+        for record in self.invitations_in(organization)? {
+            let place = Place::Invitation(record.id).to_bytes();
+            if record.email == email {
+                self.require_over_invitation(actor, &record, now)?;
+                batch = batch.delete(place);
+            } else if now < record.ends_at {
+                waiting += 1;
+                pending += usize::from(self.require_maker(&record).is_ok());
+            } else if swept < SWEPT_MAX {
+                swept += 1;
+                batch = batch.delete(place);
+            }
+        }
+        if waiting >= INVITATIONS_MAX {
+            return Err(ActionError::Conflict {
+                code: "too_many_invitations",
+                detail: "1,000 invitations of the organization wait: withdraw some first",
+            });
+        }
+        self.require_users(organization, self.index.users_of(organization).len() + pending + 1)?;
+        Ok(batch)
+    }
+
+    fn invitations_in(
+        &self,
+        organization: OrganizationId,
+    ) -> Result<Vec<InvitationRecord>, ActionError> {
+        let mut found = Vec::new();
+        self.each_record(&Range::prefix(Place::INVITATIONS), |held: Held<InvitationRecord>| {
+            if held.record.organization == organization {
+                found.push(held.record);
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(found)
+    }
+
+    /// Checks that the actor holds all that a pending invitation gives.
+    fn require_over_invitation(
+        &self,
+        actor: &Actor,
+        invitation: &InvitationRecord,
+        now: Moment,
+    ) -> Result<(), ActionError> {
+        match self.held_role(invitation.organization, invitation.role) {
+            Ok(role) if now < invitation.ends_at => actor.require_role(&role),
+            // What has ended, or names a role that is gone, gives nothing.
+            Ok(_) | Err(ActionError::NotFound(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn find_invitation(
+        &self,
+        actor: &Actor,
+        id: InvitationId,
+    ) -> Result<Held<InvitationRecord>, ActionError> {
+        let held: Option<Held<InvitationRecord>> = self.read(&Place::Invitation(id))?;
+        let own = |held: &Held<InvitationRecord>| {
+            actor.is_local() || held.record.organization == actor.organization_id()
+        };
+        held.filter(own).ok_or(ActionError::NotFound("invitation"))
+    }
+
+    fn seen_invitation(&self, actor: &Actor, mut record: InvitationRecord) -> SeenInvitation {
+        let status = if self.clock.now().wall >= record.ends_at {
+            InvitationStatus::Expired
+        } else if self.require_maker(&record).is_ok() {
+            InvitationStatus::Pending
+        } else {
+            InvitationStatus::Void
+        };
+        record.teams.retain(|id| self.index.team(*id).is_some_and(|team| knows_team(actor, &team)));
+        SeenInvitation { record, status }
+    }
+
+    fn refuse_known(&self, organization: OrganizationId, email: &str) -> Result<(), ActionError> {
+        // Of another organization's users nothing is told.
+        let known = self.user_by_email(email)?;
+        if known.is_some_and(|user| user.organization == organization) {
+            return Err(email_taken());
+        }
+        Ok(())
+    }
+}
+
+/// The name of a newcomer, whose input is checked.
+fn checked(newcomer: &Newcomer, invitation: &InvitationRecord) -> Result<String, ActionError> {
+    let mut faults = Vec::new();
+    let name = newcomer.name.as_deref().or(invitation.name.as_deref());
+    let name = match name.map(parse_name) {
+        Some(Ok(name)) => name,
+        Some(Err(error)) => {
+            faults.push(Fault::new("/name", "invalid_name", error));
+            String::new()
+        },
+        None => {
+            faults.push(Fault::new("/name", "required", "must be given"));
+            String::new()
+        },
+    };
+    if let Err(error) =
+        check_password(newcomer.password.reveal(), &invitation.email, Factors::Password)
+    {
+        faults.push(Fault::new("/password", "invalid_password", error));
+    }
+    if faults.is_empty() { Ok(name) } else { Err(ActionError::Invalid(faults)) }
+}
+
+fn email_taken() -> ActionError {
+    ActionError::Conflict {
+        code: "email_taken",
+        detail: "the address is a user's: an address is one user in one organization",
+    }
+}
+
+/// A maker who could not make the link now has made none.
+pub(super) fn link_of_nobody(error: ActionError) -> ActionError {
+    match error {
+        ActionError::PermissionRequired(_) | ActionError::NotFound(_) | ActionError::Invalid(_) => {
+            ActionError::LinkInvalid
+        },
+        other => other,
+    }
+}
+
+/// What an event may tell of an invitation.
+fn shape(invitation: &InvitationRecord) -> Value {
+    json!({ "email": invitation.email, "role": invitation.role.to_string() })
+}

@@ -1,0 +1,132 @@
+//! Sharing keys with teams: for reading, or for writing as far as team mates may.
+//!
+//! A share that is left behind by a removed team opens nothing: whoever looks at shares asks the
+//! index which teams there are, and the next change of the key's shares drops it.
+
+use std::sync::Arc;
+
+use crate::actions::actor::Actor;
+use crate::actions::keys::Target;
+use crate::actions::keys::standing::{Standing, refuse_itself};
+use crate::actions::{ActionError, Actions};
+use crate::index::facts::TeamFacts;
+use crate::model::fault::Fault;
+use crate::model::id::{OrganizationId, TeamId};
+use crate::model::role::TEAMS_MANAGE;
+use crate::records::key::{Access, KeyRecord, ShareRecord};
+
+/// Most teams that one key is shared with. Their ids all fit into a header that proxies pass on.
+pub const TEAMS_A_KEY_MAX: usize = 16;
+
+impl Actions {
+    /// Shares a key with a team, or changes what the team may do with it.
+    ///
+    /// # Errors
+    /// Those of [`Actions::change_key`]; [`ActionError::NotFound`] for a team that the actor may
+    /// not know of; [`ActionError::PermissionRequired`] for one they are not in;
+    /// [`ActionError::Conflict`] over [`TEAMS_A_KEY_MAX`].
+    pub fn share_key(
+        &self,
+        actor: &Actor,
+        target: &Target,
+        share: ShareRecord,
+    ) -> Result<KeyRecord, ActionError> {
+        self.rewrite_key(actor, target, "key.share", |record, standing, _now| {
+            standing.refuse_team_mate()?;
+            super::refuse_revoked(record)?;
+            refuse_itself(actor, record)?;
+            self.require_shareable(actor, record.organization, share.team)?;
+            if standing == Standing::Manager {
+                actor.require_all(record.patterns().as_set())?;
+            }
+            if record.teams.contains(&share) {
+                return Ok(());
+            }
+            record.teams = self.shares_left(record)?;
+            if let Some(known) = record.teams.iter_mut().find(|known| known.team == share.team) {
+                known.access = share.access;
+                return Ok(());
+            }
+            if record.teams.len() >= TEAMS_A_KEY_MAX {
+                let detail = "the key is shared with as many teams as one can be";
+                return Err(ActionError::Conflict { code: "too_many_teams", detail });
+            }
+            record.teams.push(share);
+            Ok(())
+        })
+    }
+
+    /// Ends that a key is shared with a team. Its owner may do so also after they left the team.
+    ///
+    /// # Errors
+    /// Those of [`Actions::change_key`]; [`ActionError::NotFound`] for a team that the actor may
+    /// not know of and the key is not shared with.
+    pub fn unshare_key(
+        &self,
+        actor: &Actor,
+        target: &Target,
+        team: TeamId,
+    ) -> Result<KeyRecord, ActionError> {
+        self.rewrite_key(actor, target, "key.unshare", |record, standing, _now| {
+            standing.refuse_team_mate()?;
+            if !record.teams.iter().any(|share| share.team == team) {
+                let known = self.known_team(actor, team);
+                let ours = known.filter(|known| known.organization == record.organization);
+                return ours.map(|_known| ()).ok_or(ActionError::NotFound("team"));
+            }
+            record.teams = self.shares_left(record)?;
+            record.teams.retain(|share| share.team != team);
+            Ok(())
+        })
+    }
+
+    /// The teams a key is shared with, as far as the actor may know of them.
+    pub fn teams_shown(&self, actor: &Actor, record: &KeyRecord) -> Vec<(Arc<TeamFacts>, Access)> {
+        let known = |share: &ShareRecord| Some((self.known_team(actor, share.team)?, share.access));
+        record.teams.iter().filter_map(known).collect()
+    }
+
+    /// Checks the shares that a new key shall have. A team that the actor may not know of is a
+    /// fault like one that never was.
+    pub(super) fn check_shares(
+        &self,
+        actor: &Actor,
+        organization: OrganizationId,
+        shares: &[ShareRecord],
+    ) -> Result<(), ActionError> {
+        let mut faults = Vec::new();
+        for (at, share) in shares.iter().enumerate() {
+            match self.require_shareable(actor, organization, share.team) {
+                Ok(()) => {},
+                Err(ActionError::NotFound(_)) => {
+                    let pointer = format!("/teams/{at}/id");
+                    faults.push(Fault::new(pointer, "unknown_team", "names no team"));
+                },
+                Err(error) => return Err(error),
+            }
+        }
+        if faults.is_empty() { Ok(()) } else { Err(ActionError::Invalid(faults)) }
+    }
+
+    /// Keys are shared with teams one is in, or with any by who manages teams.
+    fn require_shareable(
+        &self,
+        actor: &Actor,
+        organization: OrganizationId,
+        team: TeamId,
+    ) -> Result<(), ActionError> {
+        let known = self.known_team(actor, team);
+        known
+            .filter(|team| team.organization == organization)
+            .ok_or(ActionError::NotFound("team"))?;
+        if actor.is_in(team) { Ok(()) } else { actor.require(TEAMS_MANAGE) }
+    }
+
+    fn shares_left(&self, record: &KeyRecord) -> Result<Vec<ShareRecord>, ActionError> {
+        let teams = record.teams.iter().map(|share| share.team).collect();
+        let left = self.teams_left(record.organization, teams)?;
+        let mut shares = record.teams.clone();
+        shares.retain(|share| left.contains(&share.team));
+        Ok(shares)
+    }
+}

@@ -1,0 +1,138 @@
+//! Reserves the use of quotas in the store, ahead of it, in a thread of its own; at the end gives
+//! back what was not used.
+//!
+//! A reservation is 1% of the quota, 1 to 1,000 calls, and renewed when half of it is used. Many are
+//! written in one batch. What a crash leaves reserved counts as used.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use keyhouse_storage::{BATCH_WRITES_MAX, Batch, Store};
+
+use crate::index::halt::Halt;
+use crate::index::quota::{QuotaCounter, QuotaOwner, Renewal};
+use crate::index::reservations::{EndOfRenewals, Reservations};
+use crate::records::encode;
+
+/// How long a store that refused is left alone.
+const RETRY_WAIT: Duration = Duration::from_millis(200);
+/// Below so many counters, none is looked at whether anybody still counts there.
+const HELD_SWEPT_MIN: usize = 4_096;
+
+/// The thread that reserves.
+#[derive(Debug)]
+pub struct QuotaReserver {
+    halt: Arc<Halt>,
+    thread: JoinHandle<()>,
+}
+
+impl QuotaReserver {
+    /// Starts reserving.
+    ///
+    /// # Errors
+    /// When there is no thread to be had.
+    pub fn start(reservations: Arc<Reservations>, store: Arc<dyn Store>) -> std::io::Result<Self> {
+        let halt = Arc::new(Halt::default());
+        halt.watch(Box::new(EndOfRenewals(Arc::clone(&reservations))));
+        let halted = Arc::clone(&halt);
+        let run = move || Reserving::new(reservations, store).run(&halted);
+        let thread = Builder::new().name("quotas".to_owned()).spawn(run)?;
+        Ok(Self { halt, thread })
+    }
+
+    /// Gives back what is reserved and not used, and ends. No check counts on a quota after that.
+    pub fn stop(self) {
+        self.halt.halt();
+        if self.thread.join().is_err() {
+            tracing::error!("the thread that reserved quotas had panicked");
+        }
+    }
+}
+
+struct Reserving {
+    reservations: Arc<Reservations>,
+    store: Arc<dyn Store>,
+    /// The counters that the store holds a reservation for.
+    held: HashMap<QuotaOwner, Arc<QuotaCounter>>,
+    swept_at: usize,
+}
+
+/// However the thread ends, nobody waits for it any more.
+impl Drop for Reserving {
+    fn drop(&mut self) {
+        self.reservations.end();
+    }
+}
+
+impl Reserving {
+    fn new(reservations: Arc<Reservations>, store: Arc<dyn Store>) -> Self {
+        Self { reservations, store, held: HashMap::new(), swept_at: HELD_SWEPT_MIN }
+    }
+
+    fn run(mut self, halt: &Halt) {
+        while let Some(counters) = self.reservations.take(BATCH_WRITES_MAX) {
+            // Until it is written: whoever asks meanwhile is told that the store refuses.
+            while !self.renew(&counters) {
+                if halt.pause(RETRY_WAIT) {
+                    break;
+                }
+            }
+            self.sweep();
+        }
+        self.settle();
+    }
+
+    /// Reserves for these counters; returns whether the store took it.
+    fn renew(&mut self, counters: &[Arc<QuotaCounter>]) -> bool {
+        let renewals: Vec<_> = counters.iter().filter_map(|counter| counter.renewal()).collect();
+        let is_written = self.write(&renewals);
+        if is_written {
+            self.held.extend(counters.iter().map(|counter| (counter.owner(), Arc::clone(counter))));
+        }
+        self.reservations.answer(&renewals, is_written);
+        is_written
+    }
+
+    /// Forgets counters of keys that are gone.
+    fn sweep(&mut self) {
+        if self.held.len() >= self.swept_at {
+            self.held.retain(|_, counter| Arc::strong_count(counter) > 1);
+            self.swept_at = HELD_SWEPT_MIN.max(2 * self.held.len());
+        }
+    }
+
+    /// Writes what was really used, but for keys that are gone: their rows are.
+    fn settle(&mut self) {
+        self.held.retain(|_, counter| Arc::strong_count(counter) > 1);
+        let settled: Vec<_> = self.held.values().filter_map(|counter| counter.settle()).collect();
+        for chunk in settled.chunks(BATCH_WRITES_MAX) {
+            self.write(chunk);
+        }
+    }
+
+    fn write(&self, renewals: &[Renewal]) -> bool {
+        let mut batch = Batch::new();
+        for renewal in renewals {
+            let place = renewal.owner.place();
+            match encode(&place, &renewal.record()) {
+                Ok(value) => batch = batch.put(place.to_bytes(), value),
+                Err(error) => {
+                    tracing::error!(%error, "quotas: a reservation could not be written");
+                    return false;
+                },
+            }
+        }
+        if batch.writes().is_empty() {
+            return true;
+        }
+        match self.store.commit(batch) {
+            Ok(_) => true,
+            Err(error) => {
+                tracing::warn!(%error, quotas = renewals.len(), "quotas: not reserved");
+                false
+            },
+        }
+    }
+}

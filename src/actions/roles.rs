@@ -1,0 +1,323 @@
+//! Custom roles: named sets of permissions that an organization makes beside the built-in four.
+//!
+//! A role's change reaches every user who has it, and every key of theirs, with the next check: both
+//! look the role up, neither keeps a copy.
+
+use keyhouse_storage::Batch;
+use serde_json::{Value, json};
+
+use crate::actions::actor::Actor;
+use crate::actions::events::Happening;
+use crate::actions::rows::Listed;
+use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::model::fault::Fault;
+use crate::model::id::RoleId;
+use crate::model::moment::Moment;
+use crate::model::name::folded;
+use crate::model::permission::Patterns;
+use crate::model::role::{
+    BuiltinRole, ROLES_MANAGE, ROLES_READ, Role, check_role_name, check_role_patterns,
+};
+use crate::records::Held;
+use crate::records::people::InvitationRecord;
+use crate::records::place::Place;
+use crate::records::rights::RoleRecord;
+
+/// Most custom roles of an organization.
+pub const ROLES_MAX: usize = 200;
+
+/// A role, as a list shows it.
+#[derive(Clone, Debug)]
+pub enum KnownRole {
+    /// One of the four, with what it holds in this organization today.
+    Builtin(BuiltinRole, Patterns),
+    /// One that the organization made.
+    Custom(RoleRecord),
+}
+
+/// A role to be made.
+#[derive(Debug)]
+pub struct RoleDraft {
+    /// The name.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// What it holds.
+    pub permissions: Patterns,
+}
+
+/// What is to change of a role; what is not named stays.
+#[derive(Debug, Default)]
+pub struct RoleChange {
+    /// Another name.
+    pub name: Option<String>,
+    /// Another description.
+    pub description: Option<String>,
+    /// Other permissions.
+    pub permissions: Option<Patterns>,
+}
+
+/// The role that a change is meant for.
+#[derive(Clone, Debug)]
+pub struct RoleTarget {
+    /// The role.
+    pub role: Role,
+    /// The versions it may have (`If-Match`), where the caller says so.
+    pub versions: Option<Vec<u64>>,
+}
+
+impl Actions {
+    /// The roles of the actor's organization: the built-in four, then its own, the oldest first.
+    /// `after` is the last role of the page before.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`].
+    pub fn list_roles(
+        &self,
+        actor: &Actor,
+        limit: usize,
+        after: Option<RoleId>,
+    ) -> Result<Listed<KnownRole>, ActionError> {
+        require_sight(actor)?;
+        let custom: Vec<RoleRecord> = self.read_all(&Place::roles_of(actor.organization_id()))?;
+        let known = BuiltinRole::ALL
+            .into_iter()
+            .map(|role| builtin(actor, role))
+            .chain(custom.into_iter().map(KnownRole::Custom));
+        let behind = known.filter(|role| after.is_none_or(|after| role.place_in_list() > after));
+        Ok(Listed::first(limit, behind))
+    }
+
+    /// Shows a role.
+    ///
+    /// # Errors
+    /// [`ActionError::NotFound`], [`ActionError::PermissionRequired`].
+    pub fn role(&self, actor: &Actor, role: Role) -> Result<KnownRole, ActionError> {
+        require_sight(actor)?;
+        match role {
+            Role::Builtin(role) => Ok(builtin(actor, role)),
+            Role::Custom(id) => Ok(KnownRole::Custom(self.find_role(actor, id)?.record)),
+        }
+    }
+
+    /// Makes a role of what the actor holds.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`], [`ActionError::Invalid`]; [`ActionError::Conflict`]
+    /// for a name that is taken, and over [`ROLES_MAX`].
+    pub fn create_role(&self, actor: &Actor, draft: &RoleDraft) -> Result<RoleRecord, ActionError> {
+        let organization = actor.organization_id();
+        Self::until_done(|| {
+            let now = self.clock.now().wall;
+            let (batch, today) = self.people_change(actor, ROLES_MANAGE)?;
+            check(Some(&draft.name), Some(&draft.permissions))?;
+            today.require_all(draft.permissions.as_set())?;
+            let others: Vec<RoleRecord> = self.read_all(&Place::roles_of(organization))?;
+            if others.len() >= ROLES_MAX {
+                let detail = "the organization has as many roles as one can have";
+                return Err(ActionError::Conflict { code: "too_many_roles", detail });
+            }
+            require_free_name(&others, &draft.name, None)?;
+            let record = RoleRecord {
+                id: RoleId::new(now, &mut *self.random()),
+                organization,
+                name: draft.name.clone(),
+                description: draft.description.clone(),
+                permissions: draft.permissions.clone(),
+                created_at: now,
+                version: 1,
+            };
+            let happening = Happening::by(actor, "role.create", record.id)
+                .with_change(&json!({}), &shape(&record));
+            let place = Place::Role(organization, record.id);
+            let batch = batch.absent(place.to_bytes());
+            self.write_role(batch, &place, record, happening, now)
+        })
+    }
+
+    /// Changes a role. It takes one who holds all that the role holds, before and after.
+    ///
+    /// # Errors
+    /// Those of [`Actions::create_role`]; [`ActionError::NotFound`];
+    /// [`ActionError::VersionConflict`].
+    pub fn change_role(
+        &self,
+        actor: &Actor,
+        target: &RoleTarget,
+        change: &RoleChange,
+    ) -> Result<RoleRecord, ActionError> {
+        Self::until_done(|| {
+            let now = self.clock.now().wall;
+            // It may give rights to everybody who has the role, or take them.
+            let (batch, today) = self.people_change(actor, ROLES_MANAGE)?;
+            check(change.name.as_deref(), change.permissions.as_ref())?;
+            let held = self.find_role(actor, custom(target.role)?)?;
+            let before = &held.record;
+            Self::check_version(target.versions.as_ref(), before.version)?;
+            today.require_rank(before.permissions.as_set())?;
+            let mut record = before.clone();
+            if let Some(permissions) = &change.permissions {
+                today.require_all(permissions.as_set())?;
+                record.permissions.clone_from(permissions);
+            }
+            if let Some(name) = &change.name {
+                let others: Vec<RoleRecord> =
+                    self.read_all(&Place::roles_of(record.organization))?;
+                require_free_name(&others, name, Some(record.id))?;
+                record.name.clone_from(name);
+            }
+            if let Some(description) = &change.description {
+                record.description.clone_from(description);
+            }
+            if record == *before {
+                self.await_index(held.revision);
+                return Ok(Attempt::Done(record));
+            }
+            record.version += 1;
+            let happening = Happening::by(actor, "role.update", record.id)
+                .with_change(&shape(before), &shape(&record));
+            let place = Place::Role(record.organization, record.id);
+            let batch = batch.unchanged(place.to_bytes(), held.revision);
+            self.write_role(batch, &place, record, happening, now)
+        })
+    }
+
+    /// Removes a role that nobody has and nobody is invited to.
+    ///
+    /// # Errors
+    /// Those of [`Actions::change_role`]; [`ActionError::Conflict`] while it is in use.
+    pub fn remove_role(&self, actor: &Actor, target: &RoleTarget) -> Result<(), ActionError> {
+        Self::until_done(|| {
+            let now = self.clock.now().wall;
+            let (batch, today) = self.people_change(actor, ROLES_MANAGE)?;
+            let held = self.find_role(actor, custom(target.role)?)?;
+            let record = &held.record;
+            Self::check_version(target.versions.as_ref(), record.version)?;
+            today.require_rank(record.permissions.as_set())?;
+            if self.is_in_use(record, now)? {
+                let detail = "users or open invitations have the role: give them another first";
+                return Err(ActionError::Conflict { code: "role_in_use", detail });
+            }
+            let place = Place::Role(record.organization, record.id).to_bytes();
+            let batch = batch.unchanged(place.clone(), held.revision).delete(place);
+            let happening = Happening {
+                before: fields(shape(record)),
+                ..Happening::by(actor, "role.remove", record.id)
+            };
+            let committed = self.commit(self.record(batch, now, happening)?)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+        })
+    }
+
+    fn write_role(
+        &self,
+        batch: Batch,
+        place: &Place,
+        record: RoleRecord,
+        happening: Happening,
+        now: Moment,
+    ) -> Result<Attempt<RoleRecord>, ActionError> {
+        let batch = self.record(put(batch, place, &record)?, now, happening)?;
+        Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
+    }
+
+    fn find_role(&self, actor: &Actor, id: RoleId) -> Result<Held<RoleRecord>, ActionError> {
+        let held = self.read(&Place::Role(actor.organization_id(), id))?;
+        held.ok_or(ActionError::NotFound("role"))
+    }
+
+    /// Whether somebody has a role, or would have it by an invitation. The caller has begun with
+    /// [`Actions::people_change`], and so does whoever gives a role to somebody.
+    fn is_in_use(&self, role: &RoleRecord, now: Moment) -> Result<bool, ActionError> {
+        let named = Role::Custom(role.id);
+        let users = self.index.users_of(role.organization);
+        if users.iter().any(|user| user.role.role() == named) {
+            return Ok(true);
+        }
+        let invitations: Vec<InvitationRecord> = self.read_all(Place::INVITATIONS)?;
+        let counts = |open: &InvitationRecord| open.role == named && now < open.ends_at;
+        Ok(invitations.iter().any(counts))
+    }
+}
+
+impl KnownRole {
+    /// Its place in the list, as a cursor names it: the built-in ones stand before all ids.
+    pub fn place_in_list(&self) -> RoleId {
+        match self {
+            Self::Builtin(role, _) => {
+                let at = BuiltinRole::ALL.iter().position(|known| known == role);
+                let mut bytes = [0; 16];
+                let [.., last] = &mut bytes;
+                *last = u8::try_from(at.unwrap_or_default()).unwrap_or_default();
+                RoleId::from_bytes(bytes)
+            },
+            Self::Custom(record) => record.id,
+        }
+    }
+}
+
+/// The built-in roles are as they are.
+fn custom(role: Role) -> Result<RoleId, ActionError> {
+    match role {
+        Role::Custom(id) => Ok(id),
+        Role::Builtin(_) => Err(ActionError::Conflict {
+            code: "builtin_role",
+            detail: "the built-in roles are as they are: make one beside them",
+        }),
+    }
+}
+
+fn require_sight(actor: &Actor) -> Result<(), ActionError> {
+    if actor.has(ROLES_MANAGE) { Ok(()) } else { actor.require(ROLES_READ) }
+}
+
+fn builtin(actor: &Actor, role: BuiltinRole) -> KnownRole {
+    let switch = actor.organization().members_create_keys;
+    KnownRole::Builtin(role, role.patterns(switch).into())
+}
+
+fn check(name: Option<&str>, permissions: Option<&Patterns>) -> Result<(), ActionError> {
+    let mut faults = Vec::new();
+    if let Some(Err(error)) = name.map(check_role_name) {
+        faults.push(Fault::new("/name", "reserved_name", error));
+    }
+    if let Some(Err(error)) = permissions.map(check_role_patterns) {
+        faults.push(Fault::new("/permissions", "operators_only", error));
+    }
+    if faults.is_empty() { Ok(()) } else { Err(ActionError::Invalid(faults)) }
+}
+
+fn require_free_name(
+    others: &[RoleRecord],
+    name: &str,
+    own: Option<RoleId>,
+) -> Result<(), ActionError> {
+    let read = folded(name);
+    let taken = |other: &&RoleRecord| own != Some(other.id) && folded(&other.name) == read;
+    match others.iter().find(taken) {
+        None => Ok(()),
+        Some(_) => Err(ActionError::Conflict {
+            code: "name_taken",
+            detail: "the organization has a role of this name",
+        }),
+    }
+}
+
+/// What an event tells of a role.
+fn shape(record: &RoleRecord) -> Value {
+    json!({
+        "name": record.name,
+        "description": record.description,
+        "permissions": record.permissions.as_set().texts().collect::<Vec<_>>(),
+    })
+}
+
+/// The fields of an event's shape.
+pub(super) fn fields(shape: Value) -> serde_json::Map<String, Value> {
+    match shape {
+        Value::Object(fields) => fields,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            serde_json::Map::new()
+        },
+    }
+}

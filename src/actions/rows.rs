@@ -1,0 +1,39 @@
+//! Reads rows that have a bound all at once, and cuts lists into pages.
+
+use std::ops::ControlFlow;
+
+use keyhouse_storage::Range;
+
+use crate::actions::{ActionError, Actions};
+use crate::records::{Held, Record};
+
+/// A page of a list.
+#[derive(Debug)]
+pub struct Listed<T> {
+    /// The things.
+    pub items: Vec<T>,
+    /// Whether more follow.
+    pub more: bool,
+}
+
+impl<T> Listed<T> {
+    /// The first `limit` of these.
+    pub(super) fn first(limit: usize, all: impl IntoIterator<Item = T>) -> Self {
+        let mut items: Vec<T> = all.into_iter().take(limit.saturating_add(1)).collect();
+        let more = items.len() > limit;
+        items.truncate(limit);
+        Self { items, more }
+    }
+}
+
+impl Actions {
+    /// Every record below a prefix, in the order of their places; for what has a bound.
+    pub(super) fn read_all<T: Record>(&self, prefix: &[u8]) -> Result<Vec<T>, ActionError> {
+        let mut records = Vec::new();
+        self.each_record(&Range::prefix(prefix), |held: Held<T>| {
+            records.push(held.record);
+            ControlFlow::Continue(())
+        })?;
+        Ok(records)
+    }
+}

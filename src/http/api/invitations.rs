@@ -1,0 +1,97 @@
+//! `/v1/invitations`: invite, list, show, withdraw; and accept, for the holder of the one-time link.
+
+use rouille::Response;
+use serde_json::{Value, json};
+
+use crate::actions::ActionError;
+use crate::actions::invitations::{InvitationDraft, Newcomer, SeenInvitation};
+use crate::http::api::session::opened;
+use crate::http::api::{cursor, paging};
+use crate::http::input::{Fields, list, parsed, text};
+use crate::http::problem::Problem;
+use crate::http::{App, Call, answer};
+use crate::model::id::{InvitationId, TeamId};
+use crate::model::name::{parse_email, parse_name};
+use crate::model::role::Role;
+use crate::model::secret::Secret;
+
+/// Most teams that an invitation names.
+const TEAMS_MAX: usize = 100;
+
+pub(in crate::http) fn list_invitations(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let mut parameters = call.parameters();
+    let (limit, after) = paging(&mut parameters);
+    parameters.finish()?;
+    let (seen, next) = app.actions.list_invitations(call.actor()?, limit, after)?;
+    let items: Vec<Value> = seen.iter().map(shown).collect();
+    Ok(answer::json(&json!({ "items": items, "next_cursor": next.map(cursor::write) })))
+}
+
+pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
+    let email = fields.required("email", parsed("invalid_email", parse_email));
+    let role = fields.required("role", parsed("invalid_role", str::parse::<Role>));
+    let name = fields.optional("name", parsed("invalid_name", parse_name));
+    let team = |value, pointer: &str| parsed("invalid_id", str::parse::<TeamId>)(value, pointer);
+    let teams = fields.optional("teams", list(TEAMS_MAX, team)).unwrap_or_default();
+    fields.finish().map_err(Problem::invalid)?;
+    let (Some(email), Some(role)) = (email, role) else {
+        return Err(Problem::invalid(Vec::new()));
+    };
+    let draft = InvitationDraft { email, role, name, teams };
+    let (made, token) = app.actions.invite(call.actor()?, &draft)?;
+    let url = link(app, &token);
+    let location = format!("/v1/invitations/{}", made.record.id);
+    let told = json!({ "invitation": shown(&made), "url": url });
+    Ok(answer::created(&told).with_additional_header("Location", location))
+}
+
+pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    Ok(answer::json(&shown(&app.actions.invitation(call.actor()?, invitation_id(call)?)?)))
+}
+
+pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    app.actions.withdraw_invitation(call.actor()?, invitation_id(call)?)?;
+    Ok(answer::empty())
+}
+
+pub(in crate::http) fn accept(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    app.guard_host(call.request)?;
+    app.guard_origin(call.request)?;
+    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
+    let token = fields.required("token", text).map(Secret::new);
+    let name = fields.optional("name", text);
+    let password = fields.required("password", text).map(Secret::new);
+    fields.finish().map_err(Problem::invalid)?;
+    let (Some(token), Some(password)) = (token, password) else {
+        return Err(Problem::invalid(Vec::new()));
+    };
+    let newcomer = Newcomer { token, name, password };
+    opened(app, &app.actions.accept_invitation(&newcomer, call.address)?)
+}
+
+/// The one-time link of an invitation. The token stands behind the `#`, which no browser sends on.
+pub(super) fn link(app: &App, token: &Secret) -> String {
+    format!("{}/invitation#token={}", app.settings.public_url, token.reveal())
+}
+
+/// An invitation as clients see it: never its token.
+pub(super) fn shown(seen: &SeenInvitation) -> Value {
+    let record = &seen.record;
+    json!({
+        "id": record.id.to_string(),
+        "email": record.email,
+        "name": record.name,
+        "role": record.role.to_string(),
+        "teams": record.teams.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "status": seen.status.name(),
+        "created_by": record.created_by.to_string(),
+        "created_at": record.created_at.to_string(),
+        "expires_at": record.ends_at.to_string(),
+    })
+}
+
+/// The invitation in the path. A text that is no id names none.
+fn invitation_id(call: &Call<'_>) -> Result<InvitationId, Problem> {
+    call.param(0).parse().map_err(|_source| ActionError::NotFound("invitation").into())
+}

@@ -1,0 +1,101 @@
+//! `/v1/permissions`: the catalogue of what protected APIs ask for, and Keyhouse's own.
+
+use rouille::Response;
+use serde_json::{Value, json};
+
+use crate::actions::ActionError;
+use crate::actions::catalogue::{EntryChange, EntryTarget, Texts};
+use crate::http::api::{cursor, page_limit, versions, with_etag};
+use crate::http::input::{Fields, object, parsed};
+use crate::http::problem::Problem;
+use crate::http::{App, Call, answer};
+use crate::model::name::{InvalidName, parse_description, parse_name};
+use crate::model::permission::{Permission, is_own};
+use crate::records::rights::PermissionRecord;
+
+pub(in crate::http) fn list_permissions(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let mut parameters = call.parameters();
+    let limit = page_limit(&mut parameters);
+    let after = parameters.optional("cursor", "invalid_cursor", cursor::read_name);
+    parameters.finish()?;
+    let after = after.as_ref().map(Permission::as_str);
+    let listed = app.actions.list_permissions(limit, after)?;
+    let last = listed.items.last().filter(|_last| listed.more);
+    let next = last.map(|entry| cursor::write_name(&entry.name));
+    let items: Vec<Value> = listed.items.iter().map(shown).collect();
+    Ok(answer::json(&json!({ "items": items, "next_cursor": next })))
+}
+
+pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
+    let name = fields.required("name", parsed("invalid_permission", str::parse::<Permission>));
+    let entry = read_entry(&mut fields);
+    fields.finish().map_err(Problem::invalid)?;
+    let name = name.ok_or_else(|| Problem::invalid(Vec::new()))?;
+    let record = app.actions.create_permission(call.actor()?, &name, &entry)?;
+    let location = format!("/v1/permissions/{name}");
+    let made = answer::created(&shown(&record)).with_additional_header("Location", location);
+    Ok(with_etag(made, record.version))
+}
+
+pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    Ok(answer_record(&app.actions.permission(name(call)?.as_str())?))
+}
+
+pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
+    let entry = read_entry(&mut fields);
+    fields.finish().map_err(Problem::invalid)?;
+    Ok(answer_record(&app.actions.change_permission(call.actor()?, &target(call)?, &entry)?))
+}
+
+pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    app.actions.remove_permission(call.actor()?, &target(call)?)?;
+    Ok(answer::empty())
+}
+
+fn read_entry(fields: &mut Fields) -> EntryChange {
+    let texts = fields.optional(
+        "description",
+        object(|fields| {
+            let mut text =
+                |name| fields.optional(name, parsed("invalid_description", parse_description));
+            Some(Texts { english: text("en"), french: text("fr"), spanish: text("es") })
+        }),
+    );
+    let group = fields.optional("group", parsed("invalid_name", parse_group));
+    EntryChange { texts: texts.unwrap_or_default(), group }
+}
+
+/// The name of a group; an empty one is none.
+fn parse_group(text: &str) -> Result<String, InvalidName> {
+    if text.trim().is_empty() { Ok(String::new()) } else { parse_name(text) }
+}
+
+/// The permission in the path. Clients may encode its colons, and nothing else in it needs it.
+fn name(call: &Call<'_>) -> Result<Permission, Problem> {
+    let text = call.param(0).replace("%3A", ":").replace("%3a", ":");
+    text.parse().map_err(|_source| ActionError::NotFound("permission in the catalogue").into())
+}
+
+fn target(call: &Call<'_>) -> Result<EntryTarget, Problem> {
+    Ok(EntryTarget { name: name(call)?, versions: versions(call) })
+}
+
+fn answer_record(record: &PermissionRecord) -> Response {
+    with_etag(answer::json(&shown(record)), record.version)
+}
+
+fn shown(record: &PermissionRecord) -> Value {
+    json!({
+        "name": record.name,
+        "group": record.group,
+        "description": {
+            "en": record.english,
+            "fr": record.french,
+            "es": record.spanish,
+        },
+        "own": is_own(&record.name),
+        "version": record.version,
+    })
+}

@@ -1,0 +1,622 @@
+//! Quotas as they are used up: how much of a period is used, and how far use is durably reserved.
+//!
+//! A call counts only within what the store holds as reserved. After a crash a reservation counts
+//! as used, so no crash gives a call back. A change of the quota refills nothing: what a period that
+//! still runs has counted is carried over into the period of the new rule. What ended, ended.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use crate::index::reservations::Reservations;
+use crate::model::id::{KeyId, OrganizationId};
+use crate::model::limit::{Quota, Span};
+use crate::model::moment::Moment;
+use crate::records::place::Place;
+use crate::records::reservation::ReservationRecord;
+
+/// Smallest and largest reservation, in calls; between them it is 1% of the quota.
+const STEP_MIN: u64 = 1;
+const STEP_MAX: u64 = 1_000;
+/// How far the clock may have been set back between two starts; a period that begins within that is
+/// not gone back on. Within one process wall time never goes back, and checks are late by less.
+const LATE_MAX: Duration = Duration::from_hours(1);
+/// Marks a count that another window has taken over.
+const MOVED: u64 = 1 << 63;
+const NOWHERE: Span = Span { begins: Moment::BEGINNING, ends: Moment::BEGINNING };
+
+/// Whose calls a quota counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum QuotaOwner {
+    /// One key's.
+    Key(KeyId),
+    /// Those of all keys of an organization, by its plan.
+    Organization(OrganizationId),
+}
+
+impl QuotaOwner {
+    /// Where its reservation lies.
+    pub fn place(self) -> Place {
+        match self {
+            Self::Key(id) => Place::Quota(id),
+            Self::Organization(id) => Place::PlanQuota(id),
+        }
+    }
+}
+
+/// A quota with its counter.
+#[derive(Debug)]
+pub struct QuotaRule {
+    /// The quota.
+    pub quota: Quota,
+    counter: Arc<QuotaCounter>,
+    /// The period found last, so that the calendar is asked once a period and not once a call. It
+    /// belongs to this very rule: another one has other periods.
+    span: ArcSwap<Span>,
+}
+
+/// What drawing from a quota came to.
+#[derive(Debug)]
+pub enum QuotaDraw {
+    /// Counted, in the period that begins then.
+    Granted {
+        /// Names the period, for [`QuotaRule::give_back`].
+        begins: Moment,
+    },
+    /// The period has no room for it.
+    Refused,
+    /// There is room, but the store does not hold the reservation yet.
+    Unreserved(Unreserved),
+}
+
+impl QuotaRule {
+    /// A quota that counts there.
+    pub fn new(quota: Quota, counter: Arc<QuotaCounter>) -> Self {
+        Self { quota, counter, span: ArcSwap::from_pointee(NOWHERE) }
+    }
+
+    /// The period of `now`.
+    pub fn span(&self, now: Moment) -> Span {
+        let known = **self.span.load();
+        if now >= known.begins && now < known.ends {
+            return known;
+        }
+        let span = self.quota.span(now);
+        self.span.store(Arc::new(span));
+        span
+    }
+
+    /// Draws `cost` where all of it fits. A cost of nothing always fits.
+    pub fn draw(&self, now: Moment, cost: u32) -> QuotaDraw {
+        let span = self.span(now);
+        if cost == 0 {
+            return QuotaDraw::Granted { begins: span.begins };
+        }
+        self.counter.draw(self.quota.limit, span, now, cost)
+    }
+
+    /// Whether `cost` would fit, drawing nothing.
+    pub fn has_room(&self, now: Moment, cost: u32) -> bool {
+        cost == 0 || self.used(now).saturating_add(u64::from(cost)) <= self.quota.limit
+    }
+
+    /// Takes a granted draw back, unless its period is over.
+    pub fn give_back(&self, begins: Moment, cost: u32) {
+        self.counter.give_back(begins, cost);
+    }
+
+    /// How much of the period of `now` is used.
+    pub fn used(&self, now: Moment) -> u64 {
+        self.counter.used(now)
+    }
+}
+
+/// The state of a quota.
+#[derive(Debug)]
+pub struct QuotaCounter {
+    owner: QuotaOwner,
+    window: ArcSwap<Window>,
+    /// Held while one window takes over from another; remembers what the rule's last change said.
+    turning: Mutex<Option<Change>>,
+    is_queued: AtomicBool,
+    reservations: Arc<Reservations>,
+}
+
+/// One period under one limit.
+#[derive(Debug)]
+struct Window {
+    span: Span,
+    limit: u64,
+    used: AtomicU64,
+    /// How far the store holds use as reserved; only grows.
+    reserved: AtomicU64,
+    /// The furthest that a call wanted to draw.
+    wanted: AtomicU64,
+}
+
+/// When the rule was last changed, and the period it then had.
+#[derive(Clone, Copy, Debug)]
+struct Change {
+    at: Moment,
+    span: Span,
+}
+
+enum Drawn {
+    Granted { is_low: bool },
+    Refused,
+    Short { needed: u64 },
+    Moved,
+}
+
+impl Window {
+    fn new(span: Span, limit: u64, used: u64, reserved: u64) -> Self {
+        let [used, reserved, wanted] = [used, reserved, 0].map(AtomicU64::new);
+        Self { span, limit, used, reserved, wanted }
+    }
+
+    fn draw(&self, cost: u32) -> Drawn {
+        let mut used = self.used.load(Ordering::Relaxed);
+        loop {
+            if used & MOVED != 0 {
+                return Drawn::Moved;
+            }
+            let next = used.saturating_add(u64::from(cost));
+            if next > self.limit {
+                return Drawn::Refused;
+            }
+            let reserved = self.reserved.load(Ordering::Acquire);
+            if next > reserved {
+                return Drawn::Short { needed: next };
+            }
+            let swap =
+                self.used.compare_exchange_weak(used, next, Ordering::Relaxed, Ordering::Relaxed);
+            match swap {
+                Ok(_) => {
+                    let is_low = reserved - next <= self.step() / 2 && reserved < self.limit;
+                    return Drawn::Granted { is_low };
+                },
+                Err(seen) => used = seen,
+            }
+        }
+    }
+
+    fn step(&self) -> u64 {
+        (self.limit / 100).clamp(STEP_MIN, STEP_MAX)
+    }
+
+    /// How far the next reservation should go.
+    fn target(&self) -> u64 {
+        let ahead = (self.used.load(Ordering::Relaxed) & !MOVED).saturating_add(self.step());
+        let wanted = ahead.max(self.wanted.load(Ordering::Relaxed)).min(self.limit);
+        wanted.max(self.reserved.load(Ordering::Relaxed))
+    }
+
+    /// Whether a check that reads `now` counts here. One that read the clock just before the period
+    /// began comes late, and counts in the new period: that one is not gone back on.
+    fn takes(&self, limit: u64, span: Span, now: Moment) -> bool {
+        (self.span == span && self.limit == limit)
+            || (now < self.span.begins && self.span.begins.since(now) <= LATE_MAX)
+    }
+}
+
+impl QuotaCounter {
+    /// Nothing used yet, nothing reserved.
+    pub fn new(owner: QuotaOwner, reservations: Arc<Reservations>) -> Self {
+        Self {
+            owner,
+            window: ArcSwap::from_pointee(Window::new(NOWHERE, 0, 0, 0)),
+            turning: Mutex::new(None),
+            is_queued: AtomicBool::new(false),
+            reservations,
+        }
+    }
+
+    /// Whose calls it counts.
+    pub fn owner(&self) -> QuotaOwner {
+        self.owner
+    }
+
+    fn draw(self: &Arc<Self>, limit: u64, span: Span, now: Moment, cost: u32) -> QuotaDraw {
+        loop {
+            let known = self.window.load();
+            let window = if known.takes(limit, span, now) {
+                known
+            } else {
+                drop(known);
+                self.turn(limit, span, now);
+                self.window.load()
+            };
+            match window.draw(cost) {
+                Drawn::Granted { is_low } => {
+                    if is_low {
+                        self.ask_for_renewal();
+                    }
+                    return QuotaDraw::Granted { begins: window.span.begins };
+                },
+                Drawn::Refused => return QuotaDraw::Refused,
+                Drawn::Short { needed } => {
+                    window.wanted.fetch_max(needed, Ordering::Relaxed);
+                    self.ask_for_renewal();
+                    let reservations = Arc::clone(&self.reservations);
+                    let window = arc_swap::Guard::into_inner(window);
+                    return QuotaDraw::Unreserved(Unreserved { reservations, window, needed });
+                },
+                Drawn::Moved => {},
+            }
+        }
+    }
+
+    /// Puts a window in the place of the one that no longer fits.
+    fn turn(&self, limit: u64, span: Span, now: Moment) {
+        let _turning = self.turning.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.window.load().takes(limit, span, now) {
+            self.take_over(limit, span, now);
+        }
+    }
+
+    /// Only ever called with `turning` held.
+    fn take_over(&self, limit: u64, span: Span, now: Moment) {
+        let old = self.window.load();
+        let counted = old.used.fetch_or(MOVED, Ordering::Relaxed) & !MOVED;
+        let (used, reserved) = if old.span == span {
+            (counted, old.reserved.load(Ordering::Relaxed))
+        } else if now < old.span.ends {
+            // Another rule, and its last period still runs. What the store holds was reserved for
+            // that one: the new one begins with no more than it carries.
+            (counted, counted)
+        } else {
+            (0, 0)
+        };
+        self.window.store(Arc::new(Window::new(span, limit, used, reserved)));
+    }
+
+    /// Queued once, however many calls ask.
+    fn ask_for_renewal(self: &Arc<Self>) {
+        if !self.is_queued.swap(true, Ordering::AcqRel) && !self.reservations.push(self) {
+            self.is_queued.store(false, Ordering::Release);
+        }
+    }
+
+    fn give_back(&self, begins: Moment, cost: u32) {
+        let window = self.window.load();
+        if window.span.begins != begins {
+            return;
+        }
+        let less = |used: u64| (used & MOVED == 0).then(|| used.saturating_sub(u64::from(cost)));
+        let given = window.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        if given.is_err() {
+            // The rule changed in this very moment: the call stays counted.
+            tracing::debug!(owner = ?self.owner, "quota: a draw was not given back");
+        }
+    }
+
+    fn used(&self, now: Moment) -> u64 {
+        let window = self.window.load();
+        let used = window.used.load(Ordering::Relaxed) & !MOVED;
+        if now < window.span.ends { used } else { 0 }
+    }
+
+    /// For the index's writer: the rule is `quota` since a change at that moment. What its last
+    /// period had counted then, if it was still running, is carried over.
+    pub(super) fn change(&self, quota: &Quota, at: Moment) {
+        let mut turning = self.turning.lock().unwrap_or_else(PoisonError::into_inner);
+        let span = quota.span(at);
+        *turning = Some(Change { at, span });
+        let known = self.window.load().span;
+        if known != span && known.begins <= at && at < known.ends {
+            self.take_over(quota.limit, span, at);
+        }
+    }
+
+    /// For the index's writer: what the store held as reserved when this process began counts as
+    /// used. Later rows are this process's own, and say nothing new.
+    pub(super) fn restore(&self, record: &ReservationRecord) {
+        let turning = self.turning.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.window.load().span != NOWHERE {
+            return;
+        }
+        let mut span = Span { begins: record.begins, ends: record.ends };
+        if let Some(change) = *turning
+            && span.begins <= change.at
+            && change.at < span.ends
+        {
+            span = change.span;
+        }
+        // No limit is known here; the first check brings it.
+        self.window.store(Arc::new(Window::new(span, 0, record.reserved, record.reserved)));
+    }
+
+    /// What to write so that use can go on; `None` where enough is reserved.
+    pub fn renewal(&self) -> Option<Renewal> {
+        // Whoever asked before this has said what they want; whoever asks after it is queued anew.
+        self.is_queued.swap(false, Ordering::AcqRel);
+        let window = self.window.load_full();
+        let reserved = window.target();
+        let is_ahead = window.span != NOWHERE && reserved > window.reserved.load(Ordering::Relaxed);
+        is_ahead.then_some(Renewal { owner: self.owner, window, reserved })
+    }
+
+    /// Ends counting: what to write so that the rest of the reservation is given back; `None` where
+    /// nothing was counted. From here on every draw finds nothing reserved.
+    pub fn settle(&self) -> Option<Renewal> {
+        let _turning = self.turning.lock().unwrap_or_else(PoisonError::into_inner);
+        let span = self.window.load().span;
+        if span == NOWHERE {
+            return None;
+        }
+        let old = self.window.load();
+        let used = old.used.fetch_or(MOVED, Ordering::Relaxed) & !MOVED;
+        let window = Arc::new(Window::new(span, old.limit, used, used));
+        self.window.store(Arc::clone(&window));
+        Some(Renewal { owner: self.owner, window, reserved: used })
+    }
+}
+
+/// A reservation to be written.
+#[derive(Debug)]
+pub struct Renewal {
+    /// Whose.
+    pub owner: QuotaOwner,
+    window: Arc<Window>,
+    reserved: u64,
+}
+
+impl Renewal {
+    /// What to write.
+    pub fn record(&self) -> ReservationRecord {
+        let Span { begins, ends } = self.window.span;
+        ReservationRecord { begins, ends, reserved: self.reserved }
+    }
+
+    /// Lets calls use it: it is durable now.
+    pub(super) fn mark_durable(&self) {
+        self.window.reserved.fetch_max(self.reserved, Ordering::Release);
+    }
+}
+
+/// A call that has room in its quota and must wait for the store to hold the reservation.
+#[derive(Debug)]
+pub struct Unreserved {
+    reservations: Arc<Reservations>,
+    window: Arc<Window>,
+    needed: u64,
+}
+
+impl Unreserved {
+    /// Blocks until it is worth deciding again; returns whether that came within `timeout`.
+    pub fn wait(&self, timeout: Duration) -> bool {
+        let done = || {
+            self.window.reserved.load(Ordering::Acquire) >= self.needed
+                || self.window.used.load(Ordering::Relaxed) & MOVED != 0
+        };
+        self.reservations.wait(done, timeout)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread::scope;
+
+    use super::*;
+    use crate::index::reservations::tests::renew_all;
+    use crate::model::id::Id;
+
+    fn quota(limit: u64, period: &str, zone: &str) -> Quota {
+        Quota { limit, period: period.parse().unwrap(), zone: zone.parse().unwrap() }
+    }
+
+    fn at(text: &str) -> Moment {
+        text.parse().unwrap()
+    }
+
+    fn counter() -> (Arc<QuotaCounter>, Arc<Reservations>) {
+        let reservations = Arc::<Reservations>::default();
+        let owner = QuotaOwner::Key(Id::default());
+        (Arc::new(QuotaCounter::new(owner, Arc::clone(&reservations))), reservations)
+    }
+
+    /// A rule as the index's writer makes it of a change at that moment.
+    fn ruled(counter: &Arc<QuotaCounter>, quota: Quota, changed_at: &str) -> QuotaRule {
+        counter.change(&quota, at(changed_at));
+        QuotaRule::new(quota, Arc::clone(counter))
+    }
+
+    /// How many of so many calls pass, where the store takes every reservation at once.
+    fn pass(rule: &QuotaRule, now: &str, calls: u64) -> u64 {
+        (0..calls).filter(|_| passes(rule, at(now), 1)).count().try_into().unwrap()
+    }
+
+    fn passes(rule: &QuotaRule, now: Moment, cost: u32) -> bool {
+        loop {
+            match rule.draw(now, cost) {
+                QuotaDraw::Granted { .. } => return true,
+                QuotaDraw::Refused => return false,
+                QuotaDraw::Unreserved(_) => renew_all(&rule.counter.reservations),
+            }
+        }
+    }
+
+    /// A counter as the next process has it: the store's record is all that is left.
+    fn after_crash(rule: &QuotaRule, changed_at: &str) -> QuotaRule {
+        let window = rule.counter.window.load();
+        let Span { begins, ends } = window.span;
+        let reserved = window.reserved.load(Ordering::Relaxed);
+        let (counter, _) = counter();
+        let next = ruled(&counter, rule.quota.clone(), changed_at);
+        next.counter.restore(&ReservationRecord { begins, ends, reserved });
+        next
+    }
+
+    const MADE: &str = "2026-01-01T00:00:00Z";
+
+    #[test]
+    fn nothing_passes_that_the_store_does_not_hold() {
+        let (counter, reservations) = counter();
+        let rule = ruled(&counter, quota(1_000, "day", "UTC"), MADE);
+        let now = at("2026-11-21T10:00:00Z");
+        let QuotaDraw::Unreserved(unreserved) = rule.draw(now, 1) else { panic!("nothing is") };
+        assert!(!unreserved.wait(Duration::ZERO), "nobody has renewed yet");
+        renew_all(&reservations);
+        assert!(unreserved.wait(Duration::ZERO));
+        let passed =
+            (0..100).take_while(|_| matches!(rule.draw(now, 1), QuotaDraw::Granted { .. }));
+        assert_eq!(passed.count(), 10, "1% of the quota is reserved at a time");
+        assert_eq!(rule.used(now), 10);
+    }
+
+    #[test]
+    fn a_reservation_is_asked_for_anew_when_half_of_it_is_used() {
+        let (counter, reservations) = counter();
+        let rule = ruled(&counter, quota(1_000, "day", "UTC"), MADE);
+        let now = at("2026-11-21T10:00:00Z");
+        assert!(passes(&rule, now, 1));
+        for _ in 1..10 {
+            assert!(matches!(rule.draw(now, 1), QuotaDraw::Granted { .. }));
+        }
+        let renewal = reservations.take(9).unwrap()[0].renewal().unwrap();
+        assert_eq!(renewal.record().reserved, 20);
+        renewal.mark_durable();
+        assert!(matches!(rule.draw(now, 10), QuotaDraw::Granted { .. }));
+    }
+
+    #[test]
+    fn a_call_that_costs_more_than_a_reservation_passes() {
+        let (counter, _reservations) = counter();
+        let rule = ruled(&counter, quota(100, "day", "UTC"), MADE);
+        let now = at("2026-11-21T10:00:00Z");
+        assert!(passes(&rule, now, 70) && !passes(&rule, now, 31) && passes(&rule, now, 30));
+        assert!(passes(&rule, now, 0) && !passes(&rule, now, 1));
+    }
+
+    #[test]
+    fn many_threads_draw_exactly_the_quota() {
+        let (counter, _reservations) = counter();
+        let rule = ruled(&counter, quota(500, "day", "UTC"), MADE);
+        let passed = AtomicU64::new(0);
+        scope(|threads| {
+            for _ in 0..8 {
+                threads.spawn(|| {
+                    let mine = pass(&rule, "2026-11-21T10:00:00Z", 100);
+                    passed.fetch_add(mine, Ordering::Relaxed);
+                });
+            }
+        });
+        assert_eq!(passed.into_inner(), 500);
+    }
+
+    #[test]
+    fn a_new_period_begins_at_zero_and_the_old_one_does_not_come_back() {
+        let (counter, _reservations) = counter();
+        let rule = ruled(&counter, quota(2, "day", "UTC"), MADE);
+        assert_eq!(pass(&rule, "2026-11-21T23:59:59Z", 3), 2);
+        assert_eq!(pass(&rule, "2026-11-22T00:00:00Z", 1), 1);
+        // A check that read the clock before midnight comes late: it counts in the new period.
+        assert_eq!(pass(&rule, "2026-11-21T23:59:59Z", 3), 1);
+        assert_eq!(pass(&rule, "2026-11-22T00:00:01Z", 3), 0, "the period is used up for all");
+        assert_eq!(rule.used(at("2026-11-22T10:00:00Z")), 2);
+        assert_eq!(rule.used(at("2026-11-23T00:00:00Z")), 0);
+    }
+
+    /// The month of Paris ends an hour earlier in winter time than in summer time, as UTC tells it.
+    #[test]
+    fn months_end_where_their_zone_says_in_summer_and_in_winter() {
+        for (last, first) in [
+            ("2026-10-31T22:59:59.999Z", "2026-10-31T23:00:00Z"),
+            ("2026-08-31T21:59:59.999Z", "2026-08-31T22:00:00Z"),
+            ("2026-03-31T21:59:59.999Z", "2026-03-31T22:00:00Z"),
+        ] {
+            let (counter, _reservations) = counter();
+            let rule = ruled(&counter, quota(3, "month", "Europe/Paris"), MADE);
+            assert_eq!(pass(&rule, last, 5), 3, "{last}");
+            assert_eq!(pass(&rule, first, 5), 3, "{first}");
+        }
+    }
+
+    /// Each row: the quota before, when it was changed, the quota after, when it is used then, and
+    /// how many of 100 calls pass, where 40 of 50 had been used up before.
+    #[test]
+    fn a_change_of_the_quota_refills_nothing() {
+        let used = "2026-11-20T10:00:00Z";
+        for (claim, before, changed, after, then, passed) in [
+            ("same", ("month", "UTC"), used, (50, "month", "UTC"), used, 10),
+            ("raised", ("month", "UTC"), used, (60, "month", "UTC"), used, 20),
+            ("lowered", ("month", "UTC"), used, (30, "month", "UTC"), used, 0),
+            ("month to day", ("month", "UTC"), used, (50, "day", "UTC"), used, 10),
+            (
+                "month to day, the day after",
+                ("month", "UTC"),
+                used,
+                (50, "day", "UTC"),
+                "2026-11-21T00:00:00Z",
+                50,
+            ),
+            ("day to month", ("day", "UTC"), used, (50, "month", "UTC"), used, 10),
+            (
+                "day to month, used the day after",
+                ("day", "UTC"),
+                used,
+                (50, "month", "UTC"),
+                "2026-11-21T10:00:00Z",
+                10,
+            ),
+            (
+                "day to month after the day",
+                ("day", "UTC"),
+                "2026-11-21T10:00:00Z",
+                (50, "month", "UTC"),
+                "2026-11-21T10:00:00Z",
+                50,
+            ),
+            ("another zone", ("day", "UTC"), used, (50, "day", "Pacific/Kiritimati"), used, 10),
+            ("west", ("month", "UTC"), used, (50, "month", "America/New_York"), used, 10),
+        ] {
+            for crashes in [false, true] {
+                let (counter, _reservations) = counter();
+                let old = ruled(&counter, quota(50, before.0, before.1), MADE);
+                assert_eq!(pass(&old, used, 40), 40, "{claim}");
+                let (limit, period, zone) = after;
+                let mut new = ruled(&counter, quota(limit, period, zone), changed);
+                let mut expected = passed;
+                if crashes {
+                    let reserved = old.counter.window.load().reserved.load(Ordering::Relaxed);
+                    // What was reserved and not used is lost with the process.
+                    let lost = reserved - old.counter.window.load().used.load(Ordering::Relaxed);
+                    expected -= if passed == limit { 0 } else { lost.min(passed) };
+                    new = after_crash(&new, changed);
+                }
+                assert_eq!(pass(&new, then, 100), expected, "{claim}, crash: {crashes}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_reserved_counts_as_used_after_a_crash_and_is_given_back_after_a_clean_stop() {
+        let (counter, reservations) = counter();
+        let rule = ruled(&counter, quota(1_000, "month", "UTC"), MADE);
+        let now = "2026-11-20T10:00:00Z";
+        assert_eq!(pass(&rule, now, 4), 4);
+        assert_eq!(pass(&after_crash(&rule, MADE), now, 2_000), 990);
+        reservations.end();
+        let settled = counter.settle().unwrap().record();
+        assert_eq!(settled.reserved, 4);
+        assert!(matches!(rule.draw(at(now), 1), QuotaDraw::Unreserved(_)), "nothing after the end");
+        let next = after_crash(&rule, MADE);
+        assert_eq!(pass(&next, now, 2_000), 996);
+    }
+
+    #[test]
+    fn a_draw_is_given_back_in_its_own_period_alone() {
+        let (counter, _reservations) = counter();
+        let rule = ruled(&counter, quota(2, "day", "UTC"), MADE);
+        let (today, tomorrow) = (at("2026-11-20T10:00:00Z"), at("2026-11-21T10:00:00Z"));
+        assert!(passes(&rule, today, 1) && passes(&rule, today, 1));
+        let begins = rule.span(today).begins;
+        rule.give_back(begins, 1);
+        assert!(passes(&rule, today, 1) && !passes(&rule, today, 1));
+        assert!(passes(&rule, tomorrow, 2));
+        rule.give_back(begins, 1);
+        assert!(!passes(&rule, tomorrow, 1));
+    }
+}

@@ -1,0 +1,244 @@
+//! The catalogue of permissions: how Keyhouse describes its own, and the presets made of entries.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::model::permission::Pattern;
+use crate::model::role;
+
+/// The group in which Keyhouse's own permissions are shown.
+pub const OWN_GROUP: &str = "keyhouse";
+
+/// A permission of Keyhouse's own, described.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnPermission {
+    /// Its name.
+    pub name: &'static str,
+    /// What it lets one do, in English.
+    pub english: &'static str,
+    /// In French.
+    pub french: &'static str,
+    /// In Spanish.
+    pub spanish: &'static str,
+}
+
+const fn own(
+    name: &'static str,
+    english: &'static str,
+    french: &'static str,
+    spanish: &'static str,
+) -> OwnPermission {
+    OwnPermission { name, english, french, spanish }
+}
+
+/// All of Keyhouse's own permissions, described.
+pub const OWN_CATALOGUE: [OwnPermission; role::OWN_PERMISSIONS.len()] = [
+    own(
+        role::KEYS_CREATE,
+        "Create personal keys",
+        "Créer des clés personnelles",
+        "Crear claves personales",
+    ),
+    own(
+        role::KEYS_READ,
+        "See every key of the organization",
+        "Voir toutes les clés de l’organisation",
+        "Ver todas las claves de la organización",
+    ),
+    own(
+        role::KEYS_MANAGE,
+        "Change every key of the organization and create service keys",
+        "Modifier toutes les clés de l’organisation et créer des clés de service",
+        "Modificar todas las claves de la organización y crear claves de servicio",
+    ),
+    own(
+        role::KEYS_VERIFY,
+        "Ask whether keys of the organization are valid",
+        "Demander si des clés de l’organisation sont valides",
+        "Preguntar si las claves de la organización son válidas",
+    ),
+    own(
+        role::USERS_READ,
+        "See users and invitations",
+        "Voir les utilisateurs et les invitations",
+        "Ver usuarios e invitaciones",
+    ),
+    own(
+        role::USERS_MANAGE,
+        "Invite, change, reset and remove users",
+        "Inviter, modifier, réinitialiser et supprimer des utilisateurs",
+        "Invitar, modificar, restablecer y eliminar usuarios",
+    ),
+    own(role::ROLES_READ, "See roles", "Voir les rôles", "Ver los roles"),
+    own(
+        role::ROLES_MANAGE,
+        "Create, change and remove custom roles",
+        "Créer, modifier et supprimer des rôles personnalisés",
+        "Crear, modificar y eliminar roles personalizados",
+    ),
+    own(
+        role::TEAMS_READ,
+        "See every team, secret ones included",
+        "Voir toutes les équipes, y compris les secrètes",
+        "Ver todos los equipos, incluidos los secretos",
+    ),
+    own(
+        role::TEAMS_MANAGE,
+        "Create, change and remove teams, and share keys with any team",
+        "Créer, modifier et supprimer des équipes, et partager des clés avec n’importe laquelle",
+        "Crear, modificar y eliminar equipos, y compartir claves con cualquiera de ellos",
+    ),
+    own(
+        role::ORGANIZATION_READ,
+        "See the organization’s settings",
+        "Voir les réglages de l’organisation",
+        "Ver los ajustes de la organización",
+    ),
+    own(
+        role::ORGANIZATION_MANAGE,
+        "Change the organization’s settings",
+        "Modifier les réglages de l’organisation",
+        "Modificar los ajustes de la organización",
+    ),
+    own(
+        role::SUBSCRIPTION_READ,
+        "See plan and subscription",
+        "Voir l’offre et l’abonnement",
+        "Ver el plan y la suscripción",
+    ),
+    own(
+        role::SUBSCRIPTION_MANAGE,
+        "Reserved: operators alone change subscriptions",
+        "Réservé : seuls les opérateurs modifient les abonnements",
+        "Reservado: solo los operadores modifican las suscripciones",
+    ),
+    own(
+        role::AUDIT_READ,
+        "Read the audit log",
+        "Lire le journal d’audit",
+        "Leer el registro de auditoría",
+    ),
+    own(
+        role::AUDIT_MANAGE,
+        "Reserved: nobody changes the audit log",
+        "Réservé : personne ne modifie le journal d’audit",
+        "Reservado: nadie modifica el registro de auditoría",
+    ),
+    own(
+        role::USAGE_READ,
+        "See how much keys were used",
+        "Voir l’utilisation des clés",
+        "Ver cuánto se han usado las claves",
+    ),
+    own(
+        role::USAGE_MANAGE,
+        "Reserved: nobody changes what was counted",
+        "Réservé : personne ne modifie ce qui a été compté",
+        "Reservado: nadie modifica lo que se ha contado",
+    ),
+    own(
+        role::INSTANCE_MANAGE,
+        "Run the instance: organizations, plans, subscriptions, this catalogue (operators)",
+        "Gérer l’instance : organisations, offres, abonnements, ce catalogue (opérateurs)",
+        "Gestionar la instancia: organizaciones, planes, suscripciones, este catálogo (operadores)",
+    ),
+    own(
+        role::INSTANCE_VERIFY,
+        "Ask whether keys of every organization are valid (operators)",
+        "Demander si des clés de toute organisation sont valides (opérateurs)",
+        "Preguntar si las claves de cualquier organización son válidas (operadores)",
+    ),
+    own(
+        role::INSTANCE_IMPORT,
+        "Take over keys of other systems (operators)",
+        "Reprendre des clés d’autres systèmes (opérateurs)",
+        "Incorporar claves de otros sistemas (operadores)",
+    ),
+];
+
+/// A choice of permissions by what they do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preset {
+    /// All that reads.
+    Read,
+    /// All that reads or writes.
+    ReadWrite,
+}
+
+/// A text that is no preset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be read or read-write")]
+pub struct InvalidPreset;
+
+impl Preset {
+    fn actions(self) -> &'static [&'static str] {
+        match self {
+            Self::Read => &["read"],
+            Self::ReadWrite => &["read", "write"],
+        }
+    }
+
+    /// What it stands for, given the names in the catalogue: a pattern for each action, then every
+    /// entry of the protected APIs with that action.
+    pub fn patterns<'a>(self, names: impl Iterator<Item = &'a str>) -> Vec<Pattern> {
+        let action_of = |name: &str| name.rsplit(':').next().unwrap_or_default().to_owned();
+        let entries = names.filter(|name| self.actions().contains(&action_of(name).as_str()));
+        let entries: Vec<&str> = entries.collect();
+        let patterns = self.actions().iter().map(|action| format!("*:{action}"));
+        patterns
+            .chain(entries.into_iter().map(str::to_owned))
+            .filter_map(|text| text.parse().ok())
+            .collect()
+    }
+}
+
+impl fmt::Display for Preset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::ReadWrite => "read-write",
+        })
+    }
+}
+
+impl FromStr for Preset {
+    type Err = InvalidPreset;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPreset> {
+        match text {
+            "read" => Ok(Self::Read),
+            "read-write" => Ok(Self::ReadWrite),
+            _ => Err(InvalidPreset),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_own_permission_is_described_in_three_languages() {
+        for name in role::OWN_PERMISSIONS {
+            let found: Vec<_> = OWN_CATALOGUE.iter().filter(|entry| entry.name == name).collect();
+            let [entry] = found[..] else { unreachable!("{name}: {found:?}") };
+            for text in [entry.english, entry.french, entry.spanish] {
+                assert!(!text.trim().is_empty(), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn presets_choose_entries_by_their_action() {
+        let names = ["a:read", "a:b:read", "a:write", "a:delete", "read:all", "a:readonly"];
+        for (preset, chosen) in [
+            ("read", "*:read a:read a:b:read"),
+            ("read-write", "*:read *:write a:read a:b:read a:write"),
+        ] {
+            let preset: Preset = preset.parse().unwrap();
+            let patterns = preset.patterns(names.into_iter());
+            let texts: Vec<_> = patterns.iter().map(Pattern::as_str).collect();
+            assert_eq!(texts.join(" "), chosen, "{preset}");
+        }
+    }
+}

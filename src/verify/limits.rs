@@ -1,0 +1,135 @@
+//! Limits on calls: a key's own and those of its organization's plan, drawn from together.
+
+use std::time::Duration;
+
+use crate::clock::Now;
+use crate::index::facts::{OrganizationFacts, PlanCalls};
+use crate::index::grant::{Grant, Rules};
+use crate::index::live::RateCounter;
+use crate::index::quota::{QuotaDraw, QuotaRule, Unreserved};
+use crate::model::limit::{Draw, RateLimit};
+use crate::model::moment::Moment;
+use crate::verify::{Code, Verdict};
+
+/// The limits on one call.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits<'a> {
+    rules: Option<&'a Rules>,
+    calls: Option<&'a PlanCalls>,
+}
+
+impl<'a> Limits<'a> {
+    /// Those of a key in its organization.
+    pub fn of(grant: &'a Grant, organization: &'a OrganizationFacts) -> Self {
+        Self { rules: grant.rules.as_deref(), calls: organization.calls.as_deref() }
+    }
+
+    /// Whether there are none: nearly always.
+    pub(super) fn is_none(self) -> bool {
+        self.rules.is_none() && self.calls.is_none()
+    }
+
+    /// All rate limits, the key's first.
+    pub fn rates(self) -> impl Iterator<Item = (&'a RateLimit, &'a RateCounter)> + Clone {
+        let own = self.rules.map(|rules| &*rules.rate_limits).unwrap_or_default().iter();
+        let plan = self.calls.and_then(|calls| calls.rate.as_ref());
+        own.chain(plan).map(|(limit, counter)| (limit, &**counter))
+    }
+
+    /// The key's quota and the plan's.
+    pub fn quotas(self) -> [Option<&'a QuotaRule>; 2] {
+        let own = self.rules.and_then(|rules| rules.quota.as_ref());
+        let plan = self.calls.and_then(|calls| calls.quota.as_ref());
+        [own, plan]
+    }
+
+    /// The refusal, if some limit has no room for the call; draws nothing.
+    pub(super) fn refusal(self, cost: u32, now: Now) -> Option<Verdict> {
+        let peek = |(limit, counter): (&RateLimit, &RateCounter)| {
+            refused(counter.peek(limit, now.ticks, cost))
+        };
+        if let Some(wait) = self.rates().filter_map(peek).max() {
+            return Some(limited(wait));
+        }
+        let full =
+            self.quotas().into_iter().flatten().filter(|rule| !rule.has_room(now.wall, cost));
+        full.map(|rule| rule.span(now.wall).ends).max().map(|ends| exceeded(ends, now))
+    }
+}
+
+/// Draws from all limits, or from none.
+///
+/// # Errors
+/// [`Unreserved`], with nothing drawn.
+pub(super) fn draw(limits: Limits<'_>, cost: u32, now: Now) -> Result<Verdict, Unreserved> {
+    // Asked first, so that a call that some limit refuses rarely disturbs the others.
+    if let Some(refusal) = limits.refusal(cost, now) {
+        return Ok(refusal);
+    }
+    // Quotas before rates: a call that must wait for its reservation has drawn nothing then that
+    // another one could miss.
+    let [own, plan] = limits.quotas();
+    let own = match own.map(|rule| draw_quota(rule, cost, now)).transpose()? {
+        None => None,
+        Some(Drawn::Refused(verdict)) => return Ok(verdict),
+        Some(Drawn::From(drawn)) => Some(drawn),
+    };
+    let plan = match plan.map(|rule| draw_quota(rule, cost, now)).transpose() {
+        Ok(None) => None,
+        Ok(Some(Drawn::From(drawn))) => Some(drawn),
+        Ok(Some(Drawn::Refused(verdict))) => {
+            give_back([own, None], cost);
+            return Ok(verdict);
+        },
+        Err(unreserved) => {
+            give_back([own, None], cost);
+            return Err(unreserved);
+        },
+    };
+    for (at, (limit, counter)) in limits.rates().enumerate() {
+        if let Some(wait) = refused(counter.draw(limit, now.ticks, cost)) {
+            for (limit, counter) in limits.rates().take(at) {
+                counter.give_back(limit, cost);
+            }
+            give_back([own, plan], cost);
+            return Ok(limited(wait));
+        }
+    }
+    Ok(Verdict::of(Code::Valid))
+}
+
+/// What drawing from one quota came to.
+enum Drawn<'a> {
+    From((&'a QuotaRule, Moment)),
+    Refused(Verdict),
+}
+
+fn draw_quota(rule: &QuotaRule, cost: u32, now: Now) -> Result<Drawn<'_>, Unreserved> {
+    match rule.draw(now.wall, cost) {
+        QuotaDraw::Granted { begins } => Ok(Drawn::From((rule, begins))),
+        QuotaDraw::Refused => Ok(Drawn::Refused(exceeded(rule.span(now.wall).ends, now))),
+        QuotaDraw::Unreserved(unreserved) => Err(unreserved),
+    }
+}
+
+/// Takes back what quotas had granted.
+fn give_back(drawn: [Option<(&QuotaRule, Moment)>; 2], cost: u32) {
+    for (rule, begins) in drawn.into_iter().flatten() {
+        rule.give_back(begins, cost);
+    }
+}
+
+fn refused(draw: Draw) -> Option<Duration> {
+    match draw {
+        Draw::Granted { .. } => None,
+        Draw::Refused { wait } => Some(wait),
+    }
+}
+
+fn limited(wait: Duration) -> Verdict {
+    Verdict { code: Code::RateLimited, retry_after: Some(wait) }
+}
+
+fn exceeded(ends: Moment, now: Now) -> Verdict {
+    Verdict { code: Code::QuotaExceeded, retry_after: Some(ends.since(now.wall)) }
+}

@@ -1,0 +1,150 @@
+//! `/v1/invitations`: people come in through links that are good once, and only for as long as
+//! whoever made them could make them again.
+
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::{EMAIL, House};
+use crate::people::{PASSWORD, acceptance, invitation, token_in};
+
+fn path(invited: &Value) -> String {
+    format!("/v1/invitations/{}", invited["invitation"]["id"].as_str().unwrap())
+}
+
+#[test]
+fn an_invitation_makes_one_user_and_then_is_gone() {
+    let house = House::start();
+    let body = json!({"email": "Bo@Example.com", "role": "user", "name": "Bo"});
+    let answer = house.ask(&Ask::post("/v1/invitations", &body));
+    let invited = answer.expect(201);
+    assert_eq!(answer.header("location"), Some(path(&invited).as_str()));
+    let url = invited["url"].as_str().unwrap();
+    assert!(url.starts_with(&format!("{}/invitation#token=", house.server().url())), "{url}");
+    let shown = &invited["invitation"];
+    for (field, value) in
+        [("email", "bo@example.com"), ("role", "user"), ("name", "Bo"), ("status", "pending")]
+    {
+        assert_eq!(shown[field], value, "{shown}");
+    }
+    let token = token_in(&invited);
+    assert!(!shown.to_string().contains(token.split('.').nth(1).unwrap()), "{shown}");
+    let listed = house.ask(&Ask::get("/v1/invitations")).expect(200);
+    assert_eq!(listed["items"], json!([shown]));
+    assert_eq!(house.ask(&Ask::get(&path(&invited))).expect(200), *shown);
+
+    let body = json!({"token": token, "password": PASSWORD});
+    let accepted = house.bare(&Ask::post("/v1/invitations/accept", &body));
+    let me = accepted.expect(201);
+    assert_eq!(me["user"]["name"], "Bo", "the name proposed stands in");
+    assert_eq!(me["user"]["role"], "user");
+    assert_eq!(me["user"]["operator"], false);
+    assert!(me["ends_at"].is_string());
+    let cookie = accepted.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    house.bare(&Ask::get("/v1/session").header("Cookie", &cookie)).expect(200);
+    let sign_in = json!({"email": "bo@example.com", "password": PASSWORD});
+    house.bare(&Ask::post("/v1/session", &sign_in)).expect(201);
+
+    house.bare(&acceptance(&token)).problem(403, "link_invalid");
+    house.ask(&Ask::get(&path(&invited))).problem(404, "not_found");
+    assert_eq!(house.ask(&Ask::get("/v1/invitations")).expect(200)["items"], json!([]));
+}
+
+#[test]
+fn wrong_tokens_open_nothing_and_wrong_input_leaves_the_link_good() {
+    let house = House::start();
+    let first = token_in(&house.ask(&invitation("lovelace@example.com", "user")).expect(201));
+    let other = token_in(&house.ask(&invitation("cy@example.com", "owner")).expect(201));
+    let id = |token: &str| token.split_once('.').unwrap().0.to_owned();
+    let secret = |token: &str| token.split_once('.').unwrap().1.to_owned();
+    let mixed = format!("{}.{}", id(&other), secret(&first));
+    for token in
+        ["", "x", ".", &id(&first), &format!("{}.", id(&first)), &mixed, &format!("{first}A")]
+    {
+        house.bare(&acceptance(token)).problem(403, "link_invalid");
+    }
+    for (change, pointer) in [
+        (json!({"password": "short"}), "/password"),
+        (json!({"password": "lovelacelovelace"}), "/password"),
+        (json!({"name": " "}), "/name"),
+        (json!({"name": null}), "/name"),
+        (json!({"role": "owner"}), "/role"),
+    ] {
+        let mut body = json!({"token": first, "name": "Bo", "password": PASSWORD});
+        for (name, value) in change.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        let answer = house.bare(&Ask::post("/v1/invitations/accept", &body));
+        let problem = answer.problem(400, "invalid_input");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
+    }
+    house.bare(&acceptance(&first)).expect(201);
+}
+
+#[test]
+fn of_many_who_accept_at_once_one_comes_in() {
+    let house = House::start();
+    let token = token_in(&house.ask(&invitation("bo@example.com", "user")).expect(201));
+    let statuses: Vec<u16> = thread::scope(|scope| {
+        let tries: Vec<_> =
+            (0..4).map(|_| scope.spawn(|| house.bare(&acceptance(&token)).status)).collect();
+        tries.into_iter().map(|it| it.join().unwrap()).collect()
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
+}
+
+#[test]
+fn nobody_invites_beyond_what_they_hold() {
+    let house = House::start();
+    let (admin, user) = (house.join("admin", "administrator"), house.join("user", "user"));
+    let pending = house.ask(&invitation("another@example.com", "guest")).expect(201);
+    for (person, role, code) in [
+        (&admin, "owner", Some("permission_required")),
+        (&admin, "administrator", None),
+        (&admin, "user", None),
+        (&admin, "guest", None),
+        (&user, "guest", Some("permission_required")),
+    ] {
+        let answer = house.ask_as(person, &invitation("new@example.com", role));
+        match code {
+            None => drop(answer.expect(201)),
+            Some(code) => drop(answer.problem(403, code)),
+        }
+    }
+    for ask in [Ask::get("/v1/invitations"), Ask::get(&path(&pending))] {
+        house.ask_as(&user, &ask).problem(403, "permission_required");
+    }
+    let unknown = "role_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f";
+    let answer = house.ask_as(&admin, &invitation("new@example.com", unknown));
+    assert_eq!(answer.problem(400, "invalid_input")["errors"][0]["code"], "unknown_role");
+    let team = "team_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f";
+    let body = json!({"email": "new@example.com", "role": "user", "teams": [team]});
+    let answer = house.ask_as(&admin, &Ask::post("/v1/invitations", &body));
+    assert_eq!(answer.problem(400, "invalid_input")["errors"][0]["code"], "unknown_team");
+}
+
+#[test]
+fn a_new_invitation_replaces_the_pending_one_of_the_address_for_those_who_outrank_it() {
+    let house = House::start();
+    let admin = house.join("admin", "administrator");
+    let as_user = house.ask_as(&admin, &invitation("bo@example.com", "user")).expect(201);
+    let as_owner = house.ask(&invitation("bo@example.com", "owner")).expect(201);
+    house.bare(&acceptance(&token_in(&as_user))).problem(403, "link_invalid");
+    house.ask_as(&admin, &invitation("bo@example.com", "user")).problem(403, "permission_required");
+    house.ask_as(&admin, &Ask::new("DELETE", &path(&as_owner))).problem(403, "permission_required");
+    assert_eq!(house.ask(&Ask::get("/v1/invitations")).expect(200)["items"][0]["role"], "owner");
+
+    assert_eq!(house.ask(&Ask::new("DELETE", &path(&as_owner))).status, 204);
+    house.bare(&acceptance(&token_in(&as_owner))).problem(403, "link_invalid");
+    house.ask(&Ask::new("DELETE", &path(&as_owner))).problem(404, "not_found");
+    house.ask_as(&admin, &invitation("bo@example.com", "user")).expect(201);
+}
+
+#[test]
+fn a_users_address_is_not_invited_again() {
+    let house = House::start();
+    house.ask(&invitation(EMAIL, "user")).problem(409, "email_taken");
+    let bo = house.join("bo", "user");
+    house.ask(&invitation(&bo.email.to_uppercase(), "guest")).problem(409, "email_taken");
+}

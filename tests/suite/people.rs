@@ -1,0 +1,72 @@
+//! People beside the owner: invited, let in, and asking with a session of their own.
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::{EMAIL, House};
+use crate::server::wire::Answer;
+
+/// The password of everybody who was let in here.
+pub(crate) const PASSWORD: &str = "nine wild geese over the lake";
+
+/// A user with a session.
+#[derive(Clone, Debug)]
+pub(crate) struct Person {
+    pub(crate) id: String,
+    pub(crate) email: String,
+    pub(crate) cookie: String,
+}
+
+impl Person {
+    /// The same request with this person's cookie.
+    pub(crate) fn asks(&self, ask: &Ask) -> Ask {
+        ask.clone().header("Cookie", &self.cookie)
+    }
+}
+
+impl House {
+    /// The owner of the house.
+    pub(crate) fn owner(&self) -> Person {
+        let me = self.ask(&Ask::get("/v1/session")).expect(200);
+        let id = me["user"]["id"].as_str().unwrap().to_owned();
+        Person { id, email: EMAIL.to_owned(), cookie: self.cookie().to_owned() }
+    }
+
+    /// Asks as somebody.
+    pub(crate) fn ask_as(&self, person: &Person, ask: &Ask) -> Answer {
+        self.bare(&person.asks(ask))
+    }
+
+    /// Lets somebody in: invited by the owner, with a session of their own.
+    pub(crate) fn join(&self, name: &str, role: &str) -> Person {
+        self.join_by(&self.owner(), name, role)
+    }
+
+    /// The same, invited by somebody.
+    pub(crate) fn join_by(&self, host: &Person, name: &str, role: &str) -> Person {
+        let email = format!("{name}@example.com");
+        let invited = self.ask_as(host, &invitation(&email, role)).expect(201);
+        let answer = self.bare(&acceptance(&token_in(&invited)));
+        let told = answer.expect(201);
+        let id = told["user"]["id"].as_str().unwrap().to_owned();
+        let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+        Person { id, email, cookie }
+    }
+}
+
+/// `POST /v1/invitations` for an address and a role.
+pub(crate) fn invitation(email: &str, role: &str) -> Ask {
+    Ask::post("/v1/invitations", &json!({"email": email, "role": role}))
+}
+
+/// `POST /v1/invitations/accept` with a token.
+pub(crate) fn acceptance(token: &str) -> Ask {
+    let body = json!({"token": token, "name": "Somebody", "password": PASSWORD});
+    Ask::post("/v1/invitations/accept", &body)
+}
+
+/// The token of the link that an answer holds.
+pub(crate) fn token_in(answer: &Value) -> String {
+    let url = answer["url"].as_str().unwrap();
+    url.rsplit_once("#token=").unwrap().1.to_owned()
+}
