@@ -3,10 +3,13 @@
 use http::Method;
 use serde_json::json;
 
+use crate::http::check::batch::REQUESTS_MAX;
+use crate::http::openapi::errors::{OF_CHANGE, OF_MANAGEMENT};
 use crate::http::openapi::operation::{Asker, Operation, operation};
 use crate::http::openapi::schema::{
-    Field, Schema, address, answer, any_of, choice, count, each, field, fitting, formatted, id,
-    list, moment, nullable, optional, permission, request, text, the, truth, whole,
+    Field, Schema, address, answer, any_of, anything, choice, count, each, field, fitting,
+    formatted, id, list, moment, nullable, optional, permission, request, sometimes, text, the,
+    truth, whole,
 };
 use crate::model::limit::COST_MAX;
 use crate::model::requirement::REQUIREMENT_NAMES_MAX;
@@ -28,6 +31,7 @@ const IDENTITY: [(&str, &str); 10] = [
 ];
 
 pub(super) fn operations() -> Vec<Operation> {
+    let results = any_of([the("Verdict"), answer([field("error", item_error())])]);
     vec![
         forward_auth(Method::GET, "forwardAuth"),
         forward_auth(Method::HEAD, "forwardAuthHead"),
@@ -46,9 +50,24 @@ pub(super) fn operations() -> Vec<Operation> {
                 }),
             )
             .answers(200, the("Verdict"), "The verdict."),
+        operation(Method::POST, "/v1/verify/batch", "verifyBatch", "Many questions at once.")
+            .details("Each is answered as if it were asked alone; what is wrong with one is its `error`.")
+            .needs(&[KEYS_VERIFY, INSTANCE_VERIFY])
+            .takes(
+                request([field("requests", list(REQUESTS_MAX, anything(json!({"key": "kh_live_"}))))]),
+                json!({"requests": [{"key": "kh_live_one"}, {"key": "kh_live_two", "cost": 0}]}),
+            )
+            .answers(200, answer([field("results", each(results))]), "In their order."),
         operation(Method::GET, "/v1/whoami", "whoAmI", "What this key is and may do.")
             .asked_by(Asker::Holder)
             .answers(200, the("Holding"), "The presented key."),
+        operation(Method::POST, "/v1/whoami/revoke", "revokeMe", "Revokes this key, for ever.")
+            .details("Nothing keeps a key that leaked alive: no limit, network, role or subscription.")
+            .asked_by(Asker::Holder)
+            .may_take(request([]), json!({}))
+            .answers_empty(204, "Revoked.")
+            .fails(OF_MANAGEMENT)
+            .fails(OF_CHANGE),
     ]
 }
 
@@ -82,15 +101,25 @@ fn forward_auth(method: Method, id: &'static str) -> Operation {
     IDENTITY.into_iter().fold(operation, |operation, (name, says)| operation.with(name, says))
 }
 
+/// What is wrong with one of many questions.
+fn item_error() -> Schema {
+    answer([
+        field("code", text("invalid_input")),
+        field("title", text("Input not valid")),
+        sometimes("detail", text("see errors")),
+        sometimes("errors", each(the("Fault"))),
+        sometimes("permission", text("keyhouse:keys:read")),
+    ])
+}
+
 pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
     let codes: Vec<&'static str> = Code::ALL.iter().map(|code| code.as_str()).collect();
-    let listed = list(REQUIREMENT_NAMES_MAX, permission("diagrams:read")).min_items(Some(1));
-    let wanted = any_of([listed.into(), formatted("requirement", "a:read AND b:list").into()]);
     let check = request([
         field("key", text("kh_live_what-the-client-presented")),
-        optional("permissions", wanted),
+        optional("permissions", requirement()),
         optional("ip", address()),
         optional("cost", whole(0, COST_MAX, 1)),
+        optional("explain", truth(false)),
     ]);
     let patterns = || field("permissions", each(text("diagrams:*")));
     let verdict = [field("valid", truth(true)), field("code", choice(&codes))].into_iter().chain(
@@ -101,6 +130,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         ("Check", check),
         ("Verdict", answer(verdict)),
         ("Holding", answer(holding)),
+        ("Explanation", explanation()),
         ("LimitState", limit_state()),
         ("QuotaState", quota_state()),
     ]
@@ -130,10 +160,44 @@ fn held() -> Vec<Field> {
         field("key", key),
         field("owner", nullable(owner)),
         field("organization", organization),
-        field("teams", each(id("team"))),
+        field("teams", each(answer([field("id", id("team")), field("name", text("Build"))]))),
         field("rate_limits", each(the("LimitState"))),
         field("quota", nullable(the("QuotaState"))),
     ]
+}
+
+/// What is required of a key: names that it must all have, or the language.
+pub(super) fn requirement() -> Schema {
+    let listed = list(REQUIREMENT_NAMES_MAX, permission("diagrams:read")).min_items(Some(1));
+    any_of([listed.into(), formatted("requirement", "a:read AND (b:list OR c:list)").into()])
+}
+
+fn explanation() -> Schema {
+    let stage = answer([
+        field("source", text("role")),
+        field("name", nullable(text("user").into())),
+        field("pattern", nullable(text("*").into())),
+        field("granted", truth(true)),
+    ]);
+    let granting = answer([
+        field("permission", text("diagrams:read")),
+        field("granted", truth(true)),
+        field("by", each(stage)),
+    ]);
+    let step = answer([
+        field("code", text("INSUFFICIENT_PERMISSIONS")),
+        field("outcome", choice(&["passed", "failed", "not_reached"])),
+        field("source", text("key")),
+        field("detail", nullable(text("what decided").into())),
+        field("permissions", each(granting)),
+    ]);
+    answer([
+        field("code", text("VALID")),
+        field("valid", truth(true)),
+        field("source", nullable(text("key").into())),
+        field("detail", nullable(text("what decided").into())),
+        field("rules", each(step)),
+    ])
 }
 
 fn limit_state() -> Schema {

