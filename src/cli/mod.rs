@@ -8,6 +8,7 @@ mod import;
 mod instance;
 mod key;
 mod serve;
+mod user;
 mod verify;
 
 use std::ffi::OsString;
@@ -68,6 +69,9 @@ enum Command {
     /// See what was done, and prove that the log of it is whole
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Invite, list, show, stop, remove and reset users
+    #[command(subcommand)]
+    User(user::Command),
     /// Ask whether a key, read from stdin, may do something
     Verify(verify::Flags),
 }
@@ -102,6 +106,9 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<(), Failure> {
         },
         Command::Audit(command) => {
             audit::run(&command, &client::Client::new(environment, settings)?, json)
+        },
+        Command::User(command) => {
+            user::run(command, &client::Client::new(environment, settings)?, json)
         },
         Command::Verify(flags) => {
             verify::run(&flags, &client::Client::new(environment, settings)?, json)
