@@ -20,6 +20,7 @@ use std::time::Instant;
 
 use keyhouse::clock::Now;
 use keyhouse::index::{Index, follow};
+use keyhouse::model::foreign::Algorithm;
 use keyhouse::model::id::{KeyId, OrganizationId, UserId};
 use keyhouse::model::key_text::{Environment, Prefix, generate};
 use keyhouse::model::moment::Moment;
@@ -122,6 +123,7 @@ fn made(number: usize) -> (String, KeyRecord) {
         environment: Environment::default(),
         secrets: vec![SecretRecord {
             digest: key.digest,
+            algorithm: Algorithm::Blake3,
             hint: key.hint,
             created_at: NOW.wall,
             ends_at: None,
@@ -129,7 +131,7 @@ fn made(number: usize) -> (String, KeyRecord) {
         permissions: Some("diagrams:read diagrams:write".parse().unwrap()),
         ceiling: None,
         rotation_advised: false,
-        imported: false,
+        imported: None,
         teams: Vec::new(),
         ip_allow: Vec::new(),
         ip_deny: Vec::new(),

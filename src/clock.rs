@@ -21,27 +21,51 @@ pub trait Clock: Send + Sync + fmt::Debug {
     fn now(&self) -> Now;
 }
 
+/// What is taken for the time of day, and may be set, forward or back, at any moment.
+pub trait TimeOfDay: Send + Sync + fmt::Debug {
+    /// Milliseconds since 1970.
+    fn milliseconds(&self) -> i64;
+}
+
+/// The machine's time of day.
+#[derive(Debug)]
+pub struct MachineTime;
+
+impl TimeOfDay for MachineTime {
+    #[expect(clippy::disallowed_methods, reason = "this is the Clock that is handed round")]
+    fn milliseconds(&self) -> i64 {
+        let since_1970 =
+            SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
 /// The machine's clock.
 #[derive(Debug)]
-pub struct SystemClock {
+pub struct SystemClock<T = MachineTime> {
+    time_of_day: T,
     started: Instant,
     latest: AtomicI64,
 }
 
 impl SystemClock {
     /// Starts reading the machine's clock.
-    #[expect(clippy::disallowed_methods, reason = "this is the Clock that is handed round")]
     pub fn start() -> Self {
-        Self { started: Instant::now(), latest: AtomicI64::new(i64::MIN) }
+        Self::over(MachineTime)
     }
 }
 
-impl Clock for SystemClock {
+impl<T: TimeOfDay> SystemClock<T> {
+    /// The same over another time of day.
     #[expect(clippy::disallowed_methods, reason = "this is the Clock that is handed round")]
+    pub fn over(time_of_day: T) -> Self {
+        Self { time_of_day, started: Instant::now(), latest: AtomicI64::new(i64::MIN) }
+    }
+}
+
+impl<T: TimeOfDay> Clock for SystemClock<T> {
     fn now(&self) -> Now {
-        let since_1970 =
-            SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let read = i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX);
+        let read = self.time_of_day.milliseconds();
         let latest = self.latest.load(Ordering::Relaxed);
         // Written once a millisecond at most, so that busy cores don't pass its line to and fro.
         let wall = if read > latest {

@@ -12,7 +12,7 @@ use crate::model::fault::Fault;
 use crate::model::id::{InvitationId, TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::model::name::parse_name;
-use crate::model::password::check_password;
+use crate::model::password::{Factors, check_password};
 use crate::model::secret::Secret;
 use crate::records::Held;
 use crate::records::access::{EmailRecord, UserRecord};
@@ -126,7 +126,9 @@ fn checked(newcomer: &Newcomer, invitation: &InvitationRecord) -> Result<String,
             String::new()
         },
     };
-    if let Err(error) = check_password(newcomer.password.reveal(), &invitation.email) {
+    if let Err(error) =
+        check_password(newcomer.password.reveal(), &invitation.email, Factors::Password)
+    {
         faults.push(Fault::new("/password", "invalid_password", error));
     }
     if faults.is_empty() { Ok(name) } else { Err(ActionError::Invalid(faults)) }

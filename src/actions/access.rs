@@ -9,21 +9,19 @@ use keyhouse_storage::{Batch, Revision};
 use rand::Rng;
 
 use crate::actions::events::Happening;
+use crate::actions::organizations::new_organization;
 use crate::actions::passwords::HashError;
 use crate::actions::sessions::NewSession;
 use crate::actions::{ActionError, Actions, put};
 use crate::model::fault::Fault;
 use crate::model::id::{OrganizationId, UserId};
-use crate::model::moment::Moment;
 use crate::model::name::{parse_email, parse_name};
-use crate::model::password::check_password;
-use crate::model::plan::{FIRST_PLANS, SubscriptionStatus};
+use crate::model::password::{Factors, check_password};
+use crate::model::plan::FIRST_PLANS;
 use crate::model::role::BuiltinRole;
 use crate::model::secret::Secret;
 use crate::records::Held;
-use crate::records::access::{
-    EmailRecord, FoundedRecord, OrganizationRecord, PlanRecord, SetupRecord, UserRecord,
-};
+use crate::records::access::{EmailRecord, FoundedRecord, PlanRecord, SetupRecord, UserRecord};
 use crate::records::key::Author;
 use crate::records::place::Place;
 
@@ -134,7 +132,7 @@ impl Actions {
         batch = put(batch, &Place::Founded, &FoundedRecord { organization })?;
         batch = put(batch, &Place::Email(email), &EmailRecord { user })?;
         batch = put(batch, &Place::User(user), &user_record)?;
-        let record = first_organization(organization, domain, now);
+        let record = new_organization(organization, domain, FIRST_PLAN, now);
         batch = put(batch, &Place::Organization(organization), &record)?;
         let happening = happening("instance.setup", user, Some(organization), address);
         let batch = self.record(batch, now, happening)?;
@@ -170,26 +168,10 @@ fn checked(owner: &FirstOwner) -> Result<(String, String), ActionError> {
             String::new()
         },
     };
-    if let Err(error) = check_password(owner.password.reveal(), &email) {
+    if let Err(error) = check_password(owner.password.reveal(), &email, Factors::Password) {
         faults.push(Fault::new("/password", "invalid_password", error));
     }
     if faults.is_empty() { Ok((email, name)) } else { Err(ActionError::Invalid(faults)) }
-}
-
-fn first_organization(id: OrganizationId, name: String, now: Moment) -> OrganizationRecord {
-    OrganizationRecord {
-        id,
-        name,
-        suspended: false,
-        ceiling: crate::model::permission::Patterns::everything(),
-        members_create_keys: true,
-        key_lifetime_days_max: None,
-        plan: FIRST_PLAN.into(),
-        status: SubscriptionStatus::Active,
-        current_period_end: None,
-        created_at: now,
-        version: 1,
-    }
 }
 
 pub(super) fn hash_failed(error: HashError) -> ActionError {

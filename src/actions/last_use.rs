@@ -17,8 +17,8 @@ use crate::index::halt::Halt;
 use crate::index::live::Live;
 use crate::model::id::KeyId;
 use crate::records::encode;
-use crate::records::key::UseRecord;
 use crate::records::place::Place;
+use crate::records::uses::{SecretUseRecord, UseRecord};
 
 /// Most keys written in one flush.
 pub const FLUSH_KEYS_MAX: usize = 5_000;
@@ -143,8 +143,19 @@ impl Flusher {
         for live in lives {
             let Some(last) = self.index.take_use(live) else { continue };
             let place = Place::Use(live.key);
-            let user_agent = self.index.agent(last.agent).map(|name| (*name).into());
-            let record = UseRecord { at: last.at, ip: last.ip, user_agent };
+            let agent = |number| self.index.agent(number).map(|name| (*name).into());
+            let secrets = live.secret_uses().into_iter().map(|(digest, last)| SecretUseRecord {
+                digest,
+                at: last.at,
+                ip: last.ip,
+                user_agent: agent(last.agent),
+            });
+            let record = UseRecord {
+                at: last.at,
+                ip: last.ip,
+                user_agent: agent(last.agent),
+                secrets: secrets.collect(),
+            };
             match encode(&place, &record) {
                 Ok(value) => batch = batch.put(place.to_bytes(), value),
                 Err(error) => tracing::error!(%error, "a last use could not be written"),
@@ -159,6 +170,8 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
     use crate::index::Origin;
+    use crate::index::grant::Grant;
+    use crate::index::grant::tests::grant_of;
     use crate::model::id::Id;
     use crate::model::moment::Moment;
     use crate::records::{Held, read_row};
@@ -171,6 +184,10 @@ mod tests {
         (Flusher::new(kept.0, kept.1, kept.2), index, store, clock)
     }
 
+    fn used_key(id: KeyId) -> Grant {
+        grant_of(Arc::new(Live::new(id)))
+    }
+
     fn written(store: &MemoryStore, key: KeyId) -> Option<Moment> {
         let row = store.get(&Place::Use(key).to_bytes(), At::Latest).unwrap()?;
         let held: Held<UseRecord> = read_row(&row).unwrap();
@@ -180,34 +197,35 @@ mod tests {
     #[test]
     fn a_key_is_written_at_once_and_again_after_a_minute() {
         let (mut flusher, index, store, clock) = flusher();
-        let live = Arc::new(Live::new(Id::from_bytes([7; 16])));
+        let grant = used_key(Id::from_bytes([7; 16]));
         let first = clock.now().wall;
-        index.note_use(&live, first, Origin::default());
+        index.note_use(&grant, first, Origin::default());
         flusher.flush();
-        assert_eq!(written(&store, live.key), Some(first));
+        assert_eq!(written(&store, grant.live.key), Some(first));
         clock.advance(Duration::from_secs(30));
         let second = clock.now().wall;
-        index.note_use(&live, second, Origin::default());
+        index.note_use(&grant, second, Origin::default());
         flusher.flush();
-        assert_eq!(written(&store, live.key), Some(first));
+        assert_eq!(written(&store, grant.live.key), Some(first));
         clock.advance(Duration::from_secs(30));
         flusher.flush();
-        assert_eq!(written(&store, live.key), Some(second));
+        assert_eq!(written(&store, grant.live.key), Some(second));
     }
 
     #[test]
     fn a_flush_is_bounded_and_the_end_writes_all() {
         let (mut flusher, index, store, clock) = flusher();
         let lives: Vec<_> = (0..FLUSH_KEYS_MAX + 10)
-            .map(|_| Arc::new(Live::new(Id::new(clock.now().wall, &mut rand::rng()))))
+            .map(|_| used_key(Id::new(clock.now().wall, &mut rand::rng())))
             .collect();
-        for live in &lives {
-            index.note_use(live, clock.now().wall, Origin::default());
+        for grant in &lives {
+            index.note_use(grant, clock.now().wall, Origin::default());
         }
-        let count = || lives.iter().filter(|live| written(&store, live.key).is_some()).count();
+        let count =
+            || lives.iter().filter(|grant| written(&store, grant.live.key).is_some()).count();
         flusher.flush();
         assert_eq!(count(), FLUSH_KEYS_MAX);
-        assert!(written(&store, lives[0].key).is_some(), "the oldest first");
+        assert!(written(&store, lives[0].live.key).is_some(), "the oldest first");
         flusher.flush_all();
         assert_eq!(count(), lives.len());
     }
@@ -215,8 +233,8 @@ mod tests {
     #[test]
     fn what_the_store_refused_is_written_later() {
         let (mut flusher, index, store, clock) = flusher();
-        let live = Arc::new(Live::new(Id::from_bytes([7; 16])));
-        index.note_use(&live, clock.now().wall, Origin::default());
+        let grant = used_key(Id::from_bytes([7; 16]));
+        index.note_use(&grant, clock.now().wall, Origin::default());
         let real = std::mem::replace(&mut flusher.store, {
             let closed = MemoryStore::new();
             closed.close().unwrap();
@@ -226,6 +244,6 @@ mod tests {
         flusher.store = real;
         clock.advance(REWRITE_AFTER);
         flusher.flush();
-        assert!(written(&store, live.key).is_some());
+        assert!(written(&store, grant.live.key).is_some());
     }
 }

@@ -6,20 +6,30 @@
 pub mod acceptance;
 pub mod access;
 pub mod actor;
+pub mod audit;
 pub mod catalogue;
 mod events;
 pub mod invitations;
 pub mod keys;
 pub mod last_use;
+pub mod me;
+pub mod organizations;
 pub mod passwords;
 mod people;
+pub mod plans;
 pub mod quotas;
+pub mod refusals;
 pub mod removal;
 pub mod resets;
 pub mod roles;
 pub mod rows;
 pub mod sessions;
+pub mod sign_in;
 pub mod teams;
+pub mod throttle;
+pub mod totp;
+#[cfg(test)]
+mod trial;
 pub mod users;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,6 +45,8 @@ use crate::model::key_text::Prefix;
 use crate::records::place::Place;
 use crate::records::{Held, Record, RecordError, encode, read_row};
 use passwords::Passwords;
+use refusals::Refusals;
+use throttle::Throttle;
 
 /// How long an answer waits for the index. After that the change is answered all the same, and no
 /// check is answered until the index has it.
@@ -53,6 +65,10 @@ pub struct Actions {
     random: Mutex<StdRng>,
     prefix: Prefix,
     passwords: Passwords,
+    throttle: Throttle,
+    refusals: Refusals,
+    /// Held while the audit log is checked: once at a time.
+    checking: Mutex<()>,
 }
 
 /// Why an action was not done. Nothing was changed, but for [`ActionError::OutcomeUnknown`].
@@ -161,7 +177,9 @@ impl Actions {
         prefix: Prefix,
     ) -> Self {
         let random = Mutex::new(random);
-        Self { store, index, clock, random, prefix, passwords: Passwords::default() }
+        let (passwords, throttle) = (Passwords::default(), Throttle::default());
+        let (refusals, checking) = (Refusals::default(), Mutex::default());
+        Self { store, index, clock, random, prefix, passwords, throttle, refusals, checking }
     }
 
     /// The index.

@@ -4,9 +4,9 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
 use rand::Rng;
 
 use crate::model::secret::Secret;
@@ -83,6 +83,18 @@ impl Passwords {
         })
     }
 
+    /// Whether a PHC string was made as today's are: another should be made anew when its password
+    /// is at hand.
+    pub fn is_current(&self, stored: &str) -> bool {
+        let Ok(parsed) = PasswordHash::new(stored) else { return false };
+        let argon2id = parsed.algorithm == Algorithm::Argon2id.ident();
+        let version = parsed.version == Some(Version::default().into());
+        let parameters = Params::try_from(&parsed);
+        argon2id
+            && version
+            && parameters.is_ok_and(|known| costs_as_much(&known, self.hasher.params()))
+    }
+
     fn in_turn<T>(&self, work: impl FnOnce() -> Result<T, HashError>) -> Result<T, HashError> {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         if turns.free == 0 && turns.waiting >= QUEUE_MAX {
@@ -101,6 +113,11 @@ impl Passwords {
         let _turn = Turn(self);
         work()
     }
+}
+
+fn costs_as_much(known: &Params, today: &Params) -> bool {
+    let costs = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
+    costs(known) == costs(today)
 }
 
 /// One's turn; given back however the work ends, a panic included.
@@ -132,6 +149,21 @@ mod tests {
         assert_eq!(passwords.verify(&right, Some(&stored)), Ok(true));
         assert_eq!(passwords.verify(&wrong, Some(&stored)), Ok(false));
         assert_eq!(passwords.verify(&right, None), Ok(false));
+    }
+
+    #[test]
+    fn a_hash_of_other_parameters_is_not_todays() {
+        let passwords = Passwords::default();
+        assert!(passwords.is_current(NOBODYS));
+        for other in [
+            NOBODYS.replace("m=19456", "m=9216"),
+            NOBODYS.replace("t=2", "t=3"),
+            NOBODYS.replace("argon2id", "argon2i"),
+            NOBODYS.replace("v=19", "v=16"),
+            "no hash".to_owned(),
+        ] {
+            assert!(!passwords.is_current(&other), "{other}");
+        }
     }
 
     #[test]

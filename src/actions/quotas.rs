@@ -89,10 +89,9 @@ impl Reserving {
         let renewals: Vec<_> = counters.iter().filter_map(|counter| counter.renewal()).collect();
         let is_written = self.write(&renewals);
         if is_written {
-            renewals.iter().for_each(Renewal::is_durable);
             self.held.extend(counters.iter().map(|counter| (counter.owner(), Arc::clone(counter))));
         }
-        self.reservations.answer(is_written);
+        self.reservations.answer(&renewals, is_written);
         is_written
     }
 
@@ -104,8 +103,9 @@ impl Reserving {
         }
     }
 
-    /// Writes what was really used.
-    fn settle(&self) {
+    /// Writes what was really used, but for keys that are gone: their rows are.
+    fn settle(&mut self) {
+        self.held.retain(|_, counter| Arc::strong_count(counter) > 1);
         let settled: Vec<_> = self.held.values().filter_map(|counter| counter.settle()).collect();
         for chunk in settled.chunks(BATCH_WRITES_MAX) {
             self.write(chunk);

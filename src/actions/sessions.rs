@@ -1,4 +1,4 @@
-//! Sessions of people in browsers: sign in, be known, sign out.
+//! Sessions of people in browsers: opened, known again, listed, ended.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -6,21 +6,20 @@ use std::time::Duration;
 
 use keyhouse_storage::{Batch, Revision};
 
-use crate::actions::access::{happening, hash_failed};
+use crate::actions::access::happening;
+use crate::actions::me::Me;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::index::facts::UserFacts;
 use crate::model::id::{OrganizationId, SessionId, UserId};
 use crate::model::moment::Moment;
 use crate::model::name::parse_email;
-use crate::model::secret::Secret;
+use crate::model::secret::{Digest, Secret};
 use crate::records::Held;
-use crate::records::access::{EmailRecord, SessionRecord, SessionsRecord, UserRecord};
+use crate::records::access::{
+    EmailRecord, SESSION_LIFETIME, SessionRecord, SessionsRecord, UserRecord,
+};
 use crate::records::place::Place;
 
-/// How long a session lasts without a request.
-pub const SESSION_IDLE: Duration = Duration::from_hours(1);
-/// How long a session lasts at all.
-pub const SESSION_LIFETIME: Duration = Duration::from_hours(24);
 /// Most sessions of one user; a further one ends the oldest.
 pub const SESSIONS_MAX: usize = 20;
 /// How often being seen is written.
@@ -38,27 +37,6 @@ pub struct NewSession {
 }
 
 impl Actions {
-    /// Opens a session for the one who knows the password. Takes as long for an unknown address.
-    ///
-    /// # Errors
-    /// [`ActionError::SignInFailed`], [`ActionError::Busy`].
-    pub fn sign_in(
-        &self,
-        email: &str,
-        password: &Secret,
-        address: Option<IpAddr>,
-    ) -> Result<NewSession, ActionError> {
-        let user = self.user_by_email(email)?;
-        let stored = user.as_ref().map(|user| user.password.as_str());
-        let fits = self.passwords.verify(password, stored).map_err(hash_failed)?;
-        match user {
-            Some(user) if fits && !user.disabled => {
-                self.open_session(user.id, user.organization, address)
-            },
-            Some(_) | None => Err(ActionError::SignInFailed),
-        }
-    }
-
     /// The user of a session's cookie, with the session; notes that it was seen.
     ///
     /// # Errors
@@ -67,8 +45,7 @@ impl Actions {
         let place = Place::Session(token.digest());
         let held: Held<SessionRecord> = self.read(&place)?.ok_or(ActionError::SessionEnded)?;
         let (mut session, now) = (held.record, self.clock.now().wall);
-        let idle_end = session.seen_at.after(SESSION_IDLE);
-        if now >= idle_end || now >= session.created_at.after(SESSION_LIFETIME) {
+        if now >= session.ends_at() {
             return Err(ActionError::SessionEnded);
         }
         let user = self.index.user(session.user).filter(|user| !user.standing.disabled);
@@ -110,6 +87,17 @@ impl Actions {
         organization: OrganizationId,
         address: Option<IpAddr>,
     ) -> Result<NewSession, ActionError> {
+        self.open_session_with(user, organization, address, Ok)
+    }
+
+    /// Opens a session in a batch to which `admit` adds what must hold for it, at every try anew.
+    pub(super) fn open_session_with(
+        &self,
+        user: UserId,
+        organization: OrganizationId,
+        address: Option<IpAddr>,
+        admit: impl Fn(Batch) -> Result<Batch, ActionError>,
+    ) -> Result<NewSession, ActionError> {
         let token = self.new_token();
         let digest = token.digest();
         let place = Place::Session(digest);
@@ -119,7 +107,7 @@ impl Actions {
             let session = SessionRecord { id, user, created_at: now, seen_at: now, address };
             let batch = put(Batch::new().absent(place.to_bytes()), &place, &session)?;
             let (mut sessions, guard) = self.sessions_of(user)?;
-            let mut batch = guard.on(batch);
+            let mut batch = guard.on(admit(batch)?);
             while sessions.digests.len() >= SESSIONS_MAX {
                 batch = batch.delete(Place::Session(sessions.digests.remove(0)).to_bytes());
             }
@@ -142,6 +130,66 @@ impl Actions {
         let gone = sessions.digests.iter().map(|digest| Place::Session(*digest).to_bytes());
         let batch = gone.fold(guard.on(batch), Batch::delete);
         Ok(batch.delete(Place::Sessions(user).to_bytes()))
+    }
+
+    /// Adds to a batch that all sessions of a user but one end with it. Where `next` is given, that
+    /// one goes on under a new cookie.
+    pub(super) fn keep_session(
+        &self,
+        batch: Batch,
+        me: &Me<'_>,
+        next: Option<&Secret>,
+    ) -> Result<Batch, ActionError> {
+        let own = me.token.digest();
+        let (sessions, guard) = self.sessions_of(me.user)?;
+        let held: Option<Held<SessionRecord>> = self.read(&Place::Session(own))?;
+        let session = held.filter(|_held| sessions.digests.contains(&own));
+        let session = session.ok_or(ActionError::SessionEnded)?.record;
+        let mut batch = guard.on(batch);
+        for digest in sessions.digests.iter().filter(|digest| **digest != own) {
+            batch = batch.delete(Place::Session(*digest).to_bytes());
+        }
+        let kept = next.map_or(own, Secret::digest);
+        if kept != own {
+            batch = batch.delete(Place::Session(own).to_bytes());
+            batch = put(batch, &Place::Session(kept), &session)?;
+        }
+        put(batch, &Place::Sessions(me.user), &SessionsRecord { digests: vec![kept] })
+    }
+
+    /// The sessions of a user that go on, the newest first, each with the digest of its cookie.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn sessions(&self, user: UserId) -> Result<Vec<(Digest, SessionRecord)>, ActionError> {
+        let now = self.clock.now().wall;
+        let mut sessions = Vec::new();
+        for digest in self.sessions_of(user)?.0.digests.into_iter().rev() {
+            let held: Option<Held<SessionRecord>> = self.read(&Place::Session(digest))?;
+            let going_on = held.filter(|held| now < held.record.ends_at());
+            sessions.extend(going_on.map(|held| (digest, held.record)));
+        }
+        Ok(sessions)
+    }
+
+    /// Ends one session of a user by its name.
+    ///
+    /// # Errors
+    /// [`ActionError::NotFound`] for one that is not theirs or has ended.
+    pub fn end_session(&self, me: &Me<'_>, id: SessionId) -> Result<(), ActionError> {
+        Self::until_done(|| {
+            // Guarded before they are read: what is found below is still theirs at the commit.
+            let (mut sessions, guard) = self.sessions_of(me.user)?;
+            let named = self.sessions(me.user)?.into_iter().find(|(_, session)| session.id == id);
+            let (digest, _) = named.ok_or(ActionError::NotFound("session"))?;
+            sessions.digests.retain(|known| *known != digest);
+            let batch = guard.on(Batch::new().delete(Place::Session(digest).to_bytes()));
+            let batch = put(batch, &Place::Sessions(me.user), &sessions)?;
+            let mut ended = me.happening(self, "session.end");
+            ended.target = id.to_string();
+            let batch = self.record(batch, self.clock.now().wall, ended)?;
+            Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+        })
     }
 
     /// The sessions of a user, and what must hold for a change of them to go in.

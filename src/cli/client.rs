@@ -66,20 +66,24 @@ impl Client {
     /// # Errors
     /// The failure that the instance told, or that nobody was reached.
     pub(super) fn ask(&self, ask: &Ask<'_>) -> Result<Value, Failure> {
-        let (status, body) = match self {
-            Self::Host(settings) => ask_host(settings, ask)?,
-            Self::Far { url, key } => ask_far(url, key, ask)?,
-        };
-        let value = if body.is_empty() {
-            Value::Null
-        } else {
-            serde_json::from_slice(&body).unwrap_or(Value::Null)
-        };
+        let (status, value) = self.answer(ask)?;
         if (200..300).contains(&status) {
             Ok(value)
         } else {
             Err(Failure::of_problem(status, &value))
         }
+    }
+
+    /// Asks, and returns the answer's status and JSON, whatever they say.
+    ///
+    /// # Errors
+    /// That nobody was reached.
+    pub(super) fn answer(&self, ask: &Ask<'_>) -> Result<(u16, Value), Failure> {
+        let (status, body) = match self {
+            Self::Host(settings) => ask_host(settings, ask)?,
+            Self::Far { url, key } => ask_far(url, key, ask)?,
+        };
+        Ok((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
     }
 }
 

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyhouse_storage::{At, OpenError, Order, Range, Store};
+use keyhouse_storage::{OpenError, Store};
 use rand::SeedableRng as _;
 use rand::rngs::{StdRng, SysRng};
 
-use crate::actions::Actions;
+use crate::actions::audit::seal::SealWriter;
 use crate::actions::last_use::LastUseWriter;
 use crate::actions::quotas::QuotaReserver;
+use crate::actions::refusals::RefusalWriter;
+use crate::actions::{Actions, audit};
 use crate::backends;
 use crate::cli::exit::{Exit, Failure, say, with_sources};
 use crate::clock::{Clock, SystemClock};
@@ -18,9 +20,7 @@ use crate::http::{self, App};
 use crate::index::Index;
 use crate::index::follow::{self, Follower};
 use crate::model::public_url::PublicUrl;
-use crate::records::event::EventRecord;
-use crate::records::place::Place;
-use crate::records::{prepare, read_row};
+use crate::records::prepare;
 
 /// How far the clock may be behind the newest event.
 const CLOCK_BEHIND_MAX: Duration = Duration::from_hours(1);
@@ -30,6 +30,8 @@ pub(super) struct Instance {
     store: Arc<dyn Store>,
     follower: Follower,
     last_use: LastUseWriter,
+    refusals: RefusalWriter,
+    seals: SealWriter,
     quotas: QuotaReserver,
     pub(super) actions: Arc<Actions>,
 }
@@ -82,11 +84,16 @@ impl Instance {
         let last_use =
             LastUseWriter::start(Arc::clone(&index), Arc::clone(&store), Arc::clone(&clock))
                 .map_err(|error| Failure::io("start a thread", &error))?;
+        let seals = SealWriter::start(Arc::clone(&store), Arc::clone(&clock))
+            .map_err(|error| Failure::io("start sealing the audit log", &error))?;
         let quotas = QuotaReserver::start(Arc::clone(index.reservations()), Arc::clone(&store))
             .map_err(|error| Failure::io("start a thread", &error))?;
         let actions =
             Actions::new(Arc::clone(&store), index, clock, random()?, settings.key_prefix.clone());
-        Ok(Self { store, follower, last_use, quotas, actions: Arc::new(actions) })
+        let actions = Arc::new(actions);
+        let refusals = RefusalWriter::start(Arc::clone(&actions))
+            .map_err(|error| Failure::io("start a thread", &error))?;
+        Ok(Self { store, follower, last_use, seals, quotas, refusals, actions })
     }
 
     /// The application over this instance.
@@ -96,10 +103,13 @@ impl Instance {
         Ok(App::new(Arc::clone(&self.actions), http, seed))
     }
 
-    /// Writes what waits, gives back what was reserved and not used, stops following, and lets go of the store.
+    /// Writes what waits, gives back what was reserved and not used, seals the audit log, stops
+    /// following, and lets go of the store.
     pub(super) fn close(self) -> Result<(), Failure> {
+        self.refusals.stop();
         self.quotas.stop();
         self.last_use.stop();
+        self.seals.stop();
         self.follower.stop();
         self.store.close().map_err(|error| Failure::new(Exit::Failed, error.to_string()))
     }
@@ -114,15 +124,9 @@ fn random() -> Result<StdRng, Failure> {
 
 /// Refuses a clock that went back far: ended keys and sessions would live again.
 fn check_clock(store: &dyn Store, clock: &dyn Clock, accepted: bool) -> Result<(), Failure> {
-    let range = Range { limit: 1, order: Order::Descending, ..Range::prefix(Place::EVENTS) };
-    let page = store
-        .scan(&range, At::Latest)
+    let newest = audit::latest_moment(store)
         .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
-    let Some(row) = page.rows.first() else { return Ok(()) };
-    let newest = read_row::<EventRecord>(row)
-        .map_err(|error| Failure::new(Exit::Failed, with_sources(&error)))?
-        .record
-        .at;
+    let Some(newest) = newest else { return Ok(()) };
     let now = clock.now().wall;
     if newest.since(now) <= CLOCK_BEHIND_MAX {
         return Ok(());

@@ -1,4 +1,4 @@
-//! `keyhouse key`: make, list, show, rename, revoke.
+//! `keyhouse key`: make, list, show, rename, rotate, revoke.
 
 use clap::{Args, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};
@@ -26,6 +26,14 @@ pub(super) enum Command {
         id: String,
         /// The new name
         name: String,
+    },
+    /// Give a key a new secret; it is printed once, alone, on stdout
+    Rotate {
+        /// The key's id
+        id: String,
+        /// How long the old secret works on: a span such as 24h, at most 30d [default: not at all]
+        #[arg(long, value_name = "SPAN")]
+        overlap: Option<String>,
     },
     /// Revoke a key, at once and for ever
     Revoke {
@@ -89,6 +97,12 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
             let key = client.ask(&Ask { method: "PATCH", target: path(&id, ""), body })?;
             show(&key, json)
         },
+        Command::Rotate { id, overlap } => {
+            let body = overlap.map_or_else(|| json!({}), |overlap| json!({ "overlap": overlap }));
+            let target = path(&id, "/rotate");
+            let made = client.ask(&Ask { method: "POST", target, body: Some(body) })?;
+            show_secret(&made, "rotated", json)
+        },
         Command::Revoke { id, reason } => {
             let body = Some(reason.map_or_else(|| json!({}), |reason| json!({ "reason": reason })));
             let key = client.ask(&Ask { method: "POST", target: path(&id, "/revoke"), body })?;
@@ -120,16 +134,21 @@ fn run_create(create: Create, client: &Client, json: bool) -> Result<(), Failure
     let organization = create.organization.as_deref();
     let target = format!("/v1/keys{}", query(&[("organization", organization)]));
     let made = client.ask(&Ask { method: "POST", target, body: Some(Value::Object(body)) })?;
+    show_secret(&made, "made", json)
+}
+
+/// Prints a secret that was just made, alone, and says whose it is.
+fn show_secret(made: &Value, verb: &str, json: bool) -> Result<(), Failure> {
     if json {
         return print(&made.to_string());
     }
     let key = made.get("key").unwrap_or(&Value::Null);
     say(&format!(
-        "made {} {:?}; this is the only time its secret is shown",
+        "{verb} {} {:?}; this is the only time its secret is shown",
         text(key, "id"),
         text(key, "name")
     ));
-    print(&text(&made, "secret"))
+    print(&text(made, "secret"))
 }
 
 fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {

@@ -1,8 +1,10 @@
 //! The command line: what people type, and the only room that prints.
 
+mod audit;
 mod client;
 mod control;
 mod exit;
+mod import;
 mod instance;
 mod key;
 mod serve;
@@ -34,6 +36,7 @@ Examples:
   keyhouse serve                                start the service, follow the link that it prints
   keyhouse key create --name bot                make a key on the host; its secret goes to stdout
   keyhouse key list                             see the keys
+  keyhouse import keys.jsonl --dry-run          see what taking these keys over would do
   keyhouse verify < secret.txt                  ask whether a key is valid
 
 Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 denied, 5 conflict, 6 unreachable.
@@ -58,12 +61,17 @@ struct Place {
 enum Command {
     /// Run the service
     Serve(serve::Flags),
-    /// Make, list, show, rename and revoke keys
+    /// Make, list, show, rename, rotate and revoke keys
     #[command(subcommand)]
     Key(key::Command),
     /// Invite, list, show, stop, remove and reset users
     #[command(subcommand)]
     User(user::Command),
+    /// Take keys of other systems over
+    Import(import::Flags),
+    /// See what was done, and prove that the log of it is whole
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Ask whether a key, read from stdin, may do something
     Verify(verify::Flags),
 }
@@ -95,6 +103,12 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<(), Failure> {
         },
         Command::User(command) => {
             user::run(command, &client::Client::new(environment, settings)?, json)
+        },
+        Command::Import(flags) => {
+            import::run(&flags, &client::Client::new(environment, settings)?, json)
+        },
+        Command::Audit(command) => {
+            audit::run(&command, &client::Client::new(environment, settings)?, json)
         },
         Command::Verify(flags) => {
             verify::run(&flags, &client::Client::new(environment, settings)?, json)

@@ -11,6 +11,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::actions::access::FirstOwner;
+use crate::actions::keys::KeyPurge;
 use crate::actions::{ActionError, Actions};
 use crate::cli::control::Control;
 use crate::cli::exit::{Exit, Failure, say};
@@ -154,12 +155,15 @@ fn serve(instance: &Instance, mut control: Control, settings: &Settings) -> Resu
         say(&format!("set up at {public_url}/setup#token={}", token.reveal()));
     }
     tell_service_manager(&[sd_notify::NotifyState::Ready]);
+    let purge = KeyPurge::start(Arc::clone(&instance.actions))
+        .map_err(|error| Failure::io("start a thread", &error))?;
     let index = instance.actions.index();
     let outcome = runtime.block_on(stop.wait(|| index.has_ended()));
     say("stopping");
     tell_service_manager(&[sd_notify::NotifyState::Stopping]);
     App::begin_stopping(&app);
     server.stop();
+    purge.stop();
     outcome
 }
 

@@ -83,6 +83,12 @@ pub(super) fn client(lines: &[&str], trusted: &[IpNet]) -> Option<IpAddr> {
     furthest
 }
 
+/// Whether a header is one that a proxy adds to what it passes on.
+pub(super) fn is_set_by_proxies(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    lower.starts_with("x-forwarded-") || matches!(lower.as_str(), "forwarded" | "via" | "x-real-ip")
+}
+
 /// An address as proxies write it: bare, with a port, or IPv6 in brackets.
 fn address(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);

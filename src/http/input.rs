@@ -15,6 +15,8 @@ use crate::model::id::OrganizationId;
 
 /// Most bytes of a body.
 pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Most bytes of a body that lists many things: a batch, an import.
+pub(super) const LARGE_BODY_BYTES_MAX: usize = 1024 * 1024;
 /// How deep JSON may nest.
 const JSON_DEPTH_MAX: usize = 32;
 
@@ -77,6 +79,14 @@ impl Fields {
     /// Notes a fault of a field.
     pub(super) fn fault(&mut self, name: &str, code: &'static str, detail: impl fmt::Display) {
         self.faults.push(Fault::new(format!("{}/{}", self.pointer, escaped(name)), code, detail));
+    }
+
+    /// Notes that a field is missing, unless something is wrong here already, of which that could
+    /// be a mere echo.
+    pub(super) fn incomplete(&mut self, name: &str, detail: impl fmt::Display) {
+        if self.faults.is_empty() {
+            self.fault(name, "required", detail);
+        }
     }
 
     /// Takes a field that may be absent or null, and reads it.
@@ -151,6 +161,12 @@ pub(super) fn text(value: Value, pointer: &str) -> Result<String, Vec<Fault>> {
     }
 }
 
+/// Reads true or false.
+#[expect(clippy::needless_pass_by_value, reason = "the shape of all that read a field")]
+pub(super) fn boolean(value: Value, pointer: &str) -> Result<bool, Vec<Fault>> {
+    value.as_bool().ok_or(()).or_else(|()| wrong(pointer, "wrong_type", "must be true or false"))
+}
+
 /// Reads a text and what it says.
 pub(super) fn parsed<T, E: fmt::Display>(
     code: &'static str,
@@ -159,17 +175,6 @@ pub(super) fn parsed<T, E: fmt::Display>(
     move |value, pointer| {
         let text = text(value, pointer)?;
         parse(&text).or_else(|error| wrong(pointer, code, error))
-    }
-}
-
-/// Reads true or false.
-#[expect(clippy::needless_pass_by_value, reason = "a reader of a field, as all are")]
-pub(super) fn boolean(value: Value, pointer: &str) -> Result<bool, Vec<Fault>> {
-    match value {
-        Value::Bool(value) => Ok(value),
-        Value::Null | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
-            wrong(pointer, "wrong_type", "must be true or false")
-        },
     }
 }
 
@@ -263,12 +268,7 @@ impl Parameters {
     }
 
     /// Notes a fault of a parameter that has none yet.
-    pub(super) fn fault(
-        &mut self,
-        name: &'static str,
-        code: &'static str,
-        detail: impl fmt::Display,
-    ) {
+    pub(super) fn fault(&mut self, name: &str, code: &'static str, detail: &str) {
         let pointer = format!("?{name}");
         if !self.faults.iter().any(|fault| fault.pointer == pointer) {
             self.faults.push(Fault::new(pointer, code, detail));

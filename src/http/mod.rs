@@ -24,6 +24,7 @@ use rouille::{Request, Response};
 
 use crate::actions::Actions;
 use crate::actions::actor::Actor;
+use crate::actions::throttle::Source;
 use crate::index::Index;
 use crate::model::public_url::PublicUrl;
 use input::Parameters;
@@ -77,6 +78,21 @@ impl Call<'_> {
         let parameters = Parameters::parse(self.request.raw_url());
         let names_one = self.actor.as_ref().is_some_and(Actor::is_local);
         if names_one { parameters.without_organization() } else { parameters }
+    }
+
+    /// Where the client asks from. A header that only proxies set, whatever it says, means that one
+    /// stands between; where it says nothing of the kind, this host is taken for the client.
+    fn source(&self) -> Source {
+        let on_host = match (self.origin.surface, self.origin.peer) {
+            (Surface::Control, _) => true,
+            (Surface::Main | Surface::Checks, Peer::Unix) => false,
+            (Surface::Main | Surface::Checks, Peer::Tcp(peer)) => {
+                let forwarded =
+                    self.request.headers().any(|(name, _)| forwarded::is_set_by_proxies(name));
+                peer.ip().is_loopback() && !forwarded
+            },
+        };
+        Source { address: self.address, on_host }
     }
 
     fn param(&self, at: usize) -> &str {
@@ -133,7 +149,9 @@ impl App {
             Found::Nothing => return Err(Problem::not_found()),
         };
         let handler = match route.run {
-            Run::Manage { handler, .. } | Run::ByCaller { manage: handler, .. } => handler,
+            Run::Manage { handler, .. }
+            | Run::LongCheck { handler, .. }
+            | Run::ByCaller { manage: handler, .. } => handler,
             Run::Check { .. } => return Err(Problem::not_found()),
         };
         let body = input::read_body(request)?;

@@ -73,6 +73,21 @@ impl Problem {
         self.0.code
     }
 
+    /// What went wrong with one of many things that were asked in one request.
+    pub(super) fn into_item(self) -> Value {
+        let told = *self.0;
+        let mut item = told.extra;
+        item.insert("code".to_owned(), told.code.into());
+        item.insert("title".to_owned(), told.title.into());
+        if let Some(detail) = told.detail {
+            item.insert("detail".to_owned(), detail.into());
+        }
+        if !told.faults.is_empty() {
+            item.insert("errors".to_owned(), told.faults.iter().map(fault).collect());
+        }
+        Value::Object(item)
+    }
+
     /// The response; `request_id` is what a person quotes to the operator.
     pub(super) fn into_response(self, request_id: String) -> Response {
         let told = *self.0;
@@ -311,7 +326,7 @@ impl From<ActionError> for Problem {
             },
             ActionError::SignInFailed => {
                 Self::new(401, "sign_in_failed", "Sign-in failed")
-                    .detail("e-mail address and password don't belong together")
+                    .detail("e-mail address, password and code, where there is one, don't belong together")
                     .challenge("")
             },
             ActionError::SessionEnded => Self::session_ended(),

@@ -44,6 +44,8 @@ pub(super) enum Run {
     Check { handler: CheckHandler, body_bytes_max: Option<usize> },
     /// On the blocking pool.
     Manage { handler: ManageHandler, body_bytes_max: usize },
+    /// On the blocking pool whoever asks: a check that is too long for the event loop.
+    LongCheck { handler: ManageHandler, body_bytes_max: usize },
     /// On the event loop for a key; on the pool for a session, which lies in the store.
     ByCaller { check: CheckHandler, manage: ManageHandler, body_bytes_max: usize },
 }
@@ -53,7 +55,9 @@ impl Run {
     pub(super) fn lane(self, by_session: bool) -> Lane {
         match self {
             Self::Check { body_bytes_max, .. } => Lane::Check { body_bytes_max },
-            Self::Manage { body_bytes_max, .. } => Lane::Pool { body_bytes_max },
+            Self::Manage { body_bytes_max, .. } | Self::LongCheck { body_bytes_max, .. } => {
+                Lane::Pool { body_bytes_max }
+            },
             Self::ByCaller { body_bytes_max, .. } => {
                 if by_session {
                     Lane::Pool { body_bytes_max }
@@ -118,7 +122,18 @@ pub(super) static ROUTES: &[Route] = &[
         },
         reads_query: false,
     },
+    Route {
+        method: Some(Method::POST),
+        path: "/v1/verify/batch",
+        access: Access::Actor,
+        run: Run::LongCheck {
+            handler: check::batch::answer,
+            body_bytes_max: input::LARGE_BODY_BYTES_MAX,
+        },
+        reads_query: false,
+    },
     probe("/v1/whoami", check::whoami::answer),
+    post("/v1/whoami/revoke", Access::Open, check::whoami::revoke),
     probe("/healthz", health::alive),
     probe("/readyz", health::ready),
     get("/v1/instance", Access::Open, api::instance::show),
@@ -126,14 +141,35 @@ pub(super) static ROUTES: &[Route] = &[
     post("/v1/session", Access::Open, api::session::create),
     get("/v1/session", Access::Actor, api::session::show),
     manage(Method::DELETE, "/v1/session", Access::Open, api::session::delete),
+    list("/v1/sessions", api::sessions::list_sessions),
+    manage(Method::DELETE, "/v1/sessions/{session}", Access::Actor, api::sessions::delete),
+    get("/v1/me", Access::Actor, api::me::show),
+    manage(Method::PATCH, "/v1/me", Access::Actor, api::me::change),
+    post("/v1/me/totp", Access::Actor, api::totp::create),
+    manage(Method::DELETE, "/v1/me/totp", Access::Actor, api::totp::delete),
     list("/v1/keys", api::keys::list_keys),
     post("/v1/keys", Access::Actor, api::keys::create),
+    Route {
+        method: Some(Method::POST),
+        path: "/v1/keys/import",
+        access: Access::Actor,
+        run: Run::Manage {
+            handler: api::keys::import::import,
+            body_bytes_max: api::keys::import::IMPORT_BODY_BYTES_MAX,
+        },
+        reads_query: false,
+    },
     get("/v1/keys/{key}", Access::Actor, api::keys::show),
     manage(Method::PATCH, "/v1/keys/{key}", Access::Actor, api::keys::change),
     manage(Method::DELETE, "/v1/keys/{key}", Access::Actor, api::keys::delete),
+    post("/v1/keys/{key}/explain", Access::Actor, api::keys::explain::explain),
     post("/v1/keys/{key}/revoke", Access::Actor, api::keys::revoke),
+    post("/v1/keys/{key}/rotate", Access::Actor, api::keys::rotate::rotate),
     post("/v1/keys/{key}/disable", Access::Actor, api::keys::disable),
     post("/v1/keys/{key}/enable", Access::Actor, api::keys::enable),
+    list("/v1/audit", api::audit::list_events),
+    get("/v1/audit/head", Access::Actor, api::audit::show_head),
+    post("/v1/audit/check", Access::Actor, api::audit::check),
     manage(Method::PUT, "/v1/keys/{key}/teams/{team}", Access::Actor, api::keys::share),
     manage(Method::DELETE, "/v1/keys/{key}/teams/{team}", Access::Actor, api::keys::unshare),
     list("/v1/roles", api::roles::list_roles),
@@ -171,6 +207,32 @@ pub(super) static ROUTES: &[Route] = &[
     post("/v1/invitations/accept", Access::Open, api::invitations::accept),
     get("/v1/invitations/{invitation}", Access::Actor, api::invitations::show),
     manage(Method::DELETE, "/v1/invitations/{invitation}", Access::Actor, api::invitations::delete),
+    get("/v1/organization", Access::Actor, api::organizations::show_own),
+    manage(Method::PATCH, "/v1/organization", Access::Actor, api::organizations::change_own),
+    get("/v1/subscription", Access::Actor, api::organizations::show_own_subscription),
+    list("/v1/organizations", api::organizations::list_all),
+    post("/v1/organizations", Access::Actor, api::organizations::create),
+    get("/v1/organizations/{organization}", Access::Actor, api::organizations::show),
+    manage(
+        Method::PATCH,
+        "/v1/organizations/{organization}",
+        Access::Actor,
+        api::organizations::change,
+    ),
+    get(
+        "/v1/organizations/{organization}/subscription",
+        Access::Actor,
+        api::organizations::show_subscription,
+    ),
+    manage(
+        Method::PATCH,
+        "/v1/organizations/{organization}/subscription",
+        Access::Actor,
+        api::organizations::change_subscription,
+    ),
+    get("/v1/plans", Access::Actor, api::plans::list_plans),
+    get("/v1/plans/{plan}", Access::Actor, api::plans::show),
+    manage(Method::PATCH, "/v1/plans/{plan}", Access::Actor, api::plans::change),
     get("/setup", Access::Open, page::setup),
     get("/invitation", Access::Open, page::invitation),
     get("/reset", Access::Open, page::reset),
@@ -211,7 +273,10 @@ impl Route {
     fn is_served_on(&self, surface: Surface) -> bool {
         match surface {
             Surface::Main | Surface::Control => true,
-            Surface::Checks => matches!(self.run, Run::Check { .. } | Run::ByCaller { .. }),
+            Surface::Checks => match self.run {
+                Run::Check { .. } | Run::LongCheck { .. } | Run::ByCaller { .. } => true,
+                Run::Manage { .. } => false,
+            },
         }
     }
 }

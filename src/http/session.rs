@@ -5,12 +5,15 @@ use rouille::Request;
 use zeroize::Zeroizing;
 
 use crate::actions::actor::Actor;
+use crate::actions::me::Me;
+use crate::actions::throttle::Source;
 use crate::http::check::Caller;
 use crate::http::credential::{self, Credential};
 use crate::http::input::Parameters;
 use crate::http::problem::Problem;
 use crate::http::transport::Surface;
 use crate::http::{App, Call};
+use crate::model::id::UserId;
 use crate::model::public_url::PublicUrl;
 use crate::model::secret::Secret;
 
@@ -33,6 +36,19 @@ pub(super) fn cookie_of(url: &PublicUrl, token: &Secret, seconds: u64) -> String
 /// The header that takes it away.
 pub(super) fn cookie_gone(url: &PublicUrl) -> String {
     cookie(url, "", 0)
+}
+
+/// Who asks, where a session does.
+pub(super) struct OwnSession {
+    user: UserId,
+    token: Secret,
+    source: Source,
+}
+
+impl OwnSession {
+    pub(super) fn me(&self) -> Me<'_> {
+        Me { user: self.user, token: &self.token, source: self.source }
+    }
 }
 
 impl App {
@@ -88,6 +104,16 @@ impl App {
         }
         let (_, user) = self.actions.session(token)?;
         Actor::user(self.index(), user, call.address).ok_or_else(Problem::session_ended)
+    }
+
+    /// The session of the user who asks, for what people do with their own account and no key may.
+    pub(super) fn own_session(&self, call: &Call<'_>) -> Result<OwnSession, Problem> {
+        let actor = call.actor()?;
+        let user = actor.user_id().filter(|_user| !actor.is_key());
+        match (user, self.session_token(call.request)?) {
+            (Some(user), Some(token)) => Ok(OwnSession { user, token, source: call.source() }),
+            (None, _) | (_, None) => Err(Problem::session_required()),
+        }
     }
 
     /// Whether a session asks, as far as the head tells: its cookie is there and no key.
@@ -147,7 +173,7 @@ fn cookies(header: &str) -> impl Iterator<Item = (&str, &str)> {
 ///
 /// # Errors
 /// One that the type does not take: never as if it were not there.
-fn header_map(request: &Request) -> Result<http::HeaderMap, Problem> {
+pub(super) fn header_map(request: &Request) -> Result<http::HeaderMap, Problem> {
     let mut headers = http::HeaderMap::new();
     for (name, value) in request.headers() {
         let ours = name.eq_ignore_ascii_case("authorization")

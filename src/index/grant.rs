@@ -6,6 +6,8 @@ use crate::index::facts::{Ask, OrganizationFacts, Shared, SharedUser};
 use crate::index::live::{Live, OrganizationLive, RateCounter};
 use crate::index::quota::QuotaRule;
 use crate::index::standing::{Standing, StandingSlot};
+use crate::index::uses::{LastUse, UseCell};
+use crate::model::foreign::Algorithm;
 use crate::model::id::TeamId;
 use crate::model::limit::{Quota, RateLimit};
 use crate::model::moment::Moment;
@@ -35,6 +37,8 @@ pub struct Grant {
     pub revoked: bool,
     /// Whether it is switched off.
     pub disabled: bool,
+    /// Whether the secret is known by its SHA-256.
+    pub(super) by_sha256: bool,
     /// Handle to the owner's facts.
     pub owner: Option<Arc<SharedUser>>,
     /// Handle to the key's live state, which knows the key's id.
@@ -53,6 +57,8 @@ pub struct Rules {
     pub rate_limits: Box<[(RateLimit, Arc<RateCounter>)]>,
     /// The quota, with its counter.
     pub quota: Option<QuotaRule>,
+    /// Where the uses of this secret are noted, while the key has another.
+    uses: Option<Arc<UseCell>>,
 }
 
 /// The key's other texts in one allocation: environment, name.
@@ -105,7 +111,7 @@ impl Grant {
         organization: Shared<OrganizationFacts>,
         live: Arc<Live>,
     ) -> Self {
-        let rules = Rules::new(record, &live, &organization.load().live);
+        let rules = Rules::new(record, secret, &live, &organization.load().live);
         let ends = [record.expires_at, secret.ends_at].into_iter().flatten().min();
         Self {
             standing: owner.as_ref().map(|owner| owner.slot().clone()),
@@ -116,10 +122,29 @@ impl Grant {
             expires_at: ends.unwrap_or(Moment::NEVER),
             revoked: record.revoked_at.is_some(),
             disabled: record.disabled.is_some(),
+            by_sha256: secret.algorithm == Algorithm::Sha256,
             rules,
             patterns: ShortText::new(record.effective_patterns().as_set().as_str()),
             label: Label::new(record),
         }
+    }
+
+    /// The last use of this secret.
+    pub fn last_use(&self) -> Option<LastUse> {
+        match self.own_uses() {
+            Some(cell) => cell.read(),
+            None => self.live.last_use(),
+        }
+    }
+
+    /// Notes a use of this secret. Returns whether there is something new to be written.
+    pub(super) fn note(&self, last: LastUse) -> bool {
+        let by_secret = self.own_uses().is_some_and(|cell| cell.note(last));
+        self.live.note(last) | by_secret
+    }
+
+    fn own_uses(&self) -> Option<&UseCell> {
+        self.rules.as_deref()?.uses.as_deref()
     }
 
     /// The environment.
@@ -156,10 +181,16 @@ impl Grant {
 }
 
 impl Rules {
-    fn new(record: &KeyRecord, live: &Live, organization: &OrganizationLive) -> Option<Arc<Self>> {
+    fn new(
+        record: &KeyRecord,
+        secret: &SecretRecord,
+        live: &Live,
+        organization: &OrganizationLive,
+    ) -> Option<Arc<Self>> {
+        let uses = if record.secrets.len() > 1 { live.use_cell(&secret.digest) } else { None };
         let ip = record.ip_rules();
         let plain = ip.is_empty() && record.rate_limits.is_empty() && record.quota.is_none();
-        if plain && record.teams.is_empty() {
+        if plain && record.teams.is_empty() && uses.is_none() {
             return None;
         }
         let teams = record.teams.iter().map(|share| share.team).collect();
@@ -176,7 +207,7 @@ impl Rules {
             counter.change(&quota, record.updated_at);
             QuotaRule::new(quota, counter)
         });
-        Some(Arc::new(Self { teams, ip, rate_limits, quota }))
+        Some(Arc::new(Self { teams, ip, rate_limits, quota, uses }))
     }
 }
 
@@ -190,11 +221,20 @@ impl Label {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use arc_swap::ArcSwap;
 
     use super::*;
     use crate::records::key::tests::record;
+
+    /// A grant of the key that leaves its traces there.
+    pub(crate) fn grant_of(live: Arc<Live>) -> Grant {
+        let mut record = record();
+        (record.id, record.owner) = (live.key, None);
+        let organization = OrganizationFacts::unknown(record.organization);
+        let organization = Arc::new(ArcSwap::from_pointee(organization));
+        Grant::new(&record, &record.secrets[0], None, organization, live)
+    }
 
     #[test]
     fn a_grant_is_small_and_keeps_its_texts_apart() {

@@ -3,32 +3,19 @@
 //!
 //! All of it is atomics, so that a check never waits for another.
 
-use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::index::quota::{QuotaCounter, QuotaOwner};
 use crate::index::reservations::Reservations;
+use crate::index::uses::{LastUse, SecretUses, UseCell};
 use crate::model::id::{KeyId, OrganizationId};
 use crate::model::limit::{Draw, RateLimit};
-use crate::model::moment::Moment;
 use crate::model::secret::Digest;
+use crate::records::key::SecretRecord;
 
-/// A second within which a use from the same place is not told apart.
-const USE_RESOLUTION_MS: i64 = 1_000;
 /// How many limits' counters a key keeps, those of limits that were taken off among them.
 const COUNTERS_MAX: usize = 32;
-
-/// When, from where and with what a key was last used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LastUse {
-    /// When.
-    pub at: Moment,
-    /// From which address, where it was told.
-    pub ip: Option<IpAddr>,
-    /// The number of the user agent; see [`crate::index::Index::agent`].
-    pub agent: u32,
-}
 
 /// The live state of one key.
 #[derive(Debug)]
@@ -84,6 +71,7 @@ impl FromIterator<Digest> for Digests {
 struct Counters {
     limits: Vec<(Box<str>, Arc<RateCounter>)>,
     quota: Option<Arc<QuotaCounter>>,
+    secrets: SecretUses,
 }
 
 impl Live {
@@ -105,6 +93,40 @@ impl Live {
     /// Notes a use. Returns whether there is something new to be written.
     pub(super) fn note(&self, last: LastUse) -> bool {
         self.uses.note(last)
+    }
+
+    /// From now on tells the uses of the key's secrets apart, where it has several.
+    pub(super) fn tell_apart(&self, secrets: &[SecretRecord]) {
+        if secrets.len() > 1 {
+            let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+            ledger.counters.get_or_insert_default().secrets.take_over(secrets, self.uses.read());
+        }
+    }
+
+    /// Takes over what the store knows of a key that was not used in this process.
+    pub(super) fn restore(&self, last: LastUse, secrets: &[(Digest, LastUse)]) {
+        self.uses.note(last);
+        let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(counters) = &ledger.counters else { return };
+        if secrets.is_empty() {
+            counters.secrets.attribute(last);
+        }
+        for (digest, last) in secrets {
+            counters.secrets.note(digest, *last);
+        }
+    }
+
+    /// Where the uses of one of several secrets are noted.
+    pub(super) fn use_cell(&self, digest: &Digest) -> Option<Arc<UseCell>> {
+        let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        ledger.counters.as_ref()?.secrets.cell(digest)
+    }
+
+    /// The last use of each secret that was used, where they are told apart.
+    pub fn secret_uses(&self) -> Vec<(Digest, LastUse)> {
+        let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        let counters = ledger.counters.as_ref();
+        counters.map(|counters| counters.secrets.read()).unwrap_or_default()
     }
 
     /// The counter of a rate limit, the same one for as long as the limit keeps its name.
@@ -156,80 +178,6 @@ impl OrganizationLive {
         let owner = QuotaOwner::Organization(organization);
         let quota = Arc::new(QuotaCounter::new(owner, Arc::clone(&reservations)));
         Self { organization, rate: Arc::default(), quota, reservations }
-    }
-}
-
-/// A last use that any thread may write and read without waiting: a sequence lock whose writers
-/// give way to each other, since of two uses at one moment either may stand.
-#[derive(Debug, Default)]
-struct UseCell {
-    /// Odd while somebody writes; 0 before the first use.
-    sequence: AtomicU32,
-    agent: AtomicU32,
-    at: AtomicI64,
-    /// The address as IPv6; all zero where none was told.
-    ip_high: AtomicU64,
-    ip_low: AtomicU64,
-}
-
-impl UseCell {
-    fn read(&self) -> Option<LastUse> {
-        loop {
-            let before = self.sequence.load(Ordering::Acquire);
-            if before == 0 {
-                return None;
-            }
-            let last = self.load();
-            fence(Ordering::Acquire);
-            if before.is_multiple_of(2) && self.sequence.load(Ordering::Relaxed) == before {
-                return Some(last);
-            }
-            std::hint::spin_loop();
-        }
-    }
-
-    fn load(&self) -> LastUse {
-        let high = u128::from(self.ip_high.load(Ordering::Relaxed));
-        let bits = (high << 64) | u128::from(self.ip_low.load(Ordering::Relaxed));
-        let ip = (bits != 0).then(|| IpAddr::V6(Ipv6Addr::from_bits(bits)).to_canonical());
-        let at = Moment::from_milliseconds(self.at.load(Ordering::Relaxed));
-        LastUse { at, ip, agent: self.agent.load(Ordering::Relaxed) }
-    }
-
-    fn note(&self, last: LastUse) -> bool {
-        let sequence = self.sequence.load(Ordering::Acquire);
-        // A busy key used from one place is written once a second, not once a call: its cache line
-        // stays shared between cores.
-        let known = self.load();
-        let recent = last.at.milliseconds() - known.at.milliseconds() < USE_RESOLUTION_MS;
-        if sequence != 0 && recent && known.ip == last.ip && known.agent == last.agent {
-            return false;
-        }
-        let odd = sequence | 1;
-        let taken = sequence.is_multiple_of(2)
-            && self
-                .sequence
-                .compare_exchange(sequence, odd, Ordering::Acquire, Ordering::Relaxed)
-                .is_ok();
-        if !taken {
-            return false;
-        }
-        fence(Ordering::Release);
-        let bits = match last.ip {
-            Some(IpAddr::V4(four)) => four.to_ipv6_mapped().to_bits(),
-            Some(IpAddr::V6(six)) => six.to_bits(),
-            None => 0,
-        };
-        let [high, low] = [bits >> 64, bits & u128::from(u64::MAX)]
-            .map(|half| u64::try_from(half).unwrap_or_default());
-        self.at.store(last.at.milliseconds(), Ordering::Relaxed);
-        self.ip_high.store(high, Ordering::Relaxed);
-        self.ip_low.store(low, Ordering::Relaxed);
-        self.agent.store(last.agent, Ordering::Relaxed);
-        // Skips 0, which means never used, when the count wraps.
-        let even = odd.wrapping_add(1);
-        self.sequence.store(if even == 0 { 2 } else { even }, Ordering::Release);
-        true
     }
 }
 
@@ -295,43 +243,6 @@ impl RateCounter {
 mod tests {
     use super::*;
     use std::thread::scope;
-
-    fn used(at: i64, ip: &str, agent: u32) -> LastUse {
-        let at = Moment::from_milliseconds(at);
-        LastUse { at, ip: Some(ip.parse().unwrap()), agent }
-    }
-
-    #[test]
-    fn a_use_is_read_back_and_repeated_ones_within_a_second_are_one() {
-        let live = Live::new(KeyId::default());
-        assert_eq!(live.last_use(), None);
-        assert!(live.note(used(5_000, "192.0.2.7", 3)));
-        assert!(!live.note(used(5_999, "192.0.2.7", 3)));
-        assert_eq!(live.last_use(), Some(used(5_000, "192.0.2.7", 3)));
-        assert!(live.note(used(5_999, "2001:db8::1", 3)));
-        assert_eq!(live.last_use(), Some(used(5_999, "2001:db8::1", 3)));
-        let nowhere = LastUse { at: Moment::from_milliseconds(9_000), ip: None, agent: 0 };
-        assert!(live.note(nowhere));
-        assert_eq!(live.last_use(), Some(nowhere));
-    }
-
-    #[test]
-    fn no_reader_sees_half_a_use() {
-        let cell = UseCell::default();
-        let uses = [used(0, "0.0.0.1", 1), used(1_000_000, "2001:db8::2", 2)];
-        scope(|threads| {
-            for number in 0..2_usize {
-                let (cell, uses) = (&cell, &uses);
-                let note = move |round: usize| cell.note(uses[(round + number) % 2]);
-                threads.spawn(move || (0..20_000).filter(|round| note(*round)).count());
-            }
-            for _ in 0..20_000 {
-                if let Some(read) = cell.read() {
-                    assert!(uses.contains(&read), "{read:?}");
-                }
-            }
-        });
-    }
 
     #[test]
     fn a_counter_belongs_to_the_name_of_its_limit() {

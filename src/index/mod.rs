@@ -12,13 +12,14 @@ pub mod live;
 pub mod quota;
 pub mod reservations;
 pub mod standing;
+pub mod uses;
 mod waiting;
 mod writer;
 
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use keyhouse_storage::Revision;
@@ -27,11 +28,12 @@ use papaya::{HashMap, ResizeMode};
 use crate::model::id::{OrganizationId, RoleId, TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::model::secret::Digest;
-use crate::records::key::USER_AGENT_BYTES_MAX;
+use crate::records::uses::USER_AGENT_BYTES_MAX;
 use facts::{OrganizationFacts, RoleFacts, Shared, SharedUser, TeamFacts, UserFacts};
 use grant::Grant;
-use live::{LastUse, Live};
+use live::Live;
 use reservations::Reservations;
+use uses::LastUse;
 use waiting::{Progress, Waiting};
 pub use waiting::{State, USES_WAITING_MAX};
 
@@ -44,6 +46,8 @@ const AGENT_NONE: u32 = 0;
 #[derive(Debug)]
 pub struct Index {
     grants: HashMap<DigestKey, Grant, BuildHasherDefault<DigestHasher>>,
+    /// How many of them are known by their SHA-256.
+    by_sha256: AtomicUsize,
     users: HashMap<UserId, Arc<SharedUser>>,
     organizations: HashMap<OrganizationId, Shared<OrganizationFacts>>,
     roles: HashMap<RoleId, Shared<RoleFacts>>,
@@ -81,6 +85,7 @@ impl Index {
                 .hasher(BuildHasherDefault::default())
                 .resize_mode(ResizeMode::Blocking)
                 .build(),
+            by_sha256: AtomicUsize::new(0),
             users: HashMap::new(),
             organizations: HashMap::new(),
             roles: HashMap::new(),
@@ -104,6 +109,16 @@ impl Index {
     pub fn grant(&self, digest: &Digest) -> Option<Grant> {
         let guard = self.grants.guard();
         self.grants.get(&DigestKey::from(*digest), &guard).cloned()
+    }
+
+    /// Whether a digest is known.
+    pub fn knows(&self, digest: &Digest) -> bool {
+        self.grants.pin().contains_key(&DigestKey::from(*digest))
+    }
+
+    /// Whether some secret is known by its SHA-256: else nobody need take one.
+    pub fn knows_sha256(&self) -> bool {
+        self.by_sha256.load(Ordering::Relaxed) > 0
     }
 
     /// How many secrets are known.
@@ -201,11 +216,12 @@ impl Index {
         ids
     }
 
-    /// Notes that a key was used: seen at once by [`Live::last_use`], written to the store later.
-    pub fn note_use(&self, live: &Arc<Live>, at: Moment, origin: Origin<'_>) {
+    /// Notes that a secret of a key was used: seen at once by [`Live::last_use`] and
+    /// [`Grant::last_use`], written to the store later.
+    pub fn note_use(&self, grant: &Grant, at: Moment, origin: Origin<'_>) {
         let agent = origin.user_agent.map_or(AGENT_NONE, |name| self.agent_number(name));
-        if live.note(LastUse { at, ip: origin.ip, agent }) {
-            self.waiting.push(live);
+        if grant.note(LastUse { at, ip: origin.ip, agent }) {
+            self.waiting.push(&grant.live);
         }
     }
 
@@ -283,7 +299,7 @@ fn cut(text: &str, bytes_max: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes_max)).unwrap_or(text)
 }
 
-/// A digest as a key of the map. The algorithm would be part of it; there is one so far.
+/// A digest as a key of the map. The algorithm is part of it: see [`Digest::of_sha256`].
 ///
 /// In words, so that its alignment is the grant's: it then lies before the grant in their common
 /// allocation, and what a decision reads first shares its cache line.
@@ -358,15 +374,16 @@ mod tests {
     fn a_used_key_waits_once_until_it_is_taken() {
         let index = Index::new();
         let live = Arc::new(Live::new(KeyId::default()));
+        let grant = grant::tests::grant_of(Arc::clone(&live));
         for second in 1..4 {
             let at = Moment::from_milliseconds(second * 1_000);
-            index.note_use(&live, at, Origin::default());
+            index.note_use(&grant, at, Origin::default());
         }
         assert_eq!(index.take_used(10).len(), 1);
-        index.note_use(&live, Moment::from_milliseconds(7_000), Origin::default());
+        index.note_use(&grant, Moment::from_milliseconds(7_000), Origin::default());
         assert!(index.take_used(10).is_empty(), "it is in the caller's hands");
         assert_eq!(index.take_use(&live).unwrap().at, Moment::from_milliseconds(7_000));
-        index.note_use(&live, Moment::from_milliseconds(9_000), Origin::default());
+        index.note_use(&grant, Moment::from_milliseconds(9_000), Origin::default());
         assert_eq!(index.take_used(10).len(), 1);
     }
 }

@@ -330,7 +330,8 @@ impl QuotaCounter {
 
     /// What to write so that use can go on; `None` where enough is reserved.
     pub fn renewal(&self) -> Option<Renewal> {
-        self.is_queued.store(false, Ordering::Release);
+        // Whoever asked before this has said what they want; whoever asks after it is queued anew.
+        self.is_queued.swap(false, Ordering::AcqRel);
         let window = self.window.load_full();
         let reserved = window.target();
         let is_ahead = window.span != NOWHERE && reserved > window.reserved.load(Ordering::Relaxed);
@@ -369,8 +370,8 @@ impl Renewal {
         ReservationRecord { begins, ends, reserved: self.reserved }
     }
 
-    /// Says that it is durable: calls may use it now.
-    pub fn is_durable(&self) {
+    /// Lets calls use it: it is durable now.
+    pub(super) fn mark_durable(&self) {
         self.window.reserved.fetch_max(self.reserved, Ordering::Release);
     }
 }
@@ -476,7 +477,7 @@ mod tests {
         }
         let renewal = reservations.take(9).unwrap()[0].renewal().unwrap();
         assert_eq!(renewal.record().reserved, 20);
-        renewal.is_durable();
+        renewal.mark_durable();
         assert!(matches!(rule.draw(now, 10), QuotaDraw::Granted { .. }));
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use keyhouse_storage::Stop;
 
-use crate::index::quota::QuotaCounter;
+use crate::index::quota::{QuotaCounter, Renewal};
 
 /// Most quotas in the queue. One that finds it full asks again with its next call.
 pub const RENEWALS_WAITING_MAX: usize = 65_536;
@@ -23,7 +23,7 @@ pub struct Reservations {
 #[derive(Debug, Default)]
 struct Queue {
     waiting: VecDeque<Arc<QuotaCounter>>,
-    /// Whether the store refused the last renewal: then nobody waits for the next one.
+    /// Whether the store refused the last renewal, or is silent: then nobody waits for it.
     is_failing: bool,
     has_ended: bool,
 }
@@ -53,9 +53,15 @@ impl Reservations {
         Some(queue.waiting.drain(..count).collect())
     }
 
-    /// Tells those who wait what became of the last renewals.
-    pub fn answer(&self, were_written: bool) {
-        self.lock().is_failing = !were_written;
+    /// Tells those who wait what became of these renewals.
+    pub fn answer(&self, renewals: &[Renewal], were_written: bool) {
+        let mut queue = self.lock();
+        // First: whoever draws on what is durable now must not be told that the store refuses.
+        queue.is_failing = !were_written;
+        if were_written {
+            renewals.iter().for_each(Renewal::mark_durable);
+        }
+        drop(queue);
         self.answered.notify_all();
     }
 
@@ -71,8 +77,12 @@ impl Reservations {
     pub(super) fn wait(&self, done: impl Fn() -> bool, timeout: Duration) -> bool {
         let going = |queue: &mut Queue| !done() && !queue.is_failing && !queue.has_ended;
         let waited = self.answered.wait_timeout_while(self.lock(), timeout, going);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
-        done()
+        let (mut queue, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        let is_done = done();
+        // A store that keeps silent is one that refuses, until it answers: one check has waited in
+        // vain, the next ones need not.
+        queue.is_failing |= waited.timed_out() && !is_done;
+        is_done
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -97,9 +107,7 @@ pub(crate) mod tests {
     /// Renews what waits, as if a store had taken it at once.
     pub(crate) fn renew_all(reservations: &Reservations) {
         let waiting: Vec<_> = reservations.lock().waiting.drain(..).collect();
-        for renewal in waiting.iter().filter_map(|counter| counter.renewal()) {
-            renewal.is_durable();
-        }
-        reservations.answer(true);
+        let renewals: Vec<_> = waiting.iter().filter_map(|counter| counter.renewal()).collect();
+        reservations.answer(&renewals, true);
     }
 }

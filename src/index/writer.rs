@@ -1,6 +1,8 @@
 //! What the follower does to the index: puts records in, takes them out, builds all of it anew.
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -9,14 +11,18 @@ use keyhouse_storage::{At, Feed, Range, Revision, Step, Store, Write};
 use crate::index::facts::{HeldRole, OrganizationFacts, RoleFacts, Shared, SharedUser, UserFacts};
 use crate::index::follow::{FEED_WAIT, Stopped};
 use crate::index::grant::Grant;
-use crate::index::live::{LastUse, Live, OrganizationLive};
+use crate::index::live::{Live, OrganizationLive};
 use crate::index::standing::Standings;
+use crate::index::uses::LastUse;
 use crate::index::{AGENT_NONE, DigestKey, Index, State};
 use crate::model::id::{KeyId, OrganizationId, RoleId, TeamId, UserId};
+use crate::model::moment::Moment;
 use crate::model::role::Role;
+use crate::model::secret::Digest;
 use crate::records::access::{OrganizationRecord, PlanRecord, UserRecord};
-use crate::records::key::{KeyRecord, UseRecord};
+use crate::records::key::KeyRecord;
 use crate::records::place::{INDEXED, Place};
+use crate::records::uses::UseRecord;
 use crate::records::{RecordError, Stored, read};
 
 /// What the writer alone knows, beside the index itself.
@@ -179,6 +185,7 @@ impl Writer {
             | Place::Invitation(_)
             | Place::Reset(_)
             | Place::Totp(_)
+            | Place::KeysMade(_)
             | Place::People
             | Place::Leaving(_)
             | Place::Imported(_)
@@ -220,7 +227,7 @@ impl Writer {
         let live = Arc::clone(live);
         let owner = record.owner.map(|id| self.user(id));
         let organization = self.organization(record.organization);
-        let grants = self.index.grants.pin();
+        live.tell_apart(&record.secrets);
         for secret in &record.secrets {
             let grant = Grant::new(
                 record,
@@ -229,12 +236,12 @@ impl Writer {
                 Arc::clone(&organization),
                 Arc::clone(&live),
             );
-            grants.insert(secret.digest.into(), grant);
+            self.insert_grant(secret.digest, grant);
         }
         let mut ledger = live.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         for digest in ledger.digests.as_slice() {
             if !record.secrets.iter().any(|secret| secret.digest == *digest) {
-                grants.remove(&DigestKey::from(*digest));
+                self.remove_grant(*digest);
             }
         }
         ledger.digests = record.secrets.iter().map(|secret| secret.digest).collect();
@@ -243,9 +250,27 @@ impl Writer {
     fn delete_key(&mut self, id: KeyId) {
         let Some(live) = self.lives.remove(&id) else { return };
         let ledger = live.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        let grants = self.index.grants.pin();
         for digest in ledger.digests.as_slice() {
-            grants.remove(&DigestKey::from(*digest));
+            self.remove_grant(*digest);
+        }
+    }
+
+    fn insert_grant(&self, digest: Digest, grant: Grant) {
+        // Counted before it can be found: whoever looks for it takes its SHA-256 then.
+        let by_sha256 = grant.by_sha256;
+        if by_sha256 {
+            self.index.by_sha256.fetch_add(1, Ordering::Release);
+        }
+        let grants = self.index.grants.pin();
+        if grants.insert(digest.into(), grant).is_some_and(|before| before.by_sha256) {
+            self.index.by_sha256.fetch_sub(1, Ordering::Release);
+        }
+    }
+
+    fn remove_grant(&self, digest: Digest) {
+        let grants = self.index.grants.pin();
+        if grants.remove(&DigestKey::from(digest)).is_some_and(|gone| gone.by_sha256) {
+            self.index.by_sha256.fetch_sub(1, Ordering::Release);
         }
     }
 
@@ -255,9 +280,16 @@ impl Writer {
         if live.last_use().is_some_and(|known| known.at >= record.at) {
             return;
         }
-        let name = record.user_agent.as_deref();
-        let agent = name.map_or(AGENT_NONE, |name| self.index.agent_number(name));
-        live.note(LastUse { at: record.at, ip: record.ip, agent });
+        let last = |at: Moment, ip: Option<IpAddr>, agent: Option<&str>| {
+            let agent = agent.map_or(AGENT_NONE, |name| self.index.agent_number(name));
+            LastUse { at, ip, agent }
+        };
+        let of_secrets: Vec<_> = record
+            .secrets
+            .iter()
+            .map(|used| (used.digest, last(used.at, used.ip, used.user_agent.as_deref())))
+            .collect();
+        live.restore(last(record.at, record.ip, record.user_agent.as_deref()), &of_secrets);
     }
 
     /// The handle to a user's facts: made before its record comes, if a key comes first.

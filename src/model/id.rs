@@ -11,6 +11,9 @@ use uuid::Uuid;
 
 use crate::model::moment::Moment;
 
+/// The latest moment that an id can tell: 48 bits of milliseconds.
+const MILLISECONDS_MAX: u64 = (1 << 48) - 1;
+
 /// A kind of thing that has ids.
 pub trait Kind {
     /// What stands before the underscore.
@@ -61,6 +64,19 @@ impl<K> Id<K> {
     /// The id with these bytes.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(Uuid::from_bytes(bytes), PhantomData)
+    }
+
+    /// The moment it was made of.
+    pub fn moment(&self) -> Moment {
+        let [a, b, c, d, e, f, ..] = *self.bytes();
+        let milliseconds = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+        Moment::from_milliseconds(milliseconds.cast_signed())
+    }
+
+    /// The id that sorts before every other that was or will be made at a moment.
+    pub fn first_of(moment: Moment) -> Self {
+        let milliseconds = u64::try_from(moment.milliseconds()).unwrap_or(0).min(MILLISECONDS_MAX);
+        Self(Uuid::from_u128(u128::from(milliseconds) << 80), PhantomData)
     }
 }
 
@@ -156,6 +172,9 @@ mod tests {
         assert!(early.bytes() < late.bytes());
         assert_eq!(early.to_string().parse(), Ok(early));
         assert_eq!(KeyId::from_bytes(*late.bytes()), late);
+        assert_eq!(late.moment(), Moment::from_milliseconds(2_000));
+        assert!(early < Id::first_of(late.moment()) && KeyId::first_of(late.moment()) < late);
+        assert_eq!(KeyId::first_of(Moment::BEGINNING), KeyId::default());
     }
 
     #[test]

@@ -180,7 +180,10 @@ impl FromStr for Zone {
     type Err = InvalidZone;
 
     fn from_str(text: &str) -> Result<Self, InvalidZone> {
-        TimeZone::get(text).map(Self).map_err(|_source| InvalidZone)
+        let zone = TimeZone::get(text).map_err(|_source| InvalidZone)?;
+        // `Etc/Unknown` is a name for having none.
+        let is_named = zone.iana_name().is_some() && !zone.is_unknown();
+        is_named.then_some(Self(zone)).ok_or(InvalidZone)
     }
 }
 
@@ -321,7 +324,10 @@ mod tests {
 
     #[test]
     fn zones_and_periods_have_their_names() {
-        assert!("Mars/Olympus".parse::<Zone>().is_err());
+        for wrong in ["Mars/Olympus", "Etc/Unknown", "", "+02:00"] {
+            assert!(wrong.parse::<Zone>().is_err(), "{wrong}");
+        }
+        assert_eq!("utc".parse::<Zone>().unwrap(), Zone::utc());
         assert_eq!("Europe/Paris".parse::<Zone>().unwrap().to_string(), "Europe/Paris");
         assert!("year".parse::<Period>().is_err());
         assert!(RateLimit::is_name("per-second_1") && !RateLimit::is_name("Per Second"));

@@ -1,31 +1,41 @@
-//! The languages that Keyhouse speaks.
+//! The languages of the page.
 
+use std::fmt;
 use std::str::FromStr;
 
 /// A language of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Locale {
     /// English.
-    English,
+    En,
     /// French.
-    French,
+    Fr,
     /// Spanish.
-    Spanish,
+    Es,
 }
 
-/// A text that is no language of ours.
+/// A text that names no language of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be en, fr or es")]
 pub struct InvalidLocale;
 
 impl Locale {
-    /// The tag (RFC 5646).
-    pub fn name(self) -> &'static str {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::En, Self::Fr, Self::Es];
+
+    /// The name (ISO 639-1).
+    pub const fn name(self) -> &'static str {
         match self {
-            Self::English => "en",
-            Self::French => "fr",
-            Self::Spanish => "es",
+            Self::En => "en",
+            Self::Fr => "fr",
+            Self::Es => "es",
         }
+    }
+}
+
+impl fmt::Display for Locale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -33,7 +43,19 @@ impl FromStr for Locale {
     type Err = InvalidLocale;
 
     fn from_str(text: &str) -> Result<Self, InvalidLocale> {
-        let all = [Self::English, Self::French, Self::Spanish];
-        all.into_iter().find(|locale| locale.name() == text).ok_or(InvalidLocale)
+        Self::ALL.into_iter().find(|locale| locale.name() == text).ok_or(InvalidLocale)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_languages_come_back_from_their_names() {
+        for locale in Locale::ALL {
+            assert_eq!(locale.to_string().parse(), Ok(locale));
+        }
+        assert!("EN".parse::<Locale>().is_err());
     }
 }

@@ -6,6 +6,7 @@
 pub mod catalogue;
 pub mod edit;
 pub mod fault;
+pub mod foreign;
 pub mod id;
 pub mod key_text;
 pub mod limit;
@@ -20,3 +21,4 @@ pub mod public_url;
 pub mod requirement;
 pub mod role;
 pub mod secret;
+pub mod totp;

@@ -41,6 +41,15 @@ impl Moment {
             .map_or(Self::NEVER, Self)
     }
 
+    /// The moment a span earlier; [`Moment::BEGINNING`] where it can't be told.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Self {
+        i64::try_from(span.as_millis())
+            .ok()
+            .and_then(|milliseconds| self.0.checked_sub(milliseconds))
+            .map_or(Self::BEGINNING, Self)
+    }
+
     /// How long after `earlier` this is; zero when it is not later.
     pub fn since(self, earlier: Self) -> Duration {
         let milliseconds = self.0.saturating_sub(earlier.0).max(0);
@@ -179,6 +188,7 @@ mod tests {
     #[test]
     fn no_sum_overflows() {
         assert_eq!(Moment::NEVER.after(Duration::MAX), Moment::NEVER);
+        assert_eq!(Moment::BEGINNING.before(Duration::from_secs(1)), Moment::BEGINNING);
         assert_eq!(Moment::BEGINNING.since(Moment::NEVER), Duration::ZERO);
     }
 }

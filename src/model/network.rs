@@ -16,6 +16,19 @@ pub struct IpRules {
     pub deny: Vec<IpNet>,
 }
 
+/// How much of an address tells one network from another, for those who count by networks: a /24 of
+/// IPv4, a /64 of IPv6, which is what one customer gets.
+const NETWORK_BITS_V4: u8 = 24;
+const NETWORK_BITS_V6: u8 = 64;
+
+/// The network that an address is counted with.
+pub fn network_of(address: IpAddr) -> IpNet {
+    let address = address.to_canonical();
+    let bits = if address.is_ipv4() { NETWORK_BITS_V4 } else { NETWORK_BITS_V6 };
+    IpNet::new(address, bits)
+        .map_or_else(|_too_long| IpNet::from(address), |network| network.trunc())
+}
+
 /// A text that is no network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidNetwork {
@@ -98,5 +111,16 @@ mod tests {
         assert_eq!(parse_network("ten"), Err(InvalidNetwork::Shape));
         let error = parse_network("10.0.0.1/8").unwrap_err().to_string();
         assert!(error.ends_with("did you mean 10.0.0.0/8?"), "{error}");
+    }
+
+    #[test]
+    fn addresses_are_counted_by_their_networks() {
+        for (address, network) in [
+            ("203.0.113.7", "203.0.113.0/24"),
+            ("::ffff:203.0.113.7", "203.0.113.0/24"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ] {
+            assert_eq!(network_of(address.parse().unwrap()).to_string(), network);
+        }
     }
 }

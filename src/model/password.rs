@@ -2,6 +2,8 @@
 
 /// Shortest password where nothing else proves who signs in.
 pub const PASSWORD_CHARACTERS_MIN: usize = 15;
+/// Shortest password beside a second factor.
+pub const PASSWORD_CHARACTERS_MIN_WITH_CODE: usize = 8;
 /// Longest password: enough for any manager or sentence, and a bound on the work of hashing.
 pub const PASSWORD_CHARACTERS_MAX: usize = 256;
 
@@ -35,14 +37,39 @@ const REMAINDER_CHARACTERS_MIN: usize = 6;
 /// How many different characters there must be.
 const DIFFERENT_CHARACTERS_MIN: usize = 5;
 
+/// What proves who signs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Factors {
+    /// A password and nothing else.
+    Password,
+    /// A password, and a code of a second factor that its user has confirmed.
+    PasswordAndCode,
+}
+
+impl Factors {
+    /// Fewest characters of a password.
+    pub const fn characters_min(self) -> usize {
+        match self {
+            Self::Password => PASSWORD_CHARACTERS_MIN,
+            Self::PasswordAndCode => PASSWORD_CHARACTERS_MIN_WITH_CODE,
+        }
+    }
+
+    /// Whether a password is long enough beside them.
+    pub fn admit(self, password: &str) -> bool {
+        password.chars().count() >= self.characters_min()
+    }
+}
+
 /// Why a password was not taken. Says what to do, never repeats the password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPassword {
     /// Too short.
-    #[error(
-        "must have at least {PASSWORD_CHARACTERS_MIN} characters; any will do, a sentence is fine"
-    )]
-    TooShort,
+    #[error("must have at least {min} characters; any will do, a sentence is fine")]
+    TooShort {
+        /// The limit.
+        min: usize,
+    },
     /// Too long.
     #[error("must have at most {PASSWORD_CHARACTERS_MAX} characters")]
     TooLong,
@@ -51,17 +78,20 @@ pub enum InvalidPassword {
     Guessable,
 }
 
-/// Whether a password may be chosen by the user with this address. It is taken exactly as it is
+/// Whether a password may be chosen by the user with this address and these factors. It is taken exactly as it is
 /// typed: no character is changed, none is demanded.
 ///
 /// # Errors
 /// [`InvalidPassword`].
-pub fn check_password(password: &str, email: &str) -> Result<(), InvalidPassword> {
-    let characters = password.chars().count();
-    if characters < PASSWORD_CHARACTERS_MIN {
-        return Err(InvalidPassword::TooShort);
+pub fn check_password(
+    password: &str,
+    email: &str,
+    factors: Factors,
+) -> Result<(), InvalidPassword> {
+    if !factors.admit(password) {
+        return Err(InvalidPassword::TooShort { min: factors.characters_min() });
     }
-    if characters > PASSWORD_CHARACTERS_MAX {
+    if password.chars().count() > PASSWORD_CHARACTERS_MAX {
         return Err(InvalidPassword::TooLong);
     }
     let mut rest = password.to_lowercase();
@@ -83,17 +113,23 @@ mod tests {
 
     #[test]
     fn length_counts_and_what_is_guessed_first_does_not() {
-        for (password, outcome) in [
-            ("correct horse battery", Ok(())),
-            ("fourteen chars", Err(InvalidPassword::TooShort)),
-            ("pässwörter sind länger", Ok(())),
-            ("passwordpassword123456", Err(InvalidPassword::Guessable)),
-            ("aaaaaaaaaaaaaaaaaaaa", Err(InvalidPassword::Guessable)),
-            ("ada.lovelace@example", Err(InvalidPassword::Guessable)),
+        let (alone, beside) = (Factors::Password, Factors::PasswordAndCode);
+        for (password, factors, outcome) in [
+            ("correct horse battery", alone, Ok(())),
+            ("fourteen chars", alone, Err(InvalidPassword::TooShort { min: 15 })),
+            ("fourteen chars", beside, Ok(())),
+            ("kx7 pa2q", beside, Ok(())),
+            ("kx7 pa2", beside, Err(InvalidPassword::TooShort { min: 8 })),
+            ("password", beside, Err(InvalidPassword::Guessable)),
+            ("pässwörter sind länger", alone, Ok(())),
+            ("passwordpassword123456", alone, Err(InvalidPassword::Guessable)),
+            ("aaaaaaaaaaaaaaaaaaaa", alone, Err(InvalidPassword::Guessable)),
+            ("ada.lovelace@example", alone, Err(InvalidPassword::Guessable)),
         ] {
             let email = "ada.lovelace@example.com";
-            assert_eq!(check_password(password, email), outcome, "{password}");
+            assert_eq!(check_password(password, email, factors), outcome, "{password}");
         }
-        assert_eq!(check_password(&"é1b2c3".repeat(50), "a@b.c"), Err(InvalidPassword::TooLong));
+        let long = "é1b2c3".repeat(50);
+        assert_eq!(check_password(&long, "a@b.c", alone), Err(InvalidPassword::TooLong));
     }
 }

@@ -52,6 +52,11 @@ pub const PLAN_RATE: &str = "plan";
 /// What its limit on calls in a month is called there.
 pub const PLAN_QUOTA: &str = "plan_quota";
 
+/// Most of anything that a plan can limit, beside calls in a month.
+pub const PLAN_LIMIT_MAX: u32 = 1_000_000_000;
+/// Longest life of keys that an organization can ask for, in days.
+pub const KEY_LIFETIME_DAYS_MAX: u32 = 3_650;
+
 /// The feature that lets keys work, as refusals name it.
 pub const API_ACCESS: &str = "api_access";
 /// The feature that gives a team.

@@ -3,7 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use sha2::Digest as _;
 use zeroize::Zeroizing;
+
+/// The mode of digests that are made of a SHA-256; stored digests depend on it for ever.
+const SHA256_CONTEXT: &str = "Keyhouse 2026 a key that is known by its SHA-256";
 
 /// A secret's text: a key, a session's cookie, a one-time link's token, a password.
 ///
@@ -40,8 +44,10 @@ impl fmt::Display for Secret {
     }
 }
 
-/// BLAKE3 of a secret of at least 128 random bits, for which a plain digest is enough
-/// (OWASP ASVS 5.0, 6.5.2).
+/// What a secret is known by, which tells nothing of it: BLAKE3 of its text, or, for a key that came
+/// from another system by its SHA-256, BLAKE3 of that in a mode of its own.
+///
+/// A plain digest is enough for secrets of at least 128 random bits (OWASP ASVS 5.0, 6.5.2).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest([u8; 32]);
 
@@ -49,6 +55,18 @@ impl Digest {
     /// The digest of a text.
     pub fn of(text: &[u8]) -> Self {
         Self(*blake3::hash(text).as_bytes())
+    }
+
+    /// The digest of a text that is known by its SHA-256.
+    pub fn by_sha256(text: &[u8]) -> Self {
+        Self::of_sha256(&sha2::Sha256::digest(text).into())
+    }
+
+    /// The digest of whatever has this SHA-256. BLAKE3's key derivation keeps these apart from the
+    /// digests of texts: no text has one of them as its own, so that the algorithm is part of a
+    /// digest without a byte more.
+    pub fn of_sha256(hash: &[u8; 32]) -> Self {
+        Self(blake3::derive_key(SHA256_CONTEXT, hash))
     }
 
     /// The digest with these bytes.
@@ -99,6 +117,19 @@ mod tests {
         for part in ["verysecret", "kh_", &secret.digest().to_string()] {
             assert!(!printed.contains(part), "{printed}");
         }
+    }
+
+    /// The value stands in stores: a program that made another one would not know its keys.
+    #[test]
+    fn the_digest_by_sha256_is_of_the_hash_and_is_no_texts_own() {
+        let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let bytes: Digest = hash.parse().unwrap();
+        let by_hash = Digest::of_sha256(bytes.bytes());
+        assert_eq!(Digest::by_sha256(b"abc"), by_hash);
+        assert_ne!(by_hash, bytes);
+        assert_ne!(by_hash, Digest::of(bytes.bytes()));
+        let stored = "046566d074beef8c86b532a78daa7dd2c3a64363a7dc8217c6e9649bdeb0a7d7";
+        assert_eq!(by_hash.to_string(), stored);
     }
 
     #[test]

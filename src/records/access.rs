@@ -1,6 +1,7 @@
 //! The records of who has access: organizations, users, plans, sessions, the setup link.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -193,6 +194,15 @@ impl From<&PlanRecord> for Plan {
     }
 }
 
+/// Counts the keys that were made under a plan's limit: guards that the last place is taken once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeysMadeRecord {
+    /// How many times.
+    #[serde(rename = "n")]
+    pub times: u64,
+}
+
 /// A browser's session as it is stored, under the digest of its cookie.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -212,6 +222,24 @@ pub struct SessionRecord {
     /// From which address it began.
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
+}
+
+/// How long a session lasts without a request.
+pub const SESSION_IDLE: Duration = Duration::from_hours(1);
+/// How long a session lasts at all.
+pub const SESSION_LIFETIME: Duration = Duration::from_hours(24);
+
+impl SessionRecord {
+    /// When it ends unless it is seen again; in any case a day after it began.
+    pub fn ends_at(&self) -> Moment {
+        let idle_end = self.seen_at.after(SESSION_IDLE);
+        idle_end.min(self.created_at.after(SESSION_LIFETIME))
+    }
+
+    /// How long it can go on at all.
+    pub fn lifetime_left(&self, now: Moment) -> Duration {
+        self.created_at.after(SESSION_LIFETIME).since(now)
+    }
 }
 
 /// That the first organization was made.
@@ -270,6 +298,7 @@ impl Record for PlanRecord {
 
 impl Record for EmailRecord {}
 impl Record for FoundedRecord {}
+impl Record for KeysMadeRecord {}
 impl Record for SessionRecord {}
 impl Record for SessionsRecord {}
 impl Record for SetupRecord {}

@@ -43,7 +43,8 @@ pub struct EventRecord {
     pub after: serde_json::Map<String, serde_json::Value>,
 }
 
-/// A seal over events: BLAKE3 over the seal before and the events, in this order, as stored.
+/// A seal over events: BLAKE3 over the seal before, all that is said here, and the events as they
+/// are stored, in this order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SealRecord {
@@ -53,6 +54,12 @@ pub struct SealRecord {
     /// When.
     #[serde(rename = "t", with = "text::moment")]
     pub at: Moment,
+    /// No event is older that is in no seal up to this one: where to look for those.
+    #[serde(rename = "o", with = "text::moment")]
+    pub floor: Moment,
+    /// No event is younger that is in a seal up to this one: where to stop looking for one's seal.
+    #[serde(rename = "y", with = "text::moment")]
+    pub latest: Moment,
     /// The events it covers, in the order in which they were committed.
     #[serde(rename = "e", with = "text::list")]
     pub events: Vec<EventId>,
@@ -74,6 +81,9 @@ pub struct CutRecord {
     /// Its hash.
     #[serde(rename = "h", with = "text")]
     pub hash: Digest,
+    /// Its floor.
+    #[serde(rename = "o", with = "text::moment")]
+    pub floor: Moment,
     /// When it was cut.
     #[serde(rename = "t", with = "text::moment")]
     pub at: Moment,

@@ -1,12 +1,12 @@
-//! The record of a key, and of its last use, which lies apart so that a use never changes the key.
+//! The record of a key.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::str::FromStr;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::model::foreign::Algorithm;
 use crate::model::id::{InvalidId, KeyId, OrganizationId, TeamId, UserId};
 use crate::model::key_text::Environment;
 use crate::model::moment::Moment;
@@ -19,8 +19,6 @@ use crate::records::{Record, text};
 
 /// Most bytes of a key's metadata, as JSON.
 pub const METADATA_BYTES_MAX: usize = 4_096;
-/// Longest user agent that is kept, in bytes.
-pub const USER_AGENT_BYTES_MAX: usize = 120;
 
 /// A key as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,9 +59,15 @@ pub struct KeyRecord {
     /// Whether somebody who no longer owns it may know its secret: until it is rotated.
     #[serde(rename = "ra", default, skip_serializing_if = "is_false")]
     pub rotation_advised: bool,
-    /// Whether it came from another system.
-    #[serde(rename = "im", default, skip_serializing_if = "is_false")]
-    pub imported: bool,
+    /// The digest it was imported with, where it came from another system: taken as long as there
+    /// is a record of the key, also after a rotation.
+    #[serde(
+        rename = "im",
+        default,
+        with = "text::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub imported: Option<Digest>,
     /// The teams it is shared with; some may not be there any more.
     #[serde(rename = "t", default, skip_serializing_if = "Vec::is_empty")]
     pub teams: Vec<ShareRecord>,
@@ -117,6 +121,11 @@ pub struct KeyRecord {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_blake3(algorithm: &Algorithm) -> bool {
+    *algorithm == Algorithm::Blake3
 }
 
 /// That a key is shared with a team.
@@ -173,9 +182,12 @@ impl FromStr for Access {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecretRecord {
-    /// BLAKE3 of the text.
+    /// What it is known by: BLAKE3 of the text, unless `algorithm` says otherwise.
     #[serde(rename = "b", with = "text")]
     pub digest: Digest,
+    /// How the digest is made of a text.
+    #[serde(rename = "al", default, with = "text", skip_serializing_if = "is_blake3")]
+    pub algorithm: Algorithm,
     /// The start of the text, which may be shown.
     #[serde(rename = "h")]
     pub hint: String,
@@ -231,21 +243,6 @@ impl FromStr for Author {
     }
 }
 
-/// When, from where and with what a key was last used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct UseRecord {
-    /// When.
-    #[serde(rename = "t", with = "text::moment")]
-    pub at: Moment,
-    /// From which address, where the service told.
-    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
-    pub ip: Option<IpAddr>,
-    /// With which program, as it named itself, cut to [`USER_AGENT_BYTES_MAX`].
-    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
-    pub user_agent: Option<Box<str>>,
-}
-
 impl Record for KeyRecord {
     fn settle(&mut self, place: &Place) {
         if let Place::Key(organization, id) = place {
@@ -253,8 +250,6 @@ impl Record for KeyRecord {
         }
     }
 }
-
-impl Record for UseRecord {}
 
 impl KeyRecord {
     /// Where it lies.
@@ -287,6 +282,11 @@ impl KeyRecord {
     /// Its address rules.
     pub fn ip_rules(&self) -> IpRules {
         IpRules { allow: self.ip_allow.clone(), deny: self.ip_deny.clone() }
+    }
+
+    /// When it ended for good, or by its time; none while it may still be of use.
+    pub fn ended_at(&self, now: Moment) -> Option<Moment> {
+        self.revoked_at.or(self.expires_at).filter(|end| *end <= now)
     }
 
     /// Its state at a moment, whatever its owner or organization may be in.
@@ -366,6 +366,7 @@ pub(crate) mod tests {
             environment: Environment::default(),
             secrets: vec![SecretRecord {
                 digest: Digest::of(b"a secret"),
+                algorithm: Algorithm::Blake3,
                 hint: "kh_live_abcd".to_owned(),
                 created_at: now,
                 ends_at: None,
@@ -373,7 +374,7 @@ pub(crate) mod tests {
             permissions: Some("diagrams:read diagrams:write".parse().unwrap()),
             ceiling: None,
             rotation_advised: false,
-            imported: false,
+            imported: None,
             teams: Vec::new(),
             ip_allow: Vec::new(),
             ip_deny: Vec::new(),
@@ -408,6 +409,8 @@ pub(crate) mod tests {
         });
         record.expires_at = Some(Moment::from_milliseconds(5));
         record.disabled = Some(DisabledBy::Manager);
+        record.imported = Some(Digest::by_sha256(b"a secret"));
+        record.secrets[0].algorithm = Algorithm::Sha256;
         let bytes = encode(&record.place(), &record).unwrap();
         let mut back: KeyRecord = decode(&record.place(), &bytes).unwrap();
         back.settle(&record.place());

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod event;
+pub mod imported;
 pub mod key;
 mod limits;
 pub mod people;
@@ -13,6 +14,7 @@ pub mod prepare;
 pub mod reservation;
 pub mod rights;
 mod text;
+pub mod uses;
 
 use keyhouse_storage::Row;
 use serde::Serialize;
@@ -20,10 +22,11 @@ use serde::de::DeserializeOwned;
 
 use crate::model::id::{KeyId, OrganizationId};
 use access::{OrganizationRecord, PlanRecord, UserRecord};
-use key::{KeyRecord, UseRecord};
+use key::KeyRecord;
 use place::Place;
 use reservation::ReservationRecord;
 use rights::{RoleRecord, TeamRecord};
+use uses::UseRecord;
 
 /// The version that this program writes.
 const FORMAT_VERSION: u8 = 1;
@@ -141,6 +144,7 @@ pub fn read(key: &[u8], value: &[u8]) -> Result<Stored, RecordError> {
         | Place::Invitation(_)
         | Place::Reset(_)
         | Place::Totp(_)
+        | Place::KeysMade(_)
         | Place::People
         | Place::Leaving(_)
         | Place::Imported(_)

@@ -40,6 +40,8 @@ pub enum Place {
     Reset(UserId),
     /// A user's second factor.
     Totp(UserId),
+    /// Counts the keys an organization made under a limit.
+    KeysMade(OrganizationId),
     /// Counts the changes of who may do what.
     People,
     /// A user who is being removed.
@@ -82,6 +84,7 @@ const PERMISSION: &[u8] = b"permission/";
 const INVITATION: &[u8] = b"invitation/";
 const RESET: &[u8] = b"reset/";
 const TOTP: &[u8] = b"totp/";
+const KEYS_MADE: &[u8] = b"keys-made/";
 const PEOPLE: &[u8] = b"people";
 const LEAVING: &[u8] = b"leaving/";
 const IMPORTED: &[u8] = b"imported/";
@@ -145,6 +148,7 @@ impl Place {
             Self::Invitation(id) => [INVITATION, id.bytes()].concat(),
             Self::Reset(user) => [RESET, user.bytes()].concat(),
             Self::Totp(user) => [TOTP, user.bytes()].concat(),
+            Self::KeysMade(id) => [KEYS_MADE, id.bytes()].concat(),
             Self::People => PEOPLE.to_vec(),
             Self::Leaving(user) => [LEAVING, user.bytes()].concat(),
             Self::Imported(digest) => [IMPORTED, digest.bytes()].concat(),
@@ -183,6 +187,7 @@ impl Place {
             TEAM => within(rest).map(|(organization, team)| Self::Team(organization, team)),
             PERMISSION => Some(Self::Permission(str::from_utf8(rest).ok()?.into())),
             INVITATION => id(rest).map(Self::Invitation),
+            KEYS_MADE => id(rest).map(Self::KeysMade),
             RESET => id(rest).map(Self::Reset),
             TOTP => id(rest).map(Self::Totp),
             LEAVING => id(rest).map(Self::Leaving),
@@ -233,6 +238,7 @@ impl fmt::Display for Place {
             Self::Invitation(id) => write!(f, "invitation/{id}"),
             Self::Reset(user) => write!(f, "reset/{user}"),
             Self::Totp(user) => write!(f, "totp/{user}"),
+            Self::KeysMade(id) => write!(f, "keys-made/{id}"),
             Self::People => f.write_str("people"),
             Self::Leaving(user) => write!(f, "leaving/{user}"),
             Self::Imported(_) => f.write_str("imported/.."),
@@ -271,6 +277,7 @@ mod tests {
             Place::Invitation(Id::new(now, &mut random)),
             Place::Reset(Id::new(now, &mut random)),
             Place::Totp(Id::new(now, &mut random)),
+            Place::KeysMade(Id::new(now, &mut random)),
             Place::People,
             Place::Leaving(Id::new(now, &mut random)),
             Place::Imported(Digest::of(b"digest")),

@@ -24,11 +24,24 @@ pub fn decide(grant: &Grant, request: &Request<'_>, now: Now) -> Result<Verdict,
     if let Some(code) = refusal(grant, &organization, request, now) {
         return Ok(Verdict::of(code));
     }
-    let (rules, calls) = (grant.rules.as_deref(), organization.calls.as_deref());
-    if rules.is_none() && calls.is_none() {
+    let limits = Limits::of(grant, &organization);
+    if limits.is_none() {
         return Ok(Verdict::of(Code::Valid));
     }
-    limits::draw(Limits { rules, calls }, request.cost, now)
+    limits::draw(limits, request.cost, now)
+}
+
+/// What [`decide`] would say, drawing nothing.
+pub fn foretell(grant: &Grant, request: &Request<'_>, now: Now) -> Verdict {
+    if let Some(code) = state_of_key(grant, now.wall) {
+        return Verdict::of(code);
+    }
+    let organization = grant.organization.load();
+    if let Some(code) = refusal(grant, &organization, request, now) {
+        return Verdict::of(code);
+    }
+    let limits = Limits::of(grant, &organization);
+    limits.refusal(request.cost, now).unwrap_or(Verdict::of(Code::Valid))
 }
 
 /// Everything about owner, organization and request, but the limits.
@@ -60,7 +73,7 @@ fn refusal(
     }
 }
 
-pub(super) fn state_of_key(grant: &Grant, now: Moment) -> Option<Code> {
+fn state_of_key(grant: &Grant, now: Moment) -> Option<Code> {
     if grant.revoked {
         Some(Code::Revoked)
     } else if grant.disabled {
@@ -74,7 +87,7 @@ pub(super) fn state_of_key(grant: &Grant, now: Moment) -> Option<Code> {
     }
 }
 
-pub(super) fn state_of_organization(organization: &OrganizationFacts, now: Moment) -> Option<Code> {
+fn state_of_organization(organization: &OrganizationFacts, now: Moment) -> Option<Code> {
     if organization.suspended {
         Some(Code::OrganizationSuspended)
     } else if !organization.has_access(now) {
@@ -84,11 +97,7 @@ pub(super) fn state_of_organization(organization: &OrganizationFacts, now: Momen
     }
 }
 
-pub(super) fn is_accepted(
-    gate: &Acceptance<'_>,
-    organization: &OrganizationFacts,
-    grant: &Grant,
-) -> bool {
+fn is_accepted(gate: &Acceptance<'_>, organization: &OrganizationFacts, grant: &Grant) -> bool {
     let organizations = gate.organizations.is_none_or(|taken| taken.contains(&organization.id));
     let named = |taken: &[crate::model::key_text::Environment]| {
         taken.iter().any(|environment| environment.as_str() == grant.environment())
@@ -97,7 +106,7 @@ pub(super) fn is_accepted(
 }
 
 /// A key with address rules and a request without an address: refused, since nothing tells.
-pub(super) fn is_admitted(rules: Option<&Rules>, request: &Request<'_>) -> bool {
+fn is_admitted(rules: Option<&Rules>, request: &Request<'_>) -> bool {
     let Some(rules) = rules.filter(|rules| !rules.ip.is_empty()) else { return true };
     request.ip.is_some_and(|ip| rules.ip.admit(ip))
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::clock::Now;
-use crate::index::facts::PlanCalls;
-use crate::index::grant::Rules;
+use crate::index::facts::{OrganizationFacts, PlanCalls};
+use crate::index::grant::{Grant, Rules};
 use crate::index::live::RateCounter;
 use crate::index::quota::{QuotaDraw, QuotaRule, Unreserved};
 use crate::model::limit::{Draw, RateLimit};
@@ -14,13 +14,21 @@ use crate::verify::{Code, Verdict};
 /// The limits on one call.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits<'a> {
-    /// The key's.
-    pub rules: Option<&'a Rules>,
-    /// The plan's.
-    pub calls: Option<&'a PlanCalls>,
+    rules: Option<&'a Rules>,
+    calls: Option<&'a PlanCalls>,
 }
 
 impl<'a> Limits<'a> {
+    /// Those of a key in its organization.
+    pub fn of(grant: &'a Grant, organization: &'a OrganizationFacts) -> Self {
+        Self { rules: grant.rules.as_deref(), calls: organization.calls.as_deref() }
+    }
+
+    /// Whether there are none: nearly always.
+    pub(super) fn is_none(self) -> bool {
+        self.rules.is_none() && self.calls.is_none()
+    }
+
     /// All rate limits, the key's first.
     pub fn rates(self) -> impl Iterator<Item = (&'a RateLimit, &'a RateCounter)> + Clone {
         let own = self.rules.map(|rules| &*rules.rate_limits).unwrap_or_default().iter();

@@ -4,6 +4,7 @@
 //! no clock, and waits for nobody.
 
 mod decide;
+mod explain;
 mod limits;
 mod verdict;
 
@@ -14,7 +15,9 @@ use crate::index::grant::Grant;
 use crate::index::quota::Unreserved;
 use crate::model::key_text::{Prefix, Presented, classify};
 use crate::model::requirement::Requirement;
-pub use decide::decide;
+use crate::model::secret::Digest;
+pub use decide::{decide, foretell};
+pub use explain::{Explanation, Granting, Lists, Outcome, Stage, Step, explain, explain_absence};
 pub use limits::Limits;
 pub use verdict::{Code, Verdict};
 
@@ -60,9 +63,8 @@ pub fn check<T>(
     judge: impl FnOnce(&Grant) -> Result<Verdict, Unreserved>,
     answer: impl FnOnce(Verdict, Option<&Grant>) -> T,
 ) -> Result<T, Unreserved> {
-    let digest = match classify(presented, prefix) {
-        Presented::Malformed => return Ok(answer(Verdict::of(Code::Malformed), None)),
-        Presented::Own(digest) | Presented::Foreign(digest) => digest,
+    let Some(digest) = digest_of(index, prefix, presented) else {
+        return Ok(answer(Verdict::of(Code::Malformed), None));
     };
     index.with_grant(&digest, |grant| match grant {
         None => Ok(answer(Verdict::of(Code::NotFound), None)),
@@ -72,4 +74,17 @@ pub fn check<T>(
             verdict => answer(verdict, Some(grant)),
         }),
     })
+}
+
+/// The digest under which a presented text would be known; `None` for one that is malformed.
+pub fn digest_of(index: &Index, prefix: &Prefix, presented: &[u8]) -> Option<Digest> {
+    match classify(presented, prefix) {
+        Presented::Malformed => None,
+        Presented::Own(digest) => Some(digest),
+        // A key of another system; a few come by their SHA-256, and nobody pays who has none such.
+        Presented::Foreign(digest) if index.knows_sha256() && !index.knows(&digest) => {
+            Some(Digest::by_sha256(presented))
+        },
+        Presented::Foreign(digest) => Some(digest),
+    }
 }

@@ -8,6 +8,8 @@
 
 mod people;
 mod removal;
+mod sign_in;
+mod time;
 
 use std::io::{ErrorKind, Read as _};
 use std::sync::Arc;
@@ -59,26 +61,27 @@ struct Made {
 impl House {
     /// A new one, with an owner.
     fn over(store: Arc<dyn Store>) -> Self {
-        let house = Self::again(store);
+        Self::over_with(store, Arc::new(SystemClock::start()))
+    }
+
+    /// The same at a time of its own; with an owner where the store has none.
+    fn over_with(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        prepare::prepare(&*store).unwrap();
+        let index = Arc::new(Index::new());
+        let follower = follow::start(Arc::clone(&index), Arc::clone(&store)).unwrap();
+        // Another one each time: a second house on the same store must not make the same ids.
+        let random = StdRng::from_rng(&mut rand::rng());
+        let prefix = Prefix::default();
+        let actions = Actions::new(Arc::clone(&store), Arc::clone(&index), clock, random, prefix);
+        let actions = Arc::new(actions);
         let owner = FirstOwner {
             name: None,
             email: "ada@example.com".to_owned(),
             password: Secret::new("correct horse battery".to_owned()),
         };
-        house.actions.found(&owner, None, None).unwrap();
-        house
-    }
-
-    /// One over a store that another left behind.
-    fn again(store: Arc<dyn Store>) -> Self {
-        prepare::prepare(&*store).unwrap();
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-        let index = Arc::new(Index::new());
-        let follower = follow::start(Arc::clone(&index), Arc::clone(&store)).unwrap();
-        let random = StdRng::seed_from_u64(7);
-        let prefix = Prefix::default();
-        let actions = Actions::new(Arc::clone(&store), Arc::clone(&index), clock, random, prefix);
-        let actions = Arc::new(actions);
+        if !actions.is_founded().unwrap() {
+            actions.found(&owner, None, None).unwrap();
+        }
         let settings = Settings {
             public_url: "http://localhost".parse().unwrap(),
             trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()],

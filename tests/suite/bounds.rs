@@ -3,7 +3,7 @@
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -17,6 +17,12 @@ pub(crate) fn within<T>(bound: Duration, claim: &str, work: impl FnOnce() -> T) 
     let took = begun.elapsed();
     assert!(took <= bound, "{claim}: took {took:?}, at most {bound:?} allowed");
     outcome
+}
+
+/// What a clock on the wall says, for codes that go by it.
+#[expect(clippy::disallowed_methods, reason = "an authenticator app has a clock of its own")]
+pub(crate) fn seconds_since_1970() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
 /// Runs a program to its end, which must come within `bound`; one that goes on is killed.

@@ -13,26 +13,47 @@
 )]
 
 mod ask;
+mod audit;
+mod batch;
 mod bounds;
+mod cast;
+mod catalogue;
+mod chain;
 mod changes;
 mod cli;
 mod cli_user;
+mod clock;
+mod escalation;
+mod explain;
 mod forward_auth;
 mod health;
+mod holder;
 mod house;
+mod import;
 mod input;
 mod invitations;
 mod keys;
 mod limits;
+mod me;
+mod organizations;
 mod people;
+mod quota;
 mod removal;
 mod resets;
 mod revocation;
+mod roles;
+mod rotation;
+mod seeds;
 #[path = "../server/mod.rs"]
 mod server;
 mod session;
+mod sessions;
 mod setup;
+mod sharing;
+mod signin;
 mod start;
+mod teams;
+mod totp;
 mod users;
 mod verify;
 mod whoami;

@@ -22,7 +22,7 @@ pub enum KeyKind {
 }
 
 /// A key to be made.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct KeyDraft {
     /// The name; a readable one is made up where there is none.
     pub name: Option<String>,
@@ -159,7 +159,7 @@ pub(super) fn new_record(
         permissions: draft.permissions,
         ceiling: None,
         rotation_advised: false,
-        imported: false,
+        imported: None,
         teams: draft.teams,
         ip_allow: draft.ip_rules.allow,
         ip_deny: draft.ip_rules.deny,
@@ -199,6 +199,11 @@ pub(super) fn shape(record: &KeyRecord) -> Value {
         "owner": record.owner.map(|owner| owner.to_string()),
         "environment": record.environment.as_str(),
         "hint": record.secrets.first().map(|secret| secret.hint.clone()),
+        "old_secret": record.secrets.get(1).map(|secret| json!({
+            "hint": secret.hint,
+            "ends_at": secret.ends_at.map(|moment| moment.to_string()),
+        })),
+        "rotation_advised": record.rotation_advised,
         "permissions": list.map(|list| list.as_set().texts().collect::<Vec<_>>()),
         "teams": record.teams.iter()
             .map(|share| json!([share.team.to_string(), share.access.name()]))

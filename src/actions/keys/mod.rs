@@ -7,27 +7,38 @@ use crate::actions::actor::Actor;
 use crate::actions::events::Happening;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::fault::Fault;
-use crate::model::id::{KeyId, UserId};
+use crate::model::foreign::Algorithm;
+use crate::model::id::{KeyId, OrganizationId, UserId};
 use crate::model::key_text::{self};
 use crate::model::moment::Moment;
 use crate::model::name;
 use crate::model::permission::Patterns;
-use crate::model::plan::API_ACCESS;
-use crate::model::role::{KEYS_CREATE, KEYS_MANAGE, KEYS_READ};
+use crate::model::role::{INSTANCE_VERIFY, KEYS_CREATE, KEYS_MANAGE, KEYS_READ};
 use crate::model::secret::Secret;
 use crate::records::Held;
 use crate::records::key::{DisabledBy, KeyRecord, SecretRecord, Status};
 use crate::records::place::Place;
 
+mod bounds;
 mod draft;
+mod holder;
+mod import;
 mod list;
+mod purge;
+mod rotate;
 mod sharing;
 mod standing;
 mod succession;
 
+pub use bounds::KeysCounted;
+use bounds::{check_lifetime, require_access};
 pub use draft::{KeyChange, KeyDraft, KeyKind};
 use draft::{apply, new_record, shape};
+pub use holder::{HolderRevoked, Shown};
+pub use import::{ForeignKey, ForeignSecret, IMPORT_KEYS_MAX, Import, OwnerName};
 pub use list::{ListedKeys, OwnerWanted, Query, Wanted};
+pub use purge::{ENDED_KEPT, KeyPurge};
+pub use rotate::OVERLAP_MAX;
 pub use sharing::TEAMS_A_KEY_MAX;
 use standing::{Standing, refuse_itself, require_window};
 
@@ -46,6 +57,7 @@ impl Actions {
     /// # Errors
     /// [`ActionError::PermissionRequired`] where the actor may not make such a key, or does not
     /// hold all that it would be granted; [`ActionError::SubscriptionRequired`];
+    /// [`ActionError::LimitReached`] where the plan gives no more keys;
     /// [`ActionError::Invalid`] for an end that lies behind.
     pub fn create_key(
         &self,
@@ -55,10 +67,7 @@ impl Actions {
         let now = self.clock.now().wall;
         let owner = Self::owner_of_new(actor, draft.kind)?;
         let organization = actor.organization();
-        if !organization.has_access(now) {
-            let plan = organization.plan.name.to_string();
-            return Err(ActionError::SubscriptionRequired { plan, feature: API_ACCESS });
-        }
+        require_access(organization, now)?;
         check_times(draft.not_before, draft.expires_at, now)?;
         self.check_shares(actor, organization.id, &draft.teams)?;
         if let Some(preset) = draft.preset {
@@ -75,21 +84,25 @@ impl Actions {
         record.created_by = actor.author();
         record.secrets = vec![SecretRecord {
             digest: made.digest,
+            algorithm: Algorithm::Blake3,
             hint: made.hint,
             created_at: now,
             ends_at: None,
         }];
-        actor.require_all(record.patterns().as_set())?;
-        let place = record.place();
-        let batch = put(Batch::new().absent(place.to_bytes()), &place, &record)?;
-        let happening =
-            Happening::by(actor, "key.create", record.id).with_change(&json!({}), &shape(&record));
-        let batch = self.record(batch, now, happening)?;
-        match self.commit(batch)? {
-            Some(_) => Ok((record, made.secret)),
-            // An id of 74 random bits that is taken: nobody has seen that yet.
-            None => Err(ActionError::Busy),
+        if !follows_owner(&record) || actor.is_key() {
+            actor.require_all(record.patterns().as_set())?;
         }
+        check_lifetime(organization, now, record.expires_at)?;
+        let place = record.place();
+        Self::until_done(|| {
+            let batch = self.within_limits(Batch::new(), organization, &[owner])?;
+            let batch = put(batch.absent(place.to_bytes()), &place, &record)?;
+            let happening = Happening::by(actor, "key.create", record.id)
+                .with_change(&json!({}), &shape(&record));
+            let committed = self.commit(self.record(batch, now, happening)?)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+        })?;
+        Ok((record, made.secret))
     }
 
     /// Shows a key.
@@ -104,6 +117,25 @@ impl Actions {
         } else {
             Err(ActionError::PermissionRequired(KEYS_READ.to_owned()))
         }
+    }
+
+    /// The record of a key that a check has found, for one who explains that check.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`] for one who may not see the organization's keys, or asks
+    /// about another organization's; [`ActionError::NotFound`].
+    pub fn stored_key(
+        &self,
+        actor: &Actor,
+        organization: OrganizationId,
+        id: KeyId,
+    ) -> Result<KeyRecord, ActionError> {
+        actor.require(KEYS_READ)?;
+        if organization != actor.organization_id() {
+            actor.require(INSTANCE_VERIFY)?;
+        }
+        let held = self.read::<KeyRecord>(&Place::Key(organization, id))?;
+        held.map(|held| held.record).ok_or(ActionError::NotFound("key"))
     }
 
     /// Changes a key. What a key may do is changed by its owner, or by one who holds all of it.
@@ -122,7 +154,9 @@ impl Actions {
                 standing.refuse_team_mate()?;
             }
             refuse_revoked(record)?;
-            let before = record.patterns();
+            // What followed its owner had nothing of its own that a new list could keep.
+            let had_none = follows_owner(record);
+            let before = if had_none { Patterns::default() } else { record.patterns() };
             apply(record, change);
             if let Some(preset) = change.preset {
                 record.permissions = Some(self.preset(actor, preset)?);
@@ -133,9 +167,13 @@ impl Actions {
             if change.touches_power() {
                 if !change.not_before.is_keep() || !change.expires_at.is_keep() {
                     check_times(record.not_before, record.expires_at, now)?;
+                    if !change.expires_at.is_keep() {
+                        check_lifetime(actor.organization(), record.created_at, record.expires_at)?;
+                    }
                 }
                 refuse_itself(actor, record)?;
                 match standing {
+                    Standing::Own if follows_owner(record) => {},
                     Standing::Own => {
                         actor.require_all(added(&before, &record.patterns()).as_set())?
                     },
@@ -311,6 +349,12 @@ fn check_times(
         return Ok(());
     };
     Err(ActionError::Invalid(vec![Fault::new("/expires_at", "out_of_range", detail)]))
+}
+
+/// Whether a key is worth what its owner is, at each moment: it says nothing of its own, so whoever
+/// makes it for themselves gives it nothing that they don't hold.
+fn follows_owner(record: &KeyRecord) -> bool {
+    record.owner.is_some() && record.permissions.is_none()
 }
 
 /// The patterns of a new list that the old one did not cover.

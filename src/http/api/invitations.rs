@@ -39,7 +39,7 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     };
     let draft = InvitationDraft { email, role, name, teams };
     let (made, token) = app.actions.invite(call.actor()?, &draft)?;
-    let url = format!("{}/invitation#token={}", app.settings.public_url, token.reveal());
+    let url = link(app, &token);
     let location = format!("/v1/invitations/{}", made.record.id);
     let told = json!({ "invitation": shown(&made), "url": url });
     Ok(answer::created(&told).with_additional_header("Location", location))
@@ -69,8 +69,13 @@ pub(in crate::http) fn accept(app: &App, call: &Call<'_>) -> Result<Response, Pr
     opened(app, &app.actions.accept_invitation(&newcomer, call.address)?)
 }
 
+/// The one-time link of an invitation. The token stands behind the `#`, which no browser sends on.
+pub(super) fn link(app: &App, token: &Secret) -> String {
+    format!("{}/invitation#token={}", app.settings.public_url, token.reveal())
+}
+
 /// An invitation as clients see it: never its token.
-fn shown(seen: &SeenInvitation) -> Value {
+pub(super) fn shown(seen: &SeenInvitation) -> Value {
     let record = &seen.record;
     json!({
         "id": record.id.to_string(),

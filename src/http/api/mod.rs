@@ -1,15 +1,21 @@
 //! The management API: wire shapes and handlers, one file a resource.
 
+pub(super) mod audit;
 mod cursor;
 pub(super) mod instance;
 pub(super) mod invitations;
 pub(super) mod keys;
+pub(super) mod me;
+pub(super) mod organizations;
 pub(super) mod permissions;
+pub(super) mod plans;
 pub(super) mod resets;
 pub(super) mod roles;
 pub(super) mod session;
+pub(super) mod sessions;
 pub(super) mod setup;
 pub(super) mod teams;
+pub(super) mod totp;
 pub(super) mod users;
 
 use rouille::Response;
@@ -40,7 +46,7 @@ fn page_limit(parameters: &mut Parameters) -> usize {
 }
 
 /// Refuses a body that says anything.
-fn no_fields(call: &Call<'_>) -> Result<(), Problem> {
+pub(super) fn no_fields(call: &Call<'_>) -> Result<(), Problem> {
     let fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     fields.finish().map_err(Problem::invalid)
 }

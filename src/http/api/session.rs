@@ -4,7 +4,8 @@ use rouille::Response;
 use serde_json::{Value, json};
 
 use crate::actions::actor::Actor;
-use crate::actions::sessions::{NewSession, SESSION_LIFETIME};
+use crate::actions::sessions::NewSession;
+use crate::actions::sign_in::SignIn;
 use crate::http::input::{Fields, text};
 use crate::http::problem::Problem;
 use crate::http::session::{cookie_gone, cookie_of};
@@ -12,6 +13,7 @@ use crate::http::{App, Call, answer};
 use crate::index::facts::Ask;
 use crate::model::role;
 use crate::model::secret::Secret;
+use crate::records::access::SESSION_LIFETIME;
 
 pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     app.guard_host(call.request)?;
@@ -19,11 +21,18 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     let email = fields.required("email", text);
     let password = fields.required("password", text).map(Secret::new);
+    let code = fields.optional("code", text).map(Secret::new);
     fields.finish().map_err(Problem::invalid)?;
     let (Some(email), Some(password)) = (email, password) else {
         return Err(Problem::invalid(Vec::new()));
     };
-    opened(app, &app.actions.sign_in(&email, &password, call.address)?)
+    let shown = SignIn { email, password, code, source: call.source() };
+    let session = app.actions.sign_in(&shown)?;
+    // The browser forgets the cookie it had, so nobody needs that session any more.
+    if let Some(old) = app.session_token(call.request)? {
+        app.actions.sign_out(&old, call.address)?;
+    }
+    opened(app, &session)
 }
 
 pub(in crate::http) fn show(_app: &App, call: &Call<'_>) -> Result<Response, Problem> {

@@ -6,14 +6,11 @@ use std::sync::atomic::Ordering;
 use http::Method;
 use rouille::Response;
 
-use crate::http::check::{Allowed, Caller, allow, user_agent};
+use crate::http::check::{Allowed, Caller, DEFAULT_GATE, allow, user_agent};
 use crate::http::problem::Problem;
 use crate::http::transport::Arrival;
 use crate::http::{App, forwarded};
 use crate::verify::Request;
-
-/// The gate that takes any valid key.
-const DEFAULT_GATE: &str = "default";
 
 pub(in crate::http) fn answer(
     app: &App,

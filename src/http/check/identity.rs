@@ -96,8 +96,7 @@ fn encoded(value: &str) -> String {
 /// the organization share, as `plan` and `plan_quota`.
 pub(super) fn limit_headers(grant: &Grant, now: Now) -> Vec<(&'static str, String)> {
     let organization = grant.organization.load();
-    let (rules, calls) = (grant.rules.as_deref(), organization.calls.as_deref());
-    let limits = Limits { rules, calls };
+    let limits = Limits::of(grant, &organization);
     let (mut policies, mut states) = (Vec::new(), Vec::new());
     for (limit, counter) in limits.rates() {
         let arrival = counter.arrival();

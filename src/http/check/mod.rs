@@ -4,6 +4,8 @@
 //! through, [`allow`], and it takes an [`Allowed`], which only a valid verdict makes. Every error
 //! denies; nothing redirects; health lives elsewhere.
 
+pub(super) mod batch;
+pub(super) mod explained;
 pub(super) mod forward_auth;
 mod identity;
 pub(super) mod verify;
@@ -47,9 +49,13 @@ pub(super) struct Caller<'a> {
 /// Whether a request's path is a check endpoint's.
 pub(super) fn is_check(parts: &Parts) -> bool {
     let path = path_of(parts);
-    path.starts_with(FORWARD_AUTH) || path == "/v1/verify" || path == "/v1/whoami"
+    path.starts_with(FORWARD_AUTH) || CHECKS.contains(&path)
 }
 
+/// Checks that are no gate's.
+const CHECKS: [&str; 3] = ["/v1/verify", "/v1/verify/batch", "/v1/whoami"];
+/// The gate that takes any valid key.
+pub(super) const DEFAULT_GATE: &str = "default";
 /// Below this lie the gates.
 pub(super) const FORWARD_AUTH: &str = "/v1/forward-auth/";
 
@@ -141,7 +147,7 @@ impl App {
 
     fn note_use(&self, grant: &Grant, caller: Caller<'_>, now: Now) {
         let origin = Origin { ip: caller.address, user_agent: caller.user_agent };
-        self.index().note_use(&grant.live, now.wall, origin);
+        self.index().note_use(grant, now.wall, origin);
     }
 
     /// The credential of a check request, or its denial.

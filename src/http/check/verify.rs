@@ -6,9 +6,10 @@ use http::HeaderMap;
 use rouille::Response;
 use serde_json::{Map, Value, json};
 
+use crate::actions::ActionError;
 use crate::actions::actor::Actor;
 use crate::clock::Now;
-use crate::http::check::{Caller, malformed, user_agent};
+use crate::http::check::{Caller, explained, malformed, user_agent};
 use crate::http::credential::{self, Credential};
 use crate::http::input::{self, Fields, wrong};
 use crate::http::problem::{Problem, seconds_up};
@@ -20,9 +21,9 @@ use crate::model::fault::Fault;
 use crate::model::limit::COST_MAX;
 use crate::model::permission::Permission;
 use crate::model::requirement::{REQUIREMENT_NAMES_MAX, Requirement};
-use crate::model::role::{INSTANCE_VERIFY, KEYS_VERIFY};
+use crate::model::role::{INSTANCE_VERIFY, KEYS_READ, KEYS_VERIFY};
 use crate::model::secret::Secret;
-use crate::verify::{Code, Request, Verdict, check, decide};
+use crate::verify::{Code, Request, Verdict, check, decide, explain, explain_absence, foretell};
 
 /// What a service asks.
 pub(super) struct Asked {
@@ -30,6 +31,7 @@ pub(super) struct Asked {
     requirement: Option<Requirement>,
     ip: Option<IpAddr>,
     cost: u32,
+    explain: bool,
 }
 
 /// Answers a caller with a key, or the operator on the host, on the event loop.
@@ -100,6 +102,9 @@ pub(super) fn answer_asked(app: &App, actor: &Actor, asked: &Asked) -> Result<Va
     let is_known =
         |grant: &Grant| everywhere || grant.organization.load().id == actor.organization_id();
     let presented = asked.key.reveal().as_bytes();
+    if asked.explain {
+        return explain_asked(app, actor, presented, &request, is_known);
+    }
     app.until_reserved(|now| {
         let judge = |grant: &Grant| {
             if is_known(grant) {
@@ -111,11 +116,48 @@ pub(super) fn answer_asked(app: &App, actor: &Actor, asked: &Asked) -> Result<Va
         check(app.index(), app.actions.prefix(), presented, judge, |verdict, grant| {
             if let Some(grant) = grant.filter(|_grant| verdict.is_valid()) {
                 let origin = Origin { ip: asked.ip, user_agent: None };
-                app.index().note_use(&grant.live, now.wall, origin);
+                app.index().note_use(grant, now.wall, origin);
             }
             told(app.index(), verdict, grant, now)
         })
     })
+}
+
+/// The same answer with its reasons; counts nothing.
+fn explain_asked(
+    app: &App,
+    actor: &Actor,
+    presented: &[u8],
+    request: &Request<'_>,
+    is_known: impl Fn(&Grant) -> bool,
+) -> Result<Value, Problem> {
+    actor.require(KEYS_READ)?;
+    if app.index().is_behind() {
+        return Err(Problem::index_behind());
+    }
+    let now = app.actions.clock().now();
+    let judge = |grant: &Grant| {
+        let known = is_known(grant);
+        Ok(if known { foretell(grant, request, now) } else { Verdict::of(Code::NotFound) })
+    };
+    let keep = |verdict: Verdict, grant: Option<&Grant>| (verdict, grant.cloned());
+    let checked = check(app.index(), app.actions.prefix(), presented, judge, keep);
+    let (verdict, grant) = checked.map_err(|_unreserved| ActionError::StorageUnavailable)?;
+    let explanation = match &grant {
+        None => explain_absence(verdict.code),
+        Some(grant) => {
+            // What its record lists lies in the store alone; this is no check, and may wait for it.
+            let organization = grant.organization.load().id;
+            let read = || app.actions.stored_key(actor, organization, grant.live.key);
+            let record = app.waiting.run(read).unwrap_or(Err(ActionError::Busy))?;
+            explain(grant, &explained::lists_of(&record), request, now)
+        },
+    };
+    let mut told = told(app.index(), verdict, grant.as_ref(), now);
+    if let Value::Object(fields) = &mut told {
+        fields.insert("explain".to_owned(), explained::shown(&explanation));
+    }
+    Ok(told)
 }
 
 fn read(content_type: Option<&str>, body: &[u8]) -> Result<Asked, Problem> {
@@ -131,7 +173,8 @@ pub(super) fn read_asked(fields: &mut Fields) -> Option<Asked> {
     let requirement = fields.optional("permissions", requirement);
     let ip = fields.optional("ip", address);
     let cost = fields.optional("cost", input::number(0, COST_MAX)).unwrap_or(1);
-    Some(Asked { key: key?, requirement, ip, cost })
+    let explain = fields.optional("explain", input::boolean).unwrap_or(false);
+    Some(Asked { key: key?, requirement, ip, cost, explain })
 }
 
 /// Reads an address.

@@ -1,14 +1,18 @@
-//! `GET /v1/whoami`: what the presented key is and may do, told to its holder.
+//! `/v1/whoami`: what the presented key is and may do, told to its holder, who may also end it.
 
 use rouille::Response;
 use serde_json::{Value, json};
 
+use crate::actions::ActionError;
+use crate::actions::keys::{HolderRevoked, Shown};
 use crate::clock::Now;
-use crate::http::check::{Caller, user_agent, verify};
+use crate::http::api::no_fields;
+use crate::http::check::{Caller, malformed, user_agent, verify};
 use crate::http::problem::Problem;
+use crate::http::session::header_map;
 use crate::http::transport::Arrival;
-use crate::http::{App, answer};
-use crate::verify::Request;
+use crate::http::{App, Call, answer};
+use crate::verify::{Code, Request, Verdict, digest_of};
 
 pub(in crate::http) fn answer(
     app: &App,
@@ -33,4 +37,27 @@ fn tell(app: &App, arrival: &Arrival<'_>) -> Result<Value, Problem> {
         told.insert("permissions".to_owned(), json!(verify::permissions(grant)));
         Value::Object(told)
     })
+}
+
+/// Revokes the presented key. It is not decided about: no limit, network, role or subscription keeps
+/// a key that leaked alive.
+pub(in crate::http) fn revoke(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let presented = App::presented(&header_map(call.request)?)?;
+    no_fields(call)?;
+    // A key that was just made may not be known yet: that it is nobody's would be no answer.
+    let unknown = || {
+        if app.index().is_behind() {
+            return Problem::index_behind();
+        }
+        Problem::denied(Verdict::of(Code::NotFound), None)
+    };
+    let digest = digest_of(app.index(), app.actions.prefix(), &presented).ok_or_else(malformed)?;
+    let grant = app.index().grant(&digest).ok_or_else(unknown)?;
+    let (organization, key) = (grant.organization.load().id, grant.live.key);
+    match app.actions.revoke_by_holder(Shown { organization, key, digest }, call.address) {
+        Ok(HolderRevoked::Done) => Ok(answer::empty()),
+        Ok(HolderRevoked::SecretEnded) => Err(Problem::denied(Verdict::of(Code::Expired), None)),
+        Err(ActionError::NotFound(_)) => Err(unknown()),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -17,11 +17,14 @@ use crate::model::moment::{Moment, parse_span};
 use crate::model::name::parse_description;
 use crate::records::key::{KeyRecord, ShareRecord};
 
+pub(in crate::http) mod explain;
+pub(in crate::http) mod import;
 mod reading;
+pub(in crate::http) mod rotate;
 mod shape;
 
-pub(in crate::http) use reading::patterns;
 use reading::{access, parse_kind, parse_owner, read_change, shares};
+pub(in crate::http) use reading::{calls, patterns};
 use shape::{hidden, shown};
 
 /// Longest text searched for.

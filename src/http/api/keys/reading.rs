@@ -150,7 +150,7 @@ fn quota(fields: &mut Fields) -> Option<Quota> {
 }
 
 /// Reads a number of calls.
-fn calls(value: Value, pointer: &str) -> Result<u64, Vec<Fault>> {
+pub(in crate::http) fn calls(value: Value, pointer: &str) -> Result<u64, Vec<Fault>> {
     let number = value.as_u64().filter(|number| (1..=QUOTA_CALLS_MAX).contains(number));
     number.ok_or(()).or_else(|()| {
         let code = if value.is_number() { "out_of_range" } else { "wrong_type" };

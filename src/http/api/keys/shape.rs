@@ -10,8 +10,10 @@ use crate::actions::actor::Actor;
 use crate::http::App;
 use crate::http::api::teams::visibility;
 use crate::index::facts::TeamFacts;
+use crate::index::grant::Grant;
+use crate::index::uses::LastUse;
 use crate::model::moment::Moment;
-use crate::records::key::{Access, KeyRecord, QuotaRecord, Status};
+use crate::records::key::{Access, KeyRecord, QuotaRecord, SecretRecord, Status};
 
 /// A key as those see it who may see all of it; its teams as far as the actor may know of them.
 pub(super) fn shown(app: &App, actor: &Actor, record: &KeyRecord) -> Value {
@@ -21,7 +23,6 @@ pub(super) fn shown(app: &App, actor: &Actor, record: &KeyRecord) -> Value {
         |networks: &[IpNet]| networks.iter().map(ToString::to_string).collect::<Vec<_>>();
     let list = record.permissions.as_ref().map(|list| list.as_set().texts().collect::<Vec<_>>());
     let permissions = list.or_else(|| record.is_service().then(Vec::new));
-    let last_used = last_used(app, record);
     let limits: Vec<Value> = record
         .rate_limits
         .iter()
@@ -39,7 +40,7 @@ pub(super) fn shown(app: &App, actor: &Actor, record: &KeyRecord) -> Value {
                 "hint": secret.hint,
                 "created_at": secret.created_at.to_string(),
                 "ends_at": time(secret.ends_at),
-                "last_used": last_used,
+                "last_used": last_used(app, Some(secret), Grant::last_use),
             })
         })
         .collect();
@@ -63,12 +64,12 @@ pub(super) fn shown(app: &App, actor: &Actor, record: &KeyRecord) -> Value {
         "created_at": record.created_at.to_string(),
         "created_by": record.created_by.to_string(),
         "updated_at": record.updated_at.to_string(),
-        "last_used": last_used,
+        "last_used": last_used(app, record.secrets.first(), |grant| grant.live.last_use()),
         "revoked_at": time(record.revoked_at),
         "revoked_reason": record.revoked_reason,
         "secrets": secrets,
         "rotation_advised": record.rotation_advised,
-        "origin": "created",
+        "origin": if record.imported.is_some() { "imported" } else { "created" },
         "version": record.version,
     })
 }
@@ -106,12 +107,13 @@ fn kind_name(record: &KeyRecord) -> &'static str {
     if record.is_service() { "service" } else { "personal" }
 }
 
-/// The last use, from live state: it is seen here at once, written later.
-fn last_used(app: &App, record: &KeyRecord) -> Value {
-    let digest = record.secrets.first().map(|secret| secret.digest);
-    let live = digest.and_then(|digest| {
-        app.index().with_grant(&digest, |grant| grant.and_then(|grant| grant.live.last_use()))
-    });
+/// A last use, from live state: it is seen here at once, written later.
+fn last_used(
+    app: &App,
+    secret: Option<&SecretRecord>,
+    of: impl FnOnce(&Grant) -> Option<LastUse>,
+) -> Value {
+    let live = secret.and_then(|secret| app.index().with_grant(&secret.digest, |grant| of(grant?)));
     live.map_or(Value::Null, |last| {
         json!({
             "at": last.at.to_string(),

@@ -1,0 +1,614 @@
+//! Seals audit events, in a thread of its own: once a second, and at the end, one seal over all that
+//! were committed since the last.
+//!
+//! It waits for nobody and nobody waits for it: a change is never refused because of a seal. What it
+//! could not seal it finds again in the store. It is the chain's only writer; the guard on the next
+//! seal's place keeps it so where another process has the same idea.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use keyhouse_storage::{At, Batch, Commit, Feed, FeedError, Step, Store, Write};
+
+use crate::actions::audit::chain::{Head, SealHasher};
+use crate::actions::audit::retention;
+use crate::actions::audit::unsealed::Unsealed;
+use crate::actions::audit::{COMMIT_TIME_MAX, ChainError, SEAL_EVENTS_MAX};
+use crate::clock::Clock;
+use crate::index::halt::Halt;
+use crate::model::id::EventId;
+use crate::model::moment::Moment;
+use crate::records::encode;
+use crate::records::event::SealRecord;
+use crate::records::place::Place;
+
+/// How far apart seals are.
+const SEAL_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the head is logged and old events are cut.
+const CHORES_INTERVAL: Duration = Duration::from_hours(1);
+/// Most batches of old events that are cut between two seals.
+const CUT_BATCHES_MAX: usize = 16;
+
+/// The thread that seals events.
+#[derive(Debug)]
+pub struct SealWriter {
+    halt: Arc<Halt>,
+    thread: JoinHandle<()>,
+}
+
+impl SealWriter {
+    /// Starts sealing, with what an earlier process has left. It must be started before the first
+    /// event of this process is written.
+    ///
+    /// # Errors
+    /// When there is no thread to be had, or the store does not answer.
+    pub fn start(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
+        let mut sealer = Sealer::new(store, clock);
+        sealer.begin().map_err(std::io::Error::other)?;
+        let halt = Arc::clone(&sealer.halt);
+        let thread = Builder::new().name("audit-seal".to_owned()).spawn(|| sealer.run())?;
+        Ok(Self { halt, thread })
+    }
+
+    /// Seals all that is committed, and ends.
+    pub fn stop(self) {
+        self.halt.halt();
+        if self.thread.join().is_err() {
+            tracing::error!("the thread that sealed audit events had panicked");
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Sealer {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    halt: Arc<Halt>,
+    /// When this process began: none of its events is older.
+    started: Moment,
+    head: Head,
+    /// What comes next under a seal, in the order in which it was committed.
+    pending: VecDeque<EventId>,
+    /// From when on there may be more to seal that the feed does not show.
+    rest: Option<Moment>,
+    /// The youngest event of this process; before the first, when it began.
+    youngest: Moment,
+    /// What shows new commits. `None`: commits were missed, and the store is to be looked through.
+    feed: Option<Box<dyn Feed>>,
+    /// When to do what is done hourly, in ticks of the clock; whether there is more to cut before.
+    chores_at: u64,
+    is_cutting: bool,
+    /// Whether it was said that sealing does not work.
+    has_complained: bool,
+}
+
+impl Sealer {
+    fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        let now = clock.now();
+        Self {
+            store,
+            clock,
+            halt: Arc::default(),
+            started: now.wall,
+            head: Head::none(),
+            pending: VecDeque::new(),
+            rest: None,
+            youngest: now.wall,
+            feed: None,
+            chores_at: now.ticks,
+            is_cutting: false,
+            has_complained: false,
+        }
+    }
+
+    fn run(mut self) {
+        while !self.halt.pause(Duration::ZERO) {
+            self.turn(SEAL_INTERVAL);
+        }
+        self.finish();
+    }
+
+    /// Finds what an earlier process has left. A chain that does not read is no reason not to start:
+    /// the check names what is wrong with it. A store that does not answer is one, since no event of
+    /// this process may be written before it is known where to look for it.
+    fn begin(&mut self) -> Result<(), ChainError> {
+        match self.try_catch_up() {
+            Err(error @ ChainError::Record(_)) => self.complain(&error),
+            outcome @ (Ok(()) | Err(ChainError::Read(_) | ChainError::Commit(_))) => outcome?,
+        }
+        Ok(())
+    }
+
+    /// Lets events gather for a while, and seals them.
+    fn turn(&mut self, span: Duration) {
+        self.catch_up();
+        if self.feed.is_some() {
+            self.gather(span);
+            self.seal();
+            self.do_chores();
+        } else {
+            self.halt.pause(span);
+        }
+    }
+
+    /// Seals what was committed up to the end. The feed was stopped, so the store is looked through.
+    fn finish(&mut self) {
+        loop {
+            self.feed = None;
+            self.catch_up();
+            let is_readable = self.feed.is_some();
+            if !is_readable || !self.seal() || self.rest.is_none() {
+                break;
+            }
+        }
+        self.log_head();
+    }
+
+    /// Looks the store through where commits may have been missed.
+    fn catch_up(&mut self) {
+        if self.feed.is_some() {
+            return;
+        }
+        if let Err(error) = self.try_catch_up() {
+            self.complain(&error);
+        }
+    }
+
+    fn try_catch_up(&mut self) -> Result<(), ChainError> {
+        self.head = Head::read(&*self.store)?;
+        let found = Unsealed::find(&*self.store, &self.head)?;
+        (self.pending, self.rest) = (found.events, found.rest);
+        if self.head.floor > self.started {
+            // The clock was set back further than any commit takes. Nobody would look for events of
+            // now, were this process to end before its first seal: this one says where to look.
+            self.seal_next()?;
+        }
+        self.halt.watch(found.feed.stopper());
+        self.feed = Some(found.feed);
+        Ok(())
+    }
+
+    /// Takes what the feed shows, for at most a while.
+    fn gather(&mut self, span: Duration) {
+        let Some(mut feed) = self.feed.take() else { return };
+        let begun = self.clock.now().ticks;
+        loop {
+            let passed = Duration::from_nanos(self.clock.now().ticks.saturating_sub(begun));
+            let left = span.saturating_sub(passed);
+            if left.is_zero() || self.pending.len() >= SEAL_EVENTS_MAX {
+                break;
+            }
+            match feed.next(left) {
+                Ok(Step::Commit(commit)) => self.take(&commit),
+                Ok(Step::Progress(_)) | Err(FeedError::Unavailable(_)) => break,
+                Err(FeedError::Compacted | FeedError::Stopped) => return,
+            }
+        }
+        self.feed = Some(feed);
+    }
+
+    fn take(&mut self, commit: &Commit) {
+        for write in &commit.writes {
+            if let Write::Put { key, .. } = write
+                && key.starts_with(Place::EVENTS)
+                && let Ok(Place::Event(id)) = Place::parse(key)
+            {
+                self.youngest = self.youngest.max(id.moment());
+                self.pending.push_back(id);
+            }
+        }
+    }
+
+    /// Seals all that is known to be in no seal. Where that fails, what is in the store is found out
+    /// anew: the seal may be there or not. Returns whether it worked.
+    fn seal(&mut self) -> bool {
+        while !self.pending.is_empty() {
+            match self.seal_next() {
+                Ok(()) => self.has_complained = false,
+                Err(error) => {
+                    self.complain(&error);
+                    self.pending.clear();
+                    self.feed = None;
+                    return false;
+                },
+            }
+        }
+        if self.rest.is_some() {
+            self.feed = None;
+        }
+        true
+    }
+
+    /// Writes one seal over the next events, or over none.
+    fn seal_next(&mut self) -> Result<(), ChainError> {
+        let mut seal = SealRecord {
+            number: self.head.number.saturating_add(1),
+            at: self.clock.now().wall,
+            floor: self.floor(),
+            latest: self.head.latest,
+            events: Vec::new(),
+            previous: self.head.hash,
+            hash: self.head.hash,
+        };
+        let mut hasher = SealHasher::new(seal.number, seal.previous);
+        for id in self.pending.iter().take(SEAL_EVENTS_MAX) {
+            match self.store.get(&Place::Event(*id).to_bytes(), At::Latest)? {
+                Some(row) => {
+                    seal.events.push(*id);
+                    seal.latest = seal.latest.max(id.moment());
+                    hasher.take(&row);
+                },
+                None => tracing::error!(event = %id, "audit: an event is gone before its seal"),
+            }
+        }
+        seal.hash = hasher.finish(&seal);
+        let place = Place::Seal(seal.number);
+        let batch = Batch::new().absent(place.to_bytes());
+        self.store.commit(batch.put(place.to_bytes(), encode(&place, &seal)?))?;
+        self.head = Head::of(&seal);
+        self.pending.drain(..SEAL_EVENTS_MAX.min(self.pending.len()));
+        Ok(())
+    }
+
+    /// No event is older that will be in no seal once the next is written. The feed shows commits in
+    /// their order, so that what it has not shown was committed after the youngest event that it has
+    /// shown, and was made at most [`COMMIT_TIME_MAX`] before that.
+    fn floor(&self) -> Moment {
+        let coming = self.youngest.before(COMMIT_TIME_MAX);
+        let left = self.pending.iter().skip(SEAL_EVENTS_MAX).map(|id| id.moment());
+        left.chain(self.rest).fold(coming, Moment::min)
+    }
+
+    fn do_chores(&mut self) {
+        let ticks = self.clock.now().ticks;
+        if ticks >= self.chores_at {
+            let hour = u64::try_from(CHORES_INTERVAL.as_nanos()).unwrap_or(u64::MAX);
+            self.chores_at = ticks.saturating_add(hour);
+            self.is_cutting = true;
+            self.log_head();
+        }
+        for _ in 0..CUT_BATCHES_MAX {
+            if !self.is_cutting || self.halt.pause(Duration::ZERO) {
+                return;
+            }
+            match retention::cut_batch(&*self.store, self.clock.now().wall) {
+                Ok(more) => self.is_cutting = more,
+                Err(error) => {
+                    self.is_cutting = false;
+                    tracing::warn!(%error, "audit: old events not cut; trying again in an hour");
+                },
+            }
+        }
+    }
+
+    fn log_head(&self) {
+        tracing::info!(number = self.head.number, hash = %self.head.hash, "audit head");
+    }
+
+    /// Says once that sealing does not work, until it does.
+    fn complain(&mut self, error: &ChainError) {
+        if !std::mem::replace(&mut self.has_complained, true) {
+            let source = std::error::Error::source(error).map(ToString::to_string);
+            tracing::error!(%error, source, "audit: events not sealed; trying again");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actions::audit::EVENTS_KEPT;
+    use crate::actions::audit::check::{Checked, check_once};
+    use crate::clock::ManualClock;
+    use crate::records::event::EventRecord;
+    use crate::records::read_row;
+    use keyhouse_storage::{Fault, FaultyStore, MemoryStore, Operation, Range};
+    use proptest::prelude::*;
+
+    /// Time stands still, so that a feed without news is waited for so long.
+    const TURN: Duration = Duration::from_millis(1);
+    const DAY: Duration = Duration::from_hours(24);
+
+    /// A store with its clock, and the process that seals: another after each crash.
+    struct Log {
+        store: Arc<FaultyStore<MemoryStore>>,
+        clock: Arc<ManualClock>,
+        sealer: Sealer,
+        committed: Vec<EventId>,
+    }
+
+    impl Log {
+        fn new() -> Self {
+            let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+            let clock = Arc::new(ManualClock::at("2027-01-31T12:00:00Z".parse().unwrap()));
+            let sealer = started(&store, &clock);
+            Self { store, clock, sealer, committed: Vec::new() }
+        }
+
+        /// Commits an event that was made a while ago.
+        fn commit(&mut self, age: Duration) {
+            let at = self.clock.now().wall.before(age);
+            let (id, place) = event_of(at);
+            let batch = Batch::new().put(place.to_bytes(), encode(&place, &event(at)).unwrap());
+            self.store.inner().commit(batch).unwrap();
+            self.committed.push(id);
+        }
+
+        fn turn(&mut self) {
+            self.clock.advance(SEAL_INTERVAL);
+            self.sealer.turn(TURN);
+        }
+
+        /// Ends the process as a power cut would, and starts one whose clock is off by so much.
+        fn crash(&mut self, forward: Duration, back: Duration) {
+            let now = self.clock.now().wall.after(forward).before(back);
+            self.clock = Arc::new(ManualClock::at(now));
+            self.sealer = started(&self.store, &self.clock);
+        }
+
+        fn check(&self) -> Checked {
+            check_once(self.store.inner(), None).unwrap().unwrap()
+        }
+
+        /// All events are under one seal each.
+        fn assert_sealed(&self) {
+            let checked = self.check();
+            assert_eq!(checked.faults, [], "{checked:?}");
+            let counted = (checked.events, checked.unsealed);
+            assert_eq!(counted, (u64::try_from(self.committed.len()).unwrap(), 0));
+        }
+
+        fn seals(&self) -> Vec<SealRecord> {
+            let page = self.store.inner().scan(&Range::prefix(Place::SEALS), At::Latest).unwrap();
+            page.rows.iter().map(|row| read_row(row).unwrap().record).collect()
+        }
+    }
+
+    fn started(store: &Arc<FaultyStore<MemoryStore>>, clock: &Arc<ManualClock>) -> Sealer {
+        loop {
+            let store = Arc::clone(store) as Arc<dyn Store>;
+            let mut sealer = Sealer::new(store, Arc::clone(clock) as Arc<dyn Clock>);
+            // As a supervisor starts a service again whose store does not answer.
+            if sealer.begin().is_ok() {
+                return sealer;
+            }
+        }
+    }
+
+    fn event_of(at: Moment) -> (EventId, Place) {
+        let id = EventId::new(at, &mut rand::rng());
+        (id, Place::Event(id))
+    }
+
+    fn event(at: Moment) -> EventRecord {
+        EventRecord {
+            id: EventId::default(),
+            at,
+            actor: None,
+            address: None,
+            organization: None,
+            action: "key.create".into(),
+            target: "key_1".to_owned(),
+            before: serde_json::Map::new(),
+            after: serde_json::Map::new(),
+        }
+    }
+
+    #[test]
+    fn a_second_has_one_seal_over_its_events_in_the_order_of_their_commits() {
+        let mut log = Log::new();
+        for age in [0, 3, 1, 2] {
+            log.commit(Duration::from_secs(age));
+        }
+        log.turn();
+        log.turn();
+        log.commit(Duration::ZERO);
+        log.turn();
+        let seals = log.seals();
+        let sealed: Vec<_> = seals.iter().map(|seal| seal.events.len()).collect();
+        assert_eq!(sealed, [4, 1], "nothing new, no seal");
+        let order: Vec<_> = seals.iter().flat_map(|seal| seal.events.clone()).collect();
+        assert_eq!(order, log.committed);
+        log.assert_sealed();
+    }
+
+    #[test]
+    fn what_a_seal_cannot_hold_is_under_the_next() {
+        let mut log = Log::new();
+        for _ in 0..=2 * SEAL_EVENTS_MAX {
+            log.commit(Duration::ZERO);
+        }
+        log.turn();
+        log.turn();
+        log.turn();
+        assert_eq!(log.seals().len(), 3);
+        log.assert_sealed();
+    }
+
+    #[test]
+    fn what_a_process_left_unsealed_is_sealed_by_the_next() {
+        let mut log = Log::new();
+        log.commit(Duration::ZERO);
+        log.turn();
+        // Made before the seal that is there, and committed after it.
+        log.commit(COMMIT_TIME_MAX.saturating_sub(Duration::from_secs(2)));
+        log.commit(Duration::ZERO);
+        log.crash(DAY, Duration::ZERO);
+        log.turn();
+        log.assert_sealed();
+    }
+
+    /// A seal over the first of many late events must not make the next process begin behind the rest.
+    #[test]
+    fn recovery_that_is_cut_short_goes_on_where_it_was() {
+        let mut log = Log::new();
+        for _ in 0..2 * SEAL_EVENTS_MAX {
+            log.commit(Duration::ZERO);
+        }
+        log.crash(DAY, Duration::ZERO);
+        log.sealer.seal_next().unwrap();
+        log.crash(DAY, Duration::ZERO);
+        log.turn();
+        log.assert_sealed();
+    }
+
+    /// The clock was set back with --accept-clock; the process died before its first seal; then the
+    /// clock was right again. Nobody would have looked for the event in between.
+    #[test]
+    fn an_event_of_a_clock_far_behind_is_found_by_a_process_with_the_right_one() {
+        let mut log = Log::new();
+        log.commit(Duration::ZERO);
+        log.turn();
+        log.crash(Duration::ZERO, 700 * DAY);
+        log.commit(Duration::ZERO);
+        log.crash(701 * DAY, Duration::ZERO);
+        log.turn();
+        log.assert_sealed();
+    }
+
+    #[test]
+    fn whatever_the_store_answers_every_event_is_sealed_once() {
+        for fault in [
+            Fault::Unavailable,
+            Fault::Full,
+            Fault::Conflict,
+            Fault::UnknownApplied,
+            Fault::UnknownDropped,
+        ] {
+            let mut log = Log::new();
+            log.commit(Duration::ZERO);
+            log.store.inject(Operation::Submit, 1, fault.clone());
+            log.turn();
+            log.commit(Duration::ZERO);
+            log.store.inject(Operation::Scan, 2, Fault::Unavailable);
+            log.turn();
+            log.store.reopen();
+            log.commit(Duration::ZERO);
+            log.turn();
+            log.turn();
+            log.assert_sealed();
+        }
+    }
+
+    #[test]
+    fn the_thread_seals_what_is_there_when_it_is_stopped() {
+        let mut log = Log::new();
+        let (store, clock) = (Arc::clone(&log.store), Arc::clone(&log.clock));
+        let writer = SealWriter::start(store, clock).unwrap();
+        for _ in 0..10 {
+            log.commit(Duration::ZERO);
+        }
+        writer.stop();
+        log.assert_sealed();
+    }
+
+    #[test]
+    fn old_events_are_cut_whole_seals_at_a_time_and_the_rest_is_still_proved() {
+        let mut log = Log::new();
+        let mut heads = Vec::new();
+        for _ in 0..3 {
+            for _ in 0..SEAL_EVENTS_MAX + 7 {
+                log.commit(Duration::ZERO);
+            }
+            log.turn();
+            log.turn();
+            heads.push(log.sealer.head.clone());
+            log.clock.advance(100 * DAY);
+        }
+        log.assert_sealed();
+        // The first third is 400 days old, then the second; at last all of it.
+        for (days, thirds) in [(101, 2), (100, 1), (100, 0)] {
+            log.clock.advance(days * DAY);
+            log.turn();
+            let checked = log.check();
+            assert_eq!(checked.faults, [], "{checked:?}");
+            assert_eq!(checked.events, thirds * u64::try_from(SEAL_EVENTS_MAX + 7).unwrap());
+            let of_the_cut = check_once(log.store.inner(), heads.first().map(|head| head.hash));
+            assert_eq!(of_the_cut.unwrap().unwrap().faults.is_empty(), thirds == 2);
+            let newest = check_once(log.store.inner(), heads.last().map(|head| head.hash));
+            assert_eq!(newest.unwrap().unwrap().faults, []);
+        }
+        assert_eq!(log.seals(), []);
+        log.committed.clear();
+        log.commit(Duration::ZERO);
+        log.crash(DAY, Duration::ZERO);
+        log.turn();
+        log.assert_sealed();
+        let head = Head::read(log.store.inner()).unwrap();
+        assert_eq!(head.number, heads.last().unwrap().number + 1, "it goes on behind the cut");
+    }
+
+    #[test]
+    fn an_event_is_kept_to_its_last_day() {
+        let mut log = Log::new();
+        log.commit(Duration::ZERO);
+        log.turn();
+        log.clock.advance(EVENTS_KEPT.saturating_sub(Duration::from_mins(1)));
+        log.turn();
+        log.assert_sealed();
+        log.clock.advance(Duration::from_hours(2));
+        log.turn();
+        assert_eq!(log.check().events, 0);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Happens {
+        Commit(u64),
+        Turn,
+        Wait(u64),
+        Crash(u64, u64),
+        Fail(usize, Fault),
+        Reopen,
+    }
+
+    fn happens() -> impl Strategy<Value = Happens> {
+        let fault = prop_oneof![
+            Just(Fault::Unavailable),
+            Just(Fault::UnknownApplied),
+            Just(Fault::UnknownDropped),
+        ];
+        prop_oneof![
+            6 => (0..500_u64).prop_map(Happens::Commit),
+            4 => Just(Happens::Turn),
+            2 => (0..5_000_u64).prop_map(Happens::Wait),
+            2 => (0..200_000_u64, 0..200_000_u64).prop_map(|(forward, back)| {
+                Happens::Crash(forward, back)
+            }),
+            2 => (1..4_usize, fault).prop_map(|(nth, fault)| Happens::Fail(nth, fault)),
+            1 => Just(Happens::Reopen),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn whatever_happens_every_event_is_sealed_once(
+            history in prop::collection::vec(happens(), 1..60),
+        ) {
+            let mut log = Log::new();
+            for happening in history {
+                match happening {
+                    // Made in this process: never before it began.
+                    Happens::Commit(age) => {
+                        let lived = log.clock.now().wall.since(log.sealer.started);
+                        log.commit(Duration::from_secs(age).min(lived));
+                    },
+                    Happens::Turn => log.turn(),
+                    Happens::Wait(seconds) => log.clock.advance(Duration::from_secs(seconds)),
+                    Happens::Crash(forward, back) => {
+                        log.crash(Duration::from_secs(forward), Duration::from_secs(back));
+                    },
+                    Happens::Fail(nth, fault) => log.store.inject(Operation::Submit, nth, fault),
+                    Happens::Reopen => log.store.reopen(),
+                }
+            }
+            log.store.heal();
+            log.turn();
+            log.turn();
+            log.assert_sealed();
+        }
+    }
+}

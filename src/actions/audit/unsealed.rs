@@ -1,0 +1,107 @@
+//! Finds the events that are in no seal: after a start, and where the feed has missed commits.
+
+use std::collections::{HashMap, VecDeque};
+
+use keyhouse_storage::{At, Feed, Order, Range, Revision, Store};
+
+use crate::actions::audit::ChainError;
+use crate::actions::audit::chain::{Head, Visit, each_seal};
+use crate::model::id::EventId;
+use crate::model::moment::Moment;
+use crate::records::event::SealRecord;
+use crate::records::place::Place;
+use crate::records::read_row;
+
+/// Most events that are looked at together; their ids lie in memory.
+const LOOKED_AT_MAX: usize = 100_000;
+
+/// Events that are in no seal.
+#[derive(Debug)]
+pub(super) struct Unsealed {
+    /// These, in the order in which they were committed.
+    pub(super) events: VecDeque<EventId>,
+    /// From when on there may be more that were committed before the feed; `None`: there are not.
+    pub(super) rest: Option<Moment>,
+    /// Shows what was committed since.
+    pub(super) feed: Box<dyn Feed>,
+}
+
+impl Unsealed {
+    /// Finds them behind a chain that ends with `head`.
+    pub(super) fn find(store: &dyn Store, head: &Head) -> Result<Self, ChainError> {
+        let nothing = Range { limit: 0, ..Range::prefix(Place::EVENTS) };
+        let begun = store.scan(&nothing, At::Latest)?.revision;
+        let feed = store.follow(begun)?;
+        let mut found: Vec<(Revision, EventId)> = Vec::new();
+        let mut scan = Scan::from(head.floor, begun);
+        let rest = loop {
+            let mut events = scan.next(store)?;
+            remove_sealed(store, &mut events)?;
+            found.extend(events.into_iter().map(|(id, revision)| (revision, id)));
+            if scan.is_done {
+                break None;
+            }
+            if found.len() >= LOOKED_AT_MAX {
+                break Some(scan.reached);
+            }
+        };
+        found.sort_unstable();
+        Ok(Self { events: found.into_iter().map(|(_, id)| id).collect(), rest, feed })
+    }
+}
+
+/// Goes over the events from a moment on, some at a time.
+struct Scan {
+    after: Vec<u8>,
+    until: Revision,
+    reached: Moment,
+    is_done: bool,
+}
+
+impl Scan {
+    fn from(floor: Moment, until: Revision) -> Self {
+        // No event has this id, since it is the first of its moment and random bits would follow.
+        let after = Place::Event(EventId::first_of(floor)).to_bytes();
+        Self { after, until, reached: floor, is_done: false }
+    }
+
+    /// The next events that were committed up to the revision, each with its own.
+    fn next(&mut self, store: &dyn Store) -> Result<HashMap<EventId, Revision>, ChainError> {
+        let mut events = HashMap::new();
+        while !self.is_done && events.len() < LOOKED_AT_MAX {
+            let range = Range { after: Some(&self.after), ..Range::prefix(Place::EVENTS) };
+            let page = store.scan(&range, At::Latest)?;
+            for row in page.rows.iter().filter(|row| row.revision <= self.until) {
+                // What is no event of ours is for the check to name.
+                if let Ok(Place::Event(id)) = Place::parse(&row.key) {
+                    events.insert(id, row.revision);
+                    self.reached = id.moment();
+                }
+            }
+            self.is_done = !page.more;
+            if let Some(last) = page.rows.last() {
+                self.after.clone_from(&last.key);
+            }
+        }
+        Ok(events)
+    }
+}
+
+/// Takes those out that a seal covers. It reads the seals from the newest on, and only those that
+/// can cover any.
+fn remove_sealed(
+    store: &dyn Store,
+    events: &mut HashMap<EventId, Revision>,
+) -> Result<(), ChainError> {
+    let Some(oldest) = events.keys().min().map(|id| id.moment()) else { return Ok(()) };
+    each_seal(store, Order::Descending, |row| {
+        let seal = read_row::<SealRecord>(row)?.record;
+        if seal.latest < oldest || events.is_empty() {
+            return Ok(Visit::Stop);
+        }
+        for id in &seal.events {
+            events.remove(id);
+        }
+        Ok(Visit::Next)
+    })
+}

@@ -1,0 +1,146 @@
+//! How many keys a plan gives, and how long an organization lets them last.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
+
+use keyhouse_storage::{Batch, Range};
+
+use crate::actions::{ActionError, Actions, put};
+use crate::index::facts::OrganizationFacts;
+use crate::model::fault::Fault;
+use crate::model::id::{OrganizationId, UserId};
+use crate::model::moment::Moment;
+use crate::model::plan::API_ACCESS;
+use crate::records::Held;
+use crate::records::access::KeysMadeRecord;
+use crate::records::key::KeyRecord;
+use crate::records::place::Place;
+
+/// How many keys there are that were not revoked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeysCounted {
+    /// Of the organization.
+    pub all: u64,
+    /// Personal ones of the user asked about.
+    pub of_user: u64,
+}
+
+/// The same of every user.
+#[derive(Default)]
+struct Counted {
+    all: u64,
+    by_user: HashMap<UserId, u64>,
+}
+
+impl Counted {
+    fn add(&mut self, owner: Option<UserId>) {
+        self.all += 1;
+        if let Some(user) = owner {
+            *self.by_user.entry(user).or_default() += 1;
+        }
+    }
+}
+
+impl Actions {
+    /// Adds to a batch that makes keys of these owners what keeps the plan's limits: of two that
+    /// would each take the last place one is decided anew. Without limits it adds nothing, and
+    /// nobody waits.
+    pub(in crate::actions) fn within_limits(
+        &self,
+        batch: Batch,
+        organization: &OrganizationFacts,
+        owners: &[Option<UserId>],
+    ) -> Result<Batch, ActionError> {
+        let limits = organization.plan.limits;
+        let users: HashSet<UserId> = owners.iter().copied().flatten().collect();
+        let per_user = limits.keys_per_user.filter(|_limit| !users.is_empty());
+        if limits.keys.is_none() && per_user.is_none() {
+            return Ok(batch);
+        }
+        let place = Place::KeysMade(organization.id);
+        let held: Option<Held<KeysMadeRecord>> = self.read(&place)?;
+        let (batch, times) = match held {
+            Some(held) => (batch.unchanged(place.to_bytes(), held.revision), held.record.times),
+            None => (batch.absent(place.to_bytes()), 0),
+        };
+        let reached = |limit, maximum| {
+            let plan = organization.plan.name.to_string();
+            Err(ActionError::LimitReached { plan, limit, maximum })
+        };
+        let counted = self.count_with(organization.id, owners)?;
+        if let Some(maximum) = limits.keys.map(u64::from).filter(|most| counted.all > *most) {
+            return reached("keys", maximum);
+        }
+        let most_of_one = users.iter().filter_map(|user| counted.by_user.get(user)).max();
+        let most_of_one = most_of_one.copied().unwrap_or_default();
+        if let Some(maximum) = per_user.map(u64::from).filter(|most| most_of_one > *most) {
+            return reached("keys_per_user", maximum);
+        }
+        put(batch, &place, &KeysMadeRecord { times: times + 1 })
+    }
+
+    /// Counts an organization's keys that were not revoked, and new ones of these owners with them.
+    fn count_with(
+        &self,
+        organization: OrganizationId,
+        owners: &[Option<UserId>],
+    ) -> Result<Counted, ActionError> {
+        let mut counted = Counted::default();
+        owners.iter().for_each(|owner| counted.add(*owner));
+        let prefix = Place::keys_of(organization);
+        self.each_record(&Range::prefix(&prefix), |held: Held<KeyRecord>| {
+            if held.record.revoked_at.is_none() {
+                counted.add(held.record.owner);
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(counted)
+    }
+
+    /// Counts an organization's keys that were not revoked. Reads all of them.
+    pub(in crate::actions) fn count_keys(
+        &self,
+        organization: OrganizationId,
+        user: Option<UserId>,
+    ) -> Result<KeysCounted, ActionError> {
+        let mut counted = KeysCounted::default();
+        let prefix = Place::keys_of(organization);
+        self.each_record(&Range::prefix(&prefix), |held: Held<KeyRecord>| {
+            if held.record.revoked_at.is_none() {
+                counted.all += 1;
+                let is_theirs = user.is_some() && held.record.owner == user;
+                counted.of_user += u64::from(is_theirs);
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(counted)
+    }
+}
+
+/// Refuses where the organization has no API access: it gets no new key and no new secret.
+pub(super) fn require_access(
+    organization: &OrganizationFacts,
+    now: Moment,
+) -> Result<(), ActionError> {
+    if organization.has_access(now) {
+        return Ok(());
+    }
+    let plan = organization.plan.name.to_string();
+    Err(ActionError::SubscriptionRequired { plan, feature: API_ACCESS })
+}
+
+/// Refuses a key that would outlast what its organization allows, counted from when it was made.
+pub(super) fn check_lifetime(
+    organization: &OrganizationFacts,
+    created_at: Moment,
+    expires_at: Option<Moment>,
+) -> Result<(), ActionError> {
+    let Some(days) = organization.key_lifetime_days_max else { return Ok(()) };
+    let latest = created_at.after(std::time::Duration::from_hours(24 * u64::from(days)));
+    let (code, detail) = match expires_at {
+        Some(end) if end <= latest => return Ok(()),
+        Some(_) => ("too_long", format!("must be at most {days} days: the organization's maximum")),
+        None => ("required", format!("must be given: keys here last at most {days} days")),
+    };
+    Err(ActionError::Invalid(vec![Fault::new("/expires_at", code, detail)]))
+}

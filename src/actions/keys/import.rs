@@ -1,0 +1,312 @@
+//! Import: keys of other systems, by digest or as they are, taken over all at once or not at all.
+//!
+//! An importer mints nothing stronger than they are: they may know the texts of what they bring.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use keyhouse_storage::{Batch, InvalidBatch, Revision};
+use serde_json::json;
+
+use crate::actions::actor::Actor;
+use crate::actions::events::Happening;
+use crate::actions::keys::bounds::{check_lifetime, require_access};
+use crate::actions::keys::draft::new_record;
+use crate::actions::keys::{KeyDraft, check_times};
+use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::model::fault::Fault;
+use crate::model::foreign::Algorithm;
+use crate::model::id::{KeyId, OrganizationId, UserId};
+use crate::model::moment::Moment;
+use crate::model::name;
+use crate::model::permission::is_own;
+use crate::model::role::{INSTANCE_IMPORT, KEYS_MANAGE};
+use crate::model::secret::Digest;
+use crate::records::Held;
+use crate::records::access::{EmailRecord, UserRecord};
+use crate::records::imported::ImportedRecord;
+use crate::records::key::{KeyRecord, SecretRecord};
+use crate::records::place::Place;
+
+/// Most keys of one import: with each key's guard of its digest they fit one batch.
+pub const IMPORT_KEYS_MAX: usize = 500;
+
+/// Keys to be taken over.
+#[derive(Debug)]
+pub struct Import {
+    /// The keys.
+    pub keys: Vec<ForeignKey>,
+    /// What is already known to be wrong with some: told together with what only the instance can
+    /// find. With any, nothing is taken over.
+    pub faults: Vec<Fault>,
+    /// Whether only to say what would be done.
+    pub dry_run: bool,
+}
+
+/// A key of another system.
+#[derive(Debug)]
+pub struct ForeignKey {
+    /// Where it stands in what the client sent, for faults.
+    pub pointer: String,
+    /// What it is known by.
+    pub secret: ForeignSecret,
+    /// Whose it shall be; a service key without one.
+    pub owner: Option<OwnerName>,
+    /// In which organization; the actor's without one.
+    pub organization: Option<OrganizationId>,
+    /// All else; its kind follows from the owner.
+    pub draft: KeyDraft,
+}
+
+/// What a key of another system is known by.
+#[derive(Debug)]
+pub struct ForeignSecret {
+    /// The field in which it came, for faults.
+    pub field: &'static str,
+    /// The digest under which it will be known.
+    pub digest: Digest,
+    /// How that is made of the text.
+    pub algorithm: Algorithm,
+    /// The digest under which the same text could be known already, where the text is known.
+    pub other_digest: Option<Digest>,
+    /// What may be shown of it.
+    pub hint: String,
+}
+
+/// How an import names a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnerName {
+    /// By id.
+    Id(UserId),
+    /// By address, in its one form.
+    Email(String),
+}
+
+/// What an attempt has found out so far.
+#[derive(Default)]
+struct Findings {
+    records: Vec<KeyRecord>,
+    faults: Vec<Fault>,
+    /// The owners, as they were read.
+    owners: HashMap<UserId, Revision>,
+    digests: HashSet<Digest>,
+}
+
+impl Actions {
+    /// Takes keys of other systems over: all of them, in one batch with one event, or none.
+    /// Returns their records; after a dry run, as they would be.
+    ///
+    /// # Errors
+    /// [`ActionError::Invalid`] with all that is wrong, each at its key;
+    /// [`ActionError::PermissionRequired`] for one who may not import, or who does not hold all that
+    /// each of the keys would be granted; [`ActionError::SubscriptionRequired`] and
+    /// [`ActionError::LimitReached`] as for keys that are made.
+    pub fn import_keys(
+        &self,
+        actor: &Actor,
+        import: &Import,
+    ) -> Result<Vec<KeyRecord>, ActionError> {
+        actor.require(INSTANCE_IMPORT)?;
+        Self::until_done(|| {
+            let now = self.clock.now().wall;
+            let mut findings = Findings { faults: import.faults.clone(), ..Findings::default() };
+            for key in &import.keys {
+                self.look_at(actor, key, now, &mut findings)?;
+            }
+            if !findings.faults.is_empty() {
+                return Err(ActionError::Invalid(findings.faults));
+            }
+            for record in &findings.records {
+                require_no_more(actor, record)?;
+            }
+            let batch = self.import_batch(actor, &findings, now)?;
+            if import.dry_run || self.commit(batch)?.is_some() {
+                return Ok(Attempt::Done(findings.records));
+            }
+            Ok(Attempt::Again)
+        })
+    }
+
+    /// Makes a key's record of what came, or notes what is wrong with it.
+    fn look_at(
+        &self,
+        actor: &Actor,
+        key: &ForeignKey,
+        now: Moment,
+        findings: &mut Findings,
+    ) -> Result<(), ActionError> {
+        let fault = |field: &str, code, detail| {
+            Fault::new(format!("{}/{field}", key.pointer), code, detail)
+        };
+        let organization = key.organization.unwrap_or_else(|| actor.organization_id());
+        let Some(facts) = self.index.organization(organization) else {
+            findings.faults.push(fault("organization", "not_found", "no such organization"));
+            return Ok(());
+        };
+        require_access(&facts, now)?;
+        let mut owner = None;
+        if let Some(name) = &key.owner {
+            match self.owner_in(organization, name)? {
+                Some(held) => {
+                    owner = Some(held.record.id);
+                    findings.owners.insert(held.record.id, held.revision);
+                },
+                None => findings.faults.push(fault(
+                    "owner",
+                    "not_found",
+                    "no such user in the organization",
+                )),
+            }
+        }
+        for wrong in [
+            check_times(key.draft.not_before, key.draft.expires_at, now),
+            check_lifetime(&facts, now, key.draft.expires_at),
+        ] {
+            if let Err(ActionError::Invalid(faults)) = wrong {
+                findings.faults.extend(faults.into_iter().map(|fault| Fault {
+                    pointer: format!("{}{}", key.pointer, fault.pointer),
+                    ..fault
+                }));
+            }
+        }
+        if !findings.digests.insert(key.secret.digest) || self.is_taken(&key.secret)? {
+            let detail = "a key with this digest is here already, or twice in this request";
+            findings.faults.push(fault(key.secret.field, "digest_taken", detail));
+        }
+        findings.records.push(self.foreign_record(actor, key, (organization, owner), now));
+        Ok(())
+    }
+
+    fn foreign_record(
+        &self,
+        actor: &Actor,
+        key: &ForeignKey,
+        (organization, owner): (OrganizationId, Option<UserId>),
+        now: Moment,
+    ) -> KeyRecord {
+        let mut random = self.random();
+        let name = key.draft.name.clone().unwrap_or_else(|| name::propose(&mut *random));
+        let id = KeyId::new(now, &mut *random);
+        let mut record = new_record(id, organization, name, key.draft.clone(), now);
+        record.owner = owner;
+        record.created_by = actor.author();
+        record.imported = Some(key.secret.digest);
+        record.secrets = vec![SecretRecord {
+            digest: key.secret.digest,
+            algorithm: key.secret.algorithm,
+            hint: key.secret.hint.clone(),
+            created_at: now,
+            ends_at: None,
+        }];
+        record
+    }
+
+    fn owner_in(
+        &self,
+        organization: OrganizationId,
+        name: &OwnerName,
+    ) -> Result<Option<Held<UserRecord>>, ActionError> {
+        let id = match name {
+            OwnerName::Id(id) => Some(*id),
+            OwnerName::Email(email) => {
+                let known = self.read::<EmailRecord>(&Place::Email(email.clone()))?;
+                known.map(|held| held.record.user)
+            },
+        };
+        let Some(id) = id else { return Ok(None) };
+        let held: Option<Held<UserRecord>> = self.read(&Place::User(id))?;
+        Ok(held.filter(|held| held.record.organization == organization))
+    }
+
+    /// Whether a key of the instance is known by this, or was imported by it and rotated since.
+    fn is_taken(&self, secret: &ForeignSecret) -> Result<bool, ActionError> {
+        for digest in [Some(secret.digest), secret.other_digest].into_iter().flatten() {
+            let place = Place::Imported(digest);
+            if self.index.knows(&digest) || self.read::<ImportedRecord>(&place)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn import_batch(
+        &self,
+        actor: &Actor,
+        findings: &Findings,
+        now: Moment,
+    ) -> Result<Batch, ActionError> {
+        let mut batch = Batch::new();
+        for (owner, revision) in &findings.owners {
+            batch = batch.unchanged(Place::User(*owner).to_bytes(), *revision);
+        }
+        for record in &findings.records {
+            // The digest is what must be free. An id has 74 random bits, and guards are few.
+            if let Some(digest) = record.imported {
+                let place = Place::Imported(digest);
+                let guarded = batch.absent(place.to_bytes());
+                batch = put(guarded, &place, &ImportedRecord { key: record.id })?;
+            }
+            batch = put(batch, &record.place(), record)?;
+        }
+        for (organization, owners) in by_organization(&findings.records) {
+            if let Some(facts) = self.index.organization(organization) {
+                batch = self.within_limits(batch, &facts, &owners)?;
+            }
+        }
+        let batch = self.record(batch, now, happening(actor, &findings.records))?;
+        match batch.validate() {
+            Err(
+                InvalidBatch::TooLarge | InvalidBatch::TooManyWrites | InvalidBatch::TooManyGuards,
+            ) => Err(ActionError::Invalid(vec![Fault::new(
+                "/keys",
+                "too_large",
+                "too much for one step: send fewer keys at once",
+            )])),
+            Err(_) | Ok(()) => Ok(batch),
+        }
+    }
+}
+
+/// The owners of these keys, in each organization that gets some.
+fn by_organization(records: &[KeyRecord]) -> BTreeMap<OrganizationId, Vec<Option<UserId>>> {
+    let mut owners: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for record in records {
+        owners.entry(record.organization).or_default().push(record.owner);
+    }
+    owners
+}
+
+/// One event for all: how many, and which. It belongs to the organization that got them, where that
+/// is one.
+fn happening(actor: &Actor, records: &[KeyRecord]) -> Happening {
+    let mut organizations = by_organization(records).into_keys();
+    let organization = match (organizations.next(), organizations.next()) {
+        (Some(only), None) => only,
+        _ => actor.organization_id(),
+    };
+    let ids: Vec<_> = records.iter().map(|record| record.id.to_string()).collect();
+    let after = json!({ "count": records.len(), "keys": ids });
+    Happening::by(actor, "keys.import", organization)
+        .inside(organization)
+        .with_change(&json!({}), &after)
+}
+
+/// Requires that the actor holds all that a key is granted. In another organization than their own
+/// nobody holds any management; and a key that acts as somebody else with management opens what its
+/// owner has, which is for those alone who manage keys anyhow.
+fn require_no_more(actor: &Actor, record: &KeyRecord) -> Result<(), ActionError> {
+    if actor.is_local() {
+        return Ok(());
+    }
+    let patterns = record.patterns();
+    actor.require_all(patterns.as_set())?;
+    let Some(management) = patterns.as_set().texts().find(|pattern| is_own(pattern)) else {
+        return Ok(());
+    };
+    if record.organization != actor.organization_id() {
+        return Err(ActionError::PermissionRequired(management.to_owned()));
+    }
+    if record.owner.is_some() && record.owner != actor.user_id() {
+        actor.require(KEYS_MANAGE)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,276 @@
+//! Forgets keys that ended long ago, in a thread of its own: the audit keeps what became of them.
+
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use keyhouse_storage::{At, Batch, Range};
+use serde_json::{Map, json};
+
+use crate::actions::events::Happening;
+use crate::actions::{ActionError, Actions};
+use crate::index::halt::Halt;
+use crate::model::id::OrganizationId;
+use crate::model::moment::Moment;
+use crate::records::key::KeyRecord;
+use crate::records::place::Place;
+use crate::records::{Held, read_row};
+
+/// How long a key is kept after its end.
+pub const ENDED_KEPT: Duration = Duration::from_hours(90 * 24);
+/// Most keys forgotten in one batch: with all that belongs to each, it stays within a batch's bounds.
+const KEYS_A_BATCH_MAX: usize = 200;
+/// How many keys are read at a time, and how long others have the store to themselves in between.
+const ROWS_A_SCAN: usize = 1_000;
+const SCAN_PAUSE: Duration = Duration::from_millis(5);
+/// When it is first looked for such keys after a start, and how often then.
+const FIRST_WAIT: Duration = Duration::from_secs(10);
+const INTERVAL: Duration = Duration::from_hours(1);
+
+/// The thread that forgets keys.
+#[derive(Debug)]
+pub struct KeyPurge {
+    halt: Arc<Halt>,
+    thread: JoinHandle<()>,
+}
+
+impl KeyPurge {
+    /// Starts looking for keys to be forgotten.
+    ///
+    /// # Errors
+    /// When there is no thread to be had.
+    pub fn start(actions: Arc<Actions>) -> std::io::Result<Self> {
+        let halt = Arc::new(Halt::default());
+        let halted = Arc::clone(&halt);
+        let run = move || {
+            let mut wait = FIRST_WAIT;
+            while !halted.pause(wait) {
+                match actions.purge_keys(&halted) {
+                    Ok(0) => {},
+                    Ok(keys) => tracing::info!(keys, "forgot keys that ended long ago"),
+                    Err(error) => {
+                        tracing::warn!(%error, "could not forget ended keys; trying again later");
+                    },
+                }
+                wait = INTERVAL;
+            }
+        };
+        let thread = Builder::new().name("key-purge".to_owned()).spawn(run)?;
+        Ok(Self { halt, thread })
+    }
+
+    /// Ends, after the batch at hand.
+    pub fn stop(self) {
+        self.halt.halt();
+        if self.thread.join().is_err() {
+            tracing::error!("the thread that forgot ended keys had panicked");
+        }
+    }
+}
+
+impl Actions {
+    /// Forgets all keys that ended [`ENDED_KEPT`] ago, in batches that are each whole, until `halt`
+    /// says to end; returns how many. What is left is found again the next time.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn purge_keys(&self, halt: &Halt) -> Result<usize, ActionError> {
+        let (mut due, mut purged): (Vec<Held<KeyRecord>>, usize) = (Vec::new(), 0);
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let range =
+                Range { after: after.as_deref(), limit: ROWS_A_SCAN, ..Range::prefix(Place::KEYS) };
+            let page = self.store.scan(&range, At::Latest)?;
+            let now = self.clock.now().wall;
+            for row in &page.rows {
+                let held: Held<KeyRecord> = read_row(row)?;
+                if !is_due(&held.record, now) {
+                    continue;
+                }
+                let apart =
+                    |first: &Held<KeyRecord>| first.record.organization != held.record.organization;
+                if due.len() >= KEYS_A_BATCH_MAX || due.first().is_some_and(apart) {
+                    purged += self.forget(&std::mem::take(&mut due), now)?;
+                }
+                due.push(held);
+            }
+            after = page.rows.last().map(|row| row.key.clone());
+            if !page.more || halt.pause(SCAN_PAUSE) {
+                return Ok(purged + self.forget(&due, now)?);
+            }
+        }
+    }
+
+    /// Removes keys of one organization with all that is theirs, and returns how many. One that was
+    /// changed meanwhile keeps all of them for the next time.
+    fn forget(&self, due: &[Held<KeyRecord>], now: Moment) -> Result<usize, ActionError> {
+        let Some(first) = due.first() else { return Ok(0) };
+        let mut batch = Batch::new();
+        for Held { record, revision } in due {
+            let place = record.place().to_bytes();
+            batch = batch.unchanged(place.clone(), *revision).delete(place);
+            batch = batch.delete(Place::Use(record.id).to_bytes());
+            batch = batch.delete(Place::Quota(record.id).to_bytes());
+            if let Some(digest) = record.imported {
+                batch = batch.delete(Place::Imported(digest).to_bytes());
+            }
+        }
+        let batch = self.record(batch, now, happening(first.record.organization, due))?;
+        Ok(self.commit(batch)?.map_or(0, |_revision| due.len()))
+    }
+}
+
+/// Whether a key ended so long ago that it is forgotten.
+fn is_due(record: &KeyRecord, now: Moment) -> bool {
+    record.ended_at(now).is_some_and(|end| end.after(ENDED_KEPT) <= now)
+}
+
+fn happening(organization: OrganizationId, due: &[Held<KeyRecord>]) -> Happening {
+    let ids: Vec<_> = due.iter().map(|held| held.record.id.to_string()).collect();
+    let mut after = Map::new();
+    after.insert("count".to_owned(), due.len().into());
+    after.insert("keys".to_owned(), json!(ids));
+    Happening {
+        actor: None,
+        address: None,
+        organization: Some(organization),
+        action: "keys.purge",
+        target: organization.to_string(),
+        before: Map::new(),
+        after,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actions::keys::{ForeignKey, ForeignSecret, Import, KeyChange, KeyDraft, Target};
+    use crate::actions::trial::Trial;
+    use crate::index::Origin;
+    use crate::model::edit::Edit;
+    use crate::model::foreign::Algorithm;
+    use crate::model::id::KeyId;
+    use crate::model::secret::Digest;
+
+    const DAY: Duration = Duration::from_hours(24);
+
+    fn purge(trial: &Trial) -> usize {
+        trial.actions.purge_keys(&Halt::default()).unwrap()
+    }
+
+    fn target(id: KeyId) -> Target {
+        Target { id, versions: None }
+    }
+
+    fn foreign(text: &[u8]) -> Import {
+        let secret = ForeignSecret {
+            field: "digest",
+            digest: Digest::by_sha256(text),
+            algorithm: Algorithm::Sha256,
+            other_digest: None,
+            hint: "any".to_owned(),
+        };
+        let (owner, organization, draft) = (None, None, KeyDraft::default());
+        let key = ForeignKey { pointer: "/keys/0".to_owned(), secret, owner, organization, draft };
+        Import { keys: vec![key], faults: Vec::new(), dry_run: false }
+    }
+
+    fn draft(days: u32, trial: &Trial) -> KeyDraft {
+        KeyDraft {
+            expires_at: Some(trial.clock_now().wall.after(DAY * days)),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn keys_that_ended_ninety_days_ago_are_forgotten_and_no_others() {
+        let trial = Trial::new();
+        let (actions, owner) = (&trial.actions, trial.owner());
+        let make = |draft| actions.create_key(&owner, draft).unwrap();
+        let (lasting, _) = make(KeyDraft::default());
+        let (revoked, secret) = make(KeyDraft::default());
+        let (expiring, _) = make(draft(1, &trial));
+        let (extended, _) = make(draft(1, &trial));
+        let (both, _) = make(draft(1, &trial));
+        let grant = actions.index().grant(&secret.digest()).unwrap();
+        actions.index().note_use(&grant, trial.clock_now().wall, Origin::default());
+        actions.revoke_key(&owner, &target(revoked.id), Some("gone")).unwrap();
+        actions.rotate_key(&owner, &target(expiring.id), DAY).unwrap();
+        trial.clock.advance(DAY * 10);
+        actions.revoke_key(&owner, &target(both.id), None).unwrap();
+        assert_eq!(purge(&trial), 0);
+        let moment = Duration::from_millis(1);
+        trial.clock.advance((DAY * 80).saturating_sub(moment));
+        assert_eq!(purge(&trial), 0, "a moment too early");
+        trial.clock.advance(moment);
+        assert_eq!(purge(&trial), 1);
+        assert!(actions.key(&owner, revoked.id).is_err());
+        assert!(!actions.index().knows(&secret.digest()), "NOT_FOUND");
+        let change = KeyChange { expires_at: Edit::Clear, ..KeyChange::default() };
+        actions.change_key(&owner, &target(extended.id), &change).unwrap();
+        trial.clock.advance(DAY);
+        assert_eq!(purge(&trial), 1, "the one that expired");
+        assert!(actions.key(&owner, expiring.id).is_err());
+        assert!(actions.key(&owner, both.id).is_ok(), "it was revoked 81 days ago");
+        trial.clock.advance(DAY * 1_000);
+        assert_eq!((purge(&trial), purge(&trial)), (1, 0));
+        assert!(actions.key(&owner, lasting.id).is_ok());
+        assert!(actions.key(&owner, extended.id).is_ok());
+        assert_eq!((trial.count(Place::KEYS), actions.index().len()), (2, 2));
+    }
+
+    #[test]
+    fn the_audit_keeps_what_was_forgotten() {
+        let trial = Trial::new();
+        let (revoked, _) = trial.actions.create_key(&trial.owner(), KeyDraft::default()).unwrap();
+        trial.actions.revoke_key(&trial.owner(), &target(revoked.id), None).unwrap();
+        trial.clock.advance(ENDED_KEPT);
+        assert_eq!(purge(&trial), 1);
+        let events = trial.events("keys.purge");
+        assert_eq!((events.len(), events[0].actor), (1, None));
+        assert_eq!(events[0].after["count"], 1);
+        assert_eq!(events[0].after["keys"], json!([revoked.id.to_string()]));
+    }
+
+    #[test]
+    fn all_that_is_a_keys_goes_with_it_and_its_digest_is_free_again() {
+        let mut trial = Trial::new();
+        let import = foreign(b"a key of another system");
+        let [key] = &trial.actions.import_keys(&trial.local(), &import).unwrap()[..] else {
+            panic!("one key")
+        };
+        let grant = trial.actions.index().grant(&key.secrets[0].digest).unwrap();
+        trial.actions.index().note_use(&grant, trial.clock_now().wall, Origin::default());
+        for _ in 0..2 {
+            trial.actions.rotate_key(&trial.local(), &target(key.id), DAY).unwrap();
+        }
+        assert!(!trial.actions.index().knows_sha256());
+        trial.actions.revoke_key(&trial.local(), &target(key.id), None).unwrap();
+        trial.restart();
+        assert_eq!((trial.count(b"use/"), trial.count(b"imported/")), (1, 1));
+        assert!(trial.actions.import_keys(&trial.local(), &import).is_err());
+        trial.clock.advance(ENDED_KEPT);
+        assert_eq!(purge(&trial), 1);
+        assert_eq!((trial.count(b"use/"), trial.count(b"imported/")), (0, 0));
+        assert_eq!(trial.actions.import_keys(&trial.local(), &import).unwrap().len(), 1);
+        assert!(trial.actions.index().knows_sha256());
+    }
+
+    #[test]
+    fn many_go_in_batches_that_are_each_whole() {
+        let trial = Trial::new();
+        for _ in 0..=2 * KEYS_A_BATCH_MAX {
+            trial.actions.create_key(&trial.owner(), draft(1, &trial)).unwrap();
+        }
+        trial.clock.advance(DAY + ENDED_KEPT);
+        let halt = Halt::default();
+        halt.halt();
+        assert!(trial.actions.purge_keys(&halt).unwrap() > 0, "the page at hand is done");
+        assert_eq!(purge(&trial), 0);
+        let count = |event: &crate::records::event::EventRecord| event.after["count"].as_u64();
+        let mut counts: Vec<_> = trial.events("keys.purge").iter().filter_map(count).collect();
+        counts.sort_unstable();
+        assert_eq!(counts, [1, 200, 200]);
+        assert_eq!(trial.count(Place::KEYS), 0);
+    }
+}

@@ -1,0 +1,254 @@
+//! Rotation: the same key with a new secret, while the old one works on for a while, or not at all.
+//!
+//! A secret is shown only to one who holds all that the key grants, whoever else may manage it.
+
+use std::cmp::min;
+use std::time::Duration;
+
+use keyhouse_storage::Batch;
+
+use crate::actions::actor::Actor;
+use crate::actions::events::Happening;
+use crate::actions::keys::bounds::require_access;
+use crate::actions::keys::draft::shape;
+use crate::actions::keys::{Target, refuse_itself, refuse_revoked};
+use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::model::foreign::Algorithm;
+use crate::model::key_text;
+use crate::model::moment::Moment;
+use crate::model::role::KEYS_MANAGE;
+use crate::model::secret::Secret;
+use crate::records::key::{KeyRecord, SecretRecord};
+
+/// How long an old secret may work on at most.
+pub const OVERLAP_MAX: Duration = Duration::from_hours(30 * 24);
+/// What a refusal names where only the key's own owner would do.
+const KEY_OWNER: &str = "key_owner";
+
+impl Actions {
+    /// Gives a key a new secret, which is in the answer and nowhere else. The old one ends after
+    /// `overlap`, or with the next rotation: a key has two at most. What the key's calls left behind
+    /// stays, since the key does.
+    ///
+    /// # Errors
+    /// Those of [`Actions::change_key`]; [`ActionError::PermissionRequired`] for everybody but the
+    /// owner in person, or, for a service key, one who holds all of it;
+    /// [`ActionError::SubscriptionRequired`]; [`ActionError::Conflict`] for a key that has ended.
+    pub fn rotate_key(
+        &self,
+        actor: &Actor,
+        target: &Target,
+        overlap: Duration,
+    ) -> Result<(KeyRecord, Secret), ActionError> {
+        Self::until_done(|| {
+            let now = self.clock.now().wall;
+            let held = self.find_key(actor, target.id)?;
+            self.standing(actor, &held.record)?.refuse_team_mate()?;
+            require_all_of(actor, &held.record)?;
+            Self::check_version(target.versions.as_ref(), held.record.version)?;
+            refuse_ended(&held.record, now)?;
+            let organization = self.index.organization(held.record.organization);
+            let organization = organization.ok_or(ActionError::NotFound("organization"))?;
+            require_access(&organization, now)?;
+            let mut record = held.record.clone();
+            let secret = self.renew(&mut record, now, min(overlap, OVERLAP_MAX));
+            record.version += 1;
+            record.updated_at = now;
+            let place = record.place();
+            let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
+            let happening = Happening::by(actor, "key.rotate", record.id)
+                .inside(record.organization)
+                .with_change(&shape(&held.record), &shape(&record));
+            let batch = self.record(put(batch, &place, &record)?, now, happening)?;
+            let committed = self.commit(batch)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done((record, secret))))
+        })
+    }
+
+    /// Puts a new secret before the newest, which then ends; what was older is dropped.
+    fn renew(&self, record: &mut KeyRecord, now: Moment, overlap: Duration) -> Secret {
+        let environment = &record.environment;
+        let made = key_text::generate(&self.prefix, environment, &mut *self.random());
+        // Kept also where it ends at once, until the next rotation: so that who still shows it is
+        // told that it has ended, and not that there was never such a key.
+        record.secrets.truncate(1);
+        for old in &mut record.secrets {
+            old.ends_at = Some(now.after(overlap));
+        }
+        let new = SecretRecord {
+            digest: made.digest,
+            algorithm: Algorithm::Blake3,
+            hint: made.hint,
+            created_at: now,
+            ends_at: None,
+        };
+        record.secrets.insert(0, new);
+        record.rotation_advised = false;
+        made.secret
+    }
+}
+
+/// Whether the actor may be shown a secret of this key.
+///
+/// A personal key's is for its owner in person: not for their other keys, not for who manages keys,
+/// not for the operator on the host, who would act as somebody else with it.
+fn require_all_of(actor: &Actor, record: &KeyRecord) -> Result<(), ActionError> {
+    refuse_itself(actor, record)?;
+    if record.is_service() {
+        actor.require(KEYS_MANAGE)?;
+        return actor.require_all(record.effective_patterns().as_set());
+    }
+    if record.owner == actor.user_id() && !actor.is_key() {
+        Ok(())
+    } else {
+        Err(ActionError::PermissionRequired(KEY_OWNER.to_owned()))
+    }
+}
+
+fn refuse_ended(record: &KeyRecord, now: Moment) -> Result<(), ActionError> {
+    refuse_revoked(record)?;
+    if record.expires_at.is_some_and(|end| end <= now) {
+        return Err(ActionError::Conflict {
+            code: "key_expired",
+            detail: "the key has expired, and a new secret would too: give it a later end first",
+        });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actions::keys::{HolderRevoked, KeyDraft, KeyKind, Shown};
+    use crate::actions::trial::Trial;
+    use crate::index::Origin;
+    use crate::model::id::KeyId;
+    use crate::model::plan::API_ACCESS;
+    use crate::records::Held;
+    use crate::records::access::{OrganizationRecord, PlanRecord};
+    use crate::records::place::Place;
+    use crate::verify::{Code, Request, check, decide};
+
+    const HOUR: Duration = Duration::from_hours(1);
+    const MOMENT: Duration = Duration::from_millis(1);
+
+    fn target(id: KeyId) -> Target {
+        Target { id, versions: None }
+    }
+
+    fn code(trial: &Trial, secret: &Secret) -> Code {
+        let (now, text) = (trial.clock_now(), secret.reveal().as_bytes());
+        let judge = |grant: &_| decide(grant, &Request::default(), now);
+        let index = trial.actions.index();
+        check(index, trial.actions.prefix(), text, judge, |verdict, _grant| verdict.code).unwrap()
+    }
+
+    fn use_it(trial: &Trial, secret: &Secret, agent: &str) {
+        let grant = trial.actions.index().grant(&secret.digest()).unwrap();
+        let origin = Origin { ip: None, user_agent: Some(agent) };
+        trial.actions.index().note_use(&grant, trial.clock_now().wall, origin);
+    }
+
+    fn agent(trial: &Trial, secret: &Secret) -> Option<String> {
+        let index = trial.actions.index();
+        let last = index.grant(&secret.digest()).unwrap().last_use()?;
+        Some(index.agent(last.agent).unwrap().to_string())
+    }
+
+    #[test]
+    fn the_old_secret_ends_by_time_and_the_new_one_does_not() {
+        let trial = Trial::new();
+        let (key, old) = trial.actions.create_key(&trial.owner(), KeyDraft::default()).unwrap();
+        let rotated = trial.actions.rotate_key(&trial.owner(), &target(key.id), 24 * HOUR);
+        let (key, new) = rotated.unwrap();
+        for (wait, expected) in [
+            (Duration::ZERO, Code::Valid),
+            ((24 * HOUR).saturating_sub(MOMENT), Code::Valid),
+            (MOMENT, Code::Expired),
+            (2_000 * HOUR, Code::Expired),
+        ] {
+            trial.clock.advance(wait);
+            assert_eq!(code(&trial, &old), expected, "{wait:?}");
+            assert_eq!(code(&trial, &new), Code::Valid, "{wait:?}");
+        }
+        // The end of the whole key is both secrets'.
+        let soon = trial.clock_now().wall.after(HOUR);
+        let change = crate::actions::keys::KeyChange {
+            expires_at: crate::model::edit::Edit::Set(soon),
+            ..Default::default()
+        };
+        trial.actions.change_key(&trial.owner(), &target(key.id), &change).unwrap();
+        trial.actions.rotate_key(&trial.owner(), &target(key.id), 24 * HOUR).unwrap();
+        assert_eq!(code(&trial, &new), Code::Valid);
+        trial.clock.advance(HOUR);
+        assert_eq!(code(&trial, &new), Code::Expired);
+    }
+
+    #[test]
+    fn who_uses_which_secret_is_known_after_a_restart_also_of_uses_before_the_rotation() {
+        let mut trial = Trial::new();
+        let (key, old) = trial.actions.create_key(&trial.owner(), KeyDraft::default()).unwrap();
+        use_it(&trial, &old, "early");
+        trial.restart();
+        assert!(trial.actions.index().grant(&old.digest()).unwrap().rules.is_none());
+        trial.clock.advance(HOUR);
+        let (_, new) =
+            trial.actions.rotate_key(&trial.owner(), &target(key.id), 24 * HOUR).unwrap();
+        assert_eq!((agent(&trial, &old), agent(&trial, &new)), (Some("early".into()), None));
+        trial.restart();
+        assert_eq!((agent(&trial, &old), agent(&trial, &new)), (Some("early".into()), None));
+        // At one moment, from one place: still two secrets.
+        use_it(&trial, &old, "same");
+        use_it(&trial, &new, "same");
+        assert_eq!(agent(&trial, &new), Some("same".into()));
+        trial.restart();
+        assert_eq!(agent(&trial, &old), Some("same".into()));
+        assert_eq!(agent(&trial, &new), Some("same".into()));
+    }
+
+    #[test]
+    fn without_api_access_there_is_no_new_secret_and_a_holder_may_still_end_the_key() {
+        let trial = Trial::new();
+        let (key, secret) = trial.actions.create_key(&trial.owner(), KeyDraft::default()).unwrap();
+        let plan = PlanRecord::unlimited("pro", false, false, false);
+        trial.put(&Place::Plan("pro".into()), &plan);
+        let error = trial.actions.rotate_key(&trial.owner(), &target(key.id), HOUR).unwrap_err();
+        assert!(
+            matches!(&error, ActionError::SubscriptionRequired { plan, feature }
+                if plan == "pro" && *feature == API_ACCESS),
+            "{error:?}"
+        );
+        assert_eq!(code(&trial, &secret), Code::SubscriptionRequired);
+        let place = Place::Organization(key.organization);
+        let held: Held<OrganizationRecord> = trial.actions.read(&place).unwrap().unwrap();
+        trial.put(&place, &OrganizationRecord { suspended: true, ..held.record });
+        let shown = Shown { organization: key.organization, key: key.id, digest: secret.digest() };
+        let done = trial.actions.revoke_by_holder(shown, None).unwrap();
+        assert_eq!((done, code(&trial, &secret)), (HolderRevoked::Done, Code::Revoked));
+        let [event] = &trial.events("key.revoke")[..] else { panic!("one event") };
+        assert_eq!(event.actor, Some(crate::records::key::Author::Key(key.id)));
+    }
+
+    #[test]
+    fn an_advised_rotation_is_done_by_rotating_and_its_event_shows_hints_alone() {
+        let trial = Trial::new();
+        let draft = KeyDraft { kind: Some(KeyKind::Service), ..KeyDraft::default() };
+        let (mut key, old) = trial.actions.create_key(&trial.local(), draft).unwrap();
+        key.rotation_advised = true;
+        key.ceiling = Some("diagrams:read".parse().unwrap());
+        trial.put(&key.place(), &key);
+        let (rotated, new) =
+            trial.actions.rotate_key(&trial.local(), &target(key.id), HOUR).unwrap();
+        assert!(!rotated.rotation_advised);
+        assert_eq!(rotated.ceiling, key.ceiling, "what was frozen stays frozen");
+        let [event] = &trial.events("key.rotate")[..] else { panic!("one event") };
+        let text = format!("{:?} {:?}", event.before, event.after);
+        for hint in rotated.secrets.iter().map(|secret| &secret.hint) {
+            assert!(text.contains(hint), "{hint}: {text}");
+        }
+        for secret in [&old, &new] {
+            assert!(!text.contains(secret.reveal()), "{text}");
+            assert!(!text.contains(&secret.digest().to_string()), "{text}");
+        }
+    }
+}

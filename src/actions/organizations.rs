@@ -1,0 +1,395 @@
+//! Organizations: what each says of itself, and what operators decide about all of them.
+//!
+//! Suspending an organization stops its keys, not its people: an operator who suspends their own
+//! can still sign in and take it back.
+
+use keyhouse_storage::Batch;
+use serde_json::{Value, json};
+
+use crate::actions::actor::Actor;
+use crate::actions::events::Happening;
+use crate::actions::invitations::{InvitationStatus, SeenInvitation};
+use crate::actions::rows::Listed;
+use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::model::edit::Edit;
+use crate::model::fault::Fault;
+use crate::model::id::OrganizationId;
+use crate::model::moment::Moment;
+use crate::model::permission::Patterns;
+use crate::model::plan::SubscriptionStatus;
+use crate::model::role::{
+    BuiltinRole, INSTANCE_MANAGE, ORGANIZATION_MANAGE, ORGANIZATION_READ, SUBSCRIPTION_READ,
+};
+use crate::model::secret::Secret;
+use crate::records::Held;
+use crate::records::access::{EmailRecord, OrganizationRecord, PlanRecord};
+use crate::records::place::Place;
+use crate::records::rights::TeamRecord;
+
+/// Most organizations of an instance.
+pub const ORGANIZATIONS_MAX: usize = 10_000;
+/// The plan of an organization for which operators name none.
+const PLAN_DEFAULT: &str = "free";
+
+/// An organization to be made.
+#[derive(Debug)]
+pub struct OrganizationDraft {
+    /// Its name.
+    pub name: String,
+    /// Its plan; `free` where there is none.
+    pub plan: Option<String>,
+    /// The address of its first owner, in its one form.
+    pub owner_email: String,
+}
+
+/// An organization that was just made, with the invitation of its owner.
+#[derive(Debug)]
+pub struct NewOrganization {
+    /// The organization.
+    pub record: OrganizationRecord,
+    /// The invitation.
+    pub invitation: SeenInvitation,
+    /// The invitation's one-time token, which is nowhere else.
+    pub token: Secret,
+}
+
+/// What is to change of an organization; what is not named stays. Which fields a caller may name is
+/// the business of the two actions that take this.
+#[derive(Debug, Default)]
+pub struct OrganizationChange {
+    /// Another name.
+    pub name: Option<String>,
+    /// Whether plain users may make personal keys.
+    pub members_create_keys: Option<bool>,
+    /// The longest a key may last, in days, or no bound.
+    pub key_lifetime_days_max: Edit<u32>,
+    /// Whether it is stopped. For operators.
+    pub suspended: Option<bool>,
+    /// The ceiling of what its keys are granted outside `keyhouse:`; none for all. For operators.
+    pub permissions: Edit<Patterns>,
+}
+
+/// What is to change of a subscription.
+#[derive(Debug, Default)]
+pub struct SubscriptionChange {
+    /// Another plan.
+    pub plan: Option<String>,
+    /// Another status.
+    pub status: Option<SubscriptionStatus>,
+    /// Another end, or none.
+    pub current_period_end: Edit<Moment>,
+}
+
+/// A subscription, with the plan it is to.
+#[derive(Debug)]
+pub struct SeenSubscription {
+    /// The organization, which holds the subscription.
+    pub organization: OrganizationRecord,
+    /// The plan.
+    pub plan: PlanRecord,
+    /// Whether keys work now.
+    pub has_access: bool,
+    /// Keys that were not revoked.
+    pub keys: u64,
+    /// Users.
+    pub users: usize,
+    /// Teams.
+    pub teams: usize,
+}
+
+impl Actions {
+    /// Shows the actor's organization.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`].
+    pub fn own_organization(&self, actor: &Actor) -> Result<OrganizationRecord, ActionError> {
+        actor.require(ORGANIZATION_READ)?;
+        Ok(self.find_organization(actor.organization_id())?.record)
+    }
+
+    /// Changes the actor's organization, as far as that is its own business.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`], [`ActionError::VersionConflict`].
+    pub fn change_own_organization(
+        &self,
+        actor: &Actor,
+        versions: Option<&Vec<u64>>,
+        change: &OrganizationChange,
+    ) -> Result<OrganizationRecord, ActionError> {
+        actor.require(ORGANIZATION_MANAGE)?;
+        let own = OrganizationChange {
+            name: change.name.clone(),
+            members_create_keys: change.members_create_keys,
+            key_lifetime_days_max: change.key_lifetime_days_max.clone(),
+            ..OrganizationChange::default()
+        };
+        let id = actor.organization_id();
+        self.rewrite_organization(actor, id, versions, "organization.update", |record| {
+            apply(record, &own);
+            Ok(())
+        })
+    }
+
+    /// Lists all organizations, the newest first. For operators.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`].
+    pub fn list_organizations(
+        &self,
+        actor: &Actor,
+        limit: usize,
+        after: Option<OrganizationId>,
+    ) -> Result<Listed<OrganizationRecord>, ActionError> {
+        actor.require(INSTANCE_MANAGE)?;
+        let ids = self.index.organization_ids().into_iter().rev();
+        let behind = ids.filter(|id| after.is_none_or(|after| *id < after));
+        let listed = Listed::first(limit, behind);
+        let mut items = Vec::new();
+        for id in listed.items {
+            // One that the index has and the store no longer is gone by now.
+            items.extend(self.read(&Place::Organization(id))?.map(|held| held.record));
+        }
+        Ok(Listed { items, more: listed.more })
+    }
+
+    /// Shows an organization. For operators.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`].
+    pub fn organization(
+        &self,
+        actor: &Actor,
+        id: OrganizationId,
+    ) -> Result<OrganizationRecord, ActionError> {
+        actor.require(INSTANCE_MANAGE)?;
+        Ok(self.find_organization(id)?.record)
+    }
+
+    /// Makes an organization and invites its first owner. For operators.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`]; [`ActionError::Invalid`] for a plan that is none;
+    /// [`ActionError::Conflict`] for an address that is a user's, or one organization too many.
+    pub fn create_organization(
+        &self,
+        actor: &Actor,
+        draft: &OrganizationDraft,
+    ) -> Result<NewOrganization, ActionError> {
+        actor.require(INSTANCE_MANAGE)?;
+        Self::until_done(|| {
+            let (batch, today) = self.people_change(actor, INSTANCE_MANAGE)?;
+            if self.index.organization_ids().len() >= ORGANIZATIONS_MAX {
+                return Err(ActionError::Conflict {
+                    code: "too_many_organizations",
+                    detail: "an instance takes at most 10,000 organizations",
+                });
+            }
+            let email = draft.owner_email.clone();
+            if self.read::<EmailRecord>(&Place::Email(email.clone()))?.is_some() {
+                return Err(ActionError::Conflict {
+                    code: "email_taken",
+                    detail: "the address is a user's: one address is one user in one organization",
+                });
+            }
+            let plan = draft.plan.as_deref().unwrap_or(PLAN_DEFAULT);
+            self.require_plan(plan)?;
+            let now = self.clock.now().wall;
+            let id = OrganizationId::new(now, &mut *self.random());
+            let record = new_organization(id, draft.name.clone(), plan, now);
+            let owner = BuiltinRole::Owner.into();
+            let (invitation, token) = self.new_invitation(id, email, owner, today.author());
+            let places = [Place::Organization(id), Place::Invitation(invitation.id)];
+            let batch = places.iter().fold(batch, |batch, place| batch.absent(place.to_bytes()));
+            let batch = put(batch, &Place::Organization(id), &record)?;
+            let batch = put(batch, &Place::Invitation(invitation.id), &invitation)?;
+            let happening = Happening::by(actor, "organization.create", id)
+                .inside(id)
+                .with_change(&json!({}), &shape(&record));
+            let committed = self.commit(self.record(batch, now, happening)?)?;
+            let status = InvitationStatus::Pending;
+            let invitation = SeenInvitation { record: invitation, status };
+            let made = NewOrganization { record, invitation, token };
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(made)))
+        })
+    }
+
+    /// Changes an organization. For operators.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`],
+    /// [`ActionError::VersionConflict`].
+    pub fn change_organization(
+        &self,
+        actor: &Actor,
+        id: OrganizationId,
+        versions: Option<&Vec<u64>>,
+        change: &OrganizationChange,
+    ) -> Result<OrganizationRecord, ActionError> {
+        actor.require(INSTANCE_MANAGE)?;
+        self.rewrite_organization(actor, id, versions, "organization.update", |record| {
+            apply(record, change);
+            Ok(())
+        })
+    }
+
+    /// Shows the subscription of the actor's organization.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`].
+    pub fn own_subscription(&self, actor: &Actor) -> Result<SeenSubscription, ActionError> {
+        actor.require(SUBSCRIPTION_READ)?;
+        self.seen_subscription(self.find_organization(actor.organization_id())?.record)
+    }
+
+    /// Shows an organization's subscription. For operators.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`].
+    pub fn subscription(
+        &self,
+        actor: &Actor,
+        id: OrganizationId,
+    ) -> Result<SeenSubscription, ActionError> {
+        actor.require(INSTANCE_MANAGE)?;
+        self.seen_subscription(self.find_organization(id)?.record)
+    }
+
+    /// Changes an organization's subscription, which holds for the very next check. For operators.
+    ///
+    /// # Errors
+    /// Those of [`Actions::change_organization`]; [`ActionError::Invalid`] for a plan that is none.
+    pub fn change_subscription(
+        &self,
+        actor: &Actor,
+        id: OrganizationId,
+        versions: Option<&Vec<u64>>,
+        change: &SubscriptionChange,
+    ) -> Result<SeenSubscription, ActionError> {
+        actor.require(INSTANCE_MANAGE)?;
+        let changed =
+            self.rewrite_organization(actor, id, versions, "subscription.update", |record| {
+                if let Some(plan) = &change.plan {
+                    self.require_plan(plan)?;
+                    record.plan = plan.as_str().into();
+                }
+                record.status = change.status.unwrap_or(record.status);
+                change.current_period_end.apply(&mut record.current_period_end);
+                Ok(())
+            })?;
+        self.seen_subscription(changed)
+    }
+
+    fn seen_subscription(
+        &self,
+        organization: OrganizationRecord,
+    ) -> Result<SeenSubscription, ActionError> {
+        let plan: Option<Held<PlanRecord>> = self.read(&Place::Plan(organization.plan.clone()))?;
+        let plan = plan.map_or_else(
+            || PlanRecord::unlimited(&organization.plan, false, false, false),
+            |held| held.record,
+        );
+        let now = self.clock.now().wall;
+        let has_access = organization.subscription().gives_access(&(&plan).into(), now);
+        let id = organization.id;
+        let keys = self.count_keys(id, None)?.all;
+        let users = self.index.users_of(id).len();
+        let teams = self.read_all::<TeamRecord>(&Place::teams_of(id))?.len();
+        Ok(SeenSubscription { organization, plan, has_access, keys, users, teams })
+    }
+
+    fn find_organization(
+        &self,
+        id: OrganizationId,
+    ) -> Result<Held<OrganizationRecord>, ActionError> {
+        self.read(&Place::Organization(id))?.ok_or(ActionError::NotFound("organization"))
+    }
+
+    /// Plans are never removed, so one that is there stays.
+    fn require_plan(&self, name: &str) -> Result<(), ActionError> {
+        if self.read::<PlanRecord>(&Place::Plan(name.into()))?.is_some() {
+            return Ok(());
+        }
+        let detail = "must be a plan of this instance: free, pro or enterprise";
+        Err(ActionError::Invalid(vec![Fault::new("/plan", "unknown_plan", detail)]))
+    }
+
+    fn rewrite_organization(
+        &self,
+        actor: &Actor,
+        id: OrganizationId,
+        versions: Option<&Vec<u64>>,
+        action: &'static str,
+        change: impl Fn(&mut OrganizationRecord) -> Result<(), ActionError>,
+    ) -> Result<OrganizationRecord, ActionError> {
+        Self::until_done(|| {
+            let held = self.find_organization(id)?;
+            Self::check_version(versions, held.record.version)?;
+            let mut record = held.record.clone();
+            change(&mut record)?;
+            if record == held.record {
+                self.await_index(held.revision);
+                return Ok(Attempt::Done(record));
+            }
+            record.version += 1;
+            let place = Place::Organization(id);
+            let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
+            let happening = Happening::by(actor, action, id)
+                .inside(id)
+                .with_change(&shape(&held.record), &shape(&record));
+            let now = self.clock.now().wall;
+            let batch = self.record(put(batch, &place, &record)?, now, happening)?;
+            let committed = self.commit(batch)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
+        })
+    }
+}
+
+fn apply(record: &mut OrganizationRecord, change: &OrganizationChange) {
+    if let Some(name) = &change.name {
+        record.name.clone_from(name);
+    }
+    record.members_create_keys = change.members_create_keys.unwrap_or(record.members_create_keys);
+    change.key_lifetime_days_max.apply(&mut record.key_lifetime_days_max);
+    record.suspended = change.suspended.unwrap_or(record.suspended);
+    match &change.permissions {
+        Edit::Keep => {},
+        Edit::Clear => record.ceiling = Patterns::everything(),
+        Edit::Set(ceiling) => record.ceiling.clone_from(ceiling),
+    }
+}
+
+/// The record of a new organization, as every one begins but for its plan.
+pub(super) fn new_organization(
+    id: OrganizationId,
+    name: String,
+    plan: &str,
+    now: Moment,
+) -> OrganizationRecord {
+    OrganizationRecord {
+        id,
+        name,
+        suspended: false,
+        ceiling: Patterns::everything(),
+        members_create_keys: true,
+        key_lifetime_days_max: None,
+        plan: plan.into(),
+        status: SubscriptionStatus::Active,
+        current_period_end: None,
+        created_at: now,
+        version: 1,
+    }
+}
+
+fn shape(record: &OrganizationRecord) -> Value {
+    json!({
+        "name": record.name,
+        "suspended": record.suspended,
+        "permissions": record.ceiling.as_set().texts().collect::<Vec<_>>(),
+        "members_create_keys": record.members_create_keys,
+        "key_lifetime_days_max": record.key_lifetime_days_max,
+        "plan": record.plan,
+        "status": record.status.to_string(),
+        "current_period_end": record.current_period_end.map(|end| end.to_string()),
+    })
+}

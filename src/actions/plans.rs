@@ -1,0 +1,125 @@
+//! Plans: what each gives. They are data that operators edit, and never removed.
+
+use std::ops::ControlFlow;
+
+use keyhouse_storage::{Batch, Range};
+use serde_json::{Value, json};
+
+use crate::actions::actor::Actor;
+use crate::actions::events::Happening;
+use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::model::edit::Edit;
+use crate::model::role::INSTANCE_MANAGE;
+use crate::records::Held;
+use crate::records::access::PlanRecord;
+use crate::records::place::Place;
+
+/// What is to change of a plan; what is not named stays.
+#[derive(Debug, Default)]
+pub struct PlanChange {
+    /// Whether keys work.
+    pub api_access: Option<bool>,
+    /// Whether there are teams.
+    pub teams: Option<bool>,
+    /// Whether there may be several.
+    pub multiple_teams: Option<bool>,
+    /// Most personal keys of a user, or no limit.
+    pub keys_per_user: Edit<u32>,
+    /// Most keys, or no limit.
+    pub keys: Edit<u32>,
+    /// Most users, or no limit.
+    pub users: Edit<u32>,
+    /// Most calls in ten seconds, or no limit.
+    pub requests_per_10s: Edit<u32>,
+    /// Most calls in a month, or no limit.
+    pub requests_per_month: Edit<u64>,
+}
+
+impl Actions {
+    /// Lists the plans by name. For operators.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`].
+    pub fn list_plans(&self, actor: &Actor) -> Result<Vec<PlanRecord>, ActionError> {
+        actor.require(INSTANCE_MANAGE)?;
+        let mut plans = Vec::new();
+        self.each_record(&Range::prefix(Place::PLANS), |held: Held<PlanRecord>| {
+            plans.push(held.record);
+            ControlFlow::Continue(())
+        })?;
+        Ok(plans)
+    }
+
+    /// Shows a plan. For operators.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`].
+    pub fn plan(&self, actor: &Actor, name: &str) -> Result<PlanRecord, ActionError> {
+        actor.require(INSTANCE_MANAGE)?;
+        Ok(self.find_plan(name)?.record)
+    }
+
+    /// Changes a plan: for the very next check of every organization on it. For operators.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`],
+    /// [`ActionError::VersionConflict`].
+    pub fn change_plan(
+        &self,
+        actor: &Actor,
+        name: &str,
+        versions: Option<&Vec<u64>>,
+        change: &PlanChange,
+    ) -> Result<PlanRecord, ActionError> {
+        actor.require(INSTANCE_MANAGE)?;
+        Self::until_done(|| {
+            let held = self.find_plan(name)?;
+            Self::check_version(versions, held.record.version)?;
+            let mut record = held.record.clone();
+            apply(&mut record, change);
+            if record == held.record {
+                self.await_index(held.revision);
+                return Ok(Attempt::Done(record));
+            }
+            record.version += 1;
+            let place = Place::Plan(name.into());
+            let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
+            let mut happening = Happening::by(actor, "plan.update", name)
+                .with_change(&shape(&held.record), &shape(&record));
+            // A plan is the instance's, not an organization's.
+            happening.organization = None;
+            let now = self.clock.now().wall;
+            let batch = self.record(put(batch, &place, &record)?, now, happening)?;
+            let committed = self.commit(batch)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
+        })
+    }
+
+    fn find_plan(&self, name: &str) -> Result<Held<PlanRecord>, ActionError> {
+        self.read(&Place::Plan(name.into()))?.ok_or(ActionError::NotFound("plan"))
+    }
+}
+
+fn apply(record: &mut PlanRecord, change: &PlanChange) {
+    record.api_access = change.api_access.unwrap_or(record.api_access);
+    record.teams = change.teams.unwrap_or(record.teams);
+    record.multiple_teams = change.multiple_teams.unwrap_or(record.multiple_teams);
+    change.keys_per_user.apply(&mut record.keys_per_user);
+    change.keys.apply(&mut record.keys);
+    change.users.apply(&mut record.users);
+    change.requests_per_10s.apply(&mut record.requests_per_10s);
+    change.requests_per_month.apply(&mut record.requests_per_month);
+}
+
+fn shape(record: &PlanRecord) -> Value {
+    json!({
+        "api_access": record.api_access,
+        "teams": record.teams,
+        "multiple_teams": record.multiple_teams,
+        "keys_per_user": record.keys_per_user,
+        "keys": record.keys,
+        "users": record.users,
+        "requests_per_10s": record.requests_per_10s,
+        "requests_per_month": record.requests_per_month,
+    })
+}

@@ -1,0 +1,200 @@
+//! Failed sign-ins as audit events: one for each account and network and minute, with a count,
+//! written by a thread of its own; at shutdown what is left.
+//!
+//! A guesser can so fill neither the store nor the audit log. What was typed is forgotten with the
+//! minute: an event names a user, or says `unknown`.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use keyhouse_storage::{Batch, CommitError};
+use serde_json::{Map, Value};
+
+use crate::actions::events::Happening;
+use crate::actions::throttle::Source;
+use crate::actions::{ActionError, Actions};
+use crate::index::halt::Halt;
+use crate::model::id::{OrganizationId, UserId};
+
+/// Most pairs of account and network that are told apart in a minute; what goes beyond is one sum.
+pub const REFUSALS_MAX: usize = 1_000;
+/// How long failures are summed.
+const FLUSH_INTERVAL: Duration = Duration::from_mins(1);
+/// The target of an event about nobody known.
+const UNKNOWN: &str = "unknown";
+
+/// Failed sign-ins that wait to be written.
+#[derive(Default)]
+pub(super) struct Refusals(Mutex<Sums>);
+
+#[derive(Default)]
+struct Sums {
+    /// By address in its one form, empty for what is none, and by network.
+    pairs: HashMap<(String, Option<IpNet>), Sum>,
+    rest: Sum,
+}
+
+/// How a sign-in came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// Password or code was wrong.
+    Failed,
+    /// It came too soon after others, and was not looked at.
+    Throttled,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Sum {
+    count: u64,
+    /// How many of them were not looked at.
+    throttled: u64,
+    /// The last address of the network.
+    address: Option<IpAddr>,
+}
+
+impl Sum {
+    fn add(&mut self, other: Self) {
+        self.count = self.count.saturating_add(other.count);
+        self.throttled = self.throttled.saturating_add(other.throttled);
+        self.address = other.address.or(self.address);
+    }
+}
+
+/// It holds what people typed.
+impl fmt::Debug for Refusals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refusals").finish_non_exhaustive()
+    }
+}
+
+impl Refusals {
+    pub(super) fn note(&self, email: &str, source: Source, refusal: Refusal) {
+        let throttled = u64::from(refusal == Refusal::Throttled);
+        let sum = Sum { count: 1, throttled, address: source.address };
+        self.add((email.to_owned(), source.network()), sum);
+    }
+
+    fn add(&self, pair: (String, Option<IpNet>), sum: Sum) {
+        let mut sums = self.lock();
+        if sums.pairs.len() >= REFUSALS_MAX && !sums.pairs.contains_key(&pair) {
+            sums.rest.add(Sum { address: None, ..sum });
+        } else {
+            sums.pairs.entry(pair).or_default().add(sum);
+        }
+    }
+
+    fn take(&self) -> Sums {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Sums> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whom the events of a minute are about: a user of an organization, or nobody known.
+type Target = Option<(UserId, OrganizationId)>;
+
+impl Actions {
+    /// Writes what failed since the last time. What can't be written waits for the next.
+    pub fn flush_refusals(&self) {
+        let sums = self.refusals.take();
+        if sums.pairs.is_empty() && sums.rest.count == 0 {
+            return;
+        }
+        let Err(error) = self.write_refusals(&sums) else { return };
+        tracing::warn!(%error, "failed sign-ins not written; trying again");
+        for (pair, sum) in sums.pairs {
+            self.refusals.add(pair, sum);
+        }
+        self.refusals.lock().rest.add(sums.rest);
+    }
+
+    fn write_refusals(&self, sums: &Sums) -> Result<(), ActionError> {
+        let mut told: HashMap<(Target, Option<IpNet>), Sum> = HashMap::new();
+        for ((email, network), sum) in &sums.pairs {
+            let user = self.user_by_email(email)?;
+            let target = user.map(|user| (user.id, user.organization));
+            told.entry((target, *network)).or_default().add(*sum);
+        }
+        let now = self.clock.now().wall;
+        let mut batch = Batch::new();
+        for ((target, network), sum) in &told {
+            batch = self.record(batch, now, refused(*target, *network, *sum))?;
+        }
+        if sums.rest.count > 0 {
+            batch = self.record(batch, now, refused(None, None, sums.rest))?;
+        }
+        match self.store.commit(batch) {
+            Ok(_) => Ok(()),
+            // It may be in: told twice would be worse than told not at all.
+            Err(error @ CommitError::Unknown(_)) => {
+                tracing::warn!(%error, "nobody can say whether failed sign-ins were written");
+                Ok(())
+            },
+            Err(error) => {
+                tracing::debug!(%error, "could not commit");
+                Err(ActionError::StorageUnavailable)
+            },
+        }
+    }
+}
+
+fn refused(target: Target, network: Option<IpNet>, sum: Sum) -> Happening {
+    let mut after = Map::new();
+    after.insert("count".to_owned(), sum.count.into());
+    if sum.throttled > 0 {
+        after.insert("throttled".to_owned(), sum.throttled.into());
+    }
+    if let Some(network) = network {
+        after.insert("network".to_owned(), Value::String(network.to_string()));
+    }
+    Happening {
+        actor: None,
+        address: sum.address,
+        organization: target.map(|(_, organization)| organization),
+        action: "session.refuse",
+        target: target.map_or_else(|| UNKNOWN.to_owned(), |(user, _)| user.to_string()),
+        before: Map::new(),
+        after,
+    }
+}
+
+/// The thread that writes failed sign-ins.
+#[derive(Debug)]
+pub struct RefusalWriter {
+    halt: Arc<Halt>,
+    thread: JoinHandle<()>,
+}
+
+impl RefusalWriter {
+    /// Starts writing.
+    ///
+    /// # Errors
+    /// When there is no thread to be had.
+    pub fn start(actions: Arc<Actions>) -> std::io::Result<Self> {
+        let halt = Arc::new(Halt::default());
+        let halted = Arc::clone(&halt);
+        let run = move || {
+            while !halted.pause(FLUSH_INTERVAL) {
+                actions.flush_refusals();
+            }
+            actions.flush_refusals();
+        };
+        let thread = Builder::new().name("refusals".to_owned()).spawn(run)?;
+        Ok(Self { halt, thread })
+    }
+
+    /// Writes what waits, and ends.
+    pub fn stop(self) {
+        self.halt.halt();
+        if self.thread.join().is_err() {
+            tracing::error!("the thread that wrote failed sign-ins had panicked");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Signing in: what one must show for a session, and that nothing shown works twice.
+
+use keyhouse_storage::Batch;
+
+use crate::actions::access::hash_failed;
+use crate::actions::refusals::Refusal;
+use crate::actions::sessions::NewSession;
+use crate::actions::throttle::{Guess, Source};
+use crate::actions::totp::spend;
+use crate::actions::{ActionError, Actions, put};
+use crate::model::fault::Fault;
+use crate::model::id::UserId;
+use crate::model::name::parse_email;
+use crate::model::secret::Secret;
+use crate::records::Held;
+use crate::records::access::UserRecord;
+use crate::records::people::TotpRecord;
+use crate::records::place::Place;
+
+/// What somebody shows to be let in.
+#[derive(Debug)]
+pub struct SignIn {
+    /// The address, as typed.
+    pub email: String,
+    /// The password.
+    pub password: Secret,
+    /// A code of the second factor, or a backup code.
+    pub code: Option<Secret>,
+    /// Where they ask from.
+    pub source: Source,
+}
+
+/// What was found right, to be held against what is stored when the session is written.
+struct Shown<'a> {
+    user: &'a UserRecord,
+    code: Option<&'a Secret>,
+    /// The password's new hash, where the stored one is weaker than today's.
+    rehashed: Option<String>,
+}
+
+impl Actions {
+    /// Opens a session for the one who knows the password, and has the second factor where there is
+    /// one. Takes as long for an unknown address.
+    ///
+    /// # Errors
+    /// [`ActionError::SignInFailed`], [`ActionError::CodeRequired`], [`ActionError::Throttled`],
+    /// [`ActionError::Busy`].
+    pub fn sign_in(&self, shown: &SignIn) -> Result<NewSession, ActionError> {
+        // What is no address is nobody's, and counts as one account.
+        let email = parse_email(&shown.email).unwrap_or_default();
+        let guess = self.guess(&email, shown.source)?;
+        let user = self.user_by_email(&email)?;
+        let stored = user.as_ref().map(|user| user.password.as_str());
+        let fits = self.passwords.verify(&shown.password, stored).map_err(hash_failed)?;
+        let opened = match user.filter(|user| fits && !user.disabled) {
+            Some(user) => self.open_for(&user, shown),
+            None => Err(ActionError::SignInFailed),
+        };
+        match &opened {
+            Ok(_) => guess.succeeded(),
+            Err(ActionError::SignInFailed) => self.refuse(guess, &email, shown.source),
+            // A missing code is no failure, and no success either.
+            Err(_) => drop(guess),
+        }
+        opened
+    }
+
+    fn open_for(&self, user: &UserRecord, shown: &SignIn) -> Result<NewSession, ActionError> {
+        let weak = !self.passwords.is_current(&user.password);
+        // Where there is no turn to hash in, the next sign-in will do.
+        let rehashed = weak.then(|| self.hash(&shown.password).ok()).flatten();
+        let address = shown.source.address;
+        let shown = Shown { user, code: shown.code.as_ref(), rehashed };
+        let admit = |batch| self.admit(batch, &shown);
+        self.open_session_with(user.id, user.organization, address, admit)
+    }
+
+    /// Adds to a session's batch that all that was shown still holds, and that a code is used up.
+    /// Decided anew with what is stored by now whenever another batch was faster.
+    fn admit(&self, batch: Batch, shown: &Shown<'_>) -> Result<Batch, ActionError> {
+        let place = Place::User(shown.user.id);
+        let held: Held<UserRecord> = self.read(&place)?.ok_or(ActionError::SignInFailed)?;
+        // Reset or stopped meanwhile: what ended all sessions must not miss this one.
+        if held.record.disabled || held.record.password != shown.user.password {
+            return Err(ActionError::SignInFailed);
+        }
+        let mut batch = batch.unchanged(place.to_bytes(), held.revision);
+        if let Some(password) = &shown.rehashed {
+            let user = UserRecord { password: password.clone(), ..held.record };
+            batch = put(batch, &place, &user)?;
+        }
+        self.admit_code(batch, shown.user.id, shown.code)
+    }
+
+    fn admit_code(
+        &self,
+        batch: Batch,
+        user: UserId,
+        code: Option<&Secret>,
+    ) -> Result<Batch, ActionError> {
+        let place = Place::Totp(user);
+        let Some(held) = self.read::<TotpRecord>(&place)? else {
+            return Ok(batch.absent(place.to_bytes()));
+        };
+        let batch = batch.unchanged(place.to_bytes(), held.revision);
+        if !held.record.confirmed {
+            return Ok(batch);
+        }
+        let code = code.ok_or(ActionError::CodeRequired)?;
+        let now = self.clock.now().wall;
+        put(batch, &place, &spend(held.record, code, now).ok_or(ActionError::SignInFailed)?)
+    }
+
+    /// Proves that a session's user knows the password. The guess goes on: nothing but a whole
+    /// sign-in forgives earlier failures, so it is to be dropped, or to fail with what is shown next.
+    ///
+    /// # Errors
+    /// [`ActionError::Invalid`] at `/current_password`, [`ActionError::Throttled`],
+    /// [`ActionError::Busy`].
+    pub(super) fn prove(
+        &self,
+        user: &UserRecord,
+        password: &Secret,
+        source: Source,
+    ) -> Result<Guess<'_>, ActionError> {
+        let guess = self.guess(&user.email, source)?;
+        if self.passwords.verify(password, Some(&user.password)).map_err(hash_failed)? {
+            return Ok(guess);
+        }
+        self.refuse(guess, &user.email, source);
+        Err(wrong_password())
+    }
+
+    /// Counts a guess at an account before anything of it is looked at.
+    pub(super) fn guess(&self, email: &str, source: Source) -> Result<Guess<'_>, ActionError> {
+        self.throttle.begin(email, source, &*self.clock).map_err(|wait| {
+            self.refusals.note(email, source, Refusal::Throttled);
+            ActionError::Throttled { wait }
+        })
+    }
+
+    /// A guess failed: the next one waits longer, and the audit will tell.
+    pub(super) fn refuse(&self, guess: Guess<'_>, email: &str, source: Source) {
+        guess.failed();
+        self.refusals.note(email, source, Refusal::Failed);
+    }
+}
+
+pub(super) fn wrong_password() -> ActionError {
+    let detail = "is not your password";
+    ActionError::Invalid(vec![Fault::new("/current_password", "wrong_password", detail)])
+}

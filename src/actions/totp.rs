@@ -1,0 +1,190 @@
+//! A user's second factor: begun, confirmed, used up code by code, taken off.
+
+use keyhouse_storage::Batch;
+
+use crate::actions::me::Me;
+use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::model::fault::Fault;
+use crate::model::moment::Moment;
+use crate::model::password::{Factors, PASSWORD_CHARACTERS_MIN};
+use crate::model::secret::Secret;
+use crate::model::totp::{BACKUP_CODES, backup_digest, new_backup_code, new_seed, step_of, url};
+use crate::records::Held;
+use crate::records::access::UserRecord;
+use crate::records::people::TotpRecord;
+use crate::records::place::Place;
+
+/// A second factor that its user has not confirmed yet.
+#[derive(Debug)]
+pub struct NewTotp {
+    /// The shared secret, in base 32.
+    pub seed: Secret,
+    /// The same as authenticator apps read it from a QR code.
+    pub url: Secret,
+}
+
+/// What takes a second factor off.
+#[derive(Debug)]
+pub struct Removal {
+    /// The password.
+    pub current_password: Secret,
+    /// A code, or a backup code.
+    pub code: Secret,
+}
+
+impl Actions {
+    /// Makes a new second factor for the one who knows the password. It protects nothing until it is
+    /// confirmed; an unconfirmed one from before is gone.
+    ///
+    /// # Errors
+    /// [`ActionError::Conflict`] where there is a confirmed one.
+    pub fn begin_totp(
+        &self,
+        me: &Me<'_>,
+        current_password: &Secret,
+    ) -> Result<NewTotp, ActionError> {
+        let user = self.own_record(me.user)?.record;
+        if self.factors(me.user)?.0 == Factors::PasswordAndCode {
+            return Err(already_on());
+        }
+        drop(self.prove(&user, current_password, me.source)?);
+        let seed = new_seed(&mut *self.random());
+        let place = Place::Totp(me.user);
+        Self::until_done(|| {
+            let (factors, batch) = self.factors(me.user)?;
+            if factors == Factors::PasswordAndCode {
+                return Err(already_on());
+            }
+            let now = self.clock.now().wall;
+            let record = TotpRecord {
+                secret: seed.reveal().to_owned(),
+                confirmed: false,
+                step_last: 0,
+                backup: Vec::new(),
+                created_at: now,
+            };
+            let batch = put(self.while_password(batch, &user)?, &place, &record)?;
+            let batch = self.record(batch, now, me.happening(self, "totp.begin"))?;
+            Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+        })?;
+        let url = url(&seed, &user.email);
+        Ok(NewTotp { seed, url })
+    }
+
+    /// Confirms a second factor by a first code. From then on signing in needs one; all other
+    /// sessions end. Returns the backup codes, which are not to be had again.
+    ///
+    /// # Errors
+    /// [`ActionError::Conflict`] where none was begun, or one is confirmed already;
+    /// [`ActionError::Invalid`] at `/code`.
+    pub fn confirm_totp(&self, me: &Me<'_>, code: &Secret) -> Result<Vec<Secret>, ActionError> {
+        let user = self.own_record(me.user)?.record;
+        let guess = self.guess(&user.email, me.source)?;
+        let place = Place::Totp(me.user);
+        let codes: Vec<_> =
+            (0..BACKUP_CODES).map(|_| new_backup_code(&mut *self.random())).collect();
+        let confirmed = Self::until_done(|| {
+            let held: Held<TotpRecord> = self.read(&place)?.ok_or_else(not_begun)?;
+            if held.record.confirmed {
+                return Err(already_on());
+            }
+            let now = self.clock.now().wall;
+            let Some(step_last) = step_of(&held.record.secret, code.reveal(), now, 0) else {
+                return Ok(Attempt::Done(false));
+            };
+            let backup = codes.iter().filter_map(|code| backup_digest(code.reveal())).collect();
+            let record = TotpRecord { confirmed: true, step_last, backup, ..held.record };
+            let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
+            let batch = self.keep_session(put(batch, &place, &record)?, me, None)?;
+            let batch = self.record(batch, now, me.happening(self, "totp.enable"))?;
+            Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(true)))
+        })?;
+        if confirmed {
+            return Ok(codes);
+        }
+        self.refuse(guess, &user.email, me.source);
+        Err(wrong_code())
+    }
+
+    /// Takes a second factor off, for the one who knows the password and has a code, and whose
+    /// password is long enough to stand alone.
+    ///
+    /// # Errors
+    /// [`ActionError::NotFound`] where none is confirmed; [`ActionError::Invalid`] at
+    /// `/current_password` or `/code`; [`ActionError::Conflict`] for a short password.
+    pub fn remove_totp(&self, me: &Me<'_>, shown: &Removal) -> Result<(), ActionError> {
+        let user = self.own_record(me.user)?.record;
+        if self.factors(me.user)?.0 == Factors::Password {
+            return Err(ActionError::NotFound("second factor"));
+        }
+        let guess = self.prove(&user, &shown.current_password, me.source)?;
+        if !Factors::Password.admit(shown.current_password.reveal()) {
+            return Err(too_short());
+        }
+        let place = Place::Totp(me.user);
+        let removed = Self::until_done(|| {
+            let held: Option<Held<TotpRecord>> = self.read(&place)?;
+            let held = held.filter(|held| held.record.confirmed);
+            let held = held.ok_or(ActionError::NotFound("second factor"))?;
+            let now = self.clock.now().wall;
+            if spend(held.record, &shown.code, now).is_none() {
+                return Ok(Attempt::Done(false));
+            }
+            let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
+            let batch = self.while_password(batch.delete(place.to_bytes()), &user)?;
+            let batch = self.record(batch, now, me.happening(self, "totp.disable"))?;
+            Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(true)))
+        })?;
+        if removed {
+            return Ok(());
+        }
+        self.refuse(guess, &user.email, me.source);
+        Err(wrong_code())
+    }
+
+    /// Adds to a batch that it goes in only while the user's password is the one that was proven.
+    fn while_password(&self, batch: Batch, proven: &UserRecord) -> Result<Batch, ActionError> {
+        let held = self.own_record(proven.id)?;
+        if held.record.password != proven.password {
+            return Err(super::sign_in::wrong_password());
+        }
+        Ok(batch.unchanged(Place::User(proven.id).to_bytes(), held.revision))
+    }
+}
+
+/// The record after a code was used, where it is one: a time step never again, nor an earlier one; a
+/// backup code never again.
+pub(super) fn spend(record: TotpRecord, code: &Secret, now: Moment) -> Option<TotpRecord> {
+    if let Some(step_last) = step_of(&record.secret, code.reveal(), now, record.step_last) {
+        return Some(TotpRecord { step_last, ..record });
+    }
+    let digest = backup_digest(code.reveal())?;
+    let at = record.backup.iter().position(|known| *known == digest)?;
+    let mut record = record;
+    record.backup.remove(at);
+    Some(record)
+}
+
+fn wrong_code() -> ActionError {
+    let detail = "is not a code of now, or was used already";
+    ActionError::Invalid(vec![Fault::new("/code", "wrong_code", detail)])
+}
+
+fn already_on() -> ActionError {
+    let detail = "there is a second factor already: take it off first";
+    ActionError::Conflict { code: "totp_already_on", detail }
+}
+
+fn not_begun() -> ActionError {
+    let detail = "no second factor was begun: send current_password first";
+    ActionError::Conflict { code: "totp_not_begun", detail }
+}
+
+/// [`PASSWORD_CHARACTERS_MIN`] is written out here.
+const TOO_SHORT: &str = "a password that stands alone has at least 15 characters: \
+                         change it (PATCH /v1/me), then take the second factor off";
+const _: () = assert!(PASSWORD_CHARACTERS_MIN == 15);
+
+fn too_short() -> ActionError {
+    ActionError::Conflict { code: "password_too_short", detail: TOO_SHORT }
+}

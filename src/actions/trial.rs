@@ -1,0 +1,108 @@
+//! An instance in memory for tests of actions: the clock stands still until it is moved.
+
+use std::sync::Arc;
+
+use keyhouse_storage::{MemoryStore, Range, Store};
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+
+use crate::actions::Actions;
+use crate::actions::access::FirstOwner;
+use crate::actions::actor::Actor;
+use crate::actions::last_use::LastUseWriter;
+use crate::clock::{Clock, ManualClock, Now};
+use crate::index::Index;
+use crate::index::follow::{self, Follower};
+use crate::model::id::UserId;
+use crate::model::key_text::Prefix;
+use crate::model::moment::Moment;
+use crate::model::secret::Secret;
+use crate::records::event::EventRecord;
+use crate::records::place::Place;
+use crate::records::{Record, encode, prepare, read_row};
+
+/// An instance with its first owner.
+pub(super) struct Trial {
+    pub(super) store: Arc<MemoryStore>,
+    pub(super) clock: Arc<ManualClock>,
+    pub(super) actions: Actions,
+    pub(super) owner: UserId,
+    follower: Option<Follower>,
+}
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        self.follower.take().into_iter().for_each(Follower::stop);
+    }
+}
+
+impl Trial {
+    pub(super) fn new() -> Self {
+        let store = Arc::new(MemoryStore::new());
+        let clock = Arc::new(ManualClock::at(Moment::from_milliseconds(1_800_000_000_000)));
+        prepare::prepare(&*store).unwrap();
+        let (actions, follower) = over(&store, &clock);
+        let owner = FirstOwner {
+            name: None,
+            email: "ada@example.com".to_owned(),
+            password: Secret::new("correct horse battery".to_owned()),
+        };
+        let (owner, _) = actions.found(&owner, None, None).unwrap();
+        Self { store, clock, actions, owner, follower: Some(follower) }
+    }
+
+    /// Stops the instance, writing what waits, and starts another one on the same store.
+    pub(super) fn restart(&mut self) {
+        let index = Arc::clone(self.actions.index());
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        LastUseWriter::start(index, store, clock).unwrap().stop();
+        self.follower.take().into_iter().for_each(Follower::stop);
+        let (actions, follower) = over(&self.store, &self.clock);
+        (self.actions, self.follower) = (actions, Some(follower));
+    }
+
+    pub(super) fn clock_now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// The owner, through a session.
+    pub(super) fn owner(&self) -> Actor {
+        let index = self.actions.index();
+        Actor::user(index, index.user(self.owner).unwrap(), None).unwrap()
+    }
+
+    /// The operator on the host.
+    pub(super) fn local(&self) -> Actor {
+        Actor::local(self.actions.index().first_organization().unwrap())
+    }
+
+    /// Puts a record where it lies, and waits until the index has it.
+    pub(super) fn put<T: Record>(&self, place: &Place, record: &T) {
+        let batch = keyhouse_storage::Batch::new();
+        let batch = batch.put(place.to_bytes(), encode(place, record).unwrap());
+        self.actions.commit(batch).unwrap().unwrap();
+    }
+
+    /// How many rows lie below a prefix.
+    pub(super) fn count(&self, prefix: &[u8]) -> usize {
+        let range = Range { limit: 10_000, ..Range::prefix(prefix) };
+        self.store.scan(&range, keyhouse_storage::At::Latest).unwrap().rows.len()
+    }
+
+    /// The events of an action.
+    pub(super) fn events(&self, action: &str) -> Vec<EventRecord> {
+        let range = Range { limit: 10_000, ..Range::prefix(Place::EVENTS) };
+        let page = self.store.scan(&range, keyhouse_storage::At::Latest).unwrap();
+        let events = page.rows.iter().map(|row| read_row::<EventRecord>(row).unwrap().record);
+        events.filter(|event| &*event.action == action).collect()
+    }
+}
+
+fn over(store: &Arc<MemoryStore>, clock: &Arc<ManualClock>) -> (Actions, Follower) {
+    let index = Arc::new(Index::new());
+    let store: Arc<dyn Store> = Arc::<MemoryStore>::clone(store);
+    let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(clock);
+    let follower = follow::start(Arc::clone(&index), Arc::clone(&store)).unwrap();
+    let random = StdRng::seed_from_u64(7);
+    (Actions::new(store, index, clock, random, Prefix::default()), follower)
+}

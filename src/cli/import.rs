@@ -1,0 +1,204 @@
+//! `keyhouse import`: takes keys of other systems over, from JSON lines or a JSON list, in steps that
+//! are each all or nothing. A key that is here already is passed over, so that the same file can be
+//! given again after whatever stopped it.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use crate::cli::client::{Ask, Client, query};
+use crate::cli::exit::{Exit, Failure, print, say};
+
+/// Most bytes of a file.
+const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Most keys of one step.
+const KEYS_A_STEP_MAX: usize = 500;
+/// Most bytes of one step: half of what a request may have, since what is stored of a key is more
+/// than what is said of it.
+const BYTES_A_STEP_MAX: usize = 512 * 1024;
+/// Most lines told of one step.
+const LINES_TOLD_MAX: usize = 20;
+
+/// Which keys.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Each line is an object: {\"algorithm\": \"sha256\", \"digest\": \"...\"} or \
+                        {\"key\": \"...\"},\nand name, owner, permissions, expires_at and the other \
+                        fields of a key.\n\nExample: keyhouse import keys.jsonl --dry-run"
+)]
+pub(super) struct Flags {
+    /// JSON lines or a JSON list; - for stdin
+    file: PathBuf,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Begin at this line, or entry of the list, counted from 1
+    #[arg(long, value_name = "LINE", default_value_t = 1)]
+    from: usize,
+    /// Organization of keys that name none, where this host has several [default: the first]
+    #[arg(long, value_name = "ID")]
+    organization: Option<String>,
+}
+
+/// One key, and where it stood.
+struct Line {
+    number: usize,
+    key: Value,
+    bytes: usize,
+}
+
+/// What was done.
+#[derive(Debug, Default)]
+struct Done {
+    imported: usize,
+    skipped: usize,
+}
+
+/// Runs the command.
+pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Failure> {
+    let lines: Vec<Line> = read(&flags.file)?;
+    let last = lines.last().map_or(0, |line| line.number);
+    let mut rest = lines.into_iter().filter(|line| line.number >= flags.from).peekable();
+    let mut done = Done::default();
+    while let Some(first) = rest.peek().map(|line| line.number) {
+        let (mut step, mut bytes) = (Vec::new(), 0);
+        while let Some(line) = rest.next_if(|line| {
+            step.is_empty()
+                || (step.len() < KEYS_A_STEP_MAX && bytes + line.bytes <= BYTES_A_STEP_MAX)
+        }) {
+            bytes += line.bytes;
+            step.push(line);
+        }
+        send(flags, client, step, &mut done).inspect_err(|_failure| {
+            say(&format!(
+                "stopped at line {first}; {} were imported before it; go on with --from {first}",
+                done.imported
+            ));
+        })?;
+    }
+    let (imported, skipped) = (done.imported, done.skipped);
+    if json {
+        let done = json!({
+            "dry_run": flags.dry_run, "imported": imported, "skipped": skipped, "next": last + 1,
+        });
+        return print(&done.to_string());
+    }
+    let verb = if flags.dry_run { "would be imported" } else { "imported" };
+    print(&format!("{imported} {verb}, {skipped} were here already"))
+}
+
+/// Sends one step; of those that are here already it leaves out what it was told of, once.
+fn send(
+    flags: &Flags,
+    client: &Client,
+    mut step: Vec<Line>,
+    done: &mut Done,
+) -> Result<(), Failure> {
+    let target =
+        format!("/v1/keys/import{}", query(&[("organization", flags.organization.as_deref())]));
+    loop {
+        let keys: Vec<&Value> = step.iter().map(|line| &line.key).collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let body = Some(json!({ "keys": keys, "dry_run": flags.dry_run }));
+        let (status, told) =
+            client.answer(&Ask { method: "POST", target: target.clone(), body })?;
+        if (200..300).contains(&status) {
+            done.imported += step.len();
+            return Ok(());
+        }
+        let faults = told.get("errors").and_then(Value::as_array).cloned().unwrap_or_default();
+        let taken: Vec<usize> = faults.iter().filter_map(taken_at).collect();
+        if taken.is_empty() || taken.len() < faults.len() {
+            return Err(failure(status, &told, &faults, &step));
+        }
+        let before = step.len();
+        let mut at = 0..;
+        step.retain(|_line| !at.next().is_some_and(|at| taken.contains(&at)));
+        done.skipped += before - step.len();
+        if step.len() == before {
+            return Err(Failure::of_problem(status, &told));
+        }
+    }
+}
+
+/// The key that a fault says is here already.
+fn taken_at(fault: &Value) -> Option<usize> {
+    let is_taken = fault.get("code").and_then(Value::as_str) == Some("digest_taken");
+    entry_of(fault).filter(|_at| is_taken)
+}
+
+/// The key that a fault is about.
+fn entry_of(fault: &Value) -> Option<usize> {
+    let pointer = fault.get("pointer").and_then(Value::as_str)?;
+    pointer.strip_prefix("/keys/")?.split('/').next()?.parse().ok()
+}
+
+/// The failure of a step, with each fault at its line.
+fn failure(status: u16, told: &Value, faults: &[Value], step: &[Line]) -> Failure {
+    let text = |fault: &Value, name: &str| {
+        fault.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    let mut known = 0;
+    for fault in faults.iter().filter(|fault| taken_at(fault).is_none()) {
+        let Some(line) = entry_of(fault).and_then(|at| step.get(at)) else { continue };
+        known += 1;
+        if known <= LINES_TOLD_MAX {
+            let pointer = text(fault, "pointer");
+            let field = pointer.split('/').skip(3).collect::<Vec<_>>().join("/");
+            say(&format!("line {}: {field}: {}", line.number, text(fault, "detail")));
+        }
+    }
+    if known > LINES_TOLD_MAX {
+        say(&format!("and {} more", known - LINES_TOLD_MAX));
+    }
+    if known == 0 {
+        return Failure::of_problem(status, told);
+    }
+    Failure::new(Exit::Usage, "some lines can't be imported; nothing of this step was")
+}
+
+/// Reads all keys, before any is sent. Nothing of what can't be read is repeated: it may be a secret.
+fn read(file: &Path) -> Result<Vec<Line>, Failure> {
+    let text = read_text(file)?;
+    let wrong =
+        |number: usize| Failure::new(Exit::Usage, format!("line {number} is no JSON object"));
+    let line = |number: usize, key: Value| {
+        let bytes = key.to_string().len();
+        if key.is_object() { Ok(Line { number, key, bytes }) } else { Err(wrong(number)) }
+    };
+    if text.trim_start().starts_with('[') {
+        let keys: Vec<Value> = serde_json::from_str(&text).map_err(|error| {
+            let place = format!("line {}, column {}", error.line(), error.column());
+            Failure::new(Exit::Usage, format!("{} is no JSON list: {place}", file.display()))
+        })?;
+        return keys.into_iter().zip(1..).map(|(key, number)| line(number, key)).collect();
+    }
+    let lines = text.lines().zip(1..).filter(|(text, _)| !text.trim().is_empty());
+    lines
+        .map(|(text, number)| {
+            line(number, serde_json::from_str(text).map_err(|_source| wrong(number))?)
+        })
+        .collect()
+}
+
+fn read_text(file: &Path) -> Result<Zeroizing<String>, Failure> {
+    let failed = |error| Failure::io(&format!("read {}", file.display()), &error);
+    let mut text = Zeroizing::new(String::new());
+    let bytes = if file == Path::new("-") {
+        std::io::stdin().lock().take(FILE_BYTES_MAX + 1).read_to_string(&mut text)
+    } else {
+        let file = std::fs::File::open(file).map_err(failed)?;
+        file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)
+    };
+    let bytes = bytes.map_err(failed)?;
+    if u64::try_from(bytes).map_or(true, |bytes| bytes > FILE_BYTES_MAX) {
+        let said = format!("{} has more than 256 MiB: split it", file.display());
+        return Err(Failure::new(Exit::Usage, said));
+    }
+    Ok(text)
+}

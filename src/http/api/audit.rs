@@ -1,0 +1,144 @@
+//! `/v1/audit`: what was done, the head of its seals, and whether it is all there as it was.
+
+use rouille::Response;
+use serde_json::{Value, json};
+
+use crate::actions::audit::Head;
+use crate::actions::audit::check::{Checked, LogFault};
+use crate::actions::audit::list::{EventQuery, ListedEvent, WantedAction};
+use crate::http::api::{cursor, paging};
+use crate::http::input::{Fields, parsed};
+use crate::http::problem::Problem;
+use crate::http::{App, Call, answer};
+use crate::model::moment::Moment;
+use crate::model::secret::Digest;
+use crate::records::key::Author;
+
+/// Longest name of an action, and longest id of a target, that can be asked for.
+const FILTER_BYTES_MAX: usize = 100;
+/// The actor of what nobody did who was signed in.
+const NOBODY: &str = "none";
+
+pub(in crate::http) fn list_events(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let mut parameters = call.parameters();
+    let (limit, after) = paging(&mut parameters);
+    let query = EventQuery {
+        limit,
+        after,
+        actor: parameters.optional("actor", "invalid_actor", parse_actor),
+        action: parameters.optional("action", "invalid_action", parse_action),
+        target: parameters.optional("target", "too_long", parse_target),
+        since: parameters.optional("since", "invalid_time", str::parse::<Moment>),
+        until: parameters.optional("until", "invalid_time", str::parse::<Moment>),
+    };
+    parameters.finish()?;
+    let listed = app.actions.list_events(call.actor()?, &query)?;
+    let items: Vec<Value> = listed.events.iter().map(shown).collect();
+    Ok(answer::json(&json!({ "items": items, "next_cursor": listed.next.map(cursor::write) })))
+}
+
+pub(in crate::http) fn show_head(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    Ok(answer::json(&shown_head(&app.actions.audit_head(call.actor()?)?)))
+}
+
+pub(in crate::http) fn check(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
+    let head = fields.optional("head", parsed("invalid_hash", str::parse::<Digest>));
+    fields.finish().map_err(Problem::invalid)?;
+    Ok(answer::json(&shown_check(&app.actions.check_audit(call.actor()?, head)?)))
+}
+
+fn parse_actor(text: &str) -> Result<Option<Author>, &'static str> {
+    if text == NOBODY {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_source| "must be the id of a user or a key, local or none")
+}
+
+/// An action's name, or what it begins with and `.*`.
+fn parse_action(text: &str) -> Result<WantedAction, &'static str> {
+    let (name, is_start) = text.strip_suffix(".*").map_or((text, false), |name| (name, true));
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    let is_name = text.len() <= FILTER_BYTES_MAX
+        && name.split('.').all(|word| !word.is_empty() && word.bytes().all(plain));
+    match (is_name, is_start) {
+        (true, true) => Ok(WantedAction::Below(format!("{name}."))),
+        (true, false) => Ok(WantedAction::Only(name.to_owned())),
+        (false, _) => Err("must be an action such as key.create, or several such as key.*"),
+    }
+}
+
+fn parse_target(text: &str) -> Result<String, String> {
+    let fits = text.len() <= FILTER_BYTES_MAX;
+    fits.then(|| text.to_owned()).ok_or_else(|| format!("must be at most {FILTER_BYTES_MAX} bytes"))
+}
+
+fn shown(event: &ListedEvent) -> Value {
+    let record = &event.record;
+    let (kind, id) = match record.actor {
+        Some(Author::User(id)) => ("user", Some(id.to_string())),
+        Some(Author::Key(id)) => ("key", Some(id.to_string())),
+        Some(Author::Local) => ("local", None),
+        None => (NOBODY, None),
+    };
+    json!({
+        "id": record.id.to_string(),
+        "at": record.at.to_string(),
+        "actor": { "kind": kind, "id": id, "name": event.actor_name },
+        "address": record.address.map(|address| address.to_string()),
+        "organization": record.organization.map(|id| id.to_string()),
+        "action": record.action,
+        "target": record.target,
+        "before": record.before,
+        "after": record.after,
+    })
+}
+
+fn shown_head(head: &Head) -> Value {
+    json!({
+        "number": head.number,
+        "hash": head.hash.to_string(),
+        "at": head.at.map(|at| at.to_string()),
+    })
+}
+
+fn shown_check(checked: &Checked) -> Value {
+    json!({
+        "ok": checked.faults.is_empty(),
+        "seals": checked.seals,
+        "events": checked.events,
+        "unsealed": checked.unsealed,
+        "head": shown_head(&checked.head),
+        "faults": checked.faults.iter().map(shown_fault).collect::<Vec<_>>(),
+    })
+}
+
+fn shown_fault(fault: &LogFault) -> Value {
+    let mut shown = json!({ "kind": fault.kind.name() });
+    if let Some(seal) = fault.seal {
+        shown["seal"] = seal.into();
+    }
+    if let Some(event) = fault.event {
+        shown["event"] = event.to_string().into();
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actions_are_named_whole_or_by_what_they_begin_with() {
+        for (text, wanted) in [
+            ("key.create", Ok(WantedAction::Only("key.create".to_owned()))),
+            ("key.*", Ok(WantedAction::Below("key.".to_owned()))),
+            ("key.team.*", Ok(WantedAction::Below("key.team.".to_owned()))),
+        ] {
+            assert_eq!(parse_action(text), wanted, "{text}");
+        }
+        for wrong in ["", "*", ".*", "key*", "key.*.x", "Key.create", "key..create", "a b"] {
+            assert!(parse_action(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! `POST /v1/keys/import`: keys of other systems, by digest or as they are.
+
+use rouille::Response;
+use serde_json::{Value, json};
+
+use crate::actions::keys::{
+    ForeignKey, ForeignSecret, IMPORT_KEYS_MAX, Import, KeyChange, KeyDraft, OwnerName,
+};
+use crate::http::api::keys::reading::read_change;
+use crate::http::api::keys::shape::shown;
+use crate::http::input::{self, Fields, object, parsed, wrong};
+use crate::http::problem::Problem;
+use crate::http::{App, Call, answer};
+use crate::model::fault::Fault;
+use crate::model::foreign::{
+    Algorithm, HINT_UNKNOWN, InvalidForeign, check_text, hint_of, parse_hash, parse_hint,
+};
+use crate::model::id::OrganizationId;
+use crate::model::key_text::{Environment, Prefix};
+use crate::model::name::parse_email;
+use crate::model::secret::{Digest, Secret};
+
+/// Most bytes of an import.
+pub(in crate::http) const IMPORT_BODY_BYTES_MAX: usize = 1024 * 1024;
+
+pub(in crate::http) fn import(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
+    let prefix = app.actions.prefix();
+    let read = fields.required("keys", |value, pointer| keys(value, pointer, prefix));
+    let dry_run = fields.optional("dry_run", input::boolean).unwrap_or(false);
+    fields.finish().map_err(Problem::invalid)?;
+    let (keys, faults) = read.unwrap_or_default();
+    let actor = call.actor()?;
+    let records = app.actions.import_keys(actor, &Import { keys, faults, dry_run })?;
+    let mut keys: Vec<Value> = records.iter().map(|record| shown(app, actor, record)).collect();
+    if dry_run {
+        // The ids are made anew when it is done.
+        for key in &mut keys {
+            if let Some(fields) = key.as_object_mut() {
+                fields.insert("id".to_owned(), Value::Null);
+            }
+        }
+        return Ok(answer::json(&json!({ "dry_run": true, "imported": 0, "keys": keys })));
+    }
+    Ok(answer::created(&json!({ "dry_run": false, "imported": keys.len(), "keys": keys })))
+}
+
+/// Reads all keys that can be read, and what is wrong with the others.
+fn keys(
+    value: Value,
+    pointer: &str,
+    prefix: &Prefix,
+) -> Result<(Vec<ForeignKey>, Vec<Fault>), Vec<Fault>> {
+    let Value::Array(values) = value else {
+        return wrong(pointer, "wrong_type", "must be a list");
+    };
+    if values.is_empty() || values.len() > IMPORT_KEYS_MAX {
+        let code = if values.is_empty() { "required" } else { "too_many" };
+        return wrong(pointer, code, format!("must be 1 to {IMPORT_KEYS_MAX} keys"));
+    }
+    let (mut keys, mut faults) = (Vec::new(), Vec::new());
+    for (at, value) in values.into_iter().enumerate() {
+        let pointer = format!("{pointer}/{at}");
+        match object(|fields| key(fields, &pointer, prefix))(value, &pointer) {
+            Ok(key) => keys.push(key),
+            Err(more) => faults.extend(more),
+        }
+    }
+    Ok((keys, faults))
+}
+
+fn key(fields: &mut Fields, pointer: &str, prefix: &Prefix) -> Option<ForeignKey> {
+    let secret = secret(fields, prefix);
+    let owner = fields.optional("owner", parsed("invalid_owner", parse_owner));
+    let organization =
+        fields.optional("organization", parsed("invalid_id", str::parse::<OrganizationId>));
+    let environment =
+        fields.optional("environment", parsed("invalid_environment", str::parse::<Environment>));
+    let change = read_change(fields);
+    if change.preset.is_some() {
+        fields.fault("preset", "unknown_field", "is not known here: name the permissions");
+    }
+    let draft = draft(change, environment);
+    Some(ForeignKey { pointer: pointer.to_owned(), secret: secret?, owner, organization, draft })
+}
+
+/// What the key is known by: a digest with its algorithm, or the key itself.
+fn secret(fields: &mut Fields, prefix: &Prefix) -> Option<ForeignSecret> {
+    let algorithm =
+        fields.optional("algorithm", parsed("invalid_algorithm", str::parse::<Algorithm>));
+    let hash = fields.optional("digest", parsed("invalid_digest", parse_hash));
+    let text = fields.optional("key", |value, pointer| {
+        let text = Secret::new(input::text(value, pointer)?);
+        check_text(&text, prefix).or_else(|error| {
+            let code = match error {
+                InvalidForeign::OwnShape => "own_shape",
+                InvalidForeign::Text
+                | InvalidForeign::Algorithm
+                | InvalidForeign::Digest
+                | InvalidForeign::Hint => "invalid_key",
+            };
+            wrong(pointer, code, error)
+        })?;
+        Ok(text)
+    });
+    let hint = fields.optional("hint", parsed("invalid_hint", parse_hint));
+    match (text, algorithm, hash) {
+        (Some(text), None, None) => Some(ForeignSecret {
+            field: "key",
+            digest: text.digest(),
+            algorithm: Algorithm::Blake3,
+            other_digest: Some(Digest::by_sha256(text.reveal().as_bytes())),
+            hint: hint.unwrap_or_else(|| hint_of(&text)),
+        }),
+        (None, Some(algorithm), Some(hash)) => Some(ForeignSecret {
+            field: "digest",
+            digest: algorithm.digest(&hash),
+            algorithm,
+            other_digest: None,
+            hint: hint.unwrap_or_else(|| HINT_UNKNOWN.to_owned()),
+        }),
+        (Some(_), _, _) => {
+            fields.fault("key", "contradiction", "must not come with algorithm or digest");
+            None
+        },
+        (None, _, _) => {
+            fields.incomplete("digest", "give algorithm and digest, or key");
+            None
+        },
+    }
+}
+
+fn parse_owner(text: &str) -> Result<OwnerName, &'static str> {
+    let by_id = text.parse().map(OwnerName::Id);
+    let name = by_id.or_else(|_no_id| parse_email(text).map(OwnerName::Email));
+    name.map_err(|_no_email| "must be the id of a user or an e-mail address")
+}
+
+fn draft(change: KeyChange, environment: Option<Environment>) -> KeyDraft {
+    KeyDraft {
+        name: change.name,
+        description: change.description.unwrap_or_default(),
+        kind: None,
+        environment: environment.unwrap_or_default(),
+        permissions: change.permissions.value(),
+        preset: None,
+        teams: Vec::new(),
+        ip_rules: change.ip_rules.value().unwrap_or_default(),
+        rate_limits: change.rate_limits.value().unwrap_or_default(),
+        quota: change.quota.value(),
+        metadata: change.metadata.value().unwrap_or_default(),
+        not_before: change.not_before.value(),
+        expires_at: change.expires_at.value(),
+    }
+}

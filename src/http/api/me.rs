@@ -1,0 +1,69 @@
+//! `/v1/me`: one's own account. For people: a key asks `/v1/whoami`.
+
+use rouille::Response;
+use serde_json::{Value, json};
+
+use crate::actions::me::{Account, MeChange};
+use crate::http::api::{versions, with_etag};
+use crate::http::input::{Fields, parsed, text};
+use crate::http::problem::Problem;
+use crate::http::session::cookie_of;
+use crate::http::{App, Call, answer};
+use crate::model::locale::Locale;
+use crate::model::name::parse_name;
+use crate::model::password::Factors;
+use crate::model::secret::Secret;
+
+pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let own = app.own_session(call)?;
+    Ok(answer_account(app, &app.actions.account(own.me().user)?))
+}
+
+pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let own = app.own_session(call)?;
+    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
+    let name = fields.optional("name", parsed("invalid_name", parse_name));
+    let locale = fields.nullable("locale", parsed("invalid_locale", str::parse::<Locale>));
+    let password = fields.optional("password", text).map(Secret::new);
+    let current_password = fields.optional("current_password", text).map(Secret::new);
+    if password.is_some() && current_password.is_none() {
+        fields.fault("current_password", "required", "must be given with a new password");
+    }
+    fields.finish().map_err(Problem::invalid)?;
+    let versions = versions(call);
+    let change = MeChange { name, locale, password, current_password, versions };
+    let (account, token) = app.actions.change_me(&own.me(), &change)?;
+    let answered = answer_account(app, &account);
+    let Some(token) = token else { return Ok(answered) };
+    // The session goes on as long as it would have; the server ends it in any case.
+    let (session, _) = app.actions.session(&token)?;
+    let seconds = session.lifetime_left(app.actions.clock().now().wall).as_secs();
+    let cookie = cookie_of(&app.settings.public_url, &token, seconds);
+    Ok(answered.with_additional_header("Set-Cookie", cookie))
+}
+
+fn answer_account(app: &App, account: &Account) -> Response {
+    with_etag(answer::json(&shown(app, account)), account.user.version)
+}
+
+fn shown(app: &App, account: &Account) -> Value {
+    let user = &account.user;
+    let teams: Vec<Value> = user
+        .teams
+        .iter()
+        .filter_map(|id| app.index().team(*id))
+        .map(|team| json!({ "id": team.id.to_string(), "name": team.name }))
+        .collect();
+    json!({
+        "id": user.id.to_string(),
+        "name": user.name,
+        "email": user.email,
+        "role": user.role.to_string(),
+        "operator": user.operator,
+        "locale": user.locale,
+        "totp": account.factors == Factors::PasswordAndCode,
+        "teams": teams,
+        "created_at": user.created_at.to_string(),
+        "version": user.version,
+    })
+}

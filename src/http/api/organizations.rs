@@ -1,0 +1,160 @@
+//! `/v1/organization`, `/v1/subscription`, and for operators `/v1/organizations`.
+
+use rouille::Response;
+use serde_json::{Value, json};
+
+use crate::actions::ActionError;
+use crate::actions::organizations::{
+    OrganizationChange, OrganizationDraft, SeenSubscription, SubscriptionChange,
+};
+use crate::http::api::keys::patterns;
+use crate::http::api::{cursor, invitations, paging, plans, versions, with_etag};
+use crate::http::input::{Fields, boolean, number, parsed, text};
+use crate::http::problem::Problem;
+use crate::http::{App, Call, answer};
+use crate::model::edit::Edit;
+use crate::model::id::{OfOrganization, OrganizationId};
+use crate::model::moment::Moment;
+use crate::model::name::{parse_email, parse_name};
+use crate::model::plan::{KEY_LIFETIME_DAYS_MAX, SubscriptionStatus};
+use crate::records::access::OrganizationRecord;
+
+pub(in crate::http) fn show_own(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    Ok(answer_record(&app.actions.own_organization(call.actor()?)?))
+}
+
+pub(in crate::http) fn change_own(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
+    let change = OrganizationChange {
+        name: fields.optional("name", parsed("invalid_name", parse_name)),
+        members_create_keys: fields.optional("members_create_keys", boolean),
+        key_lifetime_days_max: fields
+            .nullable("key_lifetime_days_max", number(1, KEY_LIFETIME_DAYS_MAX)),
+        suspended: None,
+        permissions: Edit::Keep,
+    };
+    fields.finish().map_err(Problem::invalid)?;
+    let versions = versions(call);
+    let actor = call.actor()?;
+    Ok(answer_record(&app.actions.change_own_organization(actor, versions.as_ref(), &change)?))
+}
+
+pub(in crate::http) fn list_all(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let mut parameters = call.parameters();
+    let (limit, after) = paging::<OfOrganization>(&mut parameters);
+    parameters.finish()?;
+    let listed = app.actions.list_organizations(call.actor()?, limit, after)?;
+    let last = listed.items.last().filter(|_last| listed.more).map(|last| last.id);
+    let items: Vec<Value> = listed.items.iter().map(shown).collect();
+    Ok(answer::json(&json!({ "items": items, "next_cursor": last.map(cursor::write) })))
+}
+
+pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
+    let name = fields.required("name", parsed("invalid_name", parse_name));
+    let plan = fields.optional("plan", text);
+    let email = fields.required("owner_email", parsed("invalid_email", parse_email));
+    fields.finish().map_err(Problem::invalid)?;
+    let (Some(name), Some(owner_email)) = (name, email) else {
+        return Err(Problem::invalid(Vec::new()));
+    };
+    let draft = OrganizationDraft { name, plan, owner_email };
+    let made = app.actions.create_organization(call.actor()?, &draft)?;
+    let location = format!("/v1/organizations/{}", made.record.id);
+    let told = json!({
+        "organization": shown(&made.record),
+        "invitation": invitations::shown(&made.invitation),
+        "url": invitations::link(app, &made.token),
+    });
+    let answer = answer::created(&told).with_additional_header("Location", location);
+    Ok(with_etag(answer, made.record.version))
+}
+
+pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    Ok(answer_record(&app.actions.organization(call.actor()?, named(call)?)?))
+}
+
+pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
+    let change = OrganizationChange {
+        name: fields.optional("name", parsed("invalid_name", parse_name)),
+        suspended: fields.optional("suspended", boolean),
+        permissions: fields.nullable("permissions", patterns),
+        ..OrganizationChange::default()
+    };
+    fields.finish().map_err(Problem::invalid)?;
+    let (actor, versions) = (call.actor()?, versions(call));
+    let changed =
+        app.actions.change_organization(actor, named(call)?, versions.as_ref(), &change)?;
+    Ok(answer_record(&changed))
+}
+
+pub(in crate::http) fn show_own_subscription(
+    app: &App,
+    call: &Call<'_>,
+) -> Result<Response, Problem> {
+    Ok(answer_subscription(&app.actions.own_subscription(call.actor()?)?))
+}
+
+pub(in crate::http) fn show_subscription(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    Ok(answer_subscription(&app.actions.subscription(call.actor()?, named(call)?)?))
+}
+
+pub(in crate::http) fn change_subscription(
+    app: &App,
+    call: &Call<'_>,
+) -> Result<Response, Problem> {
+    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
+    let change = SubscriptionChange {
+        plan: fields.optional("plan", text),
+        status: fields
+            .optional("status", parsed("invalid_status", str::parse::<SubscriptionStatus>)),
+        current_period_end: fields
+            .nullable("current_period_end", parsed("invalid_time", str::parse::<Moment>)),
+    };
+    fields.finish().map_err(Problem::invalid)?;
+    let (actor, versions) = (call.actor()?, versions(call));
+    let changed =
+        app.actions.change_subscription(actor, named(call)?, versions.as_ref(), &change)?;
+    Ok(answer_subscription(&changed))
+}
+
+/// The organization in the path. A text that is no id names none.
+fn named(call: &Call<'_>) -> Result<OrganizationId, Problem> {
+    call.param(0).parse().map_err(|_source| ActionError::NotFound("organization").into())
+}
+
+fn answer_record(record: &OrganizationRecord) -> Response {
+    with_etag(answer::json(&shown(record)), record.version)
+}
+
+fn answer_subscription(seen: &SeenSubscription) -> Response {
+    let organization = &seen.organization;
+    let plan = plans::shown(&seen.plan);
+    let told = json!({
+        "organization": organization.id.to_string(),
+        "plan": organization.plan,
+        "features": plan.get("features"),
+        "limits": plan.get("limits"),
+        "status": organization.status.to_string(),
+        "current_period_end": organization.current_period_end.map(|end| end.to_string()),
+        "access": seen.has_access,
+        "used": { "keys": seen.keys, "users": seen.users, "teams": seen.teams },
+        "version": organization.version,
+    });
+    with_etag(answer::json(&told), organization.version)
+}
+
+fn shown(record: &OrganizationRecord) -> Value {
+    json!({
+        "id": record.id.to_string(),
+        "name": record.name,
+        "suspended": record.suspended,
+        "permissions": record.ceiling.as_set().texts().collect::<Vec<_>>(),
+        "members_create_keys": record.members_create_keys,
+        "key_lifetime_days_max": record.key_lifetime_days_max,
+        "plan": record.plan,
+        "created_at": record.created_at.to_string(),
+        "version": record.version,
+    })
+}

@@ -1,0 +1,79 @@
+//! `/v1/plans`: what each plan gives, for operators.
+
+use rouille::Response;
+use serde_json::{Value, json};
+
+use crate::actions::plans::PlanChange;
+use crate::http::api::keys::calls;
+use crate::http::api::{versions, with_etag};
+use crate::http::input::{Fields, boolean, number, object};
+use crate::http::problem::Problem;
+use crate::http::{App, Call, answer};
+use crate::model::plan::PLAN_LIMIT_MAX;
+use crate::records::access::PlanRecord;
+
+pub(in crate::http) fn list_plans(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let plans = app.actions.list_plans(call.actor()?)?;
+    let items: Vec<Value> = plans.iter().map(shown).collect();
+    Ok(answer::json(&json!({ "items": items, "next_cursor": null })))
+}
+
+pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    Ok(answer_record(&app.actions.plan(call.actor()?, call.param(0))?))
+}
+
+pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
+    let mut change = PlanChange::default();
+    fields.optional(
+        "features",
+        object(|fields| {
+            change.api_access = fields.optional("api_access", boolean);
+            change.teams = fields.optional("teams", boolean);
+            change.multiple_teams = fields.optional("multiple_teams", boolean);
+            Some(())
+        }),
+    );
+    fields.optional(
+        "limits",
+        object(|fields| {
+            let count = || number(0, PLAN_LIMIT_MAX);
+            change.keys_per_user = fields.nullable("keys_per_user", count());
+            change.keys = fields.nullable("keys", count());
+            change.users = fields.nullable("users", count());
+            change.requests_per_10s =
+                fields.nullable("requests_per_10s", number(1, PLAN_LIMIT_MAX));
+            change.requests_per_month = fields.nullable("requests_per_month", calls);
+            Some(())
+        }),
+    );
+    fields.finish().map_err(Problem::invalid)?;
+    let versions = versions(call);
+    let changed =
+        app.actions.change_plan(call.actor()?, call.param(0), versions.as_ref(), &change)?;
+    Ok(answer_record(&changed))
+}
+
+fn answer_record(record: &PlanRecord) -> Response {
+    with_etag(answer::json(&shown(record)), record.version)
+}
+
+/// A plan as everybody sees it who may see it.
+pub(super) fn shown(record: &PlanRecord) -> Value {
+    json!({
+        "id": record.name,
+        "features": {
+            "api_access": record.api_access,
+            "teams": record.teams,
+            "multiple_teams": record.multiple_teams,
+        },
+        "limits": {
+            "keys_per_user": record.keys_per_user,
+            "keys": record.keys,
+            "users": record.users,
+            "requests_per_10s": record.requests_per_10s,
+            "requests_per_month": record.requests_per_month,
+        },
+        "version": record.version,
+    })
+}

@@ -1,0 +1,64 @@
+//! `/v1/me/totp`: one's own second factor.
+
+use qrcodegen::{QrCode, QrCodeEcc};
+use rouille::Response;
+use serde_json::{Value, json};
+
+use crate::actions::totp::Removal;
+use crate::http::input::{Fields, text};
+use crate::http::problem::Problem;
+use crate::http::{App, Call, answer};
+use crate::model::secret::Secret;
+
+/// Begins with `current_password`, confirms with `code`.
+pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let own = app.own_session(call)?;
+    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
+    let code = fields.optional("code", text).map(Secret::new);
+    let password = fields.optional("current_password", text).map(Secret::new);
+    match (&code, &password) {
+        (None, None) => fields.fault("current_password", "required", "must be given, or code"),
+        (Some(_), Some(_)) => {
+            fields.fault("code", "contradiction", "must not come together with current_password");
+        },
+        (Some(_), None) | (None, Some(_)) => {},
+    }
+    fields.finish().map_err(Problem::invalid)?;
+    match (code, password) {
+        (Some(code), _) => {
+            let codes = app.actions.confirm_totp(&own.me(), &code)?;
+            let codes: Vec<_> = codes.iter().map(Secret::reveal).collect();
+            Ok(answer::json(&json!({ "backup_codes": codes })))
+        },
+        (None, Some(password)) => {
+            let begun = app.actions.begin_totp(&own.me(), &password)?;
+            let (secret, url) = (begun.seed.reveal(), begun.url.reveal());
+            let begun = json!({ "secret": secret, "url": url, "modules": modules(url) });
+            Ok(answer::created(&begun))
+        },
+        (None, None) => Err(Problem::invalid(Vec::new())),
+    }
+}
+
+pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let own = app.own_session(call)?;
+    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
+    let password = fields.required("current_password", text).map(Secret::new);
+    let code = fields.required("code", text).map(Secret::new);
+    fields.finish().map_err(Problem::invalid)?;
+    let (Some(current_password), Some(code)) = (password, code) else {
+        return Err(Problem::invalid(Vec::new()));
+    };
+    app.actions.remove_totp(&own.me(), &Removal { current_password, code })?;
+    Ok(answer::empty())
+}
+
+/// The rows of a QR code, 1 for dark; null for a text that is too long for one, which a page then
+/// shows as text. The page draws them: it takes no image from anywhere.
+fn modules(text: &str) -> Value {
+    let Ok(code) = QrCode::encode_text(text, QrCodeEcc::Medium) else { return Value::Null };
+    let row = |y: i32| -> String {
+        (0..code.size()).map(|x| if code.get_module(x, y) { '1' } else { '0' }).collect()
+    };
+    (0..code.size()).map(row).collect()
+}

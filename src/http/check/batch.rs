@@ -1,0 +1,33 @@
+//! `POST /v1/verify/batch`: many questions in one request, each decided as if it were asked alone.
+
+use rouille::Response;
+use serde_json::{Value, json};
+
+use crate::http::check::verify::{Asked, answer_asked, read_asked, require_verify};
+use crate::http::input::{Fields, list, object};
+use crate::http::problem::Problem;
+use crate::http::{App, Call, answer};
+use crate::model::fault::Fault;
+
+/// Most questions in one request.
+const REQUESTS_MAX: usize = 1_000;
+
+pub(in crate::http) fn answer(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let actor = call.actor()?;
+    require_verify(actor)?;
+    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
+    let requests = fields.required("requests", list(REQUESTS_MAX, request));
+    fields.finish().map_err(Problem::invalid)?;
+    let answered = |request: Result<Asked, Vec<Fault>>| {
+        let asked = request.map_err(Problem::invalid);
+        let answered = asked.and_then(|asked| answer_asked(app, actor, &asked));
+        answered.unwrap_or_else(|problem| json!({ "error": problem.into_item() }))
+    };
+    let results: Vec<Value> = requests.into_iter().flatten().map(answered).collect();
+    Ok(answer::json(&json!({ "results": results })))
+}
+
+/// Reads one question. What is wrong with it is its own answer, and no fault of the others.
+fn request(value: Value, pointer: &str) -> Result<Result<Asked, Vec<Fault>>, Vec<Fault>> {
+    Ok(object(read_asked)(value, pointer))
+}

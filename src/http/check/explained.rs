@@ -1,0 +1,53 @@
+//! What an explanation looks like to clients.
+
+use serde_json::{Value, json};
+
+use crate::records::key::KeyRecord;
+use crate::verify::{Explanation, Granting, Lists, Outcome, Step};
+
+/// What a key lists, as its record has it.
+pub(in crate::http) fn lists_of(record: &KeyRecord) -> Lists {
+    Lists {
+        permissions: record.permissions.clone(),
+        ceiling: record.ceiling.clone(),
+        expires_at: record.expires_at,
+    }
+}
+
+/// The verdict, the rule that decided and where it came from, then every rule in its order.
+pub(in crate::http) fn shown(explanation: &Explanation) -> Value {
+    let decisive = explanation.steps.iter().find(|step| step.outcome == Outcome::Failed);
+    json!({
+        "code": explanation.code.as_str(),
+        "valid": decisive.is_none(),
+        "source": decisive.map(|step| step.source),
+        "detail": decisive.and_then(|step| step.detail.as_deref()),
+        "rules": explanation.steps.iter().map(step).collect::<Vec<_>>(),
+    })
+}
+
+fn step(step: &Step) -> Value {
+    json!({
+        "code": step.code.as_str(),
+        "outcome": step.outcome.as_str(),
+        "source": step.source,
+        "detail": step.detail,
+        "permissions": step.grantings.iter().map(granting).collect::<Vec<_>>(),
+    })
+}
+
+fn granting(granting: &Granting) -> Value {
+    let stages = granting.stages.iter().map(|stage| {
+        json!({
+            "source": stage.source,
+            "name": stage.name,
+            "pattern": stage.pattern,
+            "granted": stage.granted,
+        })
+    });
+    json!({
+        "permission": granting.permission,
+        "granted": granting.granted,
+        "by": stages.collect::<Vec<_>>(),
+    })
+}

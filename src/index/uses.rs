@@ -1,0 +1,234 @@
+//! Last uses: of a key, and of each of its secrets while it has two.
+//!
+//! A use is a handful of atomics, so that a check never waits for another.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering, fence};
+
+use crate::model::moment::Moment;
+use crate::model::secret::Digest;
+use crate::records::key::SecretRecord;
+
+/// A second within which a use from the same place is not told apart.
+const USE_RESOLUTION_MS: i64 = 1_000;
+
+/// When, from where and with what a key was last used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastUse {
+    /// When.
+    pub at: Moment,
+    /// From which address, where it was told.
+    pub ip: Option<IpAddr>,
+    /// The number of the user agent; see [`crate::index::Index::agent`].
+    pub agent: u32,
+}
+
+/// A last use that any thread may write and read without waiting: a sequence lock whose writers
+/// give way to each other, since of two uses at one moment either may stand.
+#[derive(Debug, Default)]
+pub struct UseCell {
+    /// Odd while somebody writes; 0 before the first use.
+    sequence: AtomicU32,
+    agent: AtomicU32,
+    at: AtomicI64,
+    /// The address as IPv6; all zero where none was told.
+    ip_high: AtomicU64,
+    ip_low: AtomicU64,
+}
+
+impl UseCell {
+    pub(super) fn read(&self) -> Option<LastUse> {
+        loop {
+            let before = self.sequence.load(Ordering::Acquire);
+            if before == 0 {
+                return None;
+            }
+            let last = self.load();
+            fence(Ordering::Acquire);
+            if before.is_multiple_of(2) && self.sequence.load(Ordering::Relaxed) == before {
+                return Some(last);
+            }
+            std::hint::spin_loop();
+        }
+    }
+
+    fn load(&self) -> LastUse {
+        let high = u128::from(self.ip_high.load(Ordering::Relaxed));
+        let bits = (high << 64) | u128::from(self.ip_low.load(Ordering::Relaxed));
+        let ip = (bits != 0).then(|| IpAddr::V6(Ipv6Addr::from_bits(bits)).to_canonical());
+        let at = Moment::from_milliseconds(self.at.load(Ordering::Relaxed));
+        LastUse { at, ip, agent: self.agent.load(Ordering::Relaxed) }
+    }
+
+    /// Notes a use. Returns whether it is told apart from the last one.
+    pub(super) fn note(&self, last: LastUse) -> bool {
+        let sequence = self.sequence.load(Ordering::Acquire);
+        // A busy key used from one place is written once a second, not once a call: its cache line
+        // stays shared between cores.
+        let known = self.load();
+        let recent = last.at.milliseconds() - known.at.milliseconds() < USE_RESOLUTION_MS;
+        if sequence != 0 && recent && known.ip == last.ip && known.agent == last.agent {
+            return false;
+        }
+        let odd = sequence | 1;
+        let taken = sequence.is_multiple_of(2)
+            && self
+                .sequence
+                .compare_exchange(sequence, odd, Ordering::Acquire, Ordering::Relaxed)
+                .is_ok();
+        if !taken {
+            return false;
+        }
+        fence(Ordering::Release);
+        let bits = match last.ip {
+            Some(IpAddr::V4(four)) => four.to_ipv6_mapped().to_bits(),
+            Some(IpAddr::V6(six)) => six.to_bits(),
+            None => 0,
+        };
+        let [high, low] = [bits >> 64, bits & u128::from(u64::MAX)]
+            .map(|half| u64::try_from(half).unwrap_or_default());
+        self.at.store(last.at.milliseconds(), Ordering::Relaxed);
+        self.ip_high.store(high, Ordering::Relaxed);
+        self.ip_low.store(low, Ordering::Relaxed);
+        self.agent.store(last.agent, Ordering::Relaxed);
+        // Skips 0, which means never used, when the count wraps.
+        let even = odd.wrapping_add(1);
+        self.sequence.store(if even == 0 { 2 } else { even }, Ordering::Release);
+        true
+    }
+}
+
+/// The last uses of a key's secrets, told apart while it has two, the newest secret first. A key with
+/// one secret has none of this: its last use is that secret's.
+#[derive(Debug, Default)]
+pub(super) struct SecretUses(Vec<SecretUse>);
+
+#[derive(Debug)]
+struct SecretUse {
+    digest: Digest,
+    /// When the secret was made: no use before that is its own.
+    since: Moment,
+    cell: Arc<UseCell>,
+}
+
+impl SecretUses {
+    /// Takes a key's secrets over; one that was known keeps its use. Where they were not told apart
+    /// so far, `last` was the use of the one that was then the newest.
+    pub(super) fn take_over(&mut self, secrets: &[SecretRecord], last: Option<LastUse>) {
+        let known = std::mem::take(&mut self.0);
+        let cell_of = |digest: Digest| {
+            let known = known.iter().find(|secret| secret.digest == digest);
+            known.map(|secret| Arc::clone(&secret.cell)).unwrap_or_default()
+        };
+        let of = |secret: &SecretRecord| SecretUse {
+            digest: secret.digest,
+            since: secret.created_at,
+            cell: cell_of(secret.digest),
+        };
+        self.0 = secrets.iter().map(of).collect();
+        if let Some(last) = last.filter(|_last| known.is_empty()) {
+            self.attribute(last);
+        }
+    }
+
+    /// Notes a use that was not told apart: it was of the newest secret there was then.
+    pub(super) fn attribute(&self, last: LastUse) {
+        if let Some(secret) = self.0.iter().find(|secret| secret.since <= last.at) {
+            secret.cell.note(last);
+        }
+    }
+
+    /// Notes the use of one secret, where it is known.
+    pub(super) fn note(&self, digest: &Digest, last: LastUse) {
+        if let Some(cell) = self.cell(digest) {
+            cell.note(last);
+        }
+    }
+
+    /// Where the uses of a secret are noted.
+    pub(super) fn cell(&self, digest: &Digest) -> Option<Arc<UseCell>> {
+        let secret = self.0.iter().find(|secret| secret.digest == *digest);
+        secret.map(|secret| Arc::clone(&secret.cell))
+    }
+
+    /// The use of each secret that was used.
+    pub(super) fn read(&self) -> Vec<(Digest, LastUse)> {
+        let read = |secret: &SecretUse| Some((secret.digest, secret.cell.read()?));
+        self.0.iter().filter_map(read).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::foreign::Algorithm;
+    use std::thread::scope;
+
+    fn used(at: i64, ip: &str, agent: u32) -> LastUse {
+        let at = Moment::from_milliseconds(at);
+        LastUse { at, ip: Some(ip.parse().unwrap()), agent }
+    }
+
+    #[test]
+    fn a_use_is_read_back_and_repeated_ones_within_a_second_are_one() {
+        let cell = UseCell::default();
+        assert_eq!(cell.read(), None);
+        assert!(cell.note(used(5_000, "192.0.2.7", 3)));
+        assert!(!cell.note(used(5_999, "192.0.2.7", 3)));
+        assert_eq!(cell.read(), Some(used(5_000, "192.0.2.7", 3)));
+        assert!(cell.note(used(5_999, "2001:db8::1", 3)));
+        assert_eq!(cell.read(), Some(used(5_999, "2001:db8::1", 3)));
+        let nowhere = LastUse { at: Moment::from_milliseconds(9_000), ip: None, agent: 0 };
+        assert!(cell.note(nowhere));
+        assert_eq!(cell.read(), Some(nowhere));
+    }
+
+    #[test]
+    fn no_reader_sees_half_a_use() {
+        let cell = UseCell::default();
+        let uses = [used(0, "0.0.0.1", 1), used(1_000_000, "2001:db8::2", 2)];
+        scope(|threads| {
+            for number in 0..2_usize {
+                let (cell, uses) = (&cell, &uses);
+                let note = move |round: usize| cell.note(uses[(round + number) % 2]);
+                threads.spawn(move || (0..20_000).filter(|round| note(*round)).count());
+            }
+            for _ in 0..20_000 {
+                if let Some(read) = cell.read() {
+                    assert!(uses.contains(&read), "{read:?}");
+                }
+            }
+        });
+    }
+
+    fn secret(text: &[u8], made_at: i64) -> SecretRecord {
+        SecretRecord {
+            digest: Digest::of(text),
+            algorithm: Algorithm::Blake3,
+            hint: String::new(),
+            created_at: Moment::from_milliseconds(made_at),
+            ends_at: None,
+        }
+    }
+
+    #[test]
+    fn a_use_that_was_not_told_apart_is_of_the_secret_that_was_newest_then() {
+        let (first, second, third) =
+            (secret(b"1", 1_000), secret(b"2", 5_000), secret(b"3", 9_000));
+        let before = used(3_000, "192.0.2.7", 1);
+        let mut uses = SecretUses::default();
+        uses.take_over(&[second.clone(), first.clone()], Some(before));
+        assert_eq!(uses.read(), [(first.digest, before)]);
+        // The next rotation: what is told apart is not guessed anew.
+        let later = used(6_000, "192.0.2.8", 1);
+        uses.note(&second.digest, later);
+        uses.take_over(&[third.clone(), second.clone()], Some(used(9_500, "192.0.2.9", 1)));
+        assert_eq!(uses.read(), [(second.digest, later)]);
+        // From a store that knows of no secrets apart.
+        let mut fresh = SecretUses::default();
+        fresh.take_over(&[third, second], None);
+        fresh.attribute(before);
+        assert_eq!(fresh.read(), [], "it was of a secret that is gone");
+    }
+}

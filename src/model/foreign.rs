@@ -1,0 +1,210 @@
+//! Keys of other systems: by which digests they come, and which texts can be one.
+//!
+//! A text of our own shape is none: our keys come by their digest, from an instance to another.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+
+use crate::model::key_text::{CREDENTIAL_BYTES_MAX, Prefix, Presented, classify};
+use crate::model::secret::{Digest, Secret};
+
+/// Shortest key of another system, in characters: less could be guessed from its plain digest.
+pub const FOREIGN_CHARACTERS_MIN: usize = 24;
+/// Longest hint, in characters: much shorter than any key, so that none is kept as its own hint.
+pub const HINT_CHARACTERS_MAX: usize = 16;
+/// The hint of a key of which nothing but its digest is known.
+pub const HINT_UNKNOWN: &str = "imported";
+/// How much of a key of another system its hint shows.
+const HINT_CHARACTERS: usize = 4;
+
+/// By which hash another system knows its keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Algorithm {
+    /// BLAKE3, as we do.
+    #[default]
+    Blake3,
+    /// SHA-256.
+    Sha256,
+}
+
+/// What is wrong with a key of another system. Never says anything of its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidForeign {
+    /// No algorithm.
+    #[error("must be blake3 or sha256")]
+    Algorithm,
+    /// No digest.
+    #[error("must be 32 bytes in hexadecimal, base64 or base64url")]
+    Digest,
+    /// Too short, too long, or not printable.
+    #[error(
+        "must be {FOREIGN_CHARACTERS_MIN} to {CREDENTIAL_BYTES_MAX} printable characters without spaces"
+    )]
+    Text,
+    /// A key of ours, or what looks like a mistyped one.
+    #[error("has the shape of Keyhouse's own keys: bring it by its BLAKE3 digest")]
+    OwnShape,
+    /// No hint.
+    #[error("must be 1 to {HINT_CHARACTERS_MAX} printable characters without spaces")]
+    Hint,
+}
+
+impl Algorithm {
+    /// The name, as the API writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Blake3 => "blake3",
+            Self::Sha256 => "sha256",
+        }
+    }
+
+    /// The digest under which a key of this hash is known here.
+    pub fn digest(self, hash: &[u8; 32]) -> Digest {
+        match self {
+            Self::Blake3 => Digest::from_bytes(*hash),
+            Self::Sha256 => Digest::of_sha256(hash),
+        }
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Algorithm {
+    type Err = InvalidForeign;
+
+    fn from_str(text: &str) -> Result<Self, InvalidForeign> {
+        match text {
+            "blake3" => Ok(Self::Blake3),
+            "sha256" => Ok(Self::Sha256),
+            _ => Err(InvalidForeign::Algorithm),
+        }
+    }
+}
+
+/// Reads the 32 bytes of a hash: hexadecimal, base64 or base64url, padded or not.
+///
+/// # Errors
+/// [`InvalidForeign::Digest`].
+pub fn parse_hash(text: &str) -> Result<[u8; 32], InvalidForeign> {
+    if let Ok(digest) = text.to_ascii_lowercase().parse::<Digest>() {
+        return Ok(*digest.bytes());
+    }
+    let config =
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let read = |alphabet| GeneralPurpose::new(alphabet, config).decode(text).ok();
+    let bytes = read(&alphabet::STANDARD).or_else(|| read(&alphabet::URL_SAFE));
+    bytes.and_then(|bytes| bytes.try_into().ok()).ok_or(InvalidForeign::Digest)
+}
+
+/// Whether a text can be a key of another system, where `prefix` is what ours begin with.
+///
+/// # Errors
+/// [`InvalidForeign::Text`], [`InvalidForeign::OwnShape`].
+pub fn check_text(text: &Secret, prefix: &Prefix) -> Result<(), InvalidForeign> {
+    let bytes = text.reveal().as_bytes();
+    let printable = bytes.iter().all(|byte| (0x21..=0x7e).contains(byte));
+    if !printable || !(FOREIGN_CHARACTERS_MIN..=CREDENTIAL_BYTES_MAX).contains(&bytes.len()) {
+        return Err(InvalidForeign::Text);
+    }
+    match classify(bytes, prefix) {
+        Presented::Foreign(_) => Ok(()),
+        Presented::Own(_) | Presented::Malformed => Err(InvalidForeign::OwnShape),
+    }
+}
+
+/// What may be shown of a key of another system.
+pub fn hint_of(text: &Secret) -> String {
+    text.reveal().chars().take(HINT_CHARACTERS).collect()
+}
+
+/// Takes a hint that somebody gives: short and printable.
+///
+/// # Errors
+/// [`InvalidForeign::Hint`].
+pub fn parse_hint(text: &str) -> Result<String, InvalidForeign> {
+    let printable = text.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
+    let fits = printable && (1..=HINT_CHARACTERS_MAX).contains(&text.len());
+    if fits { Ok(text.to_owned()) } else { Err(InvalidForeign::Hint) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_reads_in_every_spelling_and_no_other_text_does() {
+        let hash = [0xfb; 32];
+        let hex = "fb".repeat(32);
+        for text in [
+            hex.clone(),
+            hex.to_uppercase(),
+            "+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/s=".to_owned(),
+            "+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/s".to_owned(),
+            "-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s=".to_owned(),
+            "-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s".to_owned(),
+        ] {
+            assert_eq!(parse_hash(&text), Ok(hash), "{text}");
+        }
+        for wrong in [
+            "",
+            "fb",
+            &hex.replacen('f', "", 1),
+            &format!("{hex}fb"),
+            &format!("{hex} "),
+            // Of both alphabets; with bits left over; of 31 and of 33 bytes.
+            "+_v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/s",
+            "+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/t",
+            "+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+w==",
+            "+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7",
+        ] {
+            assert_eq!(parse_hash(wrong), Err(InvalidForeign::Digest), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn only_long_printable_texts_of_another_shape_can_be_foreign_keys() {
+        let check = |text: &str| check_text(&Secret::new(text.to_owned()), &Prefix::default());
+        let own = crate::model::key_text::generate(
+            &"old".parse().unwrap(),
+            &crate::model::key_text::Environment::default(),
+            &mut rand::rng(),
+        );
+        let own = own.secret.reveal().to_owned();
+        let other = if own.ends_with('0') { '1' } else { '0' };
+        let mut mistyped = own.clone();
+        mistyped.pop();
+        mistyped.push(other);
+        for (text, expected) in [
+            ("3q2+7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", Ok(())),
+            (&"x".repeat(24), Ok(())),
+            (&"x".repeat(512), Ok(())),
+            (&"x".repeat(23), Err(InvalidForeign::Text)),
+            (&"x".repeat(513), Err(InvalidForeign::Text)),
+            ("a key with spaces in between", Err(InvalidForeign::Text)),
+            ("clé-0123456789abcdef0123456789", Err(InvalidForeign::Text)),
+            ("kh_something_else_0123456789", Err(InvalidForeign::OwnShape)),
+            (&own, Err(InvalidForeign::OwnShape)),
+            (&mistyped, Err(InvalidForeign::OwnShape)),
+        ] {
+            assert_eq!(check(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_key_can_be_its_own_hint() {
+        const { assert!(HINT_CHARACTERS_MAX < FOREIGN_CHARACTERS_MIN) };
+        assert_eq!(parse_hint("sk_..Xy9z").as_deref(), Ok("sk_..Xy9z"));
+        for wrong in ["", "a b", "é", &"x".repeat(17)] {
+            assert_eq!(parse_hint(wrong), Err(InvalidForeign::Hint), "{wrong}");
+        }
+    }
+}

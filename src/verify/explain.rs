@@ -1,0 +1,327 @@
+//! Explains a verdict: which rule decided, where it came from, and what every other rule said.
+//!
+//! It draws nothing and notes nothing. What decides is [`foretell`], so that an explanation never
+//! says anything but what a check would.
+
+use crate::clock::Now;
+use crate::index::facts::{Ask, OrganizationFacts, UserFacts};
+use crate::index::grant::Grant;
+use crate::model::limit::Draw;
+use crate::model::moment::Moment;
+use crate::model::permission::{PatternSet, Patterns, is_instance, is_own};
+use crate::verify::{Code, Limits, Request, foretell};
+
+/// What a key lists, which its grant knows only in effect.
+#[derive(Clone, Debug, Default)]
+pub struct Lists {
+    /// Its own list.
+    pub permissions: Option<Patterns>,
+    /// What it may be granted at most, frozen when it was transferred.
+    pub ceiling: Option<Patterns>,
+    /// When the key ends, whichever of its secrets is used.
+    pub expires_at: Option<Moment>,
+}
+
+/// A verdict with its reasons.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// The verdict.
+    pub code: Code,
+    /// Every rule, in the order of deciding.
+    pub steps: Vec<Step>,
+}
+
+/// What one rule said.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The code that the rule refuses with.
+    pub code: Code,
+    /// What it came to.
+    pub outcome: Outcome,
+    /// Whose rule it is: `key`, `secret`, `owner`, `organization`, `plan`, `subscription`, `gate`,
+    /// `role`, `key_ceiling` or `organization_ceiling`.
+    pub source: &'static str,
+    /// What there is to say of it.
+    pub detail: Option<String>,
+    /// For the rule on permissions: how each one that was asked for is granted.
+    pub grantings: Vec<Granting>,
+}
+
+/// What a rule came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It let the call pass.
+    Passed,
+    /// It decided.
+    Failed,
+    /// One before it had decided.
+    NotReached,
+}
+
+impl Outcome {
+    /// The stable name that answers carry.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::NotReached => "not_reached",
+        }
+    }
+}
+
+/// How a permission is granted, or where it is not.
+#[derive(Clone, Debug)]
+pub struct Granting {
+    /// The permission.
+    pub permission: String,
+    /// Whether it is granted.
+    pub granted: bool,
+    /// All that must grant it.
+    pub stages: Vec<Stage>,
+}
+
+/// One that must grant a permission.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    /// `key`, `key_ceiling`, `role` or `organization_ceiling`.
+    pub source: &'static str,
+    /// Its name, where it has one: the role's.
+    pub name: Option<String>,
+    /// The pattern that grants it; `None` where none does, or where this does not bound it.
+    pub pattern: Option<String>,
+    /// Whether it does.
+    pub granted: bool,
+}
+
+/// Explains what a check of this key would say now.
+pub fn explain(grant: &Grant, lists: &Lists, request: &Request<'_>, now: Now) -> Explanation {
+    let code = foretell(grant, request, now).code;
+    let (owner, organization) =
+        (grant.owner.as_ref().map(|owner| owner.facts()), grant.organization.load());
+    let view =
+        View { grant, lists, request, now, owner: owner.as_deref(), organization: &organization };
+    told(code, |step| view.tell(step))
+}
+
+/// Explains why there is no key to speak of: the text is none, or the asker may know of none. The
+/// two cases of the latter look the same.
+pub fn explain_absence(code: Code) -> Explanation {
+    told(code, |_step| {})
+}
+
+fn told(code: Code, tell: impl Fn(&mut Step)) -> Explanation {
+    let refusing = Code::ALL.into_iter().filter(|rule| *rule != Code::Valid);
+    let steps = refusing.map(|rule| {
+        let outcome = match rule.cmp(&code) {
+            std::cmp::Ordering::Less => Outcome::Passed,
+            std::cmp::Ordering::Equal => Outcome::Failed,
+            std::cmp::Ordering::Greater => Outcome::NotReached,
+        };
+        let (source, detail, grantings) = (source(rule), None, Vec::new());
+        let mut step = Step { code: rule, outcome, source, detail, grantings };
+        if outcome != Outcome::NotReached {
+            tell(&mut step);
+        }
+        step
+    });
+    Explanation { code, steps: steps.collect() }
+}
+
+/// Whose rule it is, where that does not depend on the key.
+fn source(rule: Code) -> &'static str {
+    match rule {
+        Code::Malformed
+        | Code::NotFound
+        | Code::Revoked
+        | Code::Disabled
+        | Code::NotYetValid
+        | Code::Expired
+        | Code::IpNotAllowed
+        | Code::InsufficientPermissions
+        | Code::RateLimited
+        | Code::QuotaExceeded
+        | Code::Valid => "key",
+        Code::OwnerDisabled => "owner",
+        Code::OrganizationSuspended => "organization",
+        Code::SubscriptionRequired => "subscription",
+        Code::NotAcceptedHere => "gate",
+    }
+}
+
+/// All that an explanation looks at.
+struct View<'a> {
+    grant: &'a Grant,
+    lists: &'a Lists,
+    request: &'a Request<'a>,
+    now: Now,
+    owner: Option<&'a UserFacts>,
+    organization: &'a OrganizationFacts,
+}
+
+impl View<'_> {
+    fn tell(&self, step: &mut Step) {
+        let failed = step.outcome == Outcome::Failed;
+        match step.code {
+            Code::NotYetValid if self.grant.not_before != Moment::BEGINNING => {
+                step.detail = Some(format!("valid from {}", self.grant.not_before));
+            },
+            Code::Expired => self.tell_end(step),
+            Code::OwnerDisabled if self.owner.is_none() => {
+                step.detail = Some("a service key has no owner".to_owned());
+            },
+            Code::SubscriptionRequired => self.tell_access(step),
+            Code::IpNotAllowed => step.detail = self.address_detail(),
+            Code::InsufficientPermissions => self.tell_permissions(step),
+            Code::RateLimited if failed => self.tell_rate(step),
+            Code::QuotaExceeded if failed => self.tell_quota(step),
+            Code::Malformed
+            | Code::NotFound
+            | Code::Revoked
+            | Code::Disabled
+            | Code::NotYetValid
+            | Code::OwnerDisabled
+            | Code::OrganizationSuspended
+            | Code::NotAcceptedHere
+            | Code::RateLimited
+            | Code::QuotaExceeded
+            | Code::Valid => {},
+        }
+    }
+
+    fn tell_end(&self, step: &mut Step) {
+        let end = self.grant.expires_at;
+        if end == Moment::NEVER {
+            return;
+        }
+        // A secret that a rotation replaced ends before its key does.
+        if self.lists.expires_at != Some(end) {
+            step.source = "secret";
+        }
+        step.detail = Some(format!("ends at {end}"));
+    }
+
+    fn tell_access(&self, step: &mut Step) {
+        let (plan, subscription) = (&self.organization.plan, &self.organization.subscription);
+        if !plan.api_access {
+            step.source = "plan";
+            step.detail = Some(format!("the plan {:?} gives no API access", plan.name));
+        } else if subscription.current_period_end == Moment::NEVER {
+            step.detail = Some(format!("{}, without end", subscription.status));
+        } else {
+            let end = subscription.current_period_end;
+            step.detail = Some(format!("{}, until {end}", subscription.status));
+        }
+    }
+
+    fn address_detail(&self) -> Option<String> {
+        let rules = self.grant.rules.as_deref().map(|rules| &rules.ip)?;
+        let Some(address) = self.request.ip else {
+            return (!rules.is_empty())
+                .then(|| "the key has networks, and no address was told".to_owned());
+        };
+        let address = address.to_canonical();
+        let holds = |networks: &[ipnet::IpNet]| {
+            networks.iter().find(|network| network.contains(&address)).copied()
+        };
+        match (holds(&rules.deny), holds(&rules.allow)) {
+            (Some(network), _) => Some(format!("{network} is denied")),
+            (None, Some(network)) => Some(format!("{network} is allowed")),
+            (None, None) if rules.allow.is_empty() => None,
+            (None, None) => Some("no allowed network holds this address".to_owned()),
+        }
+    }
+
+    fn tell_permissions(&self, step: &mut Step) {
+        let Some(requirement) = self.request.requirement else { return };
+        step.grantings = requirement.names().map(|name| self.granting(name.as_str())).collect();
+        if step.outcome == Outcome::Failed {
+            let lacking = step.grantings.iter().find(|granting| !granting.granted);
+            let stages = lacking.map(|granting| granting.stages.as_slice()).unwrap_or_default();
+            if let Some((granting, stage)) = lacking.zip(stages.iter().find(|stage| !stage.granted))
+            {
+                step.source = stage.source;
+                step.detail = Some(format!("{} is not granted by it", granting.permission));
+            }
+        }
+    }
+
+    fn granting(&self, permission: &str) -> Granting {
+        let ask = Ask::Permission(permission);
+        let owner = self.grant.standing.as_ref().map(crate::index::standing::StandingSlot::load);
+        let mut stages = vec![self.own_stage(permission)];
+        if let Some(ceiling) = &self.lists.ceiling {
+            stages.push(stage("key_ceiling", ceiling.as_set(), permission));
+        }
+        stages.extend(self.owner.map(|owner| self.role_stage(owner, permission)));
+        if !is_own(permission) {
+            let ceiling = self.organization.ceiling.as_set();
+            stages.push(stage("organization_ceiling", ceiling, permission));
+        }
+        let granted = self.grant.grants(owner, self.organization, ask);
+        Granting { permission: permission.to_owned(), granted, stages }
+    }
+
+    fn own_stage(&self, permission: &str) -> Stage {
+        let everything = Patterns::everything();
+        let list = match (&self.lists.permissions, self.owner) {
+            (Some(list), _) => list.as_set(),
+            // Without a list a personal key has all outside `keyhouse:`.
+            (None, Some(_)) => everything.as_set(),
+            (None, None) => {
+                return Stage { source: "key", name: None, pattern: None, granted: false };
+            },
+        };
+        stage("key", list, permission)
+    }
+
+    fn role_stage(&self, owner: &UserFacts, permission: &str) -> Stage {
+        let name = Some(owner.role.role().to_string());
+        if is_instance(permission) {
+            let granted = owner.standing.operator;
+            return Stage {
+                source: "role",
+                name: Some("operator".to_owned()),
+                pattern: None,
+                granted,
+            };
+        }
+        let patterns = owner.role.patterns(self.organization.members_create_keys);
+        Stage { name, ..stage("role", patterns.as_set(), permission) }
+    }
+
+    /// The rate limit that makes the call wait longest, as the verdict does.
+    fn tell_rate(&self, step: &mut Step) {
+        let plan = self.organization.calls.as_deref().and_then(|calls| calls.rate.as_ref());
+        let refusing =
+            Limits::of(self.grant, self.organization).rates().filter_map(|(limit, counter)| {
+                match counter.peek(limit, self.now.ticks, self.request.cost) {
+                    Draw::Refused { wait } => Some((wait, limit)),
+                    Draw::Granted { .. } => None,
+                }
+            });
+        let Some((_, limit)) = refusing.max_by_key(|(wait, _)| *wait) else { return };
+        if plan.is_some_and(|(known, _)| std::ptr::eq(known, limit)) {
+            step.source = "plan";
+        }
+        let (name, count, window) = (&limit.name, limit.limit, limit.window_seconds);
+        step.detail = Some(format!("{name}: {count} in {window} s are used up"));
+    }
+
+    fn tell_quota(&self, step: &mut Step) {
+        let quotas = Limits::of(self.grant, self.organization).quotas();
+        let full = quotas.into_iter().zip(["key", "plan"]).find_map(|(rule, source)| {
+            let rule = rule.filter(|rule| !rule.has_room(self.now.wall, self.request.cost))?;
+            Some((&rule.quota, source))
+        });
+        let Some((quota, source)) = full else { return };
+        step.source = source;
+        let (count, period, zone) = (quota.limit, quota.period, &quota.zone);
+        step.detail = Some(format!("{count} a {period} ({zone}) are used up"));
+    }
+}
+
+fn stage(source: &'static str, patterns: PatternSet<'_>, permission: &str) -> Stage {
+    let pattern = patterns.texts().find(|text| PatternSet::trusted(text).grants(permission));
+    let (pattern, granted) = (pattern.map(str::to_owned), pattern.is_some());
+    Stage { source, name: None, pattern, granted }
+}

@@ -1,0 +1,311 @@
+//! Signing in while the clock is in the test's hand and others write.
+
+use std::sync::Arc;
+use std::thread::scope;
+use std::time::Duration;
+
+use argon2::password_hash::PasswordHasher as _;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Algorithm, Argon2, Params, Version};
+use keyhouse::clock::ManualClock;
+use keyhouse::http::transport::{Application as _, Origin, Peer, Surface};
+use keyhouse::model::moment::Moment;
+use keyhouse::model::totp::code_at;
+use keyhouse::records::access::UserRecord;
+use keyhouse::records::event::EventRecord;
+use keyhouse::records::place::Place;
+use keyhouse::records::{encode, read_row};
+use keyhouse_storage::{At, Batch, Fault, FaultyStore, Gate, MemoryStore, Operation, Range, Store};
+use rouille::Request;
+use serde_json::{Value, json};
+
+use crate::{House, LONG};
+
+pub(crate) const EMAIL: &str = "ada@example.com";
+pub(crate) const PASSWORD: &str = "correct horse battery";
+const WRONG: &str = "not the password at all";
+
+/// What came back.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
+    pub(crate) cookie: String,
+    retry_after: Option<u64>,
+}
+
+impl Answer {
+    pub(crate) fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+}
+
+/// How one comes to the house.
+pub(crate) struct Door {
+    forwarded_for: Option<String>,
+    email: String,
+    code: Option<String>,
+}
+
+impl Door {
+    /// Through a proxy, from some network.
+    pub(crate) fn afar() -> Self {
+        Self::from(7)
+    }
+
+    fn from(network: usize) -> Self {
+        let address = format!("203.{}.{}.9", network / 256, network % 256);
+        Self { forwarded_for: Some(address), email: EMAIL.to_owned(), code: None }
+    }
+
+    fn on_host() -> Self {
+        Self { forwarded_for: None, email: EMAIL.to_owned(), code: None }
+    }
+
+    fn with_email(self, email: &str) -> Self {
+        Self { email: email.to_owned(), ..self }
+    }
+
+    fn with_code(self, code: &str) -> Self {
+        Self { code: Some(code.to_owned()), ..self }
+    }
+
+    pub(crate) fn sign_in(&self, house: &House, password: &str) -> Answer {
+        let mut body = json!({ "email": self.email, "password": password });
+        if let Some(code) = &self.code {
+            body["code"] = code.as_str().into();
+        }
+        self.send(house, ("POST", "/v1/session"), "", &body)
+    }
+
+    pub(crate) fn ask(
+        &self,
+        house: &House,
+        method: &'static str,
+        path: &str,
+        cookie: &str,
+    ) -> Answer {
+        self.send(house, (method, path), cookie, &Value::Null)
+    }
+
+    fn send(
+        &self,
+        house: &House,
+        (method, path): (&'static str, &str),
+        cookie: &str,
+        body: &Value,
+    ) -> Answer {
+        let mut headers = vec![("Host".to_owned(), "localhost".to_owned())];
+        headers.extend(self.forwarded_for.clone().map(|it| ("X-Forwarded-For".to_owned(), it)));
+        if !cookie.is_empty() {
+            headers.push(("Cookie".to_owned(), cookie.to_owned()));
+        }
+        let mut text = Vec::new();
+        if !body.is_null() {
+            headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
+            text = body.to_string().into_bytes();
+        }
+        let request = Request::fake_http(method, path, headers, text);
+        let peer = Peer::Tcp(([127, 0, 0, 1], 1).into());
+        let response = house.app.handle(Origin { surface: Surface::Main, peer }, &request);
+        let header = |name: &str| {
+            let found = response.headers.iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| value.to_string())
+        };
+        let cookie = header("Set-Cookie").unwrap_or_default();
+        let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
+        let retry_after = header("Retry-After").map(|text| text.parse().unwrap());
+        let status = response.status_code;
+        let (mut reader, _) = response.data.into_reader_and_size();
+        let body = serde_json::from_reader(&mut reader).unwrap_or_default();
+        Answer { status, body, cookie, retry_after }
+    }
+}
+
+fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::at(Moment::from_milliseconds(1_800_000_000_000)))
+}
+
+fn user_of(house: &House) -> UserRecord {
+    let page = house.store.scan(&Range::prefix(b"user/"), At::Latest).unwrap();
+    read_row(&page.rows[0]).unwrap().record
+}
+
+fn put_user(house: &House, user: &UserRecord) {
+    let place = Place::User(user.id);
+    let batch = Batch::new().put(place.to_bytes(), encode(&place, user).unwrap());
+    let revision = house.store.commit(batch).unwrap();
+    assert!(house.index.wait_for(revision, LONG));
+}
+
+fn refusals(house: &House) -> Vec<EventRecord> {
+    let page = house.store.scan(&Range::prefix(Place::EVENTS), At::Latest).unwrap();
+    let events = page.rows.iter().map(|row| read_row::<EventRecord>(row).unwrap().record);
+    events.filter(|event| &*event.action == "session.refuse").collect()
+}
+
+#[test]
+fn a_hundred_failures_close_the_account_to_the_world_for_a_day_but_not_on_the_host() {
+    let clock = clock();
+    let house = House::over_with(Arc::new(MemoryStore::new()), Arc::clone(&clock) as Arc<_>);
+    let mut looked_at = 0;
+    let mut network = 0;
+    let closed = loop {
+        network += 1;
+        let answer = Door::from(network).sign_in(&house, WRONG);
+        match (answer.status, answer.retry_after) {
+            (401, _) => looked_at += 1,
+            (_, Some(wait)) if wait <= 10 => clock.advance(Duration::from_secs(wait)),
+            (status, wait) => break (status, wait),
+        }
+    };
+    assert_eq!((looked_at, closed), (100, (429, Some(86_400))));
+    assert_eq!(Door::afar().sign_in(&house, PASSWORD).code(), "too_many_attempts");
+    clock.advance(Duration::from_hours(1));
+    assert_eq!(Door::afar().sign_in(&house, PASSWORD).status, 429);
+    assert_eq!(Door::afar().with_email("bob@example.com").sign_in(&house, WRONG).status, 401);
+    assert_eq!(Door::on_host().sign_in(&house, PASSWORD).status, 201);
+    assert_eq!(Door::afar().sign_in(&house, PASSWORD).status, 201, "opened again from the host");
+}
+
+#[test]
+fn failures_of_a_minute_are_one_event_for_each_account_and_network_without_what_was_typed() {
+    let clock = clock();
+    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+    let house = House::over_with(Arc::clone(&store) as Arc<_>, Arc::clone(&clock) as Arc<_>);
+    for _ in 0..7 {
+        Door::from(1).sign_in(&house, WRONG);
+    }
+    Door::from(2).sign_in(&house, WRONG);
+    clock.advance(Duration::from_secs(10));
+    Door::from(2).sign_in(&house, WRONG);
+    for email in ["nobody@example.com", "noone@example.com", "my password by mistake"] {
+        Door::from(1).with_email(email).sign_in(&house, WRONG);
+    }
+    assert!(refusals(&house).is_empty());
+    store.inject(Operation::Submit, 1, Fault::Unavailable);
+    house.actions.flush_refusals();
+    assert!(refusals(&house).is_empty(), "not written, and not lost");
+    house.actions.flush_refusals();
+    house.actions.flush_refusals();
+    let ada = user_of(&house);
+    let mut told: Vec<_> = refusals(&house)
+        .into_iter()
+        .map(|event| (event.target, event.after["network"].clone(), event.after["count"].clone()))
+        .collect();
+    told.sort_by_key(|(target, network, _)| (target.clone(), network.to_string()));
+    let id = ada.id.to_string();
+    let expected = [
+        ("unknown", "203.0.1.0/24", 3),
+        (id.as_str(), "203.0.1.0/24", 7),
+        (id.as_str(), "203.0.2.0/24", 2),
+    ];
+    assert_eq!(told, expected.map(|(it, network, n)| (it.to_owned(), json!(network), json!(n))));
+    for event in refusals(&house) {
+        assert_eq!(event.actor, None);
+        assert_eq!(event.organization.is_some(), event.target != "unknown");
+    }
+    let page = store.scan(&Range::prefix(Place::EVENTS), At::Latest).unwrap();
+    for row in &page.rows {
+        let text = String::from_utf8_lossy(&row.value);
+        for typed in ["nobody@", "noone@", "mistake", WRONG] {
+            assert!(!text.contains(typed), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_hash_of_older_parameters_is_made_anew_at_sign_in() {
+    let house = House::over_with(Arc::new(MemoryStore::new()), clock());
+    let user = user_of(&house);
+    let weak = Params::new(8 * 1024, 1, 1, None).unwrap();
+    let weak = Argon2::new(Algorithm::Argon2id, Version::default(), weak);
+    let hash: PasswordHash =
+        weak.hash_password_with_salt(PASSWORD.as_bytes(), b"sixteen bytes ok").unwrap();
+    put_user(&house, &UserRecord { password: hash.to_string(), ..user.clone() });
+    assert_eq!(Door::afar().sign_in(&house, WRONG).status, 401);
+    assert!(user_of(&house).password.contains("m=8192"), "only the right one is made anew");
+    assert_eq!(Door::afar().sign_in(&house, PASSWORD).status, 201);
+    let now = user_of(&house);
+    assert!(now.password.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", now.password);
+    assert_eq!(UserRecord { password: user.password.clone(), ..now }, user, "nothing else changed");
+    assert_eq!(Door::afar().sign_in(&house, PASSWORD).status, 201);
+}
+
+/// A password that is changed while somebody signs in with the old one: the sign-in was checked
+/// before the change, its session would be written after all others were ended.
+#[test]
+fn a_sign_in_that_a_change_of_password_overtakes_fails() {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+    let house = House::over_with(Arc::clone(&store) as Arc<_>, clock());
+    let user = user_of(&house);
+    let gate = Gate::new();
+    store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
+    let status = scope(|threads| {
+        let signing_in = threads.spawn(|| Door::afar().sign_in(&house, PASSWORD).status);
+        assert!(gate.wait_for_arrivals(1, LONG));
+        let hash = user.password.replace("$argon2id$", "$argon2i$");
+        put_user(&house, &UserRecord { password: hash, ..user });
+        gate.open();
+        signing_in.join().unwrap()
+    });
+    assert_eq!(status, 401);
+    assert!(house.store.scan(&Range::prefix(b"session/"), At::Latest).unwrap().rows.is_empty());
+}
+
+#[test]
+fn nobody_ends_a_session_that_is_not_theirs() {
+    let house = House::over_with(Arc::new(MemoryStore::new()), clock());
+    let ada = user_of(&house);
+    let first = Door::afar().sign_in(&house, PASSWORD).cookie;
+    let listed = Door::afar().ask(&house, "GET", "/v1/sessions", &first).body;
+    let id = listed["items"][0]["id"].as_str().unwrap().to_owned();
+
+    let bob = UserRecord { id: keyhouse::model::id::Id::from_bytes([7; 16]), ..ada };
+    put_user(&house, &bob);
+    let email = Place::Email("bob@example.com".to_owned());
+    let record = keyhouse::records::access::EmailRecord { user: bob.id };
+    let batch = Batch::new().put(email.to_bytes(), encode(&email, &record).unwrap());
+    house.store.commit(batch).unwrap();
+    let bobs = Door::afar().with_email("bob@example.com").sign_in(&house, PASSWORD).cookie;
+    let path = format!("/v1/sessions/{id}");
+    assert_eq!(Door::afar().ask(&house, "DELETE", &path, &bobs).status, 404);
+    let listed = Door::afar().ask(&house, "GET", "/v1/sessions", &bobs).body;
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1, "{listed}");
+    assert_eq!(Door::afar().ask(&house, "GET", "/v1/session", &first).status, 200);
+    assert_eq!(Door::afar().ask(&house, "DELETE", &path, &first).status, 204);
+}
+
+#[test]
+fn no_code_works_twice_whatever_happens_between() {
+    let clock = clock();
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let house = House::over_with(Arc::clone(&store), Arc::clone(&clock) as Arc<_>);
+    let door = Door::afar();
+    let cookie = door.sign_in(&house, PASSWORD).cookie;
+    let begin = json!({ "current_password": PASSWORD });
+    let begun = door.send(&house, ("POST", "/v1/me/totp"), &cookie, &begin);
+    assert_eq!(begun.status, 201, "{}", begun.body);
+    let seed = begun.body["secret"].as_str().unwrap();
+    let code = |clock: &ManualClock| {
+        let now = keyhouse::clock::Clock::now(clock).wall;
+        code_at(seed, now).unwrap().reveal().to_owned()
+    };
+    let confirm = json!({ "code": code(&clock) });
+    assert_eq!(door.send(&house, ("POST", "/v1/me/totp"), &cookie, &confirm).status, 200);
+    let sign_in = |house: &House, code: &str| Door::afar().with_code(code).sign_in(house, PASSWORD);
+    assert_eq!(sign_in(&house, &code(&clock)).status, 401, "the one that confirmed");
+
+    clock.advance(Duration::from_secs(30));
+    let used = code(&clock);
+    assert_eq!(sign_in(&house, &used).status, 201);
+    assert_eq!(sign_in(&house, &used).status, 401);
+    drop(house);
+    // Another process, whose clock is half a minute behind.
+    let behind = ManualClock::at(Moment::from_milliseconds(1_800_000_000_000));
+    let house = House::over_with(Arc::clone(&store), Arc::new(behind));
+    for code in [used.as_str(), confirm["code"].as_str().unwrap()] {
+        let answer = sign_in(&house, code);
+        assert_eq!((answer.status, answer.code()), (401, "sign_in_failed"));
+    }
+    assert_eq!(Door::afar().sign_in(&house, PASSWORD).code(), "code_required");
+}

@@ -1,0 +1,100 @@
+//! Whatever somebody does to the machine's clock: what has ended stays ended, limits go on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use keyhouse::clock::{SystemClock, TimeOfDay};
+use keyhouse_storage::MemoryStore;
+use serde_json::json;
+
+use crate::House;
+use crate::sign_in::{Door, PASSWORD};
+
+const HOUR: Duration = Duration::from_hours(1);
+
+/// A clock on the wall that anybody can set.
+#[derive(Clone, Debug)]
+struct Wall(Arc<AtomicI64>);
+
+impl Wall {
+    fn new() -> Self {
+        Self(Arc::new(AtomicI64::new(1_800_000_000_000)))
+    }
+
+    fn forward(&self, span: Duration) {
+        self.0.fetch_add(i64::try_from(span.as_millis()).unwrap(), Ordering::Relaxed);
+    }
+
+    fn back(&self, span: Duration) {
+        self.0.fetch_sub(i64::try_from(span.as_millis()).unwrap(), Ordering::Relaxed);
+    }
+}
+
+impl TimeOfDay for Wall {
+    fn milliseconds(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+fn house(wall: &Wall) -> House {
+    let clock = Arc::new(SystemClock::over(wall.clone()));
+    House::over_with(Arc::new(MemoryStore::new()), clock)
+}
+
+#[test]
+fn what_has_ended_stays_ended_when_the_clock_is_set_back() {
+    let wall = Wall::new();
+    let house = house(&wall);
+    let (status, made) = house.manage("POST", "/v1/keys", &json!({ "expires_in": "2h" }));
+    assert_eq!(status, 201, "{made}");
+    let secret = made["secret"].as_str().unwrap();
+    let cookie = Door::afar().sign_in(&house, PASSWORD).cookie;
+    wall.forward(HOUR * 3 / 2);
+    assert_eq!(house.check(secret).0, 200);
+    wall.forward(HOUR);
+    for hours in [0, 1, 24, 24 * 365] {
+        wall.back(HOUR * hours);
+        assert_eq!(house.check(secret), (401, "EXPIRED".to_owned()), "{hours} h back");
+        let session = Door::afar().ask(&house, "GET", "/v1/session", &cookie);
+        assert_eq!((session.status, session.code()), (401, "session_ended"), "{hours} h back");
+    }
+}
+
+#[test]
+fn what_has_not_begun_begins_once_and_for_good() {
+    let wall = Wall::new();
+    let house = house(&wall);
+    let (status, made) =
+        house.manage("POST", "/v1/keys", &json!({ "not_before": "2027-01-15T09:00:00Z" }));
+    assert_eq!(status, 201, "{made}");
+    let secret = made["secret"].as_str().unwrap();
+    assert_eq!(house.check(secret), (401, "NOT_YET_VALID".to_owned()));
+    wall.forward(HOUR * 2);
+    assert_eq!(house.check(secret).0, 200);
+    wall.back(HOUR * 2);
+    assert_eq!(house.check(secret).0, 200);
+}
+
+#[test]
+fn a_limit_goes_on_wherever_the_clock_is_set() {
+    let wall = Wall::new();
+    let house = house(&wall);
+    let limits = json!([{ "name": "slow", "limit": 3, "window_seconds": 86_400 }]);
+    let (status, made) = house.manage("POST", "/v1/keys", &json!({ "rate_limits": limits }));
+    assert_eq!(status, 201, "{made}");
+    let secret = made["secret"].as_str().unwrap();
+    for _ in 0..3 {
+        assert_eq!(house.check(secret).0, 200);
+    }
+    let set: [fn(&Wall); 4] = [
+        |_| {},
+        |wall| wall.forward(HOUR * 24),
+        |wall| wall.back(HOUR * 48),
+        |wall| wall.forward(HOUR),
+    ];
+    for set in set {
+        set(&wall);
+        assert_eq!(house.check(secret), (429, "RATE_LIMITED".to_owned()));
+    }
+}

@@ -1,0 +1,14 @@
+//! What limits let through, counted call by call: the whole application in process, with a clock
+//! that stands still, many threads, and a store that crashes and fails.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+
+mod house;
+mod oracle;
+mod plans;
+mod quotas;
+mod rates;

@@ -1,0 +1,87 @@
+//! Our rate limits against `governor`, somebody else's GCRA, over arbitrary times and costs.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use governor::clock::FakeRelativeClock;
+use governor::{Quota, RateLimiter};
+use keyhouse::index::live::RateCounter;
+use keyhouse::model::limit::{Draw, RateLimit};
+use proptest::prelude::*;
+
+/// A time at which calls come: how long after the one before, and what each costs.
+fn arrivals(window_seconds: u32) -> impl Strategy<Value = Vec<(u64, u32)>> {
+    let window_ns = u64::from(window_seconds) * 1_000_000_000;
+    // Mostly within a window, sometimes at one moment, sometimes far apart.
+    let pause = prop_oneof![3 => Just(0), 5 => 0..window_ns / 4, 1 => 0..3 * window_ns];
+    prop::collection::vec((pause, 1..4_u32), 1..120)
+}
+
+fn limits() -> impl Strategy<Value = (RateLimit, Vec<(u64, u32)>)> {
+    (1..40_u32, 1..100_u32).prop_flat_map(|(limit, window_seconds)| {
+        let rule = RateLimit { name: "any".into(), limit, window_seconds };
+        (Just(rule), arrivals(window_seconds))
+    })
+}
+
+proptest! {
+    #[test]
+    fn every_call_is_decided_as_the_oracle_decides((rule, arrivals) in limits()) {
+        let (clock, counter) = (FakeRelativeClock::default(), RateCounter::default());
+        let burst = NonZeroU32::new(rule.limit).unwrap();
+        let quota = Quota::with_period(Duration::from_nanos(rule.weight(1))).unwrap();
+        let oracle = RateLimiter::direct_with_clock(quota.allow_burst(burst), clock.clone());
+        // Our monotonic clock never shows zero.
+        let mut now = 1;
+        for (pause, cost) in arrivals {
+            now += pause;
+            clock.advance(Duration::from_nanos(pause));
+            let ours = counter.draw(&rule, now, cost);
+            let theirs = oracle.check_n(NonZeroU32::new(cost).unwrap());
+            let passes = matches!(theirs, Ok(Ok(())));
+            let granted = matches!(ours, Draw::Granted { .. });
+            prop_assert_eq!(granted, passes, "{:?} at {}", ours, now);
+            if let Draw::Refused { wait } = ours {
+                prop_assert!(wait <= rule.window() + Duration::from_micros(1));
+            }
+        }
+    }
+
+    /// The times at which calls passed, each pair of them less than a window apart, are fewer than
+    /// twice the limit.
+    #[test]
+    fn no_window_holds_twice_the_limit((rule, arrivals) in limits()) {
+        let (counter, mut now, mut passed) = (RateCounter::default(), 1, Vec::new());
+        for (pause, cost) in arrivals {
+            now += pause;
+            for _ in 0..cost * 8 {
+                if matches!(counter.draw(&rule, now, 1), Draw::Granted { .. }) {
+                    passed.push(now);
+                }
+            }
+        }
+        let window_ns = u64::from(rule.window_seconds) * 1_000_000_000;
+        for (at, begin) in passed.iter().enumerate() {
+            let within = passed[at..].iter().take_while(|time| **time - begin < window_ns);
+            prop_assert!(within.count() < 2 * rule.limit as usize);
+        }
+    }
+
+    /// What a refused call would have to wait for is exactly when it passes.
+    #[test]
+    fn who_waits_as_told_passes_and_not_a_moment_earlier((rule, arrivals) in limits()) {
+        let (counter, mut now) = (RateCounter::default(), 1);
+        for (pause, cost) in arrivals {
+            now += pause;
+            let Draw::Refused { wait } = counter.draw(&rule, now, cost) else { continue };
+            if cost > rule.limit {
+                continue;
+            }
+            let wait_ns = u64::try_from(wait.as_nanos()).unwrap();
+            let early = counter.peek(&rule, now + wait_ns - 1, cost);
+            let in_time = counter.peek(&rule, now + wait_ns, cost);
+            prop_assert!(matches!(early, Draw::Refused { .. }), "{:?}", early);
+            prop_assert!(matches!(in_time, Draw::Granted { .. }), "{:?}", in_time);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Quotas across periods, restarts and crashes, and with a store that does not answer.
+
+use std::thread::scope;
+use std::time::Duration;
+
+use keyhouse_storage::{Fault, Gate, Operation};
+use serde_json::{Value, json};
+
+use crate::house::House;
+
+const LONG: Duration = Duration::from_secs(20);
+const THREADS: usize = 32;
+
+fn quota(limit: u64, period: &str, zone: &str) -> Value {
+    json!({"quota": {"limit": limit, "period": period, "timezone": zone}})
+}
+
+#[test]
+fn thirty_two_threads_get_exactly_the_quota() {
+    for limit in [1, 99, 500, 1_500] {
+        let house = House::at("2026-11-21T10:00:00Z");
+        let (_, secret) = house.create(&quota(limit, "day", "UTC"));
+        let passed = house.pass_together(THREADS, &secret, "QUOTA_EXCEEDED");
+        assert_eq!(passed as u64, limit);
+        house.clock.advance(Duration::from_hours(14));
+        let passed = house.pass_together(THREADS, &secret, "QUOTA_EXCEEDED");
+        assert_eq!(passed as u64, limit, "the next day");
+    }
+}
+
+/// Each row: a zone, a moment just before its month ends, and how long until then. Paris is in
+/// summer time in March's last hours, and in winter time again in October's.
+#[test]
+fn a_month_ends_where_its_zone_says_across_restarts_and_crashes() {
+    for (zone, late, wait) in [
+        ("Europe/Paris", "2026-10-31T22:59:58Z", 2),
+        ("Europe/Paris", "2026-03-31T21:59:58Z", 2),
+        ("Europe/Paris", "2026-03-29T00:59:58Z", 2 * 86_400 + 21 * 3_600 + 2),
+        ("America/New_York", "2026-12-01T04:59:58Z", 2),
+        ("Asia/Kolkata", "2026-11-30T18:29:58Z", 2),
+    ] {
+        for crashes in [false, true] {
+            let mut house = House::at(late);
+            let again = |house: House| if crashes { house.crash() } else { house.restart() };
+            let (_, secret) = house.create(&quota(300, "month", zone));
+            let pass = |house: &House, checks| house.pass(&secret, checks, "QUOTA_EXCEEDED");
+            assert_eq!(pass(&house, 100), 100, "{zone} {late}");
+            house = again(house);
+            house.clock.advance(Duration::from_secs(wait) - Duration::from_millis(1));
+            let rest = pass(&house, 400);
+            let lost = 200 - rest;
+            assert!(if crashes { lost <= 3 } else { lost == 0 }, "{zone} {late}: {rest}");
+            house = again(house);
+            assert_eq!(pass(&house, 10), 0, "{zone} {late}: the month has a millisecond left");
+            house.clock.advance(Duration::from_millis(1));
+            assert_eq!(pass(&house, 150), 150, "{zone} {late}: the next month");
+            house = again(house);
+            let rest = pass(&house, 400);
+            let lost = 150 - rest;
+            assert!(if crashes { lost <= 3 } else { lost == 0 }, "{zone} {late}: {rest}");
+        }
+    }
+}
+
+#[test]
+fn a_changed_quota_stays_used_across_a_crash() {
+    for crashes in [false, true] {
+        let mut house = House::at("2026-11-21T10:00:00Z");
+        let (id, secret) = house.create(&quota(100, "day", "UTC"));
+        assert_eq!(house.pass(&secret, 200, "QUOTA_EXCEEDED"), 100);
+        let path = format!("/v1/keys/{id}");
+        assert_eq!(house.manage("PATCH", &path, &quota(100, "month", "Europe/Paris")).0, 200);
+        house = if crashes { house.crash() } else { house.restart() };
+        assert_eq!(house.pass(&secret, 5, "QUOTA_EXCEEDED"), 0);
+        house.clock.advance(Duration::from_hours(24));
+        assert_eq!(house.pass(&secret, 5, "QUOTA_EXCEEDED"), 0, "it is the month's now");
+        house.clock.advance(Duration::from_hours(9 * 24));
+        assert_eq!(house.pass(&secret, 200, "QUOTA_EXCEEDED"), 100);
+    }
+}
+
+#[test]
+fn a_store_that_refuses_lets_nothing_through_that_it_does_not_hold() {
+    let house = House::at("2026-11-21T10:00:00Z");
+    let (_, counted) = house.create(&quota(1_000, "month", "UTC"));
+    let (_, free) = house.create(&json!({}));
+    assert_eq!(house.pass(&counted, 1, ""), 1);
+    house.store.inject_always(Operation::Submit, Fault::Unavailable);
+    let said: Vec<_> = (0..40).map(|_| house.check(&counted)).collect();
+    let passed = said.iter().take_while(|said| said.status == 200).count();
+    // Another reservation may have been written before the store refused.
+    assert!((9..=19).contains(&passed), "{passed} of what was reserved");
+    for said in &said[passed..] {
+        assert_eq!((said.status, said.code.as_str()), (503, "storage_unavailable"));
+    }
+    assert_eq!(house.check(&free).status, 200, "who has no quota needs no store");
+    house.store.heal();
+    // The thread tries again by itself; until then checks are refused.
+    let passes = (0..1_000_000).any(|_| house.check(&counted).status == 200);
+    assert!(passes);
+    let rest = house.pass(&counted, 2_000, "QUOTA_EXCEEDED");
+    assert_eq!(1 + passed + 1 + rest, 1_000, "nobody was refused for good");
+}
+
+#[test]
+fn a_check_waits_for_a_slow_store_and_is_answered() {
+    let house = House::at("2026-11-21T10:00:00Z");
+    let (_, secret) = house.create(&quota(1_000, "month", "UTC"));
+    let gate = Gate::new();
+    house.store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
+    scope(|threads| {
+        let checks: Vec<_> =
+            (0..4).map(|_| threads.spawn(|| house.check(&secret).status)).collect();
+        assert!(gate.wait_for_arrivals(1, LONG), "the reservation is being written");
+        gate.open();
+        for check in checks {
+            assert_eq!(check.join().unwrap(), 200);
+        }
+    });
+}
+
+#[test]
+fn a_store_that_keeps_silent_is_waited_for_once() {
+    let house = House::at("2026-11-21T10:00:00Z");
+    let (_, secret) = house.create(&quota(1_000, "month", "UTC"));
+    let gate = Gate::new();
+    house.store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
+    // The first waits two seconds in vain; thousands more would take hours if each did.
+    for _ in 0..5_000 {
+        let said = house.check(&secret);
+        assert_eq!((said.status, said.code.as_str()), (503, "storage_unavailable"));
+    }
+    gate.open();
+    assert!((0..1_000_000).any(|_| house.check(&secret).status == 200));
+}

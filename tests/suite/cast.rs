@@ -1,0 +1,72 @@
+//! What people need around them: teams, roles, neighbours, other plans.
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::{House, Made, made};
+use crate::people::{Person, acceptance, token_in};
+use crate::server::wire::Answer;
+
+impl Person {
+    /// Asks as this person.
+    pub(crate) fn ask(&self, house: &House, ask: Ask) -> Answer {
+        house.ask_as(self, &ask)
+    }
+
+    /// Makes a key, which must work.
+    pub(crate) fn make(&self, house: &House, body: &Value) -> Made {
+        made(&self.ask(house, Ask::post("/v1/keys", body)).expect(201))
+    }
+}
+
+impl House {
+    /// A second organization with its owner, made by the owner of the house as operator.
+    pub(crate) fn neighbour(&self, name: &str) -> (String, Person) {
+        let email = format!("owner@{name}.example");
+        let body = json!({"name": name, "plan": "enterprise", "owner_email": email});
+        let invited = self.ask(&Ask::post("/v1/organizations", &body)).expect(201);
+        let organization = invited["organization"]["id"].as_str().unwrap().to_owned();
+        let answer = self.bare(&acceptance(&token_in(&invited)));
+        let session = answer.expect(201);
+        let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+        let id = session["user"]["id"].as_str().unwrap().to_owned();
+        (organization, Person { id, email, cookie })
+    }
+
+    /// Changes a user as the owner.
+    pub(crate) fn change_user(&self, person: &Person, change: &Value) -> Value {
+        self.ask(&Ask::patch(&format!("/v1/users/{}", person.id), change)).expect(200)
+    }
+
+    /// Puts the organization of an id on a plan.
+    pub(crate) fn put_on_plan(&self, organization: &str, plan: &str) {
+        let path = format!("/v1/organizations/{organization}/subscription");
+        self.ask(&Ask::patch(&path, &json!({"plan": plan}))).expect(200);
+    }
+
+    /// The id of the owner's organization.
+    pub(crate) fn organization(&self) -> String {
+        let me = self.ask(&Ask::get("/v1/session")).expect(200);
+        me["organization"]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Makes a team as the owner, with these members.
+    pub(crate) fn team_of(&self, name: &str, visibility: &str, members: &[&Person]) -> String {
+        let body = json!({"name": name, "visibility": visibility});
+        let team = self.ask(&Ask::post("/v1/teams", &body)).expect(201);
+        let id = team["id"].as_str().unwrap().to_owned();
+        for member in members {
+            let path = format!("/v1/teams/{id}/members/{}", member.id);
+            let answer = self.ask(&Ask::new("PUT", &path));
+            assert!(matches!(answer.status, 200 | 204), "{}", answer.body);
+        }
+        id
+    }
+
+    /// Makes a custom role as the owner.
+    pub(crate) fn custom_role(&self, name: &str, permissions: &[&str]) -> String {
+        let body = json!({"name": name, "permissions": permissions});
+        let role = self.ask(&Ask::post("/v1/roles", &body)).expect(201);
+        role["id"].as_str().unwrap().to_owned()
+    }
+}

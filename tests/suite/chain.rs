@@ -1,0 +1,442 @@
+//! The seals of the audit log: what somebody does to the store of a stopped server is found, and
+//! what the server does itself keeps the log whole.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyhouse::model::id::{EventId, OrganizationId};
+use keyhouse::model::moment::Moment;
+use keyhouse::model::secret::Digest;
+use keyhouse::records::event::{CutRecord, EventRecord, SealRecord};
+use keyhouse::records::place::Place;
+use keyhouse::records::{encode, read_row};
+use keyhouse_storage::{At, Batch, Range, Row, Store as _};
+use keyhouse_storage_redb::{RedbStore, Settings};
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::{House, serve_empty};
+use crate::server::{Ended, Home, Server, run};
+
+/// The store of a server that does not run.
+pub(crate) fn opened(home: &Home) -> RedbStore {
+    RedbStore::open(&Settings::new(home.data())).unwrap()
+}
+
+/// Puts an event in that nobody made.
+pub(crate) fn insert(
+    store: &RedbStore,
+    id: EventId,
+    action: &str,
+    organization: Option<OrganizationId>,
+) {
+    let event = EventRecord {
+        id,
+        at: id.moment(),
+        actor: None,
+        address: None,
+        organization,
+        action: action.into(),
+        target: "made up".to_owned(),
+        before: serde_json::Map::new(),
+        after: serde_json::Map::new(),
+    };
+    put(store, &Place::Event(id), &event);
+}
+
+fn put<T: keyhouse::records::Record>(store: &RedbStore, place: &Place, record: &T) {
+    store.commit(Batch::new().put(place.to_bytes(), encode(place, record).unwrap())).unwrap();
+}
+
+fn delete(store: &RedbStore, place: &Place) {
+    store.commit(Batch::new().delete(place.to_bytes())).unwrap();
+}
+
+fn rows(store: &RedbStore, prefix: &[u8]) -> Vec<Row> {
+    store.scan(&Range::prefix(prefix), At::Latest).unwrap().rows
+}
+
+fn seals(store: &RedbStore) -> Vec<SealRecord> {
+    rows(store, Place::SEALS).iter().map(|row| read_row(row).unwrap().record).collect()
+}
+
+/// The hash of a seal as it is described, made without the program's own code.
+fn hash_of(store: &RedbStore, seal: &SealRecord) -> Digest {
+    let mut text = b"keyhouse audit seal 1".to_vec();
+    text.extend(seal.previous.bytes());
+    text.extend(seal.number.to_be_bytes());
+    for id in &seal.events {
+        let key = [b"event/", &id.bytes()[..]].concat();
+        let value = store.get(&key, At::Latest).unwrap().unwrap().value;
+        for part in [key, value] {
+            text.extend((part.len() as u64).to_be_bytes());
+            text.extend(part);
+        }
+    }
+    for moment in [seal.at, seal.floor, seal.latest] {
+        text.extend(moment.milliseconds().to_be_bytes());
+    }
+    text.extend((seal.events.len() as u64).to_be_bytes());
+    Digest::of(&text)
+}
+
+fn check(home: &Home, head: Option<&str>) -> (Option<i32>, Value) {
+    let with_head = head.map_or_else(Vec::new, |head| vec!["--head", head]);
+    let args = [&["audit", "check", "--json"][..], &with_head].concat();
+    let ended = home.run_cli(&args, "");
+    let told =
+        serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"));
+    (ended.code, told)
+}
+
+fn head_of(home: &Home) -> String {
+    check(home, None).1["head"]["hash"].as_str().unwrap().to_owned()
+}
+
+/// A home with a log of six seals and more, and no server. Each command leaves a seal of its own.
+fn logged() -> Arc<Home> {
+    let mut house = House::start();
+    house.stop();
+    let home = Arc::clone(house.home());
+    for number in 0..5 {
+        let name = format!("key {number}");
+        let ended = home.run_cli(&["key", "create", "--name", &name], "");
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+    }
+    home
+}
+
+#[test]
+fn a_log_that_nobody_touched_is_whole() {
+    let home = logged();
+    let (code, told) = check(&home, None);
+    assert_eq!((code, &told["ok"], &told["faults"]), (Some(0), &json!(true), &json!([])), "{told}");
+    assert_eq!(told["unsealed"], 0, "{told}");
+    assert_eq!(told["events"], 2 + 5, "{told}");
+    let head = told["head"]["hash"].as_str().unwrap();
+    assert_eq!(check(&home, Some(head)).0, Some(0));
+    let store = opened(&home);
+    let seals = seals(&store);
+    let mut previous = Digest::of(b"");
+    for (seal, number) in seals.iter().zip(1..) {
+        assert_eq!((seal.number, seal.previous), (number, previous));
+        assert_eq!(seal.hash, hash_of(&store, seal), "seal {number}");
+        previous = seal.hash;
+    }
+    assert_eq!(previous.to_string(), head);
+    assert_eq!(told["seals"], seals.len());
+}
+
+/// What was done to the log, and the faults that a check must find: without the head of before, and
+/// with it.
+struct Case {
+    name: &'static str,
+    tamper: fn(&RedbStore) -> Vec<Value>,
+    only_with_head: bool,
+}
+
+#[test]
+fn whatever_is_done_to_the_log_is_found() {
+    let home = logged();
+    let head = head_of(&home);
+    let file = home.data().join("keyhouse.redb");
+    let kept = fs::read(&file).unwrap();
+    for case in CASES {
+        fs::write(&file, &kept).unwrap();
+        let expected = (case.tamper)(&opened(&home));
+        let (code, told) = check(&home, None);
+        let found = told["faults"].as_array().unwrap();
+        if case.only_with_head {
+            assert_eq!((code, found.len()), (Some(0), 0), "{}: {told}", case.name);
+        } else {
+            assert_eq!((code, &told["ok"]), (Some(1), &json!(false)), "{}: {told}", case.name);
+            for fault in &expected {
+                assert!(found.contains(fault), "{}: no {fault} in {told}", case.name);
+            }
+        }
+        fs::write(&file, &kept).unwrap();
+        let expected = (case.tamper)(&opened(&home));
+        let (code, told) = check(&home, Some(&head));
+        let found = told["faults"].as_array().unwrap();
+        assert_eq!(code, Some(1), "{}: {told}", case.name);
+        for fault in &expected {
+            assert!(found.contains(fault), "{}: no {fault} in {told}", case.name);
+        }
+    }
+}
+
+const CASES: &[Case] = &[
+    Case { name: "an event was removed", tamper: remove_event, only_with_head: false },
+    Case { name: "an event was altered", tamper: alter_event, only_with_head: false },
+    Case { name: "two events were exchanged", tamper: exchange_events, only_with_head: false },
+    Case { name: "an event was made up", tamper: insert_event, only_with_head: false },
+    Case { name: "a seal was removed", tamper: remove_seal, only_with_head: false },
+    Case { name: "the first seal was removed", tamper: remove_first_seal, only_with_head: false },
+    Case { name: "two seals were exchanged", tamper: exchange_seals, only_with_head: false },
+    Case { name: "a seal was altered", tamper: alter_seal, only_with_head: false },
+    Case { name: "a seal was overwritten", tamper: garble_seal, only_with_head: false },
+    Case { name: "an event was sealed again", tamper: seal_twice, only_with_head: false },
+    Case {
+        name: "an event and its seal were rewritten",
+        tamper: rewrite_seal,
+        only_with_head: false,
+    },
+    Case { name: "the chain was rewritten", tamper: rewrite_chain, only_with_head: true },
+    Case { name: "the last seal was removed", tamper: remove_last_seal, only_with_head: true },
+    Case { name: "the end of the log was removed", tamper: remove_end, only_with_head: true },
+    Case { name: "the whole log was removed", tamper: remove_all, only_with_head: true },
+];
+
+fn unknown_head() -> Vec<Value> {
+    vec![json!({"kind": "head_unknown"})]
+}
+
+/// The third seal, and the only event that it covers.
+fn third(store: &RedbStore) -> (SealRecord, EventId) {
+    let seal = seals(store).swap_remove(2);
+    let id = seal.events[0];
+    (seal, id)
+}
+
+fn remove_event(store: &RedbStore) -> Vec<Value> {
+    let (seal, id) = third(store);
+    delete(store, &Place::Event(id));
+    vec![json!({"kind": "event_removed", "seal": seal.number, "event": id.to_string()})]
+}
+
+/// Somebody else is to have made the key.
+fn alter_event(store: &RedbStore) -> Vec<Value> {
+    let (seal, id) = third(store);
+    alter(store, id);
+    vec![json!({"kind": "altered", "seal": seal.number, "event": id.to_string()})]
+}
+
+fn alter(store: &RedbStore, id: EventId) {
+    let row = store.get(&Place::Event(id).to_bytes(), At::Latest).unwrap().unwrap();
+    let mut event = read_row::<EventRecord>(&row).unwrap().record;
+    event.actor = None;
+    put(store, &Place::Event(id), &event);
+}
+
+fn exchange_events(store: &RedbStore) -> Vec<Value> {
+    let seals = seals(store);
+    let (one, two) = (seals[2].events[0], seals[3].events[0]);
+    let [first, second] =
+        [one, two].map(|id| store.get(&Place::Event(id).to_bytes(), At::Latest).unwrap().unwrap());
+    let batch = Batch::new().put(first.key, second.value).put(second.key, first.value);
+    store.commit(batch).unwrap();
+    let fault = |seal: &SealRecord, id: EventId| json!({"kind": "altered", "seal": seal.number, "event": id.to_string()});
+    vec![fault(&seals[2], one), fault(&seals[3], two)]
+}
+
+fn insert_event(store: &RedbStore) -> Vec<Value> {
+    let (seal, _) = third(store);
+    let id = EventId::new(seal.at.before(Duration::from_hours(1)), &mut rand::rng());
+    insert(store, id, "key.create", None);
+    vec![json!({"kind": "event_inserted", "event": id.to_string()})]
+}
+
+fn remove_seal(store: &RedbStore) -> Vec<Value> {
+    let (seal, _) = third(store);
+    delete(store, &Place::Seal(seal.number));
+    vec![json!({"kind": "seal_removed", "seal": seal.number})]
+}
+
+fn remove_first_seal(store: &RedbStore) -> Vec<Value> {
+    delete(store, &Place::Seal(1));
+    vec![json!({"kind": "seal_removed", "seal": 1})]
+}
+
+fn exchange_seals(store: &RedbStore) -> Vec<Value> {
+    let seals = seals(store);
+    put(store, &Place::Seal(seals[2].number), &seals[3]);
+    put(store, &Place::Seal(seals[3].number), &seals[2]);
+    vec![json!({"kind": "chain_broken", "seal": seals[2].number})]
+}
+
+fn alter_seal(store: &RedbStore) -> Vec<Value> {
+    let (mut seal, _) = third(store);
+    seal.at = seal.at.before(Duration::from_hours(24));
+    put(store, &Place::Seal(seal.number), &seal);
+    vec![json!({"kind": "altered", "seal": seal.number})]
+}
+
+fn garble_seal(store: &RedbStore) -> Vec<Value> {
+    let (seal, _) = third(store);
+    store.commit(Batch::new().put(Place::Seal(seal.number).to_bytes(), "gone")).unwrap();
+    vec![json!({"kind": "seal_unreadable", "seal": seal.number})]
+}
+
+/// The last seal is made to cover an earlier event too, and hashed anew.
+fn seal_twice(store: &RedbStore) -> Vec<Value> {
+    let (_, id) = third(store);
+    let mut seal = seals(store).pop().unwrap();
+    seal.events.push(id);
+    seal.hash = hash_of(store, &seal);
+    put(store, &Place::Seal(seal.number), &seal);
+    vec![json!({"kind": "sealed_twice", "seal": seal.number, "event": id.to_string()})]
+}
+
+fn rewrite_seal(store: &RedbStore) -> Vec<Value> {
+    let (mut seal, id) = third(store);
+    alter(store, id);
+    seal.hash = hash_of(store, &seal);
+    put(store, &Place::Seal(seal.number), &seal);
+    vec![json!({"kind": "chain_broken", "seal": seal.number + 1})]
+}
+
+fn rewrite_chain(store: &RedbStore) -> Vec<Value> {
+    let (seal, id) = third(store);
+    alter(store, id);
+    let mut previous = seal.previous;
+    for mut seal in seals(store).split_off(2) {
+        seal.previous = previous;
+        seal.hash = hash_of(store, &seal);
+        put(store, &Place::Seal(seal.number), &seal);
+        previous = seal.hash;
+    }
+    unknown_head()
+}
+
+fn remove_last_seal(store: &RedbStore) -> Vec<Value> {
+    delete(store, &Place::Seal(seals(store).pop().unwrap().number));
+    unknown_head()
+}
+
+fn remove_end(store: &RedbStore) -> Vec<Value> {
+    for seal in seals(store).split_off(3) {
+        seal.events.iter().for_each(|id| delete(store, &Place::Event(*id)));
+        delete(store, &Place::Seal(seal.number));
+    }
+    unknown_head()
+}
+
+fn remove_all(store: &RedbStore) -> Vec<Value> {
+    for row in [rows(store, Place::SEALS), rows(store, Place::EVENTS)].concat() {
+        store.commit(Batch::new().delete(row.key)).unwrap();
+    }
+    unknown_head()
+}
+
+#[test]
+fn a_person_reads_what_the_check_found() {
+    let home = logged();
+    let ended = home.run_cli(&["audit", "check"], "");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stdout.starts_with("the audit log is whole\n"), "{}", ended.stdout);
+    assert!(ended.stdout.contains(&head_of(&home)), "{}", ended.stdout);
+    let (seal, id) = third(&opened(&home));
+    delete(&opened(&home), &Place::Event(id));
+    let ended = home.run_cli(&["audit", "check"], "");
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("not whole"), "{}", ended.stderr);
+    let line = format!("event_removed seal {} {id}", seal.number);
+    assert!(ended.stdout.contains(&line), "{}", ended.stdout);
+    let listed = home.run_cli(&["audit", "list", "--action", "key.*", "--limit", "3"], "");
+    assert_eq!(listed.stdout.matches("key.create").count(), 3, "{}", listed.stdout);
+}
+
+/// What does not read is for the check to name; everything else goes on.
+#[test]
+fn a_broken_chain_stops_no_server_and_no_change() {
+    let home = logged();
+    let last = seals(&opened(&home)).pop().unwrap();
+    let garbage = Batch::new().put(Place::Seal(last.number).to_bytes(), "gone");
+    opened(&home).commit(garbage).unwrap();
+    let server = Server::start_in(&home, &[]);
+    server.sign_in().make_key(&json!({"name": "after"}));
+    let (code, told) = check(&home, None);
+    assert_eq!(code, Some(1), "{told}");
+    let fault = json!({"kind": "seal_unreadable", "seal": last.number});
+    assert!(told["faults"].as_array().unwrap().contains(&fault), "{told}");
+}
+
+#[test]
+fn the_chain_goes_on_across_stops_and_kills() {
+    let mut house = House::start();
+    let mut heads = Vec::new();
+    for round in 0..4 {
+        for number in 0..20 {
+            house.create(&json!({"name": format!("key {round} {number}")}));
+        }
+        if round % 2 == 0 {
+            house.kill();
+        } else {
+            house.stop();
+        }
+        house.restart();
+        heads.push(sealed_head(&house));
+    }
+    house.sign_in();
+    house.stop();
+    for head in heads {
+        let (code, told) = check(house.home(), Some(&head));
+        assert_eq!((code, &told["unsealed"]), (Some(0), &json!(0)), "{told}");
+        assert_eq!(told["events"], 3 + 4 * 20, "{told}");
+    }
+}
+
+/// The head once all events are sealed, which takes a second or so.
+fn sealed_head(house: &House) -> String {
+    loop {
+        let told = house.ask(&Ask::post("/v1/audit/check", &json!({}))).expect(200);
+        assert_eq!(told["ok"], true, "{told}");
+        if told["unsealed"] == 0 {
+            let head = house.ask(&Ask::get("/v1/audit/head")).expect(200);
+            assert_eq!(head, told["head"]);
+            return head["hash"].as_str().unwrap().to_owned();
+        }
+    }
+}
+
+#[test]
+fn the_head_is_in_the_log() {
+    let house = House::start();
+    let line = house.server().log().wait_for("audit head").unwrap();
+    assert!(line.contains("hash="), "{line}");
+}
+
+fn serve(home: &Home, args: &[&str]) -> Ended {
+    let mut command = serve_empty(home);
+    command.args(args);
+    run(command, b"")
+}
+
+#[test]
+fn a_clock_an_hour_behind_the_log_is_refused_unless_accepted() {
+    let home = logged();
+    let now = keyhouse::actions::audit::latest_moment(&opened(&home)).unwrap().unwrap();
+    let file: PathBuf = home.data().join("keyhouse.redb");
+    let kept = fs::read(&file).unwrap();
+    let event: fn(&RedbStore, Moment) = |store, at| {
+        insert(store, EventId::new(at, &mut rand::rng()), "key.create", None);
+    };
+    // All older events were cut off, and with them the seals.
+    let cut: fn(&RedbStore, Moment) = |store, at| {
+        let last = seals(store).pop().unwrap();
+        remove_all(store);
+        let (number, hash, floor) = (last.number, last.hash, last.floor);
+        put(store, &Place::Cut, &CutRecord { number, hash, floor, at });
+    };
+    let seal: fn(&RedbStore, Moment) = |store, at| {
+        let mut last = seals(store).pop().unwrap();
+        (last.at, last.number) = (at, last.number + 1);
+        put(store, &Place::Seal(last.number), &last);
+    };
+    for (name, tell) in [("an event", event), ("a cut", cut), ("a seal", seal)] {
+        fs::write(&file, &kept).unwrap();
+        tell(&opened(&home), now.after(Duration::from_mins(50)));
+        drop(Server::launch_command(&home, serve_empty(&home)).unwrap());
+        fs::write(&file, &kept).unwrap();
+        tell(&opened(&home), now.after(Duration::from_mins(90)));
+        let ended = serve(&home, &[]);
+        assert_eq!(ended.code, Some(1), "{name}: {ended:?}");
+        assert!(ended.stderr.contains("--accept-clock"), "{name}: {}", ended.stderr);
+        let mut command = serve_empty(&home);
+        command.arg("--accept-clock");
+        let server = Server::launch_command(&home, command).unwrap();
+        assert!(server.log().wait_for("accepted").is_some(), "{name}");
+    }
+}

@@ -1,0 +1,51 @@
+//! A clock that went back far while nobody ran: the start refuses it, for what has ended would live again.
+
+use keyhouse::model::id::Id;
+use keyhouse::model::moment::Moment;
+use keyhouse::records::encode;
+use keyhouse::records::event::EventRecord;
+use keyhouse::records::place::Place;
+use keyhouse_storage::{Batch, Store};
+use keyhouse_storage_redb::{RedbStore, Settings};
+
+use crate::bounds::seconds_since_1970;
+use crate::house::House;
+use crate::server::{Launch, Server};
+
+/// Leaves an event behind that is so much later than the clock.
+fn leave_event(house: &House, seconds_ahead: u64) {
+    let store = RedbStore::open(&Settings::new(house.home().data())).unwrap();
+    let seconds = i64::try_from(seconds_since_1970() + seconds_ahead).unwrap();
+    let at = Moment::from_milliseconds(seconds * 1_000);
+    let id = Id::new(at, &mut rand::rng());
+    let event = EventRecord {
+        id,
+        at,
+        actor: None,
+        address: None,
+        organization: None,
+        action: "key.revoke".into(),
+        target: "key".to_owned(),
+        before: serde_json::Map::new(),
+        after: serde_json::Map::new(),
+    };
+    let place = Place::Event(id);
+    store.commit(Batch::new().put(place.to_bytes(), encode(&place, &event).unwrap())).unwrap();
+    store.close().unwrap();
+}
+
+#[test]
+fn a_clock_an_hour_behind_the_newest_event_is_refused_unless_accepted() {
+    let mut house = House::start();
+    house.stop();
+    leave_event(&house, 30 * 60);
+    house.restart();
+    house.stop();
+    leave_event(&house, 2 * 60 * 60);
+    let launch = |args| Server::launch(&Launch { home: house.home(), wrapper: &[], args });
+    let refused = launch(&[]).unwrap_err();
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("--accept-clock"), "{refused:?}");
+    let accepted = launch(&["--accept-clock"]).unwrap();
+    assert!(accepted.log().tail().contains("accepted"), "{}", accepted.log().tail());
+}

@@ -1,0 +1,272 @@
+//! Each test is somebody who tries to get more than they were given, and does not.
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::House;
+use crate::people::{PASSWORD, Person, acceptance, token_in};
+use crate::server::wire::Answer;
+
+/// What only somebody who manages keys may do.
+fn manages(house: &House, secret: &str) -> Answer {
+    let body = json!({"name": "more", "kind": "service", "permissions": ["diagrams:read"]});
+    house.bare(&Ask::post("/v1/keys", &body).bearer(secret))
+}
+
+fn may(house: &House, secret: &str, permission: &str) -> Value {
+    let body = json!({"key": secret, "permissions": permission});
+    house.ask(&Ask::post("/v1/verify", &body)).expect(200)["code"].clone()
+}
+
+#[test]
+fn a_star_in_a_role_a_key_or_a_service_key_never_manages_keyhouse() {
+    let house = House::start();
+    let role = house.custom_role("everything", &["*", "*:*", "*:*:*"]);
+    let star = house.join("star", &role);
+    let own = ["keyhouse:keys:manage", "keyhouse:users:manage", "keyhouse:instance:manage"];
+    for path in ["/v1/users", "/v1/audit", "/v1/invitations", "/v1/organizations"] {
+        star.ask(&house, Ask::get(path)).problem(403, "permission_required");
+    }
+    star.ask(&house, Ask::post("/v1/keys", &json!({}))).problem(403, "permission_required");
+    let personal = house.create(&json!({"permissions": ["*", "*:*:*"]}));
+    let service = house.create(&json!({"kind": "service", "permissions": ["*", "*:*:*"]}));
+    for made in [&personal, &service] {
+        manages(&house, &made.secret).problem(403, "permission_required");
+        assert_eq!(may(&house, &made.secret, "diagrams:read"), "VALID");
+        for permission in own {
+            assert_eq!(may(&house, &made.secret, permission), "INSUFFICIENT_PERMISSIONS");
+        }
+    }
+    // Whoever names management gets it, but never the instance's: that comes from being operator.
+    let body = json!({"name": "house", "permissions": ["keyhouse:*", "keyhouse:instance:*"]});
+    house.ask(&Ask::post("/v1/roles", &body)).problem(400, "invalid_input");
+    let managing = house.custom_role("managing", &["keyhouse:*"]);
+    let manager = house.join("manager", &managing);
+    manager.ask(&house, Ask::get("/v1/users")).expect(200);
+    manager.ask(&house, Ask::get("/v1/organizations")).problem(403, "permission_required");
+}
+
+#[test]
+fn an_administrator_touches_no_owner_and_no_operator() {
+    let house = House::start();
+    let founder = house.owner();
+    let administrator = house.join("admin", "administrator");
+    let owner = house.join("second-owner", "owner");
+    let operator = house.join("plain-operator", "user");
+    house.change_user(&operator, &json!({"operator": true}));
+    for person in [&founder, &owner, &operator] {
+        let path = format!("/v1/users/{}", person.id);
+        for change in [json!({"role": "guest"}), json!({"disabled": true}), json!({"name": "x"})] {
+            administrator
+                .ask(&house, Ask::patch(&path, &change))
+                .problem(403, "permission_required");
+        }
+        let reset = Ask::post(&format!("{path}/reset"), &json!({}));
+        administrator.ask(&house, reset).problem(403, "permission_required");
+        administrator.ask(&house, Ask::new("DELETE", &path)).problem(403, "permission_required");
+    }
+    // Nor do they make themselves one.
+    let own = format!("/v1/users/{}", administrator.id);
+    for change in [json!({"role": "owner"}), json!({"operator": true})] {
+        administrator.ask(&house, Ask::patch(&own, &change)).problem(403, "permission_required");
+    }
+    let invitation = json!({"email": "friend@example.com", "role": "owner"});
+    let invited = administrator.ask(&house, Ask::post("/v1/invitations", &invitation));
+    invited.problem(403, "permission_required");
+    // Nor through a key of the founder's that holds all a key can hold.
+    let strong = house.create(&json!({"permissions": ["*", "keyhouse:*"]}));
+    let demote = Ask::patch(&format!("/v1/users/{}", owner.id), &json!({"role": "guest"}));
+    house.bare(&demote.bearer(&strong.secret)).problem(403, "permission_required");
+}
+
+#[test]
+fn the_invitation_of_a_dismissed_administrator_is_dead() {
+    let house = House::start();
+    for (name, dismissal) in
+        [("demoted", json!({"role": "user"})), ("disabled", json!({"disabled": true}))]
+    {
+        let administrator = house.join(name, "administrator");
+        let friend = format!("friend-of-{name}@example.com");
+        let invitation = json!({"email": friend, "role": "administrator"});
+        let invited =
+            administrator.ask(&house, Ask::post("/v1/invitations", &invitation)).expect(201);
+        house.change_user(&administrator, &dismissal);
+        house.bare(&acceptance(&token_in(&invited))).problem(403, "link_invalid");
+        let sign_in = json!({"email": friend, "password": PASSWORD});
+        house.bare(&Ask::post("/v1/session", &sign_in)).problem(401, "sign_in_failed");
+    }
+    let administrator = house.join("removed", "administrator");
+    let invitation = json!({"email": "late@example.com", "role": "user"});
+    let invited = administrator.ask(&house, Ask::post("/v1/invitations", &invitation)).expect(201);
+    house.ask(&Ask::new("DELETE", &format!("/v1/users/{}", administrator.id))).expect(204);
+    house.bare(&acceptance(&token_in(&invited))).problem(403, "link_invalid");
+}
+
+#[test]
+fn a_team_mate_with_write_gets_no_secret() {
+    let house = House::start();
+    let (maker, mate) = (house.join("maker", "user"), house.join("mate", "user"));
+    let team = house.team_of("builders", "visible", &[&maker, &mate]);
+    let body = json!({"name": "bot", "permissions": ["diagrams:read"],
+        "teams": [{"id": team, "access": "write"}]});
+    let key = maker.make(&house, &body);
+    let at = |rest: &str| format!("/v1/keys/{}{rest}", key.id);
+    for refused in [
+        Ask::post(&at("/rotate"), &json!({})),
+        Ask::post(&at("/rotate"), &json!({"overlap": "1h"})),
+        Ask::patch(&at(""), &json!({"permissions": ["*"]})),
+        Ask::patch(&at(""), &json!({"ip_rules": null, "expires_at": null, "not_before": null})),
+        Ask::patch(&at(""), &json!({"rate_limits": []})),
+        Ask::new("PUT", &at(&format!("/teams/{team}"))).json(&json!({"access": "read"})),
+        Ask::new("DELETE", &at(&format!("/teams/{team}"))),
+    ] {
+        let target = format!("{} {}", refused.method, refused.target);
+        let answer = mate.ask(&house, refused);
+        assert_eq!(answer.status, 403, "{target}: {}", answer.body);
+        assert!(!answer.body.contains("\"secret\""), "{target}: {}", answer.body);
+    }
+    mate.ask(&house, Ask::patch(&at(""), &json!({"name": "renamed"}))).expect(200);
+    mate.ask(&house, Ask::post(&at("/disable"), &json!({}))).expect(200);
+    let enable = Ask::post(&at("/enable"), &json!({}));
+    assert_eq!(mate.ask(&house, enable.clone()).status, 403);
+    maker.ask(&house, enable).expect(200);
+    assert_eq!(house.verify(&key.secret)["code"], "VALID");
+    mate.ask(&house, Ask::post(&at("/revoke"), &json!({}))).expect(200);
+    assert_eq!(house.verify(&key.secret)["code"], "REVOKED");
+}
+
+#[test]
+fn a_leavers_transferred_key_gained_nothing() {
+    let house = House::start();
+    let reader = house.custom_role("reader", &["diagrams:read", "keyhouse:keys:create"]);
+    for heir in ["organization", "administrator"] {
+        let leaver = house.join(&format!("leaver-to-{heir}"), &reader);
+        let key = leaver.make(&house, &json!({"name": "left behind"}));
+        assert_eq!(may(&house, &key.secret, "diagrams:read"), "VALID");
+        assert_eq!(may(&house, &key.secret, "diagrams:write"), "INSUFFICIENT_PERMISSIONS");
+        let administrator = house.join(&format!("heir-of-{heir}"), "administrator");
+        let to = if heir == "organization" { heir } else { &administrator.id };
+        let removal = format!("/v1/users/{}?keys=transfer&to={to}", leaver.id);
+        house.ask(&Ask::new("DELETE", &removal)).expect(204);
+        assert_eq!(may(&house, &key.secret, "diagrams:read"), "VALID", "{heir}");
+        let stronger = |permission| may(&house, &key.secret, permission);
+        for permission in ["diagrams:write", "keyhouse:keys:create", "keyhouse:users:manage"] {
+            assert_eq!(stronger(permission), "INSUFFICIENT_PERMISSIONS", "{heir} {permission}");
+        }
+        // The new owner can't widen it either.
+        let widen = json!({"permissions": ["*", "diagrams:*"]});
+        let owner: &Person = if heir == "organization" { &house.owner() } else { &administrator };
+        let answer = owner.ask(&house, Ask::patch(&format!("/v1/keys/{}", key.id), &widen));
+        assert!(matches!(answer.status, 200 | 400 | 403), "{}", answer.body);
+        assert_eq!(stronger("diagrams:write"), "INSUFFICIENT_PERMISSIONS", "{heir}");
+    }
+}
+
+#[test]
+fn an_importer_mints_nothing_stronger() {
+    let house = House::start();
+    let role = house.custom_role("weak", &["diagrams:read"]);
+    let operator = house.join("importer", &role);
+    house.change_user(&operator, &json!({"operator": true}));
+    let operator = Person { cookie: sign_in(&house, &operator.email), ..operator };
+    let import = |permissions: &[&str], digit: &str| {
+        let digest = digit.repeat(64);
+        let key = json!({"algorithm": "sha256", "digest": digest, "name": "old",
+            "permissions": permissions});
+        operator.ask(&house, Ask::post("/v1/keys/import", &json!({"keys": [key]})))
+    };
+    for stronger in [&["diagrams:*"][..], &["*"], &["keyhouse:keys:manage"], &["diagrams:write"]] {
+        let answer = import(stronger, "a");
+        assert!(matches!(answer.status, 400 | 403), "{stronger:?}: {}", answer.body);
+    }
+    let answer = import(&["diagrams:read"], "b");
+    assert!(matches!(answer.status, 200 | 201), "{}", answer.body);
+    assert_eq!(house.all_keys().len(), 1);
+}
+
+#[test]
+fn a_key_of_another_organization_learns_nothing() {
+    let house = House::start();
+    let key = house.create(&json!({"permissions": ["diagrams:read"],
+        "rate_limits": [{"name": "a", "limit": 2, "window_seconds": 60}]}));
+    let (_, stranger) = house.neighbour("acme");
+    let spy = stranger.make(
+        &house,
+        &json!({"kind": "service", "permissions": ["keyhouse:keys:verify", "keyhouse:keys:read",
+            "keyhouse:keys:manage", "keyhouse:users:read"]}),
+    );
+    let nothing = json!({"valid": false, "code": "NOT_FOUND"});
+    for _ in 0..4 {
+        for explain in [false, true] {
+            let body = json!({"key": key.secret, "explain": explain});
+            let told = house.bare(&Ask::post("/v1/verify", &body).bearer(&spy.secret)).expect(200);
+            assert_eq!((&told["valid"], &told["code"]), (&nothing["valid"], &nothing["code"]));
+            assert!(told.get("key").is_none() && !told.to_string().contains("org_"), "{told}");
+        }
+        let batch = json!({"requests": [{"key": key.secret}, {"key": spy.secret}]});
+        let told =
+            house.bare(&Ask::post("/v1/verify/batch", &batch).bearer(&spy.secret)).expect(200);
+        assert_eq!(told["results"][0], nothing);
+        assert_eq!(told["results"][1]["code"], "VALID");
+    }
+    for ask in [
+        Ask::get(&format!("/v1/keys/{}", key.id)),
+        Ask::post(&format!("/v1/keys/{}/explain", key.id), &json!({})),
+        Ask::post(&format!("/v1/keys/{}/revoke", key.id), &json!({})),
+        Ask::get(&format!("/v1/users/{}", house.owner().id)),
+    ] {
+        house.bare(&ask.clone().bearer(&spy.secret)).problem(404, "not_found");
+        stranger.ask(&house, ask).problem(404, "not_found");
+    }
+    let listed = stranger.ask(&house, Ask::get("/v1/keys?status=all")).expect(200);
+    assert!(!listed.to_string().contains(&key.id), "{listed}");
+    // Nothing was drawn from the key's limit, nothing noted of it.
+    assert_eq!(house.key(&key.id)["last_used"], Value::Null);
+    assert_eq!(house.verify(&key.secret)["code"], "VALID");
+    assert_eq!(house.verify(&key.secret)["code"], "VALID");
+}
+
+#[test]
+fn nobody_shares_with_a_foreign_team() {
+    let house = House::start();
+    let (maker, other) = (house.join("maker", "user"), house.join("other", "user"));
+    let theirs = house.team_of("theirs", "visible", &[&other]);
+    let key = maker.make(&house, &json!({"name": "mine"}));
+    let (_, stranger) = house.neighbour("acme");
+    let body = json!({"name": "abroad", "visibility": "visible"});
+    let abroad = stranger.ask(&house, Ask::post("/v1/teams", &body)).expect(201);
+    let abroad = abroad["id"].as_str().unwrap();
+    let share = |person: &Person, team: &str| {
+        let path = format!("/v1/keys/{}/teams/{team}", key.id);
+        person.ask(&house, Ask::new("PUT", &path).json(&json!({"access": "write"}))).status
+    };
+    assert!(matches!(share(&maker, &theirs), 403 | 404));
+    // Not even one who manages all teams reaches another organization's.
+    for person in [&maker, &house.owner()] {
+        assert_eq!(share(person, abroad), 404);
+        let body = json!({"name": "x", "teams": [{"id": abroad, "access": "read"}]});
+        let answer = person.ask(&house, Ask::post("/v1/keys", &body));
+        assert!(matches!(answer.status, 400 | 404), "{}", answer.body);
+    }
+    assert_eq!(house.key(&key.id)["teams"], json!([]));
+}
+
+#[test]
+fn no_custom_role_is_named_like_a_built_in_one() {
+    let house = House::start();
+    for name in ["owner", "Owner", "ADMINISTRATOR", " user ", "guest"] {
+        let body = json!({"name": name, "permissions": ["diagrams:read"]});
+        let answer = house.ask(&Ask::post("/v1/roles", &body));
+        assert!(matches!(answer.status, 400 | 409), "{name}: {}", answer.body);
+    }
+    let role = house.custom_role("ownership", &["diagrams:read"]);
+    let renamed = Ask::patch(&format!("/v1/roles/{role}"), &json!({"name": "owner"}));
+    assert!(matches!(house.ask(&renamed).status, 400 | 409));
+}
+
+fn sign_in(house: &House, email: &str) -> String {
+    let body = json!({"email": email, "password": PASSWORD});
+    let answer = house.bare(&Ask::post("/v1/session", &body));
+    answer.expect(201);
+    answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
+}

@@ -1,0 +1,164 @@
+//! `explain`: which rule decided, and where it came from. It counts nothing.
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::{House, Made};
+
+fn explain(house: &House, made: &Made, body: &Value) -> Value {
+    house.ask(&Ask::post(&format!("/v1/keys/{}/explain", made.id), body)).expect(200)
+}
+
+fn rule<'a>(explained: &'a Value, code: &str) -> &'a Value {
+    let rules = explained["rules"].as_array().unwrap();
+    rules.iter().find(|rule| rule["code"] == code).unwrap()
+}
+
+const CODES: [&str; 14] = [
+    "MALFORMED",
+    "NOT_FOUND",
+    "REVOKED",
+    "DISABLED",
+    "NOT_YET_VALID",
+    "EXPIRED",
+    "OWNER_DISABLED",
+    "ORGANIZATION_SUSPENDED",
+    "SUBSCRIPTION_REQUIRED",
+    "NOT_ACCEPTED_HERE",
+    "IP_NOT_ALLOWED",
+    "INSUFFICIENT_PERMISSIONS",
+    "RATE_LIMITED",
+    "QUOTA_EXCEEDED",
+];
+
+#[test]
+fn every_rule_is_told_in_the_order_of_deciding() {
+    let house = House::start();
+    let made = house.create(&json!({"permissions": ["a:b"]}));
+    let explained = explain(&house, &made, &json!({"permissions": ["a:b"]}));
+    assert_eq!((&explained["code"], &explained["valid"]), (&json!("VALID"), &json!(true)));
+    let codes: Vec<_> = explained["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["code"].as_str().unwrap())
+        .collect();
+    assert_eq!(codes, CODES);
+    assert!(explained["rules"].as_array().unwrap().iter().all(|it| it["outcome"] == "passed"));
+    house.act(&made.id, "disable").expect(200);
+    let explained = explain(&house, &made, &json!({}));
+    assert_eq!((&explained["code"], &explained["source"]), (&json!("DISABLED"), &json!("key")));
+    for (code, outcome) in
+        [("REVOKED", "passed"), ("DISABLED", "failed"), ("EXPIRED", "not_reached")]
+    {
+        assert_eq!(rule(&explained, code)["outcome"], outcome, "{code}");
+    }
+}
+
+#[test]
+fn a_missing_permission_is_told_with_who_does_not_grant_it() {
+    let house = House::start();
+    let made = house.create(&json!({"permissions": ["files:*", "keyhouse:keys:read"]}));
+    let asked = json!({"permissions": "files:read AND (diagrams:read OR keyhouse:keys:read)"});
+    let explained = explain(&house, &made, &asked);
+    assert_eq!(explained["code"], "VALID");
+    let told = &rule(&explained, "INSUFFICIENT_PERMISSIONS")["permissions"];
+    assert_eq!(told[0]["permission"], "files:read");
+    assert_eq!(
+        told[0]["by"],
+        json!([
+            {"source": "key", "name": null, "pattern": "files:*", "granted": true},
+            {"source": "role", "name": "owner", "pattern": "*", "granted": true},
+            {"source": "organization_ceiling", "name": null, "pattern": "*", "granted": true},
+        ])
+    );
+    assert_eq!((&told[1]["granted"], &told[1]["by"][0]["granted"]), (&json!(false), &json!(false)));
+    assert_eq!(told[2]["by"].as_array().unwrap().len(), 2, "the ceiling does not bound management");
+    let explained = explain(&house, &made, &json!({"permissions": ["diagrams:read"]}));
+    assert_eq!(explained["code"], "INSUFFICIENT_PERMISSIONS");
+    assert_eq!(explained["source"], "key");
+    assert!(explained["detail"].as_str().unwrap().contains("diagrams:read"), "{explained}");
+}
+
+#[test]
+fn addresses_limits_and_quotas_are_told_and_nothing_is_counted() {
+    let house = House::start();
+    let made = house.create(&json!({
+        "ip_rules": {"allow": ["10.0.0.0/8"], "deny": ["10.9.0.0/16"]},
+        "rate_limits": [{"name": "calls", "limit": 2, "window_seconds": 86400}],
+        "quota": {"limit": 1, "period": "month", "timezone": "UTC"},
+    }));
+    for (ip, code, detail) in [
+        (json!("10.9.1.1"), "IP_NOT_ALLOWED", "10.9.0.0/16"),
+        (json!("192.0.2.7"), "IP_NOT_ALLOWED", "no allowed network"),
+        (Value::Null, "IP_NOT_ALLOWED", "no address"),
+        (json!("10.1.1.1"), "VALID", ""),
+    ] {
+        for _ in 0..3 {
+            let explained = explain(&house, &made, &json!({"ip": ip}));
+            assert_eq!(explained["code"], code, "{explained}");
+            let said = explained["detail"].as_str().unwrap_or_default();
+            assert!(said.contains(detail), "{explained}");
+        }
+    }
+    assert_eq!(house.key(&made.id)["last_used"], Value::Null, "explaining is no use");
+    let check = |cost: u32, explain: bool| {
+        let body = json!({"key": made.secret, "ip": "10.1.1.1", "cost": cost, "explain": explain});
+        house.ask(&Ask::post("/v1/verify", &body)).expect(200)
+    };
+    for _ in 0..3 {
+        let told = check(1, true);
+        assert_eq!((&told["code"], &told["explain"]["code"]), (&json!("VALID"), &json!("VALID")));
+        assert_eq!(told["quota"]["used"], 0, "{told}");
+    }
+    let rated = check(3, true);
+    assert_eq!(rated["explain"]["code"], "RATE_LIMITED");
+    assert!(rated["explain"]["detail"].as_str().unwrap().contains("calls"), "{rated}");
+    assert_eq!(check(1, false)["code"], "VALID");
+    let full = check(1, true);
+    assert_eq!(
+        (&full["code"], &full["explain"]["source"]),
+        (&json!("QUOTA_EXCEEDED"), &json!("key"))
+    );
+    assert!(full["explain"]["detail"].as_str().unwrap().contains("month"), "{full}");
+}
+
+#[test]
+fn only_who_sees_the_whole_key_has_it_explained() {
+    let house = House::start();
+    let made = house.create(&json!({}));
+    let by = |permission: &str| {
+        let fields = json!({"kind": "service", "permissions": [permission]});
+        let caller = house.create(&fields);
+        let path = format!("/v1/keys/{}/explain", made.id);
+        house.bare(&Ask::post(&path, &json!({})).bearer(&caller.secret))
+    };
+    by("keyhouse:keys:read").expect(200);
+    by("a:b").problem(403, "permission_required");
+    by("keyhouse:keys:verify").problem(403, "permission_required");
+    let missing = "/v1/keys/key_01890a5d-ac96-774b-bcce-b302099a8057/explain";
+    house.ask(&Ask::post(missing, &json!({}))).problem(404, "not_found");
+    let path = format!("/v1/keys/{}/explain", made.id);
+    house.ask(&Ask::post(&path, &json!({"gate": "default"}))).expect(200);
+    house.ask(&Ask::post(&path, &json!({"gate": "other"}))).problem(404, "not_found");
+    house.ask(&Ask::post(&path, &json!({"cost": 1}))).problem(400, "invalid_input");
+    house.bare(&Ask::post(&path, &json!({}))).problem(401, "NO_CREDENTIAL");
+}
+
+#[test]
+fn what_is_no_known_key_is_explained_as_nothing_more_than_that() {
+    let house = House::start();
+    for (key, code) in
+        [("kh_live_x", "MALFORMED"), ("ghp_16C7e42F292c6912E7710c838347", "NOT_FOUND")]
+    {
+        let body = json!({"key": key, "explain": true});
+        let told = house.ask(&Ask::post("/v1/verify", &body)).expect(200);
+        assert_eq!((&told["code"], &told["explain"]["code"]), (&json!(code), &json!(code)));
+        let mut fields: Vec<_> = told.as_object().unwrap().keys().map(String::as_str).collect();
+        fields.sort_unstable();
+        assert_eq!(fields, ["code", "explain", "valid"]);
+        assert!(
+            told["explain"]["rules"].as_array().unwrap().iter().all(|it| it["detail"].is_null())
+        );
+    }
+}

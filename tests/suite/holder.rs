@@ -1,0 +1,100 @@
+//! `/v1/whoami/revoke`: whoever holds a key may end it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+
+use crate::ask::{Ask, Expect};
+use crate::house::House;
+
+fn revoke() -> Ask {
+    Ask::new("POST", "/v1/whoami/revoke")
+}
+
+#[test]
+fn a_key_revokes_itself_by_each_way_to_show_it_and_says_so() {
+    let house = House::start();
+    let basic = |secret: &str| format!("Basic {}", STANDARD.encode(format!("any:{secret}")));
+    for (name, value) in [
+        ("Authorization", (|secret| format!("Bearer {secret}")) as fn(&str) -> String),
+        ("Authorization", basic),
+        ("X-API-Key", str::to_owned),
+        ("MC-Api-Key", str::to_owned),
+    ] {
+        let made = house.create(&json!({"name": "leaked", "permissions": []}));
+        let answer = house.bare(&revoke().header(name, &value(&made.secret)));
+        assert_eq!((answer.status, answer.body.as_str()), (204, ""), "{name}");
+        house.bare(&Ask::forward_auth(&made.secret)).problem(401, "REVOKED");
+        let key = house.key(&made.id);
+        assert_eq!(key["revoked_reason"], "revoked by its holder");
+        assert_eq!(key["version"], 2);
+        let again = house.bare(&revoke().header(name, &value(&made.secret)).json(&json!({})));
+        assert_eq!(again.status, 204, "said twice is as good: {}", again.body);
+        assert_eq!(house.key(&made.id), key);
+    }
+}
+
+#[test]
+fn nothing_keeps_a_leaked_key_alive() {
+    let house = House::start();
+    let limit = json!([{"name": "one", "limit": 1, "window_seconds": 86400}]);
+    for (claim, fields) in [
+        ("limits used up", json!({"rate_limits": limit})),
+        ("from another network", json!({"ip_rules": {"allow": ["192.0.2.0/24"]}})),
+        ("before its time", json!({"not_before": "2999-01-01T00:00:00Z"})),
+        ("switched off", json!({"name": "off"})),
+        ("a service key of nothing", json!({"kind": "service"})),
+    ] {
+        let made = house.create(&fields);
+        if claim == "switched off" {
+            house.act(&made.id, "disable").expect(200);
+        }
+        house.bare(&Ask::forward_auth(&made.secret));
+        assert_eq!(house.bare(&revoke().bearer(&made.secret)).status, 204, "{claim}");
+        assert_eq!(house.verify(&made.secret)["code"], "REVOKED", "{claim}");
+    }
+    // It is no use, and draws on nothing.
+    let made = house.create(&json!({"rate_limits": limit}));
+    assert_eq!(house.bare(&revoke().bearer(&made.secret)).status, 204);
+    let key = house.key(&made.id);
+    assert!(key["last_used"].is_null(), "{key}");
+}
+
+#[test]
+fn only_a_key_revokes_and_only_itself() {
+    let house = House::start();
+    let made = house.create(&json!({"name": "kept"}));
+    let nobody = house.bare(&revoke());
+    nobody.problem(401, "NO_CREDENTIAL");
+    house.ask(&revoke()).problem(401, "NO_CREDENTIAL");
+    house.bare(&revoke().bearer("nonsense")).problem(401, "NOT_FOUND");
+    house.bare(&revoke().bearer(&format!("{}x", made.secret))).problem(401, "MALFORMED");
+    house
+        .bare(&revoke().bearer(&made.secret).json(&json!({"id": "x"})))
+        .problem(400, "invalid_input");
+    house
+        .bare(&revoke().bearer(&made.secret).header("X-API-Key", "another"))
+        .problem(401, "MALFORMED");
+    let mut by_address = revoke();
+    by_address.target.push_str(&format!("?key={}", made.secret));
+    assert!((400..500).contains(&house.bare(&by_address).status));
+    assert_eq!(house.key(&made.id), made.key);
+}
+
+/// A secret that was rotated away, perhaps because it leaked, would else end what came after it.
+#[test]
+fn a_secret_that_has_ended_has_no_say() {
+    let house = House::start();
+    let made = house.create(&json!({"name": "rotated"}));
+    let rotate = |overlap: &str| {
+        let ask = Ask::post(&format!("/v1/keys/{}/rotate", made.id), &json!({"overlap": overlap}));
+        house.ask(&ask).expect(200)["secret"].as_str().unwrap().to_owned()
+    };
+    let second = rotate("0s");
+    house.bare(&revoke().bearer(&made.secret)).problem(401, "EXPIRED");
+    let third = rotate("1h");
+    house.bare(&revoke().bearer(&made.secret)).problem(401, "NOT_FOUND");
+    assert_eq!(house.verify(&third)["code"], "VALID");
+    assert_eq!(house.bare(&revoke().bearer(&second)).status, 204, "it overlaps, so it has one");
+    assert_eq!(house.verify(&third)["code"], "REVOKED");
+}

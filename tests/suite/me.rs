@@ -1,0 +1,93 @@
+//! `/v1/me`: one's own account.
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::{EMAIL, House, PASSWORD};
+use crate::server::Session;
+
+const NEW: &str = "a longer walk in the snow";
+
+fn change(house: &House, fields: &Value) -> crate::server::wire::Answer {
+    house.ask(&Ask::patch("/v1/me", fields))
+}
+
+#[test]
+fn one_sees_and_names_oneself() {
+    let house = House::start();
+    let answer = house.ask(&Ask::get("/v1/me"));
+    let me = answer.expect(200);
+    assert_eq!(me["email"], EMAIL);
+    assert_eq!((&me["role"], &me["operator"]), (&json!("owner"), &json!(true)));
+    assert_eq!(
+        (&me["totp"], &me["locale"], &me["teams"]),
+        (&json!(false), &Value::Null, &json!([]))
+    );
+    assert!(me["id"].as_str().unwrap().starts_with("usr_"), "{me}");
+    assert!(me["created_at"].as_str().unwrap().ends_with('Z'), "{me}");
+    assert!(!me.to_string().contains("argon2"), "{me}");
+    let tag = answer.header("etag").unwrap().to_owned();
+
+    let changed = change(&house, &json!({"name": " Ada L. ", "locale": "fr"})).expect(200);
+    assert_eq!((&changed["name"], &changed["locale"]), (&json!("Ada L."), &json!("fr")));
+    let told = house.ask(&Ask::get("/v1/session")).expect(200);
+    assert_eq!(told["user"]["name"], "Ada L.");
+    let stale = Ask::patch("/v1/me", &json!({"name": "Eve"})).header("If-Match", &tag);
+    house.ask(&stale).problem(412, "version_conflict");
+    let cleared = change(&house, &json!({"locale": null})).expect(200);
+    assert_eq!((&cleared["name"], &cleared["locale"]), (&json!("Ada L."), &Value::Null));
+    let nothing = change(&house, &json!({})).expect(200);
+    assert_eq!(nothing, cleared);
+}
+
+#[test]
+fn what_one_may_not_change_is_a_fault() {
+    let house = House::start();
+    for (fields, pointer) in [
+        (json!({"role": "guest"}), "/role"),
+        (json!({"operator": true}), "/operator"),
+        (json!({"email": "eve@example.com"}), "/email"),
+        (json!({"name": " "}), "/name"),
+        (json!({"locale": "de"}), "/locale"),
+        (json!({"password": NEW}), "/current_password"),
+        (json!({"password": "too short", "current_password": PASSWORD}), "/password"),
+        (json!({"password": "passwordpassword123456", "current_password": PASSWORD}), "/password"),
+        (json!({"password": NEW, "current_password": "not my password"}), "/current_password"),
+    ] {
+        let problem = change(&house, &fields).problem(400, "invalid_input");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
+        assert!(!problem.to_string().contains("snow"), "{problem}");
+    }
+    Session::sign_in(house.address(), EMAIL, PASSWORD);
+}
+
+#[test]
+fn a_new_password_ends_every_other_session_and_renews_this_one() {
+    let mut house = House::start();
+    let other = Session::sign_in(house.address(), EMAIL, PASSWORD);
+    let answer = change(&house, &json!({"password": NEW, "current_password": PASSWORD}));
+    answer.expect(200);
+    let cookie = answer.header("set-cookie").unwrap();
+    assert!(cookie.contains("HttpOnly"), "{cookie}");
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    assert_ne!(cookie, house.cookie());
+    house.bare(&Ask::get("/v1/me").header("Cookie", &cookie)).expect(200);
+    house.ask(&Ask::get("/v1/me")).problem(401, "session_ended");
+    assert_eq!(other.ask("GET", "/v1/me", &Value::Null).status, 401);
+    let sessions = house.bare(&Ask::get("/v1/sessions").header("Cookie", &cookie)).expect(200);
+    assert_eq!(sessions["items"].as_array().unwrap().len(), 1, "{sessions}");
+    house.restart();
+    let old = json!({"email": EMAIL, "password": PASSWORD});
+    house.bare(&Ask::post("/v1/session", &old)).problem(401, "sign_in_failed");
+    Session::sign_in(house.address(), EMAIL, NEW);
+}
+
+/// Whoever finds an open session must not find the password by trying.
+#[test]
+fn the_current_password_is_guessed_no_faster_than_at_the_door() {
+    let house = House::start();
+    let guess = json!({"password": NEW, "current_password": "not my password"});
+    let statuses: Vec<_> = (0..8).map(|_| change(&house, &guess).status).collect();
+    assert!(statuses.starts_with(&[400; 5]), "{statuses:?}");
+    assert!(statuses.contains(&429), "{statuses:?}");
+}

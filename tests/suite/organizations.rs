@@ -1,0 +1,214 @@
+//! `/v1/organization`, `/v1/organizations`, `/v1/subscription`, `/v1/plans`: what is given counts at once.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::scope;
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::House;
+
+fn subscription(house: &House, organization: &str, change: &Value) -> Value {
+    let path = format!("/v1/organizations/{organization}/subscription");
+    house.ask(&Ask::patch(&path, change)).expect(200)
+}
+
+fn plan(house: &House, name: &str, change: &Value) -> Value {
+    house.ask(&Ask::patch(&format!("/v1/plans/{name}"), change)).expect(200)
+}
+
+#[test]
+fn each_change_of_a_subscription_counts_on_the_very_next_check() {
+    let house = House::start();
+    let organization = house.organization();
+    let key = house.create(&json!({"permissions": ["diagrams:read"]}));
+    let code = || house.verify(&key.secret)["code"].clone();
+    let path = format!("/v1/organizations/{organization}");
+    assert_eq!(code(), "VALID");
+    for (change, expected) in [
+        (json!({"plan": "free"}), "SUBSCRIPTION_REQUIRED"),
+        (json!({"plan": "enterprise"}), "VALID"),
+        (json!({"status": "canceled"}), "SUBSCRIPTION_REQUIRED"),
+        (json!({"status": "past_due"}), "VALID"),
+        (json!({"status": "trialing"}), "VALID"),
+        (json!({"current_period_end": "2020-01-01T00:00:00Z"}), "SUBSCRIPTION_REQUIRED"),
+        (json!({"current_period_end": "2999-01-01T00:00:00Z"}), "VALID"),
+        (json!({"current_period_end": null}), "VALID"),
+    ] {
+        subscription(&house, &organization, &change);
+        assert_eq!(code(), expected, "{change}");
+    }
+    for (change, expected) in [
+        (json!({"suspended": true}), "ORGANIZATION_SUSPENDED"),
+        (json!({"suspended": false}), "VALID"),
+    ] {
+        house.ask(&Ask::patch(&path, &change)).expect(200);
+        assert_eq!(code(), expected, "{change}");
+    }
+    let asked = json!({"key": key.secret, "permissions": "diagrams:read"});
+    for (ceiling, expected) in
+        [(json!(["files:*"]), "INSUFFICIENT_PERMISSIONS"), (json!(null), "VALID")]
+    {
+        house.ask(&Ask::patch(&path, &json!({"permissions": ceiling}))).expect(200);
+        let told = house.ask(&Ask::post("/v1/verify", &asked)).expect(200);
+        assert_eq!(told["code"], expected, "{ceiling}");
+    }
+}
+
+#[test]
+fn a_change_of_a_plan_counts_for_all_on_it_and_a_downgrade_deletes_nothing() {
+    let house = House::start();
+    let key = house.create(&json!({"name": "kept"}));
+    let changed = plan(&house, "pro", &json!({"features": {"api_access": false}}));
+    let features = json!({"api_access": false, "teams": true, "multiple_teams": false});
+    assert_eq!(changed["features"], features, "what is not named stays");
+    assert_eq!(house.verify(&key.secret)["code"], "SUBSCRIPTION_REQUIRED");
+    let refused = house.ask(&Ask::post("/v1/keys", &json!({})));
+    let problem = refused.problem(403, "subscription_required");
+    assert_eq!((&problem["plan"], &problem["feature"]), (&json!("pro"), &json!("api_access")));
+    let told = house.ask(&Ask::get("/v1/subscription")).expect(200);
+    assert_eq!((&told["access"], &told["plan"]), (&json!(false), &json!("pro")));
+    assert_eq!(told["used"]["keys"], 1);
+    assert_eq!(house.key(&key.id)["name"], "kept");
+    plan(&house, "pro", &json!({"features": {"api_access": true}}));
+    assert_eq!(house.verify(&key.secret)["code"], "VALID");
+}
+
+#[test]
+fn the_last_place_of_a_plan_is_taken_once_and_given_back_by_revoking() {
+    let house = House::start();
+    let first = house.create(&json!({"name": "first"}));
+    plan(&house, "pro", &json!({"limits": {"keys": 4, "keys_per_user": 3}}));
+    let made = AtomicUsize::new(0);
+    scope(|threads| {
+        for _ in 0..8 {
+            threads.spawn(|| {
+                let answer = house.ask(&Ask::post("/v1/keys", &json!({})));
+                if answer.status == 201 {
+                    made.fetch_add(1, Ordering::Relaxed);
+                } else {
+                    let problem = answer.problem(403, "subscription_limit");
+                    assert_eq!(problem["plan"], "pro");
+                    assert_eq!(problem["limit"], "keys_per_user");
+                    assert_eq!(problem["maximum"], 3);
+                }
+            });
+        }
+    });
+    assert_eq!(made.into_inner(), 2, "one was there, three are given");
+    house.create(&json!({"kind": "service"}));
+    let refused = house.ask(&Ask::post("/v1/keys", &json!({"kind": "service"})));
+    assert_eq!(refused.problem(403, "subscription_limit")["limit"], "keys");
+    house.act(&first.id, "disable").expect(200);
+    house.ask(&Ask::post("/v1/keys", &json!({}))).problem(403, "subscription_limit");
+    house.act(&first.id, "revoke").expect(200);
+    house.create(&json!({}));
+    plan(&house, "pro", &json!({"limits": {"keys": null, "keys_per_user": null}}));
+    house.create(&json!({}));
+}
+
+#[test]
+fn an_organization_bounds_how_long_its_keys_last() {
+    let house = House::start();
+    let old = house.create(&json!({"name": "old"}));
+    let set = Ask::patch("/v1/organization", &json!({"key_lifetime_days_max": 30}));
+    assert_eq!(house.ask(&set).expect(200)["key_lifetime_days_max"], 30);
+    for (fields, code) in [
+        (json!({}), "required"),
+        (json!({"expires_in": "31d"}), "too_long"),
+        (json!({"expires_at": "2999-01-01T00:00:00Z"}), "too_long"),
+    ] {
+        let problem = house.ask(&Ask::post("/v1/keys", &fields)).problem(400, "invalid_input");
+        let fault = &problem["errors"][0];
+        assert_eq!((&fault["pointer"], &fault["code"]), (&json!("/expires_at"), &json!(code)));
+    }
+    let key = house.create(&json!({"expires_in": "30d"}));
+    let path = format!("/v1/keys/{}", key.id);
+    house.ask(&Ask::patch(&path, &json!({"expires_at": null}))).problem(400, "invalid_input");
+    house.ask(&Ask::patch(&path, &json!({"name": "renamed"}))).expect(200);
+    assert_eq!(house.verify(&old.secret)["code"], "VALID", "what was made before stays");
+    for wrong in [json!(0), json!(3_651), json!("30"), json!(1.5)] {
+        let ask = Ask::patch("/v1/organization", &json!({"key_lifetime_days_max": wrong}));
+        house.ask(&ask).problem(400, "invalid_input");
+    }
+    house.ask(&Ask::patch("/v1/organization", &json!({"key_lifetime_days_max": null}))).expect(200);
+    house.create(&json!({}));
+}
+
+#[test]
+fn an_organization_is_made_with_an_owner_and_is_a_world_of_its_own() {
+    let house = House::start();
+    let (id, owner) = house.neighbour("acme");
+    let own = owner.ask(&house, Ask::get("/v1/organization")).expect(200);
+    assert_eq!(
+        (&own["id"], &own["name"], &own["plan"]),
+        (&json!(id), &json!("acme"), &json!("enterprise"))
+    );
+    let me = owner.ask(&house, Ask::get("/v1/session")).expect(200);
+    assert_eq!(me["user"]["role"], "owner");
+    assert_eq!(me["user"]["operator"], false);
+    for path in ["/v1/organizations", "/v1/plans", "/v1/plans/pro"] {
+        owner.ask(&house, Ask::get(path)).problem(403, "permission_required");
+    }
+    let change = json!({"plan": "enterprise"});
+    for id in [&id, &house.organization()] {
+        let path = format!("/v1/organizations/{id}/subscription");
+        owner.ask(&house, Ask::patch(&path, &change)).problem(403, "permission_required");
+        let path = format!("/v1/organizations/{id}");
+        owner.ask(&house, Ask::get(&path)).problem(403, "permission_required");
+    }
+    // Nor may the owner touch by the own organization what is the operators'.
+    for change in [json!({"suspended": false}), json!({"permissions": ["*"]}), json!({"plan": "x"})]
+    {
+        owner.ask(&house, Ask::patch("/v1/organization", &change)).problem(400, "invalid_input");
+    }
+    let listed = house.ask(&Ask::get("/v1/organizations?limit=1")).expect(200);
+    assert_eq!(listed["items"][0]["id"], json!(id), "the newest first");
+    let cursor = listed["next_cursor"].as_str().unwrap();
+    let rest = house.ask(&Ask::get(&format!("/v1/organizations?cursor={cursor}"))).expect(200);
+    assert_eq!(rest["items"][0]["id"], house.organization());
+    assert_eq!(rest["next_cursor"], Value::Null);
+}
+
+#[test]
+fn wrong_changes_are_refused_whole() {
+    let house = House::start();
+    let organization = house.organization();
+    let path = format!("/v1/organizations/{organization}");
+    let before = house.ask(&Ask::get(&path)).expect(200);
+    for ask in [
+        Ask::patch(&path, &json!({"permissions": ["Nope"], "name": "x"})),
+        Ask::patch(&path, &json!({"suspended": "yes"})),
+        Ask::patch(&path, &json!({"plan": "pro"})),
+        Ask::patch(&format!("{path}/subscription"), &json!({"plan": "gold"})),
+        Ask::patch(&format!("{path}/subscription"), &json!({"status": "unpaid"})),
+        Ask::patch(&format!("{path}/subscription"), &json!({"current_period_end": "soon"})),
+        Ask::patch("/v1/plans/pro", &json!({"features": {"sso": true}})),
+        Ask::patch("/v1/plans/pro", &json!({"limits": {"keys": -1}})),
+        Ask::post("/v1/organizations", &json!({"name": "x", "owner_email": "nobody"})),
+        Ask::post(
+            "/v1/organizations",
+            &json!({"name": "x", "owner_email": "a@b.example", "plan": "y"}),
+        ),
+    ] {
+        let target = format!("{} {}", ask.method, ask.target);
+        assert_eq!(house.ask(&ask).problem(400, "invalid_input")["status"], 400, "{target}");
+    }
+    let taken = json!({"name": "x", "owner_email": crate::house::EMAIL});
+    house.ask(&Ask::post("/v1/organizations", &taken)).problem(409, "email_taken");
+    let stale = Ask::patch(&path, &json!({"name": "y"})).header("If-Match", "\"77\"");
+    house.ask(&stale).problem(412, "version_conflict");
+    house.ask(&Ask::get("/v1/plans/gold")).problem(404, "not_found");
+    let unknown = "/v1/organizations/org_01890000-0000-7000-8000-000000000000";
+    house.ask(&Ask::get(unknown)).problem(404, "not_found");
+    assert_eq!(house.ask(&Ask::get(&path)).expect(200), before);
+}
+
+#[test]
+fn an_operator_gets_back_into_an_organization_they_suspended() {
+    let mut house = House::start();
+    let path = format!("/v1/organizations/{}", house.organization());
+    house.ask(&Ask::patch(&path, &json!({"suspended": true}))).expect(200);
+    house.sign_in();
+    house.ask(&Ask::patch(&path, &json!({"suspended": false}))).expect(200);
+}

@@ -1,0 +1,371 @@
+//! `/v1/roles`: what an organization lets its people hold beside the built-in four, and how far it
+//! reaches.
+
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::{House, Made, made};
+use crate::people::{Person, invitation};
+
+impl House {
+    /// Makes a role of these permissions, as the owner.
+    pub(crate) fn role(&self, name: &str, permissions: &Value) -> String {
+        let body = json!({"name": name, "permissions": permissions});
+        let made = self.ask(&Ask::post("/v1/roles", &body)).expect(201);
+        made["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Makes a key of somebody's own.
+    pub(crate) fn create_as(&self, person: &Person, fields: &Value) -> Made {
+        made(&self.ask_as(person, &Ask::post("/v1/keys", fields)).expect(201))
+    }
+
+    /// Whether a key is granted a permission, as a service would ask.
+    pub(crate) fn code(&self, secret: &str, permission: &str) -> Value {
+        let body = json!({"key": secret, "permissions": [permission]});
+        self.ask(&Ask::post("/v1/verify", &body)).expect(200)["code"].clone()
+    }
+}
+
+fn path(id: &str) -> String {
+    format!("/v1/roles/{id}")
+}
+
+#[test]
+fn a_role_is_made_found_changed_and_removed() {
+    let house = House::start();
+    let body = json!({
+        "name": "Drawer", "description": "Draws.", "permissions": ["diagrams:*", "files:read"],
+    });
+    let answer = house.ask(&Ask::post("/v1/roles", &body));
+    let role = answer.expect(201);
+    let id = role["id"].as_str().unwrap();
+    assert!(id.starts_with("role_"), "{role}");
+    assert_eq!(answer.header("location"), Some(path(id).as_str()));
+    assert_eq!(answer.header("etag"), Some("\"1\""));
+    for (field, value) in body.as_object().unwrap() {
+        assert_eq!(&role[field], value, "{role}");
+    }
+    assert_eq!((&role["builtin"], &role["version"]), (&json!(false), &json!(1)));
+    assert_eq!(house.ask(&Ask::get(&path(id))).expect(200), role);
+
+    let change = json!({"permissions": ["diagrams:read"]});
+    let stale = Ask::patch(&path(id), &change).header("If-Match", "\"7\"");
+    house.ask(&stale).problem(412, "version_conflict");
+    let changed = house.ask(&Ask::patch(&path(id), &change).header("If-Match", "\"1\""));
+    let after = changed.expect(200);
+    assert_eq!(after["permissions"], change["permissions"]);
+    assert_eq!((&after["name"], &after["version"]), (&role["name"], &json!(2)));
+    assert_eq!(changed.header("etag"), Some("\"2\""));
+    let same = house.ask(&Ask::patch(&path(id), &change)).expect(200);
+    assert_eq!(same, after, "what changes nothing is no change");
+
+    let stale = Ask::new("DELETE", &path(id)).header("If-Match", "\"1\"");
+    house.ask(&stale).problem(412, "version_conflict");
+    let gone = house.ask(&Ask::new("DELETE", &path(id)));
+    assert!(gone.status == 204 && gone.body.is_empty(), "{gone:?}");
+    for ask in [
+        Ask::get(&path(id)),
+        Ask::patch(&path(id), &change),
+        Ask::new("DELETE", &path(id)),
+        Ask::get(&path("superuser")),
+    ] {
+        house.ask(&ask).problem(404, "not_found");
+    }
+}
+
+#[test]
+fn the_built_in_roles_lead_the_list_and_stay_as_they_are() {
+    let house = House::start();
+    let drawer = house.role("Drawer", &json!(["diagrams:*"]));
+    let reader = house.role("Reader", &json!(["*:read"]));
+    let all = house.ask(&Ask::get("/v1/roles")).expect(200);
+    let ids: Vec<_> = all["items"].as_array().unwrap().iter().map(|role| &role["id"]).collect();
+    assert_eq!(ids, ["owner", "administrator", "user", "guest", drawer.as_str(), reader.as_str()]);
+    assert_eq!(all["next_cursor"], Value::Null);
+    assert_eq!(all["items"][2]["permissions"], json!(["*", "keyhouse:keys:create"]));
+    assert_eq!(all["items"][0]["builtin"], true);
+
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = house.ask(&Ask::get(&format!("/v1/roles?limit=1{cursor}"))).expect(200);
+        let items = page["items"].as_array().unwrap();
+        assert_eq!(items.len(), 1, "{page}");
+        seen.extend(items.iter().cloned());
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(all["items"], json!(seen), "page by page it is the same list");
+
+    for name in ["owner", "administrator", "user", "guest"] {
+        assert_eq!(house.ask(&Ask::get(&path(name))).expect(200)["name"], name);
+        let change = Ask::patch(&path(name), &json!({"permissions": ["a:b"]}));
+        house.ask(&change).problem(409, "builtin_role");
+        house.ask(&Ask::new("DELETE", &path(name))).problem(409, "builtin_role");
+    }
+}
+
+#[test]
+fn a_role_that_reads_like_a_built_in_one_is_refused() {
+    let house = House::start();
+    let drawer = house.role("Drawer", &json!(["diagrams:*"]));
+    for name in [
+        "owner",
+        "Owner",
+        " ADMINISTRATOR ",
+        "user",
+        "gUest",
+        "o w n e r",
+        "ow\u{a0}ner",
+        "own\u{200b}er",
+        "\u{3000}guest\u{2003}",
+        "\u{43e}wner",
+        "\u{ff4f}wner",
+    ] {
+        let body = json!({"name": name, "permissions": ["a:b"]});
+        for ask in [Ask::post("/v1/roles", &body), Ask::patch(&path(&drawer), &body)] {
+            let problem = house.ask(&ask).problem(400, "invalid_input");
+            assert_eq!(problem["errors"][0]["code"], "reserved_name", "{name:?} {problem}");
+        }
+    }
+    for name in ["drawer", "DRAWER", "Draw\u{200b}er "] {
+        let body = json!({"name": name, "permissions": ["a:b"]});
+        house.ask(&Ask::post("/v1/roles", &body)).problem(409, "name_taken");
+    }
+    house.ask(&Ask::patch(&path(&drawer), &json!({"name": "drawer"}))).expect(200);
+    let other = house.role("Writer", &json!([]));
+    let change = Ask::patch(&path(&other), &json!({"name": "dRaWeR"}));
+    house.ask(&change).problem(409, "name_taken");
+}
+
+#[test]
+fn of_many_roles_of_one_name_at_once_one_is_made() {
+    let house = House::start();
+    let body = json!({"name": "Drawer", "permissions": ["diagrams:*"]});
+    let statuses: Vec<u16> = thread::scope(|scope| {
+        let tries: Vec<_> = (0..6)
+            .map(|_| scope.spawn(|| house.ask(&Ask::post("/v1/roles", &body)).status))
+            .collect();
+        tries.into_iter().map(|it| it.join().unwrap()).collect()
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
+    let listed = house.ask(&Ask::get("/v1/roles")).expect(200);
+    assert_eq!(listed["items"].as_array().unwrap().len(), 5, "{listed}");
+}
+
+#[test]
+fn nobody_makes_a_role_of_more_than_they_hold() {
+    let house = House::start();
+    let permissions = json!(["keyhouse:roles:*", "diagrams:*", "files:read"]);
+    let keeper = house.role("Keeper", &permissions);
+    let keeper = house.join("keeper", &keeper);
+    let strong = house.role("Strong", &json!(["diagrams:read", "billing:write"]));
+    let body = |permissions: Value| json!({"name": "New", "permissions": permissions});
+    for more in [
+        json!(["*"]),
+        json!(["files:*"]),
+        json!(["diagrams:read", "files:write"]),
+        json!(["keyhouse:*"]),
+        json!(["keyhouse:users:manage"]),
+        json!(["*:read"]),
+    ] {
+        let ask = Ask::post("/v1/roles", &body(more));
+        house.ask_as(&keeper, &ask).problem(403, "permission_required");
+    }
+    for instance in ["keyhouse:instance:manage", "keyhouse:instance:*", "keyhouse:instance:verify"]
+    {
+        let ask = Ask::post("/v1/roles", &body(json!(["diagrams:read", instance])));
+        // The owner is operator and holds it: it still comes from no role.
+        for answer in [house.ask_as(&keeper, &ask), house.ask(&ask)] {
+            let problem = answer.problem(400, "invalid_input");
+            assert_eq!(problem["errors"][0]["code"], "operators_only", "{problem}");
+        }
+    }
+    let made = house.ask_as(&keeper, &Ask::post("/v1/roles", &body(json!(["diagrams:read"]))));
+    let own = path(made.expect(201)["id"].as_str().unwrap());
+    let widen = |to: Value| Ask::patch(&own, &json!({"permissions": to}));
+    house.ask_as(&keeper, &widen(json!(["diagrams:*", "files:read"]))).expect(200);
+    house.ask_as(&keeper, &widen(json!(["files:*"]))).problem(403, "permission_required");
+    for ask in [
+        Ask::patch(&path(&strong), &json!({"permissions": ["diagrams:read"]})),
+        Ask::patch(&path(&strong), &json!({"permissions": []})),
+        Ask::patch(&path(&strong), &json!({"name": "Weak"})),
+        Ask::new("DELETE", &path(&strong)),
+    ] {
+        house.ask_as(&keeper, &ask).problem(403, "permission_required");
+    }
+    assert_eq!(house.ask_as(&keeper, &Ask::new("DELETE", &own)).status, 204);
+}
+
+#[test]
+fn roles_are_for_those_whose_role_says_so() {
+    let house = House::start();
+    let drawer = house.role("Drawer", &json!(["diagrams:*"]));
+    let seer = house.role("Seer", &json!(["keyhouse:roles:read"]));
+    let [user, guest] = ["user", "guest"].map(|role| house.join(role, role));
+    let seer = house.join("seer", &seer);
+    let body = json!({"name": "Another", "permissions": []});
+    let reads = [Ask::get("/v1/roles"), Ask::get(&path(&drawer)), Ask::get(&path("owner"))];
+    let changes = [
+        Ask::post("/v1/roles", &body),
+        Ask::patch(&path(&drawer), &body),
+        Ask::new("DELETE", &path(&drawer)),
+        Ask::patch(&path("owner"), &body),
+    ];
+    for person in [&user, &guest] {
+        for ask in reads.iter().chain(&changes) {
+            house.ask_as(person, ask).problem(403, "permission_required");
+        }
+    }
+    for ask in &reads {
+        house.ask_as(&seer, ask).expect(200);
+    }
+    for ask in &changes {
+        house.ask_as(&seer, ask).problem(403, "permission_required");
+    }
+    let key = house.create(&json!({"permissions": ["*"]}));
+    for ask in reads.iter().chain(&changes) {
+        house.bare(&ask.clone().bearer(&key.secret)).problem(403, "permission_required");
+    }
+}
+
+#[test]
+fn a_role_in_use_is_not_removed() {
+    let house = House::start();
+    let [held, promised] =
+        ["Held", "Promised"].map(|name| house.role(name, &json!(["diagrams:read"])));
+    house.join("bo", &held);
+    let invited = house.ask(&invitation("cy@example.com", &promised)).expect(201);
+    for role in [&held, &promised] {
+        house.ask(&Ask::new("DELETE", &path(role))).problem(409, "role_in_use");
+    }
+    let invitation = invited["invitation"]["id"].as_str().unwrap();
+    let withdraw = Ask::new("DELETE", &format!("/v1/invitations/{invitation}"));
+    assert_eq!(house.ask(&withdraw).status, 204);
+    assert_eq!(house.ask(&Ask::new("DELETE", &path(&promised))).status, 204);
+}
+
+#[test]
+fn a_star_never_manages_keyhouse() {
+    let house = House::start();
+    let star = house.role("Star", &json!(["*", "*:*", "*:*:*"]));
+    let star = house.join("star", &star);
+    let personal = house.create(&json!({"permissions": ["*", "*:*:*"]}));
+    let plain = house.create(&json!({}));
+    let service = house.create(&json!({"kind": "service", "permissions": ["*", "*:*:*"]}));
+    let target = house.create(&json!({"name": "target"}));
+    let role = json!({"name": "New", "permissions": []});
+    let team = json!({"name": "New", "visibility": "visible"});
+    let permission = json!({"name": "a:read"});
+    let asks = [
+        Ask::post("/v1/keys", &json!({"kind": "service", "permissions": []})),
+        Ask::post("/v1/keys", &json!({})),
+        Ask::new("DELETE", &format!("/v1/keys/{}", target.id)),
+        Ask::post(&format!("/v1/keys/{}/disable", target.id), &json!({})),
+        Ask::post("/v1/roles", &role),
+        Ask::post("/v1/teams", &team),
+        Ask::post("/v1/permissions", &permission),
+        invitation("new@example.com", "guest"),
+        Ask::post("/v1/verify", &json!({"key": target.secret})),
+    ];
+    for ask in &asks {
+        house.ask_as(&star, ask).problem(403, "permission_required");
+        for key in [&personal, &plain, &service] {
+            let answer = house.bare(&ask.clone().bearer(&key.secret));
+            assert_eq!(answer.status, 403, "{} {}: {}", ask.method, ask.target, answer.body);
+            assert_eq!(answer.json()["code"], "permission_required", "{}", answer.body);
+        }
+    }
+    for own in ["keyhouse:keys:read", "keyhouse:instance:manage"] {
+        for key in [&personal, &plain, &service] {
+            assert_eq!(house.code(&key.secret, own), "INSUFFICIENT_PERMISSIONS");
+        }
+    }
+    assert_eq!(house.code(&service.secret, "any:thing"), "VALID");
+}
+
+#[test]
+fn a_lowered_role_lowers_its_keys_on_the_very_next_check() {
+    let house = House::start();
+    let permissions = json!(["diagrams:*", "files:read", "keyhouse:keys:create"]);
+    let role = house.role("Drawer", &permissions);
+    let bo = house.join("bo", &role);
+    let whole = house.create_as(&bo, &json!({}));
+    let listed = house.create_as(&bo, &json!({"permissions": ["diagrams:write", "files:read"]}));
+    let named = house.create_as(&bo, &json!({"permissions": ["keyhouse:keys:create"]}));
+    let codes = |permissions: Value, expected: [&str; 4]| {
+        let change = Ask::patch(&path(&role), &json!({"permissions": permissions}));
+        house.ask(&change).expect(200);
+        let codes = [
+            house.code(&whole.secret, "diagrams:write"),
+            house.code(&whole.secret, "files:read"),
+            house.code(&listed.secret, "diagrams:write"),
+            house.code(&listed.secret, "files:read"),
+        ];
+        assert_eq!(codes, expected, "{permissions}");
+    };
+    let (yes, no) = ("VALID", "INSUFFICIENT_PERMISSIONS");
+    codes(permissions.clone(), [yes, yes, yes, yes]);
+    codes(json!(["diagrams:read", "files:read"]), [no, yes, no, yes]);
+    // The session lives on, and asks with what the role holds now; so does a management key.
+    house.ask_as(&bo, &Ask::get("/v1/session")).expect(200);
+    let create = Ask::post("/v1/keys", &json!({}));
+    house.ask_as(&bo, &create).problem(403, "permission_required");
+    house.bare(&create.bearer(&named.secret)).problem(403, "permission_required");
+    codes(json!([]), [no, no, no, no]);
+    codes(permissions, [yes, yes, yes, yes]);
+}
+
+#[test]
+fn a_custom_role_makes_keys_no_stronger_than_itself() {
+    let house = House::start();
+    let role = json!(["diagrams:*", "keyhouse:keys:create"]);
+    let maker = house.join("maker", &house.role("Maker", &role));
+    let reader = house.join("reader", &house.role("Reader", &json!(["diagrams:*"])));
+    let ask = |fields: &Value| Ask::post("/v1/keys", fields);
+    house.ask_as(&reader, &ask(&json!({}))).problem(403, "permission_required");
+    for stronger in [
+        json!({"permissions": ["*"]}),
+        json!({"permissions": ["diagrams:read", "files:read"]}),
+        json!({"permissions": ["keyhouse:keys:read"]}),
+        json!({"permissions": ["keyhouse:*"]}),
+        json!({"kind": "service", "permissions": ["diagrams:read"]}),
+        json!({"kind": "service"}),
+    ] {
+        let answer = house.ask_as(&maker, &ask(&stronger));
+        assert_eq!(answer.status, 403, "{stronger}: {}", answer.body);
+    }
+    let listed = house.create_as(&maker, &json!({"permissions": ["diagrams:read"]}));
+    assert_eq!(house.code(&listed.secret, "diagrams:read"), "VALID");
+    assert_eq!(house.code(&listed.secret, "diagrams:write"), "INSUFFICIENT_PERMISSIONS");
+    // Without a list a key is worth what its owner is, whatever that is.
+    let whole = house.create_as(&maker, &json!({}));
+    assert_eq!(house.code(&whole.secret, "diagrams:write"), "VALID");
+    assert_eq!(house.code(&whole.secret, "files:read"), "INSUFFICIENT_PERMISSIONS");
+    let wholly = Ask::patch(&format!("/v1/keys/{}", listed.id), &json!({"permissions": null}));
+    house.ask_as(&maker, &wholly).expect(200);
+    assert_eq!(house.code(&listed.secret, "diagrams:write"), "VALID");
+    assert_eq!(house.code(&listed.secret, "files:read"), "INSUFFICIENT_PERMISSIONS");
+    // A key is not its owner: one that may make keys makes none that is worth more than itself.
+    let creator = json!({"permissions": ["keyhouse:keys:create", "diagrams:read"]});
+    let creator = house.create_as(&maker, &creator);
+    let by_key = ask(&json!({})).bearer(&creator.secret);
+    house.bare(&by_key).problem(403, "permission_required");
+    let path = format!("/v1/keys/{}", listed.id);
+    let widen = Ask::patch(&path, &json!({"permissions": ["files:read"]}));
+    house.ask_as(&maker, &widen).problem(403, "permission_required");
+}
+
+#[test]
+fn what_is_wrong_with_a_role_is_said_at_once() {
+    let house = House::start();
+    let body = json!({"name": " ", "permissions": ["a"], "builtin": true});
+    let problem = house.ask(&Ask::post("/v1/roles", &body)).problem(400, "invalid_input");
+    let pointers: Vec<_> =
+        problem["errors"].as_array().unwrap().iter().map(|it| &it["pointer"]).collect();
+    assert_eq!(pointers, ["/name", "/permissions/0", "/builtin"], "{problem}");
+    let problem = house.ask(&Ask::post("/v1/roles", &json!({}))).problem(400, "invalid_input");
+    assert_eq!(problem["errors"].as_array().unwrap().len(), 2, "{problem}");
+}

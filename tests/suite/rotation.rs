@@ -1,0 +1,224 @@
+//! `/v1/keys/{id}/rotate`: one key, a new secret, and who still uses the old one.
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::{House, Made};
+use crate::server::wire::Answer;
+
+fn rotate(house: &House, id: &str, body: &Value) -> Answer {
+    house.ask(&Ask::post(&format!("/v1/keys/{id}/rotate"), body))
+}
+
+/// Rotates, and returns the key and its new secret.
+fn rotated(house: &House, id: &str, body: &Value) -> (Value, String) {
+    let told = rotate(house, id, body).expect(200);
+    (told["key"].clone(), told["secret"].as_str().unwrap().to_owned())
+}
+
+fn use_from(house: &House, secret: &str, agent: &str) {
+    let ask = Ask::forward_auth(secret).header("User-Agent", agent);
+    assert_eq!(house.bare(&ask).status, 200, "{agent}");
+}
+
+fn agents(key: &Value) -> Vec<Value> {
+    let secrets = key["secrets"].as_array().unwrap();
+    secrets.iter().map(|secret| secret["last_used"]["user_agent"].clone()).collect()
+}
+
+#[test]
+fn both_secrets_work_while_they_overlap_and_the_key_tells_who_uses_the_old_one() {
+    let mut house = House::start();
+    let made = house.create(&json!({"name": "bot", "environment": "ci", "permissions": ["a:b"]}));
+    use_from(&house, &made.secret, "before");
+    let answer = rotate(&house, &made.id, &json!({"overlap": "24h"}));
+    let (told, tag) = (answer.expect(200), answer.header("etag").unwrap().to_owned());
+    let (key, new) = (told["key"].clone(), told["secret"].as_str().unwrap().to_owned());
+    assert_eq!(told.as_object().unwrap().len(), 2, "{told}");
+    assert!(new.starts_with("kh_ci_") && new.len() == made.secret.len() && new != made.secret);
+    assert_eq!(tag, format!("\"{}\"", key["version"]));
+    let secrets = key["secrets"].as_array().unwrap();
+    assert_eq!(secrets.len(), 2, "{key}");
+    assert_eq!(secrets[0]["hint"], key["hint"]);
+    assert!(new.starts_with(key["hint"].as_str().unwrap()));
+    assert_eq!(secrets[1]["hint"], made.key["hint"]);
+    assert!(secrets[0]["ends_at"].is_null() && secrets[1]["ends_at"].is_string(), "{key}");
+    assert_eq!(agents(&key), [Value::Null, json!("before")], "what was used so far is the old one");
+
+    use_from(&house, &made.secret, "old client");
+    assert_eq!(agents(&house.key(&made.id)), [Value::Null, json!("old client")]);
+    use_from(&house, &new, "new client");
+    let key = house.key(&made.id);
+    assert_eq!(agents(&key), ["new client", "old client"]);
+    assert_eq!(key["last_used"]["user_agent"], "new client");
+    assert_eq!(house.verify(&made.secret)["code"], "VALID");
+    let used = house.key(&made.id);
+    house.restart();
+    assert_eq!(house.key(&made.id), used, "it is known after a restart too");
+
+    // The next rotation ends the first secret for good, and the second one at once.
+    let (key, newest) = rotated(&house, &made.id, &json!({}));
+    assert_eq!(key["secrets"].as_array().unwrap().len(), 2);
+    assert_eq!(agents(&key), [Value::Null, json!("new client")]);
+    house.bare(&Ask::forward_auth(&made.secret)).problem(401, "NOT_FOUND");
+    house.bare(&Ask::forward_auth(&new)).problem(401, "EXPIRED");
+    assert_eq!(house.verify(&newest)["code"], "VALID");
+    house.act(&made.id, "revoke").expect(200);
+    assert_eq!(house.verify(&newest)["code"], "REVOKED");
+}
+
+#[test]
+fn revoking_ends_both_secrets() {
+    let house = House::start();
+    let made = house.create(&json!({"name": "bot"}));
+    let (_, new) = rotated(&house, &made.id, &json!({"overlap": "30d"}));
+    house.act(&made.id, "revoke").expect(200);
+    for secret in [&made.secret, &new] {
+        house.bare(&Ask::forward_auth(secret)).problem(401, "REVOKED");
+    }
+}
+
+#[test]
+fn rotation_changes_the_secret_and_nothing_else() {
+    let house = House::start();
+    let limits = json!([{"name": "daily", "limit": 2, "window_seconds": 86400}]);
+    let made = house.create(&json!({
+        "name": "bot", "description": "kept", "permissions": ["a:b"], "rate_limits": limits,
+        "metadata": {"a": "b"}, "expires_at": "2999-01-01T00:00:00.000Z",
+    }));
+    use_from(&house, &made.secret, "one");
+    use_from(&house, &made.secret, "two");
+    let before = house.key(&made.id);
+    let (mut after, new) = rotated(&house, &made.id, &json!({}));
+    house.bare(&Ask::forward_auth(&made.secret)).problem(401, "EXPIRED");
+    house.bare(&Ask::forward_auth(&new)).problem(429, "RATE_LIMITED");
+    assert_eq!(after["version"], before["version"].as_u64().unwrap() + 1);
+    for moving in ["version", "updated_at", "hint", "secrets"] {
+        assert_ne!(after[moving], before[moving], "{moving}");
+        after[moving] = before[moving].clone();
+    }
+    assert_eq!(after, before, "limits, last use and all else stay");
+}
+
+#[test]
+fn a_key_that_has_ended_gets_no_new_secret() {
+    let house = House::start();
+    let revoked = house.create(&json!({"name": "revoked"}));
+    house.act(&revoked.id, "revoke").expect(200);
+    rotate(&house, &revoked.id, &json!({})).problem(409, "key_revoked");
+    let expired = house.create(&json!({"name": "expired", "expires_in": "20ms"}));
+    let has_expired = (0..10_000).any(|_| house.key(&expired.id)["status"] == "expired");
+    assert!(has_expired);
+    rotate(&house, &expired.id, &json!({"overlap": "1h"})).problem(409, "key_expired");
+    assert_eq!(house.key(&expired.id)["secrets"].as_array().unwrap().len(), 1);
+    let later = json!({"expires_at": "2999-01-01T00:00:00Z"});
+    house.ask(&Ask::patch(&format!("/v1/keys/{}", expired.id), &later)).expect(200);
+    let (_, new) = rotated(&house, &expired.id, &json!({}));
+    assert_eq!(house.verify(&new)["code"], "VALID");
+    // One that is switched off stays so.
+    house.act(&expired.id, "disable").expect(200);
+    let (key, newest) = rotated(&house, &expired.id, &json!({}));
+    assert_eq!(
+        (&key["status"], &house.verify(&newest)["code"]),
+        (&json!("disabled"), &json!("DISABLED"))
+    );
+}
+
+#[test]
+fn what_is_no_overlap_is_refused() {
+    let house = House::start();
+    let made = house.create(&json!({"name": "bot"}));
+    for (body, pointer, code) in [
+        (json!({"overlap": "31d"}), "/overlap", "out_of_range"),
+        (json!({"overlap": "720h1ms"}), "/overlap", "out_of_range"),
+        (json!({"overlap": "-1h"}), "/overlap", "invalid_duration"),
+        (json!({"overlap": "soon"}), "/overlap", "invalid_duration"),
+        (json!({"overlap": 24}), "/overlap", "wrong_type"),
+        (json!({"overlap": "1h", "reason": "x"}), "/reason", "unknown_field"),
+    ] {
+        let problem = rotate(&house, &made.id, &body).problem(400, "invalid_input");
+        let fault = &problem["errors"][0];
+        assert_eq!((&fault["pointer"], &fault["code"]), (&json!(pointer), &json!(code)), "{body}");
+    }
+    let stale = Ask::post(&format!("/v1/keys/{}/rotate", made.id), &json!({}));
+    house.ask(&stale.header("If-Match", "\"7\"")).problem(412, "version_conflict");
+    assert_eq!(house.key(&made.id), made.key, "nothing was changed");
+    assert_eq!(house.verify(&made.secret)["code"], "VALID");
+    rotate(&house, "key_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f", &json!({}))
+        .problem(404, "not_found");
+    assert_eq!(rotate(&house, &made.id, &json!({"overlap": "720h"})).status, 200);
+    assert_eq!(rotate(&house, &made.id, &json!({"overlap": null})).status, 200);
+}
+
+fn by(house: &House, actor: &Made, target: &Made) -> Answer {
+    let ask = Ask::post(&format!("/v1/keys/{}/rotate", target.id), &json!({}));
+    house.bare(&ask.bearer(&actor.secret))
+}
+
+#[test]
+fn a_secret_is_shown_only_to_who_holds_all_that_the_key_grants() {
+    let house = House::start();
+    let personal = house.create(&json!({"name": "mine"}));
+    let service = |name: &str, permissions: Value| {
+        house.create(&json!({"name": name, "kind": "service", "permissions": permissions}))
+    };
+    let ours = service("ours", json!(["diagrams:read", "keyhouse:keys:read"]));
+    let all = service("all", json!(["*", "keyhouse:keys:manage", "keyhouse:keys:read"]));
+    let less = service("less", json!(["diagrams:read", "keyhouse:keys:manage"]));
+    let reader = service("reader", json!(["*", "keyhouse:keys:read"]));
+    let names = ["*", "keyhouse:keys:create", "keyhouse:keys:manage", "keyhouse:keys:read"];
+    let owners = house.create(&json!({"name": "owner's own", "permissions": names}));
+
+    for (claim, actor, target, status) in [
+        ("who manages keys, a personal one", &all, &personal, 403),
+        ("the owner's other key, a personal one", &owners, &personal, 403),
+        ("who lacks what it grants, a service key", &less, &ours, 403),
+        ("who manages no keys, a service key", &reader, &ours, 403),
+        ("any key, itself", &all, &all, 409),
+        ("a personal key, itself", &owners, &owners, 409),
+        ("who holds all of it, a service key", &all, &ours, 200),
+        ("the owner's key that holds all of it, a service key", &owners, &ours, 200),
+    ] {
+        let answer = by(&house, actor, target);
+        assert_eq!(answer.status, status, "{claim}: {}", answer.body);
+        assert_eq!(answer.body.contains("\"secret\""), status == 200, "{claim}");
+        if status == 403 {
+            answer.problem(403, "permission_required");
+        }
+    }
+    assert_eq!(house.verify(&personal.secret)["code"], "VALID", "nobody touched it");
+    assert_eq!(rotate(&house, &personal.id, &json!({})).status, 200, "its owner may");
+
+    let on_the_host = |id: &str| house.server().run_cli(&["key", "rotate", id], "");
+    let refused = on_the_host(&personal.id);
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(4), ""), "{refused:?}");
+    let ended = house.server().run_cli(&["key", "rotate", &ours.id, "--overlap", "24h"], "");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(house.verify(ended.stdout.trim_end())["code"], "VALID");
+    assert_eq!(house.key(&ours.id)["secrets"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        house.server().run_cli(&["key", "rotate", &ours.id, "--overlap", "x"], "").code,
+        Some(2)
+    );
+}
+
+#[test]
+fn of_many_rotations_at_once_each_is_one_and_two_secrets_are_left() {
+    let house = House::start();
+    let made = house.create(&json!({"name": "raced"}));
+    let secrets: Vec<String> = std::thread::scope(|scope| {
+        let tries: Vec<_> = (0..6)
+            .map(|_| {
+                let (house, id) = (&house, &made.id);
+                scope.spawn(move || rotated(house, id, &json!({"overlap": "1h"})).1)
+            })
+            .collect();
+        tries.into_iter().map(|it| it.join().unwrap()).collect()
+    });
+    let key = house.key(&made.id);
+    assert_eq!(key["version"], made.key["version"].as_u64().unwrap() + 6);
+    assert_eq!(key["secrets"].as_array().unwrap().len(), 2);
+    let valid = secrets.iter().filter(|secret| house.verify(secret)["code"] == "VALID").count();
+    assert_eq!(valid, 2);
+    assert_eq!(house.verify(&made.secret)["code"], "NOT_FOUND");
+}

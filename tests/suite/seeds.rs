@@ -1,0 +1,96 @@
+//! The two policies that Keyhouse was asked for, step by step as they were told.
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::House;
+
+/// Owners and administrators decide; users see that keys exist.
+#[test]
+fn an_owner_on_pro_shares_a_key_and_a_plain_user_only_sees_that_it_exists() {
+    let house = House::start();
+    let organization = house.organization();
+    let closed = json!({"members_create_keys": false});
+    house.ask(&Ask::patch("/v1/organization", &closed)).expect(200);
+    let (mate, outsider) = (house.join("mate", "user"), house.join("outsider", "user"));
+
+    // The organization is on Pro: the owner makes a key, names it, gives it the least it needs.
+    let told = house.ask(&Ask::get("/v1/subscription")).expect(200);
+    assert_eq!((&told["plan"], &told["access"]), (&json!("pro"), &json!(true)));
+    let team = house.team_of("diagram makers", "visible", &[&mate]);
+    let key = house.create(&json!({
+        "name": "diagram exporter",
+        "kind": "service",
+        "permissions": ["diagrams:read"],
+        "teams": [{"id": team, "access": "read"}],
+    }));
+    assert_eq!(key.key["name"], "diagram exporter");
+
+    // It does what it was given, and no more.
+    let may = |permission: &str| {
+        let body = json!({"key": key.secret, "permissions": permission});
+        house.ask(&Ask::post("/v1/verify", &body)).expect(200)["code"].clone()
+    };
+    assert_eq!(may("diagrams:read"), "VALID");
+    assert_eq!(may("diagrams:write"), "INSUFFICIENT_PERMISSIONS");
+
+    // The team sees the key, and nobody ever sees its secret again.
+    let seen = mate.ask(&house, Ask::get(&format!("/v1/keys/{}", key.id))).expect(200);
+    assert_eq!(seen["name"], "diagram exporter");
+    assert_eq!(seen["teams"][0]["access"], "read");
+    assert!(!seen.to_string().contains(&key.secret));
+
+    // A plain user sees that keys exist, no more, and can't make one.
+    let listed = outsider.ask(&house, Ask::get("/v1/keys")).expect(200);
+    let exists = json!({"id": key.id, "kind": "service", "status": "active",
+        "owner_kind": "organization"});
+    assert_eq!(listed["items"], json!([exists]));
+    for person in [&mate, &outsider] {
+        let refused = person.ask(&house, Ask::post("/v1/keys", &json!({"name": "mine"})));
+        let problem = refused.problem(403, "permission_required");
+        assert_eq!(problem["permission"], "keyhouse:keys:create");
+    }
+
+    // On Free the same gets a clear refusal, and what there was waits unharmed.
+    house.put_on_plan(&organization, "free");
+    let again = Ask::post("/v1/keys", &json!({"name": "another", "kind": "service"}));
+    let problem = house.ask(&again).problem(403, "subscription_required");
+    assert_eq!((&problem["plan"], &problem["feature"]), (&json!("free"), &json!("api_access")));
+    assert_eq!(may("diagrams:read"), "SUBSCRIPTION_REQUIRED");
+    house.put_on_plan(&organization, "pro");
+    assert_eq!(may("diagrams:read"), "VALID");
+}
+
+/// Everybody makes as many keys of their own as they like.
+#[test]
+fn a_user_makes_a_key_for_each_application_and_revokes_one_at_once() {
+    let house = House::start();
+    let user = house.join("maker", "user");
+
+    // A key for each application, without limit.
+    let applications = ["editor", "exporter", "robot"];
+    let keys = applications.map(|name| user.make(&house, &json!({"name": name})));
+    for number in 0..40 {
+        user.make(&house, &json!({"name": format!("application {number}")}));
+    }
+    let forward = |secret: &str| house.bare(&Ask::forward_auth(secret));
+    assert_eq!(forward(&keys[0].secret).status, 200);
+
+    // They see name, last use and last address.
+    let shown = |id: &str| user.ask(&house, Ask::get(&format!("/v1/keys/{id}"))).expect(200);
+    let used = shown(&keys[0].id);
+    assert_eq!(used["name"], "editor");
+    assert_eq!(used["last_used"]["ip"], "192.0.2.7");
+    assert!(used["last_used"]["at"].is_string(), "{used}");
+    assert_eq!(shown(&keys[1].id)["last_used"], Value::Null);
+
+    // They rename one.
+    let path = format!("/v1/keys/{}", keys[1].id);
+    let renamed = user.ask(&house, Ask::patch(&path, &json!({"name": "old exporter"})));
+    assert_eq!(renamed.expect(200)["name"], "old exporter");
+
+    // They revoke one, and it is refused at once, saying why.
+    user.ask(&house, Ask::post(&format!("/v1/keys/{}/revoke", keys[0].id), &json!({}))).expect(200);
+    forward(&keys[0].secret).problem(401, "REVOKED");
+    assert_eq!(forward(&keys[1].secret).status, 200);
+}

@@ -1,0 +1,89 @@
+//! `/v1/sessions`: one sees one's own sessions, and ends them.
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::{EMAIL, House, PASSWORD};
+
+fn sign_in(house: &House, address: &str) -> String {
+    let body = json!({"email": EMAIL, "password": PASSWORD});
+    let ask = Ask::post("/v1/session", &body).header("X-Forwarded-For", address);
+    let answer = house.bare(&ask);
+    answer.expect(201);
+    answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
+}
+
+fn items(house: &House) -> Vec<Value> {
+    let listed = house.ask(&Ask::get("/v1/sessions")).expect(200);
+    assert_eq!(listed["next_cursor"], Value::Null);
+    listed["items"].as_array().unwrap().clone()
+}
+
+#[test]
+fn ones_own_sessions_are_listed_and_ended() {
+    let house = House::start();
+    let phone = sign_in(&house, "203.0.113.9");
+    let listed = items(&house);
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    assert_eq!(listed[0]["address"], "203.0.113.9");
+    assert_eq!((&listed[0]["current"], &listed[1]["current"]), (&json!(false), &json!(true)));
+    for field in ["created_at", "seen_at", "ends_at"] {
+        assert!(listed[0][field].as_str().unwrap().ends_with('Z'), "{listed:?}");
+    }
+    let id = listed[0]["id"].as_str().unwrap();
+    assert!(id.starts_with("ses_"), "{id}");
+    let text = Value::from(listed.clone()).to_string();
+    assert!(!text.contains(phone.split('=').nth(1).unwrap()), "{text}");
+
+    let end = Ask::new("DELETE", &format!("/v1/sessions/{id}"));
+    assert_eq!(house.ask(&end).status, 204);
+    house.bare(&Ask::get("/v1/session").header("Cookie", &phone)).problem(401, "session_ended");
+    house.ask(&end).problem(404, "not_found");
+    assert_eq!(items(&house).len(), 1);
+    for id in ["ses_01890a5d-ac96-774b-bcce-b302099a8057", "nonsense"] {
+        house.ask(&Ask::new("DELETE", &format!("/v1/sessions/{id}"))).problem(404, "not_found");
+    }
+    let own = items(&house)[0]["id"].as_str().unwrap().to_owned();
+    let answer = house.ask(&Ask::new("DELETE", &format!("/v1/sessions/{own}")));
+    assert_eq!(answer.status, 204);
+    assert!(answer.header("set-cookie").unwrap().contains("Max-Age=0"));
+    house.ask(&Ask::get("/v1/session")).problem(401, "session_ended");
+}
+
+#[test]
+fn a_list_of_sessions_comes_in_pages() {
+    let house = House::start();
+    for _ in 0..4 {
+        sign_in(&house, "203.0.113.9");
+    }
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = house.ask(&Ask::get(&format!("/v1/sessions?limit=2{cursor}"))).expect(200);
+        seen.extend(page["items"].as_array().unwrap().iter().map(|it| it["id"].clone()));
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    let all: Vec<_> = items(&house).iter().map(|it| it["id"].clone()).collect();
+    assert_eq!(seen, all);
+    assert_eq!(seen.len(), 5);
+    house.ask(&Ask::get("/v1/sessions?what=1")).problem(400, "invalid_input");
+}
+
+#[test]
+fn a_key_has_no_sessions_and_no_account() {
+    let house = House::start();
+    let key = house.create(&json!({"name": "any", "permissions": ["keyhouse:*", "*"]}));
+    let factor = json!({"current_password": PASSWORD});
+    let removal = json!({"current_password": PASSWORD, "code": "123456"});
+    for ask in [
+        Ask::get("/v1/sessions"),
+        Ask::new("DELETE", "/v1/sessions/ses_01890a5d-ac96-774b-bcce-b302099a8057"),
+        Ask::get("/v1/me"),
+        Ask::patch("/v1/me", &json!({"name": "Eve"})),
+        Ask::post("/v1/me/totp", &factor),
+        Ask::new("DELETE", "/v1/me/totp").json(&removal),
+    ] {
+        house.bare(&ask.clone().bearer(&key.secret)).problem(403, "session_required");
+        house.bare(&ask).problem(401, "NO_CREDENTIAL");
+    }
+}

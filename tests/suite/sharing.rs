@@ -1,0 +1,333 @@
+//! `/v1/keys/{id}/teams/{team}`: what sharing opens to team mates, and what it never does.
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::{House, Made};
+use crate::people::Person;
+use crate::teams::{NO_TEAM, ids};
+
+impl House {
+    /// Shares a key with a team, as somebody.
+    fn share(&self, person: &Person, key: &str, team: &str, access: &str) -> Value {
+        self.ask_as(person, &sharing(key, team, access)).expect(200)
+    }
+
+    /// What somebody sees of a key in the list.
+    fn listed(&self, person: &Person, key: &str) -> Option<Value> {
+        let page = self.ask_as(person, &Ask::get("/v1/keys?status=all&limit=100")).expect(200);
+        page["items"].as_array().unwrap().iter().find(|item| item["id"] == key).cloned()
+    }
+}
+
+fn sharing(key: &str, team: &str, access: &str) -> Ask {
+    Ask::new("PUT", &format!("/v1/keys/{key}/teams/{team}")).json(&json!({"access": access}))
+}
+
+fn unsharing(key: &str, team: &str) -> Ask {
+    Ask::new("DELETE", &format!("/v1/keys/{key}/teams/{team}"))
+}
+
+fn path(key: &str) -> String {
+    format!("/v1/keys/{key}")
+}
+
+/// A house with a visible team, two of its members, and a key of the first.
+fn shared_house() -> (House, String, Person, Person, Made) {
+    let house = House::start();
+    let team = house.team("Blue", "visible");
+    let [bo, cy] = ["bo", "cy"].map(|name| house.join(name, "user"));
+    house.put_in(&team, &bo);
+    house.put_in(&team, &cy);
+    let key = house.create_as(&bo, &json!({"name": "deploy", "permissions": ["diagrams:read"]}));
+    (house, team, bo, cy, key)
+}
+
+#[test]
+fn a_key_is_shared_shown_and_taken_back() {
+    let (house, team, bo, cy, key) = shared_house();
+    let hidden = json!({
+        "id": key.id, "kind": "personal", "status": "active", "owner_kind": "user",
+    });
+    assert_eq!(house.listed(&cy, &key.id).unwrap(), hidden);
+    house.ask_as(&cy, &Ask::get(&path(&key.id))).problem(403, "permission_required");
+
+    let answer = house.ask_as(&bo, &sharing(&key.id, &team, "read"));
+    let shared = answer.expect(200);
+    let expected = json!([{"id": team, "name": "Blue", "access": "read", "visibility": "visible"}]);
+    assert_eq!(shared["teams"], expected);
+    assert_eq!(answer.header("etag").unwrap(), format!("\"{}\"", shared["version"]));
+    let again = house.share(&bo, &key.id, &team, "read");
+    assert_eq!(again["version"], shared["version"], "what changes nothing is no change");
+    assert_eq!(house.listed(&cy, &key.id).unwrap(), shared);
+    assert_eq!(house.ask_as(&cy, &Ask::get(&path(&key.id))).expect(200), shared);
+    let widened = house.share(&bo, &key.id, &team, "write");
+    assert_eq!(widened["teams"][0]["access"], "write");
+
+    assert_eq!(house.ask_as(&bo, &unsharing(&key.id, &team)).status, 204);
+    assert_eq!(house.ask_as(&bo, &unsharing(&key.id, &team)).status, 204);
+    assert_eq!(house.listed(&cy, &key.id).unwrap(), hidden);
+
+    let teams = json!([{"id": team, "access": "write"}]);
+    let made = house.create_as(&bo, &json!({"teams": teams}));
+    assert_eq!(made.key["teams"], widened["teams"]);
+    assert_eq!(house.listed(&cy, &made.id).unwrap(), made.key);
+    house.take_out(&team, &cy);
+    assert_eq!(house.listed(&cy, &made.id).unwrap()["name"], Value::Null);
+}
+
+#[test]
+fn a_team_mate_with_write_renames_disables_and_revokes() {
+    let (house, team, bo, cy, key) = shared_house();
+    house.share(&bo, &key.id, &team, "write");
+    let rename = Ask::patch(&path(&key.id), &json!({"name": "ours", "description": "All of us."}));
+    assert_eq!(house.ask_as(&cy, &rename).expect(200)["name"], "ours");
+    let disable = Ask::post(&format!("{}/disable", path(&key.id)), &json!({}));
+    assert_eq!(house.ask_as(&cy, &disable).expect(200)["status"], "disabled");
+    assert_eq!(house.verify(&key.secret)["code"], "DISABLED");
+    let enable = Ask::post(&format!("{}/enable", path(&key.id)), &json!({}));
+    house.ask_as(&cy, &enable).problem(403, "permission_required");
+    // The owner undoes what a team mate did, and not what an administrator did.
+    assert_eq!(house.ask_as(&bo, &enable).expect(200)["status"], "active");
+    house.ask(&disable).expect(200);
+    house.ask_as(&cy, &disable).expect(200);
+    house.ask_as(&bo, &enable).problem(403, "permission_required");
+    let reason = Ask::post(&format!("{}/revoke", path(&key.id)), &json!({"reason": "lost"}));
+    assert_eq!(house.ask_as(&cy, &reason).expect(200)["revoked_reason"], "lost");
+    assert_eq!(house.verify(&key.secret)["code"], "REVOKED");
+}
+
+#[test]
+fn a_team_mate_with_write_gets_no_secret_and_changes_nothing_else() {
+    let (house, team, bo, cy, key) = shared_house();
+    house.share(&bo, &key.id, &team, "write");
+    let before = house.ask_as(&bo, &Ask::get(&path(&key.id))).expect(200);
+    let patches = [
+        json!({"permissions": ["diagrams:*"]}),
+        json!({"permissions": []}),
+        json!({"permissions": null}),
+        json!({"preset": "read"}),
+        json!({"ip_rules": {"allow": ["10.0.0.0/8"]}}),
+        json!({"ip_rules": null}),
+        json!({"rate_limits": [{"name": "a", "limit": 1, "window_seconds": 1}]}),
+        json!({"metadata": {"a": "b"}}),
+        json!({"not_before": "2020-01-01T00:00:00Z"}),
+        json!({"expires_at": "2999-01-01T00:00:00Z"}),
+        json!({"expires_at": null}),
+        json!({"name": "ours", "permissions": ["diagrams:read"]}),
+    ];
+    let patches = patches.iter().map(|change| Ask::patch(&path(&key.id), change));
+    let posts = [
+        Ask::post(&format!("{}/enable", path(&key.id)), &json!({})),
+        sharing(&key.id, &team, "read"),
+        sharing(&key.id, &team, "write"),
+        unsharing(&key.id, &team),
+    ];
+    for ask in patches.chain(posts) {
+        let answer = house.ask_as(&cy, &ask);
+        answer.problem(403, "permission_required");
+        assert!(!answer.body.contains("kh_live_"), "{}", answer.body);
+    }
+    let rotate = house.ask_as(&cy, &Ask::post(&format!("{}/rotate", path(&key.id)), &json!({})));
+    assert!(matches!(rotate.status, 403 | 404), "{}", rotate.body);
+    assert!(!rotate.body.contains("secret"), "{}", rotate.body);
+    assert_eq!(house.ask_as(&bo, &Ask::get(&path(&key.id))).expect(200), before);
+    assert_eq!(house.verify(&key.secret)["code"], "VALID");
+}
+
+#[test]
+fn a_team_mate_with_read_sees_a_key_and_its_use_and_changes_nothing() {
+    let (house, team, bo, cy, key) = shared_house();
+    house.share(&bo, &key.id, &team, "read");
+    assert_eq!(house.bare(&Ask::forward_auth(&key.secret)).status, 200);
+    let seen = house.ask_as(&cy, &Ask::get(&path(&key.id))).expect(200);
+    assert_eq!(seen["last_used"]["ip"], "192.0.2.7", "{seen}");
+    for ask in [
+        Ask::patch(&path(&key.id), &json!({"name": "ours"})),
+        Ask::new("DELETE", &path(&key.id)),
+        Ask::post(&format!("{}/revoke", path(&key.id)), &json!({})),
+        Ask::post(&format!("{}/disable", path(&key.id)), &json!({})),
+        Ask::post(&format!("{}/enable", path(&key.id)), &json!({})),
+        sharing(&key.id, &team, "write"),
+        unsharing(&key.id, &team),
+    ] {
+        house.ask_as(&cy, &ask).problem(403, "permission_required");
+    }
+    // A key of a team mate opens no more than its list says, and is a window only where it says so.
+    let plain = house.create_as(&cy, &json!({}));
+    let get = Ask::get(&path(&key.id));
+    house.bare(&get.clone().bearer(&plain.secret)).problem(403, "permission_required");
+    let creator = house.create_as(&cy, &json!({"permissions": ["keyhouse:keys:create"]}));
+    house.bare(&get.bearer(&creator.secret)).expect(200);
+}
+
+#[test]
+fn sharing_with_a_foreign_team_is_refused() {
+    let house = House::start();
+    let team = house.team("Blue", "visible");
+    let [bo, cy] = ["bo", "cy"].map(|name| house.join(name, "user"));
+    house.put_in(&team, &cy);
+    let key = house.create_as(&bo, &json!({}));
+    house.ask_as(&bo, &sharing(&key.id, &team, "read")).problem(403, "permission_required");
+    let create =
+        |team: &str| Ask::post("/v1/keys", &json!({"teams": [{"id": team, "access": "read"}]}));
+    house.ask_as(&bo, &create(&team)).problem(403, "permission_required");
+    for unknown in [NO_TEAM, "team_1", "blue"] {
+        house.ask_as(&bo, &sharing(&key.id, unknown, "read")).problem(404, "not_found");
+        let problem = house.ask_as(&bo, &create(unknown)).problem(400, "invalid_input");
+        assert_eq!(problem["errors"][0]["code"], "unknown_team", "{problem}");
+    }
+    // The key must be one's own: being in the team is not enough.
+    house.ask_as(&cy, &sharing(&key.id, &team, "write")).problem(403, "permission_required");
+    // Who manages teams shares with any, who manages keys any key, as far as they hold all of it.
+    house.share(&house.owner(), &key.id, &team, "read");
+    let manager = json!(["keyhouse:keys:manage", "keyhouse:teams:manage", "diagrams:*"]);
+    let manager = house.join("manager", &house.role("Manager", &manager));
+    let narrow = house.create_as(&bo, &json!({"permissions": ["diagrams:read"]}));
+    house.share(&manager, &narrow.id, &team, "read");
+    house.ask_as(&manager, &sharing(&key.id, &team, "write")).problem(403, "permission_required");
+    assert_eq!(house.ask_as(&manager, &unsharing(&key.id, &team)).status, 204);
+    for body in [json!({}), json!({"access": "admin"}), json!({"access": null})] {
+        let ask = Ask::new("PUT", &format!("/v1/keys/{}/teams/{team}", key.id)).json(&body);
+        let problem = house.ask(&ask).problem(400, "invalid_input");
+        assert_eq!(problem["errors"][0]["pointer"], "/access", "{problem}");
+    }
+    let twice = json!({"teams": [{"id": team, "access": "read"}, {"id": team, "access": "write"}]});
+    let problem = house.ask(&Ask::post("/v1/keys", &twice)).problem(400, "invalid_input");
+    assert_eq!(problem["errors"][0]["code"], "doubled", "{problem}");
+}
+
+#[test]
+fn a_key_shared_with_a_secret_team_alone_is_not_there_for_those_outside() {
+    let (house, team, bo, cy, key) = shared_house();
+    let outside = house.join("outside", "user");
+    let seer = house.join("seer", &house.role("Seer", &json!(["keyhouse:teams:read"])));
+    let reader = house.join("reader", &house.role("Reader", &json!(["keyhouse:keys:read"])));
+    house.share(&bo, &key.id, &team, "write");
+    assert!(house.listed(&outside, &key.id).is_some());
+    house.show_team(&team, "secret");
+    for person in [&outside, &seer] {
+        assert_eq!(house.listed(person, &key.id), None);
+        for ask in [
+            Ask::get(&path(&key.id)),
+            Ask::patch(&path(&key.id), &json!({"name": "mine"})),
+            Ask::new("DELETE", &path(&key.id)),
+            Ask::post(&format!("{}/revoke", path(&key.id)), &json!({})),
+            Ask::post(&format!("{}/disable", path(&key.id)), &json!({})),
+            Ask::post(&format!("{}/enable", path(&key.id)), &json!({})),
+            sharing(&key.id, &team, "read"),
+            unsharing(&key.id, &team),
+        ] {
+            house.ask_as(person, &ask).problem(404, "not_found");
+        }
+    }
+    for person in [&bo, &cy, &reader, &house.owner()] {
+        assert_eq!(house.listed(person, &key.id).unwrap()["name"], "deploy");
+    }
+    // Who reads every key does not learn of the team by that.
+    assert_eq!(house.listed(&reader, &key.id).unwrap()["teams"], json!([]));
+    assert_eq!(house.listed(&cy, &key.id).unwrap()["teams"][0]["visibility"], "secret");
+    // An owner who left sees the key without the team, and can still take it back.
+    house.take_out(&team, &bo);
+    assert_eq!(house.listed(&bo, &key.id).unwrap()["teams"], json!([]));
+    assert_eq!(house.verify(&key.secret)["teams"], json!([]));
+    assert_eq!(house.ask_as(&bo, &unsharing(&key.id, &team)).status, 204);
+    house.ask_as(&bo, &unsharing(&key.id, &team)).problem(404, "not_found");
+    house.ask_as(&cy, &Ask::get(&path(&key.id))).problem(403, "permission_required");
+}
+
+#[test]
+fn a_removed_team_opens_nothing() {
+    let (house, team, bo, cy, key) = shared_house();
+    house.share(&bo, &key.id, &team, "write");
+    assert_eq!(house.ask(&Ask::new("DELETE", &format!("/v1/teams/{team}"))).status, 204);
+    assert_eq!(house.listed(&bo, &key.id).unwrap()["teams"], json!([]));
+    house.ask_as(&cy, &Ask::get(&path(&key.id))).problem(403, "permission_required");
+    let rename = Ask::patch(&path(&key.id), &json!({"name": "ours"}));
+    house.ask_as(&cy, &rename).problem(403, "permission_required");
+    assert_eq!(house.verify(&key.secret)["teams"], json!([]));
+    // What is left of it goes with the next change, and does not count.
+    let green = house.team("Green", "visible");
+    house.put_in(&green, &bo);
+    assert_eq!(house.share(&bo, &key.id, &green, "read")["teams"][0]["name"], "Green");
+}
+
+#[test]
+fn searches_and_filters_find_only_what_is_seen_whole() {
+    let (house, team, bo, cy, key) = shared_house();
+    let other = house.create_as(&cy, &json!({"name": "deploy too"}));
+    let service =
+        house.create(&json!({"kind": "service", "name": "deploy all", "permissions": []}));
+    let find = |person: &Person, query: &str| -> Vec<String> {
+        let page = house.ask_as(person, &Ask::get(&format!("/v1/keys?{query}"))).expect(200);
+        let mut found: Vec<_> = ids(&page).into_iter().map(str::to_owned).collect();
+        found.sort();
+        found
+    };
+    let sorted = |keys: &[&Made]| {
+        let mut sorted: Vec<_> = keys.iter().map(|key| key.id.clone()).collect();
+        sorted.sort();
+        sorted
+    };
+    let (by_bo, by_cy) = (format!("owner={}", bo.id), format!("owner={}", cy.id));
+    let by_team = format!("team={team}");
+    let owner = house.owner();
+    assert_eq!(find(&cy, "search=deploy"), sorted(&[&other]));
+    assert_eq!(find(&cy, &by_bo), sorted(&[]));
+    house.share(&bo, &key.id, &team, "read");
+    for (person, query, found) in [
+        (&cy, "search=deploy", sorted(&[&key, &other])),
+        (&cy, "owner=me", sorted(&[&other])),
+        (&cy, by_cy.as_str(), sorted(&[&other])),
+        (&cy, by_bo.as_str(), sorted(&[&key])),
+        (&cy, by_team.as_str(), sorted(&[&key])),
+        (&bo, by_cy.as_str(), sorted(&[])),
+        (&bo, "owner=me&search=too", sorted(&[])),
+        (&owner, by_team.as_str(), sorted(&[&key])),
+        (&owner, "owner=me", sorted(&[])),
+        (&owner, "search=deploy", sorted(&[&key, &other, &service])),
+        (&owner, "search=deploy&kind=service", sorted(&[&service])),
+    ] {
+        assert_eq!(find(person, query), found, "{} {query}", person.email);
+    }
+    // A secret team that one is not in has no keys, not even one's own.
+    house.show_team(&team, "secret");
+    assert_eq!(find(&bo, &by_team), sorted(&[&key]));
+    house.take_out(&team, &bo);
+    assert_eq!(find(&bo, &by_team), sorted(&[]));
+    assert_eq!(find(&bo, &format!("team={NO_TEAM}")), sorted(&[]));
+    for wrong in ["owner=bo", "team=blue", "owner="] {
+        let ask = Ask::get(&format!("/v1/keys?{wrong}"));
+        house.ask_as(&bo, &ask).problem(400, "invalid_input");
+    }
+}
+
+#[test]
+fn services_and_upstreams_are_told_of_teams() {
+    let (house, team, bo, _cy, key) = shared_house();
+    let header = |key: &Made| {
+        let answer = house.bare(&Ask::forward_auth(&key.secret));
+        answer.header("x-keyhouse-teams").unwrap().to_owned()
+    };
+    assert_eq!(header(&key), "-");
+    house.share(&bo, &key.id, &team, "read");
+    assert_eq!(header(&key), team);
+    let told = json!([{"id": team, "name": "Blue"}]);
+    assert_eq!(house.verify(&key.secret)["teams"], told);
+    let whoami = house.bare(&Ask::get("/v1/whoami").bearer(&key.secret)).expect(200);
+    assert_eq!(whoami["teams"], told);
+    let service = json!({
+        "kind": "service", "permissions": ["a:b"], "teams": [{"id": team, "access": "read"}],
+    });
+    let service = house.create(&service);
+    assert_eq!(header(&service), team);
+    // An owner who is no longer in the team does not stand for it.
+    house.take_out(&team, &bo);
+    assert_eq!(header(&key), "-");
+    assert_eq!(header(&service), team);
+    assert_eq!(house.verify(&key.secret)["teams"], told);
+    house.show_team(&team, "secret");
+    assert_eq!(house.verify(&key.secret)["teams"], json!([]));
+    let whoami = house.bare(&Ask::get("/v1/whoami").bearer(&key.secret)).expect(200);
+    assert_eq!(whoami["teams"], json!([]));
+}

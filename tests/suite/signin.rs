@@ -1,0 +1,158 @@
+//! Guessing at `POST /v1/session`: it gets slow before anything is hashed, for whoever and from wherever.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::bounds::within;
+use crate::house::{EMAIL, House, PASSWORD};
+use crate::server::wire::Answer;
+
+/// Far fewer refusals than a hash each would allow in this time.
+const REFUSALS: usize = 300;
+const REFUSED_WITHIN: Duration = Duration::from_secs(5);
+
+fn sign_in(email: &str, password: &str) -> Ask {
+    Ask::post("/v1/session", &json!({"email": email, "password": password}))
+}
+
+/// As a proxy on this host passes it on.
+fn from(address: &str, ask: Ask) -> Ask {
+    ask.header("X-Forwarded-For", address)
+}
+
+/// Guesses until told to wait; returns how often that was not so, and the refusal.
+fn guess(house: &House, ask: impl Fn() -> Ask) -> (usize, Answer) {
+    for guesses in 0..20 {
+        let answer = house.bare(&ask());
+        if answer.status == 429 {
+            return (guesses, answer);
+        }
+        answer.problem(401, "sign_in_failed");
+    }
+    panic!("nobody said to wait");
+}
+
+fn without_id(answer: &Answer) -> Value {
+    let mut problem = answer.problem(429, "too_many_attempts");
+    problem.as_object_mut().unwrap().remove("request_id");
+    problem
+}
+
+#[test]
+fn after_some_failures_one_waits_with_the_right_password_too_and_known_or_not() {
+    let house = House::start();
+    let (known, refused) = guess(&house, || sign_in(EMAIL, "not the password at all"));
+    let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=10).contains(&wait), "{wait}");
+    let (unknown, other) = guess(&house, || sign_in("nobody@example.com", PASSWORD));
+    assert_eq!(known, unknown);
+    assert_eq!(without_id(&refused), without_id(&other));
+    let garbage = guess(&house, || sign_in("no address", PASSWORD)).0;
+    assert_eq!(known, garbage);
+    // In any spelling it is the same account, and the right password is not looked at.
+    let (again, _) = guess(&house, || sign_in(" ADA@example.com", "not the password at all"));
+    if again == 0 {
+        house.bare(&sign_in(EMAIL, PASSWORD)).problem(429, "too_many_attempts");
+    }
+    // Whoever is in already is not in the way.
+    house.ask(&Ask::get("/v1/session")).expect(200);
+}
+
+#[test]
+fn a_refusal_costs_no_hash() {
+    let house = House::start();
+    let ask = || from("192.0.2.7", sign_in(EMAIL, "not the password at all"));
+    for _ in 0..35 {
+        house.bare(&ask());
+    }
+    let mut line = house.line();
+    let refused = within(REFUSED_WITHIN, "refusing", || {
+        (0..REFUSALS).filter(|_| line.ask(&ask()).status == 429).count()
+    });
+    // A second passes now and then, and one more guess with it.
+    assert!(refused > REFUSALS - 20, "{refused}");
+}
+
+#[test]
+fn nobody_from_afar_keeps_the_owner_out_of_the_host() {
+    let house = House::start();
+    let (_, refused) = guess(&house, || from("203.0.113.9", sign_in(EMAIL, "not the password")));
+    assert!(refused.header("retry-after").is_some());
+    house.bare(&sign_in(EMAIL, PASSWORD)).expect(201);
+    // That it was them opens the account to the world again.
+    house.bare(&from("203.0.113.9", sign_in(EMAIL, PASSWORD))).expect(201);
+}
+
+#[test]
+fn one_network_can_not_try_one_password_on_everybody() {
+    let house = House::start();
+    let mut line = house.line();
+    let mut refused = None;
+    for number in 0..200 {
+        let address = format!("203.0.113.{}", number % 250 + 1);
+        let email = format!("user{number}@example.com");
+        let answer = line.ask(&from(&address, sign_in(&email, "Summer in the city 2026")));
+        if answer.status == 429 {
+            refused = Some((number, answer));
+            break;
+        }
+        answer.problem(401, "sign_in_failed");
+    }
+    let (number, answer) = refused.unwrap();
+    assert!((20..=100).contains(&number), "{number}");
+    answer.problem(429, "too_many_attempts");
+    let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=10).contains(&wait), "{wait}");
+    house.bare(&from("198.51.100.1", sign_in(EMAIL, PASSWORD))).expect(201);
+}
+
+#[test]
+fn successes_are_never_counted() {
+    let house = House::start();
+    for _ in 0..12 {
+        house.bare(&from("203.0.113.9", sign_in(EMAIL, PASSWORD))).expect(201);
+    }
+}
+
+#[test]
+fn right_sign_ins_at_once_are_all_let_in() {
+    let house = House::start();
+    let statuses: Vec<u16> = std::thread::scope(|threads| {
+        let tries: Vec<_> = (0..16)
+            .map(|_| threads.spawn(|| house.bare(&sign_in(EMAIL, PASSWORD)).status))
+            .collect();
+        tries.into_iter().map(|it| it.join().unwrap()).collect()
+    });
+    assert!(statuses.iter().all(|status| *status == 201), "{statuses:?}");
+}
+
+#[test]
+fn guesses_at_once_are_no_more_than_guesses_in_a_row() {
+    let house = House::start();
+    let statuses: Vec<u16> = std::thread::scope(|threads| {
+        let tries: Vec<_> = (0..32)
+            .map(|_| threads.spawn(|| house.bare(&sign_in(EMAIL, "not the password")).status))
+            .collect();
+        tries.into_iter().map(|it| it.join().unwrap()).collect()
+    });
+    let looked_at = statuses.iter().filter(|status| **status == 401).count();
+    // Five are free; the queue may outlast the first second of waiting, and the next.
+    assert!((1..=8).contains(&looked_at), "{statuses:?}");
+    assert!(statuses.iter().all(|status| matches!(status, 401 | 429)), "{statuses:?}");
+}
+
+#[test]
+fn a_sign_in_never_takes_a_cookie_over_and_ends_the_session_it_replaces() {
+    let house = House::start();
+    let planted = house.cookie().split('=').next().unwrap().to_owned() + "=AAAA";
+    for old in [planted.as_str(), house.cookie()] {
+        let answer = house.bare(&sign_in(EMAIL, PASSWORD).header("Cookie", old));
+        answer.expect(201);
+        let new = answer.header("set-cookie").unwrap().split(';').next().unwrap();
+        assert_ne!(new, old);
+        house.bare(&Ask::get("/v1/session").header("Cookie", new)).expect(200);
+        house.bare(&Ask::get("/v1/session").header("Cookie", old)).problem(401, "session_ended");
+    }
+}

@@ -1,0 +1,258 @@
+//! `/v1/teams`: who makes them, who is in them, and for whom they exist at all.
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::House;
+use crate::people::Person;
+
+/// An id that no team has.
+pub(crate) const NO_TEAM: &str = "team_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f";
+
+impl House {
+    /// Makes a team, as the owner.
+    pub(crate) fn team(&self, name: &str, visibility: &str) -> String {
+        let body = json!({"name": name, "visibility": visibility});
+        let made = self.ask(&Ask::post("/v1/teams", &body)).expect(201);
+        made["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Makes a team visible or secret, as the owner.
+    pub(crate) fn show_team(&self, team: &str, visibility: &str) {
+        let change = json!({"visibility": visibility});
+        self.ask(&Ask::patch(&path(team), &change)).expect(200);
+    }
+
+    /// Puts somebody into a team, as the owner.
+    pub(crate) fn put_in(&self, team: &str, person: &Person) {
+        let answer = self.ask(&Ask::new("PUT", &member(team, &person.id)));
+        assert_eq!(answer.status, 204, "{}", answer.body);
+    }
+
+    /// Takes somebody out of a team, as the owner.
+    pub(crate) fn take_out(&self, team: &str, person: &Person) {
+        let answer = self.ask(&Ask::new("DELETE", &member(team, &person.id)));
+        assert_eq!(answer.status, 204, "{}", answer.body);
+    }
+}
+
+fn path(team: &str) -> String {
+    format!("/v1/teams/{team}")
+}
+
+fn members(team: &str) -> String {
+    format!("/v1/teams/{team}/members")
+}
+
+fn member(team: &str, user: &str) -> String {
+    format!("/v1/teams/{team}/members/{user}")
+}
+
+/// The ids on a page.
+pub(crate) fn ids(page: &Value) -> Vec<&str> {
+    page["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_team_is_made_found_changed_and_removed() {
+    let house = House::start();
+    let body = json!({"name": "Blue", "visibility": "visible", "description": "The blue ones."});
+    let answer = house.ask(&Ask::post("/v1/teams", &body));
+    let team = answer.expect(201);
+    let id = team["id"].as_str().unwrap();
+    assert!(id.starts_with("team_"), "{team}");
+    assert_eq!(answer.header("location"), Some(path(id).as_str()));
+    assert_eq!(answer.header("etag"), Some("\"1\""));
+    for (field, value) in body.as_object().unwrap() {
+        assert_eq!(&team[field], value, "{team}");
+    }
+    assert_eq!(house.ask(&Ask::get(&path(id))).expect(200), team);
+    assert_eq!(house.ask(&Ask::get("/v1/teams")).expect(200)["items"], json!([team]));
+
+    let change = json!({"visibility": "secret", "name": "Navy"});
+    let stale = Ask::patch(&path(id), &change).header("If-Match", "\"9\"");
+    house.ask(&stale).problem(412, "version_conflict");
+    let after = house.ask(&Ask::patch(&path(id), &change)).expect(200);
+    assert_eq!((&after["visibility"], &after["name"]), (&json!("secret"), &json!("Navy")));
+    assert_eq!((&after["description"], &after["version"]), (&team["description"], &json!(2)));
+
+    let stale = Ask::new("DELETE", &path(id)).header("If-Match", "\"1\"");
+    house.ask(&stale).problem(412, "version_conflict");
+    let gone = house.ask(&Ask::new("DELETE", &path(id)));
+    assert!(gone.status == 204 && gone.body.is_empty(), "{gone:?}");
+    for ask in [
+        Ask::get(&path(id)),
+        Ask::get(&members(id)),
+        Ask::patch(&path(id), &change),
+        Ask::new("DELETE", &path(id)),
+        Ask::new("PUT", &member(id, &house.owner().id)),
+        Ask::get(&path("team_1")),
+    ] {
+        house.ask(&ask).problem(404, "not_found");
+    }
+    for body in [json!({"name": "Red"}), json!({"name": "Red", "visibility": "hidden"})] {
+        let problem = house.ask(&Ask::post("/v1/teams", &body)).problem(400, "invalid_input");
+        assert_eq!(problem["errors"][0]["pointer"], "/visibility", "{problem}");
+    }
+}
+
+#[test]
+fn the_plan_gives_one_team_and_a_removed_one_makes_room() {
+    let house = House::start();
+    let blue = house.team("Blue", "visible");
+    let body = json!({"name": "Red", "visibility": "visible"});
+    let problem = house.ask(&Ask::post("/v1/teams", &body)).problem(403, "subscription_required");
+    let said = (&problem["plan"], &problem["feature"]);
+    assert_eq!(said, (&json!("pro"), &json!("multiple_teams")), "{problem}");
+    assert_eq!(house.ask(&Ask::new("DELETE", &path(&blue))).status, 204);
+    house.ask(&Ask::post("/v1/teams", &body)).expect(201);
+}
+
+#[test]
+fn members_come_and_go() {
+    let house = House::start();
+    let team = house.team("Blue", "visible");
+    let [bo, cy] = ["bo", "cy"].map(|name| house.join(name, "user"));
+    assert_eq!(house.ask(&Ask::get(&members(&team))).expect(200)["items"], json!([]));
+    house.put_in(&team, &bo);
+    house.put_in(&team, &bo);
+    house.put_in(&team, &cy);
+    let listed = house.ask(&Ask::get(&members(&team))).expect(200);
+    assert_eq!(ids(&listed), [bo.id.as_str(), cy.id.as_str()]);
+    assert_eq!(listed["items"][0]["email"], bo.email);
+    let page = house.ask(&Ask::get(&format!("{}?limit=1", members(&team)))).expect(200);
+    let next = page["next_cursor"].as_str().unwrap();
+    let second = Ask::get(&format!("{}?limit=1&cursor={next}", members(&team)));
+    let second = house.ask(&second).expect(200);
+    assert_eq!((ids(&second), &second["next_cursor"]), (vec![cy.id.as_str()], &Value::Null));
+    assert_eq!(house.ask_as(&bo, &Ask::get(&path(&team))).expect(200)["is_member"], true);
+
+    house.take_out(&team, &bo);
+    house.take_out(&team, &bo);
+    assert_eq!(ids(&house.ask(&Ask::get(&members(&team))).expect(200)), [cy.id.as_str()]);
+    let stranger = "usr_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f";
+    for user in [stranger, "usr_1", &team] {
+        house.ask(&Ask::new("PUT", &member(&team, user))).problem(404, "not_found");
+        house.ask(&Ask::new("DELETE", &member(&team, user))).problem(404, "not_found");
+    }
+}
+
+#[test]
+fn teams_are_made_and_filled_by_those_who_manage_them() {
+    let house = House::start();
+    let team = house.team("Blue", "visible");
+    let seer = house.role("Seer", &json!(["keyhouse:teams:read"]));
+    let seer = house.join("seer", &seer);
+    let keeper = house.role("Keeper", &json!(["keyhouse:teams:manage"]));
+    let keeper = house.join("keeper", &keeper);
+    let bo = house.join("bo", "user");
+    house.put_in(&team, &bo);
+    let changes = [
+        Ask::post("/v1/teams", &json!({"name": "Red", "visibility": "visible"})),
+        Ask::patch(&path(&team), &json!({"name": "Red"})),
+        Ask::new("DELETE", &path(&team)),
+        Ask::new("PUT", &member(&team, &seer.id)),
+        Ask::new("DELETE", &member(&team, &bo.id)),
+    ];
+    // Being in a team is not to be in charge of it.
+    for person in [&bo, &seer] {
+        for ask in &changes {
+            house.ask_as(person, ask).problem(403, "permission_required");
+        }
+    }
+    let key = house.create(&json!({"permissions": ["*", "keyhouse:keys:*"]}));
+    for ask in changes.iter().chain(&[Ask::get("/v1/teams"), Ask::get(&path(&team))]) {
+        house.bare(&ask.clone().bearer(&key.secret)).problem(403, "permission_required");
+    }
+    assert_eq!(house.ask_as(&keeper, &changes[3]).status, 204);
+    house.ask_as(&keeper, &changes[1]).expect(200);
+    assert_eq!(house.ask_as(&keeper, &changes[4]).status, 204);
+    assert_eq!(house.ask_as(&keeper, &changes[2]).status, 204);
+}
+
+#[test]
+fn a_visible_team_is_seen_by_all_and_its_members_by_members() {
+    let house = House::start();
+    let team = house.team("Blue", "visible");
+    let [bo, cy] = ["bo", "cy"].map(|name| house.join(name, "guest"));
+    house.put_in(&team, &bo);
+    for person in [&bo, &cy] {
+        assert_eq!(ids(&house.ask_as(person, &Ask::get("/v1/teams")).expect(200)), [team.as_str()]);
+        house.ask_as(person, &Ask::get(&path(&team))).expect(200);
+    }
+    house.ask_as(&bo, &Ask::get(&members(&team))).expect(200);
+    house.ask_as(&cy, &Ask::get(&members(&team))).problem(403, "permission_required");
+}
+
+#[test]
+fn a_secret_team_is_not_there_for_those_outside() {
+    let house = House::start();
+    let team = house.team("Black", "secret");
+    let seer = house.role("Seer", &json!(["keyhouse:teams:read"]));
+    let seer = house.join("seer", &seer);
+    let roles = json!(["*", "keyhouse:keys:*", "keyhouse:users:*", "keyhouse:roles:*"]);
+    let strong = house.join("strong", &house.role("Strong", &roles));
+    let [inside, outside] = ["inside", "outside"].map(|name| house.join(name, "user"));
+    house.put_in(&team, &inside);
+    let own = house.create_as(&outside, &json!({}));
+    let strong_own = house.create_as(&strong, &json!({}));
+
+    for (person, key) in [(&outside, &own), (&strong, &strong_own)] {
+        // Asked about the team that is there and about one that never was, the answers are equal.
+        let answers = |team: &str| -> Vec<String> {
+            let share = format!("/v1/keys/{}/teams/{team}", key.id);
+            let invited = json!({"email": "x@example.com", "role": "guest", "teams": [team]});
+            let shared = json!({"teams": [{"id": team, "access": "read"}]});
+            [
+                Ask::get("/v1/teams"),
+                Ask::get(&path(team)),
+                Ask::get(&members(team)),
+                Ask::patch(&path(team), &json!({"name": "Mine"})),
+                Ask::new("DELETE", &path(team)),
+                Ask::new("PUT", &member(team, &person.id)),
+                Ask::new("DELETE", &member(team, &inside.id)),
+                Ask::new("PUT", &share).json(&json!({"access": "read"})),
+                Ask::new("DELETE", &share),
+                Ask::post("/v1/keys", &shared),
+                Ask::post("/v1/invitations", &invited),
+                Ask::get(&format!("/v1/keys?team={team}")),
+            ]
+            .iter()
+            .map(|ask| {
+                let answer = house.ask_as(person, ask);
+                let mut body = answer.json();
+                body["request_id"] = Value::Null;
+                format!(
+                    "{} {}: {} {body}",
+                    ask.method,
+                    ask.target.replace(team, "T"),
+                    answer.status
+                )
+            })
+            .collect()
+        };
+        assert_eq!(answers(&team), answers(NO_TEAM));
+        assert_eq!(house.ask_as(person, &Ask::get("/v1/teams")).expect(200)["items"], json!([]));
+        house.ask_as(person, &Ask::get(&path(&team))).problem(404, "not_found");
+        assert!(!house.ask_as(person, &Ask::get(&path(&team))).body.contains("Black"));
+    }
+    for person in [&inside, &seer, &house.owner()] {
+        assert_eq!(ids(&house.ask_as(person, &Ask::get("/v1/teams")).expect(200)), [team.as_str()]);
+        house.ask_as(person, &Ask::get(&path(&team))).expect(200);
+        let listed = house.ask_as(person, &Ask::get(&members(&team))).expect(200);
+        assert_eq!(ids(&listed), [inside.id.as_str()]);
+    }
+    house.take_out(&team, &inside);
+    house.ask_as(&inside, &Ask::get(&path(&team))).problem(404, "not_found");
+}
+
+#[test]
+fn teams_live_through_a_restart() {
+    let mut house = House::start();
+    let team = house.team("Blue", "secret");
+    let bo = house.join("bo", "user");
+    house.put_in(&team, &bo);
+    house.restart();
+    assert_eq!(ids(&house.ask(&Ask::get(&members(&team))).expect(200)), [bo.id.as_str()]);
+    house.ask_as(&bo, &Ask::get(&path(&team))).expect(200);
+}

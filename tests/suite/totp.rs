@@ -1,0 +1,198 @@
+//! `/v1/me/totp`: the second factor, and that none of its codes works twice.
+
+use std::thread;
+
+use serde_json::{Value, json};
+use totp_rs::{Builder, Secret};
+
+use crate::ask::{Ask, Expect};
+use crate::bounds::seconds_since_1970;
+use crate::house::{EMAIL, House, PASSWORD};
+use crate::server::Session;
+use crate::server::wire::Answer;
+
+/// A second factor as its owner has it: the app, and the sheet with backup codes.
+struct Factor {
+    seed: String,
+    backup: Vec<String>,
+}
+
+impl Factor {
+    /// The code of so many steps after now. Only now and the next are ever asked for: whichever
+    /// second the test runs in, the server takes both.
+    fn code(&self, steps_ahead: u64) -> String {
+        let secret = Secret::try_from_base32(&self.seed).unwrap();
+        let totp = Builder::new().with_secret(secret).build().unwrap();
+        totp.generate(seconds_since_1970() + 30 * steps_ahead).to_string()
+    }
+}
+
+fn begin(house: &House) -> Value {
+    house.ask(&Ask::post("/v1/me/totp", &json!({"current_password": PASSWORD}))).expect(201)
+}
+
+fn confirm(house: &House, code: &str) -> Answer {
+    house.ask(&Ask::post("/v1/me/totp", &json!({"code": code})))
+}
+
+fn set_up(house: &House) -> Factor {
+    let begun = begin(house);
+    let mut factor =
+        Factor { seed: begun["secret"].as_str().unwrap().to_owned(), backup: Vec::new() };
+    let confirmed = confirm(house, &factor.code(0)).expect(200);
+    let codes = confirmed["backup_codes"].as_array().unwrap();
+    factor.backup = codes.iter().map(|code| code.as_str().unwrap().to_owned()).collect();
+    factor
+}
+
+fn sign_in(house: &House, code: &str) -> Answer {
+    let body = json!({"email": EMAIL, "password": PASSWORD, "code": code});
+    house.bare(&Ask::post("/v1/session", &body))
+}
+
+fn remove(house: &House, password: &str, code: &str) -> Answer {
+    let body = json!({"current_password": password, "code": code});
+    house.ask(&Ask::new("DELETE", "/v1/me/totp").json(&body))
+}
+
+#[test]
+fn a_factor_is_begun_confirmed_asked_for_and_taken_off() {
+    let house = House::start();
+    let other = Session::sign_in(house.address(), EMAIL, PASSWORD);
+    let begun = begin(&house);
+    let url = begun["url"].as_str().unwrap();
+    assert!(url.starts_with("otpauth://totp/Keyhouse:ada%40example.com?secret="), "{url}");
+    let rows = begun["modules"].as_array().unwrap();
+    let fits = |row: &Value| {
+        let row = row.as_str().unwrap();
+        row.len() == rows.len() && row.bytes().all(|byte| matches!(byte, b'0' | b'1'))
+    };
+    assert!(rows.len() >= 21 && rows.iter().all(fits), "{rows:?}");
+    assert!(rows[0].as_str().unwrap().starts_with("11111110"), "a finder pattern");
+
+    // Not confirmed, it protects nothing and asks for nothing.
+    Session::sign_in(house.address(), EMAIL, PASSWORD);
+    let me = |field: &str| house.ask(&Ask::get("/v1/me")).expect(200)[field].clone();
+    assert_eq!(me("totp"), json!(false));
+    let wrong = confirm(&house, "000000").problem(400, "invalid_input");
+    assert_eq!(wrong["errors"][0]["pointer"], "/code");
+
+    let factor = set_up(&house);
+    assert_ne!(Some(factor.seed.as_str()), begun["secret"].as_str(), "begun anew");
+    assert_eq!(factor.backup.len(), 8);
+    assert_eq!(me("totp"), json!(true));
+    assert_eq!(other.ask("GET", "/v1/me", &Value::Null).status, 401, "other sessions end");
+    for again in [json!({"current_password": PASSWORD}), json!({"code": factor.code(1)})] {
+        house.ask(&Ask::post("/v1/me/totp", &again)).problem(409, "totp_already_on");
+    }
+
+    let body = json!({"email": EMAIL, "password": PASSWORD});
+    house.bare(&Ask::post("/v1/session", &body)).problem(401, "code_required");
+    let body = json!({"email": EMAIL, "password": "not the password at all"});
+    house.bare(&Ask::post("/v1/session", &body)).problem(401, "sign_in_failed");
+    sign_in(&house, &factor.code(1)).expect(201);
+
+    remove(&house, "not my password", &factor.backup[0]).problem(400, "invalid_input");
+    let wrong = remove(&house, PASSWORD, "123").problem(400, "invalid_input");
+    assert_eq!(wrong["errors"][0]["pointer"], "/code");
+    assert_eq!(remove(&house, PASSWORD, &factor.backup[0]).status, 204);
+    remove(&house, PASSWORD, &factor.backup[1]).problem(404, "not_found");
+    Session::sign_in(house.address(), EMAIL, PASSWORD);
+}
+
+#[test]
+fn a_code_works_once_and_a_backup_code_once_also_after_a_restart() {
+    let mut house = House::start();
+    let factor = set_up(&house);
+    // The one that confirmed is used up as well.
+    sign_in(&house, &factor.code(0)).problem(401, "sign_in_failed");
+    let code = factor.code(1);
+    sign_in(&house, &code).expect(201);
+    sign_in(&house, &code).problem(401, "sign_in_failed");
+    sign_in(&house, &factor.backup[0]).expect(201);
+    sign_in(&house, &factor.backup[0]).problem(401, "sign_in_failed");
+    for stop in [House::stop as fn(&mut House), House::kill] {
+        stop(&mut house);
+        house.restart();
+        sign_in(&house, &code).problem(401, "sign_in_failed");
+        sign_in(&house, &factor.code(0)).problem(401, "sign_in_failed");
+        sign_in(&house, &factor.backup[0]).problem(401, "sign_in_failed");
+    }
+    sign_in(&house, &factor.backup[1].to_uppercase().replace('-', "")).expect(201);
+}
+
+#[test]
+fn of_many_who_show_one_code_at_once_one_gets_in() {
+    for code in [|factor: &Factor| factor.code(1), |factor: &Factor| factor.backup[3].clone()] {
+        let house = House::start();
+        let factor = set_up(&house);
+        let code = code(&factor);
+        let answers: Vec<u16> = thread::scope(|scope| {
+            let tries: Vec<_> =
+                (0..32).map(|_| scope.spawn(|| sign_in(&house, &code).status)).collect();
+            tries.into_iter().map(|it| it.join().unwrap()).collect()
+        });
+        let let_in = answers.iter().filter(|status| **status == 201).count();
+        assert_eq!(let_in, 1, "{answers:?}");
+        assert!(answers.iter().all(|status| matches!(status, 201 | 401 | 429)), "{answers:?}");
+        let sessions = house.ask(&Ask::get("/v1/sessions")).expect(200);
+        assert_eq!(sessions["items"].as_array().unwrap().len(), 2, "{sessions}");
+    }
+}
+
+/// Whoever knows the password must not get more tries at the code by showing the password alone.
+#[test]
+fn codes_are_guessed_no_faster_than_passwords() {
+    let house = House::start();
+    set_up(&house);
+    let password_alone = json!({"email": EMAIL, "password": PASSWORD});
+    let mut statuses = Vec::new();
+    for _ in 0..8 {
+        statuses.push(sign_in(&house, "000000").status);
+        house.bare(&Ask::post("/v1/session", &password_alone));
+    }
+    assert!(statuses.starts_with(&[401; 5]), "{statuses:?}");
+    assert!(statuses.contains(&429), "{statuses:?}");
+}
+
+#[test]
+fn beside_a_factor_a_password_may_be_short_and_then_the_factor_stays() {
+    let house = House::start();
+    let short = "kx7 pa2q";
+    let change = json!({"password": short, "current_password": PASSWORD});
+    house.ask(&Ask::patch("/v1/me", &change)).problem(400, "invalid_input");
+    let factor = set_up(&house);
+    let answer = house.ask(&Ask::patch("/v1/me", &change));
+    answer.expect(200);
+    let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap();
+    let with = |ask: Ask| house.bare(&ask.header("Cookie", cookie));
+    let removal = json!({"current_password": short, "code": factor.backup[0]});
+    let remove = || with(Ask::new("DELETE", "/v1/me/totp").json(&removal));
+    let problem = remove().problem(409, "password_too_short");
+    assert!(problem["detail"].as_str().unwrap().contains("15"), "{problem}");
+    let long = json!({"password": "a longer walk in the snow", "current_password": short});
+    let answer = with(Ask::patch("/v1/me", &long));
+    answer.expect(200);
+    let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap();
+    let removal =
+        json!({"current_password": "a longer walk in the snow", "code": factor.backup[0]});
+    let ask = Ask::new("DELETE", "/v1/me/totp").json(&removal).header("Cookie", cookie);
+    assert_eq!(house.bare(&ask).status, 204);
+}
+
+#[test]
+fn input_that_is_neither_password_nor_code_is_a_fault() {
+    let house = House::start();
+    for (fields, pointer) in [
+        (json!({}), "/current_password"),
+        (json!({"code": "123456", "current_password": PASSWORD}), "/code"),
+        (json!({"code": 123_456}), "/code"),
+        (json!({"current_password": PASSWORD, "secret": "x"}), "/secret"),
+        (json!({"current_password": "not my password"}), "/current_password"),
+    ] {
+        let problem = house.ask(&Ask::post("/v1/me/totp", &fields)).problem(400, "invalid_input");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
+    }
+    confirm(&house, "123456").problem(409, "totp_not_begun");
+    remove(&house, PASSWORD, "123456").problem(404, "not_found");
+}
