@@ -10,16 +10,16 @@ use crate::actions::acceptance::link_of_nobody;
 use crate::actions::access::{LINK_LIFETIME, happening};
 use crate::actions::actor::Actor;
 use crate::actions::events::Happening;
-use crate::actions::me::check_own;
 use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::model::fault::Fault;
 use crate::model::id::UserId;
 use crate::model::moment::Moment;
-use crate::model::password::Factors;
+use crate::model::password::{Factors, check_password};
 use crate::model::role::USERS_MANAGE;
 use crate::model::secret::Secret;
 use crate::records::Held;
 use crate::records::access::UserRecord;
-use crate::records::people::{ResetRecord, TotpRecord};
+use crate::records::people::ResetRecord;
 use crate::records::place::Place;
 
 /// A one-time link for a new password.
@@ -78,8 +78,8 @@ impl Actions {
         let (reset, user) = self.reset_of(token)?;
         // Nobody makes this instance hash who does not hold a good link.
         self.require_resetter(&reset.record, &user.record)?;
-        let (_, factors) = self.guard_factors(Batch::new(), &reset.record, user.record.id)?;
-        check_own(password, &user.record.email, factors)?;
+        let (factors, _guard) = self.factors_left(Batch::new(), &reset.record, user.record.id)?;
+        check_chosen(password, &user.record.email, factors)?;
         let hash = self.hash(password)?;
         Self::until_done(|| {
             let batch = self.guard_people()?;
@@ -89,8 +89,8 @@ impl Actions {
                 .guard_author(batch, reset.record.created_by, organization)
                 .map_err(link_of_nobody)?;
             self.require_resetter(&reset.record, &held.record)?;
-            let (batch, factors) = self.guard_factors(batch, &reset.record, id)?;
-            check_own(password, &held.record.email, factors)?;
+            let (factors, batch) = self.factors_left(batch, &reset.record, id)?;
+            check_chosen(password, &held.record.email, factors)?;
             let mut record = held.record.clone();
             record.password.clone_from(&hash);
             record.version += 1;
@@ -103,11 +103,21 @@ impl Actions {
             let happening = happening("reset.use", id, Some(organization), address)
                 .with_change(&json!({}), &json!({ "totp": reset.record.totp }));
             let batch = self.record(batch, self.clock.now().wall, happening)?;
-            Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(())))
-        })?;
-        // Whoever guessed at the old password has not guessed at this one.
-        self.throttle.forgive(&user.record.email);
-        Ok(())
+            let email = held.record.email.clone();
+            Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(email)))
+        })
+        .map(|email| self.throttle.forgive(&email))
+    }
+
+    /// What proves who signs in as this user once the link was used.
+    fn factors_left(
+        &self,
+        batch: Batch,
+        reset: &ResetRecord,
+        user: UserId,
+    ) -> Result<(Factors, Batch), ActionError> {
+        let (factors, batch) = self.factors(batch, user)?;
+        Ok((if reset.totp { Factors::Password } else { factors }, batch))
     }
 
     /// The reset of a token, while its time lasts, and its user.
@@ -127,24 +137,6 @@ impl Actions {
         Ok((reset, user))
     }
 
-    /// What will prove who signs in as this user once a reset is used, and that it is so.
-    fn guard_factors(
-        &self,
-        batch: Batch,
-        reset: &ResetRecord,
-        user: UserId,
-    ) -> Result<(Batch, Factors), ActionError> {
-        let place = Place::Totp(user);
-        let held: Option<Held<TotpRecord>> = self.read(&place)?;
-        let confirmed = held.as_ref().is_some_and(|held| held.record.confirmed);
-        let batch = match held {
-            Some(held) => batch.unchanged(place.to_bytes(), held.revision),
-            None => batch.absent(place.to_bytes()),
-        };
-        let stays = confirmed && !reset.totp;
-        Ok((batch, if stays { Factors::PasswordAndCode } else { Factors::Password }))
-    }
-
     /// Checks that who made a reset could make it now.
     fn require_resetter(&self, reset: &ResetRecord, user: &UserRecord) -> Result<(), ActionError> {
         let maker = self.author_today(reset.created_by, user.organization);
@@ -153,4 +145,10 @@ impl Actions {
         let may = maker.require(USERS_MANAGE);
         may.and_then(|()| maker.require_rank_over(&self.facts_of(user)?)).map_err(link_of_nobody)
     }
+}
+
+fn check_chosen(password: &Secret, email: &str, factors: Factors) -> Result<(), ActionError> {
+    check_password(password.reveal(), email, factors).map_err(|error| {
+        ActionError::Invalid(vec![Fault::new("/password", "invalid_password", error)])
+    })
 }

@@ -6,7 +6,7 @@ use rouille::Response;
 
 use crate::http::problem::Problem;
 use crate::http::transport::{Arrival, Lane, Surface};
-use crate::http::{App, Call, api, check, health, input, page, path_of};
+use crate::http::{App, Call, api, check, health, input, openapi, page, path_of};
 
 /// Runs on the event loop: answers, whatever happens.
 pub(super) type CheckHandler = fn(&App, &Arrival<'_>, &[&str], &[u8]) -> Response;
@@ -136,6 +136,7 @@ pub(super) static ROUTES: &[Route] = &[
     post("/v1/whoami/revoke", Access::Open, check::whoami::revoke),
     probe("/healthz", health::alive),
     probe("/readyz", health::ready),
+    get("/openapi.json", Access::Open, openapi::show),
     get("/v1/instance", Access::Open, api::instance::show),
     post("/v1/setup", Access::Open, api::setup::create),
     post("/v1/session", Access::Open, api::session::create),
