@@ -23,6 +23,7 @@ mod changes;
 mod cli;
 mod clock;
 mod escalation;
+mod events;
 mod explain;
 mod forward_auth;
 mod health;
