@@ -138,6 +138,11 @@ impl From<&RoleRecord> for RoleFacts {
 }
 
 impl HeldRole {
+    /// A custom role with these facts, which nobody else shares.
+    pub fn of(facts: RoleFacts) -> Self {
+        Self::Custom(Arc::new(ArcSwap::from_pointee(facts)))
+    }
+
     /// The role as records and the API name it.
     pub fn role(&self) -> Role {
         match self {

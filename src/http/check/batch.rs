@@ -10,7 +10,7 @@ use crate::http::{App, Call, answer};
 use crate::model::fault::Fault;
 
 /// Most questions in one request.
-const REQUESTS_MAX: usize = 1_000;
+pub(in crate::http) const REQUESTS_MAX: usize = 1_000;
 
 pub(in crate::http) fn answer(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let actor = call.actor()?;
