@@ -95,7 +95,8 @@ impl Actions {
         check_lifetime(organization, now, record.expires_at)?;
         let place = record.place();
         Self::until_done(|| {
-            let batch = self.within_limits(Batch::new(), organization, &[owner])?;
+            let batch = self.guard_owner(Batch::new(), owner)?;
+            let batch = self.within_limits(batch, organization, &[owner])?;
             let batch = put(batch.absent(place.to_bytes()), &place, &record)?;
             let happening = Happening::by(actor, "key.create", record.id)
                 .with_change(&json!({}), &shape(&record));
