@@ -1,28 +1,22 @@
-//! Invitations: made, listed, withdrawn, and accepted by whoever holds the one-time link.
+//! Invitations: made, listed, withdrawn.
 //!
 //! An invitation gives what its maker holds, at the moment it is accepted: it dies with them.
 
-use std::net::IpAddr;
 use std::ops::ControlFlow;
 
 use keyhouse_storage::{Batch, Range};
 use serde_json::{Value, json};
 
-use crate::actions::access::happening;
+use crate::actions::acceptance::link_of_nobody;
 use crate::actions::actor::Actor;
 use crate::actions::events::Happening;
 use crate::actions::people::{knows_team, newest_first};
-use crate::actions::sessions::NewSession;
 use crate::actions::{ActionError, Actions, Attempt, put};
-use crate::model::fault::Fault;
-use crate::model::id::{InvitationId, OrganizationId, TeamId, UserId};
+use crate::model::id::{InvitationId, OrganizationId, TeamId};
 use crate::model::moment::Moment;
-use crate::model::name::parse_name;
-use crate::model::password::{Factors, check_password};
 use crate::model::role::{INSTANCE_MANAGE, Role, USERS_MANAGE, USERS_READ};
 use crate::model::secret::Secret;
 use crate::records::Held;
-use crate::records::access::{EmailRecord, UserRecord};
 use crate::records::people::InvitationRecord;
 use crate::records::place::Place;
 
@@ -75,17 +69,6 @@ pub struct SeenInvitation {
     pub record: InvitationRecord,
     /// How it stands.
     pub status: InvitationStatus,
-}
-
-/// Who accepts an invitation.
-#[derive(Debug)]
-pub struct Newcomer {
-    /// The link's token.
-    pub token: Secret,
-    /// The name; the one proposed where there is none.
-    pub name: Option<String>,
-    /// The password.
-    pub password: Secret,
 }
 
 impl Actions {
@@ -187,87 +170,8 @@ impl Actions {
         })
     }
 
-    /// Makes a user of whoever holds an invitation's token, and opens their first session.
-    ///
-    /// # Errors
-    /// [`ActionError::LinkInvalid`] for a link that was used or withdrawn, has ended, or whose maker
-    /// may not make it any more; [`ActionError::Invalid`]; [`ActionError::Conflict`] where the
-    /// address is a user's by now; [`ActionError::LimitReached`].
-    pub fn accept_invitation(
-        &self,
-        newcomer: &Newcomer,
-        address: Option<IpAddr>,
-    ) -> Result<NewSession, ActionError> {
-        let invitation = self.invitation_of(&newcomer.token)?.record;
-        // Nobody makes this instance hash who does not hold a good link.
-        self.require_maker(&invitation)?;
-        let name = checked(newcomer, &invitation)?;
-        let password = self.hash(&newcomer.password)?;
-        let user = Self::until_done(|| {
-            let now = self.clock.now().wall;
-            let batch = self.guard_people()?;
-            let held = self.invitation_of(&newcomer.token)?;
-            let batch = self.guard_author(batch, held.record.created_by, held.record.organization);
-            let batch = batch.map_err(link_of_nobody)?;
-            self.require_maker(&held.record)?;
-            self.require_place(held.record.organization)?;
-            let email = Place::Email(held.record.email.clone());
-            if self.read::<EmailRecord>(&email)?.is_some() {
-                return Err(email_taken());
-            }
-            let id = UserId::new(now, &mut *self.random());
-            let used = Place::Invitation(held.record.id).to_bytes();
-            let record = self.new_user(id, held.record, (name.clone(), password.clone()), now);
-            let batch = batch.unchanged(used.clone(), held.revision).delete(used);
-            let batch = batch.absent(email.to_bytes());
-            let batch = put(batch, &email, &EmailRecord { user: id })?;
-            let batch = put(batch, &Place::User(id), &record)?;
-            let happening = happening("invitation.accept", id, Some(record.organization), address)
-                .with_change(&json!({}), &json!({ "role": record.role.to_string() }));
-            let committed = self.commit(self.record(batch, now, happening)?)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(id)))
-        })?;
-        self.open_session(user, invitation.organization, address)
-    }
-
-    fn new_user(
-        &self,
-        id: UserId,
-        invitation: InvitationRecord,
-        (name, password): (String, String),
-        now: Moment,
-    ) -> UserRecord {
-        let stands = |team: &TeamId| self.index.team(*team).is_some();
-        UserRecord {
-            id,
-            organization: invitation.organization,
-            email: invitation.email,
-            name,
-            password,
-            role: invitation.role,
-            operator: false,
-            disabled: false,
-            teams: invitation.teams.into_iter().filter(stands).collect(),
-            locale: None,
-            created_at: now,
-            version: 1,
-        }
-    }
-
-    /// The invitation of a token, while its time lasts.
-    fn invitation_of(&self, token: &Secret) -> Result<Held<InvitationRecord>, ActionError> {
-        let id = token.reveal().split_once('.').and_then(|(id, _)| id.parse().ok());
-        let id: InvitationId = id.ok_or(ActionError::LinkInvalid)?;
-        let held: Option<Held<InvitationRecord>> = self.read(&Place::Invitation(id))?;
-        let now = self.clock.now().wall;
-        let fits = |held: &Held<InvitationRecord>| {
-            held.record.digest == token.digest() && now < held.record.ends_at
-        };
-        held.filter(fits).ok_or(ActionError::LinkInvalid)
-    }
-
     /// Checks that who made an invitation could make it now.
-    fn require_maker(&self, invitation: &InvitationRecord) -> Result<(), ActionError> {
+    pub(super) fn require_maker(&self, invitation: &InvitationRecord) -> Result<(), ActionError> {
         let organization = invitation.organization;
         let maker = self.author_today(invitation.created_by, organization);
         let maker = maker.ok_or(ActionError::LinkInvalid)?;
@@ -288,7 +192,7 @@ impl Actions {
     }
 
     /// Checks that the plan takes one more user.
-    fn require_place(&self, organization: OrganizationId) -> Result<(), ActionError> {
+    pub(super) fn require_place(&self, organization: OrganizationId) -> Result<(), ActionError> {
         self.require_users(organization, self.index.users_of(organization).len() + 1)
     }
 
@@ -403,43 +307,10 @@ impl Actions {
     }
 }
 
-/// The name of a newcomer, whose input is checked.
-fn checked(newcomer: &Newcomer, invitation: &InvitationRecord) -> Result<String, ActionError> {
-    let mut faults = Vec::new();
-    let name = newcomer.name.as_deref().or(invitation.name.as_deref());
-    let name = match name.map(parse_name) {
-        Some(Ok(name)) => name,
-        Some(Err(error)) => {
-            faults.push(Fault::new("/name", "invalid_name", error));
-            String::new()
-        },
-        None => {
-            faults.push(Fault::new("/name", "required", "must be given"));
-            String::new()
-        },
-    };
-    if let Err(error) =
-        check_password(newcomer.password.reveal(), &invitation.email, Factors::Password)
-    {
-        faults.push(Fault::new("/password", "invalid_password", error));
-    }
-    if faults.is_empty() { Ok(name) } else { Err(ActionError::Invalid(faults)) }
-}
-
-fn email_taken() -> ActionError {
+pub(super) fn email_taken() -> ActionError {
     ActionError::Conflict {
         code: "email_taken",
         detail: "the address is a user's: an address is one user in one organization",
-    }
-}
-
-/// A maker who could not make the link now has made none.
-pub(super) fn link_of_nobody(error: ActionError) -> ActionError {
-    match error {
-        ActionError::PermissionRequired(_) | ActionError::NotFound(_) | ActionError::Invalid(_) => {
-            ActionError::LinkInvalid
-        },
-        other => other,
     }
 }
 

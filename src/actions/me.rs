@@ -77,7 +77,7 @@ impl Actions {
     /// [`ActionError::SessionEnded`] once there is no such user.
     pub fn account(&self, user: UserId) -> Result<Account, ActionError> {
         let user = self.own_record(user)?.record;
-        let factors = self.factors(user.id)?.0;
+        let factors = self.factors(Batch::new(), user.id)?.0;
         Ok(Account { user, factors })
     }
 
@@ -96,7 +96,7 @@ impl Actions {
         let account = Self::until_done(|| {
             let held = self.own_record(me.user)?;
             Self::check_version(change.versions.as_ref(), held.record.version)?;
-            let (factors, batch) = self.factors(me.user)?;
+            let (factors, batch) = self.factors(Batch::new(), me.user)?;
             let mut user = held.record.clone();
             if let Some(name) = &change.name {
                 user.name.clone_from(name);
@@ -137,7 +137,7 @@ impl Actions {
         password: &Secret,
     ) -> Result<NewPassword, ActionError> {
         let user = self.own_record(me.user)?.record;
-        check_own(password, &user.email, self.factors(me.user)?.0)?;
+        check_own(password, &user.email, self.factors(Batch::new(), me.user)?.0)?;
         let Some(current) = &change.current_password else {
             let fault = Fault::new("/current_password", "required", "must be given");
             return Err(ActionError::Invalid(vec![fault]));
@@ -152,16 +152,20 @@ impl Actions {
         self.read(&Place::User(user))?.ok_or(ActionError::SessionEnded)
     }
 
-    /// What proves who signs in as this user, and a batch that goes in only while that is so.
-    pub(super) fn factors(&self, user: UserId) -> Result<(Factors, Batch), ActionError> {
+    /// What proves who signs in as this user; the batch goes in only while that is so.
+    pub(super) fn factors(
+        &self,
+        batch: Batch,
+        user: UserId,
+    ) -> Result<(Factors, Batch), ActionError> {
         let place = Place::Totp(user).to_bytes();
         Ok(match self.read::<TotpRecord>(&Place::Totp(user))? {
             Some(held) => {
                 let confirmed = held.record.confirmed;
                 let factors = if confirmed { Factors::PasswordAndCode } else { Factors::Password };
-                (factors, Batch::new().unchanged(place, held.revision))
+                (factors, batch.unchanged(place, held.revision))
             },
-            None => (Factors::Password, Batch::new().absent(place)),
+            None => (Factors::Password, batch.absent(place)),
         })
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! Actions block their thread for as long as the store takes. They know nothing of HTTP.
 
+pub mod acceptance;
 pub mod access;
 pub mod actor;
 pub mod audit;
@@ -18,6 +19,8 @@ mod people;
 pub mod plans;
 pub mod quotas;
 pub mod refusals;
+pub mod removal;
+pub mod resets;
 pub mod roles;
 pub mod rows;
 pub mod sessions;
@@ -27,6 +30,7 @@ pub mod throttle;
 pub mod totp;
 #[cfg(test)]
 mod trial;
+pub mod users;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

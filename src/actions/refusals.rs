@@ -198,3 +198,25 @@ impl RefusalWriter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_accounts_is_one_sum_beyond_the_bound() {
+        let refusals = Refusals::default();
+        let source = Source { address: Some([192, 0, 2, 7].into()), on_host: false };
+        for number in 0..REFUSALS_MAX + 50 {
+            refusals.note(&format!("{number}@example.com"), source, Refusal::Failed);
+        }
+        refusals.note("0@example.com", source, Refusal::Throttled);
+        let sums = refusals.take();
+        assert_eq!((sums.pairs.len(), sums.rest.count), (REFUSALS_MAX, 50));
+        let first = sums.pairs[&("0@example.com".to_owned(), source.network())];
+        assert_eq!((first.count, first.throttled), (2, 1));
+        assert_eq!(sums.rest.address, None);
+        assert!(refusals.take().pairs.is_empty());
+        assert!(REFUSALS_MAX < keyhouse_storage::BATCH_WRITES_MAX, "all fit in one batch");
+    }
+}

@@ -44,14 +44,14 @@ impl Actions {
         current_password: &Secret,
     ) -> Result<NewTotp, ActionError> {
         let user = self.own_record(me.user)?.record;
-        if self.factors(me.user)?.0 == Factors::PasswordAndCode {
+        if self.factors(Batch::new(), me.user)?.0 == Factors::PasswordAndCode {
             return Err(already_on());
         }
         drop(self.prove(&user, current_password, me.source)?);
         let seed = new_seed(&mut *self.random());
         let place = Place::Totp(me.user);
         Self::until_done(|| {
-            let (factors, batch) = self.factors(me.user)?;
+            let (factors, batch) = self.factors(Batch::new(), me.user)?;
             if factors == Factors::PasswordAndCode {
                 return Err(already_on());
             }
@@ -114,7 +114,7 @@ impl Actions {
     /// `/current_password` or `/code`; [`ActionError::Conflict`] for a short password.
     pub fn remove_totp(&self, me: &Me<'_>, shown: &Removal) -> Result<(), ActionError> {
         let user = self.own_record(me.user)?.record;
-        if self.factors(me.user)?.0 == Factors::Password {
+        if self.factors(Batch::new(), me.user)?.0 == Factors::Password {
             return Err(ActionError::NotFound("second factor"));
         }
         let guess = self.prove(&user, &shown.current_password, me.source)?;

@@ -144,12 +144,7 @@ fn ask_instance(
     settings: &Settings,
     ask: &Ask<'_>,
 ) -> Result<(u16, Vec<u8>), Failure> {
-    let url: PublicUrl = "http://localhost".parse().map_err(
-        |error: crate::model::public_url::InvalidPublicUrl| {
-            Failure::new(Exit::Failed, error.to_string())
-        },
-    )?;
-    let app = instance.app(settings, url)?;
+    let app = instance.app(settings, public_url(settings)?)?;
     let headers = vec![
         ("Content-Type".to_owned(), "application/json".to_owned()),
         ("User-Agent".to_owned(), USER_AGENT.to_owned()),
@@ -169,6 +164,18 @@ fn ask_instance(
     io::Read::read_to_end(&mut reader, &mut bytes)
         .map_err(|error| Failure::io("read the answer", &error))?;
     Ok((response.status_code, bytes))
+}
+
+/// Where browsers will reach the instance once it is served: what links begin with.
+fn public_url(settings: &Settings) -> Result<PublicUrl, Failure> {
+    if let Some(url) = &settings.public_url {
+        return Ok(url.clone());
+    }
+    format!("http://{}", settings.listen).parse().map_err(
+        |error: crate::model::public_url::InvalidPublicUrl| {
+            Failure::new(Exit::Usage, error.to_string())
+        },
+    )
 }
 
 fn ask_far(url: &str, key: &Secret, ask: &Ask<'_>) -> Result<(u16, Vec<u8>), Failure> {

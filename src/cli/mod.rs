@@ -7,7 +7,11 @@ mod exit;
 mod import;
 mod instance;
 mod key;
+mod listing;
+mod role;
 mod serve;
+mod team;
+mod user;
 mod verify;
 
 use std::ffi::OsString;
@@ -63,11 +67,20 @@ enum Command {
     /// Make, list, show, rename, rotate and revoke keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Make, list, show and delete roles
+    #[command(subcommand)]
+    Role(role::Command),
+    /// Make, list, show and delete teams, and say who is in them
+    #[command(subcommand)]
+    Team(team::Command),
     /// Take keys of other systems over
     Import(import::Flags),
     /// See what was done, and prove that the log of it is whole
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Invite, list, show, stop, remove and reset users
+    #[command(subcommand)]
+    User(user::Command),
     /// Ask whether a key, read from stdin, may do something
     Verify(verify::Flags),
 }
@@ -97,11 +110,20 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<(), Failure> {
         Command::Key(command) => {
             key::run(command, &client::Client::new(environment, settings)?, json)
         },
+        Command::Role(command) => {
+            role::run(command, &client::Client::new(environment, settings)?, json)
+        },
+        Command::Team(command) => {
+            team::run(command, &client::Client::new(environment, settings)?, json)
+        },
         Command::Import(flags) => {
             import::run(&flags, &client::Client::new(environment, settings)?, json)
         },
         Command::Audit(command) => {
             audit::run(&command, &client::Client::new(environment, settings)?, json)
+        },
+        Command::User(command) => {
+            user::run(command, &client::Client::new(environment, settings)?, json)
         },
         Command::Verify(flags) => {
             verify::run(&flags, &client::Client::new(environment, settings)?, json)

@@ -120,6 +120,10 @@ fn open(settings: &Settings) -> Result<Instance, Failure> {
 
 fn serve(instance: &Instance, mut control: Control, settings: &Settings) -> Result<(), Failure> {
     let founded = found_if_asked(&instance.actions, settings)?;
+    if let Err(error) = instance.actions.resume_removals() {
+        // Their keys are refused all the same; the next start tries again.
+        tracing::error!(%error, "serve: a removal of a user could not be finished");
+    }
     let main = bind(settings.listen)?;
     let address = main.local_addr().map_err(|error| Failure::io("listen", &error))?;
     let mut said = vec![format!("listening on http://{address}")];

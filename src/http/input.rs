@@ -267,6 +267,19 @@ impl Parameters {
         self
     }
 
+    /// Notes a fault of a parameter that has none yet.
+    pub(super) fn fault(
+        &mut self,
+        name: &'static str,
+        code: &'static str,
+        detail: impl fmt::Display,
+    ) {
+        let pointer = format!("?{name}");
+        if !self.faults.iter().any(|fault| fault.pointer == pointer) {
+            self.faults.push(Fault::new(pointer, code, detail));
+        }
+    }
+
     /// Takes a parameter and reads it.
     pub(super) fn optional<T, E: fmt::Display>(
         &mut self,

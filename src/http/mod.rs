@@ -7,15 +7,17 @@ mod credential;
 mod forwarded;
 mod health;
 mod input;
+mod openapi;
 mod page;
 mod problem;
+mod refusal;
 mod router;
 mod session;
 pub mod transport;
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use http::Method;
 use http::request::Parts;
@@ -53,6 +55,8 @@ pub struct App {
     waiting: Aside,
     /// In which second of the monotonic clock a refused proxy was last told of in the log.
     warned_at: AtomicU64,
+    /// The API's description, made when it is first asked for.
+    description: OnceLock<Box<str>>,
 }
 
 /// A management request on its way to its handler. Its body may hold secrets: it prints nothing.
@@ -105,8 +109,8 @@ impl App {
     pub fn new(actions: Arc<Actions>, settings: Settings, request_id_seed: u64) -> Self {
         let (stopping, request_ids) = (AtomicBool::new(false), AtomicU64::new(request_id_seed));
         let warned_at = AtomicU64::new(u64::MAX);
-        let waiting = Aside::default();
-        Self { actions, settings, stopping, request_ids, waiting, warned_at }
+        let (waiting, description) = (Aside::default(), OnceLock::new());
+        Self { actions, settings, stopping, request_ids, waiting, warned_at, description }
     }
 
     /// From now on not ready: whoever balances load sends nothing more.

@@ -1,6 +1,6 @@
 //! The page: static files, embedded, under a content security policy without exceptions.
 //!
-//! So far it is the form of the first start.
+//! So far it is the forms behind one-time links: of the first start, of an invitation, of a reset.
 
 use rouille::{Response, ResponseBody};
 
@@ -13,9 +13,12 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
                       require-trusted-types-for 'script'; trusted-types 'none'";
 
 const SETUP: &str = include_str!("../../web/setup.html");
+const INVITATION: &str = include_str!("../../web/invitation.html");
+const RESET: &str = include_str!("../../web/reset.html");
+const HTML: &str = "text/html; charset=utf-8";
 /// Name, content type, text.
 const ASSETS: [(&str, &str, &str); 2] = [
-    ("setup.js", "text/javascript; charset=utf-8", include_str!("../../web/setup.js")),
+    ("link.js", "text/javascript; charset=utf-8", include_str!("../../web/link.js")),
     ("style.css", "text/css; charset=utf-8", include_str!("../../web/style.css")),
 ];
 
@@ -24,7 +27,19 @@ pub(super) fn setup(app: &App, _call: &Call<'_>) -> Result<Response, Problem> {
     if app.actions.is_founded()? {
         return Err(Problem::not_found());
     }
-    Ok(file("text/html; charset=utf-8", SETUP))
+    Ok(file(HTML, SETUP))
+}
+
+/// The form of an invitation. Whether the link is good only its token tells, which comes later.
+#[expect(clippy::unnecessary_wraps, reason = "a handler of the table")]
+pub(super) fn invitation(_app: &App, _call: &Call<'_>) -> Result<Response, Problem> {
+    Ok(file(HTML, INVITATION))
+}
+
+/// The form of a reset.
+#[expect(clippy::unnecessary_wraps, reason = "a handler of the table")]
+pub(super) fn reset(_app: &App, _call: &Call<'_>) -> Result<Response, Problem> {
+    Ok(file(HTML, RESET))
 }
 
 pub(super) fn asset(_app: &App, call: &Call<'_>) -> Result<Response, Problem> {

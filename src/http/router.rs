@@ -6,7 +6,7 @@ use rouille::Response;
 
 use crate::http::problem::Problem;
 use crate::http::transport::{Arrival, Lane, Surface};
-use crate::http::{App, Call, api, check, health, input, page, path_of};
+use crate::http::{App, Call, api, check, health, input, openapi, page, path_of};
 
 /// Runs on the event loop: answers, whatever happens.
 pub(super) type CheckHandler = fn(&App, &Arrival<'_>, &[&str], &[u8]) -> Response;
@@ -80,8 +80,13 @@ const fn get(path: &'static str, access: Access, handler: ManageHandler) -> Rout
 
 /// A list, whose query says what of it.
 const fn list(path: &'static str, handler: ManageHandler) -> Route {
+    asking(Method::GET, path, handler)
+}
+
+/// A route whose query says more.
+const fn asking(method: Method, path: &'static str, handler: ManageHandler) -> Route {
     let run = Run::Manage { handler, body_bytes_max: input::BODY_BYTES_MAX };
-    Route { method: Some(Method::GET), path, access: Access::Actor, run, reads_query: true }
+    Route { method: Some(method), path, access: Access::Actor, run, reads_query: true }
 }
 
 const fn post(path: &'static str, access: Access, handler: ManageHandler) -> Route {
@@ -131,6 +136,7 @@ pub(super) static ROUTES: &[Route] = &[
     post("/v1/whoami/revoke", Access::Open, check::whoami::revoke),
     probe("/healthz", health::alive),
     probe("/readyz", health::ready),
+    get("/openapi.json", Access::Open, openapi::show),
     get("/v1/instance", Access::Open, api::instance::show),
     post("/v1/setup", Access::Open, api::setup::create),
     post("/v1/session", Access::Open, api::session::create),
@@ -190,6 +196,13 @@ pub(super) static ROUTES: &[Route] = &[
     get("/v1/permissions/{name}", Access::Actor, api::permissions::show),
     manage(Method::PATCH, "/v1/permissions/{name}", Access::Actor, api::permissions::change),
     manage(Method::DELETE, "/v1/permissions/{name}", Access::Actor, api::permissions::delete),
+    list("/v1/users", api::users::list_users),
+    get("/v1/users/{user}", Access::Actor, api::users::show),
+    manage(Method::PATCH, "/v1/users/{user}", Access::Actor, api::users::change),
+    asking(Method::DELETE, "/v1/users/{user}", api::users::delete),
+    list("/v1/users/{user}/keys", api::users::list_keys),
+    post("/v1/users/{user}/reset", Access::Actor, api::resets::create),
+    post("/v1/reset", Access::Open, api::resets::set_password),
     list("/v1/invitations", api::invitations::list_invitations),
     post("/v1/invitations", Access::Actor, api::invitations::create),
     post("/v1/invitations/accept", Access::Open, api::invitations::accept),
@@ -222,6 +235,8 @@ pub(super) static ROUTES: &[Route] = &[
     get("/v1/plans/{plan}", Access::Actor, api::plans::show),
     manage(Method::PATCH, "/v1/plans/{plan}", Access::Actor, api::plans::change),
     get("/setup", Access::Open, page::setup),
+    get("/invitation", Access::Open, page::invitation),
+    get("/reset", Access::Open, page::reset),
     get("/assets/{file}", Access::Open, page::asset),
 ];
 

@@ -18,7 +18,7 @@ use crate::model::public_url::PublicUrl;
 use crate::model::secret::Secret;
 
 /// The name of the session's cookie: with the `__Host-` prefix wherever browsers come over TLS.
-fn cookie_name(url: &PublicUrl) -> &'static str {
+pub(super) fn cookie_name(url: &PublicUrl) -> &'static str {
     if url.is_https() { "__Host-keyhouse" } else { "keyhouse" }
 }
 

@@ -138,6 +138,11 @@ impl From<&RoleRecord> for RoleFacts {
 }
 
 impl HeldRole {
+    /// A custom role with these facts, which nobody else shares.
+    pub fn of(facts: RoleFacts) -> Self {
+        Self::Custom(Arc::new(ArcSwap::from_pointee(facts)))
+    }
+
     /// The role as records and the API name it.
     pub fn role(&self) -> Role {
         match self {
@@ -205,7 +210,8 @@ pub struct PlanCalls {
 }
 
 impl PlanCalls {
-    fn new(limits: PlanLimits, live: &OrganizationLive) -> Option<Arc<Self>> {
+    /// Those of a plan's limits, counted there.
+    pub fn new(limits: PlanLimits, live: &OrganizationLive) -> Option<Arc<Self>> {
         let rate = limits.requests_per_10s.map(|limit| {
             let limit = RateLimit { name: PLAN_RATE.into(), limit, window_seconds: 10 };
             (limit, Arc::clone(&live.rate))

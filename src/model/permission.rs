@@ -132,20 +132,46 @@ impl Patterns {
     }
 
     /// What both these patterns and a ceiling grant.
+    #[must_use]
     pub fn within(&self, ceiling: PatternSet<'_>) -> Self {
-        let mut text = String::new();
+        let mut common: Vec<String> = Vec::new();
         for pattern in self.as_set().texts() {
-            for bound in ceiling.texts() {
-                let Some(common) = meet(pattern, bound) else { continue };
-                if !PatternSet(&text).texts().any(|known| known == common) {
-                    if !text.is_empty() {
-                        text.push(SEPARATOR);
-                    }
-                    text.push_str(&common);
+            // No permission is as long as one that is left out for its length, and no reader would
+            // take it.
+            let met = ceiling.texts().filter_map(|bound| meet(pattern, bound));
+            for met in met.filter(|met| met.len() <= PERMISSION_BYTES_MAX) {
+                if !common.contains(&met) {
+                    common.push(met);
                 }
             }
         }
-        Self(text.into())
+        Self(common.join(" ").into())
+    }
+
+    /// What all these sets grant together, without patterns that others of them cover.
+    ///
+    /// # Errors
+    /// [`InvalidPermission::TooMany`] where that still takes more than [`PATTERNS_MAX`].
+    pub fn joined(sets: &[Self]) -> Result<Self, InvalidPermission> {
+        let mut kept: Vec<&str> = Vec::new();
+        for pattern in sets.iter().flat_map(|set| set.as_set().texts()) {
+            if kept.iter().any(|known| covers(known, pattern)) {
+                continue;
+            }
+            kept.retain(|known| !covers(pattern, known));
+            kept.push(pattern);
+        }
+        if kept.len() > PATTERNS_MAX {
+            return Err(InvalidPermission::TooMany);
+        }
+        Ok(Self(kept.join(" ").into()))
+    }
+
+    /// The patterns of these for which a claim holds.
+    #[must_use]
+    pub fn only(&self, claim: impl Fn(&str) -> bool) -> Self {
+        let kept: Vec<&str> = self.as_set().texts().filter(|pattern| claim(pattern)).collect();
+        Self(kept.join(" ").into())
     }
 
     /// Whether there are none.
@@ -378,6 +404,21 @@ mod tests {
             assert_eq!(one.within(other.as_set()).to_string(), common, "{one} and {other}");
             assert_eq!(other.within(one.as_set()).to_string(), common, "{other} and {one}");
         }
+    }
+
+    #[test]
+    fn what_sets_grant_together_is_said_briefly_and_can_be_read_again() {
+        let set = |text: &str| text.parse::<Patterns>().unwrap();
+        let joined = Patterns::joined(&[set("a:read b:*"), set("a:* keyhouse:keys:read")]).unwrap();
+        assert_eq!(joined.to_string(), "b:* a:* keyhouse:keys:read");
+        let many = |name: &str| {
+            let texts: Vec<String> = (0..PATTERNS_MAX).map(|n| format!("{name}{n}:*")).collect();
+            set(&texts.join(" "))
+        };
+        assert_eq!(Patterns::joined(&[many("a"), many("b")]), Err(InvalidPermission::TooMany));
+        // Two patterns may meet in one that is longer than any permission: it is left out.
+        let (left, right) = (format!("{}:*", "a".repeat(120)), format!("*:{}", "b".repeat(120)));
+        assert_eq!(set(&left).within(set(&right).as_set()), Patterns::default());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::id::{InvitationId, OrganizationId, TeamId, UserId};
 use crate::model::moment::Moment;
+use crate::model::permission::Patterns;
 use crate::model::role::Role;
 use crate::model::secret::Digest;
 use crate::records::key::Author;
@@ -59,6 +60,9 @@ pub struct ResetRecord {
     /// When the link ends.
     #[serde(rename = "x", with = "text::moment")]
     pub ends_at: Moment,
+    /// Whether the second factor goes with the old password.
+    #[serde(rename = "t", default)]
+    pub totp: bool,
 }
 
 /// A user's second factor (RFC 6238). The server must be able to read its secret.
@@ -102,6 +106,9 @@ pub struct PeopleRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LeavingRecord {
+    /// The user; the place.
+    #[serde(skip)]
+    pub user: UserId,
     /// Whose user it was.
     #[serde(rename = "g", with = "text")]
     pub organization: OrganizationId,
@@ -111,6 +118,15 @@ pub struct LeavingRecord {
     /// Who takes the keys over.
     #[serde(rename = "k")]
     pub heir: Heir,
+    /// What the user's role held when they were removed: no key of theirs grants more.
+    #[serde(rename = "h", default, with = "text")]
+    pub holds: Patterns,
+    /// Whether they ran the instance.
+    #[serde(rename = "op", default)]
+    pub operator: bool,
+    /// The organization's ceiling when they were removed.
+    #[serde(rename = "p", default, with = "text")]
+    pub ceiling: Patterns,
 }
 
 /// What becomes of the keys of a user who is removed.
@@ -138,4 +154,11 @@ impl Record for InvitationRecord {
 impl Record for ResetRecord {}
 impl Record for TotpRecord {}
 impl Record for PeopleRecord {}
-impl Record for LeavingRecord {}
+
+impl Record for LeavingRecord {
+    fn settle(&mut self, place: &Place) {
+        if let Place::Leaving(user) = place {
+            self.user = *user;
+        }
+    }
+}

@@ -6,6 +6,8 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod people;
+mod removal;
 mod sign_in;
 mod time;
 
@@ -57,6 +59,7 @@ struct Made {
 }
 
 impl House {
+    /// A new one, with an owner.
     fn over(store: Arc<dyn Store>) -> Self {
         Self::over_with(store, Arc::new(SystemClock::start()))
     }
@@ -88,13 +91,30 @@ impl House {
 
     /// A management request of the operator on the host.
     fn manage(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
-        let headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
+        let (status, _, told) = self.ask(method, path, &[], body);
+        (status, told)
+    }
+
+    /// A request with more headers: status, cookie and body of the answer.
+    fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> (u16, String, Value) {
+        let json = ("Content-Type", "application/json");
+        let headers = headers.iter().chain([&json, &("Host", "localhost")]);
+        let headers =
+            headers.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let body = body.to_string().into_bytes();
         let request = rouille::Request::fake_http(method, path, headers, body);
         let response = self.app.answer_locally(&request);
-        let mut text = String::new();
+        let cookie = response.headers.iter().find(|(name, _)| name == "Set-Cookie");
+        let cookie = cookie.and_then(|(_, value)| value.split(';').next()).unwrap_or_default();
+        let (cookie, mut text) = (cookie.to_owned(), String::new());
         response.data.into_reader_and_size().0.read_to_string(&mut text).unwrap();
-        (response.status_code, serde_json::from_str(&text).unwrap_or_default())
+        (response.status_code, cookie, serde_json::from_str(&text).unwrap_or_default())
     }
 
     fn create(&self, name: &str) -> Made {

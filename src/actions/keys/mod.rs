@@ -28,6 +28,7 @@ mod purge;
 mod rotate;
 mod sharing;
 mod standing;
+mod succession;
 
 pub use bounds::KeysCounted;
 use bounds::{check_lifetime, require_access};
@@ -160,6 +161,9 @@ impl Actions {
             if let Some(preset) = change.preset {
                 record.permissions = Some(self.preset(actor, preset)?);
             }
+            if !change.permissions.is_keep() || change.preset.is_some() {
+                refuse_beyond_ceiling(record)?;
+            }
             if change.touches_power() {
                 if !change.not_before.is_keep() || !change.expires_at.is_keep() {
                     check_times(record.not_before, record.expires_at, now)?;
@@ -265,6 +269,7 @@ impl Actions {
             let place = record.place();
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
             let happening = Happening::by(actor, action, target.id)
+                .inside(record.organization)
                 .with_change(&shape(&held.record), &shape(&record));
             let batch = self.record(put(batch, &place, &record)?, now, happening)?;
             let committed = self.commit(batch)?;
@@ -305,6 +310,19 @@ impl Actions {
                 "nobody would own it: say \"kind\": \"service\"",
             )])),
         }
+    }
+}
+
+/// A key that was handed on grants nothing that it did not grant then, whoever owns it now.
+fn refuse_beyond_ceiling(record: &KeyRecord) -> Result<(), ActionError> {
+    let Some(ceiling) = &record.ceiling else { return Ok(()) };
+    let listed = record.patterns();
+    match listed.as_set().texts().find(|pattern| !ceiling.as_set().covers(pattern)) {
+        Some(pattern) => {
+            let detail = format!("{pattern} is more than the key was handed on with: {ceiling}");
+            Err(ActionError::Invalid(vec![Fault::new("/permissions", "beyond_ceiling", detail)]))
+        },
+        None => Ok(()),
     }
 }
 

@@ -4,7 +4,9 @@ use rouille::Response;
 use serde_json::{Value, json};
 
 use crate::actions::ActionError;
-use crate::actions::invitations::{InvitationDraft, Newcomer, SeenInvitation};
+use crate::actions::acceptance::Newcomer;
+use crate::actions::invitations::{InvitationDraft, SeenInvitation};
+use crate::actions::teams::TEAMS_A_USER_MAX;
 use crate::http::api::session::opened;
 use crate::http::api::{cursor, paging};
 use crate::http::input::{Fields, list, parsed, text};
@@ -14,9 +16,6 @@ use crate::model::id::{InvitationId, TeamId};
 use crate::model::name::{parse_email, parse_name};
 use crate::model::role::Role;
 use crate::model::secret::Secret;
-
-/// Most teams that an invitation names.
-const TEAMS_MAX: usize = 100;
 
 pub(in crate::http) fn list_invitations(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut parameters = call.parameters();
@@ -33,7 +32,7 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let role = fields.required("role", parsed("invalid_role", str::parse::<Role>));
     let name = fields.optional("name", parsed("invalid_name", parse_name));
     let team = |value, pointer: &str| parsed("invalid_id", str::parse::<TeamId>)(value, pointer);
-    let teams = fields.optional("teams", list(TEAMS_MAX, team)).unwrap_or_default();
+    let teams = fields.optional("teams", list(TEAMS_A_USER_MAX, team)).unwrap_or_default();
     fields.finish().map_err(Problem::invalid)?;
     let (Some(email), Some(role)) = (email, role) else {
         return Err(Problem::invalid(Vec::new()));

@@ -9,12 +9,14 @@ pub(super) mod me;
 pub(super) mod organizations;
 pub(super) mod permissions;
 pub(super) mod plans;
+pub(super) mod resets;
 pub(super) mod roles;
 pub(super) mod session;
 pub(super) mod sessions;
 pub(super) mod setup;
 pub(super) mod teams;
 pub(super) mod totp;
+pub(super) mod users;
 
 use rouille::Response;
 

@@ -48,7 +48,11 @@ pub(super) struct Caller<'a> {
 
 /// Whether a request's path is a check endpoint's.
 pub(super) fn is_check(parts: &Parts) -> bool {
-    let path = path_of(parts);
+    is_check_path(path_of(parts))
+}
+
+/// Whether a path is a check endpoint's.
+pub(super) fn is_check_path(path: &str) -> bool {
     path.starts_with(FORWARD_AUTH) || CHECKS.contains(&path)
 }
 

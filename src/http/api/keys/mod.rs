@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::actions::ActionError;
 use crate::actions::actor::Actor;
-use crate::actions::keys::{KeyDraft, Query, Target, Wanted};
+use crate::actions::keys::{KeyDraft, ListedKeys, Query, Target, Wanted};
 use crate::http::api::teams::team_id;
 use crate::http::api::{cursor, no_fields, paging, versions, with_etag};
 use crate::http::input::{Fields, parsed, wrong};
@@ -58,13 +58,17 @@ pub(in crate::http) fn list_keys(app: &App, call: &Call<'_>) -> Result<Response,
         team,
     };
     let actor = call.actor()?;
-    let listed = app.actions.list_keys(actor, &query)?;
+    Ok(page(app, actor, &app.actions.list_keys(actor, &query)?))
+}
+
+/// A page of keys, each as far as the actor may see it.
+pub(super) fn page(app: &App, actor: &Actor, listed: &ListedKeys) -> Response {
     let items: Vec<Value> = listed
         .keys
         .iter()
         .map(|(record, whole)| if *whole { shown(app, actor, record) } else { hidden(app, record) })
         .collect();
-    Ok(answer::json(&json!({ "items": items, "next_cursor": listed.next.map(cursor::write) })))
+    answer::json(&json!({ "items": items, "next_cursor": listed.next.map(cursor::write) }))
 }
 
 pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {

@@ -68,6 +68,7 @@ pub(super) fn shown(app: &App, actor: &Actor, record: &KeyRecord) -> Value {
         "revoked_at": time(record.revoked_at),
         "revoked_reason": record.revoked_reason,
         "secrets": secrets,
+        "rotation_advised": record.rotation_advised,
         "origin": if record.imported.is_some() { "imported" } else { "created" },
         "version": record.version,
     })

@@ -1,16 +1,16 @@
-// The form of the first start. The token comes in the link's fragment, which no server and no log
-// ever sees, and is taken out of the address bar at once.
+// The form behind a one-time link: of the first start, of an invitation, of a reset. The token comes
+// in the link's fragment, which no server and no log ever sees, and is taken out of the address bar
+// at once. The form says where it goes; its fields are its inputs.
 
 const token = new URLSearchParams(location.hash.slice(1)).get("token") ?? "";
 history.replaceState(null, "", location.pathname);
 
-const form = document.getElementById("setup");
-const names = ["name", "email", "password"];
+const form = document.querySelector("form[data-target]");
+const names = [...form.querySelectorAll("input")].map((input) => input.name);
 const faultOf = (name) => document.getElementById(`${name}-fault`);
 
 if (token === "") {
-  faultOf("form").textContent =
-    "This address lacks its token. Open the whole link that keyhouse serve printed.";
+  faultOf("form").textContent = "This address lacks its token. Open the whole link that you were given.";
 }
 
 form.addEventListener("submit", async (event) => {
@@ -19,7 +19,7 @@ form.addEventListener("submit", async (event) => {
   const button = form.querySelector("button");
   button.disabled = true;
   try {
-    const response = await fetch("/v1/setup", {
+    const response = await fetch(form.dataset.target, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ token, ...filled() }),

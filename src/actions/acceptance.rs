@@ -1,0 +1,157 @@
+//! Accepting an invitation: whoever holds its one-time link becomes a user.
+
+use std::net::IpAddr;
+
+use serde_json::json;
+
+use crate::actions::access::happening;
+use crate::actions::invitations::email_taken;
+use crate::actions::sessions::NewSession;
+use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::model::fault::Fault;
+use crate::model::id::{InvitationId, TeamId, UserId};
+use crate::model::moment::Moment;
+use crate::model::name::parse_name;
+use crate::model::password::{Factors, check_password};
+use crate::model::secret::Secret;
+use crate::records::Held;
+use crate::records::access::{EmailRecord, UserRecord};
+use crate::records::people::InvitationRecord;
+use crate::records::place::Place;
+
+/// Who accepts an invitation.
+#[derive(Debug)]
+pub struct Newcomer {
+    /// The link's token.
+    pub token: Secret,
+    /// The name; the one proposed where there is none.
+    pub name: Option<String>,
+    /// The password.
+    pub password: Secret,
+}
+
+impl Actions {
+    /// Makes a user of whoever holds an invitation's token, and opens their first session.
+    ///
+    /// # Errors
+    /// [`ActionError::LinkInvalid`] for a link that was used or withdrawn, has ended, or whose maker
+    /// may not make it any more; [`ActionError::Invalid`]; [`ActionError::Conflict`] where the
+    /// address is a user's by now; [`ActionError::LimitReached`].
+    pub fn accept_invitation(
+        &self,
+        newcomer: &Newcomer,
+        address: Option<IpAddr>,
+    ) -> Result<NewSession, ActionError> {
+        let invitation = self.invitation_of(&newcomer.token)?.record;
+        // Nobody makes this instance hash who does not hold a good link.
+        self.require_maker(&invitation)?;
+        let name = checked(newcomer, &invitation)?;
+        let password = self.hash(&newcomer.password)?;
+        let user = Self::until_done(|| {
+            let now = self.clock.now().wall;
+            let batch = self.guard_people()?;
+            let held = self.invitation_of(&newcomer.token)?;
+            let batch = self.guard_author(batch, held.record.created_by, held.record.organization);
+            let batch = batch.map_err(link_of_nobody)?;
+            self.require_maker(&held.record)?;
+            self.require_place(held.record.organization)?;
+            let email = Place::Email(held.record.email.clone());
+            if self.read::<EmailRecord>(&email)?.is_some() {
+                return Err(email_taken());
+            }
+            let id = UserId::new(now, &mut *self.random());
+            let used = Place::Invitation(held.record.id).to_bytes();
+            let record = self.new_user(id, held.record, (name.clone(), password.clone()), now);
+            let batch = batch.unchanged(used.clone(), held.revision).delete(used);
+            let batch = batch.absent(email.to_bytes());
+            let batch = put(batch, &email, &EmailRecord { user: id })?;
+            let batch = put(batch, &Place::User(id), &record)?;
+            let happening = happening("invitation.accept", id, Some(record.organization), address)
+                .with_change(&json!({}), &json!({ "role": record.role.to_string() }));
+            let committed = self.commit(self.record(batch, now, happening)?)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(id)))
+        })?;
+        self.open_session(user, invitation.organization, address)
+    }
+
+    fn new_user(
+        &self,
+        id: UserId,
+        invitation: InvitationRecord,
+        (name, password): (String, String),
+        now: Moment,
+    ) -> UserRecord {
+        let stands = |team: &TeamId| self.index.team(*team).is_some();
+        UserRecord {
+            id,
+            organization: invitation.organization,
+            email: invitation.email,
+            name,
+            password,
+            role: invitation.role,
+            operator: false,
+            disabled: false,
+            teams: invitation.teams.into_iter().filter(stands).collect(),
+            locale: None,
+            created_at: now,
+            version: 1,
+        }
+    }
+
+    /// The invitation of a token, while its time lasts.
+    fn invitation_of(&self, token: &Secret) -> Result<Held<InvitationRecord>, ActionError> {
+        let id = token.reveal().split_once('.').and_then(|(id, _)| id.parse().ok());
+        let id: InvitationId = id.ok_or(ActionError::LinkInvalid)?;
+        let held: Option<Held<InvitationRecord>> = self.read(&Place::Invitation(id))?;
+        let now = self.clock.now().wall;
+        let fits = |held: &Held<InvitationRecord>| {
+            held.record.digest == token.digest() && now < held.record.ends_at
+        };
+        held.filter(fits).ok_or(ActionError::LinkInvalid)
+    }
+}
+
+/// The name of a newcomer, whose input is checked.
+fn checked(newcomer: &Newcomer, invitation: &InvitationRecord) -> Result<String, ActionError> {
+    let mut faults = Vec::new();
+    let name = newcomer.name.as_deref().or(invitation.name.as_deref());
+    let name = match name.map(parse_name) {
+        Some(Ok(name)) => name,
+        Some(Err(error)) => {
+            faults.push(Fault::new("/name", "invalid_name", error));
+            String::new()
+        },
+        None => {
+            faults.push(Fault::new("/name", "required", "must be given"));
+            String::new()
+        },
+    };
+    if let Err(error) =
+        check_password(newcomer.password.reveal(), &invitation.email, Factors::Password)
+    {
+        faults.push(Fault::new("/password", "invalid_password", error));
+    }
+    if faults.is_empty() { Ok(name) } else { Err(ActionError::Invalid(faults)) }
+}
+
+/// A maker who could not make the link now has made none.
+pub(super) fn link_of_nobody(error: ActionError) -> ActionError {
+    match error {
+        ActionError::PermissionRequired(_) | ActionError::NotFound(_) | ActionError::Invalid(_) => {
+            ActionError::LinkInvalid
+        },
+        ActionError::SubscriptionRequired { .. }
+        | ActionError::LimitReached { .. }
+        | ActionError::Conflict { .. }
+        | ActionError::VersionConflict { .. }
+        | ActionError::SignInFailed
+        | ActionError::CodeRequired
+        | ActionError::Throttled { .. }
+        | ActionError::SessionEnded
+        | ActionError::LinkInvalid
+        | ActionError::Busy
+        | ActionError::StorageFull
+        | ActionError::StorageUnavailable
+        | ActionError::OutcomeUnknown => error,
+    }
+}

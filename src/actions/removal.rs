@@ -1,0 +1,163 @@
+//! Removing users: first a tombstone, which refuses all their keys at once, then their keys, each in
+//! a step that is whole, can be resumed, and done again does nothing.
+
+use std::ops::ControlFlow;
+
+use keyhouse_storage::{Batch, Range};
+use serde_json::json;
+
+use crate::actions::actor::Actor;
+use crate::actions::events::Happening;
+use crate::actions::users::{UserTarget, shape};
+use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::model::fault::Fault;
+use crate::model::id::{OrganizationId, UserId};
+use crate::model::permission::Patterns;
+use crate::model::role::{KEYS_MANAGE, USERS_MANAGE};
+use crate::records::Held;
+use crate::records::access::UserRecord;
+use crate::records::people::{Heir, LeavingRecord};
+use crate::records::place::Place;
+
+impl Actions {
+    /// Removes a user, and revokes their keys or hands them on. Asked again, it goes on where it was
+    /// broken off.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`] where the user holds what the actor doesn't, or keys are
+    /// handed on by one who does not manage keys; [`ActionError::NotFound`],
+    /// [`ActionError::VersionConflict`]; [`ActionError::Invalid`] for an heir who can't have keys;
+    /// [`ActionError::Conflict`] for the last owner or operator, and for a removal that is under way
+    /// with another heir.
+    pub fn remove_user(
+        &self,
+        actor: &Actor,
+        target: &UserTarget,
+        heir: Heir,
+    ) -> Result<(), ActionError> {
+        Self::until_done(|| {
+            let (batch, today) = self.people_change(actor, USERS_MANAGE)?;
+            if self.is_leaving(&today, target.id, heir)? {
+                return Ok(Attempt::Done(()));
+            }
+            let held = self.find_user(&today, target.id)?;
+            Self::check_version(target.versions.as_ref(), held.record.version)?;
+            // Who outranks the user holds all that the user's keys grant.
+            today.require_rank_over(&self.facts_of(&held.record)?)?;
+            self.keep_the_last(&held.record, None)?;
+            self.require_heir(&today, &held.record, heir)?;
+            let batch = self.entomb(batch, &held, &self.leaving(actor, &held.record, heir)?)?;
+            let happening = Happening::by(actor, "user.remove", target.id)
+                .inside(held.record.organization)
+                .with_change(&shape(&held.record), &json!({ "email": null, "role": null }));
+            let batch = self.record(batch, self.clock.now().wall, happening)?;
+            Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+        })?;
+        self.finish_removal(target.id)
+    }
+
+    /// Goes on with removals that were broken off. Their keys are refused meanwhile.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn resume_removals(&self) -> Result<(), ActionError> {
+        let mut leavers = Vec::new();
+        self.each_record(&Range::prefix(Place::LEAVERS), |held: Held<LeavingRecord>| {
+            leavers.push(held.record.user);
+            ControlFlow::Continue(())
+        })?;
+        leavers.into_iter().try_for_each(|user| self.finish_removal(user))
+    }
+
+    fn finish_removal(&self, user: UserId) -> Result<(), ActionError> {
+        let place = Place::Leaving(user);
+        let Some(held) = self.read::<LeavingRecord>(&place)? else { return Ok(()) };
+        self.hand_keys_on(&held.record)?;
+        let done = Batch::new().unchanged(place.to_bytes(), held.revision);
+        // Where the guard does not hold, another finished it.
+        self.commit(done.delete(place.to_bytes()))?;
+        Ok(())
+    }
+
+    /// Whether a user is being removed already, in the way that is asked for.
+    fn is_leaving(&self, actor: &Actor, user: UserId, heir: Heir) -> Result<bool, ActionError> {
+        let held: Option<Held<LeavingRecord>> = self.read(&Place::Leaving(user))?;
+        let reached = |of: OrganizationId| actor.is_local() || of == actor.organization_id();
+        match held.filter(|held| reached(held.record.organization)) {
+            None => Ok(false),
+            Some(held) if held.record.heir == heir => Ok(true),
+            Some(_) => Err(ActionError::Conflict {
+                code: "removal_under_way",
+                detail: "the user is being removed, and their keys go another way",
+            }),
+        }
+    }
+
+    fn require_heir(
+        &self,
+        actor: &Actor,
+        leaver: &UserRecord,
+        heir: Heir,
+    ) -> Result<(), ActionError> {
+        match heir {
+            Heir::Nobody => return Ok(()),
+            Heir::Organization => {},
+            Heir::User(id) => {
+                let held: Option<Held<UserRecord>> = self.read(&Place::User(id))?;
+                let fits = held.is_some_and(|held| {
+                    let user = held.record;
+                    user.organization == leaver.organization
+                        && !user.disabled
+                        && user.id != leaver.id
+                });
+                if !fits {
+                    let detail = "must be another enabled user of the organization";
+                    return Err(ActionError::Invalid(vec![Fault::new(
+                        "?to",
+                        "unknown_user",
+                        detail,
+                    )]));
+                }
+            },
+        }
+        actor.require(KEYS_MANAGE)
+    }
+
+    /// What is kept of a user who leaves, as they stand at this moment.
+    fn leaving(
+        &self,
+        actor: &Actor,
+        leaver: &UserRecord,
+        heir: Heir,
+    ) -> Result<LeavingRecord, ActionError> {
+        let organization = self.index.organization(leaver.organization);
+        let organization = organization.ok_or(ActionError::NotFound("organization"))?;
+        let role = self.facts_of(leaver)?.role;
+        let holds: Patterns = role.patterns(organization.members_create_keys);
+        Ok(LeavingRecord {
+            user: leaver.id,
+            organization: leaver.organization,
+            removed_by: actor.author(),
+            heir,
+            holds,
+            operator: leaver.operator,
+            ceiling: organization.ceiling.clone(),
+        })
+    }
+
+    /// Adds to a batch that a user is gone, with all that lets them in.
+    fn entomb(
+        &self,
+        batch: Batch,
+        held: &Held<UserRecord>,
+        leaving: &LeavingRecord,
+    ) -> Result<Batch, ActionError> {
+        let id = held.record.id;
+        let user = Place::User(id).to_bytes();
+        let batch = batch.unchanged(user.clone(), held.revision).delete(user);
+        let gone = [Place::Email(held.record.email.clone()), Place::Totp(id), Place::Reset(id)];
+        let batch = gone.iter().fold(batch, |batch, place| batch.delete(place.to_bytes()));
+        let batch = self.end_sessions(batch, id)?;
+        put(batch, &Place::Leaving(id), leaving)
+    }
+}

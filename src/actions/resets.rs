@@ -1,0 +1,154 @@
+//! Resets: a one-time link with which a user sets a new password. Nobody learns the password, and
+//! the link dies with whoever made it, like an invitation.
+
+use std::net::IpAddr;
+
+use keyhouse_storage::Batch;
+use serde_json::json;
+
+use crate::actions::acceptance::link_of_nobody;
+use crate::actions::access::{LINK_LIFETIME, happening};
+use crate::actions::actor::Actor;
+use crate::actions::events::Happening;
+use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::model::fault::Fault;
+use crate::model::id::UserId;
+use crate::model::moment::Moment;
+use crate::model::password::{Factors, check_password};
+use crate::model::role::USERS_MANAGE;
+use crate::model::secret::Secret;
+use crate::records::Held;
+use crate::records::access::UserRecord;
+use crate::records::people::ResetRecord;
+use crate::records::place::Place;
+
+/// A one-time link for a new password.
+#[derive(Debug)]
+pub struct NewReset {
+    /// Its token.
+    pub token: Secret,
+    /// When it ends.
+    pub ends_at: Moment,
+}
+
+impl Actions {
+    /// Makes a link with which a user sets a new password; the one before ends. With `totp` the
+    /// second factor goes when the link is used.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`] where the user holds what the actor doesn't;
+    /// [`ActionError::NotFound`].
+    pub fn reset_user(
+        &self,
+        actor: &Actor,
+        id: UserId,
+        totp: bool,
+    ) -> Result<NewReset, ActionError> {
+        Self::until_done(|| {
+            let (batch, today) = self.people_change(actor, USERS_MANAGE)?;
+            let held = self.find_user(&today, id)?;
+            today.require_rank_over(&self.facts_of(&held.record)?)?;
+            let now = self.clock.now().wall;
+            let token = Secret::new(format!("{id}.{}", self.new_token().reveal()));
+            let (digest, ends_at) = (token.digest(), now.after(LINK_LIFETIME));
+            let record = ResetRecord { digest, created_by: actor.author(), ends_at, totp };
+            let batch = batch.unchanged(Place::User(id).to_bytes(), held.revision);
+            let batch = put(batch, &Place::Reset(id), &record)?;
+            let happening = Happening::by(actor, "reset.create", id)
+                .inside(held.record.organization)
+                .with_change(&json!({}), &json!({ "totp": totp }));
+            let committed = self.commit(self.record(batch, now, happening)?)?;
+            let made = NewReset { token, ends_at };
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(made)))
+        })
+    }
+
+    /// Sets the password of the user whose link this is. All their sessions end; their second factor
+    /// stays, unless the link was made to take it away.
+    ///
+    /// # Errors
+    /// [`ActionError::LinkInvalid`] for a link that was used, has ended, or whose maker may not make
+    /// it any more; [`ActionError::Invalid`] for a password that may not be chosen.
+    pub fn use_reset(
+        &self,
+        token: &Secret,
+        password: &Secret,
+        address: Option<IpAddr>,
+    ) -> Result<(), ActionError> {
+        let (reset, user) = self.reset_of(token)?;
+        // Nobody makes this instance hash who does not hold a good link.
+        self.require_resetter(&reset.record, &user.record)?;
+        let (factors, _guard) = self.factors_left(Batch::new(), &reset.record, user.record.id)?;
+        check_chosen(password, &user.record.email, factors)?;
+        let hash = self.hash(password)?;
+        Self::until_done(|| {
+            let batch = self.guard_people()?;
+            let (reset, held) = self.reset_of(token)?;
+            let (id, organization) = (held.record.id, held.record.organization);
+            let batch = self
+                .guard_author(batch, reset.record.created_by, organization)
+                .map_err(link_of_nobody)?;
+            self.require_resetter(&reset.record, &held.record)?;
+            let (factors, batch) = self.factors_left(batch, &reset.record, id)?;
+            check_chosen(password, &held.record.email, factors)?;
+            let mut record = held.record.clone();
+            record.password.clone_from(&hash);
+            record.version += 1;
+            let batch = self.rewrite_user(batch, &held, &record)?;
+            let used = Place::Reset(id).to_bytes();
+            let mut batch = batch.unchanged(used.clone(), reset.revision).delete(used);
+            if reset.record.totp {
+                batch = batch.delete(Place::Totp(id).to_bytes());
+            }
+            let happening = happening("reset.use", id, Some(organization), address)
+                .with_change(&json!({}), &json!({ "totp": reset.record.totp }));
+            let batch = self.record(batch, self.clock.now().wall, happening)?;
+            let email = held.record.email.clone();
+            Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(email)))
+        })
+        .map(|email| self.throttle.forgive(&email))
+    }
+
+    /// What proves who signs in as this user once the link was used.
+    fn factors_left(
+        &self,
+        batch: Batch,
+        reset: &ResetRecord,
+        user: UserId,
+    ) -> Result<(Factors, Batch), ActionError> {
+        let (factors, batch) = self.factors(batch, user)?;
+        Ok((if reset.totp { Factors::Password } else { factors }, batch))
+    }
+
+    /// The reset of a token, while its time lasts, and its user.
+    fn reset_of(
+        &self,
+        token: &Secret,
+    ) -> Result<(Held<ResetRecord>, Held<UserRecord>), ActionError> {
+        let id = token.reveal().split_once('.').and_then(|(id, _)| id.parse().ok());
+        let id: UserId = id.ok_or(ActionError::LinkInvalid)?;
+        let reset: Option<Held<ResetRecord>> = self.read(&Place::Reset(id))?;
+        let now = self.clock.now().wall;
+        let fits = |held: &Held<ResetRecord>| {
+            held.record.digest == token.digest() && now < held.record.ends_at
+        };
+        let reset = reset.filter(fits).ok_or(ActionError::LinkInvalid)?;
+        let user = self.read(&Place::User(id))?.ok_or(ActionError::LinkInvalid)?;
+        Ok((reset, user))
+    }
+
+    /// Checks that who made a reset could make it now.
+    fn require_resetter(&self, reset: &ResetRecord, user: &UserRecord) -> Result<(), ActionError> {
+        let maker = self.author_today(reset.created_by, user.organization);
+        let maker = maker.filter(|maker| maker.organization_id() == user.organization);
+        let maker = maker.ok_or(ActionError::LinkInvalid)?;
+        let may = maker.require(USERS_MANAGE);
+        may.and_then(|()| maker.require_rank_over(&self.facts_of(user)?)).map_err(link_of_nobody)
+    }
+}
+
+fn check_chosen(password: &Secret, email: &str, factors: Factors) -> Result<(), ActionError> {
+    check_password(password.reveal(), email, factors).map_err(|error| {
+        ActionError::Invalid(vec![Fault::new("/password", "invalid_password", error)])
+    })
+}

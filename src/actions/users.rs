@@ -1,0 +1,257 @@
+//! Users: seen, renamed, given another role, stopped and let go on.
+//!
+//! Nobody changes one who holds something they don't; an organization always keeps an owner who can
+//! sign in, the instance an operator.
+
+use keyhouse_storage::Batch;
+use serde_json::{Value, json};
+
+use crate::actions::actor::Actor;
+use crate::actions::events::Happening;
+use crate::actions::people::knows_team;
+use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::index::facts::{HeldRole, RoleFacts, UserFacts};
+use crate::model::edit::Edit;
+use crate::model::id::UserId;
+use crate::model::locale::Locale;
+use crate::model::role::{INSTANCE_MANAGE, Role, USERS_MANAGE, USERS_READ};
+use crate::records::Held;
+use crate::records::access::UserRecord;
+use crate::records::people::TotpRecord;
+use crate::records::place::Place;
+use crate::records::rights::RoleRecord;
+
+/// The user that a change is meant for.
+#[derive(Clone, Debug)]
+pub struct UserTarget {
+    /// The user.
+    pub id: UserId,
+    /// The versions they may have (`If-Match`), where the caller says so.
+    pub versions: Option<Vec<u64>>,
+}
+
+/// What is to change of a user; what is not named stays.
+#[derive(Clone, Debug, Default)]
+pub struct UserChange {
+    /// Another name.
+    pub name: Option<String>,
+    /// Another language, or the browser's.
+    pub locale: Edit<Locale>,
+    /// Another role.
+    pub role: Option<Role>,
+    /// Whether they are stopped.
+    pub disabled: Option<bool>,
+    /// Whether they run the instance.
+    pub operator: Option<bool>,
+}
+
+/// A user as an actor sees them.
+#[derive(Debug)]
+pub struct SeenUser {
+    /// The record, with the teams that the actor may know of.
+    pub record: UserRecord,
+    /// Whether a second factor protects them.
+    pub totp: bool,
+}
+
+impl Actions {
+    /// Shows a user to themselves, or to one who may see users.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`].
+    pub fn user(&self, actor: &Actor, id: UserId) -> Result<SeenUser, ActionError> {
+        // A key is not its owner: it sees no more of them than its list names.
+        if actor.is_key() || actor.user_id() != Some(id) {
+            actor.require(USERS_READ)?;
+        }
+        let held = self.find_user(actor, id)?;
+        self.seen_user(actor, held.record)
+    }
+
+    /// Lists the organization's users, the newest first, up to `limit` behind `after`; only the one
+    /// of an address, where that is given. Returns the last one's id where more may follow.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`].
+    pub fn list_users(
+        &self,
+        actor: &Actor,
+        limit: usize,
+        after: Option<UserId>,
+        email: Option<&str>,
+    ) -> Result<(Vec<SeenUser>, Option<UserId>), ActionError> {
+        actor.require(USERS_READ)?;
+        if let Some(email) = email {
+            // The operator on the host finds users of every organization by their address.
+            let known = self.user_by_email(email)?.filter(|user| is_reached(actor, user));
+            let seen = known.map(|record| self.seen_user(actor, record)).transpose()?;
+            return Ok((seen.into_iter().collect(), None));
+        }
+        let users = self.index.users_of(actor.organization_id());
+        let mut behind =
+            users.iter().rev().filter(|user| after.is_none_or(|after| user.id < after)).peekable();
+        let mut seen = Vec::new();
+        while let Some(user) = behind.next_if(|_user| seen.len() < limit) {
+            // One who was removed a moment ago may still stand in the index.
+            if let Some(held) = self.read::<UserRecord>(&Place::User(user.id))? {
+                seen.push(self.seen_user(actor, held.record)?);
+            }
+        }
+        let next = seen.last().filter(|_last| behind.peek().is_some());
+        let next = next.map(|last| last.record.id);
+        Ok((seen, next))
+    }
+
+    /// Changes a user.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`] where the user, as they are or as they shall be, holds
+    /// what the actor doesn't; [`ActionError::NotFound`], [`ActionError::VersionConflict`];
+    /// [`ActionError::Conflict`] for the last owner and the last operator.
+    pub fn change_user(
+        &self,
+        actor: &Actor,
+        target: &UserTarget,
+        change: &UserChange,
+    ) -> Result<SeenUser, ActionError> {
+        let record = Self::until_done(|| {
+            let (batch, today) = self.people_change(actor, USERS_MANAGE)?;
+            let held = self.find_user(&today, target.id)?;
+            Self::check_version(target.versions.as_ref(), held.record.version)?;
+            let before = &held.record;
+            today.require_rank_over(&self.facts_of(before)?)?;
+            let mut record = changed(before, change);
+            if record.role != before.role {
+                today.require_role(&self.role_asked(before.organization, record.role)?)?;
+            }
+            if record.operator != before.operator {
+                today.require(INSTANCE_MANAGE)?;
+            }
+            if record == *before {
+                self.await_index(held.revision);
+                return Ok(Attempt::Done(record));
+            }
+            self.keep_the_last(before, Some(&record))?;
+            record.version += 1;
+            let batch = self.rewrite_user(batch, &held, &record)?;
+            let happening = Happening::by(actor, "user.update", target.id)
+                .inside(before.organization)
+                .with_change(&shape(before), &shape(&record));
+            let batch = self.record(batch, self.clock.now().wall, happening)?;
+            Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
+        })?;
+        self.seen_user(actor, record)
+    }
+
+    /// Puts a user's changed record into a batch, with the end of their sessions where they lose
+    /// what those were opened with.
+    pub(super) fn rewrite_user(
+        &self,
+        batch: Batch,
+        held: &Held<UserRecord>,
+        record: &UserRecord,
+    ) -> Result<Batch, ActionError> {
+        let place = Place::User(record.id);
+        let batch = batch.unchanged(place.to_bytes(), held.revision);
+        let batch = put(batch, &place, record)?;
+        let before = &held.record;
+        let other_rights = before.role != record.role
+            || before.password != record.password
+            || (before.operator && !record.operator)
+            || record.disabled;
+        if other_rights { self.end_sessions(batch, record.id) } else { Ok(batch) }
+    }
+
+    /// A user of the actor's organization; the local operator's may be of any.
+    pub(super) fn find_user(
+        &self,
+        actor: &Actor,
+        id: UserId,
+    ) -> Result<Held<UserRecord>, ActionError> {
+        let held: Option<Held<UserRecord>> = self.read(&Place::User(id))?;
+        held.filter(|held| is_reached(actor, &held.record)).ok_or(ActionError::NotFound("user"))
+    }
+
+    /// The facts of a user's record as it is stored: what ranks them.
+    pub(super) fn facts_of(&self, record: &UserRecord) -> Result<UserFacts, ActionError> {
+        let role = match (self.held_role(record.organization, record.role), record.role) {
+            (Ok(role), _) => role,
+            (Err(_unknown), Role::Custom(id)) => {
+                // Whom the index does not know the role of is ranked by the store: a role that is
+                // there and unknown must not pass for one that holds nothing.
+                let held: Option<Held<RoleRecord>> =
+                    self.read(&Place::Role(record.organization, id))?;
+                let facts =
+                    held.map_or_else(|| RoleFacts::unknown(id), |held| (&held.record).into());
+                HeldRole::of(facts)
+            },
+            (Err(error), Role::Builtin(_)) => return Err(error),
+        };
+        Ok(UserFacts::new(record, role))
+    }
+
+    /// Refuses to take the last owner who can sign in from an organization, and the last such
+    /// operator from the instance. `after` is what becomes of the user; nothing if they go.
+    pub(super) fn keep_the_last(
+        &self,
+        before: &UserRecord,
+        after: Option<&UserRecord>,
+    ) -> Result<(), ActionError> {
+        let owns = |user: &UserRecord| user.role.is_owner() && !user.disabled;
+        let runs = |user: &UserRecord| user.operator && !user.disabled;
+        let stands = |user: &UserFacts| user.id != before.id && !user.standing.disabled;
+        if owns(before) && !after.is_some_and(owns) {
+            let users = self.index.users_of(before.organization);
+            if !users.iter().any(|user| stands(user) && user.is_owner()) {
+                return Err(ActionError::Conflict {
+                    code: "last_owner",
+                    detail: "an organization keeps an owner: make somebody else owner first",
+                });
+            }
+        }
+        if runs(before) && !after.is_some_and(runs) {
+            let operators = self.index.operators();
+            if !operators.iter().any(|user| stands(user)) {
+                return Err(ActionError::Conflict {
+                    code: "last_operator",
+                    detail: "the instance keeps an operator: make somebody else operator first",
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn seen_user(&self, actor: &Actor, mut record: UserRecord) -> Result<SeenUser, ActionError> {
+        record.teams.retain(|id| self.index.team(*id).is_some_and(|team| knows_team(actor, &team)));
+        let totp: Option<Held<TotpRecord>> = self.read(&Place::Totp(record.id))?;
+        Ok(SeenUser { record, totp: totp.is_some_and(|held| held.record.confirmed) })
+    }
+}
+
+fn is_reached(actor: &Actor, user: &UserRecord) -> bool {
+    actor.is_local() || user.organization == actor.organization_id()
+}
+
+fn changed(before: &UserRecord, change: &UserChange) -> UserRecord {
+    let mut record = before.clone();
+    if let Some(name) = &change.name {
+        record.name.clone_from(name);
+    }
+    change.locale.clone().map(|locale| locale.name().into()).apply(&mut record.locale);
+    record.role = change.role.unwrap_or(before.role);
+    record.disabled = change.disabled.unwrap_or(before.disabled);
+    record.operator = change.operator.unwrap_or(before.operator);
+    record
+}
+
+/// What an event may tell of a user.
+pub(super) fn shape(user: &UserRecord) -> Value {
+    json!({
+        "name": user.name,
+        "email": user.email,
+        "role": user.role.to_string(),
+        "operator": user.operator,
+        "disabled": user.disabled,
+        "locale": user.locale,
+    })
+}

@@ -1,0 +1,245 @@
+//! `keyhouse user`: list, show, invite, disable, enable, remove, reset.
+
+use clap::{Args, Subcommand, ValueEnum};
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::{Map, Value, json};
+
+use crate::cli::client::{Ask, Client, query, segment};
+use crate::cli::exit::{Exit, Failure, print, say};
+
+/// What to do with users. USER is an id or an e-mail address.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List users, the newest first
+    List(List),
+    /// Show a user
+    Show {
+        /// The user's id or e-mail address
+        user: String,
+    },
+    /// Invite somebody; prints the one-time link, which works for 24 hours
+    Invite(Invite),
+    /// Stop a user, their sessions and their keys, at once
+    Disable {
+        /// The user's id or e-mail address
+        user: String,
+    },
+    /// Let a stopped user go on
+    Enable {
+        /// The user's id or e-mail address
+        user: String,
+    },
+    /// Remove a user, and revoke their keys or hand them on
+    Remove(Remove),
+    /// Print a one-time link with which a user sets a new password
+    #[command(after_help = "This is the way back for an owner whom nobody else can reset.")]
+    Reset {
+        /// The user's id or e-mail address
+        user: String,
+        /// Take the second factor away too, when the link is used
+        #[arg(long)]
+        totp: bool,
+    },
+}
+
+/// Which users.
+#[derive(Debug, Args)]
+pub(super) struct List {
+    /// Of which organization, where this host has several [default: the first]
+    #[arg(long, value_name = "ID")]
+    organization: Option<String>,
+}
+
+/// Whom to invite.
+#[derive(Debug, Args)]
+pub(super) struct Invite {
+    /// Their e-mail address
+    email: String,
+    /// Their role: owner, administrator, user, guest, or a custom role's id
+    #[arg(long, value_name = "R", default_value = "user")]
+    role: String,
+    /// The name proposed to them
+    #[arg(long, value_name = "N")]
+    name: Option<String>,
+    /// Into which organization, where this host has several [default: the first]
+    #[arg(long, value_name = "ID")]
+    organization: Option<String>,
+}
+
+/// Whom to remove.
+#[derive(Debug, Args)]
+pub(super) struct Remove {
+    /// The user's id or e-mail address
+    user: String,
+    /// What becomes of their keys
+    #[arg(long, value_name = "K", default_value = "revoke")]
+    keys: Keys,
+    /// Who takes the keys over: a user's id or e-mail address, or organization
+    #[arg(long, value_name = "WHO", required_if_eq("keys", "transfer"))]
+    to: Option<String>,
+}
+
+/// What becomes of keys: they end, or go on with no more than they granted.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Keys {
+    Revoke,
+    Transfer,
+}
+
+/// Runs a command.
+pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), Failure> {
+    match command {
+        Command::List(list) => run_list(&list, client, json),
+        Command::Show { user } => {
+            let target = path(&id_of(&user, client)?, "");
+            show(&client.ask(&Ask { method: "GET", target, body: None })?, json)
+        },
+        Command::Invite(invite) => run_invite(invite, client, json),
+        Command::Disable { user } => change(&user, json!({ "disabled": true }), client, json),
+        Command::Enable { user } => change(&user, json!({ "disabled": false }), client, json),
+        Command::Remove(remove) => run_remove(&remove, client),
+        Command::Reset { user, totp } => {
+            let target = path(&id_of(&user, client)?, "/reset");
+            let body = Some(json!({ "totp": totp }));
+            let made = client.ask(&Ask { method: "POST", target, body })?;
+            link(&made, json)
+        },
+    }
+}
+
+fn path(id: &str, below: &str) -> String {
+    format!("/v1/users/{}{below}", segment(id))
+}
+
+/// The id of a user who is named by id or by address.
+fn id_of(user: &str, client: &Client) -> Result<String, Failure> {
+    if !user.contains('@') {
+        return Ok(user.to_owned());
+    }
+    let target = format!("/v1/users{}", query(&[("email", Some(user))]));
+    let found = client.ask(&Ask { method: "GET", target, body: None })?;
+    let id = found.pointer("/items/0/id").and_then(Value::as_str).map(str::to_owned);
+    id.ok_or_else(|| Failure::new(Exit::NotFound, format!("no user has the address {user}")))
+}
+
+fn run_invite(invite: Invite, client: &Client, json: bool) -> Result<(), Failure> {
+    let mut body = Map::new();
+    body.insert("email".to_owned(), invite.email.into());
+    body.insert("role".to_owned(), invite.role.into());
+    if let Some(name) = invite.name {
+        body.insert("name".to_owned(), name.into());
+    }
+    let organization = invite.organization.as_deref();
+    let target = format!("/v1/invitations{}", query(&[("organization", organization)]));
+    let made = client.ask(&Ask { method: "POST", target, body: Some(Value::Object(body)) })?;
+    link(&made, json)
+}
+
+fn change(user: &str, change: Value, client: &Client, json: bool) -> Result<(), Failure> {
+    let target = path(&id_of(user, client)?, "");
+    show(&client.ask(&Ask { method: "PATCH", target, body: Some(change) })?, json)
+}
+
+fn run_remove(remove: &Remove, client: &Client) -> Result<(), Failure> {
+    let id = id_of(&remove.user, client)?;
+    let to = remove.to.as_deref().map(|to| id_of(to, client)).transpose()?;
+    let keys = match remove.keys {
+        Keys::Revoke => "revoke",
+        Keys::Transfer => "transfer",
+    };
+    let parameters = query(&[("keys", Some(keys)), ("to", to.as_deref())]);
+    let target = path(&id, &parameters);
+    client.ask(&Ask { method: "DELETE", target, body: None })?;
+    say(&format!("removed {id}"));
+    Ok(())
+}
+
+fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
+    let mut items = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let parameters = query(&[
+            ("limit", Some("100")),
+            ("organization", list.organization.as_deref()),
+            ("cursor", cursor.as_deref()),
+        ]);
+        let target = format!("/v1/users{parameters}");
+        let page = client.ask(&Ask { method: "GET", target, body: None })?;
+        let found = page.get("items").and_then(Value::as_array).cloned();
+        items.extend(found.unwrap_or_default());
+        cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
+        if cursor.is_none() {
+            break;
+        }
+    }
+    if json {
+        return print(&Value::Array(items).to_string());
+    }
+    if items.is_empty() {
+        say("no users; invite somebody with keyhouse user invite EMAIL");
+        return Ok(());
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(["ID", "EMAIL", "NAME", "ROLE", "STATE"]);
+    for user in &items {
+        let is = |name: &str| user.get(name).and_then(Value::as_bool).unwrap_or(false);
+        let state = if is("disabled") { "disabled" } else { "active" };
+        let role = text(user, "role");
+        let role = if is("operator") { format!("{role}, operator") } else { role };
+        table.add_row([
+            text(user, "id"),
+            text(user, "email"),
+            text(user, "name"),
+            role,
+            state.to_owned(),
+        ]);
+    }
+    print(&table.trim_fmt())
+}
+
+/// Prints a one-time link, alone.
+fn link(made: &Value, json: bool) -> Result<(), Failure> {
+    if json {
+        return print(&made.to_string());
+    }
+    say("this link works once and for 24 hours; give it to them and to nobody else");
+    print(&text(made, "url"))
+}
+
+/// Shows a user: their fields, one a line, or as JSON.
+fn show(user: &Value, json: bool) -> Result<(), Failure> {
+    let Some(fields) = user.as_object().filter(|_fields| !json) else {
+        return print(&user.to_string());
+    };
+    for name in ORDER.iter().filter(|name| fields.contains_key(**name)) {
+        let shown = match fields.get(*name).unwrap_or(&Value::Null) {
+            Value::Null => "-".to_owned(),
+            Value::String(text) => text.clone(),
+            value @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                value.to_string()
+            },
+        };
+        print(&format!("{name:<15} {shown}"))?;
+    }
+    Ok(())
+}
+
+const ORDER: [&str; 11] = [
+    "id",
+    "email",
+    "name",
+    "role",
+    "operator",
+    "disabled",
+    "teams",
+    "locale",
+    "totp",
+    "created_at",
+    "version",
+];
+
+/// A field as text; nothing where there is none.
+fn text(value: &Value, name: &str) -> String {
+    value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+}

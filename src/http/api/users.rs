@@ -1,0 +1,114 @@
+//! `/v1/users`: list, show, change, remove; and the keys that a removal would touch.
+
+use rouille::Response;
+use serde_json::{Value, json};
+
+use crate::actions::ActionError;
+use crate::actions::users::{SeenUser, UserChange, UserTarget};
+use crate::http::api::keys::page;
+use crate::http::api::{cursor, paging, versions, with_etag};
+use crate::http::input::{Fields, Parameters, boolean, parsed};
+use crate::http::problem::Problem;
+use crate::http::{App, Call, answer};
+use crate::model::id::UserId;
+use crate::model::locale::Locale;
+use crate::model::name::{parse_email, parse_name};
+use crate::model::role::Role;
+use crate::records::people::Heir;
+
+pub(in crate::http) fn list_users(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let mut parameters = call.parameters();
+    let (limit, after) = paging(&mut parameters);
+    let email = parameters.optional("email", "invalid_email", parse_email);
+    parameters.finish()?;
+    let (seen, next) = app.actions.list_users(call.actor()?, limit, after, email.as_deref())?;
+    let items: Vec<Value> = seen.iter().map(shown).collect();
+    Ok(answer::json(&json!({ "items": items, "next_cursor": next.map(cursor::write) })))
+}
+
+pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    Ok(answer_user(&app.actions.user(call.actor()?, user_id(call)?)?))
+}
+
+pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
+    let change = UserChange {
+        name: fields.optional("name", parsed("invalid_name", parse_name)),
+        locale: fields.nullable("locale", parsed("invalid_locale", str::parse::<Locale>)),
+        role: fields.optional("role", parsed("invalid_role", str::parse::<Role>)),
+        disabled: fields.optional("disabled", boolean),
+        operator: fields.optional("operator", boolean),
+    };
+    fields.finish().map_err(Problem::invalid)?;
+    Ok(answer_user(&app.actions.change_user(call.actor()?, &target(call)?, &change)?))
+}
+
+pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let mut parameters = call.parameters();
+    let heir = heir(&mut parameters);
+    parameters.finish()?;
+    app.actions.remove_user(call.actor()?, &target(call)?, heir)?;
+    Ok(answer::empty())
+}
+
+pub(in crate::http) fn list_keys(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let mut parameters = call.parameters();
+    let (limit, after) = paging(&mut parameters);
+    parameters.finish()?;
+    let actor = call.actor()?;
+    let listed = app.actions.keys_of_user(actor, user_id(call)?, limit, after)?;
+    Ok(page(app, actor, &listed))
+}
+
+/// What the query says becomes of the keys.
+fn heir(parameters: &mut Parameters) -> Heir {
+    let transfer = parameters.optional("keys", "invalid_choice", |text| match text {
+        "revoke" => Ok(false),
+        "transfer" => Ok(true),
+        _ => Err("must be revoke or transfer"),
+    });
+    let to = parameters.optional("to", "invalid_id", |text| match text {
+        "organization" => Ok(Heir::Organization),
+        id => id.parse().map(Heir::User).map_err(|error| format!("{error}, or organization")),
+    });
+    match (transfer.unwrap_or(false), to) {
+        (true, Some(heir)) => return heir,
+        (true, None) => parameters.fault("to", "required", "must say who takes the keys over"),
+        (false, Some(_)) => {
+            parameters.fault("to", "contradiction", "must come together with keys=transfer");
+        },
+        (false, None) => {},
+    }
+    Heir::Nobody
+}
+
+fn answer_user(seen: &SeenUser) -> Response {
+    with_etag(answer::json(&shown(seen)), seen.record.version)
+}
+
+fn shown(seen: &SeenUser) -> Value {
+    let user = &seen.record;
+    json!({
+        "id": user.id.to_string(),
+        "name": user.name,
+        "email": user.email,
+        "role": user.role.to_string(),
+        "operator": user.operator,
+        "disabled": user.disabled,
+        "teams": user.teams.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "locale": user.locale,
+        "totp": seen.totp,
+        "created_at": user.created_at.to_string(),
+        "version": user.version,
+    })
+}
+
+/// The user in the path. A text that is no id names nobody.
+pub(super) fn user_id(call: &Call<'_>) -> Result<UserId, Problem> {
+    call.param(0).parse().map_err(|_source| ActionError::NotFound("user").into())
+}
+
+/// The user in the path, at the versions that `If-Match` names.
+fn target(call: &Call<'_>) -> Result<UserTarget, Problem> {
+    Ok(UserTarget { id: user_id(call)?, versions: versions(call) })
+}

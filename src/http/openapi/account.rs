@@ -1,0 +1,188 @@
+//! The first owner, signing in and out, and one's own account.
+
+use http::Method;
+use serde_json::json;
+
+use crate::http::openapi::operation::{Asker, Operation, operation};
+use crate::http::openapi::schema::{
+    Schema, answer, any_of, both, choice, count, each, email, field, id, moment, name, nullable,
+    optional, page, password, request, text, the, truth,
+};
+
+const PASSWORD: &str = "correct horse battery staple 17";
+const LOCALES: [&str; 3] = ["en", "fr", "es"];
+
+pub(super) fn operations() -> Vec<Operation> {
+    [sessions(), own_sessions(), me(), totp()].into_iter().flatten().collect()
+}
+
+fn sessions() -> Vec<Operation> {
+    vec![
+        operation(Method::POST, "/v1/setup", "setUp", "Makes the first owner, who is operator.")
+            .details(
+                "For the holder of the one-time link of the first start; gone once it was used.",
+            )
+            .asked_by(Asker::Open)
+            .takes(
+                request([
+                    field("token", text("what stands behind #token= in the link")),
+                    optional("name", name("Ada")),
+                    field("email", email("ada@example.com")),
+                    field("password", password(PASSWORD)),
+                ]),
+                json!({
+                    "token": "what stands behind #token= in the link", "name": "Ada",
+                    "email": "ada@example.com", "password": PASSWORD,
+                }),
+            )
+            .answers(201, opened(), "The owner, signed in.")
+            .with("Set-Cookie", "The session.")
+            .fails(&ENTRANCE),
+        operation(Method::POST, "/v1/session", "signIn", "Signs in.")
+            .details("`code` is the second factor's, or a backup code, where there is one.")
+            .asked_by(Asker::Open)
+            .takes(
+                request([
+                    field("email", text("ada@example.com")),
+                    field("password", password(PASSWORD)),
+                    optional("code", text("123456")),
+                ]),
+                json!({"email": "ada@example.com", "password": PASSWORD}),
+            )
+            .answers(201, opened(), "Signed in.")
+            .with("Set-Cookie", "The session.")
+            .fails(&["sign_in_failed", "code_required", "too_many_attempts", "doubled_credential"])
+            .fails(&["misdirected_request", "cross_site", "index_behind"]),
+        operation(Method::GET, "/v1/session", "showSession", "Who am I?")
+            .asked_by(Asker::Person)
+            .answers(200, the("Session"), "User, organization, and what they may do."),
+        operation(Method::DELETE, "/v1/session", "signOut", "Signs out.")
+            .details("Without a session there is nothing to end, which is as good.")
+            .asked_by(Asker::Visitor)
+            .answers_empty(204, "Signed out.")
+            .with("Set-Cookie", "Takes the session's cookie away.")
+            .fails(&["misdirected_request", "cross_site", "doubled_credential"]),
+    ]
+}
+
+/// What those may be told who come in by a one-time link.
+pub(super) const ENTRANCE: [&str; 5] =
+    ["link_invalid", "not_found", "misdirected_request", "cross_site", "index_behind"];
+
+/// A session just opened.
+pub(super) fn opened() -> Schema {
+    both(the("Session"), answer([field("ends_at", moment())]))
+}
+
+fn own_sessions() -> Vec<Operation> {
+    let session = answer([
+        field("id", id("ses")),
+        field("created_at", moment()),
+        field("seen_at", moment()),
+        field("ends_at", moment()),
+        field("address", nullable(text("192.0.2.7").into())),
+        field("current", truth(true)),
+    ]);
+    vec![
+        operation(Method::GET, "/v1/sessions", "listSessions", "Lists one's own sessions.")
+            .asked_by(Asker::Person)
+            .paged()
+            .answers(200, page(session), "A page."),
+        operation(Method::DELETE, "/v1/sessions/{session}", "endSession", "Ends one's session.")
+            .asked_by(Asker::Person)
+            .answers_empty(204, "Ended."),
+    ]
+}
+
+fn me() -> Vec<Operation> {
+    vec![
+        operation(Method::GET, "/v1/me", "showMe", "Shows one's own account.")
+            .asked_by(Asker::Person)
+            .answers(200, the("Account"), "The account.")
+            .with_etag(),
+        operation(Method::PATCH, "/v1/me", "changeMe", "Changes one's own account.")
+            .details("`password` needs `current_password`, and ends all other sessions.")
+            .asked_by(Asker::Person)
+            .versioned()
+            .takes(
+                request([
+                    optional("name", name("Ada")),
+                    optional("locale", choice(&LOCALES)),
+                    optional("password", password("another horse battery staple 18")),
+                    optional("current_password", password(PASSWORD)),
+                ]),
+                json!({"name": "Ada Lovelace", "locale": "fr"}),
+            )
+            .answers(200, the("Account"), "The account as it is now.")
+            .with_etag()
+            .fails(&["too_many_attempts"]),
+    ]
+}
+
+fn totp() -> Vec<Operation> {
+    let begin = request([field("current_password", password(PASSWORD))]);
+    let confirm = request([field("code", text("123456"))]);
+    let begun = answer([
+        field("secret", text("JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")),
+        field("url", text("otpauth://totp/Keyhouse:ada@example.com")),
+        field("modules", nullable(each(text("1111111001111111")).into())),
+    ]);
+    let confirmed = answer([field("backup_codes", each(text("k7qd-93bx-m2vh")))]);
+    vec![
+        operation(Method::POST, "/v1/me/totp", "turnOnTotp", "Begins or confirms a second factor.")
+            .details(
+                "`current_password` begins: 201 with the secret, and the rows of its QR code. \
+                 `code` confirms: 200 with the backup codes, once.",
+            )
+            .asked_by(Asker::Person)
+            .takes(any_of([begin, confirm]), json!({"current_password": PASSWORD}))
+            .answers(200, confirmed, "It is on.")
+            .answers(201, begun, "Begun: show it to the authenticator, then confirm.")
+            .fails(&["totp_already_on", "totp_not_begun", "too_many_attempts"]),
+        operation(Method::DELETE, "/v1/me/totp", "turnOffTotp", "Removes the second factor.")
+            .asked_by(Asker::Person)
+            .takes(
+                request([
+                    field("current_password", password(PASSWORD)),
+                    field("code", text("123456")),
+                ]),
+                json!({"current_password": PASSWORD, "code": "123456"}),
+            )
+            .answers_empty(204, "It is off.")
+            .fails(&["not_found", "password_too_short", "too_many_attempts"]),
+    ]
+}
+
+pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
+    let user = answer([
+        field("id", id("usr")),
+        field("name", text("Ada")),
+        field("email", email("ada@example.com")),
+        field("role", text("owner")),
+        field("operator", truth(true)),
+    ]);
+    let organization = answer([
+        field("id", id("org")),
+        field("name", text("example.com")),
+        field("plan", text("pro")),
+    ]);
+    let session = answer([
+        field("user", nullable(user)),
+        field("organization", organization),
+        field("permissions", each(text("keyhouse:keys:create"))),
+    ]);
+    let team = answer([field("id", id("team")), field("name", text("Build"))]);
+    let account = answer([
+        field("id", id("usr")),
+        field("name", text("Ada")),
+        field("email", email("ada@example.com")),
+        field("role", text("owner")),
+        field("operator", truth(true)),
+        field("locale", nullable(choice(&LOCALES).into())),
+        field("totp", truth(false)),
+        field("teams", each(team)),
+        field("created_at", moment()),
+        field("version", count(1)),
+    ]);
+    vec![("Session", session), ("Account", account)]
+}

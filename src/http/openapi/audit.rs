@@ -1,0 +1,81 @@
+//! The audit log: what was done, the head of its seals, and whether it is all there.
+
+use http::Method;
+use serde_json::json;
+
+use crate::http::openapi::operation::{Operation, operation};
+use crate::http::openapi::schema::{
+    Schema, answer, anything, choice, count, each, field, fitting, formatted, id, moment, nullable,
+    optional, page, request, sometimes, text, the, truth,
+};
+use crate::model::role::{AUDIT_READ, INSTANCE_MANAGE};
+
+const HASH: &str = "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262";
+
+pub(super) fn operations() -> Vec<Operation> {
+    vec![
+        operation(Method::GET, "/v1/audit", "listEvents", "Lists what was done, the newest first.")
+            .needs(&[AUDIT_READ])
+            .paged()
+            .query("actor", formatted("author", "local"), "By a user, a key, `local`, or `none`.")
+            .query(
+                "action",
+                fitting(r"^[a-z0-9_]{1,40}(\.[a-z0-9_]{1,20}){0,2}(\.\*)?$", "key.create"),
+                "This action, or all of a kind, such as `key.*`.",
+            )
+            .query(
+                "target",
+                fitting("^[ -~]{0,100}$", "key_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f"),
+                "Done to this thing.",
+            )
+            .query("since", moment(), "Not before.")
+            .query("until", moment(), "Before.")
+            .answers(200, page(the("Event")), "A page."),
+        operation(Method::GET, "/v1/audit/head", "showAuditHead", "The last seal.")
+            .details("Kept elsewhere, it proves later that nothing before it was altered.")
+            .needs(&[AUDIT_READ])
+            .answers(200, the("Head"), "Its number and hash."),
+        operation(Method::POST, "/v1/audit/check", "checkAudit", "Is the log as it was sealed?")
+            .needs(&[INSTANCE_MANAGE])
+            .may_take(request([optional("head", fitting("^[0-9a-f]{64}$", HASH))]), json!({}))
+            .answers(200, the("Checked"), "What was found."),
+    ]
+}
+
+pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
+    let actor = answer([
+        field("kind", choice(&["user", "key", "local", "none"])),
+        field("id", nullable(text("usr_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f").into())),
+        field("name", nullable(text("Ada").into())),
+    ]);
+    let event = answer([
+        field("id", id("evt")),
+        field("at", moment()),
+        field("actor", actor),
+        field("address", nullable(text("192.0.2.7").into())),
+        field("organization", nullable(id("org").into())),
+        field("action", text("key.create")),
+        field("target", nullable(text("key_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f").into())),
+        field("before", anything(json!({}))),
+        field("after", anything(json!({"name": "deploy"}))),
+    ]);
+    let head = answer([
+        field("number", count(7)),
+        field("hash", text(HASH)),
+        field("at", nullable(moment().into())),
+    ]);
+    let fault = answer([
+        field("kind", text("altered")),
+        sometimes("seal", count(7)),
+        sometimes("event", id("evt")),
+    ]);
+    let checked = answer([
+        field("ok", truth(true)),
+        field("seals", count(7)),
+        field("events", count(40)),
+        field("unsealed", count(1)),
+        field("head", the("Head")),
+        field("faults", each(fault)),
+    ]);
+    vec![("Event", event), ("Head", head), ("Checked", checked)]
+}

@@ -1,0 +1,175 @@
+//! Makes the document of the table of routes and of what is said of each.
+
+use std::collections::BTreeMap;
+
+use http::Method;
+use serde_json::Value;
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::extensions::ExtensionsBuilder;
+use utoipa::openapi::path::{
+    OperationBuilder, ParameterBuilder, ParameterIn, PathItemBuilder, PathsBuilder,
+};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::{HttpMethod, InfoBuilder, OpenApi, OpenApiBuilder, Required, ServerBuilder};
+
+use crate::http::openapi::components::{Instance, SCHEMES, components, place};
+use crate::http::openapi::example::Examples;
+use crate::http::openapi::operation::{Asker, Body, Operation, Parameter, Place};
+use crate::http::openapi::responses::responses;
+use crate::http::router::Route;
+
+const INTRODUCTION: &str = "API keys for a team, self-hosted.\n\n\
+    Times are RFC 3339 in UTC. Lists are `{items, next_cursor}`. Errors are problem+json (RFC 9457) \
+    with a stable `code`. Unknown fields and parameters are refused. Wherever GET is answered, HEAD \
+    is too. `x-permission` names what an operation needs: one of these permissions, or `none` \
+    (anybody who is known), `session` (people alone), `key` (the key itself), `open` (anybody).";
+
+/// The document: of each route that is described, what is said of it.
+pub(super) fn document(
+    routes: &[Route],
+    operations: &[Operation],
+    instance: &Instance<'_>,
+) -> OpenApi {
+    let components = components(instance);
+    let examples = Examples::of(&components);
+    let mut items: BTreeMap<&str, PathItemBuilder> = BTreeMap::new();
+    for (method, path) in routes.iter().flat_map(described_by) {
+        let said = operations.iter().find(|it| it.path == path && it.method == method);
+        let (Some(operation), Some(method)) = (said, named(&method)) else { continue };
+        let item = items.remove(path).unwrap_or_default();
+        items.insert(path, item.operation(method, described(operation, &examples)));
+    }
+    let paths = items
+        .into_iter()
+        .fold(PathsBuilder::new(), |paths, (path, item)| paths.path(path, item.build()));
+    let title = InfoBuilder::new()
+        .title("Keyhouse")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(INTRODUCTION));
+    OpenApiBuilder::new()
+        .info(title.build())
+        .servers(Some([ServerBuilder::new().url(instance.url).build()]))
+        .paths(paths.build())
+        .components(Some(components))
+        .build()
+}
+
+/// The methods and the path by which a route is described. A check endpoint answers each method in
+/// its own way; proxies ask with two.
+pub(super) fn described_by(route: &Route) -> Vec<(Method, &'static str)> {
+    let methods =
+        route.method.clone().map_or_else(|| vec![Method::GET, Method::HEAD], |it| vec![it]);
+    methods.into_iter().map(|method| (method, route.path)).collect()
+}
+
+fn named(method: &Method) -> Option<HttpMethod> {
+    let known = [
+        (Method::GET, HttpMethod::Get),
+        (Method::HEAD, HttpMethod::Head),
+        (Method::POST, HttpMethod::Post),
+        (Method::PUT, HttpMethod::Put),
+        (Method::PATCH, HttpMethod::Patch),
+        (Method::DELETE, HttpMethod::Delete),
+    ];
+    known.into_iter().find_map(|(known, named)| (known == *method).then_some(named))
+}
+
+fn described(operation: &Operation, examples: &Examples) -> OperationBuilder {
+    let needs: Vec<Value> = needs(operation).iter().map(|&it| it.into()).collect();
+    let details = Some(operation.details).filter(|text| !text.is_empty());
+    let mut builder = OperationBuilder::new()
+        .operation_id(Some(operation.id))
+        .summary(Some(operation.summary))
+        .description(details)
+        .tag(tag(operation.path))
+        .responses(responses(operation, examples))
+        .securities(Some(securities(operation.asker)))
+        .extensions(Some(ExtensionsBuilder::new().add("x-permission", needs).build()));
+    for name in places(operation.path) {
+        builder = builder.parameter(in_path(name));
+    }
+    for parameter in &operation.parameters {
+        builder = builder.parameter(beside(parameter));
+    }
+    match &operation.body {
+        Some(body) => builder.request_body(Some(sent(body))),
+        None => builder,
+    }
+}
+
+/// What an operation needs, as `x-permission` says it.
+pub(super) fn needs(operation: &Operation) -> Vec<&'static str> {
+    if !operation.permissions.is_empty() {
+        return operation.permissions.to_vec();
+    }
+    vec![match operation.asker {
+        Asker::Probe | Asker::Open | Asker::Visitor => "open",
+        Asker::Known => "none",
+        Asker::Person => "session",
+        Asker::Holder | Asker::Proxy => "key",
+    }]
+}
+
+/// Any of the schemes will do.
+fn securities(asker: Asker) -> Vec<SecurityRequirement> {
+    let require = |name: &str| SecurityRequirement::new(name, Vec::<String>::new());
+    let (session, keys) = SCHEMES;
+    match asker {
+        Asker::Probe | Asker::Open => Vec::new(),
+        Asker::Visitor => vec![require(session), SecurityRequirement::default()],
+        Asker::Person => vec![require(session)],
+        Asker::Known => keys.iter().chain([&session]).map(|name| require(name)).collect(),
+        Asker::Holder | Asker::Proxy => keys.iter().map(|name| require(name)).collect(),
+    }
+}
+
+/// Operations of one resource stand together.
+fn tag(path: &str) -> &str {
+    let mut segments = path.split('/').filter(|segment| !segment.is_empty() && *segment != "v1");
+    let first = segments.next().unwrap_or("instance");
+    match first {
+        "forward-auth" | "ext-authz" | "verify" | "whoami" | "introspect" => "checks",
+        "healthz" | "readyz" | "metrics" | "openapi.json" | "instance" => "instance",
+        "assets" => "pages",
+        "setup" if path == "/setup" => "pages",
+        resource => resource,
+    }
+}
+
+/// The names of the places in a path.
+pub(super) fn places(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+}
+
+fn in_path(name: &str) -> ParameterBuilder {
+    let (schema, says) = place(name);
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .description(Some(says))
+        .schema(Some(schema))
+}
+
+fn beside(parameter: &Parameter) -> ParameterBuilder {
+    let place = match parameter.place {
+        Place::Query => ParameterIn::Query,
+        Place::Header => ParameterIn::Header,
+    };
+    ParameterBuilder::new()
+        .name(parameter.name)
+        .parameter_in(place)
+        .required(if parameter.required { Required::True } else { Required::False })
+        .description(Some(parameter.says))
+        .schema(Some(parameter.schema.clone()))
+}
+
+fn sent(body: &Body) -> utoipa::openapi::request_body::RequestBody {
+    let content = ContentBuilder::new()
+        .schema(Some(body.schema.clone()))
+        .example(Some(body.example.clone()))
+        .build();
+    let required = if body.required { Required::True } else { Required::False };
+    RequestBodyBuilder::new().content("application/json", content).required(Some(required)).build()
+}

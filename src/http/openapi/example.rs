@@ -1,0 +1,60 @@
+//! Makes the example of an answer of the examples of its parts.
+
+use serde_json::{Map, Value};
+use utoipa::openapi::Components;
+
+use crate::http::openapi::schema::Schema;
+
+/// How deep a schema is followed; none nests deeper, and none may hold itself for ever.
+const DEPTH_MAX: usize = 16;
+
+/// The schemas of the components, which others refer to.
+pub(super) struct Examples {
+    schemas: Value,
+}
+
+impl Examples {
+    pub(super) fn of(components: &Components) -> Self {
+        let schemas = serde_json::to_value(&components.schemas).unwrap_or_default();
+        Self { schemas }
+    }
+
+    /// The example of what a schema describes.
+    pub(super) fn of_schema(&self, schema: &Schema) -> Value {
+        let schema = serde_json::to_value(schema).unwrap_or_default();
+        self.make(&schema, DEPTH_MAX)
+    }
+
+    fn make(&self, schema: &Value, depth: usize) -> Value {
+        let Some(left) = depth.checked_sub(1) else { return Value::Null };
+        let list = |name: &str| schema.get(name).and_then(Value::as_array);
+        if let Some(given) = list("examples").and_then(|all| all.first()) {
+            return given.clone();
+        }
+        if let Some(name) = schema.get("$ref").and_then(Value::as_str) {
+            let name = name.rsplit('/').next().unwrap_or_default();
+            return self.schemas.get(name).map_or(Value::Null, |it| self.make(it, left));
+        }
+        if let Some(given) = list("enum").and_then(|all| all.first()) {
+            return given.clone();
+        }
+        if let Some(first) = list("anyOf").and_then(|all| all.first()) {
+            return self.make(first, left);
+        }
+        if let Some(parts) = list("allOf") {
+            let objects = parts.iter().filter_map(|part| match self.make(part, left) {
+                Value::Object(fields) => Some(fields),
+                _ => None,
+            });
+            return Value::Object(objects.flatten().collect());
+        }
+        if let Some(item) = schema.get("items") {
+            return Value::Array(vec![self.make(item, left)]);
+        }
+        let fields = schema.get("properties").and_then(Value::as_object);
+        let made = fields.map(|fields| {
+            fields.iter().map(|(name, part)| (name.clone(), self.make(part, left))).collect()
+        });
+        made.map_or(Value::Null, |fields: Map<String, Value>| Value::Object(fields))
+    }
+}

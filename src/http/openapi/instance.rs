@@ -1,0 +1,49 @@
+//! The instance itself: is it up, what is it, its page and this description.
+
+use http::Method;
+
+use crate::http::openapi::operation::{Asker, Operation, operation};
+use crate::http::openapi::schema::{answer, anything, choice, field, nullable, text};
+
+pub(super) fn operations() -> Vec<Operation> {
+    let url = || text("https://keys.example.com");
+    let about = answer([
+        field("version", text(env!("CARGO_PKG_VERSION"))),
+        field("public_url", url()),
+        field("endpoint_url", url()),
+        field("support_url", nullable(url().into())),
+        field("pricing_url", nullable(url().into())),
+        field("prefix", text("kh")),
+    ]);
+    vec![
+        operation(Method::GET, "/healthz", "isAlive", "Whether the process answers.")
+            .asked_by(Asker::Probe)
+            .answers(200, answer([field("status", choice(&["ok"]))]), "It does."),
+        operation(Method::GET, "/readyz", "isReady", "Whether changes and checks work.")
+            .asked_by(Asker::Probe)
+            .answers(200, answer([field("status", choice(&["ready"]))]), "They do.")
+            .fails(&["not_ready"]),
+        operation(Method::GET, "/openapi.json", "describe", "This description.")
+            .asked_by(Asker::Open)
+            .answers(200, anything(serde_json::json!({"openapi": "3.1.0"})).into(), "OpenAPI 3.1."),
+        operation(
+            Method::GET,
+            "/v1/instance",
+            "showInstance",
+            "What a client needs to know first.",
+        )
+        .asked_by(Asker::Open)
+        .answers(200, about, "Version, addresses, and the prefix of its keys."),
+        operation(Method::GET, "/setup", "showSetupPage", "The form of the first start.")
+            .asked_by(Asker::Open)
+            .answers_with(200, vec![("text/html", text("<!doctype html>").into())], "The form.")
+            .fails(&["not_found"]),
+        operation(Method::GET, "/assets/{file}", "showAsset", "A file of the page.")
+            .asked_by(Asker::Open)
+            .answers_with(
+                200,
+                vec![("text/css", text("").into()), ("text/javascript", text("").into())],
+                "A style sheet or a script.",
+            ),
+    ]
+}

@@ -1,0 +1,258 @@
+//! `GET /openapi.json`: the API's description, made from the router's own table.
+//!
+//! What is said of each route stands in one file a resource. A route without a description, or a
+//! description without a route, fails the tests.
+
+mod account;
+mod audit;
+mod checks;
+mod components;
+mod document;
+mod errors;
+mod example;
+mod instance;
+mod key;
+mod keys;
+mod operation;
+mod organizations;
+mod people;
+mod responses;
+mod rights;
+mod schema;
+
+use std::borrow::Cow;
+
+use rouille::{Response, ResponseBody};
+
+use crate::http::problem::Problem;
+use crate::http::router::ROUTES;
+use crate::http::session::cookie_name;
+use crate::http::{App, Call};
+use components::Instance;
+use operation::Operation;
+use schema::Schema;
+
+pub(super) fn show(app: &App, _call: &Call<'_>) -> Result<Response, Problem> {
+    let text = app.description.get_or_init(|| describe(app));
+    let data = ResponseBody::from_data(text.as_bytes());
+    let headers = vec![(Cow::from("Content-Type"), Cow::from("application/json"))];
+    Ok(Response { status_code: 200, headers, data, upgrade: None })
+}
+
+fn describe(app: &App) -> Box<str> {
+    let url = app.settings.public_url.to_string();
+    let cookie = cookie_name(&app.settings.public_url);
+    let document = document::document(ROUTES, &operations(), &Instance { url: &url, cookie });
+    document.to_json().unwrap_or_default().into()
+}
+
+/// What is said of every route.
+fn operations() -> Vec<Operation> {
+    let resources = [
+        checks::operations(),
+        instance::operations(),
+        account::operations(),
+        keys::operations(),
+        people::operations(),
+        rights::operations(),
+        organizations::operations(),
+        audit::operations(),
+    ];
+    resources.into_iter().flatten().collect()
+}
+
+/// The schemas that several operations speak of.
+fn schemas() -> Vec<(&'static str, Schema)> {
+    let resources = [
+        checks::schemas(),
+        account::schemas(),
+        key::schemas(),
+        people::schemas(),
+        rights::schemas(),
+        organizations::schemas(),
+        audit::schemas(),
+    ];
+    resources.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::http::router::{Access, Route};
+    use crate::model::role::OWN_PERMISSIONS;
+    use crate::verify::Code;
+    use document::{described_by, needs, places};
+    use errors::{ERRORS, error};
+    use operation::Asker;
+
+    fn described() -> Value {
+        let instance = Instance { url: "https://keys.example.com", cookie: "keyhouse" };
+        serde_json::to_value(document::document(ROUTES, &operations(), &instance)).unwrap()
+    }
+
+    /// Every operation of the document: its name, such as `GET /v1/keys`, and what is said of it.
+    fn said() -> Vec<(String, Value)> {
+        let document = described();
+        let paths = document["paths"].as_object().unwrap();
+        let each = paths.iter().flat_map(|(path, item)| {
+            item.as_object().unwrap().iter().map(move |(method, operation)| {
+                (format!("{} {path}", method.to_uppercase()), operation.clone())
+            })
+        });
+        each.collect()
+    }
+
+    #[test]
+    fn routes_and_description_are_equal() {
+        let routed: BTreeSet<String> = ROUTES
+            .iter()
+            .flat_map(described_by)
+            .map(|(method, path)| format!("{method} {path}"))
+            .collect();
+        let written: Vec<String> =
+            operations().iter().map(|it| format!("{} {}", it.method, it.path)).collect();
+        let once: BTreeSet<String> = written.iter().cloned().collect();
+        assert_eq!(once, routed, "left: described; right: routed");
+        assert_eq!(written.len(), once.len(), "an operation is described twice");
+        let told: BTreeSet<String> = said().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(told, routed, "left: in the document; right: routed");
+    }
+
+    #[test]
+    fn every_operation_says_its_permission_its_errors_and_an_example() {
+        let mut ids = BTreeSet::new();
+        for (name, operation) in said() {
+            let id = operation["operationId"].as_str().unwrap().to_owned();
+            assert!(ids.insert(id), "{name}: its id is another's");
+            let text = |field: &str| operation[field].as_str().unwrap_or_default().to_owned();
+            assert!(text("summary").ends_with(['.', '?']), "{name}: {:?}", text("summary"));
+            for needed in operation["x-permission"].as_array().unwrap() {
+                let word = needed.as_str().unwrap();
+                let known = ["open", "none", "session", "key"].contains(&word)
+                    || OWN_PERMISSIONS.contains(&word);
+                assert!(known, "{name}: no such permission {word}");
+            }
+            let responses = operation["responses"].as_object().unwrap();
+            let good: Vec<_> = responses.keys().filter(|it| it.starts_with('2')).collect();
+            assert!(!good.is_empty(), "{name}: no answer");
+            assert!(responses.len() > good.len(), "{name}: no errors");
+            let sends = !operation["requestBody"].is_null();
+            let example = &operation["requestBody"]["content"]["application/json"]["example"];
+            assert!(!sends || example.is_object(), "{name}: no example of what is sent");
+            let contents = responses[good[0]]["content"].as_object().cloned().unwrap_or_default();
+            for (kind, content) in contents {
+                assert!(!content["example"].is_null(), "{name}: no example of {kind}");
+            }
+        }
+    }
+
+    #[test]
+    fn who_may_ask_is_said_as_the_router_decides_it() {
+        let of = |route: &Route| -> Vec<Asker> {
+            let said = operations();
+            said.iter()
+                .filter(|it| {
+                    it.path == route.path
+                        && described_by(route).iter().any(|(method, _)| *method == it.method)
+                })
+                .map(|it| it.asker)
+                .collect()
+        };
+        for route in ROUTES {
+            for asker in of(route) {
+                let known = matches!(asker, Asker::Known | Asker::Person);
+                assert_eq!(known, matches!(route.access, Access::Actor), "{route:?} {asker:?}");
+            }
+        }
+        for operation in operations() {
+            let open = !matches!(operation.asker, Asker::Known | Asker::Person);
+            assert!(!open || operation.permissions.is_empty(), "{}", operation.id);
+            assert!(!needs(&operation).is_empty(), "{}", operation.id);
+        }
+    }
+
+    #[test]
+    fn every_place_of_a_path_and_every_reference_is_known() {
+        let document = described();
+        for route in ROUTES {
+            for place in places(route.path) {
+                let (_, says) = components::place(place);
+                assert!(!says.is_empty(), "{}: {place} is not described", route.path);
+            }
+        }
+        let text = document.to_string();
+        for reference in
+            text.split("\"$ref\":\"#").skip(1).filter_map(|rest| rest.split('"').next())
+        {
+            assert!(document.pointer(reference).is_some(), "{reference} leads nowhere");
+        }
+        for (name, _) in document["components"]["schemas"].as_object().unwrap() {
+            let used = text.contains(&format!("\"#/components/schemas/{name}\""));
+            assert!(used, "nothing speaks of {name}");
+        }
+    }
+
+    #[test]
+    fn every_code_that_is_named_is_one_that_is_answered() {
+        let mut codes = BTreeSet::new();
+        for told in ERRORS {
+            assert!(codes.insert((told.status, told.code)), "{} stands twice", told.code);
+        }
+        for operation in operations() {
+            for code in responses::codes(&operation) {
+                assert!(error(code, false).is_some(), "{}: no such error {code}", operation.id);
+            }
+        }
+        let named: BTreeSet<(u16, String)> =
+            codes.into_iter().map(|(status, code)| (status, code.to_owned())).collect();
+        assert_eq!(named, answered(), "left: described; right: in problem.rs and actions");
+    }
+
+    /// Every status and code that the source can answer.
+    fn answered() -> BTreeSet<(u16, String)> {
+        let problems = fs::read_to_string("src/http/problem.rs").unwrap();
+        let mut found = BTreeSet::new();
+        for (start, status) in [("::new(", None), ("unavailable(", Some(503))] {
+            for rest in problems.split(start).skip(1) {
+                let mut words = rest.split(',').map(str::trim);
+                let status = status.or_else(|| words.next().and_then(|word| word.parse().ok()));
+                let code = words.next().and_then(|word| word.strip_prefix('"')?.strip_suffix('"'));
+                if let (Some(status), Some(code)) = (status, code) {
+                    found.insert((status, code.to_owned()));
+                }
+            }
+        }
+        for code in Code::ALL.into_iter().filter(|code| *code != Code::Valid) {
+            let start = format!("Code::{code:?} => (");
+            let status = problems.split(&start).nth(1).unwrap().split(',').next().unwrap();
+            found.insert((status.parse().unwrap(), code.as_str().to_owned()));
+        }
+        let mut conflicts = Vec::new();
+        conflicts_in(Path::new("src/actions"), &mut conflicts);
+        found.extend(conflicts.into_iter().map(|code| (409, code)));
+        found
+    }
+
+    /// The codes of every `ActionError::Conflict` that is made.
+    fn conflicts_in(folder: &Path, found: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                conflicts_in(&path, found);
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            let codes = text.split("Conflict {").skip(1).filter_map(|rest| {
+                let (_, rest) = rest.split_once("code: \"")?;
+                rest.split('"').next()
+            });
+            found.extend(codes.map(str::to_owned));
+        }
+    }
+}

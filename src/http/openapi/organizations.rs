@@ -1,0 +1,216 @@
+//! The organization, its subscription, and for operators all of them and the plans.
+
+use http::Method;
+use serde_json::json;
+
+use crate::http::openapi::operation::{Operation, operation};
+use crate::http::openapi::schema::{
+    Field, Schema, answer, choice, count, each, email, field, id, list, long, moment, moment_as,
+    name, nullable, optional, page, pattern, request, text, the, truth, whole,
+};
+use crate::model::limit::QUOTA_CALLS_MAX;
+use crate::model::permission::PATTERNS_MAX;
+use crate::model::plan::{KEY_LIFETIME_DAYS_MAX, PLAN_LIMIT_MAX};
+use crate::model::role::{
+    INSTANCE_MANAGE, ORGANIZATION_MANAGE, ORGANIZATION_READ, SUBSCRIPTION_READ,
+};
+
+pub(super) fn operations() -> Vec<Operation> {
+    [own(), all(), subscriptions(), plans()].into_iter().flatten().collect()
+}
+
+fn own() -> Vec<Operation> {
+    vec![
+        operation(Method::GET, "/v1/organization", "showOrganization", "Shows one's organization.")
+            .needs(&[ORGANIZATION_READ])
+            .answers(200, the("Organization"), "The organization.")
+            .with_etag(),
+        operation(Method::PATCH, "/v1/organization", "changeOrganization", "Changes its settings.")
+            .needs(&[ORGANIZATION_MANAGE])
+            .versioned()
+            .takes(
+                request([
+                    optional("name", name("Example")),
+                    optional("members_create_keys", truth(true)),
+                    optional("key_lifetime_days_max", whole(1, KEY_LIFETIME_DAYS_MAX, 365)),
+                ]),
+                json!({"name": "Example", "key_lifetime_days_max": 365}),
+            )
+            .answers(200, the("Organization"), "The organization as it is now.")
+            .with_etag(),
+        operation(Method::GET, "/v1/subscription", "showSubscription", "Shows its subscription.")
+            .needs(&[SUBSCRIPTION_READ])
+            .answers(200, the("Subscription"), "Plan, status, and what is used of it.")
+            .with_etag(),
+    ]
+}
+
+fn all() -> Vec<Operation> {
+    let made = answer([
+        field("organization", the("Organization")),
+        field("invitation", the("Invitation")),
+        field("url", text("https://keys.example.com/invitation#token=what-only-its-holder-knows")),
+    ]);
+    let path = "/v1/organizations/{organization}";
+    vec![
+        operation(Method::GET, "/v1/organizations", "listOrganizations", "Lists organizations.")
+            .needs(&[INSTANCE_MANAGE])
+            .paged()
+            .answers(200, page(the("Organization")), "A page."),
+        operation(
+            Method::POST,
+            "/v1/organizations",
+            "createOrganization",
+            "Makes an organization.",
+        )
+        .needs(&[INSTANCE_MANAGE])
+        .takes(
+            request([
+                field("name", name("Example")),
+                optional("plan", text("free")),
+                field("owner_email", email("olga@example.org")),
+            ]),
+            json!({"name": "Example", "plan": "pro", "owner_email": "olga@example.org"}),
+        )
+        .answers(201, made, "The organization, and the link for its first owner.")
+        .with_location()
+        .fails(&["email_taken", "too_many_organizations"]),
+        operation(Method::GET, path, "showAnyOrganization", "Shows an organization.")
+            .needs(&[INSTANCE_MANAGE])
+            .answers(200, the("Organization"), "The organization.")
+            .with_etag(),
+        operation(Method::PATCH, path, "changeAnyOrganization", "Suspends, caps or renames one.")
+            .details("`permissions` is the ceiling of all its keys; null takes it away.")
+            .needs(&[INSTANCE_MANAGE])
+            .versioned()
+            .takes(
+                request([
+                    optional("name", name("Example")),
+                    optional("suspended", truth(false)),
+                    optional("permissions", list(PATTERNS_MAX, pattern("diagrams:*"))),
+                ]),
+                json!({"suspended": false, "permissions": ["diagrams:*"]}),
+            )
+            .answers(200, the("Organization"), "The organization as it is now.")
+            .with_etag(),
+    ]
+}
+
+fn subscriptions() -> Vec<Operation> {
+    let path = "/v1/organizations/{organization}/subscription";
+    vec![
+        operation(
+            Method::GET,
+            path,
+            "showAnySubscription",
+            "Shows an organization's subscription.",
+        )
+        .needs(&[INSTANCE_MANAGE])
+        .answers(200, the("Subscription"), "The subscription.")
+        .with_etag(),
+        operation(Method::PATCH, path, "changeSubscription", "Changes a subscription.")
+            .details("Counts on the very next check, and deletes nothing.")
+            .needs(&[INSTANCE_MANAGE])
+            .versioned()
+            .takes(
+                request([
+                    optional("plan", text("pro")),
+                    optional("status", status()),
+                    optional("current_period_end", moment_as("2999-12-31T00:00:00.000Z")),
+                ]),
+                json!({"plan": "pro", "status": "active", "current_period_end": null}),
+            )
+            .answers(200, the("Subscription"), "The subscription as it is now.")
+            .with_etag(),
+    ]
+}
+
+fn plans() -> Vec<Operation> {
+    let all = answer([
+        field("items", each(the("Plan"))),
+        field("next_cursor", nullable(text("").into())),
+    ]);
+    let features =
+        ["api_access", "teams", "multiple_teams"].map(|name| optional(name, truth(true)));
+    let limits = limits(optional);
+    vec![
+        operation(Method::GET, "/v1/plans", "listPlans", "Lists plans.")
+            .needs(&[INSTANCE_MANAGE])
+            .answers(200, all, "All of them."),
+        operation(Method::GET, "/v1/plans/{plan}", "showPlan", "Shows a plan.")
+            .needs(&[INSTANCE_MANAGE])
+            .answers(200, the("Plan"), "The plan.")
+            .with_etag(),
+        operation(Method::PATCH, "/v1/plans/{plan}", "changePlan", "Changes a plan.")
+            .details(
+                "For the very next check of every organization on it. A limit of null is none.",
+            )
+            .needs(&[INSTANCE_MANAGE])
+            .versioned()
+            .takes(
+                request([
+                    optional("features", request(features)),
+                    optional("limits", request(limits)),
+                ]),
+                json!({"features": {"teams": true}, "limits": {"keys": 10000, "users": null}}),
+            )
+            .answers(200, the("Plan"), "The plan as it is now.")
+            .with_etag(),
+    ]
+}
+
+fn limits(field: fn(&'static str, Schema) -> Field) -> [Field; 5] {
+    [
+        field("keys_per_user", whole(0, PLAN_LIMIT_MAX, 50).into()),
+        field("keys", whole(0, PLAN_LIMIT_MAX, 10_000).into()),
+        field("users", whole(0, PLAN_LIMIT_MAX, 500).into()),
+        field("requests_per_10s", whole(1, PLAN_LIMIT_MAX, 2_000).into()),
+        field("requests_per_month", long(1, QUOTA_CALLS_MAX, 1_000_000).into()),
+    ]
+}
+
+fn status() -> Schema {
+    choice(&["active", "trialing", "past_due", "canceled"]).into()
+}
+
+pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
+    let organization = answer([
+        field("id", id("org")),
+        field("name", text("Example")),
+        field("suspended", truth(false)),
+        field("permissions", each(text("*"))),
+        field("members_create_keys", truth(true)),
+        field("key_lifetime_days_max", nullable(count(365).into())),
+        field("plan", text("pro")),
+        field("created_at", moment()),
+        field("version", count(1)),
+    ]);
+    let used =
+        answer([field("keys", count(3)), field("users", count(2)), field("teams", count(1))]);
+    let subscription = answer([
+        field("organization", id("org")),
+        field("plan", text("pro")),
+        field("features", the("Features")),
+        field("limits", the("Limits")),
+        field("status", status()),
+        field("current_period_end", nullable(moment().into())),
+        field("access", truth(true)),
+        field("used", used),
+        field("version", count(1)),
+    ]);
+    let plan = answer([
+        field("id", text("pro")),
+        field("features", the("Features")),
+        field("limits", the("Limits")),
+        field("version", count(1)),
+    ]);
+    let features = ["api_access", "teams", "multiple_teams"].map(|name| field(name, truth(true)));
+    let limits = limits(|name, schema| field(name, nullable(schema)));
+    vec![
+        ("Organization", organization),
+        ("Subscription", subscription),
+        ("Plan", plan),
+        ("Features", answer(features)),
+        ("Limits", answer(limits)),
+    ]
+}

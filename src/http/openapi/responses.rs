@@ -1,0 +1,141 @@
+//! What an operation answers: its answers when all is well, and its errors by status.
+
+use std::collections::BTreeMap;
+
+use http::Method;
+use serde_json::{Value, json};
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{Ref, RefOr, Response, ResponseBuilder, Responses, ResponsesBuilder};
+
+use crate::http::openapi::errors::{self, ERRORS, Told, error};
+use crate::http::openapi::example::Examples;
+use crate::http::openapi::operation::{Answer, Asker, Operation};
+use crate::http::openapi::schema::{answer, both, choice, field, text, the};
+
+const PROBLEM: &str = "application/problem+json";
+
+pub(super) fn responses(operation: &Operation, examples: &Examples) -> Responses {
+    let bare = operation.method == Method::HEAD;
+    let mut responses = ResponsesBuilder::new();
+    for answer in &operation.answers {
+        responses = responses.response(answer.status.to_string(), good(answer, examples, bare));
+    }
+    for (status, codes) in codes_by_status(operation) {
+        let response = match codes.as_slice() {
+            [told] if stands_alone(told) && !bare => Ref::from_response_name(told.code).into(),
+            codes => RefOr::T(bad(codes, bare)),
+        };
+        responses = responses.response(status.to_string(), response);
+    }
+    responses.build()
+}
+
+/// The errors that an operation may answer: its own, and those that all of its kind have.
+pub(super) fn codes(operation: &Operation) -> Vec<&'static str> {
+    let mut codes: Vec<&'static str> = errors::OF_TRANSPORT.to_vec();
+    match operation.asker {
+        Asker::Probe | Asker::Open | Asker::Visitor => {},
+        Asker::Known | Asker::Person => {
+            codes.extend(errors::OF_KEY);
+            codes.extend(errors::OF_SESSION);
+        },
+        Asker::Holder | Asker::Proxy => codes.extend(errors::OF_KEY),
+    }
+    if !matches!(operation.asker, Asker::Probe | Asker::Holder | Asker::Proxy) {
+        codes.extend(errors::OF_MANAGEMENT);
+        if !operation.reads() {
+            codes.extend(errors::OF_CHANGE);
+        }
+    }
+    if operation.asker == Asker::Person {
+        codes.push("session_required");
+    }
+    if operation.body.is_some() {
+        codes.extend(errors::OF_BODY);
+    }
+    if !operation.permissions.is_empty() {
+        codes.push("permission_required");
+    }
+    if operation.path.contains('{') && operation.asker != Asker::Proxy {
+        codes.push("not_found");
+    }
+    codes.extend(&operation.errors);
+    codes.sort_unstable();
+    codes.dedup();
+    codes
+}
+
+/// Responses that say one thing wherever they are answered, and so stand among the components.
+pub(super) fn alone() -> impl Iterator<Item = (&'static str, Response)> {
+    let single = ERRORS.iter().filter(|told| stands_alone(told));
+    single.map(|told| (told.code, bad(&[told], false)))
+}
+
+fn stands_alone(told: &Told) -> bool {
+    ERRORS.iter().filter(|other| other.status == told.status).count() == 1
+}
+
+fn codes_by_status(operation: &Operation) -> BTreeMap<u16, Vec<&'static Told>> {
+    let on_check = operation.is_check();
+    let mut by_status: BTreeMap<u16, Vec<&'static Told>> = BTreeMap::new();
+    for told in codes(operation).into_iter().filter_map(|code| error(code, on_check)) {
+        by_status.entry(told.status).or_default().push(told);
+    }
+    by_status
+}
+
+fn good(answer: &Answer, examples: &Examples, bare: bool) -> Response {
+    let mut response = ResponseBuilder::new().description(answer.says);
+    for (name, says) in &answer.headers {
+        let header = HeaderBuilder::new().schema(Some(text(""))).description(Some(*says));
+        response = response.header(*name, header.build());
+    }
+    for (kind, schema) in answer.content.iter().filter(|_content| !bare) {
+        let example = examples.of_schema(schema);
+        let content = ContentBuilder::new().schema(Some(schema.clone())).example(Some(example));
+        response = response.content(*kind, content.build());
+    }
+    response.build()
+}
+
+fn bad(codes: &[&'static Told], bare: bool) -> Response {
+    let status = codes.first().map_or(500, |told| told.status);
+    let means: Vec<String> =
+        codes.iter().map(|told| format!("- `{}`: {}", told.code, told.means)).collect();
+    let names: Vec<&'static str> = codes.iter().map(|told| told.code).collect();
+    let mut response = ResponseBuilder::new().description(means.join("\n"));
+    let headers: &[(&str, &str)] = match status {
+        401 => &[("WWW-Authenticate", "How to authenticate (RFC 6750).")],
+        405 => &[("Allow", "The methods of this path.")],
+        429 | 503 => &[("Retry-After", "After how many seconds to come back.")],
+        _ => &[],
+    };
+    for (name, says) in headers {
+        let header = HeaderBuilder::new().schema(Some(text(""))).description(Some(*says));
+        response = response.header(*name, header.build());
+    }
+    if bare {
+        return response.build();
+    }
+    let fixed = answer([
+        field("code", choice(&names)),
+        field(
+            "status",
+            ObjectBuilder::new().schema_type(Type::Integer).enum_values(Some([status])),
+        ),
+    ]);
+    let content = ContentBuilder::new()
+        .schema(Some(both(the("Problem"), fixed)))
+        .example(Some(example(status, names.first().copied().unwrap_or_default())))
+        .build();
+    response.content(PROBLEM, content).build()
+}
+
+fn example(status: u16, code: &str) -> Value {
+    json!({
+        "type": "about:blank", "title": "What happened, in a few words", "status": status,
+        "code": code, "request_id": "req_00c0ffee00c0ffee",
+    })
+}

@@ -1,0 +1,252 @@
+//! The words that the description's schemas are written with.
+//!
+//! Each carries an example of itself, so that the example of an object is made of its fields'.
+
+use serde_json::Value;
+use utoipa::openapi::schema::{
+    AdditionalProperties, AllOfBuilder, AnyOfBuilder, ArrayBuilder, KnownFormat, ObjectBuilder,
+    SchemaFormat, SchemaType, Type,
+};
+use utoipa::openapi::{Ref, RefOr};
+
+/// A schema, or where it stands.
+pub(super) type Schema = RefOr<utoipa::openapi::Schema>;
+
+/// Sixteen bytes that stand for a thing in examples.
+pub(super) const EXAMPLE_UUID: &str = "0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f";
+/// A moment in examples.
+const EXAMPLE_MOMENT: &str = "2025-01-31T12:00:00.000Z";
+/// A permission, in the catalogue's own words.
+const PERMISSION: &str = r"^(?=.{3,128}$)[a-z0-9_-]+(:[a-z0-9_-]+){1,7}$";
+/// A pattern of permissions.
+const PATTERN: &str = r"^(\*|(?=.{3,128}$)([a-z0-9_-]+|\*)(:([a-z0-9_-]+|\*)){1,7})$";
+/// A text that is neither blank nor able to forge a line in somebody's terminal.
+const LINE: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
+
+/// A field of an object.
+pub(super) struct Field {
+    name: &'static str,
+    schema: Schema,
+    required: bool,
+}
+
+/// A field that is always there.
+pub(super) fn field(name: &'static str, schema: impl Into<Schema>) -> Field {
+    Field { name, schema: schema.into(), required: true }
+}
+
+/// A field that may be left out of a request, or be null in it, which says the same.
+pub(super) fn optional(name: &'static str, schema: impl Into<Schema>) -> Field {
+    Field { name, schema: nullable(schema.into()), required: false }
+}
+
+/// A field of an answer that is there only where it says something.
+pub(super) fn sometimes(name: &'static str, schema: impl Into<Schema>) -> Field {
+    field(name, schema).seldom()
+}
+
+impl Field {
+    /// The same field, there only where it says something.
+    pub(super) fn seldom(mut self) -> Self {
+        self.required = false;
+        self
+    }
+}
+
+/// What a client sends: unknown fields are refused.
+pub(super) fn request(fields: impl IntoIterator<Item = Field>) -> Schema {
+    object(fields).additional_properties(Some(AdditionalProperties::FreeForm(false))).into()
+}
+
+/// What a client is sent. It must live with fields that come later.
+pub(super) fn answer(fields: impl IntoIterator<Item = Field>) -> Schema {
+    object(fields).into()
+}
+
+fn object(fields: impl IntoIterator<Item = Field>) -> ObjectBuilder {
+    fields.into_iter().fold(ObjectBuilder::new(), |object, field| {
+        let object = object.property(field.name, field.schema);
+        if field.required { object.required(field.name) } else { object }
+    })
+}
+
+/// An object of any fields.
+pub(super) fn anything(example: Value) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .additional_properties(Some(AdditionalProperties::FreeForm(true)))
+        .examples([example])
+}
+
+/// A component.
+pub(super) fn the(name: &str) -> Schema {
+    Ref::from_schema_name(name).into()
+}
+
+/// The same with null.
+pub(super) fn nullable(schema: Schema) -> Schema {
+    use utoipa::openapi::Schema::{Array, Object};
+    let with_null = |kind: SchemaType| match kind {
+        SchemaType::Type(kind) => SchemaType::from_iter([kind, Type::Null]),
+        SchemaType::Array(_) | SchemaType::AnyValue => kind,
+    };
+    match schema {
+        RefOr::T(Object(mut object)) => {
+            object.schema_type = with_null(object.schema_type);
+            if let Some(values) = &mut object.enum_values {
+                values.push(Value::Null);
+            }
+            RefOr::T(Object(object))
+        },
+        RefOr::T(Array(mut array)) => {
+            array.schema_type = with_null(array.schema_type);
+            RefOr::T(Array(array))
+        },
+        other => AnyOfBuilder::new()
+            .item(other)
+            .item(ObjectBuilder::new().schema_type(Type::Null))
+            .into(),
+    }
+}
+
+/// One of several.
+pub(super) fn any_of(schemas: impl IntoIterator<Item = Schema>) -> Schema {
+    schemas.into_iter().fold(AnyOfBuilder::new(), AnyOfBuilder::item).into()
+}
+
+/// A schema and more about it.
+pub(super) fn both(one: Schema, other: Schema) -> Schema {
+    AllOfBuilder::new().item(one).item(other).into()
+}
+
+/// A text.
+pub(super) fn text(example: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).examples([example])
+}
+
+/// A text that fits an expression.
+pub(super) fn fitting(pattern: &str, example: &str) -> ObjectBuilder {
+    text(example).pattern(Some(pattern))
+}
+
+/// A text in a format that has a name.
+pub(super) fn formatted(format: &str, example: &str) -> ObjectBuilder {
+    text(example).format(Some(SchemaFormat::Custom(format.to_owned())))
+}
+
+/// An IPv4 or IPv6 address.
+pub(super) fn address() -> Schema {
+    any_of([formatted("ipv4", "192.0.2.7").into(), formatted("ipv6", "2001:db8::7").into()])
+}
+
+/// A network in CIDR notation without bits beyond its prefix, or one address.
+pub(super) fn network() -> ObjectBuilder {
+    formatted("cidr", "192.0.2.0/24")
+}
+
+/// A span of time: a number and `w`, `d`, `h`, `m` or `s`, or several of them.
+pub(super) fn span(example: &str) -> ObjectBuilder {
+    formatted("span", example).max_length(Some(32))
+}
+
+/// A text of one line, without control characters.
+pub(super) fn line(characters_max: usize, example: &str) -> ObjectBuilder {
+    fitting(LINE, example).max_length(Some(characters_max))
+}
+
+/// A name: one line with something on it.
+pub(super) fn name(example: &str) -> ObjectBuilder {
+    // Spaces at the ends are cut off, so one character must be none.
+    fitting(r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$", example)
+        .min_length(Some(1))
+        .max_length(Some(crate::model::name::NAME_CHARACTERS_MAX))
+}
+
+/// An e-mail address.
+pub(super) fn email(example: &str) -> ObjectBuilder {
+    text(example).format(Some(SchemaFormat::KnownFormat(KnownFormat::Email))).max_length(Some(254))
+}
+
+/// A password on its way in.
+pub(super) fn password(example: &str) -> ObjectBuilder {
+    text(example).format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)))
+}
+
+/// One of these words.
+pub(super) fn choice(words: &[&'static str]) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(words.iter().copied()))
+        .examples(words.first().copied())
+}
+
+/// A whole number.
+pub(super) fn whole(min: u32, max: u32, example: u32) -> ObjectBuilder {
+    count(example).minimum(Some(min)).maximum(Some(max))
+}
+
+/// A whole number that may be large.
+pub(super) fn long(min: u64, max: u64, example: u32) -> ObjectBuilder {
+    // The library's numbers are floats; these are small enough to be exact.
+    let exact = |number: u64| u32::try_from(number / 1_000).map(|it| f64::from(it) * 1_000.0).ok();
+    count(example).minimum(Some(u32::try_from(min).unwrap_or(0))).maximum(exact(max))
+}
+
+/// A whole number from 0 on.
+pub(super) fn count(example: u32) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+        .minimum(Some(0))
+        .examples([example])
+}
+
+/// Yes or no.
+pub(super) fn truth(example: bool) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Boolean).examples([example])
+}
+
+/// A moment: RFC 3339.
+pub(super) fn moment() -> ObjectBuilder {
+    moment_as(EXAMPLE_MOMENT)
+}
+
+/// The same with an example of its own.
+pub(super) fn moment_as(example: &str) -> ObjectBuilder {
+    text(example).format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+}
+
+/// An id with this prefix.
+pub(super) fn id(prefix: &str) -> ObjectBuilder {
+    let uuid = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
+    fitting(&format!("^{prefix}_{uuid}$"), &format!("{prefix}_{EXAMPLE_UUID}"))
+}
+
+/// A permission.
+pub(super) fn permission(example: &str) -> ObjectBuilder {
+    fitting(PERMISSION, example)
+}
+
+/// A pattern of permissions.
+pub(super) fn pattern(example: &str) -> ObjectBuilder {
+    fitting(PATTERN, example)
+}
+
+/// A list of at most so many.
+pub(super) fn list(items_max: usize, item: impl Into<Schema>) -> ArrayBuilder {
+    each(item).max_items(Some(items_max))
+}
+
+/// A list.
+pub(super) fn each(item: impl Into<Schema>) -> ArrayBuilder {
+    ArrayBuilder::new().items(item.into())
+}
+
+/// A page of a list.
+pub(super) fn page(item: Schema) -> Schema {
+    answer([field("items", each(item)), field("next_cursor", nullable(cursor().into()))])
+}
+
+/// A place in a list.
+pub(super) fn cursor() -> ObjectBuilder {
+    fitting("^[A-Za-z0-9_-]{21}[AQgw]$", "AZnzom8efMOYxNwMDAc5jw")
+}

@@ -1,0 +1,112 @@
+//! Changes of people that meet at the worst moment: one is decided, and held up before it is stored,
+//! while another takes the ground from under it.
+
+use std::sync::Arc;
+use std::thread::scope;
+
+use keyhouse_storage::{Fault, FaultyStore, Gate, MemoryStore, Operation, Store};
+use serde_json::{Value, json};
+
+use crate::{House, LONG};
+
+/// A user with a session.
+pub(crate) struct Person {
+    pub(crate) id: String,
+    pub(crate) cookie: String,
+}
+
+/// The token of an invitation by the operator on the host, or by who has this cookie.
+pub(crate) fn invite(house: &House, cookie: Option<&str>, name: &str, role: &str) -> String {
+    let body = json!({"email": format!("{name}@example.com"), "role": role});
+    let headers: Vec<_> = cookie.iter().map(|cookie| ("Cookie", *cookie)).collect();
+    let (status, _, invited) = house.ask("POST", "/v1/invitations", &headers, &body);
+    assert_eq!(status, 201, "{invited}");
+    invited["url"].as_str().unwrap().rsplit_once("#token=").unwrap().1.to_owned()
+}
+
+/// Accepts an invitation: status, cookie, body.
+fn accept(house: &House, token: &str) -> (u16, String, Value) {
+    let password = "nine wild geese over the lake";
+    let body = json!({"token": token, "name": "Somebody", "password": password});
+    house.ask("POST", "/v1/invitations/accept", &[], &body)
+}
+
+/// Lets a user in.
+pub(crate) fn join(house: &House, name: &str, role: &str) -> Person {
+    let (status, cookie, told) = accept(house, &invite(house, None, name, role));
+    assert_eq!(status, 201, "{told}");
+    Person { id: told["user"]["id"].as_str().unwrap().to_owned(), cookie }
+}
+
+fn patch(house: &House, by: Option<&Person>, whom: &Person, change: &Value) -> u16 {
+    let headers: Vec<_> = by.iter().map(|by| ("Cookie", &*by.cookie)).collect();
+    house.ask("PATCH", &format!("/v1/users/{}", whom.id), &headers, change).0
+}
+
+/// Runs `late`, whose change is held up before the store, and meanwhile `early`, which goes through.
+fn overtaken<T: Send>(
+    store: &FaultyStore<MemoryStore>,
+    late: impl FnOnce() -> T + Send,
+    early: impl FnOnce(),
+) -> T {
+    let gate = Gate::new();
+    store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
+    scope(|threads| {
+        let late = threads.spawn(late);
+        assert!(gate.wait_for_arrivals(1, LONG));
+        early();
+        gate.open();
+        late.join().unwrap()
+    })
+}
+
+#[test]
+fn a_maker_who_is_dismissed_at_the_same_moment_lets_nobody_in() {
+    for change in [json!({"disabled": true}), json!({"role": "user"})] {
+        let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+        let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
+        let admin = join(&house, "admin", "administrator");
+        let token = invite(&house, Some(&admin.cookie), "bo", "administrator");
+        let (status, _, problem) = overtaken(
+            &store,
+            || accept(&house, &token),
+            || assert_eq!(patch(&house, None, &admin, &change), 200),
+        );
+        assert_eq!((status, &problem["code"]), (403, &json!("link_invalid")), "{change}");
+        let (_, users) = house.manage("GET", "/v1/users?email=bo@example.com", &Value::Null);
+        assert_eq!(users["items"], json!([]), "{change}");
+    }
+}
+
+#[test]
+fn an_owner_who_is_demoted_at_the_same_moment_demotes_nobody() {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
+    let (one, other) = (join(&house, "one", "owner"), join(&house, "other", "owner"));
+    let demotion = json!({"role": "user"});
+    let late = overtaken(
+        &store,
+        || patch(&house, Some(&one), &other, &demotion),
+        || assert_eq!(patch(&house, Some(&other), &one, &demotion), 200),
+    );
+    assert_eq!(late, 403, "who was overtaken is no owner any more");
+    let path = format!("/v1/users/{}", other.id);
+    assert_eq!(house.manage("GET", &path, &Value::Null).1["role"], "owner");
+}
+
+#[test]
+fn the_last_owner_who_is_left_at_the_same_moment_stays() {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
+    let one = join(&house, "one", "owner");
+    let (_, users) = house.manage("GET", "/v1/users?email=ada@example.com", &Value::Null);
+    let ada = users["items"][0]["id"].as_str().unwrap().to_owned();
+    let ada = Person { id: ada, cookie: String::new() };
+    let demotion = json!({"role": "user"});
+    let late = overtaken(
+        &store,
+        || patch(&house, None, &ada, &demotion),
+        || assert_eq!(patch(&house, None, &one, &demotion), 200),
+    );
+    assert_eq!(late, 409, "even for the operator on the host");
+}

@@ -1,0 +1,113 @@
+//! A removal that is broken off between any two of its steps goes on where it was, by the next start
+//! or by being asked again, and does nothing twice.
+
+use std::sync::Arc;
+
+use keyhouse::records::event::EventRecord;
+use keyhouse::records::read_row;
+use keyhouse_storage::{At, Fault, FaultyStore, MemoryStore, Operation, Range, Store};
+use serde_json::{Value, json};
+
+use crate::{House, Made, people};
+
+const KEYS: usize = 3;
+/// A tombstone, a step a key, and the end.
+const STEPS: usize = KEYS + 2;
+
+/// Lets a user in, who makes keys; returns their id and the keys.
+fn join(house: &House, name: &str) -> (String, Vec<Made>) {
+    let person = people::join(house, name, "user");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let make = |_number| {
+        let (cookie, body) = ([("Cookie", &*person.cookie)], json!({"permissions": ["a:read"]}));
+        let (status, _, made) = house.ask("POST", "/v1/keys", &cookie, &body);
+        assert_eq!(status, 201, "{made}");
+        Made { id: text(&made["key"]["id"]), secret: text(&made["secret"]) }
+    };
+    (person.id.clone(), (0..KEYS).map(make).collect())
+}
+
+/// How often a key changed by a removal, as the events tell.
+fn changes(house: &House, key: &Made) -> usize {
+    let page = house.store.scan(&Range::prefix(b"event/"), At::Latest).unwrap();
+    let events = page.rows.iter().map(|row| read_row::<EventRecord>(row).unwrap().record);
+    let ours = events.filter(|event| event.target == key.id);
+    ours.filter(|event| matches!(&*event.action, "key.revoke" | "key.transfer")).count()
+}
+
+fn is_over(house: &House) -> bool {
+    house.store.scan(&Range::prefix(b"leaving/"), At::Latest).unwrap().rows.is_empty()
+}
+
+#[test]
+fn a_removal_that_was_broken_off_anywhere_is_finished_once() {
+    for (query, code) in [("", "REVOKED"), ("?keys=transfer&to=organization", "")] {
+        for (step, by_start) in (1..=STEPS).flat_map(|step| [(step, true), (step, false)]) {
+            let claim = format!("{query} broken off at step {step}, by start: {by_start}");
+            let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+            let mut house = House::over(Arc::clone(&store) as Arc<dyn Store>);
+            let (user, keys) = join(&house, "bo");
+            let path = format!("/v1/users/{user}{query}");
+            store.inject(Operation::Submit, step, Fault::Unavailable);
+            let (status, problem) = house.manage("DELETE", &path, &Value::Null);
+            assert_eq!(status, 503, "{claim}: {problem}");
+            if step == 1 {
+                assert_eq!(house.check(&keys[0].secret).0, 200, "{claim}: nothing was done");
+                continue;
+            }
+            // The steps go by the keys' age; those that were not reached are refused all the same.
+            for (number, key) in keys.iter().enumerate() {
+                let reached = number + 2 < step;
+                let fits = match house.check(&key.secret) {
+                    (401, code) if !reached => code == "OWNER_DISABLED",
+                    (_, found) => reached && found == code,
+                };
+                assert!(fits, "{claim}: key {number} {:?}", house.check(&key.secret));
+            }
+            if by_start {
+                drop(house);
+                house = House::over(Arc::clone(&store) as Arc<dyn Store>);
+                house.actions.resume_removals().unwrap();
+            } else {
+                let (status, problem) = house.manage("DELETE", &path, &Value::Null);
+                assert_eq!(status, 204, "{claim}: {problem}");
+            }
+            assert!(is_over(&house), "{claim}");
+            for key in &keys {
+                assert_eq!(house.check(&key.secret).1, code, "{claim}");
+                assert_eq!(changes(&house, key), 1, "{claim}");
+            }
+            house.actions.resume_removals().unwrap();
+            assert_eq!(house.manage("DELETE", &path, &Value::Null).0, 404, "{claim}: it is over");
+            house.assert_index_equals_store();
+        }
+    }
+}
+
+#[test]
+fn a_removal_under_way_takes_no_other_way() {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
+    let (bo, keys) = join(&house, "bo");
+    store.inject(Operation::Submit, 2, Fault::Unavailable);
+    assert_eq!(house.manage("DELETE", &format!("/v1/users/{bo}"), &Value::Null).0, 503);
+    let other = format!("/v1/users/{bo}?keys=transfer&to=organization");
+    let (status, problem) = house.manage("DELETE", &other, &Value::Null);
+    assert_eq!((status, &problem["code"]), (409, &json!("removal_under_way")));
+    assert_eq!(house.check(&keys[0].secret).1, "OWNER_DISABLED");
+}
+
+#[test]
+fn keys_whose_heir_is_removed_too_are_revoked() {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
+    let ((bo, keys), (cy, _)) = (join(&house, "bo"), join(&house, "cy"));
+    let transfer = format!("/v1/users/{bo}?keys=transfer&to={cy}");
+    store.inject(Operation::Submit, 2, Fault::Unavailable);
+    assert_eq!(house.manage("DELETE", &transfer, &Value::Null).0, 503);
+    assert_eq!(house.manage("DELETE", &format!("/v1/users/{cy}"), &Value::Null).0, 204);
+    assert_eq!(house.manage("DELETE", &transfer, &Value::Null).0, 204);
+    for key in &keys {
+        assert_eq!(house.check(&key.secret), (401, "REVOKED".to_owned()));
+    }
+}

@@ -1,0 +1,69 @@
+//! `keyhouse user`: the host's way to people, beside a server and without one.
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::{EMAIL, House, made};
+use crate::people::{acceptance, token_in};
+use crate::server::Ended;
+
+fn done(ended: Ended) -> String {
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    ended.stdout
+}
+
+fn url(said: &str) -> Value {
+    json!({ "url": said.trim() })
+}
+
+#[test]
+fn people_are_invited_seen_stopped_and_removed_from_the_host() {
+    let house = House::start();
+    let cli = |args: &[&str]| house.server().run_cli(args, "");
+    let link = url(&done(cli(&["user", "invite", "bo@example.com", "--role", "administrator"])));
+    let accepted = house.bare(&acceptance(&token_in(&link)));
+    let id = accepted.expect(201)["user"]["id"].as_str().unwrap().to_owned();
+    let cookie = accepted.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let key = Ask::post("/v1/keys", &json!({"name": "theirs"})).header("Cookie", &cookie);
+    let key = made(&house.bare(&key).expect(201));
+
+    let listed = done(cli(&["user", "list"]));
+    assert!(listed.contains("bo@example.com") && listed.contains("owner, operator"), "{listed}");
+    let shown = done(cli(&["user", "show", "bo@example.com"]));
+    assert!(shown.contains(&id) && shown.contains("administrator"), "{shown}");
+    let stopped: Value =
+        serde_json::from_str(&done(cli(&["user", "disable", &id, "--json"]))).unwrap();
+    assert_eq!(stopped["disabled"], true);
+    assert_eq!(house.verify(&key.secret)["code"], "OWNER_DISABLED");
+    done(cli(&["user", "enable", "BO@example.com"]));
+    assert_eq!(house.verify(&key.secret)["code"], "VALID");
+
+    let transfer = ["user", "remove", "bo@example.com", "--keys", "transfer"];
+    assert_eq!(cli(&transfer).code, Some(2), "a transfer says to whom");
+    done(cli(&[&transfer[..], &["--to", EMAIL]].concat()));
+    assert_eq!(house.key(&key.id)["owner"], house.owner().id);
+    for (args, code) in [
+        (["user", "show", "bo@example.com"], 3),
+        (["user", "remove", &id], 3),
+        (["user", "disable", EMAIL], 5),
+        (["user", "remove", EMAIL], 5),
+    ] {
+        let ended = cli(&args);
+        assert_eq!(ended.code, Some(code), "{args:?} {}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_link_made_without_a_server_works_with_it() {
+    let mut house = House::start();
+    house.stop();
+    let said = done(house.home().run_cli(&["user", "reset", EMAIL], ""));
+    assert!(said.starts_with("http://127.0.0.1:7117/reset#token="), "{said}");
+    house.restart();
+    let password = "a lighthouse made of salt";
+    let body = json!({"token": token_in(&url(&said)), "password": password});
+    assert_eq!(house.bare(&Ask::post("/v1/reset", &body)).status, 204);
+    house
+        .bare(&Ask::post("/v1/session", &json!({"email": EMAIL, "password": password})))
+        .expect(201);
+}

@@ -1,0 +1,182 @@
+//! `DELETE /v1/users/{id}`: who leaves is out at once, and their keys are revoked or handed on with
+//! no more than they granted.
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::{House, Made, made};
+use crate::people::{PASSWORD, Person};
+
+fn path(person: &Person) -> String {
+    format!("/v1/users/{}", person.id)
+}
+
+fn remove(person: &Person, query: &str) -> Ask {
+    Ask::new("DELETE", &format!("{}{query}", path(person)))
+}
+
+fn make_key(house: &House, person: &Person, fields: &Value) -> Made {
+    made(&house.ask_as(person, &Ask::post("/v1/keys", fields)).expect(201))
+}
+
+fn code(house: &House, secret: &str) -> String {
+    house.verify(secret)["code"].as_str().unwrap().to_owned()
+}
+
+/// Whether a key grants a permission, as a service asks.
+fn grants(house: &House, secret: &str, permission: &str) -> bool {
+    let body = json!({"key": secret, "permissions": permission});
+    house.ask(&Ask::post("/v1/verify", &body)).expect(200)["valid"] == true
+}
+
+#[test]
+fn who_is_removed_is_out_and_their_keys_are_revoked() {
+    let house = House::start();
+    let bo = house.join("bo", "user");
+    let keys = ["one", "two"].map(|name| make_key(&house, &bo, &json!({"name": name})));
+    let gone = make_key(&house, &bo, &json!({"name": "gone before"}));
+    house.ask(&Ask::new("DELETE", &format!("/v1/keys/{}", gone.id))).expect(204);
+
+    let listed = house.ask(&Ask::get(&format!("{}/keys", path(&bo)))).expect(200);
+    let names: Vec<_> =
+        listed["items"].as_array().unwrap().iter().map(|key| &key["name"]).collect();
+    assert_eq!(names, ["two", "one"], "those that the removal would touch");
+
+    assert_eq!(house.ask(&remove(&bo, "")).status, 204);
+    for key in &keys {
+        assert_eq!(code(&house, &key.secret), "REVOKED");
+        assert_eq!(house.key(&key.id)["revoked_reason"], "the owner was removed");
+    }
+    house.ask_as(&bo, &Ask::get("/v1/session")).problem(401, "session_ended");
+    let sign_in = Ask::post("/v1/session", &json!({"email": bo.email, "password": PASSWORD}));
+    house.bare(&sign_in).problem(401, "sign_in_failed");
+    for ask in [Ask::get(&path(&bo)), remove(&bo, ""), Ask::get(&format!("{}/keys", path(&bo)))] {
+        house.ask(&ask).problem(404, "not_found");
+    }
+    // The address is free again.
+    let again = house.join("bo", "user");
+    assert_ne!(again.id, bo.id);
+}
+
+#[test]
+fn a_transfer_says_to_whom_and_only_those_who_manage_keys_make_one() {
+    let house = House::start();
+    let (bo, cy) = (house.join("bo", "user"), house.join("cy", "user"));
+    house.ask(&Ask::patch(&path(&cy), &json!({"disabled": true}))).expect(200);
+    for (query, pointer, fault) in [
+        ("?keys=transfer", "?to", "required"),
+        ("?keys=transfer&to=me", "?to", "invalid_id"),
+        ("?keys=give", "?keys", "invalid_choice"),
+        ("?to=organization", "?to", "contradiction"),
+        (&format!("?keys=transfer&to={}", bo.id), "?to", "unknown_user"),
+        (&format!("?keys=transfer&to={}", cy.id), "?to", "unknown_user"),
+        ("?keys=transfer&to=usr_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f", "?to", "unknown_user"),
+        ("?keep=all", "?keep", "unknown_parameter"),
+    ] {
+        let problem = house.ask(&remove(&bo, query)).problem(400, "invalid_input");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{query} {problem}");
+        assert_eq!(problem["errors"][0]["code"], fault, "{query} {problem}");
+    }
+    // All a user's role holds, and users, but not keys.
+    let held = ["keyhouse:users:manage", "keyhouse:users:read", "keyhouse:keys:create", "*"];
+    let fields = json!({"name": "people desk", "kind": "service", "permissions": held});
+    let desk = house.create(&fields);
+    let ask = |ask: Ask| house.bare(&ask.bearer(&desk.secret));
+    ask(remove(&bo, "?keys=transfer&to=organization")).problem(403, "permission_required");
+    make_key(&house, &bo, &json!({"name": "theirs"}));
+    let listed = ask(Ask::get(&format!("{}/keys", path(&bo)))).expect(200);
+    assert!(
+        listed["items"][0]["name"].is_null(),
+        "who does not see keys sees that they are: {listed}"
+    );
+    assert_eq!(ask(remove(&bo, "")).status, 204);
+}
+
+#[test]
+fn a_leavers_key_becomes_a_service_key_with_what_it_granted() {
+    let house = House::start();
+    let bo = house.join("bo", "user");
+    let listed =
+        make_key(&house, &bo, &json!({"name": "listed", "permissions": ["a:read", "b:*"]}));
+    let open = make_key(&house, &bo, &json!({"name": "open"}));
+    assert_eq!(house.ask(&remove(&bo, "?keys=transfer&to=organization")).status, 204);
+    for (key, permissions) in [(&listed, json!(["a:read", "b:*"])), (&open, json!(["*"]))] {
+        let shown = house.key(&key.id);
+        assert_eq!(shown["kind"], "service", "{shown}");
+        assert_eq!(shown["owner"], Value::Null, "{shown}");
+        assert_eq!(shown["permissions"], permissions, "{shown}");
+        assert_eq!(shown["rotation_advised"], true, "{shown}");
+        assert_eq!(shown["version"], 2, "{shown}");
+        assert_eq!(code(&house, &key.secret), "VALID");
+    }
+    assert!(grants(&house, &listed.secret, "b:write") && !grants(&house, &listed.secret, "c:read"));
+}
+
+/// What a new owner could try, whose role holds more than the leaver's did.
+#[test]
+fn a_leavers_transferred_key_gained_nothing() {
+    let house = House::start();
+    let (bo, boss) = (house.join("bo", "user"), house.join("boss", "administrator"));
+    let key = make_key(&house, &bo, &json!({"name": "theirs", "permissions": ["a:*"]}));
+    let open = make_key(&house, &bo, &json!({"name": "open"}));
+    assert_eq!(house.ask(&remove(&bo, &format!("?keys=transfer&to={}", boss.id))).status, 204);
+    let shown = house.key(&key.id);
+    assert_eq!((&shown["owner"], &shown["kind"]), (&json!(boss.id), &json!("personal")), "{shown}");
+
+    let patch = |person: &Person, key: &Made, permissions: Value| {
+        let ask = Ask::patch(&format!("/v1/keys/{}", key.id), &json!({"permissions": permissions}));
+        house.ask_as(person, &ask)
+    };
+    for permissions in
+        [json!(["a:*", "b:read"]), json!(["*"]), json!(["keyhouse:keys:read"]), json!(null)]
+    {
+        for person in [&boss, &house.owner()] {
+            let problem = patch(person, &key, permissions.clone()).problem(400, "invalid_input");
+            assert_eq!(problem["errors"][0]["code"], "beyond_ceiling", "{problem}");
+        }
+    }
+    patch(&boss, &key, json!(["a:read"])).expect(200);
+    assert!(!grants(&house, &key.secret, "a:write"));
+    patch(&boss, &key, json!(["a:read", "a:write"])).expect(200);
+    assert!(grants(&house, &key.secret, "a:write") && !grants(&house, &key.secret, "b:read"));
+    // The boss's role manages keys; the key, which never did, still does not.
+    assert!(grants(&house, &open.secret, "b:read"));
+    assert!(!grants(&house, &open.secret, "keyhouse:keys:read"));
+    patch(&boss, &open, json!(["keyhouse:keys:read"])).problem(400, "invalid_input");
+
+    // A second removal freezes within the first, and the owner's role still bounds.
+    let cy = house.join("cy", "owner");
+    assert_eq!(house.ask(&remove(&boss, &format!("?keys=transfer&to={}", cy.id))).status, 204);
+    assert_eq!(house.key(&key.id)["permissions"], json!(["a:read", "a:write"]));
+    patch(&cy, &key, json!(["a:*"])).problem(400, "invalid_input");
+    house.ask(&Ask::patch(&path(&cy), &json!({"role": "guest"}))).expect(200);
+    assert!(!grants(&house, &key.secret, "a:read"), "a guest's key grants what guests hold");
+    house.ask(&Ask::patch(&path(&cy), &json!({"disabled": true}))).expect(200);
+    assert_eq!(code(&house, &key.secret), "OWNER_DISABLED");
+}
+
+#[test]
+fn what_a_demoted_leaver_no_longer_held_is_not_handed_on() {
+    let house = House::start();
+    let bo = house.join("bo", "administrator");
+    let key = make_key(
+        &house,
+        &bo,
+        &json!({"name": "k", "permissions": ["a:read", "keyhouse:keys:read"]}),
+    );
+    house.ask(&Ask::patch(&path(&bo), &json!({"role": "user"}))).expect(200);
+    assert_eq!(house.ask(&remove(&bo, "?keys=transfer&to=organization")).status, 204);
+    assert_eq!(house.key(&key.id)["permissions"], json!(["a:read"]));
+    assert!(!grants(&house, &key.secret, "keyhouse:keys:read"));
+}
+
+#[test]
+fn a_removed_users_keys_stay_revoked_after_a_restart() {
+    let mut house = House::start();
+    let bo = house.join("bo", "user");
+    let key = make_key(&house, &bo, &json!({"name": "one"}));
+    assert_eq!(house.ask(&remove(&bo, "?keys=revoke")).status, 204);
+    house.restart();
+    house.sign_in();
+    assert_eq!(code(&house, &key.secret), "REVOKED");
+}

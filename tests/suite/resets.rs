@@ -1,0 +1,114 @@
+//! `/v1/users/{user}/reset` and `/v1/reset`: a new password through a link that is good once.
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::{EMAIL, House, PASSWORD};
+use crate::people::{PASSWORD as THEIRS, Person, token_in};
+
+const NEW: &str = "a lighthouse made of salt";
+
+fn make(person: &Person) -> Ask {
+    Ask::post(&format!("/v1/users/{}/reset", person.id), &json!({}))
+}
+
+fn apply(token: &str, password: &str) -> Ask {
+    Ask::post("/v1/reset", &json!({"token": token, "password": password}))
+}
+
+fn sign_in(email: &str, password: &str) -> Ask {
+    Ask::post("/v1/session", &json!({"email": email, "password": password}))
+}
+
+#[test]
+fn a_reset_sets_a_new_password_once_and_ends_all_sessions() {
+    let house = House::start();
+    let bo = house.join("bo", "user");
+    let made = house.ask(&make(&bo)).expect(201);
+    let url = made["url"].as_str().unwrap();
+    assert!(url.starts_with(&format!("{}/reset#token=", house.server().url())), "{url}");
+    assert!(made["expires_at"].is_string());
+    let token = token_in(&made);
+    // Nothing has happened yet.
+    house.ask_as(&bo, &Ask::get("/v1/session")).expect(200);
+
+    for password in ["short", "passwordpassword123456"] {
+        let problem = house.bare(&apply(&token, password)).problem(400, "invalid_input");
+        assert_eq!(problem["errors"][0]["pointer"], "/password", "{problem}");
+        assert!(!problem.to_string().contains("passwordpassword"), "{problem}");
+    }
+    let used = house.bare(&apply(&token, NEW));
+    assert_eq!((used.status, used.body.as_str()), (204, ""));
+    assert!(used.header("set-cookie").is_none());
+    house.ask_as(&bo, &Ask::get("/v1/session")).problem(401, "session_ended");
+    house.bare(&sign_in(&bo.email, THEIRS)).problem(401, "sign_in_failed");
+    house.bare(&sign_in(&bo.email, NEW)).expect(201);
+    house.bare(&apply(&token, "yet another of these")).problem(403, "link_invalid");
+}
+
+#[test]
+fn a_new_reset_ends_the_one_before_and_wrong_tokens_open_nothing() {
+    let house = House::start();
+    let bo = house.join("bo", "user");
+    let old = token_in(&house.ask(&make(&bo)).expect(201));
+    let new = token_in(&house.ask(&make(&bo)).expect(201));
+    let half = new.split_once('.').unwrap().0;
+    let others = format!("{}.{}", house.owner().id, new.split_once('.').unwrap().1);
+    for token in ["", ".", half, &old, &others, &format!("{new}=")] {
+        house.bare(&apply(token, NEW)).problem(403, "link_invalid");
+    }
+    assert_eq!(house.bare(&apply(&new, NEW)).status, 204);
+}
+
+#[test]
+fn a_reset_is_no_way_past_whoever_rose_meanwhile() {
+    let house = House::start();
+    let admin = house.join("admin", "administrator");
+    let bo = house.join("bo", "user");
+    let token = token_in(&house.ask_as(&admin, &make(&bo)).expect(201));
+    let path = format!("/v1/users/{}", bo.id);
+    house.ask(&Ask::patch(&path, &json!({"role": "owner"}))).expect(200);
+    house.bare(&apply(&token, NEW)).problem(403, "link_invalid");
+    house.bare(&sign_in(&bo.email, THEIRS)).expect(201);
+}
+
+#[test]
+fn the_host_is_the_way_back_for_a_sole_owner() {
+    let house = House::start();
+    let said = house.server().run_cli(&["user", "reset", EMAIL], "");
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    let url = said.stdout.trim();
+    assert!(url.starts_with(&format!("{}/reset#token=", house.server().url())), "{url}");
+    let token = token_in(&json!({ "url": url }));
+    assert_eq!(house.bare(&apply(&token, NEW)).status, 204);
+    house.bare(&sign_in(EMAIL, PASSWORD)).problem(401, "sign_in_failed");
+    house.bare(&sign_in(EMAIL, NEW)).expect(201);
+
+    let wholly = house.server().run_cli(&["user", "reset", EMAIL, "--totp", "--json"], "");
+    assert_eq!(wholly.code, Some(0), "{}", wholly.stderr);
+    let made: Value = serde_json::from_str(&wholly.stdout).unwrap();
+    assert_eq!(house.bare(&apply(&token_in(&made), PASSWORD)).status, 204);
+    let nobody = house.server().run_cli(&["user", "reset", "nobody@example.com"], "");
+    assert_eq!(nobody.code, Some(3), "{}", nobody.stderr);
+}
+
+#[test]
+fn the_pages_behind_the_links_are_forms_under_a_strict_policy() {
+    let house = House::start();
+    for (path, target) in [("/invitation", "/v1/invitations/accept"), ("/reset", "/v1/reset")] {
+        let page = house.bare(&Ask::get(path));
+        assert_eq!(page.status, 200, "{path}");
+        assert!(page.header("content-type").unwrap().starts_with("text/html"));
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(policy.contains("default-src 'none'"), "{policy}");
+        assert!(page.body.contains(&format!("data-target=\"{target}\"")), "{}", page.body);
+        assert!(page.body.contains("name=\"password\""), "{}", page.body);
+        for inline in ["<style", " style=", " onclick", "javascript:"] {
+            assert!(!page.body.contains(inline), "{path} has {inline}");
+        }
+        for asset in page.body.split("/assets/").skip(1) {
+            let name = asset.split('"').next().unwrap();
+            assert_eq!(house.bare(&Ask::get(&format!("/assets/{name}"))).status, 200, "{name}");
+        }
+    }
+}
