@@ -25,6 +25,7 @@ mod cli_rights;
 mod cli_user;
 mod clock;
 mod escalation;
+mod events;
 mod explain;
 mod forward_auth;
 mod health;

@@ -437,6 +437,8 @@ mod tests {
         log.crash(DAY, Duration::ZERO);
         log.turn();
         log.assert_sealed();
+        let sealed: Vec<_> = log.seals().into_iter().flat_map(|seal| seal.events).collect();
+        assert_eq!(sealed, log.committed, "in the order of their commits");
     }
 
     /// A seal over the first of many late events must not make the next process begin behind the rest.
