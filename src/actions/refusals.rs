@@ -12,7 +12,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use keyhouse_storage::{Batch, CommitError};
+use keyhouse_storage::{BATCH_WRITES_MAX, Batch, CommitError};
 use serde_json::{Map, Value};
 
 use crate::actions::events::Happening;
@@ -23,6 +23,8 @@ use crate::model::id::{OrganizationId, UserId};
 
 /// Most pairs of account and network that are told apart in a minute; what goes beyond is one sum.
 pub const REFUSALS_MAX: usize = 1_000;
+/// All of a minute fit in one batch.
+const _: () = assert!(REFUSALS_MAX < BATCH_WRITES_MAX);
 /// How long failures are summed.
 const FLUSH_INTERVAL: Duration = Duration::from_mins(1);
 /// The target of an event about nobody known.
@@ -196,5 +198,26 @@ impl RefusalWriter {
         if self.thread.join().is_err() {
             tracing::error!("the thread that wrote failed sign-ins had panicked");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_accounts_is_one_sum_beyond_the_bound() {
+        let refusals = Refusals::default();
+        let source = Source { address: Some([192, 0, 2, 7].into()), on_host: false };
+        for number in 0..REFUSALS_MAX + 50 {
+            refusals.note(&format!("{number}@example.com"), source, Refusal::Failed);
+        }
+        refusals.note("0@example.com", source, Refusal::Throttled);
+        let sums = refusals.take();
+        assert_eq!((sums.pairs.len(), sums.rest.count), (REFUSALS_MAX, 50));
+        let first = sums.pairs[&("0@example.com".to_owned(), source.network())];
+        assert_eq!((first.count, first.throttled), (2, 1));
+        assert_eq!(sums.rest.address, None);
+        assert!(refusals.take().pairs.is_empty());
     }
 }

@@ -103,8 +103,10 @@ impl Actions {
             let happening = happening("reset.use", id, Some(organization), address)
                 .with_change(&json!({}), &json!({ "totp": reset.record.totp }));
             let batch = self.record(batch, self.clock.now().wall, happening)?;
-            Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+            let email = held.record.email.clone();
+            Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(email)))
         })
+        .map(|email| self.throttle.forgive(&email))
     }
 
     /// What proves who signs in as this user once the link was used.

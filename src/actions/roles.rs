@@ -3,7 +3,6 @@
 //! A role's change reaches every user who has it, and every key of theirs, with the next check: both
 //! look the role up, neither keeps a copy.
 
-use keyhouse_storage::Batch;
 use serde_json::{Value, json};
 
 use crate::actions::actor::Actor;
@@ -131,7 +130,9 @@ impl Actions {
                 .with_change(&json!({}), &shape(&record));
             let place = Place::Role(organization, record.id);
             let batch = batch.absent(place.to_bytes());
-            self.write_role(batch, &place, record, happening, now)
+            let batch = self.record(put(batch, &place, &record)?, now, happening)?;
+            let committed = self.commit(batch)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
     }
 
@@ -178,7 +179,9 @@ impl Actions {
                 .with_change(&shape(before), &shape(&record));
             let place = Place::Role(record.organization, record.id);
             let batch = batch.unchanged(place.to_bytes(), held.revision);
-            self.write_role(batch, &place, record, happening, now)
+            let batch = self.record(put(batch, &place, &record)?, now, happening)?;
+            let committed = self.commit(batch)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
     }
 
@@ -207,18 +210,6 @@ impl Actions {
             let committed = self.commit(self.record(batch, now, happening)?)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })
-    }
-
-    fn write_role(
-        &self,
-        batch: Batch,
-        place: &Place,
-        record: RoleRecord,
-        happening: Happening,
-        now: Moment,
-    ) -> Result<Attempt<RoleRecord>, ActionError> {
-        let batch = self.record(put(batch, place, &record)?, now, happening)?;
-        Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
     }
 
     fn find_role(&self, actor: &Actor, id: RoleId) -> Result<Held<RoleRecord>, ActionError> {

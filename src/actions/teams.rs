@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use keyhouse_storage::Batch;
 use serde_json::{Value, json};
 
 use crate::actions::actor::Actor;
@@ -17,7 +16,6 @@ use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::index::facts::{TeamFacts, UserFacts};
 use crate::model::id::{OrganizationId, TeamId, UserId};
-use crate::model::moment::Moment;
 use crate::model::name::folded;
 use crate::model::plan::{MULTIPLE_TEAMS, TEAMS};
 use crate::model::role::{TEAMS_MANAGE, TEAMS_READ};
@@ -151,7 +149,9 @@ impl Actions {
                 .with_change(&json!({}), &shape(&record));
             let place = Place::Team(organization, record.id);
             let batch = batch.absent(place.to_bytes());
-            self.write_team(batch, &place, record, happening, now)
+            let batch = self.record(put(batch, &place, &record)?, now, happening)?;
+            let committed = self.commit(batch)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
     }
 
@@ -192,7 +192,9 @@ impl Actions {
                 .with_change(&shape(before), &shape(&record));
             let place = Place::Team(record.organization, record.id);
             let batch = batch.unchanged(place.to_bytes(), held.revision);
-            self.write_team(batch, &place, record, happening, now)
+            let batch = self.record(put(batch, &place, &record)?, now, happening)?;
+            let committed = self.commit(batch)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
     }
 
@@ -303,18 +305,6 @@ impl Actions {
             }
         }
         Ok(left)
-    }
-
-    fn write_team(
-        &self,
-        batch: Batch,
-        place: &Place,
-        record: TeamRecord,
-        happening: Happening,
-        now: Moment,
-    ) -> Result<Attempt<TeamRecord>, ActionError> {
-        let batch = self.record(put(batch, place, &record)?, now, happening)?;
-        Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
     }
 
     /// A team of the actor's organization that the actor may know of.

@@ -32,7 +32,6 @@ pub(super) enum Command {
 
 /// Which events.
 #[derive(Debug, Args)]
-#[expect(clippy::doc_markdown, reason = "help for a terminal")]
 pub(super) struct List {
     /// Only what this one did: the id of a user or a key, local, or none
     #[arg(long, value_name = "ID")]

@@ -7,7 +7,13 @@ mod exit;
 mod import;
 mod instance;
 mod key;
+mod listing;
+mod org;
+mod plan;
+mod role;
 mod serve;
+mod subscription;
+mod team;
 mod user;
 mod verify;
 
@@ -64,6 +70,12 @@ enum Command {
     /// Make, list, show, rename, rotate and revoke keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Make, list, show and delete roles
+    #[command(subcommand)]
+    Role(role::Command),
+    /// Make, list, show and delete teams, and say who is in them
+    #[command(subcommand)]
+    Team(team::Command),
     /// Take keys of other systems over
     Import(import::Flags),
     /// See what was done, and prove that the log of it is whole
@@ -72,6 +84,15 @@ enum Command {
     /// Invite, list, show, stop, remove and reset users
     #[command(subcommand)]
     User(user::Command),
+    /// Make, list, show, suspend and resume organizations
+    #[command(subcommand)]
+    Org(org::Command),
+    /// List, show and set what plans give
+    #[command(subcommand)]
+    Plan(plan::Command),
+    /// Show and set an organization's subscription
+    #[command(subcommand)]
+    Subscription(subscription::Command),
     /// Ask whether a key, read from stdin, may do something
     Verify(verify::Flags),
 }
@@ -101,6 +122,12 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<(), Failure> {
         Command::Key(command) => {
             key::run(command, &client::Client::new(environment, settings)?, json)
         },
+        Command::Role(command) => {
+            role::run(command, &client::Client::new(environment, settings)?, json)
+        },
+        Command::Team(command) => {
+            team::run(command, &client::Client::new(environment, settings)?, json)
+        },
         Command::Import(flags) => {
             import::run(&flags, &client::Client::new(environment, settings)?, json)
         },
@@ -109,6 +136,15 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<(), Failure> {
         },
         Command::User(command) => {
             user::run(command, &client::Client::new(environment, settings)?, json)
+        },
+        Command::Org(command) => {
+            org::run(command, &client::Client::new(environment, settings)?, json)
+        },
+        Command::Plan(command) => {
+            plan::run(&command, &client::Client::new(environment, settings)?, json)
+        },
+        Command::Subscription(command) => {
+            subscription::run(command, &client::Client::new(environment, settings)?, json)
         },
         Command::Verify(flags) => {
             verify::run(&flags, &client::Client::new(environment, settings)?, json)

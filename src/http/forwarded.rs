@@ -197,6 +197,21 @@ mod tests {
     }
 
     #[test]
+    fn what_only_proxies_set_is_known() {
+        for (name, set) in [
+            ("X-Forwarded-For", true),
+            ("x-forwarded-proto", true),
+            ("Forwarded", true),
+            ("Via", true),
+            ("X-Real-IP", true),
+            ("Host", false),
+            ("Origin", false),
+        ] {
+            assert_eq!(is_set_by_proxies(name), set, "{name}");
+        }
+    }
+
+    #[test]
     fn a_whole_set_is_read() {
         let headers = headers(&[]);
         assert_eq!(read(&headers, &loopback()), Ok("192.0.2.7".parse().unwrap()));

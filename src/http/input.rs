@@ -277,12 +277,7 @@ impl Parameters {
     }
 
     /// Notes a fault of a parameter that has none yet.
-    pub(super) fn fault(
-        &mut self,
-        name: &'static str,
-        code: &'static str,
-        detail: impl fmt::Display,
-    ) {
+    pub(super) fn fault(&mut self, name: &str, code: &'static str, detail: &str) {
         let pointer = format!("?{name}");
         if !self.faults.iter().any(|fault| fault.pointer == pointer) {
             self.faults.push(Fault::new(pointer, code, detail));

@@ -10,6 +10,7 @@ mod input;
 mod openapi;
 mod page;
 mod problem;
+mod refusal;
 mod router;
 mod session;
 pub mod transport;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::actions::ActionError;
 use crate::http::answer::Header;
+use crate::http::refusal::said;
 use crate::http::transport::Refusal;
 use crate::model::fault::Fault;
 use crate::verify::{Code, Verdict};
@@ -75,39 +76,34 @@ impl Problem {
 
     /// What went wrong with one of many things that were asked in one request.
     pub(super) fn into_item(self) -> Value {
-        let told = *self.0;
-        let mut item = told.extra;
-        item.insert("code".to_owned(), told.code.into());
-        item.insert("title".to_owned(), told.title.into());
-        if let Some(detail) = told.detail {
-            item.insert("detail".to_owned(), detail.into());
-        }
-        if !told.faults.is_empty() {
-            item.insert("errors".to_owned(), told.faults.iter().map(fault).collect());
-        }
-        Value::Object(item)
+        Value::Object(self.members())
     }
 
     /// The response; `request_id` is what a person quotes to the operator.
-    pub(super) fn into_response(self, request_id: String) -> Response {
-        let told = *self.0;
-        let mut body = told.extra;
+    pub(super) fn into_response(mut self, request_id: String) -> Response {
+        let mut body = self.members();
         body.insert("type".to_owned(), "about:blank".into());
-        body.insert("title".to_owned(), told.title.into());
-        body.insert("status".to_owned(), told.status.into());
-        body.insert("code".to_owned(), told.code.into());
-        if let Some(detail) = told.detail {
-            body.insert("detail".to_owned(), detail.into());
-        }
-        if !told.faults.is_empty() {
-            body.insert("errors".to_owned(), told.faults.iter().map(fault).collect());
-        }
+        body.insert("status".to_owned(), self.0.status.into());
         body.insert("request_id".to_owned(), request_id.clone().into());
-        let mut headers = told.headers;
+        let mut headers = std::mem::take(&mut self.0.headers);
         headers.push(("Content-Type".into(), "application/problem+json".into()));
         headers.push(("X-Request-Id".into(), request_id.into()));
-        let body = ResponseBody::from_data(Value::Object(body).to_string());
-        Response { status_code: told.status, headers, data: body, upgrade: None }
+        let data = ResponseBody::from_data(Value::Object(body).to_string());
+        Response { status_code: self.0.status, headers, data, upgrade: None }
+    }
+
+    fn members(&self) -> Map<String, Value> {
+        let told = &*self.0;
+        let mut members = told.extra.clone();
+        members.insert("title".to_owned(), told.title.into());
+        members.insert("code".to_owned(), told.code.into());
+        if let Some(detail) = &told.detail {
+            members.insert("detail".to_owned(), detail.as_ref().into());
+        }
+        if !told.faults.is_empty() {
+            members.insert("errors".to_owned(), told.faults.iter().map(fault).collect());
+        }
+        members
     }
 
     // Input.
@@ -366,29 +362,6 @@ fn denial(code: Code) -> (u16, &'static str) {
         Code::QuotaExceeded => (429, "Quota used up"),
         // Nobody denies with this; if somebody did, it must not let anyone through.
         Code::Valid => (503, "No decision"),
-    }
-}
-
-fn said(refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::NoHost => "HTTP/1.1 needs a Host header".to_owned(),
-        Refusal::HostNotValid => "the Host header is no host".to_owned(),
-        Refusal::HostMismatch => "target and Host header name different hosts".to_owned(),
-        Refusal::LengthAndEncoding => {
-            "Content-Length and Transfer-Encoding must not come together".to_owned()
-        },
-        Refusal::EncodingNotSupported => "the only transfer encoding taken is chunked".to_owned(),
-        Refusal::LineFeedAlone => "a line of the head ends without a carriage return".to_owned(),
-        Refusal::HeadUnseen => "the request can't be told from the one before it".to_owned(),
-        Refusal::HeaderNotText { name } => format!("the header {name} is not UTF-8"),
-        Refusal::BodyBroken => "the body ended early or its chunks are malformed".to_owned(),
-        Refusal::DoubledHeader { .. }
-        | Refusal::TunnelAsked
-        | Refusal::BodyTooLarge { .. }
-        | Refusal::BodyTimeout
-        | Refusal::Busy { .. }
-        | Refusal::Panicked
-        | Refusal::ResponseNotSendable => String::new(),
     }
 }
 

@@ -231,7 +231,7 @@ pub(super) static ROUTES: &[Route] = &[
         Access::Actor,
         api::organizations::change_subscription,
     ),
-    get("/v1/plans", Access::Actor, api::plans::list_plans),
+    list("/v1/plans", api::plans::list_plans),
     get("/v1/plans/{plan}", Access::Actor, api::plans::show),
     manage(Method::PATCH, "/v1/plans/{plan}", Access::Actor, api::plans::change),
     get("/setup", Access::Open, page::setup),

@@ -210,7 +210,8 @@ pub struct PlanCalls {
 }
 
 impl PlanCalls {
-    fn new(limits: PlanLimits, live: &OrganizationLive) -> Option<Arc<Self>> {
+    /// Those of a plan's limits, counted there.
+    pub fn new(limits: PlanLimits, live: &OrganizationLive) -> Option<Arc<Self>> {
         let rate = limits.requests_per_10s.map(|limit| {
             let limit = RateLimit { name: PLAN_RATE.into(), limit, window_seconds: 10 };
             (limit, Arc::clone(&live.rate))

@@ -449,6 +449,12 @@ mod tests {
         next
     }
 
+    fn unused(rule: &QuotaRule) -> u64 {
+        let window = rule.counter.window.load();
+        let used = window.used.load(Ordering::Relaxed) & !MOVED;
+        window.reserved.load(Ordering::Relaxed) - used
+    }
+
     const MADE: &str = "2026-01-01T00:00:00Z";
 
     #[test]
@@ -577,15 +583,14 @@ mod tests {
                 let old = ruled(&counter, quota(50, before.0, before.1), MADE);
                 assert_eq!(pass(&old, used, 40), 40, "{claim}");
                 let (limit, period, zone) = after;
-                let mut new = ruled(&counter, quota(limit, period, zone), changed);
-                let mut expected = passed;
-                if crashes {
-                    let reserved = old.counter.window.load().reserved.load(Ordering::Relaxed);
+                let new = ruled(&counter, quota(limit, period, zone), changed);
+                let (new, lost) = if crashes {
                     // What was reserved and not used is lost with the process.
-                    let lost = reserved - old.counter.window.load().used.load(Ordering::Relaxed);
-                    expected -= if passed == limit { 0 } else { lost.min(passed) };
-                    new = after_crash(&new, changed);
-                }
+                    (after_crash(&new, changed), unused(&old).min(passed))
+                } else {
+                    (new, 0)
+                };
+                let expected = passed - lost * u64::from(passed < limit);
                 assert_eq!(pass(&new, then, 100), expected, "{claim}, crash: {crashes}");
             }
         }

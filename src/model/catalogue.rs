@@ -221,7 +221,8 @@ mod tests {
     fn every_own_permission_is_described_in_three_languages() {
         for name in role::OWN_PERMISSIONS {
             let found: Vec<_> = OWN_CATALOGUE.iter().filter(|entry| entry.name == name).collect();
-            let [entry] = found[..] else { unreachable!("{name}: {found:?}") };
+            assert_eq!(found.len(), 1, "{name}");
+            let entry = found[0];
             for text in [entry.english, entry.french, entry.spanish] {
                 assert!(!text.trim().is_empty(), "{name}");
             }

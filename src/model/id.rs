@@ -68,9 +68,8 @@ impl<K> Id<K> {
 
     /// The moment it was made of.
     pub fn moment(&self) -> Moment {
-        let [a, b, c, d, e, f, ..] = *self.bytes();
-        let milliseconds = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
-        Moment::from_milliseconds(milliseconds.cast_signed())
+        let milliseconds = i64::try_from(self.0.as_u128() >> 80).unwrap_or(i64::MAX);
+        Moment::from_milliseconds(milliseconds)
     }
 
     /// The id that sorts before every other that was or will be made at a moment.

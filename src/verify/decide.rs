@@ -112,7 +112,7 @@ fn is_admitted(rules: Option<&Rules>, request: &Request<'_>) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeSet;
     use std::sync::Arc;
     use std::time::Duration;
@@ -130,15 +130,16 @@ mod tests {
     use crate::records::key::tests::record;
     use crate::records::key::{DisabledBy, KeyRecord, QuotaRecord, RateLimitRecord};
 
-    const NOW: Now = Now { wall: Moment::from_milliseconds(1_800_000_000_000), ticks: 1 };
+    pub(in crate::verify) const NOW: Now =
+        Now { wall: Moment::from_milliseconds(1_800_000_000_000), ticks: 1 };
 
-    fn owner() -> UserFacts {
+    pub(in crate::verify) fn owner() -> UserFacts {
         let mut facts = UserFacts::unknown(Id::default());
         (facts.standing.disabled, facts.standing.role) = (false, Rank::Builtin(BuiltinRole::User));
         facts
     }
 
-    fn organization() -> OrganizationFacts {
+    pub(in crate::verify) fn organization() -> OrganizationFacts {
         let mut facts = OrganizationFacts::unknown(Id::default());
         facts.suspended = false;
         facts.ceiling = "*".parse().unwrap();
@@ -151,7 +152,11 @@ mod tests {
         facts
     }
 
-    fn grant(record: &KeyRecord, owner: Option<UserFacts>, facts: OrganizationFacts) -> Grant {
+    pub(in crate::verify) fn grant(
+        record: &KeyRecord,
+        owner: Option<UserFacts>,
+        facts: OrganizationFacts,
+    ) -> Grant {
         Grant::new(
             record,
             &record.secrets[0],
@@ -163,9 +168,13 @@ mod tests {
 
     /// The verdict, once the store holds what was asked for.
     fn decided(grant: &Grant, request: &Request<'_>, now: Now) -> Verdict {
+        let foretold = foretell(grant, request, now);
         loop {
             match decide(grant, request, now) {
-                Ok(verdict) => return verdict,
+                Ok(verdict) => {
+                    assert_eq!(verdict, foretold, "foretelling is deciding without drawing");
+                    return verdict;
+                },
                 Err(_unreserved) => renew_all(&grant.organization.load().live.reservations),
             }
         }

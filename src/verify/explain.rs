@@ -325,3 +325,121 @@ fn stage(source: &'static str, patterns: PatternSet<'_>, permission: &str) -> St
     let (pattern, granted) = (pattern.map(str::to_owned), pattern.is_some());
     Stage { source, name: None, pattern, granted }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::facts::PlanCalls;
+    use crate::index::standing::Rank;
+    use crate::model::plan::PlanLimits;
+    use crate::model::role::BuiltinRole;
+    use crate::records::key::tests::record;
+    use crate::records::key::{KeyRecord, RateLimitRecord};
+    use crate::verify::decide::tests::{NOW, grant, organization, owner};
+
+    fn lists(key: &KeyRecord) -> Lists {
+        Lists {
+            permissions: key.permissions.clone(),
+            ceiling: key.ceiling.clone(),
+            expires_at: key.expires_at,
+        }
+    }
+
+    /// The rule that decided, its source and detail.
+    fn decisive(explanation: &Explanation) -> (Code, &'static str, String) {
+        let step = explanation.steps.iter().find(|step| step.outcome == Outcome::Failed).unwrap();
+        (step.code, step.source, step.detail.clone().unwrap_or_default())
+    }
+
+    #[test]
+    fn the_first_that_does_not_grant_is_where_a_refusal_came_from() {
+        let asked = "diagrams:write".parse().unwrap();
+        let request = Request { requirement: Some(&asked), ..Request::default() };
+        let user = || {
+            let mut user = owner();
+            user.role = crate::index::facts::HeldRole::Builtin(BuiltinRole::User);
+            user
+        };
+        let mut guest = owner();
+        guest.role = crate::index::facts::HeldRole::Builtin(BuiltinRole::Guest);
+        guest.standing.role = Rank::Builtin(BuiltinRole::Guest);
+        let mut narrow = organization();
+        narrow.ceiling = "diagrams:read".parse().unwrap();
+        let listed = |list: &str, ceiling: Option<&str>| {
+            let mut key = record();
+            key.permissions = Some(list.parse().unwrap());
+            key.ceiling = ceiling.map(|text| text.parse().unwrap());
+            key
+        };
+        for (claim, key, user, facts, source) in [
+            ("list", listed("files:*", None), user(), organization(), "key"),
+            ("ceiling", listed("*", Some("files:*")), user(), organization(), "key_ceiling"),
+            ("role", listed("*", None), guest, organization(), "role"),
+            ("organization", listed("*", None), user(), narrow, "organization_ceiling"),
+        ] {
+            let told = explain(&grant(&key, Some(user), facts), &lists(&key), &request, NOW);
+            let (code, from, detail) = decisive(&told);
+            assert_eq!((code, from), (Code::InsufficientPermissions, source), "{claim}");
+            assert!(detail.contains("diagrams:write"), "{claim}: {detail}");
+        }
+    }
+
+    #[test]
+    fn an_end_is_the_keys_or_a_replaced_secrets() {
+        let mut key = record();
+        key.secrets[0].ends_at = Some(NOW.wall);
+        let request = Request::default();
+        let of = |key: &KeyRecord| {
+            let grant = grant(key, Some(owner()), organization());
+            decisive(&explain(&grant, &lists(key), &request, NOW)).1
+        };
+        assert_eq!(of(&key), "secret");
+        key.expires_at = Some(NOW.wall);
+        assert_eq!(of(&key), "key");
+    }
+
+    #[test]
+    fn a_limit_is_the_keys_or_the_plans() {
+        let mut key = record();
+        let limit = RateLimitRecord { name: "own".into(), limit: 3, window_seconds: 50 };
+        key.rate_limits = vec![limit];
+        let mut facts = organization();
+        let limits = PlanLimits {
+            requests_per_10s: Some(2),
+            requests_per_month: Some(1),
+            ..PlanLimits::default()
+        };
+        facts.calls = PlanCalls::new(limits, &facts.live);
+        let grant = grant(&key, None, facts);
+        let told = |cost: u32| {
+            let request = Request { cost, ..Request::default() };
+            decisive(&explain(&grant, &lists(&key), &request, NOW))
+        };
+        for (cost, code, source) in [
+            (4, Code::RateLimited, "key"),
+            (3, Code::RateLimited, "plan"),
+            (2, Code::QuotaExceeded, "plan"),
+        ] {
+            let (said, from, _) = told(cost);
+            assert_eq!((said, from), (code, source), "{cost}");
+        }
+        let (own, counter) = &grant.rules.as_deref().unwrap().rate_limits[0];
+        assert!(matches!(counter.draw(own, NOW.ticks, 3), Draw::Granted { .. }));
+        let (code, source, detail) = told(1);
+        assert_eq!((code, source), (Code::RateLimited, "key"));
+        assert!(detail.starts_with("own: 3 in 50 s"), "{detail}");
+    }
+
+    #[test]
+    fn without_a_plan_for_it_the_plan_decides() {
+        let key = record();
+        let mut facts = organization();
+        facts.plan.api_access = false;
+        let grant = grant(&key, Some(owner()), facts);
+        let told = explain(&grant, &lists(&key), &Request::default(), NOW);
+        let (code, source, _) = decisive(&told);
+        assert_eq!((code, source), (Code::SubscriptionRequired, "plan"));
+        let told = explain_absence(Code::NotFound);
+        assert!(told.steps.iter().all(|step| step.detail.is_none() && step.grantings.is_empty()));
+    }
+}

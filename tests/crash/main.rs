@@ -85,12 +85,26 @@ fn every_answered_change_outlives_the_kill_and_none_is_half_there() {
     assert!(changes > KILLS * WRITERS, "only {changes} changes were answered");
     let ended = server.stop();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    check_audit(&home, &known);
     let (last, _) = start_timed(&home);
     settle(&mut known, &all_keys(&last, &credentials), &[], KILLS);
     report(&format!(
         "{KILLS} kills, {changes} answered changes, {} keys, slowest start {slowest:?}",
         known.len()
     ));
+}
+
+/// The log is whole, all of it is sealed, and it tells of every change that is there.
+fn check_audit(home: &Home, known: &HashMap<String, Known>) {
+    let ended = home.run_cli(&["audit", "check", "--json"], "");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let told: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(told["unsealed"], 0, "{told}");
+    // A key's version counts its changes, its making the first of them; each has an event.
+    let changes: u64 = known.values().map(|known| known.answered.version).sum();
+    let events = told["events"].as_u64().unwrap();
+    // Beside them: the setup, one sign-in, and the key that manages.
+    assert_eq!(events, changes + 3, "{told}");
 }
 
 #[expect(clippy::print_stderr, reason = "the numbers are worth a line in the log of a run")]

@@ -7,12 +7,13 @@ use std::time::Duration;
 use argon2::password_hash::PasswordHasher as _;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, Version};
-use keyhouse::clock::ManualClock;
+use keyhouse::clock::{Clock as _, ManualClock};
 use keyhouse::http::transport::{Application as _, Origin, Peer, Surface};
 use keyhouse::model::moment::Moment;
 use keyhouse::model::totp::code_at;
 use keyhouse::records::access::UserRecord;
 use keyhouse::records::event::EventRecord;
+use keyhouse::records::people::TotpRecord;
 use keyhouse::records::place::Place;
 use keyhouse::records::{encode, read_row};
 use keyhouse_storage::{At, Batch, Fault, FaultyStore, Gate, MemoryStore, Operation, Range, Store};
@@ -275,37 +276,72 @@ fn nobody_ends_a_session_that_is_not_theirs() {
     assert_eq!(Door::afar().ask(&house, "DELETE", &path, &first).status, 204);
 }
 
+/// A confirmed second factor, and the clock its codes go by.
+struct Factor {
+    seed: String,
+    clock: Arc<ManualClock>,
+}
+
+impl Factor {
+    fn set_up(house: &House, clock: &Arc<ManualClock>) -> Self {
+        let door = Door::afar();
+        let cookie = door.sign_in(house, PASSWORD).cookie;
+        let send = |body: &Value| door.send(house, ("POST", "/v1/me/totp"), &cookie, body);
+        let begun = send(&json!({ "current_password": PASSWORD }));
+        assert_eq!(begun.status, 201, "{}", begun.body);
+        let seed = begun.body["secret"].as_str().unwrap().to_owned();
+        let factor = Self { seed, clock: Arc::clone(clock) };
+        assert_eq!(send(&json!({ "code": factor.code() })).status, 200);
+        factor
+    }
+
+    fn code(&self) -> String {
+        code_at(&self.seed, self.clock.now().wall).unwrap().reveal().to_owned()
+    }
+}
+
 #[test]
-fn no_code_works_twice_whatever_happens_between() {
+fn no_code_works_twice_also_where_the_next_process_has_an_older_clock() {
     let clock = clock();
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let house = House::over_with(Arc::clone(&store), Arc::clone(&clock) as Arc<_>);
-    let door = Door::afar();
-    let cookie = door.sign_in(&house, PASSWORD).cookie;
-    let begin = json!({ "current_password": PASSWORD });
-    let begun = door.send(&house, ("POST", "/v1/me/totp"), &cookie, &begin);
-    assert_eq!(begun.status, 201, "{}", begun.body);
-    let seed = begun.body["secret"].as_str().unwrap();
-    let code = |clock: &ManualClock| {
-        let now = keyhouse::clock::Clock::now(clock).wall;
-        code_at(seed, now).unwrap().reveal().to_owned()
-    };
-    let confirm = json!({ "code": code(&clock) });
-    assert_eq!(door.send(&house, ("POST", "/v1/me/totp"), &cookie, &confirm).status, 200);
+    let factor = Factor::set_up(&house, &clock);
+    let first = factor.code();
     let sign_in = |house: &House, code: &str| Door::afar().with_code(code).sign_in(house, PASSWORD);
-    assert_eq!(sign_in(&house, &code(&clock)).status, 401, "the one that confirmed");
-
+    assert_eq!(sign_in(&house, &first).status, 401, "the one that confirmed");
     clock.advance(Duration::from_secs(30));
-    let used = code(&clock);
+    let used = factor.code();
     assert_eq!(sign_in(&house, &used).status, 201);
     assert_eq!(sign_in(&house, &used).status, 401);
     drop(house);
-    // Another process, whose clock is half a minute behind.
-    let behind = ManualClock::at(Moment::from_milliseconds(1_800_000_000_000));
-    let house = House::over_with(Arc::clone(&store), Arc::new(behind));
-    for code in [used.as_str(), confirm["code"].as_str().unwrap()] {
-        let answer = sign_in(&house, code);
+    let house = House::over_with(Arc::clone(&store), self::clock());
+    for code in [used, first] {
+        let answer = sign_in(&house, &code);
         assert_eq!((answer.status, answer.code()), (401, "sign_in_failed"));
     }
     assert_eq!(Door::afar().sign_in(&house, PASSWORD).code(), "code_required");
+}
+
+/// Two sign-ins with one code, both checked before either is written.
+#[test]
+fn a_code_that_is_used_up_while_a_session_is_written_opens_nothing() {
+    let (clock, store) = (clock(), Arc::new(FaultyStore::new(MemoryStore::new())));
+    let house = House::over_with(Arc::clone(&store) as Arc<_>, Arc::clone(&clock) as Arc<_>);
+    let factor = Factor::set_up(&house, &clock);
+    clock.advance(Duration::from_secs(30));
+    let gate = Gate::new();
+    store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
+    let status = scope(|threads| {
+        let door = Door::afar().with_code(&factor.code());
+        let signing_in = threads.spawn(move || door.sign_in(&house, PASSWORD).status);
+        assert!(gate.wait_for_arrivals(1, LONG));
+        let row = store.scan(&Range::prefix(b"totp/"), At::Latest).unwrap().rows.remove(0);
+        let record: TotpRecord = read_row(&row).unwrap().record;
+        let place = Place::parse(&row.key).unwrap();
+        let used = TotpRecord { step_last: record.step_last + 1, ..record };
+        store.commit(Batch::new().put(row.key, encode(&place, &used).unwrap())).unwrap();
+        gate.open();
+        signing_in.join().unwrap()
+    });
+    assert_eq!(status, 401);
 }

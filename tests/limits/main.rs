@@ -2,7 +2,6 @@
 //! that stands still, many threads, and a store that crashes and fails.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test stops at the first surprise"
 )]

@@ -51,7 +51,7 @@ impl House {
     }
 
     /// Makes a team as the owner, with these members.
-    pub(crate) fn team_of(&self, name: &str, visibility: &str, members: &[&Person]) -> String {
+    pub(crate) fn team(&self, name: &str, visibility: &str, members: &[&Person]) -> String {
         let body = json!({"name": name, "visibility": visibility});
         let team = self.ask(&Ask::post("/v1/teams", &body)).expect(201);
         let id = team["id"].as_str().unwrap().to_owned();
@@ -64,7 +64,7 @@ impl House {
     }
 
     /// Makes a custom role as the owner.
-    pub(crate) fn custom_role(&self, name: &str, permissions: &[&str]) -> String {
+    pub(crate) fn role(&self, name: &str, permissions: &[&str]) -> String {
         let body = json!({"name": name, "permissions": permissions});
         let role = self.ask(&Ask::post("/v1/roles", &body)).expect(201);
         role["id"].as_str().unwrap().to_owned()

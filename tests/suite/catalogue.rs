@@ -166,13 +166,13 @@ fn presets_stand_for_what_reads_or_writes() {
 fn a_preset_gives_nobody_more_than_they_hold() {
     let house = House::start();
     house.catalogue(&["diagrams:read", "diagrams:write", "files:read"]);
-    let permissions = json!(["diagrams:*", "keyhouse:keys:create"]);
+    let permissions = ["diagrams:*", "keyhouse:keys:create"];
     let drawer = house.join("drawer", &house.role("Drawer", &permissions));
     let reader = house.create_as(&drawer, &json!({"preset": "read"}));
     assert_eq!(reader.key["permissions"], json!(["diagrams:read"]));
     let writer = house.create_as(&drawer, &json!({"preset": "read-write"}));
     assert_eq!(writer.key["permissions"], json!(["diagrams:read", "diagrams:write"]));
-    let nothing = json!(["files:delete", "keyhouse:keys:create"]);
+    let nothing = ["files:delete", "keyhouse:keys:create"];
     let nobody = house.join("nobody", &house.role("Nothing", &nothing));
     let ask = Ask::post("/v1/keys", &json!({"preset": "read"}));
     house.ask_as(&nobody, &ask).problem(403, "permission_required");
@@ -189,7 +189,7 @@ fn a_preset_of_many_entries_fits_into_one_list() {
     house.catalogue(&names);
     let made = house.create(&json!({"preset": "read"}));
     assert_eq!(made.key["permissions"], json!(["*:read"]));
-    let things = json!(["keyhouse:keys:create"]);
+    let things = ["keyhouse:keys:create"];
     let some = house.join("some", &house.role("Some", &things));
     let create = Ask::post("/v1/keys", &json!({"preset": "read"}));
     house.ask_as(&some, &create).problem(403, "permission_required");

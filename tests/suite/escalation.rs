@@ -21,7 +21,7 @@ fn may(house: &House, secret: &str, permission: &str) -> Value {
 #[test]
 fn a_star_in_a_role_a_key_or_a_service_key_never_manages_keyhouse() {
     let house = House::start();
-    let role = house.custom_role("everything", &["*", "*:*", "*:*:*"]);
+    let role = house.role("everything", &["*", "*:*", "*:*:*"]);
     let star = house.join("star", &role);
     let own = ["keyhouse:keys:manage", "keyhouse:users:manage", "keyhouse:instance:manage"];
     for path in ["/v1/users", "/v1/audit", "/v1/invitations", "/v1/organizations"] {
@@ -40,7 +40,7 @@ fn a_star_in_a_role_a_key_or_a_service_key_never_manages_keyhouse() {
     // Whoever names management gets it, but never the instance's: that comes from being operator.
     let body = json!({"name": "house", "permissions": ["keyhouse:*", "keyhouse:instance:*"]});
     house.ask(&Ask::post("/v1/roles", &body)).problem(400, "invalid_input");
-    let managing = house.custom_role("managing", &["keyhouse:*"]);
+    let managing = house.role("managing", &["keyhouse:*"]);
     let manager = house.join("manager", &managing);
     manager.ask(&house, Ask::get("/v1/users")).expect(200);
     manager.ask(&house, Ask::get("/v1/organizations")).problem(403, "permission_required");
@@ -106,7 +106,7 @@ fn the_invitation_of_a_dismissed_administrator_is_dead() {
 fn a_team_mate_with_write_gets_no_secret() {
     let house = House::start();
     let (maker, mate) = (house.join("maker", "user"), house.join("mate", "user"));
-    let team = house.team_of("builders", "visible", &[&maker, &mate]);
+    let team = house.team("builders", "visible", &[&maker, &mate]);
     let body = json!({"name": "bot", "permissions": ["diagrams:read"],
         "teams": [{"id": team, "access": "write"}]});
     let key = maker.make(&house, &body);
@@ -138,7 +138,7 @@ fn a_team_mate_with_write_gets_no_secret() {
 #[test]
 fn a_leavers_transferred_key_gained_nothing() {
     let house = House::start();
-    let reader = house.custom_role("reader", &["diagrams:read", "keyhouse:keys:create"]);
+    let reader = house.role("reader", &["diagrams:read", "keyhouse:keys:create"]);
     for heir in ["organization", "administrator"] {
         let leaver = house.join(&format!("leaver-to-{heir}"), &reader);
         let key = leaver.make(&house, &json!({"name": "left behind"}));
@@ -165,7 +165,7 @@ fn a_leavers_transferred_key_gained_nothing() {
 #[test]
 fn an_importer_mints_nothing_stronger() {
     let house = House::start();
-    let role = house.custom_role("weak", &["diagrams:read"]);
+    let role = house.role("weak", &["diagrams:read"]);
     let operator = house.join("importer", &role);
     house.change_user(&operator, &json!({"operator": true}));
     let operator = Person { cookie: sign_in(&house, &operator.email), ..operator };
@@ -230,7 +230,7 @@ fn a_key_of_another_organization_learns_nothing() {
 fn nobody_shares_with_a_foreign_team() {
     let house = House::start();
     let (maker, other) = (house.join("maker", "user"), house.join("other", "user"));
-    let theirs = house.team_of("theirs", "visible", &[&other]);
+    let theirs = house.team("theirs", "visible", &[&other]);
     let key = maker.make(&house, &json!({"name": "mine"}));
     let (_, stranger) = house.neighbour("acme");
     let body = json!({"name": "abroad", "visibility": "visible"});
@@ -259,7 +259,7 @@ fn no_custom_role_is_named_like_a_built_in_one() {
         let answer = house.ask(&Ask::post("/v1/roles", &body));
         assert!(matches!(answer.status, 400 | 409), "{name}: {}", answer.body);
     }
-    let role = house.custom_role("ownership", &["diagrams:read"]);
+    let role = house.role("ownership", &["diagrams:read"]);
     let renamed = Ask::patch(&format!("/v1/roles/{role}"), &json!({"name": "owner"}));
     assert!(matches!(house.ask(&renamed).status, 400 | 409));
 }

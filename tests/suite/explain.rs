@@ -162,3 +162,26 @@ fn what_is_no_known_key_is_explained_as_nothing_more_than_that() {
         );
     }
 }
+
+/// Whoever holds every permission in their own organization still learns nothing of another's keys,
+/// but that they may not know of any; and asking leaves no trace on the key.
+#[test]
+fn another_organizations_key_is_explained_as_one_that_is_not_there() {
+    let house = House::start();
+    let (_, stranger) = house.neighbour("stranger");
+    let made = house.create(&json!({"permissions": ["a:b"]}));
+    let path = format!("/v1/keys/{}/explain", made.id);
+    stranger.ask(&house, Ask::post(&path, &json!({}))).problem(404, "not_found");
+    let ask = |key: &str| {
+        let body = json!({"key": key, "permissions": ["a:b"], "ip": "192.0.2.7", "explain": true});
+        stranger.ask(&house, Ask::post("/v1/verify", &body)).expect(200)
+    };
+    let foreign = ask(&made.secret);
+    assert_eq!(foreign["code"], "NOT_FOUND");
+    assert_eq!(foreign, ask("ghp_16C7e42F292c6912E7710c838347"));
+    assert_eq!(house.key(&made.id)["last_used"], Value::Null);
+    let batch = json!({"requests": [{"key": made.secret, "explain": true}, {"key": made.secret}]});
+    let told = stranger.ask(&house, Ask::post("/v1/verify/batch", &batch)).expect(200);
+    assert_eq!(told["results"][0], foreign);
+    assert_eq!(told["results"][1], json!({"code": "NOT_FOUND", "valid": false}));
+}

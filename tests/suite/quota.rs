@@ -274,3 +274,29 @@ fn renaming_or_changing_the_quota_refills_nothing() {
     house.ask(&Ask::patch(&path, &none)).expect(200);
     assert_eq!(pass(&house, &made, 30), 5, "and 25 of 30 in the day are used");
 }
+
+#[test]
+fn what_a_plan_gives_all_keys_together_counts_from_the_next_check_on() {
+    let house = House::start();
+    let (one, other) = (house.create(&json!({})), house.create(&json!({})));
+    let plan = |limits: Value| {
+        house.ask(&Ask::patch("/v1/plans/pro", &json!({"limits": limits}))).expect(200);
+    };
+    plan(json!({"requests_per_month": 30}));
+    assert_eq!(pass(&house, &one, 20) + pass(&house, &other, 20), 30);
+    let answer = house.bare(&Ask::forward_auth(&one.secret));
+    answer.problem(429, "QUOTA_EXCEEDED");
+    assert!(answer.header("ratelimit").unwrap().starts_with("\"plan_quota\";r=0;t="), "{answer:?}");
+    assert!(house.verify(&one.secret)["quota"].is_null(), "it is not the key's own");
+    plan(json!({"requests_per_month": 35}));
+    assert_eq!(pass(&house, &one, 20), 5);
+    plan(json!({"requests_per_month": null, "requests_per_10s": 1}));
+    let answer = house.bare(&Ask::forward_auth(&one.secret));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let answer = house.bare(&Ask::forward_auth(&other.secret));
+    answer.problem(429, "RATE_LIMITED");
+    let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=10).contains(&seconds), "{seconds}");
+    plan(json!({"requests_per_10s": null}));
+    assert_eq!(pass(&house, &one, 50), 50);
+}

@@ -6,20 +6,13 @@ use std::thread;
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::{House, Made, made};
+use crate::house::{House, Made};
 use crate::people::{Person, invitation};
 
 impl House {
-    /// Makes a role of these permissions, as the owner.
-    pub(crate) fn role(&self, name: &str, permissions: &Value) -> String {
-        let body = json!({"name": name, "permissions": permissions});
-        let made = self.ask(&Ask::post("/v1/roles", &body)).expect(201);
-        made["id"].as_str().unwrap().to_owned()
-    }
-
     /// Makes a key of somebody's own.
     pub(crate) fn create_as(&self, person: &Person, fields: &Value) -> Made {
-        made(&self.ask_as(person, &Ask::post("/v1/keys", fields)).expect(201))
+        person.make(self, fields)
     }
 
     /// Whether a key is granted a permission, as a service would ask.
@@ -79,8 +72,8 @@ fn a_role_is_made_found_changed_and_removed() {
 #[test]
 fn the_built_in_roles_lead_the_list_and_stay_as_they_are() {
     let house = House::start();
-    let drawer = house.role("Drawer", &json!(["diagrams:*"]));
-    let reader = house.role("Reader", &json!(["*:read"]));
+    let drawer = house.role("Drawer", &["diagrams:*"]);
+    let reader = house.role("Reader", &["*:read"]);
     let all = house.ask(&Ask::get("/v1/roles")).expect(200);
     let ids: Vec<_> = all["items"].as_array().unwrap().iter().map(|role| &role["id"]).collect();
     assert_eq!(ids, ["owner", "administrator", "user", "guest", drawer.as_str(), reader.as_str()]);
@@ -110,7 +103,7 @@ fn the_built_in_roles_lead_the_list_and_stay_as_they_are() {
 #[test]
 fn a_role_that_reads_like_a_built_in_one_is_refused() {
     let house = House::start();
-    let drawer = house.role("Drawer", &json!(["diagrams:*"]));
+    let drawer = house.role("Drawer", &["diagrams:*"]);
     for name in [
         "owner",
         "Owner",
@@ -135,7 +128,7 @@ fn a_role_that_reads_like_a_built_in_one_is_refused() {
         house.ask(&Ask::post("/v1/roles", &body)).problem(409, "name_taken");
     }
     house.ask(&Ask::patch(&path(&drawer), &json!({"name": "drawer"}))).expect(200);
-    let other = house.role("Writer", &json!([]));
+    let other = house.role("Writer", &[]);
     let change = Ask::patch(&path(&other), &json!({"name": "dRaWeR"}));
     house.ask(&change).problem(409, "name_taken");
 }
@@ -158,10 +151,10 @@ fn of_many_roles_of_one_name_at_once_one_is_made() {
 #[test]
 fn nobody_makes_a_role_of_more_than_they_hold() {
     let house = House::start();
-    let permissions = json!(["keyhouse:roles:*", "diagrams:*", "files:read"]);
+    let permissions = ["keyhouse:roles:*", "diagrams:*", "files:read"];
     let keeper = house.role("Keeper", &permissions);
     let keeper = house.join("keeper", &keeper);
-    let strong = house.role("Strong", &json!(["diagrams:read", "billing:write"]));
+    let strong = house.role("Strong", &["diagrams:read", "billing:write"]);
     let body = |permissions: Value| json!({"name": "New", "permissions": permissions});
     for more in [
         json!(["*"]),
@@ -202,8 +195,8 @@ fn nobody_makes_a_role_of_more_than_they_hold() {
 #[test]
 fn roles_are_for_those_whose_role_says_so() {
     let house = House::start();
-    let drawer = house.role("Drawer", &json!(["diagrams:*"]));
-    let seer = house.role("Seer", &json!(["keyhouse:roles:read"]));
+    let drawer = house.role("Drawer", &["diagrams:*"]);
+    let seer = house.role("Seer", &["keyhouse:roles:read"]);
     let [user, guest] = ["user", "guest"].map(|role| house.join(role, role));
     let seer = house.join("seer", &seer);
     let body = json!({"name": "Another", "permissions": []});
@@ -234,8 +227,7 @@ fn roles_are_for_those_whose_role_says_so() {
 #[test]
 fn a_role_in_use_is_not_removed() {
     let house = House::start();
-    let [held, promised] =
-        ["Held", "Promised"].map(|name| house.role(name, &json!(["diagrams:read"])));
+    let [held, promised] = ["Held", "Promised"].map(|name| house.role(name, &["diagrams:read"]));
     house.join("bo", &held);
     let invited = house.ask(&invitation("cy@example.com", &promised)).expect(201);
     for role in [&held, &promised] {
@@ -250,7 +242,7 @@ fn a_role_in_use_is_not_removed() {
 #[test]
 fn a_star_never_manages_keyhouse() {
     let house = House::start();
-    let star = house.role("Star", &json!(["*", "*:*", "*:*:*"]));
+    let star = house.role("Star", &["*", "*:*", "*:*:*"]);
     let star = house.join("star", &star);
     let personal = house.create(&json!({"permissions": ["*", "*:*:*"]}));
     let plain = house.create(&json!({}));
@@ -289,7 +281,7 @@ fn a_star_never_manages_keyhouse() {
 #[test]
 fn a_lowered_role_lowers_its_keys_on_the_very_next_check() {
     let house = House::start();
-    let permissions = json!(["diagrams:*", "files:read", "keyhouse:keys:create"]);
+    let permissions = ["diagrams:*", "files:read", "keyhouse:keys:create"];
     let role = house.role("Drawer", &permissions);
     let bo = house.join("bo", &role);
     let whole = house.create_as(&bo, &json!({}));
@@ -307,7 +299,7 @@ fn a_lowered_role_lowers_its_keys_on_the_very_next_check() {
         assert_eq!(codes, expected, "{permissions}");
     };
     let (yes, no) = ("VALID", "INSUFFICIENT_PERMISSIONS");
-    codes(permissions.clone(), [yes, yes, yes, yes]);
+    codes(json!(permissions), [yes, yes, yes, yes]);
     codes(json!(["diagrams:read", "files:read"]), [no, yes, no, yes]);
     // The session lives on, and asks with what the role holds now; so does a management key.
     house.ask_as(&bo, &Ask::get("/v1/session")).expect(200);
@@ -315,15 +307,15 @@ fn a_lowered_role_lowers_its_keys_on_the_very_next_check() {
     house.ask_as(&bo, &create).problem(403, "permission_required");
     house.bare(&create.bearer(&named.secret)).problem(403, "permission_required");
     codes(json!([]), [no, no, no, no]);
-    codes(permissions, [yes, yes, yes, yes]);
+    codes(json!(permissions), [yes, yes, yes, yes]);
 }
 
 #[test]
 fn a_custom_role_makes_keys_no_stronger_than_itself() {
     let house = House::start();
-    let role = json!(["diagrams:*", "keyhouse:keys:create"]);
+    let role = ["diagrams:*", "keyhouse:keys:create"];
     let maker = house.join("maker", &house.role("Maker", &role));
-    let reader = house.join("reader", &house.role("Reader", &json!(["diagrams:*"])));
+    let reader = house.join("reader", &house.role("Reader", &["diagrams:*"]));
     let ask = |fields: &Value| Ask::post("/v1/keys", fields);
     house.ask_as(&reader, &ask(&json!({}))).problem(403, "permission_required");
     for stronger in [

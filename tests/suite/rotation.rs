@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-use crate::house::{House, Made};
+use crate::house::{House, Made, made};
 use crate::server::wire::Answer;
 
 fn rotate(house: &House, id: &str, body: &Value) -> Answer {
@@ -200,6 +200,39 @@ fn a_secret_is_shown_only_to_who_holds_all_that_the_key_grants() {
         house.server().run_cli(&["key", "rotate", &ours.id, "--overlap", "x"], "").code,
         Some(2)
     );
+}
+
+#[test]
+fn whoever_manages_or_shares_a_key_its_owner_alone_sees_a_new_secret() {
+    let house = House::start();
+    let [admin, user, mate] = [("admin", "administrator"), ("user", "user"), ("mate", "user")]
+        .map(|(name, role)| house.join(name, role));
+    let team = json!({"name": "crew", "visibility": "visible"});
+    let team = house.ask(&Ask::post("/v1/teams", &team)).expect(201)["id"].clone();
+    let team = team.as_str().unwrap();
+    for member in [&user, &mate] {
+        let path = format!("/v1/teams/{team}/members/{}", member.id);
+        assert!(matches!(house.ask(&Ask::new("PUT", &path)).status, 200 | 204));
+    }
+    let as_one = |cookie: &str, ask: Ask| house.bare(&ask.header("Cookie", cookie));
+    let body = json!({"name": "shared", "teams": [{"id": team, "access": "write"}]});
+    let made = made(&as_one(&user.cookie, Ask::post("/v1/keys", &body)).expect(201));
+    let ask = Ask::post(&format!("/v1/keys/{}/rotate", made.id), &json!({"overlap": "1h"}));
+    for (who, cookie) in [
+        ("an administrator", &admin.cookie),
+        ("an owner", &house.cookie().to_owned()),
+        ("a team mate", &mate.cookie),
+    ] {
+        let answer = as_one(cookie, ask.clone());
+        answer.problem(403, "permission_required");
+        assert!(!answer.body.contains("kh_live"), "{who}: {}", answer.body);
+    }
+    // Switching the making of keys off stops making, not the keys there are.
+    let change = json!({"members_create_keys": false});
+    house.ask(&Ask::patch("/v1/organization", &change)).expect(200);
+    let rotated = as_one(&user.cookie, ask).expect(200);
+    assert_eq!(house.verify(rotated["secret"].as_str().unwrap())["code"], "VALID");
+    assert_eq!(rotated["key"]["teams"], made.key["teams"], "it stays shared");
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn an_owner_on_pro_shares_a_key_and_a_plain_user_only_sees_that_it_exists() {
     // The organization is on Pro: the owner makes a key, names it, gives it the least it needs.
     let told = house.ask(&Ask::get("/v1/subscription")).expect(200);
     assert_eq!((&told["plan"], &told["access"]), (&json!("pro"), &json!(true)));
-    let team = house.team_of("diagram makers", "visible", &[&mate]);
+    let team = house.team("diagram makers", "visible", &[&mate]);
     let key = house.create(&json!({
         "name": "diagram exporter",
         "kind": "service",

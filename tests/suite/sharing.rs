@@ -35,7 +35,7 @@ fn path(key: &str) -> String {
 /// A house with a visible team, two of its members, and a key of the first.
 fn shared_house() -> (House, String, Person, Person, Made) {
     let house = House::start();
-    let team = house.team("Blue", "visible");
+    let team = house.team("Blue", "visible", &[]);
     let [bo, cy] = ["bo", "cy"].map(|name| house.join(name, "user"));
     house.put_in(&team, &bo);
     house.put_in(&team, &cy);
@@ -157,6 +157,9 @@ fn a_team_mate_with_read_sees_a_key_and_its_use_and_changes_nothing() {
     let plain = house.create_as(&cy, &json!({}));
     let get = Ask::get(&path(&key.id));
     house.bare(&get.clone().bearer(&plain.secret)).problem(403, "permission_required");
+    house.share(&bo, &key.id, &team, "write");
+    let rename = Ask::patch(&path(&key.id), &json!({"name": "ours"})).bearer(&plain.secret);
+    house.bare(&rename).problem(403, "permission_required");
     let creator = house.create_as(&cy, &json!({"permissions": ["keyhouse:keys:create"]}));
     house.bare(&get.bearer(&creator.secret)).expect(200);
 }
@@ -164,7 +167,7 @@ fn a_team_mate_with_read_sees_a_key_and_its_use_and_changes_nothing() {
 #[test]
 fn sharing_with_a_foreign_team_is_refused() {
     let house = House::start();
-    let team = house.team("Blue", "visible");
+    let team = house.team("Blue", "visible", &[]);
     let [bo, cy] = ["bo", "cy"].map(|name| house.join(name, "user"));
     house.put_in(&team, &cy);
     let key = house.create_as(&bo, &json!({}));
@@ -181,7 +184,7 @@ fn sharing_with_a_foreign_team_is_refused() {
     house.ask_as(&cy, &sharing(&key.id, &team, "write")).problem(403, "permission_required");
     // Who manages teams shares with any, who manages keys any key, as far as they hold all of it.
     house.share(&house.owner(), &key.id, &team, "read");
-    let manager = json!(["keyhouse:keys:manage", "keyhouse:teams:manage", "diagrams:*"]);
+    let manager = ["keyhouse:keys:manage", "keyhouse:teams:manage", "diagrams:*"];
     let manager = house.join("manager", &house.role("Manager", &manager));
     let narrow = house.create_as(&bo, &json!({"permissions": ["diagrams:read"]}));
     house.share(&manager, &narrow.id, &team, "read");
@@ -201,8 +204,8 @@ fn sharing_with_a_foreign_team_is_refused() {
 fn a_key_shared_with_a_secret_team_alone_is_not_there_for_those_outside() {
     let (house, team, bo, cy, key) = shared_house();
     let outside = house.join("outside", "user");
-    let seer = house.join("seer", &house.role("Seer", &json!(["keyhouse:teams:read"])));
-    let reader = house.join("reader", &house.role("Reader", &json!(["keyhouse:keys:read"])));
+    let seer = house.join("seer", &house.role("Seer", &["keyhouse:teams:read"]));
+    let reader = house.join("reader", &house.role("Reader", &["keyhouse:keys:read"]));
     house.share(&bo, &key.id, &team, "write");
     assert!(house.listed(&outside, &key.id).is_some());
     house.show_team(&team, "secret");
@@ -247,7 +250,7 @@ fn a_removed_team_opens_nothing() {
     house.ask_as(&cy, &rename).problem(403, "permission_required");
     assert_eq!(house.verify(&key.secret)["teams"], json!([]));
     // What is left of it goes with the next change, and does not count.
-    let green = house.team("Green", "visible");
+    let green = house.team("Green", "visible", &[]);
     house.put_in(&green, &bo);
     assert_eq!(house.share(&bo, &key.id, &green, "read")["teams"][0]["name"], "Green");
 }
@@ -330,4 +333,60 @@ fn services_and_upstreams_are_told_of_teams() {
     assert_eq!(house.verify(&key.secret)["teams"], json!([]));
     let whoami = house.bare(&Ask::get("/v1/whoami").bearer(&key.secret)).expect(200);
     assert_eq!(whoami["teams"], json!([]));
+}
+
+#[test]
+fn a_key_is_as_hidden_as_the_most_visible_team_it_is_shared_with() {
+    let house = House::start();
+    house.put_on_plan(&house.organization(), "enterprise");
+    let [bo, cy, di] = ["bo", "cy", "di"].map(|name| house.join(name, "user"));
+    let black = house.team("Black", "secret", &[&bo]);
+    let grey = house.team("Grey", "secret", &[&bo, &cy]);
+    let blue = house.team("Blue", "visible", &[&bo]);
+    let key = house.create_as(&bo, &json!({"name": "deploy"}));
+    house.share(&bo, &key.id, &black, "read");
+    for person in [&cy, &di] {
+        assert_eq!(house.listed(person, &key.id), None);
+    }
+    house.share(&bo, &key.id, &grey, "write");
+    let seen = house.listed(&cy, &key.id).unwrap();
+    assert_eq!(ids(&json!({"items": seen["teams"]})), [grey.as_str()], "{seen}");
+    assert_eq!(house.listed(&di, &key.id), None);
+    house.share(&bo, &key.id, &blue, "read");
+    let hidden = house.listed(&di, &key.id).unwrap();
+    assert_eq!(hidden.as_object().unwrap().len(), 4, "{hidden}");
+    house.ask_as(&di, &Ask::get(&path(&key.id))).problem(403, "permission_required");
+    // Of several shares the strongest counts.
+    house.put_in(&blue, &cy);
+    let rename = Ask::patch(&path(&key.id), &json!({"name": "ours"}));
+    house.ask_as(&cy, &rename).expect(200);
+    house.take_out(&grey, &cy);
+    house.ask_as(&cy, &rename).problem(403, "permission_required");
+    house.ask_as(&cy, &Ask::get(&path(&key.id))).expect(200);
+    let answer = house.bare(&Ask::forward_auth(&key.secret));
+    let told = answer.header("x-keyhouse-teams").unwrap();
+    assert_eq!(told.split(',').collect::<Vec<_>>(), [&black, &grey, &blue]);
+}
+
+#[test]
+fn a_key_is_shared_with_so_many_teams_and_no_more() {
+    const TEAMS_A_KEY_MAX: usize = 16;
+    let house = House::start();
+    house.put_on_plan(&house.organization(), "enterprise");
+    let teams: Vec<_> =
+        (0..=TEAMS_A_KEY_MAX).map(|at| house.team(&format!("Team {at}"), "visible", &[])).collect();
+    let key = house.create(&json!({}));
+    let owner = house.owner();
+    let (last, others) = teams.split_last().unwrap();
+    for team in others {
+        house.share(&owner, &key.id, team, "read");
+    }
+    house.ask(&sharing(&key.id, last, "read")).problem(409, "too_many_teams");
+    house.share(&owner, &key.id, &others[0], "write");
+    let all: Vec<_> = teams.iter().map(|id| json!({"id": id, "access": "read"})).collect();
+    let body = json!({"teams": all});
+    let problem = house.ask(&Ask::post("/v1/keys", &body)).problem(400, "invalid_input");
+    assert_eq!(problem["errors"][0]["code"], "too_many", "{problem}");
+    assert_eq!(house.ask(&Ask::new("DELETE", &format!("/v1/teams/{}", others[0]))).status, 204);
+    house.share(&owner, &key.id, last, "read");
 }

@@ -10,13 +10,6 @@ use crate::people::Person;
 pub(crate) const NO_TEAM: &str = "team_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f";
 
 impl House {
-    /// Makes a team, as the owner.
-    pub(crate) fn team(&self, name: &str, visibility: &str) -> String {
-        let body = json!({"name": name, "visibility": visibility});
-        let made = self.ask(&Ask::post("/v1/teams", &body)).expect(201);
-        made["id"].as_str().unwrap().to_owned()
-    }
-
     /// Makes a team visible or secret, as the owner.
     pub(crate) fn show_team(&self, team: &str, visibility: &str) {
         let change = json!({"visibility": visibility});
@@ -90,16 +83,17 @@ fn a_team_is_made_found_changed_and_removed() {
     ] {
         house.ask(&ask).problem(404, "not_found");
     }
-    for body in [json!({"name": "Red"}), json!({"name": "Red", "visibility": "hidden"})] {
-        let problem = house.ask(&Ask::post("/v1/teams", &body)).problem(400, "invalid_input");
-        assert_eq!(problem["errors"][0]["pointer"], "/visibility", "{problem}");
-    }
+    let body = json!({"name": "Red", "visibility": "hidden"});
+    let problem = house.ask(&Ask::post("/v1/teams", &body)).problem(400, "invalid_input");
+    assert_eq!(problem["errors"][0]["pointer"], "/visibility", "{problem}");
+    let plain = house.ask(&Ask::post("/v1/teams", &json!({"name": "Red"}))).expect(201);
+    assert_eq!(plain["visibility"], "visible", "a team hides only where somebody says so");
 }
 
 #[test]
 fn the_plan_gives_one_team_and_a_removed_one_makes_room() {
     let house = House::start();
-    let blue = house.team("Blue", "visible");
+    let blue = house.team("Blue", "visible", &[]);
     let body = json!({"name": "Red", "visibility": "visible"});
     let problem = house.ask(&Ask::post("/v1/teams", &body)).problem(403, "subscription_required");
     let said = (&problem["plan"], &problem["feature"]);
@@ -111,7 +105,7 @@ fn the_plan_gives_one_team_and_a_removed_one_makes_room() {
 #[test]
 fn members_come_and_go() {
     let house = House::start();
-    let team = house.team("Blue", "visible");
+    let team = house.team("Blue", "visible", &[]);
     let [bo, cy] = ["bo", "cy"].map(|name| house.join(name, "user"));
     assert_eq!(house.ask(&Ask::get(&members(&team))).expect(200)["items"], json!([]));
     house.put_in(&team, &bo);
@@ -140,10 +134,10 @@ fn members_come_and_go() {
 #[test]
 fn teams_are_made_and_filled_by_those_who_manage_them() {
     let house = House::start();
-    let team = house.team("Blue", "visible");
-    let seer = house.role("Seer", &json!(["keyhouse:teams:read"]));
+    let team = house.team("Blue", "visible", &[]);
+    let seer = house.role("Seer", &["keyhouse:teams:read"]);
     let seer = house.join("seer", &seer);
-    let keeper = house.role("Keeper", &json!(["keyhouse:teams:manage"]));
+    let keeper = house.role("Keeper", &["keyhouse:teams:manage"]);
     let keeper = house.join("keeper", &keeper);
     let bo = house.join("bo", "user");
     house.put_in(&team, &bo);
@@ -173,7 +167,7 @@ fn teams_are_made_and_filled_by_those_who_manage_them() {
 #[test]
 fn a_visible_team_is_seen_by_all_and_its_members_by_members() {
     let house = House::start();
-    let team = house.team("Blue", "visible");
+    let team = house.team("Blue", "visible", &[]);
     let [bo, cy] = ["bo", "cy"].map(|name| house.join(name, "guest"));
     house.put_in(&team, &bo);
     for person in [&bo, &cy] {
@@ -187,10 +181,10 @@ fn a_visible_team_is_seen_by_all_and_its_members_by_members() {
 #[test]
 fn a_secret_team_is_not_there_for_those_outside() {
     let house = House::start();
-    let team = house.team("Black", "secret");
-    let seer = house.role("Seer", &json!(["keyhouse:teams:read"]));
+    let team = house.team("Black", "secret", &[]);
+    let seer = house.role("Seer", &["keyhouse:teams:read"]);
     let seer = house.join("seer", &seer);
-    let roles = json!(["*", "keyhouse:keys:*", "keyhouse:users:*", "keyhouse:roles:*"]);
+    let roles = ["*", "keyhouse:keys:*", "keyhouse:users:*", "keyhouse:roles:*"];
     let strong = house.join("strong", &house.role("Strong", &roles));
     let [inside, outside] = ["inside", "outside"].map(|name| house.join(name, "user"));
     house.put_in(&team, &inside);
@@ -249,10 +243,68 @@ fn a_secret_team_is_not_there_for_those_outside() {
 #[test]
 fn teams_live_through_a_restart() {
     let mut house = House::start();
-    let team = house.team("Blue", "secret");
+    let team = house.team("Blue", "secret", &[]);
     let bo = house.join("bo", "user");
     house.put_in(&team, &bo);
     house.restart();
     assert_eq!(ids(&house.ask(&Ask::get(&members(&team))).expect(200)), [bo.id.as_str()]);
     house.ask_as(&bo, &Ask::get(&path(&team))).expect(200);
+}
+
+#[test]
+fn a_downgrade_takes_no_team_away_and_shares_go_on() {
+    let house = House::start();
+    let organization = house.organization();
+    house.put_on_plan(&organization, "enterprise");
+    let blue = house.team("Blue", "visible", &[]);
+    let green = house.team("Green", "secret", &[]);
+    let body = json!({"name": "BLUE", "visibility": "visible"});
+    house.ask(&Ask::post("/v1/teams", &body)).problem(409, "name_taken");
+    let rename = Ask::patch(&path(&green), &json!({"name": "blue"}));
+    house.ask(&rename).problem(409, "name_taken");
+    let bo = house.join("bo", "user");
+    house.put_in(&green, &bo);
+    let key = house.create(&json!({"teams": [{"id": green, "access": "read"}]}));
+    let red = json!({"name": "Red", "visibility": "visible"});
+    for (plan, feature) in [("pro", "multiple_teams"), ("free", "teams")] {
+        house.put_on_plan(&organization, plan);
+        let problem =
+            house.ask(&Ask::post("/v1/teams", &red)).problem(403, "subscription_required");
+        let said = (&problem["plan"], &problem["feature"]);
+        assert_eq!(said, (&json!(plan), &json!(feature)), "{problem}");
+        let listed = house.ask(&Ask::get("/v1/teams")).expect(200);
+        assert_eq!(ids(&listed), [blue.as_str(), green.as_str()]);
+        house.ask(&Ask::patch(&path(&blue), &json!({"description": plan}))).expect(200);
+        let seen = house.ask_as(&bo, &Ask::get(&format!("/v1/keys/{}", key.id))).expect(200);
+        assert_eq!(seen["teams"][0]["name"], "Green");
+    }
+    house.put_on_plan(&organization, "enterprise");
+    house.ask(&Ask::post("/v1/teams", &red)).expect(201);
+}
+
+#[test]
+fn teams_and_roles_of_another_organization_are_not_there() {
+    let house = House::start();
+    let team = house.team("Blue", "visible", &[]);
+    let role = house.role("Drawer", &["diagrams:*"]);
+    let (_, stranger) = house.neighbour("acme");
+    let theirs = house.join_by(&stranger, "they", "user");
+    for ask in [
+        Ask::get(&path(&team)),
+        Ask::get(&members(&team)),
+        Ask::patch(&path(&team), &json!({"name": "Ours"})),
+        Ask::new("DELETE", &path(&team)),
+        Ask::new("PUT", &member(&team, &stranger.id)),
+        Ask::get(&format!("/v1/roles/{role}")),
+        Ask::patch(&format!("/v1/roles/{role}"), &json!({"name": "Ours"})),
+        Ask::new("DELETE", &format!("/v1/roles/{role}")),
+    ] {
+        house.ask_as(&stranger, &ask).problem(404, "not_found");
+    }
+    // Names are an organization's own, and nobody is put into a team of another.
+    let body = json!({"name": "Blue", "visibility": "visible"});
+    house.ask_as(&stranger, &Ask::post("/v1/teams", &body)).expect(201);
+    let body = json!({"name": "Drawer", "permissions": []});
+    house.ask_as(&stranger, &Ask::post("/v1/roles", &body)).expect(201);
+    house.ask(&Ask::new("PUT", &member(&team, &theirs.id))).problem(404, "not_found");
 }

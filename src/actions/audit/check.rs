@@ -196,17 +196,14 @@ impl<'a> Check<'a> {
         let (mut suspects, mut is_whole) = (Vec::new(), true);
         for id in &seal.events {
             let key = Place::Event(*id).to_bytes();
-            match self.store.get(&key, At::Latest)? {
-                Some(row) => {
-                    hasher.take(&row);
-                    if is_suspect(*id, &row, held) {
-                        suspects.push(*id);
-                    }
-                },
-                None => {
-                    is_whole = false;
-                    self.fault(FaultKind::EventRemoved, Some(seal.number), Some(*id));
-                },
+            let Some(row) = self.store.get(&key, At::Latest)? else {
+                is_whole = false;
+                self.fault(FaultKind::EventRemoved, Some(seal.number), Some(*id));
+                continue;
+            };
+            hasher.take(&row);
+            if is_suspect(*id, &row, held) {
+                suspects.push(*id);
             }
         }
         // Without all events nobody can tell whether the seal fits the others.

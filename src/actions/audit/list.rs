@@ -25,8 +25,8 @@ pub struct EventQuery {
     pub limit: usize,
     /// The last event of the page before.
     pub after: Option<EventId>,
-    /// Only what this one did; `Some(None)`: what nobody did who was signed in.
-    pub actor: Option<Option<Author>>,
+    /// Only what this one did.
+    pub actor: Option<WantedActor>,
     /// Only these.
     pub action: Option<WantedAction>,
     /// Only what was done to the thing of this id.
@@ -35,6 +35,15 @@ pub struct EventQuery {
     pub since: Option<Moment>,
     /// Only events before this moment.
     pub until: Option<Moment>,
+}
+
+/// Whose events to list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WantedActor {
+    /// Where nobody was signed in.
+    Nobody,
+    /// One.
+    Only(Author),
 }
 
 /// Which actions to list.
@@ -141,7 +150,7 @@ impl Actions {
                 Some(Author::User(id)) => {
                     let user = self.index.user(id);
                     let known = user.filter(|user| user.organization == actor.organization_id());
-                    known.map(|user| user.name.to_string())
+                    known.map(|user| user.name.clone())
                 },
                 Some(Author::Key(id)) => {
                     keys.entry(id).or_insert_with(|| self.key_name(actor, id)).clone()
@@ -168,7 +177,10 @@ impl EventQuery {
             WantedAction::Below(start) => event.action.starts_with(start.as_str()),
         });
         by_action
-            && self.actor.is_none_or(|actor| event.actor == actor)
+            && self.actor.is_none_or(|wanted| match wanted {
+                WantedActor::Nobody => event.actor.is_none(),
+                WantedActor::Only(actor) => event.actor == Some(actor),
+            })
             && self.target.as_ref().is_none_or(|target| event.target == *target)
     }
 }

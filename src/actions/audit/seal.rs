@@ -234,14 +234,13 @@ impl Sealer {
         };
         let mut hasher = SealHasher::new(seal.number, seal.previous);
         for id in self.pending.iter().take(SEAL_EVENTS_MAX) {
-            match self.store.get(&Place::Event(*id).to_bytes(), At::Latest)? {
-                Some(row) => {
-                    seal.events.push(*id);
-                    seal.latest = seal.latest.max(id.moment());
-                    hasher.take(&row);
-                },
-                None => tracing::error!(event = %id, "audit: an event is gone before its seal"),
-            }
+            let Some(row) = self.store.get(&Place::Event(*id).to_bytes(), At::Latest)? else {
+                tracing::error!(event = %id, "audit: an event is gone before its seal");
+                continue;
+            };
+            seal.events.push(*id);
+            seal.latest = seal.latest.max(id.moment());
+            hasher.take(&row);
         }
         seal.hash = hasher.finish(&seal);
         let place = Place::Seal(seal.number);
@@ -257,7 +256,7 @@ impl Sealer {
     /// shown, and was made at most [`COMMIT_TIME_MAX`] before that.
     fn floor(&self) -> Moment {
         let coming = self.youngest.before(COMMIT_TIME_MAX);
-        let left = self.pending.iter().skip(SEAL_EVENTS_MAX).map(|id| id.moment());
+        let left = self.pending.iter().skip(SEAL_EVENTS_MAX).map(EventId::moment);
         left.chain(self.rest).fold(coming, Moment::min)
     }
 
@@ -438,6 +437,8 @@ mod tests {
         log.crash(DAY, Duration::ZERO);
         log.turn();
         log.assert_sealed();
+        let sealed: Vec<_> = log.seals().into_iter().flat_map(|seal| seal.events).collect();
+        assert_eq!(sealed, log.committed, "in the order of their commits");
     }
 
     /// A seal over the first of many late events must not make the next process begin behind the rest.

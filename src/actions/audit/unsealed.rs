@@ -93,7 +93,7 @@ fn remove_sealed(
     store: &dyn Store,
     events: &mut HashMap<EventId, Revision>,
 ) -> Result<(), ChainError> {
-    let Some(oldest) = events.keys().min().map(|id| id.moment()) else { return Ok(()) };
+    let Some(oldest) = events.keys().min().map(EventId::moment) else { return Ok(()) };
     each_seal(store, Order::Descending, |row| {
         let seal = read_row::<SealRecord>(row)?.record;
         if seal.latest < oldest || events.is_empty() {

@@ -78,15 +78,18 @@ impl Actions {
         let now = self.clock.now().wall;
         let organization = actor.organization_id();
         let prefix = Place::keys_of(organization);
-        let sought = Sought {
-            needle: query.search.as_ref().map(|text| text.to_lowercase()),
-            owner: query.owner.map(|owner| match owner {
-                OwnerWanted::Me => actor.user_id(),
-                OwnerWanted::User(user) => Some(user),
-            }),
-            // A team that the actor may not know of has no keys, like one that never was.
-            team: query.team.map(|team| self.known_team(actor, team).map(|team| team.id)),
-        };
+        let owner = query.owner.map(|owner| match owner {
+            OwnerWanted::Me => actor.user_id(),
+            OwnerWanted::User(user) => Some(user),
+        });
+        let is_unknown = |team| self.known_team(actor, team).is_none();
+        if owner == Some(None) || query.team.is_some_and(is_unknown) {
+            // Nobody has no keys. A team that the actor may not know of has none either, like one
+            // that never was.
+            return Ok(ListedKeys { keys: Vec::new(), next: None });
+        }
+        let needle = query.search.as_ref().map(|text| text.to_lowercase());
+        let sought = Sought { needle, owner: owner.flatten(), team: query.team };
         let mut after = query.after.map(|id| Place::Key(organization, id).to_bytes());
         let mut keys = Vec::new();
         let mut rows_read = 0;
@@ -141,10 +144,8 @@ impl Query {
 /// What only a key that is seen whole can be found by.
 struct Sought {
     needle: Option<String>,
-    /// Outer: whether it is asked; inner: whose, where that is anybody.
-    owner: Option<Option<UserId>>,
-    /// Outer: whether it is asked; inner: which, where the actor may know of it.
-    team: Option<Option<TeamId>>,
+    owner: Option<UserId>,
+    team: Option<TeamId>,
 }
 
 impl Sought {
@@ -153,13 +154,10 @@ impl Sought {
     }
 
     fn fits(&self, record: &KeyRecord) -> bool {
-        let by_owner = |owner: Option<UserId>| owner.is_some() && record.owner == owner;
-        let by_team = |team: Option<TeamId>| {
-            team.is_some_and(|team| record.teams.iter().any(|share| share.team == team))
-        };
+        let is_shared = |team| record.teams.iter().any(|share| share.team == team);
         self.needle.as_ref().is_none_or(|needle| contains(record, needle))
-            && self.owner.is_none_or(by_owner)
-            && self.team.is_none_or(by_team)
+            && (self.owner.is_none() || record.owner == self.owner)
+            && self.team.is_none_or(is_shared)
     }
 }
 

@@ -269,6 +269,7 @@ impl Actions {
             let place = record.place();
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
             let happening = Happening::by(actor, action, target.id)
+                .inside(record.organization)
                 .with_change(&shape(&held.record), &shape(&record));
             let batch = self.record(put(batch, &place, &record)?, now, happening)?;
             let committed = self.commit(batch)?;

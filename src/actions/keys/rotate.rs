@@ -197,8 +197,9 @@ mod tests {
         assert_eq!((agent(&trial, &old), agent(&trial, &new)), (Some("early".into()), None));
         trial.restart();
         assert_eq!((agent(&trial, &old), agent(&trial, &new)), (Some("early".into()), None));
-        // At one moment, from one place: still two secrets.
+        // At one moment, from one place: still two secrets, and each is written.
         use_it(&trial, &old, "same");
+        trial.restart();
         use_it(&trial, &new, "same");
         assert_eq!(agent(&trial, &new), Some("same".into()));
         trial.restart();

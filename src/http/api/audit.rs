@@ -1,11 +1,11 @@
 //! `/v1/audit`: what was done, the head of its seals, and whether it is all there as it was.
 
 use rouille::Response;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::actions::audit::Head;
 use crate::actions::audit::check::{Checked, LogFault};
-use crate::actions::audit::list::{EventQuery, ListedEvent, WantedAction};
+use crate::actions::audit::list::{EventQuery, ListedEvent, WantedAction, WantedActor};
 use crate::http::api::{cursor, paging};
 use crate::http::input::{Fields, parsed};
 use crate::http::problem::Problem;
@@ -48,11 +48,13 @@ pub(in crate::http) fn check(app: &App, call: &Call<'_>) -> Result<Response, Pro
     Ok(answer::json(&shown_check(&app.actions.check_audit(call.actor()?, head)?)))
 }
 
-fn parse_actor(text: &str) -> Result<Option<Author>, &'static str> {
+fn parse_actor(text: &str) -> Result<WantedActor, &'static str> {
     if text == NOBODY {
-        return Ok(None);
+        return Ok(WantedActor::Nobody);
     }
-    text.parse().map(Some).map_err(|_source| "must be the id of a user or a key, local or none")
+    text.parse()
+        .map(WantedActor::Only)
+        .map_err(|_source| "must be the id of a user or a key, local or none")
 }
 
 /// An action's name, or what it begins with and `.*`.
@@ -115,14 +117,15 @@ fn shown_check(checked: &Checked) -> Value {
 }
 
 fn shown_fault(fault: &LogFault) -> Value {
-    let mut shown = json!({ "kind": fault.kind.name() });
+    let mut shown = Map::new();
+    shown.insert("kind".to_owned(), fault.kind.name().into());
     if let Some(seal) = fault.seal {
-        shown["seal"] = seal.into();
+        shown.insert("seal".to_owned(), seal.into());
     }
     if let Some(event) = fault.event {
-        shown["event"] = event.to_string().into();
+        shown.insert("event".to_owned(), event.to_string().into());
     }
-    shown
+    shown.into()
 }
 
 #[cfg(test)]

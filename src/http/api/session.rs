@@ -26,10 +26,11 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let (Some(email), Some(password)) = (email, password) else {
         return Err(Problem::invalid(Vec::new()));
     };
+    let old = app.session_token(call.request)?;
     let shown = SignIn { email, password, code, source: call.source() };
     let session = app.actions.sign_in(&shown)?;
     // The browser forgets the cookie it had, so nobody needs that session any more.
-    if let Some(old) = app.session_token(call.request)? {
+    if let Some(old) = old {
         app.actions.sign_out(&old, call.address)?;
     }
     opened(app, &session)

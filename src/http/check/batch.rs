@@ -16,7 +16,9 @@ pub(in crate::http) fn answer(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let actor = call.actor()?;
     require_verify(actor)?;
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let requests = fields.required("requests", list(REQUESTS_MAX, request));
+    // What is wrong with one question is its own answer, and no fault of the others.
+    let one = |value: Value, pointer: &str| Ok(object(read_asked)(value, pointer));
+    let requests = fields.required("requests", list(REQUESTS_MAX, one));
     fields.finish().map_err(Problem::invalid)?;
     let answered = |request: Result<Asked, Vec<Fault>>| {
         let asked = request.map_err(Problem::invalid);
@@ -25,9 +27,4 @@ pub(in crate::http) fn answer(app: &App, call: &Call<'_>) -> Result<Response, Pr
     };
     let results: Vec<Value> = requests.into_iter().flatten().map(answered).collect();
     Ok(answer::json(&json!({ "results": results })))
-}
-
-/// Reads one question. What is wrong with it is its own answer, and no fault of the others.
-fn request(value: Value, pointer: &str) -> Result<Result<Asked, Vec<Fault>>, Vec<Fault>> {
-    Ok(object(read_asked)(value, pointer))
 }

@@ -1,0 +1,77 @@
+//! Prints what the API answers: lists as tables, objects field by field.
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::Value;
+
+use crate::cli::client::{Ask, Client, query};
+use crate::cli::exit::{Failure, print, say};
+
+/// Everything of a list, page by page.
+pub(super) fn all(
+    client: &Client,
+    path: &str,
+    organization: Option<&str>,
+) -> Result<Vec<Value>, Failure> {
+    let (mut items, mut cursor) = (Vec::new(), None::<String>);
+    loop {
+        let parameters = query(&[
+            ("limit", Some("100")),
+            ("organization", organization),
+            ("cursor", cursor.as_deref()),
+        ]);
+        let target = format!("{path}{parameters}");
+        let page = client.ask(&Ask { method: "GET", target, body: None })?;
+        let found = page.get("items").and_then(Value::as_array).cloned();
+        items.extend(found.unwrap_or_default());
+        cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
+        if cursor.is_none() {
+            return Ok(items);
+        }
+    }
+}
+
+/// Prints a list as a table of these fields, or as JSON.
+pub(super) fn print_all(
+    items: Vec<Value>,
+    columns: &[&str],
+    none: &str,
+    json: bool,
+) -> Result<(), Failure> {
+    if json {
+        return print(&Value::Array(items).to_string());
+    }
+    if items.is_empty() {
+        say(none);
+        return Ok(());
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(columns.iter().map(|column| column.to_uppercase()));
+    for item in &items {
+        table.add_row(columns.iter().map(|column| shown(item.get(*column))));
+    }
+    print(&table.trim_fmt())
+}
+
+/// Prints an object: these of its fields, one a line, or all of it as JSON.
+pub(super) fn print_one(object: &Value, fields: &[&str], json: bool) -> Result<(), Failure> {
+    if json {
+        return print(&object.to_string());
+    }
+    for name in fields {
+        print(&format!("{name:<15} {}", shown(object.get(*name))))?;
+    }
+    Ok(())
+}
+
+fn shown(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => "-".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(values)) => {
+            let texts: Vec<_> = values.iter().map(|value| shown(Some(value))).collect();
+            texts.join(" ")
+        },
+        Some(value @ (Value::Bool(_) | Value::Number(_) | Value::Object(_))) => value.to_string(),
+    }
+}

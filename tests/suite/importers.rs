@@ -1,0 +1,126 @@
+//! `/v1/keys/import`: who may import what, and into which organization.
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::{EMAIL, House};
+use crate::import::{PATH, faults, foreign, import, imported};
+
+#[test]
+fn an_importer_mints_nothing_stronger() {
+    let house = House::start();
+    let key = |permissions: Value| {
+        house.create(&json!({"name": "k", "kind": "service", "permissions": permissions})).secret
+    };
+    let importer = key(json!(["diagrams:read", "keyhouse:keys:read", "keyhouse:instance:import"]));
+    let manager = key(json!(["*", "keyhouse:keys:manage"]));
+    let everything = key(json!(["*", "keyhouse:*", "keyhouse:instance:import"]));
+    let mut number = 0;
+    let mut by = |secret: &str, mut line: Value| {
+        number += 1;
+        line["key"] = foreign(number).into();
+        let answer = house.bare(&Ask::post(PATH, &json!({"keys": [line]})).bearer(secret));
+        let refused = answer.status == 403;
+        if refused {
+            answer.problem(403, "permission_required");
+        }
+        let check = house.bare(&Ask::forward_auth(&foreign(number)));
+        assert_eq!(check.status == 200, answer.status == 201, "{}", answer.body);
+        answer.status
+    };
+    let of = |name: &str| json!({"permissions": [name]});
+    assert_eq!(by(&manager, of("diagrams:read")), 403, "who manages keys imports none by that");
+    assert_eq!(by(&importer, of("diagrams:read")), 201);
+    assert_eq!(by(&importer, json!({})), 201, "a service key of nothing");
+    for stronger in ["diagrams:*", "*", "files:read", "keyhouse:keys:manage", "keyhouse:*"] {
+        assert_eq!(by(&importer, of(stronger)), 403, "{stronger}");
+    }
+    assert_eq!(by(&importer, of("keyhouse:instance:manage")), 403);
+    assert_eq!(by(&everything, of("keyhouse:instance:manage")), 403);
+    assert_eq!(by(&everything, of("keyhouse:users:manage")), 201);
+    // A personal key without a list is worth what its owner is.
+    assert_eq!(by(&importer, json!({"owner": EMAIL})), 403);
+    let mut owners = of("keyhouse:keys:read");
+    owners["owner"] = EMAIL.into();
+    assert_eq!(by(&importer, owners.clone()), 403, "it would open what its owner has");
+    assert_eq!(by(&everything, owners), 201);
+}
+
+#[test]
+fn nobody_imports_but_who_may_by_name() {
+    let house = House::start();
+    let administrator = house.join("admin", "administrator");
+    let body = json!({"keys": [{"key": foreign(1)}]});
+    house.bare(&Ask::post(PATH, &body)).problem(401, "NO_CREDENTIAL");
+    let theirs = Ask::post(PATH, &body).header("Cookie", &administrator.cookie);
+    let problem = house.bare(&theirs).problem(403, "permission_required");
+    assert_eq!(problem["permission"], "keyhouse:instance:import");
+    assert!(house.all_keys().is_empty());
+}
+
+#[test]
+fn an_operator_imports_into_another_organization_and_gains_nothing_there() {
+    let house = House::start();
+    let body = json!({"name": "Far", "plan": "pro", "owner_email": "grace@far.example"});
+    let far = house.ask(&Ask::post("/v1/organizations", &body)).expect(201);
+    let far = far["organization"]["id"].as_str().unwrap();
+    let line = |number: u64, permission: &str| json!({"key": foreign(number), "organization": far, "permissions": [permission]});
+    imported(&house, &json!([line(1, "diagrams:read")]));
+    let me = house.bare(&Ask::get("/v1/whoami").bearer(&foreign(1))).expect(200);
+    assert_eq!(me["organization"]["id"], far);
+    assert!(house.all_keys().is_empty(), "it is none of the operator's own organization");
+    let management = json!({"keys": [line(2, "keyhouse:users:manage")]});
+    import(&house, &management).problem(403, "permission_required");
+    // Its owner must be one of that organization.
+    let mut owned = line(3, "diagrams:read");
+    owned["owner"] = EMAIL.into();
+    let expected = vec![("/keys/0/owner".to_owned(), "not_found".to_owned())];
+    assert_eq!(faults(&import(&house, &json!({"keys": [owned]}))), expected);
+    // The operator on the host names it for all keys that name none.
+    let path = house.home().folder().join("keys.jsonl");
+    std::fs::write(&path, json!({"key": foreign(4), "permissions": ["*"]}).to_string()).unwrap();
+    let args = ["import", path.to_str().unwrap(), "--organization", far];
+    assert_eq!(house.home().run_cli(&args, "").code, Some(0));
+    let me = house.bare(&Ask::get("/v1/whoami").bearer(&foreign(4))).expect(200);
+    assert_eq!(me["organization"]["id"], far);
+}
+
+#[test]
+fn what_a_plan_gives_bounds_imports_too() {
+    let house = House::start();
+    let organization =
+        house.ask(&Ask::get("/v1/session")).expect(200)["organization"]["id"].clone();
+    let limit = |limits: Value| {
+        house.ask(&Ask::patch("/v1/plans/pro", &json!({"limits": limits}))).expect(200);
+    };
+    let lines = |range: std::ops::Range<u64>, owner: Value| -> Value {
+        let line = |number| json!({"key": foreign(number), "owner": owner});
+        json!({"keys": range.map(line).collect::<Vec<_>>()})
+    };
+    limit(json!({"keys": 3, "keys_per_user": 2}));
+    let problem = import(&house, &lines(0..4, Value::Null)).problem(403, "subscription_limit");
+    assert_eq!((&problem["limit"], &problem["plan"]), (&json!("keys"), &json!("pro")));
+    let problem = import(&house, &lines(0..3, json!(EMAIL))).problem(403, "subscription_limit");
+    assert_eq!(problem["limit"], "keys_per_user");
+    assert!(house.all_keys().is_empty());
+    import(&house, &lines(0..2, json!(EMAIL))).expect(201);
+    import(&house, &lines(2..4, Value::Null)).problem(403, "subscription_limit");
+    import(&house, &lines(2..3, Value::Null)).expect(201);
+    let path = format!("/v1/organizations/{}/subscription", organization.as_str().unwrap());
+    house.ask(&Ask::patch(&path, &json!({"plan": "free"}))).expect(200);
+    import(&house, &lines(9..10, Value::Null)).problem(403, "subscription_required");
+}
+
+#[test]
+fn the_longest_a_key_may_last_bounds_imports_too() {
+    let house = House::start();
+    let change = json!({"key_lifetime_days_max": 30});
+    house.ask(&Ask::patch("/v1/organization", &change)).expect(200);
+    let keys = json!([
+        {"key": foreign(1)},
+        {"key": foreign(2), "expires_at": "2999-01-01T00:00:00Z"},
+    ]);
+    let told = faults(&import(&house, &json!({"keys": keys})));
+    let expected = [("/keys/0/expires_at", "required"), ("/keys/1/expires_at", "too_long")];
+    assert_eq!(told, expected.map(|(at, code)| (at.to_owned(), code.to_owned())));
+}
