@@ -246,7 +246,8 @@ impl Stage {
             (Relation::Own, Actor::Person(person)) if person.email != crate::house::EMAIL => person,
             _ => &self.tess,
         };
-        let sessions = self.signed_in(person).ask(&self.house, Ask::get("/v1/sessions")).expect(200);
+        let sessions =
+            self.signed_in(person).ask(&self.house, Ask::get("/v1/sessions")).expect(200);
         let items = sessions["items"].as_array().unwrap();
         let current = items.iter().find(|it| it["current"] == true).unwrap();
         current["id"].as_str().unwrap().to_owned()
