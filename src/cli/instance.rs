@@ -93,7 +93,7 @@ impl Instance {
         let actions = Arc::new(actions);
         let refusals = RefusalWriter::start(Arc::clone(&actions))
             .map_err(|error| Failure::io("start a thread", &error))?;
-        Ok(Self { store, follower, last_use, refusals, seals, quotas, actions })
+        Ok(Self { store, follower, last_use, seals, quotas, refusals, actions })
     }
 
     /// The application over this instance.
