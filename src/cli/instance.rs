@@ -30,9 +30,9 @@ pub(super) struct Instance {
     store: Arc<dyn Store>,
     follower: Follower,
     last_use: LastUseWriter,
-    refusals: RefusalWriter,
     seals: SealWriter,
     quotas: QuotaReserver,
+    refusals: RefusalWriter,
     pub(super) actions: Arc<Actions>,
 }
 
@@ -93,7 +93,7 @@ impl Instance {
         let actions = Arc::new(actions);
         let refusals = RefusalWriter::start(Arc::clone(&actions))
             .map_err(|error| Failure::io("start a thread", &error))?;
-        Ok(Self { store, follower, last_use, seals, quotas, refusals, actions })
+        Ok(Self { store, follower, last_use, refusals, seals, quotas, actions })
     }
 
     /// The application over this instance.
