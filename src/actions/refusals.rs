@@ -12,7 +12,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use keyhouse_storage::{Batch, CommitError};
+use keyhouse_storage::{BATCH_WRITES_MAX, Batch, CommitError};
 use serde_json::{Map, Value};
 
 use crate::actions::events::Happening;
@@ -23,6 +23,8 @@ use crate::model::id::{OrganizationId, UserId};
 
 /// Most pairs of account and network that are told apart in a minute; what goes beyond is one sum.
 pub const REFUSALS_MAX: usize = 1_000;
+/// All of a minute fit in one batch.
+const _: () = assert!(REFUSALS_MAX < BATCH_WRITES_MAX);
 /// How long failures are summed.
 const FLUSH_INTERVAL: Duration = Duration::from_mins(1);
 /// The target of an event about nobody known.
@@ -217,6 +219,5 @@ mod tests {
         assert_eq!((first.count, first.throttled), (2, 1));
         assert_eq!(sums.rest.address, None);
         assert!(refusals.take().pairs.is_empty());
-        assert!(REFUSALS_MAX < keyhouse_storage::BATCH_WRITES_MAX, "all fit in one batch");
     }
 }

@@ -8,8 +8,11 @@ mod import;
 mod instance;
 mod key;
 mod listing;
+mod org;
+mod plan;
 mod role;
 mod serve;
+mod subscription;
 mod team;
 mod user;
 mod verify;
@@ -81,6 +84,15 @@ enum Command {
     /// Invite, list, show, stop, remove and reset users
     #[command(subcommand)]
     User(user::Command),
+    /// Make, list, show, suspend and resume organizations
+    #[command(subcommand)]
+    Org(org::Command),
+    /// List, show and set what plans give
+    #[command(subcommand)]
+    Plan(plan::Command),
+    /// Show and set an organization's subscription
+    #[command(subcommand)]
+    Subscription(subscription::Command),
     /// Ask whether a key, read from stdin, may do something
     Verify(verify::Flags),
 }
@@ -124,6 +136,15 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<(), Failure> {
         },
         Command::User(command) => {
             user::run(command, &client::Client::new(environment, settings)?, json)
+        },
+        Command::Org(command) => {
+            org::run(command, &client::Client::new(environment, settings)?, json)
+        },
+        Command::Plan(command) => {
+            plan::run(&command, &client::Client::new(environment, settings)?, json)
+        },
+        Command::Subscription(command) => {
+            subscription::run(command, &client::Client::new(environment, settings)?, json)
         },
         Command::Verify(flags) => {
             verify::run(&flags, &client::Client::new(environment, settings)?, json)

@@ -64,6 +64,7 @@ impl House {
         Self::over_with(store, Arc::new(SystemClock::start()))
     }
 
+    /// The same at a time of its own; with an owner where the store has none.
     fn over_with(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
         prepare::prepare(&*store).unwrap();
         let index = Arc::new(Index::new());

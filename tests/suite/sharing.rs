@@ -157,6 +157,9 @@ fn a_team_mate_with_read_sees_a_key_and_its_use_and_changes_nothing() {
     let plain = house.create_as(&cy, &json!({}));
     let get = Ask::get(&path(&key.id));
     house.bare(&get.clone().bearer(&plain.secret)).problem(403, "permission_required");
+    house.share(&bo, &key.id, &team, "write");
+    let rename = Ask::patch(&path(&key.id), &json!({"name": "ours"})).bearer(&plain.secret);
+    house.bare(&rename).problem(403, "permission_required");
     let creator = house.create_as(&cy, &json!({"permissions": ["keyhouse:keys:create"]}));
     house.bare(&get.bearer(&creator.secret)).expect(200);
 }

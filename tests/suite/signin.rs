@@ -156,3 +156,35 @@ fn a_sign_in_never_takes_a_cookie_over_and_ends_the_session_it_replaces() {
         house.bare(&Ask::get("/v1/session").header("Cookie", old)).problem(401, "session_ended");
     }
 }
+
+/// What failed is written a minute later, and when the server stops.
+#[test]
+fn failed_sign_ins_are_in_the_audit_summed_and_without_what_was_typed() {
+    let mut house = House::start();
+    let typed = "my real password by mistake";
+    for _ in 0..3 {
+        house.bare(&sign_in(EMAIL, typed)).problem(401, "sign_in_failed");
+    }
+    house.bare(&sign_in(typed, typed)).problem(401, "sign_in_failed");
+    house.bare(&from("203.0.113.9", sign_in(EMAIL, typed))).problem(401, "sign_in_failed");
+    house.restart();
+    let listed = house.ask(&Ask::get("/v1/audit?action=session.refuse")).expect(200);
+    let me = house.ask(&Ask::get("/v1/me")).expect(200)["id"].clone();
+    let told = |event: &Value| {
+        let after = &event["after"];
+        (event["target"].clone(), after["network"].clone(), after["count"].clone())
+    };
+    let told: Vec<_> = listed["items"].as_array().unwrap().iter().map(told).collect();
+    // What names no user belongs to no organization: operators see it.
+    let expected = [
+        (&me, "127.0.0.0/24", 3),
+        (&me, "203.0.113.0/24", 1),
+        (&json!("unknown"), "127.0.0.0/24", 1),
+    ];
+    for (target, network, count) in expected {
+        assert!(told.contains(&(target.clone(), json!(network), json!(count))), "{told:?}");
+    }
+    assert_eq!(told.len(), expected.len(), "{told:?}");
+    let all = house.ask(&Ask::get("/v1/audit?limit=100")).expect(200).to_string();
+    assert!(all.contains("session.begin") && !all.contains("mistake"), "{all}");
+}

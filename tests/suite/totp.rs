@@ -21,10 +21,15 @@ impl Factor {
     /// The code of so many steps after now. Only now and the next are ever asked for: whichever
     /// second the test runs in, the server takes both.
     fn code(&self, steps_ahead: u64) -> String {
-        let secret = Secret::try_from_base32(&self.seed).unwrap();
-        let totp = Builder::new().with_secret(secret).build().unwrap();
-        totp.generate(seconds_since_1970() + 30 * steps_ahead).to_string()
+        code_of(&self.seed, steps_ahead)
     }
+}
+
+/// The code of a seed, so many steps after now.
+pub(crate) fn code_of(seed: &str, steps_ahead: u64) -> String {
+    let secret = Secret::try_from_base32(seed).unwrap();
+    let totp = Builder::new().with_secret(secret).build().unwrap();
+    totp.generate(seconds_since_1970() + 30 * steps_ahead).to_string()
 }
 
 fn begin(house: &House) -> Value {
@@ -178,6 +183,32 @@ fn beside_a_factor_a_password_may_be_short_and_then_the_factor_stays() {
         json!({"current_password": "a longer walk in the snow", "code": factor.backup[0]});
     let ask = Ask::new("DELETE", "/v1/me/totp").json(&removal).header("Cookie", cookie);
     assert_eq!(house.bare(&ask).status, 204);
+}
+
+#[test]
+fn no_event_and_no_log_tells_a_seed_a_code_or_a_password() {
+    let mut house = House::start();
+    let factor = set_up(&house);
+    sign_in(&house, &factor.backup[0]).expect(201);
+    let change = json!({"password": "a longer walk in the snow", "current_password": PASSWORD});
+    let answer = house.ask(&Ask::patch("/v1/me", &change));
+    answer.expect(200);
+    let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let with = |ask: Ask| house.bare(&ask.header("Cookie", &cookie));
+    let removal =
+        json!({"current_password": "a longer walk in the snow", "code": factor.backup[1]});
+    assert_eq!(with(Ask::new("DELETE", "/v1/me/totp").json(&removal)).status, 204);
+    let events = with(Ask::get("/v1/audit?limit=100")).expect(200).to_string();
+    for action in ["totp.begin", "totp.enable", "totp.disable", "user.update", "session.begin"] {
+        assert!(events.contains(action), "{action}: {events}");
+    }
+    let said = house.server().log().tail();
+    let codes = factor.backup.iter().map(String::as_str);
+    let token = cookie.split('=').nth(1).unwrap();
+    for secret in codes.chain([factor.seed.as_str(), "in the snow", PASSWORD, token]) {
+        assert!(!events.contains(secret) && !said.contains(secret), "{events} {said}");
+    }
+    house.stop();
 }
 
 #[test]

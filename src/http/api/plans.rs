@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::actions::plans::PlanChange;
 use crate::http::api::keys::calls;
-use crate::http::api::{versions, with_etag};
+use crate::http::api::{page_limit, versions, with_etag};
 use crate::http::input::{Fields, boolean, number, object};
 use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
@@ -13,8 +13,12 @@ use crate::model::plan::PLAN_LIMIT_MAX;
 use crate::records::access::PlanRecord;
 
 pub(in crate::http) fn list_plans(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    // There are few plans: one page holds them all, and no cursor leads to another.
+    let mut parameters = call.parameters();
+    let limit = page_limit(&mut parameters);
+    parameters.finish()?;
     let plans = app.actions.list_plans(call.actor()?)?;
-    let items: Vec<Value> = plans.iter().map(shown).collect();
+    let items: Vec<Value> = plans.iter().take(limit).map(shown).collect();
     Ok(answer::json(&json!({ "items": items, "next_cursor": null })))
 }
 

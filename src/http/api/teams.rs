@@ -30,12 +30,11 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let name = fields.required("name", parsed("invalid_name", parse_name));
     let description =
         fields.optional("description", parsed("invalid_description", parse_description));
-    let secret = fields.required("visibility", parsed("invalid_visibility", parse_visibility));
+    let secret = fields.optional("visibility", parsed("invalid_visibility", parse_visibility));
     fields.finish().map_err(Problem::invalid)?;
-    let (Some(name), Some(secret)) = (name, secret) else {
-        return Err(Problem::invalid(Vec::new()));
-    };
-    let draft = TeamDraft { name, description: description.unwrap_or_default(), secret };
+    let name = name.ok_or_else(|| Problem::invalid(Vec::new()))?;
+    let (description, secret) = (description.unwrap_or_default(), secret.unwrap_or_default());
+    let draft = TeamDraft { name, description, secret };
     let actor = call.actor()?;
     let record = app.actions.create_team(actor, &draft)?;
     let location = format!("/v1/teams/{}", record.id);

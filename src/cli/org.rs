@@ -1,0 +1,86 @@
+//! `keyhouse org`: make, list, show, suspend and resume organizations.
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use crate::cli::client::{Ask, Client, segment};
+use crate::cli::exit::{Failure, print, say};
+use crate::cli::listing::{all, print_all, print_one};
+
+/// What to do with organizations.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make an organization; the link that invites its owner is printed once, alone, on stdout
+    #[command(after_help = "Example: keyhouse org create Acme --owner ada@acme.example")]
+    Create {
+        /// What people call it
+        name: String,
+        /// E-mail address of its first owner
+        #[arg(long, value_name = "EMAIL")]
+        owner: String,
+        /// Its plan: free, pro or enterprise [default: free]
+        #[arg(long, value_name = "PLAN")]
+        plan: Option<String>,
+    },
+    /// List organizations, the newest first
+    List,
+    /// Show an organization
+    Show {
+        /// The organization's id
+        id: String,
+    },
+    /// Stop an organization's keys, at once; its people can still sign in
+    Suspend {
+        /// The organization's id
+        id: String,
+    },
+    /// Let a suspended organization's keys work again
+    Resume {
+        /// The organization's id
+        id: String,
+    },
+}
+
+const FIELDS: [&str; 9] = [
+    "id",
+    "name",
+    "plan",
+    "suspended",
+    "permissions",
+    "members_create_keys",
+    "key_lifetime_days_max",
+    "created_at",
+    "version",
+];
+
+/// Runs a command.
+pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), Failure> {
+    let path = |id: &str| format!("/v1/organizations/{}", segment(id));
+    let suspend = |id: &str, suspended: bool| {
+        let body = Some(json!({ "suspended": suspended }));
+        client.ask(&Ask { method: "PATCH", target: path(id), body })
+    };
+    match command {
+        Command::Create { name, owner, plan } => {
+            let body = Some(json!({ "name": name, "owner_email": owner, "plan": plan }));
+            let target = "/v1/organizations".to_owned();
+            let made = client.ask(&Ask { method: "POST", target, body })?;
+            if json {
+                return print(&made.to_string());
+            }
+            let id = made.pointer("/organization/id").and_then(Value::as_str).unwrap_or_default();
+            say(&format!("made {id}; hand its owner this link, which works once, for 24 hours"));
+            print(made.get("url").and_then(Value::as_str).unwrap_or_default())
+        },
+        Command::List => {
+            let organizations = all(client, "/v1/organizations", None)?;
+            print_all(organizations, &["id", "name", "plan", "suspended"], "none yet", json)
+        },
+        Command::Show { id } => {
+            let shown = client.ask(&Ask { method: "GET", target: path(&id), body: None })?;
+            print_one(&shown, &FIELDS, json)
+        },
+        Command::Suspend { id } => print_one(&suspend(&id, true)?, &FIELDS, json),
+        Command::Resume { id } => print_one(&suspend(&id, false)?, &FIELDS, json),
+    }
+}

@@ -1,0 +1,79 @@
+//! `keyhouse plan`: list, show and set what plans give.
+
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
+
+use crate::cli::client::{Ask, Client, segment};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::listing::{all, print_all, print_one};
+
+/// What to do with plans.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List the plans
+    List,
+    /// Show a plan
+    Show {
+        /// The plan: free, pro or enterprise
+        plan: String,
+    },
+    /// Set what a plan gives; what is not named stays
+    #[command(
+        after_help = "Example: keyhouse plan set free --feature api_access=true --limit keys=5"
+    )]
+    Set(Set),
+}
+
+/// What a plan is to give.
+#[derive(Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "help for a terminal")]
+pub(super) struct Set {
+    /// The plan: free, pro or enterprise
+    plan: String,
+    /// api_access, teams or multiple_teams, =true or =false; repeatable
+    #[arg(long = "feature", value_name = "F=BOOL")]
+    features: Vec<String>,
+    /// keys, keys_per_user, users, requests_per_10s or requests_per_month, =N or =none; repeatable
+    #[arg(long = "limit", value_name = "L=N")]
+    limits: Vec<String>,
+}
+
+const FIELDS: [&str; 4] = ["id", "features", "limits", "version"];
+
+/// Runs a command.
+pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), Failure> {
+    let path = |plan: &str| format!("/v1/plans/{}", segment(plan));
+    match command {
+        Command::List => {
+            print_all(all(client, "/v1/plans", None)?, &["id", "features", "limits"], "none", json)
+        },
+        Command::Show { plan } => {
+            let shown = client.ask(&Ask { method: "GET", target: path(plan), body: None })?;
+            print_one(&shown, &FIELDS, json)
+        },
+        Command::Set(set) => {
+            let features = pairs(&set.features)?;
+            let limits = pairs(&set.limits)?;
+            let body = Some(json!({ "features": features, "limits": limits }));
+            let set = client.ask(&Ask { method: "PATCH", target: path(&set.plan), body })?;
+            print_one(&set, &FIELDS, json)
+        },
+    }
+}
+
+/// `name=value` pairs as JSON: a number, true, false, or none for null. What the names and values
+/// may be, the API says.
+fn pairs(words: &[String]) -> Result<Map<String, Value>, Failure> {
+    let mut pairs = Map::new();
+    for word in words {
+        let Some((name, value)) = word.split_once('=') else {
+            return Err(Failure::new(Exit::Usage, format!("{word:?} must be NAME=VALUE")));
+        };
+        let value = match value {
+            "none" => Value::Null,
+            text => serde_json::from_str(text).unwrap_or_else(|_no_json| text.into()),
+        };
+        pairs.insert(name.to_owned(), value);
+    }
+    Ok(pairs)
+}
