@@ -17,7 +17,10 @@ fn the_description_is_open_and_names_this_instance() {
     assert_eq!(document["servers"][0]["url"], house.server().url());
     let scheme = &document["components"]["securitySchemes"]["session"];
     let cookie = house.cookie().split('=').next().unwrap();
-    assert_eq!(scheme, &json!({"type": "apiKey", "in": "cookie", "name": cookie, "description": scheme["description"]}));
+    assert_eq!(
+        scheme,
+        &json!({"type": "apiKey", "in": "cookie", "name": cookie, "description": scheme["description"]})
+    );
 }
 
 #[test]
@@ -37,7 +40,8 @@ fn every_example_is_accepted() {
             },
             "turnOffTotp" => {
                 let actor = cast.actor('u', &operation, About::Same);
-                let body = json!({"current_password": PASSWORD, "code": backup_code(&cast, &actor)});
+                let body =
+                    json!({"current_password": PASSWORD, "code": backup_code(&cast, &actor)});
                 let (status, body) = cast.status(operation.ask(&operation.path, &body), &actor);
                 assert_eq!(status, 204, "turnOffTotp: {body}");
                 continue;

@@ -75,7 +75,9 @@ fn compare(stage: &Stage, operation: &Described, row: &[String], faults: &mut Ve
             let (status, body) = stage.status(ask, &actor);
             if symbol(status) != expected {
                 let id = &operation.id;
-                faults.push(format!("{id} {relation:?} {letter}: not {expected} but {status} {body}"));
+                faults.push(format!(
+                    "{id} {relation:?} {letter}: not {expected} but {status} {body}"
+                ));
             }
         }
     }

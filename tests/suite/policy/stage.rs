@@ -52,7 +52,7 @@ impl Stage {
     pub(crate) fn set() -> Self {
         let house = House::start();
         house.put_on_plan(&house.organization(), "enterprise");
-        let custom = house.custom_role("Auditor", &CUSTOM);
+        let custom = house.role("Auditor", &CUSTOM);
         let roles: BTreeMap<char, String> = [
             ('o', "owner"),
             ('a', "administrator"),
@@ -77,7 +77,7 @@ impl Stage {
         };
         stage.cast = "oaugcp".chars().map(|actor| (actor, stage.newcomer(actor))).collect();
         let everybody: Vec<&Person> = stage.cast.values().chain([&stage.tess]).collect();
-        stage.team = stage.house.team_of("Build", "visible", &everybody);
+        stage.team = stage.house.team("Build", "visible", &everybody);
         stage
     }
 
@@ -246,7 +246,8 @@ impl Stage {
             (Relation::Own, Actor::Person(person)) if person.email != crate::house::EMAIL => person,
             _ => &self.tess,
         };
-        let sessions = self.signed_in(person).ask(&self.house, Ask::get("/v1/sessions")).expect(200);
+        let sessions =
+            self.signed_in(person).ask(&self.house, Ask::get("/v1/sessions")).expect(200);
         let items = sessions["items"].as_array().unwrap();
         let current = items.iter().find(|it| it["current"] == true).unwrap();
         current["id"].as_str().unwrap().to_owned()
