@@ -83,12 +83,13 @@ fn teams() -> Vec<Operation> {
             .answers(200, page(the("Team")), "A page.")
             .fails(&["permission_required"]),
         operation(Method::POST, "/v1/teams", "createTeam", "Makes a team.")
+            .details("A visible one unless said.")
             .needs(&[TEAMS_MANAGE])
             .takes(
                 request([
                     field("name", name("Build")),
                     optional("description", description()),
-                    field("visibility", visibility()),
+                    optional("visibility", visibility()),
                 ]),
                 json!({"name": "Build", "visibility": "visible"}),
             )

@@ -150,6 +150,7 @@ fn quota(fields: &mut Fields) -> Option<Quota> {
 }
 
 /// Reads a number of calls.
+#[expect(clippy::needless_pass_by_value, reason = "the shape of all that read a field")]
 pub(in crate::http) fn calls(value: Value, pointer: &str) -> Result<u64, Vec<Fault>> {
     let number = whole(&value).filter(|number| (1..=QUOTA_CALLS_MAX).contains(number));
     number.ok_or(()).or_else(|()| {
