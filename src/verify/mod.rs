@@ -80,11 +80,10 @@ pub fn check<T>(
 pub fn digest_of(index: &Index, prefix: &Prefix, presented: &[u8]) -> Option<Digest> {
     match classify(presented, prefix) {
         Presented::Malformed => None,
-        Presented::Own(digest) => Some(digest),
         // A key of another system; a few come by their SHA-256, and nobody pays who has none such.
         Presented::Foreign(digest) if index.knows_sha256() && !index.knows(&digest) => {
             Some(Digest::by_sha256(presented))
         },
-        Presented::Foreign(digest) => Some(digest),
+        Presented::Own(digest) | Presented::Foreign(digest) => Some(digest),
     }
 }

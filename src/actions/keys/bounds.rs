@@ -86,7 +86,9 @@ impl Actions {
         owners: &[Option<UserId>],
     ) -> Result<Counted, ActionError> {
         let mut counted = Counted::default();
-        owners.iter().for_each(|owner| counted.add(*owner));
+        for owner in owners {
+            counted.add(*owner);
+        }
         let prefix = Place::keys_of(organization);
         self.each_record(&Range::prefix(&prefix), |held: Held<KeyRecord>| {
             if held.record.revoked_at.is_none() {

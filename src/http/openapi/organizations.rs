@@ -28,13 +28,13 @@ fn own() -> Vec<Operation> {
         operation(Method::PATCH, "/v1/organization", "changeOrganization", "Changes its settings.")
             .needs(&[ORGANIZATION_MANAGE])
             .versioned()
-            .takes(
+            .may_take(
                 request([
                     optional("name", name("Example")),
                     optional("members_create_keys", truth(true)),
                     optional("key_lifetime_days_max", whole(1, KEY_LIFETIME_DAYS_MAX, 365)),
                 ]),
-                json!({"name": "Example", "key_lifetime_days_max": 365}),
+                json!({"name": "Example", "members_create_keys": true}),
             )
             .answers(200, the("Organization"), "The organization as it is now.")
             .with_etag(),
@@ -83,7 +83,7 @@ fn all() -> Vec<Operation> {
             .details("`permissions` is the ceiling of all its keys; null takes it away.")
             .needs(&[INSTANCE_MANAGE])
             .versioned()
-            .takes(
+            .may_take(
                 request([
                     optional("name", name("Example")),
                     optional("suspended", truth(false)),
@@ -112,13 +112,13 @@ fn subscriptions() -> Vec<Operation> {
             .details("Counts on the very next check, and deletes nothing.")
             .needs(&[INSTANCE_MANAGE])
             .versioned()
-            .takes(
+            .may_take(
                 request([
                     optional("plan", text("pro")),
                     optional("status", status()),
                     optional("current_period_end", moment_as("2999-12-31T00:00:00.000Z")),
                 ]),
-                json!({"plan": "pro", "status": "active", "current_period_end": null}),
+                json!({"plan": "enterprise", "status": "active", "current_period_end": null}),
             )
             .answers(200, the("Subscription"), "The subscription as it is now.")
             .with_etag(),
@@ -147,7 +147,7 @@ fn plans() -> Vec<Operation> {
             )
             .needs(&[INSTANCE_MANAGE])
             .versioned()
-            .takes(
+            .may_take(
                 request([
                     optional("features", request(features)),
                     optional("limits", request(limits)),
