@@ -229,7 +229,7 @@ impl Made {
             };
             Self::row(&Place::User(id), &record)
         });
-        let plan = PlanRecord::unlimited("pro", true, true, false);
+        let plan = PlanRecord::unlimited("pro", &["api_access", "teams"]);
         let whole = OrganizationRecord {
             id: organization,
             name: "Example".to_owned(),

@@ -111,8 +111,8 @@ impl Actions {
             let setup = Place::Setup.to_bytes();
             batch = batch.unchanged(setup.clone(), revision).delete(setup);
         }
-        for (plan, api_access, teams, multiple_teams) in FIRST_PLANS {
-            let record = PlanRecord::unlimited(plan, api_access, teams, multiple_teams);
+        for (plan, features) in FIRST_PLANS {
+            let record = PlanRecord::unlimited(plan, features);
             batch = put(batch, &Place::Plan(plan.into()), &record)?;
         }
         let user_record = UserRecord {

@@ -25,6 +25,7 @@ pub(super) struct Happening {
 
 impl Happening {
     /// Something an actor did in their organization.
+    #[expect(clippy::needless_pass_by_value, reason = "ids are handed over as they are")]
     pub(super) fn by(actor: &Actor, action: &'static str, target: impl ToString) -> Self {
         Self {
             actor: Some(actor.author()),

@@ -53,6 +53,15 @@ pub struct NewOrganization {
     pub token: Secret,
 }
 
+/// The organization that a change is meant for.
+#[derive(Clone, Debug)]
+pub struct OrganizationTarget {
+    /// The organization.
+    pub id: OrganizationId,
+    /// The versions it may have (`If-Match`), where the caller says so.
+    pub versions: Option<Vec<u64>>,
+}
+
 /// What is to change of an organization; what is not named stays. Which fields a caller may name is
 /// the business of the two actions that take this.
 #[derive(Debug, Default)]
@@ -114,7 +123,7 @@ impl Actions {
     pub fn change_own_organization(
         &self,
         actor: &Actor,
-        versions: Option<&Vec<u64>>,
+        versions: Option<Vec<u64>>,
         change: &OrganizationChange,
     ) -> Result<OrganizationRecord, ActionError> {
         actor.require(ORGANIZATION_MANAGE)?;
@@ -124,8 +133,8 @@ impl Actions {
             key_lifetime_days_max: change.key_lifetime_days_max.clone(),
             ..OrganizationChange::default()
         };
-        let id = actor.organization_id();
-        self.rewrite_organization(actor, id, versions, "organization.update", |record| {
+        let target = OrganizationTarget { id: actor.organization_id(), versions };
+        self.rewrite_organization(actor, &target, "organization.update", |record| {
             apply(record, &own);
             Ok(())
         })
@@ -222,12 +231,11 @@ impl Actions {
     pub fn change_organization(
         &self,
         actor: &Actor,
-        id: OrganizationId,
-        versions: Option<&Vec<u64>>,
+        target: &OrganizationTarget,
         change: &OrganizationChange,
     ) -> Result<OrganizationRecord, ActionError> {
         actor.require(INSTANCE_MANAGE)?;
-        self.rewrite_organization(actor, id, versions, "organization.update", |record| {
+        self.rewrite_organization(actor, target, "organization.update", |record| {
             apply(record, change);
             Ok(())
         })
@@ -262,13 +270,12 @@ impl Actions {
     pub fn change_subscription(
         &self,
         actor: &Actor,
-        id: OrganizationId,
-        versions: Option<&Vec<u64>>,
+        target: &OrganizationTarget,
         change: &SubscriptionChange,
     ) -> Result<SeenSubscription, ActionError> {
         actor.require(INSTANCE_MANAGE)?;
         let changed =
-            self.rewrite_organization(actor, id, versions, "subscription.update", |record| {
+            self.rewrite_organization(actor, target, "subscription.update", |record| {
                 if let Some(plan) = &change.plan {
                     self.require_plan(plan)?;
                     record.plan = plan.as_str().into();
@@ -285,10 +292,8 @@ impl Actions {
         organization: OrganizationRecord,
     ) -> Result<SeenSubscription, ActionError> {
         let plan: Option<Held<PlanRecord>> = self.read(&Place::Plan(organization.plan.clone()))?;
-        let plan = plan.map_or_else(
-            || PlanRecord::unlimited(&organization.plan, false, false, false),
-            |held| held.record,
-        );
+        let plan =
+            plan.map_or_else(|| PlanRecord::unlimited(&organization.plan, &[]), |held| held.record);
         let now = self.clock.now().wall;
         let has_access = organization.subscription().gives_access(&(&plan).into(), now);
         let id = organization.id;
@@ -317,14 +322,14 @@ impl Actions {
     fn rewrite_organization(
         &self,
         actor: &Actor,
-        id: OrganizationId,
-        versions: Option<&Vec<u64>>,
+        target: &OrganizationTarget,
         action: &'static str,
         change: impl Fn(&mut OrganizationRecord) -> Result<(), ActionError>,
     ) -> Result<OrganizationRecord, ActionError> {
         Self::until_done(|| {
+            let id = target.id;
             let held = self.find_organization(id)?;
-            Self::check_version(versions, held.record.version)?;
+            Self::check_version(target.versions.as_ref(), held.record.version)?;
             let mut record = held.record.clone();
             change(&mut record)?;
             if record == held.record {

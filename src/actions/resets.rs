@@ -103,7 +103,7 @@ impl Actions {
             let happening = happening("reset.use", id, Some(organization), address)
                 .with_change(&json!({}), &json!({ "totp": reset.record.totp }));
             let batch = self.record(batch, self.clock.now().wall, happening)?;
-            let email = held.record.email.clone();
+            let email = held.record.email;
             Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(email)))
         })
         .map(|email| self.throttle.forgive(&email))

@@ -30,9 +30,9 @@ pub(super) struct Instance {
     store: Arc<dyn Store>,
     follower: Follower,
     last_use: LastUseWriter,
-    refusals: RefusalWriter,
     seals: SealWriter,
     quotas: QuotaReserver,
+    refusals: RefusalWriter,
     pub(super) actions: Arc<Actions>,
 }
 

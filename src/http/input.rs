@@ -181,12 +181,21 @@ pub(super) fn parsed<T, E: fmt::Display>(
 /// Reads a whole number within bounds.
 pub(super) fn number(min: u32, max: u32) -> impl FnOnce(Value, &str) -> Result<u32, Vec<Fault>> {
     move |value, pointer| {
-        let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+        let number = whole(&value).and_then(|number| u32::try_from(number).ok());
         number.filter(|number| (min..=max).contains(number)).ok_or(()).or_else(|()| {
             let code = if value.is_number() { "out_of_range" } else { "wrong_type" };
             wrong(pointer, code, format!("must be a whole number from {min} to {max}"))
         })
     }
+}
+
+/// The whole number that a value is; to JSON, and to many a program that writes it, `2.0` is one.
+pub(super) fn whole(value: &Value) -> Option<u64> {
+    // Up to here a float tells whole numbers apart.
+    const FLOAT_EXACT_MAX: f64 = 9_007_199_254_740_991.0;
+    let exact = |number: &f64| number.fract() == 0.0 && number.abs() <= FLOAT_EXACT_MAX;
+    let float = || value.as_f64().filter(exact)?.to_string().parse().ok();
+    value.as_u64().or_else(float)
 }
 
 /// Reads a list of at most `max`, each by `read`.
@@ -448,6 +457,24 @@ mod tests {
             ("/a~1b", "unknown_field"),
         ];
         assert_eq!(faults, expected.map(|(pointer, code)| (pointer.to_owned(), code)));
+    }
+
+    #[test]
+    fn whole_numbers_are_whole_however_they_are_written() {
+        for (json, expected) in [
+            ("2", Some(2)),
+            ("2.0", Some(2)),
+            ("2e3", Some(2_000)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("9007199254740992.0", None),
+            ("2.5", None),
+            ("-1", None),
+            ("-1.0", None),
+            ("\"2\"", None),
+            ("null", None),
+        ] {
+            assert_eq!(whole(&serde_json::from_str(json).unwrap()), expected, "{json}");
+        }
     }
 
     #[test]

@@ -88,8 +88,8 @@ impl Problem {
         let mut headers = std::mem::take(&mut self.0.headers);
         headers.push(("Content-Type".into(), "application/problem+json".into()));
         headers.push(("X-Request-Id".into(), request_id.into()));
-        let data = ResponseBody::from_data(Value::Object(body).to_string());
-        Response { status_code: self.0.status, headers, data, upgrade: None }
+        let body = ResponseBody::from_data(Value::Object(body).to_string());
+        Response { status_code: self.0.status, headers, data: body, upgrade: None }
     }
 
     fn members(&self) -> Map<String, Value> {

@@ -261,6 +261,10 @@ pub(super) fn find<'a>(method: &Method, path: &'a str, surface: Surface) -> Foun
     let mut allowed = Vec::new();
     for route in ROUTES.iter().filter(|route| route.is_served_on(surface)) {
         let Some(params) = matches(route.path, path) else { continue };
+        // `/v1/keys/import` is no key: a path that is spelt out is nothing else.
+        if !params.is_empty() && route.method.is_some() && is_spelt_out(path) {
+            continue;
+        }
         match &route.method {
             Some(only) if !takes(only, method) => allowed.push(only.clone()),
             Some(_) | None => return Found::Route { route, params },
@@ -280,6 +284,10 @@ impl Route {
             },
         }
     }
+}
+
+fn is_spelt_out(path: &str) -> bool {
+    ROUTES.iter().any(|route| route.path == path)
 }
 
 fn takes(route: &Method, method: &Method) -> bool {
@@ -312,6 +320,9 @@ mod tests {
             ("HEAD", "/v1/keys", Surface::Main, "/v1/keys"),
             ("PATCH", "/v1/keys/key_1", Surface::Main, "/v1/keys/{key}"),
             ("PATCH", "/v1/keys", Surface::Main, "405"),
+            ("POST", "/v1/keys/import", Surface::Main, "/v1/keys/import"),
+            ("GET", "/v1/keys/import", Surface::Main, "405"),
+            ("GET", "/v1/invitations/accept", Surface::Main, "405"),
             ("GET", "/v1/keys/", Surface::Main, ""),
             ("GET", "//v1/keys", Surface::Main, ""),
             ("GET", "/v1/%6beys", Surface::Main, ""),

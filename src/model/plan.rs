@@ -6,6 +6,7 @@ use std::str::FromStr;
 use crate::model::moment::Moment;
 
 /// What a plan allows.
+#[expect(clippy::struct_excessive_bools, reason = "three features, each given or not")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// Its name and id: `free`, `pro`, `enterprise`.
@@ -43,9 +44,12 @@ impl Plan {
     }
 }
 
-/// The three plans that every instance begins with: name, API access, teams, several teams.
-pub const FIRST_PLANS: [(&str, bool, bool, bool); 3] =
-    [("free", false, false, false), ("pro", true, true, false), ("enterprise", true, true, true)];
+/// The three plans that every instance begins with, and the features of each.
+pub const FIRST_PLANS: [(&str, &[&str]); 3] = [
+    ("free", &[]),
+    ("pro", &[API_ACCESS, TEAMS]),
+    ("enterprise", &[API_ACCESS, TEAMS, MULTIPLE_TEAMS]),
+];
 
 /// What the plan's limit on calls in ten seconds is called where limits are told by name.
 pub const PLAN_RATE: &str = "plan";

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::model::id::{OrganizationId, SessionId, TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::model::permission::Patterns;
-use crate::model::plan::{Plan, PlanLimits, Subscription, SubscriptionStatus};
+use crate::model::plan::{
+    API_ACCESS, MULTIPLE_TEAMS, Plan, PlanLimits, Subscription, SubscriptionStatus, TEAMS,
+};
 use crate::model::role::Role;
 use crate::model::secret::Digest;
 use crate::records::place::Place;
@@ -123,6 +125,7 @@ pub struct EmailRecord {
 }
 
 /// A plan as it is stored.
+#[expect(clippy::struct_excessive_bools, reason = "three features, each given or not")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanRecord {
@@ -159,13 +162,13 @@ pub struct PlanRecord {
 }
 
 impl PlanRecord {
-    /// A plan that gives these features, without limits.
-    pub fn unlimited(name: &str, api_access: bool, teams: bool, multiple_teams: bool) -> Self {
+    /// A plan that gives these features, by their names, without limits.
+    pub fn unlimited(name: &str, features: &[&str]) -> Self {
         Self {
             name: name.into(),
-            api_access,
-            teams,
-            multiple_teams,
+            api_access: features.contains(&API_ACCESS),
+            teams: features.contains(&TEAMS),
+            multiple_teams: features.contains(&MULTIPLE_TEAMS),
             keys_per_user: None,
             keys: None,
             users: None,

@@ -66,6 +66,12 @@ pub(super) fn draw(limits: Limits<'_>, cost: u32, now: Now) -> Result<Verdict, U
     if let Some(refusal) = limits.refusal(cost, now) {
         return Ok(refusal);
     }
+    draw_from_each(limits, cost, now)
+}
+
+/// Draws from one after the other; when one refuses, because others were faster since it was asked,
+/// gives back what the ones before it had granted.
+fn draw_from_each(limits: Limits<'_>, cost: u32, now: Now) -> Result<Verdict, Unreserved> {
     // Quotas before rates: a call that must wait for its reservation has drawn nothing then that
     // another one could miss.
     let [own, plan] = limits.quotas();
@@ -132,4 +138,63 @@ fn limited(wait: Duration) -> Verdict {
 
 fn exceeded(ends: Moment, now: Now) -> Verdict {
     Verdict { code: Code::QuotaExceeded, retry_after: Some(ends.since(now.wall)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::reservations::tests::renew_all;
+    use crate::model::plan::PlanLimits;
+    use crate::records::key::tests::record;
+    use crate::records::key::{QuotaRecord, RateLimitRecord};
+    use crate::verify::decide::tests::{NOW, grant, organization};
+
+    /// What a race leaves: each limit had room when it was asked, and one has none when it is drawn
+    /// from. Each row: how many the key's two rates, its quota, the plan's rate and the plan's quota
+    /// give, and what a call that costs 5 is told.
+    #[test]
+    fn the_one_that_refuses_late_leaves_nothing_drawn_from_the_others() {
+        for (first, second, quota, plan_rate, plan_quota, code) in [
+            (9, 9, 9, 9, 9, Code::Valid),
+            (4, 9, 9, 9, 9, Code::RateLimited),
+            (9, 4, 9, 9, 9, Code::RateLimited),
+            (9, 9, 9, 4, 9, Code::RateLimited),
+            (9, 9, 4, 9, 9, Code::QuotaExceeded),
+            (9, 9, 9, 9, 4, Code::QuotaExceeded),
+        ] {
+            let mut key = record();
+            let rate = |name: &str, limit| {
+                let name = name.into();
+                RateLimitRecord { name, limit, window_seconds: 60 }
+            };
+            key.rate_limits = vec![rate("first", first), rate("second", second)];
+            let (period, zone) = ("month".parse().unwrap(), "UTC".parse().unwrap());
+            key.quota = Some(QuotaRecord { limit: quota, period, zone });
+            let mut facts = organization();
+            let plan = PlanLimits {
+                requests_per_10s: Some(plan_rate),
+                requests_per_month: Some(plan_quota),
+                ..PlanLimits::default()
+            };
+            facts.calls = PlanCalls::new(plan, &facts.live);
+            let grant = grant(&key, None, facts);
+            let organization = grant.organization.load();
+            let limits = Limits::of(&grant, &organization);
+            let verdict = loop {
+                match draw_from_each(limits, 5, NOW) {
+                    Ok(verdict) => break verdict,
+                    Err(_unreserved) => renew_all(&organization.live.reservations),
+                }
+            };
+            assert_eq!(verdict.code, code);
+            let drawn = if verdict.is_valid() { 5 } else { 0 };
+            for (limit, counter) in limits.rates() {
+                let left = limit.remaining(counter.arrival(), NOW.ticks);
+                assert_eq!(left, limit.limit - drawn, "{}, {code}", limit.name);
+            }
+            for rule in limits.quotas().into_iter().flatten() {
+                assert_eq!(rule.used(NOW.wall), u64::from(drawn), "{code}");
+            }
+        }
+    }
 }

@@ -110,3 +110,21 @@ fn the_last_owner_who_is_left_at_the_same_moment_stays() {
     );
     assert_eq!(late, 409, "even for the operator on the host");
 }
+
+#[test]
+fn a_key_that_is_made_while_its_owner_is_removed_is_not_made() {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
+    let bo = join(&house, "bo", "user");
+    let (status, _, problem) = overtaken(
+        &store,
+        || house.ask("POST", "/v1/keys", &[("Cookie", &bo.cookie)], &json!({})),
+        || {
+            let removed = house.manage("DELETE", &format!("/v1/users/{}", bo.id), &Value::Null);
+            assert_eq!(removed.0, 204);
+        },
+    );
+    assert_eq!((status, &problem["code"]), (401, &json!("session_ended")));
+    let (_, keys) = house.manage("GET", "/v1/keys?status=all", &Value::Null);
+    assert_eq!(keys["items"], json!([]));
+}

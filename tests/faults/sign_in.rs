@@ -9,9 +9,10 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, Version};
 use keyhouse::clock::{Clock as _, ManualClock};
 use keyhouse::http::transport::{Application as _, Origin, Peer, Surface};
+use keyhouse::model::id::Id;
 use keyhouse::model::moment::Moment;
 use keyhouse::model::totp::code_at;
-use keyhouse::records::access::UserRecord;
+use keyhouse::records::access::{EmailRecord, UserRecord};
 use keyhouse::records::event::EventRecord;
 use keyhouse::records::people::TotpRecord;
 use keyhouse::records::place::Place;
@@ -24,6 +25,7 @@ use crate::{House, LONG};
 
 pub(crate) const EMAIL: &str = "ada@example.com";
 pub(crate) const PASSWORD: &str = "correct horse battery";
+const BOB: &str = "bob@example.com";
 const WRONG: &str = "not the password at all";
 
 /// What came back.
@@ -253,21 +255,47 @@ fn a_sign_in_that_a_change_of_password_overtakes_fails() {
     assert!(house.store.scan(&Range::prefix(b"session/"), At::Latest).unwrap().rows.is_empty());
 }
 
+/// Another user, with the owner's password.
+fn add_bob(house: &House) -> UserRecord {
+    let ada = user_of(house);
+    let bob = UserRecord { id: Id::from_bytes([7; 16]), email: BOB.to_owned(), ..ada };
+    let place = Place::Email(BOB.to_owned());
+    let owner = encode(&place, &EmailRecord { user: bob.id }).unwrap();
+    house.store.commit(Batch::new().put(place.to_bytes(), owner)).unwrap();
+    put_user(house, &bob);
+    bob
+}
+
+/// A review found it: who had no session when another change ended all of theirs kept the one that
+/// was opened between its reading and its writing.
+#[test]
+fn a_session_opened_while_all_are_ended_is_ended_too() {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+    let house = House::over_with(Arc::clone(&store) as Arc<_>, clock());
+    let path = format!("/v1/users/{}", add_bob(&house).id);
+    let gate = Gate::new();
+    store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
+    let (changed, cookie) = scope(|threads| {
+        let changing = threads.spawn(|| house.manage("PATCH", &path, &json!({ "role": "guest" })));
+        assert!(gate.wait_for_arrivals(1, LONG));
+        let cookie = Door::afar().with_email(BOB).sign_in(&house, PASSWORD).cookie;
+        gate.open();
+        (changing.join().unwrap(), cookie)
+    });
+    assert_eq!(changed.0, 200, "{}", changed.1);
+    let session = Door::afar().ask(&house, "GET", "/v1/session", &cookie);
+    assert_eq!((session.status, session.code()), (401, "session_ended"));
+}
+
 #[test]
 fn nobody_ends_a_session_that_is_not_theirs() {
     let house = House::over_with(Arc::new(MemoryStore::new()), clock());
-    let ada = user_of(&house);
     let first = Door::afar().sign_in(&house, PASSWORD).cookie;
     let listed = Door::afar().ask(&house, "GET", "/v1/sessions", &first).body;
     let id = listed["items"][0]["id"].as_str().unwrap().to_owned();
 
-    let bob = UserRecord { id: keyhouse::model::id::Id::from_bytes([7; 16]), ..ada };
-    put_user(&house, &bob);
-    let email = Place::Email("bob@example.com".to_owned());
-    let record = keyhouse::records::access::EmailRecord { user: bob.id };
-    let batch = Batch::new().put(email.to_bytes(), encode(&email, &record).unwrap());
-    house.store.commit(batch).unwrap();
-    let bobs = Door::afar().with_email("bob@example.com").sign_in(&house, PASSWORD).cookie;
+    add_bob(&house);
+    let bobs = Door::afar().with_email(BOB).sign_in(&house, PASSWORD).cookie;
     let path = format!("/v1/sessions/{id}");
     assert_eq!(Door::afar().ask(&house, "DELETE", &path, &bobs).status, 404);
     let listed = Door::afar().ask(&house, "GET", "/v1/sessions", &bobs).body;

@@ -119,7 +119,7 @@ impl House {
 
     /// Makes the plan `pro` give so many calls.
     pub(crate) fn plan(&self, in_ten_seconds: Option<u32>, in_a_month: Option<u64>) {
-        let mut plan = PlanRecord::unlimited("pro", true, true, false);
+        let mut plan = PlanRecord::unlimited("pro", &["api_access", "teams"]);
         (plan.requests_per_10s, plan.requests_per_month) = (in_ten_seconds, in_a_month);
         let place = Place::Plan("pro".into());
         let batch = Batch::new().put(place.to_bytes(), encode(&place, &plan).unwrap());

@@ -29,6 +29,10 @@ UNFORESEEABLE = {
 UNFORESEEABLE_AT = {
     ("/expires_at", "out_of_range"),  # it has passed, or lies before not_before
     ("/current_password", "required"),  # with a new password
+    ("/expires_at", "required"),  # where keys here must end
+    ("/expires_at", "too_long"),  # the same
+    ("/organization", "not_found"),
+    ("/owner", "not_found"),
     ("?to", "required"),  # with keys=transfer
 }
 

@@ -19,8 +19,8 @@ import urllib.error
 import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
-EMAIL, PASSWORD = "ada@example.com", "correct horse battery staple 17"
-USER_EMAIL = "grace@example.com"
+EMAIL, PASSWORD = "owner@schemathesis.example", "no example has this password 17"
+USER_EMAIL = "user@schemathesis.example"
 SEED = 20261121
 START_SECONDS_MAX = 60
 ACTORS = ["owner", "user", "nobody"]
@@ -139,8 +139,7 @@ def main():
     arguments.add_argument("binary", help="the keyhouse to ask")
     arguments.add_argument("--as", dest="actors", action="append", choices=ACTORS)
     arguments.add_argument("--examples", type=int, default=10)
-    arguments.add_argument("words", nargs="*", help="more for schemathesis, after --")
-    given = arguments.parse_args()
+    given, words = arguments.parse_known_args()  # what else is said is for schemathesis
     binary = str(pathlib.Path(given.binary).resolve())
     failed = []
     results = {}
@@ -148,7 +147,7 @@ def main():
     def keep(actor):
         began = time.monotonic()
         try:
-            passed, said = run(binary, actor, given.examples, given.words)
+            passed, said = run(binary, actor, given.examples, words)
         except (Exception, SystemExit) as error:
             passed, said = False, f"{error}"
         results[actor] = passed, said, time.monotonic() - began

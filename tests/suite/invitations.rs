@@ -148,3 +148,59 @@ fn a_users_address_is_not_invited_again() {
     let bo = house.join("bo", "user");
     house.ask(&invitation(&bo.email.to_uppercase(), "guest")).problem(409, "email_taken");
 }
+
+#[test]
+fn users_and_those_who_are_invited_fill_the_plan_together() {
+    let house = House::start();
+    let admin = house.join("admin", "administrator");
+    let limit = |users: Option<u32>| {
+        let change = json!({"limits": {"users": users}});
+        house.ask(&Ask::patch("/v1/plans/pro", &change)).expect(200);
+    };
+    limit(Some(4));
+    let bo = house.ask(&invitation("bo@example.com", "user")).expect(201);
+    let cy = house.ask_as(&admin, &invitation("cy@example.com", "user")).expect(201);
+    let refused = house.ask(&invitation("di@example.com", "user"));
+    let problem = refused.problem(403, "subscription_limit");
+    assert_eq!((&problem["limit"], &problem["maximum"]), (&json!("users"), &json!(4)), "{problem}");
+    assert_eq!(problem["plan"], "pro", "{problem}");
+    // The same address again is no further place.
+    house.ask(&invitation("bo@example.com", "guest")).expect(201);
+    let bo_again = house.ask(&invitation("bo@example.com", "user")).expect(201);
+    house.bare(&acceptance(&token_in(&bo))).problem(403, "link_invalid");
+
+    // A plan that gives less by now lets nobody in, and loses nobody.
+    limit(Some(2));
+    house.bare(&acceptance(&token_in(&cy))).problem(403, "subscription_limit");
+    limit(Some(3));
+    house.bare(&acceptance(&token_in(&bo_again))).expect(201);
+    house.bare(&acceptance(&token_in(&cy))).problem(403, "subscription_limit");
+    limit(None);
+    house.bare(&acceptance(&token_in(&cy))).expect(201);
+
+    // What nobody can accept any more takes no place.
+    house.ask_as(&admin, &invitation("eve@example.com", "user")).expect(201);
+    house
+        .ask(&Ask::patch(&format!("/v1/users/{}", admin.id), &json!({"role": "guest"})))
+        .expect(200);
+    limit(Some(5));
+    house.ask(&invitation("di@example.com", "user")).expect(201);
+}
+
+/// Found while building: `*` is more than a low ceiling lets anybody hold, so that nobody, an owner
+/// included, could have invited a plain user.
+#[test]
+fn under_a_low_ceiling_people_are_invited_and_changed_as_ever() {
+    let house = House::start();
+    let organization =
+        house.ask(&Ask::get("/v1/session")).expect(200)["organization"]["id"].clone();
+    let path = format!("/v1/organizations/{}", organization.as_str().unwrap());
+    house.ask(&Ask::patch(&path, &json!({"permissions": ["diagrams:*"]}))).expect(200);
+    let admin = house.join("admin", "administrator");
+    let bo = house.join_by(&admin, "bo", "user");
+    let change = Ask::patch(&format!("/v1/users/{}", bo.id), &json!({"role": "guest"}));
+    house.ask_as(&admin, &change).expect(200);
+    house
+        .ask_as(&admin, &invitation("cy@example.com", "owner"))
+        .problem(403, "permission_required");
+}

@@ -95,7 +95,8 @@ impl Actions {
         check_lifetime(organization, now, record.expires_at)?;
         let place = record.place();
         Self::until_done(|| {
-            let batch = self.within_limits(Batch::new(), organization, &[owner])?;
+            let batch = self.guard_owner(Batch::new(), owner)?;
+            let batch = self.within_limits(batch, organization, &[owner])?;
             let batch = put(batch.absent(place.to_bytes()), &place, &record)?;
             let happening = Happening::by(actor, "key.create", record.id)
                 .with_change(&json!({}), &shape(&record));
@@ -165,20 +166,15 @@ impl Actions {
                 refuse_beyond_ceiling(record)?;
             }
             if change.touches_power() {
-                if !change.not_before.is_keep() || !change.expires_at.is_keep() {
-                    check_times(record.not_before, record.expires_at, now)?;
-                    if !change.expires_at.is_keep() {
-                        check_lifetime(actor.organization(), record.created_at, record.expires_at)?;
-                    }
-                }
+                check_new_times(actor, change, record, now)?;
                 refuse_itself(actor, record)?;
                 match standing {
                     Standing::Own if follows_owner(record) => {},
                     Standing::Own => {
-                        actor.require_all(added(&before, &record.patterns()).as_set())?
+                        actor.require_all(added(&before, &record.patterns()).as_set())?;
                     },
                     Standing::Manager | Standing::TeamMate => {
-                        actor.require_all(record.patterns().as_set())?
+                        actor.require_all(record.patterns().as_set())?;
                     },
                 }
             }
@@ -332,6 +328,22 @@ fn refuse_revoked(record: &KeyRecord) -> Result<(), ActionError> {
             code: "key_revoked",
             detail: "the key is revoked, for ever: create another one",
         });
+    }
+    Ok(())
+}
+
+/// Checks begin and end where a change names them.
+fn check_new_times(
+    actor: &Actor,
+    change: &KeyChange,
+    record: &KeyRecord,
+    now: Moment,
+) -> Result<(), ActionError> {
+    if !change.not_before.is_keep() || !change.expires_at.is_keep() {
+        check_times(record.not_before, record.expires_at, now)?;
+    }
+    if !change.expires_at.is_keep() {
+        check_lifetime(actor.organization(), record.created_at, record.expires_at)?;
     }
     Ok(())
 }

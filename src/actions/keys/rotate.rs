@@ -211,7 +211,7 @@ mod tests {
     fn without_api_access_there_is_no_new_secret_and_a_holder_may_still_end_the_key() {
         let trial = Trial::new();
         let (key, secret) = trial.actions.create_key(&trial.owner(), KeyDraft::default()).unwrap();
-        let plan = PlanRecord::unlimited("pro", false, false, false);
+        let plan = PlanRecord::unlimited("pro", &[]);
         trial.put(&Place::Plan("pro".into()), &plan);
         let error = trial.actions.rotate_key(&trial.owner(), &target(key.id), HOUR).unwrap_err();
         assert!(

@@ -141,6 +141,20 @@ impl Actions {
         Ok((batch, "key.transfer"))
     }
 
+    /// Adds to a batch that the owner of a new key is still a user: their removal would miss a key
+    /// that comes to be after it looked.
+    pub(super) fn guard_owner(
+        &self,
+        batch: Batch,
+        owner: Option<UserId>,
+    ) -> Result<Batch, ActionError> {
+        let Some(owner) = owner else { return Ok(batch) };
+        let place = Place::User(owner);
+        let held: Option<Held<UserRecord>> = self.read(&place)?;
+        let held = held.filter(|held| !held.record.disabled).ok_or(ActionError::SessionEnded)?;
+        Ok(batch.unchanged(place.to_bytes(), held.revision))
+    }
+
     fn heir(
         &self,
         heir: UserId,

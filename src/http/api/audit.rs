@@ -15,7 +15,7 @@ use crate::model::secret::Digest;
 use crate::records::key::Author;
 
 /// Longest name of an action, and longest id of a target, that can be asked for.
-const FILTER_BYTES_MAX: usize = 100;
+const FILTER_CHARACTERS_MAX: usize = 100;
 /// The actor of what nobody did who was signed in.
 const NOBODY: &str = "none";
 
@@ -61,7 +61,7 @@ fn parse_actor(text: &str) -> Result<WantedActor, &'static str> {
 fn parse_action(text: &str) -> Result<WantedAction, &'static str> {
     let (name, is_start) = text.strip_suffix(".*").map_or((text, false), |name| (name, true));
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    let is_name = text.len() <= FILTER_BYTES_MAX
+    let is_name = text.len() <= FILTER_CHARACTERS_MAX
         && name.split('.').all(|word| !word.is_empty() && word.bytes().all(plain));
     match (is_name, is_start) {
         (true, true) => Ok(WantedAction::Below(format!("{name}."))),
@@ -71,8 +71,9 @@ fn parse_action(text: &str) -> Result<WantedAction, &'static str> {
 }
 
 fn parse_target(text: &str) -> Result<String, String> {
-    let fits = text.len() <= FILTER_BYTES_MAX;
-    fits.then(|| text.to_owned()).ok_or_else(|| format!("must be at most {FILTER_BYTES_MAX} bytes"))
+    let fits = text.chars().count() <= FILTER_CHARACTERS_MAX;
+    fits.then(|| text.to_owned())
+        .ok_or_else(|| format!("must be at most {FILTER_CHARACTERS_MAX} characters"))
 }
 
 fn shown(event: &ListedEvent) -> Value {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::actions::ActionError;
 use crate::actions::organizations::{
-    OrganizationChange, OrganizationDraft, SeenSubscription, SubscriptionChange,
+    OrganizationChange, OrganizationDraft, OrganizationTarget, SeenSubscription, SubscriptionChange,
 };
 use crate::http::api::keys::patterns;
 use crate::http::api::{cursor, invitations, paging, plans, versions, with_etag};
@@ -34,9 +34,8 @@ pub(in crate::http) fn change_own(app: &App, call: &Call<'_>) -> Result<Response
         permissions: Edit::Keep,
     };
     fields.finish().map_err(Problem::invalid)?;
-    let versions = versions(call);
-    let actor = call.actor()?;
-    Ok(answer_record(&app.actions.change_own_organization(actor, versions.as_ref(), &change)?))
+    let changed = app.actions.change_own_organization(call.actor()?, versions(call), &change)?;
+    Ok(answer_record(&changed))
 }
 
 pub(in crate::http) fn list_all(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
@@ -83,9 +82,7 @@ pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Pr
         ..OrganizationChange::default()
     };
     fields.finish().map_err(Problem::invalid)?;
-    let (actor, versions) = (call.actor()?, versions(call));
-    let changed =
-        app.actions.change_organization(actor, named(call)?, versions.as_ref(), &change)?;
+    let changed = app.actions.change_organization(call.actor()?, &target(call)?, &change)?;
     Ok(answer_record(&changed))
 }
 
@@ -113,15 +110,17 @@ pub(in crate::http) fn change_subscription(
             .nullable("current_period_end", parsed("invalid_time", str::parse::<Moment>)),
     };
     fields.finish().map_err(Problem::invalid)?;
-    let (actor, versions) = (call.actor()?, versions(call));
-    let changed =
-        app.actions.change_subscription(actor, named(call)?, versions.as_ref(), &change)?;
+    let changed = app.actions.change_subscription(call.actor()?, &target(call)?, &change)?;
     Ok(answer_subscription(&changed))
 }
 
 /// The organization in the path. A text that is no id names none.
 fn named(call: &Call<'_>) -> Result<OrganizationId, Problem> {
     call.param(0).parse().map_err(|_source| ActionError::NotFound("organization").into())
+}
+
+fn target(call: &Call<'_>) -> Result<OrganizationTarget, Problem> {
+    Ok(OrganizationTarget { id: named(call)?, versions: versions(call) })
 }
 
 fn answer_record(record: &OrganizationRecord) -> Response {

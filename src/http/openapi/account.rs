@@ -104,7 +104,7 @@ fn me() -> Vec<Operation> {
             .details("`password` needs `current_password`, and ends all other sessions.")
             .asked_by(Asker::Person)
             .versioned()
-            .takes(
+            .may_take(
                 request([
                     optional("name", name("Ada")),
                     optional("locale", choice(&LOCALES)),

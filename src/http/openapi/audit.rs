@@ -25,7 +25,7 @@ pub(super) fn operations() -> Vec<Operation> {
             )
             .query(
                 "target",
-                fitting("^[ -~]{0,100}$", "key_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f"),
+                text("key_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f").max_length(Some(100)),
                 "Done to this thing.",
             )
             .query("since", moment(), "Not before.")

@@ -7,9 +7,8 @@ use crate::http::check::batch::REQUESTS_MAX;
 use crate::http::openapi::errors::{OF_CHANGE, OF_MANAGEMENT};
 use crate::http::openapi::operation::{Asker, Operation, operation};
 use crate::http::openapi::schema::{
-    Field, Schema, address, answer, any_of, anything, choice, count, each, field, fitting,
-    formatted, id, list, moment, nullable, optional, permission, request, sometimes, text, the,
-    truth, whole,
+    Field, Schema, address, answer, any, any_of, choice, count, each, field, fitting, formatted,
+    id, list, moment, nullable, optional, permission, request, sometimes, text, the, truth, whole,
 };
 use crate::model::limit::COST_MAX;
 use crate::model::requirement::REQUIREMENT_NAMES_MAX;
@@ -54,7 +53,7 @@ pub(super) fn operations() -> Vec<Operation> {
             .details("Each is answered as if it were asked alone; what is wrong with one is its `error`.")
             .needs(&[KEYS_VERIFY, INSTANCE_VERIFY])
             .takes(
-                request([field("requests", list(REQUESTS_MAX, anything(json!({"key": "kh_live_"}))))]),
+                request([field("requests", list(REQUESTS_MAX, any(json!({"key": "kh_live_one"}))))]),
                 json!({"requests": [{"key": "kh_live_one"}, {"key": "kh_live_two", "cost": 0}]}),
             )
             .answers(200, answer([field("results", each(results))]), "In their order."),

@@ -76,7 +76,7 @@ fn problem() -> Schema {
 pub(super) fn place(name: &str) -> (Schema, &'static str) {
     match name {
         "gate" => (choice(&["default"]).into(), "The gate's name."),
-        "file" => (choice(&["style.css", "setup.js"]).into(), "The file's name."),
+        "file" => (choice(&["style.css", "link.js"]).into(), "The file's name."),
         "key" => (id("key").into(), "The key's id."),
         "user" => (id("usr").into(), "The user's id."),
         "team" => (id("team").into(), "The team's id."),

@@ -34,10 +34,9 @@ pub(super) fn operations() -> Vec<Operation> {
         )
         .asked_by(Asker::Open)
         .answers(200, about, "Version, addresses, and the prefix of its keys."),
-        operation(Method::GET, "/setup", "showSetupPage", "The form of the first start.")
-            .asked_by(Asker::Open)
-            .answers_with(200, vec![("text/html", text("<!doctype html>").into())], "The form.")
-            .fails(&["not_found"]),
+        form("/setup", "showSetupPage", "The form of the first start.").fails(&["not_found"]),
+        form("/invitation", "showInvitationPage", "The form for those who were invited."),
+        form("/reset", "showResetPage", "The form for a new password."),
         operation(Method::GET, "/assets/{file}", "showAsset", "A file of the page.")
             .asked_by(Asker::Open)
             .answers_with(
@@ -46,4 +45,12 @@ pub(super) fn operations() -> Vec<Operation> {
                 "A style sheet or a script.",
             ),
     ]
+}
+
+fn form(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
+    operation(Method::GET, path, id, summary).asked_by(Asker::Open).answers_with(
+        200,
+        vec![("text/html", text("<!doctype html>").into())],
+        "The form.",
+    )
 }

@@ -28,7 +28,7 @@ fn own() -> Vec<Operation> {
         operation(Method::PATCH, "/v1/organization", "changeOrganization", "Changes its settings.")
             .needs(&[ORGANIZATION_MANAGE])
             .versioned()
-            .takes(
+            .may_take(
                 request([
                     optional("name", name("Example")),
                     optional("members_create_keys", truth(true)),
@@ -83,7 +83,7 @@ fn all() -> Vec<Operation> {
             .details("`permissions` is the ceiling of all its keys; null takes it away.")
             .needs(&[INSTANCE_MANAGE])
             .versioned()
-            .takes(
+            .may_take(
                 request([
                     optional("name", name("Example")),
                     optional("suspended", truth(false)),
@@ -112,7 +112,7 @@ fn subscriptions() -> Vec<Operation> {
             .details("Counts on the very next check, and deletes nothing.")
             .needs(&[INSTANCE_MANAGE])
             .versioned()
-            .takes(
+            .may_take(
                 request([
                     optional("plan", text("pro")),
                     optional("status", status()),
@@ -147,7 +147,7 @@ fn plans() -> Vec<Operation> {
             )
             .needs(&[INSTANCE_MANAGE])
             .versioned()
-            .takes(
+            .may_take(
                 request([
                     optional("features", request(features)),
                     optional("limits", request(limits)),

@@ -106,7 +106,7 @@ fn users() -> Vec<Operation> {
             )
             .needs(&[USERS_MANAGE])
             .versioned()
-            .takes(
+            .may_take(
                 request([
                     optional("name", name("Grace")),
                     optional("locale", choice(&["en", "fr", "es"])),

@@ -5,8 +5,8 @@ use serde_json::json;
 
 use crate::http::openapi::operation::{Operation, operation};
 use crate::http::openapi::schema::{
-    Schema, answer, choice, count, each, email, field, formatted, id, line, list, moment, name,
-    nullable, optional, page, pattern, permission, request, text, the, truth, whole,
+    Schema, answer, choice, count, each, email, field, id, line, list, moment, name, name_cursor,
+    nullable, optional, page, page_by_name, pattern, permission, request, text, the, truth, whole,
 };
 use crate::model::name::DESCRIPTION_CHARACTERS_MAX;
 use crate::model::permission::PATTERNS_MAX;
@@ -52,7 +52,7 @@ fn roles() -> Vec<Operation> {
             .details("Counts on the very next check. Nobody changes a role that holds more than they do.")
             .needs(&[ROLES_MANAGE])
             .versioned()
-            .takes(
+            .may_take(
                 request([
                     optional("name", name("Deployer")),
                     optional("description", description()),
@@ -83,12 +83,13 @@ fn teams() -> Vec<Operation> {
             .answers(200, page(the("Team")), "A page.")
             .fails(&["permission_required"]),
         operation(Method::POST, "/v1/teams", "createTeam", "Makes a team.")
+            .details("A visible one unless said.")
             .needs(&[TEAMS_MANAGE])
             .takes(
                 request([
                     field("name", name("Build")),
                     optional("description", description()),
-                    field("visibility", visibility()),
+                    optional("visibility", visibility()),
                 ]),
                 json!({"name": "Build", "visibility": "visible"}),
             )
@@ -103,7 +104,7 @@ fn teams() -> Vec<Operation> {
         operation(Method::PATCH, "/v1/teams/{team}", "changeTeam", "Changes a team.")
             .needs(&[TEAMS_MANAGE])
             .versioned()
-            .takes(
+            .may_take(
                 request([
                     optional("name", name("Build")),
                     optional("description", description()),
@@ -166,12 +167,8 @@ fn catalogue() -> Vec<Operation> {
             "The catalogue of permissions.",
         )
         .query("limit", whole(1, 100, 50), "How many a page holds; 50 unless given.")
-        .query(
-            "cursor",
-            formatted("name-cursor", "ZGlhZ3JhbXM6cmVhZA"),
-            "The `next_cursor` of the page before.",
-        )
-        .answers(200, page(the("Permission")), "A page, by name."),
+        .query("cursor", name_cursor(), "The `next_cursor` of the page before.")
+        .answers(200, page_by_name(the("Permission")), "A page, by name."),
         operation(Method::POST, "/v1/permissions", "createPermission", "Adds to the catalogue.")
             .needs(&[INSTANCE_MANAGE])
             .takes(
@@ -190,7 +187,7 @@ fn catalogue() -> Vec<Operation> {
         operation(Method::PATCH, "/v1/permissions/{name}", "changePermission", "Changes an entry.")
             .needs(&[INSTANCE_MANAGE])
             .versioned()
-            .takes(request(entry()), json!({"description": {"es": "Lee diagramas."}}))
+            .may_take(request(entry()), json!({"description": {"es": "Lee diagramas."}}))
             .answers(200, the("Permission"), "The entry as it is now.")
             .with_etag()
             .fails(&["own_permission"]),

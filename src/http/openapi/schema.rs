@@ -9,6 +9,8 @@ use utoipa::openapi::schema::{
 };
 use utoipa::openapi::{Ref, RefOr};
 
+use crate::model::permission::PERMISSION_BYTES_MAX;
+
 /// A schema, or where it stands.
 pub(super) type Schema = RefOr<utoipa::openapi::Schema>;
 
@@ -17,9 +19,9 @@ pub(super) const EXAMPLE_UUID: &str = "0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f";
 /// A moment in examples.
 const EXAMPLE_MOMENT: &str = "2025-01-31T12:00:00.000Z";
 /// A permission, in the catalogue's own words.
-const PERMISSION: &str = r"^(?=.{3,128}$)[a-z0-9_-]+(:[a-z0-9_-]+){1,7}$";
+const PERMISSION: &str = r"^[a-z0-9_-]+(:[a-z0-9_-]+){1,7}$";
 /// A pattern of permissions.
-const PATTERN: &str = r"^(\*|(?=.{3,128}$)([a-z0-9_-]+|\*)(:([a-z0-9_-]+|\*)){1,7})$";
+const PATTERN: &str = r"^(\*|([a-z0-9_-]+|\*)(:([a-z0-9_-]+|\*)){1,7})$";
 /// A text that is neither blank nor able to forge a line in somebody's terminal.
 const LINE: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
 
@@ -75,6 +77,11 @@ pub(super) fn anything(example: Value) -> ObjectBuilder {
     ObjectBuilder::new()
         .additional_properties(Some(AdditionalProperties::FreeForm(true)))
         .examples([example])
+}
+
+/// Any JSON.
+pub(super) fn any(example: Value) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(SchemaType::AnyValue).examples([example])
 }
 
 /// A component.
@@ -223,12 +230,12 @@ pub(super) fn id(prefix: &str) -> ObjectBuilder {
 
 /// A permission.
 pub(super) fn permission(example: &str) -> ObjectBuilder {
-    fitting(PERMISSION, example)
+    fitting(PERMISSION, example).max_length(Some(PERMISSION_BYTES_MAX))
 }
 
 /// A pattern of permissions.
 pub(super) fn pattern(example: &str) -> ObjectBuilder {
-    fitting(PATTERN, example)
+    fitting(PATTERN, example).max_length(Some(PERMISSION_BYTES_MAX))
 }
 
 /// A list of at most so many.
@@ -243,7 +250,21 @@ pub(super) fn each(item: impl Into<Schema>) -> ArrayBuilder {
 
 /// A page of a list.
 pub(super) fn page(item: Schema) -> Schema {
-    answer([field("items", each(item)), field("next_cursor", nullable(cursor().into()))])
+    page_by(cursor().into(), item)
+}
+
+/// A page of a list that is sorted by name.
+pub(super) fn page_by_name(item: Schema) -> Schema {
+    page_by(name_cursor().into(), item)
+}
+
+fn page_by(cursor: Schema, item: Schema) -> Schema {
+    answer([field("items", each(item)), field("next_cursor", nullable(cursor))])
+}
+
+/// A place in a list that is sorted by name.
+pub(super) fn name_cursor() -> ObjectBuilder {
+    formatted("name-cursor", "ZGlhZ3JhbXM6cmVhZA")
 }
 
 /// A place in a list.

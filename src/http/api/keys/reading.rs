@@ -4,7 +4,7 @@ use ipnet::IpNet;
 use serde_json::{Map, Value};
 
 use crate::actions::keys::{KeyChange, KeyKind, OwnerWanted, TEAMS_A_KEY_MAX};
-use crate::http::input::{Fields, list, number, object, parsed, text, wrong};
+use crate::http::input::{Fields, list, number, object, parsed, text, whole, wrong};
 use crate::model::catalogue::Preset;
 use crate::model::edit::Edit;
 use crate::model::fault::Fault;
@@ -150,8 +150,9 @@ fn quota(fields: &mut Fields) -> Option<Quota> {
 }
 
 /// Reads a number of calls.
+#[expect(clippy::needless_pass_by_value, reason = "the shape of all that read a field")]
 pub(in crate::http) fn calls(value: Value, pointer: &str) -> Result<u64, Vec<Fault>> {
-    let number = value.as_u64().filter(|number| (1..=QUOTA_CALLS_MAX).contains(number));
+    let number = whole(&value).filter(|number| (1..=QUOTA_CALLS_MAX).contains(number));
     number.ok_or(()).or_else(|()| {
         let code = if value.is_number() { "out_of_range" } else { "wrong_type" };
         wrong(pointer, code, format!("must be a whole number from 1 to {QUOTA_CALLS_MAX}"))

@@ -1,0 +1,86 @@
+//! `/openapi.json`: what it says is what the server does.
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::House;
+use crate::people::PASSWORD;
+use crate::policy::{About, Actor, Cast, operations};
+
+#[test]
+fn the_description_is_open_and_names_this_instance() {
+    let house = House::start();
+    let answer = house.bare(&Ask::get("/openapi.json"));
+    let document = answer.expect(200);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(document["openapi"], "3.1.0");
+    assert_eq!(document["servers"][0]["url"], house.server().url());
+    let scheme = &document["components"]["securitySchemes"]["session"];
+    let cookie = house.cookie().split('=').next().unwrap();
+    assert_eq!(
+        scheme,
+        &json!({"type": "apiKey", "in": "cookie", "name": cookie, "description": scheme["description"]})
+    );
+}
+
+#[test]
+fn every_example_is_accepted() {
+    let cast = Cast::set();
+    let mut faults = Vec::new();
+    for operation in operations(&cast.house) {
+        let (actor, about) = match &*operation.id {
+            // These two are of the first start, and have a test of their own.
+            "setUp" | "showSetupPage" => continue,
+            "forwardAuth" | "forwardAuthHead" | "whoAmI" | "revokeMe" => {
+                (Actor::Key(cast.key_for(&operation)), About::Same)
+            },
+            "endSession" => (cast.actor('u', &operation, About::Own), About::Own),
+            "changeMe" | "turnOnTotp" | "signIn" | "signOut" => {
+                (cast.actor('u', &operation, About::Same), About::Same)
+            },
+            "turnOffTotp" => {
+                let actor = cast.actor('u', &operation, About::Same);
+                let body =
+                    json!({"current_password": PASSWORD, "code": backup_code(&cast, &actor)});
+                let (status, body) = cast.status(operation.ask(&operation.path, &body), &actor);
+                assert_eq!(status, 204, "turnOffTotp: {body}");
+                continue;
+            },
+            "rotateKey" => (cast.founder(), About::Own),
+            "changeAnyOrganization" | "changeSubscription" => (cast.founder(), About::Other),
+            _ => (cast.founder(), About::Same),
+        };
+        let path = cast.path(&operation, about, &actor);
+        let ask = operation.ask(&path, &cast.body(&operation));
+        let (status, body) = cast.status(ask, &actor);
+        if !(200..300).contains(&status) || !operation.statuses.contains(&status) {
+            faults.push(format!("{}: {status} {body}", operation.id));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// Turns the second factor of somebody on and gives one of their backup codes.
+fn backup_code(cast: &Cast, actor: &Actor) -> Value {
+    let ask = |body: &Value| {
+        let (status, answer) = cast.status(Ask::post("/v1/me/totp", body), actor);
+        assert!((200..300).contains(&status), "{status} {answer}");
+        serde_json::from_str::<Value>(&answer).unwrap()
+    };
+    let begun = ask(&json!({"current_password": PASSWORD}));
+    let code = crate::totp::code_of(begun["secret"].as_str().unwrap(), 0);
+    ask(&json!({"code": code}))["backup_codes"][0].clone()
+}
+
+#[test]
+fn the_examples_of_the_first_start_are_accepted() {
+    let house = House::start_empty();
+    let token = house.setup_link().rsplit_once("#token=").unwrap().1.to_owned();
+    let page = house.bare(&Ask::get("/setup"));
+    assert_eq!(page.status, 200);
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    let set_up = operations(&house).into_iter().find(|it| it.id == "setUp").unwrap();
+    let mut body = set_up.example.clone();
+    body["token"] = token.into();
+    house.bare(&set_up.ask(&set_up.path, &body)).expect(201);
+}

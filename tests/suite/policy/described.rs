@@ -1,0 +1,64 @@
+//! The operations of `/openapi.json`, as far as tests send them.
+
+use serde_json::Value;
+
+use crate::ask::{Ask, Expect};
+use crate::house::House;
+
+/// An operation as the running server describes it.
+#[derive(Clone, Debug)]
+pub(crate) struct Described {
+    pub(crate) id: String,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    /// What `x-permission` names.
+    pub(crate) needs: Vec<String>,
+    /// The example of what is sent; null where nothing is.
+    pub(crate) example: Value,
+    /// Headers that must be sent, with an example of each.
+    pub(crate) headers: Vec<(String, String)>,
+    /// The statuses that it may answer.
+    pub(crate) statuses: Vec<u16>,
+}
+
+impl Described {
+    /// The request, with this path and this body.
+    pub(crate) fn ask(&self, path: &str, body: &Value) -> Ask {
+        let ask = Ask::new(&self.method, path);
+        let ask = if body.is_null() { ask } else { ask.json(body) };
+        self.headers.iter().fold(ask, |ask, (name, value)| ask.header(name, value))
+    }
+}
+
+/// All of them.
+pub(crate) fn described(house: &House) -> Vec<Described> {
+    let document = house.bare(&Ask::get("/openapi.json")).expect(200);
+    assert_eq!(document["openapi"], "3.1.0");
+    let mut all = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            all.push(read(path, method, operation));
+        }
+    }
+    all
+}
+
+fn read(path: &str, method: &str, operation: &Value) -> Described {
+    let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+    let needed = parameters.iter().filter(|it| it["in"] == "header" && it["required"] == true);
+    let header = |it: &Value| {
+        let examples = &it["schema"]["examples"][0];
+        (it["name"].as_str().unwrap().to_owned(), examples.as_str().unwrap().to_owned())
+    };
+    let responses = operation["responses"].as_object().unwrap();
+    let permissions = operation["x-permission"].as_array().unwrap();
+    Described {
+        id: operation["operationId"].as_str().unwrap().to_owned(),
+        method: method.to_uppercase(),
+        path: path.to_owned(),
+        needs: permissions.iter().map(|it| it.as_str().unwrap().to_owned()).collect(),
+        example: operation["requestBody"]["content"]["application/json"]["example"].clone(),
+        headers: needed.map(header).collect(),
+        statuses: responses.keys().map(|status| status.parse().unwrap()).collect(),
+    }
+}

@@ -1,0 +1,84 @@
+//! Who may do what to whose: every operation of the description, asked by everybody about everything,
+//! equals the table beside this file.
+
+mod described;
+mod stage;
+
+use std::collections::BTreeMap;
+
+use crate::policy::described::{Described, described};
+use crate::policy::stage::{Relation, Stage};
+
+pub(crate) use described::described as operations;
+pub(crate) use stage::{Actor, Relation as About, Stage as Cast};
+
+const TABLE: &str = include_str!("table.txt");
+const ACTORS: &str = "oaugckpn";
+const RELATIONS: [Relation; 5] =
+    [Relation::Own, Relation::Team, Relation::Same, Relation::Other, Relation::Missing];
+/// Nothing of that kind can be.
+const NONE: char = '.';
+
+/// The rows of the table: for each operation what each actor is answered, by relation.
+fn table() -> BTreeMap<String, Vec<String>> {
+    let rows = TABLE.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+    let mut table = BTreeMap::new();
+    for row in rows {
+        let mut words = row.split_whitespace().map(str::to_owned);
+        let operation = words.next().unwrap();
+        let cells: Vec<String> = words
+            .map(|word| if word == "." { NONE.to_string().repeat(ACTORS.len()) } else { word })
+            .collect();
+        let whole = cells.len() == RELATIONS.len()
+            && cells.iter().all(|cells| cells.chars().count() == ACTORS.len());
+        assert!(whole, "not {} groups of {} answers: {row}", RELATIONS.len(), ACTORS.len());
+        assert!(table.insert(operation, cells).is_none(), "two rows: {row}");
+    }
+    table
+}
+
+fn symbol(status: u16) -> char {
+    match status {
+        200..=299 => '+',
+        401 => 'x',
+        403 => '-',
+        404 => '0',
+        409 => '!',
+        _ => '?',
+    }
+}
+
+#[test]
+fn everybody_may_do_what_the_policy_says_and_nothing_else() {
+    let stage = Stage::set();
+    let mut table = table();
+    let mut faults = Vec::new();
+    for operation in described(&stage.house) {
+        match table.remove(&operation.id) {
+            None => faults.push(format!("{} has no row in the table", operation.id)),
+            Some(row) => compare(&stage, &operation, &row, &mut faults),
+        }
+    }
+    faults.extend(table.into_keys().map(|id| format!("{id} is no operation")));
+    assert!(faults.is_empty(), "{} differ:\n{}", faults.len(), faults.join("\n"));
+}
+
+fn compare(stage: &Stage, operation: &Described, row: &[String], faults: &mut Vec<String>) {
+    for (relation, cells) in RELATIONS.into_iter().zip(row) {
+        for (letter, expected) in ACTORS.chars().zip(cells.chars()) {
+            if expected == NONE {
+                continue;
+            }
+            let actor = stage.actor(letter, operation, relation);
+            let path = stage.path(operation, relation, &actor);
+            let ask = operation.ask(&path, &stage.body(operation));
+            let (status, body) = stage.status(ask, &actor);
+            if symbol(status) != expected {
+                let id = &operation.id;
+                faults.push(format!(
+                    "{id} {relation:?} {letter}: not {expected} but {status} {body}"
+                ));
+            }
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! Two organizations with everybody and everything that the policy speaks of, all made through the API.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::House;
+use crate::people::{PASSWORD, Person, invitation, token_in};
+use crate::policy::described::Described;
+
+/// Whose the thing is that an operation is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Relation {
+    Own,
+    Team,
+    Same,
+    Other,
+    Missing,
+}
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(crate) enum Actor {
+    Person(Person),
+    Key(String),
+    Nobody,
+}
+
+/// The house with its cast.
+pub(crate) struct Stage {
+    pub(crate) house: House,
+    cast: BTreeMap<char, Person>,
+    /// A plain user, in the team that everybody is in.
+    tess: Person,
+    team: String,
+    roles: BTreeMap<char, String>,
+    /// The other organization and its owner.
+    other: (String, Person),
+    keys: RefCell<BTreeMap<String, String>>,
+    counter: Cell<u32>,
+}
+
+/// A missing thing's id, behind its prefix.
+const MISSING: &str = "0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f";
+/// What the custom role holds.
+const CUSTOM: [&str; 4] =
+    ["keyhouse:audit:read", "keyhouse:keys:read", "keyhouse:users:read", "diagrams:*"];
+
+impl Stage {
+    pub(crate) fn set() -> Self {
+        let house = House::start();
+        house.put_on_plan(&house.organization(), "enterprise");
+        let custom = house.custom_role("Auditor", &CUSTOM);
+        let roles: BTreeMap<char, String> = [
+            ('o', "owner"),
+            ('a', "administrator"),
+            ('u', "user"),
+            ('g', "guest"),
+            ('c', &*custom),
+            ('p', "user"),
+        ]
+        .map(|(actor, role)| (actor, role.to_owned()))
+        .into();
+        let other = house.neighbour("other");
+        let tess = house.join("tess", "user");
+        let mut stage = Self {
+            house,
+            cast: BTreeMap::new(),
+            tess,
+            team: String::new(),
+            roles,
+            other,
+            keys: RefCell::default(),
+            counter: Cell::new(0),
+        };
+        stage.cast = "oaugcp".chars().map(|actor| (actor, stage.newcomer(actor))).collect();
+        let everybody: Vec<&Person> = stage.cast.values().chain([&stage.tess]).collect();
+        stage.team = stage.house.team_of("Build", "visible", &everybody);
+        stage
+    }
+
+    /// Somebody new who stands as this actor does.
+    fn newcomer(&self, actor: char) -> Person {
+        let name = format!("{actor}{}", self.number());
+        let person = self.house.join(&name, &self.roles[&actor]);
+        if actor == 'p' {
+            self.house.change_user(&person, &json!({"operator": true}));
+        }
+        person
+    }
+
+    fn number(&self) -> u32 {
+        self.counter.set(self.counter.get() + 1);
+        self.counter.get()
+    }
+
+    fn name(&self) -> String {
+        format!("thing {}", self.number())
+    }
+
+    /// The actor behind a letter of the table, as far as an operation leaves them as they are.
+    pub(crate) fn actor(&self, letter: char, operation: &Described, relation: Relation) -> Actor {
+        let changes_user = ["changeUser", "removeUser", "resetUser"].contains(&&*operation.id);
+        match letter {
+            'n' => Actor::Nobody,
+            'k' => Actor::Key(self.key_for(operation)),
+            _ if relation == Relation::Own && changes_user => Actor::Person(self.newcomer(letter)),
+            _ if ["signIn", "signOut"].contains(&&*operation.id) => {
+                Actor::Person(self.signed_in(&self.cast[&letter]))
+            },
+            _ => Actor::Person(self.cast[&letter].clone()),
+        }
+    }
+
+    /// The owner of the house, who is operator too and may do most.
+    pub(crate) fn founder(&self) -> Actor {
+        Actor::Person(self.house.owner())
+    }
+
+    /// A service key with one permission: the first that the operation names.
+    pub(crate) fn key_for(&self, operation: &Described) -> String {
+        let named = operation.needs.first().filter(|it| it.contains(':'));
+        let permission = named.map_or("keyhouse:keys:read", |it| it).to_owned();
+        let make = || {
+            let body = json!({"name": "k", "kind": "service", "permissions": [&permission]});
+            self.house.create(&body).secret
+        };
+        if operation.id == "revokeMe" {
+            return make();
+        }
+        self.keys.borrow_mut().entry(permission.clone()).or_insert_with(make).clone()
+    }
+
+    /// The same person in another session.
+    fn signed_in(&self, person: &Person) -> Person {
+        let body = json!({"email": person.email, "password": PASSWORD});
+        let answer = self.house.bare(&Ask::post("/v1/session", &body));
+        answer.expect(201);
+        let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+        Person { cookie, ..person.clone() }
+    }
+
+    /// The path of an operation, about a thing that stands so to the actor.
+    pub(crate) fn path(&self, operation: &Described, relation: Relation, actor: &Actor) -> String {
+        let mut path = operation.path.clone();
+        let places: Vec<String> = path
+            .split('/')
+            .filter_map(|it| it.strip_prefix('{')?.strip_suffix('}'))
+            .map(str::to_owned)
+            .collect();
+        let about = places.first().cloned().unwrap_or_default();
+        for place in places {
+            let relation = if place == about { relation } else { Relation::Same };
+            let id = match (&*place, &*about) {
+                // Who is put into a team, and with which team a key is shared.
+                ("user", "team") => self.tess.id.clone(),
+                ("team", "key") => self.team.clone(),
+                _ => self.thing(&place, relation, (operation, actor)),
+            };
+            path = path.replace(&format!("{{{place}}}"), &id);
+        }
+        path
+    }
+
+    fn thing(&self, place: &str, relation: Relation, asked: (&Described, &Actor)) -> String {
+        if relation == Relation::Missing {
+            return missing(place);
+        }
+        let other = relation == Relation::Other;
+        let maker = if other { self.other.1.clone() } else { self.house.owner() };
+        let make = |path: &str, body: &Value, at: &str| {
+            let made = self.house.ask_as(&maker, &Ask::post(path, body)).expect(201);
+            made.pointer(at).unwrap().as_str().unwrap().to_owned()
+        };
+        match place {
+            "gate" => "default".to_owned(),
+            "file" => "style.css".to_owned(),
+            "plan" => "free".to_owned(),
+            "organization" if other => self.other.0.clone(),
+            "organization" => self.house.organization(),
+            "invitation" => {
+                let body = json!({"email": self.email(), "role": "user"});
+                make("/v1/invitations", &body, "/invitation/id")
+            },
+            "role" => {
+                let body = json!({"name": self.name(), "permissions": ["diagrams:read"]});
+                make("/v1/roles", &body, "/id")
+            },
+            "name" => {
+                let body = json!({"name": format!("things:do-{}", self.number())});
+                make("/v1/permissions", &body, "/name")
+            },
+            "team" => self.team_for(relation, asked.1, &maker),
+            "user" => self.user_for(relation, asked),
+            "key" => self.key_about(relation, asked),
+            "session" => self.session_of(relation, asked.1),
+            _ => panic!("nothing is known of {place}"),
+        }
+    }
+
+    /// A team that the actor is in, one that they are not in, and a secret one.
+    fn team_for(&self, relation: Relation, actor: &Actor, maker: &Person) -> String {
+        let visibility = if relation == Relation::Team { "secret" } else { "visible" };
+        let body = json!({"name": self.name(), "visibility": visibility});
+        let made = self.house.ask_as(maker, &Ask::post("/v1/teams", &body)).expect(201);
+        let id = made["id"].as_str().unwrap().to_owned();
+        if let (Relation::Own, Actor::Person(person)) = (relation, actor) {
+            let path = format!("/v1/teams/{id}/members/{}", person.id);
+            self.house.ask(&Ask::new("PUT", &path)).expect(204);
+        }
+        id
+    }
+
+    fn user_for(&self, relation: Relation, (operation, actor): (&Described, &Actor)) -> String {
+        match (relation, actor) {
+            (Relation::Own, Actor::Person(person)) => person.id.clone(),
+            (Relation::Other, _) => self.other.1.id.clone(),
+            _ if operation.method == "GET" => self.tess.id.clone(),
+            _ => self.house.join(&format!("user{}", self.number()), "user").id,
+        }
+    }
+
+    /// A key of the actor, of a team mate who shares it for writing, of a team mate who does not.
+    fn key_about(&self, relation: Relation, (operation, actor): (&Described, &Actor)) -> String {
+        let owner = match (relation, actor) {
+            (Relation::Own, Actor::Person(person)) => person,
+            (Relation::Other, _) => &self.other.1,
+            _ => &self.tess,
+        };
+        let body = json!({"name": "key", "permissions": ["diagrams:read"]});
+        let made = owner.make(&self.house, &body);
+        let shared = relation == Relation::Team
+            || (relation == Relation::Own && operation.id == "unshareKey");
+        if shared {
+            let path = format!("/v1/keys/{}/teams/{}", made.id, self.team);
+            let ask = Ask::new("PUT", &path).json(&json!({"access": "write"}));
+            owner.ask(&self.house, ask).expect(200);
+        }
+        made.id
+    }
+
+    fn session_of(&self, relation: Relation, actor: &Actor) -> String {
+        let person = match (relation, actor) {
+            (Relation::Own, Actor::Person(person)) if person.email != crate::house::EMAIL => person,
+            _ => &self.tess,
+        };
+        let sessions =
+            self.signed_in(person).ask(&self.house, Ask::get("/v1/sessions")).expect(200);
+        let items = sessions["items"].as_array().unwrap();
+        let current = items.iter().find(|it| it["current"] == true).unwrap();
+        current["id"].as_str().unwrap().to_owned()
+    }
+
+    fn email(&self) -> String {
+        format!("somebody{}@example.com", self.number())
+    }
+
+    /// The example of what an operation is sent, with what is really there put in.
+    pub(crate) fn body(&self, operation: &Described) -> Value {
+        let mut body = operation.example.clone();
+        let Some(fields) = body.as_object_mut() else { return body };
+        for (name, value) in fields.iter_mut() {
+            let filled = match (&**name, &*operation.id) {
+                ("email", "signIn") => self.tess.email.clone(),
+                ("email" | "owner_email", _) => self.email(),
+                ("password", "resetPassword") => "ten wild geese over the lake".to_owned(),
+                ("password" | "current_password", _) => PASSWORD.to_owned(),
+                ("token", "acceptInvitation") => {
+                    token_in(&self.house.ask(&invitation(&self.email(), "user")).expect(201))
+                },
+                ("token", "resetPassword") => {
+                    let somebody = self.house.join(&format!("user{}", self.number()), "user");
+                    let path = format!("/v1/users/{}/reset", somebody.id);
+                    token_in(&self.house.ask(&Ask::post(&path, &json!({}))).expect(201))
+                },
+                ("name", "createPermission") => format!("things:do-{}", self.number()),
+                ("name", "createRole" | "createTeam") => self.name(),
+                ("keys", "importKeys") => {
+                    value[0]["digest"] = format!("{:064x}", self.number()).into();
+                    continue;
+                },
+                _ => continue,
+            };
+            *value = filled.into();
+        }
+        body
+    }
+
+    /// What the actor is answered.
+    pub(crate) fn status(&self, ask: Ask, actor: &Actor) -> (u16, String) {
+        let ask = match actor {
+            Actor::Person(person) => person.asks(&ask),
+            Actor::Key(secret) => ask.bearer(secret),
+            Actor::Nobody => ask,
+        };
+        let answer = self.house.bare(&ask);
+        (answer.status, answer.body)
+    }
+}
+
+fn missing(place: &str) -> String {
+    match place {
+        "key" | "team" | "role" => format!("{place}_{MISSING}"),
+        "user" => format!("usr_{MISSING}"),
+        "organization" => format!("org_{MISSING}"),
+        "invitation" => format!("inv_{MISSING}"),
+        "session" => format!("ses_{MISSING}"),
+        "name" => "things:nobody-does".to_owned(),
+        _ => "nothing".to_owned(),
+    }
+}
