@@ -52,7 +52,7 @@ impl Stage {
     pub(crate) fn set() -> Self {
         let house = House::start();
         house.put_on_plan(&house.organization(), "enterprise");
-        let custom = house.custom_role("Auditor", &CUSTOM);
+        let custom = house.role("Auditor", &CUSTOM);
         let roles: BTreeMap<char, String> = [
             ('o', "owner"),
             ('a', "administrator"),
@@ -77,7 +77,7 @@ impl Stage {
         };
         stage.cast = "oaugcp".chars().map(|actor| (actor, stage.newcomer(actor))).collect();
         let everybody: Vec<&Person> = stage.cast.values().chain([&stage.tess]).collect();
-        stage.team = stage.house.team_of("Build", "visible", &everybody);
+        stage.team = stage.house.team("Build", "visible", &everybody);
         stage
     }
 
