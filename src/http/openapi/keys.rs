@@ -66,7 +66,7 @@ fn one() -> Vec<Operation> {
         operation(Method::PATCH, "/v1/keys/{key}", "changeKey", "Changes a key.")
             .details(OTHERS)
             .versioned()
-            .may_take(the("KeyChange"), json!({"name": "deploy to staging", "expires_at": null}))
+            .may_take(the("KeyChange"), json!({"name": "deploy to staging"}))
             .answers(200, the("Key"), "The key as it is now.")
             .with_etag()
             .fails(&["permission_required", "key_revoked", "own_key"]),

@@ -34,7 +34,7 @@ fn own() -> Vec<Operation> {
                     optional("members_create_keys", truth(true)),
                     optional("key_lifetime_days_max", whole(1, KEY_LIFETIME_DAYS_MAX, 365)),
                 ]),
-                json!({"name": "Example", "key_lifetime_days_max": 365}),
+                json!({"name": "Example", "members_create_keys": true}),
             )
             .answers(200, the("Organization"), "The organization as it is now.")
             .with_etag(),
@@ -118,7 +118,7 @@ fn subscriptions() -> Vec<Operation> {
                     optional("status", status()),
                     optional("current_period_end", moment_as("2999-12-31T00:00:00.000Z")),
                 ]),
-                json!({"plan": "pro", "status": "active", "current_period_end": null}),
+                json!({"plan": "enterprise", "status": "active", "current_period_end": null}),
             )
             .answers(200, the("Subscription"), "The subscription as it is now.")
             .with_etag(),

@@ -10,7 +10,7 @@ use crate::http::openapi::schema::{
     Schema, answer, any_of, choice, count, each, email, field, formatted, id, list, moment, name,
     nullable, optional, page, password, request, text, the, truth,
 };
-use crate::model::role::{USERS_MANAGE, USERS_READ};
+use crate::model::role::{KEYS_READ, USERS_MANAGE, USERS_READ};
 
 const PASSWORD: &str = "correct horse battery staple 17";
 
@@ -140,7 +140,7 @@ fn users() -> Vec<Operation> {
             "listKeysOfUser",
             "What a removal touches.",
         )
-        .needs(&[USERS_READ])
+        .needs(&[KEYS_READ, USERS_MANAGE])
         .paged()
         .answers(
             200,
