@@ -17,8 +17,12 @@ use keyhouse_storage_redb::{RedbStore, Settings};
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
+use crate::bounds::run_within;
 use crate::house::{House, serve_empty};
-use crate::server::{Ended, Home, Server, run};
+use crate::server::{Home, Server};
+
+/// A start that is refused says so at once.
+const REFUSED_WITHIN: Duration = Duration::from_secs(10);
 
 /// The store of a server that does not run.
 pub(crate) fn opened(home: &Home) -> RedbStore {
@@ -398,12 +402,6 @@ fn the_head_is_in_the_log() {
     assert!(line.contains("hash="), "{line}");
 }
 
-fn serve(home: &Home, args: &[&str]) -> Ended {
-    let mut command = serve_empty(home);
-    command.args(args);
-    run(command, b"")
-}
-
 #[test]
 fn a_clock_an_hour_behind_the_log_is_refused_unless_accepted() {
     let home = logged();
@@ -431,7 +429,7 @@ fn a_clock_an_hour_behind_the_log_is_refused_unless_accepted() {
         drop(Server::launch_command(&home, serve_empty(&home)).unwrap());
         fs::write(&file, &kept).unwrap();
         tell(&opened(&home), now.after(Duration::from_mins(90)));
-        let ended = serve(&home, &[]);
+        let ended = run_within(REFUSED_WITHIN, &mut serve_empty(&home));
         assert_eq!(ended.code, Some(1), "{name}: {ended:?}");
         assert!(ended.stderr.contains("--accept-clock"), "{name}: {}", ended.stderr);
         let mut command = serve_empty(&home);
