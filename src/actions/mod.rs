@@ -28,8 +28,6 @@ pub mod sign_in;
 pub mod teams;
 pub mod throttle;
 pub mod totp;
-#[cfg(test)]
-mod trial;
 pub mod users;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -259,3 +257,6 @@ impl Actions {
 fn put<T: Record>(batch: Batch, place: &Place, record: &T) -> Result<Batch, ActionError> {
     Ok(batch.put(place.to_bytes(), encode(place, record)?))
 }
+
+#[cfg(test)]
+mod trial;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
+use crate::bounds::seconds_since_1970;
 use crate::house::{EMAIL, House, PASSWORD};
 use crate::people::{PASSWORD as THEIRS, Person, token_in};
 
@@ -70,6 +71,44 @@ fn a_reset_is_no_way_past_whoever_rose_meanwhile() {
     house.ask(&Ask::patch(&path, &json!({"role": "owner"}))).expect(200);
     house.bare(&apply(&token, NEW)).problem(403, "link_invalid");
     house.bare(&sign_in(&bo.email, THEIRS)).expect(201);
+}
+
+/// Gives a person a second factor; returns the backup codes.
+fn protect(house: &House, person: &Person) -> Vec<String> {
+    let totp = |body: Value| house.ask_as(person, &Ask::post("/v1/me/totp", &body));
+    let begun = totp(json!({"current_password": THEIRS})).expect(201);
+    let seed = totp_rs::Secret::try_from_base32(begun["secret"].as_str().unwrap()).unwrap();
+    let app = totp_rs::Builder::new().with_secret(seed).build().unwrap();
+    let code = app.generate(seconds_since_1970()).to_string();
+    let confirmed = totp(json!({"code": code})).expect(200);
+    let codes = confirmed["backup_codes"].as_array().unwrap().iter();
+    codes.map(|code| code.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_reset_keeps_the_second_factor_unless_it_was_made_to_take_it_off() {
+    let house = House::start();
+    let bo = house.join("bo", "user");
+    let codes = protect(&house, &bo);
+    let with_code = |password: &str, code: &str| {
+        let body = json!({"email": bo.email, "password": password, "code": code});
+        house.bare(&Ask::post("/v1/session", &body))
+    };
+    let token = token_in(&house.ask(&make(&bo)).expect(201));
+    let short = "nine geese";
+    assert_eq!(house.bare(&apply(&token, short)).status, 204, "short, beside a second factor");
+    house.bare(&sign_in(&bo.email, short)).problem(401, "code_required");
+    with_code(short, &codes[0]).expect(201);
+
+    let wholly = Ask::post(&format!("/v1/users/{}/reset", bo.id), &json!({"totp": true}));
+    let token = token_in(&house.ask(&wholly).expect(201));
+    house.bare(&sign_in(&bo.email, short)).problem(401, "code_required");
+    let shorter = house.bare(&apply(&token, "ten geese here"));
+    assert_eq!(shorter.problem(400, "invalid_input")["errors"][0]["pointer"], "/password");
+    assert_eq!(house.bare(&apply(&token, NEW)).status, 204);
+    house.bare(&sign_in(&bo.email, NEW)).expect(201);
+    let shown = house.ask(&Ask::get(&format!("/v1/users/{}", bo.id))).expect(200);
+    assert_eq!(shown["totp"], false);
 }
 
 #[test]

@@ -48,3 +48,26 @@ pub(super) fn cut_batch(store: &dyn Store, now: Moment) -> Result<bool, ChainErr
     tracing::info!(number, %hash, "audit: cut behind this seal");
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::secret::Digest;
+    use keyhouse_storage::MemoryStore;
+    use std::time::Duration;
+
+    #[test]
+    fn a_seal_over_nothing_is_kept_as_long_as_any() {
+        let store = MemoryStore::new();
+        let at = Moment::from_milliseconds(1_800_000_000_000);
+        let (previous, hash) = (Digest::of(b""), Digest::of(b"seal"));
+        let seal =
+            SealRecord { number: 1, at, floor: at, latest: at, events: Vec::new(), previous, hash };
+        let place = Place::Seal(1);
+        let row = encode(&place, &seal).unwrap();
+        store.commit(Batch::new().put(place.to_bytes(), row)).unwrap();
+        assert!(!cut_batch(&store, at.after(EVENTS_KEPT)).unwrap());
+        assert!(cut_batch(&store, at.after(EVENTS_KEPT + Duration::from_secs(1))).unwrap());
+        assert_eq!(cut(&store).unwrap().map(|held| held.record.hash), Some(hash));
+    }
+}

@@ -303,7 +303,7 @@ mod tests {
     use crate::clock::ManualClock;
     use crate::records::event::EventRecord;
     use crate::records::read_row;
-    use keyhouse_storage::{Fault, FaultyStore, MemoryStore, Operation, Range};
+    use keyhouse_storage::{Fault, FaultyStore, Gate, MemoryStore, Operation, Range};
     use proptest::prelude::*;
 
     /// Time stands still, so that a feed without news is waited for so long.
@@ -431,9 +431,9 @@ mod tests {
         let mut log = Log::new();
         log.commit(Duration::ZERO);
         log.turn();
-        // Made before the seal that is there, and committed after it.
-        log.commit(COMMIT_TIME_MAX.saturating_sub(Duration::from_secs(2)));
+        // The second was made before the seal that is there, and committed after it.
         log.commit(Duration::ZERO);
+        log.commit(COMMIT_TIME_MAX.saturating_sub(Duration::from_secs(2)));
         log.crash(DAY, Duration::ZERO);
         log.turn();
         log.assert_sealed();
@@ -491,6 +491,25 @@ mod tests {
             log.turn();
             log.assert_sealed();
         }
+    }
+
+    #[test]
+    fn what_is_committed_while_the_store_is_looked_through_is_sealed_once() {
+        let mut log = Log::new();
+        let (store, clock) = (Arc::clone(&log.store), Arc::clone(&log.clock));
+        let mut sealer = Sealer::new(store, clock);
+        // The third scan reads the events; the feed began before it.
+        let gate = Gate::new();
+        log.store.inject(Operation::Scan, 3, Fault::Wait(gate.clone()));
+        std::thread::scope(|threads| {
+            threads.spawn(|| sealer.catch_up());
+            assert!(gate.wait_for_arrivals(1, Duration::from_secs(20)));
+            log.commit(Duration::ZERO);
+            gate.open();
+        });
+        log.sealer = sealer;
+        log.turn();
+        log.assert_sealed();
     }
 
     #[test]
