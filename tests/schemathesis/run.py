@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds a running keyhouse to its own description: every check of schemathesis, asked as owner, as user, as nobody.
+"""Holds a running keyhouse to its own description: every check of schemathesis, asked as owner, as user, as a key, as nobody.
 
 Each run has a server and a store of its own, so that what one breaks no other misses. A run whose
 own sign-in did not last to its end proves nothing and fails.
@@ -23,7 +23,39 @@ EMAIL, PASSWORD = "owner@schemathesis.example", "no example has this password 17
 USER_EMAIL = "user@schemathesis.example"
 SEED = 20261121
 START_SECONDS_MAX = 60
-ACTORS = ["owner", "user", "nobody"]
+ACTORS = ["owner", "user", "key", "nobody"]
+
+
+class Session:
+    """Who asks with a session's cookie."""
+
+    void_if_done = "signOut"
+    shows_itself = "/v1/session"
+
+    def __init__(self, cookie):
+        self.cookie = cookie
+
+    def headers(self):
+        return {"Cookie": f"keyhouse={self.cookie}"}
+
+    def settings(self):
+        return f'[auth.openapi.session]\napi_key = "{self.cookie}"\n'
+
+
+class Key:
+    """Who asks with a key."""
+
+    void_if_done = "revokeMe"
+    shows_itself = "/v1/whoami"
+
+    def __init__(self, secret):
+        self.secret = secret
+
+    def headers(self):
+        return {"Authorization": f"Bearer {self.secret}"}
+
+    def settings(self):
+        return f'[auth.openapi.bearer]\nbearer = "{self.secret}"\n'
 
 
 class Server:
@@ -64,11 +96,10 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
 
-    def ask(self, method, path, body=None, cookie=None):
+    def ask(self, method, path, body=None, who=None):
         """Status, body, and the session's cookie where one was given."""
         headers = {"Content-Type": "application/json"} if body is not None else {}
-        if cookie:
-            headers["Cookie"] = f"keyhouse={cookie}"
+        headers.update(who.headers() if who else {})
         sent = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, sent, headers, method=method)
         try:
@@ -78,28 +109,37 @@ class Server:
         except urllib.error.HTTPError as refused:
             return refused.code, refused.read().decode(), None
 
-    def must(self, method, path, body=None, cookie=None):
-        status, text, given = self.ask(method, path, body, cookie)
+    def must(self, method, path, body=None, who=None):
+        status, text, given = self.ask(method, path, body, who)
         if status >= 300:
             sys.exit(f"{method} {path}: {status} {text}")
         return (json.loads(text) if text else None), given
 
     def owner(self):
-        return self.must("POST", "/v1/session", {"email": EMAIL, "password": PASSWORD})[1]
+        signed_in = self.must("POST", "/v1/session", {"email": EMAIL, "password": PASSWORD})
+        return Session(signed_in[1])
 
     def user(self):
         invitation = {"email": USER_EMAIL, "role": "user", "name": "Grace"}
         made, _ = self.must("POST", "/v1/invitations", invitation, self.owner())
         token = made["url"].partition("#token=")[2]
         accepted = {"token": token, "name": "Grace", "password": PASSWORD}
-        return self.must("POST", "/v1/invitations/accept", accepted)[1]
+        return Session(self.must("POST", "/v1/invitations/accept", accepted)[1])
+
+    def key(self):
+        everything = ["*", "keyhouse:*", "keyhouse:instance:*"]
+        wanted = {"name": "schemathesis", "kind": "service", "permissions": everything}
+        return Key(self.must("POST", "/v1/keys", wanted, self.owner())[0]["secret"])
+
+    def nobody(self):
+        return None
 
 
-def settings(folder, cookie):
-    """The settings of a run: the common ones, and who asks."""
+def settings(folder, who):
+    """The settings of a run: the common ones, who asks, and the one thing that they must not do."""
     text = (HERE / "schemathesis.toml").read_text()
-    if cookie:
-        text += f'\n[auth.openapi.session]\napi_key = "{cookie}"\n'
+    if who:
+        text += f'\n[[operations]]\ninclude-operation-id = "{who.void_if_done}"\nenabled = false\n\n{who.settings()}'
     path = pathlib.Path(folder) / "schemathesis.toml"
     path.touch(mode=0o600)
     path.write_text(text)
@@ -111,9 +151,9 @@ def run(binary, actor, examples, words):
     with tempfile.TemporaryDirectory(prefix="keyhouse-") as folder:
         server = Server(binary, folder)
         try:
-            cookie = {"owner": server.owner, "user": server.user, "nobody": lambda: None}[actor]()
+            who = getattr(server, actor)()
             schemathesis = pathlib.Path(sys.executable).parent / "schemathesis"
-            command = [schemathesis, "--config-file", settings(folder, cookie), "run"]
+            command = [schemathesis, "--config-file", settings(folder, who), "run"]
             command += [server.url + "/openapi.json", "--checks", "all", "--mode", "all"]
             command += ["--max-examples", str(examples), "--seed", str(SEED), "--no-color"]
             command += ["--continue-on-failure", "--generation-database", "none", *words]
@@ -125,8 +165,8 @@ def run(binary, actor, examples, words):
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             )
             said, passed = done.stdout, done.returncode == 0
-            if cookie and server.ask("GET", "/v1/session", cookie=cookie)[0] != 200:
-                said, passed = said + "\nvoid: the run ended its own session\n", False
+            if who and server.ask("GET", who.shows_itself, who=who)[0] != 200:
+                said, passed = said + "\nvoid: the run ended its own session or key\n", False
             if server.process.poll() is not None:
                 said, passed = said + "\nthe server ended:\n" + "".join(server.lines), False
             return passed, said

@@ -42,11 +42,9 @@ impl Examples {
             return self.make(first, left);
         }
         if let Some(parts) = list("allOf") {
-            let objects = parts.iter().filter_map(|part| match self.make(part, left) {
-                Value::Object(fields) => Some(fields),
-                _ => None,
-            });
-            return Value::Object(objects.flatten().collect());
+            let objects = parts.iter().map(|part| self.make(part, left));
+            let fields = objects.filter_map(|made| made.as_object().cloned()).flatten();
+            return Value::Object(fields.collect());
         }
         if let Some(item) = schema.get("items") {
             return Value::Array(vec![self.make(item, left)]);

@@ -32,17 +32,19 @@ use components::Instance;
 use operation::Operation;
 use schema::Schema;
 
+#[expect(clippy::unnecessary_wraps, reason = "a handler of the table")]
 pub(super) fn show(app: &App, _call: &Call<'_>) -> Result<Response, Problem> {
     let text = app.description.get_or_init(|| describe(app));
-    let data = ResponseBody::from_data(text.as_bytes());
     let headers = vec![(Cow::from("Content-Type"), Cow::from("application/json"))];
-    Ok(Response { status_code: 200, headers, data, upgrade: None })
+    let body = ResponseBody::from_data(text.as_bytes());
+    Ok(Response { status_code: 200, headers, data: body, upgrade: None })
 }
 
 fn describe(app: &App) -> Box<str> {
     let url = app.settings.public_url.to_string();
     let cookie = cookie_name(&app.settings.public_url);
     let document = document::document(ROUTES, &operations(), &Instance { url: &url, cookie });
+    // Maps of texts and numbers always have a form in JSON.
     document.to_json().unwrap_or_default().into()
 }
 

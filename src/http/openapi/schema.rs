@@ -96,22 +96,17 @@ pub(super) fn nullable(schema: Schema) -> Schema {
         SchemaType::Type(kind) => SchemaType::from_iter([kind, Type::Null]),
         SchemaType::Array(_) | SchemaType::AnyValue => kind,
     };
-    match schema {
-        RefOr::T(Object(mut object)) => {
-            object.schema_type = with_null(object.schema_type);
-            if let Some(values) = &mut object.enum_values {
-                values.push(Value::Null);
-            }
-            RefOr::T(Object(object))
-        },
-        RefOr::T(Array(mut array)) => {
-            array.schema_type = with_null(array.schema_type);
-            RefOr::T(Array(array))
-        },
-        other => AnyOfBuilder::new()
-            .item(other)
-            .item(ObjectBuilder::new().schema_type(Type::Null))
-            .into(),
+    if let RefOr::T(Object(mut object)) = schema {
+        object.schema_type = with_null(object.schema_type);
+        if let Some(values) = &mut object.enum_values {
+            values.push(Value::Null);
+        }
+        RefOr::T(Object(object))
+    } else if let RefOr::T(Array(mut array)) = schema {
+        array.schema_type = with_null(array.schema_type);
+        RefOr::T(Array(array))
+    } else {
+        any_of([schema, ObjectBuilder::new().schema_type(Type::Null).into()])
     }
 }
 
