@@ -9,7 +9,7 @@ use crate::actions::me::Me;
 use crate::actions::throttle::Source;
 use crate::http::check::Caller;
 use crate::http::credential::{self, Credential};
-use crate::http::input::Parameters;
+use crate::http::parameters::Parameters;
 use crate::http::problem::Problem;
 use crate::http::transport::Surface;
 use crate::http::{App, Call};

@@ -9,6 +9,7 @@ use crate::server::wire::Answer;
 
 impl Person {
     /// Asks as this person.
+    #[expect(clippy::needless_pass_by_value, reason = "a question is asked once")]
     pub(crate) fn ask(&self, house: &House, ask: Ask) -> Answer {
         house.ask_as(self, &ask)
     }

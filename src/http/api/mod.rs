@@ -22,7 +22,8 @@ use rouille::Response;
 
 use crate::actions::LIST_LIMIT_MAX;
 use crate::http::Call;
-use crate::http::input::{Fields, Parameters};
+use crate::http::input::Fields;
+use crate::http::parameters::Parameters;
 use crate::http::problem::Problem;
 use crate::model::id::{Id, Kind};
 
