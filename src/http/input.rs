@@ -5,10 +5,11 @@ use std::fmt;
 use std::io::Read as _;
 
 use rouille::Request;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::DeserializeSeed as _;
 use serde_json::{Map, Value};
 
 use crate::http::problem::Problem;
+use crate::http::strict::{Strict, depth};
 use crate::model::edit::Edit;
 use crate::model::fault::Fault;
 
@@ -236,92 +237,9 @@ pub(super) fn object<T>(
 }
 
 /// A name as part of a JSON pointer (RFC 6901).
-fn escaped(name: &str) -> String {
+pub(super) fn escaped(name: &str) -> String {
     let short: String = name.chars().take(100).collect();
     short.replace('~', "~0").replace('/', "~1")
-}
-
-/// How deep JSON nests, counted on the bytes before anything is built of them.
-fn depth(json: &[u8]) -> usize {
-    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
-    for byte in json {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_text => escaped = true,
-            b'"' => in_text = !in_text,
-            b'{' | b'[' if !in_text => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            },
-            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
-            _ => {},
-        }
-    }
-    deepest
-}
-
-/// Builds a value and refuses an object that names a field twice: two programs could each take
-/// another one for true.
-struct Strict;
-
-impl<'de> DeserializeSeed<'de> for Strict {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Strict {
-    type Value = Value;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, v: bool) -> Result<Value, E> {
-        Ok(v.into())
-    }
-
-    fn visit_i64<E>(self, v: i64) -> Result<Value, E> {
-        Ok(v.into())
-    }
-
-    fn visit_u64<E>(self, v: u64) -> Result<Value, E> {
-        Ok(v.into())
-    }
-
-    fn visit_f64<E>(self, v: f64) -> Result<Value, E> {
-        Ok(v.into())
-    }
-
-    fn visit_str<E>(self, v: &str) -> Result<Value, E> {
-        Ok(v.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let mut values = Vec::new();
-        while let Some(value) = seq.next_element_seed(Self)? {
-            values.push(value);
-        }
-        Ok(Value::Array(values))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let mut fields = Map::new();
-        while let Some(name) = map.next_key::<String>()? {
-            let value = map.next_value_seed(Self)?;
-            if fields.contains_key(&name) {
-                return Err(A::Error::custom(format!("field {:?} named twice", escaped(&name))));
-            }
-            fields.insert(name, value);
-        }
-        Ok(Value::Object(fields))
-    }
 }
 
 #[cfg(test)]

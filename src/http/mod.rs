@@ -14,6 +14,7 @@ mod problem;
 mod refusal;
 mod router;
 mod session;
+mod strict;
 pub mod transport;
 
 use std::net::IpAddr;
