@@ -9,6 +9,7 @@ mod health;
 mod input;
 mod openapi;
 mod page;
+mod parameters;
 mod problem;
 mod refusal;
 mod router;
