@@ -5,9 +5,9 @@ use std::fmt;
 use std::io::Read as _;
 
 use rouille::Request;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
+use crate::http::json;
 use crate::http::problem::Problem;
 use crate::model::edit::Edit;
 use crate::model::fault::Fault;
@@ -17,8 +17,6 @@ use crate::model::id::OrganizationId;
 pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Most bytes of a body that lists many things: a batch, an import.
 pub(super) const LARGE_BODY_BYTES_MAX: usize = 1024 * 1024;
-/// How deep JSON may nest.
-const JSON_DEPTH_MAX: usize = 32;
 
 /// Reads a request's body, which the transport has collected within its limit.
 pub(super) fn read_body(request: &Request) -> Result<Vec<u8>, Problem> {
@@ -55,14 +53,8 @@ impl Fields {
         if !is_json(content_type) {
             return Err(Problem::media_type());
         }
-        if depth(body) > JSON_DEPTH_MAX {
-            let detail = format!("nests deeper than {JSON_DEPTH_MAX} levels");
-            return Err(Problem::invalid_json(detail));
-        }
-        let mut reader = serde_json::Deserializer::from_slice(body);
-        let value = Strict.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
-        // Its errors name line and column, and quote no more than a field's name.
-        match value.map_err(|error| Problem::invalid_json(error.to_string()))? {
+        let value = json::parse(body);
+        match value.map_err(Problem::invalid_json)? {
             Value::Object(fields) => Ok(Self::of(fields, String::new())),
             Value::Null
             | Value::Bool(_)
@@ -315,97 +307,15 @@ impl Parameters {
 }
 
 /// A name as part of a JSON pointer (RFC 6901).
-fn escaped(name: &str) -> String {
+pub(super) fn escaped(name: &str) -> String {
     let short: String = name.chars().take(100).collect();
     short.replace('~', "~0").replace('/', "~1")
-}
-
-/// How deep JSON nests, counted on the bytes before anything is built of them.
-fn depth(json: &[u8]) -> usize {
-    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
-    for byte in json {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_text => escaped = true,
-            b'"' => in_text = !in_text,
-            b'{' | b'[' if !in_text => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            },
-            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
-            _ => {},
-        }
-    }
-    deepest
-}
-
-/// Builds a value and refuses an object that names a field twice: two programs could each take
-/// another one for true.
-struct Strict;
-
-impl<'de> DeserializeSeed<'de> for Strict {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Strict {
-    type Value = Value;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, v: bool) -> Result<Value, E> {
-        Ok(v.into())
-    }
-
-    fn visit_i64<E>(self, v: i64) -> Result<Value, E> {
-        Ok(v.into())
-    }
-
-    fn visit_u64<E>(self, v: u64) -> Result<Value, E> {
-        Ok(v.into())
-    }
-
-    fn visit_f64<E>(self, v: f64) -> Result<Value, E> {
-        Ok(v.into())
-    }
-
-    fn visit_str<E>(self, v: &str) -> Result<Value, E> {
-        Ok(v.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let mut values = Vec::new();
-        while let Some(value) = seq.next_element_seed(Self)? {
-            values.push(value);
-        }
-        Ok(Value::Array(values))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let mut fields = Map::new();
-        while let Some(name) = map.next_key::<String>()? {
-            let value = map.next_value_seed(Self)?;
-            if fields.contains_key(&name) {
-                return Err(A::Error::custom(format!("field {:?} named twice", escaped(&name))));
-            }
-            fields.insert(name, value);
-        }
-        Ok(Value::Object(fields))
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::json::JSON_DEPTH_MAX;
 
     const JSON: Option<&str> = Some("application/json; charset=utf-8");
 

@@ -7,6 +7,7 @@ mod credential;
 mod forwarded;
 mod health;
 mod input;
+mod json;
 mod openapi;
 mod page;
 mod problem;
