@@ -5,11 +5,10 @@ use std::fmt;
 use std::io::Read as _;
 
 use rouille::Request;
-use serde::de::DeserializeSeed as _;
 use serde_json::{Map, Value};
 
+use crate::http::json;
 use crate::http::problem::Problem;
-use crate::http::strict::{Strict, depth};
 use crate::model::edit::Edit;
 use crate::model::fault::Fault;
 
@@ -17,8 +16,6 @@ use crate::model::fault::Fault;
 pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Most bytes of a body that lists many things: a batch, an import.
 pub(super) const LARGE_BODY_BYTES_MAX: usize = 1024 * 1024;
-/// How deep JSON may nest.
-const JSON_DEPTH_MAX: usize = 32;
 
 /// Reads a request's body, which the transport has collected within its limit.
 pub(super) fn read_body(request: &Request) -> Result<Vec<u8>, Problem> {
@@ -55,14 +52,8 @@ impl Fields {
         if !is_json(content_type) {
             return Err(Problem::media_type());
         }
-        if depth(body) > JSON_DEPTH_MAX {
-            let detail = format!("nests deeper than {JSON_DEPTH_MAX} levels");
-            return Err(Problem::invalid_json(detail));
-        }
-        let mut reader = serde_json::Deserializer::from_slice(body);
-        let value = Strict.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
-        // Its errors name line and column, and quote no more than a field's name.
-        match value.map_err(|error| Problem::invalid_json(error.to_string()))? {
+        let value = json::parse(body);
+        match value.map_err(Problem::invalid_json)? {
             Value::Object(fields) => Ok(Self::of(fields, String::new())),
             Value::Null
             | Value::Bool(_)
@@ -245,6 +236,7 @@ pub(super) fn escaped(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::json::JSON_DEPTH_MAX;
 
     const JSON: Option<&str> = Some("application/json; charset=utf-8");
 

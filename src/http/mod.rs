@@ -7,6 +7,7 @@ mod credential;
 mod forwarded;
 mod health;
 mod input;
+mod json;
 mod openapi;
 mod page;
 mod parameters;
@@ -14,7 +15,6 @@ mod problem;
 mod refusal;
 mod router;
 mod session;
-mod strict;
 pub mod transport;
 
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! JSON as this API takes it: no field named twice, and no deeper than it must be.
+//! Reads JSON more strictly than most: not too deep, and no field of an object named twice.
 
 use std::fmt;
 
@@ -7,8 +7,24 @@ use serde_json::{Map, Value};
 
 use crate::http::input::escaped;
 
+/// How deep JSON may nest.
+pub(super) const JSON_DEPTH_MAX: usize = 32;
+
+/// Parses a whole text.
+///
+/// # Errors
+/// What is wrong: names line and column, and quotes no more than a field's name.
+pub(super) fn parse(text: &[u8]) -> Result<Value, String> {
+    if depth(text) > JSON_DEPTH_MAX {
+        return Err(format!("nests deeper than {JSON_DEPTH_MAX} levels"));
+    }
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let value = Strict.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
+    value.map_err(|error| error.to_string())
+}
+
 /// How deep JSON nests, counted on the bytes before anything is built of them.
-pub(super) fn depth(json: &[u8]) -> usize {
+fn depth(json: &[u8]) -> usize {
     let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
     for byte in json {
         match byte {
@@ -28,7 +44,7 @@ pub(super) fn depth(json: &[u8]) -> usize {
 
 /// Builds a value and refuses an object that names a field twice: two programs could each take
 /// another one for true.
-pub(super) struct Strict;
+struct Strict;
 
 impl<'de> DeserializeSeed<'de> for Strict {
     type Value = Value;
