@@ -67,6 +67,8 @@ pub struct Actions {
     refusals: Refusals,
     /// Held while the audit log is checked: once at a time.
     checking: Mutex<()>,
+    /// Held by whoever lost a race for a row that many want, until they have it.
+    turn: Mutex<()>,
 }
 
 /// Why an action was not done. Nothing was changed, but for [`ActionError::OutcomeUnknown`].
@@ -176,8 +178,9 @@ impl Actions {
     ) -> Self {
         let random = Mutex::new(random);
         let (passwords, throttle) = (Passwords::default(), Throttle::default());
-        let (refusals, checking) = (Refusals::default(), Mutex::default());
-        Self { store, index, clock, random, prefix, passwords, throttle, refusals, checking }
+        let refusals = Refusals::default();
+        let (checking, turn) = (Mutex::default(), Mutex::default());
+        Self { store, index, clock, random, prefix, passwords, throttle, refusals, checking, turn }
     }
 
     /// The index.
@@ -238,6 +241,20 @@ impl Actions {
         if !self.index.wait_for(revision, INDEX_WAIT) {
             tracing::error!(%revision, "actions: the index is behind; checks stop until it has this");
         }
+    }
+
+    /// The same for what a crowd may do to one row at once: whoever lost a race goes on after the
+    /// others who lost one, so that nobody is told to come back while there is room. `attempt` must
+    /// not take turns itself.
+    fn in_turn<T>(
+        &self,
+        mut attempt: impl FnMut() -> Result<Attempt<T>, ActionError>,
+    ) -> Result<T, ActionError> {
+        if let Attempt::Done(done) = attempt()? {
+            return Ok(done);
+        }
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        Self::until_done(attempt)
     }
 
     /// Decides and commits, again where somebody else was faster.

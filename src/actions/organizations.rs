@@ -98,7 +98,7 @@ pub struct SeenSubscription {
     pub plan: PlanRecord,
     /// Whether keys work now.
     pub has_access: bool,
-    /// Keys that were not revoked.
+    /// Keys that were not revoked and have not expired.
     pub keys: u64,
     /// Users.
     pub users: usize,
@@ -297,7 +297,7 @@ impl Actions {
         let now = self.clock.now().wall;
         let has_access = organization.subscription().gives_access(&(&plan).into(), now);
         let id = organization.id;
-        let keys = self.count_keys(id, None)?.all;
+        let keys = self.count_keys(id)?;
         let users = self.index.users_of(id).len();
         let teams = self.read_all::<TeamRecord>(&Place::teams_of(id))?.len();
         Ok(SeenSubscription { organization, plan, has_access, keys, users, teams })

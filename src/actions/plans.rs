@@ -1,12 +1,11 @@
 //! Plans: what each gives. They are data that operators edit, and never removed.
 
-use std::ops::ControlFlow;
-
-use keyhouse_storage::{Batch, Range};
+use keyhouse_storage::Batch;
 use serde_json::{Value, json};
 
 use crate::actions::actor::Actor;
 use crate::actions::events::Happening;
+use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::edit::Edit;
 use crate::model::role::INSTANCE_MANAGE;
@@ -40,14 +39,16 @@ impl Actions {
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`].
-    pub fn list_plans(&self, actor: &Actor) -> Result<Vec<PlanRecord>, ActionError> {
+    pub fn list_plans(
+        &self,
+        actor: &Actor,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Listed<PlanRecord>, ActionError> {
         actor.require(INSTANCE_MANAGE)?;
-        let mut plans = Vec::new();
-        self.each_record(&Range::prefix(Place::PLANS), |held: Held<PlanRecord>| {
-            plans.push(held.record);
-            ControlFlow::Continue(())
-        })?;
-        Ok(plans)
+        let plans: Vec<PlanRecord> = self.read_all(Place::PLANS)?;
+        let behind = plans.into_iter().filter(|plan| after.is_none_or(|after| *plan.name > *after));
+        Ok(Listed::first(limit, behind))
     }
 
     /// Shows a plan. For operators.

@@ -24,9 +24,9 @@ pub struct Plan {
 /// How much of each thing a plan gives; `None` is as much as they like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PlanLimits {
-    /// Personal keys of one user that are not revoked.
+    /// Personal keys of one user that are not revoked and have not expired.
     pub keys_per_user: Option<u32>,
-    /// Keys of the organization that are not revoked.
+    /// Keys of the organization that are not revoked and have not expired.
     pub keys: Option<u32>,
     /// Users, invited ones among them.
     pub users: Option<u32>,

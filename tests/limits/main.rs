@@ -8,6 +8,7 @@
 
 mod house;
 mod oracle;
+mod periods;
 mod plans;
 mod quotas;
 mod rates;

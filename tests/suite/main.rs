@@ -41,6 +41,7 @@ mod me;
 mod openapi;
 mod organizations;
 mod people;
+mod plans;
 mod policy;
 mod quota;
 mod removal;

@@ -16,20 +16,17 @@ use crate::records::access::KeysMadeRecord;
 use crate::records::key::KeyRecord;
 use crate::records::place::Place;
 
-/// How many keys there are that were not revoked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct KeysCounted {
-    /// Of the organization.
-    pub all: u64,
-    /// Personal ones of the user asked about.
-    pub of_user: u64,
-}
-
-/// The same of every user.
+/// How many keys take a place of a plan.
 #[derive(Default)]
 struct Counted {
     all: u64,
     by_user: HashMap<UserId, u64>,
+}
+
+/// Whether a key takes a place of its organization's plan: one that was revoked or has expired gave it
+/// back, one that is switched off or not valid yet did not.
+pub(super) fn takes_place(record: &KeyRecord, now: Moment) -> bool {
+    record.revoked_at.is_none() && record.expires_at.is_none_or(|end| now < end)
 }
 
 impl Counted {
@@ -42,15 +39,17 @@ impl Counted {
 }
 
 impl Actions {
-    /// Adds to a batch that makes keys of these owners what keeps the plan's limits: of two that
-    /// would each take the last place one is decided anew. Without limits it adds nothing, and
-    /// nobody waits.
+    /// Adds to a batch by which keys of these owners take a place what keeps the plan's limits, as
+    /// they are at this moment: of two that would each take the last place one is decided anew.
+    /// Without limits it adds nothing, and nobody waits.
     pub(in crate::actions) fn within_limits(
         &self,
         batch: Batch,
-        organization: &OrganizationFacts,
+        organization: OrganizationId,
         owners: &[Option<UserId>],
     ) -> Result<Batch, ActionError> {
+        let organization = self.index.organization(organization);
+        let organization = organization.ok_or(ActionError::NotFound("organization"))?;
         let limits = organization.plan.limits;
         let users: HashSet<UserId> = owners.iter().copied().flatten().collect();
         let per_user = limits.keys_per_user.filter(|_limit| !users.is_empty());
@@ -79,7 +78,8 @@ impl Actions {
         put(batch, &place, &KeysMadeRecord { times: times + 1 })
     }
 
-    /// Counts an organization's keys that were not revoked, and new ones of these owners with them.
+    /// Counts an organization's keys that take a place, and new ones of these owners with them. Reads
+    /// all of its keys.
     fn count_with(
         &self,
         organization: OrganizationId,
@@ -89,9 +89,9 @@ impl Actions {
         for owner in owners {
             counted.add(*owner);
         }
-        let prefix = Place::keys_of(organization);
+        let (prefix, now) = (Place::keys_of(organization), self.clock.now().wall);
         self.each_record(&Range::prefix(&prefix), |held: Held<KeyRecord>| {
-            if held.record.revoked_at.is_none() {
+            if takes_place(&held.record, now) {
                 counted.add(held.record.owner);
             }
             ControlFlow::Continue(())
@@ -99,23 +99,12 @@ impl Actions {
         Ok(counted)
     }
 
-    /// Counts an organization's keys that were not revoked. Reads all of them.
+    /// Counts an organization's keys that take a place. Reads all of its keys.
     pub(in crate::actions) fn count_keys(
         &self,
         organization: OrganizationId,
-        user: Option<UserId>,
-    ) -> Result<KeysCounted, ActionError> {
-        let mut counted = KeysCounted::default();
-        let prefix = Place::keys_of(organization);
-        self.each_record(&Range::prefix(&prefix), |held: Held<KeyRecord>| {
-            if held.record.revoked_at.is_none() {
-                counted.all += 1;
-                let is_theirs = user.is_some() && held.record.owner == user;
-                counted.of_user += u64::from(is_theirs);
-            }
-            ControlFlow::Continue(())
-        })?;
-        Ok(counted)
+    ) -> Result<u64, ActionError> {
+        Ok(self.count_with(organization, &[])?.all)
     }
 }
 

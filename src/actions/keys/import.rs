@@ -106,7 +106,7 @@ impl Actions {
         import: &Import,
     ) -> Result<Vec<KeyRecord>, ActionError> {
         actor.require(INSTANCE_IMPORT)?;
-        Self::until_done(|| {
+        self.in_turn(|| {
             let now = self.clock.now().wall;
             let mut findings = Findings { faults: import.faults.clone(), ..Findings::default() };
             for key in &import.keys {
@@ -248,9 +248,7 @@ impl Actions {
             batch = put(batch, &record.place(), record)?;
         }
         for (organization, owners) in by_organization(&findings.records) {
-            if let Some(facts) = self.index.organization(organization) {
-                batch = self.within_limits(batch, &facts, &owners)?;
-            }
+            batch = self.within_limits(batch, organization, &owners)?;
         }
         let batch = self.record(batch, now, happening(actor, &findings.records))?;
         match batch.validate() {

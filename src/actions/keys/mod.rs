@@ -30,8 +30,7 @@ mod sharing;
 mod standing;
 mod succession;
 
-pub use bounds::KeysCounted;
-use bounds::{check_lifetime, require_access};
+use bounds::{check_lifetime, require_access, takes_place};
 pub use draft::{KeyChange, KeyDraft, KeyKind};
 use draft::{apply, new_record, shape};
 pub use holder::{HolderRevoked, Shown};
@@ -94,9 +93,9 @@ impl Actions {
         }
         check_lifetime(organization, now, record.expires_at)?;
         let place = record.place();
-        Self::until_done(|| {
+        self.in_turn(|| {
             let batch = self.guard_owner(Batch::new(), owner)?;
-            let batch = self.within_limits(batch, organization, &[owner])?;
+            let batch = self.within_limits(batch, organization.id, &[owner])?;
             let batch = put(batch.absent(place.to_bytes()), &place, &record)?;
             let happening = Happening::by(actor, "key.create", record.id)
                 .with_change(&json!({}), &shape(&record));
@@ -166,7 +165,7 @@ impl Actions {
                 refuse_beyond_ceiling(record)?;
             }
             if change.touches_power() {
-                check_new_times(actor, change, record, now)?;
+                self.check_new_times(change, record, now)?;
                 refuse_itself(actor, record)?;
                 match standing {
                     Standing::Own if follows_owner(record) => {},
@@ -263,7 +262,10 @@ impl Actions {
             record.version += 1;
             record.updated_at = now;
             let place = record.place();
-            let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
+            let mut batch = Batch::new().unchanged(place.to_bytes(), held.revision);
+            if takes_place(&record, now) && !takes_place(&held.record, now) {
+                batch = self.within_limits(batch, record.organization, &[record.owner])?;
+            }
             let happening = Happening::by(actor, action, target.id)
                 .inside(record.organization)
                 .with_change(&shape(&held.record), &shape(&record));
@@ -271,6 +273,25 @@ impl Actions {
             let committed = self.commit(batch)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
+    }
+
+    /// Checks begin and end where a change names them.
+    fn check_new_times(
+        &self,
+        change: &KeyChange,
+        record: &KeyRecord,
+        now: Moment,
+    ) -> Result<(), ActionError> {
+        if !change.not_before.is_keep() || !change.expires_at.is_keep() {
+            check_times(record.not_before, record.expires_at, now)?;
+        }
+        if change.expires_at.is_keep() {
+            return Ok(());
+        }
+        // The key's organization: the operator on the host may be acting in another.
+        let organization = self.index.organization(record.organization);
+        let organization = organization.ok_or(ActionError::NotFound("organization"))?;
+        check_lifetime(&organization, record.created_at, record.expires_at)
     }
 
     /// A key of the actor's organization that is there for them; the local operator's may be in any.
@@ -328,22 +349,6 @@ fn refuse_revoked(record: &KeyRecord) -> Result<(), ActionError> {
             code: "key_revoked",
             detail: "the key is revoked, for ever: create another one",
         });
-    }
-    Ok(())
-}
-
-/// Checks begin and end where a change names them.
-fn check_new_times(
-    actor: &Actor,
-    change: &KeyChange,
-    record: &KeyRecord,
-    now: Moment,
-) -> Result<(), ActionError> {
-    if !change.not_before.is_keep() || !change.expires_at.is_keep() {
-        check_times(record.not_before, record.expires_at, now)?;
-    }
-    if !change.expires_at.is_keep() {
-        check_lifetime(actor.organization(), record.created_at, record.expires_at)?;
     }
     Ok(())
 }

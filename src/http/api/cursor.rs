@@ -6,6 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::model::id::Id;
 use crate::model::permission::Permission;
+use crate::model::plan::FIRST_PLANS;
 
 /// The cursor behind a thing of the list.
 pub(super) fn write<K>(last: Id<K>) -> String {
@@ -34,6 +35,15 @@ pub(super) fn read_name(text: &str) -> Result<Permission, &'static str> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok();
     let name = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
     name.and_then(|name| name.parse().ok()).ok_or("must be the next_cursor of an earlier page")
+}
+
+/// The plan a cursor stands behind.
+///
+/// # Errors
+/// A text that none of our pages gave.
+pub(super) fn read_plan(text: &str) -> Result<&'static str, &'static str> {
+    let mut names = FIRST_PLANS.iter().map(|(name, _features)| *name);
+    names.find(|name| write_name(name) == text).ok_or("must be the next_cursor of an earlier page")
 }
 
 #[cfg(test)]

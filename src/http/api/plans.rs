@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::actions::plans::PlanChange;
 use crate::http::api::keys::calls;
-use crate::http::api::{page_limit, versions, with_etag};
+use crate::http::api::{cursor, page_limit, versions, with_etag};
 use crate::http::input::{Fields, boolean, number, object};
 use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
@@ -13,13 +13,15 @@ use crate::model::plan::PLAN_LIMIT_MAX;
 use crate::records::access::PlanRecord;
 
 pub(in crate::http) fn list_plans(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    // There are few plans: one page holds them all, and no cursor leads to another.
     let mut parameters = call.parameters();
     let limit = page_limit(&mut parameters);
+    let after = parameters.optional("cursor", "invalid_cursor", cursor::read_plan);
     parameters.finish()?;
-    let plans = app.actions.list_plans(call.actor()?)?;
-    let items: Vec<Value> = plans.iter().take(limit).map(shown).collect();
-    Ok(answer::json(&json!({ "items": items, "next_cursor": null })))
+    let listed = app.actions.list_plans(call.actor()?, limit, after)?;
+    let last = listed.items.last().filter(|_last| listed.more);
+    let next = last.map(|plan| cursor::write_name(&plan.name));
+    let items: Vec<Value> = listed.items.iter().map(shown).collect();
+    Ok(answer::json(&json!({ "items": items, "next_cursor": next })))
 }
 
 pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {

@@ -126,9 +126,10 @@ fn subscriptions() -> Vec<Operation> {
 }
 
 fn plans() -> Vec<Operation> {
-    let all = answer([
+    let cursor = || choice(&["ZW50ZXJwcmlzZQ", "ZnJlZQ", "cHJv"]);
+    let listed = answer([
         field("items", each(the("Plan"))),
-        field("next_cursor", nullable(text("").into())),
+        field("next_cursor", nullable(cursor().into())),
     ]);
     let features =
         ["api_access", "teams", "multiple_teams"].map(|name| optional(name, truth(true)));
@@ -136,7 +137,9 @@ fn plans() -> Vec<Operation> {
     vec![
         operation(Method::GET, "/v1/plans", "listPlans", "Lists plans.")
             .needs(&[INSTANCE_MANAGE])
-            .answers(200, all, "All of them."),
+            .query("limit", whole(1, 100, 50), "How many a page holds; 50 unless given.")
+            .query("cursor", cursor(), "The `next_cursor` of the page before.")
+            .answers(200, listed, "A page, by name."),
         operation(Method::GET, "/v1/plans/{plan}", "showPlan", "Shows a plan.")
             .needs(&[INSTANCE_MANAGE])
             .answers(200, the("Plan"), "The plan.")

@@ -1,0 +1,98 @@
+//! What the clock alone ends: a subscription's period, and the places that keys take of a plan.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::house::House;
+
+const PLAN: &str = "/v1/plans/pro";
+
+fn done(house: &House, method: &str, path: &str, body: &Value) -> Value {
+    let (status, told) = house.manage(method, path, body);
+    assert!(matches!(status, 200 | 201), "{method} {path}: {told}");
+    told
+}
+
+fn refused(house: &House, method: &str, path: &str, body: &Value, code: &str) -> Value {
+    let (status, told) = house.manage(method, path, body);
+    assert_eq!(told["code"], code, "{method} {path}: {status} {told}");
+    told
+}
+
+#[test]
+fn a_period_that_ends_takes_access_away_by_itself_and_deletes_nothing() {
+    let house = House::at("2026-11-30T23:59:00Z");
+    let (id, secret) = house.create(&json!({}));
+    let own = done(&house, "GET", "/v1/organization", &Value::Null);
+    let path = format!("/v1/organizations/{}/subscription", own["id"].as_str().unwrap());
+    let set = json!({"current_period_end": "2026-12-01T00:00:00Z"});
+    assert_eq!(done(&house, "PATCH", &path, &set)["access"], true);
+    house.clock.advance(Duration::from_millis(59_999));
+    assert_eq!(house.check(&secret).status, 200, "a millisecond before");
+    house.clock.advance(Duration::from_millis(1));
+    let said = house.check(&secret);
+    assert_eq!((said.status, said.code.as_str()), (403, "SUBSCRIPTION_REQUIRED"));
+    let problem = refused(&house, "POST", "/v1/keys", &json!({}), "subscription_required");
+    assert_eq!((&problem["plan"], &problem["feature"]), (&json!("pro"), &json!("api_access")));
+    let told = done(&house, "GET", "/v1/subscription", &Value::Null);
+    assert_eq!((&told["access"], &told["status"]), (&json!(false), &json!("active")));
+    // What was there can still be seen and ended, and is there again when it is paid for.
+    done(&house, "PATCH", &format!("/v1/keys/{id}"), &json!({"name": "kept"}));
+    done(&house, "PATCH", &path, &json!({"current_period_end": "2027-01-01T00:00:00Z"}));
+    assert_eq!(house.check(&secret).status, 200);
+}
+
+#[test]
+fn a_key_that_expired_gives_its_place_back_and_takes_one_again_to_live_on() {
+    let house = House::at("2026-11-21T10:00:00Z");
+    done(&house, "PATCH", PLAN, &json!({"limits": {"keys": 2}}));
+    let (short, secret) = house.create(&json!({"expires_in": "1h"}));
+    house.create(&json!({}));
+    let limit = |method: &str, path: &str, body: Value| {
+        let problem = refused(&house, method, path, &body, "subscription_limit");
+        let said = (&problem["plan"], &problem["limit"], &problem["maximum"]);
+        assert_eq!(said, (&json!("pro"), &json!("keys"), &json!(2)), "{problem}");
+    };
+    limit("POST", "/v1/keys", json!({}));
+    house.clock.advance(Duration::from_hours(1));
+    let used = || done(&house, "GET", "/v1/subscription", &Value::Null)["used"]["keys"].clone();
+    assert_eq!(used(), 1);
+    let (third, _) = house.create(&json!({}));
+    // Else whoever lets keys expire and revives them would have as many as they like.
+    let path = format!("/v1/keys/{short}");
+    limit("PATCH", &path, json!({"expires_at": null}));
+    limit("PATCH", &path, json!({"expires_at": "2027-01-01T00:00:00Z"}));
+    done(&house, "PATCH", &path, &json!({"name": "still a name"}));
+    assert_eq!(house.check(&secret).code, "EXPIRED");
+    done(&house, "POST", &format!("/v1/keys/{third}/revoke"), &json!({}));
+    done(&house, "PATCH", &path, &json!({"expires_at": "2027-01-01T00:00:00Z"}));
+    assert_eq!((house.check(&secret).status, used()), (200, json!(2)));
+    limit("POST", "/v1/keys", json!({}));
+    // One that lives may live longer.
+    done(&house, "PATCH", &path, &json!({"expires_at": "2028-01-01T00:00:00Z"}));
+}
+
+/// The operator on the host reaches keys of every organization, and used to be held to what the
+/// first one says about how long keys last.
+#[test]
+fn a_key_is_held_to_the_longest_life_of_its_own_organization() {
+    let house = House::at("2026-11-21T10:00:00Z");
+    let body = json!({"name": "acme", "plan": "pro", "owner_email": "owner@acme.example"});
+    let made = done(&house, "POST", "/v1/organizations", &body);
+    let id = made["organization"]["id"].as_str().unwrap();
+    let bound = |organization: &str, days: Value| {
+        let path = format!("/v1/organization{organization}");
+        done(&house, "PATCH", &path, &json!({"key_lifetime_days_max": days}));
+    };
+    let acme = format!("?organization={id}");
+    let made = done(&house, "POST", &format!("/v1/keys{acme}"), &json!({"expires_in": "10d"}));
+    let path = format!("/v1/keys/{}", made["key"]["id"].as_str().unwrap());
+    let longer = json!({"expires_at": "2026-12-31T00:00:00Z"});
+    bound(&acme, json!(30));
+    let problem = refused(&house, "PATCH", &path, &longer, "invalid_input");
+    assert_eq!(problem["errors"][0]["code"], "too_long");
+    bound(&acme, Value::Null);
+    bound("", json!(30));
+    done(&house, "PATCH", &path, &longer);
+}

@@ -1,0 +1,178 @@
+//! `/v1/plans` and what plans limit: many at once, operators who are dismissed, and from the host.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::scope;
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::House;
+use crate::people::{acceptance, token_in};
+use crate::server::{Ended, Home};
+
+fn path(plan: &str) -> String {
+    format!("/v1/plans/{plan}")
+}
+
+#[test]
+fn plans_are_listed_page_by_page_and_none_is_left_out() {
+    let house = House::start();
+    for limit in 1..=4 {
+        let (mut names, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let ask = Ask::get(&format!("/v1/plans?limit={limit}{cursor}"));
+            let page = house.ask(&ask).expect(200);
+            let items = page["items"].as_array().unwrap();
+            assert!((1..=limit).contains(&items.len()), "{page}");
+            names.extend(items.iter().map(|plan| plan["id"].clone()));
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(names, ["enterprise", "free", "pro"], "{limit} at a time");
+    }
+    house.ask(&Ask::get("/v1/plans?cursor=!")).problem(400, "invalid_input");
+}
+
+/// More ask at once than a change is decided anew: each used to count again whenever somebody else
+/// was faster, and whoever lost sixteen times was told 503 while there was room.
+#[test]
+fn a_crowd_fills_a_plan_to_its_last_place_and_each_is_told_why() {
+    const CROWD: usize = 48;
+    const PLACES: usize = 30;
+    let house = House::start();
+    house.ask(&Ask::patch(&path("pro"), &json!({"limits": {"keys": PLACES}}))).expect(200);
+    let made = AtomicUsize::new(0);
+    scope(|threads| {
+        for _ in 0..CROWD {
+            threads.spawn(|| {
+                let answer = house.ask(&Ask::post("/v1/keys", &json!({})));
+                if answer.status == 201 {
+                    made.fetch_add(1, Ordering::Relaxed);
+                } else {
+                    answer.problem(403, "subscription_limit");
+                }
+            });
+        }
+    });
+    assert_eq!(made.into_inner(), PLACES);
+    assert_eq!(house.all_keys().len(), PLACES);
+}
+
+#[test]
+fn the_link_of_a_first_owner_dies_with_the_operator_who_made_it_and_the_host_makes_another() {
+    let house = House::start();
+    let operator = house.join("operator", "user");
+    house.change_user(&operator, &json!({"operator": true}));
+    let body = json!({"name": "acme", "plan": "pro", "owner_email": "owner@acme.example"});
+    let made = operator.ask(&house, Ask::post("/v1/organizations", &body)).expect(201);
+    let id = made["organization"]["id"].as_str().unwrap();
+    house.change_user(&operator, &json!({"operator": false}));
+    house.bare(&acceptance(&token_in(&made))).problem(403, "link_invalid");
+
+    let invite = ["user", "invite", "owner@acme.example", "--role", "owner", "--organization", id];
+    let ended = house.server().run_cli(&invite, "");
+    let url = ended.stdout.trim();
+    let (_, token) = url.split_once("#token=").unwrap_or_else(|| panic!("{ended:?}"));
+    let session = house.bare(&acceptance(token)).expect(201);
+    assert_eq!(session["organization"]["id"], id);
+    assert_eq!(session["user"]["role"], "owner");
+}
+
+#[test]
+fn a_management_key_of_an_operator_runs_the_instance_and_any_other_does_not() {
+    let house = House::start();
+    let permissions = json!(["keyhouse:instance:manage"]);
+    let operators = house.create(&json!({"permissions": permissions}));
+    let all = house.create(&json!({"permissions": ["*", "keyhouse:*"]}));
+    let change = Ask::patch(&path("free"), &json!({"features": {"api_access": true}}));
+    house.bare(&change.clone().bearer(&all.secret)).problem(403, "permission_required");
+    let changed = house.bare(&change.bearer(&operators.secret)).expect(200);
+    assert_eq!(changed["features"]["api_access"], true);
+    let name = json!({"name": "a", "owner_email": "owner@a.example"});
+    let ask = Ask::post("/v1/organizations", &name).bearer(&operators.secret);
+    let made = house.bare(&ask).expect(201);
+    assert_eq!(made["organization"]["plan"], "free", "unless said otherwise");
+    // The key made the link, so the link dies with the key.
+    house.act(&operators.id, "revoke").expect(200);
+    house.bare(&acceptance(&token_in(&made))).problem(403, "link_invalid");
+}
+
+fn fine(home: &Home, args: &[&str]) -> String {
+    let ended: Ended = home.run_cli(args, "");
+    assert_eq!(ended.code, Some(0), "{args:?}: {ended:?}");
+    ended.stdout
+}
+
+fn json_of(home: &Home, args: &[&str]) -> Value {
+    serde_json::from_str(&fine(home, &[args, &["--json"]].concat())).unwrap()
+}
+
+fn organizations_plans_and_subscriptions(home: &Home, name: &str) {
+    let owner = format!("owner@{name}.example");
+    let create = ["org", "create", name, "--owner", &owner, "--plan", "pro"];
+    let ended = home.run_cli(&create, "");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let link = ended.stdout.strip_suffix('\n').unwrap();
+    assert!(link.contains("/invitation#token=") && !link.contains('\n'), "{link:?}");
+    let listed = json_of(home, &["org", "list"]);
+    let id = listed[0]["id"].as_str().unwrap();
+    assert!(ended.stderr.contains(id), "{}", ended.stderr);
+    assert!(fine(home, &["org", "list"]).contains(name));
+    assert_eq!(json_of(home, &["org", "show", id])["name"], name);
+
+    let key = fine(home, &["key", "create", "--organization", id, "--name", "n"]);
+    let verify = || home.run_cli(&["verify"], &key).stdout;
+    for (command, code) in [
+        (vec!["org", "suspend", id], "ORGANIZATION_SUSPENDED"),
+        (vec!["org", "resume", id], "VALID"),
+        (vec!["subscription", "set", id, "--plan", "free"], "SUBSCRIPTION_REQUIRED"),
+        (vec!["plan", "set", "free", "--feature", "api_access=true"], "VALID"),
+        (vec!["subscription", "set", id, "--status", "canceled"], "SUBSCRIPTION_REQUIRED"),
+        (vec!["subscription", "set", id, "--status", "active", "--plan", "enterprise"], "VALID"),
+        (
+            vec!["subscription", "set", id, "--current-period-end", "2020-01-01T00:00:00Z"],
+            "SUBSCRIPTION_REQUIRED",
+        ),
+        (vec!["subscription", "set", id, "--current-period-end", "none"], "VALID"),
+        (vec!["plan", "set", "free", "--feature", "api_access=false"], "VALID"),
+    ] {
+        fine(home, &command);
+        assert!(verify().starts_with(code), "{command:?}: {}", verify());
+    }
+    let told = json_of(home, &["subscription", "show", id]);
+    assert_eq!((&told["plan"], &told["used"]["keys"]), (&json!("enterprise"), &json!(1)));
+    assert_eq!(json_of(home, &["subscription", "show"])["plan"], "pro", "the first one's");
+
+    let set = ["plan", "set", "enterprise", "--limit", "keys=1", "--limit", "users=none"];
+    assert_eq!(json_of(home, &set)["limits"]["keys"], 1);
+    let refused = home.run_cli(&["key", "create", "--organization", id], "");
+    assert_eq!(refused.code, Some(4), "{refused:?}");
+    assert!(refused.stderr.contains("enterprise"), "{}", refused.stderr);
+    fine(home, &["plan", "set", "enterprise", "--limit", "keys=none"]);
+    assert_eq!(json_of(home, &["plan", "show", "enterprise"])["limits"]["keys"], Value::Null);
+    assert_eq!(json_of(home, &["plan", "list"]).as_array().unwrap().len(), 3);
+
+    let nobodys = "org_01890000-0000-7000-8000-000000000000";
+    for (command, code) in [
+        (vec!["org", "show", nobodys], 3),
+        (vec!["org", "suspend", "../plans/free"], 3),
+        (vec!["plan", "show", "gold"], 3),
+        (vec!["plan", "set", "pro", "--limit", "keys"], 2),
+        (vec!["plan", "set", "pro", "--limit", "keys=many"], 2),
+        (vec!["subscription", "set", id, "--plan", "gold"], 2),
+        (vec!["org", "create", "x", "--owner", crate::house::EMAIL], 5),
+    ] {
+        let ended = home.run_cli(&command, "");
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(code), ""), "{command:?}: {ended:?}");
+    }
+}
+
+#[test]
+fn organizations_plans_and_subscriptions_are_run_from_the_host_with_and_without_a_server() {
+    let mut house = House::start();
+    let home = Arc::clone(house.home());
+    organizations_plans_and_subscriptions(&home, "acme");
+    house.stop();
+    organizations_plans_and_subscriptions(&home, "umbrella");
+}
