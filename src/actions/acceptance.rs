@@ -47,7 +47,7 @@ impl Actions {
         self.require_maker(&invitation)?;
         let name = checked(newcomer, &invitation)?;
         let password = self.hash(&newcomer.password)?;
-        let user = Self::until_done(|| {
+        let user = self.in_turn(|| {
             let now = self.clock.now().wall;
             let batch = self.guard_people()?;
             let held = self.invitation_of(&newcomer.token)?;

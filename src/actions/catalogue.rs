@@ -98,7 +98,7 @@ impl Actions {
             return Err(ActionError::Invalid(vec![fault]));
         }
         let place = Place::Permission(name.as_str().into());
-        Self::until_done(|| {
+        self.in_turn(|| {
             let now = self.clock.now().wall;
             // One guard for all that is counted.
             let batch = self.guard_people()?;

@@ -85,7 +85,7 @@ impl Actions {
         draft: &InvitationDraft,
     ) -> Result<(SeenInvitation, Secret), ActionError> {
         let organization = actor.organization_id();
-        Self::until_done(|| {
+        self.in_turn(|| {
             let (batch, today) = self.people_change(actor, USERS_MANAGE)?;
             today.require_role(&self.role_asked(organization, draft.role)?)?;
             self.require_teams(&today, organization, &draft.teams)?;
@@ -155,7 +155,7 @@ impl Actions {
     /// # Errors
     /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`].
     pub fn withdraw_invitation(&self, actor: &Actor, id: InvitationId) -> Result<(), ActionError> {
-        Self::until_done(|| {
+        self.in_turn(|| {
             let (batch, today) = self.people_change(actor, USERS_MANAGE)?;
             let held = self.find_invitation(actor, id)?;
             let (record, now) = (held.record, self.clock.now().wall);

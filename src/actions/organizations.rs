@@ -186,7 +186,7 @@ impl Actions {
         draft: &OrganizationDraft,
     ) -> Result<NewOrganization, ActionError> {
         actor.require(INSTANCE_MANAGE)?;
-        Self::until_done(|| {
+        self.in_turn(|| {
             let (batch, today) = self.people_change(actor, INSTANCE_MANAGE)?;
             if self.index.organization_ids().len() >= ORGANIZATIONS_MAX {
                 return Err(ActionError::Conflict {

@@ -35,7 +35,7 @@ impl Actions {
         target: &UserTarget,
         heir: Heir,
     ) -> Result<(), ActionError> {
-        Self::until_done(|| {
+        self.in_turn(|| {
             let (batch, today) = self.people_change(actor, USERS_MANAGE)?;
             if self.is_leaving(&today, target.id, heir)? {
                 return Ok(Attempt::Done(()));

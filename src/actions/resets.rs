@@ -44,7 +44,7 @@ impl Actions {
         id: UserId,
         totp: bool,
     ) -> Result<NewReset, ActionError> {
-        Self::until_done(|| {
+        self.in_turn(|| {
             let (batch, today) = self.people_change(actor, USERS_MANAGE)?;
             let held = self.find_user(&today, id)?;
             today.require_rank_over(&self.facts_of(&held.record)?)?;
@@ -81,7 +81,7 @@ impl Actions {
         let (factors, _guard) = self.factors_left(Batch::new(), &reset.record, user.record.id)?;
         check_chosen(password, &user.record.email, factors)?;
         let hash = self.hash(password)?;
-        Self::until_done(|| {
+        self.in_turn(|| {
             let batch = self.guard_people()?;
             let (reset, held) = self.reset_of(token)?;
             let (id, organization) = (held.record.id, held.record.organization);

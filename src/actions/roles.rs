@@ -106,7 +106,7 @@ impl Actions {
     /// for a name that is taken, and over [`ROLES_MAX`].
     pub fn create_role(&self, actor: &Actor, draft: &RoleDraft) -> Result<RoleRecord, ActionError> {
         let organization = actor.organization_id();
-        Self::until_done(|| {
+        self.in_turn(|| {
             let now = self.clock.now().wall;
             let (batch, today) = self.people_change(actor, ROLES_MANAGE)?;
             check(Some(&draft.name), Some(&draft.permissions))?;
@@ -147,7 +147,7 @@ impl Actions {
         target: &RoleTarget,
         change: &RoleChange,
     ) -> Result<RoleRecord, ActionError> {
-        Self::until_done(|| {
+        self.in_turn(|| {
             let now = self.clock.now().wall;
             // It may give rights to everybody who has the role, or take them.
             let (batch, today) = self.people_change(actor, ROLES_MANAGE)?;
@@ -190,7 +190,7 @@ impl Actions {
     /// # Errors
     /// Those of [`Actions::change_role`]; [`ActionError::Conflict`] while it is in use.
     pub fn remove_role(&self, actor: &Actor, target: &RoleTarget) -> Result<(), ActionError> {
-        Self::until_done(|| {
+        self.in_turn(|| {
             let now = self.clock.now().wall;
             let (batch, today) = self.people_change(actor, ROLES_MANAGE)?;
             let held = self.find_role(actor, custom(target.role)?)?;

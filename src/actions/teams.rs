@@ -125,7 +125,7 @@ impl Actions {
     /// over [`TEAMS_MAX`].
     pub fn create_team(&self, actor: &Actor, draft: &TeamDraft) -> Result<TeamRecord, ActionError> {
         let organization = actor.organization_id();
-        Self::until_done(|| {
+        self.in_turn(|| {
             let now = self.clock.now().wall;
             // Its guard is also that of what is counted and named once in an organization.
             let (batch, today) = self.people_change(actor, TEAMS_MANAGE)?;
@@ -166,7 +166,7 @@ impl Actions {
         target: &TeamTarget,
         change: &TeamChange,
     ) -> Result<TeamRecord, ActionError> {
-        Self::until_done(|| {
+        self.in_turn(|| {
             let now = self.clock.now().wall;
             let (batch, today) = self.people_change(actor, TEAMS_MANAGE)?;
             let held = self.find_team(&today, target.id)?;
@@ -205,7 +205,7 @@ impl Actions {
     /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`],
     /// [`ActionError::VersionConflict`].
     pub fn remove_team(&self, actor: &Actor, target: &TeamTarget) -> Result<(), ActionError> {
-        Self::until_done(|| {
+        self.in_turn(|| {
             let now = self.clock.now().wall;
             let (batch, today) = self.people_change(actor, TEAMS_MANAGE)?;
             let held = self.find_team(&today, target.id)?;
@@ -257,7 +257,7 @@ impl Actions {
         action: &'static str,
         change: impl Fn(&mut Vec<TeamId>),
     ) -> Result<(), ActionError> {
-        Self::until_done(|| {
+        self.in_turn(|| {
             let now = self.clock.now().wall;
             let (batch, today) = self.people_change(actor, TEAMS_MANAGE)?;
             let found = self.find_team(&today, team)?;

@@ -114,7 +114,7 @@ impl Actions {
         target: &UserTarget,
         change: &UserChange,
     ) -> Result<SeenUser, ActionError> {
-        let record = Self::until_done(|| {
+        let record = self.in_turn(|| {
             let (batch, today) = self.people_change(actor, USERS_MANAGE)?;
             let held = self.find_user(&today, target.id)?;
             Self::check_version(target.versions.as_ref(), held.record.version)?;

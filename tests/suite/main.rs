@@ -24,6 +24,7 @@ mod cli;
 mod cli_rights;
 mod cli_user;
 mod clock;
+mod crowds;
 mod escalation;
 mod events;
 mod explain;
