@@ -366,3 +366,25 @@ fn a_key_of_nobody_makes_keys_of_the_organization() {
     house.bare(&ask(json!({"kind": "personal"}))).problem(400, "invalid_input");
     house.bare(&ask(json!({"permissions": ["b:c"]}))).problem(403, "permission_required");
 }
+
+#[test]
+fn begin_and_end_may_be_said_as_spans_when_made_and_later() {
+    let house = House::start();
+    let key = house.create(&json!({"not_before_in": "1h", "expires_in": "2h"}));
+    assert_eq!(key.key["status"], "not_yet_valid");
+    assert_eq!(house.verify(&key.secret)["code"], "NOT_YET_VALID");
+    let path = format!("/v1/keys/{}", key.id);
+    let change = json!({"not_before": null, "expires_in": "90d"});
+    let changed = house.ask(&Ask::patch(&path, &change)).expect(200);
+    assert_eq!(changed["status"], "active");
+    assert!(changed["expires_at"].as_str() > key.key["expires_at"].as_str(), "{changed}");
+    for (fields, pointer, code) in [
+        (json!({"expires_in": "1h", "expires_at": null}), "/expires_in", "contradiction"),
+        (json!({"not_before_in": "soon"}), "/not_before_in", "invalid_duration"),
+        (json!({"not_before_in": "3d", "expires_in": "2d"}), "/expires_at", "out_of_range"),
+    ] {
+        let problem = house.ask(&Ask::patch(&path, &fields)).problem(400, "invalid_input");
+        let fault = &problem["errors"][0];
+        assert_eq!((&fault["pointer"], &fault["code"]), (&json!(pointer), &json!(code)));
+    }
+}

@@ -26,10 +26,10 @@ pub(super) fn secret() -> Schema {
 
 pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
     let mut draft = told();
+    draft.extend(spans());
     draft.extend([
         optional("kind", choice(&["personal", "service"])),
         optional("environment", fitting("^[a-z][a-z0-9]{0,15}$", "live")),
-        optional("expires_in", span("90d")),
         preset(),
         optional("teams", list(TEAMS_A_KEY_MAX, share())),
     ]);
@@ -43,7 +43,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         ("Key", key()),
         ("HiddenKey", hidden),
         ("KeyDraft", request(draft)),
-        ("KeyChange", request(told().into_iter().chain([preset()]))),
+        ("KeyChange", request(told().into_iter().chain(spans()).chain([preset()]))),
         ("ForeignKey", foreign()),
         ("ImportedKey", imported()),
         ("Quota", quota()),
@@ -67,6 +67,11 @@ fn told() -> Vec<Field> {
         optional("not_before", moment()),
         optional("expires_at", moment_as("2999-12-31T00:00:00.000Z")),
     ]
+}
+
+/// Begin and end as spans from now on.
+fn spans() -> [Field; 2] {
+    [optional("not_before_in", span("1h")), optional("expires_in", span("90d"))]
 }
 
 /// Permissions by a word.

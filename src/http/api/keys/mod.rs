@@ -13,7 +13,6 @@ use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
 use crate::model::id::{KeyId, TeamId};
 use crate::model::key_text::Environment;
-use crate::model::moment::{Moment, parse_span};
 use crate::model::name::parse_description;
 use crate::records::key::{KeyRecord, ShareRecord};
 
@@ -23,7 +22,7 @@ mod reading;
 pub(in crate::http) mod rotate;
 mod shape;
 
-use reading::{access, parse_kind, parse_owner, read_change, shares};
+use reading::{access, parse_kind, parse_owner, read_change_from, shares};
 pub(in crate::http) use reading::{calls, patterns};
 use shape::{hidden, shown};
 
@@ -77,20 +76,8 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let kind = fields.optional("kind", parsed("invalid_kind", parse_kind));
     let environment =
         fields.optional("environment", parsed("invalid_environment", str::parse::<Environment>));
-    let change = read_change(&mut fields);
+    let change = read_change_from(&mut fields, now);
     let teams = fields.optional("teams", shares);
-    let expires_in = fields.optional("expires_in", |value, pointer| {
-        let span = parsed("invalid_duration", parse_span)(value, pointer)?;
-        let end = now.after(span);
-        if end > now && end <= Moment::LATEST {
-            Ok(end)
-        } else {
-            wrong(pointer, "out_of_range", "must end after now and before the year 10000")
-        }
-    });
-    if expires_in.is_some() && !change.expires_at.is_keep() {
-        fields.fault("expires_in", "contradiction", "must not come together with expires_at");
-    }
     fields.finish().map_err(Problem::invalid)?;
     let draft = KeyDraft {
         name: change.name,
@@ -105,7 +92,7 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
         quota: change.quota.value(),
         metadata: change.metadata.value().unwrap_or_default(),
         not_before: change.not_before.value(),
-        expires_at: change.expires_at.value().or(expires_in),
+        expires_at: change.expires_at.value(),
     };
     let actor = call.actor()?;
     let (record, secret) = app.actions.create_key(actor, draft)?;
@@ -121,8 +108,9 @@ pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Prob
 }
 
 pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let now = app.actions.clock().now().wall;
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let change = read_change(&mut fields);
+    let change = read_change_from(&mut fields, now);
     fields.finish().map_err(Problem::invalid)?;
     let actor = call.actor()?;
     Ok(answer_record(app, actor, &app.actions.change_key(actor, &target(call)?, &change)?))

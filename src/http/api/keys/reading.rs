@@ -13,7 +13,7 @@ use crate::model::limit::{
     Period, QUOTA_CALLS_MAX, Quota, RATE_LIMIT_CALLS_MAX, RATE_LIMIT_WINDOW_SECONDS_MAX,
     RATE_LIMITS_MAX, RateLimit, Zone,
 };
-use crate::model::moment::Moment;
+use crate::model::moment::{Moment, parse_span};
 use crate::model::name::{parse_description, parse_name};
 use crate::model::network::{IpRules, NETWORKS_MAX, parse_network};
 use crate::model::permission::{PATTERNS_MAX, Pattern, Patterns};
@@ -147,6 +147,38 @@ fn quota(fields: &mut Fields) -> Option<Quota> {
     let period = fields.required("period", parsed("invalid_period", str::parse::<Period>));
     let zone = fields.required("timezone", parsed("invalid_timezone", str::parse::<Zone>));
     Some(Quota { limit: limit?, period: period?, zone: zone? })
+}
+
+/// The same, where begin and end may also be said as spans from now on.
+pub(super) fn read_change_from(fields: &mut Fields, now: Moment) -> KeyChange {
+    let mut change = read_change(fields);
+    read_span(fields, ("not_before_in", "not_before"), now, &mut change.not_before);
+    read_span(fields, ("expires_in", "expires_at"), now, &mut change.expires_at);
+    change
+}
+
+fn read_span(
+    fields: &mut Fields,
+    (name, instead_of): (&'static str, &'static str),
+    now: Moment,
+    edit: &mut Edit<Moment>,
+) {
+    let moment = fields.optional(name, |value, pointer| {
+        let moment = now.after(parsed("invalid_duration", parse_span)(value, pointer)?);
+        if moment > now && moment <= Moment::LATEST {
+            Ok(moment)
+        } else {
+            wrong(pointer, "out_of_range", "must end after now and before the year 10000")
+        }
+    });
+    match moment {
+        Some(_) if !edit.is_keep() => {
+            let detail = format!("must not come together with {instead_of}");
+            fields.fault(name, "contradiction", detail);
+        },
+        Some(moment) => *edit = Edit::Set(moment),
+        None => {},
+    }
 }
 
 /// Reads a number of calls.
