@@ -4,12 +4,15 @@ import { fill, freshId, h } from "./dom.js";
 import { faultText, problemNotice } from "./say.js";
 import { t } from "./text.js";
 
+/** What people put something into. */
+const CONTROLS = "input,select,textarea";
+
 /**
  * A labelled field around one control (`input`, `select`, `textarea`, or an element of ours that
  * has `name` and `value`). `hint` stands below the label.
  */
 export function field(label, control, { hint, optional } = {}) {
-  const target = control.matches("input, select, textarea") ? control : control.querySelector("input, select, textarea");
+  const target = control.matches(CONTROLS) ? control : control.querySelector(CONTROLS);
   target.id ||= freshId("field");
   const hintId = hint ? freshId("hint") : null;
   const fault = h("p.fault", { id: freshId("fault") });
@@ -112,6 +115,6 @@ function place(element, fault) {
   if (!at) return false;
   const line = at.querySelector(".fault");
   line.append(line.hasChildNodes() ? " " : "", faultText(fault));
-  at.querySelector("input, select, textarea")?.setAttribute("aria-invalid", "true");
+  at.querySelector(CONTROLS)?.setAttribute("aria-invalid", "true");
   return true;
 }

@@ -30,7 +30,8 @@ let links = [];
 export function frame() {
   busy.setAttribute("aria-label", t("shell.busy"));
   document.body.classList.toggle("alone", !session);
-  document.body.replaceChildren(skip(), busy, session ? bar() : brandAlone(), session ? navigation() : "", main, status);
+  const around = session ? [bar(), navigation()] : [brandAlone()];
+  document.body.replaceChildren(skip(), busy, ...around, main, status);
 }
 
 /** Puts a view in its place. `view`: `{title, actions, body}`. */

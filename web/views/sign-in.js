@@ -37,7 +37,13 @@ function signInForm(email, enter) {
     enter();
   };
   const address = h("input", { name: "email", type: "email", autocomplete: "username", value: email, required: true });
-  const password = h("input", { name: "password", type: "password", autocomplete: "current-password", required: true, autofocus: email !== "" });
+  const password = h("input", {
+    name: "password",
+    type: "password",
+    autocomplete: "current-password",
+    required: true,
+    autofocus: email !== "",
+  });
   return form(
     { submit, button: t("sign_in.button") },
     field(t("sign_in.email"), address),
