@@ -13,9 +13,11 @@ import { t } from "./text.js";
 export function open(title, content, { stays = false, wide = false } = {}) {
   return new Promise((resolve) => {
     let result;
+    let closable = !stays;
     const came = document.activeElement;
     const close = (value) => {
       result = value;
+      closable = true;
       dialog.close();
     };
     const heading = h("h2", { id: freshId("title"), tabindex: "-1" }, title);
@@ -28,11 +30,10 @@ export function open(title, content, { stays = false, wide = false } = {}) {
       wide ? "dialog.wide" : "dialog",
       {
         "aria-labelledby": heading.id,
-        oncancel: (event) => {
-          // A file picker's own cancel comes up to here too.
-          if (event.target === dialog && stays) event.preventDefault();
-        },
+        closedby: stays ? "none" : "closerequest",
         onclose: () => {
+          // A browser that does not know `closedby` yet, or a gesture that asks nobody.
+          if (!closable) return dialog.showModal();
           dialog.remove();
           // The platform gives focus back to what had it; what is gone meanwhile can't take it.
           if (!came?.isConnected) document.querySelector("main h1")?.focus();
