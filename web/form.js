@@ -62,8 +62,8 @@ export function select(name, options, chosen, properties = {}) {
 
 /**
  * A form. `submit(form)` does the work and may throw a `Problem`: each of its faults is then shown
- * at the field whose `data-field` is the first name of its pointer, all else above the buttons, and
- * the first wrong field gets the focus. While it runs the form can't be sent again.
+ * at the field whose `data-field` is its pointer (`rate_limits/0/name`) or the nearest above it, all
+ * else above the buttons, and the first wrong field gets the focus. While it runs the form can't be sent again.
  */
 export function form({ submit, button, cancel, danger }, ...children) {
   const trouble = h("div.trouble", {});
@@ -108,13 +108,16 @@ function show(element, trouble, problem) {
   element.querySelector("[aria-invalid]")?.focus();
 }
 
-/** Shows a fault at its field; tells whether there is one. */
+/** Shows a fault at the field that its pointer leads to, as far down as there is one; tells whether there is. */
 function place(element, fault) {
   // A field of the body begins with a slash, one of the query with a question mark.
-  const name = fault.pointer.split(/[/?]/)[1];
-  const at = element.querySelector(`[data-field="${CSS.escape(name ?? "")}"]`);
+  const path = fault.pointer.split(/[/?]/).slice(1);
+  let at = null;
+  for (let depth = path.length; depth > 0 && !at; depth--) {
+    at = element.querySelector(`[data-field="${CSS.escape(path.slice(0, depth).join("/"))}"]`);
+  }
   if (!at) return false;
-  const line = at.querySelector(".fault");
+  const line = at.querySelector(":scope > .fault") ?? at.querySelector(".fault");
   line.append(line.hasChildNodes() ? " " : "", faultText(fault));
   at.querySelector(CONTROLS)?.setAttribute("aria-invalid", "true");
   return true;
