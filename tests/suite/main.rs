@@ -38,6 +38,7 @@ mod input;
 mod invitations;
 mod keys;
 mod limits;
+mod lists;
 mod me;
 mod openapi;
 mod organizations;
