@@ -61,6 +61,7 @@ mod signin;
 mod start;
 mod teams;
 mod totp;
+mod usage;
 mod users;
 mod verify;
 mod whoami;
