@@ -63,6 +63,7 @@ mod signin;
 mod start;
 mod teams;
 mod totp;
+mod usage;
 mod users;
 mod verify;
 mod whoami;
