@@ -41,6 +41,7 @@ mod limits;
 mod me;
 mod openapi;
 mod organizations;
+mod page;
 mod people;
 mod plans;
 mod policy;

@@ -39,7 +39,8 @@ pub use list::{ListedKeys, OwnerWanted, Query, Wanted};
 pub use purge::{ENDED_KEPT, KeyPurge};
 pub use rotate::OVERLAP_MAX;
 pub use sharing::TEAMS_A_KEY_MAX;
-use standing::{Standing, refuse_itself, require_window};
+pub(super) use standing::require_window;
+use standing::{Standing, refuse_itself};
 
 /// The key that a change is meant for.
 #[derive(Clone, Debug)]
@@ -297,7 +298,11 @@ impl Actions {
     }
 
     /// A key of the actor's organization that is there for them; the local operator's may be in any.
-    fn find_key(&self, actor: &Actor, id: KeyId) -> Result<Held<KeyRecord>, ActionError> {
+    pub(super) fn find_key(
+        &self,
+        actor: &Actor,
+        id: KeyId,
+    ) -> Result<Held<KeyRecord>, ActionError> {
         let organizations = if actor.is_local() {
             self.index.organization_ids()
         } else {

@@ -9,23 +9,21 @@ use serde_json::{Map, Value, json};
 use crate::actions::ActionError;
 use crate::actions::actor::Actor;
 use crate::clock::Now;
-use crate::http::check::{Caller, explained, malformed, user_agent};
+use crate::http::check::{Caller, Presented, explained, malformed, user_agent};
 use crate::http::credential::{self, Credential};
 use crate::http::input::{self, Fields, wrong};
 use crate::http::problem::{Problem, seconds_up};
 use crate::http::transport::Arrival;
 use crate::http::{App, Call, answer};
+use crate::index::Index;
 use crate::index::grant::Grant;
-use crate::index::{Index, Origin};
 use crate::model::fault::Fault;
 use crate::model::limit::COST_MAX;
 use crate::model::permission::{Patterns, Permission};
 use crate::model::requirement::{REQUIREMENT_NAMES_MAX, Requirement};
 use crate::model::role::{INSTANCE_VERIFY, KEYS_READ, KEYS_VERIFY};
 use crate::model::secret::Secret;
-use crate::verify::{
-    Code, Request, Verdict, check, decide, explain, explain_absence, foretell, narrowed,
-};
+use crate::verify::{Code, Request, Verdict, check, explain, explain_absence, foretell, narrowed};
 
 /// What a service asks.
 pub(super) struct Asked {
@@ -107,21 +105,9 @@ pub(super) fn answer_asked(app: &App, actor: &Actor, asked: &Asked) -> Result<Va
     if asked.explain {
         return explain_asked(app, actor, presented, &request, is_known);
     }
-    app.until_reserved(|now| {
-        let judge = |grant: &Grant| {
-            if is_known(grant) {
-                decide(grant, &request, now)
-            } else {
-                Ok(Verdict::of(Code::NotFound))
-            }
-        };
-        check(app.index(), app.actions.prefix(), presented, judge, |verdict, grant| {
-            if let Some(grant) = grant.filter(|_grant| verdict.is_valid()) {
-                let origin = Origin { ip: asked.ip, user_agent: None };
-                app.index().note_use(grant, now.wall, origin);
-            }
-            told(app.index(), verdict, grant, now)
-        })
+    let presented = Presented { text: presented, user_agent: None };
+    app.decide_counted(&presented, &request, is_known, |verdict, grant, now| {
+        told(app.index(), verdict, grant, now)
     })
 }
 
