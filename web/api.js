@@ -36,7 +36,7 @@ export const post = (path, body = {}, options = {}) => request("POST", path, { b
 export const put = (path, body = {}) => request("PUT", path, { body });
 /** Changes a thing; with `version`, only if it is still at that. */
 export const patch = (path, body, version) => request("PATCH", path, { body, version });
-export const remove = (path, query) => request("DELETE", path, { query });
+export const remove = (path, query, version) => request("DELETE", path, { query, version });
 
 /** All items of a list, page after page, up to a bound; for short lists such as teams. */
 export async function all(path, query = {}, itemsMax = 1000) {

@@ -52,12 +52,13 @@ export function open(title, content, { stays = false, wide = false } = {}) {
 
 /**
  * Asks before something that can't be taken back; does it, and says so. Resolves to whether it was
- * done. `words`: `{title, body, button, done}`; `body` may be nodes.
+ * done. `words`: `{title, body, button, done, safe}`; `body` may be nodes; what is `safe` takes
+ * nothing from anybody.
  */
 export function confirm(words, act) {
   return open(words.title, (close) => {
     const trouble = h("div", {});
-    const go = h("button.danger", { type: "submit" }, words.button);
+    const go = h(words.safe ? "button.primary" : "button.danger", { type: "submit" }, words.button);
     const submit = async (event) => {
       event.preventDefault();
       go.disabled = true;

@@ -110,7 +110,8 @@ function show(element, trouble, problem) {
 
 /** Shows a fault at its field; tells whether there is one. */
 function place(element, fault) {
-  const name = fault.pointer.split("/")[1];
+  // A field of the body begins with a slash, one of the query with a question mark.
+  const name = fault.pointer.split(/[/?]/)[1];
   const at = element.querySelector(`[data-field="${CSS.escape(name ?? "")}"]`);
   if (!at) return false;
   const line = at.querySelector(".fault");

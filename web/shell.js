@@ -48,6 +48,12 @@ export function place(view, hash) {
   return title;
 }
 
+/** The thing that the view shows goes by another name now. */
+export function retitle(title) {
+  fill(main.querySelector("h1"), title);
+  document.title = `${title} · Keyhouse`;
+}
+
 /** Shows that a view is on its way, or that people wait for an answer. */
 export function showBusy(is) {
   busy.hidden = !is;
