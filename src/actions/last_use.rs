@@ -1,4 +1,4 @@
-//! Writes last uses to the store, in a thread of its own, within bounds.
+//! Writes last uses, and what calls came to, to the store, in a thread of its own, within bounds.
 //!
 //! A use is written at most 5 s after it, while fewer than [`FLUSH_KEYS_MAX`] wait; else that many a
 //! flush, the oldest first. A key that was written is written again after 60 s at the earliest.
@@ -9,16 +9,15 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use keyhouse_storage::{BATCH_WRITES_MAX, Batch, Store};
+use keyhouse_storage::Store;
 
+use crate::actions::usage::rows::{Due, UseRows};
 use crate::clock::Clock;
 use crate::index::Index;
 use crate::index::halt::Halt;
 use crate::index::live::Live;
+use crate::index::tally::Tally;
 use crate::model::id::KeyId;
-use crate::records::encode;
-use crate::records::place::Place;
-use crate::records::uses::{SecretUseRecord, UseRecord};
 
 /// Most keys written in one flush.
 pub const FLUSH_KEYS_MAX: usize = 5_000;
@@ -72,40 +71,46 @@ struct Flusher {
     /// Keys written of late, with the tick of it, the oldest first; and the same to look up.
     written: VecDeque<(u64, KeyId)>,
     rested: HashSet<KeyId>,
-    /// Keys used again since they were written of late.
-    held: HashMap<KeyId, Arc<Live>>,
 }
 
 impl Flusher {
     fn new(index: Arc<Index>, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        let (written, rested, held) = (VecDeque::new(), HashSet::new(), HashMap::new());
-        Self { index, store, clock, written, rested, held }
+        let (written, rested) = (VecDeque::new(), HashSet::new());
+        Self { index, store, clock, written, rested }
     }
 
     /// Takes what waits and writes what is due.
     fn flush(&mut self) {
-        let ticks = self.clock.now().ticks;
-        let mut due = self.released(ticks);
+        let (index, ticks) = (Arc::clone(&self.index), self.clock.now().ticks);
+        let mut tally = index.tally();
+        let mut due = self.released(&mut tally, ticks);
         let room = FLUSH_KEYS_MAX.saturating_sub(due.len());
-        for live in self.index.take_used(room) {
+        let room = if tally.is_full() { 0 } else { room };
+        for live in index.take_used(&mut tally, room) {
             if self.rested.contains(&live.key) {
-                self.held.insert(live.key, live);
+                tally.held.insert(live.key, live);
             } else {
                 due.insert(live.key, live);
             }
         }
+        let due = Self::taken(&index, &mut tally, due);
+        drop(tally);
         self.write(due, ticks);
     }
 
     fn flush_all(&mut self) {
-        let ticks = self.clock.now().ticks;
-        let mut rest = std::mem::take(&mut self.held);
-        rest.extend(self.index.take_used(usize::MAX).into_iter().map(|live| (live.key, live)));
-        self.write(rest, ticks);
+        let (index, ticks) = (Arc::clone(&self.index), self.clock.now().ticks);
+        let mut tally = index.tally();
+        let mut rest = std::mem::take(&mut tally.held);
+        let used = index.take_used(&mut tally, usize::MAX);
+        rest.extend(used.into_iter().map(|live| (live.key, live)));
+        let due = Self::taken(&index, &mut tally, rest);
+        drop(tally);
+        self.write(due, ticks);
     }
 
     /// Forgets whom it is long enough ago to write again, and returns those who wait for it.
-    fn released(&mut self, ticks: u64) -> HashMap<KeyId, Arc<Live>> {
+    fn released(&mut self, tally: &mut Tally, ticks: u64) -> HashMap<KeyId, Arc<Live>> {
         let rest = u64::try_from(REWRITE_AFTER.as_nanos()).unwrap_or(u64::MAX);
         let mut released = HashMap::new();
         while let Some((at, key)) = self.written.front().copied() {
@@ -114,54 +119,26 @@ impl Flusher {
             }
             self.written.pop_front();
             self.rested.remove(&key);
-            released.extend(self.held.remove_entry(&key));
+            released.extend(tally.held.remove_entry(&key));
         }
         released
     }
 
-    fn write(&mut self, lives: HashMap<KeyId, Arc<Live>>, ticks: u64) {
-        let lives: Vec<_> = lives.into_values().collect();
-        // All are handed over before the first is waited for, so that they share a commit.
-        let submitted: Vec<_> = lives
-            .chunks(BATCH_WRITES_MAX)
-            .filter_map(|chunk| Some((self.store.submit(self.batch(chunk)?), chunk)))
-            .collect();
-        for (pending, chunk) in submitted {
-            if let Err(error) = pending.wait() {
-                tracing::warn!(%error, keys = chunk.len(), "last uses not written; trying again");
-                self.held.extend(chunk.iter().map(|live| (live.key, Arc::clone(live))));
-            }
-            for live in chunk {
-                self.rested.insert(live.key);
-                self.written.push_back((ticks, live.key));
-            }
-        }
+    fn taken(index: &Index, tally: &mut Tally, lives: HashMap<KeyId, Arc<Live>>) -> Vec<Due> {
+        let take = |live: Arc<Live>| Due { last: index.take_use(tally, &live), live };
+        lives.into_values().map(take).collect()
     }
 
-    fn batch(&self, lives: &[Arc<Live>]) -> Option<Batch> {
-        let mut batch = Batch::new();
-        for live in lives {
-            let Some(last) = self.index.take_use(live) else { continue };
-            let place = Place::Use(live.key);
-            let agent = |number| self.index.agent(number).map(|name| (*name).into());
-            let secrets = live.secret_uses().into_iter().map(|(digest, last)| SecretUseRecord {
-                digest,
-                at: last.at,
-                ip: last.ip,
-                user_agent: agent(last.agent),
-            });
-            let record = UseRecord {
-                at: last.at,
-                ip: last.ip,
-                user_agent: agent(last.agent),
-                secrets: secrets.collect(),
-            };
-            match encode(&place, &record) {
-                Ok(value) => batch = batch.put(place.to_bytes(), value),
-                Err(error) => tracing::error!(%error, "a last use could not be written"),
+    fn write(&mut self, due: Vec<Due>, ticks: u64) {
+        let failed = UseRows::new(&self.index, &*self.store).write(&due);
+        let mut tally = self.index.tally();
+        for Due { live, .. } in due {
+            self.rested.insert(live.key);
+            self.written.push_back((ticks, live.key));
+            if failed.contains(&live.key) {
+                tally.held.insert(live.key, live);
             }
         }
-        (!batch.writes().is_empty()).then_some(batch)
     }
 }
 
@@ -172,8 +149,11 @@ mod tests {
     use crate::index::Origin;
     use crate::index::grant::Grant;
     use crate::index::grant::tests::grant_of;
+    use crate::model::code::Code;
     use crate::model::id::Id;
     use crate::model::moment::Moment;
+    use crate::records::place::Place;
+    use crate::records::uses::UseRecord;
     use crate::records::{Held, read_row};
     use keyhouse_storage::{At, MemoryStore};
 
@@ -199,12 +179,12 @@ mod tests {
         let (mut flusher, index, store, clock) = flusher();
         let grant = used_key(Id::from_bytes([7; 16]));
         let first = clock.now().wall;
-        index.note_use(&grant, first, Origin::default());
+        index.note_call(&grant, Code::Valid, first, Origin::default());
         flusher.flush();
         assert_eq!(written(&store, grant.live.key), Some(first));
         clock.advance(Duration::from_secs(30));
         let second = clock.now().wall;
-        index.note_use(&grant, second, Origin::default());
+        index.note_call(&grant, Code::Valid, second, Origin::default());
         flusher.flush();
         assert_eq!(written(&store, grant.live.key), Some(first));
         clock.advance(Duration::from_secs(30));
@@ -219,7 +199,7 @@ mod tests {
             .map(|_| used_key(Id::new(clock.now().wall, &mut rand::rng())))
             .collect();
         for grant in &lives {
-            index.note_use(grant, clock.now().wall, Origin::default());
+            index.note_call(grant, Code::Valid, clock.now().wall, Origin::default());
         }
         let count =
             || lives.iter().filter(|grant| written(&store, grant.live.key).is_some()).count();
@@ -234,7 +214,7 @@ mod tests {
     fn what_the_store_refused_is_written_later() {
         let (mut flusher, index, store, clock) = flusher();
         let grant = used_key(Id::from_bytes([7; 16]));
-        index.note_use(&grant, clock.now().wall, Origin::default());
+        index.note_call(&grant, Code::Valid, clock.now().wall, Origin::default());
         let real = std::mem::replace(&mut flusher.store, {
             let closed = MemoryStore::new();
             closed.close().unwrap();

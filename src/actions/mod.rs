@@ -28,6 +28,7 @@ pub mod sign_in;
 pub mod teams;
 pub mod throttle;
 pub mod totp;
+pub mod usage;
 pub mod users;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

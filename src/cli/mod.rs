@@ -14,6 +14,7 @@ mod role;
 mod serve;
 mod subscription;
 mod team;
+mod usage;
 mod user;
 mod verify;
 
@@ -93,6 +94,8 @@ enum Command {
     /// Show and set an organization's subscription
     #[command(subcommand)]
     Subscription(subscription::Command),
+    /// See how much keys were used, over time
+    Usage(usage::Flags),
     /// Ask whether a key, read from stdin, may do something
     Verify(verify::Flags),
 }
@@ -145,6 +148,9 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<(), Failure> {
         },
         Command::Subscription(command) => {
             subscription::run(command, &client::Client::new(environment, settings)?, json)
+        },
+        Command::Usage(flags) => {
+            usage::run(&flags, &client::Client::new(environment, settings)?, json)
         },
         Command::Verify(flags) => {
             verify::run(&flags, &client::Client::new(environment, settings)?, json)

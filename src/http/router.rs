@@ -168,6 +168,7 @@ pub(super) static ROUTES: &[Route] = &[
     post("/v1/keys/{key}/rotate", Access::Actor, api::keys::rotate::rotate),
     post("/v1/keys/{key}/disable", Access::Actor, api::keys::disable),
     post("/v1/keys/{key}/enable", Access::Actor, api::keys::enable),
+    list("/v1/usage", api::usage::show),
     list("/v1/audit", api::audit::list_events),
     get("/v1/audit/head", Access::Actor, api::audit::show_head),
     post("/v1/audit/check", Access::Actor, api::audit::check),

@@ -4,8 +4,9 @@
 //! All of it is atomics, so that a check never waits for another.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use crate::index::calls::Calls;
 use crate::index::quota::{QuotaCounter, QuotaOwner};
 use crate::index::reservations::Reservations;
 use crate::index::uses::{LastUse, SecretUses, UseCell};
@@ -23,6 +24,8 @@ pub struct Live {
     /// Whose it is.
     pub key: KeyId,
     uses: UseCell,
+    /// What its calls came to; a key that was never called has none.
+    calls: OnceLock<Box<Calls>>,
     /// Whether the use waits to be written.
     pub(super) waiting: AtomicBool,
     /// For the index's writer alone: under which digests the key stands, and its counters.
@@ -80,6 +83,7 @@ impl Live {
         Self {
             key,
             uses: UseCell::default(),
+            calls: OnceLock::new(),
             waiting: AtomicBool::new(false),
             ledger: Mutex::new(Ledger::default()),
         }
@@ -88,6 +92,16 @@ impl Live {
     /// The last use, or `None` before the first.
     pub fn last_use(&self) -> Option<LastUse> {
         self.uses.read()
+    }
+
+    /// What its calls came to, once there were any in this process.
+    pub fn calls(&self) -> Option<&Calls> {
+        self.calls.get().map(|calls| &**calls)
+    }
+
+    /// The same, made with the first call.
+    pub(super) fn calls_of(&self, organization: impl FnOnce() -> OrganizationId) -> &Calls {
+        self.calls.get_or_init(|| Box::new(Calls::new(organization())))
     }
 
     /// Notes a use. Returns whether there is something new to be written.

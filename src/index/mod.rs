@@ -4,6 +4,7 @@
 //! only writer, live state aside. What the index does not do: it reads no store for a check, and
 //! decides nothing.
 
+pub mod calls;
 pub mod facts;
 pub mod follow;
 pub mod grant;
@@ -12,19 +13,22 @@ pub mod live;
 pub mod quota;
 pub mod reservations;
 pub mod standing;
+pub mod tally;
 pub mod uses;
 mod waiting;
 mod writer;
 
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use keyhouse_storage::Revision;
 use papaya::{HashMap, ResizeMode};
 
+use crate::model::calendar::Hour;
+use crate::model::code::Code;
 use crate::model::id::{OrganizationId, RoleId, TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::model::secret::Digest;
@@ -33,6 +37,7 @@ use facts::{OrganizationFacts, RoleFacts, Shared, SharedUser, TeamFacts, UserFac
 use grant::Grant;
 use live::Live;
 use reservations::Reservations;
+use tally::Tally;
 use uses::LastUse;
 use waiting::{Progress, Waiting};
 pub use waiting::{State, USES_WAITING_MAX};
@@ -57,6 +62,7 @@ pub struct Index {
     agents_made: AtomicU32,
     progress: Progress,
     waiting: Waiting,
+    tally: Mutex<Tally>,
     reservations: Arc<Reservations>,
 }
 
@@ -95,6 +101,7 @@ impl Index {
             agents_made: AtomicU32::new(AGENT_NONE),
             progress: Progress::new(),
             waiting: Waiting::new(),
+            tally: Mutex::default(),
             reservations: Arc::default(),
         }
     }
@@ -216,13 +223,19 @@ impl Index {
         ids
     }
 
-    /// Notes that a secret of a key was used: seen at once by [`Live::last_use`] and
-    /// [`Grant::last_use`], written to the store later.
-    pub fn note_use(&self, grant: &Grant, at: Moment, origin: Origin<'_>) {
-        let agent = origin.user_agent.map_or(AGENT_NONE, |name| self.agent_number(name));
-        if grant.note(LastUse { at, ip: origin.ip, agent }) {
-            self.waiting.push(&grant.live);
+    /// Counts a call of a key by what it came to, and notes where a valid one came from: both are seen
+    /// at once by whoever reads, and written to the store later.
+    pub fn note_call(&self, grant: &Grant, code: Code, at: Moment, origin: Origin<'_>) {
+        let calls = grant.live.calls_of(|| grant.organization.load().id);
+        calls.count(Hour::of(at), code);
+        if code == Code::Valid {
+            let agent = origin.user_agent.map_or(AGENT_NONE, |name| self.agent_number(name));
+            let is_new = grant.note(LastUse { at, ip: origin.ip, agent });
+            if let Some(ip) = origin.ip.filter(|_ip| is_new) {
+                calls.note_address(ip, at);
+            }
         }
+        self.waiting.push(&grant.live);
     }
 
     /// The user agent of a number, while it is known.
@@ -230,18 +243,35 @@ impl Index {
         self.agent_names.pin().get(&number).cloned()
     }
 
-    /// Takes up to `limit` keys whose use waits to be written, the longest waiting first. Each is in
-    /// the caller's hands until [`Index::take_use`]: meanwhile its uses add nothing to the queue.
-    /// After an overflow there may be more than `limit`, and some that were taken before.
-    pub fn take_used(&self, limit: usize) -> Vec<Arc<Live>> {
-        self.waiting.take(limit, || {
-            self.grants.pin().values().map(|grant| Arc::clone(&grant.live)).collect()
-        })
+    /// What is on its way to the store.
+    pub fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The use of a taken key, to be written now; from here on its next use waits anew.
-    pub fn take_use(&self, live: &Live) -> Option<LastUse> {
-        live.waiting.store(false, Ordering::Release);
+    /// Takes up to `limit` keys whose use waits to be written, the longest waiting first. Each is in
+    /// the caller's hands until [`Index::take_use`]: meanwhile its uses add nothing to the queue.
+    pub fn take_used(&self, tally: &mut Tally, limit: usize) -> Vec<Arc<Live>> {
+        let missing = limit.saturating_sub(tally.fresh.len());
+        self.gather(tally, missing);
+        let count = limit.min(tally.fresh.len());
+        tally.fresh.drain(..count).collect()
+    }
+
+    /// Has all keys whose use waits to be written among [`Tally::waiting`].
+    pub fn gather_used(&self, tally: &mut Tally) {
+        self.gather(tally, usize::MAX);
+    }
+
+    fn gather(&self, tally: &mut Tally, limit: usize) {
+        let all = || self.grants.pin().values().map(|grant| Arc::clone(&grant.live)).collect();
+        tally.fresh.extend(self.waiting.take(limit, all));
+    }
+
+    /// The last use of a taken key, to be written now, where there was one; its calls go into the
+    /// tally. From here on its next use waits anew.
+    pub fn take_use(&self, tally: &mut Tally, live: &Live) -> Option<LastUse> {
+        live.waiting.store(false, Ordering::SeqCst);
+        tally.take_calls(live);
         live.last_use()
     }
 
@@ -377,13 +407,18 @@ mod tests {
         let grant = grant::tests::grant_of(Arc::clone(&live));
         for second in 1..4 {
             let at = Moment::from_milliseconds(second * 1_000);
-            index.note_use(&grant, at, Origin::default());
+            index.note_call(&grant, Code::Valid, at, Origin::default());
         }
-        assert_eq!(index.take_used(10).len(), 1);
-        index.note_use(&grant, Moment::from_milliseconds(7_000), Origin::default());
-        assert!(index.take_used(10).is_empty(), "it is in the caller's hands");
-        assert_eq!(index.take_use(&live).unwrap().at, Moment::from_milliseconds(7_000));
-        index.note_use(&grant, Moment::from_milliseconds(9_000), Origin::default());
-        assert_eq!(index.take_used(10).len(), 1);
+        let mut tally = index.tally();
+        assert_eq!(index.take_used(&mut tally, 10).len(), 1);
+        let (seven, nine) = (Moment::from_milliseconds(7_000), Moment::from_milliseconds(9_000));
+        index.note_call(&grant, Code::Expired, seven, Origin::default());
+        index.note_call(&grant, Code::Valid, seven, Origin::default());
+        assert!(index.take_used(&mut tally, 10).is_empty(), "it is in the caller's hands");
+        assert_eq!(index.take_use(&mut tally, &live).unwrap().at, seven);
+        index.note_call(&grant, Code::Expired, nine, Origin::default());
+        index.gather_used(&mut tally);
+        assert_eq!(tally.waiting().count(), 1, "a refused call is something to be written too");
+        assert_eq!(index.take_used(&mut tally, 10).len(), 1);
     }
 }

@@ -176,6 +176,8 @@ impl Writer {
             | Place::Quota(_)
             | Place::PlanQuota(_)
             | Place::Format
+            | Place::UsageHours(..)
+            | Place::UsageDay(..)
             | Place::Email(_)
             | Place::Session(_)
             | Place::Sessions(_)

@@ -3,7 +3,9 @@
 //! Nothing here reads a clock, a store, a socket or randomness that it was not handed, and nothing
 //! knows JSON or HTTP.
 
+pub mod calendar;
 pub mod catalogue;
+pub mod code;
 pub mod edit;
 pub mod fault;
 pub mod foreign;

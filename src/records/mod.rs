@@ -14,6 +14,7 @@ pub mod prepare;
 pub mod reservation;
 pub mod rights;
 mod text;
+pub mod usage;
 pub mod uses;
 
 use keyhouse_storage::Row;
@@ -88,7 +89,7 @@ pub enum Stored {
     Quota(KeyId, ReservationRecord),
     /// The same of what a plan gives an organization.
     PlanQuota(OrganizationId, ReservationRecord),
-    /// A row that only its own readers ask for: sessions, e-mail addresses, events.
+    /// A row that only its own readers ask for: sessions, e-mail addresses, events, how much keys were used.
     Aside,
 }
 
@@ -136,6 +137,8 @@ pub fn read(key: &[u8], value: &[u8]) -> Result<Stored, RecordError> {
         Place::PlanQuota(id) => Stored::PlanQuota(id, read_at(&place, value)?),
         Place::Format
         | Place::Email(_)
+        | Place::UsageHours(..)
+        | Place::UsageDay(..)
         | Place::Session(_)
         | Place::Sessions(_)
         | Place::Founded

@@ -3,9 +3,11 @@
 
 use std::fmt;
 
+use crate::model::calendar::Day;
 use crate::model::id::{EventId, Id, InvitationId, KeyId, OrganizationId, RoleId, TeamId, UserId};
 use crate::model::secret::Digest;
 use crate::records::RecordError;
+use crate::records::usage::UsageOf;
 
 /// The place of one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +26,10 @@ pub enum Place {
     Key(OrganizationId, KeyId),
     /// When a key was last used.
     Use(KeyId),
+    /// How much was used in the hours of a day.
+    UsageHours(Day, UsageOf),
+    /// How much was used in a day whose hours were let go.
+    UsageDay(Day, UsageOf),
     /// How far the use of a key's quota is reserved.
     Quota(KeyId),
     /// How far the use of what an organization's plan gives is reserved.
@@ -71,6 +77,8 @@ const EMAIL: &[u8] = b"email/";
 const PLAN: &[u8] = b"plan/";
 const KEY: &[u8] = b"key/";
 const USE: &[u8] = b"use/";
+const USAGE_HOURS: &[u8] = b"usage-hours/";
+const USAGE_DAY: &[u8] = b"usage-day/";
 const QUOTA: &[u8] = b"quota/";
 const PLAN_QUOTA: &[u8] = b"plan-quota/";
 const SESSION: &[u8] = b"session/";
@@ -107,6 +115,10 @@ impl Place {
     pub const LEAVERS: &'static [u8] = LEAVING;
     /// Below this lie all keys.
     pub const KEYS: &'static [u8] = KEY;
+    /// Below this lies the use of days by their hours, the oldest first.
+    pub const USAGE_HOURS: &'static [u8] = USAGE_HOURS;
+    /// Below this lies the use of days as a whole, the oldest first.
+    pub const USAGE_DAYS: &'static [u8] = USAGE_DAY;
     /// Below this lie all plans.
     pub const PLANS: &'static [u8] = PLAN;
 
@@ -125,6 +137,16 @@ impl Place {
         [KEY, organization.bytes()].concat()
     }
 
+    /// Below this lies the use of an organization's keys in the hours of a day, its own row aside.
+    pub fn usage_hours_of(day: Day, organization: OrganizationId) -> Vec<u8> {
+        usage(USAGE_HOURS, day, UsageOf { organization, key: None })
+    }
+
+    /// The same of a day whose hours were let go.
+    pub fn usage_day_of(day: Day, organization: OrganizationId) -> Vec<u8> {
+        usage(USAGE_DAY, day, UsageOf { organization, key: None })
+    }
+
     /// The key of the store at this place.
     pub fn to_bytes(&self) -> Vec<u8> {
         match self {
@@ -135,6 +157,8 @@ impl Place {
             Self::Plan(name) => [PLAN, name.as_bytes()].concat(),
             Self::Key(organization, id) => [KEY, organization.bytes(), id.bytes()].concat(),
             Self::Use(id) => [USE, id.bytes()].concat(),
+            Self::UsageHours(day, of) => usage(USAGE_HOURS, *day, *of),
+            Self::UsageDay(day, of) => usage(USAGE_DAY, *day, *of),
             Self::Quota(id) => [QUOTA, id.bytes()].concat(),
             Self::PlanQuota(id) => [PLAN_QUOTA, id.bytes()].concat(),
             Self::Session(digest) => [SESSION, digest.bytes()].concat(),
@@ -194,6 +218,8 @@ impl Place {
             IMPORTED => Some(Self::Imported(Digest::from_bytes(rest.try_into().ok()?))),
             SEAL => Some(Self::Seal(u64::from_be_bytes(rest.try_into().ok()?))),
             USE => id(rest).map(Self::Use),
+            USAGE_HOURS => usage_of(rest).map(|(day, of)| Self::UsageHours(day, of)),
+            USAGE_DAY => usage_of(rest).map(|(day, of)| Self::UsageDay(day, of)),
             QUOTA => id(rest).map(Self::Quota),
             PLAN_QUOTA => id(rest).map(Self::PlanQuota),
             SESSION => Some(Self::Session(Digest::from_bytes(rest.try_into().ok()?))),
@@ -202,6 +228,20 @@ impl Place {
             _ => None,
         }
     }
+}
+
+/// By day, then by organization, whose own row goes before its keys'.
+fn usage(kind: &[u8], day: Day, of: UsageOf) -> Vec<u8> {
+    let key = of.key.as_ref().map_or(&[][..], |key| key.bytes());
+    [kind, &day.number().to_be_bytes(), of.organization.bytes(), key].concat()
+}
+
+fn usage_of(bytes: &[u8]) -> Option<(Day, UsageOf)> {
+    let (day, rest) = bytes.split_first_chunk()?;
+    let (organization, key) = rest.split_at_checked(16)?;
+    let key = if key.is_empty() { None } else { Some(id(key)?) };
+    let of = UsageOf { organization: id(organization)?, key };
+    Some((Day::from_number(u32::from_be_bytes(*day)), of))
 }
 
 /// What belongs to an organization.
@@ -225,6 +265,8 @@ impl fmt::Display for Place {
             Self::Plan(name) => write!(f, "plan/{name}"),
             Self::Key(organization, id) => write!(f, "key/{organization}/{id}"),
             Self::Use(id) => write!(f, "use/{id}"),
+            Self::UsageHours(day, of) => write_usage(f, "usage-hours", *day, *of),
+            Self::UsageDay(day, of) => write_usage(f, "usage-day", *day, *of),
             Self::Quota(id) => write!(f, "quota/{id}"),
             Self::PlanQuota(id) => write!(f, "plan-quota/{id}"),
             Self::Session(_) => f.write_str("session/.."),
@@ -248,6 +290,11 @@ impl fmt::Display for Place {
     }
 }
 
+fn write_usage(f: &mut fmt::Formatter<'_>, kind: &str, day: Day, of: UsageOf) -> fmt::Result {
+    write!(f, "{kind}/{}/{}", day.number(), of.organization)?;
+    of.key.map_or(Ok(()), |key| write!(f, "/{key}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -264,6 +311,17 @@ mod tests {
             Place::Plan("free".into()),
             Place::Key(Id::new(now, &mut random), Id::new(now, &mut random)),
             Place::Use(Id::new(now, &mut random)),
+            Place::UsageHours(
+                Day::from_number(20_000),
+                UsageOf { organization: Id::new(now, &mut random), key: None },
+            ),
+            Place::UsageDay(
+                Day::from_number(1),
+                UsageOf {
+                    organization: Id::new(now, &mut random),
+                    key: Some(Id::new(now, &mut random)),
+                },
+            ),
             Place::Quota(Id::new(now, &mut random)),
             Place::PlanQuota(Id::new(now, &mut random)),
             Place::Session(Digest::of(b"cookie")),

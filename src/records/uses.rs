@@ -11,6 +11,9 @@ use crate::records::{Record, text};
 /// Longest user agent that is kept, in bytes.
 pub const USER_AGENT_BYTES_MAX: usize = 120;
 
+/// Most addresses that a key's use is told apart by.
+pub const ADDRESSES_MAX: usize = 10;
+
 /// When, from where and with what a key was last used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,6 +30,34 @@ pub struct UseRecord {
     /// The same of each of its secrets that was used, while it has two.
     #[serde(rename = "s", default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<SecretUseRecord>,
+    /// The addresses it was used from of late, the latest first, at most [`ADDRESSES_MAX`].
+    #[serde(rename = "r", default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<AddressRecord>,
+}
+
+/// When a key was last used from an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddressRecord {
+    /// The address.
+    #[serde(rename = "i")]
+    pub ip: IpAddr,
+    /// When.
+    #[serde(rename = "t", with = "text::moment")]
+    pub at: Moment,
+}
+
+/// Takes other addresses over: each once, by its last use, the latest first, and no more than
+/// [`ADDRESSES_MAX`].
+pub fn merge_addresses(known: &mut Vec<AddressRecord>, others: &[AddressRecord]) {
+    for other in others {
+        match known.iter_mut().find(|it| it.ip == other.ip) {
+            Some(it) => it.at = it.at.max(other.at),
+            None => known.push(*other),
+        }
+    }
+    known.sort_by_key(|it| std::cmp::Reverse(it.at));
+    known.truncate(ADDRESSES_MAX);
 }
 
 /// When, from where and with what one of a key's two secrets was last used.
@@ -59,7 +90,8 @@ mod tests {
     #[test]
     fn a_use_without_its_secrets_is_written_as_ever_and_reads_for_ever() {
         let (place, at) = (Place::Use(Id::default()), Moment::from_milliseconds(5));
-        let mut record = UseRecord { at, ip: None, user_agent: None, secrets: Vec::new() };
+        let (secrets, addresses) = (Vec::new(), Vec::new());
+        let mut record = UseRecord { at, ip: None, user_agent: None, secrets, addresses };
         let bytes = encode(&place, &record).unwrap();
         assert_eq!(&bytes[1..], br#"{"t":5}"#);
         assert_eq!(decode::<UseRecord>(&place, &bytes).unwrap(), record);
@@ -68,5 +100,20 @@ mod tests {
         record.secrets = vec![SecretUseRecord { digest, at, ip: None, user_agent: agent }];
         let bytes = encode(&place, &record).unwrap();
         assert_eq!(decode::<UseRecord>(&place, &bytes).unwrap(), record);
+    }
+
+    #[test]
+    fn addresses_are_told_once_the_latest_first_and_no_more_than_ten() {
+        let from = |last: u8, at: i64| AddressRecord {
+            ip: [192, 0, 2, last].into(),
+            at: Moment::from_milliseconds(at),
+        };
+        let mut known = vec![from(1, 5)];
+        merge_addresses(&mut known, &[from(2, 7), from(1, 9), from(2, 6)]);
+        assert_eq!(known, [from(1, 9), from(2, 7)]);
+        let many: Vec<_> = (3..30).map(|last| from(last, i64::from(last) + 10)).collect();
+        merge_addresses(&mut known, &many);
+        assert_eq!(known.len(), ADDRESSES_MAX);
+        assert_eq!((known[0], known[9]), (from(29, 39), from(20, 30)));
     }
 }

@@ -130,3 +130,23 @@ fn the_host_is_the_way_back_for_a_sole_owner() {
     let nobody = house.server().run_cli(&["user", "reset", "nobody@example.com"], "");
     assert_eq!(nobody.code, Some(3), "{}", nobody.stderr);
 }
+
+/// Whoever finds an open session, or a key, must not take the account over: one's own password is
+/// changed by who knows it.
+#[test]
+fn nobody_resets_themselves_in_a_session_or_with_a_key() {
+    let house = House::start();
+    let ada = house.join("ada-the-second", "administrator");
+    let key = json!({"permissions": ["*", "keyhouse:*"]});
+    let key = ada.make(&house, &key);
+    for body in [json!({}), json!({"totp": true})] {
+        let ask = Ask::post(&format!("/v1/users/{}/reset", ada.id), &body);
+        ada.ask(&house, ask.clone()).problem(409, "own_account");
+        house.bare(&ask.bearer(&key.secret)).problem(409, "own_account");
+    }
+    house.ask(&make(&house.owner())).problem(409, "own_account");
+    // Somebody else may, and who may not reset anybody learns nothing new.
+    house.ask(&make(&ada)).expect(201);
+    let bo = house.join("bo", "user");
+    bo.ask(&house, make(&bo)).problem(403, "permission_required");
+}

@@ -39,7 +39,8 @@ pub use list::{ListedKeys, OwnerWanted, Query, Wanted};
 pub use purge::{ENDED_KEPT, KeyPurge};
 pub use rotate::OVERLAP_MAX;
 pub use sharing::TEAMS_A_KEY_MAX;
-use standing::{Standing, refuse_itself, require_window};
+pub(super) use standing::require_window;
+use standing::{Standing, refuse_itself};
 
 /// The key that a change is meant for.
 #[derive(Clone, Debug)]
@@ -65,6 +66,7 @@ impl Actions {
     ) -> Result<(KeyRecord, Secret), ActionError> {
         let now = self.clock.now().wall;
         let owner = Self::owner_of_new(actor, draft.kind)?;
+        let kind = if owner.is_some() { KeyKind::Personal } else { KeyKind::Service };
         let organization = actor.organization();
         require_access(organization, now)?;
         check_times(draft.not_before, draft.expires_at, now)?;
@@ -88,13 +90,14 @@ impl Actions {
             created_at: now,
             ends_at: None,
         }];
-        if !follows_owner(&record) || actor.is_key() {
-            actor.require_all(record.patterns().as_set())?;
-        }
+        require_no_less(actor, &record)?;
         check_lifetime(organization, now, record.expires_at)?;
         let place = record.place();
         self.in_turn(|| {
-            let batch = self.guard_owner(Batch::new(), owner)?;
+            // Others may have been waited for, and somebody dismissed meanwhile.
+            let (batch, today) = self.as_of_today(actor)?;
+            Self::owner_of_new(&today, Some(kind))?;
+            require_no_less(&today, &record)?;
             let batch = self.within_limits(batch, organization.id, &[owner])?;
             let batch = put(batch.absent(place.to_bytes()), &place, &record)?;
             let happening = Happening::by(actor, "key.create", record.id)
@@ -295,7 +298,11 @@ impl Actions {
     }
 
     /// A key of the actor's organization that is there for them; the local operator's may be in any.
-    fn find_key(&self, actor: &Actor, id: KeyId) -> Result<Held<KeyRecord>, ActionError> {
+    pub(super) fn find_key(
+        &self,
+        actor: &Actor,
+        id: KeyId,
+    ) -> Result<Held<KeyRecord>, ActionError> {
         let organizations = if actor.is_local() {
             self.index.organization_ids()
         } else {
@@ -328,6 +335,12 @@ impl Actions {
             )])),
         }
     }
+}
+
+/// Requires that who makes a key holds all that it would be granted.
+fn require_no_less(actor: &Actor, record: &KeyRecord) -> Result<(), ActionError> {
+    let follows = follows_owner(record) && !actor.is_key();
+    if follows { Ok(()) } else { actor.require_all(record.patterns().as_set()) }
 }
 
 /// A key that was handed on grants nothing that it did not grant then, whoever owns it now.
@@ -386,3 +399,6 @@ fn added(old: &Patterns, new: &Patterns) -> Patterns {
 fn is_listed_by_default(status: Status) -> bool {
     status != Status::Revoked
 }
+
+#[cfg(test)]
+mod dismissed;

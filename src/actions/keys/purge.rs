@@ -1,4 +1,5 @@
-//! Forgets keys that ended long ago, in a thread of its own: the audit keeps what became of them.
+//! Forgets keys that ended long ago, and has old use let go, in a thread of its own: the audit keeps
+//! what became of the keys.
 
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
@@ -51,6 +52,9 @@ impl KeyPurge {
                     Err(error) => {
                         tracing::warn!(%error, "could not forget ended keys; trying again later");
                     },
+                }
+                if let Err(error) = actions.thin_usage(&halted) {
+                    tracing::warn!(%error, "could not let old use go; trying again later");
                 }
                 wait = INTERVAL;
             }
@@ -116,7 +120,12 @@ impl Actions {
             }
         }
         let batch = self.record(batch, now, happening(first.record.organization, due))?;
-        Ok(self.commit(batch)?.map_or(0, |_revision| due.len()))
+        if self.commit(batch)?.is_none() {
+            return Ok(0);
+        }
+        let keys = due.iter().map(|held| held.record.id).collect();
+        self.forget_usage(first.record.organization, &keys)?;
+        Ok(due.len())
     }
 }
 
@@ -147,6 +156,7 @@ mod tests {
     use crate::actions::keys::{ForeignKey, ForeignSecret, Import, KeyChange, KeyDraft, Target};
     use crate::actions::trial::Trial;
     use crate::index::Origin;
+    use crate::model::code::Code;
     use crate::model::edit::Edit;
     use crate::model::foreign::Algorithm;
     use crate::model::id::KeyId;
@@ -193,7 +203,7 @@ mod tests {
         let (extended, _) = make(draft(1, &trial));
         let (both, _) = make(draft(1, &trial));
         let grant = actions.index().grant(&secret.digest()).unwrap();
-        actions.index().note_use(&grant, trial.clock_now().wall, Origin::default());
+        actions.index().note_call(&grant, Code::Valid, trial.clock_now().wall, Origin::default());
         actions.revoke_key(&owner, &target(revoked.id), Some("gone")).unwrap();
         actions.rotate_key(&owner, &target(expiring.id), DAY).unwrap();
         trial.clock.advance(DAY * 10);
@@ -240,7 +250,12 @@ mod tests {
             panic!("one key")
         };
         let grant = trial.actions.index().grant(&key.secrets[0].digest).unwrap();
-        trial.actions.index().note_use(&grant, trial.clock_now().wall, Origin::default());
+        trial.actions.index().note_call(
+            &grant,
+            Code::Valid,
+            trial.clock_now().wall,
+            Origin::default(),
+        );
         for _ in 0..2 {
             trial.actions.rotate_key(&trial.local(), &target(key.id), DAY).unwrap();
         }

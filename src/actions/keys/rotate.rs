@@ -122,6 +122,7 @@ mod tests {
     use crate::actions::keys::{HolderRevoked, KeyDraft, KeyKind, Shown};
     use crate::actions::trial::Trial;
     use crate::index::Origin;
+    use crate::model::code::Code;
     use crate::model::id::KeyId;
     use crate::model::plan::API_ACCESS;
     use crate::records::Held;
@@ -146,7 +147,7 @@ mod tests {
     fn use_it(trial: &Trial, secret: &Secret, agent: &str) {
         let grant = trial.actions.index().grant(&secret.digest()).unwrap();
         let origin = Origin { ip: None, user_agent: Some(agent) };
-        trial.actions.index().note_use(&grant, trial.clock_now().wall, origin);
+        trial.actions.index().note_call(&grant, Code::Valid, trial.clock_now().wall, origin);
     }
 
     fn agent(trial: &Trial, secret: &Secret) -> Option<String> {

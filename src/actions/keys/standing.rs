@@ -54,7 +54,7 @@ impl Actions {
     }
 
     /// Whether the actor sees all of a key, or at most that it exists.
-    pub(super) fn is_whole_for(&self, actor: &Actor, record: &KeyRecord) -> bool {
+    pub(in crate::actions) fn is_whole_for(&self, actor: &Actor, record: &KeyRecord) -> bool {
         is_own(actor, record)
             || actor.has(KEYS_READ)
             || actor.has(KEYS_MANAGE)
@@ -63,7 +63,7 @@ impl Actions {
 
     /// Whether a key is not there for the actor at all: it is shared, with secret teams alone, and
     /// the actor is in none of them. To see every team is not to see their keys.
-    pub(super) fn is_concealed_from(&self, actor: &Actor, record: &KeyRecord) -> bool {
+    pub(in crate::actions) fn is_concealed_from(&self, actor: &Actor, record: &KeyRecord) -> bool {
         let mut teams =
             record.teams.iter().filter_map(|share| self.index.team(share.team)).peekable();
         teams.peek().is_some()
@@ -84,7 +84,7 @@ impl Actions {
 }
 
 /// A key sees keys only where its list names some management of them; whoami is for all others.
-pub(super) fn require_window(actor: &Actor) -> Result<(), ActionError> {
+pub(in crate::actions) fn require_window(actor: &Actor) -> Result<(), ActionError> {
     let opens = [KEYS_READ, KEYS_MANAGE, KEYS_CREATE].iter().any(|name| actor.has(name));
     if actor.is_key() && !opens {
         return Err(ActionError::PermissionRequired(KEYS_READ.to_owned()));

@@ -16,6 +16,7 @@ pub(super) mod sessions;
 pub(super) mod setup;
 pub(super) mod teams;
 pub(super) mod totp;
+pub(super) mod usage;
 pub(super) mod users;
 
 use rouille::Response;

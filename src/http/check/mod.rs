@@ -46,6 +46,12 @@ pub(super) struct Caller<'a> {
     pub(super) user_agent: Option<&'a str>,
 }
 
+/// What is presented, and by which program. From where, the request tells.
+struct Presented<'a> {
+    text: &'a [u8],
+    user_agent: Option<&'a str>,
+}
+
 /// Whether a request's path is a check endpoint's.
 pub(super) fn is_check(parts: &Parts) -> bool {
     is_check_path(path_of(parts))
@@ -89,7 +95,7 @@ impl App {
         answer::finish(problem.into_response(self.request_id()))
     }
 
-    /// Decides about a presented text, notes its use, and tells as whom it passes.
+    /// Decides about a presented text, and tells as whom it passes.
     fn decide_presented(
         &self,
         text: &[u8],
@@ -112,17 +118,37 @@ impl App {
         caller: Caller<'_>,
         valid: impl Fn(&Grant, Now) -> T,
     ) -> Result<T, Problem> {
-        self.until_reserved(|now| {
-            let judged = |grant: &Grant| decide(grant, request, now);
-            check(self.index(), self.actions.prefix(), text, judged, |verdict, grant| match grant {
-                Some(grant) if verdict.is_valid() => {
-                    self.note_use(grant, caller, now);
-                    Ok(valid(grant, now))
-                },
-                Some(grant) => Err(denied(verdict, request, Some(grant), now)),
-                None => Err(denied(verdict, request, None, now)),
-            })
+        let presented = Presented { text, user_agent: caller.user_agent };
+        let anybodys = |_: &Grant| true;
+        self.decide_counted(&presented, request, anybodys, |verdict, grant, now| match grant {
+            Some(grant) if verdict.is_valid() => Ok(valid(grant, now)),
+            grant => Err(denied(verdict, request, grant, now)),
         })?
+    }
+
+    /// Decides about a presented text, and counts the call: every one that a grant decided, valid or
+    /// not, and nothing else anywhere. A key that the asker may not know of, by `is_known`, is as
+    /// good as none, and untouched.
+    fn decide_counted<T>(
+        &self,
+        presented: &Presented<'_>,
+        request: &Request<'_>,
+        is_known: impl Fn(&Grant) -> bool,
+        answer: impl Fn(Verdict, Option<&Grant>, Now) -> T,
+    ) -> Result<T, Problem> {
+        let origin = Origin { ip: request.ip, user_agent: presented.user_agent };
+        self.until_reserved(|now| {
+            let judge = |grant: &Grant| {
+                let known = is_known(grant);
+                if known { decide(grant, request, now) } else { Ok(Verdict::of(Code::NotFound)) }
+            };
+            check(self.index(), self.actions.prefix(), presented.text, judge, |verdict, grant| {
+                if let Some(grant) = grant {
+                    self.index().note_call(grant, verdict.code, now.wall, origin);
+                }
+                answer(verdict, grant, now)
+            })
+        })
     }
 
     /// Makes an attempt, and makes it again where it had to wait for the store to hold a
@@ -147,11 +173,6 @@ impl App {
             }
         }
         Err(ActionError::StorageUnavailable.into())
-    }
-
-    fn note_use(&self, grant: &Grant, caller: Caller<'_>, now: Now) {
-        let origin = Origin { ip: caller.address, user_agent: caller.user_agent };
-        self.index().note_use(grant, now.wall, origin);
     }
 
     /// The credential of a check request, or its denial.

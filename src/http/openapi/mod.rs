@@ -19,6 +19,7 @@ mod people;
 mod responses;
 mod rights;
 mod schema;
+mod usage;
 
 use std::borrow::Cow;
 
@@ -59,6 +60,7 @@ fn operations() -> Vec<Operation> {
         rights::operations(),
         organizations::operations(),
         audit::operations(),
+        usage::operations(),
     ];
     resources.into_iter().flatten().collect()
 }
@@ -73,6 +75,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         rights::schemas(),
         organizations::schemas(),
         audit::schemas(),
+        usage::schemas(),
     ];
     resources.into_iter().flatten().collect()
 }

@@ -1,0 +1,158 @@
+//! Which of an organization's keys were used most.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use keyhouse_storage::{At, Range};
+
+use crate::actions::actor::Actor;
+use crate::actions::usage::{Interval, ROWS_A_SCAN, Span, waiting_of};
+use crate::actions::{ActionError, Actions};
+use crate::index::tally::Tally;
+use crate::model::calendar::Day;
+use crate::model::code::Code;
+use crate::model::id::{KeyId, OrganizationId};
+use crate::records::key::KeyRecord;
+use crate::records::place::Place;
+use crate::records::read_row;
+use crate::records::usage::{Counts, DayRecord, HoursRecord, UsageOf};
+
+/// Most keys that are told.
+pub const BUSIEST_MAX: usize = 20;
+/// Most rows read to find them; where there are more, they are not told.
+const ROWS_READ_MAX: usize = 20_000;
+/// Most keys looked at, those among them that are not there for the actor, or for anybody any more.
+const CANDIDATES_MAX: usize = 200;
+
+/// How much one key was used.
+#[derive(Debug)]
+pub struct KeyUse {
+    /// The key.
+    pub key: KeyId,
+    /// Its name, where the actor sees all of it.
+    pub name: Option<String>,
+    /// All calls.
+    pub calls: u64,
+    /// Those that were refused.
+    pub refused: u64,
+}
+
+/// Calls by key.
+pub(super) type Sums = HashMap<KeyId, Counts>;
+
+impl Actions {
+    /// The calls of each key in a span; `None` where there are too many rows to be read.
+    pub(super) fn sums_by_key(
+        &self,
+        tally: &Tally,
+        organization: OrganizationId,
+        span: Span,
+    ) -> Result<Option<Sums>, ActionError> {
+        let (mut sums, mut rows_left) = (Sums::new(), ROWS_READ_MAX);
+        for day in span.days() {
+            let mut days = HashMap::new();
+            let prefix = Place::usage_hours_of(day, organization);
+            let is_read = self.each_key(&prefix, &mut rows_left, |key, row| {
+                days.insert(key, read_row::<HoursRecord>(row)?.record);
+                Ok(())
+            })?;
+            let theirs = |of: &UsageOf| of.organization == organization;
+            for key in tally.debtors().filter(theirs).filter_map(|of| of.key) {
+                days.entry(key).or_default();
+            }
+            for (key, stored) in days {
+                let of = UsageOf { organization, key: Some(key) };
+                let hours = tally.hours(of, day, stored).hours;
+                for (_, counts) in hours.iter().filter(|(hour, _)| span.takes(day.hour(**hour))) {
+                    sums.entry(key).or_default().add(counts);
+                }
+            }
+            if !is_read || !self.add_days(&mut sums, &mut rows_left, (day, organization), span)? {
+                return Ok(None);
+            }
+        }
+        for live in waiting_of(tally, organization) {
+            let Some(calls) = live.calls() else { continue };
+            calls.tell(|hour, counts| {
+                if span.takes(hour) {
+                    sums.entry(live.key).or_default().add(counts);
+                }
+            });
+        }
+        Ok(Some(sums))
+    }
+
+    fn add_days(
+        &self,
+        sums: &mut Sums,
+        rows_left: &mut usize,
+        (day, organization): (Day, OrganizationId),
+        span: Span,
+    ) -> Result<bool, ActionError> {
+        if span.interval == Interval::Hour {
+            return Ok(true);
+        }
+        self.each_key(&Place::usage_day_of(day, organization), rows_left, |key, row| {
+            sums.entry(key).or_default().add(&read_row::<DayRecord>(row)?.record.counts);
+            Ok(())
+        })
+    }
+
+    /// Reads the rows of keys below a prefix; returns whether those were all.
+    fn each_key(
+        &self,
+        prefix: &[u8],
+        rows_left: &mut usize,
+        mut take: impl FnMut(KeyId, &keyhouse_storage::Row) -> Result<(), ActionError>,
+    ) -> Result<bool, ActionError> {
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let range =
+                Range { after: after.as_deref(), limit: ROWS_A_SCAN, ..Range::prefix(prefix) };
+            let page = self.store.scan(&range, At::Latest)?;
+            for row in &page.rows {
+                let (Place::UsageHours(_, of) | Place::UsageDay(_, of)) = Place::parse(&row.key)?
+                else {
+                    continue;
+                };
+                if let Some(key) = of.key {
+                    take(key, row)?;
+                }
+            }
+            let Some(left) = rows_left.checked_sub(page.rows.len()) else { return Ok(false) };
+            *rows_left = left;
+            after = page.rows.last().map(|row| row.key.clone());
+            if !page.more {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// The keys with the most calls, as far as they are there for the actor.
+    pub(super) fn busiest(&self, actor: &Actor, sums: Sums) -> Result<Vec<KeyUse>, ActionError> {
+        let mut sums: Vec<_> = sums.into_iter().filter(|(_, counts)| counts.calls() > 0).collect();
+        sums.sort_unstable_by_key(|(key, counts)| (Reverse(counts.calls()), *key));
+        let mut busiest = Vec::new();
+        for (key, counts) in sums.into_iter().take(CANDIDATES_MAX) {
+            if busiest.len() >= BUSIEST_MAX {
+                break;
+            }
+            let place = Place::Key(actor.organization_id(), key);
+            let Some(held) = self.read::<KeyRecord>(&place)? else { continue };
+            if self.is_concealed_from(actor, &held.record) {
+                continue;
+            }
+            let whole = self.is_whole_for(actor, &held.record);
+            let valid = Counts::of(Code::Valid, u64::MAX);
+            let mut refused = counts;
+            refused.take_away(&valid);
+            busiest.push(KeyUse {
+                key,
+                name: whole.then_some(held.record.name),
+                calls: counts.calls(),
+                refused: refused.calls(),
+            });
+        }
+        Ok(busiest)
+    }
+}

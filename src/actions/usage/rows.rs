@@ -1,0 +1,201 @@
+//! From used keys to rows: last uses, and what calls came to, of each key and of its organization.
+//!
+//! A row is written whole, never added to, so that writing it once more does no harm. What could not
+//! be written, or nobody knows of, stays in the tally and goes with the next attempt.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use keyhouse_storage::{At, BATCH_BYTES_MAX, BATCH_WRITES_MAX, Batch, Pending, Store};
+use serde::Serialize;
+
+use crate::actions::ActionError;
+use crate::index::Index;
+use crate::index::live::Live;
+use crate::index::uses::LastUse;
+use crate::model::calendar::Day;
+use crate::model::id::KeyId;
+use crate::records::place::Place;
+use crate::records::usage::{HoursRecord, UsageOf};
+use crate::records::uses::{AddressRecord, SecretUseRecord, UseRecord, merge_addresses};
+use crate::records::{Record, encode, read_row};
+
+/// A key whose use is to be written.
+#[derive(Debug)]
+pub(in crate::actions) struct Due {
+    /// Its last use, where it ever had one.
+    pub(in crate::actions) last: Option<LastUse>,
+    pub(in crate::actions) live: Arc<Live>,
+}
+
+/// Writes the rows of one flush.
+pub(in crate::actions) struct UseRows<'a> {
+    index: &'a Index,
+    store: &'a dyn Store,
+    parcel: Parcel,
+    submitted: Vec<(Pending, Vec<Row>)>,
+    failed: HashSet<KeyId>,
+}
+
+/// What is written together.
+#[derive(Default)]
+struct Parcel {
+    batch: Batch,
+    bytes: usize,
+    rows: Vec<Row>,
+}
+
+/// What a row tells.
+#[derive(Clone, Copy)]
+enum Row {
+    LastUse(KeyId),
+    Usage(UsageOf, Day),
+}
+
+impl<'a> UseRows<'a> {
+    pub(in crate::actions) fn new(index: &'a Index, store: &'a dyn Store) -> Self {
+        let (parcel, submitted, failed) = (Parcel::default(), Vec::new(), HashSet::new());
+        Self { index, store, parcel, submitted, failed }
+    }
+
+    /// Writes the rows of these keys and of all organizations that have some to be written. Returns
+    /// the keys of which not all is certainly written.
+    pub(in crate::actions) fn write(mut self, due: &[Due]) -> HashSet<KeyId> {
+        for Due { last, live } in due {
+            if let Some(last) = last
+                && let Err(error) = self.add_last_use(live, *last)
+            {
+                self.fail(Row::LastUse(live.key), &error);
+            }
+        }
+        let keys: HashSet<_> = due.iter().map(|due| due.live.key).collect();
+        let is_due = |of: &UsageOf| of.key.is_none_or(|key| keys.contains(&key));
+        let owed: Vec<_> = self.index.tally().debtors().filter(is_due).collect();
+        for of in owed {
+            let days = self.index.tally().days(of);
+            for day in days {
+                if let Err(error) = self.add_usage(of, day) {
+                    self.fail(Row::Usage(of, day), &error);
+                }
+            }
+        }
+        self.finish()
+    }
+
+    fn add_last_use(&mut self, live: &Live, last: LastUse) -> Result<(), ActionError> {
+        let place = Place::Use(live.key);
+        let agent = |number| self.index.agent(number).map(|name| (*name).into());
+        let secrets = live.secret_uses().into_iter().map(|(digest, last)| SecretUseRecord {
+            digest,
+            at: last.at,
+            ip: last.ip,
+            user_agent: agent(last.agent),
+        });
+        let record = UseRecord {
+            at: last.at,
+            ip: last.ip,
+            user_agent: agent(last.agent),
+            secrets: secrets.collect(),
+            addresses: self.addresses(live)?,
+        };
+        self.add(&place, &record, Row::LastUse(live.key))
+    }
+
+    /// The addresses that the key was used from of late, in this process and before.
+    fn addresses(&self, live: &Live) -> Result<Vec<AddressRecord>, ActionError> {
+        let calls = live.calls();
+        if let Some(calls) = calls {
+            let recent = calls.recent();
+            if recent.is_merged {
+                return Ok(recent.addresses.clone());
+            }
+        }
+        let stored = self.read::<UseRecord>(&Place::Use(live.key))?;
+        let stored = stored.map(|record| record.addresses).unwrap_or_default();
+        let Some(calls) = calls else { return Ok(stored) };
+        let mut recent = calls.recent();
+        merge_addresses(&mut recent.addresses, &stored);
+        recent.is_merged = true;
+        Ok(recent.addresses.clone())
+    }
+
+    fn add_usage(&mut self, of: UsageOf, day: Day) -> Result<(), ActionError> {
+        let place = Place::UsageHours(day, of);
+        let known = self.index.tally().row(of, day);
+        let record = if let Some(record) = known {
+            Some(record)
+        } else {
+            let stored = self.read::<HoursRecord>(&place)?.unwrap_or_default();
+            let mut tally = self.index.tally();
+            tally.found(of, day, stored);
+            tally.row(of, day)
+        };
+        record.map_or(Ok(()), |record| self.add(&place, &record, Row::Usage(of, day)))
+    }
+
+    fn read<T: Record>(&self, place: &Place) -> Result<Option<T>, ActionError> {
+        let row = self.store.get(&place.to_bytes(), At::Latest)?;
+        Ok(row.as_ref().map(read_row).transpose()?.map(|held| held.record))
+    }
+
+    fn add<T: Serialize>(
+        &mut self,
+        place: &Place,
+        record: &T,
+        row: Row,
+    ) -> Result<(), ActionError> {
+        let (key, value) = (place.to_bytes(), encode(place, record)?);
+        let bytes = key.len() + value.len();
+        let parcel = &mut self.parcel;
+        if parcel.rows.len() >= BATCH_WRITES_MAX || parcel.bytes + bytes > BATCH_BYTES_MAX {
+            self.submit();
+        }
+        let parcel = &mut self.parcel;
+        parcel.batch = std::mem::take(&mut parcel.batch).put(key, value);
+        parcel.bytes += bytes;
+        parcel.rows.push(row);
+        Ok(())
+    }
+
+    fn submit(&mut self) {
+        let Parcel { batch, rows, .. } = std::mem::take(&mut self.parcel);
+        if !rows.is_empty() {
+            self.submitted.push((self.store.submit(batch), rows));
+        }
+    }
+
+    /// Waits for all. They were handed over before the first is waited for, so that they share a
+    /// commit.
+    fn finish(mut self) -> HashSet<KeyId> {
+        self.submit();
+        for (pending, rows) in std::mem::take(&mut self.submitted) {
+            let outcome = pending.wait();
+            if let Err(error) = &outcome {
+                tracing::warn!(%error, rows = rows.len(), "uses not written; trying again");
+            }
+            let mut tally = self.index.tally();
+            for row in rows {
+                match (row, &outcome) {
+                    (Row::Usage(of, day), Ok(_)) => tally.settle(of, day),
+                    (Row::LastUse(_), Ok(_)) => {},
+                    (_, Err(_)) => self.failed.extend(row.key()),
+                }
+            }
+        }
+        self.failed
+    }
+
+    fn fail(&mut self, row: Row, error: &ActionError) {
+        tracing::warn!(%error, "a use could not be written; trying again");
+        self.failed.extend(row.key());
+    }
+}
+
+impl Row {
+    fn key(self) -> Option<KeyId> {
+        match self {
+            Self::LastUse(key) => Some(key),
+            Self::Usage(of, _) => of.key,
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Lets old use go: hours become days after 7 days, days are gone after 90.
+//!
+//! Rows lie by day, the oldest first, so that only what is too old is read.
+
+use std::collections::HashSet;
+
+use keyhouse_storage::{At, BATCH_WRITES_MAX, Batch, Range, Row};
+
+use crate::actions::usage::{DAYS_KEPT, HOURS_KEPT_DAYS};
+use crate::actions::{ActionError, Actions, put};
+use crate::clock::Now;
+use crate::index::halt::Halt;
+use crate::model::calendar::{Day, Hour};
+use crate::model::id::{KeyId, OrganizationId};
+use crate::records::place::Place;
+use crate::records::read_row;
+use crate::records::usage::{DayRecord, HoursRecord, UsageOf};
+
+/// How many rows are read at a time; each is at most two writes.
+const ROWS_A_BATCH: usize = BATCH_WRITES_MAX / 2;
+/// How long others have the store to themselves in between.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(5);
+
+impl Actions {
+    /// Moves hours that are too old into their days and removes days that are, in batches that are
+    /// each whole, until `halt` says to end; returns how many rows. What is left is found again the
+    /// next time.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn thin_usage(&self, halt: &Halt) -> Result<usize, ActionError> {
+        let thinned = self.each_batch(halt, Place::USAGE_HOURS, HOURS_KEPT_DAYS, |rows| {
+            rows.iter().try_fold(Batch::new(), |batch, row| self.thin(batch, row))
+        })?;
+        let removed = self.each_batch(halt, Place::USAGE_DAYS, DAYS_KEPT, |rows| {
+            Ok(rows.iter().fold(Batch::new(), |batch, row| batch.delete(row.key.clone())))
+        })?;
+        Ok(thinned + removed)
+    }
+
+    fn each_batch(
+        &self,
+        halt: &Halt,
+        prefix: &[u8],
+        days_kept: u32,
+        change: impl Fn(&[Row]) -> Result<Batch, ActionError>,
+    ) -> Result<usize, ActionError> {
+        let Now { wall, .. } = self.clock.now();
+        let first_kept = Hour::of(wall).day().minus(days_kept);
+        let (mut changed, mut after) = (0, None::<Vec<u8>>);
+        loop {
+            let range =
+                Range { after: after.as_deref(), limit: ROWS_A_BATCH, ..Range::prefix(prefix) };
+            let mut page = self.store.scan(&range, At::Latest)?;
+            let rows_read = page.rows.len();
+            page.rows.retain(|row| day_of(row).is_some_and(|day| day < first_kept));
+            if !page.rows.is_empty() && self.commit(change(&page.rows)?)?.is_some() {
+                changed += page.rows.len();
+            }
+            let are_all_old = page.rows.len() == rows_read;
+            after = page.rows.last().map(|row| row.key.clone());
+            if !page.more || !are_all_old || halt.pause(PAUSE) {
+                return Ok(changed);
+            }
+        }
+    }
+
+    /// Moves a day's hours into the whole of it. One that was written meanwhile keeps its batch for
+    /// the next time.
+    fn thin(&self, batch: Batch, row: &Row) -> Result<Batch, ActionError> {
+        let Place::UsageHours(day, of) = Place::parse(&row.key)? else { return Ok(batch) };
+        let hours = read_row::<HoursRecord>(row)?.record;
+        let place = Place::UsageDay(day, of);
+        let known = self.read::<DayRecord>(&place)?;
+        let batch = batch.unchanged(row.key.clone(), row.revision).delete(row.key.clone());
+        let (batch, mut record) = match known {
+            Some(held) => (batch.unchanged(place.to_bytes(), held.revision), held.record),
+            None => (batch.absent(place.to_bytes()), DayRecord::default()),
+        };
+        record.counts.add(&hours.sum());
+        put(batch, &place, &record)
+    }
+
+    /// Removes the rows of keys that are forgotten.
+    pub(in crate::actions) fn forget_usage(
+        &self,
+        organization: OrganizationId,
+        keys: &HashSet<KeyId>,
+    ) -> Result<(), ActionError> {
+        let today = Hour::of(self.clock.now().wall).day();
+        let mut batch = Batch::new();
+        let days = (today.minus(DAYS_KEPT + 1).number()..=today.number()).map(Day::from_number);
+        let days: Vec<_> = days.collect();
+        for key in keys {
+            let of = UsageOf { organization, key: Some(*key) };
+            let places = days.iter().flat_map(|day| {
+                [Place::UsageHours(*day, of), Place::UsageDay(*day, of)].map(|it| it.to_bytes())
+            });
+            for place in places {
+                if self.store.get(&place, At::Latest)?.is_some() {
+                    batch = batch.delete(place);
+                }
+            }
+            if batch.writes().len() >= ROWS_A_BATCH {
+                self.commit(std::mem::take(&mut batch))?;
+            }
+        }
+        if !batch.writes().is_empty() {
+            self.commit(batch)?;
+        }
+        Ok(())
+    }
+}
+
+fn day_of(row: &Row) -> Option<Day> {
+    let place = Place::parse(&row.key).ok()?;
+    if let Place::UsageHours(day, _) | Place::UsageDay(day, _) = place { Some(day) } else { None }
+}

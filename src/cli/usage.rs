@@ -1,0 +1,67 @@
+//! `keyhouse usage`: how much keys were used, over time.
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use crate::cli::client::{Ask, Client, query};
+use crate::cli::exit::{Failure, print};
+use crate::cli::listing::print_all;
+
+/// Which use.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: keyhouse usage key_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f --interval day"
+)]
+pub(super) struct Flags {
+    /// The id of a key [default: all keys of the organization]
+    key: Option<String>,
+    /// By hour, which are kept 7 days, or by day of UTC, kept 90
+    #[arg(long, value_name = "I", default_value = "hour")]
+    interval: Interval,
+    /// From this time on [default: the last 24 hours, or 30 days]
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// Before this time
+    #[arg(long, value_name = "TIME")]
+    to: Option<String>,
+    /// Organization, where this host has several [default: the first]
+    #[arg(long, value_name = "ID")]
+    organization: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Interval {
+    Hour,
+    Day,
+}
+
+/// Runs the command.
+pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Failure> {
+    let interval = match flags.interval {
+        Interval::Hour => "hour",
+        Interval::Day => "day",
+    };
+    let parameters = query(&[
+        ("key", flags.key.as_deref()),
+        ("interval", Some(interval)),
+        ("from", flags.from.as_deref()),
+        ("to", flags.to.as_deref()),
+        ("organization", flags.organization.as_deref()),
+    ]);
+    let target = format!("/v1/usage{parameters}");
+    let usage = client.ask(&Ask { method: "GET", target, body: None })?;
+    if json {
+        return print(&usage.to_string());
+    }
+    let items = usage.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+    let items = items.iter().map(line).collect();
+    print_all(items, &["start", "calls", "codes"], "no calls", false)
+}
+
+/// A line of the table: outcomes as `VALID=12 RATE_LIMITED=3`.
+fn line(item: &Value) -> Value {
+    let codes = item.get("codes").and_then(Value::as_object);
+    let codes = codes.into_iter().flatten().map(|(code, calls)| format!("{code}={calls}"));
+    let codes: Vec<_> = codes.collect();
+    json!({ "start": item.get("start"), "calls": item.get("calls"), "codes": codes })
+}

@@ -1,0 +1,163 @@
+//! What a key's calls came to, as far as nobody has taken it away to be written.
+//!
+//! Counting is two atomics and waits for nobody. Each counter is emptied as it is taken, so that a
+//! call is in one place: here, in the [`crate::index::tally`], or in the store.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::model::calendar::Hour;
+use crate::model::code::Code;
+use crate::model::id::OrganizationId;
+use crate::model::moment::Moment;
+use crate::records::usage::Counts;
+use crate::records::uses::{AddressRecord, merge_addresses};
+
+/// The calls of one key, made with its first one.
+#[derive(Debug)]
+pub struct Calls {
+    /// Whose the key is.
+    pub organization: OrganizationId,
+    /// Calls of even hours and of odd ones. An hour's are taken long before the next but one.
+    even: Counters,
+    odd: Counters,
+    recent: Mutex<Recent>,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    /// The hour whose calls these are. What nobody took for two hours, as while the store was away,
+    /// is counted with the hour that follows.
+    hour: AtomicU32,
+    counts: [AtomicU32; Code::COUNTED.len()],
+}
+
+/// The addresses that the key was used from in this process, and those that the store had.
+#[derive(Debug, Default)]
+pub struct Recent {
+    /// The latest first.
+    pub addresses: Vec<AddressRecord>,
+    /// Whether what the store had is among them.
+    pub is_merged: bool,
+}
+
+impl Calls {
+    pub(super) fn new(organization: OrganizationId) -> Self {
+        let (even, odd) = Default::default();
+        Self { organization, even, odd, recent: Mutex::default() }
+    }
+
+    /// Counts a call.
+    ///
+    /// The order is total with [`crate::index::waiting`]: either the call finds that its key no
+    /// longer waits, or whoever takes the key finds the call.
+    pub(super) fn count(&self, hour: Hour, code: Code) {
+        let counters = if hour.number().is_multiple_of(2) { &self.even } else { &self.odd };
+        if counters.hour.load(Ordering::Relaxed) < hour.number() {
+            counters.hour.fetch_max(hour.number(), Ordering::Relaxed);
+        }
+        if let Some(count) = code.counted().and_then(|place| counters.counts.get(place)) {
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Takes what was counted, by hour.
+    pub(super) fn take(&self, mut to: impl FnMut(Hour, &Counts)) {
+        self.each(
+            |count| {
+                if count.load(Ordering::SeqCst) == 0 { 0 } else { count.swap(0, Ordering::SeqCst) }
+            },
+            &mut to,
+        );
+    }
+
+    /// Tells what was counted and not taken, by hour.
+    pub fn tell(&self, mut to: impl FnMut(Hour, &Counts)) {
+        self.each(|count| count.load(Ordering::SeqCst), &mut to);
+    }
+
+    fn each(&self, read: impl Fn(&AtomicU32) -> u32, to: &mut impl FnMut(Hour, &Counts)) {
+        for counters in [&self.even, &self.odd] {
+            let mut counts = Counts::default();
+            for (code, count) in Code::COUNTED.into_iter().zip(&counters.counts) {
+                counts.add(&Counts::of(code, u64::from(read(count))));
+            }
+            if counts.calls() > 0 {
+                // Read after the counts: no call is told with an hour before its own.
+                to(Hour::from_number(counters.hour.load(Ordering::Acquire)), &counts);
+            }
+        }
+    }
+
+    /// Notes where a valid call came from, but not while somebody reads or writes the same: a check
+    /// waits for nobody, and the next use from there is noted.
+    pub(super) fn note_address(&self, ip: IpAddr, at: Moment) {
+        if let Ok(mut recent) = self.recent.try_lock() {
+            merge_addresses(&mut recent.addresses, &[AddressRecord { ip, at }]);
+        }
+    }
+
+    /// Where valid calls came from.
+    pub fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::id::Id;
+    use std::thread::scope;
+
+    fn taken(calls: &Calls) -> Vec<(u32, Counts)> {
+        let mut taken = Vec::new();
+        calls.take(|hour, counts| taken.push((hour.number(), *counts)));
+        taken
+    }
+
+    #[test]
+    fn calls_are_told_by_hour_and_outcome_and_taken_once() {
+        let calls = Calls::new(Id::default());
+        calls.count(Hour::from_number(7), Code::Valid);
+        calls.count(Hour::from_number(8), Code::Valid);
+        calls.count(Hour::from_number(8), Code::Expired);
+        calls.count(Hour::from_number(8), Code::NotFound);
+        let mut eight = Counts::of(Code::Valid, 1);
+        eight.add(&Counts::of(Code::Expired, 1));
+        let expected = [(8, eight), (7, Counts::of(Code::Valid, 1))];
+        let mut told = Vec::new();
+        calls.tell(|hour, counts| told.push((hour.number(), *counts)));
+        assert_eq!(told, expected);
+        assert_eq!(taken(&calls), expected);
+        assert_eq!(taken(&calls), []);
+        calls.count(Hour::from_number(10), Code::Valid);
+        assert_eq!(taken(&calls), [(10, Counts::of(Code::Valid, 1))]);
+    }
+
+    #[test]
+    fn no_call_is_lost_or_taken_twice_however_many_count_at_once() {
+        let calls = Calls::new(Id::default());
+        let mut sum = Counts::default();
+        scope(|threads| {
+            let counting: Vec<_> = (0..4)
+                .map(|thread| {
+                    let calls = &calls;
+                    threads.spawn(move || {
+                        for round in 0..20_000 {
+                            calls.count(
+                                Hour::from_number(5 + (round + thread) / 5_000),
+                                Code::Valid,
+                            );
+                        }
+                    })
+                })
+                .collect();
+            while counting.iter().any(|thread| !thread.is_finished()) {
+                calls.take(|_, counts| sum.add(counts));
+            }
+        });
+        calls.take(|_, counts| sum.add(counts));
+        assert_eq!(sum, Counts::of(Code::Valid, 80_000));
+    }
+}

@@ -1,0 +1,151 @@
+//! The records of how much keys were used: by hour while that is young, by day after.
+//!
+//! A row is of one day, and lies by day first, so that what is too old lies at the front. What a day
+//! holds is the sum of both rows: one moves into the other.
+
+use std::collections::BTreeMap;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::model::calendar::Hour;
+use crate::model::code::Code;
+use crate::model::id::{KeyId, OrganizationId};
+use crate::records::Record;
+
+/// Whose use is counted: a key's, or that of all keys of an organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UsageOf {
+    /// The organization.
+    pub organization: OrganizationId,
+    /// The key; without it, all of them.
+    pub key: Option<KeyId>,
+}
+
+/// Calls by what they came to. Sums end at the greatest number that can be told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts([u64; Code::COUNTED.len()]);
+
+impl Counts {
+    /// So many calls of one outcome; none for an outcome that is not counted.
+    pub fn of(code: Code, calls: u64) -> Self {
+        let mut counts = Self::default();
+        if let Some(count) = code.counted().and_then(|place| counts.0.get_mut(place)) {
+            *count = calls;
+        }
+        counts
+    }
+
+    /// Adds others.
+    pub fn add(&mut self, others: &Self) {
+        for (count, other) in self.0.iter_mut().zip(others.0) {
+            *count = count.saturating_add(other);
+        }
+    }
+
+    /// Takes others away, as far as they are there.
+    pub fn take_away(&mut self, others: &Self) {
+        for (count, other) in self.0.iter_mut().zip(others.0) {
+            *count = count.saturating_sub(other);
+        }
+    }
+
+    /// All calls.
+    pub fn calls(&self) -> u64 {
+        self.0.iter().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// The outcomes that there were, with how many calls came to each.
+    pub fn each(&self) -> impl Iterator<Item = (Code, u64)> {
+        Code::COUNTED.into_iter().zip(self.0).filter(|(_, calls)| *calls > 0)
+    }
+}
+
+impl Serialize for Counts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.each().map(|(code, calls)| (code.as_str(), calls)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Counts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut counts = Self::default();
+        for (name, calls) in BTreeMap::<String, u64>::deserialize(deserializer)? {
+            let code: Code = name.parse().map_err(D::Error::custom)?;
+            counts.add(&Self::of(code, calls));
+        }
+        Ok(counts)
+    }
+}
+
+/// The hours of a day in which there were calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HoursRecord {
+    /// By the hour of the day, 0 to 23.
+    #[serde(rename = "h")]
+    pub hours: BTreeMap<u8, Counts>,
+}
+
+impl HoursRecord {
+    /// Adds calls of an hour.
+    pub fn add(&mut self, hour: Hour, counts: &Counts) {
+        self.hours.entry(hour.of_day()).or_default().add(counts);
+    }
+
+    /// Adds another part of the same day.
+    pub fn add_all(&mut self, others: &Self) {
+        for (hour, counts) in &others.hours {
+            self.hours.entry(*hour).or_default().add(counts);
+        }
+    }
+
+    /// The whole day.
+    pub fn sum(&self) -> Counts {
+        self.hours.values().fold(Counts::default(), |mut sum, counts| {
+            sum.add(counts);
+            sum
+        })
+    }
+}
+
+impl Record for HoursRecord {}
+
+/// What is left of a day when its hours are let go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DayRecord {
+    /// All calls of the day.
+    #[serde(rename = "c")]
+    pub counts: Counts,
+}
+
+impl Record for DayRecord {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::calendar::Day;
+    use crate::model::id::Id;
+    use crate::records::place::Place;
+    use crate::records::{decode, encode};
+
+    #[test]
+    fn days_are_written_by_names_and_read_for_ever() {
+        let of = UsageOf { organization: Id::default(), key: None };
+        let place = Place::UsageHours(Day::from_number(9), of);
+        let mut record = HoursRecord::default();
+        record.add(Hour::from_number(9 * 24 + 13), &Counts::of(Code::Valid, 12));
+        record.add(Hour::from_number(9 * 24 + 13), &Counts::of(Code::RateLimited, 3));
+        record.add(Hour::from_number(9 * 24 + 13), &Counts::of(Code::NotFound, 3));
+        let bytes = encode(&place, &record).unwrap();
+        assert_eq!(&bytes[1..], br#"{"h":{"13":{"RATE_LIMITED":3,"VALID":12}}}"#);
+        assert_eq!(decode::<HoursRecord>(&place, &bytes).unwrap(), record);
+        assert_eq!(record.sum().calls(), 15);
+        let day = DayRecord { counts: record.sum() };
+        let bytes = encode(&place, &day).unwrap();
+        assert_eq!(&bytes[1..], br#"{"c":{"RATE_LIMITED":3,"VALID":12}}"#);
+        assert_eq!(decode::<DayRecord>(&place, &bytes).unwrap(), day);
+        assert!(decode::<DayRecord>(&place, b"\x01{\"c\":{\"SOME\":1}}").is_err());
+    }
+}
