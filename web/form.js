@@ -108,6 +108,7 @@ function show(element, trouble, problem) {
   element.querySelector("[aria-invalid]")?.focus();
 }
 
+<<<<<<< HEAD
 /** Shows a fault at the field that its pointer leads to, as far down as there is one; tells whether there is. */
 function place(element, fault) {
   // A field of the body begins with a slash, one of the query with a question mark.
@@ -118,6 +119,15 @@ function place(element, fault) {
   }
   if (!at) return false;
   const line = at.querySelector(":scope > .fault") ?? at.querySelector(".fault");
+=======
+/** Shows a fault at its field; tells whether there is one: the innermost that its pointer names. */
+function place(element, fault) {
+  const fieldOf = (name) => element.querySelector(`[data-field="${CSS.escape(name)}"]`);
+  // A pointer into the body begins with a slash, one to the query with a question mark.
+  const at = fault.pointer.split(/[/?]/).slice(1).reverse().map(fieldOf).find((one) => one !== null);
+  if (!at) return false;
+  const line = at.querySelector(":scope > .fault");
+>>>>>>> 6dd49c316eecf1b893120d7c3c0a788743cf9976
   line.append(line.hasChildNodes() ? " " : "", faultText(fault));
   at.querySelector(CONTROLS)?.setAttribute("aria-invalid", "true");
   return true;
