@@ -10,9 +10,9 @@ const A_MOMENT = /^\d{4}-\d\d-\d\dT/;
 /** An event as a sentence: a list of texts and nodes. It does not name what the event was done to. */
 export function inWords(event) {
   const actor = h("strong", {}, actorName(event.actor));
-  // events.key_create, events.key_update, ... : one for each action; `other` for one that is new
+  // events.key_create, events.key_update, ... : one for each action; `unknown` for one that is new
   const key = `events.${event.action.replaceAll(".", "_")}`;
-  return known(key) === undefined ? parts("events.other", { actor, action: event.action }) : parts(key, { actor });
+  return known(key) === undefined ? parts("events.unknown", { actor, action: event.action }) : parts(key, { actor });
 }
 
 /** Who did it. */
@@ -36,10 +36,13 @@ const nameIn = (fields) => fields.name ?? fields.email;
 /** The fields that the event changed, as they were and as they are: nodes; none for what is new or gone. */
 export function changesIn(event) {
   const names = Object.keys({ ...event.before, ...event.after });
-  const both = names.filter((name) => !isNothing(event.before[name]) || !isNothing(event.after[name]));
-  const isChange = names.some((name) => !isNothing(event.before[name])) && names.some((name) => !isNothing(event.after[name]));
-  if (!isChange) return [];
-  return [h("dl.facts", {}, both.map((name) => [h("dt", {}, fieldName(name)), h("dd", {}, difference(event.before[name], event.after[name]))]))];
+  const hasAny = (fields) => names.some((name) => !isNothing(fields[name]));
+  if (!hasAny(event.before) || !hasAny(event.after)) return [];
+  const line = (name) => [
+    h("dt", {}, fieldName(name)),
+    h("dd", {}, difference(event.before[name], event.after[name])),
+  ];
+  return [h("dl.facts", {}, names.map(line))];
 }
 
 const isNothing = (value) => value === null || value === undefined;
@@ -64,4 +67,7 @@ function written(value) {
   return A_MOMENT.test(value) ? exactly(value) : value;
 }
 
-const inner = (value) => (Array.isArray(value) ? value.join(" ") : typeof value === "string" ? value : JSON.stringify(value));
+function inner(value) {
+  if (Array.isArray(value)) return value.join(" ");
+  return typeof value === "string" ? value : JSON.stringify(value);
+}

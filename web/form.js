@@ -108,26 +108,18 @@ function show(element, trouble, problem) {
   element.querySelector("[aria-invalid]")?.focus();
 }
 
-<<<<<<< HEAD
-/** Shows a fault at the field that its pointer leads to, as far down as there is one; tells whether there is. */
+/**
+ * Shows a fault at its field; tells whether there is one: that of its pointer (`rate_limits/0/name`),
+ * or the innermost that a part of it names.
+ */
 function place(element, fault) {
-  // A field of the body begins with a slash, one of the query with a question mark.
-  const path = fault.pointer.split(/[/?]/).slice(1);
-  let at = null;
-  for (let depth = path.length; depth > 0 && !at; depth--) {
-    at = element.querySelector(`[data-field="${CSS.escape(path.slice(0, depth).join("/"))}"]`);
-  }
-  if (!at) return false;
-  const line = at.querySelector(":scope > .fault") ?? at.querySelector(".fault");
-=======
-/** Shows a fault at its field; tells whether there is one: the innermost that its pointer names. */
-function place(element, fault) {
-  const fieldOf = (name) => element.querySelector(`[data-field="${CSS.escape(name)}"]`);
   // A pointer into the body begins with a slash, one to the query with a question mark.
-  const at = fault.pointer.split(/[/?]/).slice(1).reverse().map(fieldOf).find((one) => one !== null);
+  const path = fault.pointer.split(/[/?]/).slice(1);
+  const whole = path.map((_, at) => path.slice(0, at + 1).join("/")).slice(1);
+  const fieldOf = (name) => element.querySelector(`[data-field="${CSS.escape(name)}"]`);
+  const at = [...whole.reverse(), ...path.toReversed()].map(fieldOf).find((one) => one !== null);
   if (!at) return false;
   const line = at.querySelector(":scope > .fault");
->>>>>>> 6dd49c316eecf1b893120d7c3c0a788743cf9976
   line.append(line.hasChildNodes() ? " " : "", faultText(fault));
   at.querySelector(CONTROLS)?.setAttribute("aria-invalid", "true");
   return true;

@@ -102,12 +102,14 @@ function column(bucket, { x, step, y, codes, ids, interval }) {
 
 /** What a column says when it is pointed at. */
 function told(bucket, codes, interval) {
-  const lines = codes.filter((code) => bucket.codes[code]).map((code) => t("usage.of_code", { code: codeName(code), count: bucket.codes[code] }));
+  const counted = codes.filter((code) => bucket.codes[code]);
+  const lines = counted.map((code) => t("usage.of_code", { code: codeName(code), count: bucket.codes[code] }));
   return [startOf(bucket, interval), t("usage.count", { count: bucket.calls }), ...lines].join("\n");
 }
 
 function timeTicks(buckets, { left, step, interval }) {
-  const short = interval === "hour" ? { hour: "numeric", minute: "2-digit" } : { day: "numeric", month: "short", timeZone: "UTC" };
+  const hour = { hour: "numeric", minute: "2-digit" };
+  const short = interval === "hour" ? hour : { day: "numeric", month: "short", timeZone: "UTC" };
   const texts = buckets.map((bucket) => dated(bucket.start, short));
   const longest = Math.max(...texts.map((text) => text.length)) * LETTER_PX + 14;
   const every = Math.max(1, Math.ceil(longest / step));

@@ -106,14 +106,16 @@ function actionsFor(page) {
   ];
 }
 
-function notices({ key, rights }) {
+function notices(page) {
+  const { key, rights } = page;
   const said = [];
   if (key.status === "revoked") said.push(revoked(key));
   if (key.status === "disabled") said.push(h("div.notice.warn", {}, h("p", {}, t("key.is_disabled"))));
   if (key.status === "expired") said.push(h("div.notice.warn", {}, h("p", {}, t("key.is_expired"))));
   if (key.rotation_advised && key.status !== "revoked") {
+    const now = rights.rotate ? action("rotate-now", t("rotate.now"), () => rotate(page)) : null;
     const who = rights.rotate ? t("rotate.advised_you") : t("rotate.advised_other");
-    said.push(h("div.notice.warn", {}, h("p", {}, t("rotate.advised")), h("p.small", {}, who)));
+    said.push(h("div.notice.warn", {}, h("p", {}, t("rotate.advised")), h("p.small", {}, who), now));
   }
   return said;
 }

@@ -43,25 +43,31 @@ function limits({ rate_limits, quota }) {
   return h(
     "ul.plain",
     {},
-    rate_limits.map((limit) =>
-      h("li", {}, t("key.rate", { count: limit.limit, seconds: seconds(limit.window_seconds) }), " ", h("code.soft", {}, limit.name)),
+    rate_limits.map(({ name, limit, window_seconds }) =>
+      h("li", {}, t("key.rate", { count: limit, seconds: seconds(window_seconds) }), " ", h("code.soft", {}, name)),
     ),
-    quota ? h("li", {}, t(`key.quota_${quota.period}`, { count: quota.limit, zone: quota.timezone })) : null, // key.quota_day, key.quota_week, key.quota_month
+    // key.quota_day, key.quota_week, key.quota_month
+    quota ? h("li", {}, t(`key.quota_${quota.period}`, { count: quota.limit, zone: quota.timezone })) : null,
   );
 }
 
 /** A span in its own unit: `10 seconds`, `1 hour`. */
 function seconds(span) {
-  const [size, unit] = [[86400, "day"], [3600, "hour"], [60, "minute"], [1, "second"]].find(([size]) => span % size === 0);
+  const units = [[86400, "day"], [3600, "hour"], [60, "minute"], [1, "second"]];
+  const [size, unit] = units.find(([size]) => span % size === 0);
   return number(span / size, { style: "unit", unit, unitDisplay: "long" });
 }
 
 function changePermissions(page) {
   const { key } = page;
   const isPersonal = key.kind === "personal";
-  const text = h("textarea", { name: "permissions", rows: 6, spellcheck: "false", value: (key.permissions ?? []).join("\n") });
+  const value = (key.permissions ?? []).join("\n");
+  const text = h("textarea", { name: "permissions", rows: 6, spellcheck: "false", value });
   const list = h("div.stack", {}, field(t("key.pattern_lines"), text, { hint: t("key.pattern_hint") }), catalogue());
-  const choices = [["follow", t("key.follow"), t("key.follow_hint")], ["list", t("key.own_list"), t("key.own_list_hint")]];
+  const choices = [
+    ["follow", t("key.follow"), t("key.follow_hint")],
+    ["list", t("key.own_list"), t("key.own_list_hint")],
+  ];
   const chosen = key.permissions === null ? "follow" : "list";
   const how = isPersonal ? group("how", t("key.permissions"), radios("how", choices, chosen, () => show())) : null;
   const follows = () => isPersonal && how.querySelector("input:checked").value === "follow";

@@ -66,15 +66,18 @@ const sourceName = (source) => known(`explain.source_${source}`) ?? source;
 
 /** How one permission is granted, or who does not grant it. */
 function granting({ permission, granted, by }) {
-  const stage = (one) =>
-    h(
-      "li",
-      {},
-      one.granted ? t("explain.grants", { source: stageName(one) }) : t("explain.grants_not", { source: stageName(one) }),
-      one.pattern ? [" ", h("code", {}, one.pattern)] : null,
-    );
+  const stage = (one) => {
+    const source = stageName(one);
+    const words = one.granted ? t("explain.grants", { source }) : t("explain.grants_not", { source });
+    return h("li", {}, words, one.pattern ? [" ", h("code", {}, one.pattern)] : null);
+  };
   const word = granted ? t("explain.granted") : t("explain.not_granted");
-  return h("div", {}, h("p", {}, h("code.strong", {}, permission), " ", h("span.soft", {}, word)), h("ul.bullets", {}, by.map(stage)));
+  return h(
+    "div",
+    {},
+    h("p", {}, h("code.strong", {}, permission), " ", h("span.soft", {}, word)),
+    h("ul.bullets", {}, by.map(stage)),
+  );
 }
 
 function stageName({ source, name }) {
@@ -88,6 +91,7 @@ const MARKS = { passed: "✓", failed: "✗", not_reached: "–" };
 
 function rule({ code, outcome }) {
   const mark = h("span.mark", { "aria-hidden": "true" }, MARKS[outcome] ?? "–");
-  // explain.rule_REVOKED, ... : what each rule asks; explain.passed, .failed, .not_reached
-  return h("li", { class: outcome }, mark, known(`explain.rule_${code}`) ?? codeName(code), h("span.soft", {}, t(`explain.${outcome}`)));
+  // explain.rule_REVOKED, ... : what each rule asks; explain.outcome_passed, ..._failed, ..._not_reached
+  const asks = known(`explain.rule_${code}`) ?? codeName(code);
+  return h("li", { class: outcome }, mark, asks, h("span.soft", {}, t(`explain.outcome_${outcome}`)));
 }

@@ -59,9 +59,11 @@ function description(page) {
 }
 
 function changeDescription(page) {
-  const text = h("textarea", { name: "description", maxlength: DESCRIPTION_CHARACTERS_MAX, value: page.key.description });
+  const value = page.key.description;
+  const text = h("textarea", { name: "description", maxlength: DESCRIPTION_CHARACTERS_MAX, value });
   const changes = (form) => ({ description: valueOf(form, "description").trim() });
-  return change(page, t("key.description"), changes, field(t("key.description"), text, { hint: t("key.description_hint") }));
+  const title = value ? t("key.edit_description") : t("key.add_description");
+  return change(page, title, changes, field(t("key.description"), text, { hint: t("key.description_hint") }));
 }
 
 export function ownerName(key) {
@@ -82,7 +84,8 @@ function creator(key) {
 
 function end(key) {
   if (!key.expires_at) return t("key.never_ends");
-  return [h("time", { datetime: key.expires_at }, moment(key.expires_at)), h("span.soft", {}, " · ", timeAgo(key.expires_at))];
+  const exact = h("time", { datetime: key.expires_at }, moment(key.expires_at));
+  return [exact, h("span.soft", {}, " · ", timeAgo(key.expires_at))];
 }
 
 /** When, from where and with what a key or a secret was last used. */
@@ -97,12 +100,14 @@ export function lastUse(last) {
 
 function metadata(key) {
   if (Object.keys(key.metadata).length === 0) return null;
-  return h("div.wide", {}, h("dt", {}, t("key.metadata")), h("dd", {}, h("pre", { tabindex: "0" }, JSON.stringify(key.metadata, null, 2))));
+  const text = JSON.stringify(key.metadata, null, 2);
+  return h("div.wide", {}, h("dt", {}, t("key.metadata")), h("dd", {}, h("pre", {}, text)));
 }
 
 function changeEnd(page) {
   const { key } = page;
-  const date = h("input", { type: "date", name: "date", min: dateOf(new Date()), value: key.expires_at ? dateOf(new Date(key.expires_at)) : "" });
+  const value = key.expires_at ? dateOf(new Date(key.expires_at)) : "";
+  const date = h("input", { type: "date", name: "date", min: dateOf(new Date()), value });
   const choices = [
     ...SPANS.map(([span, words]) => [span, t(words)]), // key.in_7d, key.in_30d, key.in_90d, key.in_365d
     ["date", t("key.on_a_day")],

@@ -8,7 +8,7 @@ import { moment, parts, t } from "../../text.js";
 import { showSecret } from "../../secret-dialog.js";
 import { timeAgo } from "../../elements/time-ago.js";
 import { lastUse } from "./facts.js";
-import { action, card, fact } from "./parts.js";
+import { card, fact } from "./parts.js";
 
 /** Spans for which the old secret works on: what the API is told, how long, and the key of the words. */
 const OVERLAPS = [
@@ -22,11 +22,10 @@ const PROPOSED = "24h";
 
 export function secretsCard(page) {
   const { key, rights } = page;
-  const button = rights.rotate ? action("rotate-here", t("rotate.new_secret"), () => rotate(page)) : null;
   const isOthers = !rights.rotate && key.kind === "personal" && rights.change && key.status !== "expired";
   return card(
     t("rotate.secrets"),
-    button,
+    null,
     replaced(key),
     h("ul.secrets", {}, key.secrets.map((secret, at) => h("li", {}, secretLines(secret, at === 0)))),
     isOthers ? h("p.small.soft", {}, t("rotate.owner_only")) : null,
@@ -40,8 +39,8 @@ function replaced(key) {
   const old = key.secrets[1];
   if (!old || hasEnded(old) || key.status === "revoked") return null;
   const hint = h("code", {}, t("key.hint", { hint: old.hint }));
-  const newest = key.secrets[0].created_at;
-  const after = old.last_used && old.last_used.at > newest;
+  const last = old.last_used;
+  const isUsed = last && last.at > key.secrets[0].created_at;
   return h(
     "div.notice",
     {},
@@ -49,8 +48,8 @@ function replaced(key) {
     h(
       "p",
       {},
-      after
-        ? parts("rotate.old_used", { when: timeAgo(old.last_used.at), ip: h("code", {}, old.last_used.ip ?? t("rotate.no_address")) })
+      isUsed
+        ? parts("rotate.old_used", { when: timeAgo(last.at), ip: h("code", {}, last.ip ?? t("rotate.no_address")) })
         : t("rotate.old_unused"),
     ),
   );
@@ -101,8 +100,9 @@ function consequence(key, span) {
   const hint = h("code", {}, t("key.hint", { hint: key.secrets[0].hint }));
   const older = key.secrets[1];
   const end = moment(new Date(Date.now() + seconds * 1000).toISOString());
+  const stops = seconds === 0 ? parts("rotate.stops_now", { hint }) : parts("rotate.works_until", { hint, when: end });
   return [
-    h("span", {}, seconds === 0 ? parts("rotate.stops_now", { hint }) : parts("rotate.works_until", { hint, when: end })),
+    h("span", {}, stops),
     older && !hasEnded(older)
       ? h("span", {}, " ", parts("rotate.older_stops", { hint: h("code", {}, t("key.hint", { hint: older.hint })) }))
       : null,

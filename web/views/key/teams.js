@@ -42,7 +42,9 @@ function share(page, team) {
     }
   };
   const control = select("access", accesses(), team.access, {
-    "aria-label": t("key.team_access_of", { name: team.name }), "data-action": `access-${team.id}`, onchange,
+    "aria-label": t("key.team_access_of", { name: team.name }),
+    "data-action": `access-${team.id}`,
+    onchange,
   });
   const leave = action(`unshare-${team.id}`, t("actions.remove"), () => unshare(page, team), {
     "aria-label": t("key.team_remove", { name: team.name }),
@@ -53,9 +55,10 @@ function share(page, team) {
 const sharePath = (page, team) => `/v1/keys/${page.key.id}/teams/${team.id}`;
 
 async function unshare(page, team) {
+  const names = { name: h("strong", {}, page.key.name), team: h("strong", {}, team.name) };
   const words = {
     title: t("key.unshare_title"),
-    body: h("p", {}, parts("key.unshare_body", { name: h("strong", {}, page.key.name), team: h("strong", {}, team.name) })),
+    body: h("p", {}, parts("key.unshare_body", names)),
     button: t("key.unshare_it"),
     done: t("key.team_removed", { name: team.name }),
   };

@@ -32,7 +32,9 @@ export function usageCard(key) {
     }
   };
   const choose = (interval) => {
-    for (const [name, button] of Object.entries(buttons)) button.setAttribute("aria-pressed", String(name === interval));
+    for (const [name, button] of Object.entries(buttons)) {
+      button.setAttribute("aria-pressed", String(name === interval));
+    }
     load(interval);
   };
   const button = (interval, label) => h("button", { type: "button", onclick: () => choose(interval) }, label);
@@ -44,7 +46,8 @@ export function usageCard(key) {
 function drawn(usage, step) {
   const buckets = filled(usage, step);
   const { calls, codes } = usage.totals;
-  return [calls === 0 ? h("p.soft.quiet-chart", {}, t("usage.none")) : chart(usage, buckets, codes), addresses(usage.addresses)];
+  const none = h("p.soft.quiet-chart", {}, t("usage.none"));
+  return [calls === 0 ? none : chart(usage, buckets, codes), addresses(usage.addresses)];
 }
 
 function chart(usage, buckets, totals) {
@@ -53,9 +56,12 @@ function chart(usage, buckets, totals) {
   const refused = calls - (totals.VALID ?? 0);
   const sum = t("usage.sum", { count: calls, refused: t("usage.refused", { count: refused }) });
   // The order is that in which the codes are drawn, from the ground up.
-  const codes = Object.keys(totals).toSorted((one, other) => (other === "VALID") - (one === "VALID") || totals[other] - totals[one]);
+  const rank = (code) => (code === "VALID" ? Infinity : totals[code]);
+  const codes = Object.keys(totals).toSorted((one, other) => rank(other) - rank(one));
   const looks = looksOf(codes);
-  const legend = codes.map((code, at) => h("li", {}, swatch(looks[at]), codeName(code), " ", h("strong", {}, number(totals[code]))));
+  const legend = codes.map((code, at) =>
+    h("li", {}, swatch(looks[at]), h("span", {}, codeName(code), " ", h("strong", {}, number(totals[code])))),
+  );
   return [
     h("p", {}, sum),
     usageChart({ buckets, codes, interval, label: sum }),
@@ -67,10 +73,13 @@ function chart(usage, buckets, totals) {
 
 function asTable(buckets, codes, interval) {
   const columns = [interval === "hour" ? t("usage.hour") : t("usage.day"), t("usage.calls"), ...codes.map(codeName)];
-  const rows = buckets
-    .filter((bucket) => bucket.calls > 0)
-    .map((bucket) => [startOf(bucket, interval), number(bucket.calls), ...codes.map((code) => number(bucket.codes[code] ?? 0))]);
-  return table(t("usage.table"), columns, rows);
+  const row = (bucket) => [
+    startOf(bucket, interval),
+    number(bucket.calls),
+    ...codes.map((code) => number(bucket.codes[code] ?? 0)),
+  ];
+  const rows = buckets.filter((bucket) => bucket.calls > 0).toReversed().map(row);
+  return h("div.counts", {}, table(t("usage.table"), columns, rows));
 }
 
 /** All buckets of the time asked for, with those in which nothing happened. */
@@ -87,6 +96,8 @@ function filled(usage, step) {
 /** From where the key was used of late; told only to those who see all of it. */
 function addresses(known) {
   if (!known || known.length === 0) return null;
-  const lines = known.map(({ ip, last_used_at }) => h("li", {}, h("code", {}, ip), h("span.soft", {}, timeAgo(last_used_at))));
+  const lines = known.map(({ ip, last_used_at }) =>
+    h("li", {}, h("code", {}, ip), h("span.soft", {}, timeAgo(last_used_at))),
+  );
   return h("div", {}, h("h3", {}, t("usage.addresses")), h("ul.addresses", {}, lines));
 }
