@@ -15,7 +15,8 @@ const TAGS: [&str; 7] =
 impl Page {
     /// What axe-core finds wrong, one thing a line: rule, help, where, and what stands there.
     pub(crate) fn axe_faults(&self) -> Vec<String> {
-        let source = fs::read_to_string(SOURCE).expect("target/axe-core, which ./test browser fetches");
+        let source =
+            fs::read_to_string(SOURCE).expect("target/axe-core, which ./test browser fetches");
         let tree = self.driver.devtools("Page.getFrameTree", json!({}));
         let frame = &tree["frameTree"]["frame"]["id"];
         let asked = json!({"frameId": frame, "worldName": "axe"});
