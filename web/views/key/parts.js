@@ -39,7 +39,7 @@ export function change(page, title, changes, ...fields) {
 /** A dialog with a form; `act(form)` resolves to the key as it then is. */
 export async function ask(page, title, button, act, ...fields) {
   let isStale = false;
-  const changed = await open(title, (close) => {
+  const content = (close) => {
     const submit = async (element) => {
       try {
         close(await act(element));
@@ -49,7 +49,8 @@ export async function ask(page, title, button, act, ...fields) {
       }
     };
     return form({ submit, button, cancel: () => close() }, ...fields);
-  });
+  };
+  const changed = await open(title, content, { wide: true });
   if (changed) {
     page.update(changed);
     say(t("key.saved"));
