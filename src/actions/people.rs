@@ -133,6 +133,23 @@ impl Actions {
         Ok((batch, today.at(actor.address)))
     }
 
+    /// Begins a batch by which something new comes to be that outlives the moment: it goes in only
+    /// while the actor is who they were when it was decided, and is decided by who they are then.
+    /// Of a person that is their own record, so that nobody waits for changes of others.
+    ///
+    /// # Errors
+    /// [`ActionError::SessionEnded`] where nobody may act so any more, not even a key.
+    pub(super) fn as_of_today(&self, actor: &Actor) -> Result<(Batch, Actor), ActionError> {
+        if actor.is_local() {
+            return Ok((Batch::new(), actor.clone()));
+        }
+        let (author, organization) = (actor.author(), actor.organization_id());
+        let batch = self.guard_owner(Batch::new(), actor.user_id())?;
+        let batch = self.guard_author(batch, author, organization)?;
+        let today = self.author_today(author, organization).ok_or(ActionError::SessionEnded)?;
+        Ok((batch, today.at(actor.address)))
+    }
+
     /// The role that a request names for somebody, where the organization has it.
     pub(super) fn role_asked(
         &self,

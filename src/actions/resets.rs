@@ -37,7 +37,8 @@ impl Actions {
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`] where the user holds what the actor doesn't;
-    /// [`ActionError::NotFound`].
+    /// [`ActionError::NotFound`]; [`ActionError::Conflict`] for the actor's own account: whoever finds
+    /// an open session or a key must not take it over.
     pub fn reset_user(
         &self,
         actor: &Actor,
@@ -46,6 +47,10 @@ impl Actions {
     ) -> Result<NewReset, ActionError> {
         self.in_turn(|| {
             let (batch, today) = self.people_change(actor, USERS_MANAGE)?;
+            if today.user_id() == Some(id) {
+                let detail = "one's own password is changed with PATCH /v1/me";
+                return Err(ActionError::Conflict { code: "own_account", detail });
+            }
             let held = self.find_user(&today, id)?;
             today.require_rank_over(&self.facts_of(&held.record)?)?;
             let now = self.clock.now().wall;

@@ -1,9 +1,11 @@
-//! The page: static files, embedded, under a content security policy without exceptions.
+//! The page: static files, embedded and compressed when the program is built (`build.rs`), under a
+//! content security policy without exceptions.
 //!
-//! So far it is the forms behind one-time links: of the first start, of an invitation, of a reset.
+//! It uses the public API alone and knows nothing that a client would not.
 
 use rouille::{Response, ResponseBody};
 
+use crate::http::answer::Header;
 use crate::http::problem::Problem;
 use crate::http::{App, Call};
 
@@ -12,46 +14,101 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
                       img-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; \
                       require-trusted-types-for 'script'; trusted-types 'none'";
 
-const SETUP: &str = include_str!("../../web/setup.html");
-const INVITATION: &str = include_str!("../../web/invitation.html");
-const RESET: &str = include_str!("../../web/reset.html");
-const HTML: &str = "text/html; charset=utf-8";
-/// Name, content type, text.
-const ASSETS: [(&str, &str, &str); 2] = [
-    ("link.js", "text/javascript; charset=utf-8", include_str!("../../web/link.js")),
-    ("style.css", "text/css; charset=utf-8", include_str!("../../web/style.css")),
-];
+/// A file of the page, as it is and compressed.
+#[derive(Debug)]
+struct File {
+    name: &'static str,
+    content_type: &'static str,
+    plain: &'static [u8],
+    gzip: &'static [u8],
+    brotli: &'static [u8],
+}
 
-/// The form of the first start; gone once that is over.
-pub(super) fn setup(app: &App, _call: &Call<'_>) -> Result<Response, Problem> {
+include!(concat!(env!("OUT_DIR"), "/page.rs"));
+
+/// The page. Which view it shows, its script decides by the address.
+#[expect(clippy::unnecessary_wraps, reason = "a handler of the table")]
+pub(super) fn index(_app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let tag = format!("\"{HASH}\"");
+    if call.request.header("If-None-Match") == Some(&tag) {
+        let headers =
+            vec![("Cache-Control".into(), "no-cache".into()), ("ETag".into(), tag.into())];
+        return Ok(Response {
+            status_code: 304,
+            headers,
+            data: ResponseBody::empty(),
+            upgrade: None,
+        });
+    }
+    Ok(INDEX.answer(call, "no-cache").with_additional_header("ETag", tag))
+}
+
+/// The page with the form of the first start; gone once that is over.
+pub(super) fn setup(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     if app.actions.is_founded()? {
         return Err(Problem::not_found());
     }
-    Ok(file(HTML, SETUP))
+    index(app, call)
 }
 
-/// The form of an invitation. Whether the link is good only its token tells, which comes later.
-#[expect(clippy::unnecessary_wraps, reason = "a handler of the table")]
-pub(super) fn invitation(_app: &App, _call: &Call<'_>) -> Result<Response, Problem> {
-    Ok(file(HTML, INVITATION))
-}
-
-/// The form of a reset.
-#[expect(clippy::unnecessary_wraps, reason = "a handler of the table")]
-pub(super) fn reset(_app: &App, _call: &Call<'_>) -> Result<Response, Problem> {
-    Ok(file(HTML, RESET))
-}
-
+/// A file of the page. Its address names what it holds, so it never changes.
 pub(super) fn asset(_app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    let found = ASSETS.iter().find(|(name, ..)| *name == call.param(0));
-    found.map(|(_, content_type, text)| file(content_type, text)).ok_or_else(Problem::not_found)
+    let Some((hash, path)) = call.params.split_first() else { return Err(Problem::not_found()) };
+    let name = path.join("/");
+    let file = FILES.iter().find(|file| *hash == HASH && file.name == name);
+    let file = file.ok_or_else(Problem::not_found)?;
+    Ok(file.answer(call, "public, max-age=31536000, immutable"))
 }
 
-fn file(content_type: &'static str, text: &'static str) -> Response {
-    let headers = vec![
-        ("Content-Type".into(), content_type.into()),
-        ("Content-Security-Policy".into(), POLICY.into()),
-        ("Cache-Control".into(), "no-cache".into()),
-    ];
-    Response { status_code: 200, headers, data: ResponseBody::from_data(text), upgrade: None }
+impl File {
+    fn answer(&self, call: &Call<'_>, cache: &'static str) -> Response {
+        let (encoding, body) = self.encoded(call.request.header("Accept-Encoding").unwrap_or(""));
+        let mut headers: Vec<Header> = vec![
+            ("Content-Type".into(), self.content_type.into()),
+            ("Content-Security-Policy".into(), POLICY.into()),
+            ("Cross-Origin-Opener-Policy".into(), "same-origin".into()),
+            ("Cache-Control".into(), cache.into()),
+            ("Vary".into(), "Accept-Encoding".into()),
+        ];
+        headers.extend(encoding.map(|name| ("Content-Encoding".into(), name.into())));
+        Response { status_code: 200, headers, data: ResponseBody::from_data(body), upgrade: None }
+    }
+
+    /// The smallest form that the client takes (RFC 9110, section 12.5.3).
+    fn encoded(&self, accepted: &str) -> (Option<&'static str>, &'static [u8]) {
+        let takes = |wanted: &str| {
+            accepted.split(',').any(|item| {
+                let (name, quality) = item.split_once(';').unwrap_or((item, ""));
+                let quality = quality.trim().strip_prefix("q=").map(str::parse::<f32>);
+                name.trim().eq_ignore_ascii_case(wanted) && quality != Some(Ok(0.0))
+            })
+        };
+        if takes("br") {
+            (Some("br"), self.brotli)
+        } else if takes("gzip") {
+            (Some("gzip"), self.gzip)
+        } else {
+            (None, self.plain)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_form_sent_is_one_that_the_client_takes() {
+        for (accepted, sent) in [
+            ("gzip, deflate, br, zstd", Some("br")),
+            ("gzip", Some("gzip")),
+            ("br;q=0, gzip;q=0.5", Some("gzip")),
+            ("BR ; q=1.0", Some("br")),
+            ("", None),
+            ("brotli", None),
+            ("gzip;q=0.000", None),
+        ] {
+            assert_eq!(INDEX.encoded(accepted).0, sent, "{accepted}");
+        }
+    }
 }

@@ -235,10 +235,12 @@ pub(super) static ROUTES: &[Route] = &[
     list("/v1/plans", api::plans::list_plans),
     get("/v1/plans/{plan}", Access::Actor, api::plans::show),
     manage(Method::PATCH, "/v1/plans/{plan}", Access::Actor, api::plans::change),
+    get("/", Access::Open, page::index),
     get("/setup", Access::Open, page::setup),
-    get("/invitation", Access::Open, page::invitation),
-    get("/reset", Access::Open, page::reset),
-    get("/assets/{file}", Access::Open, page::asset),
+    get("/invitation", Access::Open, page::index),
+    get("/reset", Access::Open, page::index),
+    get("/assets/{hash}/{file}", Access::Open, page::asset),
+    get("/assets/{hash}/{folder}/{part}", Access::Open, page::asset),
 ];
 
 /// What the table says of a request.

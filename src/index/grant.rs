@@ -170,13 +170,23 @@ impl Grant {
         organization: &OrganizationFacts,
         ask: Ask<'_>,
     ) -> bool {
-        let by_owner = || match (owner, &self.owner) {
+        ask.of(self.patterns()) && self.is_within_bounds(owner, organization, ask)
+    }
+
+    /// Whether all that bounds the key's own list holds what is asked: its owner's role today, and
+    /// the organization's ceiling.
+    pub fn is_within_bounds(
+        &self,
+        owner: Option<Standing>,
+        organization: &OrganizationFacts,
+        ask: Ask<'_>,
+    ) -> bool {
+        match (owner, &self.owner) {
             (Some(standing), Some(user)) => standing.holds(user, organization, ask),
             (None, None) => organization.admits(ask),
             // A standing without its user, or a user without a standing: never made.
             (Some(_), None) | (None, Some(_)) => false,
-        };
-        ask.of(self.patterns()) && by_owner()
+        }
     }
 }
 

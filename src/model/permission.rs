@@ -135,17 +135,28 @@ impl Patterns {
     #[must_use]
     pub fn within(&self, ceiling: PatternSet<'_>) -> Self {
         let mut common: Vec<String> = Vec::new();
-        for pattern in self.as_set().texts() {
-            // No permission is as long as one that is left out for its length, and no reader would
-            // take it.
-            let met = ceiling.texts().filter_map(|bound| meet(pattern, bound));
-            for met in met.filter(|met| met.len() <= PERMISSION_BYTES_MAX) {
-                if !common.contains(&met) {
-                    common.push(met);
-                }
+        for met in self.as_set().meets(ceiling) {
+            if !common.contains(&met) {
+                common.push(met);
             }
         }
         Self(common.join(" ").into())
+    }
+
+    /// The same where it takes no more than [`PATTERNS_MAX`] patterns: two lists that cross each
+    /// other can have as many in common as both lengths multiplied, and checks don't wait for that.
+    pub fn within_briefly(&self, ceiling: PatternSet<'_>) -> Option<Self> {
+        let mut common: Vec<String> = Vec::new();
+        for met in self.as_set().meets(ceiling) {
+            if common.contains(&met) {
+                continue;
+            }
+            if common.len() == PATTERNS_MAX {
+                return None;
+            }
+            common.push(met);
+        }
+        Some(Self(common.join(" ").into()))
     }
 
     /// What all these sets grant together, without patterns that others of them cover.
@@ -234,6 +245,14 @@ impl<'a> PatternSet<'a> {
     /// patterns together would cover is not covered: when in doubt, no.
     pub fn covers(self, wanted: &str) -> bool {
         self.texts().any(|pattern| covers(pattern, wanted))
+    }
+
+    /// What each of the patterns has in common with each of another set, in this set's order.
+    fn meets(self, other: Self) -> impl Iterator<Item = String> {
+        let met = move |pattern| other.texts().filter_map(move |bound| meet(pattern, bound));
+        // No permission is as long as one that is left out for its length, and no reader would take
+        // it.
+        self.texts().flat_map(met).filter(|met| met.len() <= PERMISSION_BYTES_MAX)
     }
 
     /// The texts of the patterns.

@@ -5,6 +5,7 @@
 
 mod decide;
 mod explain;
+mod granted;
 mod limits;
 mod verdict;
 
@@ -18,6 +19,7 @@ use crate::model::requirement::Requirement;
 use crate::model::secret::Digest;
 pub use decide::{decide, foretell};
 pub use explain::{Explanation, Granting, Lists, Outcome, Stage, Step, explain, explain_absence};
+pub use granted::narrowed;
 pub use limits::Limits;
 pub use verdict::{Code, Verdict};
 

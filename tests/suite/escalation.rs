@@ -270,3 +270,46 @@ fn sign_in(house: &House, email: &str) -> String {
     answer.expect(201);
     answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
 }
+
+/// An upstream that goes by what it is told must not let through what a check would refuse.
+#[test]
+fn what_is_told_of_a_key_is_never_more_than_it_is_granted_today() {
+    let house = House::start();
+    let role = house.role("readers", &["*:read", "files:*"]);
+    let person = house.join("member", "user");
+    let own = house.organization();
+    let open = person.make(&house, &json!({}));
+    let listed = json!({"permissions": ["diagrams:*", "files:page:write", "a:b"]});
+    let listed = person.make(&house, &listed);
+    let service = house.create(&json!({"kind": "service", "permissions": ["*", "a:b"]}));
+    let told = |made: &crate::house::Made| {
+        let secret = made.secret.as_str();
+        let answer = house.bare(&Ask::forward_auth(secret));
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let header = answer.header("X-Keyhouse-Permissions").unwrap().to_owned();
+        let who = house.bare(&Ask::get("/v1/whoami").bearer(secret)).expect(200);
+        let verdict = house.verify(secret);
+        assert_eq!(who["permissions"], verdict["permissions"]);
+        let list = verdict["permissions"].as_array().unwrap().iter();
+        let list: Vec<_> = list.map(|name| name.as_str().unwrap().to_owned()).collect();
+        let joined = if list.is_empty() { "-".to_owned() } else { list.join(",") };
+        assert_eq!(joined, header);
+        header
+    };
+    assert_eq!(told(&open), "*");
+    assert_eq!(told(&listed), "diagrams:*,files:page:write,a:b");
+    // The owner's role bounds a personal key, on the very next check.
+    house.change_user(&person, &json!({"role": role}));
+    assert_eq!(told(&open), "*:read,files:*");
+    assert_eq!(told(&listed), "diagrams:read,files:page:write");
+    house.change_user(&person, &json!({"role": "guest"}));
+    assert_eq!((told(&open), told(&listed)), ("-".to_owned(), "-".to_owned()));
+    assert_eq!(told(&service), "*,a:b");
+    // The organization's ceiling bounds both kinds.
+    let path = format!("/v1/organizations/{own}");
+    house.change_user(&person, &json!({"role": "user"}));
+    house.ask(&Ask::patch(&path, &json!({"permissions": ["diagrams:*", "a:*"]}))).expect(200);
+    assert_eq!(told(&open), "diagrams:*,a:*");
+    assert_eq!(told(&listed), "diagrams:*,a:b");
+    assert_eq!(told(&service), "diagrams:*,a:*");
+}

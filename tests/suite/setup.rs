@@ -119,7 +119,5 @@ fn path_of(link: &str) -> String {
 fn the_form_is_there_until_there_is_an_owner() {
     let house = House::start();
     house.bare(&Ask::get("/setup")).problem(404, "not_found");
-    let script = house.bare(&Ask::get("/assets/link.js"));
-    assert_eq!(script.status, 200);
-    assert!(script.header("content-security-policy").unwrap().contains("default-src 'none'"));
+    assert_eq!(house.bare(&Ask::get("/")).status, 200);
 }

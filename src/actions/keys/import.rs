@@ -9,9 +9,9 @@ use serde_json::json;
 
 use crate::actions::actor::Actor;
 use crate::actions::events::Happening;
-use crate::actions::keys::bounds::{check_lifetime, require_access};
+use crate::actions::keys::KeyDraft;
+use crate::actions::keys::bounds::{check_lifetime, check_times, require_access};
 use crate::actions::keys::draft::new_record;
-use crate::actions::keys::{KeyDraft, check_times};
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::fault::Fault;
 use crate::model::foreign::Algorithm;
@@ -108,6 +108,8 @@ impl Actions {
         actor.require(INSTANCE_IMPORT)?;
         self.in_turn(|| {
             let now = self.clock.now().wall;
+            let (batch, today) = self.as_of_today(actor)?;
+            today.require(INSTANCE_IMPORT)?;
             let mut findings = Findings { faults: import.faults.clone(), ..Findings::default() };
             for key in &import.keys {
                 self.look_at(actor, key, now, &mut findings)?;
@@ -116,9 +118,9 @@ impl Actions {
                 return Err(ActionError::Invalid(findings.faults));
             }
             for record in &findings.records {
-                require_no_more(actor, record)?;
+                require_no_more(&today, record)?;
             }
-            let batch = self.import_batch(actor, &findings, now)?;
+            let batch = self.import_batch(batch, actor, &findings, now)?;
             if import.dry_run || self.commit(batch)?.is_some() {
                 return Ok(Attempt::Done(findings.records));
             }
@@ -230,12 +232,14 @@ impl Actions {
 
     fn import_batch(
         &self,
+        mut batch: Batch,
         actor: &Actor,
         findings: &Findings,
         now: Moment,
     ) -> Result<Batch, ActionError> {
-        let mut batch = Batch::new();
-        for (owner, revision) in &findings.owners {
+        // Who imports is guarded already.
+        let others = findings.owners.iter().filter(|(owner, _)| Some(**owner) != actor.user_id());
+        for (owner, revision) in others {
             batch = batch.unchanged(Place::User(*owner).to_bytes(), *revision);
         }
         for record in &findings.records {

@@ -27,10 +27,11 @@ mod list;
 mod purge;
 mod rotate;
 mod sharing;
+mod sorted;
 mod standing;
 mod succession;
 
-use bounds::{check_lifetime, require_access, takes_place};
+use bounds::{check_lifetime, check_times, require_access, takes_place};
 pub use draft::{KeyChange, KeyDraft, KeyKind};
 use draft::{apply, new_record, shape};
 pub use holder::{HolderRevoked, Shown};
@@ -39,6 +40,9 @@ pub use list::{ListedKeys, OwnerWanted, Query, Wanted};
 pub use purge::{ENDED_KEPT, KeyPurge};
 pub use rotate::OVERLAP_MAX;
 pub use sharing::TEAMS_A_KEY_MAX;
+pub use sorted::{
+    InvalidPosition, InvalidSort, Position, SORTED_KEYS_MAX, Sort, SortBy, SortedKeys,
+};
 pub(super) use standing::require_window;
 use standing::{Standing, refuse_itself};
 
@@ -66,6 +70,7 @@ impl Actions {
     ) -> Result<(KeyRecord, Secret), ActionError> {
         let now = self.clock.now().wall;
         let owner = Self::owner_of_new(actor, draft.kind)?;
+        let kind = if owner.is_some() { KeyKind::Personal } else { KeyKind::Service };
         let organization = actor.organization();
         require_access(organization, now)?;
         check_times(draft.not_before, draft.expires_at, now)?;
@@ -89,13 +94,14 @@ impl Actions {
             created_at: now,
             ends_at: None,
         }];
-        if !follows_owner(&record) || actor.is_key() {
-            actor.require_all(record.patterns().as_set())?;
-        }
+        require_no_less(actor, &record)?;
         check_lifetime(organization, now, record.expires_at)?;
         let place = record.place();
         self.in_turn(|| {
-            let batch = self.guard_owner(Batch::new(), owner)?;
+            // Others may have been waited for, and somebody dismissed meanwhile.
+            let (batch, today) = self.as_of_today(actor)?;
+            Self::owner_of_new(&today, Some(kind))?;
+            require_no_less(&today, &record)?;
             let batch = self.within_limits(batch, organization.id, &[owner])?;
             let batch = put(batch.absent(place.to_bytes()), &place, &record)?;
             let happening = Happening::by(actor, "key.create", record.id)
@@ -335,6 +341,12 @@ impl Actions {
     }
 }
 
+/// Requires that who makes a key holds all that it would be granted.
+fn require_no_less(actor: &Actor, record: &KeyRecord) -> Result<(), ActionError> {
+    let follows = follows_owner(record) && !actor.is_key();
+    if follows { Ok(()) } else { actor.require_all(record.patterns().as_set()) }
+}
+
 /// A key that was handed on grants nothing that it did not grant then, whoever owns it now.
 fn refuse_beyond_ceiling(record: &KeyRecord) -> Result<(), ActionError> {
     let Some(ceiling) = &record.ceiling else { return Ok(()) };
@@ -358,22 +370,6 @@ fn refuse_revoked(record: &KeyRecord) -> Result<(), ActionError> {
     Ok(())
 }
 
-fn check_times(
-    not_before: Option<Moment>,
-    expires_at: Option<Moment>,
-    now: Moment,
-) -> Result<(), ActionError> {
-    let Some(end) = expires_at else { return Ok(()) };
-    let detail = if end <= now {
-        "must lie ahead; to end a key now, revoke it"
-    } else if not_before.is_some_and(|begin| end <= begin) {
-        "must lie after not_before"
-    } else {
-        return Ok(());
-    };
-    Err(ActionError::Invalid(vec![Fault::new("/expires_at", "out_of_range", detail)]))
-}
-
 /// Whether a key is worth what its owner is, at each moment: it says nothing of its own, so whoever
 /// makes it for themselves gives it nothing that they don't hold.
 fn follows_owner(record: &KeyRecord) -> bool {
@@ -391,3 +387,6 @@ fn added(old: &Patterns, new: &Patterns) -> Patterns {
 fn is_listed_by_default(status: Status) -> bool {
     status != Status::Revoked
 }
+
+#[cfg(test)]
+mod dismissed;

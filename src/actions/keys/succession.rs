@@ -141,9 +141,9 @@ impl Actions {
         Ok((batch, "key.transfer"))
     }
 
-    /// Adds to a batch that the owner of a new key is still a user: their removal would miss a key
-    /// that comes to be after it looked.
-    pub(super) fn guard_owner(
+    /// Adds to a batch that somebody is still a user, and who they were when it was decided: their
+    /// removal would miss a key that comes to be after it looked.
+    pub(in crate::actions) fn guard_owner(
         &self,
         batch: Batch,
         owner: Option<UserId>,
@@ -152,6 +152,11 @@ impl Actions {
         let place = Place::User(owner);
         let held: Option<Held<UserRecord>> = self.read(&place)?;
         let held = held.filter(|held| !held.record.disabled).ok_or(ActionError::SessionEnded)?;
+        self.await_index(held.revision);
+        if self.index.revision() < held.revision {
+            // What the index says of them may be gone by: nothing is decided on it.
+            return Err(ActionError::Busy);
+        }
         Ok(batch.unchanged(place.to_bytes(), held.revision))
     }
 

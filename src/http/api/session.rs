@@ -1,5 +1,7 @@
 //! `/v1/session`: sign in, who am I, sign out.
 
+use std::net::IpAddr;
+
 use rouille::Response;
 use serde_json::{Value, json};
 
@@ -11,6 +13,7 @@ use crate::http::problem::Problem;
 use crate::http::session::{cookie_gone, cookie_of};
 use crate::http::{App, Call, answer};
 use crate::index::facts::Ask;
+use crate::model::password::Factors;
 use crate::model::role;
 use crate::model::secret::Secret;
 use crate::records::access::SESSION_LIFETIME;
@@ -33,15 +36,15 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     if let Some(old) = old {
         app.actions.sign_out(&old, call.address)?;
     }
-    opened(app, &session)
+    opened(app, call, &session)
 }
 
-pub(in crate::http) fn show(_app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let actor = call.actor()?;
     if actor.is_key() {
         return Err(Problem::session_required());
     }
-    Ok(answer::json(&described(actor)))
+    Ok(answer::json(&described(app, actor, call.address)?))
 }
 
 /// Signs out. Without a session there is nothing to end, which is as good.
@@ -56,11 +59,15 @@ pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Pr
 }
 
 /// 201 with the cookie of a session that was just opened.
-pub(super) fn opened(app: &App, session: &NewSession) -> Result<Response, Problem> {
+pub(super) fn opened(
+    app: &App,
+    call: &Call<'_>,
+    session: &NewSession,
+) -> Result<Response, Problem> {
     // Only an index that is far behind does not know the user yet; they can sign in when it does.
     let user = app.index().user(session.user).ok_or_else(Problem::index_behind)?;
     let actor = Actor::user(app.index(), user, None).ok_or_else(Problem::index_behind)?;
-    let mut told = described(&actor);
+    let mut told = described(app, &actor, call.address)?;
     if let Some(fields) = told.as_object_mut() {
         fields.insert("ends_at".to_owned(), session.ends_at.to_string().into());
     }
@@ -69,28 +76,47 @@ pub(super) fn opened(app: &App, session: &NewSession) -> Result<Response, Proble
     Ok(answer::created(&told).with_additional_header("Set-Cookie", cookie))
 }
 
-fn described(actor: &Actor) -> Value {
+/// Who somebody is, and what of their organization decides what they can do: enough for a page to
+/// say why something can't be done, and who could change that.
+fn described(app: &App, actor: &Actor, address: Option<IpAddr>) -> Result<Value, Problem> {
     let organization = actor.organization();
-    let user = actor.user_facts().map(|user| {
-        json!({
-            "id": user.id.to_string(),
-            "name": user.name,
-            "email": user.email,
-            "role": user.role.role().to_string(),
-            "operator": user.standing.operator,
-        })
-    });
+    let now = app.actions.clock().now().wall;
+    let user = match actor.user_facts() {
+        None => Value::Null,
+        Some(user) => {
+            let account = app.actions.account(user.id)?;
+            json!({
+                "id": user.id.to_string(),
+                "name": user.name,
+                "email": user.email,
+                "role": user.role.role().to_string(),
+                "operator": user.standing.operator,
+                "locale": account.user.locale,
+                "totp": account.factors == Factors::PasswordAndCode,
+            })
+        },
+    };
     let held: Vec<_> = role::OWN_PERMISSIONS
         .into_iter()
         .filter(|permission| actor.holds(Ask::Permission(permission)))
         .collect();
-    json!({
+    Ok(json!({
         "user": user,
         "organization": {
             "id": organization.id.to_string(),
             "name": organization.name,
             "plan": organization.plan.name,
+            "features": {
+                "api_access": organization.plan.api_access,
+                "teams": organization.plan.teams,
+                "multiple_teams": organization.plan.multiple_teams,
+            },
+            "subscription_status": organization.subscription.status.to_string(),
+            "api_access": organization.has_access(now),
+            "members_create_keys": organization.members_create_keys,
+            "key_lifetime_days_max": organization.key_lifetime_days_max,
         },
         "permissions": held,
-    })
+        "address": address.map(|address| address.to_string()),
+    }))
 }

@@ -7,8 +7,9 @@ use crate::http::answer::Header;
 use crate::http::problem::seconds_up;
 use crate::index::Index;
 use crate::index::grant::Grant;
+use crate::model::permission::Patterns;
 use crate::model::plan::PLAN_QUOTA;
-use crate::verify::Limits;
+use crate::verify::{Limits, narrowed};
 
 /// Longest list of permissions that is passed on: nginx answers 500 to a response head of more
 /// than 4 KiB, its `proxy_buffer_size`.
@@ -35,7 +36,9 @@ impl Identity {
         let user = |value: fn(&crate::index::facts::UserFacts) -> String| {
             owner.as_deref().map_or_else(|| NOTHING.to_owned(), |owner| encoded(&value(owner)))
         };
-        let permissions = joined(grant.patterns().texts());
+        let narrowed = narrowed(grant);
+        let granted = narrowed.as_ref().map_or_else(|| grant.patterns(), Patterns::as_set);
+        let permissions = joined(granted.texts());
         let teams = index.teams_of(grant);
         let teams = teams.iter().filter(|(_, stands)| *stands);
         let teams: Vec<_> = teams.map(|(team, _)| team.id.to_string()).collect();

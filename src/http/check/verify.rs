@@ -19,11 +19,11 @@ use crate::index::Index;
 use crate::index::grant::Grant;
 use crate::model::fault::Fault;
 use crate::model::limit::COST_MAX;
-use crate::model::permission::Permission;
+use crate::model::permission::{Patterns, Permission};
 use crate::model::requirement::{REQUIREMENT_NAMES_MAX, Requirement};
 use crate::model::role::{INSTANCE_VERIFY, KEYS_READ, KEYS_VERIFY};
 use crate::model::secret::Secret;
-use crate::verify::{Code, Request, Verdict, check, explain, explain_absence, foretell};
+use crate::verify::{Code, Request, Verdict, check, explain, explain_absence, foretell, narrowed};
 
 /// What a service asks.
 pub(super) struct Asked {
@@ -191,14 +191,17 @@ fn told(index: &Index, verdict: Verdict, grant: Option<&Grant>, now: Now) -> Val
         told.insert("retry_after".to_owned(), seconds_up(wait).into());
     }
     if let Some(grant) = grant.filter(|_grant| verdict.is_valid()) {
-        told.insert("permissions".to_owned(), json!(permissions(grant)));
+        told.insert("permissions".to_owned(), permissions(grant));
     }
     Value::Object(told)
 }
 
-/// The patterns that a key lists, or what the absence of a list means.
-pub(super) fn permissions(grant: &Grant) -> Vec<&str> {
-    grant.patterns().texts().collect()
+/// The patterns that a key is granted today: what it lists, or what the absence of a list means, as
+/// far as its owner's role and the organization's ceiling let it.
+pub(super) fn permissions(grant: &Grant) -> Value {
+    let narrowed = narrowed(grant);
+    let granted = narrowed.as_ref().map_or_else(|| grant.patterns(), Patterns::as_set);
+    granted.texts().map(Value::from).collect()
 }
 
 /// What a key is: for its holder, and for a service that may ask about it.

@@ -1,7 +1,7 @@
 //! `/v1/whoami`: what the presented key is and may do, told to its holder, who may also end it.
 
 use rouille::Response;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::actions::ActionError;
 use crate::actions::keys::{HolderRevoked, Shown};
@@ -34,7 +34,7 @@ fn tell(app: &App, arrival: &Arrival<'_>) -> Result<Value, Problem> {
     let caller = Caller { address, user_agent: user_agent(headers) };
     app.judge(&presented, &request, caller, |grant, now: Now| {
         let mut told = verify::described(app.index(), grant, now);
-        told.insert("permissions".to_owned(), json!(verify::permissions(grant)));
+        told.insert("permissions".to_owned(), verify::permissions(grant));
         Value::Object(told)
     })
 }

@@ -160,16 +160,29 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         field("email", email("ada@example.com")),
         field("role", text("owner")),
         field("operator", truth(true)),
+        field("locale", nullable(choice(&LOCALES).into())),
+        field("totp", truth(false)),
+    ]);
+    let features = answer([
+        field("api_access", truth(true)),
+        field("teams", truth(true)),
+        field("multiple_teams", truth(false)),
     ]);
     let organization = answer([
         field("id", id("org")),
         field("name", text("example.com")),
         field("plan", text("pro")),
+        field("features", features),
+        field("subscription_status", text("active")),
+        field("api_access", truth(true)),
+        field("members_create_keys", truth(true)),
+        field("key_lifetime_days_max", nullable(count(365).into())),
     ]);
     let session = answer([
         field("user", nullable(user)),
         field("organization", organization),
         field("permissions", each(text("keyhouse:keys:create"))),
+        field("address", nullable(text("192.0.2.7").into())),
     ]);
     let team = answer([field("id", id("team")), field("name", text("Build"))]);
     let account = answer([

@@ -24,7 +24,7 @@ const IDENTITY: [(&str, &str); 10] = [
     ("X-Keyhouse-Organization", "The organization's id."),
     ("X-Keyhouse-Role", "Its owner's role."),
     ("X-Keyhouse-Teams", "The teams it is shared with, by commas."),
-    ("X-Keyhouse-Permissions", "What it lists, by commas."),
+    ("X-Keyhouse-Permissions", "What it is granted today, by commas."),
     ("X-Keyhouse-Plan", "The organization's plan."),
     ("X-Keyhouse-Environment", "Its environment."),
 ];

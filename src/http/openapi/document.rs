@@ -132,7 +132,7 @@ fn tag(path: &str) -> &str {
         "forward-auth" | "ext-authz" | "verify" | "whoami" | "introspect" => "checks",
         "healthz" | "readyz" | "metrics" | "openapi.json" | "instance" => "instance",
         "assets" => "pages",
-        _ if matches!(path, "/setup" | "/invitation" | "/reset") => "pages",
+        _ if matches!(path, "/" | "/setup" | "/invitation" | "/reset") => "pages",
         resource => resource,
     }
 }

@@ -34,16 +34,12 @@ pub(super) fn operations() -> Vec<Operation> {
         )
         .asked_by(Asker::Open)
         .answers(200, about, "Version, addresses, and the prefix of its keys."),
-        form("/setup", "showSetupPage", "The form of the first start.").fails(&["not_found"]),
-        form("/invitation", "showInvitationPage", "The form for those who were invited."),
-        form("/reset", "showResetPage", "The form for a new password."),
-        operation(Method::GET, "/assets/{file}", "showAsset", "A file of the page.")
-            .asked_by(Asker::Open)
-            .answers_with(
-                200,
-                vec![("text/css", text("").into()), ("text/javascript", text("").into())],
-                "A style sheet or a script.",
-            ),
+        form("/", "showPage", "The page."),
+        form("/setup", "showSetupPage", "The page, for the first start.").fails(&["not_found"]),
+        form("/invitation", "showInvitationPage", "The page, for those who were invited."),
+        form("/reset", "showResetPage", "The page, for a new password."),
+        asset("/assets/{hash}/{file}", "showAsset"),
+        asset("/assets/{hash}/{folder}/{part}", "showAssetInFolder"),
     ]
 }
 
@@ -51,6 +47,15 @@ fn form(path: &'static str, id: &'static str, summary: &'static str) -> Operatio
     operation(Method::GET, path, id, summary).asked_by(Asker::Open).answers_with(
         200,
         vec![("text/html", text("<!doctype html>").into())],
-        "The form.",
+        "The page.",
+    )
+}
+
+fn asset(path: &'static str, id: &'static str) -> Operation {
+    let kinds = ["text/css", "text/javascript", "application/json", "image/svg+xml"];
+    operation(Method::GET, path, id, "A file of the page.").asked_by(Asker::Open).answers_with(
+        200,
+        kinds.map(|kind| (kind, text("").into())).into(),
+        "The file.",
     )
 }

@@ -157,10 +157,14 @@ fn resets() -> Vec<Operation> {
     ]);
     vec![
         operation(Method::POST, "/v1/users/{user}/reset", "resetUser", "Makes a reset link.")
-            .details("`totp` also takes the second factor away when the link is used.")
+            .details(
+                "`totp` also takes the second factor away when the link is used. Never for oneself: \
+                 whoever finds an open session must not take the account over.",
+            )
             .needs(&[USERS_MANAGE])
             .may_take(request([optional("totp", truth(false))]), json!({"totp": false}))
-            .answers(201, made, "The link to hand over: once, for 24 hours."),
+            .answers(201, made, "The link to hand over: once, for 24 hours.")
+            .fails(&["own_account"]),
         operation(Method::POST, "/v1/reset", "resetPassword", "Sets a new password by a link.")
             .details("Ends all sessions; a second factor stays.")
             .asked_by(Asker::Open)

@@ -176,7 +176,14 @@ impl Stage {
         };
         match place {
             "gate" => "default".to_owned(),
+            "hash" => {
+                let page = self.house.bare(&Ask::get("/")).body;
+                let (_, path) = page.split_once("/assets/").unwrap();
+                path.split('/').next().unwrap().to_owned()
+            },
             "file" => "style.css".to_owned(),
+            "folder" => "locales".to_owned(),
+            "part" => "en.json".to_owned(),
             "plan" => "free".to_owned(),
             "organization" if other => self.other.0.clone(),
             "organization" => self.house.organization(),

@@ -1,0 +1,96 @@
+//! Who is dismissed while they wait to make a key makes none.
+
+use crate::actions::ActionError;
+use crate::actions::actor::Actor;
+use crate::actions::keys::{
+    ForeignKey, ForeignSecret, Import, KeyDraft, KeyKind, OwnerName, Target,
+};
+use crate::actions::trial::Trial;
+use crate::model::foreign::Algorithm;
+use crate::model::role::BuiltinRole;
+use crate::model::secret::{Digest, Secret};
+use crate::records::access::UserRecord;
+use crate::records::place::Place;
+
+/// Who waited for their turn with a key to be made, and was dismissed meanwhile, gets none.
+#[test]
+fn who_was_dismissed_while_they_waited_makes_no_key() {
+    let demote: fn(&mut UserRecord) = |user| user.role = BuiltinRole::Guest.into();
+    let stop: fn(&mut UserRecord) = |user| user.disabled = true;
+    for (claim, change) in [("demoted", demote), ("stopped", stop)] {
+        let trial = Trial::new();
+        let kinds = [KeyKind::Service, KeyKind::Personal];
+        let draft = |kind| KeyDraft { kind: Some(kind), ..KeyDraft::default() };
+        let service = KeyDraft {
+            permissions: Some("keyhouse:keys:manage keyhouse:keys:create".parse().unwrap()),
+            ..draft(KeyKind::Service)
+        };
+        let (_, secret) = trial.actions.create_key(&trial.owner(), service).unwrap();
+        let personal = KeyDraft {
+            permissions: Some("keyhouse:keys:manage keyhouse:keys:create".parse().unwrap()),
+            ..draft(KeyKind::Personal)
+        };
+        let (_, own) = trial.actions.create_key(&trial.owner(), personal).unwrap();
+        let by = |secret: &Secret| {
+            Actor::key(&trial.actions.index().grant(&secret.digest()).unwrap(), None)
+        };
+        let (person, key, other) = (trial.owner(), by(&own), by(&secret));
+        let place = Place::User(trial.owner);
+        let mut user = trial.actions.read::<UserRecord>(&place).unwrap().unwrap().record;
+        change(&mut user);
+        trial.put(&place, &user);
+        for kind in kinds {
+            for actor in [&person, &key] {
+                let made = trial.actions.create_key(actor, draft(kind));
+                assert!(made.is_err(), "{claim}: {kind:?} by {:?}", actor.author());
+            }
+        }
+        trial.actions.create_key(&other, draft(KeyKind::Service)).unwrap();
+        assert_eq!(trial.events("key.create").len(), 3, "{claim}");
+    }
+}
+
+#[test]
+fn a_key_that_was_revoked_while_it_waited_makes_none() {
+    let trial = Trial::new();
+    let service = KeyDraft {
+        kind: Some(KeyKind::Service),
+        permissions: Some("keyhouse:keys:manage".parse().unwrap()),
+        ..KeyDraft::default()
+    };
+    let (record, secret) = trial.actions.create_key(&trial.owner(), service).unwrap();
+    let key = Actor::key(&trial.actions.index().grant(&secret.digest()).unwrap(), None);
+    let target = Target { id: record.id, versions: None };
+    trial.actions.revoke_key(&trial.owner(), &target, None).unwrap();
+    let error = trial.actions.create_key(&key, KeyDraft::default()).unwrap_err();
+    assert!(matches!(error, ActionError::SessionEnded), "{error:?}");
+}
+
+#[test]
+fn an_operator_who_was_stopped_while_they_waited_imports_nothing() {
+    let trial = Trial::new();
+    let import = |digit| Import {
+        keys: vec![ForeignKey {
+            pointer: "/keys/0".to_owned(),
+            secret: ForeignSecret {
+                field: "digest",
+                digest: Digest::from_bytes([digit; 32]),
+                algorithm: Algorithm::Blake3,
+                other_digest: None,
+                hint: "old".to_owned(),
+            },
+            owner: Some(OwnerName::Id(trial.owner)),
+            organization: None,
+            draft: KeyDraft::default(),
+        }],
+        faults: Vec::new(),
+        dry_run: false,
+    };
+    let person = trial.owner();
+    trial.actions.import_keys(&person, &import(1)).unwrap();
+    let place = Place::User(trial.owner);
+    let user = trial.actions.read::<UserRecord>(&place).unwrap().unwrap().record;
+    trial.put(&place, &UserRecord { operator: false, ..user });
+    let error = trial.actions.import_keys(&person, &import(2)).unwrap_err();
+    assert!(matches!(error, ActionError::PermissionRequired(_)), "{error:?}");
+}

@@ -1,0 +1,76 @@
+//! The page: its files as browsers get them.
+
+use std::collections::BTreeSet;
+
+use crate::ask::{Ask, Expect};
+use crate::house::House;
+
+const ENTRANCES: [&str; 3] = ["/", "/invitation", "/reset"];
+
+#[test]
+fn every_entrance_is_the_page_under_a_strict_policy() {
+    let house = House::start();
+    for path in ENTRANCES {
+        let page = house.bare(&Ask::get(path));
+        assert_eq!(page.status, 200, "{path}");
+        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+        assert_eq!(page.header("cache-control"), Some("no-cache"));
+        assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+        assert_eq!(page.header("cross-origin-opener-policy"), Some("same-origin"));
+        let policy = page.header("content-security-policy").unwrap();
+        for rule in [
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "frame-ancestors 'none'",
+            "require-trusted-types-for 'script'",
+            "trusted-types 'none'",
+        ] {
+            assert!(policy.split("; ").any(|it| it == rule), "{rule} in {policy}");
+        }
+        assert!(!policy.contains("unsafe"), "{policy}");
+        for inline in ["<style", " style=", " onclick", "javascript:"] {
+            assert!(!page.body.contains(inline), "{path} has {inline}");
+        }
+    }
+}
+
+/// Browsers keep what is below the hashed folder for ever, and ask each time which folder it is.
+#[test]
+fn all_that_the_page_names_is_there_and_may_be_kept() {
+    let house = House::start();
+    let page = house.bare(&Ask::get("/"));
+    let names: BTreeSet<&str> =
+        page.body.split('"').filter(|text| text.starts_with("/assets/")).collect();
+    assert!(names.iter().any(|name| name.ends_with("/app.js")), "{names:?}");
+    for name in &names {
+        let file = house.bare(&Ask::get(name));
+        assert_eq!(file.status, 200, "{name}");
+        assert_eq!(file.header("cache-control"), Some("public, max-age=31536000, immutable"));
+        assert!(file.header("content-security-policy").is_some(), "{name}");
+    }
+    let folder = names.first().unwrap().rsplit_once('/').unwrap().0;
+    for language in ["en", "fr", "es"] {
+        let texts = house.bare(&Ask::get(&format!("{folder}/locales/{language}.json"))).expect(200);
+        assert!(texts["keys"]["title"].is_string(), "{language}");
+    }
+    for nothing in [
+        "/assets/app.js",
+        "/assets/0000000000000000/app.js",
+        &format!("{folder}/nothing.js"),
+        &format!("{folder}/index.html"),
+        &format!("{folder}/views/..%2fapp.js"),
+    ] {
+        assert_eq!(house.bare(&Ask::get(nothing)).status, 404, "{nothing}");
+    }
+}
+
+#[test]
+fn who_has_the_page_already_is_told_that_it_is_still_the_one() {
+    let house = House::start();
+    let tag = house.bare(&Ask::get("/")).header("etag").unwrap().to_owned();
+    let again = house.bare(&Ask::get("/").header("If-None-Match", &tag));
+    assert_eq!((again.status, again.body.as_str()), (304, ""));
+    assert_eq!(house.bare(&Ask::get("/").header("If-None-Match", "\"old\"")).status, 200);
+}

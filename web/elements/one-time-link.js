@@ -1,0 +1,22 @@
+// The dialog that shows a one-time link: once, since only a digest of it is kept. No mail is sent.
+
+import { open } from "../dialog.js";
+import { h } from "../dom.js";
+import { moment, t } from "../text.js";
+import { copyButton } from "./copy-button.js";
+
+/** Shows a link; `body` says whom it is for and what it does. Resolves once the person is done. */
+export function oneTimeLink({ title, body, url, endsAt }) {
+  const show = (close) => {
+    const link = h("p.code.one-time", { tabindex: "-1" }, url);
+    return h(
+      "div.stack",
+      {},
+      h("p", {}, body),
+      h("div.stack.tight", {}, link, h("div", {}, copyButton(() => url, () => link, t("one_time_link.copy")))),
+      h("p.notice.warn.small", {}, t("one_time_link.once", { moment: moment(endsAt) })),
+      h("div.buttons", {}, h("button.primary", { type: "button", onclick: () => close() }, t("one_time_link.done"))),
+    );
+  };
+  return open(title, show, { stays: true });
+}

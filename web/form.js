@@ -1,0 +1,121 @@
+// Forms: labelled fields, what is wrong next to where it is wrong, and nothing typed is ever lost.
+
+import { fill, freshId, h } from "./dom.js";
+import { faultText, problemNotice } from "./say.js";
+import { t } from "./text.js";
+
+/** What people put something into. */
+const CONTROLS = "input,select,textarea";
+
+/**
+ * A labelled field around one control (`input`, `select`, `textarea`, or an element of ours that
+ * has `name` and `value`). `hint` stands below the label.
+ */
+export function field(label, control, { hint, optional } = {}) {
+  const target = control.matches(CONTROLS) ? control : control.querySelector(CONTROLS);
+  target.id ||= freshId("field");
+  const hintId = hint ? freshId("hint") : null;
+  const fault = h("p.fault", { id: freshId("fault") });
+  target.setAttribute("aria-describedby", [hintId, fault.id].filter(Boolean).join(" "));
+  return h(
+    "div.field",
+    { "data-field": target.name },
+    h("label", { for: target.id }, label, optional ? h("span.optional", {}, ` ${t("forms.optional")}`) : null),
+    hint ? h("p.hint", { id: hintId }, hint) : null,
+    control,
+    fault,
+  );
+}
+
+/** A group of controls under one name, such as radio buttons. */
+export function group(name, legend, ...children) {
+  const fault = h("p.fault", { id: freshId("fault") });
+  return h("fieldset.field", { "data-field": name, "aria-describedby": fault.id }, h("legend", {}, legend), ...children, fault);
+}
+
+/** One of several: `choices` are `[value, label, hint?]`. */
+export function radios(name, choices, chosen, onchange) {
+  return choices.map(([value, label, hint]) => {
+    const id = freshId("choice");
+    const hintId = hint ? freshId("hint") : null;
+    return h(
+      "div.choice",
+      {},
+      h("input", { type: "radio", name, value, id, checked: value === chosen, "aria-describedby": hintId, onchange }),
+      h("label", { for: id }, label),
+      hint ? h("p.hint", { id: hintId }, hint) : null,
+    );
+  });
+}
+
+/** A box to tick. */
+export function checkbox(name, label, properties = {}) {
+  const id = freshId("box");
+  return h("div.choice", {}, h("input", { type: "checkbox", name, id, ...properties }), h("label", { for: id }, label));
+}
+
+/** A list to choose one of: `options` are `[value, label]`. */
+export function select(name, options, chosen, properties = {}) {
+  const option = ([value, label]) => h("option", { value, selected: value === chosen }, label);
+  return h("select", { name, ...properties }, options.map(option));
+}
+
+/**
+ * A form. `submit(form)` does the work and may throw a `Problem`: each of its faults is then shown
+ * at the field whose `data-field` is the first name of its pointer, all else above the buttons, and
+ * the first wrong field gets the focus. While it runs the form can't be sent again.
+ */
+export function form({ submit, button, cancel, danger }, ...children) {
+  const trouble = h("div.trouble", {});
+  const send = h(danger ? "button.danger" : "button.primary", { type: "submit" }, button);
+  const onsubmit = async (event) => {
+    event.preventDefault();
+    if (element.getAttribute("aria-busy") === "true") return;
+    clear(element, trouble);
+    element.setAttribute("aria-busy", "true");
+    send.setAttribute("aria-disabled", "true");
+    fill(send, t("forms.sending"));
+    try {
+      await submit(element);
+    } catch (problem) {
+      if (!problem.members) throw problem;
+      show(element, trouble, problem);
+    } finally {
+      element.removeAttribute("aria-busy");
+      send.removeAttribute("aria-disabled");
+      fill(send, button);
+    }
+  };
+  const leave = cancel ? h("button", { type: "button", onclick: cancel }, t("actions.cancel")) : null;
+  const element = h("form", { novalidate: true, onsubmit }, ...children, trouble, h("div.buttons", {}, send, leave));
+  return element;
+}
+
+/** The text in a form's control of this name. */
+export const valueOf = (element, name) => element.elements.namedItem(name).value;
+
+function clear(element, trouble) {
+  fill(trouble);
+  for (const fault of element.querySelectorAll(".fault")) fill(fault);
+  for (const wrong of element.querySelectorAll("[aria-invalid]")) wrong.removeAttribute("aria-invalid");
+}
+
+function show(element, trouble, problem) {
+  const unplaced = problem.faults.filter((fault) => !place(element, fault));
+  if (unplaced.length > 0 || problem.faults.length === 0) {
+    fill(trouble, problemNotice(problem), unplaced.map((fault) => h("p.fault", {}, `${fault.pointer}: ${faultText(fault)}`)));
+  }
+  element.querySelector("[aria-invalid]")?.focus();
+}
+
+/** Shows a fault at its field; tells whether there is one: the innermost that its pointer names. */
+function place(element, fault) {
+  const fieldOf = (name) => element.querySelector(`[data-field="${CSS.escape(name)}"]`);
+  // A pointer into the body begins with a slash, one to the query with a question mark.
+  const at = fault.pointer.split(/[/?]/).slice(1).reverse().map(fieldOf).find((one) => one !== null);
+  if (!at) return false;
+  const line = at.querySelector(":scope > .fault");
+  line.append(line.hasChildNodes() ? " " : "", faultText(fault));
+  at.querySelector(CONTROLS)?.setAttribute("aria-invalid", "true");
+  return true;
+}

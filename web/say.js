@@ -1,0 +1,46 @@
+// Tells people what happened: a line that screen readers read out, and that goes by itself; and the
+// words for what went wrong.
+
+import { h, fill } from "./dom.js";
+import { known, t } from "./text.js";
+
+const SHOWN_MS = 6000;
+
+const line = h("p.said", { role: "status" });
+
+/** The element that says things; the shell puts it on the page once. */
+export const status = h("div.status", {}, line);
+
+let timer;
+/** Says something that went well, such as "Copied". */
+export function say(text) {
+  clearTimeout(timer);
+  // A dialog lies above everything else: what is said while one is open is said in it.
+  const place = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
+  if (status.parentElement !== place) place.append(status);
+  fill(line, text);
+  timer = setTimeout(() => fill(line), SHOWN_MS);
+}
+
+/** The words for a problem, in the person's language; the API's own where a code is new. */
+export function problemText(problem) {
+  const members = { ...problem.members, count: problem.retryAfter ?? 1 };
+  return known(`problems.${problem.code}`, members) ?? problem.members?.detail ?? t("problems.internal");
+}
+
+/** The words for one fault of an input. */
+export function faultText(fault) {
+  return known(`faults.${fault.code}`, fault) ?? fault.detail;
+}
+
+/** A notice of what went wrong, with a way to try again where one is given. */
+export function problemNotice(problem, retry) {
+  const id = problem.members?.request_id;
+  return h(
+    "div.notice.bad",
+    { role: "alert" },
+    h("p", {}, problemText(problem)),
+    id ? h("p.small", {}, t("problems.request", { id })) : null,
+    retry ? h("button", { type: "button", onclick: retry }, t("actions.retry")) : null,
+  );
+}

@@ -1,0 +1,18 @@
+// The box that says what this is.
+
+import { open } from "../dialog.js";
+import { h } from "../dom.js";
+import { instance } from "../state.js";
+import { t } from "../text.js";
+
+export function about() {
+  return open(t("about.title"), () =>
+    h(
+      "div.prose",
+      {},
+      h("p", {}, t("about.what")),
+      h("dl.facts", {}, h("dt", {}, t("about.version")), h("dd", {}, instance.version)),
+      h("p", {}, h("a", { href: "/openapi.json" }, t("about.api"))),
+    ),
+  );
+}

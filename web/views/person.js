@@ -1,0 +1,193 @@
+// One person: what they may do, their keys, and what can be changed about them.
+
+import { all, get, patch, post } from "../api.js";
+import { confirm, open } from "../dialog.js";
+import { h } from "../dom.js";
+import { oneTimeLink } from "../elements/one-time-link.js";
+import { checkbox, field, form, valueOf } from "../form.js";
+import { live } from "../live.js";
+import { allRoles, mayGive, outranks, roleMeaning, roleName } from "../roles.js";
+import { say } from "../say.js";
+import { retitle } from "../shell.js";
+import { isOperator, may, session } from "../state.js";
+import { day, known as textFor, LANGUAGES, t } from "../text.js";
+import { badges, roleField } from "./people.js";
+import { removePerson } from "./removal.js";
+
+export async function view({ params: [id] }) {
+  let name;
+  const seesKeys = may("keyhouse:keys:read") || may("keyhouse:users:manage");
+  const body = await live(async (again) => {
+    const [user, roles, teams, keys] = await Promise.all([
+      get(`/v1/users/${encodeURIComponent(id)}`),
+      allRoles(),
+      all("/v1/teams"),
+      seesKeys ? all(`/v1/users/${encodeURIComponent(id)}/keys`) : null,
+    ]);
+    // The heading stands only once the view does.
+    if (name !== undefined) retitle(user.name);
+    name = user.name;
+    return [
+      h("section.card", { "aria-label": t("person.facts") }, facts(user, roles, teams)),
+      keys ? keysOf(keys) : null,
+      settings(user, { roles, keys, again }),
+    ];
+  });
+  return { title: name, body: body.element };
+}
+
+function facts(user, roles, teams) {
+  const fact = (label, value) => [h("dt", {}, label), h("dd", {}, value)];
+  const inTeams = teams.filter((team) => user.teams.includes(team.id));
+  const role = roles.find((one) => one.id === user.role);
+  const roleShown = may("keyhouse:roles:read")
+    ? h("a", { href: `#/roles/${user.role}` }, roleName(user.role, roles))
+    : roleName(user.role, roles);
+  const teamsShown = h(
+    "ul.inline",
+    {},
+    inTeams.map((team) => h("li", {}, h("a", { href: `#/teams/${team.id}` }, team.name))),
+  );
+  const flags = badges(user);
+  return h(
+    "dl.facts",
+    {},
+    flags ? fact(t("person.standing"), flags) : null,
+    fact(t("people.email"), user.email),
+    fact(t("people.role"), [roleShown, role ? h("span.below.soft.small", {}, roleMeaning(role)) : null]),
+    fact(t("people.teams"), inTeams.length > 0 ? teamsShown : h("span.soft", {}, t("people.no_team"))),
+    fact(t("people.totp"), user.totp ? t("people.totp_on") : t("people.totp_off")),
+    user.locale ? fact(t("person.language"), LANGUAGES[user.locale] ?? user.locale) : null,
+    fact(t("people.since"), day(user.created_at)),
+  );
+}
+
+function keysOf(keys) {
+  const item = (key) =>
+    h(
+      "li",
+      {},
+      h("a", { href: `#/keys/${key.id}` }, key.name ?? t("person.key_unnamed")),
+      " ",
+      // status.active, .disabled, .expired, .not_yet_valid, .revoked
+      h("span.badge", {}, textFor(`status.${key.status}`) ?? key.status),
+    );
+  return h(
+    "section.card",
+    {},
+    h("h2", {}, t("person.keys")),
+    keys.length > 0 ? h("ul.plain", {}, keys.map(item)) : h("p.soft", {}, t("person.no_keys")),
+  );
+}
+
+/** What can be changed, each with what it means; only what the person may do. */
+function settings(user, known) {
+  const isSelf = user.id === session.user.id;
+  const rows = [];
+  const row = (title, text, label, onclick, kind = "button") =>
+    rows.push(
+      h(
+        "div.setting",
+        {},
+        h("div", {}, h("h3", {}, title), h("p.soft.small", {}, text)),
+        h(kind, { type: "button", onclick }, label),
+      ),
+    );
+  if (isSelf) {
+    const link = h("a", { href: "#/profile" }, t("profile.title"));
+    rows.push(h("p.soft", {}, t("person.self"), " ", link));
+  }
+  if (may("keyhouse:users:manage")) {
+    if (!outranks(user, known.roles)) {
+      rows.push(h("p.soft", {}, t(user.operator ? "person.outranked_operator" : "person.outranked")));
+    } else {
+      row(t("person.name_role"), t("person.name_role_hint"), t("actions.edit"), () => edit(user, known));
+      if (!isSelf) {
+        row(t("person.reset"), t("person.reset_hint"), t("person.reset_make"), () => reset(user));
+      }
+      if (isOperator()) operatorRow(user, known, row);
+      if (!isSelf && user.disabled) {
+        row(t("person.enable"), t("person.enable_hint"), t("person.enable_button"), () => enable(user, known));
+      } else if (!isSelf) {
+        row(t("person.disable"), t("person.disable_hint"), t("person.disable_button"), () => disable(user, known));
+      }
+      const remove = () => removePerson(user);
+      row(t("person.remove"), t("person.remove_hint"), t("person.remove_button"), remove, "button.danger");
+    }
+  }
+  if (rows.length === 0) return null;
+  return h("section.card", {}, h("h2", {}, t("person.settings")), h("div.settings", {}, rows));
+}
+
+function operatorRow(user, known, row) {
+  const words = user.operator
+    ? ["person.operator_end", "person.operator_end_hint", "person.operator_end_button"]
+    : ["person.operator_make", "person.operator_make_hint", "person.operator_make_button"];
+  const [title, hint, button] = words.map((key) => t(key));
+  const ask = { title: t("person.sure", { action: button, name: user.name }), body: hint, button };
+  const change = () => patch(`/v1/users/${user.id}`, { operator: !user.operator }, user.version);
+  row(title, hint, button, () => sure({ ...ask, safe: !user.operator, done: t("person.saved") }, change, known));
+}
+
+/** Asks, does, and draws anew. */
+async function sure(words, act, { again }) {
+  if (await confirm(words, act)) again();
+}
+
+const enable = async (user, { again }) => {
+  const words = {
+    title: t("person.sure", { action: t("person.enable_button"), name: user.name }),
+    body: t("person.enable_hint"),
+    button: t("person.enable_button"),
+    done: t("person.saved"),
+    safe: true,
+  };
+  await sure(words, () => patch(`/v1/users/${user.id}`, { disabled: false }, user.version), { again });
+};
+
+const disable = async (user, { again }) => {
+  const words = {
+    title: t("person.sure", { action: t("person.disable_button"), name: user.name }),
+    body: t("person.disable_hint"),
+    button: t("person.disable_button"),
+    done: t("person.saved"),
+  };
+  await sure(words, () => patch(`/v1/users/${user.id}`, { disabled: true }, user.version), { again });
+};
+
+async function edit(user, { roles, again }) {
+  const givable = roles.filter((role) => role.id === user.role || mayGive(role, roles));
+  const done = await open(t("person.edit"), (close) => {
+    const submit = async (element) => {
+      const change = { name: valueOf(element, "name"), role: valueOf(element, "role") };
+      close(await patch(`/v1/users/${user.id}`, change, user.version));
+    };
+    return form(
+      { submit, button: t("actions.save"), cancel: () => close() },
+      field(t("people.name"), h("input", { name: "name", value: user.name, autocomplete: "off" })),
+      roleField(givable, roles, user.role),
+      h("p.hint", {}, t("person.role_ends_sessions")),
+    );
+  });
+  if (!done) return;
+  say(t("person.saved"));
+  again();
+}
+
+async function reset(user) {
+  const made = await open(t("person.reset"), (close) => {
+    const submit = async (element) => {
+      const totp = element.elements.namedItem("totp")?.checked ?? false;
+      close(await post(`/v1/users/${user.id}/reset`, { totp }));
+    };
+    return form(
+      { submit, button: t("person.reset_make"), cancel: () => close() },
+      h("p", {}, t("person.reset_body", { email: user.email })),
+      user.totp ? checkbox("totp", t("person.reset_totp")) : null,
+      user.totp ? h("p.hint", {}, t("person.reset_totp_hint")) : null,
+    );
+  });
+  if (!made) return;
+  const body = t("person.reset_link", { email: user.email });
+  await oneTimeLink({ title: t("person.reset"), body, url: made.url, endsAt: made.expires_at });
+}

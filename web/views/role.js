@@ -1,0 +1,104 @@
+// One role: what it holds, who has it, and changing it.
+
+import { all, patch, remove } from "../api.js";
+import { confirm } from "../dialog.js";
+import { h } from "../dom.js";
+import { live } from "../live.js";
+import { allRoles, holdsAll, roleMeaning, roleName } from "../roles.js";
+import { say } from "../say.js";
+import { retitle } from "../shell.js";
+import { may } from "../state.js";
+import { inOrder, spoken, t } from "../text.js";
+import { editRole } from "./roles.js";
+
+export async function view({ params: [id] }) {
+  let role, roles;
+  const body = await live(async () => {
+    const before = role;
+    const [known, people, catalogue] = await Promise.all([
+      allRoles(),
+      may("keyhouse:users:read") ? all("/v1/users") : null,
+      all("/v1/permissions"),
+    ]);
+    roles = known;
+    role = known.find((one) => one.id === id);
+    if (!role) return h("div.notice", {}, h("p", {}, t("problems.not_found")));
+    if (before) retitle(roleName(id, roles));
+    const meaning = roleMeaning(role);
+    return [
+      meaning ? h("p", {}, meaning) : null,
+      holds(role, catalogue),
+      people ? heldBy(people.filter((one) => one.role === id)) : null,
+      isChangeable(role, roles) ? danger(role) : null,
+    ];
+  });
+  if (!role) return { title: t("problems.title"), body: body.element };
+  const edit = async () => {
+    if (!(await editRole(role, (change) => patch(`/v1/roles/${id}`, change, role.version)))) return;
+    say(t("role.saved"));
+    body.again();
+  };
+  const button = h("button", { type: "button", onclick: edit }, t("role.edit"));
+  const actions = isChangeable(role, roles) ? [button] : [];
+  return { title: roleName(id, roles), actions, body: body.element };
+}
+
+const isChangeable = (role, roles) =>
+  !role.builtin && may("keyhouse:roles:manage") && holdsAll(role.permissions, roles);
+
+function holds(role, catalogue) {
+  if (role.permissions === null) return null;
+  const item = (pattern) => {
+    const entry = catalogue.find((one) => one.name === pattern);
+    const text = meaningOf(pattern) ?? entry?.description[spoken()] ?? entry?.description.en;
+    return h("li", {}, h("code", {}, pattern), text ? h("span.below.soft.small", {}, text) : null);
+  };
+  return h(
+    "section.card",
+    {},
+    h("h2", {}, t("role.holds")),
+    role.permissions.length > 0
+      ? h("ul.lines", {}, role.permissions.map(item))
+      : h("p.soft", {}, t("roles.nothing")),
+  );
+}
+
+/** The wildcards that the built-in roles hold. */
+function meaningOf(pattern) {
+  if (pattern === "*") return t("role.all_apis");
+  return pattern === "keyhouse:*" ? t("role.all_management") : undefined;
+}
+
+function heldBy(people) {
+  people.sort((one, other) => inOrder(one.name, other.name));
+  const item = (one) =>
+    h("li", {}, h("a", { href: `#/people/${one.id}` }, one.name), h("span.below.soft.small", {}, one.email));
+  return h(
+    "section.card",
+    {},
+    h("h2", {}, t("roles.held", { count: people.length })),
+    people.length > 0 ? h("ul.lines", {}, people.map(item)) : null,
+  );
+}
+
+function danger(role) {
+  const ask = async () => {
+    const words = {
+      title: t("role.remove_title", { name: role.name }),
+      body: t("role.remove_hint"),
+      button: t("role.remove"),
+      done: t("role.removed", { name: role.name }),
+    };
+    if (await confirm(words, () => remove(`/v1/roles/${role.id}`, {}, role.version))) location.hash = "#/roles";
+  };
+  return h(
+    "section.card",
+    {},
+    h(
+      "div.setting",
+      {},
+      h("div", {}, h("h2", {}, t("role.remove")), h("p.soft.small", {}, t("role.remove_hint"))),
+      h("button.danger", { type: "button", onclick: ask }, t("role.remove")),
+    ),
+  );
+}

@@ -1,0 +1,76 @@
+// Roles: the built-in four in a sentence each, and those that the organization made.
+
+import { all, post } from "../api.js";
+import { open } from "../dialog.js";
+import { h } from "../dom.js";
+import { field, form, valueOf } from "../form.js";
+import { allRoles, roleMeaning, roleName } from "../roles.js";
+import { may } from "../state.js";
+import { inOrder, t } from "../text.js";
+
+export async function view() {
+  const manages = may("keyhouse:roles:manage");
+  const [roles, people] = await Promise.all([allRoles(), may("keyhouse:users:read") ? all("/v1/users") : null]);
+  const tile = (role) => roleTile(role, roles, people);
+  const custom = roles.filter((role) => !role.builtin).sort((one, other) => inOrder(one.name, other.name));
+  const make = async () => {
+    const made = await editRole();
+    if (made) location.hash = `#/roles/${made.id}`;
+  };
+  const button = h("button.primary", { type: "button", onclick: make }, t("roles.new"));
+  return {
+    title: t("roles.title"),
+    actions: manages ? [button] : [],
+    body: h(
+      "div.stack",
+      {},
+      h("p.soft", {}, t("roles.what")),
+      section(t("roles.builtin"), roles.filter((role) => role.builtin).map(tile)),
+      custom.length > 0 ? section(t("roles.custom"), custom.map(tile)) : h("p.soft", {}, t("roles.no_custom")),
+    ),
+  };
+}
+
+const section = (title, tiles) => h("section.stack", {}, h("h2", {}, title), h("ul.tiles", {}, tiles));
+
+function roleTile(role, roles, people) {
+  const count = people?.filter((one) => one.role === role.id).length;
+  const meaning = roleMeaning(role);
+  return h(
+    "li.card.tile",
+    {},
+    h("h3", {}, h("a", { href: `#/roles/${role.id}` }, roleName(role.id, roles))),
+    meaning ? h("p", {}, meaning) : null,
+    role.builtin ? null : h("p.small.soft", {}, inShort(role.permissions)),
+    people ? h("p.small.soft", {}, t("roles.held", { count })) : null,
+  );
+}
+
+const SHOWN_MAX = 4;
+/** The first few permissions, and how many more. */
+function inShort(permissions) {
+  if (permissions.length === 0) return t("roles.nothing");
+  const shown = permissions.slice(0, SHOWN_MAX).map((one) => [h("code", {}, one), " "]);
+  const more = permissions.length - SHOWN_MAX;
+  return [shown, more > 0 ? t("roles.more", { count: more }) : null];
+}
+
+/** Makes a role, or changes one; resolves to it as it is then, or to nothing. */
+export function editRole(role, save = (body) => post("/v1/roles", body)) {
+  return open(role ? t("role.edit") : t("roles.new"), (close) => {
+    const submit = async (element) => {
+      const permissions = [...new Set(valueOf(element, "permissions").split(/[\s,]+/).filter((one) => one !== ""))];
+      const [name, description] = ["name", "description"].map((field) => valueOf(element, field));
+      close(await save({ name, description, permissions }));
+    };
+    const lines = role?.permissions.join("\n");
+    const list = h("textarea.code", { name: "permissions", value: lines, rows: "8", spellcheck: "false" });
+    return form(
+      { submit, button: role ? t("actions.save") : t("roles.make"), cancel: () => close() },
+      field(t("roles.name"), h("input", { name: "name", value: role?.name, autocomplete: "off", required: true })),
+      field(t("roles.description"), h("input", { name: "description", value: role?.description }), { optional: true }),
+      field(t("roles.permissions"), list, { hint: t("roles.permissions_hint") }),
+      role ? h("p.hint", {}, t("role.reaches_all")) : null,
+    );
+  }, { wide: true });
+}

@@ -1,0 +1,60 @@
+// Sign in: as a view where nobody is signed in, as a dialog over the view where a session ended.
+
+import { post } from "../api.js";
+import { open } from "../dialog.js";
+import { fill, h } from "../dom.js";
+import { field, form, valueOf } from "../form.js";
+import { become } from "../state.js";
+import { t } from "../text.js";
+
+/** The view; `enter` goes on once somebody is signed in. */
+export function signInView(enter) {
+  return { title: t("sign_in.title"), body: h("div.card.narrow", {}, signInForm("", enter)) };
+}
+
+/** The dialog: `{closed, close}`; `closed` resolves to whether somebody signed in. */
+export function signInDialog(email) {
+  const asking = {};
+  asking.closed = open(t("sign_in.again"), (close) => {
+    asking.close = close;
+    return h("div", {}, h("p", {}, t("sign_in.ended")), signInForm(email, () => close(true)));
+  });
+  return asking;
+}
+
+function signInForm(email, enter) {
+  const code = h("div", {});
+  const submit = async (element) => {
+    const shown = { email: valueOf(element, "email"), password: valueOf(element, "password") };
+    const digits = element.elements.namedItem("code")?.value.replaceAll(/\s/g, "");
+    if (digits) shown.code = digits;
+    try {
+      become(await post("/v1/session", shown, { quietly: true }));
+    } catch (problem) {
+      if (problem.code === "code_required" && !digits) return askForCode(code);
+      throw problem;
+    }
+    enter();
+  };
+  const address = h("input", { name: "email", type: "email", autocomplete: "username", value: email, required: true });
+  const password = h("input", {
+    name: "password",
+    type: "password",
+    autocomplete: "current-password",
+    required: true,
+    autofocus: email !== "",
+  });
+  return form(
+    { submit, button: t("sign_in.button") },
+    field(t("sign_in.email"), address),
+    field(t("sign_in.password"), password),
+    code,
+    h("p.hint", {}, t("sign_in.forgotten")),
+  );
+}
+
+function askForCode(place) {
+  const input = h("input", { name: "code", autocomplete: "one-time-code", inputmode: "numeric", required: true });
+  fill(place, field(t("sign_in.code"), input, { hint: t("sign_in.code_hint") }));
+  input.focus();
+}

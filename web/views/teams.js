@@ -1,0 +1,78 @@
+// Teams: which there are, and making one.
+
+import { all, get, post } from "../api.js";
+import { open } from "../dialog.js";
+import { h } from "../dom.js";
+import { field, form, group, radios, valueOf } from "../form.js";
+import { isOperator, may } from "../state.js";
+import { t } from "../text.js";
+import { planName } from "../plans.js";
+
+export async function view() {
+  const manages = may("keyhouse:teams:manage");
+  // Asked anew: the plan may have changed since they signed in.
+  const [teams, { organization }] = await Promise.all([all("/v1/teams"), get("/v1/session")]);
+  const lack = lacking(organization, teams);
+  const make = async () => {
+    const made = await editTeam();
+    if (made) location.hash = `#/teams/${made.id}`;
+  };
+  const button = h("button.primary", { type: "button", onclick: make }, t("teams.new"));
+  const list = teams.length > 0
+    ? h("ul.tiles", {}, teams.map(tile))
+    : h("div.card.empty", {}, h("h2", {}, t("teams.none")), h("p.soft", {}, t("teams.what")));
+  const intro = teams.length > 0 ? h("p.soft", {}, t("teams.what")) : null;
+  return {
+    title: t("teams.title"),
+    actions: manages && !lack ? [button] : [],
+    body: h("div.stack", {}, lack, intro, list),
+  };
+}
+
+function tile(team) {
+  return h(
+    "li.card.tile",
+    {},
+    h("h2", {}, h("a", { href: `#/teams/${team.id}` }, team.name)),
+    teamBadges(team),
+    team.description ? h("p.soft", {}, team.description) : null,
+  );
+}
+
+/** What sets a team apart. */
+export function teamBadges(team) {
+  const is = [];
+  if (team.visibility === "secret") is.push(h("span.badge.warn", {}, t("teams.secret")));
+  else is.push(h("span.badge", {}, t("teams.visible")));
+  if (team.is_member) is.push(h("span.badge.accent", {}, t("teams.member")));
+  return h("span.badges", {}, is);
+}
+
+/** What the plan does not give, where it gives no team, or no further one. */
+function lacking({ plan, features }, teams) {
+  if (features.teams && (features.multiple_teams || teams.length === 0)) return null;
+  const words = { plan: planName(plan) };
+  const text = features.teams ? t("teams.one_only", words) : t("teams.not_in_plan", words);
+  const who = isOperator() ? t("teams.change_plan_yourself") : t("teams.change_plan");
+  return h("div.notice", {}, h("p", {}, text), h("p.small", {}, who));
+}
+
+/** Makes a team, or changes one; resolves to it as it is then, or to nothing. */
+export function editTeam(team, save = (body) => post("/v1/teams", body)) {
+  return open(team ? t("team.edit") : t("teams.new"), (close) => {
+    const submit = async (element) => {
+      const [name, description] = ["name", "description"].map((field) => valueOf(element, field));
+      close(await save({ name, description, visibility: valueOf(element, "visibility") }));
+    };
+    const choices = [
+      ["visible", t("teams.visible"), t("teams.visible_hint")],
+      ["secret", t("teams.secret"), t("teams.secret_hint")],
+    ];
+    return form(
+      { submit, button: team ? t("actions.save") : t("teams.make"), cancel: () => close() },
+      field(t("teams.name"), h("input", { name: "name", value: team?.name, autocomplete: "off", required: true })),
+      field(t("teams.description"), h("textarea", { name: "description", value: team?.description }), { optional: true }),
+      group("visibility", t("teams.visibility"), radios("visibility", choices, team?.visibility ?? "visible")),
+    );
+  });
+}
