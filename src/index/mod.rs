@@ -387,6 +387,8 @@ impl Hasher for DigestHasher {
 mod tests {
     use super::*;
     use crate::model::id::KeyId;
+    use rand::rngs::StdRng;
+    use rand::{Rng as _, SeedableRng as _};
 
     #[test]
     fn user_agents_are_cut_between_characters_and_told_apart() {
@@ -434,12 +436,14 @@ mod tests {
     fn keys_that_wait_are_gathered_once_however_often_the_queue_overflows() {
         let index = Index::new();
         let at = Moment::from_milliseconds(1_000);
+        let any = grant::tests::grant_of(Arc::new(Live::new(KeyId::default())));
+        let mut random = StdRng::seed_from_u64(7);
         let mut tally = index.tally();
         for round in 1..=2_usize {
-            for number in 0..=USES_WAITING_MAX {
-                let number = u64::try_from(number + round * 1_000_000).unwrap();
-                let grant = grant::tests::grant_of(Arc::new(Live::new(KeyId::default())));
-                index.grants.pin().insert(DigestKey([number; 4]), grant.clone());
+            for _ in 0..=USES_WAITING_MAX {
+                let mut grant = any.clone();
+                grant.live = Arc::new(Live::new(KeyId::default()));
+                index.grants.pin().insert(DigestKey([random.next_u64(); 4]), grant.clone());
                 index.note_call(&grant, Code::Valid, at, Origin::default());
             }
             index.gather_used(&mut tally);
