@@ -13,8 +13,7 @@ use crate::texts::Texts;
 use crate::tree::Node;
 
 /// Roles of what takes text.
-const TAKE_TEXT: [&str; 6] =
-    ["textbox", "searchbox", "spinbutton", "combobox", "Date", "DateTime"];
+const TAKE_TEXT: [&str; 6] = ["textbox", "searchbox", "spinbutton", "combobox", "Date", "DateTime"];
 
 /// The whole page, or what is inside one thing on it.
 #[derive(Clone, Debug)]
@@ -87,7 +86,8 @@ impl Part {
 
     /// Waits until this text is shown.
     pub(crate) fn see(&self, text: &str) {
-        let missing = || format!("{text:?} is not shown{}; shown is:\n{}", self.place(), self.text());
+        let missing =
+            || format!("{text:?} is not shown{}; shown is:\n{}", self.place(), self.text());
         wait(missing, || shown(&self.text()).contains(&shown(text)).then_some(()));
     }
 
@@ -105,7 +105,8 @@ impl Part {
     /// Waits until there is nothing of this role and name.
     pub(crate) fn find_no(&self, role: &str, name: &str) {
         let still = || format!("there is still a {role} {name:?}{}", self.place());
-        let gone = || self.here().is_some_and(|it| self.named(it.as_ref(), &[role], &[name]).is_empty());
+        let gone =
+            || self.here().is_some_and(|it| self.named(it.as_ref(), &[role], &[name]).is_empty());
         wait(still, || gone().then_some(()));
     }
 
@@ -129,7 +130,7 @@ impl Part {
             Some(None) => {
                 let text = self.driver.evaluate("document.body?.innerText ?? ''");
                 text.as_str().unwrap_or_default().to_owned()
-            }
+            },
             Some(Some(node)) => self.driver.text_of(&node).unwrap_or_default(),
         }
     }
@@ -153,12 +154,7 @@ impl Part {
         });
     }
 
-    fn wait_for<T>(
-        &self,
-        roles: &[&str],
-        names: &[&str],
-        use_it: impl Fn(Node) -> Option<T>,
-    ) -> T {
+    fn wait_for<T>(&self, roles: &[&str], names: &[&str], use_it: impl Fn(Node) -> Option<T>) -> T {
         let missing = || {
             let found: Vec<_> = roles.iter().map(|role| (role, self.names(role))).collect();
             let place = self.place();
@@ -230,7 +226,7 @@ pub(crate) fn key(name: &str) -> char {
                 (Some(letter), None) => letter,
                 _ => panic!("no key is called {other:?}"),
             };
-        }
+        },
     };
     key.value()
 }

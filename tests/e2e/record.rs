@@ -17,7 +17,8 @@ addEventListener("securitypolicyviolation", (event) => {
 }, true);
 "#;
 /// What the page asks by its nature: whether somebody is signed in.
-const EXPECTED: &str = "/v1/session - Failed to load resource: the server responded with a status of 401";
+const EXPECTED: &str =
+    "/v1/session - Failed to load resource: the server responded with a status of 401";
 /// Addresses that leave no browser.
 const INNER: [&str; 3] = ["data:", "blob:", "about:"];
 
@@ -50,7 +51,8 @@ impl Record {
     pub(crate) fn read(&mut self, driver: &Driver) {
         let log = |name| driver.run(driver.session().get_log(name));
         for entry in log("performance") {
-            let told: Value = serde_json::from_str(&entry.message).expect("an event of the browser");
+            let told: Value =
+                serde_json::from_str(&entry.message).expect("an event of the browser");
             self.take(&told["message"]["method"], &told["message"]["params"]);
         }
         for entry in log("browser") {
@@ -71,10 +73,13 @@ impl Record {
     /// Addresses that are not of one of these origins (`http://127.0.0.1:1234`).
     pub(crate) fn foreign(&self, origins: &[String]) -> Vec<String> {
         let of = |url: &str, origin: &String| {
-            url.strip_prefix(origin.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            url.strip_prefix(origin.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         let is_own = |url: &&String| {
-            url.is_empty() || INNER.iter().any(|inner| url.starts_with(inner)) || origins.iter().any(|origin| of(url, origin))
+            url.is_empty()
+                || INNER.iter().any(|inner| url.starts_with(inner))
+                || origins.iter().any(|origin| of(url, origin))
         };
         self.addresses.iter().filter(|url| !is_own(url)).cloned().collect()
     }
@@ -84,13 +89,14 @@ impl Record {
         let id = text(&told["requestId"]);
         match event.as_str().unwrap_or_default() {
             "Network.requestWillBeSent" => {
-                let (method, url) = (text(&told["request"]["method"]), text(&told["request"]["url"]));
+                let (method, url) =
+                    (text(&told["request"]["method"]), text(&told["request"]["url"]));
                 self.addresses.extend([url.clone(), text(&told["documentURL"])]);
                 let headers = told["request"]["headers"].as_object().into_iter().flatten();
                 let referrers = headers.filter(|(name, _)| name.eq_ignore_ascii_case("referer"));
                 self.addresses.extend(referrers.map(|(_, value)| text(value)));
                 self.requests.insert(id, Request { method, url, ..Request::default() });
-            }
+            },
             "Network.webSocketCreated" => self.addresses.push(text(&told["url"])),
             "Page.frameNavigated" => self.addresses.push(text(&told["frame"]["url"])),
             "Network.requestServedFromCache" => self.request(id).from_cache = true,
@@ -98,14 +104,18 @@ impl Record {
                 let request = self.request(id);
                 request.status = told["response"]["status"].as_u64().unwrap_or_default();
                 request.from_cache |= told["response"]["fromDiskCache"] == true;
-            }
+            },
             "Network.loadingFinished" => {
                 let bytes = told["encodedDataLength"].as_f64().unwrap_or_default();
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of bytes")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a count of bytes"
+                )]
                 let bytes = bytes as u64;
                 self.request(id).wire_bytes = bytes;
-            }
-            _ => {}
+            },
+            _ => {},
         }
     }
 
