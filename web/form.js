@@ -108,13 +108,13 @@ function show(element, trouble, problem) {
   element.querySelector("[aria-invalid]")?.focus();
 }
 
-/** Shows a fault at its field; tells whether there is one. */
+/** Shows a fault at its field; tells whether there is one: the innermost that its pointer names. */
 function place(element, fault) {
-  // A field of the body begins with a slash, one of the query with a question mark.
-  const name = fault.pointer.split(/[/?]/)[1];
-  const at = element.querySelector(`[data-field="${CSS.escape(name ?? "")}"]`);
+  const fieldOf = (name) => element.querySelector(`[data-field="${CSS.escape(name)}"]`);
+  // A pointer into the body begins with a slash, one to the query with a question mark.
+  const at = fault.pointer.split(/[/?]/).slice(1).reverse().map(fieldOf).find((one) => one !== null);
   if (!at) return false;
-  const line = at.querySelector(".fault");
+  const line = at.querySelector(":scope > .fault");
   line.append(line.hasChildNodes() ? " " : "", faultText(fault));
   at.querySelector(CONTROLS)?.setAttribute("aria-invalid", "true");
   return true;
