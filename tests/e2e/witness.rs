@@ -173,7 +173,8 @@ fn a_test_that_fails_leaves_no_process_and_no_file() {
         || format!("the group {group:?} lives on"),
         || (test_kill_process_group(group) == Err(Errno::SRCH)).then_some(()),
     );
-    assert_eq!(processes_naming(folder.to_str().unwrap()), 0);
+    let named = || processes_naming(folder.to_str().unwrap());
+    wait(|| format!("{} processes live on", named()), || (named() == 0).then_some(()));
     assert!(!folder.exists(), "{} is left", folder.display());
 }
 
