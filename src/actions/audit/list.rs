@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use keyhouse_storage::{At, Order, Range};
+use serde_json::Map;
 
 use crate::actions::actor::Actor;
 use crate::actions::{ActionError, Actions};
@@ -78,7 +79,7 @@ impl Sight {
         match self {
             Self::Whole => event,
             Self::Trail => {
-                let (before, after) = (Default::default(), Default::default());
+                let (before, after) = (Map::new(), Map::new());
                 EventRecord { address: None, before, after, ..event }
             },
         }

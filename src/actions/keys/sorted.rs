@@ -200,11 +200,11 @@ impl Actions {
             let page = self.store.scan(&range, At::Latest)?;
             for row in &page.rows {
                 let record = read_row::<KeyRecord>(row)?.record;
-                if let Some(whole) = self.listed_whole(actor, query, &sought, &record) {
-                    let position = self.position(&record, whole, sort);
-                    if after.is_none_or(|after| position.compare(after).is_gt()) {
-                        best.push((position, record, whole));
-                    }
+                let whole = self.listed_whole(actor, query, &sought, &record);
+                let Some(whole) = whole else { continue };
+                let position = self.position(&record, whole, sort);
+                if after.is_none_or(|after| position.compare(after).is_gt()) {
+                    best.push((position, record, whole));
                 }
             }
             rows_read += page.rows.len();
