@@ -129,8 +129,8 @@ const PLACES = { key: "keys", usr: "people", team: "teams", role: "roles" };
 function subjectOf({ target, before, after }) {
   const place = PLACES[target.split("_")[0]];
   const name = [after.name, before.name, after.email, before.email].find((one) => typeof one === "string");
-  const text = name ? [name, " ", h("code.soft", {}, target)] : h("code", {}, target);
-  return place ? h("a", { href: `#/${place}/${target}` }, text) : h("span", {}, text);
+  const text = name ?? h("code", {}, target);
+  return place ? h("a", { href: `#/${place}/${target}`, title: target }, text) : h("span", { title: target }, text);
 }
 
 /** What was there before and after, field by field. */
@@ -148,7 +148,7 @@ function changes({ before, after }) {
     );
   const heading = [t("audit.field"), t("audit.before"), t("audit.after")].map((text) => h("th", { scope: "col" }, text));
   const table = h("table.changes", {}, h("thead", {}, h("tr", {}, heading)), h("tbody", {}, said.map(row)));
-  return h("details", {}, h("summary.small", {}, t("audit.details", { count: said.length })), table);
+  return h("details", {}, h("summary.small", {}, t("audit.details")), table);
 }
 
 /** A value as the log has it; nothing for none. */

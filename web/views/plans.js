@@ -8,7 +8,7 @@ import { live } from "../live.js";
 import { planName } from "../plans.js";
 import { say } from "../say.js";
 import { table } from "../table.js";
-import { listed, number, t } from "../text.js";
+import { number, t } from "../text.js";
 
 const FEATURES = ["api_access", "teams", "multiple_teams"];
 const LIMITS = ["keys_per_user", "keys", "users", "requests_per_10s", "requests_per_month"];
@@ -18,9 +18,11 @@ const ORDER = ["free", "pro", "enterprise"];
 const featureName = (name) => t(`plans.feature_${name}`); // plans.feature_api_access, _teams, _multiple_teams
 const limitName = (name) => t(`plans.limit_${name}`); // plans.limit_keys, _users and so on
 
-/** The features that are given, in words. */
+/** The features that are given. */
 export function features(given) {
-  return listed(FEATURES.filter((name) => given[name]).map(featureName)) || t("plans.no_features");
+  const names = FEATURES.filter((name) => given[name]).map(featureName);
+  if (names.length === 0) return h("span.soft", {}, t("plans.no_features"));
+  return h("span.badges", {}, names.map((name) => h("span.badge", {}, name)));
 }
 
 export async function view() {

@@ -22,7 +22,7 @@ export async function view() {
     title: t("roles.title"),
     actions: manages ? [button] : [],
     body: h(
-      "div.stack",
+      "div.stack.sections",
       {},
       h("p.soft", {}, t("roles.what")),
       section(t("roles.builtin"), roles.filter((role) => role.builtin).map(tile)),
@@ -31,7 +31,7 @@ export async function view() {
   };
 }
 
-const section = (title, tiles) => h("section.stack", {}, h("h2", {}, title), h("ul.tiles", {}, tiles));
+const section = (title, tiles) => h("section.stack", {}, h("h2", {}, title), h("ul.tiles.two", {}, tiles));
 
 function roleTile(role, roles, people) {
   const count = people?.filter((one) => one.role === role.id).length;
