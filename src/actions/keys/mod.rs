@@ -27,6 +27,7 @@ mod list;
 mod purge;
 mod rotate;
 mod sharing;
+mod sorted;
 mod standing;
 mod succession;
 
@@ -39,6 +40,9 @@ pub use list::{ListedKeys, OwnerWanted, Query, Wanted};
 pub use purge::{ENDED_KEPT, KeyPurge};
 pub use rotate::OVERLAP_MAX;
 pub use sharing::TEAMS_A_KEY_MAX;
+pub use sorted::{
+    InvalidPosition, InvalidSort, Position, SORTED_KEYS_MAX, Sort, SortBy, SortedKeys,
+};
 pub(super) use standing::require_window;
 use standing::{Standing, refuse_itself};
 

@@ -1,0 +1,1 @@
+//! That the watchers see: what they must report is done on purpose, and they report it.
