@@ -84,5 +84,5 @@ async function edit(plan, again) {
 function count(text) {
   const typed = text.replaceAll(/[\s.,'’]/g, "");
   if (typed === "") return null;
-  return /^\d+$/.test(typed) ? Number(typed) : text;
+  return /^-?\d+$/.test(typed) ? Number(typed) : text;
 }
