@@ -115,9 +115,8 @@ function place(element, fault) {
   const at = fault.pointer.split(/[/?]/).slice(1).reverse().map(fieldOf).find((one) => one !== null);
   if (!at) return false;
   const line = at.querySelector(":scope > .fault");
-  // Of a list, which one is wrong: people count from one.
-  const item = Number(fault.pointer.split("/").at(-1));
-  const text = Number.isInteger(item) ? t("forms.item", { number: item + 1, text: faultText(fault) }) : faultText(fault);
+  const words = faultText(fault);
+  const text = fault.item === undefined ? words : t("forms.item", { item: fault.item, text: words });
   line.append(line.hasChildNodes() ? " " : "", text);
   at.querySelector(CONTROLS)?.setAttribute("aria-invalid", "true");
   return true;

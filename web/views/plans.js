@@ -82,7 +82,9 @@ async function edit(plan, again) {
 
 /** What was typed as a count: nothing for no limit; what is no number is left to the server to refuse. */
 function count(text) {
-  const typed = text.replaceAll(/[\s.,'’]/g, "");
+  const typed = text.trim();
   if (typed === "") return null;
-  return /^-?\d+$/.test(typed) ? Number(typed) : text;
+  // As people write thousands: 1,000, 1.000 or 1 000. Anything else with a comma is no whole number.
+  const plain = /^\d{1,3}([\s.,'’]\d{3})+$/.test(typed) ? typed.replaceAll(/\D/g, "") : typed;
+  return /^-?\d+$/.test(plain) ? Number(plain) : text;
 }
