@@ -120,7 +120,9 @@ function place(element, fault) {
   const at = [...whole.reverse(), ...path.toReversed()].map(fieldOf).find((one) => one !== null);
   if (!at) return false;
   const line = at.querySelector(":scope > .fault");
-  line.append(line.hasChildNodes() ? " " : "", faultText(fault));
+  const words = faultText(fault);
+  const text = fault.item === undefined ? words : t("forms.item", { item: fault.item, text: words });
+  line.append(line.hasChildNodes() ? " " : "", text);
   at.querySelector(CONTROLS)?.setAttribute("aria-invalid", "true");
   return true;
 }
