@@ -71,6 +71,9 @@ function written(value, nameOf) {
   // A short list inside another, such as a team and its access.
   const pair = (one) => (Array.isArray(one) ? one.map(said).join(" ") : said(one));
   if (Array.isArray(value)) return value.length === 0 ? t("events.nothing") : listed(value.map(pair));
-  if (typeof value === "object") return written(Object.entries(value).filter(([, one]) => !isNothing(one)), nameOf);
+  if (typeof value === "object") {
+    const pairs = Object.entries(value).map(([name, one]) => [fieldName(name), one]);
+    return pairs.length === 0 ? t("events.nothing") : listed(pairs.map(pair));
+  }
   return nameOf(value) ?? (A_MOMENT.test(value) ? exactly(value) : value);
 }
