@@ -30,7 +30,7 @@ function permissions(key) {
   return codes(key.permissions);
 }
 
-const codes = (texts) => h("ul.codes", {}, texts.map((text) => h("li", {}, h("code", {}, text))));
+const codes = (texts) => h("ul.patterns", {}, texts.map((text) => h("li", {}, h("code", {}, text))));
 
 function networks({ allow, deny }) {
   if (allow.length === 0 && deny.length === 0) return h("p", {}, t("key.any_network"));

@@ -31,7 +31,7 @@ export function factsCard(page) {
       "dl.facts-wide",
       {},
       fact(t("key.owner"), ownerName(key)),
-      fact(t("key.created"), parts("key.created_when", { when: timeAgo(key.created_at), who: creator(key) })),
+      fact(t("key.created"), created(key)),
       key.not_before ? fact(t("key.begins"), h("time", { datetime: key.not_before }, moment(key.not_before))) : null,
       fact(
         t("key.ends"),
@@ -72,14 +72,18 @@ export function ownerName(key) {
   return key.owner_name ?? h("code", {}, key.owner);
 }
 
-/** By whom it was made: by name where that is known. */
+/** When it was made, and by whom where the person may know. */
+function created(key) {
+  const when = timeAgo(key.created_at);
+  const who = creator(key);
+  return who ? parts("key.created_when", { when, who }) : when;
+}
+
 function creator(key) {
   if (key.created_by === session.user.id) return session.user.name || session.user.email;
   if (key.created_by === "local") return t("events.actor_local");
-  if (key.created_by === key.owner && key.owner_name) return key.owner_name;
-  if (key.created_by_name) return key.created_by_name;
   if (key.created_by.startsWith("key_")) return h("a", { href: `#/keys/${key.created_by}` }, t("key.another_key"));
-  return h("code", {}, key.created_by);
+  return key.created_by === key.owner ? key.owner_name : null;
 }
 
 function end(key) {
