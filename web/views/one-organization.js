@@ -82,7 +82,7 @@ function subscriptionOf(path, seen, plans, again) {
       "dl.facts",
       {},
       fact(t("one_organization.access"), access),
-      fact(t("organizations.plan"), [planName(seen.plan), h("span.below.soft.small", {}, features(seen.features))]),
+      fact(t("organizations.plan"), [planName(seen.plan), " ", features(seen.features)]),
       fact(t("one_organization.status"), statusName(seen.status)),
       fact(t("one_organization.end"), seen.current_period_end ? moment(seen.current_period_end) : t("one_organization.no_end")),
       fact(t("one_organization.keys"), of(seen.used.keys, seen.limits.keys)),
