@@ -26,7 +26,7 @@ fn in_spanish() {
 
 fn take(language: &'static str) {
     walk(language, |page, screen| {
-        for look in Look::ALL {
+        for look in Look::all() {
             page.looks(look);
             let name = format!("{}-{language}-{}.png", screen.name, look.name());
             page.screenshot(&Path::new(FOLDER).join(name));

@@ -39,8 +39,13 @@ const INSIDE: &[Screen] = &[
 ];
 
 #[test]
-fn screens_pass_axe_in_english() {
-    pass_axe("en", &Look::ALL);
+fn light_screens_pass_axe_in_english() {
+    pass_axe("en", &Look::LIGHT);
+}
+
+#[test]
+fn dark_screens_pass_axe_in_english() {
+    pass_axe("en", &Look::DARK);
 }
 
 #[test]
