@@ -188,7 +188,10 @@ function told({ ok, events, unsealed, faults, head }) {
   const fault = (one) => h("li", {}, t(`audit.fault_${one.kind}`), " ", h("code", {}, one.event ?? place(one)));
   // audit.fault_altered, .fault_chain_broken and so on
   const place = ({ seal }) => (seal === undefined ? "" : t("audit.seal", { seal }));
-  const broken = () => [h("p", {}, t("audit.broken", { count: faults.length })), h("ul.bullets", {}, faults.map(fault))];
+  const broken = () => [
+    h("p", {}, t("audit.broken", { count: faults.length })),
+    h("ul.bullets", {}, faults.map(fault)),
+  ];
   return h(
     "div.stack",
     { role: "status" },
