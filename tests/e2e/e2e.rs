@@ -22,6 +22,7 @@ mod page;
 mod part;
 #[path = "../suite/people.rs"]
 mod people;
+mod pictures;
 mod record;
 mod screens;
 #[path = "../server/mod.rs"]

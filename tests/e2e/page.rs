@@ -229,8 +229,9 @@ impl Page {
     pub(crate) fn kept(&self) -> String {
         self.driver
             .evaluate(
-                "(async () => JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie, \
-                 window.name, history.state, (await indexedDB.databases()), (await caches.keys()), \
+                "(async () => JSON.stringify([...[localStorage, sessionStorage].map((kept) => \
+                 Array.from(kept, (_, at) => [kept.key(at), kept.getItem(kept.key(at))])), \
+                 document.cookie, window.name, history.state, (await indexedDB.databases()), (await caches.keys()), \
                  (await navigator.serviceWorker.getRegistrations()).length]))()",
             )
             .as_str()

@@ -48,12 +48,12 @@ export function factsCard(page) {
 
 function description(page) {
   const { key, rights } = page;
-  if (!rights.label) return key.description ? h("p.text", { dir: "auto" }, key.description) : null;
+  if (!rights.label) return key.description ? h("p", { dir: "auto" }, key.description) : null;
   const label = key.description ? t("key.edit_description") : t("key.add_description");
   return h(
     "p",
     {},
-    key.description ? h("span.text", { dir: "auto" }, key.description, " ") : null,
+    key.description ? h("span", { dir: "auto" }, key.description, " ") : null,
     action("description", label, () => changeDescription(page), { class: "link" }),
   );
 }
@@ -61,7 +61,8 @@ function description(page) {
 function changeDescription(page) {
   const value = page.key.description;
   const text = h("textarea", { name: "description", maxlength: DESCRIPTION_CHARACTERS_MAX, value });
-  const changes = (form) => ({ description: valueOf(form, "description").trim() });
+  // The API takes one line; the field is larger so that all of it is seen.
+  const changes = (form) => ({ description: valueOf(form, "description").replaceAll(/\s+/g, " ").trim() });
   const title = value ? t("key.edit_description") : t("key.add_description");
   return change(page, title, changes, field(t("key.description"), text, { hint: t("key.description_hint") }));
 }
