@@ -37,8 +37,10 @@ export async function view({ query }) {
     empty: () => h("div.card.empty", {}, h("p", {}, t("audit.nothing"))),
   });
   const button = h("button", { type: "button", onclick: check }, t("audit.check"));
-  const body = h("div.stack", {}, filters(query, people, events.reload), events.element);
-  return { title: t("audit.title"), actions: [button], body };
+  // Without the right the list says which one is missing, and there is nothing to look for.
+  const reads = may("keyhouse:audit:read");
+  const body = h("div.stack", {}, reads ? filters(query, people, events.reload) : null, events.element);
+  return { title: t("audit.title"), actions: reads ? [button] : [], body };
 }
 
 /** What the address asks for, as the API takes it. A day is the person's own. */
