@@ -125,6 +125,8 @@ function place(element, fault) {
   const words = faultText(fault);
   const text = fault.item === undefined ? words : t("forms.item", { item: fault.item, text: words });
   line.append(line.hasChildNodes() ? " " : "", text);
-  at.querySelector(CONTROLS)?.setAttribute("aria-invalid", "true");
+  const controls = [...at.querySelectorAll(CONTROLS)];
+  const holds = (control) => fault.item !== undefined && control.value.includes(fault.item);
+  (controls.find(holds) ?? controls[0])?.setAttribute("aria-invalid", "true");
   return true;
 }
