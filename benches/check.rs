@@ -1,6 +1,7 @@
 //! The whole in-process check (parse, digest, lookup, decide) against its floor (BLAKE3 of the text
 //! and one lookup in a plain hash map, nothing else), at 1 k, 100 k and 1 M keys, and what a key
-//! costs in memory.
+//! costs in memory. Then what counting adds: the same check of keys that were called before, counted;
+//! and how long a busy key's counting takes on one thread and on two at once.
 //!
 //! Both are timed in turn, block by block, so that the ratio holds on a machine whose speed drifts:
 //! quote the ratio, not the times.
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use keyhouse::clock::Now;
-use keyhouse::index::{Index, follow};
+use keyhouse::index::{Index, Origin, follow};
 use keyhouse::model::foreign::Algorithm;
 use keyhouse::model::id::{KeyId, OrganizationId, UserId};
 use keyhouse::model::key_text::{Environment, Prefix, generate};
@@ -27,11 +28,12 @@ use keyhouse::model::moment::Moment;
 use keyhouse::model::permission::Patterns;
 use keyhouse::model::plan::SubscriptionStatus;
 use keyhouse::model::role::BuiltinRole;
+use keyhouse::model::secret::Secret;
 use keyhouse::records::access::{OrganizationRecord, PlanRecord, UserRecord};
 use keyhouse::records::key::{Author, KeyRecord, SecretRecord};
 use keyhouse::records::place::Place;
 use keyhouse::records::{Record, encode};
-use keyhouse::verify::{Request, Verdict, check, decide};
+use keyhouse::verify::{Code, Request, Verdict, check, decide};
 use keyhouse_storage::{
     At, Batch, Feed, MemoryStore, Page, Pending, Range, ReadError, Revision, Row, Store,
 };
@@ -47,9 +49,13 @@ const KEYS_A_USER: usize = 20;
 /// Different texts presented, so that caches are as cold as in life.
 const PRESENTED_MAX: usize = 200_000;
 const BLOCKS: usize = 21;
+/// How often a busy key is called.
+const BUSY_CALLS: usize = 1_000_000;
 
 fn main() {
-    println!("keys       floor ns   check ns   ratio   bytes a key");
+    println!(
+        "keys       floor ns   check ns   ratio   bytes a key   counted ns   busy ns   by two"
+    );
     for keys in [1_000, 100_000, 1_000_000] {
         measure(keys);
     }
@@ -86,8 +92,41 @@ fn measure(keys: usize) {
         ratios.push(check_ns / floor_ns);
     }
     let (floor_ns, check_ns, ratio) = (median(floors), median(checks), median(ratios));
-    println!("{keys:<10} {floor_ns:>8.0} {check_ns:>10.0} {ratio:>7.2} {bytes:>13.0}");
+    print!("{keys:<10} {floor_ns:>8.0} {check_ns:>10.0} {ratio:>7.2} {bytes:>13.0}");
+    measure_counting(&index, &presented, &request);
     follower.stop();
+}
+
+fn measure_counting(index: &Index, presented: &[String], request: &Request<'_>) {
+    let prefix = Prefix::default();
+    let origin = Origin { ip: request.ip, user_agent: Some("curl/8.5.0") };
+    let counted = |text: &str| {
+        let judge = |grant: &_| decide(grant, request, NOW);
+        let passes = |verdict: Verdict, grant: Option<&_>| {
+            index.note_call(grant.unwrap(), verdict.code, NOW.wall, origin);
+            verdict.is_valid()
+        };
+        check(index, &prefix, text.as_bytes(), judge, passes).unwrap()
+    };
+    let _first_calls = timed(presented, counted);
+    let block = presented.len() / BLOCKS;
+    let counted_ns = median(presented.chunks_exact(block).map(|it| timed(it, counted)).collect());
+    let text = presented.first().unwrap();
+    let digest = Secret::new(text.clone()).digest();
+    let grant = index.grant(&digest).unwrap();
+    let texts = vec![text.clone(); BUSY_CALLS];
+    let busy = || {
+        timed(&texts, |_text| {
+            index.note_call(&grant, Code::Valid, NOW.wall, origin);
+            true
+        })
+    };
+    let busy_ns = busy();
+    let by_two = std::thread::scope(|threads| {
+        let both = [threads.spawn(busy), threads.spawn(busy)];
+        both.map(|thread| thread.join().unwrap())
+    });
+    println!("{counted_ns:>13.0} {busy_ns:>9.0} {:>8.0}", by_two[0].max(by_two[1]));
 }
 
 /// Nanoseconds one text takes, where every one must be let through.

@@ -75,10 +75,18 @@ export async function request(method, path, { query, body, version, quietly } = 
   try {
     return await answer();
   } catch (problem) {
+    for (const fault of problem.faults ?? []) fault.item = itemAt(body, fault.pointer);
     const nobody = problem.status === 401 && ["session_ended", "NO_CREDENTIAL"].includes(problem.code);
     if (quietly || !nobody || !(await signInAgain())) throw problem;
     return answer();
   }
+}
+
+/** The item of a list that a pointer names, where it is a text: of many, people look for the wrong one. */
+function itemAt(body, pointer) {
+  const names = pointer.split("/").slice(1);
+  const item = names.reduce((at, name) => at?.[name], body);
+  return /^\d+$/.test(names.at(-1) ?? "") && typeof item === "string" ? item : undefined;
 }
 
 async function exchange(url, asked) {

@@ -62,8 +62,8 @@ export function select(name, options, chosen, properties = {}) {
 
 /**
  * A form. `submit(form)` does the work and may throw a `Problem`: each of its faults is then shown
- * at the field whose `data-field` is the first name of its pointer, all else above the buttons, and
- * the first wrong field gets the focus. While it runs the form can't be sent again.
+ * at the field whose `data-field` is its pointer (`rate_limits/0/name`) or the nearest above it, all
+ * else above the buttons, and the first wrong field gets the focus. While it runs the form can't be sent again.
  */
 export function form({ submit, button, cancel, danger }, ...children) {
   const trouble = h("div.trouble", {});
@@ -108,14 +108,21 @@ function show(element, trouble, problem) {
   element.querySelector("[aria-invalid]")?.focus();
 }
 
-/** Shows a fault at its field; tells whether there is one. */
+/**
+ * Shows a fault at its field; tells whether there is one: that of its pointer (`rate_limits/0/name`),
+ * or the innermost that a part of it names.
+ */
 function place(element, fault) {
-  // A field of the body begins with a slash, one of the query with a question mark.
-  const name = fault.pointer.split(/[/?]/)[1];
-  const at = element.querySelector(`[data-field="${CSS.escape(name ?? "")}"]`);
+  // A pointer into the body begins with a slash, one to the query with a question mark.
+  const path = fault.pointer.split(/[/?]/).slice(1);
+  const whole = path.map((_, at) => path.slice(0, at + 1).join("/")).slice(1);
+  const fieldOf = (name) => element.querySelector(`[data-field="${CSS.escape(name)}"]`);
+  const at = [...whole.reverse(), ...path.toReversed()].map(fieldOf).find((one) => one !== null);
   if (!at) return false;
-  const line = at.querySelector(".fault");
-  line.append(line.hasChildNodes() ? " " : "", faultText(fault));
+  const line = at.querySelector(":scope > .fault");
+  const words = faultText(fault);
+  const text = fault.item === undefined ? words : t("forms.item", { item: fault.item, text: words });
+  line.append(line.hasChildNodes() ? " " : "", text);
   at.querySelector(CONTROLS)?.setAttribute("aria-invalid", "true");
   return true;
 }

@@ -8,7 +8,7 @@ import { problemNotice } from "./say.js";
  * is the caller's to show.
  */
 export async function live(draw) {
-  const element = h("div.stack", {});
+  const element = h("div.stack.sections", {});
   const again = async () => {
     let drawn;
     try {

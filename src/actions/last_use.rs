@@ -149,13 +149,16 @@ mod tests {
     use crate::index::Origin;
     use crate::index::grant::Grant;
     use crate::index::grant::tests::grant_of;
+    use crate::index::tally::OWED_MAX;
+    use crate::model::calendar::Hour;
     use crate::model::code::Code;
     use crate::model::id::Id;
     use crate::model::moment::Moment;
     use crate::records::place::Place;
+    use crate::records::usage::{HoursRecord, UsageOf};
     use crate::records::uses::UseRecord;
     use crate::records::{Held, read_row};
-    use keyhouse_storage::{At, MemoryStore};
+    use keyhouse_storage::{At, Fault, FaultyStore, MemoryStore, Operation};
 
     fn flusher() -> (Flusher, Arc<Index>, Arc<MemoryStore>, Arc<ManualClock>) {
         let (index, store) = (Arc::new(Index::new()), Arc::new(MemoryStore::new()));
@@ -225,5 +228,82 @@ mod tests {
         clock.advance(REWRITE_AFTER);
         flusher.flush();
         assert!(written(&store, grant.live.key).is_some());
+    }
+
+    /// A write of which nobody can say whether it is in may be made again: what is written is what
+    /// there is in all, never what came on top.
+    #[test]
+    fn no_fault_of_the_store_loses_a_call_or_counts_it_twice() {
+        let faults =
+            [Fault::Unavailable, Fault::Full, Fault::UnknownApplied, Fault::UnknownDropped];
+        for fault in faults.into_iter().map(Some).chain([None]) {
+            let (mut flusher, index, _, clock) = flusher();
+            let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+            flusher.store = Arc::<FaultyStore<_>>::clone(&store);
+            let grant = used_key(Id::from_bytes([7; 16]));
+            let organization = grant.organization.load().id;
+            let call = |times: usize| {
+                for _ in 0..times {
+                    index.note_call(&grant, Code::Expired, clock.now().wall, Origin::default());
+                }
+            };
+            let stored = || {
+                [Some(grant.live.key), None].map(|key| {
+                    let day = Hour::of(clock.now().wall).day();
+                    let place = Place::UsageHours(day, UsageOf { organization, key }).to_bytes();
+                    let row = store.inner().get(&place, At::Latest).unwrap();
+                    let read = |row| read_row::<HoursRecord>(&row).unwrap().record;
+                    row.map_or(0, |row| read(row).sum().calls())
+                })
+            };
+            call(2);
+            flusher.flush();
+            assert_eq!(stored(), [2, 2]);
+            let at_submit = fault.is_some();
+            store.inject_always(
+                if at_submit { Operation::Submit } else { Operation::Get },
+                fault.clone().unwrap_or(Fault::Unavailable),
+            );
+            for _ in 0..2 {
+                call(3);
+                clock.advance(REWRITE_AFTER);
+                flusher.flush();
+            }
+            assert!(stored().iter().all(|calls| [2, 5, 8].contains(calls)), "{fault:?}");
+            store.heal();
+            clock.advance(REWRITE_AFTER);
+            flusher.flush();
+            assert_eq!(stored(), [8, 8], "{fault:?}: without another call");
+            call(1);
+            flusher.flush_all();
+            assert_eq!(stored(), [9, 9], "{fault:?}");
+            assert_eq!(index.tally().debtors().count(), 0, "{fault:?}");
+        }
+    }
+
+    #[test]
+    fn however_long_the_store_is_away_what_it_is_owed_is_bounded() {
+        let (mut flusher, index, _, clock) = flusher();
+        let closed = MemoryStore::new();
+        closed.close().unwrap();
+        flusher.store = Arc::new(closed);
+        let mut used = 0;
+        while !index.tally().is_full() {
+            for _ in 0..FLUSH_KEYS_MAX {
+                let grant = used_key(Id::new(clock.now().wall, &mut rand::rng()));
+                index.note_call(&grant, Code::Expired, clock.now().wall, Origin::default());
+            }
+            used += FLUSH_KEYS_MAX;
+            assert!(used <= OWED_MAX + FLUSH_KEYS_MAX, "it never fills");
+            flusher.flush();
+        }
+        let owed = index.tally().debtors().count();
+        let grant = used_key(Id::from_bytes([7; 16]));
+        index.note_call(&grant, Code::Expired, clock.now().wall, Origin::default());
+        flusher.flush();
+        assert_eq!(index.tally().debtors().count(), owed);
+        let mut kept = 0;
+        grant.live.calls().unwrap().tell(|_, counts| kept += counts.calls());
+        assert_eq!(kept, 1, "it stays with its key");
     }
 }

@@ -9,15 +9,18 @@ use rand::rngs::StdRng;
 use crate::actions::Actions;
 use crate::actions::access::FirstOwner;
 use crate::actions::actor::Actor;
+use crate::actions::keys::KeyDraft;
 use crate::actions::last_use::LastUseWriter;
 use crate::clock::{Clock, ManualClock, Now};
-use crate::index::Index;
 use crate::index::follow::{self, Follower};
+use crate::index::{Index, Origin};
+use crate::model::code::Code;
 use crate::model::id::UserId;
 use crate::model::key_text::Prefix;
 use crate::model::moment::Moment;
 use crate::model::secret::Secret;
 use crate::records::event::EventRecord;
+use crate::records::key::KeyRecord;
 use crate::records::place::Place;
 use crate::records::{Record, encode, prepare, read_row};
 
@@ -53,9 +56,19 @@ impl Trial {
 
     /// Stops the instance, writing what waits, and starts another one on the same store.
     pub(super) fn restart(&mut self) {
+        self.write_uses();
+        self.crash();
+    }
+
+    /// Writes the uses that wait.
+    pub(super) fn write_uses(&self) {
         let index = Arc::clone(self.actions.index());
         let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
         LastUseWriter::start(index, store, clock).unwrap().stop();
+    }
+
+    /// Starts another instance on the same store; what was not written is lost.
+    pub(super) fn crash(&mut self) {
         self.follower.take().into_iter().for_each(Follower::stop);
         let (actions, follower) = over(&self.store, &self.clock);
         (self.actions, self.follower) = (actions, Some(follower));
@@ -74,6 +87,21 @@ impl Trial {
     /// The operator on the host.
     pub(super) fn local(&self) -> Actor {
         Actor::local(self.actions.index().first_organization().unwrap())
+    }
+
+    /// Makes a key of the owner's.
+    pub(super) fn made_key(&self) -> KeyRecord {
+        self.actions.create_key(&self.owner(), KeyDraft::default()).unwrap().0
+    }
+
+    /// Calls a key so many times, each coming to this.
+    pub(super) fn call(&self, key: &KeyRecord, code: Code, times: usize) {
+        let (index, now) = (self.actions.index(), self.clock.now().wall);
+        let grant = index.grant(&key.secrets[0].digest).unwrap();
+        let ip = Some([192, 0, 2, 7].into());
+        for _ in 0..times {
+            index.note_call(&grant, code, now, Origin { ip, user_agent: None });
+        }
     }
 
     /// Puts a record where it lies, and waits until the index has it.

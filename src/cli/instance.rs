@@ -98,7 +98,8 @@ impl Instance {
 
     /// The application over this instance.
     pub(super) fn app(&self, settings: &Settings, public_url: PublicUrl) -> Result<App, Failure> {
-        let http = http::Settings { public_url, trusted_proxies: settings.trusted_proxies.clone() };
+        let (links, trusted_proxies) = (settings.links.clone(), settings.trusted_proxies.clone());
+        let http = http::Settings { public_url, links, trusted_proxies };
         let seed = rand::Rng::next_u64(&mut random()?);
         Ok(App::new(Arc::clone(&self.actions), http, seed))
     }

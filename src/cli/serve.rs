@@ -48,6 +48,15 @@ pub(super) struct Flags {
     /// Where browsers reach this instance [default on loopback: the address listened on]
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
+    /// Where the API is that keys are for, as the page shows it [default: --public-url]
+    #[arg(long, value_name = "URL")]
+    endpoint_url: Option<String>,
+    /// Where people get help: a link of the page
+    #[arg(long, value_name = "URL")]
+    support_url: Option<String>,
+    /// Where people read what plans there are: a link of the page
+    #[arg(long, value_name = "URL")]
+    pricing_url: Option<String>,
     /// Network of proxies whose forwarded headers count; repeatable [default: loopback]
     #[arg(long, value_name = "CIDR")]
     trusted_proxy: Vec<String>,
@@ -81,6 +90,9 @@ impl From<Flags> for Written {
             check_listen: flags.check_listen,
             storage: flags.storage,
             public_url: flags.public_url,
+            endpoint_url: flags.endpoint_url,
+            support_url: flags.support_url,
+            pricing_url: flags.pricing_url,
             trusted_proxies: (!flags.trusted_proxy.is_empty()).then_some(flags.trusted_proxy),
             allow_plain_http: flags.allow_plain_http.then_some(true),
             accept_clock: flags.accept_clock.then_some(true),

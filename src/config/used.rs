@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use crate::config::{ConfigError, Environment, Origin, Written, WrittenLimits};
 use crate::model::key_text::Prefix;
 use crate::model::network::parse_network;
-use crate::model::public_url::PublicUrl;
+use crate::model::public_url::{Links, PublicUrl, WebUrl};
 
 const LISTEN_DEFAULT: &str = "127.0.0.1:7117";
 const FILE_NAME: &str = "keyhouse.toml";
@@ -41,6 +41,8 @@ pub struct Settings {
     pub check_listen: Option<SocketAddr>,
     /// Where browsers come, if it was said; else `http://` and the address that was bound.
     pub public_url: Option<PublicUrl>,
+    /// Where the page's links lead.
+    pub links: Links,
     /// Whose forwarded headers count.
     pub trusted_proxies: Vec<IpNet>,
     /// Starts although the clock is behind the newest event.
@@ -161,6 +163,11 @@ impl Reader {
             |layer| layer.public_url.clone(),
             |text| text.parse::<PublicUrl>().map_err(|error| error.to_string()),
         );
+        let links = Links {
+            endpoint: self.web_url("endpoint-url", |layer| layer.endpoint_url.clone()),
+            support: self.web_url("support-url", |layer| layer.support_url.clone()),
+            pricing: self.web_url("pricing-url", |layer| layer.pricing_url.clone()),
+        };
         let storage = self.parse("storage", |layer| layer.storage.clone(), parse_storage);
         let key_prefix = self.parse(
             "key-prefix",
@@ -204,6 +211,7 @@ impl Reader {
                 listen,
                 check_listen,
                 public_url,
+                links,
                 trusted_proxies: trusted_proxies.unwrap_or_else(loopback),
                 accept_clock,
                 admin_email,
@@ -216,6 +224,10 @@ impl Reader {
             }),
             _ => Err(ConfigError::Faults(self.faults)),
         }
+    }
+
+    fn web_url(&mut self, name: &str, take: impl Fn(&Written) -> Option<String>) -> Option<WebUrl> {
+        self.parse(name, take, |text| text.parse::<WebUrl>().map_err(|error| error.to_string()))
     }
 
     /// What may be reached from beyond this machine must be reached safely.
@@ -378,6 +390,32 @@ mod tests {
         assert_eq!(settings.listen.to_string(), LISTEN_DEFAULT);
         assert_eq!(settings.trusted_proxies.len(), 2);
         assert_eq!(settings.storage, StorageUrl::Redb(settings.data.clone()));
+    }
+
+    #[test]
+    fn links_of_the_page_lead_to_web_pages_alone() {
+        for (url, fits) in [
+            ("https://help.example.com/keys?topic=1#top", true),
+            ("http://intranet/help", true),
+            ("javascript:alert(1)", false),
+            ("https://", false),
+            ("https://ada@example.com/", false),
+            ("https://example.com/<script>", false),
+            ("mailto:help@example.com", false),
+            ("//example.com", false),
+        ] {
+            let settings = settings(flags(|it| it.support_url = Some(url.to_owned())));
+            assert_eq!(settings.is_ok(), fits, "{url}");
+        }
+        let all = settings(flags(|it| {
+            let wrong = || Some("ftp://example.com".to_owned());
+            (it.support_url, it.pricing_url, it.endpoint_url) = (wrong(), wrong(), wrong());
+        }));
+        let said = all.unwrap_err();
+        assert!(
+            ["support-url", "pricing-url", "endpoint-url"].iter().all(|it| said.contains(it)),
+            "{said}"
+        );
     }
 
     #[test]

@@ -73,6 +73,12 @@ pub struct Written {
     pub storage: Option<String>,
     /// Where browsers reach this instance.
     pub public_url: Option<String>,
+    /// Where the protected API is, for people who make keys.
+    pub endpoint_url: Option<String>,
+    /// Where people get help.
+    pub support_url: Option<String>,
+    /// Where people read what plans there are.
+    pub pricing_url: Option<String>,
     /// Networks of trusted proxies.
     pub trusted_proxies: Option<Vec<String>>,
     /// Lets passwords and keys cross a network in the clear.
@@ -145,6 +151,9 @@ impl Written {
             check_listen: text("KEYHOUSE_CHECK_LISTEN"),
             storage: text("KEYHOUSE_STORAGE"),
             public_url: text("KEYHOUSE_PUBLIC_URL"),
+            endpoint_url: text("KEYHOUSE_ENDPOINT_URL"),
+            support_url: text("KEYHOUSE_SUPPORT_URL"),
+            pricing_url: text("KEYHOUSE_PRICING_URL"),
             trusted_proxies: text("KEYHOUSE_TRUSTED_PROXY").map(list),
             allow_plain_http,
             accept_clock,

@@ -30,7 +30,7 @@ use crate::actions::Actions;
 use crate::actions::actor::Actor;
 use crate::actions::throttle::Source;
 use crate::index::Index;
-use crate::model::public_url::PublicUrl;
+use crate::model::public_url::{Links, PublicUrl};
 use parameters::Parameters;
 use problem::Problem;
 use router::{Found, Route, Run};
@@ -41,6 +41,8 @@ use transport::{Application, Arrival, Aside, Lane, Origin, Peer, Refusal, Surfac
 pub struct Settings {
     /// Where browsers reach this instance.
     pub public_url: PublicUrl,
+    /// Where the page's links lead.
+    pub links: Links,
     /// Whose forwarded headers count.
     pub trusted_proxies: Vec<IpNet>,
 }

@@ -139,20 +139,14 @@ mod tests {
     fn no_call_is_lost_or_taken_twice_however_many_count_at_once() {
         let calls = Calls::new(Id::default());
         let mut sum = Counts::default();
+        let count = |thread: u32| {
+            for round in 0..20_000 {
+                calls.count(Hour::from_number(5 + (round + thread) / 5_000), Code::Valid);
+            }
+        };
         scope(|threads| {
-            let counting: Vec<_> = (0..4)
-                .map(|thread| {
-                    let calls = &calls;
-                    threads.spawn(move || {
-                        for round in 0..20_000 {
-                            calls.count(
-                                Hour::from_number(5 + (round + thread) / 5_000),
-                                Code::Valid,
-                            );
-                        }
-                    })
-                })
-                .collect();
+            let counting: Vec<_> =
+                (0..4).map(|thread| threads.spawn(move || count(thread))).collect();
             while counting.iter().any(|thread| !thread.is_finished()) {
                 calls.take(|_, counts| sum.add(counts));
             }

@@ -11,6 +11,51 @@ pub struct PublicUrl {
     authority: String,
 }
 
+/// An address that people are sent to: a link of the page, never asked for by this program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebUrl(Box<str>);
+
+/// Where the page's links lead, beside this instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Links {
+    /// The protected API; this instance where it was not said.
+    pub endpoint: Option<WebUrl>,
+    /// Help.
+    pub support: Option<WebUrl>,
+    /// What plans there are.
+    pub pricing: Option<WebUrl>,
+}
+
+/// A text that no link may lead to: one of another scheme would be run or opened by a browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be http:// or https://, a host, and perhaps a path")]
+pub struct InvalidWebUrl;
+
+/// Longest address of a link, in bytes.
+const WEB_URL_BYTES_MAX: usize = 2_000;
+
+impl FromStr for WebUrl {
+    type Err = InvalidWebUrl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidWebUrl> {
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
+        let fits = |byte: u8| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte);
+        let names_host = !host.is_empty() && !host.starts_with(':') && !host.contains('@');
+        if names_host && text.len() <= WEB_URL_BYTES_MAX && text.bytes().all(fits) {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidWebUrl)
+        }
+    }
+}
+
+impl fmt::Display for WebUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// A text that is no public URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be http:// or https://, a host and perhaps a port, and no path")]

@@ -83,6 +83,7 @@ impl House {
             actions.found(&owner, None, None).unwrap();
         }
         let settings = Settings {
+            links: keyhouse::model::public_url::Links::default(),
             public_url: "http://localhost".parse().unwrap(),
             trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()],
         };

@@ -29,8 +29,11 @@ use tempfile::TempDir;
 
 use wire::{Answer, Connection};
 
-/// The binary under test.
-pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_keyhouse");
+/// The binary under test: cargo's own for the tests of this package, the debug build for those of another.
+pub(crate) const BINARY: &str = match option_env!("CARGO_BIN_EXE_keyhouse") {
+    Some(path) => path,
+    None => concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/debug/keyhouse"),
+};
 /// The first owner, who is also operator.
 pub(crate) const ADMIN_EMAIL: &str = "ada@example.com";
 /// The first owner's password.

@@ -86,10 +86,14 @@ function adding(team, outside, again) {
   const options = [["", t("team.choose")], ...outside.map((one) => [one.id, `${one.name} (${one.email})`])];
   const submit = async (element) => {
     const id = valueOf(element, "user");
-    if (!id) return element.elements.namedItem("user").focus();
+    if (!id) {
+      element.elements.namedItem("user").focus();
+      return;
+    }
     await put(`/v1/teams/${team.id}/members/${id}`);
     say(t("team.added", { name: outside.find((one) => one.id === id).name }));
-    return again();
+    // Not waited for: the button says its own name again by then, by which it keeps the focus.
+    again();
   };
   return h(
     "div.adding",

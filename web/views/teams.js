@@ -4,17 +4,15 @@ import { all, get, post } from "../api.js";
 import { open } from "../dialog.js";
 import { h } from "../dom.js";
 import { field, form, group, radios, valueOf } from "../form.js";
-import { may } from "../state.js";
+import { isOperator, may } from "../state.js";
 import { t } from "../text.js";
 import { planName } from "../plans.js";
 
 export async function view() {
   const manages = may("keyhouse:teams:manage");
-  const [teams, subscription] = await Promise.all([
-    all("/v1/teams"),
-    may("keyhouse:subscription:read") ? get("/v1/subscription") : null,
-  ]);
-  const lack = lacking(subscription, teams);
+  // Asked anew: the plan may have changed since they signed in.
+  const [teams, { organization }] = await Promise.all([all("/v1/teams"), get("/v1/session")]);
+  const lack = lacking(organization, teams);
   const make = async () => {
     const made = await editTeam();
     if (made) location.hash = `#/teams/${made.id}`;
@@ -51,13 +49,11 @@ export function teamBadges(team) {
 }
 
 /** What the plan does not give, where it gives no team, or no further one. */
-function lacking(subscription, teams) {
-  if (!subscription) return null;
-  const plan = planName(subscription.plan);
-  const { teams: some, multiple_teams: several } = subscription.features;
-  if (some && (several || teams.length === 0)) return null;
-  const text = some ? t("teams.one_only", { plan }) : t("teams.not_in_plan", { plan });
-  const who = may("keyhouse:instance:manage") ? t("teams.change_plan_yourself") : t("teams.change_plan");
+function lacking({ plan, features }, teams) {
+  if (features.teams && (features.multiple_teams || teams.length === 0)) return null;
+  const words = { plan: planName(plan) };
+  const text = features.teams ? t("teams.one_only", words) : t("teams.not_in_plan", words);
+  const who = isOperator() ? t("teams.change_plan_yourself") : t("teams.change_plan");
   return h("div.notice", {}, h("p", {}, text), h("p.small", {}, who));
 }
 
@@ -75,7 +71,7 @@ export function editTeam(team, save = (body) => post("/v1/teams", body)) {
     return form(
       { submit, button: team ? t("actions.save") : t("teams.make"), cancel: () => close() },
       field(t("teams.name"), h("input", { name: "name", value: team?.name, autocomplete: "off", required: true })),
-      field(t("teams.description"), h("textarea", { name: "description", value: team?.description }), { optional: true }),
+      field(t("teams.description"), h("input", { name: "description", value: team?.description }), { optional: true }),
       group("visibility", t("teams.visibility"), radios("visibility", choices, team?.visibility ?? "visible")),
     );
   });

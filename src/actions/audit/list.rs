@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use keyhouse_storage::{At, Order, Range};
+use serde_json::Map;
 
 use crate::actions::actor::Actor;
 use crate::actions::{ActionError, Actions};
@@ -64,6 +65,27 @@ pub struct ListedEvent {
     pub actor_name: Option<String>,
 }
 
+/// How much of an event its reader is told.
+#[derive(Clone, Copy, Debug)]
+enum Sight {
+    /// All.
+    Whole,
+    /// Who did what to the key, and when.
+    Trail,
+}
+
+impl Sight {
+    fn of(self, event: EventRecord) -> EventRecord {
+        match self {
+            Self::Whole => event,
+            Self::Trail => {
+                let (before, after) = (Map::new(), Map::new());
+                EventRecord { address: None, before, after, ..event }
+            },
+        }
+    }
+}
+
 /// A page of events.
 #[derive(Debug)]
 pub struct ListedEvents {
@@ -74,16 +96,19 @@ pub struct ListedEvents {
 }
 
 impl Actions {
-    /// Lists the events of the actor's organization; to operators also those of the instance.
+    /// Lists the events of the actor's organization; to operators also those of the instance. Who
+    /// may not read the log but sees a key whole is told what was done to that key, when and by
+    /// whom: not from which address, and not what it changed, which may name secret teams.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`] without `keyhouse:audit:read`; the store's.
+    /// [`ActionError::PermissionRequired`] without `keyhouse:audit:read`; [`ActionError::NotFound`]
+    /// where such a one asks for a key that they may not know of; the store's.
     pub fn list_events(
         &self,
         actor: &Actor,
         query: &EventQuery,
     ) -> Result<ListedEvents, ActionError> {
-        actor.require(AUDIT_READ)?;
+        let sight = self.sight(actor, query)?;
         let organization = Some(actor.organization_id());
         let sees_instance = actor.has(INSTANCE_MANAGE);
         let may_see = |event: &EventRecord| {
@@ -119,7 +144,7 @@ impl Actions {
                     return Ok(self.listed(actor, events, None));
                 }
                 if may_see(&event) && query.wants(&event) {
-                    events.push(event);
+                    events.push(sight.of(event));
                 }
                 if events.len() > query.limit {
                     // One more than wanted was found only to know that there is one.
@@ -135,6 +160,14 @@ impl Actions {
             if !page.more {
                 return Ok(self.listed(actor, events, None));
             }
+        }
+    }
+
+    fn sight(&self, actor: &Actor, query: &EventQuery) -> Result<Sight, ActionError> {
+        let key = query.target.as_deref().and_then(|target| target.parse::<KeyId>().ok());
+        match key {
+            Some(key) if !actor.has(AUDIT_READ) => self.key(actor, key).map(|_record| Sight::Trail),
+            Some(_) | None => actor.require(AUDIT_READ).map(|()| Sight::Whole),
         }
     }
 
@@ -162,11 +195,12 @@ impl Actions {
         ListedEvents { events: events.collect(), next }
     }
 
-    /// The name of a key of the actor's organization, while there is one: a name is not worth an
-    /// error.
+    /// The name of a key of the actor's organization, while there is one that they see whole: a
+    /// name is not worth an error.
     fn key_name(&self, actor: &Actor, id: KeyId) -> Option<String> {
         let held: Held<KeyRecord> = self.read(&Place::Key(actor.organization_id(), id)).ok()??;
-        Some(held.record.name)
+        let known = actor.has(AUDIT_READ) || self.is_whole_for(actor, &held.record);
+        known.then_some(held.record.name)
     }
 }
 

@@ -135,3 +135,20 @@ pub(super) fn check_lifetime(
     };
     Err(ActionError::Invalid(vec![Fault::new("/expires_at", code, detail)]))
 }
+
+/// Refuses a key that would have ended already, or before it begins.
+pub(super) fn check_times(
+    not_before: Option<Moment>,
+    expires_at: Option<Moment>,
+    now: Moment,
+) -> Result<(), ActionError> {
+    let Some(end) = expires_at else { return Ok(()) };
+    let detail = if end <= now {
+        "must lie ahead; to end a key now, revoke it"
+    } else if not_before.is_some_and(|begin| end <= begin) {
+        "must lie after not_before"
+    } else {
+        return Ok(());
+    };
+    Err(ActionError::Invalid(vec![Fault::new("/expires_at", "out_of_range", detail)]))
+}

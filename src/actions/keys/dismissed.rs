@@ -15,11 +15,9 @@ use crate::records::place::Place;
 /// Who waited for their turn with a key to be made, and was dismissed meanwhile, gets none.
 #[test]
 fn who_was_dismissed_while_they_waited_makes_no_key() {
-    let change: [(&str, fn(&mut UserRecord)); 2] = [
-        ("demoted", |user| user.role = BuiltinRole::Guest.into()),
-        ("stopped", |user| user.disabled = true),
-    ];
-    for (claim, change) in change {
+    let demote: fn(&mut UserRecord) = |user| user.role = BuiltinRole::Guest.into();
+    let stop: fn(&mut UserRecord) = |user| user.disabled = true;
+    for (claim, change) in [("demoted", demote), ("stopped", stop)] {
         let trial = Trial::new();
         let kinds = [KeyKind::Service, KeyKind::Personal];
         let draft = |kind| KeyDraft { kind: Some(kind), ..KeyDraft::default() };

@@ -9,9 +9,9 @@ use serde_json::json;
 
 use crate::actions::actor::Actor;
 use crate::actions::events::Happening;
-use crate::actions::keys::bounds::{check_lifetime, require_access};
+use crate::actions::keys::KeyDraft;
+use crate::actions::keys::bounds::{check_lifetime, check_times, require_access};
 use crate::actions::keys::draft::new_record;
-use crate::actions::keys::{KeyDraft, check_times};
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::fault::Fault;
 use crate::model::foreign::Algorithm;

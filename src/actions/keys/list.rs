@@ -7,6 +7,7 @@ use crate::actions::keys::standing::require_window;
 use crate::actions::keys::{KeyKind, is_listed_by_default};
 use crate::actions::{ActionError, Actions};
 use crate::model::id::{KeyId, TeamId, UserId};
+use crate::model::moment::Moment;
 use crate::records::key::{KeyRecord, Status};
 use crate::records::place::Place;
 use crate::records::read_row;
@@ -32,6 +33,10 @@ pub struct Query {
     pub owner: Option<OwnerWanted>,
     /// Only keys shared with this team, of those that the actor sees whole.
     pub team: Option<TeamId>,
+    /// Only keys that were never used, of those that the actor sees whole.
+    pub unused: bool,
+    /// Only keys that end after now and before then, of those that the actor sees whole.
+    pub expires_before: Option<Moment>,
 }
 
 /// Whose keys to list.
@@ -74,22 +79,11 @@ impl Actions {
     /// [`ActionError::StorageUnavailable`]; [`ActionError::PermissionRequired`] for a key that
     /// names no management of keys.
     pub fn list_keys(&self, actor: &Actor, query: &Query) -> Result<ListedKeys, ActionError> {
-        require_window(actor)?;
-        let now = self.clock.now().wall;
+        let Some(sought) = self.sought(actor, query)? else {
+            return Ok(ListedKeys { keys: Vec::new(), next: None });
+        };
         let organization = actor.organization_id();
         let prefix = Place::keys_of(organization);
-        let owner = query.owner.map(|owner| match owner {
-            OwnerWanted::Me => actor.user_id(),
-            OwnerWanted::User(user) => Some(user),
-        });
-        let is_unknown = |team| self.known_team(actor, team).is_none();
-        if owner == Some(None) || query.team.is_some_and(is_unknown) {
-            // Nobody has no keys. A team that the actor may not know of has none either, like one
-            // that never was.
-            return Ok(ListedKeys { keys: Vec::new(), next: None });
-        }
-        let needle = query.search.as_ref().map(|text| text.to_lowercase());
-        let sought = Sought { needle, owner: owner.flatten(), team: query.team };
         let mut after = query.after.map(|id| Place::Key(organization, id).to_bytes());
         let mut keys = Vec::new();
         let mut rows_read = 0;
@@ -105,10 +99,7 @@ impl Actions {
                 let record = read_row::<KeyRecord>(row)?.record;
                 let id = record.id;
                 rows_read += 1;
-                let whole = self.is_whole_for(actor, &record);
-                let there = whole || !self.is_concealed_from(actor, &record);
-                let found = sought.is_nothing() || (whole && sought.fits(&record));
-                if there && found && query.wants(&record, record.status(now)) {
+                if let Some(whole) = self.listed_whole(actor, query, &sought, &record) {
                     keys.push((record, whole));
                 }
                 if keys.len() > query.limit {
@@ -127,6 +118,51 @@ impl Actions {
             }
         }
     }
+
+    /// What a query asks of keys that are seen whole; `None` where no key can fit.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`] for a key that names no management of keys.
+    pub(super) fn sought(
+        &self,
+        actor: &Actor,
+        query: &Query,
+    ) -> Result<Option<Sought>, ActionError> {
+        require_window(actor)?;
+        let owner = query.owner.map(|owner| match owner {
+            OwnerWanted::Me => actor.user_id(),
+            OwnerWanted::User(user) => Some(user),
+        });
+        let is_unknown = |team| self.known_team(actor, team).is_none();
+        if owner == Some(None) || query.team.is_some_and(is_unknown) {
+            // Nobody has no keys. A team that the actor may not know of has none either, like one
+            // that never was.
+            return Ok(None);
+        }
+        let needle = query.search.as_ref().map(|text| text.to_lowercase());
+        let (team, unused) = (query.team, query.unused);
+        let now = self.clock.now().wall;
+        let ends = query.expires_before.map(|until| now..until);
+        Ok(Some(Sought { needle, owner: owner.flatten(), team, unused, ends, now }))
+    }
+
+    /// Whether a key is listed, and then whether the actor sees all of it.
+    pub(super) fn listed_whole(
+        &self,
+        actor: &Actor,
+        query: &Query,
+        sought: &Sought,
+        record: &KeyRecord,
+    ) -> Option<bool> {
+        if !query.wants(record, record.status(sought.now)) {
+            return None;
+        }
+        let whole = self.is_whole_for(actor, record);
+        let there = whole || !self.is_concealed_from(actor, record);
+        let unused = |record| !sought.unused || self.last_used_at(record).is_none();
+        let found = sought.is_nothing() || (whole && sought.fits(record) && unused(record));
+        (there && found).then_some(whole)
+    }
 }
 
 impl Query {
@@ -142,22 +178,33 @@ impl Query {
 }
 
 /// What only a key that is seen whole can be found by.
-struct Sought {
+pub(super) struct Sought {
     needle: Option<String>,
     owner: Option<UserId>,
     team: Option<TeamId>,
+    unused: bool,
+    ends: Option<std::ops::Range<Moment>>,
+    now: Moment,
 }
 
 impl Sought {
     fn is_nothing(&self) -> bool {
-        self.needle.is_none() && self.owner.is_none() && self.team.is_none()
+        self.needle.is_none()
+            && self.owner.is_none()
+            && self.team.is_none()
+            && self.ends.is_none()
+            && !self.unused
     }
 
     fn fits(&self, record: &KeyRecord) -> bool {
         let is_shared = |team| record.teams.iter().any(|share| share.team == team);
+        let ends = |span: &std::ops::Range<Moment>| {
+            record.expires_at.is_some_and(|end| span.contains(&end))
+        };
         self.needle.as_ref().is_none_or(|needle| contains(record, needle))
             && (self.owner.is_none() || record.owner == self.owner)
             && self.team.is_none_or(is_shared)
+            && self.ends.as_ref().is_none_or(ends)
     }
 }
 

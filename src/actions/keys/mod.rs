@@ -27,10 +27,11 @@ mod list;
 mod purge;
 mod rotate;
 mod sharing;
+mod sorted;
 mod standing;
 mod succession;
 
-use bounds::{check_lifetime, require_access, takes_place};
+use bounds::{check_lifetime, check_times, require_access, takes_place};
 pub use draft::{KeyChange, KeyDraft, KeyKind};
 use draft::{apply, new_record, shape};
 pub use holder::{HolderRevoked, Shown};
@@ -39,6 +40,9 @@ pub use list::{ListedKeys, OwnerWanted, Query, Wanted};
 pub use purge::{ENDED_KEPT, KeyPurge};
 pub use rotate::OVERLAP_MAX;
 pub use sharing::TEAMS_A_KEY_MAX;
+pub use sorted::{
+    InvalidPosition, InvalidSort, Position, SORTED_KEYS_MAX, Sort, SortBy, SortedKeys,
+};
 pub(super) use standing::require_window;
 use standing::{Standing, refuse_itself};
 
@@ -364,22 +368,6 @@ fn refuse_revoked(record: &KeyRecord) -> Result<(), ActionError> {
         });
     }
     Ok(())
-}
-
-fn check_times(
-    not_before: Option<Moment>,
-    expires_at: Option<Moment>,
-    now: Moment,
-) -> Result<(), ActionError> {
-    let Some(end) = expires_at else { return Ok(()) };
-    let detail = if end <= now {
-        "must lie ahead; to end a key now, revoke it"
-    } else if not_before.is_some_and(|begin| end <= begin) {
-        "must lie after not_before"
-    } else {
-        return Ok(());
-    };
-    Err(ActionError::Invalid(vec![Fault::new("/expires_at", "out_of_range", detail)]))
 }
 
 /// Whether a key is worth what its owner is, at each moment: it says nothing of its own, so whoever

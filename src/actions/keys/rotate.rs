@@ -128,7 +128,7 @@ mod tests {
     use crate::records::Held;
     use crate::records::access::{OrganizationRecord, PlanRecord};
     use crate::records::place::Place;
-    use crate::verify::{Code, Request, check, decide};
+    use crate::verify::{Request, check, decide};
 
     const HOUR: Duration = Duration::from_hours(1);
     const MOMENT: Duration = Duration::from_millis(1);

@@ -288,3 +288,146 @@ fn waiting_of(tally: &Tally, organization: OrganizationId) -> Vec<Arc<Live>> {
     };
     tally.waiting().filter(theirs).map(Arc::clone).collect()
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::actions::trial::Trial;
+    use crate::index::Origin;
+    use crate::model::code::Code;
+
+    /// A moment without its year, up to this place of its text.
+    fn text(moment: Moment, until: usize) -> String {
+        moment.to_string().get(5..until).unwrap().to_owned()
+    }
+
+    fn asked(trial: &Trial, query: UsageQuery) -> Usage {
+        trial.actions.usage(&trial.owner(), &query).unwrap()
+    }
+
+    fn of(key: &KeyRecord, interval: Interval) -> UsageQuery {
+        UsageQuery { key: Some(key.id), interval, ..UsageQuery::default() }
+    }
+
+    /// Of a key, or of all: each bucket's beginning, calls, and how many of them were valid.
+    pub(in crate::actions) fn told(
+        trial: &Trial,
+        key: Option<&KeyRecord>,
+        interval: Interval,
+    ) -> Vec<(String, u64, u64)> {
+        let key = key.map(|key| key.id);
+        let usage = asked(trial, UsageQuery { key, interval, ..UsageQuery::default() });
+        let shown = |(bucket, counts): (&Hour, &Counts)| {
+            let mut refused = *counts;
+            refused.take_away(&Counts::of(Code::Valid, u64::MAX));
+            let calls = counts.calls();
+            (text(bucket.begins(), 13), calls, calls - refused.calls())
+        };
+        usage.buckets.iter().map(shown).collect()
+    }
+
+    fn bucket(begins: &str, calls: u64, valid: u64) -> (String, u64, u64) {
+        (begins.to_owned(), calls, valid)
+    }
+
+    #[test]
+    fn every_call_is_told_at_once_and_once_wherever_it_is() {
+        let mut trial = Trial::new();
+        let (key, other) = (trial.made_key(), trial.made_key());
+        let check = |trial: &Trial, calls, valid, all| {
+            assert_eq!(told(trial, Some(&key), Interval::Hour), [bucket("01-15T08", calls, valid)]);
+            assert_eq!(told(trial, Some(&key), Interval::Day), [bucket("01-15T00", calls, valid)]);
+            let (sum, valid) = (calls + all, valid + all);
+            assert_eq!(told(trial, None, Interval::Hour), [bucket("01-15T08", sum, valid)]);
+        };
+        trial.call(&key, Code::Valid, 3);
+        trial.call(&key, Code::RateLimited, 2);
+        check(&trial, 5, 3, 0);
+        trial.write_uses();
+        check(&trial, 5, 3, 0);
+        trial.call(&other, Code::Valid, 4);
+        trial.call(&key, Code::Expired, 1);
+        check(&trial, 6, 3, 4);
+        trial.restart();
+        check(&trial, 6, 3, 4);
+        trial.call(&key, Code::Valid, 1);
+        check(&trial, 7, 4, 4);
+        trial.write_uses();
+        trial.call(&key, Code::Valid, 9);
+        trial.crash();
+        check(&trial, 7, 4, 4);
+        let busiest = asked(&trial, UsageQuery::default()).busiest.unwrap();
+        let busiest: Vec<_> = busiest.iter().map(|it| (it.key, it.calls, it.refused)).collect();
+        assert_eq!(busiest, [(key.id, 7, 3), (other.id, 4, 0)]);
+        assert_eq!((trial.count(Place::USAGE_HOURS), trial.count(Place::USAGE_DAYS)), (3, 0));
+    }
+
+    #[test]
+    fn hours_and_days_begin_where_utc_says() {
+        let trial = Trial::new();
+        let key = trial.made_key();
+        for step in 0..3 {
+            trial.call(&key, Code::Valid, 1 + step);
+            if step == 1 {
+                trial.write_uses();
+            }
+            trial.clock.advance(Duration::from_millis(8 * 3_600_000 - 1));
+        }
+        let by_hour = |query: UsageQuery| {
+            let usage = asked(&trial, query);
+            let texts = usage.buckets.keys().map(|hour| text(hour.begins(), 13));
+            (texts.collect::<Vec<_>>(), text(usage.from, 16), text(usage.to, 16))
+        };
+        let whole = of(&key, Interval::Hour);
+        let expected = ["01-15T08", "01-15T15", "01-15T23"].map(str::to_owned).to_vec();
+        let span = |from: &str, to: &str| (from.to_owned(), to.to_owned());
+        let (found, from, to) = by_hour(whole);
+        assert_eq!((found, (from, to)), (expected.clone(), span("01-15T08:00", "01-16T08:00")));
+        assert_eq!(told(&trial, Some(&key), Interval::Day), [bucket("01-15T00", 6, 6)]);
+        let at = |text: &str| Some(text.parse().unwrap());
+        let part = UsageQuery {
+            from: at("2027-01-15T15:59:00Z"),
+            to: at("2027-01-15T23:00:00Z"),
+            ..whole
+        };
+        let (found, from, to) = by_hour(part);
+        assert_eq!(
+            (found, (from, to)),
+            (expected[1..2].to_vec(), span("01-15T15:00", "01-15T23:00"))
+        );
+        let early = UsageQuery { from: at("2020-01-01T00:00:00Z"), to: None, ..whole };
+        assert_eq!(by_hour(early).1, "01-09T07:00", "no further back than hours are kept");
+        let gone = UsageQuery { to: at("2020-01-01T00:00:00Z"), ..early };
+        assert_eq!(by_hour(gone).0, Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_ten_latest_addresses_are_told_across_restarts() {
+        let mut trial = Trial::new();
+        let key = trial.made_key();
+        let call = |trial: &Trial, last: u8, code| {
+            trial.clock.advance(Duration::from_secs(2));
+            let grant = trial.actions.index().grant(&key.secrets[0].digest).unwrap();
+            let origin = Origin { ip: Some([192, 0, 2, last].into()), user_agent: None };
+            trial.actions.index().note_call(&grant, code, trial.clock_now().wall, origin);
+        };
+        let told = |trial: &Trial| {
+            let addresses = asked(trial, of(&key, Interval::Hour)).addresses.unwrap();
+            assert!(addresses.is_sorted_by_key(|it| std::cmp::Reverse(it.at)));
+            addresses.iter().map(|it| it.ip.to_string()).collect::<Vec<_>>()
+        };
+        (1..=8).for_each(|last| call(&trial, last, Code::Valid));
+        call(&trial, 99, Code::IpNotAllowed);
+        call(&trial, 3, Code::Valid);
+        assert_eq!(told(&trial)[..3], ["192.0.2.3", "192.0.2.8", "192.0.2.7"]);
+        assert_eq!(told(&trial).len(), 8, "only those of valid calls");
+        trial.restart();
+        (9..=12).for_each(|last| call(&trial, last, Code::Valid));
+        let expected = ["12", "11", "10", "9", "3", "8", "7", "6", "5", "4"];
+        assert_eq!(told(&trial), expected.map(|last| format!("192.0.2.{last}")));
+        trial.restart();
+        assert_eq!(told(&trial), expected.map(|last| format!("192.0.2.{last}")));
+    }
+}

@@ -1,11 +1,12 @@
 //! Cursors: opaque to clients, and one id's place in the list to us. Base64url without padding,
 //! since rouille and others cut a parameter at a second `=`.
 
+use std::str::FromStr;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::model::id::Id;
-use crate::model::permission::Permission;
 use crate::model::plan::FIRST_PLANS;
 
 /// The cursor behind a thing of the list.
@@ -27,16 +28,6 @@ pub(super) fn write_name(last: &str) -> String {
     URL_SAFE_NO_PAD.encode(last)
 }
 
-/// The name a cursor stands behind.
-///
-/// # Errors
-/// A text that none of our pages gave.
-pub(super) fn read_name(text: &str) -> Result<Permission, &'static str> {
-    let bytes = URL_SAFE_NO_PAD.decode(text).ok();
-    let name = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-    name.and_then(|name| name.parse().ok()).ok_or("must be the next_cursor of an earlier page")
-}
-
 /// The plan a cursor stands behind.
 ///
 /// # Errors
@@ -44,6 +35,16 @@ pub(super) fn read_name(text: &str) -> Result<Permission, &'static str> {
 pub(super) fn read_plan(text: &str) -> Result<&'static str, &'static str> {
     let mut names = FIRST_PLANS.iter().map(|(name, _features)| *name);
     names.find(|name| write_name(name) == text).ok_or("must be the next_cursor of an earlier page")
+}
+
+/// The text that a cursor of [`write_name`] holds.
+///
+/// # Errors
+/// A text that none of our pages gave.
+pub(super) fn read_text<T: FromStr>(text: &str) -> Result<T, &'static str> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok();
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+    text.and_then(|text| text.parse().ok()).ok_or("must be the next_cursor of an earlier page")
 }
 
 #[cfg(test)]

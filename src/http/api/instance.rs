@@ -5,16 +5,19 @@ use serde_json::json;
 
 use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
+use crate::model::public_url::WebUrl;
 
 #[expect(clippy::unnecessary_wraps, reason = "a handler of the table")]
 pub(in crate::http) fn show(app: &App, _call: &Call<'_>) -> Result<Response, Problem> {
     let url = app.settings.public_url.to_string();
+    let links = &app.settings.links;
+    let link = |url: Option<&WebUrl>| url.map(ToString::to_string);
     Ok(answer::json(&json!({
         "version": env!("CARGO_PKG_VERSION"),
         "public_url": url,
-        "endpoint_url": url,
-        "support_url": null,
-        "pricing_url": null,
+        "endpoint_url": link(links.endpoint.as_ref()).unwrap_or_else(|| url.clone()),
+        "support_url": link(links.support.as_ref()),
+        "pricing_url": link(links.pricing.as_ref()),
         "prefix": app.actions.prefix().as_str(),
     })))
 }

@@ -16,7 +16,7 @@ use crate::records::rights::PermissionRecord;
 pub(in crate::http) fn list_permissions(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut parameters = call.parameters();
     let limit = page_limit(&mut parameters);
-    let after = parameters.optional("cursor", "invalid_cursor", cursor::read_name);
+    let after = parameters.optional("cursor", "invalid_cursor", cursor::read_text::<Permission>);
     parameters.finish()?;
     let after = after.as_ref().map(Permission::as_str);
     let listed = app.actions.list_permissions(limit, after)?;

@@ -165,6 +165,7 @@ fn of_key() -> Vec<Field> {
         field("description", text("What it is for.")),
         field("kind", choice(&["personal", "service"])),
         field("owner", nullable(id("usr").into())),
+        field("owner_name", nullable(text("Ada").into())),
         field("environment", text("live")),
         field("hint", nullable(text("kh_live_0123").into())),
         field("permissions", nullable(each(text("diagrams:read")).into())),

@@ -20,6 +20,18 @@ pub(super) fn operations() -> Vec<Operation> {
     [all(), one(), switched(), renewed(), shared()].into_iter().flatten().collect()
 }
 
+/// A `-` before it is descending.
+const SORTS: [&str; 8] = [
+    "-created_at",
+    "created_at",
+    "name",
+    "-name",
+    "last_used",
+    "-last_used",
+    "expires_at",
+    "-expires_at",
+];
+
 fn all() -> Vec<Operation> {
     let wanted = ["active", "disabled", "not_yet_valid", "expired", "revoked", "all"];
     vec![
@@ -34,6 +46,9 @@ fn all() -> Vec<Operation> {
             .query("kind", choice(&["personal", "service"]), "Only of this kind.")
             .query("owner", any_of([choice(&["me"]).into(), id("usr").into()]), "Of this user, or one's own.")
             .query("team", id("team"), "Only those shared with this team.")
+            .query("used", choice(&["never"]), "Only those never used.")
+            .query("expires_within", span("7d"), "Only those that end within this span.")
+            .query("sort", choice(&SORTS), "In which order; what has no value comes last.")
             .answers(200, page(any_of([the("Key"), the("HiddenKey")])), "A page."),
         operation(Method::POST, "/v1/keys", "createKey", "Makes a key and shows its secret, once.")
             .details(

@@ -5,14 +5,15 @@ use serde_json::{Value, json};
 
 use crate::actions::ActionError;
 use crate::actions::actor::Actor;
-use crate::actions::keys::{KeyDraft, ListedKeys, Query, Target, Wanted};
+use crate::actions::keys::{KeyDraft, ListedKeys, Position, Query, Sort, Target, Wanted};
 use crate::http::api::teams::team_id;
-use crate::http::api::{cursor, no_fields, paging, versions, with_etag};
+use crate::http::api::{cursor, no_fields, page_limit, versions, with_etag};
 use crate::http::input::{Fields, parsed, wrong};
 use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
 use crate::model::id::{KeyId, TeamId};
 use crate::model::key_text::Environment;
+use crate::model::moment::parse_span;
 use crate::model::name::parse_description;
 use crate::records::key::{KeyRecord, ShareRecord};
 
@@ -32,8 +33,21 @@ const SEARCH_CHARACTERS_MAX: usize = 100;
 const REASON_CHARACTERS_MAX: usize = 256;
 
 pub(in crate::http) fn list_keys(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let now = app.actions.clock().now().wall;
     let mut parameters = call.parameters();
-    let (limit, after) = paging(&mut parameters);
+    let limit = page_limit(&mut parameters);
+    let sort = parameters.optional("sort", "invalid_sort", str::parse::<Sort>);
+    let sort = sort.unwrap_or(Sort::NEWEST_FIRST);
+    let by_id = sort == Sort::NEWEST_FIRST;
+    let (mut after, mut position) = (None, None);
+    if by_id {
+        after = parameters.optional("cursor", "invalid_cursor", cursor::read);
+    } else {
+        position = parameters.optional("cursor", "invalid_cursor", |text| {
+            let position = cursor::read_text::<Position>(text)?;
+            (position.sort() == sort).then_some(position).ok_or("is of a list in another order")
+        });
+    }
     let search = parameters.optional("search", "too_long", |text| {
         let fits = text.chars().count() <= SEARCH_CHARACTERS_MAX;
         fits.then(|| text.to_owned())
@@ -46,6 +60,13 @@ pub(in crate::http) fn list_keys(app: &App, call: &Call<'_>) -> Result<Response,
     let kind = parameters.optional("kind", "invalid_kind", parse_kind);
     let owner = parameters.optional("owner", "invalid_id", parse_owner);
     let team = parameters.optional("team", "invalid_id", str::parse::<TeamId>);
+    let unused = parameters.optional("used", "invalid_used", |text| match text {
+        "never" => Ok(true),
+        _ => Err("must be never"),
+    });
+    let expires_before = parameters.optional("expires_within", "invalid_duration", |text| {
+        parse_span(text).map(|it| now.after(it))
+    });
     parameters.finish()?;
     let query = Query {
         limit,
@@ -55,19 +76,28 @@ pub(in crate::http) fn list_keys(app: &App, call: &Call<'_>) -> Result<Response,
         kind,
         owner,
         team,
+        unused: unused.unwrap_or_default(),
+        expires_before,
     };
     let actor = call.actor()?;
-    Ok(page(app, actor, &app.actions.list_keys(actor, &query)?))
+    if by_id {
+        return Ok(page(app, actor, &app.actions.list_keys(actor, &query)?));
+    }
+    let sorted = app.actions.list_keys_sorted(actor, &query, sort, position.as_ref())?;
+    let next = sorted.next.map(|next| cursor::write_name(&next.to_string()));
+    Ok(answer::json(&json!({ "items": items(app, actor, &sorted.keys), "next_cursor": next })))
 }
 
 /// A page of keys, each as far as the actor may see it.
 pub(super) fn page(app: &App, actor: &Actor, listed: &ListedKeys) -> Response {
-    let items: Vec<Value> = listed
-        .keys
-        .iter()
+    let next = listed.next.map(cursor::write);
+    answer::json(&json!({ "items": items(app, actor, &listed.keys), "next_cursor": next }))
+}
+
+fn items(app: &App, actor: &Actor, keys: &[(KeyRecord, bool)]) -> Vec<Value> {
+    keys.iter()
         .map(|(record, whole)| if *whole { shown(app, actor, record) } else { hidden(app, record) })
-        .collect();
-    answer::json(&json!({ "items": items, "next_cursor": listed.next.map(cursor::write) }))
+        .collect()
 }
 
 pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {

@@ -50,6 +50,7 @@ pub(super) fn shown(app: &App, actor: &Actor, record: &KeyRecord) -> Value {
         "description": record.description,
         "kind": kind_name(record),
         "owner": record.owner.map(|owner| owner.to_string()),
+        "owner_name": record.owner.and_then(|owner| app.index().user(owner)).map(|owner| owner.name.clone()),
         "environment": record.environment.as_str(),
         "hint": record.secrets.first().map(|secret| secret.hint.as_str()),
         "permissions": permissions,

@@ -1,0 +1,281 @@
+//! Lists keys in another order than that of their making.
+//!
+//! Keys are stored by the time they were made, so any other order takes one pass over all keys of
+//! the organization for each page. Only the page itself is held in memory.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
+
+use keyhouse_storage::{At, Order, Range};
+
+use crate::actions::actor::Actor;
+use crate::actions::keys::Query;
+use crate::actions::{ActionError, Actions};
+use crate::model::fault::Fault;
+use crate::model::id::KeyId;
+use crate::model::moment::Moment;
+use crate::records::key::KeyRecord;
+use crate::records::place::Place;
+use crate::records::read_row;
+
+/// Most keys that an organization may have to be listed in another order.
+pub const SORTED_KEYS_MAX: usize = 200_000;
+const ROWS_A_SCAN: usize = 500;
+
+/// By what keys are sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SortBy {
+    /// When they were made.
+    CreatedAt,
+    /// What they are called, in lower case.
+    Name,
+    /// When they were last used.
+    LastUsed,
+    /// When they end.
+    ExpiresAt,
+}
+
+/// An order of keys. What has no value comes last either way, and after that the keys that the
+/// actor only knows to exist: an order tells nothing of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sort {
+    /// By what.
+    pub by: SortBy,
+    /// Whether the greatest comes first.
+    pub descending: bool,
+}
+
+/// A text that names no order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be created_at, name, last_used or expires_at, with a '-' before it for descending")]
+pub struct InvalidSort;
+
+impl Sort {
+    /// The order in which keys are stored: the newest first.
+    pub const NEWEST_FIRST: Self = Self { by: SortBy::CreatedAt, descending: true };
+}
+
+impl SortBy {
+    const NAMES: [(Self, &'static str); 4] = [
+        (Self::CreatedAt, "created_at"),
+        (Self::Name, "name"),
+        (Self::LastUsed, "last_used"),
+        (Self::ExpiresAt, "expires_at"),
+    ];
+}
+
+impl FromStr for Sort {
+    type Err = InvalidSort;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSort> {
+        let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
+        let by = SortBy::NAMES.iter().find(|(_, known)| *known == name).ok_or(InvalidSort)?.0;
+        Ok(Self { by, descending })
+    }
+}
+
+impl fmt::Display for Sort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = SortBy::NAMES.iter().find(|(by, _)| *by == self.by).map_or("", |(_, name)| name);
+        write!(f, "{}{name}", if self.descending { "-" } else { "" })
+    }
+}
+
+/// Where a key stands in an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// In which.
+    sort: Sort,
+    rank: Rank,
+    value: Value,
+    id: KeyId,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Valued,
+    Without,
+    Hidden,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Value {
+    Nothing,
+    Moment(i64),
+    Name(String),
+}
+
+impl Position {
+    /// The order it stands in.
+    pub fn sort(&self) -> Sort {
+        self.sort
+    }
+
+    fn compare(&self, other: &Self) -> Ordering {
+        let by_value = self.value.cmp(&other.value);
+        let by_value = if self.sort.descending { by_value.reverse() } else { by_value };
+        // Among equal ones the newest first.
+        self.rank.cmp(&other.rank).then(by_value).then(other.id.cmp(&self.id))
+    }
+}
+
+/// For cursors: order, rank, id, and last the value, which may hold anything.
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sort, id, .. } = self;
+        match (self.rank, &self.value) {
+            (Rank::Hidden, _) => write!(f, "{sort}|hidden|{id}|"),
+            (Rank::Valued, Value::Moment(at)) => write!(f, "{sort}|moment|{id}|{at}"),
+            (Rank::Valued, Value::Name(name)) => write!(f, "{sort}|name|{id}|{name}"),
+            (Rank::Valued | Rank::Without, _) => write!(f, "{sort}|without|{id}|"),
+        }
+    }
+}
+
+/// A text that is no position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be the next_cursor of an earlier page in the same order")]
+pub struct InvalidPosition;
+
+impl FromStr for Position {
+    type Err = InvalidPosition;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPosition> {
+        let mut parts = text.splitn(4, '|');
+        let mut part = || parts.next().ok_or(InvalidPosition);
+        let sort = part()?.parse().map_err(|_source| InvalidPosition)?;
+        let kind = part()?;
+        let id = part()?.parse().map_err(|_source| InvalidPosition)?;
+        let value = part()?;
+        let (rank, value) = match kind {
+            "hidden" => (Rank::Hidden, Value::Nothing),
+            "without" => (Rank::Without, Value::Nothing),
+            "name" => (Rank::Valued, Value::Name(value.to_owned())),
+            "moment" => {
+                let at = value.parse().map_err(|_source| InvalidPosition)?;
+                (Rank::Valued, Value::Moment(at))
+            },
+            _ => return Err(InvalidPosition),
+        };
+        Ok(Self { sort, rank, value, id })
+    }
+}
+
+/// A page of keys in an order.
+#[derive(Debug)]
+pub struct SortedKeys {
+    /// The keys, each with whether the actor sees all of it.
+    pub keys: Vec<(KeyRecord, bool)>,
+    /// Where the last one stands, where more follow.
+    pub next: Option<Position>,
+}
+
+impl Actions {
+    /// Lists the keys that [`Actions::list_keys`] lists, in another order, behind `after`.
+    ///
+    /// # Errors
+    /// Those of [`Actions::list_keys`]; [`ActionError::Invalid`] in an organization of more than
+    /// [`SORTED_KEYS_MAX`] keys.
+    pub fn list_keys_sorted(
+        &self,
+        actor: &Actor,
+        query: &Query,
+        sort: Sort,
+        after: Option<&Position>,
+    ) -> Result<SortedKeys, ActionError> {
+        let Some(sought) = self.sought(actor, query)? else {
+            return Ok(SortedKeys { keys: Vec::new(), next: None });
+        };
+        let prefix = Place::keys_of(actor.organization_id());
+        let (mut best, mut rows_read) = (Vec::new(), 0);
+        let mut last_row: Option<Vec<u8>> = None;
+        loop {
+            let range = Range {
+                prefix: &prefix,
+                after: last_row.as_deref(),
+                limit: ROWS_A_SCAN,
+                order: Order::Descending,
+            };
+            let page = self.store.scan(&range, At::Latest)?;
+            for row in &page.rows {
+                let record = read_row::<KeyRecord>(row)?.record;
+                let whole = self.listed_whole(actor, query, &sought, &record);
+                let Some(whole) = whole else { continue };
+                let position = self.position(&record, whole, sort);
+                if after.is_none_or(|after| position.compare(after).is_gt()) {
+                    best.push((position, record, whole));
+                }
+            }
+            rows_read += page.rows.len();
+            if rows_read > SORTED_KEYS_MAX {
+                let detail = format!(
+                    "an organization of more than {SORTED_KEYS_MAX} keys is listed by -created_at alone"
+                );
+                return Err(ActionError::Invalid(vec![Fault::new("/sort", "too_many", detail)]));
+            }
+            // One more than wanted is kept only to know that there is one.
+            best.sort_by(|(one, ..), (other, ..)| one.compare(other));
+            best.truncate(query.limit + 1);
+            last_row = page.rows.last().map(|row| row.key.clone());
+            if !page.more {
+                break;
+            }
+        }
+        let more = best.len() > query.limit;
+        best.truncate(query.limit);
+        let next = best.last().filter(|_last| more).map(|(position, ..)| position.clone());
+        let keys = best.into_iter().map(|(_, record, whole)| (record, whole)).collect();
+        Ok(SortedKeys { keys, next })
+    }
+
+    fn position(&self, record: &KeyRecord, whole: bool, sort: Sort) -> Position {
+        let moment = |moment: Moment| Value::Moment(moment.milliseconds());
+        let value = match sort.by {
+            _ if !whole => None,
+            SortBy::CreatedAt => Some(moment(record.created_at)),
+            SortBy::Name => Some(Value::Name(record.name.to_lowercase())),
+            SortBy::LastUsed => self.last_used_at(record).map(moment),
+            SortBy::ExpiresAt => record.expires_at.map(moment),
+        };
+        let rank = match &value {
+            _ if !whole => Rank::Hidden,
+            Some(_) => Rank::Valued,
+            None => Rank::Without,
+        };
+        let value = value.unwrap_or(Value::Nothing);
+        Position { sort, rank, value, id: record.id }
+    }
+
+    /// When a key was last used, from live state.
+    pub(super) fn last_used_at(&self, record: &KeyRecord) -> Option<Moment> {
+        let secret = record.secrets.first()?;
+        let last = self.index.with_grant(&secret.digest, |grant| grant?.live.last_use());
+        last.map(|last| last.at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_comes_back_from_its_text() {
+        let id = KeyId::from_bytes([7; 16]);
+        for sort in ["created_at", "-created_at", "name", "-last_used", "expires_at"] {
+            let sort: Sort = sort.parse().unwrap();
+            for (rank, value) in [
+                (Rank::Hidden, Value::Nothing),
+                (Rank::Without, Value::Nothing),
+                (Rank::Valued, Value::Moment(-5)),
+                (Rank::Valued, Value::Name("a|b|\u{1f511}|".to_owned())),
+            ] {
+                let position = Position { sort, rank, value, id };
+                assert_eq!(position.to_string().parse(), Ok(position));
+            }
+        }
+        for wrong in ["", "name|hidden|key_1|", "color|hidden|", "name|moment|key|x"] {
+            assert_eq!(wrong.parse::<Position>(), Err(InvalidPosition), "{wrong}");
+        }
+    }
+}

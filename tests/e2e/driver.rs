@@ -1,0 +1,268 @@
+//! One chromedriver with one Chromium and a fresh profile, asked and answered in turn; ended with its test.
+//!
+//! It knows nothing of Keyhouse.
+
+use std::fmt::{self, Debug, Formatter};
+use std::fs;
+use std::future::Future;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Response};
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use thirtyfour::error::{WebDriverError, WebDriverErrorInner, WebDriverResult};
+use thirtyfour::session::http::{Body, HttpClient};
+use thirtyfour::{Capabilities, WebDriver};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::server::{Log, SEARCH_PATH};
+
+/// Longest wait for something that must come: the machine may be busy with other tests.
+const WAIT_MAX: Duration = Duration::from_secs(20);
+const POLL_EVERY: Duration = Duration::from_millis(40);
+/// Longest answer of chromedriver: a page that loads takes part in it.
+const ANSWER_WAIT_MAX: Duration = Duration::from_mins(1);
+/// Nothing but loopback can be reached, and nothing but the page is at work.
+const FLAGS: [&str; 12] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-default-apps",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+];
+
+/// A browser. Dropping it ends all its processes, by the id of their group.
+pub(crate) struct Driver {
+    process: Child,
+    session: WebDriver,
+    runtime: Runtime,
+    folder: TempDir,
+}
+
+impl Driver {
+    /// Starts a browser whose person reads this language (`fr`).
+    pub(crate) fn start(language: &str) -> Self {
+        let folder = tempfile::Builder::new().prefix("keyhouse-browser-").tempdir().unwrap();
+        let mut process = chromedriver(folder.path(), language);
+        let log = Log::follow(process.stdout.take().unwrap());
+        let line = log.wait_for("started successfully on port ");
+        let Some(line) = line else { panic!("chromedriver did not start: {}", log.tail()) };
+        let port = line.rsplit(' ').next().unwrap().trim_end_matches('.').to_owned();
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let wanted = capabilities(folder.path(), language);
+        let session = runtime.block_on(async {
+            WebDriver::builder(format!("http://127.0.0.1:{port}"), wanted)
+                .client(Client::fresh())
+                .await
+        });
+        let session = session.unwrap_or_else(|error| {
+            kill(&mut process);
+            panic!("Chromium did not start: {error}")
+        });
+        Self { process, session, runtime, folder }
+    }
+
+    /// Does one thing in the browser; what goes wrong stops the test.
+    pub(crate) fn run<T>(&self, work: impl Future<Output = WebDriverResult<T>>) -> T {
+        self.attempt(work).unwrap_or_else(|error| panic!("the browser refused: {error}"))
+    }
+
+    /// Does one thing in the browser.
+    pub(crate) fn attempt<T>(
+        &self,
+        work: impl Future<Output = WebDriverResult<T>>,
+    ) -> WebDriverResult<T> {
+        self.runtime.block_on(work)
+    }
+
+    /// The session, for what is done with [`Self::run`].
+    pub(crate) fn session(&self) -> &WebDriver {
+        &self.session
+    }
+
+    /// Asks the browser itself, by the protocol of its developer tools.
+    pub(crate) fn devtools(&self, method: &str, parameters: Value) -> Value {
+        self.attempt_devtools(method, parameters)
+            .unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// The same where the answer may be a refusal, such as for a node that is gone.
+    pub(crate) fn attempt_devtools(
+        &self,
+        method: &str,
+        parameters: Value,
+    ) -> WebDriverResult<Value> {
+        self.attempt(self.session.cdp().send_raw(method, parameters))
+    }
+
+    /// The value of an expression in the page, which may be a promise. The page's policy does not bind it.
+    pub(crate) fn evaluate(&self, expression: &str) -> Value {
+        self.evaluate_in(None, expression)
+    }
+
+    /// The same in a world of its own (`Page.createIsolatedWorld`).
+    pub(crate) fn evaluate_in(&self, world: Option<&Value>, expression: &str) -> Value {
+        let mut asked =
+            json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
+        if let Some(world) = world {
+            asked["contextId"] = world.clone();
+        }
+        let told = self.devtools("Runtime.evaluate", asked);
+        assert!(told.get("exceptionDetails").is_none(), "{expression:.200}: {told}");
+        told["result"]["value"].clone()
+    }
+
+    /// The id of the process group that all of it belongs to.
+    pub(crate) fn group(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The folder with its profile.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl Debug for Driver {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver").field("group", &self.group()).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        kill(&mut self.process);
+        // Else it would ask what is dead to end the session.
+        let _already_quit = self.session.clone().leak();
+    }
+}
+
+/// Asks again until there is an answer; stops the test with `missing` when none comes in 20 s.
+///
+/// The only place where a test lets time pass.
+#[expect(clippy::disallowed_methods, reason = "what a browser shows can only be looked at again")]
+pub(crate) fn wait<T>(missing: impl Fn() -> String, mut ask: impl FnMut() -> Option<T>) -> T {
+    let until = Instant::now() + WAIT_MAX;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < until, "{}", missing());
+        std::thread::sleep(POLL_EVERY);
+    }
+}
+
+/// Whether asking again may help: the page moved on between look and deed.
+pub(crate) fn is_passing(error: &WebDriverError) -> bool {
+    use WebDriverErrorInner as Told;
+    matches!(
+        error.as_inner(),
+        Told::StaleElementReference(_)
+            | Told::ElementClickIntercepted(_)
+            | Told::ElementNotInteractable(_)
+            | Told::NoSuchElement(_)
+    )
+}
+
+fn chromedriver(folder: &Path, language: &str) -> Child {
+    let profile = folder.join("profile");
+    fs::create_dir(&profile).unwrap();
+    // A test that is killed can't clean up: then its end of the pipe closes, and the group ends itself.
+    Command::new("sh")
+        .args(["-c", "chromedriver --port=0 </dev/null & read -r _; kill -KILL 0"])
+        .env_clear()
+        .env("PATH", SEARCH_PATH)
+        .env("HOME", folder)
+        .env("TMPDIR", folder)
+        .env("LANGUAGE", language)
+        .env("TZ", "UTC")
+        .current_dir(folder)
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a shell, which starts chromedriver")
+}
+
+fn capabilities(folder: &Path, language: &str) -> Capabilities {
+    let mut flags: Vec<String> = FLAGS.map(str::to_owned).to_vec();
+    flags.push(format!("--lang={language}"));
+    flags.push(format!("--user-data-dir={}", folder.join("profile").display()));
+    let mut wanted = Capabilities::new();
+    let options = json!({
+        "binary": "/usr/bin/chromium",
+        "args": flags,
+        // Chromium's own page for new tabs asks for a great deal.
+        "prefs": {
+            "intl": {"accept_languages": language, "selected_languages": language},
+            "session": {"restore_on_startup": 4, "startup_urls": ["about:blank"]},
+        },
+    });
+    for (name, value) in [
+        ("browserName", json!("chrome")),
+        ("goog:chromeOptions", options),
+        ("goog:loggingPrefs", json!({"browser": "ALL", "performance": "ALL"})),
+    ] {
+        wanted.set(name, value).unwrap();
+    }
+    wanted
+}
+
+fn kill(process: &mut Child) {
+    let group = Pid::from_child(process);
+    let _already_gone = kill_process_group(group, Signal::KILL);
+    let _waited = process.wait();
+}
+
+/// The HTTP client between thirtyfour and chromedriver. It blocks, which here only its test waits for.
+struct Client {
+    agent: ureq::Agent,
+}
+
+impl Client {
+    fn fresh() -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(ANSWER_WAIT_MAX))
+            .proxy(None);
+        Self { agent: config.build().new_agent() }
+    }
+
+    fn ask(&self, request: Request<Body<'_>>) -> Result<Response<Bytes>, ureq::Error> {
+        let (head, body) = request.into_parts();
+        let mut answer = match body {
+            Body::Empty => self.agent.run(Request::from_parts(head, ()))?,
+            Body::Json(json) => self.agent.run(Request::from_parts(head, json.to_string()))?,
+        };
+        let bytes = answer.body_mut().with_config().limit(u64::MAX).read_to_vec()?;
+        Ok(Response::from_parts(answer.into_parts().0, Bytes::from(bytes)))
+    }
+}
+
+#[async_trait]
+impl HttpClient for Client {
+    async fn send(&self, request: Request<Body<'_>>) -> WebDriverResult<Response<Bytes>> {
+        self.ask(request).map_err(|error| {
+            WebDriverError::from_inner(WebDriverErrorInner::RequestFailed(error.to_string()))
+        })
+    }
+
+    async fn new(&self) -> Arc<dyn HttpClient> {
+        Arc::new(Self::fresh())
+    }
+}

@@ -1,0 +1,33 @@
+//! The page in a real Chromium: what a person sees, clicks and types, by the names that a screen reader says.
+//!
+//! Nothing here knows a class or an id of the page, and no text is written twice: they come from `web/locales`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first thing that is not as it must be"
+)]
+#![allow(dead_code, reason = "the suite's fixtures are taken whole")]
+
+#[path = "../suite/ask.rs"]
+mod ask;
+mod axe;
+#[path = "../suite/cast.rs"]
+mod cast;
+mod driver;
+#[path = "../suite/house.rs"]
+mod house;
+mod page;
+mod part;
+#[path = "../suite/people.rs"]
+mod people;
+mod pictures;
+mod record;
+mod screens;
+#[path = "../server/mod.rs"]
+mod server;
+mod sign_in;
+mod texts;
+mod tree;
+mod witness;

@@ -1,0 +1,320 @@
+//! A person before a browser of their own: where they go, which keys they press, how the page looks to them.
+//!
+//! What they do inside the page is in `part`. A test ends with [`Page::finish`], which tells what went wrong unseen.
+
+use std::cell::RefCell;
+use std::fs;
+use std::ops::Deref;
+use std::path::Path;
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+
+use crate::driver::{Driver, wait};
+use crate::house::House;
+use crate::part::{Part, key};
+use crate::record::{Record, Request, WATCH};
+use crate::texts::Texts;
+use crate::tree::Node;
+
+const HEIGHT: u32 = 800;
+/// Highest screenshot of a whole page.
+const SHOT_HEIGHT_MAX: f64 = 6_000.0;
+
+/// How a person has set up their browser and their desk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Look {
+    pub(crate) dark: bool,
+    pub(crate) width: u32,
+}
+
+impl Look {
+    /// A light screen of a desk.
+    pub(crate) const DESK: Self = Self { dark: false, width: 1280 };
+    /// Light and dark, narrow and wide.
+    pub(crate) const ALL: [Self; 4] = [
+        Self::DESK,
+        Self { dark: true, width: 1280 },
+        Self { dark: false, width: 360 },
+        Self { dark: true, width: 360 },
+    ];
+
+    /// `dark-360`.
+    pub(crate) fn name(self) -> String {
+        format!("{}-{}", if self.dark { "dark" } else { "light" }, self.width)
+    }
+}
+
+/// The browser, and the page that is open in it. All that [`Part`] does, it does on the whole page.
+#[derive(Debug)]
+pub(crate) struct Page {
+    whole: Part,
+    origins: Vec<String>,
+    expected: Vec<String>,
+    record: RefCell<Record>,
+    finished: bool,
+}
+
+impl Page {
+    /// A browser for somebody who reads this language (`en`, `fr`, `es`), on an empty tab.
+    pub(crate) fn open(house: &House, language: &'static str) -> Self {
+        let driver = Rc::new(Driver::start(language));
+        let page = Self {
+            whole: Part::whole(driver, Texts::of(language)),
+            origins: vec![house.server().url()],
+            expected: Vec::new(),
+            record: RefCell::default(),
+            finished: false,
+        };
+        page.prepare();
+        page.looks(Look::DESK);
+        page
+    }
+
+    /// Goes to a path of the house (`/setup`), or on the page to a hash (`/#/keys`).
+    pub(crate) fn go(&self, path: &str) {
+        let url = format!("{}{path}", self.origins.last().unwrap());
+        self.driver.run(self.driver.session().goto(url));
+    }
+
+    /// Follows a link that the house gave, as if it had come by mail.
+    pub(crate) fn follow(&self, link: &str) {
+        self.driver.run(self.driver.session().goto(link));
+    }
+
+    /// Loads the page again, as F5 does.
+    pub(crate) fn reload(&self) {
+        self.driver.run(self.driver.session().refresh());
+    }
+
+    /// Goes back, as Alt+Left does.
+    pub(crate) fn back(&self) {
+        self.driver.run(self.driver.session().back());
+    }
+
+    /// What the address bar shows.
+    pub(crate) fn address(&self) -> String {
+        self.driver.run(self.driver.session().current_url()).to_string()
+    }
+
+    /// The house moved to another port: from now on it is there.
+    pub(crate) fn moved(&mut self, house: &House) {
+        self.origins.push(house.server().url());
+    }
+
+    /// Signs in by the form, from a page of nobody.
+    pub(crate) fn sign_in(&self, email: &str, password: &str) {
+        self.fill(&self.t("sign_in.email"), email);
+        self.fill(&self.t("sign_in.password"), password);
+        self.click("button", &self.t("sign_in.button"));
+        self.find_no("button", &self.t("sign_in.button"));
+    }
+
+    /// Presses keys one after the other: `["Tab", "Shift+Tab", "Enter"]`.
+    pub(crate) fn press(&self, chords: &[&str]) {
+        for chord in chords {
+            let names: Vec<&str> = chord.split('+').collect();
+            let mut chain = self.driver.session().action_chain();
+            for name in &names {
+                chain = chain.key_down(key(name));
+            }
+            for name in names.iter().rev() {
+                chain = chain.key_up(key(name));
+            }
+            self.driver.run(chain.perform());
+        }
+    }
+
+    /// Types where the focus is.
+    pub(crate) fn write(&self, text: &str) {
+        self.driver.devtools("Input.insertText", json!({"text": text}));
+    }
+
+    /// What has the focus.
+    pub(crate) fn focused(&self) -> Node {
+        wait(|| "nothing has the focus".to_owned(), || self.driver.focused_node())
+    }
+
+    /// Waits until what has the focus is of this role and name.
+    pub(crate) fn see_focus(&self, role: &str, name: &str) {
+        let missing = || format!("{role} {name:?} has no focus, but {:?}", self.focused());
+        let is_there = |node: &Node| node.role == role && node.name == name;
+        wait(missing, || self.driver.focused_node().filter(is_there));
+    }
+
+    /// Waits for a dialog; its name.
+    pub(crate) fn dialog(&self) -> String {
+        let missing = || format!("no dialog is open:\n{}", self.text());
+        wait(missing, || self.names("dialog").pop().or_else(|| self.names("alertdialog").pop()))
+    }
+
+    /// Waits until no dialog is open.
+    pub(crate) fn no_dialog(&self) {
+        let still = || format!("a dialog is still open:\n{}", self.text());
+        wait(still, || {
+            (self.names("dialog").is_empty() && self.names("alertdialog").is_empty()).then_some(())
+        });
+    }
+
+    /// What is in the clipboard.
+    pub(crate) fn clipboard(&self) -> String {
+        let asked = json!({"permissions": ["clipboardReadWrite"]});
+        self.driver.devtools("Browser.grantPermissions", asked);
+        let text = self.driver.evaluate("navigator.clipboard.readText()");
+        self.driver.devtools("Browser.resetPermissions", json!({}));
+        text.as_str().expect("a text in the clipboard").to_owned()
+    }
+
+    /// Another tab in the same browser, which is now the one before the person; the one they had.
+    pub(crate) fn new_tab(&self) -> Tab {
+        let session = self.driver.session();
+        let tab = Tab(self.driver.run(session.window()));
+        let new = self.driver.run(session.new_tab());
+        self.driver.run(session.switch_to_window(new));
+        self.prepare();
+        self.looks(Look::DESK);
+        tab
+    }
+
+    /// Turns to another tab; the one they had.
+    pub(crate) fn turn_to(&self, tab: &Tab) -> Tab {
+        let had = Tab(self.driver.run(self.driver.session().window()));
+        self.driver.run(self.driver.session().switch_to_window(tab.0.clone()));
+        had
+    }
+
+    /// Light or dark, narrow or wide, from now on and without a reload.
+    pub(crate) fn looks(&self, look: Look) {
+        let scheme = if look.dark { "dark" } else { "light" };
+        let features = json!({"features": [
+            {"name": "prefers-color-scheme", "value": scheme},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]});
+        self.driver.devtools("Emulation.setEmulatedMedia", features);
+        let narrow = look.width < 600;
+        self.driver.devtools(
+            "Emulation.setDeviceMetricsOverride",
+            json!({"width": look.width, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": narrow}),
+        );
+    }
+
+    /// How fast the network is from now on: the milliseconds that each answer waits; `None` is no network.
+    pub(crate) fn network(&self, latency: Option<u32>) {
+        self.driver.devtools("Network.enable", json!({}));
+        self.driver.devtools(
+            "Network.emulateNetworkConditions",
+            json!({"offline": latency.is_none(), "latency": latency.unwrap_or(0),
+                "downloadThroughput": -1, "uploadThroughput": -1}),
+        );
+    }
+
+    /// Writes a picture of the page, also of what lies below the fold.
+    pub(crate) fn screenshot(&self, file: &Path) {
+        let size = self.driver.devtools("Page.getLayoutMetrics", json!({}));
+        let size = &size["cssContentSize"];
+        let height = size["height"].as_f64().unwrap().min(SHOT_HEIGHT_MAX);
+        let clip = json!({"x": 0, "y": 0, "width": size["width"], "height": height, "scale": 1});
+        let asked = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
+        let told = self.driver.devtools("Page.captureScreenshot", asked);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, bytes_of_base64(told["data"].as_str().unwrap())).unwrap();
+    }
+
+    /// The value of an expression in the page: for what can't be seen, such as what is stored.
+    pub(crate) fn evaluate(&self, expression: &str) -> Value {
+        self.driver.evaluate(expression)
+    }
+
+    /// Everything that the page has left in the browser for scripts to find, as one text.
+    pub(crate) fn kept(&self) -> String {
+        self.driver
+            .evaluate(
+                "(async () => JSON.stringify([...[localStorage, sessionStorage].map((kept) => \
+                 Array.from(kept, (_, at) => [kept.key(at), kept.getItem(kept.key(at))])), \
+                 document.cookie, window.name, history.state, (await indexedDB.databases()), (await caches.keys()), \
+                 (await navigator.serviceWorker.getRegistrations()).length]))()",
+            )
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// Every request so far, in no order.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.record().requests.into_values().collect()
+    }
+
+    /// What all requests so far took on the wire, heads and all.
+    pub(crate) fn wire_bytes(&self) -> u64 {
+        self.requests().iter().map(|request| request.wire_bytes).sum()
+    }
+
+    /// All that the browser told so far.
+    pub(crate) fn record(&self) -> Record {
+        let mut record = self.record.borrow_mut();
+        record.read(&self.driver);
+        record.clone()
+    }
+
+    /// From now on a line of the console that holds this text is no fault.
+    pub(crate) fn expect(&mut self, part: &str) {
+        self.expected.push(part.to_owned());
+    }
+
+    /// No address of the run, nor what the page left in the browser, holds this secret.
+    pub(crate) fn assert_keeps_no(&self, secret: &str) {
+        let addresses = self.record().addresses;
+        let found: Vec<_> = addresses.iter().filter(|url| url.contains(secret)).collect();
+        assert!(found.is_empty(), "a secret stands in {found:?}");
+        assert!(!self.address().contains(secret), "a secret stands in the address bar");
+        assert!(!self.kept().contains(secret), "a secret is left in the browser");
+    }
+
+    /// What went wrong unseen: errors on the console, reports against the policy, other hosts.
+    pub(crate) fn faults(&self) -> Vec<String> {
+        let record = self.record();
+        let mut faults = record.faults(&self.expected);
+        faults.extend(record.foreign(&self.origins).iter().map(|url| format!("asked {url}")));
+        faults
+    }
+
+    /// Ends the browser. Nothing may have gone wrong unseen.
+    pub(crate) fn finish(mut self) {
+        self.finished = true;
+        let faults = self.faults();
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+    }
+
+    fn prepare(&self) {
+        self.driver.devtools("Page.enable", json!({}));
+        self.driver.devtools(
+            "Page.addScriptToEvaluateOnNewDocument",
+            json!({"source": WATCH, "worldName": "watch", "runImmediately": true}),
+        );
+    }
+}
+
+/// A tab of the browser.
+#[derive(Clone, Debug)]
+pub(crate) struct Tab(thirtyfour::WindowHandle);
+
+impl Deref for Page {
+    type Target = Part;
+
+    fn deref(&self) -> &Part {
+        &self.whole
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        let forgotten = !self.finished && !std::thread::panicking();
+        assert!(!forgotten, "a test of the page ends with finish()");
+    }
+}
+
+/// Decodes what the browser sends pictures in (RFC 4648, section 4).
+fn bytes_of_base64(text: &str) -> Vec<u8> {
+    use base64::Engine as _;
+    base64::prelude::BASE64_STANDARD.decode(text).expect("base64 from the browser")
+}

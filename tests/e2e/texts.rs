@@ -1,0 +1,43 @@
+//! The page's own texts, by key, in the language that a test runs in.
+
+use std::fs;
+
+use serde_json::Value;
+
+/// The languages of the page.
+pub(crate) const LANGUAGES: [&str; 3] = ["en", "fr", "es"];
+
+/// The texts of one language.
+#[derive(Clone, Debug)]
+pub(crate) struct Texts {
+    pub(crate) language: &'static str,
+    texts: Value,
+}
+
+impl Texts {
+    /// Reads the language's file; stops the test when the page does not speak it.
+    pub(crate) fn of(language: &'static str) -> Self {
+        let path = format!("{}/../../web/locales/{language}.json", env!("CARGO_MANIFEST_DIR"));
+        let text = fs::read_to_string(&path).expect("the texts of the language");
+        Self { language, texts: serde_json::from_str(&text).expect("texts are JSON") }
+    }
+
+    /// The text with this key; stops the test where there is none.
+    pub(crate) fn t(&self, key: &str) -> String {
+        self.with(key, &[])
+    }
+
+    /// The same with its places filled: `[("name", "Ada")]`. Of a text with plural forms it is `other`.
+    pub(crate) fn with(&self, key: &str, parameters: &[(&str, &str)]) -> String {
+        let found = self.texts.pointer(&format!("/{}", key.replace('.', "/")));
+        let found = found.map(|text| text.get("other").unwrap_or(text));
+        let Some(text) = found.and_then(Value::as_str) else {
+            panic!("{}.json has no text {key}", self.language)
+        };
+        parameters.iter().fold(text.to_owned(), |text, (name, value)| {
+            let place = format!("{{{name}}}");
+            assert!(text.contains(&place), "{key} has no place {place}: {text}");
+            text.replace(&place, value)
+        })
+    }
+}

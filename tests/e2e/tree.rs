@@ -1,0 +1,108 @@
+//! The page as a screen reader has it: nodes of Chromium's accessibility tree, by role and name.
+//!
+//! What is hidden, or behind a modal dialog, is not there.
+
+use serde_json::{Value, json};
+use thirtyfour::{By, WebElement};
+
+use crate::driver::Driver;
+
+/// A node of the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Node {
+    pub(crate) role: String,
+    pub(crate) name: String,
+    /// What a field holds, empty for what holds nothing.
+    pub(crate) value: String,
+    pub(crate) disabled: bool,
+    /// `true`, `false` or `mixed`, where it can be ticked or pressed.
+    pub(crate) checked: String,
+    /// `true` or `false`, where it opens something.
+    pub(crate) expanded: String,
+    id: u64,
+}
+
+impl Driver {
+    /// The nodes of a role, of a name, or both, below a node or in the whole page, in the page's order.
+    ///
+    /// While the page changes below the question there may be none.
+    pub(crate) fn nodes(
+        &self,
+        below: Option<&Node>,
+        role: Option<&str>,
+        name: Option<&str>,
+    ) -> Vec<Node> {
+        let mut asked = json!({"backendNodeId": below.map_or_else(|| self.document(), |it| it.id)});
+        for (field, wanted) in [("role", role), ("accessibleName", name)] {
+            if let Some(wanted) = wanted {
+                asked[field] = json!(wanted);
+            }
+        }
+        let told = self.attempt_devtools("Accessibility.queryAXTree", asked);
+        let told = told.unwrap_or_default();
+        let nodes = told["nodes"].as_array().map(Vec::as_slice).unwrap_or_default();
+        nodes.iter().filter(|node| node["ignored"] == json!(false)).filter_map(node_of).collect()
+    }
+
+    /// The node that has the focus.
+    pub(crate) fn focused_node(&self) -> Option<Node> {
+        let asked = json!({"expression": "document.activeElement"});
+        let told = self.devtools("Runtime.evaluate", asked);
+        let asked = json!({"objectId": told["result"]["objectId"], "fetchRelatives": false});
+        let told = self.attempt_devtools("Accessibility.getPartialAXTree", asked).ok()?;
+        told["nodes"].as_array()?.first().and_then(node_of)
+    }
+
+    /// The text of a node as it is shown.
+    pub(crate) fn text_of(&self, node: &Node) -> Option<String> {
+        let asked = json!({"backendNodeId": node.id});
+        let object = self.attempt_devtools("DOM.resolveNode", asked).ok()?;
+        let asked = json!({
+            "objectId": object["object"]["objectId"],
+            "functionDeclaration": "function () { return this.innerText }",
+            "returnByValue": true,
+        });
+        let told = self.attempt_devtools("Runtime.callFunctionOn", asked).ok()?;
+        told["result"]["value"].as_str().map(str::to_owned)
+    }
+
+    /// A node as the driver knows it, for clicks and keys. None when the page is just being replaced.
+    pub(crate) fn element(&self, node: &Node) -> Option<WebElement> {
+        // An element's id ends with its node's: `f.FRAME.d.DOCUMENT.e.NODE`.
+        let root = self.attempt(self.session().find(By::Css(":root"))).ok()?;
+        let told = root.to_json().unwrap().to_string();
+        let (document, rest) = told.rsplit_once(".e.").expect("the form of chromedriver's ids");
+        let (_, rest) = rest.split_once('"').unwrap();
+        let told = format!("{document}.e.{}\"{rest}", node.id);
+        let told = serde_json::from_str(&told).unwrap();
+        Some(WebElement::from_json(told, self.session().handle().clone()).unwrap())
+    }
+
+    fn document(&self) -> u64 {
+        let told = self.devtools("DOM.getDocument", json!({"depth": 0}));
+        told["root"]["backendNodeId"].as_u64().unwrap()
+    }
+}
+
+fn node_of(told: &Value) -> Option<Node> {
+    let text = |value: &Value| match value.as_str() {
+        Some(text) => text.to_owned(),
+        None if value.is_null() => String::new(),
+        None => value.to_string(),
+    };
+    let state = |name: &str| {
+        let states = told["properties"].as_array();
+        let state = states.and_then(|all| all.iter().find(|state| state["name"] == name));
+        state.map(|state| text(&state["value"]["value"])).unwrap_or_default()
+    };
+    let checked = state("checked");
+    Some(Node {
+        role: text(&told["role"]["value"]),
+        name: text(&told["name"]["value"]),
+        value: text(&told["value"]["value"]),
+        disabled: state("disabled") == "true",
+        checked: if checked.is_empty() { state("pressed") } else { checked },
+        expanded: state("expanded"),
+        id: told["backendDOMNodeId"].as_u64()?,
+    })
+}

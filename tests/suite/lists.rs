@@ -1,0 +1,196 @@
+//! `GET /v1/keys` in other orders and by other filters, page by page; a key's own audit trail.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+
+use crate::house::{House, Made};
+use crate::people::Person;
+
+const ORDERS: [&str; 8] = [
+    "created_at",
+    "-created_at",
+    "name",
+    "-name",
+    "last_used",
+    "-last_used",
+    "expires_at",
+    "-expires_at",
+];
+
+fn names(listed: &Value) -> Vec<String> {
+    let items = listed["items"].as_array().unwrap();
+    items.iter().map(|key| key["name"].as_str().unwrap_or("-").to_owned()).collect()
+}
+
+/// All pages of a list, joined.
+fn pages(house: &House, person: &Person, query: &str, limit: usize) -> Vec<Value> {
+    let (mut all, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/v1/keys?limit={limit}&{query}{cursor}");
+        let page = person.ask(house, Ask::get(&path)).expect(200);
+        all.extend(page["items"].as_array().unwrap().clone());
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return all,
+        }
+    }
+}
+
+/// Five keys: some used, some ending, names in both cases.
+fn furnished(house: &House) -> Vec<Made> {
+    let owner = house.owner();
+    let drafts = [
+        json!({"name": "beta", "expires_in": "5d"}),
+        json!({"name": "Alpha"}),
+        json!({"name": "delta", "expires_in": "30d"}),
+        json!({"name": "Gamma", "kind": "service", "permissions": ["a:b"], "expires_in": "6d"}),
+        json!({"name": "alpha 2"}),
+    ];
+    let keys: Vec<Made> = drafts.iter().map(|draft| owner.make(house, draft)).collect();
+    for at in [3, 0] {
+        // Moments are milliseconds: two uses in one would be equal.
+        let begun = SystemTime::now();
+        while begun.elapsed().unwrap_or_default() < Duration::from_millis(2) {
+            std::hint::spin_loop();
+        }
+        assert_eq!(house.bare(&Ask::forward_auth(&keys[at].secret)).status, 200);
+    }
+    keys
+}
+
+#[test]
+fn keys_are_listed_in_the_order_asked_for() {
+    let house = House::start();
+    furnished(&house);
+    for (order, expected) in [
+        ("-created_at", ["alpha 2", "Gamma", "delta", "Alpha", "beta"]),
+        ("created_at", ["beta", "Alpha", "delta", "Gamma", "alpha 2"]),
+        ("name", ["Alpha", "alpha 2", "beta", "delta", "Gamma"]),
+        ("-name", ["Gamma", "delta", "beta", "alpha 2", "Alpha"]),
+        ("last_used", ["Gamma", "beta", "alpha 2", "delta", "Alpha"]),
+        ("-last_used", ["beta", "Gamma", "alpha 2", "delta", "Alpha"]),
+        ("expires_at", ["beta", "Gamma", "delta", "alpha 2", "Alpha"]),
+        ("-expires_at", ["delta", "Gamma", "beta", "alpha 2", "Alpha"]),
+    ] {
+        let listed = house.ask(&Ask::get(&format!("/v1/keys?sort={order}"))).expect(200);
+        assert_eq!(names(&listed), expected, "{order}");
+    }
+    for (query, expected) in [
+        ("used=never", &["alpha 2", "delta", "Alpha"][..]),
+        ("expires_within=7d", &["Gamma", "beta"]),
+        ("expires_within=7d&used=never", &[]),
+        ("kind=service&expires_within=7d", &["Gamma"]),
+        ("owner=me&used=never&sort=name", &["Alpha", "alpha 2", "delta"]),
+        ("search=ALPHA&sort=-name", &["alpha 2", "Alpha"]),
+    ] {
+        let listed = house.ask(&Ask::get(&format!("/v1/keys?{query}"))).expect(200);
+        assert_eq!(names(&listed), expected, "{query}");
+    }
+}
+
+#[test]
+fn pages_of_every_order_joined_are_the_whole_list() {
+    let house = House::start();
+    furnished(&house);
+    let owner = house.owner();
+    for number in 0..7 {
+        // Equal names, and equal in having neither end nor use.
+        owner.make(&house, &json!({"name": format!("same {}", number % 2)}));
+    }
+    // One who sees some keys whole, of others only that they are there.
+    let plain = house.join("plain", "user");
+    plain.make(&house, &json!({"name": "mine", "expires_in": "1d"}));
+    for person in [&owner, &plain] {
+        for order in ORDERS {
+            let whole = pages(&house, person, &format!("sort={order}"), 100);
+            assert_eq!(whole.len(), 13, "{order}");
+            for limit in [1, 2, 5, 12, 13] {
+                let joined = pages(&house, person, &format!("sort={order}"), limit);
+                assert_eq!(joined, whole, "{order} by {limit}");
+            }
+        }
+    }
+    // What one only knows to exist comes last, whatever is asked, in the order of its making.
+    let by_name = pages(&house, &plain, "sort=name", 100);
+    assert_eq!(by_name[0]["name"], "mine");
+    let backward = pages(&house, &plain, "sort=-name", 100);
+    assert_eq!(by_name[1..], backward[1..]);
+    assert!(by_name[1..].iter().all(|key| key.get("name").is_none()), "{by_name:?}");
+    assert_eq!(pages(&house, &plain, "used=never", 100).len(), 1);
+}
+
+#[test]
+fn a_cursor_goes_on_in_its_own_order_alone() {
+    let house = House::start();
+    furnished(&house);
+    let first = house.ask(&Ask::get("/v1/keys?limit=2&sort=name")).expect(200);
+    let cursor = first["next_cursor"].as_str().unwrap();
+    for (query, pointer) in [
+        (format!("sort=-name&cursor={cursor}"), "?cursor"),
+        (format!("cursor={cursor}"), "?cursor"),
+        ("sort=name&cursor=bm9uZQ".to_owned(), "?cursor"),
+        ("sort=color".to_owned(), "?sort"),
+        ("used=often".to_owned(), "?used"),
+        ("expires_within=soon".to_owned(), "?expires_within"),
+    ] {
+        let refused = house.ask(&Ask::get(&format!("/v1/keys?{query}")));
+        assert_eq!(
+            refused.problem(400, "invalid_input")["errors"][0]["pointer"],
+            pointer,
+            "{query}"
+        );
+    }
+}
+
+#[test]
+fn a_key_tells_its_owners_name() {
+    let house = House::start();
+    let user = house.join("ursula", "user");
+    let key = user.make(&house, &json!({"name": "hers"}));
+    let seen = house.ask(&Ask::get(&format!("/v1/keys/{}", key.id))).expect(200);
+    let name = user.ask(&house, Ask::get("/v1/session")).expect(200)["user"]["name"].clone();
+    assert_eq!(seen["owner_name"], name);
+    let service = house.create(&json!({"kind": "service", "permissions": []}));
+    assert_eq!(service.key["owner_name"], Value::Null);
+}
+
+/// Whoever sees a key whole sees what was done to it: not from where, and not what secret teams it
+/// was shared with.
+#[test]
+fn a_keys_trail_is_read_by_those_who_see_it_whole() {
+    let house = House::start();
+    let (user, mate, outsider) =
+        (house.join("user", "user"), house.join("mate", "user"), house.join("outsider", "user"));
+    let team = house.team("makers", "visible", &[&user, &mate]);
+    let key =
+        user.make(&house, &json!({"name": "hers", "teams": [{"id": team, "access": "read"}]}));
+    house.ask(&Ask::post(&format!("/v1/keys/{}/disable", key.id), &json!({}))).expect(200);
+    let trail = Ask::get(&format!("/v1/audit?target={}", key.id));
+    for person in [&user, &mate] {
+        let listed = person.ask(&house, trail.clone()).expect(200);
+        let events = listed["items"].as_array().unwrap();
+        let actions: Vec<_> =
+            events.iter().map(|event| event["action"].as_str().unwrap()).collect();
+        assert_eq!(actions, ["key.disable", "key.create"]);
+        for event in events {
+            assert_eq!(event["address"], Value::Null, "{event}");
+            assert_eq!((&event["before"], &event["after"]), (&json!({}), &json!({})), "{event}");
+            assert!(event["actor"]["name"].is_string(), "{event}");
+        }
+    }
+    // All of it for who may read the log; nothing for others.
+    let whole = house.ask(&trail).expect(200);
+    assert!(whole["items"][0]["address"].is_string(), "{whole}");
+    assert!(whole["items"][1]["after"]["name"].is_string(), "{whole}");
+    outsider.ask(&house, trail).problem(403, "permission_required");
+    for path in
+        ["/v1/audit", "/v1/audit?action=key.create", &format!("/v1/audit?target={}", user.id)]
+    {
+        user.ask(&house, Ask::get(path)).problem(403, "permission_required");
+    }
+    let nothing = "/v1/audit?target=key_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f";
+    user.ask(&house, Ask::get(nothing)).problem(404, "not_found");
+}

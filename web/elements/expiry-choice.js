@@ -1,0 +1,67 @@
+// When a key ends: a few spans, a day, or never where the organization allows that.
+
+import { fill, h } from "../dom.js";
+import { field, group, radios } from "../form.js";
+import { session } from "../state.js";
+import { day, t } from "../text.js";
+
+const DAYS = [7, 30, 90, 365];
+const DAY_MS = 86_400_000;
+const PROPOSED = "30";
+
+/**
+ * The choice, with `chosen` set: a number of days, a date (`2027-01-31`), or `never`. Returns
+ * `{element, fields}`; `fields()` is what the API is told.
+ */
+export function expiryChoice(chosen = PROPOSED) {
+  const daysMax = session.organization.key_lifetime_days_max;
+  const fits = (days) => daysMax === null || days <= daysMax;
+  const spans = DAYS.filter(fits).map((days) => [String(days), t("expiry.days", { count: days }), endsAt(days)]);
+  // An organization that allows less than the shortest of ours.
+  if (spans.length === 0) spans.push([String(daysMax), t("expiry.days", { count: daysMax }), endsAt(daysMax)]);
+  const isDate = /^\d{4}-\d{2}-\d{2}$/.test(chosen);
+  const known = spans.some(([days]) => days === chosen) || (chosen === "never" && daysMax === null);
+  const now = isDate ? "date" : known ? chosen : spans.some(([days]) => days === PROPOSED) ? PROPOSED : spans[0][0];
+  const choices = [...spans, ["date", t("expiry.date")]];
+  if (daysMax === null) choices.push(["never", t("expiry.never")]);
+  const date = h("input", {
+    type: "date",
+    name: "expires_at",
+    min: inputDate(1),
+    max: daysMax === null ? null : inputDate(daysMax),
+    value: isDate ? chosen : inputDate(Math.min(30, daysMax ?? 30)),
+  });
+  const dateField = field(t("expiry.last_day"), date);
+  const warning = h("p.notice.warn", { role: "status" });
+  const value = () => element.querySelector("input[type=radio]:checked").value;
+  const show = () => {
+    dateField.hidden = value() !== "date";
+    warning.hidden = value() !== "never";
+    fill(warning, value() === "never" ? t("expiry.never_warning") : null);
+  };
+  const element = group(
+    "expires_in",
+    t("expiry.title"),
+    h("div.options", {}, radios("expires_in", choices, now, () => show())),
+    dateField,
+    warning,
+    daysMax === null ? null : h("p.hint", {}, t("expiry.maximum", { count: daysMax })),
+  );
+  show();
+  const fields = () => {
+    if (value() === "never") return {};
+    if (value() !== "date") return { expires_in: `${value()}d` };
+    // To the end of that day where the person is.
+    return { expires_at: date.value === "" ? "" : new Date(`${date.value}T23:59:59`).toISOString() };
+  };
+  return { element, fields };
+}
+
+const endsAt = (days) => t("expiry.until", { day: day(Date.now() + days * DAY_MS) });
+
+/** A day from now on as a date field writes it, in the person's time zone. */
+function inputDate(days) {
+  const then = new Date(Date.now() + days * DAY_MS);
+  const two = (part) => String(part).padStart(2, "0");
+  return `${then.getFullYear()}-${two(then.getMonth() + 1)}-${two(then.getDate())}`;
+}

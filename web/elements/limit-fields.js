@@ -1,0 +1,94 @@
+// Fields for how often a key may call: rate limits, each on a line of its own, and a quota.
+
+import { fill, h } from "../dom.js";
+import { checkbox, field, group, select, valueOf } from "../form.js";
+import { allZones, ownZone, t } from "../text.js";
+
+const RATE_LIMITS_MAX = 8;
+const CALLS_MAX = 1_000_000_000;
+const WINDOW_SECONDS_MAX = 86_400;
+
+/** The fields; `limitsFrom(form)` reads them. */
+export function limitFields(limits, quota) {
+  const rows = h("div.stack", {});
+  const more = h("button", { type: "button", onclick: () => add(null) }, t("key.add_limit"));
+  const number = () => {
+    for (const [at, row] of [...rows.children].entries()) {
+      fill(row.querySelector("legend"), t("key.limit_number", { number: at + 1 }));
+      // So that what is wrong with a limit is said at its own fields.
+      for (const part of row.querySelectorAll("[data-part]")) {
+        part.dataset.field = `rate_limits/${at}/${part.dataset.part}`;
+      }
+    }
+    more.hidden = rows.children.length >= RATE_LIMITS_MAX;
+  };
+  const add = (limit) => {
+    const leave = () => {
+      row.remove();
+      number();
+      more.focus();
+    };
+    const row = limitRow(limit, leave);
+    rows.append(row);
+    number();
+    if (!limit) row.querySelector("input").focus();
+  };
+  for (const limit of limits) add(limit);
+  number();
+  return h("div.stack", {}, group("rate_limits", t("key.rate_limits"), rows, more), quotaFields(quota));
+}
+
+function limitRow(limit, leave) {
+  const part = (name, label, properties) => {
+    const value = limit?.[name] ?? "";
+    const input = h("input", { required: true, autocomplete: "off", ...properties, name: `limit_${name}`, value });
+    const element = field(label, input);
+    element.dataset.part = name;
+    return element;
+  };
+  const count = { type: "number", min: 1, inputmode: "numeric" };
+  return h(
+    "fieldset.limit",
+    {},
+    h("legend", {}),
+    part("name", t("key.limit_name"), { maxlength: 32 }),
+    part("limit", t("key.limit_calls"), { ...count, max: CALLS_MAX }),
+    part("window_seconds", t("key.limit_seconds"), { ...count, max: WINDOW_SECONDS_MAX }),
+    h("button", { type: "button", onclick: leave }, t("key.remove_limit")),
+  );
+}
+
+function quotaFields(quota) {
+  const zones = [...new Set([quota?.timezone ?? ownZone(), "UTC", ...allZones()])];
+  const periods = [["day", t("key.a_day")], ["week", t("key.a_week")], ["month", t("key.a_month")]];
+  const value = quota?.limit ?? "";
+  const calls = h("input", { name: "quota/limit", type: "number", min: 1, inputmode: "numeric", value });
+  const parts = h(
+    "div.limit",
+    {},
+    field(t("key.quota_calls"), calls),
+    field(t("key.quota_period"), select("quota/period", periods, quota?.period ?? "month")),
+    field(t("key.quota_zone"), select("quota/timezone", zones.map((zone) => [zone, zone]), zones[0])),
+  );
+  const show = () => (parts.hidden = !box.querySelector("input").checked);
+  const box = checkbox("has_quota", t("key.has_quota"), { checked: Boolean(quota), onchange: () => show() });
+  show();
+  return group("quota", t("key.quota"), box, parts);
+}
+
+/** What the API is told: `{rate_limits, quota}`. */
+export function limitsFrom(form) {
+  const rows = [...form.querySelectorAll("fieldset.limit")];
+  const text = (row, name) => row.querySelector(`[name="${name}"]`).value;
+  const whole = (value) => (value === "" ? null : Number(value));
+  const rate_limits = rows.map((row) => ({
+    name: text(row, "limit_name"),
+    limit: whole(text(row, "limit_limit")),
+    window_seconds: whole(text(row, "limit_window_seconds")),
+  }));
+  const has = form.elements.namedItem("has_quota").checked;
+  const period = valueOf(form, "quota/period");
+  const timezone = valueOf(form, "quota/timezone");
+  const quota = has ? { limit: whole(valueOf(form, "quota/limit")), period, timezone } : null;
+  return { rate_limits, quota };
+}

@@ -1,0 +1,205 @@
+// The audit log: what was done, the newest first, and whether it is all there as it was.
+
+import { all, post } from "../api.js";
+import { open } from "../dialog.js";
+import { fill, h } from "../dom.js";
+import { copyButton } from "../elements/copy-button.js";
+import { inWords } from "../event-words.js";
+import { field, form, select, valueOf } from "../form.js";
+import { list } from "../list.js";
+import { allRoles } from "../roles.js";
+import { may, session } from "../state.js";
+import { exactly, inOrder, known, moment, t } from "../text.js";
+
+/** What can be chosen of what was done: the first word of actions. */
+const KINDS = [
+  "session", "key", "keys", "user", "invitation", "reset", "totp", "team", "role", "organization", "subscription",
+  "permission", "plan", "instance",
+];
+
+export async function view({ query }) {
+  const [people, teams, roles] = await Promise.all([
+    may("keyhouse:users:read") ? all("/v1/users") : [session.user],
+    all("/v1/teams"),
+    allRoles(),
+  ]);
+  const names = new Map([...people, ...teams, ...roles].map((one) => [one.id, one.name]));
+  const line = (event) => lineOf(event, names);
+  const events = list("/v1/audit", {
+    query: asked(query),
+    show: (items) => h("ol.events.card.flush", {}, items.map(line)),
+    more: (element, items) => {
+      const lines = items.map(line);
+      element.append(...lines);
+      lines[0]?.setAttribute("tabindex", "-1");
+      return lines[0];
+    },
+    empty: () => h("div.card.empty", {}, h("p", {}, t("audit.nothing"))),
+  });
+  const button = h("button", { type: "button", onclick: check }, t("audit.check"));
+  const body = h("div.stack", {}, filters(query, people, events.reload), events.element);
+  return { title: t("audit.title"), actions: [button], body };
+}
+
+/** What the address asks for, as the API takes it. A day is the person's own. */
+function asked(query) {
+  const kind = query.get("what");
+  const until = query.get("until");
+  return {
+    actor: query.get("who"),
+    action: kind ? `${kind}.*` : null,
+    target: query.get("subject"),
+    since: query.get("since") ? dayOf(query.get("since"), 0) : null,
+    until: until ? dayOf(until, 1) : null,
+  };
+}
+
+/** When a day begins, or the one that many days later; nothing for what is no day. */
+function dayOf(text, later) {
+  const at = new Date(`${text}T00:00`);
+  at.setDate(at.getDate() + later);
+  return Number.isNaN(at.getTime()) ? null : at.toISOString();
+}
+
+function filters(query, people, reload) {
+  people.sort((one, other) => inOrder(one.name, other.name));
+  const who = [
+    ["", t("audit.anybody")],
+    ...people.map((one) => [one.id, `${one.name} (${one.email})`]),
+    ["local", t("audit.local")],
+    ["none", t("audit.no_one")],
+  ];
+  const chosen = query.get("who") ?? "";
+  // Somebody who is gone, or a key, as another page's link names them.
+  if (!who.some(([id]) => id === chosen)) who.push([chosen, chosen]);
+  const what = [["", t("audit.anything")], ...KINDS.map((kind) => [kind, kindName(kind)])];
+  const date = (name) => h("input", { type: "date", name, value: query.get(name) });
+  const subject = h("input", { name: "subject", value: query.get("subject"), autocomplete: "off", spellcheck: "false" });
+  const apply = () => {
+    for (const name of ["who", "what", "subject", "since", "until"]) {
+      const value = valueOf(element, name).trim();
+      if (value) query.set(name, value);
+      else query.delete(name);
+    }
+    const at = query.toString();
+    history.replaceState(null, "", at ? `#/audit?${at}` : "#/audit");
+    return reload(asked(query));
+  };
+  const clear = () => {
+    for (const control of element.elements) control.value = "";
+    apply();
+  };
+  const element = form(
+    { submit: apply, button: t("audit.show") },
+    h(
+      "div.filters",
+      {},
+      field(t("audit.who"), select("who", who, chosen)),
+      field(t("audit.what"), select("what", what, query.get("what") ?? "")),
+      field(t("audit.since"), date("since")),
+      field(t("audit.until"), date("until")),
+      field(t("audit.subject"), subject, { hint: t("audit.subject_hint") }),
+    ),
+  );
+  element.querySelector(".buttons").append(h("button", { type: "button", onclick: clear }, t("audit.clear")));
+  const isUsed = [...query.keys()].length > 0;
+  return h("details.card", { open: isUsed }, h("summary", {}, t("audit.filters")), element);
+}
+
+// audit.kind_session, .kind_key and so on, one for each of KINDS
+const kindName = (kind) => t(`audit.kind_${kind}`);
+
+function lineOf(event, names) {
+  return h(
+    "li",
+    {},
+    h("div.event", {}, h("span", {}, inWords(event)), h("span.soft.small", {}, whenAndWhere(event))),
+    h("p.small", {}, subjectOf(event, names)),
+    changes(event),
+  );
+}
+
+function whenAndWhere(event) {
+  const time = h("time", { datetime: event.at, title: exactly(event.at) }, moment(event.at));
+  return event.address ? [time, " · ", event.address] : time;
+}
+
+/** Where the page shows what an id names. */
+const PLACES = { key: "keys", usr: "people", team: "teams", role: "roles" };
+
+function subjectOf({ target, target_name, before, after }, names) {
+  const place = PLACES[target.split("_")[0]];
+  const told = [target_name, after.name, names.get(target), before.name, after.email, before.email];
+  const name = told.find((one) => typeof one === "string");
+  const text = name ?? h("code", {}, target);
+  return place ? h("a", { href: `#/${place}/${target}`, title: target }, text) : h("span", { title: target }, text);
+}
+
+/** What was there before and after, field by field. */
+function changes({ before, after }) {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+  const said = names.filter((name) => written(before[name]) !== written(after[name]));
+  if (said.length === 0) return null;
+  const row = (name) =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, known(`event_fields.${name}`) ?? h("code", {}, name)),
+      h("td", {}, h("code", {}, written(before[name]))),
+      h("td", {}, h("code", {}, written(after[name]))),
+    );
+  const heading = [t("audit.field"), t("audit.before"), t("audit.after")].map((text) => h("th", { scope: "col" }, text));
+  const table = h("table.changes", {}, h("thead", {}, h("tr", {}, heading)), h("tbody", {}, said.map(row)));
+  return h("details", {}, h("summary.small", {}, t("audit.details")), table);
+}
+
+/** A value as the log has it; nothing for none. */
+function written(value) {
+  if (value === null || value === undefined || value === "") return "–";
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+/** Checks the seals of the whole log, and shows what came of it. */
+function check() {
+  return open(t("audit.check"), () => {
+    const outcome = h("div", {});
+    const head = h("input", { name: "head", autocomplete: "off", spellcheck: "false" });
+    const submit = async (element) => {
+      const noted = valueOf(element, "head").trim();
+      fill(outcome, told(await post("/v1/audit/check", noted ? { head: noted } : {})));
+    };
+    return h(
+      "div.stack",
+      {},
+      h("p", {}, t("audit.check_what")),
+      form({ submit, button: t("audit.check_now") }, field(t("audit.head_known"), head, {
+        optional: true,
+        hint: t("audit.head_known_hint"),
+      })),
+      outcome,
+    );
+  }, { wide: true });
+}
+
+function told({ ok, events, unsealed, faults, head }) {
+  const hash = h("code.one-time", { tabindex: "-1" }, head.hash);
+  const fault = (one) => h("li", {}, t(`audit.fault_${one.kind}`), " ", h("code", {}, one.event ?? place(one)));
+  // audit.fault_altered, .fault_chain_broken and so on
+  const place = ({ seal }) => (seal === undefined ? "" : t("audit.seal", { seal }));
+  return h(
+    "div.stack",
+    { role: "status" },
+    ok
+      ? h("div.notice", {}, h("p", {}, t("audit.whole", { count: events })))
+      : h("div.notice.bad", {}, h("p", {}, t("audit.broken", { count: faults.length })), h("ul.bullets", {}, faults.map(fault))),
+    unsealed > 0 ? h("p.small.soft", {}, t("audit.unsealed", { count: unsealed })) : null,
+    h(
+      "div.stack.tight",
+      {},
+      h("p.strong", {}, t("audit.head")),
+      h("p.small.soft", {}, t("audit.head_hint")),
+      hash,
+      h("div", {}, copyButton(() => head.hash, () => hash, t("audit.copy_head"))),
+    ),
+  );
+}

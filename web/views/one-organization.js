@@ -1,0 +1,150 @@
+// One organization as operators see it: its subscription, its ceiling, and stopping it.
+
+import { all, get, patch } from "../api.js";
+import { confirm, open } from "../dialog.js";
+import { h } from "../dom.js";
+import { field, form, select, valueOf } from "../form.js";
+import { live } from "../live.js";
+import { planName } from "../plans.js";
+import { say } from "../say.js";
+import { retitle } from "../shell.js";
+import { moment, number, t } from "../text.js";
+import { organizationBadges } from "./organizations.js";
+import { features } from "./plans.js";
+
+const STATUSES = ["trialing", "active", "past_due", "canceled"];
+
+export async function view({ params: [id] }) {
+  const path = `/v1/organizations/${encodeURIComponent(id)}`;
+  let organization;
+  const body = await live(async (again) => {
+    const isFirst = organization === undefined;
+    const [known, subscription, plans] = await Promise.all([get(path), get(`${path}/subscription`), all("/v1/plans")]);
+    organization = known;
+    if (!isFirst) retitle(known.name);
+    return [
+      organizationBadges(known),
+      subscriptionOf(path, subscription, plans, again),
+      ceilingOf(path, known, again),
+      suspension(path, known, again),
+    ];
+  });
+  const rename = () => {
+    const name = h("input", { name: "name", value: organization.name, autocomplete: "off" });
+    const save = (element) => patch(path, { name: valueOf(element, "name") }, organization.version);
+    return edit(t("one_organization.rename"), [field(t("organizations.name"), name)], save, body.again);
+  };
+  const button = h("button", { type: "button", onclick: rename }, t("one_organization.rename"));
+  return { title: organization.name, actions: [button], body: body.element };
+}
+
+/** A form in a dialog; what stood there is drawn anew once it was saved. */
+async function edit(title, content, save, again) {
+  const done = await open(title, (close) => {
+    const submit = async (element) => close(await save(element));
+    return form({ submit, button: t("actions.save"), cancel: () => close() }, ...content);
+  });
+  if (!done) return;
+  say(t("one_organization.saved"));
+  again();
+}
+
+function subscriptionOf(path, seen, plans, again) {
+  const fact = (label, value) => [h("dt", {}, label), h("dd", {}, value)];
+  const of = (used, maximum) =>
+    maximum === null ? number(used) : t("one_organization.used_of", { used, maximum });
+  const access = seen.access
+    ? h("span.badge.good", {}, t("one_organization.access_yes"))
+    : h("span.badge.bad", {}, t("one_organization.access_no"));
+  const change = () => {
+    const choices = plans.map((plan) => [plan.id, planName(plan.id)]);
+    const end = h("input", { name: "current_period_end", type: "datetime-local", value: local(seen.current_period_end) });
+    const save = (element) => {
+      const until = valueOf(element, "current_period_end");
+      const current_period_end = until ? new Date(until).toISOString() : null;
+      const [plan, status] = ["plan", "status"].map((name) => valueOf(element, name));
+      return patch(`${path}/subscription`, { plan, status, current_period_end }, seen.version);
+    };
+    const content = [
+      field(t("organizations.plan"), select("plan", choices, seen.plan)),
+      field(t("one_organization.status"), select("status", STATUSES.map((one) => [one, statusName(one)]), seen.status)),
+      field(t("one_organization.end"), end, { optional: true, hint: t("one_organization.end_hint") }),
+      h("p.hint", {}, t("one_organization.loses_nothing")),
+    ];
+    return edit(t("one_organization.change_subscription"), content, save, again);
+  };
+  const label = t("one_organization.change_subscription");
+  return h(
+    "section.card.stack",
+    {},
+    h("h2", {}, t("subscription.title")),
+    h(
+      "dl.facts",
+      {},
+      fact(t("one_organization.access"), access),
+      fact(t("organizations.plan"), [planName(seen.plan), " ", features(seen.features)]),
+      fact(t("one_organization.status"), statusName(seen.status)),
+      fact(t("one_organization.end"), seen.current_period_end ? moment(seen.current_period_end) : t("one_organization.no_end")),
+      fact(t("one_organization.keys"), of(seen.used.keys, seen.limits.keys)),
+      fact(t("one_organization.people"), of(seen.used.users, seen.limits.users)),
+      fact(t("one_organization.teams"), number(seen.used.teams)),
+    ),
+    h("div", {}, h("button", { type: "button", onclick: change }, label)),
+  );
+}
+
+/** The name of a status. */
+const statusName = (status) => t(`one_organization.status_${status}`);
+
+/** A moment as a field for date and time takes it: in the person's time zone. */
+function local(iso) {
+  if (!iso) return "";
+  const at = new Date(iso);
+  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
+function ceilingOf(path, organization, again) {
+  const change = () => {
+    const lines = organization.permissions.join("\n");
+    const list = h("textarea.code", { name: "permissions", value: lines, rows: "6", spellcheck: "false" });
+    const save = (element) => {
+      const permissions = [...new Set(valueOf(element, "permissions").split(/[\s,]+/).filter((one) => one !== ""))];
+      return patch(path, { permissions }, organization.version);
+    };
+    const hint = t("one_organization.ceiling_edit_hint");
+    return edit(t("one_organization.change_ceiling"), [field(t("one_organization.ceiling"), list, { hint })], save, again);
+  };
+  const { permissions } = organization;
+  const shown = permissions.length > 0
+    ? h("ul.inline", {}, permissions.map((one) => h("li", {}, h("code", {}, one))))
+    : h("p", {}, t("one_organization.ceiling_nothing"));
+  return h(
+    "section.card.stack",
+    {},
+    h("h2", {}, t("one_organization.ceiling")),
+    h("p.soft.small", {}, t("one_organization.ceiling_hint")),
+    permissions.includes("*") ? h("p", {}, t("one_organization.ceiling_all")) : shown,
+    h("div", {}, h("button", { type: "button", onclick: change }, t("one_organization.change_ceiling"))),
+  );
+}
+
+function suspension(path, organization, again) {
+  const { name, suspended, version } = organization;
+  const button = suspended ? t("one_organization.resume") : t("one_organization.suspend");
+  const hint = suspended ? t("one_organization.resume_hint") : t("one_organization.suspend_hint");
+  const ask = async () => {
+    const title = suspended ? t("one_organization.resume_title", { name }) : t("one_organization.suspend_title", { name });
+    const words = { title, body: hint, button, done: t("one_organization.saved"), safe: suspended };
+    if (await confirm(words, () => patch(path, { suspended: !suspended }, version))) again();
+  };
+  return h(
+    "section.card",
+    {},
+    h(
+      "div.setting",
+      {},
+      h("div", {}, h("h2", {}, button), h("p.soft.small", {}, hint)),
+      h(suspended ? "button" : "button.danger", { type: "button", onclick: ask }, button),
+    ),
+  );
+}
