@@ -46,7 +46,7 @@ function share(page, team) {
     "data-action": `access-${team.id}`,
     onchange,
   });
-  const leave = action(`unshare-${team.id}`, t("actions.remove"), () => unshare(page, team), {
+  const leave = action(`unshare-${team.id}`, t("key.unshare_it"), () => unshare(page, team), {
     "aria-label": t("key.team_remove", { name: team.name }),
   });
   return h("li", {}, h("span.grow", {}, name, " ", secret), h("span.row", {}, control, leave), trouble);
