@@ -27,6 +27,10 @@ export class Problem extends Error {
 let signInAgain = async () => false;
 export const whenSessionEnds = (handler) => (signInAgain = handler);
 
+/** Told when a thing was changed elsewhere since it was shown. */
+let toldStale = () => {};
+export const whenStale = (handler) => (toldStale = handler);
+
 /** Told whenever the number of requests that people wait for goes from or to none. */
 let toldBusy = () => {};
 export const whenBusy = (handler) => (toldBusy = handler);
@@ -76,6 +80,7 @@ export async function request(method, path, { query, body, version, quietly } = 
     return await answer();
   } catch (problem) {
     for (const fault of problem.faults ?? []) fault.item = itemAt(body, fault.pointer);
+    if (problem.code === "version_conflict") toldStale();
     const nobody = problem.status === 401 && ["session_ended", "NO_CREDENTIAL"].includes(problem.code);
     if (quietly || !nobody || !(await signInAgain())) throw problem;
     return answer();

@@ -30,7 +30,8 @@ export function field(label, control, { hint, optional } = {}) {
 /** A group of controls under one name, such as radio buttons. */
 export function group(name, legend, ...children) {
   const fault = h("p.fault", { id: freshId("fault") });
-  return h("fieldset.field", { "data-field": name, "aria-describedby": fault.id }, h("legend", {}, legend), ...children, fault);
+  const told = { "data-field": name, "aria-describedby": fault.id };
+  return h("fieldset.field", told, h("legend", {}, legend), ...children, fault);
 }
 
 /** One of several: `choices` are `[value, label, hint?]`. */
@@ -103,7 +104,8 @@ function clear(element, trouble) {
 function show(element, trouble, problem) {
   const unplaced = problem.faults.filter((fault) => !place(element, fault));
   if (unplaced.length > 0 || problem.faults.length === 0) {
-    fill(trouble, problemNotice(problem), unplaced.map((fault) => h("p.fault", {}, `${fault.pointer}: ${faultText(fault)}`)));
+    const line = (fault) => h("p.fault", {}, `${fault.pointer}: ${faultText(fault)}`);
+    fill(trouble, problemNotice(problem), unplaced.map(line));
   }
   element.querySelector("[aria-invalid]")?.focus();
 }
@@ -123,6 +125,8 @@ function place(element, fault) {
   const words = faultText(fault);
   const text = fault.item === undefined ? words : t("forms.item", { item: fault.item, text: words });
   line.append(line.hasChildNodes() ? " " : "", text);
-  at.querySelector(CONTROLS)?.setAttribute("aria-invalid", "true");
+  const controls = [...at.querySelectorAll(CONTROLS)];
+  const holds = (control) => fault.item !== undefined && control.value.includes(fault.item);
+  (controls.find(holds) ?? controls[0])?.setAttribute("aria-invalid", "true");
   return true;
 }

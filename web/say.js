@@ -45,7 +45,8 @@ export function faultText(fault) {
 
 /** A notice of what went wrong, with a way to try again where one is given. */
 export function problemNotice(problem, retry) {
-  const id = problem.members?.request_id;
+  // Of use only to who reads the log: what was refused says all there is to say.
+  const id = problem.status >= 500 ? problem.members?.request_id : null;
   return h(
     "div.notice.bad",
     { role: "alert" },

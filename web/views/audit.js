@@ -37,8 +37,10 @@ export async function view({ query }) {
     empty: () => h("div.card.empty", {}, h("p", {}, t("audit.nothing"))),
   });
   const button = h("button", { type: "button", onclick: check }, t("audit.check"));
-  const body = h("div.stack", {}, filters(query, people, events.reload), events.element);
-  return { title: t("audit.title"), actions: [button], body };
+  // Without the right the list says which one is missing, and there is nothing to look for.
+  const reads = may("keyhouse:audit:read");
+  const body = h("div.stack", {}, reads ? filters(query, people, events.reload) : null, events.element);
+  return { title: t("audit.title"), actions: reads ? [button] : [], body };
 }
 
 /** What the address asks for, as the API takes it. A day is the person's own. */
@@ -74,7 +76,8 @@ function filters(query, people, reload) {
   if (!who.some(([id]) => id === chosen)) who.push([chosen, chosen]);
   const what = [["", t("audit.anything")], ...KINDS.map((kind) => [kind, kindName(kind)])];
   const date = (name) => h("input", { type: "date", name, value: query.get(name) });
-  const subject = h("input", { name: "subject", value: query.get("subject"), autocomplete: "off", spellcheck: "false" });
+  const value = query.get("subject");
+  const subject = h("input", { name: "subject", value, autocomplete: "off", spellcheck: "false" });
   const apply = () => {
     for (const name of ["who", "what", "subject", "since", "until"]) {
       const value = valueOf(element, name).trim();
@@ -148,7 +151,8 @@ function changes({ before, after }) {
       h("td", {}, h("code", {}, written(before[name]))),
       h("td", {}, h("code", {}, written(after[name]))),
     );
-  const heading = [t("audit.field"), t("audit.before"), t("audit.after")].map((text) => h("th", { scope: "col" }, text));
+  const columns = [t("audit.field"), t("audit.before"), t("audit.after")];
+  const heading = columns.map((text) => h("th", { scope: "col" }, text));
   const table = h("table.changes", {}, h("thead", {}, h("tr", {}, heading)), h("tbody", {}, said.map(row)));
   return h("details", {}, h("summary.small", {}, t("audit.details")), table);
 }
@@ -186,12 +190,14 @@ function told({ ok, events, unsealed, faults, head }) {
   const fault = (one) => h("li", {}, t(`audit.fault_${one.kind}`), " ", h("code", {}, one.event ?? place(one)));
   // audit.fault_altered, .fault_chain_broken and so on
   const place = ({ seal }) => (seal === undefined ? "" : t("audit.seal", { seal }));
+  const broken = () => [
+    h("p", {}, t("audit.broken", { count: faults.length })),
+    h("ul.bullets", {}, faults.map(fault)),
+  ];
   return h(
     "div.stack",
     { role: "status" },
-    ok
-      ? h("div.notice", {}, h("p", {}, t("audit.whole", { count: events })))
-      : h("div.notice.bad", {}, h("p", {}, t("audit.broken", { count: faults.length })), h("ul.bullets", {}, faults.map(fault))),
+    ok ? h("div.notice", {}, h("p", {}, t("audit.whole", { count: events }))) : h("div.notice.bad", {}, broken()),
     unsealed > 0 ? h("p.small.soft", {}, t("audit.unsealed", { count: unsealed })) : null,
     h(
       "div.stack.tight",

@@ -27,7 +27,8 @@ export async function view() {
     more: (element, items) => addRows(element.querySelector("table"), columns, items.map(cells)).querySelector("a"),
     empty: () => h("p.soft", {}, t("organizations.none")),
   });
-  const button = h("button.primary", { type: "button", onclick: () => make(plans, shown.reload) }, t("organizations.new"));
+  const start = () => make(plans, shown.reload);
+  const button = h("button.primary", { type: "button", onclick: start }, t("organizations.new"));
   return { title: t("organizations.title"), actions: [button], body: shown.element };
 }
 

@@ -47,7 +47,6 @@ const isChangeable = (role, roles) =>
   !role.builtin && may("keyhouse:roles:manage") && holdsAll(role.permissions, roles);
 
 function holds(role, catalogue) {
-  if (role.permissions === null) return null;
   const item = (pattern) => {
     const entry = catalogue.find((one) => one.name === pattern);
     const text = meaningOf(pattern) ?? entry?.description[spoken()] ?? entry?.description.en;

@@ -42,6 +42,7 @@ export async function view({ params: [id] }) {
 
 function membersOf(team, members, people, again) {
   const manages = may("keyhouse:teams:manage");
+  const sees = may("keyhouse:users:read");
   const item = (one) =>
     h(
       "li",
@@ -49,7 +50,7 @@ function membersOf(team, members, people, again) {
       h(
         "div",
         {},
-        may("keyhouse:users:read") ? h("a.strong", { href: `#/people/${one.id}` }, one.name) : h("strong", {}, one.name),
+        sees ? h("a.strong", { href: `#/people/${one.id}` }, one.name) : h("strong", {}, one.name),
         h("span.below.soft.small", {}, one.email),
       ),
       manages ? takeOut(team, one, again) : null,
