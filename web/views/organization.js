@@ -117,7 +117,8 @@ function feature(name, has) {
   // features.api_access, .teams, .multiple_teams
   const label = t(`features.${name}`);
   const said = has ? t("subscription.included") : t("subscription.not_included");
-  return h(has ? "li.has" : "li", {}, h("span.mark", { "aria-hidden": "true" }, has ? "✓" : "–"), label, h("span.said-only", {}, ` (${said})`));
+  const mark = h("span.mark", { "aria-hidden": "true" }, has ? "✓" : "–");
+  return h(has ? "li.has" : "li", {}, mark, label, h("span.said-only", {}, ` (${said})`));
 }
 
 function limit(name, maximum, used) {
