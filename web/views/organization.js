@@ -135,8 +135,8 @@ function amount(used, maximum) {
   if (used === undefined) return maximum === null ? t("subscription.unlimited") : number(maximum);
   if (maximum === null) return t("subscription.used_unlimited", { used });
   // The numbers stand beside it as text; a plan may have become smaller than what is used.
-  const bar = maximum > 0 ? h("meter", { min: 0, max: maximum, value: Math.min(used, maximum), "aria-hidden": "true" }) : null;
-  return [h("span", {}, t("subscription.used_of", { used, maximum })), bar];
+  const filled = { min: 0, max: maximum, value: Math.min(used, maximum), "aria-hidden": "true" };
+  return [h("span", {}, t("subscription.used_of", { used, maximum })), maximum > 0 ? h("meter", filled) : null];
 }
 
 function changing() {
