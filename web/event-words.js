@@ -5,6 +5,8 @@ import { exactly, known, listed, number, parts, t } from "./text.js";
 
 /** Where the things of the audit log have their pages, by how their ids begin. */
 const PAGES = { key: "keys", usr: "people", team: "teams", role: "roles" };
+/** Events of which all fields are new, or gone. */
+const WHOLE = /\.(create|remove|delete|import|setup)$/;
 const A_MOMENT = /^\d{4}-\d\d-\d\dT/;
 
 /** An event as a sentence: a list of texts and nodes. It does not name what the event was done to. */
@@ -33,14 +35,17 @@ export function subjectOf(event) {
 
 const nameIn = (fields) => fields.name ?? fields.email;
 
-/** The fields that the event changed, as they were and as they are: nodes; none for what is new or gone. */
-export function changesIn(event) {
+/**
+ * The fields that the event changed, as they were and as they are: nodes; none where the thing itself
+ * came or went. `nameOf(id)` may give the name of what is only told by its id.
+ */
+export function changesIn(event, nameOf = () => undefined) {
   const names = Object.keys({ ...event.before, ...event.after });
-  const hasAny = (fields) => names.some((name) => !isNothing(fields[name]));
-  if (!hasAny(event.before) || !hasAny(event.after)) return [];
+  if (names.length === 0 || WHOLE.test(event.action)) return [];
+  const said = (value) => written(value, nameOf);
   const line = (name) => [
     h("dt", {}, fieldName(name)),
-    h("dd", {}, difference(event.before[name], event.after[name])),
+    h("dd", {}, difference(said(event.before[name]), said(event.after[name]))),
   ];
   return [h("dl.facts", {}, names.map(line))];
 }
@@ -48,7 +53,7 @@ export function changesIn(event) {
 const isNothing = (value) => value === null || value === undefined;
 
 function difference(before, after) {
-  return parts("events.from_to", { before: h("del", {}, written(before)), after: h("ins", {}, written(after)) });
+  return parts("events.from_to", { before: h("del", {}, before), after: h("ins", {}, after) });
 }
 
 /** A field in words; as the API calls it where it is new. */
@@ -57,17 +62,18 @@ function fieldName(name) {
   return known(`event_fields.${name}`) ?? name;
 }
 
-function written(value) {
+function written(value, nameOf) {
+  const said = (one) => written(one, nameOf);
   if (isNothing(value) || value === "") return t("events.nothing");
   if (value === true) return t("events.yes");
   if (value === false) return t("events.no");
   if (typeof value === "number") return number(value);
-  if (Array.isArray(value)) return value.length === 0 ? t("events.nothing") : listed(value.map(inner));
-  if (typeof value === "object") return JSON.stringify(value);
-  return A_MOMENT.test(value) ? exactly(value) : value;
-}
-
-function inner(value) {
-  if (Array.isArray(value)) return value.join(" ");
-  return typeof value === "string" ? value : JSON.stringify(value);
+  // A short list inside another, such as a team and its access.
+  const pair = (one) => (Array.isArray(one) ? one.map(said).join(" ") : said(one));
+  if (Array.isArray(value)) return value.length === 0 ? t("events.nothing") : listed(value.map(pair));
+  if (typeof value === "object") {
+    const pairs = Object.entries(value).map(([name, one]) => [fieldName(name), one]);
+    return pairs.length === 0 ? t("events.nothing") : listed(pairs.map(pair));
+  }
+  return nameOf(value) ?? (A_MOMENT.test(value) ? exactly(value) : value);
 }

@@ -109,10 +109,15 @@ function bar() {
     toggle,
     brand(),
     h("span.organization", {}, session.organization.name),
-    h("button.quiet.person", { type: "button", popovertarget: "person-menu", "aria-label": t("shell.account", { name }) }, h("span", {}, name), h("span.chevron", { "aria-hidden": "true" }, "▾")),
     h(
-      "div.menu",
-      { id: "person-menu", popover: "auto" },
+      "button.quiet.person",
+      { type: "button", popovertarget: "person-menu", "aria-label": t("shell.account", { name }) },
+      h("span", {}, name),
+      h("span.chevron", { "aria-hidden": "true" }, "▾"),
+    ),
+    h(
+      "nav.menu",
+      { id: "person-menu", popover: "auto", "aria-label": t("shell.own_menu") },
       h("p.who", {}, h("strong", {}, name), h("span", {}, session.user.email)),
       item("#/keys", t("keys.title")),
       item("#/profile", t("profile.title")),

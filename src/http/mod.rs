@@ -229,7 +229,10 @@ impl Application for App {
     fn handle(&self, origin: Origin, request: &Request) -> Response {
         let id = request_id_of(request).unwrap_or_else(|| self.request_id());
         let answer = self.answer_management(origin, request);
-        answer::finish(answer.unwrap_or_else(|problem| problem.into_response(id)))
+        let told = |problem: Problem| {
+            problem.with_prices(self.settings.links.pricing.as_ref()).into_response(id)
+        };
+        answer::finish(answer.unwrap_or_else(told))
     }
 
     fn refuse(&self, arrival: &Arrival<'_>, refusal: &Refusal) -> Response {

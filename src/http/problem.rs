@@ -12,6 +12,7 @@ use crate::http::answer::Header;
 use crate::http::refusal::said;
 use crate::http::transport::Refusal;
 use crate::model::fault::Fault;
+use crate::model::public_url::WebUrl;
 use crate::verify::{Code, Verdict};
 
 /// What a client is told to wait where nobody knows better.
@@ -72,6 +73,16 @@ impl Problem {
     /// The stable name.
     pub(super) fn code(&self) -> &'static str {
         self.0.code
+    }
+
+    /// Names where plans are, to who lacks one.
+    pub(super) fn with_prices(self, url: Option<&WebUrl>) -> Self {
+        match (self.code(), url) {
+            ("subscription_required" | "subscription_limit", Some(url)) => {
+                self.extra("pricing_url", url.to_string())
+            },
+            _ => self,
+        }
     }
 
     /// What went wrong with one of many things that were asked in one request.

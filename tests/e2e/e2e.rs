@@ -25,6 +25,7 @@ mod people;
 mod pictures;
 mod record;
 mod screens;
+mod seeds;
 #[path = "../server/mod.rs"]
 mod server;
 mod sign_in;

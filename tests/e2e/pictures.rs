@@ -4,9 +4,8 @@
 
 use std::path::Path;
 
-use crate::house::{EMAIL, House, PASSWORD};
-use crate::page::{Look, Page};
-use crate::screens::{INSIDE, OUTSIDE, Screen, furnished, reach};
+use crate::page::Look;
+use crate::screens::walk;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/screens");
 
@@ -26,22 +25,11 @@ fn in_spanish() {
 }
 
 fn take(language: &'static str) {
-    let house = furnished();
-    let page = Page::open(&house, language);
-    take_each(OUTSIDE, &page, &house);
-    page.go("/#/teams");
-    page.sign_in(EMAIL, PASSWORD);
-    take_each(INSIDE, &page, &house);
-    page.finish();
-}
-
-fn take_each(screens: &[Screen], page: &Page, house: &House) {
-    for screen in screens {
-        reach(screen, page, house);
-        for look in Look::ALL {
+    walk(language, |page, screen| {
+        for look in Look::all() {
             page.looks(look);
-            let name = format!("{}-{}-{}.png", screen.name, page.texts.language, look.name());
+            let name = format!("{}-{language}-{}.png", screen.name, look.name());
             page.screenshot(&Path::new(FOLDER).join(name));
         }
-    }
+    });
 }

@@ -130,7 +130,7 @@ fn axe_finds_what_is_wrong() {
 fn the_browser_is_as_its_person_set_it_up() {
     let (_house, page) = at_the_door("fr");
     assert_eq!(page.evaluate("navigator.languages"), json!(["fr"]));
-    for look in Look::ALL {
+    for look in Look::all() {
         page.looks(look);
         assert_eq!(page.evaluate("innerWidth"), look.width);
         assert_eq!(page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches"), look.dark);

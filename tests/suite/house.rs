@@ -198,7 +198,7 @@ pub(crate) fn serve_empty(home: &Home) -> Command {
 
 /// Puts a `keyhouse.toml` where `serve` reads it.
 pub(crate) fn write_settings(home: &Home, settings: &str) -> PathBuf {
-    fs::create_dir(home.data()).unwrap();
+    fs::create_dir_all(home.data()).unwrap();
     fs::set_permissions(home.data(), Permissions::from_mode(0o700)).unwrap();
     let file = home.data().join("keyhouse.toml");
     fs::write(&file, settings).unwrap();

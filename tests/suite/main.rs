@@ -35,6 +35,7 @@ mod house;
 mod import;
 mod importers;
 mod input;
+mod instance;
 mod invitations;
 mod keys;
 mod limits;

@@ -1,6 +1,6 @@
 //! `/v1/session`: people sign in, ask who they are, and sign out.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
 use crate::house::{EMAIL, House, PASSWORD};
@@ -37,6 +37,63 @@ fn the_owner_signs_in_and_is_told_who_they_are() {
     assert!(me["user"]["id"].as_str().unwrap().starts_with("usr_"), "{me}");
     assert!(me["organization"]["id"].as_str().unwrap().starts_with("org_"), "{me}");
     assert!(!me.to_string().contains("argon2"), "{me}");
+}
+
+/// A page can say why a key can't be made, and what is missing, to those who may not read the
+/// organization's settings.
+#[test]
+fn a_plain_user_is_told_what_decides_what_they_can_do() {
+    let house = House::start();
+    let organization = house.organization();
+    house.put_on_plan(&organization, "enterprise");
+    let bo = house.join("bo", "user");
+    let blue = house.team("Blue", "visible", &[&bo]);
+    let black = house.team("Black", "secret", &[&bo]);
+    let gone = house.team("Gone", "visible", &[&bo]);
+    house.team("Red", "visible", &[]);
+    assert_eq!(house.ask(&Ask::new("DELETE", &format!("/v1/teams/{gone}"))).status, 204);
+    let who = |forwarded: &str| {
+        let ask = Ask::get("/v1/session").header("X-Forwarded-For", forwarded);
+        house.ask_as(&bo, &ask).expect(200)
+    };
+    let me = who("192.0.2.7");
+    let teams = json!([
+        {"id": blue, "name": "Blue", "visibility": "visible"},
+        {"id": black, "name": "Black", "visibility": "secret"},
+    ]);
+    assert_eq!(me["user"]["teams"], teams);
+    assert_eq!(house.ask_as(&bo, &Ask::get("/v1/me")).expect(200)["teams"], teams);
+    assert_eq!((&me["user"]["locale"], &me["user"]["totp"]), (&Value::Null, &json!(false)));
+    // As Keyhouse sees it, for networks that a key is to be used from; null where nobody can tell.
+    assert_eq!(me["address"], "192.0.2.7");
+    assert_eq!(who("somewhere")["address"], Value::Null);
+    let features = json!({"api_access": true, "teams": true, "multiple_teams": true});
+    let told = json!({
+        "id": organization, "name": me["organization"]["name"], "plan": "enterprise",
+        "features": features, "subscription_status": "active", "api_access": true,
+        "members_create_keys": true, "key_lifetime_days_max": null,
+    });
+    assert_eq!(me["organization"], told);
+    house.ask_as(&bo, &Ask::get("/v1/organization")).problem(403, "permission_required");
+
+    house.ask_as(&bo, &Ask::patch("/v1/me", &json!({"locale": "fr"}))).expect(200);
+    let bounds = json!({"members_create_keys": false, "key_lifetime_days_max": 30});
+    house.ask(&Ask::patch("/v1/organization", &bounds)).expect(200);
+    let ended = json!({"status": "canceled"});
+    let path = format!("/v1/organizations/{organization}/subscription");
+    house.ask(&Ask::patch(&path, &ended)).expect(200);
+    let me = who("192.0.2.7");
+    assert_eq!(me["user"]["locale"], "fr");
+    for (field, value) in [
+        ("members_create_keys", json!(false)),
+        ("key_lifetime_days_max", json!(30)),
+        ("subscription_status", json!("canceled")),
+        ("api_access", json!(false)),
+        ("features", features),
+    ] {
+        assert_eq!(me["organization"][field], value, "{field}: {me}");
+    }
+    assert!(!me["permissions"].as_array().unwrap().contains(&json!("keyhouse:keys:create")));
 }
 
 #[test]

@@ -15,6 +15,7 @@ export function limitFields(limits, quota) {
   const number = () => {
     for (const [at, row] of [...rows.children].entries()) {
       fill(row.querySelector("legend"), t("key.limit_number", { number: at + 1 }));
+      fill(row.querySelector("button"), t("key.remove_limit", { number: at + 1 }));
       // So that what is wrong with a limit is said at its own fields.
       for (const part of row.querySelectorAll("[data-part]")) {
         part.dataset.field = `rate_limits/${at}/${part.dataset.part}`;
@@ -54,7 +55,7 @@ function limitRow(limit, leave) {
     part("name", t("key.limit_name"), { maxlength: 32 }),
     part("limit", t("key.limit_calls"), { ...count, max: CALLS_MAX }),
     part("window_seconds", t("key.limit_seconds"), { ...count, max: WINDOW_SECONDS_MAX }),
-    h("button", { type: "button", onclick: leave }, t("key.remove_limit")),
+    h("button", { type: "button", onclick: leave }),
   );
 }
 

@@ -12,7 +12,7 @@ export const CHARACTERS_MIN_WITH_CODE = 8;
  * The field. A `fresh` one is for a password that is chosen now: it counts what is typed against
  * `charactersMin`, without complaining.
  */
-export function passwordField(label, name, { fresh = false, charactersMin = CHARACTERS_MIN, ...properties } = {}) {
+export function passwordField(label, name, { fresh = false, charactersMin = CHARACTERS_MIN, hint, ...properties } = {}) {
   const autocomplete = fresh ? "new-password" : "current-password";
   const count = h("span.soft.small.count", {});
   const show = () => {
@@ -40,7 +40,6 @@ export function passwordField(label, name, { fresh = false, charactersMin = CHAR
     eye.setAttribute("aria-label", seen ? t("password.hide", { label }) : t("password.show", { label }));
     fill(eye, seen ? t("password.unlook") : t("password.look"));
   };
-  const hint = fresh ? t("password.hint", { count: charactersMin }) : undefined;
   const control = h("div.stack.tight", {}, h("div.with-button", {}, input, eye), fresh ? count : null);
-  return field(label, control, { hint });
+  return field(label, control, { hint: hint ?? (fresh ? t("password.hint", { count: charactersMin }) : undefined) });
 }

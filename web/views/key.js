@@ -50,7 +50,7 @@ function shown(key, teams) {
   const actions = h("div.row", {});
   const about = h("div.stack", {});
   const access = h("div.columns", {});
-  const history = historyCard(key);
+  const history = historyCard(key, (id) => teams.find((team) => team.id === id)?.name);
   const page = {
     key,
     teams,

@@ -20,7 +20,7 @@ export async function view() {
     seesSubscription ? get("/v1/subscription").catch(shownAlone) : null,
   ]);
   const body = h(
-    "div.stack",
+    "div.stack.account",
     {},
     organization.suspended ? h("p.notice.bad", {}, t("organization.suspended")) : null,
     h("section.card.stack", {}, h("h2", {}, t("organization.settings")), settings(organization)),

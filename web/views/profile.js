@@ -16,12 +16,16 @@ export async function view({ again }) {
   const [me, roles] = await Promise.all([get("/v1/me"), allRoles()]);
   // What a change of one part leaves behind, the others begin with.
   const seen = { me };
+  const changed = async () => {
+    await reload();
+    await again();
+  };
   const body = h(
     "div.stack.account",
     {},
     part(t("profile.about"), facts(me, roles), about(seen, again)),
     part(t("profile.password"), password(seen)),
-    part(t("totp.title"), secondFactor(me, again)),
+    part(t("totp.title"), secondFactor(me, changed)),
     part(t("sessions.title"), sessions()),
   );
   return { title: t("profile.title"), body };

@@ -16,7 +16,7 @@ export function view({ token, done }) {
   };
   const body = linkForm(
     { token, dead: t("reset.dead"), lead: t("reset.lead"), submit, button: t("reset.button") },
-    passwordField(t("reset.password"), "password", { fresh: true }),
+    passwordField(t("reset.password"), "password", { fresh: true, hint: t("reset.password_hint") }),
   );
   return { title: t("reset.title"), body };
 }

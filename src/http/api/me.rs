@@ -4,6 +4,7 @@ use rouille::Response;
 use serde_json::{Value, json};
 
 use crate::actions::me::{Account, MeChange};
+use crate::http::api::teams::own_teams;
 use crate::http::api::{versions, with_etag};
 use crate::http::input::{Fields, parsed, text};
 use crate::http::problem::Problem;
@@ -48,12 +49,6 @@ fn answer_account(app: &App, account: &Account) -> Response {
 
 fn shown(app: &App, account: &Account) -> Value {
     let user = &account.user;
-    let teams: Vec<Value> = user
-        .teams
-        .iter()
-        .filter_map(|id| app.index().team(*id))
-        .map(|team| json!({ "id": team.id.to_string(), "name": team.name }))
-        .collect();
     json!({
         "id": user.id.to_string(),
         "name": user.name,
@@ -62,7 +57,7 @@ fn shown(app: &App, account: &Account) -> Value {
         "operator": user.operator,
         "locale": user.locale,
         "totp": account.factors == Factors::PasswordAndCode,
-        "teams": teams,
+        "teams": own_teams(app, &user.teams),
         "created_at": user.created_at.to_string(),
         "version": user.version,
     })

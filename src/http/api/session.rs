@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::actions::actor::Actor;
 use crate::actions::sessions::NewSession;
 use crate::actions::sign_in::SignIn;
+use crate::http::api::teams::own_teams;
 use crate::http::input::{Fields, text};
 use crate::http::problem::Problem;
 use crate::http::session::{cookie_gone, cookie_of};
@@ -93,6 +94,7 @@ fn described(app: &App, actor: &Actor, address: Option<IpAddr>) -> Result<Value,
                 "operator": user.standing.operator,
                 "locale": account.user.locale,
                 "totp": account.factors == Factors::PasswordAndCode,
+                "teams": own_teams(app, &user.teams),
             })
         },
     };

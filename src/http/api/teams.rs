@@ -1,5 +1,7 @@
 //! `/v1/teams`: teams, and who is in them.
 
+use std::sync::Arc;
+
 use rouille::Response;
 use serde_json::{Value, json};
 
@@ -10,6 +12,7 @@ use crate::http::api::{cursor, no_fields, paging, versions, with_etag};
 use crate::http::input::{Fields, parsed};
 use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
+use crate::index::facts::{TeamFacts, UserFacts};
 use crate::model::id::{OfTeam, OfUser, TeamId, UserId};
 use crate::model::name::{parse_description, parse_name};
 use crate::records::rights::TeamRecord;
@@ -23,6 +26,19 @@ pub(in crate::http) fn list_teams(app: &App, call: &Call<'_>) -> Result<Response
     let last = listed.items.last().filter(|_last| listed.more).map(|team| team.id);
     let items: Vec<Value> = listed.items.iter().map(|team| shown(actor, team)).collect();
     Ok(answer::json(&json!({ "items": items, "next_cursor": last.map(cursor::write) })))
+}
+
+/// The teams that a user is in, of those that are still there.
+pub(super) fn own_teams(app: &App, teams: &[TeamId]) -> Vec<Value> {
+    let known = teams.iter().filter_map(|id| app.index().team(*id));
+    let shape = |team: Arc<TeamFacts>| {
+        json!({
+            "id": team.id.to_string(),
+            "name": team.name,
+            "visibility": visibility(team.secret),
+        })
+    };
+    known.map(shape).collect()
 }
 
 pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
@@ -71,7 +87,7 @@ pub(in crate::http) fn list_members(app: &App, call: &Call<'_>) -> Result<Respon
     parameters.finish()?;
     let listed = app.actions.team_members(call.actor()?, team_id(call, 0)?, limit, after)?;
     let last = listed.items.last().filter(|_last| listed.more).map(|user| user.id);
-    let shape = |user: &std::sync::Arc<crate::index::facts::UserFacts>| json!({ "id": user.id.to_string(), "name": user.name, "email": user.email });
+    let shape = |user: &Arc<UserFacts>| json!({ "id": user.id.to_string(), "name": user.name, "email": user.email });
     let items: Vec<Value> = listed.items.iter().map(shape).collect();
     Ok(answer::json(&json!({ "items": items, "next_cursor": last.map(cursor::write) })))
 }

@@ -154,6 +154,14 @@ fn totp() -> Vec<Operation> {
 }
 
 pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
+    let team = || {
+        let visibility = choice(&["visible", "secret"]);
+        answer([
+            field("id", id("team")),
+            field("name", text("Build")),
+            field("visibility", visibility),
+        ])
+    };
     let user = answer([
         field("id", id("usr")),
         field("name", text("Ada")),
@@ -162,6 +170,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         field("operator", truth(true)),
         field("locale", nullable(choice(&LOCALES).into())),
         field("totp", truth(false)),
+        field("teams", each(team())),
     ]);
     let features = answer([
         field("api_access", truth(true)),
@@ -184,7 +193,6 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         field("permissions", each(text("keyhouse:keys:create"))),
         field("address", nullable(text("192.0.2.7").into())),
     ]);
-    let team = answer([field("id", id("team")), field("name", text("Build"))]);
     let account = answer([
         field("id", id("usr")),
         field("name", text("Ada")),
@@ -193,7 +201,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         field("operator", truth(true)),
         field("locale", nullable(choice(&LOCALES).into())),
         field("totp", truth(false)),
-        field("teams", each(team)),
+        field("teams", each(team())),
         field("created_at", moment()),
         field("version", count(1)),
     ]);

@@ -94,8 +94,16 @@ pub(super) const ERRORS: &[Told] = &[
     told(403, "GATE_NOT_FOUND", "no such gate"),
     told(403, "permission_required", "the actor lacks `permission`"),
     told(403, "session_required", "for people: a key does not do this"),
-    told(403, "subscription_required", "`plan` or its subscription does not give `feature`"),
-    told(403, "subscription_limit", "`plan` gives no more than `maximum` of `limit`"),
+    told(
+        403,
+        "subscription_required",
+        "`plan` or its subscription does not give `feature`; `pricing_url` where there is one",
+    ),
+    told(
+        403,
+        "subscription_limit",
+        "`plan` gives no more than `maximum` of `limit`; `pricing_url` where there is one",
+    ),
     told(403, "link_invalid", "the one-time link was used, has ended, or never was"),
     told(403, "cross_site", "a browser sent this from another origin"),
     told(404, "not_found", "nothing here that the actor may know of"),

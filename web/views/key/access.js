@@ -1,12 +1,14 @@
 // What a key may do, from where, and how often.
 
 import { all } from "../../api.js";
-import { fill, h } from "../../dom.js";
+import { h } from "../../dom.js";
 import { limitFields, limitsFrom } from "../../elements/limit-fields.js";
-import { field, group, radios, valueOf } from "../../form.js";
-import { problemNotice } from "../../say.js";
+import { networkFields } from "../../elements/network-fields.js";
+import { permissionMatrix } from "../../elements/permission-matrix.js";
+import { group, radios } from "../../form.js";
+import { problemText, say } from "../../say.js";
 import { number, t } from "../../text.js";
-import { action, card, change, lines } from "./parts.js";
+import { action, card, change } from "./parts.js";
 
 export function accessCard(page) {
   const { key, rights } = page;
@@ -28,13 +30,14 @@ function permissions(key) {
   return codes(key.permissions);
 }
 
-const codes = (texts) => h("ul.codes", {}, texts.map((text) => h("li", {}, h("code", {}, text))));
+const codes = (texts) => h("ul.patterns", {}, texts.map((text) => h("li", {}, h("code", {}, text))));
 
 function networks({ allow, deny }) {
   if (allow.length === 0 && deny.length === 0) return h("p", {}, t("key.any_network"));
+  const named = (name, list) => (list.length > 0 ? [h("p.small.soft", {}, name), codes(list)] : null);
   return [
-    allow.length > 0 ? [h("p.small.soft", {}, t("key.allowed")), codes(allow)] : h("p", {}, t("key.any_network_but")),
-    deny.length > 0 ? [h("p.small.soft", {}, t("key.denied")), codes(deny)] : null,
+    named(t("networks.allow"), allow) ?? h("p", {}, t("key.any_network_but")),
+    named(t("networks.deny"), deny),
   ];
 }
 
@@ -58,12 +61,18 @@ function seconds(span) {
   return number(span / size, { style: "unit", unit, unitDisplay: "long" });
 }
 
-function changePermissions(page) {
+async function changePermissions(page) {
   const { key } = page;
+  let catalogue;
+  try {
+    catalogue = await all("/v1/permissions");
+  } catch (problem) {
+    if (!problem.members) throw problem;
+    return say(problemText(problem));
+  }
   const isPersonal = key.kind === "personal";
-  const value = (key.permissions ?? []).join("\n");
-  const text = h("textarea", { name: "permissions", rows: 6, spellcheck: "false", value });
-  const list = h("div.stack", {}, field(t("key.pattern_lines"), text, { hint: t("key.pattern_hint") }), catalogue());
+  const matrix = permissionMatrix(catalogue, key.permissions ?? []);
+  const list = group("permissions", t("key.listed"), matrix.element);
   const choices = [
     ["follow", t("key.follow"), t("key.follow_hint")],
     ["list", t("key.own_list"), t("key.own_list_hint")],
@@ -73,40 +82,13 @@ function changePermissions(page) {
   const follows = () => isPersonal && how.querySelector("input:checked").value === "follow";
   const show = () => (list.hidden = follows());
   show();
-  const changes = () => ({ permissions: follows() ? null : lines(text.value) });
+  const changes = () => ({ permissions: follows() ? null : matrix.permissions() });
   return change(page, t("key.edit_permissions"), changes, how, list);
 }
 
-/** The permissions that there are, for whoever wants to look while they write. */
-function catalogue() {
-  const place = h("div", {});
-  const load = async () => {
-    try {
-      const items = await all("/v1/permissions");
-      fill(place, items.length > 0 ? codes(items.map((item) => item.name)) : h("p.soft", {}, t("key.no_catalogue")));
-    } catch (problem) {
-      if (!problem.members) throw problem;
-      fill(place, problemNotice(problem, load));
-    }
-  };
-  const element = h("details", {}, h("summary", {}, t("key.catalogue")), place);
-  element.addEventListener("toggle", load, { once: true });
-  return element;
-}
-
 function changeNetworks(page) {
-  const { allow, deny } = page.key.ip_rules;
-  const text = (name, networks) => h("textarea", { name, rows: 4, spellcheck: "false", value: networks.join("\n") });
-  const changes = (form) => ({
-    ip_rules: { allow: lines(valueOf(form, "ip_rules/allow")), deny: lines(valueOf(form, "ip_rules/deny")) },
-  });
-  return change(
-    page,
-    t("key.edit_networks"),
-    changes,
-    field(t("key.allowed"), text("ip_rules/allow", allow), { hint: t("key.allowed_hint") }),
-    field(t("key.denied"), text("ip_rules/deny", deny), { hint: t("key.denied_hint") }),
-  );
+  const networks = networkFields(page.key.ip_rules);
+  return change(page, t("key.edit_networks"), () => ({ ip_rules: networks.rules() }), networks.element);
 }
 
 function changeLimits(page) {

@@ -1,16 +1,15 @@
 // What a key is: whose, since when, until when, last used.
 
 import { h } from "../../dom.js";
+import { expiryChoice } from "../../elements/expiry-choice.js";
 import { keyStatus } from "../../elements/key-status.js";
 import { timeAgo } from "../../elements/time-ago.js";
-import { field, group, radios, valueOf } from "../../form.js";
+import { field, valueOf } from "../../form.js";
 import { session } from "../../state.js";
 import { day, moment, parts, t } from "../../text.js";
 import { action, change, fact } from "./parts.js";
 
 const DESCRIPTION_CHARACTERS_MAX = 1000;
-/** Ends to choose from: what the API is told, and the key of the words. */
-const SPANS = [["7d", "key.in_7d"], ["30d", "key.in_30d"], ["90d", "key.in_90d"], ["365d", "key.in_365d"]];
 
 export function factsCard(page) {
   const { key, rights } = page;
@@ -32,7 +31,7 @@ export function factsCard(page) {
       "dl.facts-wide",
       {},
       fact(t("key.owner"), ownerName(key)),
-      fact(t("key.created"), parts("key.created_when", { when: timeAgo(key.created_at), who: creator(key) })),
+      fact(t("key.created"), created(key)),
       key.not_before ? fact(t("key.begins"), h("time", { datetime: key.not_before }, moment(key.not_before))) : null,
       fact(
         t("key.ends"),
@@ -73,14 +72,18 @@ export function ownerName(key) {
   return key.owner_name ?? h("code", {}, key.owner);
 }
 
-/** By whom it was made: by name where that is known. */
+/** When it was made, and by whom where the person may know. */
+function created(key) {
+  const when = timeAgo(key.created_at);
+  const who = creator(key);
+  return who ? parts("key.created_when", { when, who }) : when;
+}
+
 function creator(key) {
   if (key.created_by === session.user.id) return session.user.name || session.user.email;
   if (key.created_by === "local") return t("events.actor_local");
-  if (key.created_by === key.owner && key.owner_name) return key.owner_name;
-  if (key.created_by_name) return key.created_by_name;
   if (key.created_by.startsWith("key_")) return h("a", { href: `#/keys/${key.created_by}` }, t("key.another_key"));
-  return h("code", {}, key.created_by);
+  return key.created_by === key.owner ? key.owner_name : null;
 }
 
 function end(key) {
@@ -107,32 +110,19 @@ function metadata(key) {
 
 function changeEnd(page) {
   const { key } = page;
-  const value = key.expires_at ? dateOf(new Date(key.expires_at)) : "";
-  const date = h("input", { type: "date", name: "date", min: dateOf(new Date()), value });
-  const choices = [
-    ...SPANS.map(([span, words]) => [span, t(words)]), // key.in_7d, key.in_30d, key.in_90d, key.in_365d
-    ["date", t("key.on_a_day")],
-    ["never", t("key.never"), t("key.never_hint")],
-  ];
-  const chosen = key.expires_at ? "date" : "never";
-  const element = group("expires_at", t("key.new_end"), radios("end", choices, chosen, () => show()));
-  const dateField = field(t("key.end_day"), date, { hint: t("key.end_day_hint") });
-  const show = () => (dateField.hidden = element.querySelector("input:checked").value !== "date");
-  show();
-  const changes = (form) => {
-    const end = valueOf(form, "end");
-    if (end === "never") return { expires_at: null };
-    if (end !== "date") return { expires_in: end };
-    // The whole day counts, as the person's own clock has it.
-    const [year, month, dayOfMonth] = date.value.split("-").map(Number);
-    return { expires_at: date.value ? new Date(year, month - 1, dayOfMonth, 23, 59, 59).toISOString() : "" };
+  const choice = expiryChoice(key.expires_at ? localDay(key.expires_at) : "never");
+  // That there shall be no end has to be said where there was one.
+  const changes = () => {
+    const fields = choice.fields();
+    return Object.keys(fields).length > 0 ? fields : { expires_at: null };
   };
   const now = key.expires_at ? t("key.ends_now", { day: day(key.expires_at) }) : t("key.ends_never_now");
-  return change(page, t("key.change_end_title"), changes, h("p", {}, now), element, dateField);
+  return change(page, t("key.change_end"), changes, h("p", {}, now), choice.element);
 }
 
-/** A date as its control writes it, in the person's time zone. */
-function dateOf(date) {
-  const two = (value) => String(value).padStart(2, "0");
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+/** A moment's day as a date field has it, in the person's time zone. */
+function localDay(iso) {
+  const then = new Date(iso);
+  const two = (part) => String(part).padStart(2, "0");
+  return `${then.getFullYear()}-${two(then.getMonth() + 1)}-${two(then.getDate())}`;
 }

@@ -9,7 +9,9 @@ import { card } from "./parts.js";
 
 const PAGE_ITEMS = 10;
 
-export function historyCard(key) {
+/** `nameOf(id)` gives the name of a team, or nothing. */
+export function historyCard(key, nameOf) {
+  const line = (event) => eventLine(event, nameOf);
   const show = (events) => h("ol.history", {}, events.map(line));
   const more = (element, events) => {
     const lines = events.map(line);
@@ -21,8 +23,8 @@ export function historyCard(key) {
   return { element: card(t("key.history"), null, events.element), reload: events.reload };
 }
 
-function line(event) {
-  const changes = changesIn(event);
+function eventLine(event, nameOf) {
+  const changes = changesIn(event, nameOf);
   return h(
     "li",
     { tabindex: "-1" },

@@ -26,30 +26,24 @@ export const action = (name, label, onclick, properties = {}) =>
   h("button", { type: "button", "data-action": name, onclick, ...properties }, label);
 
 /**
- * A dialog with a form that changes a key. `changes(form)` gives what to send; `page.update(key)`
- * shows what became of it.
+ * A dialog with a form that changes a key. `changes()` gives what to send; `page.update(key)` shows
+ * what became of it.
  */
-export function change(page, title, changes, ...fields) {
-  return ask(page, title, t("actions.save"), (element) => {
-    const { id, version } = page.key;
-    return patch(`/v1/keys/${id}`, changes(element), version);
-  }, ...fields);
-}
-
-/** A dialog with a form; `act(form)` resolves to the key as it then is. */
-export async function ask(page, title, button, act, ...fields) {
+export async function change(page, title, changes, ...fields) {
   let isStale = false;
-  const changed = await open(title, (close) => {
+  const content = (close) => {
     const submit = async (element) => {
+      const { id, version } = page.key;
       try {
-        close(await act(element));
+        close(await patch(`/v1/keys/${id}`, changes(element), version));
       } catch (problem) {
         isStale ||= problem.code === "version_conflict";
         throw problem;
       }
     };
-    return form({ submit, button, cancel: () => close() }, ...fields);
-  });
+    return form({ submit, button: t("actions.save"), cancel: () => close() }, ...fields);
+  };
+  const changed = await open(title, content, { wide: true });
   if (changed) {
     page.update(changed);
     say(t("key.saved"));
@@ -57,6 +51,3 @@ export async function ask(page, title, button, act, ...fields) {
     await page.reload();
   }
 }
-
-/** The lines of a text field that say something. */
-export const lines = (text) => text.split("\n").map((line) => line.trim()).filter((line) => line !== "");

@@ -1,0 +1,53 @@
+//! `/v1/instance`: what a client needs to know first, and where the page's links lead.
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::{House, write_settings};
+
+fn links(house: &House) -> [Value; 3] {
+    let told = house.bare(&Ask::get("/v1/instance")).expect(200);
+    ["endpoint_url", "support_url", "pricing_url"].map(|name| told[name].clone())
+}
+
+#[test]
+fn links_are_told_to_everybody_and_nobody_is_sent_where_none_was_set() {
+    let mut house = House::start();
+    let url = house.server().url();
+    assert_eq!(links(&house), [json!(url), Value::Null, Value::Null]);
+    house.stop();
+    write_settings(
+        house.home(),
+        "support_url = \"https://help.example.com/keys?from=page#top\"\n\
+         endpoint_url = \"https://api.example.com/v2\"\n",
+    );
+    house.restart();
+    let [endpoint, support, pricing] = links(&house);
+    assert_eq!(endpoint, "https://api.example.com/v2");
+    assert_eq!(support, "https://help.example.com/keys?from=page#top");
+    assert_eq!(pricing, Value::Null);
+}
+
+/// Whoever is refused for want of a plan is told where plans are, where the instance knows it.
+#[test]
+fn a_refusal_for_want_of_a_plan_names_the_prices() {
+    for (args, link) in [
+        (&["--pricing-url", "https://example.com/plans"][..], json!("https://example.com/plans")),
+        (&[], Value::Null),
+    ] {
+        let house = House::start_with(args);
+        assert_eq!(links(&house)[2], link);
+        house.put_on_plan(&house.organization(), "free");
+        let refused = house.ask(&Ask::post("/v1/keys", &json!({"name": "deploy"})));
+        let problem = refused.problem(403, "subscription_required");
+        assert_eq!(problem["pricing_url"], link, "{problem}");
+        let limits = json!({"features": {"api_access": true}, "limits": {"keys": 0}});
+        house.ask(&Ask::patch("/v1/plans/free", &limits)).expect(200);
+        let refused = house.ask(&Ask::post("/v1/keys", &json!({"name": "deploy"})));
+        let problem = refused.problem(403, "subscription_limit");
+        assert_eq!(problem["pricing_url"], link, "{problem}");
+        // No other refusal does.
+        let other = house.ask(&Ask::get("/v1/keys/key_1")).problem(404, "not_found");
+        assert!(other.get("pricing_url").is_none(), "{other}");
+    }
+}
