@@ -1,11 +1,11 @@
 // The teams that a key is shared with.
 
-import { get, put, remove } from "../../api.js";
-import { confirm } from "../../dialog.js";
-import { fill, h } from "../../dom.js";
-import { field, form, select, valueOf } from "../../form.js";
-import { problemNotice, say } from "../../say.js";
-import { inOrder, parts, t } from "../../text.js";
+import { get, put, remove } from "../api.js";
+import { confirm } from "../dialog.js";
+import { fill, h } from "../dom.js";
+import { field, form, select, valueOf } from "../form.js";
+import { problemNotice, say } from "../say.js";
+import { inOrder, parts, t } from "../text.js";
 import { action, card } from "./parts.js";
 import { shareable } from "./rights.js";
 
