@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use keyhouse_storage::{At, Order, Range};
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use crate::actions::actor::Actor;
 use crate::actions::{ActionError, Actions};
@@ -18,6 +18,8 @@ use crate::records::{Held, read_row};
 /// Most rows read for one page: a filter that finds little goes on with the next request.
 const ROWS_READ_MAX: usize = 20_000;
 const ROWS_A_SCAN: usize = 500;
+/// The field of a key that holds with which teams it is shared.
+const SHARES: &str = "teams";
 
 /// Which events to list.
 #[derive(Debug, Default)]
@@ -98,7 +100,7 @@ pub struct ListedEvents {
 impl Actions {
     /// Lists the events of the actor's organization; to operators also those of the instance. Who
     /// may not read the log but sees a key whole is told what was done to that key, when and by
-    /// whom: not from which address, and not what it changed, which may name secret teams.
+    /// whom: not from which address, not what it changed, and nothing of secret teams.
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`] without `keyhouse:audit:read`; [`ActionError::NotFound`]
@@ -143,7 +145,7 @@ impl Actions {
                 if query.since.is_some_and(|since| id.moment() < since) {
                     return Ok(self.listed(actor, events, None));
                 }
-                if may_see(&event) && query.wants(&event) {
+                if may_see(&event) && query.wants(&event) && self.tells(sight, actor, &event) {
                     events.push(sight.of(event));
                 }
                 if events.len() > query.limit {
@@ -168,6 +170,24 @@ impl Actions {
         match key {
             Some(key) if !actor.has(AUDIT_READ) => self.key(actor, key).map(|_record| Sight::Trail),
             Some(_) | None => actor.require(AUDIT_READ).map(|()| Sight::Whole),
+        }
+    }
+
+    /// Whether an event is told at all: a trail says nothing of teams that its reader may not know
+    /// of, nor of those that are gone, which may have been such.
+    fn tells(&self, sight: Sight, actor: &Actor, event: &EventRecord) -> bool {
+        let is_known = |share: &&Value| {
+            let team = share.get(0).and_then(Value::as_str).and_then(|team| team.parse().ok());
+            team.is_some_and(|team| self.known_team(actor, team).is_some())
+        };
+        match sight {
+            Sight::Whole => true,
+            Sight::Trail => {
+                let (before, after) = (shares(&event.before), shares(&event.after));
+                let ended = before.iter().filter(|share| !after.contains(share));
+                let begun = after.iter().filter(|share| !before.contains(share));
+                !is_about_shares_alone(event) || ended.chain(begun).any(|share| is_known(&share))
+            },
         }
     }
 
@@ -202,6 +222,16 @@ impl Actions {
         let known = actor.has(AUDIT_READ) || self.is_whole_for(actor, &held.record);
         known.then_some(held.record.name)
     }
+}
+
+/// The shares among the fields of a change.
+fn shares(fields: &Map<String, Value>) -> &[Value] {
+    fields.get(SHARES).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn is_about_shares_alone(event: &EventRecord) -> bool {
+    let mut changed = event.before.keys().chain(event.after.keys()).peekable();
+    changed.peek().is_some() && changed.all(|field| field == SHARES)
 }
 
 impl EventQuery {

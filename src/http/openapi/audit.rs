@@ -15,6 +15,11 @@ const HASH: &str = "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f
 pub(super) fn operations() -> Vec<Operation> {
     vec![
         operation(Method::GET, "/v1/audit", "listEvents", "Lists what was done, the newest first.")
+            .details(
+                "Whoever sees a key whole may ask for what was done to it (`target`), also without \
+                 the permission: without `address`, `before` and `after`, and without what concerns \
+                 teams that they may not know of.",
+            )
             .needs(&[AUDIT_READ])
             .paged()
             .query("actor", formatted("author", "local"), "By a user, a key, `local`, or `none`.")
