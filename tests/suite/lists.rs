@@ -1,11 +1,12 @@
 //! `GET /v1/keys` in other orders and by other filters, page by page; a key's own audit trail.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use keyhouse::model::moment::Moment;
+use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
-
 use crate::house::{House, Made};
 use crate::people::Person;
 
@@ -146,15 +147,37 @@ fn a_cursor_goes_on_in_its_own_order_alone() {
 }
 
 #[test]
-fn a_key_tells_its_owners_name() {
+fn a_key_tells_the_names_of_its_owner_and_its_maker() {
     let house = House::start();
-    let user = house.join("ursula", "user");
-    let key = user.make(&house, &json!({"name": "hers"}));
-    let seen = house.ask(&Ask::get(&format!("/v1/keys/{}", key.id))).expect(200);
+    let owner = house.ask(&Ask::get("/v1/session")).expect(200)["user"]["name"].clone();
+    let (user, boss) = (house.join("ursula", "user"), house.join("bob", "administrator"));
     let name = user.ask(&house, Ask::get("/v1/session")).expect(200)["user"]["name"].clone();
-    assert_eq!(seen["owner_name"], name);
-    let service = house.create(&json!({"kind": "service", "permissions": []}));
-    assert_eq!(service.key["owner_name"], Value::Null);
+    let of = |key: &str| {
+        let key = house.key(key);
+        (key["owner_name"].clone(), key["created_by_name"].clone())
+    };
+    let service = json!({"kind": "service", "permissions": []});
+    let key = user.make(&house, &json!({"name": "hers"}));
+    assert_eq!(of(&key.id), (name.clone(), name.clone()));
+    let theirs = boss.make(&house, &service);
+    assert_eq!(of(&theirs.id), (Value::Null, name));
+    // Neither a key nor the host is a user.
+    let manager = house.manager();
+    assert_eq!(of(&manager.id), (Value::Null, owner));
+    let by_key = house.bare(&Ask::post("/v1/keys", &service).bearer(&manager.secret)).expect(201);
+    let by_host = house.server().run_cli(&["key", "create", "--name", "n", "--json"], "");
+    let by_host: Value = serde_json::from_str(&by_host.stdout).unwrap();
+    for made in [by_key, by_host] {
+        assert_eq!(of(made["key"]["id"].as_str().unwrap()), (Value::Null, Value::Null));
+    }
+    // Who is gone has no name any more.
+    for person in [&boss, &user] {
+        let path = format!("/v1/users/{}", person.id);
+        assert_eq!(house.ask(&Ask::new("DELETE", &path)).status, 204);
+    }
+    for key in [&theirs, &key] {
+        assert_eq!(of(&key.id), (Value::Null, Value::Null));
+    }
 }
 
 /// Whoever sees a key whole sees what was done to it: not from where, and not what secret teams it
@@ -193,4 +216,118 @@ fn a_keys_trail_is_read_by_those_who_see_it_whole() {
     }
     let nothing = "/v1/audit?target=key_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f";
     user.ask(&house, Ask::get(nothing)).problem(404, "not_found");
+}
+
+/// A trail names no team that its reader may not know of, not even as something that was done.
+#[test]
+fn a_trail_says_nothing_of_secret_teams() {
+    let house = House::start();
+    house.put_on_plan(&house.organization(), "enterprise");
+    let [user, mate] = ["user", "mate"].map(|name| house.join(name, "user"));
+    let makers = house.team("makers", "visible", &[&user, &mate]);
+    let secret = house.team("secret", "secret", &[&user]);
+    let key = user.make(&house, &json!({"name": "hers"}));
+    house.share(&user, &key.id, &secret, "read");
+    house.share(&user, &key.id, &makers, "read");
+    house.share(&user, &key.id, &secret, "write");
+    let unshare = Ask::new("DELETE", &format!("/v1/keys/{}/teams/{secret}", key.id));
+    assert_eq!(user.ask(&house, unshare).status, 204);
+    let trail = Ask::get(&format!("/v1/audit?target={}", key.id));
+    for (person, expected) in [
+        (&user, &["key.unshare", "key.share", "key.share", "key.share", "key.create"][..]),
+        (&mate, &["key.share", "key.create"]),
+        (&house.owner(), &["key.unshare", "key.share", "key.share", "key.share", "key.create"]),
+    ] {
+        let listed = person.ask(&house, trail.clone()).expect(200);
+        let events = listed["items"].as_array().unwrap();
+        let actions: Vec<_> =
+            events.iter().map(|event| event["action"].as_str().unwrap()).collect();
+        assert_eq!(actions, expected, "{}", person.email);
+    }
+}
+
+/// Whatever is asked together, each order holds the same keys, those that fit, in that order, each
+/// once, whatever the length of the pages.
+#[test]
+fn filters_and_orders_go_together() {
+    let house = House::start();
+    house.put_on_plan(&house.organization(), "enterprise");
+    let bo = house.join("bo", "user");
+    let team = house.team("makers", "visible", &[&bo]);
+    let owner = house.owner();
+    let mut random = rand::rngs::StdRng::seed_from_u64(7);
+    for _ in 0..40 {
+        let mut key = json!({"name": format!("{} {}", ["Bot", "bot", "api"][random.random_range(0..3)], random.random_range(0..6))});
+        if random.random_bool(0.5) {
+            key["expires_in"] = json!(format!("{}d", random.random_range(1..12)));
+        }
+        if random.random_bool(0.3) {
+            (key["kind"], key["permissions"]) = (json!("service"), json!(["a:b"]));
+        }
+        if random.random_bool(0.4) {
+            key["teams"] = json!([{"id": team, "access": "read"}]);
+        }
+        let is_bos = random.random_bool(0.4) && key.get("kind").is_none();
+        let made = if is_bos { bo.make(&house, &key) } else { owner.make(&house, &key) };
+        if random.random_bool(0.4) {
+            assert_eq!(house.bare(&Ask::forward_auth(&made.secret)).status, 200);
+        }
+        if random.random_bool(0.2) {
+            house.act(&made.id, "disable").expect(200);
+        } else if random.random_bool(0.1) {
+            house.act(&made.id, "revoke").expect(200);
+        }
+    }
+    let week = now_plus(Duration::from_hours(7 * 24));
+    let by_bo = format!("owner={}", bo.id);
+    let by_team = format!("team={team}");
+    let filters: [(&str, &dyn Fn(&Value) -> bool); 9] = [
+        ("kind=service", &|key| key["kind"] == "service"),
+        ("kind=personal", &|key| key["kind"] == "personal"),
+        ("owner=me", &|key| key["owner"] == owner.id.as_str()),
+        (&by_bo, &|key| key["owner"] == bo.id.as_str()),
+        (&by_team, &|key| key["teams"].as_array().is_some_and(|teams| !teams.is_empty())),
+        ("used=never", &|key| key["last_used"].is_null()),
+        ("expires_within=7d", &|key| key["expires_at"].as_str().is_some_and(|end| end < &*week)),
+        ("search=BOT", &|key| key["name"].as_str().unwrap().to_lowercase().contains("bot")),
+        ("status=active", &|key| key["status"] == "active"),
+    ];
+    let all = pages(&house, &owner, "status=all", 100);
+    assert_eq!(all.len(), 40);
+    for round in 0..60 {
+        let mut chosen: Vec<_> = filters.iter().filter(|_| random.random_bool(0.25)).collect();
+        chosen.dedup_by_key(|(query, _)| query.split('=').next());
+        let wanted: Vec<_> = chosen.iter().map(|(query, _)| *query).collect();
+        let order = ORDERS[round % ORDERS.len()];
+        let is_listed =
+            |key: &&Value| key["status"] != "revoked" && chosen.iter().all(|(_, fits)| fits(key));
+        let mut expected: Vec<&Value> = all.iter().filter(is_listed).collect();
+        sort(&mut expected, order);
+        let query = format!("{}&sort={order}", wanted.join("&"));
+        let limit = random.random_range(1..8);
+        let listed = pages(&house, &owner, &query, limit);
+        assert_eq!(listed.iter().collect::<Vec<_>>(), expected, "{query} by {limit}");
+    }
+}
+
+/// The order, written down once more from what is said of it.
+fn sort(keys: &mut [&Value], order: &str) {
+    let (name, descending) = order.strip_prefix('-').map_or((order, false), |name| (name, true));
+    let value = |key: &Value| match name {
+        "last_used" => key["last_used"]["at"].as_str().map(str::to_owned),
+        _ => key[name].as_str().map(str::to_lowercase),
+    };
+    keys.sort_by(|one, other| {
+        let newest = other["id"].as_str().cmp(&one["id"].as_str());
+        match (value(one), value(other)) {
+            (Some(one), Some(other)) if descending => other.cmp(&one).then(newest),
+            (Some(one), Some(other)) => one.cmp(&other).then(newest),
+            (one, other) => one.is_none().cmp(&other.is_none()).then(newest),
+        }
+    });
+}
+
+fn now_plus(span: Duration) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + span;
+    Moment::from_milliseconds(now.as_millis().try_into().unwrap()).to_string()
 }

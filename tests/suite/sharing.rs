@@ -9,7 +9,7 @@ use crate::teams::{NO_TEAM, ids};
 
 impl House {
     /// Shares a key with a team, as somebody.
-    fn share(&self, person: &Person, key: &str, team: &str, access: &str) -> Value {
+    pub(crate) fn share(&self, person: &Person, key: &str, team: &str, access: &str) -> Value {
         self.ask_as(person, &sharing(key, team, access)).expect(200)
     }
 

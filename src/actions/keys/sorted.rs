@@ -208,12 +208,7 @@ impl Actions {
                 }
             }
             rows_read += page.rows.len();
-            if rows_read > SORTED_KEYS_MAX {
-                let detail = format!(
-                    "an organization of more than {SORTED_KEYS_MAX} keys is listed by -created_at alone"
-                );
-                return Err(ActionError::Invalid(vec![Fault::new("/sort", "too_many", detail)]));
-            }
+            require_sortable(rows_read)?;
             // One more than wanted is kept only to know that there is one.
             best.sort_by(|(one, ..), (other, ..)| one.compare(other));
             best.truncate(query.limit + 1);
@@ -255,9 +250,27 @@ impl Actions {
     }
 }
 
+fn require_sortable(keys: usize) -> Result<(), ActionError> {
+    if keys <= SORTED_KEYS_MAX {
+        return Ok(());
+    }
+    let detail = format!(
+        "an organization of more than {SORTED_KEYS_MAX} keys is listed by -created_at alone"
+    );
+    Err(ActionError::Invalid(vec![Fault::new("?sort", "too_many", detail)]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn too_many_keys_for_an_order_are_a_fault_of_its_parameter() {
+        assert!(require_sortable(SORTED_KEYS_MAX).is_ok());
+        let refused = require_sortable(SORTED_KEYS_MAX + 1);
+        let Err(ActionError::Invalid(faults)) = refused else { panic!("{refused:?}") };
+        assert_eq!((&*faults[0].pointer, faults[0].code), ("?sort", "too_many"));
+    }
 
     #[test]
     fn a_position_comes_back_from_its_text() {

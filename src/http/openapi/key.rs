@@ -179,6 +179,7 @@ fn of_key() -> Vec<Field> {
         field("expires_at", nullable(moment().into())),
         field("created_at", moment()),
         field("created_by", text("usr_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f")),
+        field("created_by_name", nullable(text("Ada").into())),
         field("updated_at", moment()),
         field("last_used", nullable(the("Use"))),
         field("revoked_at", nullable(moment().into())),

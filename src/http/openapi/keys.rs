@@ -47,8 +47,8 @@ fn all() -> Vec<Operation> {
             .query("owner", any_of([choice(&["me"]).into(), id("usr").into()]), "Of this user, or one's own.")
             .query("team", id("team"), "Only those shared with this team.")
             .query("used", choice(&["never"]), "Only those never used.")
-            .query("expires_within", span("7d"), "Only those that end within this span.")
-            .query("sort", choice(&SORTS), "In which order; what has no value comes last.")
+            .query("expires_within", span("7d"), "Only those that end within this span from now.")
+            .query("sort", choice(&SORTS), "In which order; what has no value comes last, then keys that one only knows to be there.")
             .answers(200, page(any_of([the("Key"), the("HiddenKey")])), "A page."),
         operation(Method::POST, "/v1/keys", "createKey", "Makes a key and shows its secret, once.")
             .details(

@@ -12,8 +12,9 @@ use crate::http::api::teams::visibility;
 use crate::index::facts::TeamFacts;
 use crate::index::grant::Grant;
 use crate::index::uses::LastUse;
+use crate::model::id::UserId;
 use crate::model::moment::Moment;
-use crate::records::key::{Access, KeyRecord, QuotaRecord, SecretRecord, Status};
+use crate::records::key::{Access, Author, KeyRecord, QuotaRecord, SecretRecord, Status};
 
 /// A key as those see it who may see all of it; its teams as far as the actor may know of them.
 pub(super) fn shown(app: &App, actor: &Actor, record: &KeyRecord) -> Value {
@@ -50,7 +51,7 @@ pub(super) fn shown(app: &App, actor: &Actor, record: &KeyRecord) -> Value {
         "description": record.description,
         "kind": kind_name(record),
         "owner": record.owner.map(|owner| owner.to_string()),
-        "owner_name": record.owner.and_then(|owner| app.index().user(owner)).map(|owner| owner.name.clone()),
+        "owner_name": record.owner.and_then(|owner| user_name(app, record, owner)),
         "environment": record.environment.as_str(),
         "hint": record.secrets.first().map(|secret| secret.hint.as_str()),
         "permissions": permissions,
@@ -64,6 +65,10 @@ pub(super) fn shown(app: &App, actor: &Actor, record: &KeyRecord) -> Value {
         "expires_at": time(record.expires_at),
         "created_at": record.created_at.to_string(),
         "created_by": record.created_by.to_string(),
+        "created_by_name": match record.created_by {
+            Author::User(user) => user_name(app, record, user),
+            Author::Key(_) | Author::Local => None,
+        },
         "updated_at": record.updated_at.to_string(),
         "last_used": last_used(app, record.secrets.first(), |grant| grant.live.last_use()),
         "revoked_at": time(record.revoked_at),
@@ -73,6 +78,12 @@ pub(super) fn shown(app: &App, actor: &Actor, record: &KeyRecord) -> Value {
         "origin": if record.imported.is_some() { "imported" } else { "created" },
         "version": record.version,
     })
+}
+
+/// What a user of the key's organization is called; nothing once they are gone.
+fn user_name(app: &App, record: &KeyRecord, user: UserId) -> Option<String> {
+    let user = app.index().user(user)?;
+    (user.organization == record.organization).then(|| user.name.clone())
 }
 
 fn teams(app: &App, actor: &Actor, record: &KeyRecord) -> Vec<Value> {
