@@ -13,7 +13,7 @@ pub(super) enum Command {
     /// Make a key; its secret is printed once, alone, on stdout
     #[command(after_help = "Example: keyhouse key create --name bot --permission diagrams:read")]
     Create(Create),
-    /// List keys, the newest first
+    /// List keys, the newest first unless asked otherwise
     List(List),
     /// Show a key
     Show {
@@ -81,6 +81,16 @@ pub(super) struct List {
     /// Only keys in this state: active, disabled, not_yet_valid, expired, revoked or all
     #[arg(long, value_name = "S")]
     status: Option<String>,
+    /// Only keys that were never used
+    #[arg(long)]
+    unused: bool,
+    /// Only keys that end within this span, such as 7d
+    #[arg(long, value_name = "SPAN")]
+    expires_within: Option<String>,
+    /// In this order: created_at, name, last_used or expires_at, with - before it for descending
+    /// [default: -created_at]
+    #[arg(long, value_name = "ORDER", allow_hyphen_values = true)]
+    sort: Option<String>,
 }
 
 /// Runs a command.
@@ -159,6 +169,9 @@ fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
             ("limit", Some("100")),
             ("search", list.search.as_deref()),
             ("status", list.status.as_deref()),
+            ("used", list.unused.then_some("never")),
+            ("expires_within", list.expires_within.as_deref()),
+            ("sort", list.sort.as_deref()),
             ("cursor", cursor.as_deref()),
         ]);
         let target = format!("/v1/keys{parameters}");

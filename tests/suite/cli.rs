@@ -89,6 +89,17 @@ fn live_and_die(home: &Home) {
     assert!(table.contains("deploy") && table.contains(id), "{table}");
     assert!(!table.contains('\u{1b}'), "no colours into a pipe");
     assert!(!fine(&keyhouse(&["key", "list", "--search", "deploy"])).contains("other"));
+    for (args, names) in [
+        (&["--sort", "name"][..], &["deploy", "other"][..]),
+        (&["--sort", "-name"], &["other", "deploy"]),
+        (&["--sort=-created_at", "--unused"], &["deploy", "other"]),
+        (&["--expires-within", "7d"], &[]),
+    ] {
+        let listed = json_of(&keyhouse(&[&["key", "list", "--json"], args].concat()));
+        let listed = listed.as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap());
+        assert_eq!(listed.collect::<Vec<_>>(), names, "{args:?}");
+    }
+    failed(&keyhouse(&["key", "list", "--sort", "colour"]), 2, &["?sort", "created_at"]);
 
     assert_eq!(json_of(&keyhouse(&["key", "show", id, "--json"]))["id"], id);
     assert!(fine(&keyhouse(&["key", "show", id])).contains("deploy"));
