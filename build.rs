@@ -13,7 +13,7 @@ use std::{env, fs};
 /// The page that begins, which is not below the hashed folder itself.
 const INDEX: &str = "index.html";
 /// What the first view is made of, and all that these import, is asked for at once.
-const FIRST_MODULES: [&str; 2] = ["app.js", "views/sign-in.js"];
+const FIRST_MODULES: [&str; 2] = ["app.js", "views/keys.js"];
 /// Where in the page the list of these stands.
 const MODULES_MARK: &str = "<!-- modules of the first view -->";
 /// Where the folder's name stands in the page.

@@ -27,6 +27,10 @@ export class Problem extends Error {
 let signInAgain = async () => false;
 export const whenSessionEnds = (handler) => (signInAgain = handler);
 
+/** Told when a thing was changed elsewhere since it was shown. */
+let toldStale = () => {};
+export const whenStale = (handler) => (toldStale = handler);
+
 /** Told whenever the number of requests that people wait for goes from or to none. */
 let toldBusy = () => {};
 export const whenBusy = (handler) => (toldBusy = handler);
@@ -75,10 +79,19 @@ export async function request(method, path, { query, body, version, quietly } = 
   try {
     return await answer();
   } catch (problem) {
+    for (const fault of problem.faults ?? []) fault.item = itemAt(body, fault.pointer);
+    if (problem.code === "version_conflict") toldStale();
     const nobody = problem.status === 401 && ["session_ended", "NO_CREDENTIAL"].includes(problem.code);
     if (quietly || !nobody || !(await signInAgain())) throw problem;
     return answer();
   }
+}
+
+/** The item of a list that a pointer names, where it is a text: of many, people look for the wrong one. */
+function itemAt(body, pointer) {
+  const names = pointer.split("/").slice(1);
+  const item = names.reduce((at, name) => at?.[name], body);
+  return /^\d+$/.test(names.at(-1) ?? "") && typeof item === "string" ? item : undefined;
 }
 
 async function exchange(url, asked) {

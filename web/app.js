@@ -55,8 +55,11 @@ async function begin() {
     return;
   }
   const link = LINKS[location.pathname];
+  if (link) {
+    frame({ alone: true });
+    return showLink(await link());
+  }
   frame();
-  if (link) return showLink(await link());
   window.addEventListener("hashchange", route);
   await route();
 }

@@ -79,8 +79,8 @@ export function confirm(words, act) {
       h(
         "div.buttons",
         {},
-        h("button", { type: "button", autofocus: true, onclick: () => close(false) }, t("actions.cancel")),
         go,
+        h("button", { type: "button", autofocus: true, onclick: () => close(false) }, t("actions.cancel")),
       ),
     );
   });

@@ -30,7 +30,8 @@ export function field(label, control, { hint, optional } = {}) {
 /** A group of controls under one name, such as radio buttons. */
 export function group(name, legend, ...children) {
   const fault = h("p.fault", { id: freshId("fault") });
-  return h("fieldset.field", { "data-field": name, "aria-describedby": fault.id }, h("legend", {}, legend), ...children, fault);
+  const told = { "data-field": name, "aria-describedby": fault.id };
+  return h("fieldset.field", told, h("legend", {}, legend), ...children, fault);
 }
 
 /** One of several: `choices` are `[value, label, hint?]`. */
@@ -62,8 +63,8 @@ export function select(name, options, chosen, properties = {}) {
 
 /**
  * A form. `submit(form)` does the work and may throw a `Problem`: each of its faults is then shown
- * at the field whose `data-field` is the first name of its pointer, all else above the buttons, and
- * the first wrong field gets the focus. While it runs the form can't be sent again.
+ * at the field whose `data-field` is its pointer (`rate_limits/0/name`) or the nearest above it, all
+ * else above the buttons, and the first wrong field gets the focus. While it runs the form can't be sent again.
  */
 export function form({ submit, button, cancel, danger }, ...children) {
   const trouble = h("div.trouble", {});
@@ -103,19 +104,29 @@ function clear(element, trouble) {
 function show(element, trouble, problem) {
   const unplaced = problem.faults.filter((fault) => !place(element, fault));
   if (unplaced.length > 0 || problem.faults.length === 0) {
-    fill(trouble, problemNotice(problem), unplaced.map((fault) => h("p.fault", {}, `${fault.pointer}: ${faultText(fault)}`)));
+    const line = (fault) => h("p.fault", {}, `${fault.pointer}: ${faultText(fault)}`);
+    fill(trouble, problemNotice(problem), unplaced.map(line));
   }
   element.querySelector("[aria-invalid]")?.focus();
 }
 
-/** Shows a fault at its field; tells whether there is one: the innermost that its pointer names. */
+/**
+ * Shows a fault at its field; tells whether there is one: that of its pointer (`rate_limits/0/name`),
+ * or the innermost that a part of it names.
+ */
 function place(element, fault) {
-  const fieldOf = (name) => element.querySelector(`[data-field="${CSS.escape(name)}"]`);
   // A pointer into the body begins with a slash, one to the query with a question mark.
-  const at = fault.pointer.split(/[/?]/).slice(1).reverse().map(fieldOf).find((one) => one !== null);
+  const path = fault.pointer.split(/[/?]/).slice(1);
+  const whole = path.map((_, at) => path.slice(0, at + 1).join("/")).slice(1);
+  const fieldOf = (name) => element.querySelector(`[data-field="${CSS.escape(name)}"]`);
+  const at = [...whole.reverse(), ...path.toReversed()].map(fieldOf).find((one) => one !== null);
   if (!at) return false;
   const line = at.querySelector(":scope > .fault");
-  line.append(line.hasChildNodes() ? " " : "", faultText(fault));
-  at.querySelector(CONTROLS)?.setAttribute("aria-invalid", "true");
+  const words = faultText(fault);
+  const text = fault.item === undefined ? words : t("forms.item", { item: fault.item, text: words });
+  line.append(line.hasChildNodes() ? " " : "", text);
+  const controls = [...at.querySelectorAll(CONTROLS)];
+  const holds = (control) => fault.item !== undefined && control.value.includes(fault.item);
+  (controls.find(holds) ?? controls[0])?.setAttribute("aria-invalid", "true");
   return true;
 }

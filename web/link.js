@@ -1,75 +1,37 @@
-// The form behind a one-time link: of the first start, of an invitation, of a reset. The token comes
-// in the link's fragment, which no server and no log ever sees, and is taken out of the address bar
-// at once. The form says where it goes; its fields are its inputs.
+// What the forms behind one-time links have in common. The token comes in the link's fragment, which
+// no server and no log ever sees; it stays in this page's memory alone.
 
-const token = new URLSearchParams(location.hash.slice(1)).get("token") ?? "";
-history.replaceState(null, "", location.pathname);
+import { fill, h } from "./dom.js";
+import { form, valueOf } from "./form.js";
+import { become } from "./state.js";
+import { t } from "./text.js";
 
-const form = document.querySelector("form[data-target]");
-const names = [...form.querySelectorAll("input")].map((input) => input.name);
-const faultOf = (name) => document.getElementById(`${name}-fault`);
-
-if (token === "") {
-  faultOf("form").textContent = "This address lacks its token. Open the whole link that you were given.";
-}
-
-form.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  clear();
-  const button = form.querySelector("button");
-  button.disabled = true;
-  try {
-    const response = await fetch(form.dataset.target, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ token, ...filled() }),
-    });
-    if (response.ok) {
-      finish();
-    } else {
-      show(await response.json());
+/**
+ * The form of a link, or what to do where there is no token or nothing more behind it (`dead`).
+ */
+export function linkForm({ token, dead, lead, submit, button }, ...fields) {
+  const card = h("div.card.stack", {});
+  if (token === "") return fill(card, h("p", {}, t("link.no_token")), h("p.soft", {}, t("link.whole")));
+  const send = async (element) => {
+    try {
+      await submit(element);
+    } catch (problem) {
+      if (!["link_invalid", "not_found"].includes(problem.code)) throw problem;
+      const title = h("h2", { tabindex: "-1" }, t("link.dead"));
+      fill(card, title, h("p", {}, dead), h("p", {}, h("a", { href: "/" }, t("link.sign_in"))));
+      title.focus();
     }
-  } catch {
-    faultOf("form").textContent = "Keyhouse did not answer. Nothing you typed is lost: try again.";
-  } finally {
-    button.disabled = false;
-  }
-});
-
-function filled() {
-  const entries = names.map((name) => [name, form.elements[name].value]);
-  return Object.fromEntries(entries.filter(([, value]) => value !== ""));
+  };
+  return fill(card, h("p", {}, lead), form({ submit: send, button }, ...fields));
 }
 
-function clear() {
-  faultOf("form").textContent = "";
-  for (const name of names) {
-    faultOf(name).textContent = "";
-    form.elements[name].removeAttribute("aria-invalid");
-  }
+/** What was typed in the fields of these names; what is empty is not sent. */
+export function filled(element, names) {
+  return Object.fromEntries(names.map((name) => [name, valueOf(element, name)]).filter(([, value]) => value !== ""));
 }
 
-function show(problem) {
-  let first = null;
-  for (const { pointer, detail } of problem.errors ?? []) {
-    const name = pointer.slice(1);
-    if (!names.includes(name)) {
-      continue;
-    }
-    faultOf(name).textContent = detail;
-    form.elements[name].setAttribute("aria-invalid", "true");
-    first ??= form.elements[name];
-  }
-  if (first === null) {
-    faultOf("form").textContent = problem.detail ?? problem.title;
-  } else {
-    first.focus();
-  }
-}
-
-function finish() {
-  form.hidden = true;
-  const done = document.getElementById("done");
-  done.hidden = false;
-  done.querySelector("h2").focus();
+/** Goes into the page as whoever the link signed in. */
+export function enterBy(somebody, done) {
+  become(somebody);
+  done();
 }

@@ -1,5 +1,6 @@
 // A part of a view that is drawn anew after a change, with the focus where it was.
 
+import { whenStale } from "./api.js";
 import { fill, h } from "./dom.js";
 import { problemNotice } from "./say.js";
 
@@ -8,7 +9,7 @@ import { problemNotice } from "./say.js";
  * is the caller's to show.
  */
 export async function live(draw) {
-  const element = h("div.stack", {});
+  const element = h("div.stack.sections", {});
   const again = async () => {
     let drawn;
     try {
@@ -24,6 +25,8 @@ export async function live(draw) {
     (same ?? document.querySelector("main h1")).focus();
   };
   fill(element, await draw(again));
+  // What was changed elsewhere is shown as it is now, behind the dialog that says so.
+  whenStale(() => element.isConnected && again());
   return { element, again };
 }
 

@@ -6,12 +6,18 @@ import { all } from "./api.js";
 import { isOperator, may, session } from "./state.js";
 import { known, t } from "./text.js";
 
-const BUILTIN = ["owner", "administrator", "user", "guest"];
+/** What the built-in roles hold, where the person may not ask. */
+const BUILTIN = [
+  ["owner", ["*", "keyhouse:*"]],
+  ["administrator", ["*", "keyhouse:*"]],
+  ["user", ["*", "keyhouse:keys:create"]],
+  ["guest", []],
+];
 
-/** The organization's roles; without a view of what they hold for whoever may not see that. */
+/** The organization's roles; the built-in four alone for whoever may not see roles. */
 export async function allRoles() {
   if (may("keyhouse:roles:read") || may("keyhouse:roles:manage")) return all("/v1/roles");
-  return BUILTIN.map((id) => ({ id, name: id, description: "", builtin: true, permissions: null }));
+  return BUILTIN.map(([id, permissions]) => ({ id, name: id, description: "", builtin: true, permissions }));
 }
 
 /** The name of the role with this id. */
@@ -29,7 +35,7 @@ export function roleMeaning(role) {
 /** Whether the person may make somebody hold a role: an owner's is given by owners alone. */
 export function mayGive(role, roles) {
   if (role.id === "owner") return session.user.role === "owner";
-  return role.permissions === null || holdsAll(role.permissions, roles);
+  return holdsAll(role.permissions, roles);
 }
 
 /** Whether the person may change, reset or remove somebody: not one who holds what they don't. */
@@ -42,7 +48,9 @@ export function outranks(user, roles) {
 /** Whether the person's role holds all that these patterns grant. */
 export function holdsAll(patterns, roles) {
   const own = roles.find((role) => role.id === session.user.role)?.permissions;
-  return !own || patterns.every((wanted) => own.some((held) => covers(held, wanted)));
+  // Who may not see their own role knows of it what the session tells: Keyhouse's own permissions.
+  if (!own) return patterns.every((wanted) => !wanted.startsWith("keyhouse:") || may(wanted));
+  return patterns.every((wanted) => own.some((held) => covers(held, wanted)));
 }
 
 /** Whether a pattern grants all that another grants: as the server has it, walls and all. */

@@ -2,6 +2,7 @@
 // words for what went wrong.
 
 import { h, fill } from "./dom.js";
+import { planName } from "./plans.js";
 import { known, t } from "./text.js";
 
 const SHOWN_MS = 6000;
@@ -24,7 +25,16 @@ export function say(text) {
 
 /** The words for a problem, in the person's language; the API's own where a code is new. */
 export function problemText(problem) {
-  const members = { ...problem.members, count: problem.retryAfter ?? 1 };
+  const { plan, feature, limit } = problem.members ?? {};
+  const members = {
+    ...problem.members,
+    count: problem.retryAfter ?? 1,
+    plan: plan && planName(plan),
+    // features.api_access, .teams, .multiple_teams
+    feature: known(`features.${feature}`) ?? feature,
+    // limits.keys_per_user, .keys, .users, .requests_per_10s, .requests_per_month
+    limit: known(`limits.${limit}`) ?? limit,
+  };
   return known(`problems.${problem.code}`, members) ?? problem.members?.detail ?? t("problems.internal");
 }
 
@@ -35,7 +45,8 @@ export function faultText(fault) {
 
 /** A notice of what went wrong, with a way to try again where one is given. */
 export function problemNotice(problem, retry) {
-  const id = problem.members?.request_id;
+  // Of use only to who reads the log: what was refused says all there is to say.
+  const id = problem.status >= 500 ? problem.members?.request_id : null;
   return h(
     "div.notice.bad",
     { role: "alert" },

@@ -25,27 +25,45 @@ const OPERATORS_PLACES = [
 const main = h("main", { id: "main", tabindex: "-1" });
 const busy = h("progress.busy", { hidden: true });
 let links = [];
+/** The first part of the address of the view that is shown. */
+let here = "";
 
-/** Puts the page around what `place` will show. Without a person there is no navigation. */
-export function frame() {
+/**
+ * Puts the page around what `place` will show. Without a person there is no navigation, nor when
+ * `alone`: behind a one-time link, which may be for somebody else.
+ */
+export function frame({ alone = !session } = {}) {
   busy.setAttribute("aria-label", t("shell.busy"));
-  document.body.classList.toggle("alone", !session);
-  const around = session ? [bar(), navigation()] : [brandAlone()];
+  document.body.classList.toggle("alone", alone);
+  const around = alone ? [brandAlone()] : [bar(), navigation()];
   document.body.replaceChildren(skip(), busy, ...around, main, status);
+}
+
+/** Draws anew what stands around the view, after a change of what it says; the view stays as it is. */
+export function refresh() {
+  const focused = document.activeElement;
+  frame();
+  mark();
+  focused?.focus({ preventScroll: true });
 }
 
 /** Puts a view in its place. `view`: `{title, actions, body}`. */
 export function place(view, hash) {
+  [here] = hash.split("/");
   const title = h("h1", { tabindex: "-1" }, view.title);
   fill(main, h("div.heading", {}, title, h("div.actions", {}, view.actions ?? [])), view.body);
   document.title = `${view.title} · Keyhouse`;
-  for (const link of links) {
-    const here = hash.split("/")[0] === link.dataset.place;
-    if (here) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
-  }
+  mark();
   document.querySelector("nav.side")?.classList.remove("open");
   return title;
+}
+
+/** Marks the place where the view is in the navigation. */
+function mark() {
+  for (const link of links) {
+    if (link.dataset.place === here) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
 }
 
 /** The thing that the view shows goes by another name now. */
@@ -91,10 +109,15 @@ function bar() {
     toggle,
     brand(),
     h("span.organization", {}, session.organization.name),
-    h("button.quiet.person", { type: "button", popovertarget: "person-menu", "aria-label": t("shell.account", { name }) }, h("span", {}, name), h("span.chevron", { "aria-hidden": "true" }, "▾")),
     h(
-      "div.menu",
-      { id: "person-menu", popover: "auto" },
+      "button.quiet.person",
+      { type: "button", popovertarget: "person-menu", "aria-label": t("shell.account", { name }) },
+      h("span", {}, name),
+      h("span.chevron", { "aria-hidden": "true" }, "▾"),
+    ),
+    h(
+      "nav.menu",
+      { id: "person-menu", popover: "auto", "aria-label": t("shell.own_menu") },
       h("p.who", {}, h("strong", {}, name), h("span", {}, session.user.email)),
       item("#/keys", t("keys.title")),
       item("#/profile", t("profile.title")),

@@ -32,6 +32,6 @@ function row(columns, cells) {
   const cell = (content, at) =>
     at === 0
       ? h("th", { scope: "row", role: "rowheader" }, content)
-      : h("td", { role: "cell", "data-label": columns[at].said ? null : columns[at] }, content);
+      : h("td", { role: "cell", "data-label": columns[at].said ? null : columns[at] }, h("div", {}, content));
   return h("tr", { role: "row" }, cells.map(cell));
 }

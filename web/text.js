@@ -80,6 +80,10 @@ export function ago(iso, now = Date.now()) {
   return step ? format.format(Math.trunc(seconds / step[1]), step[0]) : format.format(Math.trunc(seconds), "second");
 }
 
+/** The person's time zone, and all that there are, by the names of the IANA database. */
+export const ownZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
+export const allZones = () => Intl.supportedValuesOf("timeZone");
+
 /** Orders names as people of this language do. */
 export const inOrder = (one, other) => one.localeCompare(other, language, { numeric: true });
 

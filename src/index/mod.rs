@@ -18,6 +18,7 @@ pub mod uses;
 mod waiting;
 mod writer;
 
+use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -263,8 +264,15 @@ impl Index {
     }
 
     fn gather(&self, tally: &mut Tally, limit: usize) {
-        let all = || self.grants.pin().values().map(|grant| Arc::clone(&grant.live)).collect();
-        tally.fresh.extend(self.waiting.take(limit, all));
+        // After an overflow the queue is no help: all are looked at, but for those that are known.
+        let left_out = || {
+            let mut known: HashSet<_> = tally.waiting().map(Arc::as_ptr).collect();
+            let grants = self.grants.pin();
+            let lives = grants.values().map(|grant| &grant.live);
+            lives.filter(|live| known.insert(Arc::as_ptr(live))).map(Arc::clone).collect()
+        };
+        let taken = self.waiting.take(limit, left_out);
+        tally.fresh.extend(taken);
     }
 
     /// The last use of a taken key, to be written now, where there was one; its calls go into the
@@ -379,6 +387,8 @@ impl Hasher for DigestHasher {
 mod tests {
     use super::*;
     use crate::model::id::KeyId;
+    use rand::rngs::StdRng;
+    use rand::{Rng as _, SeedableRng as _};
 
     #[test]
     fn user_agents_are_cut_between_characters_and_told_apart() {
@@ -420,5 +430,24 @@ mod tests {
         index.gather_used(&mut tally);
         assert_eq!(tally.waiting().count(), 1, "a refused call is something to be written too");
         assert_eq!(index.take_used(&mut tally, 10).len(), 1);
+    }
+
+    #[test]
+    fn keys_that_wait_are_gathered_once_however_often_the_queue_overflows() {
+        let index = Index::new();
+        let at = Moment::from_milliseconds(1_000);
+        let any = grant::tests::grant_of(Arc::new(Live::new(KeyId::default())));
+        let mut random = StdRng::seed_from_u64(7);
+        let mut tally = index.tally();
+        for round in 1..=2_usize {
+            for _ in 0..=USES_WAITING_MAX {
+                let mut grant = any.clone();
+                grant.live = Arc::new(Live::new(KeyId::default()));
+                index.grants.pin().insert(DigestKey([random.next_u64(); 4]), grant.clone());
+                index.note_call(&grant, Code::Valid, at, Origin::default());
+            }
+            index.gather_used(&mut tally);
+            assert_eq!(tally.waiting().count(), round * (USES_WAITING_MAX + 1));
+        }
     }
 }

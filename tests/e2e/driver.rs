@@ -66,7 +66,7 @@ impl Driver {
         let wanted = capabilities(folder.path(), language);
         let session = runtime.block_on(async {
             WebDriver::builder(format!("http://127.0.0.1:{port}"), wanted)
-                .client(Client::new())
+                .client(Client::fresh())
                 .await
         });
         let session = session.unwrap_or_else(|error| {
@@ -94,7 +94,7 @@ impl Driver {
         &self.session
     }
 
-    /// Asks the browser itself, by the DevTools protocol.
+    /// Asks the browser itself, by the protocol of its developer tools.
     pub(crate) fn devtools(&self, method: &str, parameters: Value) -> Value {
         self.attempt_devtools(method, parameters)
             .unwrap_or_else(|error| panic!("{method}: {error}"))
@@ -169,22 +169,21 @@ pub(crate) fn wait<T>(missing: impl Fn() -> String, mut ask: impl FnMut() -> Opt
 /// Whether asking again may help: the page moved on between look and deed.
 pub(crate) fn is_passing(error: &WebDriverError) -> bool {
     use WebDriverErrorInner as Told;
-    #[expect(clippy::wildcard_enum_match_arm, reason = "all else is final, also what is new")]
-    match error.as_inner() {
+    matches!(
+        error.as_inner(),
         Told::StaleElementReference(_)
-        | Told::ElementClickIntercepted(_)
-        | Told::ElementNotInteractable(_)
-        | Told::NoSuchElement(_) => true,
-        _ => false,
-    }
+            | Told::ElementClickIntercepted(_)
+            | Told::ElementNotInteractable(_)
+            | Told::NoSuchElement(_)
+    )
 }
 
 fn chromedriver(folder: &Path, language: &str) -> Child {
     let profile = folder.join("profile");
     fs::create_dir(&profile).unwrap();
-    // A test that is killed can't clean up: then the kernel ends chromedriver, and that its browser.
-    Command::new("setpriv")
-        .args(["--pdeathsig", "KILL", "--", "chromedriver", "--port=0"])
+    // A test that is killed can't clean up: then its end of the pipe closes, and the group ends itself.
+    Command::new("sh")
+        .args(["-c", "chromedriver --port=0 </dev/null & read -r _; kill -KILL 0"])
         .env_clear()
         .env("PATH", SEARCH_PATH)
         .env("HOME", folder)
@@ -193,11 +192,11 @@ fn chromedriver(folder: &Path, language: &str) -> Child {
         .env("TZ", "UTC")
         .current_dir(folder)
         .process_group(0)
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .expect("setpriv, which starts chromedriver")
+        .expect("a shell, which starts chromedriver")
 }
 
 fn capabilities(folder: &Path, language: &str) -> Capabilities {
@@ -236,7 +235,7 @@ struct Client {
 }
 
 impl Client {
-    fn new() -> Self {
+    fn fresh() -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(ANSWER_WAIT_MAX))
@@ -264,6 +263,6 @@ impl HttpClient for Client {
     }
 
     async fn new(&self) -> Arc<dyn HttpClient> {
-        Arc::new(Self::new())
+        Arc::new(Self::fresh())
     }
 }

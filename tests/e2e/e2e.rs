@@ -22,8 +22,10 @@ mod page;
 mod part;
 #[path = "../suite/people.rs"]
 mod people;
+mod pictures;
 mod record;
 mod screens;
+mod seeds;
 #[path = "../server/mod.rs"]
 mod server;
 mod sign_in;

@@ -31,13 +31,16 @@ pub(crate) struct Look {
 impl Look {
     /// A light screen of a desk.
     pub(crate) const DESK: Self = Self { dark: false, width: 1280 };
-    /// Light and dark, narrow and wide.
-    pub(crate) const ALL: [Self; 4] = [
-        Self::DESK,
-        Self { dark: true, width: 1280 },
-        Self { dark: false, width: 360 },
-        Self { dark: true, width: 360 },
-    ];
+    /// Light, wide and narrow.
+    pub(crate) const LIGHT: [Self; 2] = [Self::DESK, Self { dark: false, width: 360 }];
+    /// Dark, wide and narrow.
+    pub(crate) const DARK: [Self; 2] =
+        [Self { dark: true, width: 1280 }, Self { dark: true, width: 360 }];
+
+    /// All of them.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        Self::LIGHT.into_iter().chain(Self::DARK)
+    }
 
     /// `dark-360`.
     pub(crate) fn name(self) -> String {
@@ -229,8 +232,9 @@ impl Page {
     pub(crate) fn kept(&self) -> String {
         self.driver
             .evaluate(
-                "(async () => JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie, \
-                 window.name, history.state, (await indexedDB.databases()), (await caches.keys()), \
+                "(async () => JSON.stringify([...[localStorage, sessionStorage].map((kept) => \
+                 Array.from(kept, (_, at) => [kept.key(at), kept.getItem(kept.key(at))])), \
+                 document.cookie, window.name, history.state, (await indexedDB.databases()), (await caches.keys()), \
                  (await navigator.serviceWorker.getRegistrations()).length]))()",
             )
             .as_str()

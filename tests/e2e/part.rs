@@ -193,7 +193,8 @@ impl Part {
     }
 
     fn place(&self) -> String {
-        self.within.iter().map(|(role, text)| format!(" in {role} {text:?}")).collect()
+        let places = self.within.iter().map(|(role, text)| format!(" in {role} {text:?}"));
+        places.collect::<Vec<_>>().concat()
     }
 }
 

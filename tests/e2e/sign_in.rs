@@ -9,10 +9,10 @@ fn people_sign_in_in_their_language() {
     let house = House::start();
     for language in LANGUAGES {
         let page = Page::open(&house, language);
-        page.go("/");
+        page.go("/#/teams");
         assert_eq!(page.evaluate("document.documentElement.lang"), language);
         page.sign_in(EMAIL, PASSWORD);
-        page.find("navigation", &page.t("shell.navigation"));
+        page.find("heading", &page.t("teams.title"));
         page.finish();
     }
 }

@@ -66,7 +66,7 @@ impl Driver {
         told["result"]["value"].as_str().map(str::to_owned)
     }
 
-    /// A node as WebDriver knows it, for clicks and keys. None when the page is just being replaced.
+    /// A node as the driver knows it, for clicks and keys. None when the page is just being replaced.
     pub(crate) fn element(&self, node: &Node) -> Option<WebElement> {
         // An element's id ends with its node's: `f.FRAME.d.DOCUMENT.e.NODE`.
         let root = self.attempt(self.session().find(By::Css(":root"))).ok()?;
@@ -85,10 +85,10 @@ impl Driver {
 }
 
 fn node_of(told: &Value) -> Option<Node> {
-    let text = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        other => other.to_string(),
+    let text = |value: &Value| match value.as_str() {
+        Some(text) => text.to_owned(),
+        None if value.is_null() => String::new(),
+        None => value.to_string(),
     };
     let state = |name: &str| {
         let states = told["properties"].as_array();

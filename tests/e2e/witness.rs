@@ -1,1 +1,186 @@
 //! That the watchers see: what they must report is done on purpose, and they report it.
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process_group};
+use serde_json::json;
+
+use crate::driver::{Driver, wait};
+use crate::house::House;
+use crate::page::{Look, Page};
+
+/// An empty house, and the page of it that shows a form.
+fn at_the_door(language: &'static str) -> (House, Page) {
+    let house = House::start();
+    let page = Page::open(&house, language);
+    page.go("/");
+    page.find("button", &page.t("sign_in.button"));
+    (house, page)
+}
+
+/// Waits until a fault of the run holds this text.
+fn told(page: &Page, part: &str) -> String {
+    let missing = || format!("nobody told of {part:?}, but of {:?}", page.faults());
+    wait(missing, || page.faults().into_iter().find(|fault| fault.contains(part)))
+}
+
+#[test]
+fn a_breach_of_the_policy_is_told_also_when_the_page_is_left() {
+    let (_house, mut page) = at_the_door("en");
+    assert_eq!(page.faults(), Vec::<String>::new());
+    for (breach, directive) in [
+        ("document.body.setAttribute('style', 'color: red')", "style-src-attr"),
+        ("try { document.body.innerHTML = '<p>' } catch {}", "require-trusted-types-for"),
+        ("document.body.append(Object.assign(new Image(), {src: 'data:,'}))", "img-src"),
+        ("fetch('http://keyhouse.invalid/').catch(() => {})", "connect-src"),
+    ] {
+        page.evaluate(breach);
+        // The report is written by the page, and is read only after it is gone.
+        page.go("/");
+        told(&page, &format!("\"POLICY\" \"enforce\" \"{directive}\""));
+    }
+    for known in ["POLICY", "Content Security Policy", "'TrustedHTML'", "keyhouse.invalid"] {
+        page.expect(known);
+    }
+    page.finish();
+}
+
+#[test]
+fn what_the_console_says_fails_a_test() {
+    let (_house, mut page) = at_the_door("en");
+    for (deed, told_of) in [
+        ("console.error('loud')", "loud"),
+        ("console.warn('wary')", "wary"),
+        ("setTimeout(() => { throw new Error('thrown') })", "thrown"),
+        ("void Promise.reject(new Error('lost'))", "lost"),
+    ] {
+        page.evaluate(deed);
+        told(&page, told_of);
+        page.expect(told_of);
+    }
+    page.expect("unseen in this run");
+    page.finish();
+}
+
+#[test]
+fn a_fault_of_the_run_stops_finish() {
+    let (_house, page) = at_the_door("en");
+    page.evaluate("console.error('loud')");
+    told(&page, "loud");
+    assert!(catch_unwind(AssertUnwindSafe(|| page.finish())).is_err());
+}
+
+#[test]
+fn another_host_is_told() {
+    let (house, other) = (House::start(), House::start());
+    let mut page = Page::open(&house, "en");
+    page.follow(&other.server().url());
+    told(&page, &other.server().url());
+    page.moved(&other);
+    page.finish();
+}
+
+#[test]
+fn a_secret_that_is_left_behind_is_found() {
+    let (_house, page) = at_the_door("en");
+    page.assert_keeps_no("kh_secret");
+    for deed in [
+        "history.replaceState(null, '', '#kh_secret')",
+        "history.replaceState('kh_secret', '', '/')",
+        "history.replaceState(null, '', '/'); localStorage.setItem('key', 'kh_secret')",
+        "localStorage.clear(); sessionStorage.setItem('key', 'kh_secret')",
+        "sessionStorage.clear(); document.cookie = 'key=kh_secret'",
+        "document.cookie = 'key=; max-age=0'; window.name = 'kh_secret'",
+        "window.name = ''; fetch('/healthz?key=kh_secret')",
+    ] {
+        page.evaluate(deed);
+        let looked = catch_unwind(AssertUnwindSafe(|| page.assert_keeps_no("kh_secret")));
+        assert!(looked.is_err(), "not found after {deed}");
+    }
+    page.finish();
+}
+
+#[test]
+fn axe_finds_what_is_wrong() {
+    let (_house, page) = at_the_door("en");
+    page.axe();
+    page.evaluate(
+        "const image = Object.assign(new Image(), {src: '/assets/none'}); \
+         const text = document.createElement('p'); text.textContent = 'hardly there'; \
+         Object.assign(text.style, {color: '#ddd', backgroundColor: '#fff'}); \
+         const small = document.createElement('p'); \
+         for (const name of ['a', 'b']) { \
+           const button = document.createElement('button'); button.textContent = name; \
+           Object.assign(button.style, {all: 'unset', fontSize: '8px', padding: 0}); small.append(button); \
+         } \
+         document.querySelector('main').append(image, text, small)",
+    );
+    let faults = page.axe_faults().join("\n");
+    for rule in ["image-alt", "color-contrast", "target-size"] {
+        assert!(faults.contains(rule), "{rule} is not in:\n{faults}");
+    }
+    let mut page = page;
+    page.expect("/assets/none");
+    page.finish();
+}
+
+#[test]
+fn the_browser_is_as_its_person_set_it_up() {
+    let (_house, page) = at_the_door("fr");
+    assert_eq!(page.evaluate("navigator.languages"), json!(["fr"]));
+    for look in Look::all() {
+        page.looks(look);
+        assert_eq!(page.evaluate("innerWidth"), look.width);
+        assert_eq!(page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches"), look.dark);
+        assert_eq!(page.evaluate("matchMedia('(prefers-reduced-motion)').matches"), true);
+    }
+    page.finish();
+}
+
+#[test]
+fn what_came_over_the_wire_is_counted() {
+    let (_house, page) = at_the_door("en");
+    let before = page.wire_bytes();
+    page.evaluate("fetch('/openapi.json').then((answer) => answer.text())");
+    let fetched = page.requests().into_iter().find(|it| it.url.ends_with("/openapi.json")).unwrap();
+    assert_eq!((fetched.status, fetched.method.as_str()), (200, "GET"));
+    let grown = page.wire_bytes() - before;
+    assert!(grown >= fetched.wire_bytes && fetched.wire_bytes > 1_000, "{grown} {fetched:?}");
+    // What never changes comes from the cache the second time.
+    page.reload();
+    page.find("button", &page.t("sign_in.button"));
+    assert!(page.requests().iter().any(|it| it.from_cache && it.url.contains("/assets/")));
+    page.finish();
+}
+
+#[test]
+fn a_test_that_fails_leaves_no_process_and_no_file() {
+    let mut left = None;
+    let test = catch_unwind(AssertUnwindSafe(|| {
+        let driver = Driver::start("en");
+        let folder = driver.folder().to_owned();
+        let of_it = processes_naming(folder.to_str().unwrap());
+        assert!(of_it > 3, "Chromium's processes name their profile: {of_it}");
+        left = Some((driver.group(), folder));
+        panic!("on purpose");
+    }));
+    assert!(test.is_err());
+    let (group, folder) = left.unwrap();
+    let group = Pid::from_raw(group.try_into().unwrap()).unwrap();
+    wait(
+        || format!("the group {group:?} lives on"),
+        || (test_kill_process_group(group) == Err(Errno::SRCH)).then_some(()),
+    );
+    let named = || processes_naming(folder.to_str().unwrap());
+    wait(|| format!("{} processes live on", named()), || (named() == 0).then_some(()));
+    assert!(!folder.exists(), "{} is left", folder.display());
+}
+
+/// How many running programs have this text among their arguments.
+fn processes_naming(text: &str) -> usize {
+    let all = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let arguments = all.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
+    arguments.filter(|words| String::from_utf8_lossy(words).contains(text)).count()
+}

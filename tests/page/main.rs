@@ -46,7 +46,7 @@ const NO_TEXT: &[&str] = &[
     "Retry-After",
     "Enter",
     "Escape",
-    "Authorization: Bearer",
+    "curl -H \"Authorization: Bearer",
 ];
 /// Whose first argument is a selector.
 const TAKE_SELECTORS: &[&str] = &["querySelector", "querySelectorAll", "matches", "closest"];

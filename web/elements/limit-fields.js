@@ -2,7 +2,7 @@
 
 import { fill, h } from "../dom.js";
 import { checkbox, field, group, select, valueOf } from "../form.js";
-import { t } from "../text.js";
+import { allZones, ownZone, t } from "../text.js";
 
 const RATE_LIMITS_MAX = 8;
 const CALLS_MAX = 1_000_000_000;
@@ -15,8 +15,11 @@ export function limitFields(limits, quota) {
   const number = () => {
     for (const [at, row] of [...rows.children].entries()) {
       fill(row.querySelector("legend"), t("key.limit_number", { number: at + 1 }));
+      fill(row.querySelector("button"), t("key.remove_limit", { number: at + 1 }));
       // So that what is wrong with a limit is said at its own fields.
-      for (const part of row.querySelectorAll("[data-part]")) part.dataset.field = `rate_limits/${at}/${part.dataset.part}`;
+      for (const part of row.querySelectorAll("[data-part]")) {
+        part.dataset.field = `rate_limits/${at}/${part.dataset.part}`;
+      }
     }
     more.hidden = rows.children.length >= RATE_LIMITS_MAX;
   };
@@ -38,7 +41,9 @@ export function limitFields(limits, quota) {
 
 function limitRow(limit, leave) {
   const part = (name, label, properties) => {
-    const element = field(label, h("input", { required: true, autocomplete: "off", ...properties, name: `limit_${name}`, value: limit?.[name] ?? "" }));
+    const value = limit?.[name] ?? "";
+    const input = h("input", { required: true, autocomplete: "off", ...properties, name: `limit_${name}`, value });
+    const element = field(label, input);
     element.dataset.part = name;
     return element;
   };
@@ -50,18 +55,19 @@ function limitRow(limit, leave) {
     part("name", t("key.limit_name"), { maxlength: 32 }),
     part("limit", t("key.limit_calls"), { ...count, max: CALLS_MAX }),
     part("window_seconds", t("key.limit_seconds"), { ...count, max: WINDOW_SECONDS_MAX }),
-    h("button", { type: "button", onclick: leave }, t("key.remove_limit")),
+    h("button", { type: "button", onclick: leave }),
   );
 }
 
 function quotaFields(quota) {
-  const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const zones = [...new Set([quota?.timezone ?? here, "UTC", ...Intl.supportedValuesOf("timeZone")])];
+  const zones = [...new Set([quota?.timezone ?? ownZone(), "UTC", ...allZones()])];
   const periods = [["day", t("key.a_day")], ["week", t("key.a_week")], ["month", t("key.a_month")]];
+  const value = quota?.limit ?? "";
+  const calls = h("input", { name: "quota/limit", type: "number", min: 1, inputmode: "numeric", value });
   const parts = h(
     "div.limit",
     {},
-    field(t("key.quota_calls"), h("input", { name: "quota/limit", type: "number", min: 1, inputmode: "numeric", value: quota?.limit ?? "" })),
+    field(t("key.quota_calls"), calls),
     field(t("key.quota_period"), select("quota/period", periods, quota?.period ?? "month")),
     field(t("key.quota_zone"), select("quota/timezone", zones.map((zone) => [zone, zone]), zones[0])),
   );

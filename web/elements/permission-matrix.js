@@ -51,7 +51,7 @@ export function permissionMatrix(entries, chosen) {
     { oninput: sum },
     rows.length > 0 ? field(t("matrix.find"), search) : h("p.soft", {}, t("matrix.empty")),
     h("div.resources", {}, rows.map((one) => one.element), nothing),
-    field(t("matrix.other"), other, { hint: t("matrix.other_hint"), optional: true }),
+    field(t("matrix.typed"), other, { hint: t("matrix.typed_hint"), optional: true }),
     ownRows.length > 0
       ? h(
           "details",

@@ -4,10 +4,12 @@ import { all, post } from "../api.js";
 import { open } from "../dialog.js";
 import { fill, h } from "../dom.js";
 import { copyButton } from "../elements/copy-button.js";
+import { inWords } from "../event-words.js";
 import { field, form, select, valueOf } from "../form.js";
 import { list } from "../list.js";
+import { allRoles } from "../roles.js";
 import { may, session } from "../state.js";
-import { exactly, inOrder, moment, t } from "../text.js";
+import { exactly, inOrder, known, moment, t } from "../text.js";
 
 /** What can be chosen of what was done: the first word of actions. */
 const KINDS = [
@@ -16,7 +18,13 @@ const KINDS = [
 ];
 
 export async function view({ query }) {
-  const people = may("keyhouse:users:read") ? await all("/v1/users") : [session.user];
+  const [people, teams, roles] = await Promise.all([
+    may("keyhouse:users:read") ? all("/v1/users") : [session.user],
+    all("/v1/teams"),
+    allRoles(),
+  ]);
+  const names = new Map([...people, ...teams, ...roles].map((one) => [one.id, one.name]));
+  const line = (event) => lineOf(event, names);
   const events = list("/v1/audit", {
     query: asked(query),
     show: (items) => h("ol.events.card.flush", {}, items.map(line)),
@@ -29,8 +37,10 @@ export async function view({ query }) {
     empty: () => h("div.card.empty", {}, h("p", {}, t("audit.nothing"))),
   });
   const button = h("button", { type: "button", onclick: check }, t("audit.check"));
-  const body = h("div.stack", {}, filters(query, people, events.reload), events.element);
-  return { title: t("audit.title"), actions: [button], body };
+  // Without the right the list says which one is missing, and there is nothing to look for.
+  const reads = may("keyhouse:audit:read");
+  const body = h("div.stack", {}, reads ? filters(query, people, events.reload) : null, events.element);
+  return { title: t("audit.title"), actions: reads ? [button] : [], body };
 }
 
 /** What the address asks for, as the API takes it. A day is the person's own. */
@@ -66,7 +76,8 @@ function filters(query, people, reload) {
   if (!who.some(([id]) => id === chosen)) who.push([chosen, chosen]);
   const what = [["", t("audit.anything")], ...KINDS.map((kind) => [kind, kindName(kind)])];
   const date = (name) => h("input", { type: "date", name, value: query.get(name) });
-  const subject = h("input", { name: "subject", value: query.get("subject"), autocomplete: "off", spellcheck: "false" });
+  const value = query.get("subject");
+  const subject = h("input", { name: "subject", value, autocomplete: "off", spellcheck: "false" });
   const apply = () => {
     for (const name of ["who", "what", "subject", "since", "until"]) {
       const value = valueOf(element, name).trim();
@@ -101,12 +112,12 @@ function filters(query, people, reload) {
 // audit.kind_session, .kind_key and so on, one for each of KINDS
 const kindName = (kind) => t(`audit.kind_${kind}`);
 
-function line(event) {
+function lineOf(event, names) {
   return h(
     "li",
     {},
-    h("div.event", {}, h("span.strong", {}, event.action), h("span.soft.small", {}, whenAndWhere(event))),
-    h("p.small", {}, actorOf(event), " · ", subjectOf(event)),
+    h("div.event", {}, h("span", {}, inWords(event)), h("span.soft.small", {}, whenAndWhere(event))),
+    h("p.small", {}, subjectOf(event, names)),
     changes(event),
   );
 }
@@ -116,21 +127,15 @@ function whenAndWhere(event) {
   return event.address ? [time, " · ", event.address] : time;
 }
 
-function actorOf({ actor }) {
-  if (actor.kind === "local") return t("audit.local");
-  if (actor.kind === "none") return t("audit.no_one");
-  const href = actor.kind === "key" ? `#/keys/${actor.id}` : `#/people/${actor.id}`;
-  return actor.name ? h("a", { href }, actor.name) : h("code", {}, actor.id);
-}
-
 /** Where the page shows what an id names. */
 const PLACES = { key: "keys", usr: "people", team: "teams", role: "roles" };
 
-function subjectOf({ target, before, after }) {
+function subjectOf({ target, target_name, before, after }, names) {
   const place = PLACES[target.split("_")[0]];
-  const name = [after.name, before.name, after.email, before.email].find((one) => typeof one === "string");
-  const text = name ? [name, " ", h("code.soft", {}, target)] : h("code", {}, target);
-  return place ? h("a", { href: `#/${place}/${target}` }, text) : h("span", {}, text);
+  const told = [target_name, after.name, names.get(target), before.name, after.email, before.email];
+  const name = told.find((one) => typeof one === "string");
+  const text = name ?? h("code", {}, target);
+  return place ? h("a", { href: `#/${place}/${target}`, title: target }, text) : h("span", { title: target }, text);
 }
 
 /** What was there before and after, field by field. */
@@ -142,13 +147,14 @@ function changes({ before, after }) {
     h(
       "tr",
       {},
-      h("th", { scope: "row" }, h("code", {}, name)),
+      h("th", { scope: "row" }, known(`event_fields.${name}`) ?? h("code", {}, name)),
       h("td", {}, h("code", {}, written(before[name]))),
       h("td", {}, h("code", {}, written(after[name]))),
     );
-  const heading = [t("audit.field"), t("audit.before"), t("audit.after")].map((text) => h("th", { scope: "col" }, text));
+  const columns = [t("audit.field"), t("audit.before"), t("audit.after")];
+  const heading = columns.map((text) => h("th", { scope: "col" }, text));
   const table = h("table.changes", {}, h("thead", {}, h("tr", {}, heading)), h("tbody", {}, said.map(row)));
-  return h("details", {}, h("summary.small", {}, t("audit.details", { count: said.length })), table);
+  return h("details", {}, h("summary.small", {}, t("audit.details")), table);
 }
 
 /** A value as the log has it; nothing for none. */
@@ -163,8 +169,8 @@ function check() {
     const outcome = h("div", {});
     const head = h("input", { name: "head", autocomplete: "off", spellcheck: "false" });
     const submit = async (element) => {
-      const known = valueOf(element, "head").trim();
-      fill(outcome, told(await post("/v1/audit/check", known ? { head: known } : {})));
+      const noted = valueOf(element, "head").trim();
+      fill(outcome, told(await post("/v1/audit/check", noted ? { head: noted } : {})));
     };
     return h(
       "div.stack",
@@ -184,12 +190,14 @@ function told({ ok, events, unsealed, faults, head }) {
   const fault = (one) => h("li", {}, t(`audit.fault_${one.kind}`), " ", h("code", {}, one.event ?? place(one)));
   // audit.fault_altered, .fault_chain_broken and so on
   const place = ({ seal }) => (seal === undefined ? "" : t("audit.seal", { seal }));
+  const broken = () => [
+    h("p", {}, t("audit.broken", { count: faults.length })),
+    h("ul.bullets", {}, faults.map(fault)),
+  ];
   return h(
     "div.stack",
     { role: "status" },
-    ok
-      ? h("div.notice", {}, h("p", {}, t("audit.whole", { count: events })))
-      : h("div.notice.bad", {}, h("p", {}, t("audit.broken", { count: faults.length })), h("ul.bullets", {}, faults.map(fault))),
+    ok ? h("div.notice", {}, h("p", {}, t("audit.whole", { count: events }))) : h("div.notice.bad", {}, broken()),
     unsealed > 0 ? h("p.small.soft", {}, t("audit.unsealed", { count: unsealed })) : null,
     h(
       "div.stack.tight",

@@ -53,12 +53,14 @@ function subscriptionOf(path, seen, plans, again) {
   const fact = (label, value) => [h("dt", {}, label), h("dd", {}, value)];
   const of = (used, maximum) =>
     maximum === null ? number(used) : t("one_organization.used_of", { used, maximum });
+  const end = seen.current_period_end ? moment(seen.current_period_end) : t("one_organization.no_end");
   const access = seen.access
     ? h("span.badge.good", {}, t("one_organization.access_yes"))
     : h("span.badge.bad", {}, t("one_organization.access_no"));
   const change = () => {
     const choices = plans.map((plan) => [plan.id, planName(plan.id)]);
-    const end = h("input", { name: "current_period_end", type: "datetime-local", value: local(seen.current_period_end) });
+    const value = local(seen.current_period_end);
+    const end = h("input", { name: "current_period_end", type: "datetime-local", value });
     const save = (element) => {
       const until = valueOf(element, "current_period_end");
       const current_period_end = until ? new Date(until).toISOString() : null;
@@ -82,9 +84,9 @@ function subscriptionOf(path, seen, plans, again) {
       "dl.facts",
       {},
       fact(t("one_organization.access"), access),
-      fact(t("organizations.plan"), [planName(seen.plan), h("span.below.soft.small", {}, features(seen.features))]),
+      fact(t("organizations.plan"), [planName(seen.plan), " ", features(seen.features)]),
       fact(t("one_organization.status"), statusName(seen.status)),
-      fact(t("one_organization.end"), seen.current_period_end ? moment(seen.current_period_end) : t("one_organization.no_end")),
+      fact(t("one_organization.end"), end),
       fact(t("one_organization.keys"), of(seen.used.keys, seen.limits.keys)),
       fact(t("one_organization.people"), of(seen.used.users, seen.limits.users)),
       fact(t("one_organization.teams"), number(seen.used.teams)),
@@ -112,7 +114,8 @@ function ceilingOf(path, organization, again) {
       return patch(path, { permissions }, organization.version);
     };
     const hint = t("one_organization.ceiling_edit_hint");
-    return edit(t("one_organization.change_ceiling"), [field(t("one_organization.ceiling"), list, { hint })], save, again);
+    const content = [field(t("one_organization.ceiling"), list, { hint })];
+    return edit(t("one_organization.change_ceiling"), content, save, again);
   };
   const { permissions } = organization;
   const shown = permissions.length > 0
@@ -132,8 +135,9 @@ function suspension(path, organization, again) {
   const { name, suspended, version } = organization;
   const button = suspended ? t("one_organization.resume") : t("one_organization.suspend");
   const hint = suspended ? t("one_organization.resume_hint") : t("one_organization.suspend_hint");
+  const asked = suspended ? "one_organization.resume_title" : "one_organization.suspend_title";
   const ask = async () => {
-    const title = suspended ? t("one_organization.resume_title", { name }) : t("one_organization.suspend_title", { name });
+    const title = t(asked, { name });
     const words = { title, body: hint, button, done: t("one_organization.saved"), safe: suspended };
     if (await confirm(words, () => patch(path, { suspended: !suspended }, version))) again();
   };

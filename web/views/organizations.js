@@ -11,7 +11,8 @@ import { session } from "../state.js";
 import { addRows, table } from "../table.js";
 import { day, t } from "../text.js";
 
-export function view() {
+export async function view() {
+  const plans = (await all("/v1/plans")).map((plan) => [plan.id, planName(plan.id)]);
   const columns = [t("organizations.name"), t("organizations.plan"), t("organizations.since")];
   const cells = (one) => [
     [
@@ -26,7 +27,8 @@ export function view() {
     more: (element, items) => addRows(element.querySelector("table"), columns, items.map(cells)).querySelector("a"),
     empty: () => h("p.soft", {}, t("organizations.none")),
   });
-  const button = h("button.primary", { type: "button", onclick: () => make(shown.reload) }, t("organizations.new"));
+  const start = () => make(plans, shown.reload);
+  const button = h("button.primary", { type: "button", onclick: start }, t("organizations.new"));
   return { title: t("organizations.title"), actions: [button], body: shown.element };
 }
 
@@ -38,8 +40,7 @@ export function organizationBadges(one) {
   return is.length > 0 ? h("span.badges", {}, is) : null;
 }
 
-async function make(reload) {
-  const plans = (await all("/v1/plans")).map((plan) => [plan.id, planName(plan.id)]);
+async function make(plans, reload) {
   const made = await open(t("organizations.new"), (close) => {
     const submit = async (element) => {
       const [name, plan, owner_email] = ["name", "plan", "owner_email"].map((one) => valueOf(element, one));

@@ -59,7 +59,8 @@ function found(people, known, query) {
   search.addEventListener("input", show);
   show();
   const hint = isWhole ? null : t("people.search_hint", { count: PEOPLE_MAX });
-  return [h("div.found", {}, field(t("people.search"), search, { hint }), count), h("div.card.flush", {}, place)];
+  const finding = h("div.found", {}, field(t("people.search"), search, { hint }), count);
+  return h("div.stack", {}, finding, h("div.card.flush", {}, place));
 }
 
 function peopleTable(people, { roles, teams }) {

@@ -72,8 +72,8 @@ function actions(entry, groups, again) {
   return h(
     "div.row",
     {},
-    h("button", { ...named(t("actions.edit")), onclick: edit }, t("actions.edit")),
-    h("button", { ...named(t("actions.remove")), onclick: drop }, t("actions.remove")),
+    h("button.quiet", { ...named(t("actions.edit")), onclick: edit }, t("actions.edit")),
+    h("button.quiet", { ...named(t("actions.remove")), onclick: drop }, t("actions.remove")),
   );
 }
 

@@ -8,7 +8,7 @@ import { live } from "../live.js";
 import { planName } from "../plans.js";
 import { say } from "../say.js";
 import { table } from "../table.js";
-import { listed, number, t } from "../text.js";
+import { number, t } from "../text.js";
 
 const FEATURES = ["api_access", "teams", "multiple_teams"];
 const LIMITS = ["keys_per_user", "keys", "users", "requests_per_10s", "requests_per_month"];
@@ -18,9 +18,11 @@ const ORDER = ["free", "pro", "enterprise"];
 const featureName = (name) => t(`plans.feature_${name}`); // plans.feature_api_access, _teams, _multiple_teams
 const limitName = (name) => t(`plans.limit_${name}`); // plans.limit_keys, _users and so on
 
-/** The features that are given, in words. */
+/** The features that are given. */
 export function features(given) {
-  return listed(FEATURES.filter((name) => given[name]).map(featureName)) || t("plans.no_features");
+  const names = FEATURES.filter((name) => given[name]).map(featureName);
+  if (names.length === 0) return h("span.soft", {}, t("plans.no_features"));
+  return h("span.badges", {}, names.map((name) => h("span.badge", {}, name)));
 }
 
 export async function view() {
@@ -80,7 +82,9 @@ async function edit(plan, again) {
 
 /** What was typed as a count: nothing for no limit; what is no number is left to the server to refuse. */
 function count(text) {
-  const typed = text.replaceAll(/[\s.,'’]/g, "");
+  const typed = text.trim();
   if (typed === "") return null;
-  return /^\d+$/.test(typed) ? Number(typed) : text;
+  // As people write thousands: 1,000, 1.000 or 1 000. Anything else with a comma is no whole number.
+  const plain = /^\d{1,3}([\s.,'’]\d{3})+$/.test(typed) ? typed.replaceAll(/\D/g, "") : typed;
+  return /^-?\d+$/.test(plain) ? Number(plain) : text;
 }

@@ -10,8 +10,17 @@ import { inOrder, t } from "../text.js";
 
 const SHOWN_MAX = 8;
 
+let isAsking = false;
+
 /** Asks and removes; then leads back to the list. */
 export async function removePerson(user) {
+  // A second click while the keys are on their way opens no second dialog.
+  if (isAsking) return;
+  isAsking = true;
+  await ask(user).finally(() => (isAsking = false));
+}
+
+async function ask(user) {
   let keys;
   let heirs = [];
   const hands = may("keyhouse:keys:manage");

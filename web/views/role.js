@@ -12,15 +12,15 @@ import { inOrder, spoken, t } from "../text.js";
 import { editRole } from "./roles.js";
 
 export async function view({ params: [id] }) {
-  let role, roles;
+  let role, roles, catalogue;
   const body = await live(async () => {
     const before = role;
-    const [known, people, catalogue] = await Promise.all([
+    const [known, people, entries] = await Promise.all([
       allRoles(),
       may("keyhouse:users:read") ? all("/v1/users") : null,
       all("/v1/permissions"),
     ]);
-    roles = known;
+    [roles, catalogue] = [known, entries];
     role = known.find((one) => one.id === id);
     if (!role) return h("div.notice", {}, h("p", {}, t("problems.not_found")));
     if (before) retitle(roleName(id, roles));
@@ -34,7 +34,7 @@ export async function view({ params: [id] }) {
   });
   if (!role) return { title: t("problems.title"), body: body.element };
   const edit = async () => {
-    if (!(await editRole(role, (change) => patch(`/v1/roles/${id}`, change, role.version)))) return;
+    if (!(await editRole(catalogue, role, (change) => patch(`/v1/roles/${id}`, change, role.version)))) return;
     say(t("role.saved"));
     body.again();
   };
@@ -47,7 +47,6 @@ const isChangeable = (role, roles) =>
   !role.builtin && may("keyhouse:roles:manage") && holdsAll(role.permissions, roles);
 
 function holds(role, catalogue) {
-  if (role.permissions === null) return null;
   const item = (pattern) => {
     const entry = catalogue.find((one) => one.name === pattern);
     const text = meaningOf(pattern) ?? entry?.description[spoken()] ?? entry?.description.en;

@@ -3,18 +3,23 @@
 import { all, post } from "../api.js";
 import { open } from "../dialog.js";
 import { h } from "../dom.js";
-import { field, form, valueOf } from "../form.js";
+import { permissionMatrix } from "../elements/permission-matrix.js";
+import { field, form, group, valueOf } from "../form.js";
 import { allRoles, roleMeaning, roleName } from "../roles.js";
 import { may } from "../state.js";
 import { inOrder, t } from "../text.js";
 
 export async function view() {
   const manages = may("keyhouse:roles:manage");
-  const [roles, people] = await Promise.all([allRoles(), may("keyhouse:users:read") ? all("/v1/users") : null]);
+  const [roles, people, catalogue] = await Promise.all([
+    allRoles(),
+    may("keyhouse:users:read") ? all("/v1/users") : null,
+    all("/v1/permissions"),
+  ]);
   const tile = (role) => roleTile(role, roles, people);
   const custom = roles.filter((role) => !role.builtin).sort((one, other) => inOrder(one.name, other.name));
   const make = async () => {
-    const made = await editRole();
+    const made = await editRole(catalogue);
     if (made) location.hash = `#/roles/${made.id}`;
   };
   const button = h("button.primary", { type: "button", onclick: make }, t("roles.new"));
@@ -22,7 +27,7 @@ export async function view() {
     title: t("roles.title"),
     actions: manages ? [button] : [],
     body: h(
-      "div.stack",
+      "div.stack.sections",
       {},
       h("p.soft", {}, t("roles.what")),
       section(t("roles.builtin"), roles.filter((role) => role.builtin).map(tile)),
@@ -31,7 +36,7 @@ export async function view() {
   };
 }
 
-const section = (title, tiles) => h("section.stack", {}, h("h2", {}, title), h("ul.tiles", {}, tiles));
+const section = (title, tiles) => h("section.stack", {}, h("h2", {}, title), h("ul.tiles.two", {}, tiles));
 
 function roleTile(role, roles, people) {
   const count = people?.filter((one) => one.role === role.id).length;
@@ -55,22 +60,21 @@ function inShort(permissions) {
   return [shown, more > 0 ? t("roles.more", { count: more }) : null];
 }
 
-/** Makes a role, or changes one; resolves to it as it is then, or to nothing. */
-export function editRole(role, save = (body) => post("/v1/roles", body)) {
-  return open(role ? t("role.edit") : t("roles.new"), (close) => {
+/** Makes a role of the catalogue's permissions, or changes one; resolves to it as it is then, or to nothing. */
+export function editRole(catalogue, role, save = (body) => post("/v1/roles", body)) {
+  const matrix = permissionMatrix(catalogue, role?.permissions ?? []);
+  const content = (close) => {
     const submit = async (element) => {
-      const permissions = [...new Set(valueOf(element, "permissions").split(/[\s,]+/).filter((one) => one !== ""))];
       const [name, description] = ["name", "description"].map((field) => valueOf(element, field));
-      close(await save({ name, description, permissions }));
+      close(await save({ name, description, permissions: matrix.permissions() }));
     };
-    const lines = role?.permissions.join("\n");
-    const list = h("textarea.code", { name: "permissions", value: lines, rows: "8", spellcheck: "false" });
     return form(
       { submit, button: role ? t("actions.save") : t("roles.make"), cancel: () => close() },
       field(t("roles.name"), h("input", { name: "name", value: role?.name, autocomplete: "off", required: true })),
       field(t("roles.description"), h("input", { name: "description", value: role?.description }), { optional: true }),
-      field(t("roles.permissions"), list, { hint: t("roles.permissions_hint") }),
+      group("permissions", t("roles.permissions"), h("p.hint", {}, t("roles.permissions_hint")), matrix.element),
       role ? h("p.hint", {}, t("role.reaches_all")) : null,
     );
-  }, { wide: true });
+  };
+  return open(role ? t("role.edit") : t("roles.new"), content, { wide: true });
 }

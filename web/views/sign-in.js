@@ -1,8 +1,9 @@
 // Sign in: as a view where nobody is signed in, as a dialog over the view where a session ended.
 
-import { post } from "../api.js";
+import { post, Problem } from "../api.js";
 import { open } from "../dialog.js";
 import { fill, h } from "../dom.js";
+import { passwordField } from "../elements/password-field.js";
 import { field, form, valueOf } from "../form.js";
 import { become } from "../state.js";
 import { t } from "../text.js";
@@ -32,29 +33,24 @@ function signInForm(email, enter) {
       become(await post("/v1/session", shown, { quietly: true }));
     } catch (problem) {
       if (problem.code === "code_required" && !digits) return askForCode(code);
-      throw problem;
+      // The server does not tell which of the three is wrong.
+      const isAny = problem.code === "sign_in_failed" && digits;
+      throw isAny ? new Problem(problem.status, { ...problem.members, code: "sign_in_failed_with_code" }) : problem;
     }
     enter();
   };
   const address = h("input", { name: "email", type: "email", autocomplete: "username", value: email, required: true });
-  const password = h("input", {
-    name: "password",
-    type: "password",
-    autocomplete: "current-password",
-    required: true,
-    autofocus: email !== "",
-  });
   return form(
     { submit, button: t("sign_in.button") },
     field(t("sign_in.email"), address),
-    field(t("sign_in.password"), password),
+    passwordField(t("sign_in.password"), "password", { autofocus: email !== "" }),
     code,
     h("p.hint", {}, t("sign_in.forgotten")),
   );
 }
 
 function askForCode(place) {
-  const input = h("input", { name: "code", autocomplete: "one-time-code", inputmode: "numeric", required: true });
+  const input = h("input", { name: "code", autocomplete: "one-time-code", autocapitalize: "none", required: true });
   fill(place, field(t("sign_in.code"), input, { hint: t("sign_in.code_hint") }));
   input.focus();
 }

@@ -42,6 +42,7 @@ export async function view({ params: [id] }) {
 
 function membersOf(team, members, people, again) {
   const manages = may("keyhouse:teams:manage");
+  const sees = may("keyhouse:users:read");
   const item = (one) =>
     h(
       "li",
@@ -49,7 +50,7 @@ function membersOf(team, members, people, again) {
       h(
         "div",
         {},
-        may("keyhouse:users:read") ? h("a.strong", { href: `#/people/${one.id}` }, one.name) : h("strong", {}, one.name),
+        sees ? h("a.strong", { href: `#/people/${one.id}` }, one.name) : h("strong", {}, one.name),
         h("span.below.soft.small", {}, one.email),
       ),
       manages ? takeOut(team, one, again) : null,
@@ -86,10 +87,14 @@ function adding(team, outside, again) {
   const options = [["", t("team.choose")], ...outside.map((one) => [one.id, `${one.name} (${one.email})`])];
   const submit = async (element) => {
     const id = valueOf(element, "user");
-    if (!id) return element.elements.namedItem("user").focus();
+    if (!id) {
+      element.elements.namedItem("user").focus();
+      return;
+    }
     await put(`/v1/teams/${team.id}/members/${id}`);
     say(t("team.added", { name: outside.find((one) => one.id === id).name }));
-    return again();
+    // Not waited for: the button says its own name again by then, by which it keeps the focus.
+    again();
   };
   return h(
     "div.adding",

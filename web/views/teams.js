@@ -71,7 +71,7 @@ export function editTeam(team, save = (body) => post("/v1/teams", body)) {
     return form(
       { submit, button: team ? t("actions.save") : t("teams.make"), cancel: () => close() },
       field(t("teams.name"), h("input", { name: "name", value: team?.name, autocomplete: "off", required: true })),
-      field(t("teams.description"), h("textarea", { name: "description", value: team?.description }), { optional: true }),
+      field(t("teams.description"), h("input", { name: "description", value: team?.description }), { optional: true }),
       group("visibility", t("teams.visibility"), radios("visibility", choices, team?.visibility ?? "visible")),
     );
   });

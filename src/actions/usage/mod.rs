@@ -298,7 +298,10 @@ pub(super) mod tests {
     use crate::index::Origin;
     use crate::model::code::Code;
 
-    const HOUR: Duration = Duration::from_hours(1);
+    /// A moment without its year, up to this place of its text.
+    fn text(moment: Moment, until: usize) -> String {
+        moment.to_string().get(5..until).unwrap().to_owned()
+    }
 
     fn asked(trial: &Trial, query: UsageQuery) -> Usage {
         trial.actions.usage(&trial.owner(), &query).unwrap()
@@ -320,7 +323,7 @@ pub(super) mod tests {
             let mut refused = *counts;
             refused.take_away(&Counts::of(Code::Valid, u64::MAX));
             let calls = counts.calls();
-            (bucket.begins().to_string()[5..13].to_owned(), calls, calls - refused.calls())
+            (text(bucket.begins(), 13), calls, calls - refused.calls())
         };
         usage.buckets.iter().map(shown).collect()
     }
@@ -370,17 +373,12 @@ pub(super) mod tests {
             if step == 1 {
                 trial.write_uses();
             }
-            trial.clock.advance(HOUR * 8 - Duration::from_millis(1));
+            trial.clock.advance(Duration::from_millis(8 * 3_600_000 - 1));
         }
         let by_hour = |query: UsageQuery| {
             let usage = asked(&trial, query);
-            let texts = usage.buckets.keys().map(|hour| hour.begins().to_string());
-            let texts: Vec<_> = texts.map(|text| text[5..13].to_owned()).collect();
-            (
-                texts,
-                usage.from.to_string()[5..16].to_owned(),
-                usage.to.to_string()[5..16].to_owned(),
-            )
+            let texts = usage.buckets.keys().map(|hour| text(hour.begins(), 13));
+            (texts.collect::<Vec<_>>(), text(usage.from, 16), text(usage.to, 16))
         };
         let whole = of(&key, Interval::Hour);
         let expected = ["01-15T08", "01-15T15", "01-15T23"].map(str::to_owned).to_vec();

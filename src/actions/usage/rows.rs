@@ -7,7 +7,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use keyhouse_storage::{At, BATCH_BYTES_MAX, BATCH_WRITES_MAX, Batch, Pending, Store};
-use serde::Serialize;
 
 use crate::actions::ActionError;
 use crate::index::Index;
@@ -138,12 +137,7 @@ impl<'a> UseRows<'a> {
         Ok(row.as_ref().map(read_row).transpose()?.map(|held| held.record))
     }
 
-    fn add<T: Serialize>(
-        &mut self,
-        place: &Place,
-        record: &T,
-        row: Row,
-    ) -> Result<(), ActionError> {
+    fn add<T: Record>(&mut self, place: &Place, record: &T, row: Row) -> Result<(), ActionError> {
         let (key, value) = (place.to_bytes(), encode(place, record)?);
         let bytes = key.len() + value.len();
         let parcel = &mut self.parcel;

@@ -1,0 +1,35 @@
+//! Pictures of every screen, in every language and look, for people to look at: `./test screens`.
+//!
+//! Not among the tests: nextest's default profile leaves this module out (`.config/nextest.toml`).
+
+use std::path::Path;
+
+use crate::page::Look;
+use crate::screens::walk;
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/screens");
+
+#[test]
+fn in_english() {
+    take("en");
+}
+
+#[test]
+fn in_french() {
+    take("fr");
+}
+
+#[test]
+fn in_spanish() {
+    take("es");
+}
+
+fn take(language: &'static str) {
+    walk(language, |page, screen| {
+        for look in Look::all() {
+            page.looks(look);
+            let name = format!("{}-{language}-{}.png", screen.name, look.name());
+            page.screenshot(&Path::new(FOLDER).join(name));
+        }
+    });
+}

@@ -1,0 +1,183 @@
+//! The two policies that Keyhouse was asked for, click by click, in each language: from the sign-in to
+//! a request that is let through with the key that was copied, and one that is refused.
+
+use serde_json::json;
+
+use crate::ask::{Ask, Expect};
+use crate::house::{EMAIL, House, PASSWORD};
+use crate::page::Page;
+use crate::people::Person;
+use crate::texts::LANGUAGES;
+
+#[test]
+fn an_owner_decides_and_a_plain_user_sees_that_keys_exist_in_english() {
+    an_owner_decides("en");
+}
+
+#[test]
+fn an_owner_decides_and_a_plain_user_sees_that_keys_exist_in_french() {
+    an_owner_decides("fr");
+}
+
+#[test]
+fn an_owner_decides_and_a_plain_user_sees_that_keys_exist_in_spanish() {
+    an_owner_decides("es");
+}
+
+#[test]
+fn a_user_makes_keys_and_revokes_one_at_once_in_english() {
+    a_user_helps_themselves("en");
+}
+
+#[test]
+fn a_user_makes_keys_and_revokes_one_at_once_in_french() {
+    a_user_helps_themselves("fr");
+}
+
+#[test]
+fn a_user_makes_keys_and_revokes_one_at_once_in_spanish() {
+    a_user_helps_themselves("es");
+}
+
+/// Owners and administrators decide; users see that keys exist.
+fn an_owner_decides(language: &'static str) {
+    let house = House::start();
+    house.ask(&Ask::patch("/v1/organization", &json!({"members_create_keys": false}))).expect(200);
+    house.ask(&Ask::post("/v1/permissions", &json!({"name": "diagrams:read"}))).expect(201);
+    let (mate, outsider) = (house.join("mate", "user"), house.join("outsider", "user"));
+    house.team("diagram makers", "visible", &[&house.owner(), &mate]);
+
+    // The owner signs in and opens User > API keys.
+    let page = Page::open(&house, language);
+    page.go("/");
+    page.sign_in(EMAIL, PASSWORD);
+    open_keys_by_menu(&page, "ada");
+
+    // They make a key, name it, give it the least it needs, and share it.
+    page.click("link", &page.t("keys.make_first"));
+    page.fill(&page.t("new_key.name"), "diagram exporter");
+    page.click("radio", &page.t("new_key.for_organization"));
+    page.click("radio", &page.t("new_key.own"));
+    page.click("checkbox", "diagrams:read");
+    page.choose("diagram makers", &page.t("new_key.share_read"));
+    page.click("button", &page.t("new_key.make"));
+    let secret = copied_secret(&page);
+    page.find("heading", "diagram exporter");
+
+    // It works, and no more than it was given.
+    assert_eq!(forward(&house, &secret), 200);
+    let may = |permission: &str| {
+        let body = json!({"key": secret, "permissions": permission});
+        house.ask(&Ask::post("/v1/verify", &body)).expect(200)["code"].clone()
+    };
+    assert_eq!(may("diagrams:write"), "INSUFFICIENT_PERMISSIONS");
+
+    // A plain user sees that it exists, no more, and why they can't make one.
+    let theirs = signed_in(&house, language, &outsider);
+    theirs.find("heading", &theirs.t("keys.title"));
+    theirs.see(&theirs.t("keys.hidden_service"));
+    theirs.see(&theirs.t("keys.members_may_not"));
+    assert!(!theirs.text().contains("diagram exporter"), "{}", theirs.text());
+    assert_eq!(
+        theirs.names("link").iter().filter(|name| **name == theirs.t("keys.new")).count(),
+        0
+    );
+    theirs.finish();
+
+    // A team mate sees it whole.
+    let theirs = signed_in(&house, language, &mate);
+    theirs.click("link", "diagram exporter");
+    theirs.find("heading", "diagram exporter");
+    theirs.finish();
+
+    // The owner sees its last use and address, and revokes it: the next request is refused.
+    page.go("/#/keys");
+    page.see("192.0.2.7");
+    revoke(&page, "diagram exporter");
+    house.bare(&Ask::forward_auth(&secret)).problem(401, "REVOKED");
+    page.finish();
+}
+
+/// Everybody makes as many keys of their own as they like.
+fn a_user_helps_themselves(language: &'static str) {
+    let house = House::start();
+    let user = house.join("maker", "user");
+    let page = signed_in(&house, language, &user);
+    open_keys_by_menu(&page, "maker");
+
+    // A key for each application; a readable name is proposed.
+    page.click("link", &page.t("keys.make_first"));
+    let proposed = page.value(&page.t("new_key.name"));
+    assert!(proposed.split('-').count() >= 3, "{proposed}");
+    page.click("radio", &page.t("new_key.as_role"));
+    page.click("button", &page.t("new_key.make"));
+    let first = copied_secret(&page);
+    page.find("heading", &proposed);
+    page.go("/#/keys");
+    page.click("link", &page.t("keys.new"));
+    page.fill(&page.t("new_key.name"), "exporter");
+    page.click("radio", &page.t("new_key.read_write"));
+    page.click("button", &page.t("new_key.make"));
+    let second = copied_secret(&page);
+    assert_ne!(first, second);
+    assert_eq!((forward(&house, &first), forward(&house, &second)), (200, 200));
+
+    // They see name, last use and last address, and rename one in its place.
+    page.go("/#/keys");
+    page.see("192.0.2.7");
+    page.click("button", &page.t_with("keys.rename", &[("name", "exporter")]));
+    page.fill(&page.t("keys.name"), "old exporter");
+    page.press(&["Enter"]);
+    page.find("link", "old exporter");
+
+    // They revoke one, and it is refused at once; the other works on.
+    revoke(&page, "old exporter");
+    house.bare(&Ask::forward_auth(&second)).problem(401, "REVOKED");
+    assert_eq!(forward(&house, &first), 200);
+    page.finish();
+}
+
+/// Every language of the page has its two procedures above.
+#[test]
+fn no_language_is_left_out() {
+    assert_eq!(LANGUAGES, ["en", "fr", "es"]);
+}
+
+fn open_keys_by_menu(page: &Page, name: &str) {
+    page.click("button", &page.t_with("shell.account", &[("name", name)]));
+    page.within("navigation", &page.t("shell.sign_out")).click("link", &page.t("keys.title"));
+    page.find("heading", &page.t("keys.title"));
+}
+
+/// Copies the secret out of the dialog that shows it, says that it is stored, and closes it.
+pub(crate) fn copied_secret(page: &Page) -> String {
+    assert_eq!(page.dialog(), page.t("secret.title"));
+    page.click("button", &page.t("secret.copy"));
+    page.see(&page.t("copy.copied"));
+    let secret = page.clipboard();
+    page.click("checkbox", &page.t("secret.stored"));
+    page.click("button", &page.t("secret.close"));
+    page.no_dialog();
+    secret
+}
+
+fn revoke(page: &Page, name: &str) {
+    page.click("link", name);
+    page.click("button", &page.t("key.revoke"));
+    assert_eq!(page.dialog(), page.t("key.revoke_title"));
+    page.within("dialog", name).click("button", &page.t("key.revoke_it"));
+    page.no_dialog();
+    page.see(&page.t("status.revoked"));
+}
+
+fn signed_in(house: &House, language: &'static str, person: &Person) -> Page {
+    let page = Page::open(house, language);
+    page.go("/");
+    page.sign_in(&person.email, PASSWORD);
+    page
+}
+
+/// What a proxy in front of a protected API is told.
+fn forward(house: &House, secret: &str) -> u16 {
+    house.bare(&Ask::forward_auth(secret)).status
+}

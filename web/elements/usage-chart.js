@@ -1,0 +1,147 @@
+// <usage-chart>: calls over time as stacked bars, drawn for the room there is, so that its letters stay
+// as large as all others. Each kind of outcome has a colour and a pattern; the numbers stand beside it.
+
+import { fill, freshId, h, svg } from "../dom.js";
+import { dated, known, number, t } from "../text.js";
+
+const HEIGHT = 190;
+const TOP = 10;
+const FOOT = 24;
+/** What a letter of the axes takes at most. */
+const LETTER_PX = 7;
+/** How many looks there are; later outcomes share the last. */
+const LOOKS = 6;
+/** The pattern drawn over the colour of each look. */
+const PATTERNS = [null, "M0,6 L6,0", "M0,0 L6,6", "M0,3 L6,3", "M3,0 L3,6", "M0,3 L6,3 M3,0 L3,6"];
+
+/** The name of an outcome; as the API calls it where it is new. */
+export const codeName = (code) => known(`codes.${code}`) ?? code; // codes.VALID, codes.RATE_LIMITED, ...
+
+/** The look of each of these outcomes: the first one is for calls that passed, and for nothing else. */
+export const looksOf = (codes) => codes.map((code, at) => (codes.includes("VALID") ? at : at + 1));
+
+/** A small square that looks like the bars of an outcome. */
+export function swatch(at) {
+  const id = freshId("look");
+  return svg(
+    "svg.swatch",
+    { viewBox: "0 0 14 14", width: 14, height: 14, "aria-hidden": "true" },
+    svg("defs", {}, look(id, at)),
+    svg("rect", { width: 14, height: 14, rx: 3, fill: `url(#${id})` }),
+  );
+}
+
+/** The chart of `buckets` (`{start, calls, codes}`), stacked by `codes`; `label` says what it shows. */
+export function usageChart(shown) {
+  const element = h("usage-chart", {});
+  element.shown = shown;
+  return element;
+}
+
+class UsageChart extends HTMLElement {
+  connectedCallback() {
+    this.watcher = new ResizeObserver(() => this.draw());
+    this.watcher.observe(this);
+  }
+
+  disconnectedCallback() {
+    this.watcher.disconnect();
+  }
+
+  draw() {
+    const width = Math.floor(this.clientWidth);
+    if (width === 0 || width === this.drawnAt) return;
+    this.drawnAt = width;
+    fill(this, drawing(this.shown, width));
+  }
+}
+customElements.define("usage-chart", UsageChart);
+
+function drawing({ buckets, codes, interval, label }, width) {
+  const top = niceTop(Math.max(...buckets.map((bucket) => bucket.calls)));
+  const ticks = top === 1 ? [0, 1] : [0, top / 2, top];
+  const compact = (value) => number(value, { notation: "compact" });
+  const left = Math.max(...ticks.map((tick) => compact(tick).length)) * LETTER_PX + 10;
+  const room = { left, width: width - left, height: HEIGHT - TOP - FOOT };
+  const y = (value) => TOP + room.height * (1 - value / top);
+  const ids = codes.map(() => freshId("look"));
+  const lines = ticks.map((tick) => [
+    svg("line.grid", { x1: left, x2: width, y1: y(tick), y2: y(tick) }),
+    svg("text.tick", { x: left - 8, y: y(tick) + 4, "text-anchor": "end" }, compact(tick)),
+  ]);
+  const step = room.width / buckets.length;
+  return svg(
+    "svg",
+    { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": label },
+    svg("defs", {}, looksOf(codes).map((at, index) => look(ids[index], at))),
+    lines,
+    buckets.map((bucket, at) => column(bucket, { x: left + at * step, step, y, codes, ids, interval })),
+    timeTicks(buckets, { left, step, interval }),
+  );
+}
+
+function column(bucket, { x, step, y, codes, ids, interval }) {
+  const gap = Math.min(4, step / 5);
+  let below = 0;
+  const bars = codes.map((code, at) => {
+    const calls = bucket.codes[code] ?? 0;
+    if (calls === 0) return null;
+    const [from, to] = [y(below), y((below += calls))];
+    // Even one call among thousands is seen.
+    const height = Math.max(from - to, 1.5);
+    return svg("rect", { x: x + gap / 2, y: from - height, width: step - gap, height, fill: `url(#${ids[at]})` });
+  });
+  return svg(
+    "g.bucket",
+    {},
+    svg("title", {}, told(bucket, codes, interval)),
+    svg("rect.reach", { x, y: TOP, width: step, height: HEIGHT - TOP - FOOT }),
+    bars,
+  );
+}
+
+/** What a column says when it is pointed at. */
+function told(bucket, codes, interval) {
+  const counted = codes.filter((code) => bucket.codes[code]);
+  const lines = counted.map((code) => t("usage.of_code", { code: codeName(code), count: bucket.codes[code] }));
+  return [startOf(bucket, interval), t("usage.count", { count: bucket.calls }), ...lines].join("\n");
+}
+
+function timeTicks(buckets, { left, step, interval }) {
+  const hour = { hour: "numeric", minute: "2-digit" };
+  const short = interval === "hour" ? hour : { day: "numeric", month: "short", timeZone: "UTC" };
+  const texts = buckets.map((bucket) => dated(bucket.start, short));
+  const longest = Math.max(...texts.map((text) => text.length)) * LETTER_PX + 14;
+  const every = Math.max(1, Math.ceil(longest / step));
+  // Counted from now backwards: the newest is always named.
+  return texts.map((text, at) => {
+    if ((texts.length - 1 - at) % every !== 0 || (at + 0.5) * step < longest / 2 - left) return null;
+    const isLast = at === texts.length - 1;
+    const x = isLast ? left + (at + 1) * step : left + (at + 0.5) * step;
+    return svg("text.tick", { x, y: HEIGHT - 6, "text-anchor": isLast ? "end" : "middle" }, text);
+  });
+}
+
+/** When a bucket begins, in words; days are those of UTC. */
+export function startOf(bucket, interval) {
+  const hour = { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" };
+  return dated(bucket.start, interval === "hour" ? hour : { dateStyle: "medium", timeZone: "UTC" });
+}
+
+function look(id, at) {
+  const number = Math.min(at, LOOKS - 1);
+  const lines = PATTERNS[number];
+  return svg(
+    "pattern",
+    { id, width: 6, height: 6, patternUnits: "userSpaceOnUse" },
+    svg(`rect.tone-${number}`, { width: 6, height: 6 }),
+    lines ? svg("path.hatch", { d: lines }) : null,
+  );
+}
+
+/** The least of 1, 2, 5, 10, 20, ... that holds this much, even where it is halved. */
+function niceTop(most) {
+  if (most <= 1) return 1;
+  const power = 10 ** Math.floor(Math.log10(most));
+  return [1, 2, 4, 6, 8, 10].map((times) => times * power).find((top) => top >= most && top % 2 === 0);
+}

@@ -1,0 +1,22 @@
+// Joining an organization, for whoever holds the link of an invitation.
+
+import { post } from "../api.js";
+import { h } from "../dom.js";
+import { passwordField } from "../elements/password-field.js";
+import { field } from "../form.js";
+import { t } from "../text.js";
+import { enterBy, filled, linkForm } from "../link.js";
+
+export function view({ token, done }) {
+  const submit = async (element) => {
+    const shown = filled(element, ["name", "password"]);
+    enterBy(await post("/v1/invitations/accept", { token, ...shown }, { quietly: true }), done);
+  };
+  const name = h("input", { name: "name", autocomplete: "name", maxlength: 256 });
+  const body = linkForm(
+    { token, dead: t("invitation.dead"), lead: t("invitation.lead"), submit, button: t("invitation.button") },
+    field(t("invitation.name"), name, { hint: t("invitation.name_hint") }),
+    passwordField(t("invitation.password"), "password", { fresh: true }),
+  );
+  return { title: t("invitation.title"), body };
+}

@@ -1,0 +1,97 @@
+// What a key may do, from where, and how often.
+
+import { all } from "../../api.js";
+import { h } from "../../dom.js";
+import { limitFields, limitsFrom } from "../../elements/limit-fields.js";
+import { networkFields } from "../../elements/network-fields.js";
+import { permissionMatrix } from "../../elements/permission-matrix.js";
+import { group, radios } from "../../form.js";
+import { problemText, say } from "../../say.js";
+import { number, t } from "../../text.js";
+import { action, card, change } from "./parts.js";
+
+export function accessCard(page) {
+  const { key, rights } = page;
+  const edit = (name, label, act) => (rights.change ? action(name, label, () => act(page)) : null);
+  const part = (title, button, ...children) =>
+    h("div.part", {}, h("div.card-head", {}, h("h3", {}, title), button), children);
+  return card(
+    t("key.access"),
+    null,
+    part(t("key.permissions"), edit("permissions", t("key.edit_permissions"), changePermissions), permissions(key)),
+    part(t("key.networks"), edit("networks", t("key.edit_networks"), changeNetworks), networks(key.ip_rules)),
+    part(t("key.limits"), edit("limits", t("key.edit_limits"), changeLimits), limits(key)),
+  );
+}
+
+function permissions(key) {
+  if (key.permissions === null) return h("p", {}, t("key.follows_owner"));
+  if (key.permissions.length === 0) return h("p", {}, t("key.no_permissions"));
+  return codes(key.permissions);
+}
+
+const codes = (texts) => h("ul.patterns", {}, texts.map((text) => h("li", {}, h("code", {}, text))));
+
+function networks({ allow, deny }) {
+  if (allow.length === 0 && deny.length === 0) return h("p", {}, t("key.any_network"));
+  const named = (name, list) => (list.length > 0 ? [h("p.small.soft", {}, name), codes(list)] : null);
+  return [
+    named(t("networks.allow"), allow) ?? h("p", {}, t("key.any_network_but")),
+    named(t("networks.deny"), deny),
+  ];
+}
+
+function limits({ rate_limits, quota }) {
+  if (rate_limits.length === 0 && !quota) return h("p", {}, t("key.no_limits"));
+  return h(
+    "ul.plain",
+    {},
+    rate_limits.map(({ name, limit, window_seconds }) =>
+      h("li", {}, t("key.rate", { count: limit, seconds: seconds(window_seconds) }), " ", h("code.soft", {}, name)),
+    ),
+    // key.quota_day, key.quota_week, key.quota_month
+    quota ? h("li", {}, t(`key.quota_${quota.period}`, { count: quota.limit, zone: quota.timezone })) : null,
+  );
+}
+
+/** A span in its own unit: `10 seconds`, `1 hour`. */
+function seconds(span) {
+  const units = [[86400, "day"], [3600, "hour"], [60, "minute"], [1, "second"]];
+  const [size, unit] = units.find(([size]) => span % size === 0);
+  return number(span / size, { style: "unit", unit, unitDisplay: "long" });
+}
+
+async function changePermissions(page) {
+  const { key } = page;
+  let catalogue;
+  try {
+    catalogue = await all("/v1/permissions");
+  } catch (problem) {
+    if (!problem.members) throw problem;
+    return say(problemText(problem));
+  }
+  const isPersonal = key.kind === "personal";
+  const matrix = permissionMatrix(catalogue, key.permissions ?? []);
+  const list = group("permissions", t("key.listed"), matrix.element);
+  const choices = [
+    ["follow", t("key.follow"), t("key.follow_hint")],
+    ["list", t("key.own_list"), t("key.own_list_hint")],
+  ];
+  const chosen = key.permissions === null ? "follow" : "list";
+  const how = isPersonal ? group("how", t("key.permissions"), radios("how", choices, chosen, () => show())) : null;
+  const follows = () => isPersonal && how.querySelector("input:checked").value === "follow";
+  const show = () => (list.hidden = follows());
+  show();
+  const changes = () => ({ permissions: follows() ? null : matrix.permissions() });
+  return change(page, t("key.edit_permissions"), changes, how, list);
+}
+
+function changeNetworks(page) {
+  const networks = networkFields(page.key.ip_rules);
+  return change(page, t("key.edit_networks"), () => ({ ip_rules: networks.rules() }), networks.element);
+}
+
+function changeLimits(page) {
+  const { rate_limits, quota } = page.key;
+  return change(page, t("key.edit_limits"), limitsFrom, limitFields(rate_limits, quota));
+}

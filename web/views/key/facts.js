@@ -1,0 +1,128 @@
+// What a key is: whose, since when, until when, last used.
+
+import { h } from "../../dom.js";
+import { expiryChoice } from "../../elements/expiry-choice.js";
+import { keyStatus } from "../../elements/key-status.js";
+import { timeAgo } from "../../elements/time-ago.js";
+import { field, valueOf } from "../../form.js";
+import { session } from "../../state.js";
+import { day, moment, parts, t } from "../../text.js";
+import { action, change, fact } from "./parts.js";
+
+const DESCRIPTION_CHARACTERS_MAX = 1000;
+
+export function factsCard(page) {
+  const { key, rights } = page;
+  return h(
+    "section.card.stack",
+    { "aria-label": t("key.about") },
+    h(
+      "p.row",
+      {},
+      keyStatus(key),
+      key.hint ? h("code", {}, t("key.hint", { hint: key.hint })) : null,
+      h("span.badge", {}, key.kind === "service" ? t("key.service") : t("key.personal")),
+      // An organization names its environments itself.
+      h("span.badge", {}, key.environment),
+      key.origin === "imported" ? h("span.badge", {}, t("key.imported")) : null,
+    ),
+    description(page),
+    h(
+      "dl.facts-wide",
+      {},
+      fact(t("key.owner"), ownerName(key)),
+      fact(t("key.created"), created(key)),
+      key.not_before ? fact(t("key.begins"), h("time", { datetime: key.not_before }, moment(key.not_before))) : null,
+      fact(
+        t("key.ends"),
+        end(key),
+        rights.change ? action("end", t("key.change_end"), () => changeEnd(page), { class: "link" }) : null,
+      ),
+      fact(t("key.last_used"), lastUse(key.last_used)),
+      fact(t("key.id"), h("code", {}, key.id)),
+      metadata(key),
+    ),
+  );
+}
+
+function description(page) {
+  const { key, rights } = page;
+  if (!rights.label) return key.description ? h("p", { dir: "auto" }, key.description) : null;
+  const label = key.description ? t("key.edit_description") : t("key.add_description");
+  return h(
+    "p",
+    {},
+    key.description ? h("span", { dir: "auto" }, key.description, " ") : null,
+    action("description", label, () => changeDescription(page), { class: "link" }),
+  );
+}
+
+function changeDescription(page) {
+  const value = page.key.description;
+  const text = h("textarea", { name: "description", maxlength: DESCRIPTION_CHARACTERS_MAX, value });
+  // The API takes one line; the field is larger so that all of it is seen.
+  const changes = (form) => ({ description: valueOf(form, "description").replaceAll(/\s+/g, " ").trim() });
+  const title = value ? t("key.edit_description") : t("key.add_description");
+  return change(page, title, changes, field(t("key.description"), text, { hint: t("key.description_hint") }));
+}
+
+export function ownerName(key) {
+  if (key.kind === "service") return session.organization.name;
+  if (key.owner === session.user.id) return t("key.you", { name: session.user.name || session.user.email });
+  return key.owner_name ?? h("code", {}, key.owner);
+}
+
+/** When it was made, and by whom where the person may know. */
+function created(key) {
+  const when = timeAgo(key.created_at);
+  const who = creator(key);
+  return who ? parts("key.created_when", { when, who }) : when;
+}
+
+function creator(key) {
+  if (key.created_by === session.user.id) return session.user.name || session.user.email;
+  if (key.created_by === "local") return t("events.actor_local");
+  if (key.created_by.startsWith("key_")) return h("a", { href: `#/keys/${key.created_by}` }, t("key.another_key"));
+  return key.created_by === key.owner ? key.owner_name : null;
+}
+
+function end(key) {
+  if (!key.expires_at) return t("key.never_ends");
+  const exact = h("time", { datetime: key.expires_at }, moment(key.expires_at));
+  return [exact, h("span.soft", {}, " · ", timeAgo(key.expires_at))];
+}
+
+/** When, from where and with what a key or a secret was last used. */
+export function lastUse(last) {
+  if (!last) return t("key.never_used");
+  return [
+    timeAgo(last.at),
+    last.ip ? [" · ", h("code", {}, last.ip)] : null,
+    last.user_agent ? h("span.agent.small.soft", {}, last.user_agent) : null,
+  ];
+}
+
+function metadata(key) {
+  if (Object.keys(key.metadata).length === 0) return null;
+  const text = JSON.stringify(key.metadata, null, 2);
+  return h("div.wide", {}, h("dt", {}, t("key.metadata")), h("dd", {}, h("pre", {}, text)));
+}
+
+function changeEnd(page) {
+  const { key } = page;
+  const choice = expiryChoice(key.expires_at ? localDay(key.expires_at) : "never");
+  // That there shall be no end has to be said where there was one.
+  const changes = () => {
+    const fields = choice.fields();
+    return Object.keys(fields).length > 0 ? fields : { expires_at: null };
+  };
+  const now = key.expires_at ? t("key.ends_now", { day: day(key.expires_at) }) : t("key.ends_never_now");
+  return change(page, t("key.change_end"), changes, h("p", {}, now), choice.element);
+}
+
+/** A moment's day as a date field has it, in the person's time zone. */
+function localDay(iso) {
+  const then = new Date(iso);
+  const two = (part) => String(part).padStart(2, "0");
+  return `${then.getFullYear()}-${two(then.getMonth() + 1)}-${two(then.getDate())}`;
+}

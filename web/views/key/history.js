@@ -1,0 +1,35 @@
+// What was done to a key, the newest first.
+
+import { h } from "../../dom.js";
+import { changesIn, inWords } from "../../event-words.js";
+import { timeAgo } from "../../elements/time-ago.js";
+import { list } from "../../list.js";
+import { t } from "../../text.js";
+import { card } from "./parts.js";
+
+const PAGE_ITEMS = 10;
+
+/** `nameOf(id)` gives the name of a team, or nothing. */
+export function historyCard(key, nameOf) {
+  const line = (event) => eventLine(event, nameOf);
+  const show = (events) => h("ol.history", {}, events.map(line));
+  const more = (element, events) => {
+    const lines = events.map(line);
+    element.append(...lines);
+    return lines[0];
+  };
+  const empty = () => h("p.soft", {}, t("key.no_history"));
+  const events = list("/v1/audit", { query: { target: key.id }, show, more, empty, pageItems: PAGE_ITEMS });
+  return { element: card(t("key.history"), null, events.element), reload: events.reload };
+}
+
+function eventLine(event, nameOf) {
+  const changes = changesIn(event, nameOf);
+  return h(
+    "li",
+    { tabindex: "-1" },
+    h("p", {}, inWords(event)),
+    h("p.small.soft", {}, timeAgo(event.at), event.address ? [" · ", h("code", {}, event.address)] : null),
+    changes.length > 0 ? h("details.small", {}, h("summary", {}, t("events.changes")), changes) : null,
+  );
+}

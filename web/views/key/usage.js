@@ -1,0 +1,103 @@
+// How a key was used: calls and refusals over time, and from where.
+
+import { get } from "../../api.js";
+import { fill, h } from "../../dom.js";
+import { timeAgo } from "../../elements/time-ago.js";
+import { codeName, looksOf, startOf, swatch, usageChart } from "../../elements/usage-chart.js";
+import { problemNotice } from "../../say.js";
+import { table } from "../../table.js";
+import { number, t } from "../../text.js";
+import { card } from "./parts.js";
+
+const HOUR_MS = 3_600_000;
+/** What can be looked at: interval, length of one bucket, how many. */
+const SPANS = { hour: [HOUR_MS, 24], day: [24 * HOUR_MS, 30] };
+
+export function usageCard(key) {
+  const place = h("div.stack", {});
+  let asked = 0;
+  const load = async (interval) => {
+    const turn = ++asked;
+    place.setAttribute("aria-busy", "true");
+    const [step, count] = SPANS[interval];
+    const from = new Date(Math.floor(Date.now() / step) * step - (count - 1) * step).toISOString();
+    try {
+      const usage = await get("/v1/usage", { key: key.id, interval, from });
+      if (turn === asked) fill(place, drawn(usage, step));
+    } catch (problem) {
+      if (!problem.members) throw problem;
+      if (turn === asked) fill(place, problemNotice(problem, () => load(interval)));
+    } finally {
+      if (turn === asked) place.removeAttribute("aria-busy");
+    }
+  };
+  const choose = (interval) => {
+    for (const [name, button] of Object.entries(buttons)) {
+      button.setAttribute("aria-pressed", String(name === interval));
+    }
+    load(interval);
+  };
+  const button = (interval, label) => h("button", { type: "button", onclick: () => choose(interval) }, label);
+  const buttons = { hour: button("hour", t("usage.hours")), day: button("day", t("usage.days")) };
+  choose("hour");
+  return card(t("usage.title"), h("div.segments", {}, Object.values(buttons)), place);
+}
+
+function drawn(usage, step) {
+  const buckets = filled(usage, step);
+  const { calls, codes } = usage.totals;
+  const none = h("p.soft.quiet-chart", {}, t("usage.none"));
+  return [calls === 0 ? none : chart(usage, buckets, codes), addresses(usage.addresses)];
+}
+
+function chart(usage, buckets, totals) {
+  const { interval } = usage;
+  const { calls } = usage.totals;
+  const refused = calls - (totals.VALID ?? 0);
+  const sum = t("usage.sum", { count: calls, refused: t("usage.refused", { count: refused }) });
+  // The order is that in which the codes are drawn, from the ground up.
+  const rank = (code) => (code === "VALID" ? Infinity : totals[code]);
+  const codes = Object.keys(totals).toSorted((one, other) => rank(other) - rank(one));
+  const looks = looksOf(codes);
+  const legend = codes.map((code, at) =>
+    h("li", {}, swatch(looks[at]), h("span", {}, codeName(code), " ", h("strong", {}, number(totals[code])))),
+  );
+  return [
+    h("p", {}, sum),
+    usageChart({ buckets, codes, interval, label: sum }),
+    h("ul.legend", { "aria-label": t("usage.legend") }, legend),
+    interval === "day" ? h("p.small.soft", {}, t("usage.in_utc")) : null,
+    h("details", {}, h("summary", {}, t("usage.as_table")), asTable(buckets, codes, interval)),
+  ];
+}
+
+function asTable(buckets, codes, interval) {
+  const columns = [interval === "hour" ? t("usage.hour") : t("usage.day"), t("usage.calls"), ...codes.map(codeName)];
+  const row = (bucket) => [
+    startOf(bucket, interval),
+    number(bucket.calls),
+    ...codes.map((code) => number(bucket.codes[code] ?? 0)),
+  ];
+  const rows = buckets.filter((bucket) => bucket.calls > 0).toReversed().map(row);
+  return h("div.counts", {}, table(t("usage.table"), columns, rows));
+}
+
+/** All buckets of the time asked for, with those in which nothing happened. */
+function filled(usage, step) {
+  const known = new Map(usage.items.map((item) => [Date.parse(item.start), item]));
+  const buckets = [];
+  for (let start = Date.parse(usage.from); start < Date.parse(usage.to); start += step) {
+    const { calls = 0, codes = {} } = known.get(start) ?? {};
+    buckets.push({ start: new Date(start), calls, codes });
+  }
+  return buckets;
+}
+
+/** From where the key was used of late; told only to those who see all of it. */
+function addresses(known) {
+  if (!known || known.length === 0) return null;
+  const lines = known.map(({ ip, last_used_at }) =>
+    h("li", {}, h("code", {}, ip), h("span.soft", {}, timeAgo(last_used_at))),
+  );
+  return h("div", {}, h("h3", {}, t("usage.addresses")), h("ul.addresses", {}, lines));
+}

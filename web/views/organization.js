@@ -1,0 +1,149 @@
+// One's organization: its name, what holds for all keys in it, and its subscription.
+
+import { get, patch } from "../api.js";
+import { h } from "../dom.js";
+import { checkbox, field, form, group, valueOf } from "../form.js";
+import { planName } from "../plans.js";
+import { problemNotice, say } from "../say.js";
+import { refresh } from "../shell.js";
+import { instance, isOperator, may, reload, session } from "../state.js";
+import { day, number, t } from "../text.js";
+
+const FEATURES = ["api_access", "teams", "multiple_teams"];
+/** The limits of a plan, and which count of what is used belongs to each. */
+const LIMITS = [["keys", "keys"], ["keys_per_user"], ["users", "users"], ["requests_per_10s"], ["requests_per_month"]];
+
+export async function view() {
+  const seesSubscription = may("keyhouse:subscription:read");
+  const [organization, subscription] = await Promise.all([
+    get("/v1/organization"),
+    seesSubscription ? get("/v1/subscription").catch(shownAlone) : null,
+  ]);
+  const body = h(
+    "div.stack.account",
+    {},
+    organization.suspended ? h("p.notice.bad", {}, t("organization.suspended")) : null,
+    h("section.card.stack", {}, h("h2", {}, t("organization.settings")), settings(organization)),
+    subscription
+      ? h("section.card.stack", {}, h("h2", {}, t("subscription.title")), subscription.nodeType ? subscription : told(subscription))
+      : null,
+  );
+  return { title: t("organization.title"), body };
+}
+
+/** That one part can't be had does not hide the other. */
+function shownAlone(problem) {
+  if (!problem.members) throw problem;
+  return problemNotice(problem);
+}
+
+function settings(organization) {
+  if (!may("keyhouse:organization:manage")) return readOnly(organization);
+  let { version } = organization;
+  const submit = async (element) => {
+    const days = valueOf(element, "key_lifetime_days_max").trim();
+    const changed = {
+      name: valueOf(element, "name"),
+      members_create_keys: element.elements.namedItem("members_create_keys").checked,
+      // What is no number is sent as it is, so that the answer says so at its field.
+      key_lifetime_days_max: days === "" ? null : /^\d+$/.test(days) ? Number(days) : days,
+    };
+    ({ version } = await patch("/v1/organization", changed, version));
+    await reload();
+    refresh();
+    say(t("organization.saved"));
+  };
+  const name = h("input", { name: "name", autocomplete: "organization", maxlength: 256, value: organization.name });
+  const days = h("input.short", {
+    name: "key_lifetime_days_max",
+    inputmode: "numeric",
+    autocomplete: "off",
+    value: organization.key_lifetime_days_max ?? "",
+  });
+  return form(
+    { submit, button: t("actions.save") },
+    field(t("organization.name"), name),
+    group(
+      "members_create_keys",
+      t("organization.making"),
+      checkbox("members_create_keys", t("organization.members_create_keys"), { checked: organization.members_create_keys }),
+      h("p.hint", {}, t("organization.members_hint")),
+    ),
+    field(t("organization.lifetime"), days, { hint: t("organization.lifetime_hint"), optional: true }),
+  );
+}
+
+function readOnly(organization) {
+  const days = organization.key_lifetime_days_max;
+  return [
+    h(
+      "dl.facts",
+      {},
+      h("dt", {}, t("organization.name")),
+      h("dd", {}, organization.name),
+      h("dt", {}, t("organization.members_create_keys")),
+      h("dd", {}, organization.members_create_keys ? t("organization.yes") : t("organization.no")),
+      h("dt", {}, t("organization.lifetime")),
+      h("dd", {}, days ? t("organization.days", { count: days }) : t("organization.no_limit")),
+    ),
+    h("p.soft.small", {}, t("organization.read_only")),
+  ];
+}
+
+function told(subscription) {
+  const { features, limits, used, status, current_period_end: end } = subscription;
+  const tone = { active: "good", trialing: "accent", past_due: "warn", canceled: "bad" }[status];
+  return [
+    subscription.access ? null : h("p.notice.warn", {}, t("subscription.no_access")),
+    h(
+      "dl.facts",
+      {},
+      h("dt", {}, t("subscription.plan")),
+      h("dd", {}, h("strong", {}, planName(subscription.plan))),
+      h("dt", {}, t("subscription.status")),
+      // subscription.trialing, .active, .past_due, .canceled
+      h("dd", {}, h(tone ? `span.badge.${tone}` : "span.badge", {}, t(`subscription.${status}`))),
+      h("dt", {}, t("subscription.period_end")),
+      h("dd", {}, end ? day(end) : t("subscription.no_end")),
+    ),
+    h("h3", {}, t("subscription.features")),
+    h("ul.features", {}, FEATURES.map((name) => feature(name, features[name]))),
+    h("h3", {}, t("subscription.limits")),
+    h("dl.facts", {}, LIMITS.map(([name, count]) => limit(name, limits[name], used[count])), teams(features, used)),
+    changing(),
+  ];
+}
+
+function feature(name, has) {
+  // features.api_access, .teams, .multiple_teams
+  const label = t(`features.${name}`);
+  const said = has ? t("subscription.included") : t("subscription.not_included");
+  return h(has ? "li.has" : "li", {}, h("span.mark", { "aria-hidden": "true" }, has ? "✓" : "–"), label, h("span.said-only", {}, ` (${said})`));
+}
+
+function limit(name, maximum, used) {
+  // limits.keys_per_user, .keys, .users, .requests_per_10s, .requests_per_month
+  return [h("dt", {}, t(`limits.${name}`)), h("dd", {}, amount(used, maximum))];
+}
+
+function teams(features, used) {
+  const maximum = features.multiple_teams ? null : features.teams ? 1 : 0;
+  return [h("dt", {}, t("subscription.teams")), h("dd", {}, amount(used.teams, maximum))];
+}
+
+function amount(used, maximum) {
+  if (maximum === null) return used === undefined ? t("subscription.unlimited") : t("subscription.used_unlimited", { used });
+  if (used === undefined) return number(maximum);
+  // The numbers stand beside it as text; a plan may have become smaller than what is used.
+  const bar = maximum > 0 ? h("meter", { min: 0, max: maximum, value: Math.min(used, maximum), "aria-hidden": "true" }) : null;
+  return [h("span", {}, t("subscription.used_of", { used, maximum })), bar];
+}
+
+function changing() {
+  const { id } = session.organization;
+  const way = isOperator() ? h("p", {}, h("a", { href: `#/organizations/${id}` }, t("subscription.change"))) : null;
+  const prices = instance.pricing_url
+    ? h("p", {}, h("a", { href: instance.pricing_url, target: "_blank", rel: "noreferrer" }, t("subscription.pricing")))
+    : null;
+  return [way ?? h("p.soft.small", {}, t("subscription.operators")), prices];
+}

@@ -1,0 +1,99 @@
+// One's own account: name and language, password, second factor, sessions.
+
+import { get, patch } from "../api.js";
+import { fill, h } from "../dom.js";
+import { CHARACTERS_MIN, CHARACTERS_MIN_WITH_CODE, passwordField } from "../elements/password-field.js";
+import { field, form, select, valueOf } from "../form.js";
+import { allRoles, roleName } from "../roles.js";
+import { say } from "../say.js";
+import { refresh } from "../shell.js";
+import { reload, session } from "../state.js";
+import { day, LANGUAGES, listed, preferred, speak, spoken, t } from "../text.js";
+import { secondFactor } from "./second-factor.js";
+import { sessions } from "./sessions.js";
+
+export async function view({ again }) {
+  const [me, roles] = await Promise.all([get("/v1/me"), allRoles()]);
+  // What a change of one part leaves behind, the others begin with.
+  const seen = { me };
+  const changed = async () => {
+    await reload();
+    await again();
+  };
+  const body = h(
+    "div.stack.account",
+    {},
+    part(t("profile.about"), facts(me, roles), about(seen, again)),
+    part(t("profile.password"), password(seen)),
+    part(t("totp.title"), secondFactor(me, changed)),
+    part(t("sessions.title"), sessions()),
+  );
+  return { title: t("profile.title"), body };
+}
+
+const part = (title, ...content) => h("section.card.stack", {}, h("h2", {}, title), ...content);
+
+function facts(me, roles) {
+  const teams = me.teams.map((team) => team.name);
+  return h(
+    "dl.facts",
+    {},
+    h("dt", {}, t("profile.email")),
+    h("dd", {}, me.email),
+    h("dt", {}, t("profile.organization")),
+    h("dd", {}, session.organization.name),
+    h("dt", {}, t("profile.role")),
+    h("dd", {}, roleName(me.role, roles), me.operator ? [" ", h("span.badge.accent", {}, t("profile.operator"))] : null),
+    h("dt", {}, t("profile.teams")),
+    h("dd", {}, teams.length > 0 ? listed(teams) : t("profile.no_teams")),
+    h("dt", {}, t("profile.since")),
+    h("dd", {}, day(me.created_at)),
+  );
+}
+
+function about(seen, again) {
+  const languages = [["", t("profile.browser_language")], ...Object.entries(LANGUAGES)];
+  const submit = async (element) => {
+    const changed = { name: valueOf(element, "name"), locale: valueOf(element, "locale") || null };
+    seen.me = await patch("/v1/me", changed, seen.me.version);
+    await reload();
+    const wanted = seen.me.locale ?? preferred();
+    if (wanted === spoken()) refresh();
+    else {
+      await speak(wanted);
+      refresh();
+      await again();
+      document.querySelector("main select[name=locale]")?.focus();
+    }
+    say(t("profile.saved"));
+  };
+  const name = h("input", { name: "name", autocomplete: "name", maxlength: 256, value: seen.me.name });
+  return form(
+    { submit, button: t("actions.save") },
+    field(t("profile.name"), name),
+    field(t("profile.language"), select("locale", languages, seen.me.locale ?? "")),
+  );
+}
+
+function password(seen) {
+  const place = h("div", {});
+  const charactersMin = seen.me.totp ? CHARACTERS_MIN_WITH_CODE : CHARACTERS_MIN;
+  const draw = () => fill(place, form(
+    { submit, button: t("profile.change_password") },
+    // Password managers want to know whose password this is.
+    h("input", { hidden: true, autocomplete: "username", value: seen.me.email, "aria-hidden": "true", tabindex: "-1" }),
+    passwordField(t("profile.current_password"), "current_password"),
+    passwordField(t("profile.new_password"), "password", { fresh: true, charactersMin }),
+    h("p.hint", {}, t("profile.password_ends")),
+  ));
+  const submit = async (element) => {
+    const shown = { current_password: valueOf(element, "current_password"), password: valueOf(element, "password") };
+    seen.me = await patch("/v1/me", shown);
+    draw();
+    place.querySelector("button[type=submit]").focus();
+    document.querySelector(".sessions")?.dispatchEvent(new CustomEvent("changed"));
+    say(t("profile.password_changed"));
+  };
+  draw();
+  return place;
+}

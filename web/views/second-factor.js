@@ -1,0 +1,123 @@
+// The second factor of one's own account: turned on with an authenticator app, turned off again.
+
+import { post, request } from "../api.js";
+import { open } from "../dialog.js";
+import { fill, h, svg } from "../dom.js";
+import { copyButton } from "../elements/copy-button.js";
+import { passwordField } from "../elements/password-field.js";
+import { field, form, valueOf } from "../form.js";
+import { say } from "../say.js";
+import { t } from "../text.js";
+
+/** Light modules that a reader needs around a QR code (ISO/IEC 18004). */
+const QUIET = 4;
+
+/** What the profile shows of it; `again` shows the profile anew. */
+export function secondFactor(me, again) {
+  const act = me.totp
+    ? h("button", { type: "button", onclick: () => turnOff(again) }, t("totp.turn_off"))
+    : h("button", { type: "button", onclick: () => turnOn(again) }, t("totp.turn_on"));
+  const state = me.totp
+    ? h("span.badge.good", {}, t("totp.on"))
+    : h("span.badge", {}, t("totp.off"));
+  return [h("p", {}, state), h("p", {}, me.totp ? t("totp.on_body") : t("totp.off_body")), h("div", {}, act)];
+}
+
+function turnOn(again) {
+  return open(t("totp.turn_on_title"), (close) => {
+    const place = h("div", {});
+    const begin = async (element) => {
+      const begun = await post("/v1/me/totp", { current_password: valueOf(element, "current_password") });
+      fill(place, enrol(begun, confirm, () => close()));
+      place.querySelector("input").focus();
+    };
+    const confirm = async (element) => {
+      const { backup_codes: codes } = await post("/v1/me/totp", { code: digitsOf(element) });
+      // Also where the dialog was closed meanwhile: these codes are not to be had again.
+      close();
+      await showCodes(codes);
+      await again();
+      say(t("totp.turned_on"));
+    };
+    return fill(
+      place,
+      form(
+        { submit: begin, button: t("totp.continue"), cancel: () => close() },
+        h("p", {}, t("totp.begin_body")),
+        passwordField(t("totp.password"), "current_password", { autofocus: true }),
+      ),
+    );
+  });
+}
+
+function enrol(begun, submit, cancel) {
+  const secret = h("code.totp-secret", { tabindex: "-1" }, begun.secret.match(/.{1,4}/g).join(" "));
+  return form(
+    { submit, button: t("totp.confirm"), cancel },
+    h("p", {}, begun.modules ? t("totp.scan") : t("totp.type")),
+    begun.modules ? qrCode(begun.modules) : null,
+    h(
+      "div.stack.tight",
+      {},
+      h("p.hint", {}, t("totp.secret_hint")),
+      h("div.row", {}, secret, copyButton(() => begun.secret, () => secret, t("totp.copy_secret"))),
+    ),
+    field(t("totp.code"), codeInput(), { hint: t("totp.code_hint") }),
+  );
+}
+
+function codeInput() {
+  return h("input", { name: "code", autocomplete: "one-time-code", spellcheck: "false", autocapitalize: "none", required: true });
+}
+
+const digitsOf = (element) => valueOf(element, "code").replaceAll(/\s/g, "");
+
+/** A QR code out of its rows; dark on white in any colours, since not every reader takes the inverse. */
+function qrCode(rows) {
+  const size = rows.length + 2 * QUIET;
+  const runs = rows.flatMap((row, y) =>
+    [...row.matchAll(/1+/g)].map((run) =>
+      svg("rect", { x: run.index + QUIET, y: y + QUIET, width: run[0].length, height: 1, fill: "#000" }),
+    ),
+  );
+  return svg(
+    "svg.qr",
+    { viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": t("totp.qr"), "shape-rendering": "crispEdges" },
+    svg("rect", { width: size, height: size, fill: "#fff" }),
+    runs,
+  );
+}
+
+function showCodes(codes) {
+  const show = (close) => {
+    const shown = h("ol.codes", { tabindex: "-1" }, codes.map((code) => h("li", {}, h("code", {}, code))));
+    return h(
+      "div.stack",
+      {},
+      h("p", {}, t("totp.codes_body")),
+      shown,
+      h("div", {}, copyButton(() => codes.join("\n"), () => shown, t("totp.copy_codes"))),
+      h("p.notice.warn.small", {}, t("totp.codes_once")),
+      h("div.buttons", {}, h("button.primary", { type: "button", onclick: () => close() }, t("totp.stored"))),
+    );
+  };
+  return open(t("totp.codes_title"), show, { stays: true });
+}
+
+function turnOff(again) {
+  return open(t("totp.turn_off_title"), (close) => {
+    const submit = async (element) => {
+      const body = { current_password: valueOf(element, "current_password"), code: digitsOf(element) };
+      await request("DELETE", "/v1/me/totp", { body });
+      close();
+      await again();
+      say(t("totp.turned_off"));
+    };
+    return form(
+      { submit, button: t("totp.turn_off"), cancel: () => close(), danger: true },
+      h("p", {}, t("totp.turn_off_body")),
+      passwordField(t("totp.password"), "current_password", { autofocus: true }),
+      field(t("totp.code"), codeInput(), { hint: t("totp.code_or_backup") }),
+    );
+  });
+}

@@ -1,0 +1,85 @@
+// One's own sessions: where one is signed in, and how to end that.
+
+import { all, remove } from "../api.js";
+import { confirm } from "../dialog.js";
+import { fill, h } from "../dom.js";
+import { timeAgo } from "../elements/time-ago.js";
+import { problemNotice, say } from "../say.js";
+import { table } from "../table.js";
+import { moment, t } from "../text.js";
+
+/** The list; it draws itself, and again when told `changed`. */
+export function sessions() {
+  const place = h("div.stack.sessions", { "aria-busy": "true", onchanged: () => draw() });
+  const draw = async () => {
+    try {
+      fill(place, shown(await all("/v1/sessions"), draw));
+    } catch (problem) {
+      if (!problem.members) throw problem;
+      fill(place, problemNotice(problem, draw));
+    }
+    place.removeAttribute("aria-busy");
+  };
+  draw();
+  return place;
+}
+
+function shown(items, draw) {
+  const others = items.filter((item) => !item.current);
+  const columns = [t("sessions.address"), t("sessions.begun"), t("sessions.seen"), t("sessions.ends"), { said: t("sessions.end") }];
+  const row = (item) => [
+    [item.address ?? t("sessions.no_address"), item.current ? [" ", h("span.badge.good", {}, t("sessions.this_one"))] : null],
+    moment(item.created_at),
+    item.current ? t("sessions.now") : timeAgo(item.seen_at),
+    moment(item.ends_at),
+    item.current ? null : endButton(item, draw),
+  ];
+  const sorted = [...items.filter((item) => item.current), ...others];
+  return [
+    h("p.soft", {}, t("sessions.lead")),
+    table(t("sessions.title"), columns, sorted.map(row)),
+    others.length > 0 ? h("div", {}, h("button", { type: "button", onclick: () => endOthers(others, draw) }, t("sessions.end_others"))) : null,
+  ];
+}
+
+function endButton(item, draw) {
+  const end = async () => {
+    button.disabled = true;
+    try {
+      await ended(item);
+      say(t("sessions.ended"));
+    } catch (problem) {
+      if (!problem.members) throw problem;
+      button.after(problemNotice(problem));
+      button.disabled = false;
+      return;
+    }
+    await draw();
+    document.querySelector(".sessions button, .account h2")?.focus();
+  };
+  const label = t("sessions.end_one", { address: item.address ?? t("sessions.no_address"), moment: moment(item.created_at) });
+  const button = h("button.quiet", { type: "button", "aria-label": label, onclick: end }, t("sessions.end"));
+  return button;
+}
+
+async function endOthers(others, draw) {
+  const words = {
+    title: t("sessions.end_others_title"),
+    body: h("p", {}, t("sessions.end_others_body", { count: others.length })),
+    button: t("sessions.end_others"),
+    done: t("sessions.others_ended"),
+  };
+  const done = await confirm(words, async () => {
+    for (const item of others) await ended(item);
+  });
+  if (done !== undefined) await draw();
+}
+
+/** Ends a session; one that has ended by itself meanwhile is as good. */
+async function ended(item) {
+  try {
+    await remove(`/v1/sessions/${item.id}`);
+  } catch (problem) {
+    if (problem.code !== "not_found") throw problem;
+  }
+}
