@@ -101,6 +101,9 @@ async function exchange(url, asked) {
   });
   const members = parse(text);
   if (response.ok) return members;
+  // A proxy before Keyhouse that finds nobody there.
+  const isProxys = [502, 503, 504].includes(response.status) && (members.code ?? "unreadable") === "unreadable";
+  if (isProxys) members.code = "unreachable";
   const retryAfter = Number(response.headers.get("Retry-After")) || undefined;
   throw new Problem(response.status, { code: "internal", ...members, retryAfter });
 }

@@ -45,7 +45,8 @@ export function open(title, content, { stays = false, wide = false } = {}) {
     dialog.append(content(close));
     document.body.append(dialog);
     dialog.showModal();
-    const first = dialog.querySelector("[autofocus], form input:not([type=hidden]), form select, form textarea");
+    const wanted = dialog.querySelector("[autofocus]");
+    const first = wanted ?? dialog.querySelector("form input:not([type=hidden]), form select, form textarea");
     (first ?? heading).focus();
   });
 }

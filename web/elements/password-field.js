@@ -12,7 +12,8 @@ export const CHARACTERS_MIN_WITH_CODE = 8;
  * The field. A `fresh` one is for a password that is chosen now: it counts what is typed against
  * `charactersMin`, without complaining.
  */
-export function passwordField(label, name, { fresh = false, charactersMin = CHARACTERS_MIN, hint, ...properties } = {}) {
+export function passwordField(label, name, options = {}) {
+  const { fresh = false, charactersMin = CHARACTERS_MIN, hint, ...properties } = options;
   const autocomplete = fresh ? "new-password" : "current-password";
   const count = h("span.soft.small.count", {});
   const show = () => {
@@ -32,7 +33,11 @@ export function passwordField(label, name, { fresh = false, charactersMin = CHAR
   });
   const eye = h(
     "button.look",
-    { type: "button", "aria-label": t("password.show", { label }), onclick: () => look(input.type === "password") },
+    {
+      type: "button",
+      "aria-label": t("password.show", { label }),
+      onclick: () => look(input.type === "password"),
+    },
     t("password.look"),
   );
   const look = (seen) => {

@@ -55,6 +55,7 @@ function shown(key, teams) {
     key,
     teams,
     rights: null,
+    rename: null,
     /** Shows the key as it now is, and gives the focus back to the button that had it. */
     update(changed) {
       page.key = changed;
@@ -70,6 +71,7 @@ function shown(key, teams) {
       page.update(await get(pathOf(page.key.id)));
     },
   };
+  page.rename = renaming(page);
   const draw = () => {
     page.rights = rightsTo(page.key, page.teams);
     fill(actions, actionsFor(page));
@@ -84,26 +86,29 @@ function shown(key, teams) {
 function actionsFor(page) {
   const { key, rights } = page;
   if (!rights.label) return [];
-  const rename = renameButton({
+  const off = action("switch", t("key.disable"), () => disable(page));
+  const on = rights.change ? action("switch", t("key.enable"), () => enable(page)) : null;
+  return [
+    page.rename,
+    rights.rotate ? action("rotate", t("rotate.button"), () => rotate(page)) : null,
+    key.status === "disabled" ? on : off,
+    action("revoke", t("key.revoke"), () => revoke(page), { class: "danger" }),
+  ];
+}
+
+function renaming(page) {
+  return renameButton({
     label: t("key.rename"),
     field: t("key.name"),
     place: () => document.querySelector("main h1"),
     name: () => page.key.name,
     save: async (name) => {
-      const renamed = await patch(pathOf(key.id), { name }, page.key.version);
+      const renamed = await patch(pathOf(page.key.id), { name }, page.key.version);
       retitle(renamed.name);
       page.update(renamed);
       say(t("key.renamed"));
     },
   });
-  const off = action("switch", t("key.disable"), () => disable(page));
-  const on = rights.change ? action("switch", t("key.enable"), () => enable(page)) : null;
-  return [
-    rename,
-    rights.rotate ? action("rotate", t("rotate.button"), () => rotate(page)) : null,
-    key.status === "disabled" ? on : off,
-    action("revoke", t("key.revoke"), () => revoke(page), { class: "danger" }),
-  ];
 }
 
 function notices(page) {

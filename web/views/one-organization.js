@@ -24,7 +24,8 @@ export async function view({ params: [id] }) {
     if (!isFirst) retitle(known.name);
     return [
       organizationBadges(known),
-      subscriptionOf(path, subscription, plans, again),
+      // A suspended organization's keys are refused, whatever it subscribes to.
+      subscriptionOf(path, { ...subscription, access: subscription.access && !known.suspended }, plans, again),
       ceilingOf(path, known, again),
       suspension(path, known, again),
     ];

@@ -17,16 +17,14 @@ export async function view() {
   const seesSubscription = may("keyhouse:subscription:read");
   const [organization, subscription] = await Promise.all([
     get("/v1/organization"),
-    seesSubscription ? get("/v1/subscription").catch(shownAlone) : null,
+    seesSubscription ? get("/v1/subscription").then(told, shownAlone) : null,
   ]);
   const body = h(
     "div.stack.account",
     {},
     organization.suspended ? h("p.notice.bad", {}, t("organization.suspended")) : null,
     h("section.card.stack", {}, h("h2", {}, t("organization.settings")), settings(organization)),
-    subscription
-      ? h("section.card.stack", {}, h("h2", {}, t("subscription.title")), subscription.nodeType ? subscription : told(subscription))
-      : null,
+    subscription ? h("section.card.stack", {}, h("h2", {}, t("subscription.title")), subscription) : null,
   );
   return { title: t("organization.title"), body };
 }
@@ -40,6 +38,7 @@ function shownAlone(problem) {
 function settings(organization) {
   if (!may("keyhouse:organization:manage")) return readOnly(organization);
   let { version } = organization;
+  const members = organization.members_create_keys;
   const submit = async (element) => {
     const days = valueOf(element, "key_lifetime_days_max").trim();
     const changed = {
@@ -66,7 +65,7 @@ function settings(organization) {
     group(
       "members_create_keys",
       t("organization.making"),
-      checkbox("members_create_keys", t("organization.members_create_keys"), { checked: organization.members_create_keys }),
+      checkbox("members_create_keys", t("organization.members_create_keys"), { checked: members }),
       h("p.hint", {}, t("organization.members_hint")),
     ),
     field(t("organization.lifetime"), days, { hint: t("organization.lifetime_hint"), optional: true }),
@@ -118,7 +117,8 @@ function feature(name, has) {
   // features.api_access, .teams, .multiple_teams
   const label = t(`features.${name}`);
   const said = has ? t("subscription.included") : t("subscription.not_included");
-  return h(has ? "li.has" : "li", {}, h("span.mark", { "aria-hidden": "true" }, has ? "✓" : "–"), label, h("span.said-only", {}, ` (${said})`));
+  const mark = h("span.mark", { "aria-hidden": "true" }, has ? "✓" : "–");
+  return h(has ? "li.has" : "li", {}, mark, label, h("span.said-only", {}, ` (${said})`));
 }
 
 function limit(name, maximum, used) {
@@ -132,11 +132,11 @@ function teams(features, used) {
 }
 
 function amount(used, maximum) {
-  if (maximum === null) return used === undefined ? t("subscription.unlimited") : t("subscription.used_unlimited", { used });
-  if (used === undefined) return number(maximum);
+  if (used === undefined) return maximum === null ? t("subscription.unlimited") : number(maximum);
+  if (maximum === null) return t("subscription.used_unlimited", { used });
   // The numbers stand beside it as text; a plan may have become smaller than what is used.
-  const bar = maximum > 0 ? h("meter", { min: 0, max: maximum, value: Math.min(used, maximum), "aria-hidden": "true" }) : null;
-  return [h("span", {}, t("subscription.used_of", { used, maximum })), bar];
+  const filled = { min: 0, max: maximum, value: Math.min(used, maximum), "aria-hidden": "true" };
+  return [h("span", {}, t("subscription.used_of", { used, maximum })), maximum > 0 ? h("meter", filled) : null];
 }
 
 function changing() {

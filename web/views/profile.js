@@ -43,7 +43,7 @@ function facts(me, roles) {
     h("dt", {}, t("profile.organization")),
     h("dd", {}, session.organization.name),
     h("dt", {}, t("profile.role")),
-    h("dd", {}, roleName(me.role, roles), me.operator ? [" ", h("span.badge.accent", {}, t("profile.operator"))] : null),
+    h("dd.row", {}, roleName(me.role, roles), me.operator ? h("span.badge.accent", {}, t("profile.operator")) : null),
     h("dt", {}, t("profile.teams")),
     h("dd", {}, teams.length > 0 ? listed(teams) : t("profile.no_teams")),
     h("dt", {}, t("profile.since")),

@@ -67,7 +67,8 @@ function enrol(begun, submit, cancel) {
 }
 
 function codeInput() {
-  return h("input", { name: "code", autocomplete: "one-time-code", spellcheck: "false", autocapitalize: "none", required: true });
+  const typed = { autocomplete: "one-time-code", spellcheck: "false", autocapitalize: "none", required: true };
+  return h("input", { name: "code", ...typed });
 }
 
 const digitsOf = (element) => valueOf(element, "code").replaceAll(/\s/g, "");

@@ -26,21 +26,25 @@ export function sessions() {
 
 function shown(items, draw) {
   const others = items.filter((item) => !item.current);
-  const columns = [t("sessions.address"), t("sessions.begun"), t("sessions.seen"), t("sessions.ends"), { said: t("sessions.end") }];
+  const times = [t("sessions.begun"), t("sessions.seen"), t("sessions.ends")];
+  const columns = [t("sessions.address"), ...times, { said: t("sessions.end") }];
   const row = (item) => [
-    [item.address ?? t("sessions.no_address"), item.current ? [" ", h("span.badge.good", {}, t("sessions.this_one"))] : null],
+    h("span.row", {}, whence(item), item.current ? h("span.badge.good", {}, t("sessions.this_one")) : null),
     moment(item.created_at),
     item.current ? t("sessions.now") : timeAgo(item.seen_at),
     moment(item.ends_at),
     item.current ? null : endButton(item, draw),
   ];
+  const endAll = () => endOthers(others, draw);
   const sorted = [...items.filter((item) => item.current), ...others];
   return [
     h("p.soft", {}, t("sessions.lead")),
     table(t("sessions.title"), columns, sorted.map(row)),
-    others.length > 0 ? h("div", {}, h("button", { type: "button", onclick: () => endOthers(others, draw) }, t("sessions.end_others"))) : null,
+    others.length > 0 ? h("div", {}, h("button", { type: "button", onclick: endAll }, t("sessions.end_others"))) : null,
   ];
 }
+
+const whence = (item) => item.address ?? t("sessions.no_address");
 
 function endButton(item, draw) {
   const end = async () => {
@@ -57,7 +61,7 @@ function endButton(item, draw) {
     await draw();
     document.querySelector(".sessions button, .account h2")?.focus();
   };
-  const label = t("sessions.end_one", { address: item.address ?? t("sessions.no_address"), moment: moment(item.created_at) });
+  const label = t("sessions.end_one", { address: whence(item), moment: moment(item.created_at) });
   const button = h("button.quiet", { type: "button", "aria-label": label, onclick: end }, t("sessions.end"));
   return button;
 }

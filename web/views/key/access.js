@@ -14,7 +14,7 @@ export function accessCard(page) {
   const { key, rights } = page;
   const edit = (name, label, act) => (rights.change ? action(name, label, () => act(page)) : null);
   const part = (title, button, ...children) =>
-    h("div.part", {}, h("div.card-head", {}, h("h3", {}, title), button), children);
+    h("div.aspect", {}, h("div.card-head", {}, h("h3", {}, title), button), children);
   return card(
     t("key.access"),
     null,

@@ -32,7 +32,7 @@ export function explainCard(key) {
     { submit, button: t("explain.ask") },
     h("p.soft", {}, t("explain.what")),
     h(
-      "div.two",
+      "div.side-by-side",
       {},
       field(t("explain.permission"), wanted, { optional: true, hint: t("explain.permission_hint") }),
       field(t("explain.address"), address, { optional: true, hint: t("explain.address_hint") }),
@@ -90,7 +90,7 @@ function stageName({ source, name }) {
 const MARKS = { passed: "✓", failed: "✗", not_reached: "–" };
 
 function rule({ code, outcome }) {
-  const mark = h("span.mark", { "aria-hidden": "true" }, MARKS[outcome] ?? "–");
+  const mark = h("span.outcome", { "aria-hidden": "true" }, MARKS[outcome] ?? "–");
   // explain.rule_REVOKED, ... : what each rule asks; explain.outcome_passed, ..._failed, ..._not_reached
   const asks = known(`explain.rule_${code}`) ?? codeName(code);
   return h("li", { class: outcome }, mark, asks, h("span.soft", {}, t(`explain.outcome_${outcome}`)));

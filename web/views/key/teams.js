@@ -17,7 +17,7 @@ export function teamsCard(page) {
   return card(
     t("key.teams"),
     null,
-    teams.length === 0 ? h("p", {}, t("key.no_teams")) : h("ul.shares", {}, teams.map((team) => share(page, team))),
+    teams.length === 0 ? h("p", {}, t("key.no_teams")) : h("ul.shared", {}, teams.map((team) => share(page, team))),
     rights.change ? adding(page) : null,
   );
 }
