@@ -68,6 +68,7 @@ fn problem() -> Schema {
         sometimes("feature", text("api_access")),
         sometimes("limit", text("keys")),
         sometimes("maximum", count(10)),
+        sometimes("pricing_url", text("https://example.com/plans")),
         sometimes("current_version", count(2)),
     ])
 }
