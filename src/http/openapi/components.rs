@@ -77,7 +77,11 @@ fn problem() -> Schema {
 pub(super) fn place(name: &str) -> (Schema, &'static str) {
     match name {
         "gate" => (choice(&["default"]).into(), "The gate's name."),
-        "file" => (choice(&["style.css", "link.js"]).into(), "The file's name."),
+        "hash" => {
+            (text("0123456789abcdef").into(), "The name that all files of the page have together.")
+        },
+        "file" | "part" => (text("style.css").into(), "The file's name."),
+        "folder" => (choice(&["views", "elements", "locales", "key"]).into(), "The folder's name."),
         "key" => (id("key").into(), "The key's id."),
         "user" => (id("usr").into(), "The user's id."),
         "team" => (id("team").into(), "The team's id."),
