@@ -148,7 +148,7 @@ function filters(chosen, teams, change) {
     oninput,
   });
   return h(
-    "div.filters",
+    "div.choosing",
     { role: "search", "aria-label": t("keys.filters") },
     field(t("keys.search"), search),
     choice("whose", t("keys.whose"), whose),
@@ -202,14 +202,7 @@ function row(key) {
       h("span.soft", {}, "–"),
     ];
   }
-  return [
-    nameOf(key),
-    ownerOf(key),
-    mayOf(key),
-    statusOf(key),
-    lastUseOf(key),
-    h("span.unbroken", {}, day(key.created_at)),
-  ];
+  return [nameOf(key), ownerOf(key), mayOf(key), statusOf(key), lastUseOf(key), day(key.created_at)];
 }
 
 function nameOf(key) {
