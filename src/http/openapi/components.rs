@@ -8,7 +8,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use crate::http::openapi::people::role;
 use crate::http::openapi::responses::alone;
 use crate::http::openapi::schema::{
-    Schema, answer, choice, count, each, field, id, permission, sometimes, text, the, whole,
+    Schema, answer, choice, count, each, field, fitting, id, permission, sometimes, text, the,
+    whole,
 };
 use crate::http::openapi::schemas;
 
@@ -77,7 +78,13 @@ fn problem() -> Schema {
 pub(super) fn place(name: &str) -> (Schema, &'static str) {
     match name {
         "gate" => (choice(&["default"]).into(), "The gate's name."),
-        "file" => (choice(&["style.css", "link.js"]).into(), "The file's name."),
+        "hash" => {
+            (fitting("^[0-9a-f]{16}$", "00c0ffee00c0ffee").into(), "What the page is, as it says.")
+        },
+        "file" => (choice(&["style.css", "app.js"]).into(), "The file's name."),
+        "folder" => (choice(&["elements", "locales", "views"]).into(), "The folder it is in."),
+        "inner" => (choice(&["key"]).into(), "The folder in that."),
+        "part" => (text("en.json").into(), "The file's name."),
         "key" => (id("key").into(), "The key's id."),
         "user" => (id("usr").into(), "The user's id."),
         "team" => (id("team").into(), "The team's id."),

@@ -40,6 +40,7 @@ pub(super) fn operations() -> Vec<Operation> {
         form("/reset", "showResetPage", "The page, for a new password."),
         asset("/assets/{hash}/{file}", "showAsset"),
         asset("/assets/{hash}/{folder}/{part}", "showAssetInFolder"),
+        asset("/assets/{hash}/{folder}/{inner}/{part}", "showAssetInInnerFolder"),
     ]
 }
 
