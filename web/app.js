@@ -1,7 +1,7 @@
 // Begins: finds out who is there and in which language, and shows the view that the address names.
 
 import { whenBusy, whenSessionEnds } from "./api.js";
-import { h } from "./dom.js";
+import { fill, h } from "./dom.js";
 import { problemNotice } from "./say.js";
 import { frame, place, showBusy } from "./shell.js";
 import { load, reload, session, whenElsewhere } from "./state.js";
@@ -110,6 +110,8 @@ function decode(part) {
 async function enter() {
   const wanted = session.user.locale;
   if (wanted && wanted !== spoken()) await speak(wanted);
+  // The form with the password goes at once, not when the first view has come.
+  fill(document.querySelector("main"));
   frame();
   await route();
 }

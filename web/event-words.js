@@ -3,8 +3,6 @@
 import { h } from "./dom.js";
 import { exactly, known, listed, number, parts, t } from "./text.js";
 
-/** Where the things of the audit log have their pages, by how their ids begin. */
-const PAGES = { key: "keys", usr: "people", team: "teams", role: "roles" };
 /** Events of which all fields are new, or gone. */
 const WHOLE = /\.(create|remove|delete|import|setup)$/;
 const A_MOMENT = /^\d{4}-\d\d-\d\dT/;
@@ -18,22 +16,12 @@ export function inWords(event) {
 }
 
 /** Who did it. */
-export function actorName(actor) {
+function actorName(actor) {
   if (actor.name) return actor.name;
   if (actor.kind === "local") return t("events.actor_local");
   if (actor.kind === "none") return t("events.actor_nobody");
   return actor.kind === "key" ? t("events.actor_gone_key") : t("events.actor_gone_user");
 }
-
-/** What it was done to: its name as far as the event tells, linked to its page where it has one. */
-export function subjectOf(event) {
-  const name = event.target_name ?? nameIn(event.after) ?? nameIn(event.before);
-  const page = PAGES[event.target.split("_")[0]];
-  const shown = name ?? h("code", {}, event.target);
-  return page ? h("a", { href: `#/${page}/${encodeURIComponent(event.target)}` }, shown) : shown;
-}
-
-const nameIn = (fields) => fields.name ?? fields.email;
 
 /**
  * The fields that the event changed, as they were and as they are: nodes; none where the thing itself

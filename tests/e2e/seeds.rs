@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::ask::{Ask, Expect};
 use crate::house::{EMAIL, House, PASSWORD};
 use crate::page::Page;
-use crate::people::Person;
+use crate::people::{PASSWORD as THEIRS, Person};
 use crate::texts::LANGUAGES;
 
 #[test]
@@ -103,7 +103,7 @@ fn a_user_helps_themselves(language: &'static str) {
     let house = House::start();
     let user = house.join("maker", "user");
     let page = signed_in(&house, language, &user);
-    open_keys_by_menu(&page, "maker");
+    open_keys_by_menu(&page, "Somebody");
 
     // A key for each application; a readable name is proposed.
     page.click("link", &page.t("keys.make_first"));
@@ -173,7 +173,7 @@ fn revoke(page: &Page, name: &str) {
 fn signed_in(house: &House, language: &'static str, person: &Person) -> Page {
     let page = Page::open(house, language);
     page.go("/");
-    page.sign_in(&person.email, PASSWORD);
+    page.sign_in(&person.email, THEIRS);
     page
 }
 

@@ -14,11 +14,18 @@ export function renameButton({ label, field: fieldLabel, place, name, save }) {
   const begin = () => {
     const shown = place();
     const input = h("input", {
-      name: "name", value: name(), maxlength: NAME_CHARACTERS_MAX, required: true, autocomplete: "off", dir: "auto",
+      name: "name",
+      value: name(),
+      maxlength: NAME_CHARACTERS_MAX,
+      required: true,
+      autocomplete: "off",
+      dir: "auto",
     });
+    // A view keeps its heading for those who don't see it.
+    const hide = (is) => (shown.matches("h1") ? shown.classList.toggle("said-only", is) : (shown.hidden = is));
     const leave = () => {
       element.remove();
-      shown.hidden = false;
+      hide(false);
       button.hidden = false;
       button.focus();
     };
@@ -34,7 +41,7 @@ export function renameButton({ label, field: fieldLabel, place, name, save }) {
       event.preventDefault();
       leave();
     });
-    shown.hidden = true;
+    hide(true);
     button.hidden = true;
     shown.before(element);
     input.focus();

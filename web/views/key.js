@@ -10,15 +10,15 @@ import { field } from "../form.js";
 import { problemText, say } from "../say.js";
 import { retitle } from "../shell.js";
 import { parts, t } from "../text.js";
-import { accessCard } from "./key/access.js";
-import { explainCard } from "./key/explain.js";
-import { factsCard } from "./key/facts.js";
-import { historyCard } from "./key/history.js";
-import { action } from "./key/parts.js";
-import { rightsTo } from "./key/rights.js";
-import { rotate, secretsCard } from "./key/secrets.js";
-import { teamsCard } from "./key/teams.js";
-import { usageCard } from "./key/usage.js";
+import { accessCard } from "../key/access.js";
+import { explainCard } from "../key/explain.js";
+import { factsCard } from "../key/facts.js";
+import { historyCard } from "../key/history.js";
+import { action } from "../key/parts.js";
+import { rightsTo } from "../key/rights.js";
+import { rotate, secretsCard } from "../key/secrets.js";
+import { teamsCard } from "../key/teams.js";
+import { usageCard } from "../key/usage.js";
 
 const REASON_CHARACTERS_MAX = 256;
 

@@ -1,13 +1,13 @@
 // What a key may do, from where, and how often.
 
-import { all } from "../../api.js";
-import { h } from "../../dom.js";
-import { limitFields, limitsFrom } from "../../elements/limit-fields.js";
-import { networkFields } from "../../elements/network-fields.js";
-import { permissionMatrix } from "../../elements/permission-matrix.js";
-import { group, radios } from "../../form.js";
-import { problemText, say } from "../../say.js";
-import { number, t } from "../../text.js";
+import { all } from "../api.js";
+import { h } from "../dom.js";
+import { limitFields, limitsFrom } from "../elements/limit-fields.js";
+import { networkFields } from "../elements/network-fields.js";
+import { permissionMatrix } from "../elements/permission-matrix.js";
+import { group, radios } from "../form.js";
+import { problemText, say } from "../say.js";
+import { number, t } from "../text.js";
 import { action, card, change } from "./parts.js";
 
 export function accessCard(page) {

@@ -1,10 +1,10 @@
 // What was done to a key, the newest first.
 
-import { h } from "../../dom.js";
-import { changesIn, inWords } from "../../event-words.js";
-import { timeAgo } from "../../elements/time-ago.js";
-import { list } from "../../list.js";
-import { t } from "../../text.js";
+import { h } from "../dom.js";
+import { changesIn, inWords } from "../event-words.js";
+import { timeAgo } from "../elements/time-ago.js";
+import { list } from "../list.js";
+import { t } from "../text.js";
 import { card } from "./parts.js";
 
 const PAGE_ITEMS = 10;

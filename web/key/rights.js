@@ -1,6 +1,6 @@
 // What the person before the page may do with a key: which buttons they see. The server decides.
 
-import { may, session } from "../../state.js";
+import { may, session } from "../state.js";
 
 /** `teams`: the teams that the person sees, with `is_member`. */
 export function rightsTo(key, teams) {

@@ -1,10 +1,10 @@
 // "May this key do X from Y?": asks, and says the answer and what decided it in words.
 
-import { all, post } from "../../api.js";
-import { fill, freshId, h } from "../../dom.js";
-import { codeName } from "../../elements/usage-chart.js";
-import { field, form, valueOf } from "../../form.js";
-import { known, t } from "../../text.js";
+import { all, post } from "../api.js";
+import { fill, freshId, h } from "../dom.js";
+import { codeName } from "../elements/usage-chart.js";
+import { field, form, valueOf } from "../form.js";
+import { known, t } from "../text.js";
 import { card } from "./parts.js";
 
 export function explainCard(key) {

@@ -1,11 +1,11 @@
 // What the parts of a key's page have in common: cards, lines of facts, and dialogs that change it.
 
-import { patch } from "../../api.js";
-import { open } from "../../dialog.js";
-import { freshId, h } from "../../dom.js";
-import { form } from "../../form.js";
-import { say } from "../../say.js";
-import { t } from "../../text.js";
+import { patch } from "../api.js";
+import { open } from "../dialog.js";
+import { freshId, h } from "../dom.js";
+import { form } from "../form.js";
+import { say } from "../say.js";
+import { t } from "../text.js";
 
 /** A card with a heading, and buttons beside it. */
 export function card(title, buttons, ...children) {

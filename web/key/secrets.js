@@ -1,12 +1,12 @@
 // A key's secrets, by their hints: the one that works, the one it replaced; and giving it a new one.
 
-import { post } from "../../api.js";
-import { open } from "../../dialog.js";
-import { fill, h } from "../../dom.js";
-import { form, group, radios, valueOf } from "../../form.js";
-import { moment, parts, t } from "../../text.js";
-import { showSecret } from "../../secret-dialog.js";
-import { timeAgo } from "../../elements/time-ago.js";
+import { post } from "../api.js";
+import { open } from "../dialog.js";
+import { fill, h } from "../dom.js";
+import { form, group, radios, valueOf } from "../form.js";
+import { moment, parts, t } from "../text.js";
+import { showSecret } from "../secret-dialog.js";
+import { timeAgo } from "../elements/time-ago.js";
 import { lastUse } from "./facts.js";
 import { card, fact } from "./parts.js";
 

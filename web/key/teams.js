@@ -1,11 +1,11 @@
 // The teams that a key is shared with.
 
-import { get, put, remove } from "../../api.js";
-import { confirm } from "../../dialog.js";
-import { fill, h } from "../../dom.js";
-import { field, form, select, valueOf } from "../../form.js";
-import { problemNotice, say } from "../../say.js";
-import { inOrder, parts, t } from "../../text.js";
+import { get, put, remove } from "../api.js";
+import { confirm } from "../dialog.js";
+import { fill, h } from "../dom.js";
+import { field, form, select, valueOf } from "../form.js";
+import { problemNotice, say } from "../say.js";
+import { inOrder, parts, t } from "../text.js";
 import { action, card } from "./parts.js";
 import { shareable } from "./rights.js";
 
@@ -46,7 +46,7 @@ function share(page, team) {
     "data-action": `access-${team.id}`,
     onchange,
   });
-  const leave = action(`unshare-${team.id}`, t("actions.remove"), () => unshare(page, team), {
+  const leave = action(`unshare-${team.id}`, t("key.unshare_it"), () => unshare(page, team), {
     "aria-label": t("key.team_remove", { name: team.name }),
   });
   return h("li", {}, h("span.grow", {}, name, " ", secret), h("span.row", {}, control, leave), trouble);

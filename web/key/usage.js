@@ -1,12 +1,12 @@
 // How a key was used: calls and refusals over time, and from where.
 
-import { get } from "../../api.js";
-import { fill, h } from "../../dom.js";
-import { timeAgo } from "../../elements/time-ago.js";
-import { codeName, looksOf, startOf, swatch, usageChart } from "../../elements/usage-chart.js";
-import { problemNotice } from "../../say.js";
-import { table } from "../../table.js";
-import { number, t } from "../../text.js";
+import { get } from "../api.js";
+import { fill, h } from "../dom.js";
+import { timeAgo } from "../elements/time-ago.js";
+import { codeName, looksOf, startOf, swatch, usageChart } from "../elements/usage-chart.js";
+import { problemNotice } from "../say.js";
+import { table } from "../table.js";
+import { number, t } from "../text.js";
 import { card } from "./parts.js";
 
 const HOUR_MS = 3_600_000;

@@ -1,12 +1,12 @@
 // What a key is: whose, since when, until when, last used.
 
-import { h } from "../../dom.js";
-import { expiryChoice } from "../../elements/expiry-choice.js";
-import { keyStatus } from "../../elements/key-status.js";
-import { timeAgo } from "../../elements/time-ago.js";
-import { field, valueOf } from "../../form.js";
-import { session } from "../../state.js";
-import { day, moment, parts, t } from "../../text.js";
+import { h } from "../dom.js";
+import { expiryChoice } from "../elements/expiry-choice.js";
+import { keyStatus } from "../elements/key-status.js";
+import { timeAgo } from "../elements/time-ago.js";
+import { field, valueOf } from "../form.js";
+import { session } from "../state.js";
+import { day, moment, parts, t } from "../text.js";
 import { action, change, fact } from "./parts.js";
 
 const DESCRIPTION_CHARACTERS_MAX = 1000;
