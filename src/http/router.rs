@@ -241,7 +241,6 @@ pub(super) static ROUTES: &[Route] = &[
     get("/reset", Access::Open, page::index),
     get("/assets/{hash}/{file}", Access::Open, page::asset),
     get("/assets/{hash}/{folder}/{part}", Access::Open, page::asset),
-    get("/assets/{hash}/{folder}/{inner}/{part}", Access::Open, page::asset),
 ];
 
 /// What the table says of a request.

@@ -82,8 +82,9 @@ pub(super) fn place(name: &str) -> (Schema, &'static str) {
             (fitting("^[0-9a-f]{16}$", "00c0ffee00c0ffee").into(), "What the page is, as it says.")
         },
         "file" => (choice(&["style.css", "app.js"]).into(), "The file's name."),
-        "folder" => (choice(&["elements", "locales", "views"]).into(), "The folder it is in."),
-        "inner" => (choice(&["key"]).into(), "The folder in that."),
+        "folder" => {
+            (choice(&["locales", "elements", "key", "views"]).into(), "The folder it is in.")
+        },
         "part" => (text("en.json").into(), "The file's name."),
         "key" => (id("key").into(), "The key's id."),
         "user" => (id("usr").into(), "The user's id."),

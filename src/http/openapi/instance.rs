@@ -40,7 +40,6 @@ pub(super) fn operations() -> Vec<Operation> {
         form("/reset", "showResetPage", "The page, for a new password."),
         asset("/assets/{hash}/{file}", "showAsset"),
         asset("/assets/{hash}/{folder}/{part}", "showAssetInFolder"),
-        asset("/assets/{hash}/{folder}/{inner}/{part}", "showAssetInInnerFolder"),
     ]
 }
 

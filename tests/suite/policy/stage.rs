@@ -182,9 +182,6 @@ impl Stage {
                 path.split('/').next().unwrap().to_owned()
             },
             "file" => "style.css".to_owned(),
-            "folder" if asked.0.path.contains("{inner}") => "views".to_owned(),
-            "part" if asked.0.path.contains("{inner}") => "facts.js".to_owned(),
-            "inner" => "key".to_owned(),
             "folder" => "locales".to_owned(),
             "part" => "en.json".to_owned(),
             "plan" => "free".to_owned(),
