@@ -51,7 +51,13 @@ async function begin() {
     if (wanted && wanted !== spoken()) await speak(wanted);
   } catch (problem) {
     if (!problem.members) throw problem;
-    document.body.append(h("main", {}, problemNotice(problem, () => location.reload())));
+    document.body.append(
+      h(
+        "main",
+        {},
+        problemNotice(problem, () => location.reload()),
+      ),
+    );
     return;
   }
   const link = LINKS[location.pathname];

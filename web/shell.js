@@ -96,10 +96,15 @@ function brandAlone() {
 function bar() {
   const toggle = h(
     "button.quiet.toggle",
-    { type: "button", "aria-expanded": "false", "aria-controls": "side", onclick: () => {
-      const open = document.getElementById("side").classList.toggle("open");
-      toggle.setAttribute("aria-expanded", String(open));
-    } },
+    {
+      type: "button",
+      "aria-expanded": "false",
+      "aria-controls": "side",
+      onclick: () => {
+        const open = document.getElementById("side").classList.toggle("open");
+        toggle.setAttribute("aria-expanded", String(open));
+      },
+    },
     t("shell.menu"),
   );
   const name = session.user.name || session.user.email;
@@ -121,8 +126,20 @@ function bar() {
       h("p.who", {}, h("strong", {}, name), h("span", {}, session.user.email)),
       item("#/keys", t("keys.title")),
       item("#/profile", t("profile.title")),
-      instance.support_url ? h("a", { href: instance.support_url, target: "_blank", rel: "noreferrer" }, t("shell.support")) : null,
-      h("button.quiet", { type: "button", onclick: () => { hideMenu(); about(); } }, t("about.title")),
+      instance.support_url
+        ? h("a", { href: instance.support_url, target: "_blank", rel: "noreferrer" }, t("shell.support"))
+        : null,
+      h(
+        "button.quiet",
+        {
+          type: "button",
+          onclick: () => {
+            hideMenu();
+            about();
+          },
+        },
+        t("about.title"),
+      ),
       h("button.quiet", { type: "button", onclick: signOut }, t("shell.sign_out")),
     ),
   );

@@ -42,7 +42,11 @@ export function expiryChoice(chosen = PROPOSED) {
   const element = group(
     "expires_in",
     t("expiry.title"),
-    h("div.options", {}, radios("expires_in", choices, now, () => show())),
+    h(
+      "div.options",
+      {},
+      radios("expires_in", choices, now, () => show()),
+    ),
     dateField,
     warning,
     daysMax === null ? null : h("p.hint", {}, t("expiry.maximum", { count: daysMax })),

@@ -50,7 +50,12 @@ export function permissionMatrix(entries, chosen) {
     "div.matrix.stack",
     { oninput: sum },
     rows.length > 0 ? field(t("matrix.find"), search) : h("p.soft", {}, t("matrix.empty")),
-    h("div.resources", {}, rows.map((one) => one.element), nothing),
+    h(
+      "div.resources",
+      {},
+      rows.map((one) => one.element),
+      nothing,
+    ),
     field(t("matrix.typed"), other, { hint: t("matrix.typed_hint"), optional: true }),
     ownRows.length > 0
       ? h(
@@ -58,7 +63,11 @@ export function permissionMatrix(entries, chosen) {
           { open: ownRows.some((one) => one.chosen().length > 0) },
           h("summary", {}, t("matrix.own")),
           h("p.hint", {}, t("matrix.own_hint")),
-          h("div.resources", {}, ownRows.map((one) => one.element)),
+          h(
+            "div.resources",
+            {},
+            ownRows.map((one) => one.element),
+          ),
         )
       : null,
     sentence,
@@ -101,7 +110,12 @@ function row({ resource, group, entries }, rest, hasWhole) {
     "fieldset.resource",
     {},
     h("legend", {}, h("code", {}, resource), group ? h("span.small.soft", {}, ` ${group}`) : null),
-    h("div.ticks", {}, all?.element, boxes.map((one) => one.element)),
+    h(
+      "div.ticks",
+      {},
+      all?.element,
+      boxes.map((one) => one.element),
+    ),
   );
   const words = [resource, group, ...boxes.flatMap((one) => [one.name, one.about])];
   return {

@@ -26,9 +26,16 @@ export const mayMake = () => may("keyhouse:keys:create") || may("keyhouse:keys:m
 
 export async function view({ query }) {
   const teams = await all("/v1/teams");
-  const chosen = Object.fromEntries(["whose", "status", "only", "sort", "search"].map((name) => [name, query.get(name) ?? ""]));
+  const chosen = Object.fromEntries(
+    ["whose", "status", "only", "sort", "search"].map((name) => [name, query.get(name) ?? ""]),
+  );
   const columns = [
-    t("keys.name"), t("keys.owner"), t("keys.may"), t("keys.status"), t("keys.last_used"), t("keys.created"),
+    t("keys.name"),
+    t("keys.owner"),
+    t("keys.may"),
+    t("keys.status"),
+    t("keys.last_used"),
+    t("keys.created"),
   ];
   const rowsOf = (items) => items.map(row);
   const keys = list("/v1/keys", {
@@ -60,7 +67,11 @@ function endpoint() {
     {},
     h("span.soft", {}, t("keys.endpoint")),
     url,
-    copyButton(() => instance.endpoint_url, () => url, t("keys.copy_endpoint")),
+    copyButton(
+      () => instance.endpoint_url,
+      () => url,
+      t("keys.copy_endpoint"),
+    ),
     h("a", { href: "/openapi.json", target: "_blank", rel: "noreferrer" }, t("about.api")),
   );
 }
@@ -73,7 +84,11 @@ export function hindrance() {
       "div.notice.warn",
       {},
       h("h2", {}, t("keys.no_access")),
-      h("p", {}, session.organization.features.api_access ? t("keys.not_paid", { plan }) : t("keys.not_in_plan", { plan })),
+      h(
+        "p",
+        {},
+        session.organization.features.api_access ? t("keys.not_paid", { plan }) : t("keys.not_in_plan", { plan }),
+      ),
       h("p", {}, isOperator() ? t("keys.change_plan_yourself") : t("keys.change_plan")),
       links(),
     );
@@ -103,7 +118,11 @@ function filters(chosen, teams, change) {
   ];
   // keys.status_active, .status_disabled, .status_not_yet_valid, .status_expired, .status_revoked, .status_all
   const statuses = STATUSES.map((status) => [status, status ? t(`keys.status_${status}`) : t("keys.current")]);
-  const only = [["", t("keys.any_use")], ["unused", t("keys.unused")], ["ending", t("keys.ending")]];
+  const only = [
+    ["", t("keys.any_use")],
+    ["unused", t("keys.unused")],
+    ["ending", t("keys.ending")],
+  ];
   const sorts = SORTS.map((sort) => [sort === SORTS[0] ? "" : sort, t(`keys.sort_${sort.replace("-", "")}`)]);
   const choice = (name, label, options) => {
     const onchange = (event) => {
@@ -120,9 +139,16 @@ function filters(chosen, teams, change) {
       change();
     }, TYPING_MS);
   };
-  const search = h("input", { type: "search", name: "search", maxlength: 100, autocomplete: "off", value: chosen.search, oninput });
+  const search = h("input", {
+    type: "search",
+    name: "search",
+    maxlength: 100,
+    autocomplete: "off",
+    value: chosen.search,
+    oninput,
+  });
   return h(
-    "div.filters",
+    "div.choosing",
     { role: "search", "aria-label": t("keys.filters") },
     field(t("keys.search"), search),
     choice("whose", t("keys.whose"), whose),
@@ -150,7 +176,12 @@ function asked({ whose, status, only, sort, search }) {
 const isFiltered = ({ whose, status, only, search }) => [whose, status, only, search].some((value) => value !== "");
 
 function nothingFound(clear) {
-  return h("div.card.empty", {}, h("p", {}, t("keys.nothing_found")), h("button", { type: "button", onclick: clear }, t("keys.show_all")));
+  return h(
+    "div.card.empty",
+    {},
+    h("p", {}, t("keys.nothing_found")),
+    h("button", { type: "button", onclick: clear }, t("keys.show_all")),
+  );
 }
 
 function noneYet() {
@@ -162,19 +193,35 @@ function row(key) {
   // Somebody else's: that it is there, and no more.
   if (!key.name) {
     const kind = key.kind === "service" ? t("keys.hidden_service") : t("keys.hidden_personal");
-    return [h("span.soft", {}, kind), h("span.soft", {}, "–"), h("span.soft", {}, "–"), keyStatus(key), h("span.soft", {}, "–"), h("span.soft", {}, "–")];
+    return [
+      h("span.soft", {}, kind),
+      h("span.soft", {}, "–"),
+      h("span.soft", {}, "–"),
+      keyStatus(key),
+      h("span.soft", {}, "–"),
+      h("span.soft", {}, "–"),
+    ];
   }
-  return [nameOf(key), ownerOf(key), mayOf(key), statusOf(key), lastUseOf(key), h("span.unbroken", {}, day(key.created_at))];
+  return [nameOf(key), ownerOf(key), mayOf(key), statusOf(key), lastUseOf(key), day(key.created_at)];
 }
 
 function nameOf(key) {
   const link = h("a.strong", { href: `#/keys/${key.id}`, dir: "auto", title: key.name }, key.name);
-  const cell = h("div.named", {}, link, key.status === "revoked" ? null : pencil(key, link), h("code.below.small.soft", {}, key.hint ?? ""));
+  const cell = h(
+    "div.named",
+    {},
+    link,
+    key.status === "revoked" ? null : pencil(key, link),
+    h("code.below.small.soft", {}, key.hint ?? ""),
+  );
   return cell;
 }
 
 function pencil(key, link) {
-  const label = [h("span", { "aria-hidden": "true" }, "✎"), h("span.said-only", {}, t("keys.rename", { name: key.name }))];
+  const label = [
+    h("span", { "aria-hidden": "true" }, "✎"),
+    h("span.said-only", {}, t("keys.rename", { name: key.name })),
+  ];
   const save = async (name) => {
     const changed = await patch(`/v1/keys/${key.id}`, { name }, key.version);
     Object.assign(key, changed);
@@ -202,8 +249,15 @@ function mayOf(key) {
 function statusOf(key) {
   const ends = key.expires_at;
   const soon = key.status === "active" && ends && new Date(ends) - Date.now() < SOON_MS;
-  const line = ends ? t(key.status === "expired" ? "keys.expired_on" : "keys.expires_on", { day: day(ends) }) : t("keys.no_end");
-  return [keyStatus(key), key.status === "revoked" ? null : h(`span.below.small${soon ? ".warned" : ".soft"}`, {}, soon ? t("keys.soon", { day: day(ends) }) : line)];
+  const line = ends
+    ? t(key.status === "expired" ? "keys.expired_on" : "keys.expires_on", { day: day(ends) })
+    : t("keys.no_end");
+  return [
+    keyStatus(key),
+    key.status === "revoked"
+      ? null
+      : h(`span.below.small${soon ? ".warned" : ".soft"}`, {}, soon ? t("keys.soon", { day: day(ends) }) : line),
+  ];
 }
 
 function lastUseOf(key) {

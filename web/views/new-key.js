@@ -42,7 +42,12 @@ function newKeyForm(query, entries, teams) {
   const networks = networkFields({ allow: itemsIn(query.get("ip")), deny: [] });
   const shares = teamShares(teams, itemsIn(query.get("team")));
   const name = h("input", {
-    name: "name", maxlength: 256, autocomplete: "off", dir: "auto", autofocus: true, value: query.get("name") ?? proposedName(),
+    name: "name",
+    maxlength: 256,
+    autocomplete: "off",
+    dir: "auto",
+    autofocus: true,
+    value: query.get("name") ?? proposedName(),
   });
   const another = () => {
     name.value = proposedName();
@@ -67,7 +72,12 @@ function newKeyForm(query, entries, teams) {
   const element = form(
     { submit, button: t("new_key.make"), cancel: () => history.back() },
     card(
-      h("div.row.joined", {}, field(t("new_key.name"), name, { hint: t("new_key.name_hint") }), h("button", { type: "button", onclick: another }, t("new_key.another"))),
+      h(
+        "div.row.joined",
+        {},
+        field(t("new_key.name"), name, { hint: t("new_key.name_hint") }),
+        h("button", { type: "button", onclick: another }, t("new_key.another")),
+      ),
       kind.element,
     ),
     card(rights.element),
@@ -78,8 +88,21 @@ function newKeyForm(query, entries, teams) {
     folded(
       t("new_key.more"),
       query.has("description") || query.has("environment"),
-      field(t("new_key.description"), h("textarea", { name: "description", maxlength: 1000, dir: "auto", value: query.get("description") ?? "" }), { optional: true }),
-      field(t("new_key.environment"), h("input.code", { name: "environment", maxlength: 16, autocomplete: "off", value: query.get("environment") ?? "live" }), { hint: t("new_key.environment_hint") }),
+      field(
+        t("new_key.description"),
+        h("textarea", { name: "description", maxlength: 1000, dir: "auto", value: query.get("description") ?? "" }),
+        { optional: true },
+      ),
+      field(
+        t("new_key.environment"),
+        h("input.code", {
+          name: "environment",
+          maxlength: 16,
+          autocomplete: "off",
+          value: query.get("environment") ?? "live",
+        }),
+        { hint: t("new_key.environment_hint") },
+      ),
     ),
   );
   element.classList.add("new-key");
@@ -97,7 +120,11 @@ const folded = (title, open, ...children) =>
 /** A readable name, such as "quiet-otter-42". */
 function proposedName() {
   const pick = (list) => list[Math.floor(Math.random() * list.length)];
-  return [pick(words("new_key.first_words")), pick(words("new_key.second_words")), 10 + Math.floor(Math.random() * 90)].join("-");
+  return [
+    pick(words("new_key.first_words")),
+    pick(words("new_key.second_words")),
+    10 + Math.floor(Math.random() * 90),
+  ].join("-");
 }
 
 /** For whom: asked only of those who may make both kinds. */
@@ -130,7 +157,13 @@ function permissionChoice(query, entries, kindNow) {
   const value = () => element.querySelector("input[name=preset]:checked").value;
   const shown = h("div", { hidden: true }, matrix.element);
   const warning = h("p.notice.warn", { role: "status", hidden: true });
-  const element = group("permissions", t("new_key.may"), h("div.options", { "data-field": "preset" }, boxes), warning, shown);
+  const element = group(
+    "permissions",
+    t("new_key.may"),
+    h("div.options", { "data-field": "preset" }, boxes),
+    warning,
+    shown,
+  );
   const follow = () => {
     const asRole = boxes[3];
     // A key of the organization has no owner whose role it could follow.
@@ -153,15 +186,34 @@ function permissionChoice(query, entries, kindNow) {
 function teamShares(teams, wanted) {
   const theirs = teams.filter((team) => team.is_member || may("keyhouse:teams:manage"));
   if (theirs.length === 0) return { element: null, shares: () => [] };
-  const options = [["", t("new_key.not_shared")], ["read", t("new_key.share_read")], ["write", t("new_key.share_write")]];
+  const options = [
+    ["", t("new_key.not_shared")],
+    ["read", t("new_key.share_read")],
+    ["write", t("new_key.share_write")],
+  ];
   const choices = theirs.map((team) => {
     const choice = select(`team-${team.id}`, options, wanted.includes(team.id) ? "read" : "");
     return { team, choice, element: field(team.name, choice) };
   });
-  const element = group("teams", t("new_key.teams"), h("p.hint", {}, t("new_key.teams_hint")), h("div.shares", {}, choices.map((one) => one.element)));
+  const element = group(
+    "teams",
+    t("new_key.teams"),
+    h("p.hint", {}, t("new_key.teams_hint")),
+    h(
+      "div.shares",
+      {},
+      choices.map((one) => one.element),
+    ),
+  );
   const shares = () =>
-    choices.filter(({ choice }) => choice.value !== "").map(({ team, choice }) => ({ id: team.id, access: choice.value }));
+    choices
+      .filter(({ choice }) => choice.value !== "")
+      .map(({ team, choice }) => ({ id: team.id, access: choice.value }));
   return { element, shares };
 }
 
-const itemsIn = (text) => (text ?? "").split(",").map((item) => item.trim()).filter((item) => item !== "");
+const itemsIn = (text) =>
+  (text ?? "")
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "");

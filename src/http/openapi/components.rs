@@ -8,8 +8,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use crate::http::openapi::people::role;
 use crate::http::openapi::responses::alone;
 use crate::http::openapi::schema::{
-    Schema, answer, choice, count, each, field, fitting, id, permission, sometimes, text, the,
-    whole,
+    Schema, answer, choice, count, each, field, id, permission, sometimes, text, the, whole,
 };
 use crate::http::openapi::schemas;
 
@@ -79,13 +78,10 @@ pub(super) fn place(name: &str) -> (Schema, &'static str) {
     match name {
         "gate" => (choice(&["default"]).into(), "The gate's name."),
         "hash" => {
-            (fitting("^[0-9a-f]{16}$", "00c0ffee00c0ffee").into(), "What the page is, as it says.")
+            (text("0123456789abcdef").into(), "The name that all files of the page have together.")
         },
-        "file" => (choice(&["style.css", "app.js"]).into(), "The file's name."),
-        "folder" => {
-            (choice(&["locales", "elements", "key", "views"]).into(), "The folder it is in.")
-        },
-        "part" => (text("en.json").into(), "The file's name."),
+        "file" | "part" => (text("style.css").into(), "The file's name."),
+        "folder" => (choice(&["views", "elements", "locales", "key"]).into(), "The folder's name."),
         "key" => (id("key").into(), "The key's id."),
         "user" => (id("usr").into(), "The user's id."),
         "team" => (id("team").into(), "The team's id."),
