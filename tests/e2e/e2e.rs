@@ -16,6 +16,7 @@ mod axe;
 #[path = "../suite/cast.rs"]
 mod cast;
 mod driver;
+mod first_load;
 #[path = "../suite/house.rs"]
 mod house;
 mod page;
@@ -24,11 +25,14 @@ mod part;
 mod people;
 mod pictures;
 mod record;
+mod relay;
 mod screens;
 mod seeds;
 #[path = "../server/mod.rs"]
 mod server;
+mod session_ends;
 mod sign_in;
 mod texts;
 mod tree;
+mod trouble;
 mod witness;
