@@ -52,6 +52,8 @@ async function begin() {
     if (wanted && wanted !== spoken()) await speak(wanted);
   } catch (problem) {
     if (!problem.members) throw problem;
+    // What went wrong may be known before the words for it have come.
+    await texts.catch(() => {});
     document.body.append(
       h(
         "main",

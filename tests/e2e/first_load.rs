@@ -31,9 +31,6 @@ fn the_first_look_at_ten_thousand_keys_is_light() {
     let first = page.requests();
     let bytes: u64 = first.iter().map(|request| request.wire_bytes).sum();
     println!("{} requests, {bytes} bytes, {} rounds", first.len(), rounds(&first));
-    for request in &first {
-        println!("{} {} {}", request.wire_bytes, request.url, request.kind);
-    }
     assert!(first.iter().all(|it| it.status == 200 && !it.from_cache), "{first:#?}");
     assert!(bytes <= WIRE_BYTES_MAX, "{bytes} bytes: {first:#?}");
     assert!(rounds(&first) <= ROUNDS_MAX, "{} rounds: {first:#?}", rounds(&first));

@@ -133,11 +133,17 @@ impl Record {
             "Network.requestServedFromCache" => self.request(id).from_cache = true,
             "Network.responseReceived" => {
                 let request = self.request(id);
-                request.status = told["response"]["status"].as_u64().unwrap_or_default();
+                if request.status == 0 {
+                    request.status = told["response"]["status"].as_u64().unwrap_or_default();
+                }
                 request.from_cache |= told["response"]["fromDiskCache"] == true;
                 let headers = told["response"]["headers"].as_object().into_iter().flatten();
                 let lower = headers.map(|(name, value)| (name.to_lowercase(), text(value)));
                 request.headers = lower.collect();
+            },
+            // What came over the wire: of a 304, the other event tells what it stands for.
+            "Network.responseReceivedExtraInfo" => {
+                self.request(id).status = told["statusCode"].as_u64().unwrap_or_default();
             },
             "Network.loadingFinished" => {
                 let bytes = told["encodedDataLength"].as_f64().unwrap_or_default();
