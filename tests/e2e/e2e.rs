@@ -16,6 +16,7 @@ mod axe;
 #[path = "../suite/cast.rs"]
 mod cast;
 mod driver;
+mod hostile;
 #[path = "../suite/house.rs"]
 mod house;
 mod page;
@@ -25,6 +26,7 @@ mod people;
 mod pictures;
 mod record;
 mod screens;
+mod secrets;
 mod seeds;
 #[path = "../server/mod.rs"]
 mod server;
