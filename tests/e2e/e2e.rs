@@ -15,6 +15,7 @@ mod ask;
 mod axe;
 #[path = "../suite/cast.rs"]
 mod cast;
+mod dialogs;
 mod driver;
 mod hostile;
 #[path = "../suite/house.rs"]
