@@ -36,20 +36,7 @@ fn shown_everywhere(name: &str) {
     let page = Page::open(&house, "en");
     page.go("/#/keys");
     page.sign_in(EMAIL, PASSWORD);
-    let shown = |place: &str| {
-        page.see(name);
-        let strange =
-            page.evaluate("document.querySelectorAll('img, [onerror], script:not([src])').length");
-        assert_eq!(strange, 0, "{place} made markup of it");
-        let title = page.evaluate("document.title");
-        assert!(!title.as_str().unwrap().contains("&lt;"), "{place}: {title}");
-        for look in Look::LIGHT {
-            page.looks(look);
-            let wider = page.evaluate("document.documentElement.scrollWidth - innerWidth");
-            assert!(wider.as_f64().unwrap() <= 0.0, "{place} is {wider} px wider than its window");
-        }
-        page.looks(Look::DESK);
-    };
+    let shown = |place: &str| is_text(&page, name, place);
     shown("the list of keys");
     page.go("/#/keys?status=revoked");
     shown("the list of revoked keys");
@@ -75,7 +62,7 @@ fn shown_everywhere(name: &str) {
         page.go(&path);
         shown(place);
     }
-    let query: String = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let query = encoded(name);
     page.go(&format!("/#/keys/new?name={query}"));
     page.see(&page.t("new_key.from_link"));
     assert_eq!(page.value(&page.t("new_key.name")), name);
@@ -91,4 +78,25 @@ fn shown_everywhere(name: &str) {
     page.dialog();
     shown("the question before somebody is removed");
     page.finish();
+}
+
+/// The name is shown as text, nothing was made of it, and it fits a narrow window.
+fn is_text(page: &Page, name: &str, place: &str) {
+    page.see(name);
+    let strange =
+        page.evaluate("document.querySelectorAll('img, [onerror], script:not([src])').length");
+    assert_eq!(strange, 0, "{place} made markup of it");
+    let title = page.evaluate("document.title");
+    assert!(!title.as_str().unwrap().contains("&lt;"), "{place}: {title}");
+    for look in Look::LIGHT {
+        page.looks(look);
+        let wider = page.evaluate("document.documentElement.scrollWidth - innerWidth");
+        assert!(wider.as_f64().unwrap() <= 0.0, "{place} is {wider} px wider than its window");
+    }
+    page.looks(Look::DESK);
+}
+
+fn encoded(name: &str) -> String {
+    let hex: Vec<String> = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    hex.concat()
 }
