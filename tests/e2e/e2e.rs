@@ -15,8 +15,10 @@ mod ask;
 mod axe;
 #[path = "../suite/cast.rs"]
 mod cast;
+mod dialogs;
 mod driver;
 mod first_load;
+mod hostile;
 #[path = "../suite/house.rs"]
 mod house;
 mod page;
@@ -27,6 +29,7 @@ mod pictures;
 mod record;
 mod relay;
 mod screens;
+mod secrets;
 mod seeds;
 #[path = "../server/mod.rs"]
 mod server;
