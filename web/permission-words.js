@@ -17,21 +17,22 @@ export function inFewWords(permissions) {
 /** As a whole sentence: "This key may ...". Without a list it follows its owner. */
 export function inSentence(permissions) {
   if (permissions === null) return t("permission_words.may_as_owner");
-  if (permissions.length === 0) return t("permission_words.may_nothing");
-  return t("permission_words.may", { what: listed(phrases(permissions)) });
+  const said = phrases(permissions);
+  return said.length > 0 ? t("permission_words.may", { what: listed(said) }) : t("permission_words.may_nothing");
 }
 
 /** The same of a role: "This role may ...". */
 export function inRolesSentence(permissions) {
-  if (permissions.length === 0) return t("permission_words.role_may_nothing");
-  return t("permission_words.role_may", { what: listed(phrases(permissions)) });
+  const said = phrases(permissions);
+  return said.length > 0 ? t("permission_words.role_may", { what: listed(said) }) : t("permission_words.role_may_nothing");
 }
 
-/** A phrase a resource, without what another permission says already. */
+/** A phrase a resource, without what another permission says already, or what is none yet. */
 function phrases(permissions) {
   const wide = permissions.filter((permission) => permission.includes("*"));
   const isSaid = (permission) => wide.some((pattern) => pattern !== permission && covers(pattern, permission));
-  const told = permissions.filter((permission) => !isSaid(permission));
+  const isWhole = (permission) => permission === "*" || permission.includes(":");
+  const told = permissions.filter((permission) => isWhole(permission) && !isSaid(permission));
   return byResource(told).map(([resource, actions]) => phrase(resource, actions));
 }
 
