@@ -17,7 +17,7 @@ const YEAR = 365;
 export function expiryChoice(chosen = PROPOSED) {
   const daysMax = session.organization.key_lifetime_days_max;
   const fits = (days) => daysMax === null || days <= daysMax;
-  const span = (days) => [String(days), days === YEAR ? t("expiry.year") : t("expiry.days", { count: days }), endsAt(days)];
+  const span = (days) => [String(days), lasting(days), endsAt(days)];
   const spans = DAYS.filter(fits).map(span);
   // An organization that allows less than the shortest of ours.
   if (spans.length === 0) spans.push(span(daysMax));
@@ -65,6 +65,7 @@ export function expiryChoice(chosen = PROPOSED) {
   return { element, fields };
 }
 
+const lasting = (days) => (days === YEAR ? t("expiry.year") : t("expiry.days", { count: days }));
 const endsAt = (days) => t("expiry.until", { day: day(Date.now() + days * DAY_MS) });
 
 /** A day from now on as a date field writes it, in the person's time zone. */

@@ -11,8 +11,8 @@ const SENTENCE_MS = 300;
 
 /**
  * The matrix over `entries` (`GET /v1/permissions`), with these patterns chosen; `said` puts what is
- * chosen into a sentence, where nobody else does. Returns `{element, permissions}`; `permissions()` is the list as it is
- * chosen now.
+ * chosen into a sentence, where nobody else does. Returns `{element, permissions}`; `permissions()`
+ * is the list as it is chosen now.
  */
 export function permissionMatrix(entries, chosen, said = inSentence) {
   const rest = new Set(chosen);
