@@ -27,12 +27,17 @@ export function inRolesSentence(permissions) {
   return t("permission_words.role_may", { what: inWords(said, SENTENCE_MAX) });
 }
 
-/** Without what another permission says already, or what is none yet, for want of a colon. */
+/**
+ * Without what another permission says already, or what is none yet, for want of a colon. The
+ * management of Keyhouse comes first: it is never among "and 3 more" where the rest is shown.
+ */
 function told(permissions) {
   const wide = permissions.filter((permission) => permission.includes("*"));
   const isSaid = (permission) => wide.some((pattern) => pattern !== permission && covers(pattern, permission));
   const isWhole = (permission) => permission === "*" || permission.includes(":");
-  return permissions.filter((permission) => isWhole(permission) && !isSaid(permission));
+  const manages = (permission) => permission.startsWith("keyhouse:");
+  const said = permissions.filter((permission) => isWhole(permission) && !isSaid(permission));
+  return [...said.filter(manages), ...said.filter((permission) => !manages(permission))];
 }
 
 /** What may be done with the first `max` resources, and how many more there are. */
