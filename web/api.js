@@ -43,7 +43,7 @@ export const patch = (path, body, version) => request("PATCH", path, { body, ver
 export const remove = (path, query, version) => request("DELETE", path, { query, version });
 
 /** All items of a list, page after page, up to a bound; for short lists such as teams. */
-export async function all(path, query = {}, itemsMax = 1000) {
+export async function all(path, query = {}, itemsMax = 2000) {
   const items = [];
   let cursor;
   do {
