@@ -27,9 +27,10 @@ export function sessions() {
 function shown(items, draw) {
   const others = items.filter((item) => !item.current);
   const times = [t("sessions.begun"), t("sessions.seen"), t("sessions.ends")];
-  const columns = [t("sessions.address"), ...times, { said: t("sessions.end") }];
+  const columns = [t("sessions.browser"), t("sessions.address"), ...times, { said: t("sessions.end") }];
   const row = (item) => [
-    h("span.row", {}, whence(item), item.current ? h("span.badge.good", {}, t("sessions.this_one")) : null),
+    h("span.row", {}, browser(item.user_agent), item.current ? h("span.badge.good", {}, t("sessions.this_one")) : null),
+    whence(item),
     moment(item.created_at),
     item.current ? t("sessions.now") : timeAgo(item.seen_at),
     moment(item.ends_at),
@@ -42,6 +43,37 @@ function shown(items, draw) {
     table(t("sessions.title"), columns, sorted.map(row)),
     others.length > 0 ? h("div", {}, h("button", { type: "button", onclick: endAll }, t("sessions.end_others"))) : null,
   ];
+}
+
+/**
+ * Names that browsers give themselves. Most name those before them too, so the first that fits counts;
+ * an iPhone's Chrome and Firefox have names of their own.
+ */
+const BROWSERS = [
+  ["edge", /\b(Edg|EdgA|EdgiOS)\//],
+  ["opera", /\bOPR\//],
+  ["firefox", /\b(Firefox|FxiOS)\//],
+  ["chrome", /\b(Chrome|CriOS)\//],
+  ["safari", /\bVersion\/.*Safari\//],
+];
+const SYSTEMS = [
+  ["windows", /\bWindows\b/],
+  ["android", /\bAndroid\b/],
+  ["ios", /\b(iPhone|iPad)\b/],
+  ["macos", /\bMacintosh\b/],
+  ["linux", /\bLinux\b/],
+];
+
+/** The browser in words, out of what it calls itself; other programs by what their name begins with. */
+function browser(agent) {
+  if (!agent) return t("sessions.no_browser");
+  const named = (names) => names.find(([, pattern]) => pattern.test(agent))?.[0];
+  const [program, system] = [named(BROWSERS), named(SYSTEMS)];
+  if (!program) return agent.split(" ")[0];
+  const name = t(`sessions.${program}`); // sessions.edge, .opera, .firefox, .chrome, .safari
+  if (!system) return name;
+  // sessions.windows, .android, .ios, .macos, .linux
+  return t("sessions.on", { browser: name, system: t(`sessions.${system}`) });
 }
 
 const whence = (item) => item.address ?? t("sessions.no_address");
@@ -61,7 +93,8 @@ function endButton(item, draw) {
     await draw();
     document.querySelector(".sessions button, .account h2")?.focus();
   };
-  const label = t("sessions.end_one", { address: whence(item), moment: moment(item.created_at) });
+  const known = { browser: browser(item.user_agent), address: whence(item), moment: moment(item.created_at) };
+  const label = t("sessions.end_one", known);
   const button = h("button.quiet", { type: "button", "aria-label": label, onclick: end }, t("sessions.end"));
   return button;
 }
