@@ -31,7 +31,7 @@ export async function view({ again }) {
   return { title: t("profile.title"), body };
 }
 
-const part = (title, ...content) => h("section.card.stack", {}, h("h2", {}, title), ...content);
+const part = (title, ...content) => h("section.card.stack", {}, h("h2", { tabindex: "-1" }, title), ...content);
 
 function facts(me, roles) {
   const teams = me.teams.map((team) => team.name);
