@@ -14,6 +14,8 @@ import { instance, isOperator, may, session } from "../state.js";
 import { addRows, table } from "../table.js";
 import { day, listed, t } from "../text.js";
 
+/** A key is more than a kilobyte on its way: few enough that the first load stays light. */
+const PAGE_KEYS = 30;
 const SOON = "7d";
 const SOON_MS = 7 * 86_400_000;
 /** Long enough that not every letter asks. */
@@ -40,6 +42,7 @@ export async function view({ query }) {
   const rowsOf = (items) => items.map(row);
   const keys = list("/v1/keys", {
     query: asked(chosen),
+    pageItems: PAGE_KEYS,
     show: (items) => h("div.card.flush.keys", {}, table(t("keys.title"), columns, rowsOf(items))),
     more: (card, items) => addRows(card.querySelector("table"), columns, rowsOf(items))?.querySelector("a"),
     empty: () => (isFiltered(chosen) ? nothingFound(clear) : noneYet()),
