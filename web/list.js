@@ -29,7 +29,11 @@ export function list(path, { query = {}, show, more, empty, beside, pageItems = 
       fill(element, shown ?? empty(), shown ? next(page.next_cursor, shown, turn) : null);
     } catch (problem) {
       if (!problem.members) throw problem;
-      if (turn === asked) fill(element, problemNotice(problem, () => reload()));
+      if (turn === asked)
+        fill(
+          element,
+          problemNotice(problem, () => reload()),
+        );
     } finally {
       if (turn === asked) element.removeAttribute("aria-busy");
     }

@@ -186,11 +186,7 @@ function filters(chosen, choices, change) {
     },
   });
   return h(
-<<<<<<< HEAD
-    "div.choosing",
-=======
     "div.key-filters",
->>>>>>> 94e06461b6cc184d56ef6258d028b5e3631b3d36
     { role: "search", "aria-label": t("keys.filters") },
     field(t("keys.search"), search),
     choices.map(choice),
