@@ -7,7 +7,10 @@ const PATIENCE_MS = 30_000;
 /** After this long, people are told that something is on its way. */
 const SLOW_MS = 400;
 
-/** What went wrong: the members of the API's problem (RFC 9457), or `unreachable`, `timeout`, `outdated`, `unreadable`. */
+/**
+ * What went wrong: the members of the API's problem (RFC 9457), or one of ours: `unreachable`, `timeout`, `outdated`,
+ * `unreadable`.
+ */
 export class Problem extends Error {
   constructor(status, members) {
     super(members.detail ?? members.code);

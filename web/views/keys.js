@@ -231,9 +231,6 @@ function row(key, teams) {
     const nothing = () => h("span.soft.none", {}, "–");
     return [h("span.soft", {}, kind), nothing(), nothing(), keyStatus(key), nothing(), nothing()];
   }
-<<<<<<< HEAD
-  return [nameOf(key), ownerOf(key), mayOf(key), statusOf(key), lastUseOf(key), day(key.created_at)];
-=======
   return [
     nameOf(key, rightsTo(key, teams)),
     ownerOf(key),
@@ -242,7 +239,6 @@ function row(key, teams) {
     lastUseOf(key),
     h("span.unbroken", {}, day(key.created_at)),
   ];
->>>>>>> 94e06461b6cc184d56ef6258d028b5e3631b3d36
 }
 
 function nameOf(key, rights) {
