@@ -7,7 +7,10 @@ const PATIENCE_MS = 30_000;
 /** After this long, people are told that something is on its way. */
 const SLOW_MS = 400;
 
-/** What went wrong: the members of the API's problem (RFC 9457), or `unreachable`, `timeout`, `outdated`, `unreadable`. */
+/**
+ * What went wrong: the members of the API's problem (RFC 9457), or one of ours: `unreachable`, `timeout`, `outdated`,
+ * `unreadable`.
+ */
 export class Problem extends Error {
   constructor(status, members) {
     super(members.detail ?? members.code);
@@ -43,7 +46,7 @@ export const patch = (path, body, version) => request("PATCH", path, { body, ver
 export const remove = (path, query, version) => request("DELETE", path, { query, version });
 
 /** All items of a list, page after page, up to a bound; for short lists such as teams. */
-export async function all(path, query = {}, itemsMax = 1000) {
+export async function all(path, query = {}, itemsMax = 2000) {
   const items = [];
   let cursor;
   do {

@@ -47,10 +47,12 @@ export function faultText(fault) {
 export function problemNotice(problem, retry) {
   // Of use only to who reads the log: what was refused says all there is to say.
   const id = problem.status >= 500 ? problem.members?.request_id : null;
+  const prices = problem.members?.pricing_url;
   return h(
     "div.notice.bad",
     { role: "alert" },
     h("p", {}, problemText(problem)),
+    prices ? h("p", {}, h("a", { href: prices, target: "_blank", rel: "noreferrer" }, t("problems.pricing"))) : null,
     id ? h("p.small", {}, t("problems.request", { id })) : null,
     again(problem, retry),
   );

@@ -77,7 +77,8 @@ fn a_view_that_can_t_be_shown_is_tried_again() {
     let mut page = owner_at(&relay, "/#/keys");
     page.find("heading", &page.t("keys.title"));
     for (with, told) in [(BAD_GATEWAY, "unreachable"), (PORTAL, "unreadable")] {
-        for (view, path) in [("teams", "/v1/teams"), ("people", "/v1/users"), ("keys", "/v1/keys?")] {
+        for (view, path) in [("teams", "/v1/teams"), ("people", "/v1/users"), ("keys", "/v1/keys?")]
+        {
             relay.answer(path, with);
             page.go(&format!("/#/{view}"));
             page.reload();
