@@ -15,7 +15,9 @@ mod ask;
 mod axe;
 #[path = "../suite/cast.rs"]
 mod cast;
+mod dialogs;
 mod driver;
+mod hostile;
 #[path = "../suite/house.rs"]
 mod house;
 mod page;
@@ -25,6 +27,7 @@ mod people;
 mod pictures;
 mod record;
 mod screens;
+mod secrets;
 mod seeds;
 #[path = "../server/mod.rs"]
 mod server;

@@ -4,8 +4,8 @@
 
 use std::path::Path;
 
-use crate::page::Look;
-use crate::screens::walk;
+use crate::page::{Look, Page};
+use crate::screens::{walk, walk_as_onlooker};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/screens");
 
@@ -25,11 +25,13 @@ fn in_spanish() {
 }
 
 fn take(language: &'static str) {
-    walk(language, |page, screen| {
+    let mut take = |page: &Page, screen: &str| {
         for look in Look::all() {
             page.looks(look);
-            let name = format!("{}-{language}-{}.png", screen.name, look.name());
+            let name = format!("{screen}-{language}-{}.png", look.name());
             page.screenshot(&Path::new(FOLDER).join(name));
         }
-    });
+    };
+    walk(language, &mut take);
+    walk_as_onlooker(language, &mut take);
 }

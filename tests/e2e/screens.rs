@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::ask::Expect;
+use crate::ask::{Ask, Expect};
+use crate::dialogs::DIALOGS;
 use crate::house::{EMAIL, House, PASSWORD};
 use crate::page::{Look, Page};
 
@@ -19,12 +20,32 @@ pub(crate) struct Screen {
 }
 
 /// Before somebody is signed in.
-const OUTSIDE: &[Screen] = &[Screen { name: "sign-in", reach: sign_in }];
+const OUTSIDE: &[Screen] = &[
+    Screen { name: "sign-in", reach: sign_in },
+    Screen { name: "invitation", reach: invitation },
+    Screen { name: "reset", reach: reset },
+    Screen { name: "dead-link", reach: dead_link },
+];
 
 /// For the owner of a furnished house.
 const INSIDE: &[Screen] = &[
     Screen { name: "account-menu", reach: account_menu },
     Screen { name: "about", reach: about },
+    Screen { name: "keys", reach: keys },
+    Screen { name: "keys-none-found", reach: keys_none_found },
+    Screen { name: "key", reach: key },
+    Screen { name: "key-in-rotation", reach: key_in_rotation },
+    Screen { name: "key-revoked", reach: key_revoked },
+    Screen { name: "key-explained", reach: key_explained },
+    Screen { name: "new-key", reach: new_key },
+    Screen { name: "new-key-by-link", reach: new_key_by_link },
+    Screen { name: "new-key-refused", reach: new_key_refused },
+    Screen { name: "secret", reach: secret },
+    Screen { name: "organization", reach: organization },
+    Screen { name: "profile", reach: profile },
+    Screen { name: "totp", reach: totp },
+    Screen { name: "invitation-made", reach: invitation_made },
+    Screen { name: "nothing-here", reach: nothing_here },
     Screen { name: "teams", reach: teams },
     Screen { name: "team", reach: team },
     Screen { name: "people", reach: people },
@@ -59,24 +80,53 @@ fn screens_pass_axe_in_spanish() {
 }
 
 /// Shows each screen of a furnished house in turn: before and after its owner signs in.
-pub(crate) fn walk(language: &'static str, mut show: impl FnMut(&Page, &Screen)) {
+pub(crate) fn walk(language: &'static str, mut show: impl FnMut(&Page, &str)) {
     let house = furnished();
-    let page = Page::open(&house, language);
+    let mut page = Page::open(&house, language);
     for screen in OUTSIDE {
         reach(screen, &page, &house);
-        show(&page, screen);
+        show(&page, screen.name);
     }
     page.go("/#/teams");
     page.sign_in(EMAIL, PASSWORD);
     for screen in INSIDE {
         reach(screen, &page, &house);
-        show(&page, screen);
+        show(&page, screen.name);
+    }
+    for dialog in DIALOGS {
+        page.looks(Look::DESK);
+        page.follow("about:blank");
+        dialog.open(&page, &house);
+        show(&page, dialog.name);
+    }
+    page.expect("404 (Not Found)");
+    page.expect("400 (Bad Request)");
+    page.finish();
+}
+
+/// Shows each screen of one who may only look on, in an organization without API access.
+pub(crate) fn walk_as_onlooker(language: &'static str, mut show: impl FnMut(&Page, &str)) {
+    let house = furnished();
+    let user = house.join("onlooker", "user");
+    house.put_on_plan(&house.organization(), "free");
+    let page = Page::open(&house, language);
+    page.go("/");
+    page.sign_in(&user.email, crate::people::PASSWORD);
+    for (name, path) in [
+        ("onlooker-keys", "/#/keys"),
+        ("onlooker-new-key", "/#/keys/new"),
+        ("onlooker-teams", "/#/teams"),
+    ] {
+        page.looks(Look::DESK);
+        page.go(path);
+        page.find_no("progressbar", &page.t("shell.busy"));
+        show(&page, name);
     }
     page.finish();
 }
 
 /// A house with something on every screen.
-fn furnished() -> House {
+pub(crate) fn furnished() -> House {
     let house = House::start();
     house.put_on_plan(&house.organization(), "enterprise");
     let grace = house.join("grace", "administrator");
@@ -92,7 +142,19 @@ fn furnished() -> House {
             "expires_in": "30d"}),
         json!({"name": "laptop"}),
     ] {
-        house.create(&key);
+        let made = house.create(&key);
+        assert_eq!(house.bare(&Ask::forward_auth(&made.secret)).status, 200);
+    }
+    let doubled = house.create(&json!({"name": "in rotation"}));
+    house.bare(&Ask::forward_auth(&doubled.secret));
+    let overlap = json!({"overlap": "24h"});
+    house.ask(&Ask::post(&format!("/v1/keys/{}/rotate", doubled.id), &overlap)).expect(200);
+    for (name, group) in
+        [("diagrams:read", "Drawing"), ("diagrams:write", "Drawing"), ("backups:read", "")]
+    {
+        let entry = json!({"name": name, "group": group, "description": {
+            "en": "What it lets one do.", "fr": "Ce que cela permet.", "es": "Lo que permite."}});
+        house.ask(&Ask::post("/v1/permissions", &entry)).expect(201);
     }
     let off = house.create(&json!({"name": "switched off"}));
     house.act(&off.id, "disable").expect(200);
@@ -110,14 +172,21 @@ fn reach(screen: &Screen, page: &Page, house: &House) {
 
 fn pass_axe(language: &'static str, looks: &[Look]) {
     let mut faults: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    walk(language, |page, screen| {
+    let mut check = |page: &Page, screen: &str| {
         for look in looks {
             page.looks(*look);
-            for fault in page.axe_faults() {
-                faults.entry(fault).or_default().push(format!("{}-{}", screen.name, look.name()));
+            let mut found = page.axe_faults();
+            let wider = page.evaluate("document.documentElement.scrollWidth - innerWidth");
+            if wider.as_f64().unwrap() > 0.0 {
+                found.push(format!("{wider} px wider than the window"));
+            }
+            for fault in found {
+                faults.entry(fault).or_default().push(format!("{screen}-{}", look.name()));
             }
         }
-    });
+    };
+    walk(language, &mut check);
+    walk_as_onlooker(language, &mut check);
     let told =
         faults.iter().map(|(fault, screens)| format!("{fault}\n  on {}", screens.join(", ")));
     assert!(faults.is_empty(), "{}", told.collect::<Vec<_>>().join("\n"));
@@ -140,61 +209,178 @@ fn about(page: &Page, house: &House) {
     page.see(&page.t("about.what"));
 }
 
-fn people(page: &Page, _house: &House) {
+pub(crate) fn people(page: &Page, _house: &House) {
     page.go("/#/people");
     page.see("grace@example.com");
 }
 
-fn roles(page: &Page, _house: &House) {
+pub(crate) fn roles(page: &Page, _house: &House) {
     page.go("/#/roles");
     page.see("exporter");
 }
 
-fn teams(page: &Page, _house: &House) {
+pub(crate) fn teams(page: &Page, _house: &House) {
     page.go("/#/teams");
     page.see("night watch");
 }
 
-fn team(page: &Page, house: &House) {
+pub(crate) fn team(page: &Page, house: &House) {
     teams(page, house);
     page.click("link", "diagram makers");
     page.find("heading", "diagram makers");
 }
 
-fn person(page: &Page, house: &House) {
+pub(crate) fn person(page: &Page, house: &House) {
     people(page, house);
     page.within("row", "grace@example.com").click("link", "Somebody");
     page.find("heading", "Somebody");
 }
 
-fn role(page: &Page, house: &House) {
+pub(crate) fn role(page: &Page, house: &House) {
     roles(page, house);
     page.click("link", "exporter");
     page.find("heading", "exporter");
 }
 
-fn permissions(page: &Page, _house: &House) {
+pub(crate) fn permissions(page: &Page, _house: &House) {
     page.go("/#/permissions");
     page.see("keyhouse:keys:create");
 }
 
-fn audit(page: &Page, _house: &House) {
+pub(crate) fn audit(page: &Page, _house: &House) {
     page.go("/#/audit");
     page.see("grace");
 }
 
-fn organizations(page: &Page, _house: &House) {
+pub(crate) fn organizations(page: &Page, _house: &House) {
     page.go("/#/organizations");
     page.within("main", "").see("example.com");
 }
 
-fn one_organization(page: &Page, house: &House) {
+pub(crate) fn one_organization(page: &Page, house: &House) {
     organizations(page, house);
     page.within("main", "").click("link", "example.com");
     page.find("heading", "example.com");
 }
 
-fn plans(page: &Page, _house: &House) {
+pub(crate) fn plans(page: &Page, _house: &House) {
     page.go("/#/plans");
     page.find("columnheader", &page.t("plans.name_enterprise"));
+}
+
+fn invitation(page: &Page, _house: &House) {
+    page.go("/invitation#token=0");
+    page.find("button", &page.t("invitation.button"));
+}
+
+fn reset(page: &Page, _house: &House) {
+    page.go("/reset#token=0");
+    page.find("button", &page.t("reset.button"));
+}
+
+fn dead_link(page: &Page, _house: &House) {
+    page.go("/invitation");
+    page.see(&page.t("link.no_token"));
+}
+
+fn keys(page: &Page, _house: &House) {
+    page.go("/#/keys");
+    page.see("diagram exporter");
+}
+
+fn keys_none_found(page: &Page, _house: &House) {
+    page.go("/#/keys?search=nothing%20like%20it&status=all");
+    page.see(&page.t("keys.nothing_found"));
+}
+
+/// The key of this name, with its use and its history.
+fn open_key(page: &Page, name: &str) {
+    page.go("/#/keys?status=all");
+    page.click("link", name);
+    page.find("heading", name);
+    page.find("heading", &page.t("usage.title"));
+    page.within("main", "").see(&page.t_with("events.key_create", &[("actor", "ada")]));
+}
+
+pub(crate) fn key(page: &Page, _house: &House) {
+    open_key(page, "diagram exporter");
+}
+
+fn key_in_rotation(page: &Page, _house: &House) {
+    open_key(page, "in rotation");
+}
+
+fn key_revoked(page: &Page, _house: &House) {
+    open_key(page, "left in a taxi");
+}
+
+fn key_explained(page: &Page, house: &House) {
+    key(page, house);
+    page.fill(&page.t("explain.permission"), "diagrams:write");
+    page.click("button", &page.t("explain.ask"));
+    page.see(&page.t("explain.why_INSUFFICIENT_PERMISSIONS"));
+}
+
+/// A new key with all of its parts unfolded.
+fn new_key(page: &Page, _house: &House) {
+    page.go("/#/keys/new");
+    page.click("radio", &page.t("new_key.own"));
+    page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true");
+    page.see(&page.t("networks.deny"));
+}
+
+fn new_key_by_link(page: &Page, _house: &House) {
+    page.go(
+        "/#/keys/new?name=from%20a%20link&permissions=diagrams:read&expires=never&ip=10.0.0.0/8",
+    );
+    page.see(&page.t("new_key.from_link"));
+}
+
+fn new_key_refused(page: &Page, _house: &House) {
+    page.go("/#/keys/new?ip=nowhere");
+    page.fill(&page.t("new_key.name"), " ");
+    page.click("button", &page.t("new_key.make"));
+    page.see(&page.t("faults.invalid_network"));
+}
+
+fn secret(page: &Page, _house: &House) {
+    page.go("/#/keys/new");
+    page.fill(&page.t("new_key.name"), "shown once");
+    page.click("button", &page.t("new_key.make"));
+    page.dialog();
+}
+
+fn organization(page: &Page, _house: &House) {
+    page.go("/#/organization");
+    page.find("heading", &page.t("subscription.title"));
+}
+
+pub(crate) fn profile(page: &Page, _house: &House) {
+    page.go("/#/profile");
+    page.find("button", &page.t("totp.turn_on"));
+}
+
+fn totp(page: &Page, house: &House) {
+    profile(page, house);
+    page.click("button", &page.t("totp.turn_on"));
+    page.dialog();
+    page.fill(&page.t("totp.password"), PASSWORD);
+    page.click("button", &page.t("totp.continue"));
+    page.find("button", &page.t("totp.copy_secret"));
+}
+
+fn invitation_made(page: &Page, house: &House) {
+    people(page, house);
+    page.click("button", &page.t("people.invite"));
+    page.dialog();
+    let there = house.ask(&Ask::get("/v1/invitations")).expect(200);
+    let address = format!("new-{}@example.com", there["items"].as_array().unwrap().len());
+    page.fill(&page.t("people.email"), &address);
+    page.click("button", &page.t("people.invite_make"));
+    page.find("button", &page.t("one_time_link.copy"));
+}
+
+fn nothing_here(page: &Page, _house: &House) {
+    page.go("/#/keys/key_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f");
+    page.see(&page.t("problems.not_found"));
 }

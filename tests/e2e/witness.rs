@@ -115,10 +115,13 @@ fn axe_finds_what_is_wrong() {
            const button = document.createElement('button'); button.textContent = name; \
            Object.assign(button.style, {all: 'unset', fontSize: '8px', padding: 0}); small.append(button); \
          } \
-         document.querySelector('main').append(image, text, small)",
+         const drawing = document.createElementNS('http://www.w3.org/2000/svg', 'svg'); \
+         const drawn = document.createElementNS('http://www.w3.org/2000/svg', 'text'); \
+         drawn.textContent = 'drawn'; drawn.style.fill = '#bbb'; drawing.append(drawn); \
+         document.querySelector('main').append(image, text, small, drawing)",
     );
     let faults = page.axe_faults().join("\n");
-    for rule in ["image-alt", "color-contrast", "target-size"] {
+    for rule in ["image-alt", "color-contrast", "target-size", "drawn has a contrast of"] {
         assert!(faults.contains(rule), "{rule} is not in:\n{faults}");
     }
     let mut page = page;

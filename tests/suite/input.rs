@@ -396,7 +396,14 @@ fn a_wrong_question_to_the_list_is_named() {
         ("cursor=%FF%FE".to_owned(), "?cursor"),
         ("status=gone".to_owned(), "?status"),
         ("status=Active".to_owned(), "?status"),
-        ("sort=name".to_owned(), "?sort"),
+        ("sort=colour".to_owned(), "?sort"),
+        ("sort=--name".to_owned(), "?sort"),
+        ("sort=".to_owned(), "?sort"),
+        ("order=name".to_owned(), "?order"),
+        (format!("sort=name&cursor={cursor}"), "?cursor"),
+        ("used=".to_owned(), "?used"),
+        ("expires_within=-7d".to_owned(), "?expires_within"),
+        ("expires_within=1mo".to_owned(), "?expires_within"),
         (format!("search={}", "s".repeat(2_000)), "?search"),
     ] {
         let answer = house.ask(&Ask::get(&format!("/v1/keys?{query}")));

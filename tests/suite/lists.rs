@@ -1,5 +1,6 @@
 //! `GET /v1/keys` in other orders and by other filters, page by page; a key's own audit trail.
 
+use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 
@@ -245,18 +246,15 @@ fn a_trail_says_nothing_of_secret_teams() {
     }
 }
 
-/// Whatever is asked together, each order holds the same keys, those that fit, in that order, each
-/// once, whatever the length of the pages.
-#[test]
-fn filters_and_orders_go_together() {
-    let house = House::start();
-    house.put_on_plan(&house.organization(), "enterprise");
-    let bo = house.join("bo", "user");
-    let team = house.team("makers", "visible", &[&bo]);
+/// Forty keys of all kinds, of the owner and another one, some shared with a team, with names that
+/// are alike, or odd.
+fn crowd(house: &House, bo: &Person, team: &str, random: &mut StdRng) {
+    let long = "\u{1f511}".repeat(250);
+    let names = ["Bot", "bot", "api", "\u{130}|\u{c9}", &long];
     let owner = house.owner();
-    let mut random = rand::rngs::StdRng::seed_from_u64(7);
     for _ in 0..40 {
-        let mut key = json!({"name": format!("{} {}", ["Bot", "bot", "api"][random.random_range(0..3)], random.random_range(0..6))});
+        let name = names[random.random_range(0..names.len())];
+        let mut key = json!({"name": format!("{name} {}", random.random_range(0..6))});
         if random.random_bool(0.5) {
             key["expires_in"] = json!(format!("{}d", random.random_range(1..12)));
         }
@@ -267,7 +265,7 @@ fn filters_and_orders_go_together() {
             key["teams"] = json!([{"id": team, "access": "read"}]);
         }
         let is_bos = random.random_bool(0.4) && key.get("kind").is_none();
-        let made = if is_bos { bo.make(&house, &key) } else { owner.make(&house, &key) };
+        let made = if is_bos { bo.make(house, &key) } else { owner.make(house, &key) };
         if random.random_bool(0.4) {
             assert_eq!(house.bare(&Ask::forward_auth(&made.secret)).status, 200);
         }
@@ -277,6 +275,18 @@ fn filters_and_orders_go_together() {
             house.act(&made.id, "revoke").expect(200);
         }
     }
+}
+
+/// Whatever is asked together, each order holds the same keys, those that fit, in that order, each
+/// once, whatever the length of the pages.
+#[test]
+fn filters_and_orders_go_together() {
+    let house = House::start();
+    house.put_on_plan(&house.organization(), "enterprise");
+    let (bo, owner) = (house.join("bo", "user"), house.owner());
+    let team = house.team("makers", "visible", &[&bo]);
+    let mut random = StdRng::seed_from_u64(7);
+    crowd(&house, &bo, &team, &mut random);
     let last = owner.make(&house, &json!({"name": "bot", "expires_in": "7d"}));
     let week = last.key["expires_at"].as_str().unwrap();
     let by_bo = format!("owner={}", bo.id);

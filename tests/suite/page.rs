@@ -1,6 +1,8 @@
 //! The page: its files as browsers get them.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
 use crate::ask::{Ask, Expect};
 use crate::house::House;
@@ -51,6 +53,12 @@ fn all_that_the_page_names_is_there_and_may_be_kept() {
         assert!(file.header("content-security-policy").is_some(), "{name}");
     }
     let folder = names.first().unwrap().rsplit_once('/').unwrap().0;
+    // Views are asked for only when they are first shown, so no address in the page names them.
+    let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
+    for name in files_below(&web).iter().filter(|name| *name != "index.html") {
+        let file = house.bare(&Ask::get(&format!("{folder}/{name}")));
+        assert_eq!(file.status, 200, "{name}");
+    }
     for language in ["en", "fr", "es"] {
         let texts = house.bare(&Ask::get(&format!("{folder}/locales/{language}.json"))).expect(200);
         assert!(texts["keys"]["title"].is_string(), "{language}");
@@ -64,6 +72,22 @@ fn all_that_the_page_names_is_there_and_may_be_kept() {
     ] {
         assert_eq!(house.bare(&Ask::get(nothing)).status, 404, "{nothing}");
     }
+}
+
+/// The names of all files in a folder and those in it.
+fn files_below(folder: &Path) -> Vec<String> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            let below = files_below(&entry.path());
+            names.extend(below.into_iter().map(|file| format!("{name}/{file}")));
+        } else {
+            names.push(name);
+        }
+    }
+    names
 }
 
 #[test]

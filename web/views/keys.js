@@ -15,6 +15,8 @@ import { instance, isOperator, may, session } from "../state.js";
 import { addRows, table } from "../table.js";
 import { day, listed, t } from "../text.js";
 
+/** A key is more than a kilobyte on its way: few enough that the first load stays light. */
+const PAGE_KEYS = 30;
 const SOON = "7d";
 const SOON_MS = 7 * 86_400_000;
 /** Long enough that not every letter asks. */
@@ -46,6 +48,7 @@ export async function view({ query }) {
   const found = h("p.said-only", { role: "status" });
   const keys = list("/v1/keys", {
     query: asked(chosen),
+    pageItems: PAGE_KEYS,
     show: (items, isMore) => {
       fill(found, t(isMore ? "keys.found_more" : "keys.found", { count: items.length }));
       return h("div.card.flush.keys", {}, table(t("keys.title"), columns, rowsOf(items)));
@@ -174,7 +177,7 @@ function filters(chosen, choices, change) {
     },
   });
   return h(
-    "div.key-filters",
+    "div.choosing",
     { role: "search", "aria-label": t("keys.filters") },
     field(t("keys.search"), search),
     choices.map(choice),
@@ -219,14 +222,8 @@ function row(key, teams) {
     const nothing = () => h("span.soft.none", {}, "–");
     return [h("span.soft", {}, kind), nothing(), nothing(), keyStatus(key), nothing(), nothing()];
   }
-  return [
-    nameOf(key, rightsTo(key, teams)),
-    ownerOf(key),
-    mayOf(key),
-    statusOf(key),
-    lastUseOf(key),
-    h("span.unbroken", {}, day(key.created_at)),
-  ];
+  const name = nameOf(key, rightsTo(key, teams));
+  return [name, ownerOf(key), mayOf(key), statusOf(key), lastUseOf(key), day(key.created_at)];
 }
 
 function nameOf(key, rights) {

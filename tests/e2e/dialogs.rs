@@ -1,0 +1,102 @@
+//! Every dialog: opened, walked and left by keyboard alone, with the focus back where it was.
+//!
+//! The same table gives screens to axe-core and to the pictures.
+
+use crate::house::{EMAIL, House, PASSWORD};
+use crate::page::Page;
+use crate::screens::{self, furnished};
+
+/// A dialog. `place` goes to the view that has the button; `opener` names the button.
+pub(crate) struct Dialog {
+    /// Its name among the pictures.
+    pub(crate) name: &'static str,
+    place: fn(&Page, &House),
+    opener: fn(&Page) -> String,
+}
+
+const fn dialog(
+    name: &'static str,
+    place: fn(&Page, &House),
+    opener: fn(&Page) -> String,
+) -> Dialog {
+    Dialog { name, place, opener }
+}
+
+/// For the owner of a furnished house.
+pub(crate) const DIALOGS: &[Dialog] = &[
+    dialog("rotate", screens::key, |page| page.t("rotate.button")),
+    dialog("disable-key", screens::key, |page| page.t("key.disable")),
+    dialog("revoke-key", screens::key, |page| page.t("key.revoke")),
+    dialog("edit-permissions", screens::key, |page| page.t("key.edit_permissions")),
+    dialog("edit-networks", screens::key, |page| page.t("key.edit_networks")),
+    dialog("edit-limits", screens::key, |page| page.t("key.edit_limits")),
+    dialog("edit-description", screens::key, |page| page.t("key.add_description")),
+    dialog("change-expiry", screens::key, |page| page.t("key.change_end")),
+    dialog("invite", screens::people, |page| page.t("people.invite")),
+    dialog("remove-person", screens::person, |page| page.t("person.remove_button")),
+    dialog("disable-person", screens::person, |page| page.t("person.disable_button")),
+    dialog("reset-link", screens::person, |page| page.t("person.reset_make")),
+    dialog("new-team", screens::teams, |page| page.t("teams.new")),
+    dialog("edit-team", screens::team, |page| page.t("team.edit")),
+    dialog("remove-team", screens::team, |page| page.t("team.remove")),
+    dialog("new-role", screens::roles, |page| page.t("roles.new")),
+    dialog("edit-role", screens::role, |page| page.t("role.edit")),
+    dialog("remove-role", screens::role, |page| page.t("role.remove")),
+    dialog("new-permission", screens::permissions, |page| page.t("permissions.new")),
+    dialog("check-audit", screens::audit, |page| page.t("audit.check")),
+    dialog("new-organization", screens::organizations, |page| page.t("organizations.new")),
+    dialog("change-subscription", screens::one_organization, |page| {
+        page.t("one_organization.change_subscription")
+    }),
+    dialog("change-ceiling", screens::one_organization, |page| {
+        page.t("one_organization.change_ceiling")
+    }),
+    dialog("suspend", screens::one_organization, |page| page.t("one_organization.suspend")),
+    dialog("edit-plan", screens::plans, |page| {
+        page.t_with("plans.edit_one", &[("plan", &page.t("plans.name_free"))])
+    }),
+    dialog("turn-on-totp", screens::profile, |page| page.t("totp.turn_on")),
+];
+
+impl Dialog {
+    /// Opens the dialog by keyboard.
+    pub(crate) fn open(&self, page: &Page, house: &House) {
+        (self.place)(page, house);
+        page.focus("button", &(self.opener)(page));
+        page.press(&["Enter"]);
+        page.dialog();
+    }
+}
+
+#[test]
+fn dialogs_work_by_keyboard_alone_and_give_the_focus_back() {
+    let house = furnished();
+    let page = Page::open(&house, "en");
+    page.go("/#/teams");
+    page.sign_in(EMAIL, PASSWORD);
+    for dialog in DIALOGS {
+        page.follow("about:blank");
+        dialog.open(&page, &house);
+        let name = dialog.name;
+        assert_eq!(where_focus_is(&page), "inside", "{name}: not in the dialog that opened");
+        // Far enough to come round, forward and backward. A browser's own bar lies between the last
+        // and the first.
+        for chord in ["Tab", "Shift+Tab"] {
+            for step in 0..12 {
+                page.press(&[chord]);
+                let at = where_focus_is(&page);
+                assert_ne!(at, "outside", "{name}: {chord} {step} leaves the dialog");
+            }
+        }
+        page.press(&["Escape"]);
+        page.no_dialog();
+        page.see_focus("button", &(dialog.opener)(&page));
+    }
+    page.finish();
+}
+
+fn where_focus_is(page: &Page) -> String {
+    let asked = "document.activeElement.closest('dialog') ? 'inside' : \
+                 document.activeElement === document.body ? 'browser' : 'outside'";
+    page.evaluate(asked).as_str().unwrap().to_owned()
+}

@@ -1,0 +1,120 @@
+//! A secret is shown once: no address, no storage, no log, no file and no later answer holds it.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::ask::{Ask, Expect};
+use crate::house::{EMAIL, House, PASSWORD};
+use crate::page::Page;
+use crate::seeds::copied_secret;
+
+#[test]
+fn a_new_key_is_shown_once_and_left_nowhere() {
+    let house = House::start();
+    let page = Page::open(&house, "en");
+    page.go("/#/keys/new");
+    page.sign_in(EMAIL, PASSWORD);
+    page.fill(&page.t("new_key.name"), "courier");
+    page.click("button", &page.t("new_key.make"));
+    assert_eq!(page.dialog(), page.t("secret.title"));
+
+    // Masked until somebody wants to see it.
+    page.click("button", &page.t("secret.copy"));
+    let secret = page.clipboard();
+    assert!(secret.starts_with("kh_live_"), "no secret was copied");
+    assert!(!page.text().contains(&secret), "the secret is readable unasked");
+    page.click("button", &page.t("secret.show"));
+    assert_eq!(page.value(&page.t_with("secret.of", &[("name", "courier")])), secret);
+    page.see(&secret);
+    page.click("button", &page.t("secret.copy_line"));
+    let line = format!("curl -H \"Authorization: Bearer {secret}\" ");
+    assert!(page.clipboard().starts_with(&line), "the line does not show the key");
+    page.click("button", &page.t("secret.hide"));
+    page.see_no(&secret);
+
+    // A slip of the finger loses nothing.
+    page.press(&["Escape"]);
+    page.press(&["Escape"]);
+    page.see_focus("checkbox", &page.t("secret.stored"));
+    assert_eq!(page.dialog(), page.t("secret.title"));
+    assert!(page.find("button", &page.t("secret.close")).disabled, "it closes before it is stored");
+    page.press(&["Space"]);
+    page.click("button", &page.t("secret.close"));
+    page.no_dialog();
+    page.find("heading", "courier");
+    left_nowhere(&house, &page, &secret);
+
+    // Nor can it be had again.
+    page.reload();
+    page.find("heading", "courier");
+    left_nowhere(&house, &page, &secret);
+    page.back();
+    page.find("heading", &page.t("new_key.title"));
+    left_nowhere(&house, &page, &secret);
+    page.finish();
+}
+
+#[test]
+fn a_reload_before_it_is_stored_shows_nothing_of_it() {
+    let house = House::start();
+    let page = Page::open(&house, "en");
+    page.go("/#/keys/new");
+    page.sign_in(EMAIL, PASSWORD);
+    page.click("button", &page.t("new_key.make"));
+    page.dialog();
+    page.click("button", &page.t("secret.copy"));
+    let secret = page.clipboard();
+    page.reload();
+    page.find("heading", &page.t("new_key.title"));
+    left_nowhere(&house, &page, &secret);
+    page.finish();
+}
+
+#[test]
+fn a_rotated_secret_is_shown_once_too() {
+    let house = House::start();
+    let key = house.create(&json!({"name": "courier"}));
+    let page = Page::open(&house, "en");
+    page.go(&format!("/#/keys/{}", key.id));
+    page.sign_in(EMAIL, PASSWORD);
+    page.click("button", &page.t("rotate.button"));
+    assert_eq!(page.dialog(), page.t("rotate.title"));
+    page.click("radio", &page.t("rotate.none"));
+    page.within("dialog", &page.t("rotate.title")).click("button", &page.t("rotate.button"));
+    let secret = copied_secret(&page);
+    assert_ne!(secret, key.secret);
+    house.bare(&Ask::forward_auth(&key.secret)).problem(401, "EXPIRED");
+    assert_eq!(house.bare(&Ask::forward_auth(&secret)).status, 200);
+    left_nowhere(&house, &page, &secret);
+    page.finish();
+}
+
+/// Neither page nor browser nor log nor store nor any later answer holds the secret.
+fn left_nowhere(house: &House, page: &Page, secret: &str) {
+    let markup = page.evaluate("document.documentElement.outerHTML");
+    assert!(!markup.as_str().unwrap().contains(secret), "the page still holds the secret");
+    let values =
+        page.evaluate("[...document.querySelectorAll('input')].map((one) => one.value).join()");
+    assert!(!values.as_str().unwrap().contains(secret), "a field still holds the secret");
+    page.assert_keeps_no(secret);
+    for path in ["/v1/keys", "/v1/audit", "/v1/usage"] {
+        let answer = house.ask(&Ask::get(path)).expect(200).to_string();
+        assert!(!answer.contains(secret), "{path} tells the secret");
+    }
+    assert!(!house.server().log().tail().contains(secret), "the log tells the secret");
+    assert!(!holds(house.home().folder(), secret.as_bytes()), "a file holds the secret");
+}
+
+fn holds(folder: &Path, secret: &[u8]) -> bool {
+    fs::read_dir(folder).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            return holds(&path, secret);
+        }
+        // Sockets can't be read, and hold nothing.
+        let bytes = fs::read(&path).unwrap_or_default();
+        bytes.windows(secret.len()).any(|window| window == secret)
+    })
+}
