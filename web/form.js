@@ -95,6 +95,25 @@ export function form({ submit, button, cancel, danger }, ...children) {
 /** The text in a form's control of this name. */
 export const valueOf = (element, name) => element.elements.namedItem(name).value;
 
+/**
+ * After a thing was changed elsewhere: fields that were left as they were shown show what it is now,
+ * what was typed stays, and where both changed a field, what it is now stands below. `before` and
+ * `now` are the values of fields by name.
+ */
+export function catchUp(element, before, now) {
+  for (const [name, value] of Object.entries(now)) {
+    if (value === before[name]) continue;
+    const control = element.elements.namedItem(name);
+    const member = control.type === "checkbox" ? "checked" : "value";
+    if (control[member] === before[name]) control[member] = value;
+    // A box that both changed is as both want it.
+    else if (control[member] !== value) {
+      const shown = control.selectedOptions ? [...control.options].find((one) => one.value === value)?.text : value;
+      fill(element.querySelector(`[data-field="${name}"] > .fault`), t("forms.now", { value: shown || "–" }));
+    }
+  }
+}
+
 function clear(element, trouble) {
   fill(trouble);
   for (const fault of element.querySelectorAll(".fault")) fill(fault);

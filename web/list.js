@@ -11,9 +11,9 @@ const PAGE_ITEMS = 50;
  * A list of `path`, whose answers are `{items, next_cursor}`. `show(items, isMore)` makes an element
  * out of the first page (`isMore`: others follow), `more(element, items)` adds those of a later one,
  * `empty()` makes what stands there where there are none. Returns `{element, reload}`;
- * `reload(query)` begins anew.
+ * `reload(query)` begins anew. What is `beside` is waited for too before anything is shown.
  */
-export function list(path, { query = {}, show, more, empty, pageItems = PAGE_ITEMS }) {
+export function list(path, { query = {}, show, more, empty, beside, pageItems = PAGE_ITEMS }) {
   const element = h("div.list", { "aria-live": "off" });
   let asked = 0;
   const reload = async (wanted = query) => {
@@ -21,7 +21,7 @@ export function list(path, { query = {}, show, more, empty, pageItems = PAGE_ITE
     const turn = ++asked;
     element.setAttribute("aria-busy", "true");
     try {
-      const page = await get(path, { ...query, limit: pageItems });
+      const [page] = await Promise.all([get(path, { ...query, limit: pageItems }), beside]);
       // A later question was asked meanwhile: its answer counts.
       if (turn !== asked) return;
       let shown = null;
@@ -29,7 +29,11 @@ export function list(path, { query = {}, show, more, empty, pageItems = PAGE_ITE
       fill(element, shown ?? empty(), shown ? next(page.next_cursor, shown, turn) : null);
     } catch (problem) {
       if (!problem.members) throw problem;
-      if (turn === asked) fill(element, problemNotice(problem, () => reload()));
+      if (turn === asked)
+        fill(
+          element,
+          problemNotice(problem, () => reload()),
+        );
     } finally {
       if (turn === asked) element.removeAttribute("aria-busy");
     }

@@ -1,5 +1,6 @@
 // Says in words what a list of permissions lets somebody do.
 
+import { covers } from "./roles.js";
 import { known, listed, t } from "./text.js";
 
 const WORDS_MAX = 2;
@@ -62,19 +63,6 @@ function phrase(actions, resources, names) {
 
 /** The usual actions are words; others stand as they are. */
 const inWord = (action) => known(`permission_words.actions.${action}`) ?? action;
-
-/**
- * Whether a pattern grants all that another permission does: a star stands for one segment, the last
- * one for all that follow; none reaches into Keyhouse's own management, nor there into the instance's.
- */
-function covers(pattern, permission) {
-  const [wide, narrow] = [pattern, permission].map((text) => text.split(":"));
-  const isKeptFrom = (at, name) => narrow[at] === name && wide[at] !== name;
-  if (isKeptFrom(0, "keyhouse") || (narrow[0] === "keyhouse" && isKeptFrom(1, "instance"))) return false;
-  const isOpen = wide.at(-1) === "*";
-  if (isOpen ? narrow.length < wide.length : narrow.length !== wide.length) return false;
-  return wide.every((segment, at) => segment === "*" || segment === narrow[at]);
-}
 
 /** `[[resource, [action, ...]], ...]`, in the order of the first mention. */
 function byResource(permissions) {

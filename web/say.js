@@ -54,6 +54,12 @@ export function problemNotice(problem, retry) {
     h("p", {}, problemText(problem)),
     prices ? h("p", {}, h("a", { href: prices, target: "_blank", rel: "noreferrer" }, t("problems.pricing"))) : null,
     id ? h("p.small", {}, t("problems.request", { id })) : null,
-    retry ? h("button", { type: "button", onclick: retry }, t("actions.retry")) : null,
+    again(problem, retry),
   );
+}
+
+function again(problem, retry) {
+  const button = (onclick, text) => h("button", { type: "button", onclick }, text);
+  if (problem.code === "outdated") return button(() => location.reload(), t("actions.reload"));
+  return retry ? button(retry, t("actions.retry")) : null;
 }

@@ -1,13 +1,12 @@
 //! Accepting an invitation: whoever holds its one-time link becomes a user.
 
-use std::net::IpAddr;
-
 use serde_json::json;
 
 use crate::actions::access::happening;
 use crate::actions::invitations::email_taken;
 use crate::actions::sessions::NewSession;
 use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::index::Origin;
 use crate::model::fault::Fault;
 use crate::model::id::{InvitationId, TeamId, UserId};
 use crate::model::moment::Moment;
@@ -40,7 +39,7 @@ impl Actions {
     pub fn accept_invitation(
         &self,
         newcomer: &Newcomer,
-        address: Option<IpAddr>,
+        origin: Origin<'_>,
     ) -> Result<NewSession, ActionError> {
         let invitation = self.invitation_of(&newcomer.token)?.record;
         // Nobody makes this instance hash who does not hold a good link.
@@ -66,12 +65,13 @@ impl Actions {
             let batch = batch.absent(email.to_bytes());
             let batch = put(batch, &email, &EmailRecord { user: id })?;
             let batch = put(batch, &Place::User(id), &record)?;
-            let happening = happening("invitation.accept", id, Some(record.organization), address)
-                .with_change(&json!({}), &json!({ "role": record.role.to_string() }));
+            let happening =
+                happening("invitation.accept", id, Some(record.organization), origin.ip)
+                    .with_change(&json!({}), &json!({ "role": record.role.to_string() }));
             let committed = self.commit(self.record(batch, now, happening)?)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(id)))
         })?;
-        self.open_session(user, invitation.organization, address)
+        self.open_session(user, invitation.organization, origin)
     }
 
     fn new_user(

@@ -13,6 +13,7 @@ use crate::actions::organizations::new_organization;
 use crate::actions::passwords::HashError;
 use crate::actions::sessions::NewSession;
 use crate::actions::{ActionError, Actions, put};
+use crate::index::Origin;
 use crate::model::fault::Fault;
 use crate::model::id::{OrganizationId, UserId};
 use crate::model::name::{parse_email, parse_name};
@@ -73,7 +74,7 @@ impl Actions {
         &self,
         token: &Secret,
         owner: &FirstOwner,
-        address: Option<IpAddr>,
+        origin: Origin<'_>,
     ) -> Result<NewSession, ActionError> {
         if self.is_founded()? {
             return Err(ActionError::NotFound("setup: it is done"));
@@ -83,8 +84,8 @@ impl Actions {
         if setup.record.digest != token.digest() || now >= setup.record.ends_at {
             return Err(ActionError::LinkInvalid);
         }
-        let (user, organization) = self.found(owner, address, Some(setup.revision))?;
-        self.open_session(user, organization, address)
+        let (user, organization) = self.found(owner, origin.ip, Some(setup.revision))?;
+        self.open_session(user, organization, origin)
     }
 
     /// Makes the first organization with its owner, who is operator. `link` is the revision of the

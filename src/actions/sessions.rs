@@ -9,6 +9,7 @@ use keyhouse_storage::{Batch, Revision};
 use crate::actions::access::happening;
 use crate::actions::me::Me;
 use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::index::Origin;
 use crate::index::facts::UserFacts;
 use crate::model::id::{OrganizationId, SessionId, UserId};
 use crate::model::moment::Moment;
@@ -16,9 +17,10 @@ use crate::model::name::parse_email;
 use crate::model::secret::{Digest, Secret};
 use crate::records::Held;
 use crate::records::access::{
-    EmailRecord, SESSION_LIFETIME, SessionRecord, SessionsRecord, UserRecord,
+    BROWSER_BYTES_MAX, EmailRecord, SESSION_LIFETIME, SessionRecord, SessionsRecord, UserRecord,
 };
 use crate::records::place::Place;
+use crate::records::uses::cut;
 
 /// Most sessions of one user; a further one ends the oldest.
 pub const SESSIONS_MAX: usize = 20;
@@ -85,9 +87,9 @@ impl Actions {
         &self,
         user: UserId,
         organization: OrganizationId,
-        address: Option<IpAddr>,
+        origin: Origin<'_>,
     ) -> Result<NewSession, ActionError> {
-        self.open_session_with(user, organization, address, Ok)
+        self.open_session_with(user, organization, origin, Ok)
     }
 
     /// Opens a session in a batch to which `admit` adds what must hold for it, at every try anew.
@@ -95,7 +97,7 @@ impl Actions {
         &self,
         user: UserId,
         organization: OrganizationId,
-        address: Option<IpAddr>,
+        origin: Origin<'_>,
         admit: impl Fn(Batch) -> Result<Batch, ActionError>,
     ) -> Result<NewSession, ActionError> {
         let token = self.new_token();
@@ -104,7 +106,14 @@ impl Actions {
         Self::until_done(|| {
             let now = self.clock.now().wall;
             let id = SessionId::new(now, &mut *self.random());
-            let session = SessionRecord { id, user, created_at: now, seen_at: now, address };
+            let session = SessionRecord {
+                id,
+                user,
+                created_at: now,
+                seen_at: now,
+                address: origin.ip,
+                user_agent: origin.user_agent.map(|name| cut(name, BROWSER_BYTES_MAX).into()),
+            };
             let batch = put(Batch::new().absent(place.to_bytes()), &place, &session)?;
             let (mut sessions, guard) = self.sessions_of(user)?;
             let mut batch = guard.on(admit(batch)?);
@@ -113,7 +122,7 @@ impl Actions {
             }
             sessions.digests.push(digest);
             let batch = put(batch, &Place::Sessions(user), &sessions)?;
-            let began = happening("session.begin", user, Some(organization), address);
+            let began = happening("session.begin", user, Some(organization), origin.ip);
             let batch = self.record(batch, now, began)?;
             Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(now)))
         })

@@ -8,6 +8,7 @@ use crate::actions::sessions::NewSession;
 use crate::actions::throttle::{Guess, Source};
 use crate::actions::totp::spend;
 use crate::actions::{ActionError, Actions, put};
+use crate::index::Origin;
 use crate::model::fault::Fault;
 use crate::model::id::UserId;
 use crate::model::name::parse_email;
@@ -28,6 +29,8 @@ pub struct SignIn {
     pub code: Option<Secret>,
     /// Where they ask from.
     pub source: Source,
+    /// With which program, as it names itself.
+    pub user_agent: Option<String>,
 }
 
 /// What was found right, to be held against what is stored when the session is written.
@@ -69,10 +72,11 @@ impl Actions {
         let weak = !self.passwords.is_current(&user.password);
         // Where there is no turn to hash in, the next sign-in will do.
         let rehashed = weak.then(|| self.hash(&shown.password).ok()).flatten();
-        let address = shown.source.address;
+        let user_agent = shown.user_agent.as_deref();
+        let origin = Origin { ip: shown.source.address, user_agent };
         let shown = Shown { user, code: shown.code.as_ref(), rehashed };
         let admit = |batch| self.admit(batch, &shown);
-        self.open_session_with(user.id, user.organization, address, admit)
+        self.open_session_with(user.id, user.organization, origin, admit)
     }
 
     /// Adds to a session's batch that all that was shown still holds, and that a code is used up.

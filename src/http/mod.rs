@@ -29,7 +29,7 @@ use rouille::{Request, Response};
 use crate::actions::Actions;
 use crate::actions::actor::Actor;
 use crate::actions::throttle::Source;
-use crate::index::Index;
+use crate::index::{self, Index};
 use crate::model::public_url::{Links, PublicUrl};
 use parameters::Parameters;
 use problem::Problem;
@@ -101,6 +101,11 @@ impl Call<'_> {
             },
         };
         Source { address: self.address, on_host }
+    }
+
+    /// The same for people to read: from which address, and in which browser.
+    fn browser(&self) -> index::Origin<'_> {
+        index::Origin { ip: self.address, user_agent: self.request.header("User-Agent") }
     }
 
     fn param(&self, at: usize) -> &str {

@@ -33,7 +33,7 @@ use crate::model::code::Code;
 use crate::model::id::{OrganizationId, RoleId, TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::model::secret::Digest;
-use crate::records::uses::USER_AGENT_BYTES_MAX;
+use crate::records::uses::{USER_AGENT_BYTES_MAX, cut};
 use facts::{OrganizationFacts, RoleFacts, Shared, SharedUser, TeamFacts, UserFacts};
 use grant::Grant;
 use live::Live;
@@ -67,7 +67,7 @@ pub struct Index {
     reservations: Arc<Reservations>,
 }
 
-/// Where a key was used from.
+/// Where a call came from.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Origin<'a> {
     /// The client's address.
@@ -331,12 +331,6 @@ impl Index {
         number
     }
 }
-
-/// The longest start of a text that has at most `bytes_max` bytes and ends between characters.
-fn cut(text: &str, bytes_max: usize) -> &str {
-    text.get(..text.floor_char_boundary(bytes_max)).unwrap_or(text)
-}
-
 /// A digest as a key of the map. The algorithm is part of it: see [`Digest::of_sha256`].
 ///
 /// In words, so that its alignment is the grant's: it then lies before the grant in their common

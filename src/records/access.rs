@@ -225,8 +225,13 @@ pub struct SessionRecord {
     /// From which address it began.
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
+    /// In which program, as it named itself, cut to [`BROWSER_BYTES_MAX`].
+    #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<Box<str>>,
 }
 
+/// Longest name of a session's program that is kept, in bytes: browsers name themselves at the end.
+pub const BROWSER_BYTES_MAX: usize = 256;
 /// How long a session lasts without a request.
 pub const SESSION_IDLE: Duration = Duration::from_hours(1);
 /// How long a session lasts at all.

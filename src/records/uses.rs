@@ -11,6 +11,11 @@ use crate::records::{Record, text};
 /// Longest user agent that is kept, in bytes.
 pub const USER_AGENT_BYTES_MAX: usize = 120;
 
+/// The longest start of a text that has at most `bytes_max` bytes and ends between characters.
+pub fn cut(text: &str, bytes_max: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes_max)).unwrap_or(text)
+}
+
 /// Most addresses that a key's use is told apart by.
 pub const ADDRESSES_MAX: usize = 10;
 

@@ -5,9 +5,12 @@ use serde_json::{Value, json};
 use crate::ask::{Ask, Expect};
 use crate::house::{EMAIL, House, PASSWORD};
 
+const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+
 fn sign_in(house: &House, address: &str) -> String {
     let body = json!({"email": EMAIL, "password": PASSWORD});
     let ask = Ask::post("/v1/session", &body).header("X-Forwarded-For", address);
+    let ask = ask.header("User-Agent", BROWSER);
     let answer = house.bare(&ask);
     answer.expect(201);
     answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
@@ -26,6 +29,10 @@ fn ones_own_sessions_are_listed_and_ended() {
     let listed = items(&house);
     assert_eq!(listed.len(), 2, "{listed:?}");
     assert_eq!(listed[0]["address"], "203.0.113.9");
+    assert_eq!(
+        (&listed[0]["user_agent"], &listed[1]["user_agent"]),
+        (&BROWSER.into(), &Value::Null)
+    );
     assert_eq!((&listed[0]["current"], &listed[1]["current"]), (&json!(false), &json!(true)));
     for field in ["created_at", "seen_at", "ends_at"] {
         assert!(listed[0][field].as_str().unwrap().ends_with('Z'), "{listed:?}");
@@ -48,6 +55,16 @@ fn ones_own_sessions_are_listed_and_ended() {
     assert_eq!(answer.status, 204);
     assert!(answer.header("set-cookie").unwrap().contains("Max-Age=0"));
     house.ask(&Ask::get("/v1/session")).problem(401, "session_ended");
+}
+
+#[test]
+fn the_name_of_a_browser_is_cut() {
+    let house = House::start();
+    let body = json!({"email": EMAIL, "password": PASSWORD});
+    let long = "Mozilla/5.0 ".repeat(100);
+    house.bare(&Ask::post("/v1/session", &body).header("User-Agent", &long)).expect(201);
+    let listed = items(&house);
+    assert_eq!(listed[0]["user_agent"], long.chars().take(256).collect::<String>());
 }
 
 #[test]

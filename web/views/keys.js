@@ -28,14 +28,9 @@ const STATUSES = ["", "active", "disabled", "not_yet_valid", "expired", "revoked
 export const mayMake = () => may("keyhouse:keys:create") || may("keyhouse:keys:manage");
 
 export async function view({ query }) {
-  const teams = await all("/v1/teams");
-  const choices = choicesOf(teams);
-  const chosen = { search: query.get("search") ?? "" };
-  // What a link or an older page names that there is not, a removed team say, filters nothing.
-  for (const [name, , options] of choices) {
-    const wanted = query.get(name) ?? "";
-    chosen[name] = options.some(([value]) => value === wanted) ? wanted : "";
-  }
+  const asking = all("/v1/teams");
+  let teams = [];
+  const chosen = chosenBy(query);
   const columns = [
     t("keys.name"),
     t("keys.owner"),
@@ -49,6 +44,7 @@ export async function view({ query }) {
   const keys = list("/v1/keys", {
     query: asked(chosen),
     pageItems: PAGE_KEYS,
+    beside: asking.then((known) => (teams = known)),
     show: (items, isMore) => {
       fill(found, t(isMore ? "keys.found_more" : "keys.found", { count: items.length }));
       return h("div.card.flush.keys", {}, table(t("keys.title"), columns, rowsOf(items)));
@@ -59,6 +55,8 @@ export async function view({ query }) {
       return isFiltered(chosen) ? nothingFound(clear) : noneYet();
     },
   });
+  // The keys are on their way by now: one wait, not two.
+  const choices = choicesOf(await asking);
   /** Asks anew; a choice is a step that the back button takes back, a letter typed is none. */
   const change = (isStep) => {
     const said = new URLSearchParams(Object.entries(chosen).filter(([, value]) => value !== ""));
@@ -73,6 +71,17 @@ export async function view({ query }) {
   const actions = usable() && mayMake() ? [h("a.button.primary", { href: "#/keys/new" }, t("keys.new"))] : [];
   const body = h("div.stack", {}, endpoint(), hindrance(), filters(chosen, choices, change), found, keys.element);
   return { title: t("keys.title"), actions, body };
+}
+
+/** What the address asks for. What a link or an older page names that there is not filters nothing. */
+function chosenBy(query) {
+  const chosen = { search: query.get("search") ?? "" };
+  for (const [name, , options] of choicesOf([])) {
+    const wanted = query.get(name) ?? "";
+    const isTeam = name === "whose" && wanted.startsWith("team_");
+    chosen[name] = isTeam || options.some(([value]) => value === wanted) ? wanted : "";
+  }
+  return chosen;
 }
 
 const usable = () => session.organization.api_access;
@@ -177,7 +186,7 @@ function filters(chosen, choices, change) {
     },
   });
   return h(
-    "div.choosing",
+    "div.key-filters",
     { role: "search", "aria-label": t("keys.filters") },
     field(t("keys.search"), search),
     choices.map(choice),
@@ -222,8 +231,14 @@ function row(key, teams) {
     const nothing = () => h("span.soft.none", {}, "–");
     return [h("span.soft", {}, kind), nothing(), nothing(), keyStatus(key), nothing(), nothing()];
   }
-  const name = nameOf(key, rightsTo(key, teams));
-  return [name, ownerOf(key), mayOf(key), statusOf(key), lastUseOf(key), day(key.created_at)];
+  return [
+    nameOf(key, rightsTo(key, teams)),
+    ownerOf(key),
+    mayOf(key),
+    statusOf(key),
+    lastUseOf(key),
+    h("span.unbroken", {}, day(key.created_at)),
+  ];
 }
 
 function nameOf(key, rights) {

@@ -2,7 +2,7 @@
 
 import { get, patch } from "../api.js";
 import { h } from "../dom.js";
-import { checkbox, field, form, group, valueOf } from "../form.js";
+import { catchUp, checkbox, field, form, group, valueOf } from "../form.js";
 import { planName } from "../plans.js";
 import { problemNotice, say } from "../say.js";
 import { refresh } from "../shell.js";
@@ -37,7 +37,7 @@ function shownAlone(problem) {
 
 function settings(organization) {
   if (!may("keyhouse:organization:manage")) return readOnly(organization);
-  let { version } = organization;
+  let shown = organization;
   const members = organization.members_create_keys;
   const submit = async (element) => {
     const days = valueOf(element, "key_lifetime_days_max").trim();
@@ -47,7 +47,16 @@ function settings(organization) {
       // What is no number is sent as it is, so that the answer says so at its field.
       key_lifetime_days_max: days === "" ? null : /^\d+$/.test(days) ? Number(days) : days,
     };
-    ({ version } = await patch("/v1/organization", changed, version));
+    try {
+      shown = await patch("/v1/organization", changed, shown.version);
+    } catch (problem) {
+      if (problem.code === "version_conflict") {
+        const now = await get("/v1/organization");
+        catchUp(element, typed(shown), typed(now));
+        shown = now;
+      }
+      throw problem;
+    }
     await reload();
     refresh();
     say(t("organization.saved"));
@@ -70,6 +79,11 @@ function settings(organization) {
     ),
     field(t("organization.lifetime"), days, { hint: t("organization.lifetime_hint"), optional: true }),
   );
+}
+
+/** The settings as their fields hold them. */
+function typed({ name, members_create_keys, key_lifetime_days_max: days }) {
+  return { name, members_create_keys, key_lifetime_days_max: String(days ?? "") };
 }
 
 function readOnly(organization) {

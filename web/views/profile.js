@@ -3,7 +3,7 @@
 import { get, patch } from "../api.js";
 import { fill, h } from "../dom.js";
 import { CHARACTERS_MIN, CHARACTERS_MIN_WITH_CODE, passwordField } from "../elements/password-field.js";
-import { field, form, select, valueOf } from "../form.js";
+import { catchUp, field, form, select, valueOf } from "../form.js";
 import { allRoles, roleName } from "../roles.js";
 import { say } from "../say.js";
 import { refresh } from "../shell.js";
@@ -31,7 +31,7 @@ export async function view({ again }) {
   return { title: t("profile.title"), body };
 }
 
-const part = (title, ...content) => h("section.card.stack", {}, h("h2", {}, title), ...content);
+const part = (title, ...content) => h("section.card.stack", {}, h("h2", { tabindex: "-1" }, title), ...content);
 
 function facts(me, roles) {
   const teams = me.teams.map((team) => team.name);
@@ -55,7 +55,16 @@ function about(seen, again) {
   const languages = [["", t("profile.browser_language")], ...Object.entries(LANGUAGES)];
   const submit = async (element) => {
     const changed = { name: valueOf(element, "name"), locale: valueOf(element, "locale") || null };
-    seen.me = await patch("/v1/me", changed, seen.me.version);
+    try {
+      seen.me = await patch("/v1/me", changed, seen.me.version);
+    } catch (problem) {
+      if (problem.code === "version_conflict") {
+        const now = await get("/v1/me");
+        catchUp(element, typed(seen.me), typed(now));
+        seen.me = now;
+      }
+      throw problem;
+    }
     await reload();
     const wanted = seen.me.locale ?? preferred();
     if (wanted === spoken()) refresh();
@@ -74,6 +83,9 @@ function about(seen, again) {
     field(t("profile.language"), select("locale", languages, seen.me.locale ?? "")),
   );
 }
+
+/** What one may change, as its fields hold it. */
+const typed = ({ name, locale }) => ({ name, locale: locale ?? "" });
 
 function password(seen) {
   const place = h("div", {});

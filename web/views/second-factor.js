@@ -20,7 +20,14 @@ export function secondFactor(me, again) {
   const state = me.totp
     ? h("span.badge.good", {}, t("totp.on"))
     : h("span.badge", {}, t("totp.off"));
-  return [h("p", {}, state), h("p", {}, me.totp ? t("totp.on_body") : t("totp.off_body")), h("div", {}, act)];
+  const about = h("p", {}, me.totp ? t("totp.on_body") : t("totp.off_body"));
+  return h("div.stack.second-factor", {}, h("p", {}, state), about, h("div", {}, act));
+}
+
+/** Shows the profile anew, and goes back to where one was in it. */
+async function shownAnew(again) {
+  await again();
+  document.querySelector(".second-factor button")?.focus();
 }
 
 function turnOn(again) {
@@ -36,7 +43,7 @@ function turnOn(again) {
       // Also where the dialog was closed meanwhile: these codes are not to be had again.
       close();
       await showCodes(codes);
-      await again();
+      await shownAnew(again);
       say(t("totp.turned_on"));
     };
     return fill(
@@ -111,7 +118,7 @@ function turnOff(again) {
       const body = { current_password: valueOf(element, "current_password"), code: digitsOf(element) };
       await request("DELETE", "/v1/me/totp", { body });
       close();
-      await again();
+      await shownAnew(again);
       say(t("totp.turned_off"));
     };
     return form(

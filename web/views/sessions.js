@@ -27,9 +27,9 @@ export function sessions() {
 function shown(items, draw) {
   const others = items.filter((item) => !item.current);
   const times = [t("sessions.begun"), t("sessions.seen"), t("sessions.ends")];
-  const columns = [t("sessions.address"), ...times, { said: t("sessions.end") }];
+  const columns = [t("sessions.browser"), ...times, { said: t("sessions.end") }];
   const row = (item) => [
-    h("span.row", {}, whence(item), item.current ? h("span.badge.good", {}, t("sessions.this_one")) : null),
+    named(item),
     moment(item.created_at),
     item.current ? t("sessions.now") : timeAgo(item.seen_at),
     moment(item.ends_at),
@@ -44,7 +44,49 @@ function shown(items, draw) {
   ];
 }
 
+/**
+ * Names that browsers give themselves. Most name those before them too, so the first that fits counts;
+ * an iPhone's Chrome and Firefox have names of their own.
+ */
+const BROWSERS = [
+  ["edge", /\b(Edg|EdgA|EdgiOS)\//],
+  ["opera", /\bOPR\//],
+  ["firefox", /\b(Firefox|FxiOS)\//],
+  ["chrome", /(Chrome|CriOS)\//],
+  ["safari", /\bVersion\/.*Safari\//],
+];
+const SYSTEMS = [
+  ["windows", /\bWindows\b/],
+  ["android", /\bAndroid\b/],
+  ["ios", /\b(iPhone|iPad)\b/],
+  ["macos", /\bMacintosh\b/],
+  ["linux", /\bLinux\b/],
+];
+
+/** Nothing that names itself at greater length is worth its room. */
+const PROGRAM_CHARACTERS_MAX = 32;
+
+/** The browser in words, out of what it calls itself; other programs by what their name begins with. */
+function browser(agent) {
+  if (!agent) return t("sessions.no_browser");
+  const named = (names) => names.find(([, pattern]) => pattern.test(agent))?.[0];
+  const [program, system] = [named(BROWSERS), named(SYSTEMS)];
+  const first = agent.split(" ")[0];
+  if (!program && !first.startsWith("Mozilla/") && first.length <= PROGRAM_CHARACTERS_MAX) return first;
+  // sessions.edge, .opera, .firefox, .chrome, .safari
+  const name = program ? t(`sessions.${program}`) : t("sessions.no_browser");
+  if (!system) return name;
+  // sessions.windows, .android, .ios, .macos, .linux
+  return t("sessions.on", { browser: name, system: t(`sessions.${system}`) });
+}
+
 const whence = (item) => item.address ?? t("sessions.no_address");
+
+function named(item) {
+  const badge = item.current ? h("span.badge.good", {}, t("sessions.this_one")) : null;
+  const place = h("div.soft.small", {}, whence(item));
+  return [h("div.row", {}, browser(item.user_agent), badge), place];
+}
 
 function endButton(item, draw) {
   const end = async () => {
@@ -58,10 +100,12 @@ function endButton(item, draw) {
       button.disabled = false;
       return;
     }
+    const row = button.closest("tr").sectionRowIndex;
     await draw();
-    document.querySelector(".sessions button, .account h2")?.focus();
+    goOn(row);
   };
-  const label = t("sessions.end_one", { address: whence(item), moment: moment(item.created_at) });
+  const known = { browser: browser(item.user_agent), address: whence(item), moment: moment(item.created_at) };
+  const label = t("sessions.end_one", known);
   const button = h("button.quiet", { type: "button", "aria-label": label, onclick: end }, t("sessions.end"));
   return button;
 }
@@ -76,7 +120,17 @@ async function endOthers(others, draw) {
   const done = await confirm(words, async () => {
     for (const item of others) await ended(item);
   });
-  if (done !== undefined) await draw();
+  if (done === undefined) return;
+  await draw();
+  goOn(0);
+}
+
+/** What had the focus is gone: it goes to the session that stands there now, else to the heading. */
+function goOn(row) {
+  const place = document.querySelector(".sessions");
+  const left = [...place.querySelectorAll("tbody button")];
+  const next = left.find((button) => button.closest("tr").sectionRowIndex >= row) ?? left.at(-1);
+  (next ?? place.closest("section").querySelector("h2")).focus();
 }
 
 /** Ends a session; one that has ended by itself meanwhile is as good. */

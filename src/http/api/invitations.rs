@@ -66,7 +66,7 @@ pub(in crate::http) fn accept(app: &App, call: &Call<'_>) -> Result<Response, Pr
         return Err(Problem::invalid(Vec::new()));
     };
     let newcomer = Newcomer { token, name, password };
-    opened(app, call, &app.actions.accept_invitation(&newcomer, call.address)?)
+    opened(app, call, &app.actions.accept_invitation(&newcomer, call.browser())?)
 }
 
 /// The one-time link of an invitation. The token stands behind the `#`, which no browser sends on.

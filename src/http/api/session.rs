@@ -31,7 +31,8 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
         return Err(Problem::invalid(Vec::new()));
     };
     let old = app.session_token(call.request)?;
-    let shown = SignIn { email, password, code, source: call.source() };
+    let user_agent = call.browser().user_agent.map(str::to_owned);
+    let shown = SignIn { email, password, code, source: call.source(), user_agent };
     let session = app.actions.sign_in(&shown)?;
     // The browser forgets the cookie it had, so nobody needs that session any more.
     if let Some(old) = old {

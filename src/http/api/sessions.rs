@@ -52,6 +52,7 @@ fn shown(session: &SessionRecord, current: bool) -> Value {
         "seen_at": session.seen_at.to_string(),
         "ends_at": session.ends_at().to_string(),
         "address": session.address.map(|address| address.to_string()),
+        "user_agent": session.user_agent,
         "current": current,
     })
 }

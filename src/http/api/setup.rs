@@ -22,5 +22,5 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
         return Err(Problem::invalid(Vec::new()));
     };
     let owner = FirstOwner { name, email, password };
-    opened(app, call, &app.actions.set_up(&token, &owner, call.address)?)
+    opened(app, call, &app.actions.set_up(&token, &owner, call.browser())?)
 }

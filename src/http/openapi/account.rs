@@ -81,6 +81,10 @@ fn own_sessions() -> Vec<Operation> {
         field("seen_at", moment()),
         field("ends_at", moment()),
         field("address", nullable(text("192.0.2.7").into())),
+        field(
+            "user_agent",
+            nullable(text("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0").into()),
+        ),
         field("current", truth(true)),
     ]);
     vec![
