@@ -21,6 +21,7 @@ mod first_load;
 mod hostile;
 #[path = "../suite/house.rs"]
 mod house;
+mod keys;
 mod page;
 mod part;
 #[path = "../suite/people.rs"]
