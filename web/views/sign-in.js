@@ -5,12 +5,18 @@ import { open } from "../dialog.js";
 import { fill, h } from "../dom.js";
 import { passwordField } from "../elements/password-field.js";
 import { field, form, valueOf } from "../form.js";
-import { become } from "../state.js";
+import { become, instance } from "../state.js";
 import { t } from "../text.js";
 
 /** The view; `enter` goes on once somebody is signed in. */
 export function signInView(enter) {
+  if (!instance.set_up) return notSetUp();
   return { title: t("sign_in.title"), body: h("div.card.narrow", {}, signInForm("", enter)) };
+}
+
+function notSetUp() {
+  const retry = h("button", { type: "button", onclick: () => location.reload() }, t("actions.retry"));
+  return { title: t("setup.title"), body: h("div.card.narrow.stack", {}, h("p", {}, t("sign_in.not_set_up")), retry) };
 }
 
 /** The dialog: `{closed, close}`; `closed` resolves to whether somebody signed in. */
