@@ -24,7 +24,7 @@ export function signInDialog(email) {
   const asking = {};
   asking.closed = open(t("sign_in.again"), (close) => {
     asking.close = close;
-    return h("div", {}, h("p", {}, t("sign_in.ended")), signInForm(email, () => close(true)));
+    return h("div.stack", {}, h("p", {}, t("sign_in.ended")), signInForm(email, () => close(true)));
   });
   return asking;
 }
@@ -39,6 +39,8 @@ function signInForm(email, enter) {
       become(await post("/v1/session", shown, { quietly: true }));
     } catch (problem) {
       if (problem.code === "code_required" && !digits) return askForCode(code);
+      // What is most likely wrong is typed anew at once.
+      if (problem.code === "sign_in_failed") element.elements.namedItem(digits ? "code" : "password").select();
       // The server does not tell which of the three is wrong.
       const isAny = problem.code === "sign_in_failed" && digits;
       throw isAny ? new Problem(problem.status, { ...problem.members, code: "sign_in_failed_with_code" }) : problem;
