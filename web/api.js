@@ -7,7 +7,10 @@ const PATIENCE_MS = 30_000;
 /** After this long, people are told that something is on its way. */
 const SLOW_MS = 400;
 
-/** What went wrong: the members of the API's problem (RFC 9457), or `unreachable` or `timeout`. */
+/**
+ * What went wrong: the members of the API's problem (RFC 9457), or one of ours: `unreachable`, `timeout`, `outdated`,
+ * `unreadable`.
+ */
 export class Problem extends Error {
   constructor(status, members) {
     super(members.detail ?? members.code);
@@ -43,7 +46,7 @@ export const patch = (path, body, version) => request("PATCH", path, { body, ver
 export const remove = (path, query, version) => request("DELETE", path, { query, version });
 
 /** All items of a list, page after page, up to a bound; for short lists such as teams. */
-export async function all(path, query = {}, itemsMax = 1000) {
+export async function all(path, query = {}, itemsMax = 2000) {
   const items = [];
   let cursor;
   do {
@@ -56,8 +59,12 @@ export async function all(path, query = {}, itemsMax = 1000) {
 
 /** The texts of a language; they lie beside this file. */
 export async function locale(name) {
-  const response = await reach(new URL(`./locales/${name}.json`, import.meta.url), {});
-  return response.json();
+  try {
+    return await exchange(new URL(`./locales/${name}.json`, import.meta.url), {});
+  } catch (problem) {
+    // After an update of the server the files of the page before it are gone.
+    throw problem.status === 404 ? new Problem(404, { code: "outdated" }) : problem;
+  }
 }
 
 /**
@@ -100,12 +107,12 @@ async function exchange(url, asked) {
     throw new Problem(0, { code: "unreachable" });
   });
   const members = parse(text);
-  if (response.ok) return members;
-  // A proxy before Keyhouse that finds nobody there.
-  const isProxys = [502, 503, 504].includes(response.status) && (members.code ?? "unreadable") === "unreadable";
-  if (isProxys) members.code = "unreachable";
+  if (response.ok && members) return members;
+  // A proxy before Keyhouse that finds nobody there, or has a page of its own for everything.
+  const isAlone = [502, 503, 504].includes(response.status) && !members?.code;
+  const told = isAlone ? { code: "unreachable" } : (members ?? { code: "unreadable" });
   const retryAfter = Number(response.headers.get("Retry-After")) || undefined;
-  throw new Problem(response.status, { code: "internal", ...members, retryAfter });
+  throw new Problem(response.status, { code: "internal", ...told, retryAfter });
 }
 
 async function reach(url, asked) {
@@ -116,13 +123,13 @@ async function reach(url, asked) {
   }
 }
 
+/** The members of an answer; `null` where it is none of Keyhouse's. */
 function parse(text) {
   if (text === "") return {};
   try {
     return JSON.parse(text);
   } catch {
-    // A proxy's own page, say.
-    return { code: "unreadable" };
+    return null;
   }
 }
 

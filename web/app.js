@@ -1,6 +1,6 @@
 // Begins: finds out who is there and in which language, and shows the view that the address names.
 
-import { whenBusy, whenSessionEnds } from "./api.js";
+import { get, Problem, whenBusy, whenSessionEnds } from "./api.js";
 import { fill, h } from "./dom.js";
 import { problemNotice } from "./say.js";
 import { frame, place, showBusy } from "./shell.js";
@@ -45,12 +45,15 @@ async function begin() {
     // Somebody else, or nobody: what this tab shows is not for them.
     else if (user !== (session?.user.id ?? null)) location.reload();
   });
+  const texts = speak(preferred());
   try {
-    await Promise.all([load(), speak(preferred())]);
+    await Promise.all([load(), texts]);
     const wanted = session?.user.locale;
     if (wanted && wanted !== spoken()) await speak(wanted);
   } catch (problem) {
     if (!problem.members) throw problem;
+    // What went wrong may be known before the words for it have come.
+    await texts.catch(() => {});
     document.body.append(
       h(
         "main",
@@ -94,9 +97,10 @@ async function found(path, query) {
   if (!view) return { title: t("problems.no_page"), body: h("p", {}, h("a", { href: "#/keys" }, t("keys.title"))) };
   const params = names.filter((_, at) => view[0].split("/")[at] === ":").map(decode);
   try {
-    const module = await view[1]().catch(() => {
-      // After an update of the server the old page's modules are gone.
-      throw Object.assign(new Error(), { code: "unreachable", members: {} });
+    const module = await view[1]().catch(async () => {
+      // Either nobody can be reached, or after an update of the server the old page's modules are gone.
+      await get("/v1/instance");
+      throw new Problem(404, { code: "outdated" });
     });
     return await module.view({ params, query, again: route });
   } catch (problem) {
@@ -136,11 +140,14 @@ let asking = null;
 
 async function signInAgain() {
   if (!session) return false;
-  asking ??= signInDialog(session.user.email);
+  const { id, email } = session.user;
+  asking ??= signInDialog(email);
   const done = await asking.closed;
   asking = null;
   if (!done) return false;
-  if (await reload()) return true;
+  await reload();
+  if (session?.user.id === id) return true;
+  // Somebody else: what was asked was not theirs, and what this tab shows is not for them.
   location.reload();
   return false;
 }

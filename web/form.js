@@ -126,7 +126,14 @@ function show(element, trouble, problem) {
     const line = (fault) => h("p.fault", {}, `${fault.pointer}: ${faultText(fault)}`);
     fill(trouble, problemNotice(problem), unplaced.map(line));
   }
-  element.querySelector("[aria-invalid]")?.focus();
+  const wrong = [...element.querySelectorAll("[aria-invalid]")];
+  // What is folded away opens: nothing that is wrong is hidden.
+  wrong.forEach(unfold);
+  wrong[0]?.focus();
+}
+
+function unfold(control) {
+  for (let at = control.closest("details"); at; at = at.parentElement.closest("details")) at.open = true;
 }
 
 /**

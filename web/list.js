@@ -8,11 +8,12 @@ import { t } from "./text.js";
 const PAGE_ITEMS = 50;
 
 /**
- * A list of `path`, whose answers are `{items, next_cursor}`. `show(items)` makes an element out of
- * the first page, `more(element, items)` adds those of a later one, `empty()` makes what stands
- * there where there are none. Returns `{element, reload}`; `reload(query)` begins anew.
+ * A list of `path`, whose answers are `{items, next_cursor}`. `show(items, isMore)` makes an element
+ * out of the first page (`isMore`: others follow), `more(element, items)` adds those of a later one,
+ * `empty()` makes what stands there where there are none. Returns `{element, reload}`;
+ * `reload(query)` begins anew. What is `beside` is waited for too before anything is shown.
  */
-export function list(path, { query = {}, show, more, empty, pageItems = PAGE_ITEMS }) {
+export function list(path, { query = {}, show, more, empty, beside, pageItems = PAGE_ITEMS }) {
   const element = h("div.list", { "aria-live": "off" });
   let asked = 0;
   const reload = async (wanted = query) => {
@@ -20,15 +21,19 @@ export function list(path, { query = {}, show, more, empty, pageItems = PAGE_ITE
     const turn = ++asked;
     element.setAttribute("aria-busy", "true");
     try {
-      const page = await get(path, { ...query, limit: pageItems });
+      const [page] = await Promise.all([get(path, { ...query, limit: pageItems }), beside]);
       // A later question was asked meanwhile: its answer counts.
       if (turn !== asked) return;
       let shown = null;
-      if (page.items.length > 0 || page.next_cursor) shown = show(page.items);
+      if (page.items.length > 0 || page.next_cursor) shown = show(page.items, Boolean(page.next_cursor));
       fill(element, shown ?? empty(), shown ? next(page.next_cursor, shown, turn) : null);
     } catch (problem) {
       if (!problem.members) throw problem;
-      if (turn === asked) fill(element, problemNotice(problem, () => reload()));
+      if (turn === asked)
+        fill(
+          element,
+          problemNotice(problem, () => reload()),
+        );
     } finally {
       if (turn === asked) element.removeAttribute("aria-busy");
     }

@@ -47,11 +47,19 @@ export function faultText(fault) {
 export function problemNotice(problem, retry) {
   // Of use only to who reads the log: what was refused says all there is to say.
   const id = problem.status >= 500 ? problem.members?.request_id : null;
+  const prices = problem.members?.pricing_url;
   return h(
     "div.notice.bad",
     { role: "alert" },
     h("p", {}, problemText(problem)),
+    prices ? h("p", {}, h("a", { href: prices, target: "_blank", rel: "noreferrer" }, t("problems.pricing"))) : null,
     id ? h("p.small", {}, t("problems.request", { id })) : null,
-    retry ? h("button", { type: "button", onclick: retry }, t("actions.retry")) : null,
+    again(problem, retry),
   );
+}
+
+function again(problem, retry) {
+  const button = (onclick, text) => h("button", { type: "button", onclick }, text);
+  if (problem.code === "outdated") return button(() => location.reload(), t("actions.reload"));
+  return retry ? button(retry, t("actions.retry")) : null;
 }

@@ -1,7 +1,7 @@
 // Shows a new secret, once: masked, to be copied, and gone when the dialog closes.
 
 import { open } from "./dialog.js";
-import { fill, freshId, h } from "./dom.js";
+import { fill, freshId, h, svg } from "./dom.js";
 import { copyButton } from "./elements/copy-button.js";
 import { checkbox } from "./form.js";
 import { say } from "./say.js";
@@ -10,18 +10,25 @@ import { t } from "./text.js";
 
 /** Shows the secret of a key that was just made or renewed; resolves when it is closed. */
 export async function showSecret({ key, secret }) {
+  const asked = {};
+  const onEscape = (event) => {
+    if (event.key === "Escape") asked.leave(event);
+  };
   addEventListener("beforeunload", warn);
+  // Wherever the focus is: a click beside the buttons leaves it outside of the dialog.
+  addEventListener("keydown", onEscape);
   try {
-    await open(t("secret.title"), (close) => content(key, secret, close), { stays: true, wide: true });
+    await open(t("secret.title"), (close) => content(key, secret, close, asked), { stays: true, wide: true });
   } finally {
     removeEventListener("beforeunload", warn);
+    removeEventListener("keydown", onEscape);
   }
 }
 
 /** Whoever reloads now loses the secret. */
 const warn = (event) => event.preventDefault();
 
-function content(key, secret, close) {
+function content(key, secret, close, asked) {
   const input = h("input.code", {
     id: freshId("secret"),
     type: "password",
@@ -35,10 +42,15 @@ function content(key, secret, close) {
   const show = (shown) => {
     input.type = shown ? "text" : "password";
     eye.setAttribute("aria-pressed", String(shown));
-    fill(eye, shown ? t("secret.hide") : t("secret.show"));
+    fill(eye, eyeDrawing(shown));
     fill(line, curlLine(shown ? secret : t("secret.masked", { hint: key.hint })));
   };
-  const eye = h("button", { type: "button", onclick: () => show(input.type === "password") });
+  const eye = h("button.icon", {
+    type: "button",
+    "aria-label": t("secret.show"),
+    title: t("secret.show"),
+    onclick: () => show(input.type === "password"),
+  });
   // Where a page may not copy, the text is selected: so it must be seen.
   const revealed = (element) => {
     show(true);
@@ -56,13 +68,14 @@ function content(key, secret, close) {
     box.focus();
     say(t("secret.store_first"));
   };
+  asked.leave = leave;
   const finish = () => {
     // Nothing of it stays in what the browser keeps of this page.
     input.value = "";
     fill(line);
     close();
   };
-  const form = h(
+  return h(
     "form",
     { onsubmit: leave },
     h("p.notice.warn", {}, t("secret.once")),
@@ -100,10 +113,17 @@ function content(key, secret, close) {
     stored,
     h("div.buttons", {}, done),
   );
-  form.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") leave(event);
-  });
-  return form;
+}
+
+/** An eye, crossed out while there is nothing for it to see. */
+function eyeDrawing(open) {
+  return svg(
+    "svg.drawn",
+    { viewBox: "0 0 24 24", "aria-hidden": "true" },
+    svg("path", { d: "M2 12c2.5-4.5 6-6.5 10-6.5s7.5 2 10 6.5c-2.5 4.5-6 6.5-10 6.5s-7.5-2-10-6.5z" }),
+    svg("circle", { cx: 12, cy: 12, r: 3 }),
+    open ? null : svg("path", { d: "M4 4l16 16" }),
+  );
 }
 
 /** What asks the key who it is; the secret goes to nobody but this instance. */

@@ -14,11 +14,9 @@ export async function load() {
   [instance, session] = await Promise.all([get("/v1/instance"), whoIsThere()]);
 }
 
-/** Asks again who is there; tells whether it is still the same person. */
+/** Asks again who is there. */
 export async function reload() {
-  const before = session?.user.id;
   session = await whoIsThere();
-  return session?.user.id === before;
 }
 
 /** Somebody signed in, or out (`null`): other tabs are told. */

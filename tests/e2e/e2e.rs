@@ -17,6 +17,7 @@ mod axe;
 mod cast;
 mod dialogs;
 mod driver;
+mod first_load;
 mod hostile;
 #[path = "../suite/house.rs"]
 mod house;
@@ -26,12 +27,15 @@ mod part;
 mod people;
 mod pictures;
 mod record;
+mod relay;
 mod screens;
 mod secrets;
 mod seeds;
 #[path = "../server/mod.rs"]
 mod server;
+mod session_ends;
 mod sign_in;
 mod texts;
 mod tree;
+mod trouble;
 mod witness;

@@ -61,10 +61,15 @@ pub(crate) struct Page {
 impl Page {
     /// A browser for somebody who reads this language (`en`, `fr`, `es`), on an empty tab.
     pub(crate) fn open(house: &House, language: &'static str) -> Self {
+        Self::open_at(house.server().url(), language)
+    }
+
+    /// The same for a house that is found at another origin than its own, such as a proxy's.
+    pub(crate) fn open_at(origin: String, language: &'static str) -> Self {
         let driver = Rc::new(Driver::start(language));
         let page = Self {
             whole: Part::whole(driver, Texts::of(language)),
-            origins: vec![house.server().url()],
+            origins: vec![origin],
             expected: Vec::new(),
             record: RefCell::default(),
             finished: false,
@@ -110,7 +115,14 @@ impl Page {
         self.fill(&self.t("sign_in.email"), email);
         self.fill(&self.t("sign_in.password"), password);
         self.click("button", &self.t("sign_in.button"));
-        self.find_no("button", &self.t("sign_in.button"));
+        self.find("navigation", &self.t("shell.navigation"));
+    }
+
+    /// Puts a session's cookie into the browser, as an earlier sign-in left it.
+    pub(crate) fn bring_cookie(&self, name: &str, value: &str) {
+        let url = self.origins.last().unwrap();
+        let cookie = json!({"name": name, "value": value, "url": url, "httpOnly": true});
+        self.driver.devtools("Network.setCookie", cookie);
     }
 
     /// Presses keys one after the other: `["Tab", "Shift+Tab", "Enter"]`.
@@ -242,9 +254,9 @@ impl Page {
             .to_owned()
     }
 
-    /// Every request so far, in no order.
+    /// Every request so far, in the order in which they were asked.
     pub(crate) fn requests(&self) -> Vec<Request> {
-        self.record().requests.into_values().collect()
+        self.record().in_order()
     }
 
     /// What all requests so far took on the wire, heads and all.

@@ -44,6 +44,22 @@ pub(crate) struct Request {
     pub(crate) wire_bytes: u64,
     /// Taken from the browser's own cache.
     pub(crate) from_cache: bool,
+    /// What it was for: `Document`, `Script`, `Fetch`.
+    pub(crate) kind: String,
+    /// The answer's header, names in lower case.
+    pub(crate) headers: BTreeMap<String, String>,
+    /// When it was asked for and when all of it had come, by the browser's own clock.
+    pub(crate) began_s: f64,
+    pub(crate) ended_s: f64,
+    /// Its place among all requests.
+    at: usize,
+}
+
+impl Request {
+    /// The value of a header of the answer, empty for none.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
 }
 
 impl Record {
@@ -84,6 +100,13 @@ impl Record {
         self.addresses.iter().filter(|url| !is_own(url)).cloned().collect()
     }
 
+    /// All requests, in the order in which they were asked.
+    pub(crate) fn in_order(&self) -> Vec<Request> {
+        let mut requests: Vec<Request> = self.requests.values().cloned().collect();
+        requests.sort_by_key(|request| request.at);
+        requests
+    }
+
     fn take(&mut self, event: &Value, told: &Value) {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let id = text(&told["requestId"]);
@@ -95,15 +118,32 @@ impl Record {
                 let headers = told["request"]["headers"].as_object().into_iter().flatten();
                 let referrers = headers.filter(|(name, _)| name.eq_ignore_ascii_case("referer"));
                 self.addresses.extend(referrers.map(|(_, value)| text(value)));
-                self.requests.insert(id, Request { method, url, ..Request::default() });
+                let request = Request {
+                    method,
+                    url,
+                    kind: text(&told["type"]),
+                    began_s: told["timestamp"].as_f64().unwrap_or_default(),
+                    at: self.requests.len(),
+                    ..Request::default()
+                };
+                self.requests.insert(id, request);
             },
             "Network.webSocketCreated" => self.addresses.push(text(&told["url"])),
             "Page.frameNavigated" => self.addresses.push(text(&told["frame"]["url"])),
             "Network.requestServedFromCache" => self.request(id).from_cache = true,
             "Network.responseReceived" => {
                 let request = self.request(id);
-                request.status = told["response"]["status"].as_u64().unwrap_or_default();
+                if request.status == 0 {
+                    request.status = told["response"]["status"].as_u64().unwrap_or_default();
+                }
                 request.from_cache |= told["response"]["fromDiskCache"] == true;
+                let headers = told["response"]["headers"].as_object().into_iter().flatten();
+                let lower = headers.map(|(name, value)| (name.to_lowercase(), text(value)));
+                request.headers = lower.collect();
+            },
+            // What came over the wire: of a 304, the other event tells what it stands for.
+            "Network.responseReceivedExtraInfo" => {
+                self.request(id).status = told["statusCode"].as_u64().unwrap_or_default();
             },
             "Network.loadingFinished" => {
                 let bytes = told["encodedDataLength"].as_f64().unwrap_or_default();
@@ -113,7 +153,9 @@ impl Record {
                     reason = "a count of bytes"
                 )]
                 let bytes = bytes as u64;
-                self.request(id).wire_bytes = bytes;
+                let request = self.request(id);
+                request.wire_bytes = bytes;
+                request.ended_s = told["timestamp"].as_f64().unwrap_or_default();
             },
             _ => {},
         }

@@ -32,7 +32,10 @@ impl Driver {
         role: Option<&str>,
         name: Option<&str>,
     ) -> Vec<Node> {
-        let mut asked = json!({"backendNodeId": below.map_or_else(|| self.document(), |it| it.id)});
+        let Some(root) = below.map(|it| it.id).or_else(|| self.document()) else {
+            return Vec::new();
+        };
+        let mut asked = json!({"backendNodeId": root});
         for (field, wanted) in [("role", role), ("accessibleName", name)] {
             if let Some(wanted) = wanted {
                 asked[field] = json!(wanted);
@@ -78,9 +81,10 @@ impl Driver {
         Some(WebElement::from_json(told, self.session().handle().clone()).unwrap())
     }
 
-    fn document(&self) -> u64 {
-        let told = self.devtools("DOM.getDocument", json!({"depth": 0}));
-        told["root"]["backendNodeId"].as_u64().unwrap()
+    /// None while the page is just being loaded anew.
+    fn document(&self) -> Option<u64> {
+        let told = self.attempt_devtools("DOM.getDocument", json!({"depth": 0})).ok()?;
+        told["root"]["backendNodeId"].as_u64()
     }
 }
 

@@ -8,6 +8,7 @@ import { day, t } from "../text.js";
 const DAYS = [7, 30, 90, 365];
 const DAY_MS = 86_400_000;
 const PROPOSED = "30";
+const YEAR = 365;
 
 /**
  * The choice, with `chosen` set: a number of days, a date (`2027-01-31`), or `never`. Returns
@@ -16,11 +17,14 @@ const PROPOSED = "30";
 export function expiryChoice(chosen = PROPOSED) {
   const daysMax = session.organization.key_lifetime_days_max;
   const fits = (days) => daysMax === null || days <= daysMax;
-  const spans = DAYS.filter(fits).map((days) => [String(days), t("expiry.days", { count: days }), endsAt(days)]);
+  const span = (days) => [String(days), lasting(days), endsAt(days)];
+  const spans = DAYS.filter(fits).map(span);
   // An organization that allows less than the shortest of ours.
-  if (spans.length === 0) spans.push([String(daysMax), t("expiry.days", { count: daysMax }), endsAt(daysMax)]);
-  const isDate = /^\d{4}-\d{2}-\d{2}$/.test(chosen);
+  if (spans.length === 0) spans.push(span(daysMax));
   const known = spans.some(([days]) => days === chosen) || (chosen === "never" && daysMax === null);
+  // Another number of days than ours is a date, too.
+  if (!known && /^\d+$/.test(chosen)) chosen = inputDate(Number(chosen));
+  const isDate = /^\d{4}-\d{2}-\d{2}$/.test(chosen);
   const now = isDate ? "date" : known ? chosen : spans.some(([days]) => days === PROPOSED) ? PROPOSED : spans[0][0];
   const choices = [...spans, ["date", t("expiry.date")]];
   if (daysMax === null) choices.push(["never", t("expiry.never")]);
@@ -61,6 +65,7 @@ export function expiryChoice(chosen = PROPOSED) {
   return { element, fields };
 }
 
+const lasting = (days) => (days === YEAR ? t("expiry.year") : t("expiry.days", { count: days }));
 const endsAt = (days) => t("expiry.until", { day: day(Date.now() + days * DAY_MS) });
 
 /** A day from now on as a date field writes it, in the person's time zone. */

@@ -10,10 +10,11 @@ import { inOrder, spoken, t } from "../text.js";
 const SENTENCE_MS = 300;
 
 /**
- * The matrix over `entries` (`GET /v1/permissions`), with these patterns chosen. Returns
- * `{element, permissions}`; `permissions()` is the list as it is chosen now.
+ * The matrix over `entries` (`GET /v1/permissions`), with these patterns chosen; `said` puts what is
+ * chosen into a sentence, where nobody else does. Returns `{element, permissions}`; `permissions()`
+ * is the list as it is chosen now.
  */
-export function permissionMatrix(entries, chosen) {
+export function permissionMatrix(entries, chosen, said = inSentence) {
   const rest = new Set(chosen);
   const resources = resourcesOf(entries.filter((entry) => !entry.own));
   const own = resourcesOf(entries.filter((entry) => entry.own && may(entry.name)));
@@ -26,53 +27,63 @@ export function permissionMatrix(entries, chosen) {
     autocomplete: "off",
     value: [...rest].join("\n"),
   });
-  const sentence = h("p.sentence", { role: "status" });
   const permissions = () => {
     const typed = other.value.split(/[\s,]+/).filter((text) => text !== "");
     return [...new Set([...rows, ...ownRows].flatMap((one) => one.chosen()).concat(typed))];
   };
-  let timer;
-  const sum = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => fill(sentence, inSentence(permissions())), SENTENCE_MS);
-  };
-  fill(sentence, inSentence(permissions()));
+  const sum = said ? sentence(() => said(permissions())) : null;
   const nothing = h("p.soft", { hidden: true }, t("matrix.none_found"));
-  const search = h("input", { type: "search", name: "find", autocomplete: "off" });
-  search.addEventListener("input", (event) => {
-    // What is looked for is not chosen yet.
-    event.stopPropagation();
+  const find = () => {
     const needle = search.value.trim().toLowerCase();
-    for (const one of rows) one.element.hidden = !one.text.includes(needle);
-    nothing.hidden = rows.some((one) => !one.element.hidden);
+    for (const one of [...rows, ...ownRows]) one.element.hidden = !one.text.includes(needle);
+    const isFound = (list) => list.some((one) => !one.element.hidden);
+    nothing.hidden = isFound(rows) || isFound(ownRows);
+    // What is looked for among Keyhouse's own opens them; nothing is ever closed over what is ticked.
+    if (needle !== "" && !isFound(rows) && isFound(ownRows)) management.open = true;
+  };
+  const search = h("input", {
+    type: "search",
+    name: "find",
+    autocomplete: "off",
+    // What is looked for is not chosen yet.
+    oninput: (event) => {
+      event.stopPropagation();
+      find();
+    },
+    // Whoever presses Enter looks for something: the form is not done.
+    onkeydown: (event) => {
+      if (event.key === "Enter") event.preventDefault();
+    },
   });
+  const management = h(
+    "details",
+    { open: ownRows.some((one) => one.chosen().length > 0) },
+    h("summary", {}, t("matrix.own")),
+    h("p.hint", {}, t("matrix.own_hint")),
+    h("div.resources", {}, ownRows.map((one) => one.element)),
+  );
   const element = h(
     "div.matrix.stack",
-    { oninput: sum },
+    { oninput: sum?.again },
     rows.length > 0 ? field(t("matrix.find"), search) : h("p.soft", {}, t("matrix.empty")),
-    h(
-      "div.resources",
-      {},
-      rows.map((one) => one.element),
-      nothing,
-    ),
+    h("div.resources", {}, rows.map((one) => one.element)),
+    nothing,
     field(t("matrix.typed"), other, { hint: t("matrix.typed_hint"), optional: true }),
-    ownRows.length > 0
-      ? h(
-          "details",
-          { open: ownRows.some((one) => one.chosen().length > 0) },
-          h("summary", {}, t("matrix.own")),
-          h("p.hint", {}, t("matrix.own_hint")),
-          h(
-            "div.resources",
-            {},
-            ownRows.map((one) => one.element),
-          ),
-        )
-      : null,
-    sentence,
+    ownRows.length > 0 ? management : null,
+    sum?.element,
   );
   return { element, permissions };
+}
+
+/** A sentence that is said anew, once there is a moment's rest: `{element, again}`. */
+export function sentence(words) {
+  const element = h("p.sentence", { role: "status" }, words());
+  let timer;
+  const again = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => fill(element, words()), SENTENCE_MS);
+  };
+  return { element, again };
 }
 
 /** `[{resource, group, entries}]`, in order of group and name. */
@@ -95,7 +106,7 @@ function row({ resource, group, entries }, rest, hasWhole) {
     const made = tick(entry.name, entry.name.slice(resource.length + 1), about, rest.delete(entry.name));
     return { name: entry.name, about, ...made };
   });
-  const all = hasWhole ? tick(whole, t("matrix.all"), null, rest.delete(whole)) : null;
+  const all = hasWhole ? tick(t("matrix.all_of", { resource }), t("matrix.all"), null, rest.delete(whole)) : null;
   const lock = () => {
     for (const { box } of boxes) {
       box.disabled = all.box.checked;
@@ -106,10 +117,11 @@ function row({ resource, group, entries }, rest, hasWhole) {
     all.box.addEventListener("change", lock);
     if (all.box.checked) lock();
   }
+  const isNews = group && group.toLowerCase() !== resource.split(":")[0].toLowerCase();
   const element = h(
     "fieldset.resource",
     {},
-    h("legend", {}, h("code", {}, resource), group ? h("span.small.soft", {}, ` ${group}`) : null),
+    h("legend", {}, h("code", {}, resource), isNews ? h("span.small.soft", {}, ` ${group}`) : null),
     h(
       "div.ticks",
       {},

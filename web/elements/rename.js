@@ -4,8 +4,6 @@ import { h } from "../dom.js";
 import { field, form, valueOf } from "../form.js";
 import { t } from "../text.js";
 
-const NAME_CHARACTERS_MAX = 256;
-
 /**
  * A button that renames. `place()` is the element that shows the name, and that the field takes the
  * place of; `name()` is the name now; `label` names the field; `save(name)` may throw a `Problem`.
@@ -16,7 +14,6 @@ export function renameButton({ label, field: fieldLabel, place, name, save }) {
     const input = h("input", {
       name: "name",
       value: name(),
-      maxlength: NAME_CHARACTERS_MAX,
       required: true,
       autocomplete: "off",
       dir: "auto",

@@ -1,12 +1,13 @@
 // The keys: which there are, what they may do, when and from where they were last used.
 
-import { all, patch } from "../api.js";
-import { h } from "../dom.js";
+import { all, get, patch, Problem } from "../api.js";
+import { fill, h } from "../dom.js";
 import { copyButton } from "../elements/copy-button.js";
 import { keyStatus } from "../elements/key-status.js";
 import { renameButton } from "../elements/rename.js";
 import { timeAgo } from "../elements/time-ago.js";
 import { field, select } from "../form.js";
+import { rightsTo } from "../key/rights.js";
 import { list } from "../list.js";
 import { inFewWords } from "../permission-words.js";
 import { planName } from "../plans.js";
@@ -27,10 +28,9 @@ const STATUSES = ["", "active", "disabled", "not_yet_valid", "expired", "revoked
 export const mayMake = () => may("keyhouse:keys:create") || may("keyhouse:keys:manage");
 
 export async function view({ query }) {
-  const teams = await all("/v1/teams");
-  const chosen = Object.fromEntries(
-    ["whose", "status", "only", "sort", "search"].map((name) => [name, query.get(name) ?? ""]),
-  );
+  const asking = all("/v1/teams");
+  let teams = [];
+  const chosen = chosenBy(query);
   const columns = [
     t("keys.name"),
     t("keys.owner"),
@@ -39,25 +39,49 @@ export async function view({ query }) {
     t("keys.last_used"),
     t("keys.created"),
   ];
-  const rowsOf = (items) => items.map(row);
+  const rowsOf = (items) => items.map((key) => row(key, teams));
+  const found = h("p.said-only", { role: "status" });
   const keys = list("/v1/keys", {
     query: asked(chosen),
     pageItems: PAGE_KEYS,
-    show: (items) => h("div.card.flush.keys", {}, table(t("keys.title"), columns, rowsOf(items))),
+    beside: asking.then((known) => (teams = known)),
+    show: (items, isMore) => {
+      fill(found, t(isMore ? "keys.found_more" : "keys.found", { count: items.length }));
+      return h("div.card.flush.keys", {}, table(t("keys.title"), columns, rowsOf(items)));
+    },
     more: (card, items) => addRows(card.querySelector("table"), columns, rowsOf(items))?.querySelector("a"),
-    empty: () => (isFiltered(chosen) ? nothingFound(clear) : noneYet()),
+    empty: () => {
+      fill(found, t(isFiltered(chosen) ? "keys.nothing_found" : "keys.none"));
+      return isFiltered(chosen) ? nothingFound(clear) : noneYet();
+    },
   });
-  const change = () => {
+  // The keys are on their way by now: one wait, not two.
+  const choices = choicesOf(await asking);
+  /** Asks anew; a choice is a step that the back button takes back, a letter typed is none. */
+  const change = (isStep) => {
     const said = new URLSearchParams(Object.entries(chosen).filter(([, value]) => value !== ""));
-    history.replaceState(null, "", said.size > 0 ? `#/keys?${said}` : "#/keys");
+    const address = said.size > 0 ? `#/keys?${said}` : "#/keys";
+    if (isStep) history.pushState(null, "", address);
+    else history.replaceState(null, "", address);
     keys.reload(asked(chosen));
   };
   const clear = () => {
     location.hash = "#/keys";
   };
   const actions = usable() && mayMake() ? [h("a.button.primary", { href: "#/keys/new" }, t("keys.new"))] : [];
-  const body = h("div.stack", {}, endpoint(), hindrance(), filters(chosen, teams, change), keys.element);
+  const body = h("div.stack", {}, endpoint(), hindrance(), filters(chosen, choices, change), found, keys.element);
   return { title: t("keys.title"), actions, body };
+}
+
+/** What the address asks for. What a link or an older page names that there is not filters nothing. */
+function chosenBy(query) {
+  const chosen = { search: query.get("search") ?? "" };
+  for (const [name, , options] of choicesOf([])) {
+    const wanted = query.get(name) ?? "";
+    const isTeam = name === "whose" && wanted.startsWith("team_");
+    chosen[name] = isTeam || options.some(([value]) => value === wanted) ? wanted : "";
+  }
+  return chosen;
 }
 
 const usable = () => session.organization.api_access;
@@ -112,7 +136,8 @@ function links() {
   return shown.length > 0 ? h("p.row", {}, shown) : null;
 }
 
-function filters(chosen, teams, change) {
+/** What the list may be narrowed to: name, label, options. */
+function choicesOf(teams) {
   const whose = [
     ["", t("keys.all")],
     ["me", t("keys.mine")],
@@ -127,37 +152,44 @@ function filters(chosen, teams, change) {
     ["ending", t("keys.ending")],
   ];
   const sorts = SORTS.map((sort) => [sort === SORTS[0] ? "" : sort, t(`keys.sort_${sort.replace("-", "")}`)]);
-  const choice = (name, label, options) => {
+  return [
+    ["whose", t("keys.whose"), whose],
+    ["status", t("keys.status"), statuses],
+    ["only", t("keys.use"), only],
+    ["sort", t("keys.sort"), sorts],
+  ];
+}
+
+function filters(chosen, choices, change) {
+  const choice = ([name, label, options]) => {
     const onchange = (event) => {
       chosen[name] = event.target.value;
-      change();
+      change(true);
     };
     return field(label, select(name, options, chosen[name], { onchange }));
   };
   let timer;
-  const oninput = (event) => {
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      chosen.search = event.target.value.trim();
-      change();
-    }, TYPING_MS);
-  };
   const search = h("input", {
     type: "search",
     name: "search",
     maxlength: 100,
     autocomplete: "off",
     value: chosen.search,
-    oninput,
+    oninput: () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        // They may have gone on to another view meanwhile.
+        if (!search.isConnected) return;
+        chosen.search = search.value.trim();
+        change(false);
+      }, TYPING_MS);
+    },
   });
   return h(
-    "div.choosing",
+    "div.key-filters",
     { role: "search", "aria-label": t("keys.filters") },
     field(t("keys.search"), search),
-    choice("whose", t("keys.whose"), whose),
-    choice("status", t("keys.status"), statuses),
-    choice("only", t("keys.use"), only),
-    choice("sort", t("keys.sort"), sorts),
+    choices.map(choice),
   );
 }
 
@@ -192,44 +224,58 @@ function noneYet() {
   return h("div.card.empty", {}, h("h2", {}, t("keys.none")), h("p.soft", {}, t("keys.what")), first);
 }
 
-function row(key) {
+function row(key, teams) {
   // Somebody else's: that it is there, and no more.
   if (!key.name) {
     const kind = key.kind === "service" ? t("keys.hidden_service") : t("keys.hidden_personal");
-    return [
-      h("span.soft", {}, kind),
-      h("span.soft", {}, "–"),
-      h("span.soft", {}, "–"),
-      keyStatus(key),
-      h("span.soft", {}, "–"),
-      h("span.soft", {}, "–"),
-    ];
+    const nothing = () => h("span.soft.none", {}, "–");
+    return [h("span.soft", {}, kind), nothing(), nothing(), keyStatus(key), nothing(), nothing()];
   }
-  return [nameOf(key), ownerOf(key), mayOf(key), statusOf(key), lastUseOf(key), day(key.created_at)];
+  return [
+    nameOf(key, rightsTo(key, teams)),
+    ownerOf(key),
+    mayOf(key),
+    statusOf(key),
+    lastUseOf(key),
+    h("span.unbroken", {}, day(key.created_at)),
+  ];
 }
 
-function nameOf(key) {
-  const link = h("a.strong", { href: `#/keys/${key.id}`, dir: "auto", title: key.name }, key.name);
-  const cell = h(
+function nameOf(key, rights) {
+  const link = h("a.strong", { href: `#/keys/${key.id}`, dir: "auto" });
+  const said = h("span.said-only", {});
+  const show = (now) => {
+    Object.assign(key, now);
+    fill(link, key.name);
+    link.title = key.name;
+    fill(said, t("keys.rename", { name: key.name }));
+  };
+  show(key);
+  return h(
     "div.named",
     {},
     link,
-    key.status === "revoked" ? null : pencil(key, link),
+    rights.label ? pencil(key, link, said, show) : null,
     h("code.below.small.soft", {}, key.hint ?? ""),
   );
-  return cell;
 }
 
-function pencil(key, link) {
-  const label = [
-    h("span", { "aria-hidden": "true" }, "✎"),
-    h("span.said-only", {}, t("keys.rename", { name: key.name })),
-  ];
+function pencil(key, link, said, show) {
+  const path = `/v1/keys/${key.id}`;
   const save = async (name) => {
-    const changed = await patch(`/v1/keys/${key.id}`, { name }, key.version);
-    Object.assign(key, changed);
-    link.textContent = key.name;
+    try {
+      show(await patch(path, { name }, key.version));
+    } catch (problem) {
+      if (problem.code !== "version_conflict") throw problem;
+      const before = key.name;
+      show(await get(path));
+      // Where something else of it was changed, nobody's name is written over.
+      if (key.name === before) return show(await patch(path, { name }, key.version));
+      const fault = { pointer: "/name", code: "named_meanwhile", name: key.name };
+      throw new Problem(412, { code: problem.code, errors: [fault] });
+    }
   };
+  const label = [h("span", { "aria-hidden": "true" }, "✎"), said];
   const button = renameButton({ label, field: t("keys.name"), place: () => link, name: () => key.name, save });
   button.classList.add("quiet", "icon", "small");
   return button;

@@ -5,49 +5,63 @@ import { fill, h } from "../dom.js";
 import { expiryChoice } from "../elements/expiry-choice.js";
 import { limitFields, limitsFrom } from "../elements/limit-fields.js";
 import { networkFields } from "../elements/network-fields.js";
-import { permissionMatrix } from "../elements/permission-matrix.js";
+import { permissionMatrix, sentence } from "../elements/permission-matrix.js";
 import { field, form, group, radios, select, valueOf } from "../form.js";
+import { inSentence } from "../permission-words.js";
+import { prefill } from "../prefill.js";
 import { showSecret } from "../secret-dialog.js";
 import { may, session } from "../state.js";
-import { listed, t, words } from "../text.js";
+import { t, words } from "../text.js";
 import { hindrance, mayMake } from "./keys.js";
 
-/** What a link may fill in. */
-const FROM_LINK = ["name", "description", "permissions", "preset", "kind", "expires", "team", "environment", "ip"];
+/** The kinds of key, and what making one takes. */
+const KINDS = [
+  ["personal", "keyhouse:keys:create"],
+  ["service", "keyhouse:keys:manage"],
+];
+/** What the presets stand for, as far as whoever makes the key holds it. */
+const PRESETS = { read: ["*:read"], "read-write": ["*:read", "*:write"] };
+const TOLD_MAX = 10;
 
 export async function view({ query }) {
   const title = t("new_key.title");
   if (!session.organization.api_access || !mayMake()) return { title, body: hindrance() };
-  const [entries, teams] = await Promise.all([all("/v1/permissions"), all("/v1/teams")]);
-  return { title, body: h("div.stack", {}, fromLink(query), newKeyForm(query, entries, teams)) };
+  const [entries, known] = await Promise.all([all("/v1/permissions"), all("/v1/teams")]);
+  const teams = known.filter((team) => team.is_member || may("keyhouse:teams:manage"));
+  const kinds = KINDS.filter(([, needed]) => may(needed)).map(([kind]) => kind);
+  const daysMax = session.organization.key_lifetime_days_max;
+  const { values, strange } = prefill(query, { kinds, teams, daysMax });
+  const told = query.size > 0 ? fromLink(strange) : null;
+  return { title, body: h("div.stack", {}, told, newKeyForm(values, { kinds, entries, teams })) };
 }
 
 /** Says that a link filled the form in, and what of it means nothing here. */
-function fromLink(query) {
-  const given = [...query.keys()];
-  if (given.length === 0) return null;
-  const strange = given.filter((name) => !FROM_LINK.includes(name));
+function fromLink(strange) {
   return h(
-    "div.notice",
+    `div.notice${strange.length > 0 ? ".warn" : ""}`,
     {},
     h("p", {}, t("new_key.from_link")),
-    strange.length > 0 ? h("p.small", {}, t("new_key.strange", { names: listed(strange) })) : null,
+    strange.length > 0
+      ? [
+          h("p", {}, t("new_key.strange", { count: strange.length })),
+          h("ul.patterns", {}, strange.slice(0, TOLD_MAX).map((text) => h("li", {}, h("code", {}, text)))),
+        ]
+      : null,
   );
 }
 
-function newKeyForm(query, entries, teams) {
-  const kind = kindChoice(query.get("kind"), () => rights.follow());
-  const rights = permissionChoice(query, entries, () => kind.value());
-  const expiry = expiryChoice((query.get("expires") ?? undefined)?.replace(/^(\d+)d$/, "$1"));
-  const networks = networkFields({ allow: itemsIn(query.get("ip")), deny: [] });
-  const shares = teamShares(teams, itemsIn(query.get("team")));
+function newKeyForm(values, { kinds, entries, teams }) {
+  const kind = kindChoice(kinds, values.kind, () => rights.follow());
+  const rights = permissionChoice(values, entries, () => kind.value());
+  const expiry = expiryChoice(values.expires);
+  const networks = networkFields({ allow: values.networks, deny: [] });
+  const shares = teamShares(teams, values.shares);
   const name = h("input", {
     name: "name",
-    maxlength: 256,
     autocomplete: "off",
     dir: "auto",
     autofocus: true,
-    value: query.get("name") ?? proposedName(),
+    value: values.name ?? proposedName(),
   });
   const another = () => {
     name.value = proposedName();
@@ -70,7 +84,7 @@ function newKeyForm(query, entries, teams) {
     location.hash = `#/keys/${made.key.id}`;
   };
   const element = form(
-    { submit, button: t("new_key.make"), cancel: () => history.back() },
+    { submit, button: t("new_key.make"), cancel: () => (location.hash = "#/keys") },
     card(
       h(
         "div.row.joined",
@@ -83,14 +97,14 @@ function newKeyForm(query, entries, teams) {
     card(rights.element),
     card(expiry.element),
     shares.element ? card(shares.element) : null,
-    folded(t("new_key.from_where"), query.has("ip"), networks.element),
+    folded(t("new_key.from_where"), values.networks.length > 0, networks.element),
     folded(t("new_key.how_often"), false, limitFields([], null)),
     folded(
       t("new_key.more"),
-      query.has("description") || query.has("environment"),
+      values.description !== undefined || values.environment !== undefined,
       field(
         t("new_key.description"),
-        h("textarea", { name: "description", maxlength: 1000, dir: "auto", value: query.get("description") ?? "" }),
+        h("textarea", { name: "description", maxlength: 1000, dir: "auto", value: values.description }),
         { optional: true },
       ),
       field(
@@ -99,17 +113,13 @@ function newKeyForm(query, entries, teams) {
           name: "environment",
           maxlength: 16,
           autocomplete: "off",
-          value: query.get("environment") ?? "live",
+          value: values.environment ?? "live",
         }),
         { hint: t("new_key.environment_hint") },
       ),
     ),
   );
   element.classList.add("new-key");
-  // What is wrong must be seen, also in what is folded away.
-  new MutationObserver(() => {
-    for (const wrong of element.querySelectorAll("details [aria-invalid]")) wrong.closest("details").open = true;
-  }).observe(element, { subtree: true, attributeFilter: ["aria-invalid"] });
   return element;
 }
 
@@ -128,50 +138,52 @@ function proposedName() {
 }
 
 /** For whom: asked only of those who may make both kinds. */
-function kindChoice(wanted, follow) {
-  const personal = may("keyhouse:keys:create");
-  const service = may("keyhouse:keys:manage");
-  if (!personal || !service) return { element: null, value: () => (personal ? "personal" : "service") };
+function kindChoice(kinds, wanted, follow) {
+  if (kinds.length === 1) return { element: null, value: () => kinds[0] };
   const choices = [
     ["personal", t("new_key.for_me"), t("new_key.for_me_hint")],
     ["service", t("new_key.for_organization"), t("new_key.for_organization_hint")],
   ];
-  const chosen = wanted === "service" ? "service" : "personal";
-  const element = group("kind", t("new_key.for_whom"), radios("kind", choices, chosen, follow));
+  const element = group("kind", t("new_key.for_whom"), radios("kind", choices, wanted ?? "personal", follow));
   return { element, value: () => element.querySelector("input:checked").value };
 }
 
 /** What the key may do: a word for the usual, or one's own choice. */
-function permissionChoice(query, entries, kindNow) {
-  const listedOnes = itemsIn(query.get("permissions"));
-  const matrix = permissionMatrix(entries, listedOnes);
-  const presets = ["read", "read-write"];
-  const wanted = listedOnes.length > 0 ? "own" : presets.includes(query.get("preset")) ? query.get("preset") : "read";
+function permissionChoice(wanted, entries, kindNow) {
+  const matrix = permissionMatrix(entries, wanted.permissions, null);
   const choices = [
     ["read", t("new_key.read"), t("new_key.read_hint")],
     ["read-write", t("new_key.read_write"), t("new_key.read_write_hint")],
-    ["own", t("new_key.own"), t("new_key.own_hint")],
     ["role", t("new_key.as_role"), t("new_key.as_role_hint")],
+    ["own", t("new_key.own"), t("new_key.own_hint")],
   ];
-  const boxes = radios("preset", choices, wanted, () => follow());
-  const value = () => element.querySelector("input[name=preset]:checked").value;
-  const shown = h("div", { hidden: true }, matrix.element);
-  const warning = h("p.notice.warn", { role: "status", hidden: true });
+  const first = wanted.permissions.length > 0 ? "own" : (wanted.preset ?? "read");
+  const boxes = radios("preset", choices, first, () => follow());
+  const value = () => boxes.map((box) => box.querySelector("input")).find((box) => box.checked).value;
+  const shown = h("div", {}, matrix.element);
+  const warning = h("p.notice.warn", { role: "status" });
+  const sum = sentence(() => {
+    if (value() === "role") return inSentence(null);
+    return inSentence(value() === "own" ? matrix.permissions() : PRESETS[value()]);
+  });
   const element = group(
     "permissions",
     t("new_key.may"),
-    h("div.options", { "data-field": "preset" }, boxes),
+    h("div.options.four", { "data-field": "preset" }, boxes),
     warning,
     shown,
+    sum.element,
   );
+  element.addEventListener("input", sum.again);
   const follow = () => {
-    const asRole = boxes[3];
+    const asRole = boxes[2];
     // A key of the organization has no owner whose role it could follow.
     asRole.hidden = kindNow() === "service";
     if (asRole.hidden && value() === "role") boxes[0].querySelector("input").checked = true;
     shown.hidden = value() !== "own";
     warning.hidden = value() !== "role";
     fill(warning, value() === "role" ? t("new_key.as_role_warning") : null);
+    sum.again();
   };
   follow();
   const fields = () => {
@@ -184,36 +196,23 @@ function permissionChoice(query, entries, kindNow) {
 
 /** With which teams the key is shared. */
 function teamShares(teams, wanted) {
-  const theirs = teams.filter((team) => team.is_member || may("keyhouse:teams:manage"));
-  if (theirs.length === 0) return { element: null, shares: () => [] };
+  if (teams.length === 0) return { element: null, shares: () => [] };
   const options = [
     ["", t("new_key.not_shared")],
     ["read", t("new_key.share_read")],
     ["write", t("new_key.share_write")],
   ];
-  const choices = theirs.map((team) => {
-    const choice = select(`team-${team.id}`, options, wanted.includes(team.id) ? "read" : "");
+  const choices = teams.map((team) => {
+    const choice = select(`team-${team.id}`, options, wanted.get(team.id) ?? "");
     return { team, choice, element: field(team.name, choice) };
   });
   const element = group(
     "teams",
     t("new_key.teams"),
     h("p.hint", {}, t("new_key.teams_hint")),
-    h(
-      "div.shares",
-      {},
-      choices.map((one) => one.element),
-    ),
+    h("div.shares", {}, choices.map((one) => one.element)),
   );
-  const shares = () =>
-    choices
-      .filter(({ choice }) => choice.value !== "")
-      .map(({ team, choice }) => ({ id: team.id, access: choice.value }));
+  const isShared = ({ choice }) => choice.value !== "";
+  const shares = () => choices.filter(isShared).map(({ team, choice }) => ({ id: team.id, access: choice.value }));
   return { element, shares };
 }
-
-const itemsIn = (text) =>
-  (text ?? "")
-    .split(",")
-    .map((item) => item.trim())
-    .filter((item) => item !== "");

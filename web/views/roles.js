@@ -5,6 +5,7 @@ import { open } from "../dialog.js";
 import { h } from "../dom.js";
 import { permissionMatrix } from "../elements/permission-matrix.js";
 import { field, form, group, valueOf } from "../form.js";
+import { inRolesSentence } from "../permission-words.js";
 import { allRoles, roleMeaning, roleName } from "../roles.js";
 import { may } from "../state.js";
 import { inOrder, t } from "../text.js";
@@ -62,7 +63,7 @@ function inShort(permissions) {
 
 /** Makes a role of the catalogue's permissions, or changes one; resolves to it as it is then, or to nothing. */
 export function editRole(catalogue, role, save = (body) => post("/v1/roles", body)) {
-  const matrix = permissionMatrix(catalogue, role?.permissions ?? []);
+  const matrix = permissionMatrix(catalogue, role?.permissions ?? [], inRolesSentence);
   const content = (close) => {
     const submit = async (element) => {
       const [name, description] = ["name", "description"].map((field) => valueOf(element, field));

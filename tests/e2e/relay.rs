@@ -1,0 +1,129 @@
+//! A proxy before the house, on loopback: it passes requests on, and answers in the house's place where a test says so.
+//!
+//! Each connection carries one request, so that what a test changes holds from the next request on.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use crate::house::House;
+
+/// Longest wait for the rest of a request or an answer.
+const SILENCE_MAX: Duration = Duration::from_mins(1);
+
+/// The page that proxies show where they find nobody behind them.
+pub(crate) const BAD_GATEWAY: (&str, &str) =
+    ("502 Bad Gateway", "<html><h1>502 Bad Gateway</h1></html>");
+/// What a hotel's network puts in the place of every answer.
+pub(crate) const PORTAL: (&str, &str) = ("200 OK", "<html><h1>Welcome to our network</h1></html>");
+/// What a newer version says of a file that the older one had.
+pub(crate) const GONE: (&str, &str) = ("404 Not Found", "{\"code\":\"not_found\"}");
+
+/// The proxy. It listens for as long as its test runs.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    address: SocketAddr,
+    manner: Arc<Mutex<Manner>>,
+}
+
+#[derive(Debug, Default)]
+struct Manner {
+    /// Where requests go; without, connections are closed without a word.
+    house: Option<SocketAddr>,
+    /// A part of a path, and the status and page that answer it.
+    answers: Vec<(String, (&'static str, &'static str))>,
+}
+
+impl Relay {
+    /// A relay, and the house behind it, whose own address is the relay's.
+    pub(crate) fn before_house() -> (Self, House) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let relay = Self { address: listener.local_addr().unwrap(), manner: Arc::default() };
+        let manner = Arc::clone(&relay.manner);
+        named("relay", move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let manner = Arc::clone(&manner);
+                named("relayed", move || {
+                    // Who hangs up early, or sends nothing on a connection made in advance, is no fault.
+                    let _gone = pass(&stream, &manner);
+                });
+            }
+        });
+        let house = House::start_with(&["--public-url", &relay.url()]);
+        relay.leads_to(&house);
+        (relay, house)
+    }
+
+    /// Where browsers find the house.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Requests go to this house, as it is now.
+    pub(crate) fn leads_to(&self, house: &House) {
+        self.manner.lock().unwrap().house = Some(house.address());
+    }
+
+    /// From now on this answers each path with that part.
+    pub(crate) fn answer(&self, part: &str, with: (&'static str, &'static str)) {
+        self.manner.lock().unwrap().answers.push((part.to_owned(), with));
+    }
+
+    /// From now on all requests are passed on again.
+    pub(crate) fn pass_all(&self) {
+        self.manner.lock().unwrap().answers.clear();
+    }
+}
+
+fn named(name: &str, work: impl FnOnce() + Send + 'static) {
+    let _ends_with_its_work = thread::Builder::new().name(name.to_owned()).spawn(work).unwrap();
+}
+
+/// One request and its answer.
+fn pass(mut client: &TcpStream, manner: &Mutex<Manner>) -> io::Result<()> {
+    client.set_read_timeout(Some(SILENCE_MAX))?;
+    let mut reader = BufReader::new(client);
+    let mut first = String::new();
+    reader.read_line(&mut first)?;
+    let mut head = first.clone();
+    let mut body_bytes = 0;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(());
+        }
+        let (name, value) = line.split_once(':').unwrap_or((&line, ""));
+        match name.to_ascii_lowercase().trim() {
+            "" => break,
+            "connection" => continue,
+            "content-length" => body_bytes = value.trim().parse().map_err(io::Error::other)?,
+            _ => {},
+        }
+        head.push_str(&line);
+    }
+    head.push_str("Connection: close\r\n\r\n");
+    let mut body = vec![0; body_bytes];
+    reader.read_exact(&mut body)?;
+    let path = first.split(' ').nth(1).unwrap_or_default();
+    let (house, own) = {
+        let manner = manner.lock().unwrap();
+        let own = manner.answers.iter().find(|(part, _)| path.contains(part.as_str()));
+        (manner.house, own.map(|(_, with)| *with))
+    };
+    if let Some((status, page)) = own {
+        let length = page.len();
+        return write!(
+            client,
+            "HTTP/1.1 {status}\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\
+             Connection: close\r\n\r\n{page}"
+        );
+    }
+    let Some(house) = house else { return Ok(()) };
+    let mut house = TcpStream::connect(house)?;
+    house.set_read_timeout(Some(SILENCE_MAX))?;
+    house.write_all(head.as_bytes())?;
+    house.write_all(&body)?;
+    io::copy(&mut house, &mut client).map(|_| ())
+}

@@ -1,0 +1,196 @@
+//! A session that ends while its person is at work, here or in another tab, and what two tabs do to each other.
+
+use serde_json::json;
+
+use crate::ask::{Ask, Expect};
+use crate::house::{EMAIL, House, PASSWORD};
+use crate::page::Page;
+use crate::people::PASSWORD as THEIRS;
+use crate::seeds::copied_secret;
+
+const NEW_PASSWORD: &str = "seven slow snails on the wall";
+
+#[test]
+fn who_signs_in_again_goes_on_where_they_were() {
+    let house = House::start();
+    let mut page = at_new_key(&house);
+    page.fill(&page.t("new_key.name"), "diagram exporter");
+    page.click("radio", &page.t("new_key.read_write"));
+    end_other_sessions(&house);
+
+    // They turn the question away first: nothing typed is lost.
+    page.click("button", &page.t("new_key.make"));
+    assert_eq!(page.dialog(), page.t("sign_in.again"));
+    page.press(&["Escape"]);
+    page.no_dialog();
+    page.see(&page.t("problems.session_ended"));
+    assert_eq!(page.value(&page.t("new_key.name")), "diagram exporter");
+
+    page.click("button", &page.t("new_key.make"));
+    sign_in_again(&page, PASSWORD);
+    copied_secret(&page);
+    page.find("heading", "diagram exporter");
+    let keys = house.all_keys();
+    assert_eq!(keys.len(), 1, "{keys:?}");
+    assert_eq!(keys[0]["name"], "diagram exporter");
+    page.expect("status of 401");
+    page.finish();
+}
+
+#[test]
+fn a_password_changed_elsewhere_asks_for_the_new_one() {
+    let house = House::start();
+    let mut page = at_new_key(&house);
+    page.fill(&page.t("new_key.name"), "diagram exporter");
+    let changed = json!({"current_password": PASSWORD, "password": NEW_PASSWORD});
+    house.ask(&Ask::patch("/v1/me", &changed)).expect(200);
+    page.click("button", &page.t("new_key.make"));
+    let dialog = page.within("dialog", &page.t("sign_in.again"));
+    dialog.fill(&page.t("sign_in.password"), PASSWORD);
+    dialog.click("button", &page.t("sign_in.button"));
+    dialog.see(&page.t("problems.sign_in_failed"));
+    sign_in_again(&page, NEW_PASSWORD);
+    copied_secret(&page);
+    page.find("heading", "diagram exporter");
+    page.expect("status of 401");
+    page.finish();
+}
+
+/// The former's form was sent in the name of whoever signed in instead, and their view stayed.
+#[test]
+fn somebody_else_who_signs_in_instead_finds_nothing_of_the_former() {
+    let house = House::start();
+    house.join("mate", "user");
+    let mut page = at_new_key(&house);
+    page.fill(&page.t("new_key.name"), "secret project");
+    end_other_sessions(&house);
+    page.click("button", &page.t("new_key.make"));
+    let dialog = page.within("dialog", &page.t("sign_in.again"));
+    dialog.fill(&page.t("sign_in.email"), "mate@example.com");
+    dialog.fill(&page.t("sign_in.password"), THEIRS);
+    dialog.click("button", &page.t("sign_in.button"));
+    page.find("button", &page.t_with("shell.account", &[("name", "Somebody")]));
+    page.no_dialog();
+    assert_ne!(page.value(&page.t("new_key.name")), "secret project");
+    assert_eq!(house.all_keys().len(), 0, "the former's form was sent");
+    page.assert_keeps_no("secret project");
+    page.expect("status of 401");
+    page.finish();
+}
+
+#[test]
+fn other_tabs_follow_who_signs_out_and_in() {
+    let house = House::start();
+    house.join("mate", "user");
+    let page = Page::open(&house, "en");
+    page.go("/#/teams");
+    page.sign_in(EMAIL, PASSWORD);
+    page.find("heading", &page.t("teams.title"));
+    let first = page.new_tab();
+    page.go("/#/keys");
+    page.find("heading", &page.t("keys.title"));
+    sign_out(&page, "ada");
+    let second = page.turn_to(&first);
+    page.find("button", &page.t("sign_in.button"));
+    assert_eq!(page.names("navigation"), Vec::<String>::new());
+    page.sign_in("mate@example.com", THEIRS);
+    page.turn_to(&second);
+    page.find("button", &page.t_with("shell.account", &[("name", "Somebody")]));
+    page.finish();
+}
+
+#[test]
+fn a_name_that_was_changed_in_another_tab_is_not_overwritten() {
+    let house = House::start();
+    let key = house.create(&json!({"name": "exporter"}));
+    let mut page = Page::open(&house, "en");
+    page.go("/");
+    page.sign_in(EMAIL, PASSWORD);
+    let own = format!("/#/keys/{}", key.id);
+    let in_list = page.t_with("keys.rename", &[("name", "exporter")]);
+    for (path, button, field) in [
+        ("/#/keys", in_list, page.t("keys.name")),
+        (own.as_str(), page.t("key.rename"), page.t("key.name")),
+    ] {
+        house.ask(&Ask::patch(&format!("/v1/keys/{}", key.id), &json!({"name": "exporter"})));
+        page.go(path);
+        page.reload();
+        page.find("button", &button);
+        let first = page.new_tab();
+        page.go(path);
+        page.click("button", &button);
+        page.fill(&field, "first name");
+        page.press(&["Enter"]);
+        page.find_no("textbox", &field);
+        page.turn_to(&first);
+        page.click("button", &button);
+        page.fill(&field, "second name");
+        page.press(&["Enter"]);
+        page.see(&page.t("problems.version_conflict"));
+        assert_eq!(page.value(&field), "second name");
+        assert_eq!(house.key(&key.id)["name"], "first name");
+        page.reload();
+        page.see("first name");
+    }
+    page.expect("status of 412");
+    page.finish();
+}
+
+#[test]
+fn a_key_that_was_revoked_in_another_tab_is_told_of() {
+    let house = House::start();
+    let key = house.create(&json!({"name": "exporter"}));
+    let mut page = Page::open(&house, "en");
+    let path = format!("/#/keys/{}", key.id);
+    page.go(&path);
+    page.sign_in(EMAIL, PASSWORD);
+    page.find("button", &page.t("key.disable"));
+    let first = page.new_tab();
+    page.go(&path);
+    page.click("button", &page.t("key.revoke"));
+    page.within("dialog", "exporter").click("button", &page.t("key.revoke_it"));
+    page.no_dialog();
+    page.turn_to(&first);
+    page.click("button", &page.t("key.disable"));
+    let dialog = page.within("dialog", "exporter");
+    dialog.click("button", &page.t("key.disable_it"));
+    dialog.see(&page.t("problems.key_revoked"));
+    dialog.click("button", &page.t("actions.cancel"));
+    page.reload();
+    page.see(&page.t("status.revoked"));
+    page.expect("status of 409");
+    page.finish();
+}
+
+fn at_new_key(house: &House) -> Page {
+    let page = Page::open(house, "en");
+    page.go("/#/keys/new");
+    page.sign_in(EMAIL, PASSWORD);
+    page.find("heading", &page.t("new_key.title"));
+    page
+}
+
+fn sign_in_again(page: &Page, password: &str) {
+    let dialog = page.within("dialog", &page.t("sign_in.again"));
+    dialog.fill(&page.t("sign_in.password"), password);
+    dialog.click("button", &page.t("sign_in.button"));
+    page.find_no("heading", &page.t("sign_in.again"));
+}
+
+/// Signs out by the menu of the person who goes by this name.
+pub(crate) fn sign_out(page: &Page, name: &str) {
+    page.click("button", &page.t_with("shell.account", &[("name", name)]));
+    page.click("button", &page.t("shell.sign_out"));
+    page.find("button", &page.t("sign_in.button"));
+}
+
+/// Ends all sessions of the owner but the test's own.
+fn end_other_sessions(house: &House) {
+    let told = house.ask(&Ask::get("/v1/sessions")).expect(200);
+    for session in told["items"].as_array().unwrap() {
+        if session["current"] == false {
+            let path = format!("/v1/sessions/{}", session["id"].as_str().unwrap());
+            house.ask(&Ask::new("DELETE", &path)).expect(204);
+        }
+    }
+}

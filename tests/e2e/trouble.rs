@@ -1,0 +1,174 @@
+//! When the server, the network or what lies between them fails: people are told, nothing they typed is lost,
+//! and the same click works once it is over.
+
+use crate::house::{EMAIL, House, PASSWORD};
+use crate::page::Page;
+use crate::relay::{BAD_GATEWAY, GONE, PORTAL, Relay};
+use crate::seeds::copied_secret;
+
+/// Slow enough that people are told, and that a second click comes before the answer.
+const SLOW_MS: u32 = 2_000;
+
+#[test]
+fn a_restart_while_a_form_is_filled_loses_nothing() {
+    let (relay, mut house) = Relay::before_house();
+    let mut page = filled_form(&relay);
+    house.stop();
+    page.click("button", &page.t("new_key.make"));
+    page.see(&page.t("problems.unreachable"));
+    assert_eq!(page.value(&page.t("new_key.name")), "diagram exporter");
+    house.restart();
+    relay.leads_to(&house);
+    page.click("button", &page.t("new_key.make"));
+    made_one_key(&page, &house);
+    page.expect("net::ERR_EMPTY_RESPONSE");
+    page.finish();
+}
+
+#[test]
+fn without_a_network_nothing_is_lost_either() {
+    let (relay, house) = Relay::before_house();
+    let mut page = filled_form(&relay);
+    page.network(None);
+    page.click("button", &page.t("new_key.make"));
+    page.see(&page.t("problems.unreachable"));
+    assert_eq!(page.value(&page.t("new_key.name")), "diagram exporter");
+    page.network(Some(0));
+    page.click("button", &page.t("new_key.make"));
+    made_one_key(&page, &house);
+
+    // A view whose files were never loaded.
+    page.network(None);
+    page.click("link", &page.t("teams.title"));
+    page.see(&page.t("problems.unreachable"));
+    page.network(Some(0));
+    page.click("button", &page.t("actions.retry"));
+    page.find("heading", &page.t("teams.title"));
+    page.expect("net::ERR_INTERNET_DISCONNECTED");
+    page.finish();
+}
+
+#[test]
+fn a_slow_answer_is_shown_to_be_on_its_way_and_is_asked_for_once() {
+    let (relay, house) = Relay::before_house();
+    let page = filled_form(&relay);
+    page.find_no("progressbar", &page.t("shell.busy"));
+    page.network(Some(SLOW_MS));
+    page.click("button", &page.t("new_key.make"));
+    let sending = page.find("button", &page.t("forms.sending"));
+    assert!(sending.disabled, "{sending:?}");
+    // The focus is on the button, and then in a field: each would send the form.
+    page.press(&["Enter", "Space"]);
+    page.focus("textbox", &page.t("new_key.name"));
+    page.press(&["Enter"]);
+    page.find("progressbar", &page.t("shell.busy"));
+    made_one_key(&page, &house);
+    page.network(Some(0));
+    page.find_no("progressbar", &page.t("shell.busy"));
+    let posts = page.requests().into_iter();
+    let posts = posts.filter(|it| it.method == "POST" && it.url.ends_with("/v1/keys"));
+    assert_eq!(posts.count(), 1);
+    page.finish();
+}
+
+#[test]
+fn a_view_that_can_t_be_shown_is_tried_again() {
+    let (relay, _house) = Relay::before_house();
+    let mut page = owner_at(&relay, "/#/keys");
+    page.find("heading", &page.t("keys.title"));
+    for (with, told) in [(BAD_GATEWAY, "unreachable"), (PORTAL, "unreadable")] {
+        for (view, path) in [("teams", "/v1/teams"), ("people", "/v1/users"), ("keys", "/v1/keys?")]
+        {
+            relay.answer(path, with);
+            page.go(&format!("/#/{view}"));
+            page.reload();
+            page.within("main", "").see(&page.t(&format!("problems.{told}")));
+            relay.pass_all();
+            page.click("button", &page.t("actions.retry"));
+            page.find("heading", &page.t(&format!("{view}.title")));
+            page.within("main", "").see_no(&page.t(&format!("problems.{told}")));
+        }
+    }
+    page.expect("status of 502");
+    page.finish();
+}
+
+#[test]
+fn a_form_says_that_a_proxy_answered_in_keyhouse_s_place() {
+    let (relay, house) = Relay::before_house();
+    let mut page = filled_form(&relay);
+    for (with, told) in [(BAD_GATEWAY, "unreachable"), (PORTAL, "unreadable")] {
+        relay.answer("/v1/keys", with);
+        page.click("button", &page.t("new_key.make"));
+        page.see(&page.t(&format!("problems.{told}")));
+        assert_eq!(page.value(&page.t("new_key.name")), "diagram exporter");
+        relay.pass_all();
+    }
+    page.click("button", &page.t("new_key.make"));
+    made_one_key(&page, &house);
+    page.expect("status of 502");
+    page.finish();
+}
+
+/// The notice came before the texts, and was made of their keys.
+#[test]
+fn a_page_that_can_t_begin_says_why_in_words() {
+    let (relay, _house) = Relay::before_house();
+    for (with, told) in [(BAD_GATEWAY, "unreachable"), (PORTAL, "unreadable")] {
+        relay.answer("/v1/instance", with);
+        let mut page = Page::open_at(relay.url(), "en");
+        page.go("/");
+        page.see(&page.t(&format!("problems.{told}")));
+        relay.pass_all();
+        page.click("button", &page.t("actions.retry"));
+        page.find("button", &page.t("sign_in.button"));
+        page.expect("status of 502");
+        page.finish();
+    }
+}
+
+/// After an update of the server the files of the older page are gone.
+#[test]
+fn a_page_of_an_older_version_says_what_to_do() {
+    let (relay, _house) = Relay::before_house();
+    let mut page = owner_at(&relay, "/#/keys");
+    page.find("heading", &page.t("keys.title"));
+    relay.answer("/assets/", GONE);
+    page.click("link", &page.t("teams.title"));
+    page.see(&page.t("problems.outdated"));
+    relay.pass_all();
+    page.click("button", &page.t("actions.reload"));
+    page.find("heading", &page.t("teams.title"));
+
+    // Texts of another language are such files too.
+    page.go("/#/profile");
+    page.find("combobox", &page.t("profile.language"));
+    relay.answer("/assets/", GONE);
+    page.choose(&page.t("profile.language"), "Français");
+    page.within("main", &page.t("profile.about")).click("button", &page.t("actions.save"));
+    page.see(&page.t("problems.outdated"));
+    page.expect("status of 404");
+    page.finish();
+}
+
+fn owner_at(relay: &Relay, path: &str) -> Page {
+    let page = Page::open_at(relay.url(), "en");
+    page.go(path);
+    page.sign_in(EMAIL, PASSWORD);
+    page
+}
+
+/// The form of a new key, with a name typed.
+fn filled_form(relay: &Relay) -> Page {
+    let page = owner_at(relay, "/#/keys/new");
+    page.fill(&page.t("new_key.name"), "diagram exporter");
+    page
+}
+
+/// The one key was made by the session that there was.
+fn made_one_key(page: &Page, house: &House) {
+    copied_secret(page);
+    page.find("heading", "diagram exporter");
+    let names: Vec<_> = house.all_keys().iter().map(|key| key["name"].clone()).collect();
+    assert_eq!(names, ["diagram exporter"]);
+}
