@@ -44,13 +44,11 @@ function content(key, secret, close, asked) {
     const label = shown ? t("secret.hide") : t("secret.show");
     eye.setAttribute("aria-label", label);
     eye.title = label;
-    fill(eye, eyeDrawing(shown));
+    strike.toggleAttribute("hidden", shown);
     fill(line, curlLine(shown ? secret : t("secret.masked", { hint: key.hint })));
   };
-  const eye = h("button.icon", {
-    type: "button",
-    onclick: () => show(input.type === "password"),
-  });
+  const strike = svg("path", { d: "M4 4l16 16" });
+  const eye = h("button.icon", { type: "button", onclick: () => show(input.type === "password") }, eyeDrawing(strike));
   // Where a page may not copy, the text is selected: so it must be seen.
   const revealed = (element) => {
     show(true);
@@ -115,14 +113,14 @@ function content(key, secret, close, asked) {
   );
 }
 
-/** An eye, crossed out while there is nothing for it to see. */
-function eyeDrawing(open) {
+/** An eye, crossed out by the `strike`. */
+function eyeDrawing(strike) {
   return svg(
     "svg.drawn",
     { viewBox: "0 0 24 24", "aria-hidden": "true" },
     svg("path", { d: "M2 12c2.5-4.5 6-6.5 10-6.5s7.5 2 10 6.5c-2.5 4.5-6 6.5-10 6.5s-7.5-2-10-6.5z" }),
     svg("circle", { cx: 12, cy: 12, r: 3 }),
-    open ? null : svg("path", { d: "M4 4l16 16" }),
+    strike,
   );
 }
 
