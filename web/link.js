@@ -11,14 +11,15 @@ import { t } from "./text.js";
  */
 export function linkForm({ token, dead, lead, submit, button }, ...fields) {
   const card = h("div.card.stack", {});
-  if (token === "") return fill(card, h("p", {}, t("link.no_token")), h("p.soft", {}, t("link.whole")));
+  const away = h("p", {}, h("a", { href: "/" }, t("link.sign_in")));
+  if (token === "") return fill(card, h("p", {}, t("link.no_token")), h("p.soft", {}, t("link.whole")), away);
   const send = async (element) => {
     try {
       await submit(element);
     } catch (problem) {
       if (!["link_invalid", "not_found"].includes(problem.code)) throw problem;
       const title = h("h2", { tabindex: "-1" }, t("link.dead"));
-      fill(card, title, h("p", {}, dead), h("p", {}, h("a", { href: "/" }, t("link.sign_in"))));
+      fill(card, title, h("p", {}, dead), away);
       title.focus();
     }
   };

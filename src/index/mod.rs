@@ -217,6 +217,11 @@ impl Index {
         first.map(|(_, shared)| shared.load_full())
     }
 
+    /// Whether there is an organization: without one nobody can sign in yet.
+    pub fn has_organizations(&self) -> bool {
+        !self.organizations.is_empty()
+    }
+
     /// The ids of all organizations, oldest first.
     pub fn organization_ids(&self) -> Vec<OrganizationId> {
         let mut ids: Vec<_> = self.organizations.pin().keys().copied().collect();

@@ -23,6 +23,7 @@ mod hostile;
 #[path = "../suite/house.rs"]
 mod house;
 mod links;
+mod keys;
 mod page;
 mod part;
 #[path = "../suite/people.rs"]

@@ -188,6 +188,28 @@ fn every_error_of_the_api_has_its_words() {
 }
 
 #[test]
+fn every_fault_of_an_input_has_its_words() {
+    let known = texts("en");
+    let mut sources = Vec::new();
+    walk(Path::new("src/http"), &mut sources);
+    let text: String = sources.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let codes: BTreeSet<&str> =
+        text.split('"').filter(|one| one.starts_with("invalid_") && is_code(one)).collect();
+    assert!(codes.contains("invalid_network"), "{codes:?}");
+    let is_known = |code: &&str| {
+        ["faults", "problems"]
+            .iter()
+            .any(|section| known.contains_key(&format!("{section}.{code}")))
+    };
+    let missing: Vec<_> = codes.into_iter().filter(|code| !is_known(code)).collect();
+    assert!(missing.is_empty(), "no words in web/locales for {missing:?}");
+}
+
+fn is_code(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+}
+
+#[test]
 fn scripts_keep_to_their_rooms() {
     let mut faults = Vec::new();
     for path in scripts() {

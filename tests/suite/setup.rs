@@ -22,7 +22,10 @@ fn the_link_makes_one_owner_and_then_is_gone() {
     assert!(form.header("content-type").unwrap().starts_with("text/html"));
     assert!(form.header("content-security-policy").is_some());
 
+    let is_set_up = || house.bare(&Ask::get("/v1/instance")).expect(200)["set_up"].clone();
+    assert_eq!(is_set_up(), false);
     let made = house.bare(&Ask::post("/v1/setup", &body(&token)));
+    assert_eq!(is_set_up(), true);
     assert_eq!(made.status, 201, "{}", made.body);
     assert!(!made.body.contains(PASSWORD) && !made.body.contains(&token));
     let again = house.bare(&Ask::post("/v1/setup", &body(&token)));

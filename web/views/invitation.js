@@ -5,6 +5,7 @@ import { h } from "../dom.js";
 import { passwordField } from "../elements/password-field.js";
 import { field } from "../form.js";
 import { t } from "../text.js";
+import { session } from "../state.js";
 import { enterBy, filled, linkForm } from "../link.js";
 
 export function view({ token, done }) {
@@ -15,6 +16,7 @@ export function view({ token, done }) {
   const name = h("input", { name: "name", autocomplete: "name", maxlength: 256 });
   const body = linkForm(
     { token, dead: t("invitation.dead"), lead: t("invitation.lead"), submit, button: t("invitation.button") },
+    session ? h("p.notice", {}, t("invitation.signed_in", { name: session.user.name })) : null,
     field(t("invitation.name"), name, { hint: t("invitation.name_hint") }),
     passwordField(t("invitation.password"), "password", { fresh: true }),
   );

@@ -5,12 +5,18 @@ import { open } from "../dialog.js";
 import { fill, h } from "../dom.js";
 import { passwordField } from "../elements/password-field.js";
 import { field, form, valueOf } from "../form.js";
-import { become } from "../state.js";
+import { become, instance } from "../state.js";
 import { t } from "../text.js";
 
 /** The view; `enter` goes on once somebody is signed in. */
 export function signInView(enter) {
+  if (!instance.set_up) return notSetUp();
   return { title: t("sign_in.title"), body: h("div.card.narrow", {}, signInForm("", enter)) };
+}
+
+function notSetUp() {
+  const retry = h("button", { type: "button", onclick: () => location.reload() }, t("actions.retry"));
+  return { title: t("setup.title"), body: h("div.card.narrow.stack", {}, h("p", {}, t("sign_in.not_set_up")), retry) };
 }
 
 /** The dialog: `{closed, close}`; `closed` resolves to whether somebody signed in. */
@@ -18,7 +24,7 @@ export function signInDialog(email) {
   const asking = {};
   asking.closed = open(t("sign_in.again"), (close) => {
     asking.close = close;
-    return h("div", {}, h("p", {}, t("sign_in.ended")), signInForm(email, () => close(true)));
+    return h("div.stack", {}, h("p", {}, t("sign_in.ended")), signInForm(email, () => close(true)));
   });
   return asking;
 }
@@ -33,6 +39,8 @@ function signInForm(email, enter) {
       become(await post("/v1/session", shown, { quietly: true }));
     } catch (problem) {
       if (problem.code === "code_required" && !digits) return askForCode(code);
+      // What is most likely wrong is typed anew at once.
+      if (problem.code === "sign_in_failed") element.elements.namedItem(digits ? "code" : "password").select();
       // The server does not tell which of the three is wrong.
       const isAny = problem.code === "sign_in_failed" && digits;
       throw isAny ? new Problem(problem.status, { ...problem.members, code: "sign_in_failed_with_code" }) : problem;

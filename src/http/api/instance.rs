@@ -18,6 +18,7 @@ pub(in crate::http) fn show(app: &App, _call: &Call<'_>) -> Result<Response, Pro
         "endpoint_url": link(links.endpoint.as_ref()).unwrap_or_else(|| url.clone()),
         "support_url": link(links.support.as_ref()),
         "pricing_url": link(links.pricing.as_ref()),
+        "set_up": app.index().has_organizations(),
         "prefix": app.actions.prefix().as_str(),
     })))
 }

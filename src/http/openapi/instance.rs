@@ -3,7 +3,7 @@
 use http::Method;
 
 use crate::http::openapi::operation::{Asker, Operation, operation};
-use crate::http::openapi::schema::{answer, anything, choice, field, nullable, text};
+use crate::http::openapi::schema::{answer, anything, choice, field, nullable, text, truth};
 
 pub(super) fn operations() -> Vec<Operation> {
     let url = || text("https://keys.example.com");
@@ -13,6 +13,7 @@ pub(super) fn operations() -> Vec<Operation> {
         field("endpoint_url", url()),
         field("support_url", nullable(url().into())),
         field("pricing_url", nullable(url().into())),
+        field("set_up", truth(true)),
         field("prefix", text("kh")),
     ]);
     vec![
