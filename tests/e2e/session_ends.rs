@@ -111,9 +111,15 @@ fn a_name_that_was_changed_in_another_tab_is_not_overwritten() {
     page.sign_in(EMAIL, PASSWORD);
     let own = format!("/#/keys/{}", key.id);
     let in_list = page.t_with("keys.rename", &[("name", "exporter")]);
-    for (path, button, field) in [
-        ("/#/keys", in_list, page.t("keys.name")),
-        (own.as_str(), page.t("key.rename"), page.t("key.name")),
+    let meanwhile = page.t_with("faults.named_meanwhile", &[("name", "first name")]);
+    for (path, button, field, told) in [
+        ("/#/keys", in_list, page.t("keys.name"), meanwhile),
+        (
+            own.as_str(),
+            page.t("key.rename"),
+            page.t("key.name"),
+            page.t("problems.version_conflict"),
+        ),
     ] {
         house.ask(&Ask::patch(&format!("/v1/keys/{}", key.id), &json!({"name": "exporter"})));
         page.go(path);
@@ -129,7 +135,7 @@ fn a_name_that_was_changed_in_another_tab_is_not_overwritten() {
         page.click("button", &button);
         page.fill(&field, "second name");
         page.press(&["Enter"]);
-        page.see(&page.t("problems.version_conflict"));
+        page.see(&told);
         assert_eq!(page.value(&field), "second name");
         assert_eq!(house.key(&key.id)["name"], "first name");
         page.reload();
