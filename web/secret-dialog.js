@@ -41,14 +41,14 @@ function content(key, secret, close, asked) {
   const line = h("code", { tabindex: "0" });
   const show = (shown) => {
     input.type = shown ? "text" : "password";
-    eye.setAttribute("aria-pressed", String(shown));
+    const label = shown ? t("secret.hide") : t("secret.show");
+    eye.setAttribute("aria-label", label);
+    eye.title = label;
     fill(eye, eyeDrawing(shown));
     fill(line, curlLine(shown ? secret : t("secret.masked", { hint: key.hint })));
   };
   const eye = h("button.icon", {
     type: "button",
-    "aria-label": t("secret.show"),
-    title: t("secret.show"),
     onclick: () => show(input.type === "password"),
   });
   // Where a page may not copy, the text is selected: so it must be seen.

@@ -172,6 +172,5 @@ async function signOut() {
   }
   become(null);
   // Nothing of the person stays in this page's memory.
-  location.hash = "";
-  location.reload();
+  location.replace("/");
 }

@@ -10,6 +10,7 @@
 )]
 #![allow(dead_code, reason = "the suite's fixtures are taken whole")]
 
+mod account;
 #[path = "../suite/ask.rs"]
 mod ask;
 mod axe;
@@ -21,6 +22,8 @@ mod first_load;
 mod hostile;
 #[path = "../suite/house.rs"]
 mod house;
+mod links;
+mod keys;
 mod page;
 mod part;
 #[path = "../suite/people.rs"]

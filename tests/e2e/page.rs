@@ -118,6 +118,12 @@ impl Page {
         self.find("navigation", &self.t("shell.navigation"));
     }
 
+    /// Runs this in every later document of the tab, before the page's own scripts.
+    pub(crate) fn before_documents(&self, script: &str) {
+        let asked = json!({"source": script});
+        self.driver.devtools("Page.addScriptToEvaluateOnNewDocument", asked);
+    }
+
     /// Puts a session's cookie into the browser, as an earlier sign-in left it.
     pub(crate) fn bring_cookie(&self, name: &str, value: &str) {
         let url = self.origins.last().unwrap();

@@ -87,6 +87,7 @@ pub(crate) fn walk(language: &'static str, mut show: impl FnMut(&Page, &str)) {
         reach(screen, &page, &house);
         show(&page, screen.name);
     }
+    page.looks(Look::DESK);
     page.go("/#/teams");
     page.sign_in(EMAIL, PASSWORD);
     for screen in INSIDE {

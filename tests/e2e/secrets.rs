@@ -31,7 +31,7 @@ fn a_new_key_is_shown_once_and_left_nowhere() {
     page.click("button", &page.t("secret.copy_line"));
     let line = format!("curl -H \"Authorization: Bearer {secret}\" ");
     assert!(page.clipboard().starts_with(&line), "the line does not show the key");
-    page.click("button", &page.t("secret.hide"));
+    page.click("button", &page.t("secret.show"));
     page.see_no(&secret);
 
     // A slip of the finger loses nothing.

@@ -69,6 +69,7 @@ fn somebody_else_who_signs_in_instead_finds_nothing_of_the_former() {
     dialog.fill(&page.t("sign_in.email"), "mate@example.com");
     dialog.fill(&page.t("sign_in.password"), THEIRS);
     dialog.click("button", &page.t("sign_in.button"));
+    page.see("Somebody");
     page.find("button", &page.t_with("shell.account", &[("name", "Somebody")]));
     page.no_dialog();
     assert_ne!(page.value(&page.t("new_key.name")), "secret project");
@@ -91,10 +92,12 @@ fn other_tabs_follow_who_signs_out_and_in() {
     page.find("heading", &page.t("keys.title"));
     sign_out(&page, "ada");
     let second = page.turn_to(&first);
+    page.see(&page.t("sign_in.forgotten"));
     page.find("button", &page.t("sign_in.button"));
     assert_eq!(page.names("navigation"), Vec::<String>::new());
     page.sign_in("mate@example.com", THEIRS);
     page.turn_to(&second);
+    page.see("Somebody");
     page.find("button", &page.t_with("shell.account", &[("name", "Somebody")]));
     page.finish();
 }
@@ -181,6 +184,7 @@ fn sign_in_again(page: &Page, password: &str) {
 pub(crate) fn sign_out(page: &Page, name: &str) {
     page.click("button", &page.t_with("shell.account", &[("name", name)]));
     page.click("button", &page.t("shell.sign_out"));
+    page.see(&page.t("sign_in.forgotten"));
     page.find("button", &page.t("sign_in.button"));
 }
 

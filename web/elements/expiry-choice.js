@@ -7,23 +7,23 @@ import { day, t } from "../text.js";
 
 const DAYS = [7, 30, 90, 365];
 const DAY_MS = 86_400_000;
-const PROPOSED = "30";
+const PROPOSED = "30d";
 const YEAR = 365;
 
 /**
- * The choice, with `chosen` set: a number of days, a date (`2027-01-31`), or `never`. Returns
+ * The choice, with `chosen` set: a number of days (`30d`), a date (`2027-01-31`), or `never`. Returns
  * `{element, fields}`; `fields()` is what the API is told.
  */
 export function expiryChoice(chosen = PROPOSED) {
   const daysMax = session.organization.key_lifetime_days_max;
   const fits = (days) => daysMax === null || days <= daysMax;
-  const span = (days) => [String(days), lasting(days), endsAt(days)];
+  const span = (days) => [`${days}d`, lasting(days), endsAt(days)];
   const spans = DAYS.filter(fits).map(span);
   // An organization that allows less than the shortest of ours.
   if (spans.length === 0) spans.push(span(daysMax));
   const known = spans.some(([days]) => days === chosen) || (chosen === "never" && daysMax === null);
   // Another number of days than ours is a date, too.
-  if (!known && /^\d+$/.test(chosen)) chosen = inputDate(Number(chosen));
+  if (!known && /^\d+d$/.test(chosen)) chosen = inputDate(Number.parseInt(chosen, 10));
   const isDate = /^\d{4}-\d{2}-\d{2}$/.test(chosen);
   const now = isDate ? "date" : known ? chosen : spans.some(([days]) => days === PROPOSED) ? PROPOSED : spans[0][0];
   const choices = [...spans, ["date", t("expiry.date")]];
@@ -58,7 +58,7 @@ export function expiryChoice(chosen = PROPOSED) {
   show();
   const fields = () => {
     if (value() === "never") return {};
-    if (value() !== "date") return { expires_in: `${value()}d` };
+    if (value() !== "date") return { expires_in: value() };
     // To the end of that day where the person is.
     return { expires_at: date.value === "" ? "" : new Date(`${date.value}T23:59:59`).toISOString() };
   };

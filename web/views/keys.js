@@ -57,6 +57,11 @@ export async function view({ query }) {
   });
   // The keys are on their way by now: one wait, not two.
   const choices = choicesOf(await asking);
+  if (chosen.whose.startsWith("team_") && !teams.some((team) => team.id === chosen.whose)) {
+    // A team that was removed, say: a list that shows "All" must show all.
+    chosen.whose = "";
+    keys.reload(asked(chosen));
+  }
   /** Asks anew; a choice is a step that the back button takes back, a letter typed is none. */
   const change = (isStep) => {
     const said = new URLSearchParams(Object.entries(chosen).filter(([, value]) => value !== ""));
@@ -237,7 +242,7 @@ function row(key, teams) {
     mayOf(key),
     statusOf(key),
     lastUseOf(key),
-    h("span.unbroken", {}, day(key.created_at)),
+    day(key.created_at),
   ];
 }
 

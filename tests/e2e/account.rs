@@ -1,0 +1,207 @@
+//! What people do with their own account, and what stands around every view for them.
+
+use serde_json::json;
+use totp_rs::{Builder, Secret};
+
+use crate::ask::{Ask, Expect};
+use crate::house::{EMAIL, House, PASSWORD};
+use crate::page::Page;
+use crate::people::PASSWORD as THEIRS;
+use crate::session_ends::sign_out;
+use crate::texts::{LANGUAGES, Texts};
+
+/// What a page that did not come over HTTPS finds: no clipboard.
+const NO_CLIPBOARD: &str =
+    "Object.defineProperty(Navigator.prototype, 'clipboard', {get: () => undefined})";
+
+#[test]
+fn two_step_sign_in_is_turned_on_and_asked_for() {
+    let house = House::start();
+    let mut page = Page::open(&house, "en");
+    page.go("/#/profile");
+    page.sign_in(EMAIL, PASSWORD);
+    page.click("button", &page.t("totp.turn_on"));
+    let dialog = page.within("dialog", &page.t("totp.turn_on_title"));
+    dialog.fill(&page.t("totp.password"), PASSWORD);
+    dialog.click("button", &page.t("totp.continue"));
+    dialog.find("image", &page.t("totp.qr"));
+    let shown = dialog.text();
+    let (_, after) = shown.split_once(&page.t("totp.secret_hint")).unwrap();
+    let seed: String = after.trim().lines().next().unwrap().split(' ').collect();
+    dialog.fill(&page.t("totp.code"), "000000");
+    dialog.click("button", &page.t("totp.confirm"));
+    dialog.see(&page.t("faults.wrong_code"));
+    dialog.fill(&page.t("totp.code"), &code_of(&page, &seed, 0));
+    dialog.click("button", &page.t("totp.confirm"));
+    let codes = page.within("dialog", &page.t("totp.codes_title"));
+    codes.see(&page.t("totp.codes_once"));
+    codes.click("button", &page.t("totp.copy_codes"));
+    codes.see(&page.t("copy.copied"));
+    let backup = page.clipboard();
+    codes.click("button", &page.t("totp.stored"));
+    page.find("button", &page.t("totp.turn_off"));
+
+    // The app's next code, and then one of the sheet: each once.
+    let sheet = backup.lines().next().unwrap();
+    for code in [code_of(&page, &seed, 1), sheet.to_owned()] {
+        sign_out(&page, "ada");
+        page.fill(&page.t("sign_in.email"), EMAIL);
+        page.fill(&page.t("sign_in.password"), PASSWORD);
+        page.click("button", &page.t("sign_in.button"));
+        page.fill(&page.t("sign_in.code"), &code);
+        page.click("button", &page.t("sign_in.button"));
+        page.find("navigation", &page.t("shell.navigation"));
+    }
+    sign_out(&page, "ada");
+    page.fill(&page.t("sign_in.email"), EMAIL);
+    page.fill(&page.t("sign_in.password"), PASSWORD);
+    page.click("button", &page.t("sign_in.button"));
+    page.fill(&page.t("sign_in.code"), sheet);
+    page.click("button", &page.t("sign_in.button"));
+    page.see(&page.t("problems.sign_in_failed_with_code"));
+    page.assert_keeps_no(&seed);
+    page.assert_keeps_no(sheet);
+    page.expect("status of 401");
+    page.expect("status of 403");
+    page.expect("status of 400");
+    page.finish();
+}
+
+#[test]
+fn another_language_is_spoken_at_once_and_at_the_next_sign_in() {
+    let house = House::start();
+    let page = Page::open(&house, "en");
+    page.go("/#/profile");
+    page.sign_in(EMAIL, PASSWORD);
+    let french = Texts::of("fr");
+    page.choose(&page.t("profile.language"), "Français");
+    page.within("main", &page.t("profile.about")).click("button", &page.t("actions.save"));
+    page.find("heading", &french.t("profile.title"));
+    page.find("navigation", &french.t("shell.navigation"));
+    page.see(&french.t("profile.saved"));
+    assert_eq!(page.evaluate("document.documentElement.lang"), "fr");
+    page.click("button", &french.with("shell.account", &[("name", "ada")]));
+    page.click("button", &french.t("shell.sign_out"));
+    // Nobody's page is in the browser's language.
+    page.see(&page.t("sign_in.forgotten"));
+    page.fill(&page.t("sign_in.email"), EMAIL);
+    page.fill(&page.t("sign_in.password"), PASSWORD);
+    page.click("button", &page.t("sign_in.button"));
+    page.find("heading", &french.t("keys.title"));
+    page.finish();
+}
+
+#[test]
+fn where_the_page_may_not_copy_the_text_is_selected() {
+    let house = House::start();
+    let page = Page::open(&house, "en");
+    page.before_documents(NO_CLIPBOARD);
+    page.go("/");
+    page.sign_in(EMAIL, PASSWORD);
+    page.click("button", &page.t("keys.copy_endpoint"));
+    page.see(&page.t("copy.selected"));
+    assert_eq!(page.evaluate("getSelection().toString()"), json!(house.server().url()));
+
+    page.go("/#/keys/new");
+    page.click("button", &page.t("new_key.make"));
+    let dialog = page.within("dialog", &page.t("secret.title"));
+    dialog.click("button", &page.t("secret.copy"));
+    dialog.see(&page.t("copy.selected"));
+    let selected = "(() => { const field = document.activeElement; return \
+                    field.type === 'text' && field.value.slice(field.selectionStart, field.selectionEnd) })()";
+    let secret = page.evaluate(selected);
+    let answer = house.bare(&Ask::get("/v1/whoami").bearer(secret.as_str().unwrap()));
+    assert_eq!(answer.status, 200, "{secret}");
+    page.finish();
+}
+
+#[test]
+fn what_is_looked_for_stands_in_the_address() {
+    let house = House::start();
+    let gone = house.create(&json!({"name": "left in a taxi"}));
+    house.act(&gone.id, "revoke").expect(200);
+    for name in ["diagram exporter", "nightly backup", "backup of diagrams"] {
+        house.create(&json!({"name": name, "kind": "service"}));
+    }
+    let page = Page::open(&house, "en");
+    page.go("/#/keys");
+    page.sign_in(EMAIL, PASSWORD);
+    page.find("link", "diagram exporter");
+    page.fill(&page.t("keys.search"), "backup");
+    page.choose(&page.t("keys.sort"), &page.t("keys.sort_name"));
+    page.choose(&page.t("keys.whose"), &page.t("keys.of_organization"));
+    page.find_no("link", "diagram exporter");
+    let found = ["backup of diagrams", "nightly backup"];
+    let listed = || {
+        let links = page.within("table", "").names("link");
+        links.into_iter().filter(|name| name.contains("backup")).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(), found);
+    let address = page.address();
+    for part in ["search=backup", "sort=name", "whose=organization"] {
+        assert!(address.contains(part), "{address}");
+    }
+    page.reload();
+    page.find("link", "nightly backup");
+    assert_eq!(
+        (listed().as_slice(), page.value(&page.t("keys.search"))),
+        (found.map(str::to_owned).as_slice(), "backup".to_owned())
+    );
+    page.find_no("link", "diagram exporter");
+    assert_eq!(page.value(&page.t("keys.sort")), page.t("keys.sort_name"));
+
+    // A link that somebody sent.
+    page.go("/#/keys?status=revoked");
+    page.find("link", "left in a taxi");
+    page.find_no("link", "nightly backup");
+    page.finish();
+}
+
+#[test]
+fn who_can_t_make_keys_on_a_plan_is_told_who_changes_that() {
+    let house = House::start_with(&["--support-url", "https://support.example.com/keys"]);
+    let mate = house.join("mate", "user");
+    house.put_on_plan(&house.organization(), "free");
+    for language in LANGUAGES {
+        let page = Page::open(&house, language);
+        page.go("/");
+        page.sign_in(&mate.email, THEIRS);
+        let plan = [("plan", &*page.t("plans.name_free"))];
+        page.find("heading", &page.t("keys.no_access"));
+        page.see(&page.t_with("keys.not_in_plan", &plan));
+        page.see(&page.t("keys.change_plan"));
+        page.within("main", "").find("link", &page.t("shell.support"));
+        page.find_no("link", &page.t("keys.new"));
+        page.find_no("link", &page.t("keys.make_first"));
+        page.go("/#/keys/new");
+        page.find("heading", &page.t("keys.no_access"));
+        page.find_no("button", &page.t("new_key.make"));
+        page.finish();
+    }
+}
+
+#[test]
+fn help_is_two_clicks_away() {
+    let support = "https://support.example.com/keys";
+    let house = House::start_with(&["--support-url", support]);
+    let page = Page::open(&house, "en");
+    page.go("/");
+    page.sign_in(EMAIL, PASSWORD);
+    page.click("button", &page.t_with("shell.account", &[("name", "ada")]));
+    page.focus("link", &page.t("shell.support"));
+    assert_eq!(page.evaluate("document.activeElement.href"), support);
+    page.click("button", &page.t("about.title"));
+    let about = page.within("dialog", &page.t("about.title"));
+    about.see(&page.t("about.what"));
+    about.see(env!("CARGO_PKG_VERSION"));
+    about.click("button", &page.t("actions.close"));
+    page.no_dialog();
+    page.finish();
+}
+
+/// The code of a seed, so many steps after now. Only now and the next are asked for: the server takes both.
+fn code_of(page: &Page, seed: &str, steps_ahead: u64) -> String {
+    let now = page.evaluate("Math.floor(Date.now() / 1000)").as_u64().unwrap();
+    let totp = Builder::new().with_secret(Secret::try_from_base32(seed).unwrap()).build().unwrap();
+    totp.generate(now + 30 * steps_ahead).to_string()
+}

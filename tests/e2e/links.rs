@@ -1,0 +1,147 @@
+//! People who come by a link: the first owner, who was invited, who forgot their password, who was sent a filled-in form.
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::{EMAIL, House, PASSWORD};
+use crate::page::Page;
+use crate::people::{PASSWORD as THEIRS, invitation};
+use crate::seeds::copied_secret;
+use crate::session_ends::sign_out;
+use crate::texts::LANGUAGES;
+
+const NEW_PASSWORD: &str = "seven slow snails on the wall";
+
+#[test]
+fn the_printed_link_makes_the_owner_who_lands_before_an_empty_list() {
+    let mut house = House::start_empty();
+    let link = house.setup_link();
+    let mut page = Page::open(&house, "en");
+    page.follow(&link);
+    page.find("heading", &page.t("setup.title"));
+    // What is typed wrong costs neither the link nor what was typed.
+    page.fill(&page.t("setup.name"), "Ada");
+    page.fill(&page.t("setup.email"), EMAIL);
+    page.fill(&page.t("setup.password"), "short");
+    page.click("button", &page.t("setup.button"));
+    page.see(&page.t("faults.invalid_password"));
+    assert_eq!(page.value(&page.t("setup.name")), "Ada");
+    page.fill(&page.t("setup.password"), PASSWORD);
+    page.click("button", &page.t("setup.button"));
+    page.see(&page.t("keys.none"));
+    page.find("heading", &page.t("keys.none"));
+    page.find("link", &page.t("keys.make_first"));
+    page.find("button", &page.t_with("shell.account", &[("name", "Ada")]));
+    page.assert_keeps_no(token_in(&link));
+    house.sign_in();
+    let me = house.ask(&Ask::get("/v1/session")).expect(200);
+    assert_eq!((&me["user"]["email"], &me["user"]["operator"]), (&json!(EMAIL), &json!(true)));
+    page.expect("status of 400");
+    page.finish();
+}
+
+/// Another link in the place of a dead one changed the address alone, and the page stayed as it was.
+#[test]
+fn an_invitation_lets_in_once() {
+    let house = House::start();
+    let invited = |email: &str| {
+        let told = house.ask(&invitation(email, "user")).expect(201);
+        told["url"].as_str().unwrap().to_owned()
+    };
+    let (first, second) = (invited("grace@example.com"), invited("lin@example.com"));
+    let mut page = Page::open(&house, "en");
+    page.follow(&first);
+    page.fill(&page.t("invitation.name"), "Grace");
+    page.fill(&page.t("invitation.password"), THEIRS);
+    page.click("button", &page.t("invitation.button"));
+    page.see(&page.t("keys.none"));
+    page.find("button", &page.t_with("shell.account", &[("name", "Grace")]));
+    page.assert_keeps_no(token_in(&first));
+    sign_out(&page, "Grace");
+
+    page.follow(&first);
+    page.fill(&page.t("invitation.password"), THEIRS);
+    page.click("button", &page.t("invitation.button"));
+    page.find("heading", &page.t("link.dead"));
+    page.see(&page.t("invitation.dead"));
+    page.follow(&second);
+    page.fill(&page.t("invitation.name"), "Lin");
+    page.fill(&page.t("invitation.password"), THEIRS);
+    page.click("button", &page.t("invitation.button"));
+    page.see(&page.t("keys.none"));
+    page.find("button", &page.t_with("shell.account", &[("name", "Lin")]));
+    page.expect("status of 401");
+    page.expect("status of 403");
+    page.finish();
+}
+
+#[test]
+fn a_link_for_a_new_password_works_once() {
+    let house = House::start();
+    let mate = house.join("mate", "user");
+    let reset = Ask::post(&format!("/v1/users/{}/reset", mate.id), &json!({}));
+    let told = house.ask(&reset).expect(201);
+    let link = told["url"].as_str().unwrap();
+    let mut page = Page::open(&house, "en");
+    page.follow(link);
+    page.fill(&page.t("reset.password"), NEW_PASSWORD);
+    page.click("button", &page.t("reset.button"));
+    page.find("heading", &page.t("reset.done"));
+    page.assert_keeps_no(token_in(link));
+    page.click("button", &page.t("reset.sign_in"));
+    page.see(&page.t("sign_in.forgotten"));
+    page.sign_in(&mate.email, NEW_PASSWORD);
+    sign_out(&page, "Somebody");
+    page.follow(link);
+    page.fill(&page.t("reset.password"), THEIRS);
+    page.click("button", &page.t("reset.button"));
+    page.find("heading", &page.t("link.dead"));
+    page.see(&page.t("reset.dead"));
+    page.expect("status of 401");
+    page.expect("status of 403");
+    page.finish();
+}
+
+#[test]
+fn a_link_without_its_end_says_what_is_missing() {
+    let house = House::start();
+    for language in LANGUAGES {
+        let page = Page::open(&house, language);
+        for path in ["/invitation", "/reset"] {
+            page.go(path);
+            page.see(&page.t("link.no_token"));
+            assert_eq!(page.names("textbox"), Vec::<String>::new());
+        }
+        page.finish();
+    }
+}
+
+#[test]
+fn a_link_fills_a_new_key_in_and_makes_nothing() {
+    let house = House::start();
+    let page = Page::open(&house, "en");
+    page.go("/#/keys/new?name=diagram%20exporter&permissions=diagrams:read,diagrams:write\
+         &kind=service&expires=7d&ip=192.0.2.0/24&description=nightly&color=red&size=3");
+    page.sign_in(EMAIL, PASSWORD);
+    page.see(&page.t("new_key.from_link"));
+    page.see(&page.t("new_key.strange"));
+    page.see("color=red");
+    assert_eq!(page.value(&page.t("new_key.name")), "diagram exporter");
+    page.reload();
+    page.see(&page.t("new_key.from_link"));
+    assert_eq!(house.all_keys(), Vec::<Value>::new());
+    page.click("button", &page.t("new_key.make"));
+    copied_secret(&page);
+    let keys = house.all_keys();
+    let [key] = keys.as_slice() else { panic!("{keys:?}") };
+    assert_eq!(key["name"], "diagram exporter");
+    assert_eq!(key["permissions"], json!(["diagrams:read", "diagrams:write"]));
+    assert_eq!((&key["kind"], &key["description"]), (&json!("service"), &json!("nightly")));
+    assert_eq!(key["ip_rules"]["allow"], json!(["192.0.2.0/24"]));
+    assert!(key["expires_at"].is_string(), "{key}");
+    page.finish();
+}
+
+fn token_in(link: &str) -> &str {
+    link.rsplit_once("#token=").unwrap().1
+}
