@@ -46,10 +46,13 @@ async function begin() {
     else if (user !== (session?.user.id ?? null)) location.reload();
   });
   const texts = speak(preferred());
+  const link = LINKS[location.pathname];
+  let form;
   try {
     await Promise.all([load(), texts]);
     const wanted = session?.user.locale;
     if (wanted && wanted !== spoken()) await speak(wanted);
+    form = link && (await fetched(link));
   } catch (problem) {
     if (!problem.members) throw problem;
     // What went wrong may be known before the words for it have come.
@@ -63,10 +66,11 @@ async function begin() {
     );
     return;
   }
-  const link = LINKS[location.pathname];
-  if (link) {
+  if (form) {
     frame({ alone: true });
-    return showLink(await link());
+    // Another link in the place of this one changes no more than the fragment.
+    window.addEventListener("hashchange", () => showLink(form));
+    return showLink(form);
   }
   frame();
   window.addEventListener("hashchange", route);
@@ -97,15 +101,22 @@ async function found(path, query) {
   if (!view) return { title: t("problems.no_page"), body: h("p", {}, h("a", { href: "#/keys" }, t("keys.title"))) };
   const params = names.filter((_, at) => view[0].split("/")[at] === ":").map(decode);
   try {
-    const module = await view[1]().catch(async () => {
-      // Either nobody can be reached, or after an update of the server the old page's modules are gone.
-      await get("/v1/instance");
-      throw new Problem(404, { code: "outdated" });
-    });
+    const module = await fetched(view[1]);
     return await module.view({ params, query, again: route });
   } catch (problem) {
     if (!problem.members) throw problem;
     return { title: t("problems.title"), body: problemNotice(problem, route) };
+  }
+}
+
+/** A view's module; what keeps it away is a problem like any other. */
+async function fetched(module) {
+  try {
+    return await module();
+  } catch {
+    // Either nobody can be reached, or after an update of the server the old page's modules are gone.
+    await get("/v1/instance");
+    throw new Problem(404, { code: "outdated" });
   }
 }
 

@@ -143,7 +143,10 @@ fn what_is_looked_for_stands_in_the_address() {
     }
     page.reload();
     page.find("link", "nightly backup");
-    assert_eq!((listed().as_slice(), page.value(&page.t("keys.search"))), (found.map(str::to_owned).as_slice(), "backup".to_owned()));
+    assert_eq!(
+        (listed().as_slice(), page.value(&page.t("keys.search"))),
+        (found.map(str::to_owned).as_slice(), "backup".to_owned())
+    );
     page.find_no("link", "diagram exporter");
     assert_eq!(page.value(&page.t("keys.sort")), page.t("keys.sort_name"));
 

@@ -22,8 +22,8 @@ mod first_load;
 mod hostile;
 #[path = "../suite/house.rs"]
 mod house;
-mod links;
 mod keys;
+mod links;
 mod page;
 mod part;
 #[path = "../suite/people.rs"]

@@ -338,10 +338,10 @@ fn new_key_by_link(page: &Page, _house: &House) {
 }
 
 fn new_key_refused(page: &Page, _house: &House) {
-    page.go("/#/keys/new?ip=nowhere");
+    page.go("/#/keys/new");
     page.fill(&page.t("new_key.name"), " ");
     page.click("button", &page.t("new_key.make"));
-    page.see(&page.t("faults.invalid_network"));
+    page.see(&page.t("faults.invalid_name"));
 }
 
 fn secret(page: &Page, _house: &House) {

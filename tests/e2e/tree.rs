@@ -1,6 +1,7 @@
 //! The page as a screen reader has it: nodes of Chromium's accessibility tree, by role and name.
 //!
-//! What is hidden, or behind a modal dialog, is not there.
+//! What is hidden, or behind a modal dialog, is not there. Chromium's tab may crash when it is asked for its tree while
+//! one document takes the place of another: after such a click, [`crate::part::Part::see`] waits without the tree.
 
 use serde_json::{Value, json};
 use thirtyfour::{By, WebElement};

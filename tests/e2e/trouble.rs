@@ -121,7 +121,7 @@ fn a_page_that_can_t_begin_says_why_in_words() {
         page.see(&page.t(&format!("problems.{told}")));
         relay.pass_all();
         page.click("button", &page.t("actions.retry"));
-        page.find("button", &page.t("sign_in.button"));
+        page.see(&page.t("sign_in.forgotten"));
         page.expect("status of 502");
         page.finish();
     }
@@ -138,7 +138,17 @@ fn a_page_of_an_older_version_says_what_to_do() {
     page.see(&page.t("problems.outdated"));
     relay.pass_all();
     page.click("button", &page.t("actions.reload"));
+    page.see_no(&page.t("problems.outdated"));
     page.find("heading", &page.t("teams.title"));
+
+    // So is the form behind a link, which keeps its token for the time after.
+    relay.answer("/views/", GONE);
+    page.go("/invitation#token=for-later");
+    page.see(&page.t("problems.outdated"));
+    relay.pass_all();
+    page.click("button", &page.t("actions.reload"));
+    page.see_no(&page.t("problems.outdated"));
+    page.find("textbox", &page.t("invitation.name"));
 
     // Texts of another language are such files too.
     page.go("/#/profile");

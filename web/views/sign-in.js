@@ -16,7 +16,8 @@ export function signInView(enter) {
 
 function notSetUp() {
   const retry = h("button", { type: "button", onclick: () => location.reload() }, t("actions.retry"));
-  return { title: t("setup.title"), body: h("div.card.narrow.stack", {}, h("p", {}, t("sign_in.not_set_up")), retry) };
+  const body = h("div.card.narrow.stack", {}, h("p", {}, t("sign_in.not_set_up")), h("div", {}, retry));
+  return { title: t("setup.title"), body };
 }
 
 /** The dialog: `{closed, close}`; `closed` resolves to whether somebody signed in. */
