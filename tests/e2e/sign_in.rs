@@ -10,6 +10,7 @@ fn people_sign_in_in_their_language() {
     for language in LANGUAGES {
         let page = Page::open(&house, language);
         page.go("/#/teams");
+        page.find("heading", &page.t("sign_in.title"));
         assert_eq!(page.evaluate("document.documentElement.lang"), language);
         page.sign_in(EMAIL, PASSWORD);
         page.find("heading", &page.t("teams.title"));

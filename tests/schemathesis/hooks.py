@@ -34,6 +34,8 @@ UNFORESEEABLE_AT = {
     ("/organization", "not_found"),
     ("/owner", "not_found"),
     ("?to", "required"),  # with keys=transfer
+    ("?from", "out_of_range"),  # it lies behind `to`
+    ("?cursor", "invalid_cursor"),  # it is of a list in another order
 }
 
 

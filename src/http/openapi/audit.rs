@@ -35,7 +35,8 @@ pub(super) fn operations() -> Vec<Operation> {
             )
             .query("since", moment(), "Not before.")
             .query("until", moment(), "Before.")
-            .answers(200, page(the("Event")), "A page."),
+            .answers(200, page(the("Event")), "A page.")
+            .fails(&["not_found"]),
         operation(Method::GET, "/v1/audit/head", "showAuditHead", "The last seal.")
             .details("Kept elsewhere, it proves later that nothing before it was altered.")
             .needs(&[AUDIT_READ])

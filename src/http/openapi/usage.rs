@@ -23,7 +23,8 @@ pub(super) fn operations() -> Vec<Operation> {
             .query("interval", choice(&["hour", "day"]), "By what calls are summed; by hour.")
             .query("from", moment(), "From its hour or day on; the last 24 hours, or 30 days.")
             .query("to", moment(), "Before, up to the end of its hour or day.")
-            .answers(200, the("Usage"), "Only hours or days in which there were calls."),
+            .answers(200, the("Usage"), "Only hours or days in which there were calls.")
+            .fails(&["not_found"]),
     ]
 }
 
