@@ -4,6 +4,7 @@ mod audit;
 mod client;
 mod control;
 mod exit;
+mod gate;
 mod import;
 mod instance;
 mod key;
@@ -77,6 +78,9 @@ enum Command {
     /// Make, list, show and delete teams, and say who is in them
     #[command(subcommand)]
     Team(team::Command),
+    /// Make, list, show, set, delete and try gates: what a proxy's requests need
+    #[command(subcommand)]
+    Gate(gate::Command),
     /// Take keys of other systems over
     Import(import::Flags),
     /// See what was done, and prove that the log of it is whole
@@ -130,6 +134,9 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<(), Failure> {
         },
         Command::Team(command) => {
             team::run(command, &client::Client::new(environment, settings)?, json)
+        },
+        Command::Gate(command) => {
+            gate::run(&command, &client::Client::new(environment, settings)?, json)
         },
         Command::Import(flags) => {
             import::run(&flags, &client::Client::new(environment, settings)?, json)

@@ -34,14 +34,8 @@ pub(super) struct Flags {
 
 /// Runs the command.
 pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Failure> {
-    let mut line = Zeroizing::new(String::new());
-    std::io::stdin()
-        .lock()
-        .take(INPUT_BYTES_MAX)
-        .read_line(&mut line)
-        .map_err(|error| Failure::io("read the key from stdin", &error))?;
     let mut body = Map::new();
-    body.insert("key".to_owned(), line.trim_end_matches(['\r', '\n']).into());
+    body.insert("key".to_owned(), key_from_stdin()?.as_str().into());
     match flags.permissions.as_slice() {
         [] => {},
         [one] => drop(body.insert("permissions".to_owned(), one.as_str().into())),
@@ -65,4 +59,17 @@ pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Fail
         print([code, key.unwrap_or_default()].join(" ").trim_end())?;
     }
     if valid { Ok(()) } else { Err(Failure::new(Exit::Denied, "")) }
+}
+
+/// The first line of stdin: a key.
+pub(super) fn key_from_stdin() -> Result<Zeroizing<String>, Failure> {
+    let mut line = Zeroizing::new(String::new());
+    std::io::stdin()
+        .lock()
+        .take(INPUT_BYTES_MAX)
+        .read_line(&mut line)
+        .map_err(|error| Failure::io("read the key from stdin", &error))?;
+    let length = line.trim_end_matches(['\r', '\n']).len();
+    line.truncate(length);
+    Ok(line)
 }

@@ -21,6 +21,7 @@ mod catalogue;
 mod chain;
 mod changes;
 mod cli;
+mod cli_gate;
 mod cli_rights;
 mod cli_user;
 mod clock;

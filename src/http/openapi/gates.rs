@@ -70,7 +70,13 @@ pub(super) fn operations() -> Vec<Operation> {
             .takes(
                 request([
                     field("method", method()),
-                    field("url", text("https://api.example.com/orders/7").max_length(Some(8_192))),
+                    field(
+                        "url",
+                        fitting(
+                            r"^(https?://[a-z0-9]{1,9}(\.[a-z0-9]{1,9}){0,3})?/[a-z0-9/._~%?=&-]{0,99}$",
+                            "https://api.example.com/orders/7",
+                        ),
+                    ),
                     optional("key", text("kh_live_what-the-client-presents")),
                     optional("ip", address()),
                 ]),

@@ -5,17 +5,19 @@
 //! `**` for none or more. Segments are compared as an upstream would read them, with
 //! percent-encodings taken out, so that `/%61dmin` is `/admin`; and most upstreams serve `/admin/`
 //! from the same place as `/admin`, so a last slash says nothing. Nothing else of a path is mended:
-//! paths that two programs could read differently never get here, and no rule is for one with a `;`,
+//! paths that two programs could read differently never get here (see [`raw_path`]), and no rule is for one with a `;`,
 //! behind which some servers see nothing. Hosts have no port: every port of a host leads to it.
 
 mod host;
 mod path;
+mod raw;
 
 use std::cmp::Ordering;
 
 use host::HostRank;
 pub use host::{HostPattern, canonical_host};
 pub use path::{PathPattern, SEGMENTS_MAX};
+pub use raw::{DoubtfulPath, raw_path};
 
 /// Longest pattern of a path or host, in bytes.
 pub const PATTERN_BYTES_MAX: usize = 512;
@@ -28,13 +30,15 @@ const METHOD_BYTES_MAX: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRoute {
     /// No path pattern.
-    #[error("must begin with '/', and have no empty, '.' or '..' segment; a last '/' says nothing")]
+    #[error("must begin with '/', and have no empty segment; a last '/' says nothing")]
     Path,
     /// Too long.
     #[error("must be at most {SEGMENTS_MAX} segments and {PATTERN_BYTES_MAX} bytes")]
     TooLong,
     /// A byte that no path has, or an encoding of one that is refused in every path.
-    #[error("must be what a path may hold: no space, quote, '?', '#', ';', '\\' or encoded '/'")]
+    #[error(
+        "must be what a path may hold: no space, quote, '?', '#', ';', '\\', '.', '..', encoded '/'"
+    )]
     Segment,
     /// `{` or `}` or `*` amid other text.
     #[error("a {{name}}, '*' or '**' must be a whole segment")]
@@ -198,10 +202,47 @@ impl Methods {
 }
 
 #[cfg(test)]
+#[path = "../../../fuzz/oracle.rs"]
+mod oracle;
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// What paths are made of that mislead.
+    const PARTS: &[&str] = &[
+        "/",
+        "/",
+        "open",
+        "secret",
+        "admin",
+        ".",
+        "..",
+        ";",
+        "%2e",
+        "%2E",
+        "%2f",
+        "%5c",
+        "\\",
+        "%25",
+        "%252e",
+        "%00",
+        "%3b",
+        "%23",
+        "#",
+        "?",
+        "a",
+        "%73ecret",
+        "%61dmin",
+        "//",
+        "/./",
+        "%c0%ae",
+        "%ef%bc%8f",
+        " ",
+        "%20",
+    ];
 
     fn route(text: &str) -> Route {
         let mut words = text.split(' ').rev();
@@ -455,6 +496,40 @@ mod tests {
         )
     }
 
+    #[test]
+    fn what_the_fuzzer_found_worth_keeping_leads_around_no_rule() {
+        let corpus = std::fs::read_dir("fuzz/corpus/routes").unwrap();
+        let mut tried = 0;
+        for entry in corpus {
+            let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+            oracle::check(&String::from_utf8_lossy(&bytes));
+            tried += 1;
+        }
+        assert!(tried > 20, "the corpus is not there");
+    }
+
+    #[test]
+    fn the_oracle_knows_a_way_around_a_rule() {
+        for path in [
+            "/open/../admin",
+            "/open/%2e%2e/admin",
+            "/open//secret",
+            "/open\\secret",
+            "/open/x/..;/secret",
+            "/open/%73ecret",
+            "/open/secret;x",
+            "/open%2fsecret",
+            "/open/secret%00.png",
+            "/open/%252e%252e/admin",
+            "/open/secret#x",
+        ] {
+            assert!(oracle::is_closed_to_somebody(path), "{path}");
+        }
+        for path in ["/open/a", "/open/secrets", "/open/..a", "/other"] {
+            assert!(!oracle::is_closed_to_somebody(path), "{path}");
+        }
+    }
+
     proptest! {
         #[test]
         fn the_table_agrees_with_a_naive_matcher(
@@ -482,6 +557,14 @@ mod tests {
                 prop_assert!(first < second);
                 prop_assert_eq!(place(&rules[first]), place(&rules[second]));
             }
+        }
+
+        #[test]
+        fn no_way_of_writing_a_path_leads_around_a_rule(
+            parts in prop::collection::vec(prop::sample::select(PARTS), 0..12),
+            noise in ".{0,3}",
+        ) {
+            oracle::check(&(parts.concat() + &noise));
         }
 
         #[test]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::model::route::{InvalidRoute, PATTERN_BYTES_MAX};
+use crate::model::route::{InvalidRoute, PATTERN_BYTES_MAX, raw_path};
 
 /// Most segments of a path pattern.
 pub const SEGMENTS_MAX: usize = 32;
@@ -75,24 +75,10 @@ impl Part {
         if segment.contains(['*', '{', '}']) {
             return Err(InvalidRoute::Part);
         }
-        let lower = segment.to_ascii_lowercase();
-        let refused = ["%2f", "%5c", "%00", "%25", "%3b", "%23"];
-        let broken = segment.split('%').skip(1).any(|rest| {
-            !rest.get(..2).is_some_and(|digits| digits.bytes().all(|it| it.is_ascii_hexdigit()))
-        });
-        if broken
-            || refused.iter().any(|encoded| lower.contains(encoded))
-            || !has_path_bytes(segment)
-        {
+        if raw_path(&format!("/{segment}")).is_err() || !has_path_bytes(segment) {
             return Err(InvalidRoute::Segment);
         }
         let bytes: Box<[u8]> = decoded(segment).collect();
-        if str::from_utf8(&bytes).is_err() || bytes.iter().any(u8::is_ascii_control) {
-            return Err(InvalidRoute::Segment);
-        }
-        if *bytes == *b"." || *bytes == *b".." {
-            return Err(InvalidRoute::Path);
-        }
         Ok(Self::Literal(bytes))
     }
 }

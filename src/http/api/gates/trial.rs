@@ -6,13 +6,12 @@ use serde_json::{Value, json};
 use crate::actions::ActionError;
 use crate::actions::gates::route_shape;
 use crate::http::check::{denied, explained, verify};
-use crate::http::forwarded::check_uri;
 use crate::http::input::{Fields, parsed, text};
 use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
 use crate::model::gate::Way;
 use crate::model::role::{INSTANCE_MANAGE, INSTANCE_VERIFY};
-use crate::model::route::{Asked, Methods, canonical_host};
+use crate::model::route::{Asked, Methods, canonical_host, raw_path};
 use crate::model::secret::Secret;
 use crate::records::gate::RouteRecord;
 use crate::verify::Request;
@@ -50,7 +49,7 @@ pub(in crate::http) fn test(app: &App, call: &Call<'_>) -> Result<Response, Prob
         actor.require(INSTANCE_VERIFY)?;
     }
     let gate = app.index().gate(call.param(0)).ok_or(ActionError::NotFound("gate"))?;
-    let path = match check_uri(&target.line) {
+    let path = match raw_path(&target.line) {
         Ok(path) => path,
         Err(fault) => {
             return Ok(told(None, &Outcome::refused(Problem::request_refused(fault.to_string()))));

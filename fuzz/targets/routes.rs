@@ -1,0 +1,10 @@
+//! Raw paths against a gate's routes: `cargo +nightly fuzz run routes -- -dict=fuzz/routes.dict`.
+#![no_main]
+
+use keyhouse::model::route::{Asked, PathPattern, Route, RouteTable, raw_path};
+use libfuzzer_sys::fuzz_target;
+
+#[path = "../oracle.rs"]
+mod oracle;
+
+fuzz_target!(|target: &str| oracle::check(target));

@@ -1,0 +1,110 @@
+//! `keyhouse gate`, beside a server and without one.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::house::House;
+use crate::server::{Ended, Home};
+
+fn fine(ended: &Ended) -> String {
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    ended.stdout.clone()
+}
+
+fn gates(home: &Home, secret: &str) {
+    let made = fine(&home.run_cli(
+        &[
+            "gate",
+            "create",
+            "orders",
+            "--route",
+            "/health public",
+            "--route",
+            "GET,PUT  api.example.com/orders/{id}  orders:read AND (a:b OR a:c)",
+            "--route",
+            "/orders/** denied",
+            "--route",
+            "/any",
+            "--credential",
+            "X-Api-Key",
+            "--accept-environment",
+            "live",
+            "--cost",
+            "2",
+            "--json",
+        ],
+        "",
+    ));
+    let made: Value = serde_json::from_str(&made).unwrap();
+    assert_eq!(made["routes"][1]["methods"], json!(["GET", "PUT"]), "{made}");
+    assert_eq!(made["routes"][1]["host"], "api.example.com", "{made}");
+    let shown = fine(&home.run_cli(&["gate", "show", "orders"], ""));
+    for line in [
+        "route           /health public",
+        "route           GET,PUT api.example.com/orders/{id} orders:read AND (a:b OR a:c)",
+        "route           /orders/** denied",
+        "route           /any\n",
+        "credentials     x-api-key",
+        "environments    live",
+    ] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+    assert!(fine(&home.run_cli(&["gate", "list"], "")).contains("orders"));
+
+    let test = |args: &[&str], input: &str| {
+        let ended = home.run_cli(&[&["gate", "test"], args].concat(), input);
+        assert!(!format!("{ended:?}").contains(secret), "{ended:?}");
+        (ended.code, ended.stdout)
+    };
+    for (args, code, lines) in [
+        (
+            &["GET", "/health", "--gate", "orders"][..],
+            0,
+            &["200 VALID", "route    /health public"][..],
+        ),
+        (
+            &["GET", "/orders/7", "--gate", "orders"],
+            4,
+            &["403 ROUTE_NOT_ALLOWED", "/orders/** denied"],
+        ),
+        (&["GET", "/none", "--gate", "orders"], 4, &["403 ROUTE_NOT_ALLOWED", "route    -"]),
+        (&["GET", "/a//b", "--gate", "orders"], 4, &["403 REQUEST_REFUSED the path holds //"]),
+        (&["GET", "/any", "--gate", "orders"], 4, &["401 NO_CREDENTIAL"]),
+        (&["GET", "/any", "--gate", "orders", "--key", "-"], 0, &["200 VALID", "passed   key"]),
+        (&["GET", "/any", "--key", "-"], 0, &["200 VALID"]),
+        (
+            &["PUT", "https://api.example.com:8443/orders/7", "--gate", "orders", "--key", "-"],
+            4,
+            &["403 INSUFFICIENT_PERMISSIONS", "orders:read AND (a:b OR a:c)", "failed"],
+        ),
+        (&["GET", "/any", "--gate", "none"], 3, &[]),
+        (&["get", "/any"], 2, &[]),
+    ] {
+        let (ended, said) = test(args, &format!("{secret}\n"));
+        assert_eq!(ended, Some(code), "{args:?}: {said}");
+        for line in lines {
+            assert!(said.contains(line), "{args:?}: {line} in {said}");
+        }
+    }
+    let set = ["gate", "set", "orders", "--route", "/** a:b", "--accept-environment", "all"];
+    let shown = fine(&home.run_cli(&set, ""));
+    assert!(shown.contains("route           /** a:b") && !shown.contains("/health"), "{shown}");
+    assert!(shown.contains("environments    -") && shown.contains("cost            2"), "{shown}");
+    assert_eq!(home.run_cli(&["gate", "create", "orders"], "").code, Some(5));
+    assert_eq!(home.run_cli(&["gate", "create", "Orders"], "").code, Some(2));
+    assert_eq!(home.run_cli(&["gate", "create", "a", "--route", "GET public"], "").code, Some(2));
+    assert_eq!(home.run_cli(&["gate", "show", "none"], "").code, Some(3));
+    fine(&home.run_cli(&["gate", "delete", "orders"], ""));
+    let none = home.run_cli(&["gate", "list"], "");
+    assert!(fine(&none).is_empty() && none.stderr.contains("none but default"), "{none:?}");
+}
+
+#[test]
+fn gates_are_kept_and_tried_from_the_host_with_and_without_a_server() {
+    let mut house = House::start();
+    let (home, key) = (Arc::clone(house.home()), house.create(&json!({"permissions": ["a:b"]})));
+    gates(&home, &key.secret);
+    house.stop();
+    gates(&home, &key.secret);
+}
