@@ -47,7 +47,7 @@ impl Problem {
         self
     }
 
-    fn extra(mut self, name: &str, value: impl Into<Value>) -> Self {
+    pub(super) fn extra(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.extra.insert(name.to_owned(), value.into());
         self
     }
@@ -63,7 +63,11 @@ impl Problem {
 
     /// Says how to authenticate (RFC 9110, 11.6.1; RFC 6750, 3).
     fn challenge(self, parameters: &str) -> Self {
-        self.header("WWW-Authenticate", format!("Bearer realm=\"{REALM}\"{parameters}"))
+        self.challenge_of("Bearer", parameters)
+    }
+
+    pub(super) fn challenge_of(self, scheme: &str, parameters: &str) -> Self {
+        self.header("WWW-Authenticate", format!("{scheme} realm=\"{REALM}\"{parameters}"))
     }
 
     fn retry_after(self, seconds: u64) -> Self {
@@ -73,6 +77,10 @@ impl Problem {
     /// The stable name.
     pub(super) fn code(&self) -> &'static str {
         self.0.code
+    }
+
+    pub(super) fn status(&self) -> u16 {
+        self.0.status
     }
 
     /// Names where plans are, to who lacks one.
@@ -134,9 +142,9 @@ impl Problem {
             .detail("send one of Authorization, X-API-Key, MC-Api-Key, or the session's cookie")
     }
 
-    pub(super) fn media_type() -> Self {
-        Self::new(415, "unsupported_media_type", "Body must be JSON")
-            .detail("send Content-Type: application/json")
+    pub(super) fn media_type(taken: &'static str) -> Self {
+        Self::new(415, "unsupported_media_type", "Body of a type that is not taken here")
+            .detail(format!("send Content-Type: {taken}"))
     }
 
     // Routes.

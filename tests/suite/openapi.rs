@@ -31,7 +31,7 @@ fn every_example_is_accepted() {
         let (actor, about) = match &*operation.id {
             // These two are of the first start, and have a test of their own.
             "setUp" | "showSetupPage" => continue,
-            "forwardAuth" | "forwardAuthHead" | "whoAmI" | "revokeMe" => {
+            "forwardAuth" | "forwardAuthHead" | "introspect" | "whoAmI" | "revokeMe" => {
                 (Actor::Key(cast.key_for(&operation)), About::Same)
             },
             "endSession" => (cast.actor('u', &operation, About::Own), About::Own),

@@ -8,6 +8,7 @@ pub(super) mod batch;
 pub(super) mod explained;
 pub(super) mod forward_auth;
 mod identity;
+pub(super) mod introspect;
 pub(super) mod verify;
 pub(super) mod whoami;
 
@@ -63,7 +64,7 @@ pub(super) fn is_check_path(path: &str) -> bool {
 }
 
 /// Checks that are no gate's.
-const CHECKS: [&str; 3] = ["/v1/verify", "/v1/verify/batch", "/v1/whoami"];
+const CHECKS: [&str; 4] = ["/v1/verify", "/v1/verify/batch", "/v1/introspect", "/v1/whoami"];
 /// The gate that takes any valid key.
 pub(super) const DEFAULT_GATE: &str = "default";
 /// Below this lie the gates.
