@@ -8,6 +8,7 @@ pub(super) mod batch;
 pub(super) mod explained;
 pub(super) mod forward_auth;
 mod identity;
+mod in_process;
 pub(super) mod introspect;
 pub(super) mod verify;
 pub(super) mod whoami;
