@@ -18,7 +18,7 @@ use crate::verify::{Code, Verdict};
 /// What a client is told to wait where nobody knows better.
 const RETRY_AFTER_SECONDS: u64 = 1;
 /// The realm of every challenge.
-const REALM: &str = "keyhouse";
+pub(super) const REALM: &str = "keyhouse";
 
 /// An error on its way out; boxed, since most calls return none.
 #[derive(Debug)]
@@ -63,15 +63,17 @@ impl Problem {
 
     /// Says how to authenticate (RFC 9110, 11.6.1; RFC 6750, 3).
     fn challenge(self, parameters: &str) -> Self {
-        self.challenge_of("Bearer", parameters)
-    }
-
-    pub(super) fn challenge_of(self, scheme: &str, parameters: &str) -> Self {
-        self.header("WWW-Authenticate", format!("{scheme} realm=\"{REALM}\"{parameters}"))
+        self.header("WWW-Authenticate", format!("Bearer realm=\"{REALM}\"{parameters}"))
     }
 
     fn retry_after(self, seconds: u64) -> Self {
         self.header("Retry-After", seconds.to_string())
+    }
+
+    /// The status.
+    /// What there is to say of this one.
+    pub(super) fn says(&self) -> Option<&str> {
+        self.0.detail.as_deref()
     }
 
     /// The stable name.
@@ -209,6 +211,10 @@ impl Problem {
 
     pub(super) fn gate_not_found() -> Self {
         Self::new(403, "GATE_NOT_FOUND", "No such gate")
+    }
+
+    pub(super) fn route_not_allowed() -> Self {
+        Self::new(403, "ROUTE_NOT_ALLOWED", "The gate lets nobody through here")
     }
 
     pub(super) fn index_behind() -> Self {

@@ -31,6 +31,7 @@ mod escalation;
 mod events;
 mod explain;
 mod forward_auth;
+mod gates;
 mod health;
 mod holder;
 mod house;

@@ -21,10 +21,11 @@ use crate::http::check::{Caller, malformed, user_agent};
 use crate::http::credential::{self, Credential};
 use crate::http::input::{self, FORM};
 use crate::http::parameters::Parameters;
-use crate::http::problem::Problem;
+use crate::http::problem::{Problem, REALM};
 use crate::http::transport::Arrival;
 use crate::http::{App, answer};
 use crate::index::grant::Grant;
+use crate::model::gate::CREDENTIALS;
 use crate::model::moment::Moment;
 use crate::model::permission::Patterns;
 use crate::model::requirement::Requirement;
@@ -55,7 +56,9 @@ pub(in crate::http) fn answer(
 fn as_oauth(problem: Problem, by_basic: bool) -> Problem {
     match problem.status() {
         400 | 415 => problem.extra("error", "invalid_request"),
-        401 if by_basic => problem.extra("error", "invalid_client").challenge_of("Basic", ""),
+        401 if by_basic => problem
+            .extra("error", "invalid_client")
+            .header("WWW-Authenticate", format!("Basic realm=\"{REALM}\"")),
         401 => problem.extra("error", "invalid_client"),
         _ => problem,
     }
@@ -98,7 +101,7 @@ fn is_active(code: Code) -> bool {
 
 fn caller(app: &App, arrival: &Arrival<'_>) -> Result<Actor, Problem> {
     let headers = &arrival.parts.headers;
-    match credential::take(headers) {
+    match credential::take(headers, &CREDENTIALS) {
         Credential::Presented(text) => {
             let text = unescaped(app, headers, text);
             let caller =
