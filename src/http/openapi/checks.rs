@@ -75,7 +75,7 @@ pub(super) fn operations() -> Vec<Operation> {
 
 fn introspect() -> Operation {
     let fields = [
-        field("token", text("kh_live_what-the-client-presented")),
+        field("token", text("kh_live_what-the-client-presented").min_length(Some(1))),
         sometimes("token_type_hint", text("access_token")),
         sometimes("permissions", formatted("requirement", "diagrams:read AND diagrams:list")),
         sometimes("ip", address()),
