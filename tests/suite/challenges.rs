@@ -10,10 +10,11 @@ use crate::server::wire::Answer;
 const REALM: &str = "Bearer realm=\"keyhouse\"";
 
 /// Each check endpoint, asked by nobody yet, and whether it needs a permission.
-fn endpoints() -> [(&'static str, Ask, bool); 5] {
+fn endpoints() -> [(&'static str, Ask, bool); 6] {
     let form = Ask::new("POST", "/v1/introspect").form(&json!({"token": "x"}));
     [
         ("forward-auth", Ask::forwarded(), false),
+        ("ext-authz", Ask::get("/v1/ext-authz/default/a").header("X-Forwarded-For", "::1"), false),
         ("whoami", Ask::get("/v1/whoami"), false),
         ("verify", Ask::post("/v1/verify", &json!({"key": "x"})), true),
         ("batch", Ask::post("/v1/verify/batch", &json!({"requests": [{"key": "x"}]})), true),
@@ -56,6 +57,25 @@ fn a_refusal_carries_the_challenge_of_its_reason() {
             assert_eq!(answer.header("www-authenticate"), Some(expected.as_str()), "{name}");
             assert_never_kept(&answer, name);
         }
+    }
+}
+
+#[test]
+fn a_route_that_needs_more_names_it() {
+    let house = House::start();
+    let routes = json!([{"path": "/diagrams/**", "permissions": "a:b AND (c:d OR e:f)"}]);
+    let gate = json!({"name": "diagrams", "routes": routes});
+    house.ask(&Ask::post("/v1/gates", &gate)).expect(201);
+    let secret = house.create(&json!({"permissions": ["a:b"]})).secret;
+    let mut forwarded = Ask::forwarded();
+    forwarded.target = "/v1/forward-auth/diagrams".to_owned();
+    let envoys = Ask::get("/v1/ext-authz/diagrams/diagrams/7").header("X-Forwarded-For", "::1");
+    for ask in [forwarded, envoys] {
+        let answer = house.bare(&ask.clone().bearer(&secret));
+        answer.problem(403, "INSUFFICIENT_PERMISSIONS");
+        let expected = format!("{REALM}, error=\"insufficient_scope\", scope=\"a:b c:d e:f\"");
+        assert_eq!(answer.header("www-authenticate"), Some(expected.as_str()));
+        assert_never_kept(&answer, &ask.target);
     }
 }
 
