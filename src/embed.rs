@@ -116,7 +116,8 @@ pub enum Undecided {
 
 impl Keyhouse {
     /// Opens the instance of a data directory, with the `keyhouse.toml` in it where there is one, and
-    /// starts the threads that follow its store. Reads all of the store: seconds for a million keys.
+    /// starts the threads that follow its store. What a server is told by flags or its environment, such
+    /// as another `--key-prefix`, is not known here: it belongs into that file. Reads all of the store: seconds for a million keys.
     ///
     /// # Errors
     /// [`InstanceError`]; nothing was made or changed where there is no store, or it is in use.
@@ -182,4 +183,25 @@ fn nowhere() -> Result<PublicUrl, InstanceError> {
     url.map_err(|error: crate::model::public_url::InvalidPublicUrl| {
         InstanceError::Failed(error.to_string())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_may_share_one() {
+        fn is_shared<T: Send + Sync>() {}
+        is_shared::<Keyhouse>();
+    }
+
+    #[test]
+    fn what_is_no_instance_is_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = Keyhouse::open(folder.path().join("nowhere")).unwrap_err();
+        assert!(matches!(missing, InstanceError::Missing(_)), "{missing}");
+        std::fs::write(folder.path().join("keyhouse.toml"), "no = settings").unwrap();
+        let odd = Keyhouse::open(folder.path()).unwrap_err();
+        assert!(matches!(odd, InstanceError::Settings(_)), "{odd}");
+    }
 }
