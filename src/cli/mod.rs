@@ -6,7 +6,7 @@ mod control;
 mod exit;
 mod gate;
 mod import;
-mod instance;
+pub(crate) mod instance;
 mod key;
 mod listing;
 mod org;

@@ -209,7 +209,7 @@ impl Server {
     }
 
     /// What it has written on stderr.
-    pub(crate) fn log(&self) -> &Log {
+    pub(crate) fn log(&self) -> &Arc<Log> {
         &self.log
     }
 
@@ -350,6 +350,11 @@ impl Log {
         let state = self.state.lock().unwrap();
         let _state =
             self.changed.wait_timeout_while(state, LINE_WAIT_MAX, |state| !state.ended).unwrap();
+    }
+
+    /// All that was written so far.
+    pub(crate) fn whole(&self) -> String {
+        self.state.lock().unwrap().lines.join("\n")
     }
 
     /// The last lines, for a failure's message.
