@@ -34,11 +34,11 @@ const ENDED_INTERVAL: Duration = Duration::from_secs(1);
 /// The flags of `serve`, each also as `KEYHOUSE_*` and in keyhouse.toml.
 #[derive(Debug, Args)]
 pub(super) struct Flags {
-    /// Address or Unix socket to listen on [default: 127.0.0.1:7117]
-    #[arg(long, value_name = "ADDR|unix:/PATH")]
+    /// Address to listen on, or `unix:/PATH` [default: 127.0.0.1:7117]
+    #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
-    /// Another that serves checks and health alone
-    #[arg(long, value_name = "ADDR|unix:/PATH")]
+    /// Another one that serves checks and health alone
+    #[arg(long, value_name = "ADDR")]
     check_listen: Option<String>,
     /// Where records are kept: redb:PATH or memory: [default: redb in the data directory]
     #[arg(long, value_name = "URL")]

@@ -1,5 +1,6 @@
 //! Keyhouse behind a Unix socket: the shipped nginx file with that one line replaced, and the unit
 //! of `examples/systemd`.
+#![expect(clippy::expect_used, reason = "a broken fixture should stop its test")]
 
 use std::fs;
 use std::net::SocketAddr;

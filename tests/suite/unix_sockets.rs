@@ -82,7 +82,8 @@ fn ask(
     lines: &[(&str, &str)],
     body: &str,
 ) -> (u16, String) {
-    let lines: String = lines.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let lines: Vec<_> = lines.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let lines = lines.concat();
     let mut stream = UnixStream::connect(socket).unwrap();
     let host = if lines.starts_with("Host:") { "" } else { "Host: keys.example.com\r\n" };
     let head = format!("{method} {path} HTTP/1.1\r\n{host}Connection: close\r\n{lines}");
