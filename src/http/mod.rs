@@ -210,7 +210,10 @@ impl App {
 impl Application for App {
     fn lane(&self, arrival: &Arrival<'_>) -> Lane {
         match router::find_head(arrival.parts, arrival.surface) {
-            Found::Route { route, .. } => route.run.lane(self.is_sessions(&arrival.parts.headers)),
+            Found::Route { route, .. } => {
+                let by_session = self.is_sessions(arrival.surface, &arrival.parts.headers);
+                route.run.lane(by_session)
+            },
             Found::Nothing if check::is_below_gates(path_of(arrival.parts)) => {
                 Lane::Check { body_bytes_max: None }
             },
