@@ -42,6 +42,9 @@ pub(super) struct Flags {
     /// Another address that serves checks and health alone
     #[arg(long, value_name = "ADDR")]
     check_listen: Option<String>,
+    /// Another address that serves metrics and health alone, to whoever reaches it
+    #[arg(long, value_name = "ADDR")]
+    metrics_listen: Option<String>,
     /// Where records are kept: redb:PATH or memory: [default: redb in the data directory]
     #[arg(long, value_name = "URL")]
     storage: Option<String>,
@@ -88,6 +91,7 @@ impl From<Flags> for Written {
         Self {
             listen: flags.listen,
             check_listen: flags.check_listen,
+            metrics_listen: flags.metrics_listen,
             storage: flags.storage,
             public_url: flags.public_url,
             endpoint_url: flags.endpoint_url,
@@ -145,6 +149,12 @@ fn serve(instance: &Instance, mut control: Control, settings: &Settings) -> Resu
         let address = checks.local_addr().map_err(|error| Failure::io("listen", &error))?;
         said.push(format!("checks alone on http://{address}"));
         listeners.push(Listener { surface: Surface::Checks, socket: Socket::Tcp(checks) });
+    }
+    if let Some(address) = settings.metrics_listen {
+        let metrics = bind(address)?;
+        let address = metrics.local_addr().map_err(|error| Failure::io("listen", &error))?;
+        said.push(format!("metrics on http://{address}/metrics"));
+        listeners.push(Listener { surface: Surface::Metrics, socket: Socket::Tcp(metrics) });
     }
     let socket = Socket::Unix(control.bind()?);
     listeners.push(Listener { surface: Surface::Control, socket });

@@ -39,6 +39,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Address that serves checks alone.
     pub check_listen: Option<SocketAddr>,
+    /// Address that serves metrics alone, to whoever reaches it.
+    pub metrics_listen: Option<SocketAddr>,
     /// Where browsers come, if it was said; else `http://` and the address that was bound.
     pub public_url: Option<PublicUrl>,
     /// Where the page's links lead.
@@ -158,6 +160,8 @@ impl Reader {
         let listen = listen.or_else(|| LISTEN_DEFAULT.parse().ok());
         let check_listen =
             self.parse("check-listen", |layer| layer.check_listen.clone(), parse_address);
+        let metrics_listen =
+            self.parse("metrics-listen", |layer| layer.metrics_listen.clone(), parse_address);
         let public_url = self.parse(
             "public-url",
             |layer| layer.public_url.clone(),
@@ -176,15 +180,7 @@ impl Reader {
         );
         let trusted_proxies = self.networks();
         let plain = self.first(|layer| layer.allow_plain_http).is_some_and(|(_, plain)| plain);
-        let log_json = self.parse(
-            "log-format",
-            |layer| layer.log_format.clone(),
-            |text| match text {
-                "text" => Ok(false),
-                "json" => Ok(true),
-                _ => Err("must be text or json".to_owned()),
-            },
-        );
+        let log_json = self.parse("log-format", |layer| layer.log_format.clone(), parse_log_format);
         let limits = self.limits(limits);
         self.guard_addresses(&Reach {
             addresses: [("listen", listen), ("check-listen", check_listen)],
@@ -210,6 +206,7 @@ impl Reader {
                 data: directory,
                 listen,
                 check_listen,
+                metrics_listen,
                 public_url,
                 links,
                 trusted_proxies: trusted_proxies.unwrap_or_else(loopback),
@@ -340,6 +337,15 @@ struct Reach<'a> {
 fn parse_address(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .map_err(|_source| "must be an address and a port, such as 127.0.0.1:7117".to_owned())
+}
+
+/// Whether it is JSON.
+fn parse_log_format(text: &str) -> Result<bool, String> {
+    match text {
+        "text" => Ok(false),
+        "json" => Ok(true),
+        _ => Err("must be text or json".to_owned()),
+    }
 }
 
 fn parse_storage(text: &str) -> Result<StorageUrl, String> {

@@ -90,15 +90,16 @@ impl Problem {
         Value::Object(self.members())
     }
 
-    /// The response; `request_id` is what a person quotes to the operator.
+    /// The response; `request_id` is what a person quotes to the operator. The code stands in a header
+    /// too, for proxies that keep the body to themselves.
     pub(super) fn into_response(mut self, request_id: String) -> Response {
         let mut body = self.members();
         body.insert("type".to_owned(), "about:blank".into());
         body.insert("status".to_owned(), self.0.status.into());
-        body.insert("request_id".to_owned(), request_id.clone().into());
+        body.insert("request_id".to_owned(), request_id.into());
         let mut headers = std::mem::take(&mut self.0.headers);
         headers.push(("Content-Type".into(), "application/problem+json".into()));
-        headers.push(("X-Request-Id".into(), request_id.into()));
+        headers.push(("X-Keyhouse-Code".into(), self.code().into()));
         let body = ResponseBody::from_data(Value::Object(body).to_string());
         Response { status_code: self.0.status, headers, data: body, upgrade: None }
     }
@@ -234,6 +235,10 @@ impl Problem {
 
     // The transport.
 
+    pub(super) fn internal() -> Self {
+        Self::new(500, "internal", "Fault of this program").detail("see its log")
+    }
+
     pub(super) fn refused(refusal: &Refusal) -> Self {
         match refusal {
             Refusal::NoHost
@@ -258,9 +263,7 @@ impl Problem {
             Refusal::Busy { retry_after_seconds } => {
                 Self::new(503, "busy", "Busy").retry_after(u64::from(*retry_after_seconds))
             },
-            Refusal::Panicked | Refusal::ResponseNotSendable => {
-                Self::new(500, "internal", "Fault of this program").detail("see its log")
-            },
+            Refusal::Panicked | Refusal::ResponseNotSendable => Self::internal(),
         }
     }
 

@@ -64,7 +64,7 @@ impl App {
             (Credential::None, Some(token)) => self.session_actor(call, &token),
             (Credential::None, None) => match call.origin.surface {
                 Surface::Control => self.local_actor_in(call.request.raw_url()),
-                Surface::Main | Surface::Checks => Err(Problem::no_credential()),
+                Surface::Main | Surface::Checks | Surface::Metrics => Err(Problem::no_credential()),
             },
         }
     }
@@ -76,7 +76,7 @@ impl App {
                 let first = self.index().first_organization();
                 first.map(Actor::local).ok_or_else(Problem::not_set_up)
             },
-            Surface::Main | Surface::Checks => Err(Problem::no_credential()),
+            Surface::Main | Surface::Checks | Surface::Metrics => Err(Problem::no_credential()),
         }
     }
 

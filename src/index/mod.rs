@@ -21,7 +21,7 @@ mod writer;
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -64,6 +64,8 @@ pub struct Index {
     progress: Progress,
     waiting: Waiting,
     tally: Mutex<Tally>,
+    /// When all uses that then waited were last in the store, in ticks.
+    flushed_at: AtomicU64,
     reservations: Arc<Reservations>,
 }
 
@@ -103,6 +105,7 @@ impl Index {
             progress: Progress::new(),
             waiting: Waiting::new(),
             tally: Mutex::default(),
+            flushed_at: AtomicU64::new(0),
             reservations: Arc::default(),
         }
     }
@@ -137,6 +140,17 @@ impl Index {
     /// Whether no secret is known.
     pub fn is_empty(&self) -> bool {
         self.grants.is_empty()
+    }
+
+    /// How much of each kind it holds, for whoever watches it grow.
+    pub fn size(&self) -> [(&'static str, usize); 5] {
+        [
+            ("organization", self.organizations.len()),
+            ("role", self.roles.len()),
+            ("secret", self.grants.len()),
+            ("team", self.teams.len()),
+            ("user", self.users.len()),
+        ]
     }
 
     /// The facts of a user.
@@ -286,6 +300,17 @@ impl Index {
         live.waiting.store(false, Ordering::SeqCst);
         tally.take_calls(live);
         live.last_use()
+    }
+
+    /// Says that all uses that waited at a moment of the monotonic clock are in the store, those of
+    /// keys that rest aside.
+    pub fn set_flushed(&self, ticks: u64) {
+        self.flushed_at.fetch_max(ticks, Ordering::Relaxed);
+    }
+
+    /// The moment of [`Index::set_flushed`]; 0 before the first.
+    pub fn flushed_at(&self) -> u64 {
+        self.flushed_at.load(Ordering::Relaxed)
     }
 
     /// The quotas whose reservation is to be renewed.
