@@ -352,6 +352,11 @@ impl Log {
             self.changed.wait_timeout_while(state, LINE_WAIT_MAX, |state| !state.ended).unwrap();
     }
 
+    /// All lines so far.
+    pub(crate) fn text(&self) -> String {
+        self.state.lock().unwrap().lines.join("\n")
+    }
+
     /// The last lines, for a failure's message.
     pub(crate) fn tail(&self) -> String {
         let state = self.state.lock().unwrap();

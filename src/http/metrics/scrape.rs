@@ -232,13 +232,8 @@ fn of_transport(app: &App) -> Vec<Family> {
         ),
         counter(
             "keyhouse_http_requests_refused_total",
-            "Requests that the transport refused.",
+            "Requests that the transport refused; busy are those for which pool or memory were full.",
             refused.map(|(reason, count)| whole(count).label("reason", reason)).into(),
-        ),
-        counter(
-            "keyhouse_panics_total",
-            "Requests on which the program panicked.",
-            read(&counters.panics),
         ),
         gauge(
             "keyhouse_pool_in_flight",
@@ -249,11 +244,6 @@ fn of_transport(app: &App) -> Vec<Family> {
             "keyhouse_pool_wait_seconds",
             "How long requests waited for a thread of the blocking pool.",
             vec![spread(&counters.pool_wait)],
-        ),
-        counter(
-            "keyhouse_pool_busy_total",
-            "Requests refused as the pool, or the memory for bodies, was full.",
-            read(&counters.busy),
         ),
     ]
 }
