@@ -106,13 +106,14 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
     use crate::model::moment::Moment;
-    use keyhouse_storage::{MemoryStore, conformance};
+    use keyhouse_storage::{Fault, FaultyStore, MemoryStore, Operation, conformance};
 
-    fn measured() -> (MeasuredStore, Arc<Commits>) {
+    fn measured() -> (MeasuredStore, Arc<Commits>, Arc<FaultyStore<MemoryStore>>) {
         let clock = Arc::new(ManualClock::at(Moment::from_milliseconds(1)));
         let commits = Arc::<Commits>::default();
-        let store = Arc::new(MemoryStore::new());
-        (MeasuredStore::new(store, clock, Arc::clone(&commits)), commits)
+        let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+        let inner = Arc::clone(&store) as Arc<dyn Store>;
+        (MeasuredStore::new(inner, clock, Arc::clone(&commits)), commits, store)
     }
 
     #[test]
@@ -122,17 +123,22 @@ mod tests {
 
     #[test]
     fn each_outcome_is_counted_and_what_was_committed_timed() {
-        let (store, commits) = measured();
+        let (store, commits, faults) = measured();
         store.commit(Batch::new().absent("a").put("a", "1")).unwrap();
         store.commit(Batch::new().absent("a").put("a", "1")).unwrap_err();
         store.commit(Batch::new()).unwrap_err();
+        for fault in [Fault::Full, Fault::UnknownApplied] {
+            faults.inject(Operation::Submit, 1, fault);
+            store.commit(Batch::new().put("c", "1")).unwrap_err();
+        }
+        // Nobody waits for it, so nobody knows.
         drop(store.submit(Batch::new().put("b", "1")));
         store.close().unwrap();
         store.commit(Batch::new().put("a", "2")).unwrap_err();
         let counted: Vec<_> =
             commits.outcomes().into_iter().filter(|(_, count)| *count > 0).collect();
-        let expected = [("committed", 1), ("conflict", 1), ("invalid", 1), ("unavailable", 1)];
-        assert_eq!(counted, expected);
+        let each = ["committed", "conflict", "full", "invalid", "unavailable", "unknown"];
+        assert_eq!(counted, each.map(|outcome| (outcome, 1)));
         assert_eq!(commits.took.distribution().count, 1);
     }
 }

@@ -16,6 +16,7 @@ pub mod standing;
 pub mod tally;
 pub mod uses;
 mod waiting;
+mod watched;
 mod writer;
 
 use std::collections::HashSet;
@@ -140,17 +141,6 @@ impl Index {
     /// Whether no secret is known.
     pub fn is_empty(&self) -> bool {
         self.grants.is_empty()
-    }
-
-    /// How much of each kind it holds, for whoever watches it grow.
-    pub fn size(&self) -> [(&'static str, usize); 5] {
-        [
-            ("organization", self.organizations.len()),
-            ("role", self.roles.len()),
-            ("secret", self.grants.len()),
-            ("team", self.teams.len()),
-            ("user", self.users.len()),
-        ]
     }
 
     /// The facts of a user.
@@ -300,17 +290,6 @@ impl Index {
         live.waiting.store(false, Ordering::SeqCst);
         tally.take_calls(live);
         live.last_use()
-    }
-
-    /// Says that all uses that waited at a moment of the monotonic clock are in the store, those of
-    /// keys that rest aside.
-    pub fn set_flushed(&self, ticks: u64) {
-        self.flushed_at.fetch_max(ticks, Ordering::Relaxed);
-    }
-
-    /// The moment of [`Index::set_flushed`]; 0 before the first.
-    pub fn flushed_at(&self) -> u64 {
-        self.flushed_at.load(Ordering::Relaxed)
     }
 
     /// The quotas whose reservation is to be renewed.
