@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use keyhouse::http::transport::{Limits, Listener, Socket, Surface};
 
-use crate::double::{Client, House, unix_listener, wait_for};
+use crate::double::{Client, House, PATIENCE, unix_listener, wait_for};
 
 const CHECK: &str = "GET /check HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -69,7 +69,9 @@ fn connection_beyond_the_limit_in_all_waits_for_a_place() {
     wait_for(&house.counters.connections_waited, 1);
     let mut control = Client::over(UnixStream::connect(path).unwrap());
     assert_eq!(control.ask(CHECK).status, 200, "the control socket has places of its own");
-    let mut metrics = Client::over(TcpStream::connect(metrics).unwrap());
+    let stream = TcpStream::connect(metrics).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut metrics = Client::over(stream);
     assert_eq!(metrics.ask(CHECK).status, 200, "so has who measures");
 
     drop((first, second));
