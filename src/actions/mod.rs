@@ -10,6 +10,7 @@ pub mod audit;
 pub mod catalogue;
 pub mod commits;
 mod events;
+pub mod gates;
 pub mod invitations;
 pub mod keys;
 pub mod last_use;

@@ -219,7 +219,7 @@ impl Application for App {
                 let on_metrics = arrival.surface == Surface::Metrics;
                 route.run.lane(!on_metrics && self.is_sessions(&arrival.parts.headers))
             },
-            Found::Nothing if path_of(arrival.parts).starts_with(check::FORWARD_AUTH) => {
+            Found::Nothing if check::is_below_gates(path_of(arrival.parts)) => {
                 Lane::Check { body_bytes_max: None }
             },
             Found::MethodNotAllowed(_) | Found::Nothing => {

@@ -70,6 +70,16 @@ impl Problem {
         self.header("Retry-After", seconds.to_string())
     }
 
+    /// The status.
+    pub(super) fn status(&self) -> u16 {
+        self.0.status
+    }
+
+    /// What there is to say of this one.
+    pub(super) fn says(&self) -> Option<&str> {
+        self.0.detail.as_deref()
+    }
+
     /// The stable name.
     pub(super) fn code(&self) -> &'static str {
         self.0.code
@@ -90,8 +100,7 @@ impl Problem {
         Value::Object(self.members())
     }
 
-    /// The response; `request_id` is what a person quotes to the operator. The code stands in a header
-    /// too, for proxies that keep the body to themselves.
+    /// The response; `request_id` is what a person quotes to the operator.
     pub(super) fn into_response(mut self, request_id: String) -> Response {
         let mut body = self.members();
         body.insert("type".to_owned(), "about:blank".into());
@@ -204,6 +213,10 @@ impl Problem {
         Self::new(403, "GATE_NOT_FOUND", "No such gate")
     }
 
+    pub(super) fn route_not_allowed() -> Self {
+        Self::new(403, "ROUTE_NOT_ALLOWED", "The gate lets nobody through here")
+    }
+
     pub(super) fn index_behind() -> Self {
         Self::new(503, "index_behind", "Not up to date; no check is answered until it is")
             .retry_after(RETRY_AFTER_SECONDS)
@@ -235,10 +248,6 @@ impl Problem {
 
     // The transport.
 
-    pub(super) fn internal() -> Self {
-        Self::new(500, "internal", "Fault of this program").detail("see its log")
-    }
-
     pub(super) fn refused(refusal: &Refusal) -> Self {
         match refusal {
             Refusal::NoHost
@@ -263,7 +272,9 @@ impl Problem {
             Refusal::Busy { retry_after_seconds } => {
                 Self::new(503, "busy", "Busy").retry_after(u64::from(*retry_after_seconds))
             },
-            Refusal::Panicked | Refusal::ResponseNotSendable => Self::internal(),
+            Refusal::Panicked | Refusal::ResponseNotSendable => {
+                Self::new(500, "internal", "Fault of this program").detail("see its log")
+            },
         }
     }
 

@@ -31,6 +31,7 @@ use papaya::{HashMap, ResizeMode};
 
 use crate::model::calendar::Hour;
 use crate::model::code::Code;
+use crate::model::gate::{DEFAULT_GATE, Gate};
 use crate::model::id::{OrganizationId, RoleId, TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::model::secret::Digest;
@@ -59,6 +60,8 @@ pub struct Index {
     organizations: HashMap<OrganizationId, Shared<OrganizationFacts>>,
     roles: HashMap<RoleId, Shared<RoleFacts>>,
     teams: HashMap<TeamId, Arc<TeamFacts>>,
+    gates: HashMap<Box<str>, Arc<Gate>>,
+    default_gate: Arc<Gate>,
     agents: HashMap<Arc<str>, u32>,
     agent_names: HashMap<u32, Arc<str>>,
     agents_made: AtomicU32,
@@ -100,6 +103,8 @@ impl Index {
             organizations: HashMap::new(),
             roles: HashMap::new(),
             teams: HashMap::new(),
+            gates: HashMap::new(),
+            default_gate: Arc::new(Gate::any_key()),
             agents: HashMap::new(),
             agent_names: HashMap::new(),
             agents_made: AtomicU32::new(AGENT_NONE),
@@ -190,6 +195,14 @@ impl Index {
     /// The facts of a team; `None` once it is removed.
     pub fn team(&self, id: TeamId) -> Option<Arc<TeamFacts>> {
         self.teams.pin().get(&id).map(Arc::clone)
+    }
+
+    /// A gate by its name, ready to decide.
+    pub fn gate(&self, name: &str) -> Option<Arc<Gate>> {
+        if name == DEFAULT_GATE {
+            return Some(Arc::clone(&self.default_gate));
+        }
+        self.gates.pin().get(name).map(Arc::clone)
     }
 
     /// The teams that a key is shared with, each with whether the key stands for it: whether its
@@ -306,21 +319,6 @@ impl Index {
     /// Whether a change was acknowledged that the index does not have yet.
     pub fn is_behind(&self) -> bool {
         self.progress.is_behind()
-    }
-
-    /// How the index stands with its store.
-    pub fn state(&self) -> State {
-        self.progress.state()
-    }
-
-    /// Whether the index no longer follows its store, and never will again.
-    pub fn has_ended(&self) -> bool {
-        matches!(self.progress.state(), State::Ended(_))
-    }
-
-    /// The revision the index has.
-    pub fn revision(&self) -> Revision {
-        self.progress.revision()
     }
 
     fn agent_number(&self, name: &str) -> u32 {

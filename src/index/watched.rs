@@ -1,10 +1,27 @@
-//! What is told of the index to whoever watches the instance, and to nobody else.
+//! What is told of the index to whoever watches the instance: how it stands, and how much it holds.
 
 use std::sync::atomic::Ordering;
 
-use crate::index::Index;
+use keyhouse_storage::Revision;
+
+use crate::index::{Index, State};
 
 impl Index {
+    /// How the index stands with its store.
+    pub fn state(&self) -> State {
+        self.progress.state()
+    }
+
+    /// Whether the index no longer follows its store, and never will again.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.progress.state(), State::Ended(_))
+    }
+
+    /// The revision the index has.
+    pub fn revision(&self) -> Revision {
+        self.progress.revision()
+    }
+
     /// How much of each kind it holds, for whoever watches it grow.
     pub fn size(&self) -> [(&'static str, usize); 5] {
         [

@@ -86,6 +86,11 @@ fn carriers(secrets: &mut Secrets, text: &str) -> Vec<Ask> {
     let uri = format!("/orders?api_key={text}");
     asks.push(Ask::forwarded().without("X-Forwarded-Uri").header("X-Forwarded-Uri", &uri));
     asks.push(Ask::forwarded().without("X-Forwarded-Uri").header("X-Forwarded-Uri", text));
+    let repeated = format!("/v1/ext-authz/default/orders/{text}?api_key={text}");
+    asks.push(Ask::get(&repeated).bearer(text));
+    let tried =
+        json!({"method": "GET", "url": format!("https://a.example/?api_key={text}"), "key": text});
+    asks.push(Ask::post("/v1/gates/default/test", &tried).bearer(text));
     for path in ["/v1/keys", "/v1/forward-auth", "/v1/users", ""] {
         asks.push(Ask::get(&format!("{path}/{text}")));
     }

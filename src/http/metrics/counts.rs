@@ -8,14 +8,14 @@ use std::time::Duration;
 use http::StatusCode;
 use papaya::HashMap;
 
-use crate::http::check::{DEFAULT_GATE, FORWARD_AUTH};
+use crate::actions::gates::GATES_MAX;
+use crate::http::check::{EXT_AUTHZ, FORWARD_AUTH};
 use crate::http::path_of;
 use crate::http::transport::{Arrival, Counters, Surface};
+use crate::model::gate::DEFAULT_GATE;
 use crate::telemetry::measure::{Counter, Histogram};
 use crate::verify::Code;
 
-/// Most gates that are told apart, which is as many as there can be at once.
-const GATES_MAX: usize = 256;
 /// What stands for a gate that is none, or one too many: no gate can have this name.
 const GATE_UNKNOWN: &str = "(unknown)";
 /// Codes of answers to a check that are no verdict; a code that is none of all is told as the last.
@@ -34,8 +34,6 @@ const CODES_BESIDE: [&str; 10] = [
 /// Statuses that are told apart; one that is none of them is told as 0.
 const STATUSES: [u16; 19] =
     [200, 201, 204, 304, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 421, 429, 500, 503, 0];
-/// Below this lie the gates as Envoy asks them.
-const EXT_AUTHZ: &str = "/v1/ext-authz/";
 
 /// An endpoint that decides about keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +93,7 @@ pub(in crate::http) struct Counts {
     checks: [Codes; Endpoint::ALL.len()],
     default_gate: Gate,
     unknown_gate: Gate,
+    /// At most [`GATES_MAX`], those that were removed among them.
     gates: HashMap<Box<str>, Arc<Gate>>,
     took: [Histogram; Endpoint::ALL.len()],
     surfaces: [Requests; Surface::ALL.len()],

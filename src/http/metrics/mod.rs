@@ -13,7 +13,7 @@ use rouille::{Response, ResponseBody};
 use crate::actions::actor::Actor;
 use crate::http::check::verify::caller;
 use crate::http::problem::Problem;
-use crate::http::transport::{Arrival, Surface};
+use crate::http::transport::{Arrival, Refusal, Surface};
 use crate::http::{App, Call, answer};
 use crate::model::role::INSTANCE_MANAGE;
 use scrape::Scrape;
@@ -53,7 +53,7 @@ fn told(app: &App) -> Result<Response, Problem> {
     let mut text = String::new();
     if let Err(error) = encode_registry(&mut text, &registry) {
         tracing::error!(%error, "metrics could not be written down");
-        return Err(Problem::internal());
+        return Err(Problem::refused(&Refusal::ResponseNotSendable));
     }
     let headers = vec![("Content-Type".into(), CONTENT_TYPE.into())];
     let body = ResponseBody::from_string(text);

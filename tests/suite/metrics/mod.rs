@@ -142,7 +142,8 @@ fn its_listener_serves_health_and_nothing_else() {
         for ask in [ask.clone(), house.as_owner(ask.clone()), ask.bearer(&key.secret)] {
             let answer = ask_at(address, &ask);
             let served = open.contains(&operation.path.as_str());
-            let gate = operation.path.contains("/forward-auth/");
+            let gate =
+                ["/forward-auth/", "/ext-authz/"].iter().any(|it| operation.path.contains(it));
             let expected = if served {
                 200
             } else if gate {
@@ -287,6 +288,38 @@ fn what_happens_is_counted_once_where_it_belongs() {
     ] {
         assert_eq!(number(&after, series), Some(f64::from(now)), "{series}");
     }
+}
+
+#[test]
+fn gates_are_told_apart_by_name() {
+    let (house, address) = house();
+    let made = house.create(&json!({}));
+    let gate = json!({"name": "orders", "routes": [{"path": "/orders/{id}", "methods": ["GET"]}]});
+    house.ask(&Ask::post("/v1/gates", &gate)).expect(201);
+    let way = |path: &str| {
+        Ask::get(&format!("/v1/ext-authz/orders{path}"))
+            .bearer(&made.secret)
+            .header("X-Forwarded-For", "192.0.2.7")
+    };
+    house.bare(&way("/orders/7")).expect(200);
+    house.bare(&way("/orders/8")).expect(200);
+    house.bare(&way("/admin")).problem(403, "ROUTE_NOT_ALLOWED");
+    house
+        .bare(&Ask { target: "/v1/ext-authz/none/orders/7".to_owned(), ..way("") })
+        .problem(403, "GATE_NOT_FOUND");
+    let text = scrape(address);
+    for (gate, code, expected) in [
+        ("orders", "VALID", 2),
+        ("orders", "ROUTE_NOT_ALLOWED", 1),
+        ("(unknown)", "GATE_NOT_FOUND", 1),
+        ("default", "VALID", 0),
+    ] {
+        let series = format!(
+            "keyhouse_checks_total{{endpoint=\"ext_authz\",gate=\"{gate}\",code=\"{code}\"}}"
+        );
+        assert_eq!(number(&text, &series), Some(f64::from(expected)), "{series}");
+    }
+    promtool(&["check", "metrics"], &text);
 }
 
 /// Every name of a metric in a text.
