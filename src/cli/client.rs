@@ -171,7 +171,7 @@ fn public_url(settings: &Settings) -> Result<PublicUrl, Failure> {
     if let Some(url) = &settings.public_url {
         return Ok(url.clone());
     }
-    format!("http://{}", settings.listen).parse().map_err(
+    settings.listen.to_string().parse().map_err(
         |error: crate::model::public_url::InvalidPublicUrl| {
             Failure::new(Exit::Usage, error.to_string())
         },

@@ -12,6 +12,7 @@ mod org;
 mod plan;
 mod role;
 mod serve;
+mod sockets;
 mod subscription;
 mod team;
 mod usage;

@@ -1,7 +1,6 @@
 //! `keyhouse serve`: the assembly. Opens, binds, says where, and stops in order.
 
 use std::io::IsTerminal as _;
-use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +15,8 @@ use crate::actions::{ActionError, Actions};
 use crate::cli::control::Control;
 use crate::cli::exit::{Exit, Failure, say};
 use crate::cli::instance::{Instance, OpenFailure};
-use crate::config::{Settings, Written};
+use crate::cli::sockets;
+use crate::config::{Listen, Settings, Written};
 use crate::http::App;
 use crate::http::transport::{Limits, Listener, Server, Socket, Surface};
 use crate::index::halt::Halt;
@@ -30,19 +30,17 @@ const LOCK_WAIT: Duration = Duration::from_millis(100);
 
 /// How often it is looked whether the index still follows its store.
 const ENDED_INTERVAL: Duration = Duration::from_secs(1);
-/// How many connections the system holds while all places are taken.
-const BACKLOG: i32 = 1_024;
 
 /// The flags of `serve`, each also as `KEYHOUSE_*` and in keyhouse.toml.
 #[derive(Debug, Args)]
 pub(super) struct Flags {
-    /// Address to listen on [default: 127.0.0.1:7117]
+    /// Address to listen on, or `unix:/PATH` [default: 127.0.0.1:7117]
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
-    /// Another address that serves checks and health alone
+    /// Another one that serves checks and health alone
     #[arg(long, value_name = "ADDR")]
     check_listen: Option<String>,
-    /// Another address that serves metrics and health alone, to whoever reaches it
+    /// Another one that serves metrics and health alone, to whoever reaches it
     #[arg(long, value_name = "ADDR")]
     metrics_listen: Option<String>,
     /// Where records are kept: redb:PATH or memory: [default: redb in the data directory]
@@ -140,28 +138,30 @@ fn serve(instance: &Instance, mut control: Control, settings: &Settings) -> Resu
         // Their keys are refused all the same; the next start tries again.
         tracing::error!(%error, "serve: a removal of a user could not be finished");
     }
-    let main = bind(settings.listen)?;
-    let address = main.local_addr().map_err(|error| Failure::io("listen", &error))?;
-    let mut said = vec![format!("listening on http://{address}")];
-    let mut listeners = vec![Listener { surface: Surface::Main, socket: Socket::Tcp(main) }];
-    if let Some(address) = settings.check_listen {
-        let checks = bind(address)?;
-        let address = checks.local_addr().map_err(|error| Failure::io("listen", &error))?;
-        said.push(format!("checks alone on http://{address}"));
-        listeners.push(Listener { surface: Surface::Checks, socket: Socket::Tcp(checks) });
-    }
-    if let Some(address) = settings.metrics_listen {
-        let metrics = bind(address)?;
-        let address = metrics.local_addr().map_err(|error| Failure::io("listen", &error))?;
-        said.push(format!("metrics on http://{address}/metrics"));
-        listeners.push(Listener { surface: Surface::Metrics, socket: Socket::Tcp(metrics) });
-    }
+    // First: a listener that is told to open at its path then finds it in use.
     let socket = Socket::Unix(control.bind()?);
-    listeners.push(Listener { surface: Surface::Control, socket });
+    let mut listeners = vec![Listener { surface: Surface::Control, socket }];
+    let main = sockets::open(&settings.listen)?;
+    let mut said = vec![format!("listening on {}", main.at)];
+    listeners.push(Listener { surface: Surface::Main, socket: main.socket });
+    // Their files go when the server has stopped.
+    let mut files = vec![main.file];
+    if let Some(at) = &settings.check_listen {
+        let checks = sockets::open(at)?;
+        said.push(format!("checks alone on {}", checks.at));
+        listeners.push(Listener { surface: Surface::Checks, socket: checks.socket });
+        files.push(checks.file);
+    }
+    if let Some(at) = &settings.metrics_listen {
+        let metrics = sockets::open(at)?;
+        said.push(format!("metrics on {}", metrics.at));
+        listeners.push(Listener { surface: Surface::Metrics, socket: metrics.socket });
+        files.push(metrics.file);
+    }
 
     let public_url = match &settings.public_url {
         Some(url) => url.clone(),
-        None => default_public_url(address)?,
+        None => default_public_url(&main.at)?,
     };
     let app = Arc::new(instance.app(settings, public_url.clone())?);
     let runtime = signal_runtime()?;
@@ -185,6 +185,7 @@ fn serve(instance: &Instance, mut control: Control, settings: &Settings) -> Resu
     tell_service_manager(&[sd_notify::NotifyState::Stopping]);
     App::begin_stopping(&app);
     server.stop();
+    drop(files);
     purge.stop();
     outcome
 }
@@ -265,24 +266,10 @@ fn action_failed(error: &ActionError) -> Failure {
     }
 }
 
-fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
-    let bound = || {
-        let kind = if address.is_ipv4() { socket2::Domain::IPV4 } else { socket2::Domain::IPV6 };
-        let socket = socket2::Socket::new(kind, socket2::Type::STREAM, None)?;
-        socket.set_reuse_address(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
-        Ok(TcpListener::from(socket))
-    };
-    bound().map_err(|error| Failure::io(&format!("listen on {address}"), &error))
-}
-
-fn default_public_url(address: SocketAddr) -> Result<PublicUrl, Failure> {
-    format!("http://{address}").parse().map_err(
-        |error: crate::model::public_url::InvalidPublicUrl| {
-            Failure::new(Exit::Usage, error.to_string())
-        },
-    )
+fn default_public_url(at: &Listen) -> Result<PublicUrl, Failure> {
+    at.to_string().parse().map_err(|error: crate::model::public_url::InvalidPublicUrl| {
+        Failure::new(Exit::Usage, error.to_string())
+    })
 }
 
 fn signal_runtime() -> Result<tokio::runtime::Runtime, Failure> {

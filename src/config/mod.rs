@@ -1,9 +1,11 @@
 //! Settings: as written in flags, environment and file, and as used: validated, typed, with every
 //! fault reported at once.
 
+mod listen;
 mod used;
 mod written;
 
+pub use listen::Listen;
 pub use used::{Limits, Settings, StorageUrl, locate};
 pub use written::{Environment, Origin, Written, WrittenLimits};
 

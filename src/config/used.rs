@@ -1,13 +1,13 @@
 //! Settings as they are used.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::config::{ConfigError, Environment, Origin, Written, WrittenLimits};
+use crate::config::listen::SOCKET_PATH_BYTES_MAX;
+use crate::config::{ConfigError, Environment, Listen, Origin, Written, WrittenLimits};
 use crate::model::key_text::Prefix;
 use crate::model::network::parse_network;
 use crate::model::public_url::{Links, PublicUrl, WebUrl};
@@ -15,8 +15,6 @@ use crate::model::public_url::{Links, PublicUrl, WebUrl};
 const LISTEN_DEFAULT: &str = "127.0.0.1:7117";
 const FILE_NAME: &str = "keyhouse.toml";
 const SOCKET_NAME: &str = "control.sock";
-/// Longest path of a Unix socket that every system takes.
-const SOCKET_PATH_BYTES_MAX: usize = 100;
 const LOG_DEFAULT: &str = "info";
 
 /// Where records are kept.
@@ -35,12 +33,12 @@ pub struct Settings {
     pub data: PathBuf,
     /// Where records are kept.
     pub storage: StorageUrl,
-    /// Address to listen on.
-    pub listen: SocketAddr,
-    /// Address that serves checks alone.
-    pub check_listen: Option<SocketAddr>,
-    /// Address that serves metrics alone, to whoever reaches it.
-    pub metrics_listen: Option<SocketAddr>,
+    /// Where to listen.
+    pub listen: Listen,
+    /// Where checks alone are served.
+    pub check_listen: Option<Listen>,
+    /// Where metrics alone are served, to whoever reaches it.
+    pub metrics_listen: Option<Listen>,
     /// Where browsers come, if it was said; else `http://` and the address that was bound.
     pub public_url: Option<PublicUrl>,
     /// Where the page's links lead.
@@ -156,12 +154,12 @@ impl Reader {
         limits: &WrittenLimits,
         environment: &Environment,
     ) -> Result<Settings, ConfigError> {
-        let listen = self.parse("listen", |layer| layer.listen.clone(), parse_address);
+        let listen = self.parse("listen", |layer| layer.listen.clone(), str::parse);
         let listen = listen.or_else(|| LISTEN_DEFAULT.parse().ok());
         let check_listen =
-            self.parse("check-listen", |layer| layer.check_listen.clone(), parse_address);
+            self.parse("check-listen", |layer| layer.check_listen.clone(), str::parse);
         let metrics_listen =
-            self.parse("metrics-listen", |layer| layer.metrics_listen.clone(), parse_address);
+            self.parse("metrics-listen", |layer| layer.metrics_listen.clone(), str::parse);
         let public_url = self.parse(
             "public-url",
             |layer| layer.public_url.clone(),
@@ -183,7 +181,7 @@ impl Reader {
         let log_json = self.parse("log-format", |layer| layer.log_format.clone(), parse_log_format);
         let limits = self.limits(limits);
         self.guard_addresses(&Reach {
-            addresses: [("listen", listen), ("check-listen", check_listen)],
+            addresses: [("listen", listen.as_ref()), ("check-listen", check_listen.as_ref())],
             public_url: public_url.as_ref(),
             is_proxied: trusted_proxies.is_some(),
             is_plain: plain,
@@ -230,7 +228,7 @@ impl Reader {
     /// What may be reached from beyond this machine must be reached safely.
     fn guard_addresses(&mut self, reach: &Reach<'_>) {
         for (name, address) in reach.addresses {
-            let beyond = address.is_some_and(|address| !address.ip().to_canonical().is_loopback());
+            let beyond = address.is_some_and(Listen::is_beyond_loopback);
             if beyond && !reach.is_proxied && !reach.is_plain {
                 self.fault(
                     name,
@@ -238,8 +236,10 @@ impl Reader {
                                   that speaks TLS, or --allow-plain-http",
                 );
             }
-            if beyond && name == "listen" && reach.public_url.is_none() {
-                self.fault(name, "an address beyond loopback needs --public-url");
+            let is_socket = matches!(address, Some(Listen::Unix(_)));
+            // Browsers don't come to where only checks are served.
+            if (beyond || is_socket) && name == "listen" && reach.public_url.is_none() {
+                self.fault(name, "an address beyond loopback, or a socket, needs --public-url");
             }
         }
         let clear = reach.public_url.is_some_and(|url| !url.is_https() && !url.is_loopback());
@@ -328,15 +328,10 @@ impl Reader {
 
 /// From where the instance can be reached, and what was said to make that safe.
 struct Reach<'a> {
-    addresses: [(&'static str, Option<SocketAddr>); 2],
+    addresses: [(&'static str, Option<&'a Listen>); 2],
     public_url: Option<&'a PublicUrl>,
     is_proxied: bool,
     is_plain: bool,
-}
-
-fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse()
-        .map_err(|_source| "must be an address and a port, such as 127.0.0.1:7117".to_owned())
 }
 
 /// Whether it is JSON.
@@ -393,7 +388,7 @@ mod tests {
     fn defaults_are_loopback_and_the_users_own_directory() {
         let settings = settings(Written::default()).unwrap();
         assert_eq!(settings.data, Path::new("/home/ada/.local/state/keyhouse"));
-        assert_eq!(settings.listen.to_string(), LISTEN_DEFAULT);
+        assert_eq!(settings.listen.to_string(), format!("http://{LISTEN_DEFAULT}"));
         assert_eq!(settings.trusted_proxies.len(), 2);
         assert_eq!(settings.storage, StorageUrl::Redb(settings.data.clone()));
     }
@@ -469,7 +464,7 @@ mod tests {
             Environment::from([("HOME", "/home/ada"), ("KEYHOUSE_LISTEN", "127.0.0.1:2")]);
         let flags = flags(|_| {});
         let settings = Settings::new(flags, Some(&file), &environment).unwrap();
-        assert_eq!(settings.listen.port(), 2);
+        assert_eq!(settings.listen.to_string(), "http://127.0.0.1:2");
         assert_eq!(settings.key_prefix.as_str(), "fromfile");
     }
 

@@ -215,9 +215,8 @@ impl Application for App {
     fn lane(&self, arrival: &Arrival<'_>) -> Lane {
         match router::find_head(arrival.parts, arrival.surface) {
             Found::Route { route, .. } => {
-                // Nobody is anybody in particular on the listener for metrics.
-                let on_metrics = arrival.surface == Surface::Metrics;
-                route.run.lane(!on_metrics && self.is_sessions(&arrival.parts.headers))
+                let by_session = self.is_sessions(arrival.surface, &arrival.parts.headers);
+                route.run.lane(by_session)
             },
             Found::Nothing if check::is_below_gates(path_of(arrival.parts)) => {
                 Lane::Check { body_bytes_max: None }

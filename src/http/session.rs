@@ -56,7 +56,11 @@ impl App {
     /// Who asks. A key goes before the operator on the host, so that a control socket can be used
     /// to try what a key may do.
     pub(super) fn actor(&self, call: &Call<'_>) -> Result<Actor, Problem> {
-        let token = self.session_token(call.request)?;
+        let token = match call.origin.surface {
+            Surface::Main | Surface::Control => self.session_token(call.request)?,
+            // A cookie means nothing there, not even beside a key.
+            Surface::Checks | Surface::Metrics => None,
+        };
         match (credential::take(&header_map(call.request)?, &CREDENTIALS), token) {
             (Credential::Unreadable, _) | (Credential::Presented(_), Some(_)) => {
                 Err(Problem::doubled_credential())
@@ -118,7 +122,10 @@ impl App {
     }
 
     /// Whether a session asks, as far as the head tells: its cookie is there and no key.
-    pub(super) fn is_sessions(&self, headers: &http::HeaderMap) -> bool {
+    pub(super) fn is_sessions(&self, surface: Surface, headers: &http::HeaderMap) -> bool {
+        if matches!(surface, Surface::Checks | Surface::Metrics) {
+            return false;
+        }
         let name = cookie_name(&self.settings.public_url);
         let keyed = CREDENTIALS.iter().any(|known| headers.contains_key(*known));
         let lines = headers.get_all(http::header::COOKIE).iter();

@@ -6,6 +6,7 @@ mod carriers;
 mod claims;
 mod proxy;
 mod readme;
+mod unix_socket;
 mod witness;
 
 #[path = "../server/mod.rs"]

@@ -1,0 +1,85 @@
+//! Where a listener opens: an address and a port, or a path.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// Longest path of a Unix socket that every system takes.
+pub(super) const SOCKET_PATH_BYTES_MAX: usize = 100;
+const UNIX: &str = "unix:";
+
+/// Where a listener opens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// An address and a port.
+    Tcp(SocketAddr),
+    /// `unix:PATH`, the file of a socket.
+    Unix(PathBuf),
+}
+
+impl Listen {
+    /// Whether somebody beyond this machine may come in.
+    pub(super) fn is_beyond_loopback(&self) -> bool {
+        matches!(self, Self::Tcp(address) if !address.ip().to_canonical().is_loopback())
+    }
+}
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some(path) = text.strip_prefix(UNIX) else {
+            let said = "must be an address and a port, such as 127.0.0.1:7117, or unix:/PATH";
+            return text.parse().map(Self::Tcp).map_err(|_source| said.to_owned());
+        };
+        if !Path::new(path).is_absolute() || path.ends_with('/') || path.contains('\0') {
+            return Err(
+                "must name a file by its whole path, such as unix:/run/keyhouse/checks.sock"
+                    .to_owned(),
+            );
+        }
+        if path.len() > SOCKET_PATH_BYTES_MAX {
+            return Err(format!(
+                "is too long: the path of a socket has at most {SOCKET_PATH_BYTES_MAX} bytes"
+            ));
+        }
+        Ok(Self::Unix(path.into()))
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "http://{address}"),
+            Self::Unix(path) => write!(f, "{UNIX}{}", path.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_or_a_whole_path() {
+        let (fits, long) =
+            (format!("unix:/{}", "x".repeat(99)), format!("unix:/{}", "x".repeat(100)));
+        for (text, shown) in [
+            ("127.0.0.1:7117", "http://127.0.0.1:7117"),
+            ("[::1]:0", "http://[::1]:0"),
+            ("unix:/run/a.sock", "unix:/run/a.sock"),
+            (fits.as_str(), fits.as_str()),
+            (long.as_str(), ""),
+            ("unix:", ""),
+            ("unix:a.sock", ""),
+            ("unix:/run/", ""),
+            ("unix:/a\0b", ""),
+            ("/run/a.sock", ""),
+            ("localhost:1", ""),
+        ] {
+            let read = text.parse::<Listen>().map(|it| it.to_string());
+            assert_eq!(read.unwrap_or_default(), shown, "{text:?}");
+        }
+    }
+}

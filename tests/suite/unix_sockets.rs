@@ -1,0 +1,285 @@
+//! `unix:/PATH` as an address: who comes in there is a stranger like any other, and the file is
+//! made, taken over and removed with care.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+
+use crate::bounds::run_within;
+use crate::house::House;
+use crate::server::{BINARY, Ended, Home, Log};
+
+const REFUSED_WITHIN: Duration = Duration::from_secs(5);
+const URL: &str = "https://keys.example.com";
+
+/// A server whose main listener is a socket too.
+struct Hidden {
+    home: Arc<Home>,
+    child: Child,
+    log: Arc<Log>,
+}
+
+impl Hidden {
+    fn start(home: &Arc<Home>) -> Self {
+        let mut command = home.command(BINARY);
+        command.arg("serve").arg("--data").arg(home.data()).args(["--public-url", URL]);
+        command.arg("--admin-email").arg(crate::house::EMAIL);
+        command.arg("--admin-password-file").arg(home.password_file());
+        // The one as the environment says it, the other as a flag does.
+        command.env("KEYHOUSE_LISTEN", at(&main_of(home)));
+        command.args(["--check-listen", &at(&checks_of(home))]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let log = Log::follow(child.stderr.take().unwrap());
+        let hidden = Self { home: Arc::clone(home), child, log };
+        for said in [
+            format!("listening on {}", at(&main_of(home))),
+            format!("checks alone on {}", at(&checks_of(home))),
+        ] {
+            assert!(hidden.log.wait_for(&said).is_some(), "{said}: {}", hidden.log.tail());
+        }
+        hidden
+    }
+
+    fn stop(mut self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        assert_eq!(self.child.wait().unwrap().code(), Some(0), "{}", self.log.tail());
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        let _killed = self.child.kill();
+        let _waited = self.child.wait();
+    }
+}
+
+fn main_of(home: &Home) -> PathBuf {
+    home.folder().join("main.sock")
+}
+
+fn checks_of(home: &Home) -> PathBuf {
+    home.folder().join("checks.sock")
+}
+
+fn at(path: &Path) -> String {
+    format!("unix:{}", path.display())
+}
+
+/// The status and the whole text of an answer.
+fn ask(
+    socket: &Path,
+    method: &str,
+    path: &str,
+    lines: &[(&str, &str)],
+    body: &str,
+) -> (u16, String) {
+    let lines: Vec<_> = lines.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let lines = lines.concat();
+    let mut stream = UnixStream::connect(socket).unwrap();
+    let host = if lines.starts_with("Host:") { "" } else { "Host: keys.example.com\r\n" };
+    let head = format!("{method} {path} HTTP/1.1\r\n{host}Connection: close\r\n{lines}");
+    let length =
+        format!("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+    stream.write_all(format!("{head}{length}{body}").as_bytes()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    (text.get(9..12).unwrap().parse().unwrap(), text)
+}
+
+fn refused(home: &Home, args: &[&str], words: &[&str]) -> Ended {
+    let mut command = home.command(BINARY);
+    command.arg("serve").arg("--data").arg(home.data()).args(args);
+    let ended = run_within(REFUSED_WITHIN, &mut command);
+    assert!(!matches!(ended.code, Some(0) | None), "{args:?}: {ended:?}");
+    for word in words {
+        assert!(ended.stderr.contains(word), "{word:?} is not said: {}", ended.stderr);
+    }
+    assert!(!ended.stderr.contains("listening on"), "{}", ended.stderr);
+    ended
+}
+
+#[test]
+fn who_comes_by_a_socket_is_not_the_operator_on_the_host() {
+    let home = Home::new();
+    let hidden = Hidden::start(&home);
+    let (main, checks) = (main_of(&home), checks_of(&home));
+    let control = home.data().join("control.sock");
+    let verify = json!({"key": "kh_nothing"}).to_string();
+    let batch = json!({"requests": [{"key": "kh_nothing"}]}).to_string();
+    for (method, path, body, on_checks) in [
+        ("GET", "/v1/keys", "", 404),
+        ("GET", "/v1/organizations", "", 404),
+        ("GET", "/v1/users?organization=org_1", "", 404),
+        ("POST", "/v1/keys", "{}", 404),
+        ("POST", "/v1/verify", verify.as_str(), 401),
+        ("POST", "/v1/verify/batch", batch.as_str(), 401),
+        ("GET", "/v1/whoami", "", 401),
+    ] {
+        for lines in [
+            &[][..],
+            &[("X-Forwarded-For", "127.0.0.1")],
+            &[("Cookie", "__Host-keyhouse=x; keyhouse=x")],
+            &[("Host", "localhost")],
+        ] {
+            let (status, text) = ask(&main, method, path, lines, body);
+            assert!(status == 401 || status == 421, "main: {method} {path} {lines:?}: {text}");
+            let (status, text) = ask(&checks, method, path, lines, body);
+            assert_eq!(status, on_checks, "checks: {method} {path} {lines:?}: {text}");
+        }
+    }
+    // The same questions are the operator's on the control socket: the refusals above say something.
+    for (method, path, body, status) in [
+        ("GET", "/v1/keys", "", 200),
+        ("GET", "/v1/organizations", "", 200),
+        ("POST", "/v1/verify", verify.as_str(), 200),
+        ("POST", "/v1/verify/batch", batch.as_str(), 200),
+    ] {
+        let (said, text) = ask(&control, method, path, &[], body);
+        assert_eq!(said, status, "control: {method} {path}: {text}");
+    }
+    hidden.stop();
+}
+
+#[test]
+fn a_proxy_on_a_socket_must_say_who_asks() {
+    let home = Home::new();
+    let hidden = Hidden::start(&home);
+    let made = home.run_cli(&["key", "create", "--name", "proxied", "--permission", "*"], "");
+    let bearer = format!("Bearer {}", made.stdout.trim());
+    let whole = [
+        ("Authorization", bearer.as_str()),
+        ("X-Forwarded-Method", "GET"),
+        ("X-Forwarded-Proto", "https"),
+        ("X-Forwarded-Host", "api.example.com"),
+        ("X-Forwarded-Uri", "/orders"),
+        ("X-Forwarded-For", "192.0.2.1"),
+    ];
+    for socket in [main_of(&home), checks_of(&home)] {
+        let path = "/v1/forward-auth/default";
+        let (status, text) = ask(&socket, "GET", path, &whole, "");
+        assert_eq!(status, 200, "{text}");
+        let (status, text) = ask(&socket, "GET", path, &whole[..5], "");
+        assert_eq!(status, 403, "{text}");
+        assert!(text.contains("REQUEST_REFUSED"), "{text}");
+        // Envoy's way.
+        let path = "/v1/ext-authz/default/orders";
+        let (status, text) = ask(&socket, "GET", path, &[whole[0]], "");
+        assert_eq!(status, 403, "{text}");
+        let (status, text) = ask(&socket, "GET", path, &[whole[0], whole[5]], "");
+        assert_eq!(status, 200, "{text}");
+    }
+    hidden.stop();
+}
+
+#[test]
+fn guessing_through_a_socket_is_held_back_with_and_without_an_address() {
+    let home = Home::new();
+    let hidden = Hidden::start(&home);
+    for lines in [&[][..], &[("X-Forwarded-For", "192.0.2.9")]] {
+        let statuses: Vec<_> = (0..70)
+            .map(|number| {
+                let email = format!("guest{number}@example.com");
+                let body = json!({"email": email, "password": "wrong wrong wrong"}).to_string();
+                ask(&main_of(&home), "POST", "/v1/session", lines, &body).0
+            })
+            .collect();
+        assert_eq!(statuses.first(), Some(&401), "{statuses:?}");
+        assert!(statuses.contains(&429), "{lines:?}: {statuses:?}");
+    }
+    hidden.stop();
+}
+
+#[test]
+fn the_file_is_open_to_user_and_group_and_goes_at_the_end() {
+    let home = Home::new();
+    let folder = home.folder().to_owned();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+    let hidden = Hidden::start(&home);
+    for path in [main_of(&home), checks_of(&home)] {
+        let found = fs::symlink_metadata(&path).unwrap();
+        assert!(found.file_type().is_socket());
+        assert_eq!(found.permissions().mode() & 0o7777, 0o660);
+    }
+    // A second server, on data of its own, leaves the first one's sockets alone.
+    let other = Home::new();
+    let taken = at(&checks_of(&home));
+    let args = ["--listen", "127.0.0.1:0", "--check-listen", &taken];
+    assert_eq!(refused(&other, &args, &["in use", "checks.sock"]).code, Some(5));
+    assert_eq!(ask(&checks_of(&home), "GET", "/readyz", &[], "").0, 200);
+    hidden.stop();
+    assert!(!main_of(&home).exists() && !checks_of(&home).exists());
+
+    // What a killed one left behind is taken over.
+    let mut killed = Hidden::start(&home);
+    killed.child.kill().unwrap();
+    killed.child.wait().unwrap();
+    assert!(main_of(&home).exists() && checks_of(&home).exists());
+    drop(killed);
+    let again = Hidden::start(&home);
+    assert_eq!(ask(&main_of(&again.home), "GET", "/readyz", &[], "").0, 200);
+    // One that lies there by the end and is another's stays.
+    fs::remove_file(checks_of(&home)).unwrap();
+    let _another = UnixListener::bind(checks_of(&home)).unwrap();
+    again.stop();
+    assert!(!main_of(&home).exists() && checks_of(&home).exists());
+}
+
+#[test]
+fn what_is_no_socket_or_no_path_for_one_is_refused() {
+    let home = Home::new();
+    let folder = home.folder();
+    let listen = ["--listen", "127.0.0.1:0", "--check-listen"];
+    let file = folder.join("precious");
+    File::create(&file).unwrap().write_all(b"words").unwrap();
+    let dead = folder.join("dead.sock");
+    drop(UnixListener::bind(&dead).unwrap());
+    let (link, dangling) = (folder.join("link"), folder.join("dangling"));
+    std::os::unix::fs::symlink(&dead, &link).unwrap();
+    std::os::unix::fs::symlink(folder.join("nowhere"), &dangling).unwrap();
+    for path in [file.as_path(), &link, &dangling, folder] {
+        let at = at(path);
+        refused(&home, &[&listen[..], &[&at]].concat(), &["no socket", path.to_str().unwrap()]);
+    }
+    assert_eq!(fs::read(&file).unwrap(), b"words");
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink() && dead.exists());
+    assert!(!folder.join("nowhere").exists());
+
+    let missing = at(&folder.join("no/folder.sock"));
+    refused(&home, &[&listen[..], &[&missing]].concat(), &["no/folder.sock"]);
+    let control = at(&home.data().join("control.sock"));
+    refused(&home, &[&listen[..], &[&control]].concat(), &["in use"]);
+    let twice = at(&main_of(&home));
+    let args = ["--listen", &twice, "--check-listen", &twice, "--public-url", URL];
+    refused(&home, &args, &["in use"]);
+    assert!(!main_of(&home).exists(), "what was opened is closed again");
+    let long = format!("unix:/{}", "x".repeat(100));
+    for (args, words) in [
+        (&["--listen", &twice][..], &["--public-url"][..]),
+        (&["--check-listen", &long], &["check-listen", "100 bytes"]),
+        (&["--check-listen", "unix:checks.sock"], &["check-listen", "whole path"]),
+        (&["--check-listen", "0.0.0.0:0"], &["--trusted-proxy", "--allow-plain-http"]),
+    ] {
+        assert_eq!(refused(&home, args, words).code, Some(2));
+    }
+}
+
+#[test]
+fn the_file_of_settings_names_sockets_too_and_one_beyond_loopback_needs_no_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("checks.sock");
+    let house = House::start_with_settings(&format!("check_listen = {:?}\n", at(&socket)));
+    assert_eq!(ask(&socket, "GET", "/readyz", &[], "").0, 200);
+    assert_eq!(ask(&socket, "GET", "/v1/session", &[("Cookie", house.cookie())], "").0, 404);
+    let args = ["--check-listen", "0.0.0.0:0", "--trusted-proxy", "127.0.0.0/8"];
+    let beyond = House::start_with(&args);
+    assert!(beyond.server().log().wait_for("checks alone on http://0.0.0.0:").is_some());
+}
