@@ -46,7 +46,7 @@ const SECRET_BYTES_MIN: usize = 24;
 
 /// Why a command failed.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     exit: Exit,
     said: String,
 }
@@ -90,6 +90,11 @@ impl Failure {
             _ => Exit::Failed,
         };
         Self::new(exit, said)
+    }
+
+    /// What went wrong, for whoever else tells of it.
+    pub(crate) fn into_said(self) -> String {
+        self.said
     }
 
     /// Prints the failure and becomes the exit code.

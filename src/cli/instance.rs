@@ -27,7 +27,7 @@ use crate::records::prepare;
 const CLOCK_BEHIND_MAX: Duration = Duration::from_hours(1);
 
 /// An instance without its sockets.
-pub(super) struct Instance {
+pub(crate) struct Instance {
     store: Arc<dyn Store>,
     follower: Follower,
     last_use: LastUseWriter,
@@ -39,7 +39,7 @@ pub(super) struct Instance {
 
 /// Why an instance did not come up.
 #[derive(Debug)]
-pub(super) enum OpenFailure {
+pub(crate) enum OpenFailure {
     /// Another process holds the store: there may be a server to ask.
     InUse(String),
     /// Anything else.
@@ -63,7 +63,7 @@ impl From<OpenFailure> for Failure {
 
 impl Instance {
     /// Opens the store, checks what it holds, and builds the index.
-    pub(super) fn open(settings: &Settings) -> Result<Self, OpenFailure> {
+    pub(crate) fn open(settings: &Settings) -> Result<Self, OpenFailure> {
         let store = backends::open(&settings.storage).map_err(|error| match error {
             OpenError::InUse(cause) => OpenFailure::InUse(cause.to_string()),
             OpenError::Damaged(_) | OpenError::Newer(_) | OpenError::Unavailable(_) => {
@@ -101,7 +101,7 @@ impl Instance {
     }
 
     /// The application over this instance.
-    pub(super) fn app(&self, settings: &Settings, public_url: PublicUrl) -> Result<App, Failure> {
+    pub(crate) fn app(&self, settings: &Settings, public_url: PublicUrl) -> Result<App, Failure> {
         let (links, trusted_proxies) = (settings.links.clone(), settings.trusted_proxies.clone());
         let http = http::Settings { public_url, links, trusted_proxies };
         let seed = rand::Rng::next_u64(&mut random()?);
@@ -110,7 +110,7 @@ impl Instance {
 
     /// Writes what waits, gives back what was reserved and not used, seals the audit log, stops
     /// following, and lets go of the store.
-    pub(super) fn close(self) -> Result<(), Failure> {
+    pub(crate) fn close(self) -> Result<(), Failure> {
         self.refusals.stop();
         self.quotas.stop();
         self.last_use.stop();

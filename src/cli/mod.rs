@@ -5,7 +5,7 @@ mod client;
 mod control;
 mod exit;
 mod import;
-mod instance;
+pub(crate) mod instance;
 mod key;
 mod listing;
 mod org;

@@ -29,10 +29,20 @@ pub(super) fn read_body(request: &Request) -> Result<Vec<u8>, Problem> {
     Ok(body)
 }
 
+/// What bodies are, but for those of OAuth clients.
+pub(super) const JSON: &str = "application/json";
+/// What OAuth clients send.
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
+
 /// Whether a content type says JSON.
 pub(super) fn is_json(content_type: Option<&str>) -> bool {
+    is_of_type(JSON, content_type)
+}
+
+/// Whether a content type says this one.
+pub(super) fn is_of_type(taken: &str, content_type: Option<&str>) -> bool {
     let essence = content_type.map(|text| text.split(';').next().unwrap_or(text).trim());
-    essence.is_some_and(|text| text.eq_ignore_ascii_case("application/json"))
+    essence.is_some_and(|text| text.eq_ignore_ascii_case(taken))
 }
 
 /// The fields of an object, taken one by one. What is wrong with one does not hide the next. They
@@ -50,7 +60,7 @@ impl Fields {
             return Ok(Self::of(Map::new(), String::new()));
         }
         if !is_json(content_type) {
-            return Err(Problem::media_type());
+            return Err(Problem::media_type(JSON));
         }
         let value = json::parse(body);
         match value.map_err(Problem::invalid_json)? {

@@ -1,4 +1,5 @@
-//! Reads a query's parameters, each at most once, each known, with every fault reported at once.
+//! Reads the parameters of a query or a form, each at most once, each known, with every fault reported
+//! at once.
 
 use std::fmt;
 
@@ -9,10 +10,15 @@ use crate::model::id::OrganizationId;
 /// The parameter by which the operator on the host names an organization.
 const ORGANIZATION: &str = "organization";
 
-/// The parameters of a query, each at most once, each known.
-#[derive(Debug)]
+/// What stands before a parameter's name in a fault: of a query, and of a body.
+const OF_QUERY: char = '?';
+const OF_FORM: char = '/';
+
+/// The parameters of a query or a form, each at most once, each known. They may hold secrets: nothing
+/// of them prints.
 pub(super) struct Parameters {
     left: Vec<(String, String)>,
+    mark: char,
     faults: Vec<Fault>,
 }
 
@@ -20,15 +26,23 @@ impl Parameters {
     /// Parses what follows the `?`.
     pub(super) fn parse(raw_url: &str) -> Self {
         let query = raw_url.split_once('?').map_or("", |(_, query)| query);
-        let left: Vec<(String, String)> =
-            form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        Self::of(OF_QUERY, query.as_bytes())
+    }
+
+    /// Parses a body.
+    pub(super) fn of_form(body: &[u8]) -> Self {
+        Self::of(OF_FORM, body)
+    }
+
+    fn of(mark: char, text: &[u8]) -> Self {
+        let left: Vec<(String, String)> = form_urlencoded::parse(text).into_owned().collect();
         let mut faults = Vec::new();
         for (at, (name, _)) in left.iter().enumerate() {
             if left.iter().take(at).any(|(earlier, _)| earlier == name) {
-                faults.push(Fault::new(format!("?{name}"), "doubled", "must be given once"));
+                faults.push(Fault::new(format!("{mark}{name}"), "doubled", "must be given once"));
             }
         }
-        Self { left, faults }
+        Self { left, mark, faults }
     }
 
     /// The organization that the operator on the host acts in, where the query names one.
@@ -48,7 +62,7 @@ impl Parameters {
 
     /// Notes a fault of a parameter that has none yet.
     pub(super) fn fault(&mut self, name: &str, code: &'static str, detail: &str) {
-        let pointer = format!("?{name}");
+        let pointer = format!("{}{name}", self.mark);
         if !self.faults.iter().any(|fault| fault.pointer == pointer) {
             self.faults.push(Fault::new(pointer, code, detail));
         }
@@ -66,16 +80,28 @@ impl Parameters {
         match parse(&text) {
             Ok(value) => Some(value),
             Err(error) => {
-                self.faults.push(Fault::new(format!("?{name}"), code, error));
+                self.faults.push(Fault::new(format!("{}{name}", self.mark), code, error));
                 None
             },
         }
     }
 
+    /// Takes a parameter that must be there, and reads it.
+    pub(super) fn required<T, E: fmt::Display>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        if !self.left.iter().any(|(known, _)| known == name) {
+            self.fault(name, "required", "must be given");
+        }
+        self.optional(name, "required", parse)
+    }
+
     /// Ends the reading: what is left was not known.
     pub(super) fn finish(mut self) -> Result<(), Problem> {
         for (name, _) in &self.left {
-            let pointer = format!("?{name}");
+            let pointer = format!("{}{name}", self.mark);
             if !self.faults.iter().any(|fault| fault.pointer == pointer) {
                 self.faults.push(Fault::new(pointer, "unknown_parameter", "is not known here"));
             }

@@ -18,7 +18,7 @@ use crate::verify::{Code, Verdict};
 /// What a client is told to wait where nobody knows better.
 const RETRY_AFTER_SECONDS: u64 = 1;
 /// The realm of every challenge.
-const REALM: &str = "keyhouse";
+pub(super) const REALM: &str = "keyhouse";
 
 /// An error on its way out; boxed, since most calls return none.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Problem {
         self
     }
 
-    fn extra(mut self, name: &str, value: impl Into<Value>) -> Self {
+    pub(super) fn extra(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.extra.insert(name.to_owned(), value.into());
         self
     }
@@ -71,10 +71,6 @@ impl Problem {
     }
 
     /// The status.
-    pub(super) fn status(&self) -> u16 {
-        self.0.status
-    }
-
     /// What there is to say of this one.
     pub(super) fn says(&self) -> Option<&str> {
         self.0.detail.as_deref()
@@ -83,6 +79,10 @@ impl Problem {
     /// The stable name.
     pub(super) fn code(&self) -> &'static str {
         self.0.code
+    }
+
+    pub(super) fn status(&self) -> u16 {
+        self.0.status
     }
 
     /// Names where plans are, to who lacks one.
@@ -144,9 +144,9 @@ impl Problem {
             .detail("send one of Authorization, X-API-Key, MC-Api-Key, or the session's cookie")
     }
 
-    pub(super) fn media_type() -> Self {
-        Self::new(415, "unsupported_media_type", "Body must be JSON")
-            .detail("send Content-Type: application/json")
+    pub(super) fn media_type(taken: &'static str) -> Self {
+        Self::new(415, "unsupported_media_type", "Body of a type that is not taken here")
+            .detail(format!("send Content-Type: {taken}"))
     }
 
     // Routes.

@@ -133,6 +133,16 @@ pub(super) static ROUTES: &[Route] = &[
         },
         reads_query: false,
     },
+    Route {
+        method: Some(Method::POST),
+        path: "/v1/introspect",
+        access: Access::Actor,
+        run: Run::Check {
+            handler: check::introspect::answer,
+            body_bytes_max: Some(input::BODY_BYTES_MAX),
+        },
+        reads_query: false,
+    },
     probe("/v1/whoami", check::whoami::answer),
     post("/v1/whoami/revoke", Access::Open, check::whoami::revoke),
     probe("/healthz", health::alive),

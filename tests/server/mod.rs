@@ -209,7 +209,7 @@ impl Server {
     }
 
     /// What it has written on stderr.
-    pub(crate) fn log(&self) -> &Log {
+    pub(crate) fn log(&self) -> &Arc<Log> {
         &self.log
     }
 
@@ -352,8 +352,8 @@ impl Log {
             self.changed.wait_timeout_while(state, LINE_WAIT_MAX, |state| !state.ended).unwrap();
     }
 
-    /// All lines so far.
-    pub(crate) fn text(&self) -> String {
+    /// All that was written so far.
+    pub(crate) fn whole(&self) -> String {
         self.state.lock().unwrap().lines.join("\n")
     }
 

@@ -1,5 +1,7 @@
 //! Requests as a well-behaved client sends them, but for what a test changes, and what answers must hold.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use crate::server::wire::Answer;
@@ -66,6 +68,14 @@ impl Ask {
         self.bytes("application/json", body.to_string().as_bytes())
     }
 
+    /// A form of the texts of an object.
+    pub(crate) fn form(self, fields: &Value) -> Self {
+        let fields = fields.as_object().unwrap().iter();
+        let pairs = fields.map(|(name, value)| (name, value.as_str().unwrap()));
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        self.bytes("application/x-www-form-urlencoded", body.as_bytes())
+    }
+
     pub(crate) fn bytes(mut self, content_type: &str, body: &[u8]) -> Self {
         self.body = body.to_vec();
         self.header("Content-Type", content_type)
@@ -75,6 +85,14 @@ impl Ask {
     pub(crate) fn lines(&self) -> Vec<(&str, &str)> {
         self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
+}
+
+/// Every byte as a form may write it.
+pub(crate) fn escaped(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "%{byte:02X}").unwrap();
+        text
+    })
 }
 
 /// What a test hopes to find in an answer.

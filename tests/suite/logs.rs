@@ -13,7 +13,7 @@ use crate::server::{Home, Server};
 fn log_of(server: &Server) -> String {
     server.ask("GET", "/healthz", &[("X-Request-Id", "the-last-one")], "");
     server.log().wait_for("the-last-one").unwrap();
-    server.log().text()
+    server.log().whole()
 }
 
 /// Texts that must not be in a log, each with every form in which it was sent.
@@ -224,6 +224,6 @@ fn a_request_is_one_line_at_debug_and_none_at_info() {
     let quiet = House::start();
     quiet.bare(&Ask::forwarded());
     quiet.server().ask("GET", "/healthz", &[("X-Request-Id", "unsaid")], "");
-    let log = quiet.server().log().text();
+    let log = quiet.server().log().whole();
     assert!(!log.contains("answered") && !log.contains("unsaid"), "{log}");
 }

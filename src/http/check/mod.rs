@@ -10,6 +10,8 @@ pub(super) mod explained;
 pub(super) mod ext_authz;
 pub(super) mod forward_auth;
 mod identity;
+mod in_process;
+pub(super) mod introspect;
 pub(super) mod verify;
 pub(super) mod whoami;
 
@@ -70,7 +72,7 @@ pub(super) fn is_below_gates(path: &str) -> bool {
 }
 
 /// Checks that are no gate's.
-const CHECKS: [&str; 3] = ["/v1/verify", "/v1/verify/batch", "/v1/whoami"];
+const CHECKS: [&str; 4] = ["/v1/verify", "/v1/verify/batch", "/v1/introspect", "/v1/whoami"];
 /// Below these lie the gates.
 pub(super) const FORWARD_AUTH: &str = "/v1/forward-auth/";
 pub(super) const EXT_AUTHZ: &str = "/v1/ext-authz/";

@@ -59,6 +59,7 @@ pub(super) fn operations() -> Vec<Operation> {
                 json!({"requests": [{"key": "kh_live_one"}, {"key": "kh_live_two", "cost": 0}]}),
             )
             .answers(200, answer([field("results", each(results))]), "In their order."),
+        introspect(),
         operation(Method::GET, "/v1/whoami", "whoAmI", "What this key is and may do.")
             .asked_by(Asker::Holder)
             .answers(200, the("Holding"), "The presented key."),
@@ -70,6 +71,49 @@ pub(super) fn operations() -> Vec<Operation> {
             .fails(OF_MANAGEMENT)
             .fails(OF_CHANGE),
     ]
+}
+
+fn introspect() -> Operation {
+    let fields = [
+        field("token", text("kh_live_what-the-client-presented").min_length(Some(1))),
+        sometimes("token_type_hint", text("access_token")),
+        sometimes("permissions", formatted("requirement", "diagrams:read AND diagrams:list")),
+        sometimes("ip", address()),
+    ];
+    let told = [
+        field("active", truth(true)),
+        sometimes("scope", text("diagrams:read files:*")),
+        sometimes("token_type", text("Bearer")),
+        sometimes("client_id", id("key")),
+        sometimes("sub", text("usr_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f")),
+        sometimes("username", text("ada@example.com")),
+        sometimes("iss", text("https://keys.example.com")),
+        sometimes("iat", count(1_761_000_000)),
+        sometimes("nbf", count(1_761_000_000)),
+        sometimes("exp", count(1_792_000_000)),
+        sometimes("organization", id("org")),
+        sometimes("environment", text("live")),
+    ];
+    operation(Method::POST, "/v1/introspect", "introspect", "Is this token active, by RFC 7662?")
+        .details(
+            "For OAuth clients, with a key of their own as Bearer or Basic. It counts no call and \
+             draws on no limit, and a key whose limits are used up is active: `/v1/verify` and the \
+             gates hold keys to their limits. With `permissions` and `ip`, `active` says whether \
+             the key may do that from there; a key with address rules is active nowhere but where \
+             `ip` says. `scope` is what the key is granted, wildcards as they are; `client_id` is \
+             the key, `sub` its owner or, of a service key, its organization, `iat` when the key \
+             was made. Whatever is not active is `{\"active\": false}` and no more, a key of \
+             another organization too, unless an operator gave `keyhouse:instance:verify`.",
+        )
+        .asked_by(Asker::Program)
+        .needs(&[KEYS_VERIFY, INSTANCE_VERIFY])
+        .takes_form(
+            request(fields),
+            json!({
+                "token": "kh_live_what-the-client-presented", "permissions": "diagrams:read",
+            }),
+        )
+        .answers(200, answer(told), "Whether it is active and, if so, what it is.")
 }
 
 fn forward_auth(method: Method, id: &'static str) -> Operation {

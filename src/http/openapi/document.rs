@@ -105,7 +105,7 @@ pub(super) fn needs(operation: &Operation) -> Vec<&'static str> {
     }
     vec![match operation.asker {
         Asker::Probe | Asker::Open | Asker::Visitor => "open",
-        Asker::Known => "none",
+        Asker::Known | Asker::Program => "none",
         Asker::Person => "session",
         Asker::Holder | Asker::Proxy => "key",
     }]
@@ -120,7 +120,9 @@ fn securities(asker: Asker) -> Vec<SecurityRequirement> {
         Asker::Visitor => vec![require(session), SecurityRequirement::default()],
         Asker::Person => vec![require(session)],
         Asker::Known => keys.iter().chain([&session]).map(|name| require(name)).collect(),
-        Asker::Holder | Asker::Proxy => keys.iter().map(|name| require(name)).collect(),
+        Asker::Program | Asker::Holder | Asker::Proxy => {
+            keys.iter().map(|name| require(name)).collect()
+        },
     }
 }
 
@@ -171,5 +173,5 @@ fn sent(body: &Body) -> utoipa::openapi::request_body::RequestBody {
         .example(Some(body.example.clone()))
         .build();
     let required = if body.required { Required::True } else { Required::False };
-    RequestBodyBuilder::new().content("application/json", content).required(Some(required)).build()
+    RequestBodyBuilder::new().content(body.kind, content).required(Some(required)).build()
 }

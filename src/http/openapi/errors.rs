@@ -33,6 +33,9 @@ pub(super) const OF_MANAGEMENT: &[&str] = &["invalid_input", "storage_unavailabl
 /// What a route with a body may say of it.
 pub(super) const OF_BODY: &[&str] = &["invalid_json", "unsupported_media_type"];
 
+/// The same of a form.
+pub(super) const OF_FORM: &[&str] = &["invalid_input", "unsupported_media_type"];
+
 /// What a change may say.
 pub(super) const OF_CHANGE: &[&str] = &["storage_full", "outcome_unknown"];
 
@@ -138,7 +141,7 @@ pub(super) const ERRORS: &[Told] = &[
         "changed meanwhile: `current_version` is not what `If-Match` names",
     ),
     told(413, "body_too_large", "the body is too large"),
-    told(415, "unsupported_media_type", "the body must be application/json"),
+    told(415, "unsupported_media_type", "the body is not of the type that is taken here"),
     told(421, "misdirected_request", "Host is not this instance's: see --public-url"),
     told(429, "RATE_LIMITED", "a rate limit of the key is used up"),
     told(429, "QUOTA_EXCEEDED", "the quota of the key is used up"),

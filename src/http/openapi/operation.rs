@@ -4,6 +4,7 @@ use http::Method;
 use serde_json::Value;
 
 use crate::http::check;
+use crate::http::input::{FORM, JSON};
 use crate::http::openapi::schema::{Schema, cursor, fitting, whole};
 
 /// What one method on one path does.
@@ -31,6 +32,8 @@ pub(super) enum Asker {
     Probe,
     /// Anybody.
     Open,
+    /// A program, with a key of its own.
+    Program,
     /// Anybody; a session is looked at where there is one.
     Visitor,
     /// A session's user or a key.
@@ -61,6 +64,8 @@ pub(super) enum Place {
 
 /// What is sent.
 pub(super) struct Body {
+    /// Its content type.
+    pub(super) kind: &'static str,
     pub(super) schema: Schema,
     pub(super) example: Value,
     /// Whether an empty body is refused.
@@ -162,19 +167,25 @@ impl Operation {
     }
 
     pub(super) fn takes(mut self, schema: Schema, example: Value) -> Self {
-        self.body = Some(Body { schema, example, required: true });
+        self.body = Some(Body { kind: JSON, schema, example, required: true });
+        self
+    }
+
+    /// The same as a form, the way OAuth clients send it.
+    pub(super) fn takes_form(mut self, schema: Schema, example: Value) -> Self {
+        self.body = Some(Body { kind: FORM, schema, example, required: true });
         self
     }
 
     /// The same, where nothing must be sent.
     pub(super) fn may_take(mut self, schema: Schema, example: Value) -> Self {
-        self.body = Some(Body { schema, example, required: false });
+        self.body = Some(Body { kind: JSON, schema, example, required: false });
         self
     }
 
     /// Answers JSON.
     pub(super) fn answers(self, status: u16, schema: Schema, says: &'static str) -> Self {
-        self.answers_with(status, vec![("application/json", schema)], says)
+        self.answers_with(status, vec![(JSON, schema)], says)
     }
 
     /// Answers without a body.

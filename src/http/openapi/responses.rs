@@ -9,6 +9,7 @@ use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Ref, RefOr, Response, ResponseBuilder, Responses, ResponsesBuilder};
 
+use crate::http::input::JSON;
 use crate::http::openapi::errors::{self, ERRORS, Told, error};
 use crate::http::openapi::example::Examples;
 use crate::http::openapi::operation::{Answer, Asker, Operation};
@@ -41,9 +42,9 @@ pub(super) fn codes(operation: &Operation) -> Vec<&'static str> {
             codes.extend(errors::OF_KEY);
             codes.extend(errors::OF_SESSION);
         },
-        Asker::Holder | Asker::Proxy => codes.extend(errors::OF_KEY),
+        Asker::Program | Asker::Holder | Asker::Proxy => codes.extend(errors::OF_KEY),
     }
-    if !matches!(operation.asker, Asker::Probe | Asker::Holder | Asker::Proxy) {
+    if !matches!(operation.asker, Asker::Probe | Asker::Program | Asker::Holder | Asker::Proxy) {
         codes.extend(errors::OF_MANAGEMENT);
         if !operation.reads() {
             codes.extend(errors::OF_CHANGE);
@@ -52,8 +53,10 @@ pub(super) fn codes(operation: &Operation) -> Vec<&'static str> {
     if operation.asker == Asker::Person {
         codes.push("session_required");
     }
-    if operation.body.is_some() {
-        codes.extend(errors::OF_BODY);
+    match &operation.body {
+        Some(body) if body.kind == JSON => codes.extend(errors::OF_BODY),
+        Some(_) => codes.extend(errors::OF_FORM),
+        None => {},
     }
     if !operation.permissions.is_empty() {
         codes.push("permission_required");

@@ -15,6 +15,8 @@ pub(crate) struct Described {
     pub(crate) needs: Vec<String>,
     /// The example of what is sent; null where nothing is.
     pub(crate) example: Value,
+    /// Whether it is sent as a form, not as JSON.
+    pub(crate) is_form: bool,
     /// Headers that must be sent, with an example of each.
     pub(crate) headers: Vec<(String, String)>,
     /// The statuses that it may answer.
@@ -25,7 +27,11 @@ impl Described {
     /// The request, with this path and this body.
     pub(crate) fn ask(&self, path: &str, body: &Value) -> Ask {
         let ask = Ask::new(&self.method, path);
-        let ask = if body.is_null() { ask } else { ask.json(body) };
+        let ask = match (body.is_null(), self.is_form) {
+            (true, _) => ask,
+            (false, true) => ask.form(body),
+            (false, false) => ask.json(body),
+        };
         self.headers.iter().fold(ask, |ask, (name, value)| ask.header(name, value))
     }
 }
@@ -52,12 +58,15 @@ fn read(path: &str, method: &str, operation: &Value) -> Described {
     };
     let responses = operation["responses"].as_object().unwrap();
     let permissions = operation["x-permission"].as_array().unwrap();
+    let content = operation["requestBody"]["content"].as_object();
+    let sent = content.and_then(|content| content.iter().next());
     Described {
         id: operation["operationId"].as_str().unwrap().to_owned(),
         method: method.to_uppercase(),
         path: path.to_owned(),
         needs: permissions.iter().map(|it| it.as_str().unwrap().to_owned()).collect(),
-        example: operation["requestBody"]["content"]["application/json"]["example"].clone(),
+        example: sent.map_or(Value::Null, |(_, content)| content["example"].clone()),
+        is_form: sent.is_some_and(|(kind, _)| kind == "application/x-www-form-urlencoded"),
         headers: needed.map(header).collect(),
         statuses: responses.keys().map(|status| status.parse().unwrap()).collect(),
     }

@@ -1,0 +1,28 @@
+//! Checks by a program that has Keyhouse inside: the same decision, counted in the same place.
+
+use std::time::Duration;
+
+use crate::http::App;
+use crate::http::check::Presented;
+use crate::index::grant::Grant;
+use crate::verify::{Code, Request};
+
+impl App {
+    /// Decides about a presented text, and counts the call.
+    ///
+    /// # Errors
+    /// The code of a 503: nobody can decide at the moment.
+    pub fn decide_in_process<T>(
+        &self,
+        presented: &[u8],
+        request: &Request<'_>,
+        told: impl Fn(Code, Option<Duration>, Option<&Grant>) -> T,
+    ) -> Result<T, &'static str> {
+        let presented = Presented { text: presented, user_agent: None };
+        let answer = |verdict: crate::verify::Verdict, grant: Option<&Grant>, _now| {
+            told(verdict.code, verdict.retry_after, grant)
+        };
+        self.decide_counted(&presented, request, |_grant| true, answer)
+            .map_err(|problem| problem.code())
+    }
+}

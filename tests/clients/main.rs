@@ -1,0 +1,162 @@
+//! Programs of others ask a real server about keys: Authlib, the clients in `examples`, and a program
+//! with Keyhouse inside.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops at the first thing that is not as it must be"
+)]
+
+#[path = "../server/mod.rs"]
+mod server;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use server::{BINARY, Ended, Home, MadeKey, Server, Session, run};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// A server, and a key of a service that may ask it about keys.
+struct Stage {
+    server: Server,
+    owner: Session,
+    service: MadeKey,
+}
+
+impl Stage {
+    fn set() -> Self {
+        let server = Server::start();
+        let owner = server.sign_in();
+        let service =
+            owner.make_key(&json!({"kind": "service", "permissions": ["keyhouse:keys:verify"]}));
+        Self { server, owner, service }
+    }
+
+    /// Runs a program as the service, with `stdin` as its whole input.
+    fn ask(&self, program: &str, arguments: &[&str], stdin: &str) -> Ended {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(ROOT).env_clear();
+        command.env("PATH", server::SEARCH_PATH);
+        command.env("KEYHOUSE_URL", format!("http://{}", self.server.address()));
+        command.env("KEYHOUSE_KEY", &self.service.secret);
+        run(command, stdin.as_bytes())
+    }
+}
+
+fn python() -> String {
+    let python = Path::new(ROOT).join(".venv/bin/python");
+    assert!(python.exists(), "./test makes .venv from tests/*/requirements.txt");
+    python.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn authlib_takes_a_good_key_and_no_other() {
+    let stage = Stage::set();
+    let good = stage.owner.make_key(&json!({"permissions": ["diagrams:read", "files:*"]}));
+    let revoked = stage.owner.make_key(&json!({"permissions": ["diagrams:read"]}));
+    stage.owner.revoke(&revoked.id);
+    let me = stage.owner.ask("GET", "/v1/session", &Value::Null).json();
+    let (secret, gone) = (&good.secret, &revoked.secret);
+    let asked = format!(
+        "{secret} diagrams:read\n{secret} diagrams:write\n{gone} diagrams:read\nunknown diagrams:read\n"
+    );
+    let ended = stage.ask(&python(), &["tests/clients/introspect.py"], &asked);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let active = format!("{} {}", good.id, me["user"]["id"].as_str().unwrap());
+    let expected = [&*active, "insufficient_scope", "invalid_token", "invalid_token"];
+    assert_eq!(ended.stdout.lines().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn each_client_of_the_examples_tells_yes_no_and_nobody_knows_apart() {
+    let mut stage = Stage::set();
+    let python = python();
+    let clients = [
+        (&*python, "examples/clients/check.py", ["VALID", "NOT_FOUND", "INSUFFICIENT_PERMISSIONS"]),
+        ("node", "examples/clients/check.mjs", ["VALID", "NOT_FOUND", "INSUFFICIENT_PERMISSIONS"]),
+        ("sh", "examples/clients/check.sh", ["active", "inactive", "inactive"]),
+    ];
+    let good = stage.owner.make_key(&json!({"permissions": ["diagrams:read"]})).secret;
+    let hostile = "x\"},\\\n&token=@/etc/passwd $(id) %0a";
+    for (program, file, [yes, unknown, poor]) in clients {
+        let malformed = if unknown == "NOT_FOUND" { "MALFORMED" } else { "inactive" };
+        for (key, permission, code, said) in [
+            (&*good, "diagrams:read", 0, yes),
+            ("sk_live_4eC39HqLyjWDarjtT1zdp7dc", "diagrams:read", 4, unknown),
+            (&*good, "diagrams:write", 4, poor),
+            (hostile, "diagrams:read", 4, malformed),
+        ] {
+            let ended = stage.ask(program, &[file, permission], &format!("{key}\n"));
+            assert_eq!(ended.code, Some(code), "{file}: {ended:?}");
+            assert_eq!(ended.stdout.trim(), said, "{file}: {ended:?}");
+        }
+        // What is no question, or a key of our own that is not taken, is no answer.
+        let own = std::mem::replace(&mut stage.service.secret, "kh_live_wrong".to_owned());
+        let refused = stage.ask(program, &[file, "diagrams:read"], &good);
+        stage.service.secret = own;
+        let odd = stage.ask(program, &[file, "no permission"], &good);
+        for ended in [refused, odd] {
+            assert!(!matches!(ended.code, Some(0 | 4)), "{file}: {ended:?}");
+            assert_eq!(ended.stdout, "", "{file}: {ended:?}");
+            assert!(!ended.stderr.contains(&good), "{file}: {ended:?}");
+        }
+    }
+    // Whoever asks while Keyhouse is down lets nobody in.
+    let Stage { server, .. } = stage;
+    let address = server.address();
+    server.kill();
+    for (program, file, _) in clients {
+        let mut command = Command::new(program);
+        command.args([file, "diagrams:read"]).current_dir(ROOT).env_clear();
+        command.env("PATH", server::SEARCH_PATH).env("KEYHOUSE_KEY", "kh_live_any");
+        command.env("KEYHOUSE_URL", format!("http://{address}"));
+        let ended = run(command, good.as_bytes());
+        assert!(!matches!(ended.code, Some(0 | 4)), "{file}: {ended:?}");
+    }
+}
+
+#[test]
+fn a_program_with_keyhouse_inside_decides_and_counts_as_a_server_does() {
+    let home = Home::new();
+    let server = Server::start_in(&home, &[]);
+    let owner = server.sign_in();
+    let limit = json!({"limit": 1, "period": "month", "timezone": "UTC"});
+    let good = owner.make_key(&json!({"permissions": ["diagrams:read"], "quota": limit}));
+    let revoked = owner.make_key(&json!({"permissions": ["diagrams:read"]}));
+    owner.revoke(&revoked.id);
+    let ask = |directory: PathBuf, key: &str, permission: &str| {
+        let program = Path::new(BINARY).parent().unwrap().join("examples/embed");
+        assert!(program.exists(), "cargo builds the examples with the tests");
+        let mut command = home.command(program);
+        command.arg(directory).arg(permission);
+        run(command, key.as_bytes())
+    };
+    let beside = ask(home.data(), &good.secret, "diagrams:read");
+    assert_eq!(beside.code, Some(1), "one process at a time holds a store: {beside:?}");
+    assert_eq!(server.stop().code, Some(0));
+
+    for (key, permission, code, said) in [
+        ("unknown", "diagrams:read", 4, "NOT_FOUND"),
+        (&*revoked.secret, "diagrams:read", 4, "REVOKED"),
+        (&good.secret, "diagrams:write", 4, "INSUFFICIENT_PERMISSIONS"),
+        (&good.secret, "diagrams:read", 0, "VALID"),
+        // Drawn in one process, and still drawn in the next.
+        (&good.secret, "diagrams:read", 4, "QUOTA_EXCEEDED"),
+    ] {
+        let ended = ask(home.data(), key, permission);
+        assert_eq!((ended.code, ended.stdout.trim()), (Some(code), said), "{ended:?}");
+    }
+    let nowhere = home.folder().join("nowhere");
+    let ended = ask(nowhere.clone(), &good.secret, "diagrams:read");
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(!nowhere.exists(), "a wrong path makes no store");
+
+    let server = Server::start_in(&home, &[]);
+    let owner = server.sign_in();
+    let usage = owner.ask("GET", &format!("/v1/usage?key={}", good.id), &Value::Null).json();
+    let counted = ["VALID", "QUOTA_EXCEEDED", "INSUFFICIENT_PERMISSIONS"];
+    for code in counted {
+        assert_eq!(usage["totals"]["codes"][code], 1, "{usage}");
+    }
+}

@@ -1,0 +1,115 @@
+//! What every check endpoint says to whoever is refused: the challenge of RFC 6750, and when to come
+//! back.
+
+use serde_json::json;
+
+use crate::ask::{Ask, Expect};
+use crate::house::House;
+use crate::server::wire::Answer;
+
+const REALM: &str = "Bearer realm=\"keyhouse\"";
+
+/// Each check endpoint, asked by nobody yet, and whether it needs a permission.
+fn endpoints() -> [(&'static str, Ask, bool); 6] {
+    let form = Ask::new("POST", "/v1/introspect").form(&json!({"token": "x"}));
+    [
+        ("forward-auth", Ask::forwarded(), false),
+        ("ext-authz", Ask::get("/v1/ext-authz/default/a").header("X-Forwarded-For", "::1"), false),
+        ("whoami", Ask::get("/v1/whoami"), false),
+        ("verify", Ask::post("/v1/verify", &json!({"key": "x"})), true),
+        ("batch", Ask::post("/v1/verify/batch", &json!({"requests": [{"key": "x"}]})), true),
+        ("introspect", form, true),
+    ]
+}
+
+fn assert_never_kept(answer: &Answer, claim: &str) {
+    assert_eq!(answer.header("cache-control"), Some("no-store"), "{claim}");
+}
+
+#[test]
+fn a_refusal_carries_the_challenge_of_its_reason() {
+    let house = House::start();
+    let poor = house.create(&json!({"kind": "service", "permissions": ["a:b"]})).secret;
+    let gone = house.create(&json!({"kind": "service"}));
+    house.act(&gone.id, "revoke").expect(200);
+    for (name, ask, needs) in endpoints() {
+        let answer = house.bare(&ask);
+        answer.problem(401, "NO_CREDENTIAL");
+        assert_eq!(answer.header("www-authenticate"), Some(REALM), "{name}");
+        assert_never_kept(&answer, name);
+        for (secret, code) in [
+            ("kh_live_mistyped", "MALFORMED"),
+            ("somebody-elses", "NOT_FOUND"),
+            (gone.secret.as_str(), "REVOKED"),
+        ] {
+            let answer = house.bare(&ask.clone().bearer(secret));
+            answer.problem(401, code);
+            let challenge = answer.header("www-authenticate").unwrap();
+            let expected = format!("{REALM}, error=\"invalid_token\", error_description=\"");
+            assert!(challenge.starts_with(&expected), "{name}: {challenge}");
+            assert_never_kept(&answer, name);
+        }
+        if needs {
+            let answer = house.bare(&ask.bearer(&poor));
+            answer.problem(403, "permission_required");
+            let expected =
+                format!("{REALM}, error=\"insufficient_scope\", scope=\"keyhouse:keys:verify\"");
+            assert_eq!(answer.header("www-authenticate"), Some(expected.as_str()), "{name}");
+            assert_never_kept(&answer, name);
+        }
+    }
+}
+
+#[test]
+fn a_route_that_needs_more_names_it() {
+    let house = House::start();
+    let routes = json!([{"path": "/diagrams/**", "permissions": "a:b AND (c:d OR e:f)"}]);
+    let gate = json!({"name": "diagrams", "routes": routes});
+    house.ask(&Ask::post("/v1/gates", &gate)).expect(201);
+    let secret = house.create(&json!({"permissions": ["a:b"]})).secret;
+    let mut forwarded = Ask::forwarded();
+    forwarded.target = "/v1/forward-auth/diagrams".to_owned();
+    let envoys = Ask::get("/v1/ext-authz/diagrams/diagrams/7").header("X-Forwarded-For", "::1");
+    for ask in [forwarded, envoys] {
+        let answer = house.bare(&ask.clone().bearer(&secret));
+        answer.problem(403, "INSUFFICIENT_PERMISSIONS");
+        let expected = format!("{REALM}, error=\"insufficient_scope\", scope=\"a:b c:d e:f\"");
+        assert_eq!(answer.header("www-authenticate"), Some(expected.as_str()));
+        assert_never_kept(&answer, &ask.target);
+    }
+}
+
+#[test]
+fn a_key_at_its_limit_is_told_which_and_when_to_come_back() {
+    let house = House::start();
+    let limits = [
+        (
+            "RATE_LIMITED",
+            json!({"rate_limits": [{"name": "day", "limit": 1, "window_seconds": 86_400}]}),
+        ),
+        ("QUOTA_EXCEEDED", json!({"quota": {"limit": 1, "period": "month", "timezone": "UTC"}})),
+    ];
+    for ((code, limit), (name, ask, _)) in
+        limits.iter().flat_map(|limit| endpoints().map(|endpoint| (limit.clone(), endpoint)))
+    {
+        let mut fields = limit;
+        fields["kind"] = "service".into();
+        fields["permissions"] = json!(["keyhouse:keys:verify"]);
+        let ask = ask.bearer(&house.create(&fields).secret);
+        let passed = house.bare(&ask);
+        assert_eq!(passed.status, 200, "{name}: {}", passed.body);
+        // Only a refusal speaks of limits: an upstream's own fields are not ours to add to.
+        assert!(passed.header("ratelimit").is_none(), "{name}");
+        let answer = house.bare(&ask);
+        answer.problem(429, code);
+        let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=31 * 86_400).contains(&wait), "{name}: {wait}");
+        let limit = if code == "RATE_LIMITED" { "day" } else { "quota" };
+        let policy = answer.header("ratelimit-policy").unwrap();
+        assert!(policy.starts_with(&format!("\"{limit}\";q=1;w=")), "{name}: {policy}");
+        let state = answer.header("ratelimit").unwrap();
+        assert!(state.starts_with(&format!("\"{limit}\";r=0;t=")), "{name}: {state}");
+        assert!(answer.header("www-authenticate").is_none(), "{name}");
+        assert_never_kept(&answer, name);
+    }
+}
