@@ -71,12 +71,14 @@ struct Flusher {
     /// Keys written of late, with the tick of it, the oldest first; and the same to look up.
     written: VecDeque<(u64, KeyId)>,
     rested: HashSet<KeyId>,
+    /// Keys whose use the store did not take, until it does.
+    failed: HashSet<KeyId>,
 }
 
 impl Flusher {
     fn new(index: Arc<Index>, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        let (written, rested) = (VecDeque::new(), HashSet::new());
-        Self { index, store, clock, written, rested }
+        let (written, rested, failed) = (VecDeque::new(), HashSet::new(), HashSet::new());
+        Self { index, store, clock, written, rested, failed }
     }
 
     /// Takes what waits and writes what is due.
@@ -86,7 +88,9 @@ impl Flusher {
         let mut due = self.released(&mut tally, ticks);
         let room = FLUSH_KEYS_MAX.saturating_sub(due.len());
         let room = if tally.is_full() { 0 } else { room };
-        for live in index.take_used(&mut tally, room) {
+        let used = index.take_used(&mut tally, room);
+        let is_all = used.len() < room;
+        for live in used {
             if self.rested.contains(&live.key) {
                 tally.held.insert(live.key, live);
             } else {
@@ -96,6 +100,9 @@ impl Flusher {
         let due = Self::taken(&index, &mut tally, due);
         drop(tally);
         self.write(due, ticks);
+        if is_all && self.failed.is_empty() {
+            index.set_flushed(ticks);
+        }
     }
 
     fn flush_all(&mut self) {
@@ -136,7 +143,10 @@ impl Flusher {
             self.rested.insert(live.key);
             self.written.push_back((ticks, live.key));
             if failed.contains(&live.key) {
+                self.failed.insert(live.key);
                 tally.held.insert(live.key, live);
+            } else {
+                self.failed.remove(&live.key);
             }
         }
     }
@@ -206,8 +216,10 @@ mod tests {
         }
         let count =
             || lives.iter().filter(|grant| written(&store, grant.live.key).is_some()).count();
+        clock.advance(Duration::from_secs(2));
         flusher.flush();
         assert_eq!(count(), FLUSH_KEYS_MAX);
+        assert_eq!(index.flushed_at(), 0, "ten wait");
         assert!(written(&store, lives[0].live.key).is_some(), "the oldest first");
         flusher.flush_all();
         assert_eq!(count(), lives.len());
@@ -225,9 +237,13 @@ mod tests {
         });
         flusher.flush();
         flusher.store = real;
-        clock.advance(REWRITE_AFTER);
+        clock.advance(REWRITE_AFTER / 2);
+        flusher.flush();
+        assert_eq!(index.flushed_at(), 0, "one still waits");
+        clock.advance(REWRITE_AFTER / 2);
         flusher.flush();
         assert!(written(&store, grant.live.key).is_some());
+        assert_eq!(index.flushed_at(), clock.now().ticks);
     }
 
     /// A write of which nobody can say whether it is in may be made again: what is written is what

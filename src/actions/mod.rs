@@ -8,6 +8,7 @@ pub mod access;
 pub mod actor;
 pub mod audit;
 pub mod catalogue;
+pub mod commits;
 mod events;
 pub mod gates;
 pub mod invitations;
@@ -44,8 +45,10 @@ use crate::model::fault::Fault;
 use crate::model::key_text::Prefix;
 use crate::records::place::Place;
 use crate::records::{Held, Record, RecordError, encode, read_row};
+use commits::Commits;
 use passwords::Passwords;
 use refusals::Refusals;
+use sign_in::SignIns;
 use throttle::Throttle;
 
 /// How long an answer waits for the index. After that the change is answered all the same, and no
@@ -67,6 +70,8 @@ pub struct Actions {
     passwords: Passwords,
     throttle: Throttle,
     refusals: Refusals,
+    sign_ins: SignIns,
+    commits: Arc<Commits>,
     /// Held while the audit log is checked: once at a time.
     checking: Mutex<()>,
     /// Held by whoever lost a race for a row that many want, until they have it.
@@ -180,9 +185,39 @@ impl Actions {
     ) -> Self {
         let random = Mutex::new(random);
         let (passwords, throttle) = (Passwords::default(), Throttle::default());
-        let refusals = Refusals::default();
+        let (refusals, sign_ins, commits) =
+            (Refusals::default(), SignIns::default(), Arc::default());
         let (checking, turn) = (Mutex::default(), Mutex::default());
-        Self { store, index, clock, random, prefix, passwords, throttle, refusals, checking, turn }
+        Self {
+            store,
+            index,
+            clock,
+            random,
+            prefix,
+            passwords,
+            throttle,
+            refusals,
+            sign_ins,
+            commits,
+            checking,
+            turn,
+        }
+    }
+
+    /// The same over a store whose commits are measured.
+    #[must_use]
+    pub fn measured_by(self, commits: Arc<Commits>) -> Self {
+        Self { commits, ..self }
+    }
+
+    /// What became of batches, where the store is measured.
+    pub fn commits(&self) -> &Commits {
+        &self.commits
+    }
+
+    /// What became of sign-ins.
+    pub fn sign_ins(&self) -> &SignIns {
+        &self.sign_ins
     }
 
     /// The index.

@@ -17,6 +17,7 @@ use crate::records::Held;
 use crate::records::access::UserRecord;
 use crate::records::people::TotpRecord;
 use crate::records::place::Place;
+use crate::telemetry::measure::Counter;
 
 /// What somebody shows to be let in.
 #[derive(Debug)]
@@ -31,6 +32,43 @@ pub struct SignIn {
     pub source: Source,
     /// With which program, as it names itself.
     pub user_agent: Option<String>,
+}
+
+/// What became of sign-ins.
+#[derive(Debug, Default)]
+pub struct SignIns {
+    succeeded: Counter,
+    failed: Counter,
+    throttled: Counter,
+    code_required: Counter,
+    busy: Counter,
+    unavailable: Counter,
+}
+
+impl SignIns {
+    /// How many came to what.
+    pub fn outcomes(&self) -> [(&'static str, u64); 6] {
+        [
+            ("succeeded", self.succeeded.total()),
+            ("failed", self.failed.total()),
+            ("throttled", self.throttled.total()),
+            ("code_required", self.code_required.total()),
+            ("busy", self.busy.total()),
+            ("unavailable", self.unavailable.total()),
+        ]
+    }
+
+    fn note<T>(&self, outcome: &Result<T, ActionError>) {
+        let counter = match outcome {
+            Ok(_) => &self.succeeded,
+            Err(ActionError::SignInFailed) => &self.failed,
+            Err(ActionError::Throttled { .. }) => &self.throttled,
+            Err(ActionError::CodeRequired) => &self.code_required,
+            Err(ActionError::Busy) => &self.busy,
+            Err(_) => &self.unavailable,
+        };
+        counter.count();
+    }
 }
 
 /// What was found right, to be held against what is stored when the session is written.
@@ -49,6 +87,12 @@ impl Actions {
     /// [`ActionError::SignInFailed`], [`ActionError::CodeRequired`], [`ActionError::Throttled`],
     /// [`ActionError::Busy`].
     pub fn sign_in(&self, shown: &SignIn) -> Result<NewSession, ActionError> {
+        let outcome = self.try_sign_in(shown);
+        self.sign_ins.note(&outcome);
+        outcome
+    }
+
+    fn try_sign_in(&self, shown: &SignIn) -> Result<NewSession, ActionError> {
         // What is no address is nobody's, and counts as one account.
         let email = parse_email(&shown.email).unwrap_or_default();
         let guess = self.guess(&email, shown.source)?;

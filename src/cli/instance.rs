@@ -8,6 +8,7 @@ use rand::SeedableRng as _;
 use rand::rngs::{StdRng, SysRng};
 
 use crate::actions::audit::seal::SealWriter;
+use crate::actions::commits::{Commits, MeasuredStore};
 use crate::actions::last_use::LastUseWriter;
 use crate::actions::quotas::QuotaReserver;
 use crate::actions::refusals::RefusalWriter;
@@ -77,6 +78,9 @@ impl Instance {
             |error: &dyn std::error::Error| Failure::new(Exit::Failed, with_sources(error));
         prepare::prepare(&*store).map_err(|error| failed(&error))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        let commits = Arc::<Commits>::default();
+        let measured = MeasuredStore::new(store, Arc::clone(&clock), Arc::clone(&commits));
+        let store: Arc<dyn Store> = Arc::new(measured);
         check_clock(&*store, &*clock, settings.accept_clock)?;
         let index = Arc::new(Index::new());
         let follower = follow::start(Arc::clone(&index), Arc::clone(&store))
@@ -90,7 +94,7 @@ impl Instance {
             .map_err(|error| Failure::io("start a thread", &error))?;
         let actions =
             Actions::new(Arc::clone(&store), index, clock, random()?, settings.key_prefix.clone());
-        let actions = Arc::new(actions);
+        let actions = Arc::new(actions.measured_by(commits));
         let refusals = RefusalWriter::start(Arc::clone(&actions))
             .map_err(|error| Failure::io("start a thread", &error))?;
         Ok(Self { store, follower, last_use, seals, quotas, refusals, actions })

@@ -40,6 +40,9 @@ pub(super) struct Flags {
     /// Another one that serves checks and health alone
     #[arg(long, value_name = "ADDR")]
     check_listen: Option<String>,
+    /// Another one that serves metrics and health alone, to whoever reaches it
+    #[arg(long, value_name = "ADDR")]
+    metrics_listen: Option<String>,
     /// Where records are kept: redb:PATH or memory: [default: redb in the data directory]
     #[arg(long, value_name = "URL")]
     storage: Option<String>,
@@ -86,6 +89,7 @@ impl From<Flags> for Written {
         Self {
             listen: flags.listen,
             check_listen: flags.check_listen,
+            metrics_listen: flags.metrics_listen,
             storage: flags.storage,
             public_url: flags.public_url,
             endpoint_url: flags.endpoint_url,
@@ -147,6 +151,12 @@ fn serve(instance: &Instance, mut control: Control, settings: &Settings) -> Resu
         said.push(format!("checks alone on {}", checks.at));
         listeners.push(Listener { surface: Surface::Checks, socket: checks.socket });
         files.push(checks.file);
+    }
+    if let Some(at) = &settings.metrics_listen {
+        let metrics = sockets::open(at)?;
+        said.push(format!("metrics on {}", metrics.at));
+        listeners.push(Listener { surface: Surface::Metrics, socket: metrics.socket });
+        files.push(metrics.file);
     }
 
     let public_url = match &settings.public_url {

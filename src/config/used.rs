@@ -37,6 +37,8 @@ pub struct Settings {
     pub listen: Listen,
     /// Where checks alone are served.
     pub check_listen: Option<Listen>,
+    /// Where metrics alone are served, to whoever reaches it.
+    pub metrics_listen: Option<Listen>,
     /// Where browsers come, if it was said; else `http://` and the address that was bound.
     pub public_url: Option<PublicUrl>,
     /// Where the page's links lead.
@@ -156,6 +158,8 @@ impl Reader {
         let listen = listen.or_else(|| LISTEN_DEFAULT.parse().ok());
         let check_listen =
             self.parse("check-listen", |layer| layer.check_listen.clone(), str::parse);
+        let metrics_listen =
+            self.parse("metrics-listen", |layer| layer.metrics_listen.clone(), str::parse);
         let public_url = self.parse(
             "public-url",
             |layer| layer.public_url.clone(),
@@ -174,15 +178,7 @@ impl Reader {
         );
         let trusted_proxies = self.networks();
         let plain = self.first(|layer| layer.allow_plain_http).is_some_and(|(_, plain)| plain);
-        let log_json = self.parse(
-            "log-format",
-            |layer| layer.log_format.clone(),
-            |text| match text {
-                "text" => Ok(false),
-                "json" => Ok(true),
-                _ => Err("must be text or json".to_owned()),
-            },
-        );
+        let log_json = self.parse("log-format", |layer| layer.log_format.clone(), parse_log_format);
         let limits = self.limits(limits);
         self.guard_addresses(&Reach {
             addresses: [("listen", listen.as_ref()), ("check-listen", check_listen.as_ref())],
@@ -208,6 +204,7 @@ impl Reader {
                 data: directory,
                 listen,
                 check_listen,
+                metrics_listen,
                 public_url,
                 links,
                 trusted_proxies: trusted_proxies.unwrap_or_else(loopback),
@@ -335,6 +332,15 @@ struct Reach<'a> {
     public_url: Option<&'a PublicUrl>,
     is_proxied: bool,
     is_plain: bool,
+}
+
+/// Whether it is JSON.
+fn parse_log_format(text: &str) -> Result<bool, String> {
+    match text {
+        "text" => Ok(false),
+        "json" => Ok(true),
+        _ => Err("must be text or json".to_owned()),
+    }
 }
 
 fn parse_storage(text: &str) -> Result<StorageUrl, String> {

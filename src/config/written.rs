@@ -69,6 +69,8 @@ pub struct Written {
     pub listen: Option<String>,
     /// Address that serves checks alone.
     pub check_listen: Option<String>,
+    /// Address that serves metrics alone.
+    pub metrics_listen: Option<String>,
     /// Storage URL.
     pub storage: Option<String>,
     /// Where browsers reach this instance.
@@ -149,6 +151,7 @@ impl Written {
             data: text("KEYHOUSE_DATA").map(PathBuf::from),
             listen: text("KEYHOUSE_LISTEN"),
             check_listen: text("KEYHOUSE_CHECK_LISTEN"),
+            metrics_listen: text("KEYHOUSE_METRICS_LISTEN"),
             storage: text("KEYHOUSE_STORAGE"),
             public_url: text("KEYHOUSE_PUBLIC_URL"),
             endpoint_url: text("KEYHOUSE_ENDPOINT_URL"),

@@ -8,9 +8,11 @@ mod forwarded;
 mod health;
 mod input;
 mod json;
+mod metrics;
 mod openapi;
 mod page;
 mod parameters;
+mod passage;
 mod problem;
 mod refusal;
 mod router;
@@ -20,9 +22,10 @@ pub mod transport;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use http::Method;
 use http::request::Parts;
+use http::{HeaderMap, Method};
 use ipnet::IpNet;
 use rouille::{Request, Response};
 
@@ -31,10 +34,13 @@ use crate::actions::actor::Actor;
 use crate::actions::throttle::Source;
 use crate::index::{self, Index};
 use crate::model::public_url::{Links, PublicUrl};
+use metrics::counts::Counts;
 use parameters::Parameters;
 use problem::Problem;
 use router::{Found, Route, Run};
-use transport::{Application, Arrival, Aside, Lane, Origin, Peer, Refusal, Surface};
+use transport::{
+    Application, Arrival, Aside, Counters, Head, Lane, Origin, Peer, Refusal, Surface,
+};
 
 /// What the HTTP side needs to know beside actions.
 #[derive(Clone, Debug)]
@@ -57,6 +63,7 @@ pub struct App {
     request_ids: AtomicU64,
     /// Checks that wait for the store to hold a reservation.
     waiting: Aside,
+    counts: Counts,
     /// In which second of the monotonic clock a refused proxy was last told of in the log.
     warned_at: AtomicU64,
     /// The API's description, made when it is first asked for.
@@ -93,8 +100,8 @@ impl Call<'_> {
     fn source(&self) -> Source {
         let on_host = match (self.origin.surface, self.origin.peer) {
             (Surface::Control, _) => true,
-            (Surface::Main | Surface::Checks, Peer::Unix) => false,
-            (Surface::Main | Surface::Checks, Peer::Tcp(peer)) => {
+            (Surface::Main | Surface::Checks | Surface::Metrics, Peer::Unix) => false,
+            (Surface::Main | Surface::Checks | Surface::Metrics, Peer::Tcp(peer)) => {
                 let forwarded =
                     self.request.headers().any(|(name, _)| forwarded::is_set_by_proxies(name));
                 peer.ip().is_loopback() && !forwarded
@@ -119,7 +126,8 @@ impl App {
         let (stopping, request_ids) = (AtomicBool::new(false), AtomicU64::new(request_id_seed));
         let warned_at = AtomicU64::new(u64::MAX);
         let (waiting, description) = (Aside::default(), OnceLock::new());
-        Self { actions, settings, stopping, request_ids, waiting, warned_at, description }
+        let counts = Counts::new();
+        Self { actions, settings, stopping, request_ids, waiting, counts, warned_at, description }
     }
 
     /// From now on not ready: whoever balances load sends nothing more.
@@ -135,10 +143,6 @@ impl App {
 
     fn index(&self) -> &Index {
         self.actions.index()
-    }
-
-    fn request_id(&self) -> String {
-        format!("req_{:016x}", self.request_ids.fetch_add(1, Ordering::Relaxed))
     }
 
     fn is_trusted(&self, peer: Peer) -> bool {
@@ -230,12 +234,12 @@ impl Application for App {
         {
             handler(self, arrival, &params, body)
         } else {
-            self.deny_path()
+            self.deny_path(arrival)
         }
     }
 
     fn handle(&self, origin: Origin, request: &Request) -> Response {
-        let id = request_id_of(request).unwrap_or_else(|| self.request_id());
+        let id = self.id_or_new(request.header(passage::REQUEST_ID.as_str()));
         let answer = self.answer_management(origin, request);
         let told = |problem: Problem| {
             problem.with_prices(self.settings.links.pricing.as_ref()).into_response(id)
@@ -245,17 +249,22 @@ impl Application for App {
 
     fn refuse(&self, arrival: &Arrival<'_>, refusal: &Refusal) -> Response {
         if check::is_check(arrival.parts) {
-            return self.deny_refusal(refusal);
+            return self.deny_refusal(arrival, refusal);
         }
-        answer::finish(Problem::refused(refusal).into_response(self.request_id()))
+        answer::finish(Problem::refused(refusal).into_response(self.id_of(arrival.parts)))
     }
-}
 
-/// The request's own id, where a proxy gave it one that is fit to be repeated.
-fn request_id_of(request: &Request) -> Option<String> {
-    let id = request.header("X-Request-Id")?;
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    ((1..=64).contains(&id.len()) && id.bytes().all(plain)).then(|| id.to_owned())
+    fn receive(&self, headers: &mut HeaderMap) {
+        self.name_request(headers);
+    }
+
+    fn send_off(&self, arrival: &Arrival<'_>, answer: &mut Head<'_>, took: Duration) {
+        self.let_go(arrival, answer, took);
+    }
+
+    fn counters(&self) -> Arc<Counters> {
+        self.counts.transport()
+    }
 }
 
 /// The path of a request's target, raw.

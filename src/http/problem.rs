@@ -105,10 +105,10 @@ impl Problem {
         let mut body = self.members();
         body.insert("type".to_owned(), "about:blank".into());
         body.insert("status".to_owned(), self.0.status.into());
-        body.insert("request_id".to_owned(), request_id.clone().into());
+        body.insert("request_id".to_owned(), request_id.into());
         let mut headers = std::mem::take(&mut self.0.headers);
         headers.push(("Content-Type".into(), "application/problem+json".into()));
-        headers.push(("X-Request-Id".into(), request_id.into()));
+        headers.push(("X-Keyhouse-Code".into(), self.code().into()));
         let body = ResponseBody::from_data(Value::Object(body).to_string());
         Response { status_code: self.0.status, headers, data: body, upgrade: None }
     }

@@ -6,7 +6,7 @@ use rouille::Response;
 
 use crate::http::problem::Problem;
 use crate::http::transport::{Arrival, Lane, Surface};
-use crate::http::{App, Call, api, check, health, input, openapi, page, path_of};
+use crate::http::{App, Call, api, check, health, input, metrics, openapi, page, path_of};
 
 /// Runs on the event loop: answers, whatever happens.
 pub(super) type CheckHandler = fn(&App, &Arrival<'_>, &[&str], &[u8]) -> Response;
@@ -147,6 +147,17 @@ pub(super) static ROUTES: &[Route] = &[
     post("/v1/whoami/revoke", Access::Open, check::whoami::revoke),
     probe("/healthz", health::alive),
     probe("/readyz", health::ready),
+    Route {
+        method: Some(Method::GET),
+        path: metrics::PATH,
+        access: Access::Actor,
+        run: Run::ByCaller {
+            check: metrics::answer,
+            manage: metrics::answer_session,
+            body_bytes_max: input::BODY_BYTES_MAX,
+        },
+        reads_query: false,
+    },
     get("/openapi.json", Access::Open, openapi::show),
     get("/v1/instance", Access::Open, api::instance::show),
     post("/v1/setup", Access::Open, api::setup::create),
@@ -294,10 +305,13 @@ pub(super) fn find<'a>(method: &Method, path: &'a str, surface: Surface) -> Foun
 }
 
 impl Route {
-    /// The listener for checks serves nothing else.
+    /// The listener for checks serves nothing but these and health, that for metrics nothing but
+    /// them and health.
     fn is_served_on(&self, surface: Surface) -> bool {
         match surface {
             Surface::Main | Surface::Control => true,
+            Surface::Metrics => [metrics::PATH, "/healthz", "/readyz"].contains(&self.path),
+            Surface::Checks if self.path == metrics::PATH => false,
             Surface::Checks => match self.run {
                 Run::Check { .. } | Run::LongCheck { .. } | Run::ByCaller { .. } => true,
                 Run::Manage { .. } => false,
@@ -352,6 +366,13 @@ mod tests {
             ("GET", "/v1/ext-authz/g/", Surface::Checks, "/v1/ext-authz/{gate}/{path}"),
             ("GET", "/v1/ext-authz/g", Surface::Checks, ""),
             ("GET", "/healthz", Surface::Checks, "/healthz"),
+            ("GET", "/metrics", Surface::Main, "/metrics"),
+            ("GET", "/metrics", Surface::Checks, ""),
+            ("GET", "/metrics", Surface::Metrics, "/metrics"),
+            ("GET", "/readyz", Surface::Metrics, "/readyz"),
+            ("GET", "/v1/forward-auth/default", Surface::Metrics, ""),
+            ("GET", "/v1/instance", Surface::Metrics, ""),
+            ("GET", "/", Surface::Metrics, ""),
         ] {
             let said = match find(&method.parse().unwrap(), path, surface) {
                 Found::Route { route, .. } => route.path,

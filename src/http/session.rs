@@ -59,7 +59,7 @@ impl App {
         let token = match call.origin.surface {
             Surface::Main | Surface::Control => self.session_token(call.request)?,
             // A cookie means nothing there, not even beside a key.
-            Surface::Checks => None,
+            Surface::Checks | Surface::Metrics => None,
         };
         match (credential::take(&header_map(call.request)?, &CREDENTIALS), token) {
             (Credential::Unreadable, _) | (Credential::Presented(_), Some(_)) => {
@@ -69,7 +69,7 @@ impl App {
             (Credential::None, Some(token)) => self.session_actor(call, &token),
             (Credential::None, None) => match call.origin.surface {
                 Surface::Control => self.local_actor_in(call.request.raw_url()),
-                Surface::Main | Surface::Checks => Err(Problem::no_credential()),
+                Surface::Main | Surface::Checks | Surface::Metrics => Err(Problem::no_credential()),
             },
         }
     }
@@ -81,7 +81,7 @@ impl App {
                 let first = self.index().first_organization();
                 first.map(Actor::local).ok_or_else(Problem::not_set_up)
             },
-            Surface::Main | Surface::Checks => Err(Problem::no_credential()),
+            Surface::Main | Surface::Checks | Surface::Metrics => Err(Problem::no_credential()),
         }
     }
 
@@ -123,7 +123,7 @@ impl App {
 
     /// Whether a session asks, as far as the head tells: its cookie is there and no key.
     pub(super) fn is_sessions(&self, surface: Surface, headers: &http::HeaderMap) -> bool {
-        if surface == Surface::Checks {
+        if matches!(surface, Surface::Checks | Surface::Metrics) {
             return false;
         }
         let name = cookie_name(&self.settings.public_url);

@@ -16,12 +16,13 @@ pub mod standing;
 pub mod tally;
 pub mod uses;
 mod waiting;
+mod watched;
 mod writer;
 
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -67,6 +68,8 @@ pub struct Index {
     progress: Progress,
     waiting: Waiting,
     tally: Mutex<Tally>,
+    /// When all uses that then waited were last in the store, in ticks.
+    flushed_at: AtomicU64,
     reservations: Arc<Reservations>,
 }
 
@@ -108,6 +111,7 @@ impl Index {
             progress: Progress::new(),
             waiting: Waiting::new(),
             tally: Mutex::default(),
+            flushed_at: AtomicU64::new(0),
             reservations: Arc::default(),
         }
     }
@@ -315,21 +319,6 @@ impl Index {
     /// Whether a change was acknowledged that the index does not have yet.
     pub fn is_behind(&self) -> bool {
         self.progress.is_behind()
-    }
-
-    /// How the index stands with its store.
-    pub fn state(&self) -> State {
-        self.progress.state()
-    }
-
-    /// Whether the index no longer follows its store, and never will again.
-    pub fn has_ended(&self) -> bool {
-        matches!(self.progress.state(), State::Ended(_))
-    }
-
-    /// The revision the index has.
-    pub fn revision(&self) -> Revision {
-        self.progress.revision()
     }
 
     fn agent_number(&self, name: &str) -> u32 {

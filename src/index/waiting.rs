@@ -26,6 +26,22 @@ pub enum State {
     Ended(String),
 }
 
+impl State {
+    /// What it is called, without its cause; and what the others are called.
+    pub const fn name(&self) -> &'static str {
+        let [loading, following, unavailable, ended] = Self::NAMES;
+        match self {
+            Self::Loading => loading,
+            Self::Following => following,
+            Self::Unavailable(_) => unavailable,
+            Self::Ended(_) => ended,
+        }
+    }
+
+    /// All names.
+    pub const NAMES: [&'static str; 4] = ["loading", "following", "unavailable", "ended"];
+}
+
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

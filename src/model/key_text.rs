@@ -177,6 +177,12 @@ fn checksum_of_our_shape(text: &[u8]) -> Option<bool> {
     Some(base62_of_checksum(crc32fast::hash(checked)) == *checksum)
 }
 
+/// Whether a text has our shape under any prefix, mistyped or not, or begins as keys do today: then
+/// it may be a secret, wherever it stands.
+pub fn is_like_ours(text: &[u8], prefix: &Prefix) -> bool {
+    checksum_of_our_shape(text).is_some() || begins_with(text, prefix)
+}
+
 fn begins_with(text: &[u8], prefix: &Prefix) -> bool {
     text.strip_prefix(prefix.0.as_bytes()).is_some_and(|rest| rest.starts_with(b"_"))
 }

@@ -6,6 +6,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod metrics;
 mod people;
 mod removal;
 mod sign_in;

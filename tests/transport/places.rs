@@ -1,13 +1,14 @@
 //! Claims on how many connections are served, and on how serving ends.
 
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use keyhouse::http::transport::Limits;
+use keyhouse::http::transport::{Limits, Listener, Socket, Surface};
 
-use crate::double::{Client, House, unix_listener, wait_for};
+use crate::double::{Client, House, PATIENCE, unix_listener, wait_for};
 
 const CHECK: &str = "GET /check HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -53,8 +54,11 @@ fn trusted_proxy_has_no_limit_per_address() {
 fn connection_beyond_the_limit_in_all_waits_for_a_place() {
     let folder = tempfile::tempdir().unwrap();
     let (listener, path) = unix_listener(&folder);
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let metrics = socket.local_addr().unwrap();
+    let watched = Listener { surface: Surface::Metrics, socket: Socket::Tcp(socket) };
     let limits = Limits { connections_max: 2, ..Limits::default() };
-    let house = House::start_on(limits, vec![listener]);
+    let house = House::start_on(limits, vec![listener, watched]);
     let (mut first, mut second) = (house.connect(), house.connect());
     assert_eq!((first.ask(CHECK).status, second.ask(CHECK).status), (200, 200));
 
@@ -65,6 +69,10 @@ fn connection_beyond_the_limit_in_all_waits_for_a_place() {
     wait_for(&house.counters.connections_waited, 1);
     let mut control = Client::over(UnixStream::connect(path).unwrap());
     assert_eq!(control.ask(CHECK).status, 200, "the control socket has places of its own");
+    let stream = TcpStream::connect(metrics).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut metrics = Client::over(stream);
+    assert_eq!(metrics.ask(CHECK).status, 200, "so has who measures");
 
     drop((first, second));
     for mut client in waiting {
@@ -90,7 +98,7 @@ fn stop_lets_a_request_finish_and_closes_idle_connections() {
     assert_eq!((&*reply.body, reply.header("connection")), ("waited", Some("close")));
     assert!(busy.is_closed());
     stopping.join().unwrap();
-    assert!(std::net::TcpStream::connect(house.address).is_err());
+    assert!(TcpStream::connect(house.address).is_err());
 }
 
 #[test]

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::http::check::verify::{Asked, answer_asked, read_asked, require_verify};
 use crate::http::input::{Fields, list, object};
+use crate::http::metrics::counts::Endpoint;
 use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
 use crate::model::fault::Fault;
@@ -22,7 +23,8 @@ pub(in crate::http) fn answer(app: &App, call: &Call<'_>) -> Result<Response, Pr
     fields.finish().map_err(Problem::invalid)?;
     let answered = |request: Result<Asked, Vec<Fault>>| {
         let asked = request.map_err(Problem::invalid);
-        let answered = asked.and_then(|asked| answer_asked(app, actor, &asked));
+        let answered =
+            asked.and_then(|asked| answer_asked(app, actor, &asked, Endpoint::VerifyBatch));
         answered.unwrap_or_else(|problem| json!({ "error": problem.into_item() }))
     };
     let results: Vec<Value> = requests.into_iter().flatten().map(answered).collect();

@@ -17,7 +17,7 @@ pub(in crate::http) fn answer(
 ) -> Response {
     match decide(app, arrival, params) {
         Ok(allowed) => allow(allowed),
-        Err(problem) => app.deny(problem),
+        Err(problem) => app.deny(arrival, problem),
     }
 }
 

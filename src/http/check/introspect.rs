@@ -20,6 +20,7 @@ use crate::http::check::verify::require_verify;
 use crate::http::check::{Caller, malformed, user_agent};
 use crate::http::credential::{self, Credential};
 use crate::http::input::{self, FORM};
+use crate::http::metrics::counts::Endpoint;
 use crate::http::parameters::Parameters;
 use crate::http::problem::{Problem, REALM};
 use crate::http::transport::Arrival;
@@ -48,7 +49,7 @@ pub(in crate::http) fn answer(
 ) -> Response {
     match introspect(app, arrival, body) {
         Ok(value) => answer::finish(answer::json(&value)),
-        Err(problem) => app.deny(as_oauth(problem, is_basic(&arrival.parts.headers))),
+        Err(problem) => app.deny(arrival, as_oauth(problem, is_basic(&arrival.parts.headers))),
     }
 }
 
@@ -85,9 +86,12 @@ fn introspect(app: &App, arrival: &Arrival<'_>, body: &[u8]) -> Result<Value, Pr
         let known = is_known(grant);
         Ok(if known { foretell(grant, &request, now) } else { Verdict::of(Code::NotFound) })
     };
-    let tell = |verdict: Verdict, grant: Option<&Grant>| match grant {
-        Some(grant) if is_active(verdict.code) => described(app, grant),
-        _ => json!({ "active": false }),
+    let tell = |verdict: Verdict, grant: Option<&Grant>| {
+        app.counts.note_check(Endpoint::Introspect, verdict.code.as_str());
+        match grant {
+            Some(grant) if is_active(verdict.code) => described(app, grant),
+            _ => json!({ "active": false }),
+        }
     };
     let presented = asked.token.reveal().as_bytes();
     check(app.index(), app.actions.prefix(), presented, judge, tell)

@@ -74,8 +74,8 @@ pub(super) fn is_below_gates(path: &str) -> bool {
 /// Checks that are no gate's.
 const CHECKS: [&str; 4] = ["/v1/verify", "/v1/verify/batch", "/v1/introspect", "/v1/whoami"];
 /// Below these lie the gates.
-const FORWARD_AUTH: &str = "/v1/forward-auth/";
-const EXT_AUTHZ: &str = "/v1/ext-authz/";
+pub(super) const FORWARD_AUTH: &str = "/v1/forward-auth/";
+pub(super) const EXT_AUTHZ: &str = "/v1/ext-authz/";
 
 /// A request that may pass, and as whom. Made by [`App::decide_presented`] and for public routes by
 /// [`App::pass_gate`], and by nothing else.
@@ -88,20 +88,18 @@ fn allow(allowed: Allowed) -> Response {
 
 impl App {
     /// Denies for a refusal of the transport.
-    pub(super) fn deny_refusal(&self, refusal: &Refusal) -> Response {
-        self.deny(Problem::check_refused(refusal))
+    pub(super) fn deny_refusal(&self, arrival: &Arrival<'_>, refusal: &Refusal) -> Response {
+        self.deny(arrival, Problem::check_refused(refusal))
     }
 
     /// Denies for a path that is no gate's.
-    pub(super) fn deny_path(&self) -> Response {
-        self.deny(Problem::gate_not_found())
+    pub(super) fn deny_path(&self, arrival: &Arrival<'_>) -> Response {
+        self.deny(arrival, Problem::gate_not_found())
     }
 
-    /// Denies; the code stands in a header too, for proxies that keep the body to themselves.
-    fn deny(&self, problem: Problem) -> Response {
-        let code = problem.code();
-        let problem = problem.header("X-Keyhouse-Code", code);
-        answer::finish(problem.into_response(self.request_id()))
+    /// Denies what a request asks.
+    pub(super) fn deny(&self, arrival: &Arrival<'_>, problem: Problem) -> Response {
+        answer::finish(problem.into_response(self.id_of(arrival.parts)))
     }
 
     /// Decides about a presented text, and tells as whom it passes.

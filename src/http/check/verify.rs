@@ -12,6 +12,7 @@ use crate::clock::Now;
 use crate::http::check::{Caller, Presented, explained, malformed, user_agent};
 use crate::http::credential::{self, Credential};
 use crate::http::input::{self, Fields, wrong};
+use crate::http::metrics::counts::Endpoint;
 use crate::http::problem::{Problem, seconds_up};
 use crate::http::transport::Arrival;
 use crate::http::{App, Call, answer};
@@ -50,7 +51,7 @@ pub(in crate::http) fn answer(
         caller(app, arrival).and_then(|actor| answer_actor(app, &actor, content_type, body));
     match answered {
         Ok(value) => answer::finish(answer::json(&value)),
-        Err(problem) => app.deny(problem),
+        Err(problem) => app.deny(arrival, problem),
     }
 }
 
@@ -60,7 +61,8 @@ pub(in crate::http) fn answer_session(app: &App, call: &Call<'_>) -> Result<Resp
     Ok(answer::json(&answer_actor(app, call.actor()?, content_type, &call.body)?))
 }
 
-fn caller(app: &App, arrival: &Arrival<'_>) -> Result<Actor, Problem> {
+/// Who asks, where no session does: a key, or the operator on the host.
+pub(in crate::http) fn caller(app: &App, arrival: &Arrival<'_>) -> Result<Actor, Problem> {
     let headers: &HeaderMap = &arrival.parts.headers;
     match credential::take(headers, &CREDENTIALS) {
         Credential::Presented(text) => {
@@ -81,7 +83,7 @@ fn answer_actor(
 ) -> Result<Value, Problem> {
     require_verify(actor)?;
     let asked = read(content_type, body)?;
-    answer_asked(app, actor, &asked)
+    answer_asked(app, actor, &asked, Endpoint::Verify)
 }
 
 /// Requires that the actor may ask about keys at all.
@@ -92,8 +94,23 @@ pub(super) fn require_verify(actor: &Actor) -> Result<(), Problem> {
     Err(Problem::permission_required(KEYS_VERIFY))
 }
 
-/// Answers one question of an actor who may ask.
-pub(super) fn answer_asked(app: &App, actor: &Actor, asked: &Asked) -> Result<Value, Problem> {
+/// Answers one question of an actor who may ask, and counts it.
+pub(super) fn answer_asked(
+    app: &App,
+    actor: &Actor,
+    asked: &Asked,
+    endpoint: Endpoint,
+) -> Result<Value, Problem> {
+    let answered = answer_one(app, actor, asked);
+    let code = match &answered {
+        Ok(told) => told.get("code").and_then(Value::as_str).unwrap_or_default(),
+        Err(problem) => problem.code(),
+    };
+    app.counts.note_check(endpoint, code);
+    answered
+}
+
+fn answer_one(app: &App, actor: &Actor, asked: &Asked) -> Result<Value, Problem> {
     let request = Request {
         ip: asked.ip,
         requirement: asked.requirement.as_ref(),

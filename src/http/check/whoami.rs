@@ -23,7 +23,7 @@ pub(in crate::http) fn answer(
 ) -> Response {
     match tell(app, arrival) {
         Ok(value) => answer::finish(answer::json(&value)),
-        Err(problem) => app.deny(problem),
+        Err(problem) => app.deny(arrival, problem),
     }
 }
 

@@ -4,6 +4,7 @@ use http::Method;
 
 use crate::http::openapi::operation::{Asker, Operation, operation};
 use crate::http::openapi::schema::{answer, anything, choice, field, nullable, text, truth};
+use crate::model::role::INSTANCE_MANAGE;
 
 pub(super) fn operations() -> Vec<Operation> {
     let url = || text("https://keys.example.com");
@@ -24,6 +25,17 @@ pub(super) fn operations() -> Vec<Operation> {
             .asked_by(Asker::Probe)
             .answers(200, answer([field("status", choice(&["ready"]))]), "They do.")
             .fails(&["not_ready"]),
+        operation(Method::GET, "/metrics", "showMetrics", "What there is to measure.")
+            .details(
+                "The text format of Prometheus. The listener of --metrics-listen serves it without a \
+                 credential, and nothing else but health.",
+            )
+            .needs(&[INSTANCE_MANAGE])
+            .answers_with(
+                200,
+                vec![("text/plain", text("keyhouse_ready 1\n").into())],
+                "Counters, gauges and histograms.",
+            ),
         operation(Method::GET, "/openapi.json", "describe", "This description.")
             .asked_by(Asker::Open)
             .answers(200, anything(serde_json::json!({"openapi": "3.1.0"})).into(), "OpenAPI 3.1."),

@@ -20,6 +20,11 @@ impl Drop for Place<'_> {
 }
 
 impl Aside {
+    /// How many wait now.
+    pub fn waiting(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// Runs `work`, which blocks. On the event loop another thread takes the other connections over
     /// meanwhile; elsewhere it just runs. `None`: as many as may are waiting already.
     pub fn run<T>(&self, work: impl FnOnce() -> T) -> Option<T> {

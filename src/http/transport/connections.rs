@@ -36,6 +36,7 @@ impl Network {
 pub(super) struct Connections {
     all: Arc<Semaphore>,
     control: Arc<Semaphore>,
+    metrics: Arc<Semaphore>,
     per_network: Mutex<HashMap<Network, usize>>,
     per_network_max: usize,
     exempt: Vec<IpNet>,
@@ -61,6 +62,7 @@ impl Connections {
         Self {
             all: Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS))),
             control: Arc::new(Semaphore::new(limits.control_connections_max)),
+            metrics: Arc::new(Semaphore::new(limits.metrics_connections_max)),
             per_network: Mutex::default(),
             per_network_max: limits.connections_per_address_max,
             exempt: limits.per_address_exempt.clone(),
@@ -99,6 +101,7 @@ impl Connections {
         let permits = match surface {
             Surface::Main | Surface::Checks => &self.all,
             Surface::Control => &self.control,
+            Surface::Metrics => &self.metrics,
         };
         let permit = match Arc::clone(permits).try_acquire_owned() {
             Ok(permit) => permit,

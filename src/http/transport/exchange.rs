@@ -9,14 +9,15 @@ use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
+use tokio::time::Instant;
 
 use super::body::{Body, BodyLimits};
-use super::counters::{Counters, count};
+use super::counters::{Counters, OnPool, count};
 use super::head::RawHead;
 use super::limits::Limits;
 use super::rules::Framing;
 use super::stream::Progress;
-use super::{Application, Arrival, Lane, Origin, Peer, Refusal, Surface, bridge, rules};
+use super::{Application, Arrival, Head, Lane, Origin, Peer, Refusal, Surface, bridge, rules};
 
 /// What all connections of a server share.
 pub(super) struct Service {
@@ -88,10 +89,12 @@ impl Connection {
         framing: Framing,
         raw: Option<RawHead>,
     ) -> Result<Response<Full<Bytes>>, Cut> {
-        let (parts, incoming) = request.into_parts();
+        let begun = Instant::now();
+        let (mut parts, incoming) = request.into_parts();
+        let received = caught(|| self.service.application.receive(&mut parts.headers));
         let arrival = Arrival { surface: self.surface, peer: self.peer, parts: &parts };
         let mut exchange = Exchange { framing, unread: framing != Framing::Empty };
-        let outcome = match rules::check(&parts, framing, raw) {
+        let outcome = match received.and_then(|()| rules::check(&parts, framing, raw)) {
             Ok(()) => self.run(&arrival, incoming, &mut exchange).await,
             Err(refusal) => Err(refusal),
         };
@@ -107,6 +110,10 @@ impl Connection {
         if closes {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        let (status, took) = (response.status(), begun.elapsed());
+        let mut head = Head { status, headers: response.headers_mut() };
+        caught(|| self.service.application.send_off(&arrival, &mut head, took))
+            .map_err(|_panicked| Cut)?;
         self.progress.end_exchange(closes);
         Ok(response)
     }
@@ -159,9 +166,11 @@ impl Connection {
         let request = bridge::request(arrival.parts, self.peer, body.bytes)?;
         let (application, bytes_max) =
             (Arc::clone(&service.application), service.response_bytes_max);
+        let (place, handed_over) = (OnPool::enter(&service.counters), Instant::now());
         let task = spawn_blocking(move || {
+            place.is_taken_up(handed_over.elapsed());
             // Held until the handler is done, even if the client has gone meanwhile.
-            let _held = (permit, body.held);
+            let _held = (permit, body.held, place);
             bridge::response(application.handle(origin, &request), bytes_max)
         });
         match task.await {

@@ -34,6 +34,8 @@ pub struct Limits {
     /// Connections of `Surface::Control`, which count neither in all nor per address, so that a
     /// flood elsewhere doesn't lock out the operator.
     pub control_connections_max: usize,
+    /// Connections of `Surface::Metrics`, which have places of their own for the same reason.
+    pub metrics_connections_max: usize,
     /// Requests on the blocking pool, and its threads. More: `Refusal::Busy`.
     pub pool_in_flight_max: usize,
     /// What a client that was refused as busy is told to wait.
@@ -58,6 +60,7 @@ impl Default for Limits {
             connections_per_address_max: 256,
             per_address_exempt: Vec::new(),
             control_connections_max: 8,
+            metrics_connections_max: 8,
             pool_in_flight_max: 64,
             retry_after_seconds: 1,
             drain_timeout: Duration::from_secs(10),

@@ -20,9 +20,11 @@ mod server;
 mod stream;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
-use http::HeaderName;
 use http::request::Parts;
+use http::{HeaderMap, HeaderName, StatusCode};
 
 pub use self::aside::Aside;
 pub use self::counters::Counters;
@@ -38,6 +40,13 @@ pub enum Surface {
     Checks,
     /// The control socket of the command line on the same host.
     Control,
+    /// What there is to measure, and health: nothing else, and without a credential.
+    Metrics,
+}
+
+impl Surface {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Main, Self::Checks, Self::Control, Self::Metrics];
 }
 
 /// A bound, listening socket.
@@ -74,7 +83,8 @@ pub struct Arrival<'a> {
     pub surface: Surface,
     /// The other end of the connection.
     pub peer: Peer,
-    /// Method, target as sent (origin or absolute form, fragment cut by hyper), all header lines.
+    /// Method, target as sent (origin or absolute form, fragment cut by hyper), all header lines,
+    /// but for what [`Application::receive`] wrote.
     pub parts: &'a Parts,
 }
 
@@ -101,6 +111,15 @@ pub enum Lane {
         /// More than this many bytes of body: `Refusal::BodyTooLarge`.
         body_bytes_max: usize,
     },
+}
+
+/// The head of an answer.
+#[derive(Debug)]
+pub struct Head<'a> {
+    /// The status.
+    pub status: StatusCode,
+    /// The header lines.
+    pub headers: &'a mut HeaderMap,
 }
 
 /// Why the transport refuses a request that it could parse.
@@ -170,6 +189,19 @@ pub trait Application: Send + Sync + 'static {
     /// In `request` the target is in origin form, every header value is UTF-8, headers that must
     /// be single are, and the lines of X-Forwarded-For are joined into one.
     fn handle(&self, origin: Origin, request: &rouille::Request) -> rouille::Response;
+
+    /// Called once for every request, before anything of it is looked at: what the application
+    /// writes into its head is there for all that follows. Called on the event loop: must not block.
+    fn receive(&self, _headers: &mut HeaderMap) {}
+
+    /// Called once for every answer, refusals among them, right before it is sent; `took` is counted
+    /// from the end of the request's head. Called on the event loop: must not block.
+    fn send_off(&self, _arrival: &Arrival<'_>, _answer: &mut Head<'_>, _took: Duration) {}
+
+    /// Where to count.
+    fn counters(&self) -> Arc<Counters> {
+        Arc::default()
+    }
 
     /// Turns a refusal into a response. Called on the event loop: must not block.
     ///

@@ -43,7 +43,7 @@ impl Server {
         limits: Limits,
     ) -> io::Result<Self> {
         let connections_max = connections_max(&limits)?;
-        let counters = Arc::<Counters>::default();
+        let counters = application.counters();
         let runtime = Builder::new_multi_thread()
             .thread_name("http")
             .max_blocking_threads(limits.pool_in_flight_max.max(1) + WAITING_MAX)

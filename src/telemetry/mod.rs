@@ -3,6 +3,8 @@
 //! Lines go through a bounded queue to a thread that writes them. When nobody reads stderr they are
 //! dropped: a full pipe must not stop a check.
 
+pub mod measure;
+
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;

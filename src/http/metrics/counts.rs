@@ -1,0 +1,343 @@
+//! What is counted of requests and checks as they are answered: atomics alone, in places that are
+//! found without a lock and, but for the first call of a gate, without an allocation.
+
+use std::array::from_fn;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use papaya::HashMap;
+
+use crate::actions::gates::GATES_MAX;
+use crate::http::check::{EXT_AUTHZ, FORWARD_AUTH};
+use crate::http::path_of;
+use crate::http::transport::{Arrival, Counters, Surface};
+use crate::model::gate::DEFAULT_GATE;
+use crate::telemetry::measure::{Counter, Histogram};
+use crate::verify::Code;
+
+/// What stands for a gate that is none, or one too many: no gate can have this name.
+const GATE_UNKNOWN: &str = "(unknown)";
+/// Codes of answers to a check that are no verdict; a code that is none of all is told as the last.
+const CODES_BESIDE: [&str; 10] = [
+    "REQUEST_REFUSED",
+    "GATE_NOT_FOUND",
+    "ROUTE_NOT_ALLOWED",
+    "NO_CREDENTIAL",
+    "permission_required",
+    "index_behind",
+    "storage_unavailable",
+    "busy",
+    "internal",
+    "other",
+];
+/// Statuses that are told apart; one that is none of them is told as 0.
+const STATUSES: [u16; 19] =
+    [200, 201, 204, 304, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 421, 429, 500, 503, 0];
+
+/// An endpoint that decides about keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::http) enum Endpoint {
+    ForwardAuth,
+    ExtAuthz,
+    Verify,
+    VerifyBatch,
+    Introspect,
+    WhoAmI,
+}
+
+impl Endpoint {
+    pub(super) const ALL: [Self; 6] = [
+        Self::ForwardAuth,
+        Self::ExtAuthz,
+        Self::Verify,
+        Self::VerifyBatch,
+        Self::Introspect,
+        Self::WhoAmI,
+    ];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::ForwardAuth => "forward_auth",
+            Self::ExtAuthz => "ext_authz",
+            Self::Verify => "verify",
+            Self::VerifyBatch => "verify_batch",
+            Self::Introspect => "introspect",
+            Self::WhoAmI => "whoami",
+        }
+    }
+
+    /// The endpoint of a path, and the gate that the path names.
+    fn of(path: &str) -> Option<(Self, &str)> {
+        if let Some(gate) = path.strip_prefix(FORWARD_AUTH) {
+            return Some((Self::ForwardAuth, gate));
+        }
+        if let Some(rest) = path.strip_prefix(EXT_AUTHZ) {
+            return Some((Self::ExtAuthz, rest.split('/').next().unwrap_or_default()));
+        }
+        let endpoint = match path {
+            "/v1/verify" => Self::Verify,
+            "/v1/verify/batch" => Self::VerifyBatch,
+            "/v1/introspect" => Self::Introspect,
+            "/v1/whoami" => Self::WhoAmI,
+            _ => return None,
+        };
+        Some((endpoint, ""))
+    }
+}
+
+/// Everything that is counted of what HTTP answers.
+#[derive(Debug)]
+pub(in crate::http) struct Counts {
+    pub(super) transport: Arc<Counters>,
+    checks: [Codes; Endpoint::ALL.len()],
+    default_gate: Gate,
+    unknown_gate: Gate,
+    /// At most [`GATES_MAX`], those that were removed among them.
+    gates: HashMap<Box<str>, Arc<Gate>>,
+    took: [Histogram; Endpoint::ALL.len()],
+    surfaces: [Requests; Surface::ALL.len()],
+}
+
+/// How many checks came to what.
+#[derive(Debug, Default)]
+struct Codes {
+    verdicts: [Counter; Code::ALL.len()],
+    beside: [Counter; CODES_BESIDE.len()],
+}
+
+/// The checks of one gate, by who asks for it.
+#[derive(Debug, Default)]
+struct Gate {
+    forward_auth: Codes,
+    ext_authz: Codes,
+}
+
+/// The requests of one listener that were no checks.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    statuses: [Counter; STATUSES.len()],
+    pub(super) took: Histogram,
+}
+
+/// How many checks of one kind came to one code.
+#[derive(Debug)]
+pub(super) struct Checked {
+    pub(super) endpoint: Endpoint,
+    /// Empty where none is asked.
+    pub(super) gate: String,
+    pub(super) code: &'static str,
+    pub(super) count: u64,
+}
+
+impl Counts {
+    pub(in crate::http) fn new() -> Self {
+        Self {
+            transport: Arc::default(),
+            checks: from_fn(|_| Codes::default()),
+            default_gate: Gate::default(),
+            unknown_gate: Gate::default(),
+            gates: HashMap::new(),
+            took: from_fn(|_| Histogram::default()),
+            surfaces: from_fn(|_| Requests::default()),
+        }
+    }
+
+    /// Where the transport counts.
+    pub(in crate::http) fn transport(&self) -> Arc<Counters> {
+        Arc::clone(&self.transport)
+    }
+
+    /// Counts an answer that is about to be sent; `code` is its problem's.
+    pub(in crate::http) fn note(
+        &self,
+        arrival: &Arrival<'_>,
+        status: StatusCode,
+        code: Option<&str>,
+        took: Duration,
+    ) {
+        let Some((endpoint, gate)) = Endpoint::of(path_of(arrival.parts)) else {
+            return self.note_request(arrival.surface, status, took);
+        };
+        let Some(histogram) = self.took.get(endpoint as usize) else { return };
+        histogram.record(took);
+        let code = code.unwrap_or(Code::Valid.as_str());
+        match endpoint {
+            Endpoint::ForwardAuth => self.note_at_gate(gate, code, |gate| &gate.forward_auth),
+            Endpoint::ExtAuthz => self.note_at_gate(gate, code, |gate| &gate.ext_authz),
+            Endpoint::WhoAmI => self.note_check(endpoint, code),
+            // What they answer tells nothing of what the questions in them came to.
+            Endpoint::Verify | Endpoint::VerifyBatch | Endpoint::Introspect => {},
+        }
+    }
+
+    /// Counts one question about a key by what it came to.
+    pub(in crate::http) fn note_check(&self, endpoint: Endpoint, code: &str) {
+        if let Some(codes) = self.checks.get(endpoint as usize) {
+            codes.count(code);
+        }
+    }
+
+    fn note_at_gate(&self, name: &str, code: &str, of: impl Fn(&Gate) -> &Codes) {
+        if name == DEFAULT_GATE {
+            return of(&self.default_gate).count(code);
+        }
+        if let Some(gate) = self.gates.pin().get(name) {
+            return of(gate).count(code);
+        }
+        // Whoever asks must not be able to make names up: these codes are a gate's own to say.
+        if !is_said_by_gates(code) || self.gates.len() >= GATES_MAX {
+            return of(&self.unknown_gate).count(code);
+        }
+        of(self.gates.pin().get_or_insert_with(name.into(), Arc::default)).count(code);
+    }
+
+    fn note_request(&self, surface: Surface, status: StatusCode, took: Duration) {
+        let Some(requests) = self.surfaces.get(surface as usize) else { return };
+        requests.took.record(took);
+        let place = STATUSES.iter().position(|known| *known == status.as_u16());
+        if let Some(counter) = requests.statuses.get(place.unwrap_or(STATUSES.len() - 1)) {
+            counter.count();
+        }
+    }
+
+    /// All checks that came to anything, and the valid ones of the default gate in any case.
+    pub(super) fn checks(&self) -> Vec<Checked> {
+        let mut checked = Vec::new();
+        let mut tell = |endpoint, gate: &str, codes: &Codes| {
+            for (code, count) in codes.counts() {
+                let always = gate == DEFAULT_GATE && code == Code::Valid.as_str();
+                if count > 0 || always {
+                    checked.push(Checked { endpoint, gate: gate.to_owned(), code, count });
+                }
+            }
+        };
+        for (endpoint, codes) in Endpoint::ALL.into_iter().zip(&self.checks) {
+            tell(endpoint, "", codes);
+        }
+        let gates = self.gates.pin();
+        let named = gates.iter().map(|(name, gate)| (&**name, &**gate));
+        let fixed = [(DEFAULT_GATE, &self.default_gate), (GATE_UNKNOWN, &self.unknown_gate)];
+        for (name, gate) in fixed.into_iter().chain(named) {
+            tell(Endpoint::ForwardAuth, name, &gate.forward_auth);
+            tell(Endpoint::ExtAuthz, name, &gate.ext_authz);
+        }
+        checked
+    }
+
+    /// How long checks took.
+    pub(super) fn took(&self) -> impl Iterator<Item = (Endpoint, &Histogram)> {
+        Endpoint::ALL.into_iter().zip(&self.took)
+    }
+
+    /// The requests that were no checks.
+    pub(super) fn requests(&self) -> impl Iterator<Item = (Surface, &Requests)> {
+        Surface::ALL.into_iter().zip(&self.surfaces)
+    }
+}
+
+impl Requests {
+    /// How many were answered with each status that was answered at all.
+    pub(super) fn statuses(&self) -> impl Iterator<Item = (u16, u64)> {
+        let counted = STATUSES.into_iter().zip(self.statuses.iter().map(Counter::total));
+        counted.filter(|(_, count)| *count > 0)
+    }
+}
+
+impl Codes {
+    fn count(&self, code: &str) {
+        // Most are valid, which is the last of the verdicts.
+        let verdict = Code::ALL.iter().rposition(|known| known.as_str() == code);
+        let beside = || {
+            let place = CODES_BESIDE.iter().position(|known| *known == code);
+            self.beside.get(place.unwrap_or(CODES_BESIDE.len() - 1))
+        };
+        let counter = verdict.map_or_else(beside, |place| self.verdicts.get(place));
+        if let Some(counter) = counter {
+            counter.count();
+        }
+    }
+
+    fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let verdicts = Code::ALL.iter().map(|code| code.as_str()).zip(&self.verdicts);
+        let all = verdicts.chain(CODES_BESIDE.into_iter().zip(&self.beside));
+        all.map(|(code, counter)| (code, counter.total()))
+    }
+}
+
+/// Whether a gate that is there has said this: it is looked for before the route and the key, and a
+/// request whose credential is doubled is `MALFORMED` before that.
+fn is_said_by_gates(code: &str) -> bool {
+    match code.parse() {
+        Ok(Code::Malformed) => false,
+        Ok(_) => true,
+        Err(_) => matches!(code, "ROUTE_NOT_ALLOWED" | "NO_CREDENTIAL"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at_gate(counts: &Counts, name: &str, code: &str) {
+        counts.note_at_gate(name, code, |gate| &gate.forward_auth);
+    }
+
+    fn told(counts: &Counts) -> Vec<(String, &'static str, u64)> {
+        let of_gates =
+            counts.checks().into_iter().filter(|it| it.endpoint == Endpoint::ForwardAuth);
+        let mut told: Vec<_> = of_gates.map(|it| (it.gate, it.code, it.count)).collect();
+        told.sort();
+        told
+    }
+
+    #[test]
+    fn a_name_that_somebody_makes_up_is_no_gate() {
+        let counts = Counts::new();
+        for code in ["GATE_NOT_FOUND", "REQUEST_REFUSED", "MALFORMED", "body_too_large"] {
+            at_gate(&counts, "made-up", code);
+        }
+        at_gate(&counts, "orders", "NO_CREDENTIAL");
+        at_gate(&counts, "orders", "MALFORMED");
+        let unknown = |code| (GATE_UNKNOWN.to_owned(), code, 1);
+        let orders = |code| ("orders".to_owned(), code, 1);
+        assert_eq!(
+            told(&counts),
+            [
+                unknown("GATE_NOT_FOUND"),
+                unknown("MALFORMED"),
+                unknown("REQUEST_REFUSED"),
+                unknown("other"),
+                ("default".to_owned(), "VALID", 0),
+                orders("MALFORMED"),
+                orders("NO_CREDENTIAL"),
+            ]
+        );
+    }
+
+    #[test]
+    fn gates_beyond_the_bound_are_one() {
+        let counts = Counts::new();
+        for number in 0..GATES_MAX + 5 {
+            at_gate(&counts, &format!("gate-{number}"), "VALID");
+        }
+        assert_eq!(counts.gates.len(), GATES_MAX);
+        assert!(told(&counts).contains(&(GATE_UNKNOWN.to_owned(), "VALID", 5)));
+    }
+
+    #[test]
+    fn paths_are_endpoints_and_name_gates() {
+        for (path, expected) in [
+            ("/v1/forward-auth/default", Some((Endpoint::ForwardAuth, "default"))),
+            ("/v1/ext-authz/orders/a/b", Some((Endpoint::ExtAuthz, "orders"))),
+            ("/v1/ext-authz/", Some((Endpoint::ExtAuthz, ""))),
+            ("/v1/verify", Some((Endpoint::Verify, ""))),
+            ("/v1/verify/batch", Some((Endpoint::VerifyBatch, ""))),
+            ("/v1/whoami", Some((Endpoint::WhoAmI, ""))),
+            ("/v1/whoami/revoke", None),
+            ("/v1/keys", None),
+        ] {
+            assert_eq!(Endpoint::of(path), expected, "{path}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! `GET /metrics`: what Prometheus reads.
+//!
+//! Open on the listener of `--metrics-listen`, which serves nothing else but health. Elsewhere it is
+//! for who may manage the instance. It reads no store, and runs where a full pool can't keep it out.
+
+pub(super) mod counts;
+mod scrape;
+
+use prometheus_client::encoding::text::encode_registry;
+use prometheus_client::registry::Registry;
+use rouille::{Response, ResponseBody};
+
+use crate::actions::actor::Actor;
+use crate::http::check::verify::caller;
+use crate::http::problem::Problem;
+use crate::http::transport::{Arrival, Refusal, Surface};
+use crate::http::{App, Call, answer};
+use crate::model::role::INSTANCE_MANAGE;
+use scrape::Scrape;
+
+/// The path.
+pub(super) const PATH: &str = "/metrics";
+/// The text format of Prometheus, which every scraper reads.
+const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Answers a scraper, a key, or the operator on the host, on the event loop.
+pub(super) fn answer(app: &App, arrival: &Arrival<'_>, _params: &[&str], _body: &[u8]) -> Response {
+    let allowed = match arrival.surface {
+        Surface::Metrics => Ok(()),
+        Surface::Main | Surface::Checks | Surface::Control => {
+            caller(app, arrival).and_then(|actor| require(&actor))
+        },
+    };
+    match allowed.and_then(|()| told(app)) {
+        Ok(response) => answer::finish(response),
+        Err(problem) => app.deny(arrival, problem),
+    }
+}
+
+/// Answers a session's user.
+pub(super) fn answer_session(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    require(call.actor()?)?;
+    told(app)
+}
+
+fn require(actor: &Actor) -> Result<(), Problem> {
+    Ok(actor.require(INSTANCE_MANAGE)?)
+}
+
+fn told(app: &App) -> Result<Response, Problem> {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Scrape::of(app)));
+    let mut text = String::new();
+    if let Err(error) = encode_registry(&mut text, &registry) {
+        tracing::error!(%error, "metrics could not be written down");
+        return Err(Problem::refused(&Refusal::ResponseNotSendable));
+    }
+    let headers = vec![("Content-Type".into(), CONTENT_TYPE.into())];
+    let body = ResponseBody::from_string(text);
+    Ok(Response { status_code: 200, headers, data: body, upgrade: None })
+}

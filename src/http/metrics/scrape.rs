@@ -1,0 +1,306 @@
+//! One reading of everything, as families of samples, written down in the text format of Prometheus.
+//!
+//! A label has a value from a list of this program, or the name of a gate; never a key, a user, an
+//! address or anything else that a client sent.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder};
+use prometheus_client::metrics::MetricType;
+
+use crate::http::passage::surface;
+use crate::http::{App, health};
+use crate::index::State;
+use crate::telemetry::measure::{Distribution, Histogram};
+
+/// One reading.
+#[derive(Debug)]
+pub(super) struct Scrape(Vec<Family>);
+
+/// A metric with its samples. Counters end in `_total`.
+#[derive(Debug)]
+struct Family {
+    name: &'static str,
+    help: &'static str,
+    kind: MetricType,
+    samples: Vec<Sample>,
+}
+
+type Labels = Vec<(&'static str, String)>;
+
+#[derive(Debug)]
+struct Sample {
+    labels: Labels,
+    value: Value,
+}
+
+#[derive(Debug)]
+enum Value {
+    Whole(u64),
+    Real(f64),
+    Spread(Distribution),
+}
+
+impl Scrape {
+    /// Reads everything now.
+    pub(super) fn of(app: &App) -> Self {
+        let mut families = of_process(app);
+        families.extend(of_checks(app));
+        families.extend(of_requests(app));
+        families.extend(of_transport(app));
+        families.extend(of_index(app));
+        families.extend(of_actions(app));
+        Self(families)
+    }
+}
+
+impl Collector for Scrape {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        for family in &self.0 {
+            let kind = family.kind;
+            let mut metric = encoder.encode_descriptor(family.name, family.help, None, kind)?;
+            for sample in &family.samples {
+                if sample.labels.is_empty() {
+                    sample.value.encode(&mut metric)?;
+                } else {
+                    sample.value.encode(&mut metric.encode_family(&sample.labels)?)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Value {
+    /// A counter is written like a gauge: this format has its `_total` in the family's own name.
+    fn encode(&self, metric: &mut MetricEncoder<'_>) -> Result<(), fmt::Error> {
+        match self {
+            Self::Whole(value) => metric.encode_gauge(value),
+            Self::Real(value) => metric.encode_gauge(value),
+            Self::Spread(spread) => {
+                let exemplars = None::<&HashMap<_, _>>;
+                let (seconds, count) = (spread.seconds, spread.count);
+                metric.encode_histogram::<Labels>(seconds, count, &spread.buckets, exemplars)
+            },
+        }
+    }
+}
+
+fn counter(name: &'static str, help: &'static str, samples: Vec<Sample>) -> Family {
+    Family { name, help, kind: MetricType::Counter, samples }
+}
+
+fn gauge(name: &'static str, help: &'static str, samples: Vec<Sample>) -> Family {
+    Family { name, help, kind: MetricType::Gauge, samples }
+}
+
+fn histogram(name: &'static str, help: &'static str, samples: Vec<Sample>) -> Family {
+    Family { name, help, kind: MetricType::Histogram, samples }
+}
+
+fn whole(value: u64) -> Sample {
+    Sample { labels: Vec::new(), value: Value::Whole(value) }
+}
+
+fn amount(value: usize) -> Sample {
+    whole(u64::try_from(value).unwrap_or(u64::MAX))
+}
+
+fn real(value: f64) -> Sample {
+    Sample { labels: Vec::new(), value: Value::Real(value) }
+}
+
+fn spread(histogram: &Histogram) -> Sample {
+    Sample { labels: Vec::new(), value: Value::Spread(histogram.distribution()) }
+}
+
+fn read(counter: &AtomicU64) -> Vec<Sample> {
+    vec![whole(counter.load(Ordering::Relaxed))]
+}
+
+impl Sample {
+    fn label(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.labels.push((name, value.into()));
+        self
+    }
+}
+
+/// A sample for each outcome.
+fn outcomes<const N: usize>(outcomes: [(&'static str, u64); N]) -> Vec<Sample> {
+    outcomes.into_iter().map(|(name, count)| whole(count).label("outcome", name)).collect()
+}
+
+fn of_process(app: &App) -> Vec<Family> {
+    let ticks = app.actions.clock().now().ticks;
+    let build = whole(1).label("version", env!("CARGO_PKG_VERSION"));
+    vec![
+        gauge("keyhouse_build_info", "What runs, as labels of a constant 1.", vec![build]),
+        gauge(
+            "keyhouse_uptime_seconds",
+            "Since the process began.",
+            vec![real(Duration::from_nanos(ticks).as_secs_f64())],
+        ),
+        gauge(
+            "keyhouse_ready",
+            "1 while /readyz says that changes and checks work, else 0.",
+            vec![whole(u64::from(health::hindrance(app).is_none()))],
+        ),
+    ]
+}
+
+fn of_checks(app: &App) -> Vec<Family> {
+    let counts = &app.counts;
+    let checked = counts.checks().into_iter().map(|it| {
+        let sample = whole(it.count).label("endpoint", it.endpoint.name());
+        let sample = if it.gate.is_empty() { sample } else { sample.label("gate", it.gate) };
+        sample.label("code", it.code)
+    });
+    let took = counts.took().map(|(it, took)| spread(took).label("endpoint", it.name()));
+    vec![
+        counter(
+            "keyhouse_checks_total",
+            "Checks by endpoint, gate and what they came to; refused calls are all codes but VALID.",
+            checked.collect(),
+        ),
+        histogram(
+            "keyhouse_check_duration_seconds",
+            "From the end of a check's head to its answer.",
+            took.collect(),
+        ),
+        gauge(
+            "keyhouse_checks_waiting",
+            "Checks that wait for the store to hold a quota's reservation.",
+            vec![amount(app.waiting.waiting())],
+        ),
+    ]
+}
+
+fn of_requests(app: &App) -> Vec<Family> {
+    let answered = app.counts.requests().flat_map(|(on, requests)| {
+        let statuses = requests.statuses();
+        statuses.map(move |(status, count)| {
+            whole(count).label("surface", surface(on)).label("status", status.to_string())
+        })
+    });
+    let took = app.counts.requests().map(|(on, it)| spread(&it.took).label("surface", surface(on)));
+    vec![
+        counter(
+            "keyhouse_http_requests_total",
+            "Requests that were no checks, by listener and status; 0 is a status out of the list.",
+            answered.collect(),
+        ),
+        histogram(
+            "keyhouse_http_request_duration_seconds",
+            "From the end of a request's head to its answer, for all but checks.",
+            took.collect(),
+        ),
+    ]
+}
+
+fn of_transport(app: &App) -> Vec<Family> {
+    let counters = &app.counts.transport;
+    let total = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let (busy, panics) = (total(&counters.busy), total(&counters.panics));
+    let malformed = total(&counters.requests_refused).saturating_sub(busy.saturating_add(panics));
+    let refused = [("busy", busy), ("malformed", malformed), ("panic", panics)];
+    let crowded = whole(total(&counters.connections_refused)).label("reason", "per_address");
+    vec![
+        gauge("keyhouse_connections_open", "Open now.", read(&counters.connections_open)),
+        counter(
+            "keyhouse_connections_accepted_total",
+            "Accepted, those refused at once among them.",
+            read(&counters.connections_accepted),
+        ),
+        counter(
+            "keyhouse_connections_refused_total",
+            "Closed at once, as their address had too many.",
+            vec![crowded],
+        ),
+        counter(
+            "keyhouse_connections_waited_total",
+            "Times that accepting waited, as connections in all were at their limit.",
+            read(&counters.connections_waited),
+        ),
+        counter(
+            "keyhouse_accept_errors_total",
+            "Errors of accept, out of files among them.",
+            read(&counters.accept_errors),
+        ),
+        counter(
+            "keyhouse_http_requests_refused_total",
+            "Requests that the transport refused; busy are those for which pool or memory were full.",
+            refused.map(|(reason, count)| whole(count).label("reason", reason)).into(),
+        ),
+        gauge(
+            "keyhouse_pool_in_flight",
+            "Requests on the blocking pool now.",
+            read(&counters.pool_in_flight),
+        ),
+        histogram(
+            "keyhouse_pool_wait_seconds",
+            "How long requests waited for a thread of the blocking pool.",
+            vec![spread(&counters.pool_wait)],
+        ),
+    ]
+}
+
+fn of_index(app: &App) -> Vec<Family> {
+    let index = app.index();
+    let entries = index.size().into_iter().map(|(kind, count)| amount(count).label("kind", kind));
+    let state = index.state().name();
+    let states =
+        State::NAMES.into_iter().map(|name| whole(u64::from(name == state)).label("state", name));
+    vec![
+        gauge(
+            "keyhouse_index_entries",
+            "What the index holds; a key that is being rotated has two secrets.",
+            entries.collect(),
+        ),
+        gauge(
+            "keyhouse_index_revision",
+            "The store's revision that the index has.",
+            vec![whole(index.revision().0)],
+        ),
+        gauge(
+            "keyhouse_index_behind",
+            "1 while the index lacks a change that was answered, and no check is answered.",
+            vec![whole(u64::from(index.is_behind()))],
+        ),
+        gauge(
+            "keyhouse_store_state",
+            "1 at how the index stands with its store, 0 at what it might be else.",
+            states.collect(),
+        ),
+    ]
+}
+
+fn of_actions(app: &App) -> Vec<Family> {
+    let (actions, now) = (&app.actions, app.actions.clock().now());
+    let lag = Duration::from_nanos(now.ticks.saturating_sub(actions.index().flushed_at()));
+    vec![
+        counter(
+            "keyhouse_store_commits_total",
+            "Batches handed to the store, by what became of them.",
+            outcomes(actions.commits().outcomes()),
+        ),
+        histogram(
+            "keyhouse_store_commit_duration_seconds",
+            "From handing a batch over until it was durable.",
+            vec![spread(&actions.commits().took)],
+        ),
+        gauge(
+            "keyhouse_last_use_flush_lag_seconds",
+            "Since all uses that waited were last in the store, keys written in the last minute aside.",
+            vec![real(lag.as_secs_f64())],
+        ),
+        counter(
+            "keyhouse_sign_ins_total",
+            "Sign-ins by what they came to.",
+            outcomes(actions.sign_ins().outcomes()),
+        ),
+    ]
+}

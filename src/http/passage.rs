@@ -1,0 +1,131 @@
+//! What every request gets on its way in, and every answer on its way out: an id, a place among the
+//! counts, and a line in the log.
+//!
+//! The line repeats nothing that a client wrote but an id that is fit for it: for the path stands the
+//! route's pattern, for an unknown method that it is another, and no header and no query is in it.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
+
+use crate::http::router::Found;
+use crate::http::transport::{Arrival, Head, Surface};
+use crate::http::{App, router};
+use crate::model::key_text::{Prefix, is_like_ours};
+
+/// Carries a request's id, in and out.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Carries a problem's code, for proxies that keep the body to themselves.
+pub(super) const CODE: HeaderName = HeaderName::from_static("x-keyhouse-code");
+/// Longest id that is taken over.
+const REQUEST_ID_BYTES_MAX: usize = 64;
+/// What the log says where there is nothing to say.
+const NOTHING: &str = "-";
+
+impl App {
+    /// Leaves a request with one id: its own where it is fit to be repeated, else a new one.
+    pub(super) fn name_request(&self, headers: &mut HeaderMap) {
+        let mut lines = headers.get_all(REQUEST_ID).iter();
+        let only = lines.next().filter(|_line| lines.next().is_none());
+        if only.is_some_and(|id| is_fit(id.as_bytes(), self.actions.prefix())) {
+            return;
+        }
+        if let Ok(id) = HeaderValue::try_from(self.new_id()) {
+            headers.insert(REQUEST_ID, id);
+        }
+    }
+
+    /// The id of a request that came through the transport.
+    pub(super) fn id_of(&self, parts: &Parts) -> String {
+        self.id_or_new(parts.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()))
+    }
+
+    /// The id that a request was given, or a new one where it came without a transport.
+    pub(super) fn id_or_new(&self, given: Option<&str>) -> String {
+        given.map_or_else(|| self.new_id(), str::to_owned)
+    }
+
+    fn new_id(&self) -> String {
+        format!("req_{:016x}", self.request_ids.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Gives an answer its request's id, counts it, and tells of it in the log.
+    pub(super) fn let_go(&self, arrival: &Arrival<'_>, answer: &mut Head<'_>, took: Duration) {
+        if let Some(id) = arrival.parts.headers.get(REQUEST_ID) {
+            answer.headers.insert(REQUEST_ID, id.clone());
+        }
+        let code = answer.headers.get(CODE).and_then(|code| code.to_str().ok());
+        self.counts.note(arrival, answer.status, code, took);
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            tracing::debug!(
+                surface = surface(arrival.surface),
+                method = method(arrival.parts),
+                route = route(arrival),
+                status = answer.status.as_u16(),
+                code = code.unwrap_or(NOTHING),
+                duration_seconds = took.as_secs_f64(),
+                request_id = self.id_of(arrival.parts),
+                "answered"
+            );
+        }
+    }
+}
+
+/// The name of a listener.
+pub(super) const fn surface(surface: Surface) -> &'static str {
+    match surface {
+        Surface::Main => "main",
+        Surface::Checks => "checks",
+        Surface::Control => "control",
+        Surface::Metrics => "metrics",
+    }
+}
+
+/// A method that is none of the known ones may be anything, a secret too.
+fn method(parts: &Parts) -> &'static str {
+    let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
+    let own = parts.method.as_str();
+    known.into_iter().find(|known| *known == own).unwrap_or("other")
+}
+
+fn route(arrival: &Arrival<'_>) -> &'static str {
+    match router::find_head(arrival.parts, arrival.surface) {
+        Found::Route { route, .. } => route.path,
+        Found::MethodNotAllowed(_) | Found::Nothing => NOTHING,
+    }
+}
+
+/// Whether an id may be repeated in headers, bodies and logs. What looks like a key is none.
+fn is_fit(id: &[u8], prefix: &Prefix) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+    (1..=REQUEST_ID_BYTES_MAX).contains(&id.len())
+        && id.iter().all(plain)
+        && !is_like_ours(id, prefix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_short_plain_and_no_key() {
+        for (id, fits) in [
+            ("a", true),
+            ("4bf92f35-77b3.4da6_a3ce", true),
+            ("0af7651916cd43dd8448eb211c80319c", true),
+            ("", false),
+            ("a b", false),
+            ("a\"b", false),
+            ("é", false),
+            ("kh_live_and_more", false),
+            ("other_live_0000000000000000000000000000000000000000000000000", false),
+        ] {
+            assert_eq!(is_fit(id.as_bytes(), &Prefix::default()), fits, "{id:?}");
+        }
+        let longest = "x".repeat(REQUEST_ID_BYTES_MAX);
+        assert!(is_fit(longest.as_bytes(), &Prefix::default()));
+        assert!(!is_fit(format!("{longest}x").as_bytes(), &Prefix::default()));
+    }
+}

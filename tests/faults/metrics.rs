@@ -1,0 +1,72 @@
+//! What `/metrics` says while the store is away, and while the index is behind.
+
+use std::io::Read as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyhouse::index::State;
+use keyhouse::index::halt::Halt;
+use keyhouse_storage::{Fault, FaultyStore, Gate, MemoryStore, Operation, Store};
+use serde_json::json;
+
+use crate::{House, LONG};
+
+/// What the operator on the host reads.
+fn scrape(house: &House) -> String {
+    let request = rouille::Request::fake_http("GET", "/metrics", Vec::new(), Vec::new());
+    let response = house.app.answer_locally(&request);
+    assert_eq!(response.status_code, 200);
+    let mut text = String::new();
+    response.data.into_reader_and_size().0.read_to_string(&mut text).unwrap();
+    text
+}
+
+/// Waits until a line is there; nextest bounds the wait.
+fn wait_for(house: &House, line: &str) {
+    let pause = Halt::default();
+    while !scrape(house).lines().any(|it| it == line) {
+        pause.pause(Duration::from_millis(5));
+    }
+}
+
+fn says(text: &str, lines: &[&str]) {
+    for line in lines {
+        assert!(text.lines().any(|it| it == *line), "{line:?} is not in\n{text}");
+    }
+}
+
+#[test]
+fn a_store_that_goes_away_and_comes_back_is_told() {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
+    wait_for(&house, "keyhouse_store_state{state=\"following\"} 1");
+    says(&scrape(&house), &["keyhouse_ready 1", "keyhouse_index_entries{kind=\"user\"} 1"]);
+    store.inject_always(Operation::Next, Fault::Unavailable);
+    wait_for(&house, "keyhouse_store_state{state=\"unavailable\"} 1");
+    let away = ["keyhouse_ready 0", "keyhouse_store_state{state=\"following\"} 0"];
+    says(&scrape(&house), &away);
+    store.heal();
+    wait_for(&house, "keyhouse_store_state{state=\"following\"} 1");
+    says(&scrape(&house), &["keyhouse_ready 1"]);
+}
+
+#[test]
+fn an_index_that_lacks_what_was_answered_is_told() {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
+    let key = house.create("any");
+    says(&scrape(&house), &["keyhouse_index_behind 0"]);
+    let gate = Gate::new();
+    store.inject_always(Operation::Next, Fault::Wait(gate.clone()));
+    assert!(gate.wait_for_arrivals(1, LONG) || house.index.state() == State::Following);
+    assert_eq!(house.revoke(&key), 200);
+    says(&scrape(&house), &["keyhouse_index_behind 1", "keyhouse_ready 0"]);
+    let (status, asked) = house.manage("POST", "/v1/verify", &json!({"key": key.secret}));
+    assert_eq!((status, &asked["code"]), (503, &json!("index_behind")));
+    let undecided = "keyhouse_checks_total{endpoint=\"verify\",code=\"index_behind\"} 1";
+    says(&scrape(&house), &[undecided]);
+    store.heal();
+    gate.open();
+    wait_for(&house, "keyhouse_index_behind 0");
+    says(&scrape(&house), &["keyhouse_ready 1"]);
+}

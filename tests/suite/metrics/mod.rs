@@ -1,0 +1,383 @@
+//! `/metrics`: who may read it, that Prometheus takes it, that its numbers are right, and that the
+//! examples speak of metrics that there are.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::{EMAIL, House, PASSWORD};
+use crate::policy::operations;
+use crate::server::SEARCH_PATH;
+use crate::server::wire::{Answer, Connection};
+
+/// Everything that a label may be called, with all that it may say; none where it is the number of a
+/// bucket, a version or a gate.
+const LABELS: &[(&str, &[&str])] = &[
+    ("code", &[]),
+    ("endpoint", &["forward_auth", "ext_authz", "verify", "verify_batch", "introspect", "whoami"]),
+    ("gate", &["default", "(unknown)"]),
+    ("kind", &["organization", "role", "secret", "team", "user"]),
+    ("le", &[]),
+    (
+        "outcome",
+        &[
+            "busy",
+            "code_required",
+            "committed",
+            "conflict",
+            "failed",
+            "full",
+            "invalid",
+            "succeeded",
+            "throttled",
+            "unavailable",
+            "unknown",
+        ],
+    ),
+    ("reason", &["busy", "malformed", "panic", "per_address"]),
+    ("state", &["loading", "following", "unavailable", "ended"]),
+    ("status", &[]),
+    ("surface", &["main", "checks", "control", "metrics"]),
+    ("version", &[]),
+];
+
+/// The listener that a line of the log tells of.
+fn listener(house: &House, said: &str) -> SocketAddr {
+    let line = house.server().log().wait_for(said).unwrap();
+    let rest = line.split_once("http://").unwrap().1.trim();
+    rest.split('/').next().unwrap().parse().unwrap()
+}
+
+fn ask_at(address: SocketAddr, ask: &Ask) -> Answer {
+    Connection::open(address).ask(&ask.method, &ask.target, &ask.lines(), &ask.body)
+}
+
+/// A house with a listener for metrics.
+fn house() -> (House, SocketAddr) {
+    let house = House::start_with(&["--metrics-listen", "127.0.0.1:0"]);
+    let address = listener(&house, "metrics on http://");
+    (house, address)
+}
+
+fn scrape(address: SocketAddr) -> String {
+    let answer = ask_at(address, &Ask::get("/metrics"));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.body
+}
+
+/// The number that stands behind this series, written as the exposition writes it.
+fn number(text: &str, series: &str) -> Option<f64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
+    Some(line.parse().unwrap())
+}
+
+fn count(text: &str, series: &str) -> u64 {
+    let found = number(text, series).unwrap_or(0.0);
+    assert!(found >= 0.0 && found.fract() == 0.0, "{series} {found}");
+    format!("{found}").parse().unwrap()
+}
+
+/// A file of the repository.
+fn file(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// Runs promtool, which must have nothing to say against what it is given.
+fn promtool(words: &[&str], stdin: &str) {
+    let mut command = Command::new("promtool");
+    command.env("PATH", SEARCH_PATH).current_dir(file("")).args(words);
+    let ended = crate::server::run(command, stdin.as_bytes());
+    assert_eq!(ended.code, Some(0), "promtool {words:?}: {}{}", ended.stdout, ended.stderr);
+    assert_eq!(ended.stderr, "", "promtool {words:?}");
+}
+
+#[test]
+fn it_is_for_who_manages_the_instance_and_for_the_listener_of_its_own() {
+    let house = House::start_with(&["--metrics-listen=127.0.0.1:0", "--check-listen=127.0.0.1:0"]);
+    let metrics = Ask::get("/metrics");
+    house.bare(&metrics).problem(401, "NO_CREDENTIAL");
+    house.bare(&metrics.clone().bearer("kh_live_none")).problem(401, "MALFORMED");
+    house.bare(&metrics.clone().header("Cookie", "keyhouse=none")).problem(401, "session_ended");
+    let plain = house.create(&json!({}));
+    house.bare(&metrics.clone().bearer(&plain.secret)).problem(403, "permission_required");
+    let guest = house.join("guest", "guest");
+    house
+        .bare(&metrics.clone().header("Cookie", &guest.cookie))
+        .problem(403, "permission_required");
+    assert_eq!(house.ask(&metrics).status, 200);
+    let manager =
+        house.create(&json!({"kind": "service", "permissions": ["keyhouse:instance:manage"]}));
+    let told = house.bare(&metrics.clone().bearer(&manager.secret));
+    assert_eq!(told.status, 200, "{}", told.body);
+    let kind = Some("text/plain; version=0.0.4; charset=utf-8");
+    assert_eq!(
+        (told.header("content-type"), told.header("cache-control")),
+        (kind, Some("no-store"))
+    );
+    house.ask(&Ask::get("/metrics?all=1")).problem(400, "invalid_input");
+
+    let checks = listener(&house, "checks alone on http://");
+    ask_at(checks, &metrics.clone().bearer(&manager.secret)).problem(404, "not_found");
+    let own = listener(&house, "metrics on http://");
+    // Nobody is anybody in particular there, so a wrong credential is none.
+    for ask in [metrics.clone(), metrics.clone().bearer("wrong"), house.as_owner(metrics)] {
+        assert_eq!(ask_at(own, &ask).status, 200);
+    }
+    assert_eq!(ask_at(own, &Ask::new("HEAD", "/metrics")).status, 200);
+    ask_at(own, &Ask::new("POST", "/metrics")).problem(405, "method_not_allowed");
+}
+
+#[test]
+fn its_listener_serves_health_and_nothing_else() {
+    let (house, address) = house();
+    let key = house.create(&json!({"kind": "service", "permissions": ["*", "keyhouse:keys:read"]}));
+    let open = ["/metrics", "/healthz", "/readyz"];
+    for operation in operations(&house) {
+        let ask = operation.ask(&operation.path, &operation.example).without("Authorization");
+        for ask in [ask.clone(), house.as_owner(ask.clone()), ask.bearer(&key.secret)] {
+            let answer = ask_at(address, &ask);
+            let served = open.contains(&operation.path.as_str());
+            let gate =
+                ["/forward-auth/", "/ext-authz/"].iter().any(|it| operation.path.contains(it));
+            let expected = if served {
+                200
+            } else if gate {
+                403
+            } else {
+                404
+            };
+            assert_eq!(answer.status, expected, "{} {}", operation.id, answer.body);
+        }
+    }
+    let ask = Ask::forward_auth(&key.secret);
+    ask_at(address, &ask).problem(403, "GATE_NOT_FOUND");
+    assert_eq!(house.bare(&ask).status, 200, "the key itself is good");
+}
+
+#[test]
+fn prometheus_takes_a_scrape_and_no_label_says_what_it_must_not() {
+    let (house, address) = house();
+    let made = house.create(&json!({"name": "named-key"}));
+    let mut line = house.line();
+    line.ask(&Ask::forward_auth(&made.secret)).expect(200);
+    line.ask(&Ask::forward_auth("kh_live_mistyped")).problem(401, "MALFORMED");
+    let gate = "/v1/forward-auth/secret-gate";
+    line.ask(&Ask { target: gate.to_owned(), ..Ask::forward_auth(&made.secret) })
+        .problem(403, "GATE_NOT_FOUND");
+    house.verify(&made.secret);
+    house.bare(&Ask::new("BREW", "/v1/unknown-path")).problem(404, "not_found");
+    let text = scrape(address);
+    promtool(&["check", "metrics"], &text);
+    let cookie = house.cookie().split_once('=').unwrap().1;
+    let hint = made.secret.get(..13).unwrap();
+    for unsaid in [
+        hint,
+        &made.id,
+        "named-key",
+        EMAIL,
+        cookie,
+        "secret-gate",
+        "192.0.2.7",
+        "127.0.0.1",
+        "BREW",
+        "unknown-path",
+        "usr_",
+        "org_",
+    ] {
+        assert!(!text.contains(unsaid), "{unsaid} in\n{text}");
+    }
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let Some((_, rest)) = line.split_once('{') else { continue };
+        for pair in rest.split_once('}').unwrap().0.split(',') {
+            let (name, value) = pair.split_once('=').unwrap();
+            let known = LABELS.iter().find(|(label, _)| *label == name);
+            let (_, values) = known.unwrap_or_else(|| panic!("the label {name} in {line}"));
+            let value = value.trim_matches('"');
+            assert!(values.is_empty() || values.contains(&value), "{line}");
+        }
+    }
+}
+
+#[test]
+fn what_happens_is_counted_once_where_it_belongs() {
+    let (house, address) = house();
+    let made = house.create(&json!({}));
+    let revoked = house.create(&json!({}));
+    house.act(&revoked.id, "revoke").expect(200);
+    let before = scrape(address);
+    let mut line = house.line();
+    for _ in 0..3 {
+        line.ask(&Ask::forward_auth(&made.secret)).expect(200);
+    }
+    line.ask(&Ask::forwarded()).problem(401, "NO_CREDENTIAL");
+    line.ask(&Ask::forward_auth(&revoked.secret)).problem(401, "REVOKED");
+    line.ask(&Ask::forward_auth(&made.secret).without("X-Forwarded-Uri"))
+        .problem(403, "REQUEST_REFUSED");
+    line.ask(&Ask::forward_auth(&made.secret).bearer(&made.secret)).problem(401, "MALFORMED");
+    line.ask(&Ask::get("/v1/whoami").bearer(&made.secret)).expect(200);
+    house.verify(&made.secret);
+    let batch = json!({"requests": [{"key": made.secret}, {"key": revoked.secret}, {"key": "x"}, {"key": 1}]});
+    house.ask(&Ask::post("/v1/verify/batch", &batch)).expect(200);
+    let wrong = json!({"email": EMAIL, "password": "wrong horse battery staple"});
+    house.bare(&Ask::post("/v1/session", &wrong)).problem(401, "sign_in_failed");
+    house
+        .bare(&Ask::post("/v1/session", &json!({"email": EMAIL, "password": PASSWORD})))
+        .expect(201);
+    house
+        .bare(&Ask::get("/none").header("Host", "a").header("Host", "b"))
+        .problem(400, "doubled_header");
+    let after = scrape(address);
+    let checked = |endpoint: &str, code: &str| {
+        let gate = if endpoint == "forward_auth" { "gate=\"default\"," } else { "" };
+        format!("keyhouse_checks_total{{endpoint=\"{endpoint}\",{gate}code=\"{code}\"}}")
+    };
+    let requests =
+        |status| format!("keyhouse_http_requests_total{{surface=\"main\",status=\"{status}\"}}");
+    for (series, more) in [
+        (checked("forward_auth", "VALID"), 3),
+        (checked("forward_auth", "NO_CREDENTIAL"), 1),
+        (checked("forward_auth", "REVOKED"), 1),
+        (checked("forward_auth", "REQUEST_REFUSED"), 1),
+        (checked("forward_auth", "MALFORMED"), 1),
+        (checked("whoami", "VALID"), 1),
+        (checked("verify", "VALID"), 1),
+        (checked("verify_batch", "VALID"), 1),
+        (checked("verify_batch", "REVOKED"), 1),
+        (checked("verify_batch", "NOT_FOUND"), 1),
+        ("keyhouse_check_duration_seconds_count{endpoint=\"forward_auth\"}".to_owned(), 7),
+        (
+            "keyhouse_check_duration_seconds_bucket{le=\"+Inf\",endpoint=\"forward_auth\"}"
+                .to_owned(),
+            7,
+        ),
+        ("keyhouse_sign_ins_total{outcome=\"failed\"}".to_owned(), 1),
+        ("keyhouse_sign_ins_total{outcome=\"succeeded\"}".to_owned(), 1),
+        ("keyhouse_http_requests_refused_total{reason=\"malformed\"}".to_owned(), 2),
+        (requests(201), 1),
+        (requests(400), 1),
+        (requests(401), 1),
+        // The one that read the numbers before.
+        ("keyhouse_http_requests_total{surface=\"metrics\",status=\"200\"}".to_owned(), 1),
+        ("keyhouse_index_entries{kind=\"secret\"}".to_owned(), 0),
+    ] {
+        assert_eq!(count(&after, &series) - count(&before, &series), more, "{series}");
+    }
+    let grows =
+        |series: &str| assert!(number(&after, series) > number(&before, series), "{series}");
+    grows("keyhouse_uptime_seconds");
+    grows("keyhouse_check_duration_seconds_sum{endpoint=\"forward_auth\"}");
+    grows("keyhouse_connections_accepted_total");
+    grows("keyhouse_pool_wait_seconds_count");
+    grows("keyhouse_store_commits_total{outcome=\"committed\"}");
+    grows("keyhouse_store_commit_duration_seconds_count");
+    grows("keyhouse_index_revision");
+    for (series, now) in [
+        ("keyhouse_ready", 1),
+        ("keyhouse_store_state{state=\"following\"}", 1),
+        ("keyhouse_store_state{state=\"unavailable\"}", 0),
+        ("keyhouse_index_behind", 0),
+        ("keyhouse_index_entries{kind=\"secret\"}", 2),
+        ("keyhouse_index_entries{kind=\"user\"}", 1),
+        ("keyhouse_pool_in_flight", 0),
+        ("keyhouse_build_info{version=\"0.1.0\"}", 1),
+    ] {
+        assert_eq!(number(&after, series), Some(f64::from(now)), "{series}");
+    }
+}
+
+#[test]
+fn gates_are_told_apart_by_name() {
+    let (house, address) = house();
+    let made = house.create(&json!({}));
+    let gate = json!({"name": "orders", "routes": [{"path": "/orders/{id}", "methods": ["GET"]}]});
+    house.ask(&Ask::post("/v1/gates", &gate)).expect(201);
+    let way = |path: &str| {
+        Ask::get(&format!("/v1/ext-authz/orders{path}"))
+            .bearer(&made.secret)
+            .header("X-Forwarded-For", "192.0.2.7")
+    };
+    house.bare(&way("/orders/7")).expect(200);
+    house.bare(&way("/orders/8")).expect(200);
+    house.bare(&way("/admin")).problem(403, "ROUTE_NOT_ALLOWED");
+    house
+        .bare(&Ask { target: "/v1/ext-authz/none/orders/7".to_owned(), ..way("") })
+        .problem(403, "GATE_NOT_FOUND");
+    let text = scrape(address);
+    for (gate, code, expected) in [
+        ("orders", "VALID", 2),
+        ("orders", "ROUTE_NOT_ALLOWED", 1),
+        ("(unknown)", "GATE_NOT_FOUND", 1),
+        ("default", "VALID", 0),
+    ] {
+        let series = format!(
+            "keyhouse_checks_total{{endpoint=\"ext_authz\",gate=\"{gate}\",code=\"{code}\"}}"
+        );
+        assert_eq!(number(&text, &series), Some(f64::from(expected)), "{series}");
+    }
+    promtool(&["check", "metrics"], &text);
+}
+
+/// Every name of a metric in a text.
+fn names(text: &str) -> BTreeSet<String> {
+    let words = text.split(|it: char| !it.is_ascii_alphanumeric() && it != '_');
+    words.filter(|word| word.starts_with("keyhouse_")).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_dashboard_and_the_alerts_speak_of_metrics_that_there_are() {
+    let (_house, address) = house();
+    let text = scrape(address);
+    let told: BTreeSet<String> = {
+        let samples = text.lines().filter(|line| !line.starts_with('#'));
+        samples.map(|line| line.split(['{', ' ']).next().unwrap().to_owned()).collect()
+    };
+    for path in ["examples/grafana-dashboard.json", "examples/alerts.yml"] {
+        let used = names(&fs::read_to_string(file(path)).unwrap());
+        assert!(used.len() > 10, "{path}: {used:?}");
+        let missing: Vec<_> = used.difference(&told).collect();
+        assert!(missing.is_empty(), "{path} names what is not measured: {missing:?}");
+    }
+    // And of all of them: what nobody looks at need not be measured.
+    let dashboard = fs::read_to_string(file("examples/grafana-dashboard.json")).unwrap();
+    let shown = names(&dashboard);
+    let family = |name: &str| {
+        let ends = ["_bucket", "_sum", "_count"];
+        ends.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name).to_owned()
+    };
+    let shown: BTreeSet<String> = shown.iter().map(|name| family(name)).collect();
+    let unseen: Vec<_> = told.iter().filter(|name| !shown.contains(&family(name))).collect();
+    assert!(unseen.is_empty(), "the dashboard does not show {unseen:?}");
+    let dashboard: Value = serde_json::from_str(&dashboard).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let ids: BTreeSet<u64> = panels.iter().map(|panel| panel["id"].as_u64().unwrap()).collect();
+    assert_eq!(ids.len(), panels.len(), "two panels have one id");
+}
+
+#[test]
+fn prometheus_takes_the_alerts_and_they_fire_when_they_should() {
+    promtool(&["check", "rules", "examples/alerts.yml"], "");
+    promtool(&["test", "rules", "tests/suite/metrics/alerts_test.yml"], "");
+    // Every query of the dashboard is one, too: as rules they are read by the same parser.
+    let text = fs::read_to_string(file("examples/grafana-dashboard.json")).unwrap();
+    let dashboard: Value = serde_json::from_str(&text).unwrap();
+    let targets = dashboard["panels"].as_array().unwrap().iter();
+    let queries = targets.flat_map(|panel| panel["targets"].as_array().unwrap());
+    let rules: Vec<Value> = queries
+        .enumerate()
+        .map(|(number, target)| {
+            let query = target["expr"].as_str().unwrap();
+            let query = query.replace("$__rate_interval", "5m").replace("$instance", ".*");
+            json!({"record": format!("query:{number}"), "expr": query})
+        })
+        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("queries.json");
+    let groups = json!({"groups": [{"name": "dashboard", "rules": rules}]});
+    fs::write(&path, groups.to_string()).unwrap();
+    promtool(&["check", "rules", path.to_str().unwrap()], "");
+}

@@ -1,0 +1,104 @@
+//! `X-Request-Id`: one for every request, the client's own where it is fit to be repeated, the same
+//! in the answer's head, in a problem's body and in the log.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use crate::ask::Ask;
+use crate::house::House;
+use crate::server::wire::Answer;
+
+/// Requests of every kind, each with the status it is answered.
+fn kinds(house: &House) -> Vec<(&'static str, Ask, u16)> {
+    let made = house.create(&json!({}));
+    let verifier =
+        house.create(&json!({"kind": "service", "permissions": ["keyhouse:keys:verify"]}));
+    let verify = Ask::post("/v1/verify", &json!({"key": made.secret}));
+    let large = Ask::post("/v1/keys", &json!({"name": "x".repeat(100_000)}));
+    vec![
+        ("a check that passes", Ask::forward_auth(&made.secret), 200),
+        ("a check that fails", Ask::forwarded(), 401),
+        ("a check that the transport refuses", Ask::forward_auth("a").bearer("b"), 401),
+        ("no gate", Ask::get("/v1/forward-auth/none/at/all"), 403),
+        ("a service's question", verify.clone().bearer(&verifier.secret), 200),
+        ("a session's question", house.as_owner(verify), 200),
+        ("a holder's", Ask::get("/v1/whoami").bearer(&made.secret), 200),
+        ("a list", house.as_owner(Ask::get("/v1/keys")), 200),
+        ("a change", house.as_owner(Ask::post("/v1/keys", &json!({}))), 201),
+        ("nobody's change", Ask::post("/v1/keys", &json!({})), 401),
+        ("a wrong field", house.as_owner(Ask::post("/v1/keys", &json!({"kind": 1}))), 400),
+        ("a wrong method", Ask::new("PUT", "/v1/keys"), 405),
+        ("an unknown path", Ask::get("/v1/none"), 404),
+        ("the page", Ask::get("/"), 200),
+        ("health", Ask::get("/healthz"), 200),
+        ("readiness", Ask::get("/readyz"), 200),
+        ("the description", Ask::get("/openapi.json"), 200),
+        ("metrics", house.as_owner(Ask::get("/metrics")), 200),
+        ("a doubled host", Ask::get("/v1/keys").header("Host", "a").header("Host", "b"), 400),
+        ("a large body", house.as_owner(large), 413),
+    ]
+}
+
+/// The answer's id, which its body repeats where it is a problem.
+fn id_of(answer: &Answer, claim: &str) -> String {
+    let id = answer.header("x-request-id").unwrap_or_else(|| panic!("{claim}: no id: {answer:?}"));
+    if answer.status >= 400 {
+        assert_eq!(answer.json()["request_id"], id, "{claim}");
+        assert_eq!(answer.header("x-keyhouse-code"), Some(answer.code().as_str()), "{claim}");
+    }
+    id.to_owned()
+}
+
+#[test]
+fn every_answer_repeats_the_clients_id_and_so_does_the_log() {
+    let house = House::start_with(&["--log", "debug"]);
+    for (number, (claim, ask, status)) in kinds(&house).into_iter().enumerate() {
+        let own = format!("Client-{number}.of_4bf92f3577b34da6");
+        let answer = house.bare(&ask.clone().header("X-Request-Id", &own));
+        assert_eq!(answer.status, status, "{claim}: {}", answer.body);
+        assert_eq!(id_of(&answer, claim), own, "{claim}");
+        let line = house.server().log().wait_for(&own).unwrap();
+        assert!(line.contains(&format!("status={status} ")), "{claim}: {line}");
+    }
+}
+
+#[test]
+fn every_answer_has_an_id_of_its_own_where_the_client_sent_none() {
+    let house = House::start();
+    let mut seen = BTreeSet::new();
+    for (claim, ask, status) in kinds(&house) {
+        for _ in 0..2 {
+            let answer = house.bare(&ask);
+            assert_eq!(answer.status, status, "{claim}: {}", answer.body);
+            let id = id_of(&answer, claim);
+            assert!(id.starts_with("req_"), "{claim}: {id}");
+            assert!(seen.insert(id), "{claim}: the id of another request");
+        }
+    }
+}
+
+#[test]
+fn an_id_that_is_not_fit_to_be_repeated_is_replaced() {
+    let house = House::start_with(&["--log", "debug"]);
+    let secret = house.create(&json!({})).secret;
+    for unfit in [
+        "two words",
+        "semi;colon",
+        "quote\"d",
+        "<script>",
+        "kh_live_looks-like-a-key",
+        &"x".repeat(65),
+        &secret,
+        &secret.replacen("kh_", "other_", 1),
+        "",
+    ] {
+        for ask in [Ask::forwarded(), Ask::get("/v1/keys"), Ask::get("/healthz")] {
+            let answer = house.bare(&ask.header("X-Request-Id", unfit));
+            assert!(id_of(&answer, unfit).starts_with("req_"), "{unfit}");
+        }
+    }
+    // Which of two is meant, nobody can tell.
+    let doubled = Ask::get("/v1/keys").header("X-Request-Id", "a").header("X-Request-Id", "b");
+    assert!(id_of(&house.bare(&doubled), "two").starts_with("req_"));
+}
