@@ -4,8 +4,8 @@ import { h } from "./dom.js";
 import { codeName } from "./elements/usage-chart.js";
 import { known, t } from "./text.js";
 
-/** Why a check came to this. */
-export const whyWords = (code) => known(`explain.why_${code}`) ?? codeName(code); // explain.why_VALID, .why_REVOKED, ...
+/** Why a check came to this: explain.why_VALID, .why_REVOKED, ... one for each outcome. */
+export const whyWords = (code) => known(`explain.why_${code}`) ?? codeName(code);
 
 /** What decided, who grants the permissions that were asked for, and all rules: a list of nodes. */
 export function explanation(told) {

@@ -114,7 +114,7 @@ function nameEqual(fault, at, routes) {
 
 function fields(gate, route) {
   const access = route?.access ?? "key";
-  const input = (name, value, more = {}) =>
+  const input = (name, value, more) =>
     h("input.code", { name, value, autocomplete: "off", spellcheck: "false", ...more });
   const requirement = input("permissions", route?.permissions);
   const names = permissionNames(requirement);
@@ -124,7 +124,7 @@ function fields(gate, route) {
     ["denied", accessName("denied"), t("gate.access_denied_hint")],
   ];
   const ofKey = h(
-    "div.side-by-side",
+    "div.stack",
     { hidden: access !== "key" },
     field(t("gate.permission"), requirement, { optional: true, hint: t("gate.permission_hint") }),
     field(t("gate.cost_short"), input("cost", route?.cost, { inputmode: "numeric" }), {
@@ -135,15 +135,11 @@ function fields(gate, route) {
   const choose = (event) => (ofKey.hidden = event.target.value !== "key");
   return [
     field(t("gate.path"), input("path", route?.path), { hint: t("gate.path_hint") }),
-    h(
-      "div.side-by-side",
-      {},
-      field(t("gate.methods"), input("methods", (route?.methods ?? []).join(", ")), {
-        optional: true,
-        hint: t("gate.methods_hint"),
-      }),
-      field(t("gate.host"), input("host", route?.host), { optional: true, hint: t("gate.host_hint") }),
-    ),
+    field(t("gate.methods"), input("methods", (route?.methods ?? []).join(", ")), {
+      optional: true,
+      hint: t("gate.methods_hint"),
+    }),
+    field(t("gate.host"), input("host", route?.host), { optional: true, hint: t("gate.host_hint") }),
     group("access", t("gate.access"), radios("access", choices, access, choose)),
     ofKey,
     names,
