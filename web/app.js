@@ -26,6 +26,8 @@ const VIEWS = [
   ["organizations", () => import("./views/organizations.js")],
   ["organizations/:", () => import("./views/one-organization.js")],
   ["plans", () => import("./views/plans.js")],
+  ["gates", () => import("./views/gates.js")],
+  ["gates/:", () => import("./views/gate.js")],
 ];
 
 /** Forms behind one-time links, by their path; they need nobody signed in. */

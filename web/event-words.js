@@ -60,7 +60,8 @@ function written(value, nameOf) {
   const pair = (one) => (Array.isArray(one) ? one.map(said).join(" ") : said(one));
   if (Array.isArray(value)) return value.length === 0 ? t("events.nothing") : listed(value.map(pair));
   if (typeof value === "object") {
-    const pairs = Object.entries(value).map(([name, one]) => [fieldName(name), one]);
+    const named = Object.entries(value).filter(([, one]) => !isNothing(one));
+    const pairs = named.map(([name, one]) => [fieldName(name), one]);
     return pairs.length === 0 ? t("events.nothing") : listed(pairs.map(pair));
   }
   return nameOf(value) ?? (A_MOMENT.test(value) ? exactly(value) : value);

@@ -20,6 +20,7 @@ const PLACES = [
 const OPERATORS_PLACES = [
   ["organizations", "organizations.title", isOperator],
   ["plans", "plans.title", isOperator],
+  ["gates", "gates.title", isOperator],
 ];
 
 const main = h("main", { id: "main", tabindex: "-1" });

@@ -55,8 +55,20 @@ pub(crate) const DIALOGS: &[Dialog] = &[
     dialog("edit-plan", screens::plans, |page| {
         page.t_with("plans.edit_one", &[("plan", &page.t("plans.name_free"))])
     }),
+    dialog("new-gate", screens::gates, |page| page.t("gates.new")),
+    dialog("new-route", screens::gate, |page| page.t("gate.add_route")),
+    dialog("edit-route", screens::gate, |page| of_route(page, "actions.edit")),
+    dialog("remove-route", screens::gate, |page| of_route(page, "actions.remove")),
+    dialog("edit-gate", screens::gate, |page| page.t("gate.edit")),
+    dialog("remove-gate", screens::gate, |page| page.t("gate.remove")),
     dialog("turn-on-totp", screens::profile, |page| page.t("totp.turn_on")),
 ];
+
+/// The button that does this to the first route of the gate.
+fn of_route(page: &Page, action: &str) -> String {
+    let route = page.t_with("gate.named", &[("methods", "GET"), ("place", "/orders/{id}")]);
+    page.t_with("gate.of", &[("action", &page.t(action)), ("route", &route)])
+}
 
 impl Dialog {
     /// Opens the dialog by keyboard.

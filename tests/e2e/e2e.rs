@@ -19,6 +19,7 @@ mod cast;
 mod dialogs;
 mod driver;
 mod first_load;
+mod gates;
 mod hostile;
 #[path = "../suite/house.rs"]
 mod house;

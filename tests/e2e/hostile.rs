@@ -32,6 +32,8 @@ fn shown_everywhere(name: &str) {
     let reason = json!({"reason": name});
     house.ask(&Ask::post(&format!("/v1/keys/{}/revoke", revoked.id), &reason)).expect(200);
     house.bare(&Ask::forward_auth(&key.secret));
+    let gate = json!({"name": "orders", "description": name});
+    house.ask(&Ask::post("/v1/gates", &gate)).expect(201);
 
     let page = Page::open(&house, "en");
     page.go("/#/keys");
@@ -57,6 +59,8 @@ fn shown_everywhere(name: &str) {
         ("a team", format!("/#/teams/{team}")),
         ("the roles", "/#/roles".to_owned()),
         ("the audit log", "/#/audit".to_owned()),
+        ("the gates", "/#/gates".to_owned()),
+        ("a gate", "/#/gates/orders".to_owned()),
         ("the team filter", format!("/#/keys?whose={team}")),
     ] {
         page.go(&path);

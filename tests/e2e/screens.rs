@@ -57,6 +57,11 @@ const INSIDE: &[Screen] = &[
     Screen { name: "organizations", reach: organizations },
     Screen { name: "one-organization", reach: one_organization },
     Screen { name: "plans", reach: plans },
+    Screen { name: "gates-none", reach: gates_none },
+    Screen { name: "gates", reach: gates },
+    Screen { name: "gate", reach: gate },
+    Screen { name: "gate-tried", reach: gate_tried },
+    Screen { name: "gate-default", reach: gate_default },
 ];
 
 #[test]
@@ -267,6 +272,58 @@ pub(crate) fn one_organization(page: &Page, house: &House) {
 pub(crate) fn plans(page: &Page, _house: &House) {
     page.go("/#/plans");
     page.find("columnheader", &page.t("plans.name_enterprise"));
+}
+
+fn gates_none(page: &Page, _house: &House) {
+    page.go("/#/gates");
+    page.find("button", &page.t("gates.make_first"));
+}
+
+pub(crate) fn gates(page: &Page, house: &House) {
+    make_gate(house);
+    page.go("/#/gates");
+    page.see("The shop's orders.");
+}
+
+pub(crate) fn gate(page: &Page, house: &House) {
+    gates(page, house);
+    page.click("link", "orders");
+    page.find("heading", "orders");
+    page.find("heading", &page.t("gate.try"));
+}
+
+fn gate_tried(page: &Page, house: &House) {
+    gate(page, house);
+    page.fill(&page.t("gate.url"), "https://api.example.com/orders/7");
+    page.fill(
+        &page.t("gate.key"),
+        &house.create(&json!({"name": "tried", "permissions": []})).secret,
+    );
+    page.click("button", &page.t("gate.ask"));
+    page.click("DisclosureTriangle", &page.t("explain.all_rules"));
+    page.see(&page.t("explain.rule_QUOTA_EXCEEDED"));
+}
+
+fn gate_default(page: &Page, _house: &House) {
+    page.go("/#/gates/default");
+    page.see(&page.t("gates.default_what"));
+}
+
+/// A gate with all kinds of routes, once: the empty list is a screen too.
+fn make_gate(house: &House) {
+    let gate = json!({
+        "name": "orders", "description": "The shop's orders.", "environments": ["live", "test"],
+        "credentials": ["authorization", "x-shop-key"], "organizations": [house.organization()],
+        "routes": [
+            {"path": "/orders/{id}", "methods": ["GET"], "permissions": "orders:read"},
+            {"host": "*.example.com", "path": "/orders/**", "methods": ["PUT", "DELETE"],
+                "permissions": "orders:write AND (stock:write OR stock:manage)", "cost": 20},
+            {"path": "/health", "access": "public"},
+            {"path": "/admin/**", "access": "denied"},
+        ],
+    });
+    let made = house.ask(&Ask::post("/v1/gates", &gate));
+    assert!([201, 409].contains(&made.status), "{made:?}");
 }
 
 fn invitation(page: &Page, _house: &House) {

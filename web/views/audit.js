@@ -14,7 +14,7 @@ import { exactly, inOrder, known, moment, t } from "../text.js";
 /** What can be chosen of what was done: the first word of actions. */
 const KINDS = [
   "session", "key", "keys", "user", "invitation", "reset", "totp", "team", "role", "organization", "subscription",
-  "permission", "plan", "instance",
+  "permission", "plan", "gate", "instance",
 ];
 
 export async function view({ query }) {

@@ -1,0 +1,251 @@
+//! An operator makes a gate, sees what is wrong with it where it is wrong, tries, changes and removes it.
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::{EMAIL, House, PASSWORD};
+use crate::page::Page;
+
+/// Beyond what anybody would write there.
+const MARKUP: &str = "<img src=x onerror=alert(1)>";
+const READ: (&str, &str) = ("GET", "/orders/{id}");
+
+#[test]
+fn a_gate_is_made_tried_and_removed() {
+    let house = House::start();
+    let key = house.create(&json!({"name": "exporter", "permissions": ["orders:list"]}));
+    let mut page = open(&house);
+    page.click("button", &page.t("gates.make_first"));
+    page.dialog();
+    page.fill(&page.t("gates.name"), "Not One");
+    page.click("button", &page.t("gates.make"));
+    page.see(&page.t("faults.invalid_gate_name"));
+    page.fill(&page.t("gates.name"), "orders");
+    page.fill(&page.t("gates.description"), MARKUP);
+    page.click("button", &page.t("gates.make"));
+    page.find("heading", "orders");
+    page.see(&page.t("gate.nothing_passes"));
+    page.see(MARKUP);
+
+    add_route(&page, READ, |page| page.fill(&page.t("gate.permission"), "orders:read"));
+    add_route(&page, ("", "/health"), |page| page.click("radio", &page.t("gate.access_public")));
+    let routes = json!([
+        {"host": null, "path": "/orders/{id}", "methods": ["GET"], "access": "key",
+            "permissions": "orders:read", "cost": null},
+        {"host": null, "path": "/health", "methods": null, "access": "public",
+            "permissions": null, "cost": null},
+    ]);
+    assert_eq!(stored(&house)["routes"], routes);
+
+    // One that no request could tell from another is refused at its path, which says the other.
+    page.click("button", &page.t("gate.add_route"));
+    page.fill(&page.t("gate.path"), "/orders/*");
+    page.fill(&page.t("gate.methods"), "post, get");
+    page.fill(&page.t("gate.permission"), "((");
+    page.click("button", &page.t("gate.make_route"));
+    page.see(&page.t("faults.invalid_requirement"));
+    page.see_focus("combobox", &optional(&page, "gate.permission"));
+    page.fill(&page.t("gate.permission"), "");
+    page.click("button", &page.t("gate.make_route"));
+    page.see(&page.t_with("faults.equal_to", &[("route", &named(&page, READ))]));
+    page.see_focus("textbox", &page.t("gate.path"));
+    page.fill(&page.t("gate.methods"), "post");
+    page.click("button", &page.t("gate.make_route"));
+    page.no_dialog();
+    assert_eq!(stored(&house)["routes"][2]["methods"], json!(["POST"]));
+    // Also where the one that is changed stands before the other.
+    page.click("button", &of_route(&page, "actions.edit", READ));
+    page.fill(&page.t("gate.methods"), "POST");
+    page.click("button", &page.t("actions.save"));
+    let other = named(&page, ("POST", "/orders/*"));
+    page.see(&page.t_with("faults.equal_to", &[("route", &other)]));
+    page.press(&["Escape"]);
+    page.no_dialog();
+
+    for (url, secret, told) in [
+        ("/health", "", "gate.why_public"),
+        ("https://api.example.com/orders/7", "", "gate.why_no_key"),
+        ("/orders/7", "kh_live_nonsense", "explain.why_MALFORMED"),
+        ("/orders/7", &key.secret, "explain.why_INSUFFICIENT_PERMISSIONS"),
+        ("/elsewhere", &key.secret, "gate.why_no_route"),
+        ("/orders/../admin", &key.secret, "gate.why_unclear"),
+    ] {
+        page.fill(&page.t("gate.url"), url);
+        page.fill(&page.t("gate.key"), secret);
+        page.click("button", &page.t("gate.ask"));
+        page.see(&page.t(told));
+    }
+    page.choose(&page.t("gate.method"), "POST");
+    page.fill(&page.t("gate.url"), "/orders/7");
+    page.click("button", &page.t("gate.ask"));
+    page.see(&page.t("explain.why_VALID"));
+    page.see(&page.t_with("gate.answered", &[("status", "200")]));
+    assert!(!page.text().contains(&key.secret), "the key is shown");
+    page.assert_keeps_no(&key.secret);
+
+    page.click("button", &of_route(&page, "actions.remove", ("POST", "/orders/*")));
+    page.dialog();
+    page.click("button", &page.t("gate.remove_route"));
+    page.no_dialog();
+    page.find_no("button", &of_route(&page, "actions.remove", ("POST", "/orders/*")));
+    assert_eq!(stored(&house)["routes"], routes);
+
+    page.click("button", &page.t("gate.remove"));
+    assert_eq!(page.dialog(), page.t_with("gate.remove_title", &[("name", "orders")]));
+    page.see(&page.t_with("gate.remove_body", &[("name", "orders")]));
+    page.click("button", &page.t("gate.remove"));
+    page.see(&page.t("gates.none"));
+    house.ask(&Ask::get("/v1/gates/orders")).problem(404, "not_found");
+    let events = ["gate_create", "gate_update", "gate_remove"];
+    page.go("/#/audit?what=gate");
+    for event in events {
+        page.within("main", "").see(&page.t_with(&format!("events.{event}"), &[("actor", "ada")]));
+    }
+    page.expect("400 (Bad Request)");
+    page.finish();
+}
+
+/// What another tab did in between is told before it is written over, and nothing typed is lost.
+#[test]
+fn a_gate_that_was_changed_meanwhile_is_told_before_it_is_written_over() {
+    let house = House::start();
+    let route = json!({"path": READ.1, "methods": [READ.0]});
+    let gate = json!({"name": "orders", "description": "before", "routes": [route]});
+    house.ask(&Ask::post("/v1/gates", &gate)).expect(201);
+    let elsewhere = |change: Value| house.ask(&Ask::patch("/v1/gates/orders", &change)).expect(200);
+    let mut page = open(&house);
+    page.click("link", "orders");
+
+    page.click("button", &page.t("gate.edit"));
+    elsewhere(json!({"description": "theirs", "cost": 3}));
+    page.fill(&page.t("gates.description"), "mine");
+    page.click("button", &page.t("actions.save"));
+    page.see(&page.t("problems.version_conflict"));
+    page.see(&page.t_with("forms.now", &[("value", "theirs")]));
+    assert_eq!(page.value(&page.t("gate.cost")), "3");
+    page.click("button", &page.t("actions.save"));
+    page.no_dialog();
+    assert_eq!(
+        (&stored(&house)["description"], &stored(&house)["cost"]),
+        (&json!("mine"), &json!(3))
+    );
+
+    page.click("button", &of_route(&page, "actions.edit", READ));
+    elsewhere(json!({"routes": [{"path": "/new", "access": "public"}, route]}));
+    page.fill(&page.t("gate.permission"), "orders:read");
+    page.click("button", &page.t("actions.save"));
+    page.see(&page.t("problems.version_conflict"));
+    page.click("button", &page.t("actions.save"));
+    page.no_dialog();
+    let routes = stored(&house)["routes"].clone();
+    assert_eq!(
+        (&routes[0]["path"], &routes[1]["permissions"]),
+        (&json!("/new"), &json!("orders:read"))
+    );
+
+    // A route that is no longer there is not brought back.
+    page.click("button", &of_route(&page, "actions.edit", READ));
+    elsewhere(json!({"routes": []}));
+    page.fill(&page.t("gate.permission"), "orders:write");
+    for told in ["problems.version_conflict", "problems.route_gone"] {
+        page.click("button", &page.t("actions.save"));
+        page.see(&page.t(told));
+    }
+    assert_eq!(stored(&house)["routes"], json!([]));
+    page.expect("412 (Precondition Failed)");
+    page.finish();
+}
+
+#[test]
+fn whose_keys_are_taken_is_never_everybody_by_a_slip() {
+    let house = House::start();
+    let (neighbour, _) = house.neighbour("neighbours");
+    house.ask(&Ask::post("/v1/gates", &json!({"name": "orders"}))).expect(201);
+    let mut page = open(&house);
+    page.click("link", "orders");
+    page.click("button", &page.t("gate.edit"));
+    page.find_no("checkbox", "neighbours");
+    page.click("radio", &page.t("gate.these"));
+    page.fill(&page.t("gate.credentials"), "X-Shop-Key, cookie");
+    page.click("button", &page.t("actions.save"));
+    page.see(&page.t("faults.required"));
+    page.see(
+        &page.t_with(
+            "forms.item",
+            &[("item", "cookie"), ("text", &page.t("faults.invalid_header"))],
+        ),
+    );
+    page.click("checkbox", "neighbours");
+    page.fill(&page.t("gate.credentials"), "X-Shop-Key, authorization");
+    page.fill(&page.t("gates.environments"), "live test");
+    page.click("button", &page.t("actions.save"));
+    page.no_dialog();
+    let gate = stored(&house);
+    assert_eq!(gate["organizations"], json!([neighbour]));
+    assert_eq!(gate["environments"], json!(["live", "test"]));
+    page.within("main", "").see("neighbours");
+
+    // What the proxy needs follows the settings.
+    page.see("/v1/forward-auth/orders");
+    page.see("proxy_set_header X-Shop-Key \"\";");
+    page.choose(&page.t("gate.which_proxy"), "Envoy");
+    page.see("/v1/ext-authz/orders");
+    page.click("button", &page.t("gate.copy_lines"));
+    page.see(&page.t("copy.copied"));
+    assert_eq!(page.clipboard(), "request_headers_to_remove:\n- x-shop-key\n- authorization");
+    page.expect("400 (Bad Request)");
+    page.finish();
+}
+
+#[test]
+fn who_runs_no_instance_sees_no_gates() {
+    let house = House::start();
+    let adam = house.join("adam", "administrator");
+    let mut page = Page::open(&house, "en");
+    page.go("/#/teams");
+    page.sign_in(&adam.email, crate::people::PASSWORD);
+    page.find("link", &page.t("teams.title"));
+    page.find_no("link", &page.t("gates.title"));
+    let missing = ("permission", "keyhouse:instance:manage");
+    for path in ["/#/gates", "/#/gates/default"] {
+        page.go(path);
+        page.see(&page.t_with("problems.permission_required", &[missing]));
+        page.find_no("button", &page.t("gates.new"));
+        page.find_no("heading", &page.t("gate.try"));
+    }
+    page.expect("403 (Forbidden)");
+    page.finish();
+}
+
+/// The gates, for their operator.
+fn open(house: &House) -> Page {
+    let page = Page::open(house, "en");
+    page.go("/#/gates");
+    page.sign_in(EMAIL, PASSWORD);
+    page
+}
+
+fn add_route(page: &Page, (methods, path): (&str, &str), rest: impl Fn(&Page)) {
+    page.click("button", &page.t("gate.add_route"));
+    page.fill(&page.t("gate.path"), path);
+    page.fill(&page.t("gate.methods"), methods);
+    rest(page);
+    page.click("button", &page.t("gate.make_route"));
+    page.no_dialog();
+}
+
+fn named(page: &Page, (methods, place): (&str, &str)) -> String {
+    page.t_with("gate.named", &[("methods", methods), ("place", place)])
+}
+
+fn of_route(page: &Page, action: &str, route: (&str, &str)) -> String {
+    page.t_with("gate.of", &[("action", &page.t(action)), ("route", &named(page, route))])
+}
+
+fn optional(page: &Page, key: &str) -> String {
+    format!("{} {}", page.t(key), page.t("forms.optional"))
+}
+
+fn stored(house: &House) -> Value {
+    house.ask(&Ask::get("/v1/gates/orders")).expect(200)
+}

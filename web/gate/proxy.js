@@ -1,0 +1,91 @@
+// What a proxy's configuration needs of a gate: the path to ask, and lines that keep the key from
+// the service behind it.
+
+import { fill, h } from "../dom.js";
+import { copyButton } from "../elements/copy-button.js";
+import { field, select } from "../form.js";
+import { card } from "../key/parts.js";
+import { listed, t } from "../text.js";
+import { DEFAULT_GATE } from "./words.js";
+
+/** `orders` asked by a proxy's headers, and as Envoy asks. */
+export const pathsOf = ({ name }) => [`/v1/forward-auth/${name}`, `/v1/ext-authz/${name}`];
+
+/** A path, to be copied. */
+export function pathLine(path) {
+  const shown = h("code", {}, path);
+  return h("div.row.path", {}, shown, copyButton(() => path, () => shown, t("gates.copy_path", { path })));
+}
+
+/** `x-api-key` as headers are usually written. */
+const titled = (header) => header.replaceAll(/(^|-)[a-z]/g, (first) => first.toUpperCase());
+
+/** Proxies by name: which path they ask, and the lines that take these headers away. */
+const PROXIES = {
+  nginx: {
+    label: "nginx",
+    strip: (headers) => headers.map((header) => `proxy_set_header ${titled(header)} "";`),
+  },
+  caddy: {
+    label: "Caddy",
+    strip: (headers) => headers.map((header) => `header_up -${titled(header)}`),
+  },
+  traefik: {
+    label: "Traefik",
+    strip: (headers) => [
+      "without-key:",
+      "  headers:",
+      "    customRequestHeaders:",
+      ...headers.map((header) => `      ${titled(header)}: ""`),
+    ],
+  },
+  haproxy: {
+    label: "HAProxy",
+    strip: (headers) => headers.map((header) => `http-request del-header ${header}`),
+  },
+  envoy: {
+    label: "Envoy",
+    repeats: true,
+    strip: (headers) => ["request_headers_to_remove:", ...headers.map((header) => `- ${header}`)],
+  },
+};
+
+/** The proxy that was chosen last: most people have one. */
+let chosen = "nginx";
+
+export function proxyCard(gate) {
+  const advice = h("div.stack", {});
+  const show = () => fill(advice, adviceFor(gate, PROXIES[chosen]));
+  const onchange = (event) => {
+    chosen = event.target.value;
+    show();
+  };
+  const choices = Object.entries(PROXIES).map(([name, { label }]) => [name, label]);
+  show();
+  return card(
+    t("gate.proxy"),
+    null,
+    field(t("gate.which_proxy"), select("proxy", choices, chosen, { class: "short", onchange })),
+    advice,
+  );
+}
+
+function adviceFor(gate, proxy) {
+  const [byHeaders, byLine] = pathsOf(gate);
+  const lines = proxy.strip(gate.credentials).join("\n");
+  const shown = h("pre", {}, h("code", {}, lines));
+  const own = gate.credentials.filter((header) => !DEFAULT_GATE.credentials.includes(header));
+  return [
+    h("div.stack.tight", {}, h("h3", {}, t("gate.path_asked")), pathLine(proxy.repeats ? byLine : byHeaders)),
+    own.length > 0 ? h("p.small", {}, t("gate.pass_on", { headers: listed(own) })) : null,
+    h(
+      "div.stack.tight",
+      {},
+      h("h3", {}, t("gate.strip")),
+      // gate.strip_nginx, .strip_caddy, .strip_traefik, .strip_haproxy, .strip_envoy: where the lines go
+      h("p.small.soft", {}, t(`gate.strip_${chosen}`)),
+      shown,
+      h("div", {}, copyButton(() => lines, () => shown, t("gate.copy_lines"))),
+    ),
+  ];
+}

@@ -1,0 +1,176 @@
+// The routes of a gate: which request needs what; adding, changing and removing one.
+
+import { get, patch, Problem } from "../api.js";
+import { confirm, open } from "../dialog.js";
+import { h } from "../dom.js";
+import { permissionNames } from "../elements/permission-names.js";
+import { field, form, group, radios, valueOf } from "../form.js";
+import { card } from "../key/parts.js";
+import { say } from "../say.js";
+import { table } from "../table.js";
+import { number, parts, t } from "../text.js";
+import { namesIn, placeOf, routeName, wholeIn } from "./words.js";
+
+const LOOKS = { key: "span.badge.accent", public: "span.badge.warn", denied: "span.badge.bad" };
+
+export function routesCard(page) {
+  const { routes } = page.gate;
+  const add = h("button", { type: "button", onclick: () => edit(page, null) }, t("gate.add_route"));
+  if (routes.length === 0) {
+    const nothing = h("p.notice.warn", {}, t("gate.nothing_passes"));
+    return card(t("gates.routes"), add, nothing, h("p.soft", {}, t("gate.order")));
+  }
+  const columns = [
+    t("gate.route"),
+    t("gate.methods"),
+    t("gate.access"),
+    t("gate.permission"),
+    t("gate.cost_short"),
+    { said: t("gate.actions") },
+  ];
+  const rows = routes.map((route) => cells(page, route));
+  return card(
+    t("gates.routes"),
+    add,
+    h("p.soft", {}, t("gate.order")),
+    h("div.routes", {}, table(t("gates.routes"), columns, rows)),
+  );
+}
+
+function cells(page, route) {
+  const isOpen = route.access !== "key";
+  const none = () => h("span.soft.none", {}, "–");
+  const anyKey = () => h("span.soft", {}, t("gate.any_key"));
+  const needs = route.permissions ? h("code", {}, route.permissions) : anyKey();
+  const named = (action) => ({ type: "button", "aria-label": t("gate.of", { action, route: routeName(route) }) });
+  return [
+    h("code.strong", {}, placeOf(route)),
+    route.methods ? route.methods.join(", ") : h("span.soft", {}, t("gate.any_method")),
+    h(LOOKS[route.access], {}, accessName(route.access)),
+    isOpen ? none() : needs,
+    isOpen ? none() : number(route.cost ?? page.gate.cost),
+    h(
+      "div.row.end",
+      {},
+      h("button.quiet", { ...named(t("actions.edit")), onclick: () => edit(page, route) }, t("actions.edit")),
+      h("button.quiet", { ...named(t("actions.remove")), onclick: () => drop(page, route) }, t("actions.remove")),
+    ),
+  ];
+}
+
+const accessName = (access) => t(`gate.access_${access}`); // gate.access_key, .access_public, .access_denied
+
+/** Where the routes have this one now: somebody else may have changed them. */
+function placeIn(routes, route) {
+  const written = JSON.stringify(route);
+  const at = routes.findIndex((one) => JSON.stringify(one) === written);
+  if (at < 0) throw new Problem(409, { code: "route_gone" });
+  return at;
+}
+
+/** Saves the routes that `changed(routes)` makes of those that were shown. */
+async function save(page, changed) {
+  try {
+    page.gate = await patch(page.path, { routes: changed(page.gate.routes) }, page.gate.version);
+  } catch (problem) {
+    // Whoever goes on after they were told means what there is now.
+    if (problem.code === "version_conflict") page.gate = await get(page.path);
+    throw problem;
+  }
+}
+
+async function edit(page, route) {
+  const title = route ? t("gate.edit_route") : t("gate.new_route");
+  const done = await open(title, (close) => {
+    const submit = async (element) => {
+      const typed = typedIn(element);
+      const { routes } = page.gate;
+      const at = route ? placeIn(routes, route) : routes.length;
+      const changed = [...routes.slice(0, at), typed, ...routes.slice(at + 1)];
+      try {
+        await save(page, () => changed);
+      } catch (problem) {
+        problem.faults?.forEach((fault) => nameEqual(fault, at, changed));
+        throw problem;
+      }
+      close(true);
+    };
+    const button = route ? t("actions.save") : t("gate.make_route");
+    return form({ submit, button, cancel: () => close() }, fields(page.gate, route));
+  });
+  if (!done) return;
+  say(t("gate.saved"));
+  page.again();
+}
+
+/** Says of a route that is equal to another which one that is, wherever of the two the API found it. */
+function nameEqual(fault, at, routes) {
+  if (fault.code !== "equal_route") return;
+  const places = `${fault.pointer} ${fault.detail}`.match(/(?<=\/routes\/)\d+/g).map(Number);
+  const other = places.find((place) => place !== at);
+  if (other !== undefined) Object.assign(fault, { code: "equal_to", route: routeName(routes[other]) });
+  fault.pointer = `/routes/${at}/path`;
+}
+
+function fields(gate, route) {
+  const access = route?.access ?? "key";
+  const input = (name, value, more) =>
+    h("input.code", { name, value, autocomplete: "off", spellcheck: "false", ...more });
+  const requirement = input("permissions", route?.permissions);
+  const names = permissionNames(requirement);
+  const choices = [
+    ["key", accessName("key"), t("gate.access_key_hint")],
+    ["public", accessName("public"), t("gate.access_public_hint")],
+    ["denied", accessName("denied"), t("gate.access_denied_hint")],
+  ];
+  const ofKey = h(
+    "div.stack",
+    { hidden: access !== "key" },
+    field(t("gate.permission"), requirement, { optional: true, hint: t("gate.permission_hint") }),
+    field(t("gate.cost_short"), input("cost", route?.cost, { inputmode: "numeric" }), {
+      optional: true,
+      hint: t("gate.route_cost_hint", { count: gate.cost }),
+    }),
+  );
+  const choose = (event) => (ofKey.hidden = event.target.value !== "key");
+  return [
+    field(t("gate.path"), input("path", route?.path), { hint: t("gate.path_hint") }),
+    field(t("gate.methods"), input("methods", (route?.methods ?? []).join(", ")), {
+      optional: true,
+      hint: t("gate.methods_hint"),
+    }),
+    field(t("gate.host"), input("host", route?.host), { optional: true, hint: t("gate.host_hint") }),
+    group("access", t("gate.access"), radios("access", choices, access, choose)),
+    ofKey,
+    names,
+  ];
+}
+
+/** The route as it is typed. What goes with a key alone is left out of others. */
+function typedIn(element) {
+  const text = (name) => valueOf(element, name).trim() || null;
+  const methods = namesIn(valueOf(element, "methods").toUpperCase());
+  const access = valueOf(element, "access");
+  const cost = text("cost");
+  const needsKey = access === "key";
+  return {
+    host: text("host"),
+    path: text("path") ?? "",
+    methods: methods.length > 0 ? methods : null,
+    access,
+    permissions: needsKey ? text("permissions") : null,
+    cost: needsKey && cost !== null ? wholeIn(cost) : null,
+  };
+}
+
+async function drop(page, route) {
+  const name = h("code", {}, routeName(route));
+  const words = {
+    title: t("gate.remove_route"),
+    body: h("p", {}, parts("gate.remove_route_body", { route: name })),
+    button: t("gate.remove_route"),
+    done: t("gate.route_removed"),
+  };
+  const without = (routes) => routes.toSpliced(placeIn(routes, route), 1);
+  if (await confirm(words, () => save(page, without))) page.again();
+}

@@ -1,0 +1,62 @@
+// One gate: its routes, its settings, what the proxy needs of it, trying it, and its end. For operators.
+
+import { all, get, remove } from "../api.js";
+import { confirm } from "../dialog.js";
+import { h } from "../dom.js";
+import { proxyCard } from "../gate/proxy.js";
+import { routesCard } from "../gate/routes.js";
+import { settingsCard } from "../gate/settings.js";
+import { trialCard } from "../gate/trial.js";
+import { DEFAULT_GATE } from "../gate/words.js";
+import { live } from "../live.js";
+import { isOperator } from "../state.js";
+import { t } from "../text.js";
+
+export async function view({ params: [name] }) {
+  if (name === DEFAULT_GATE.name && isOperator()) return builtIn();
+  const path = `/v1/gates/${encodeURIComponent(name)}`;
+  const page = { path, gate: null, organizations: [], again: null };
+  const changing = await live(async (again) => {
+    [page.gate, page.organizations] = await Promise.all([get(path), all("/v1/organizations")]);
+    page.again = again;
+    return [routesCard(page), h("div.columns", {}, settingsCard(page), proxyCard(page.gate))];
+  });
+  // What is typed to try it stays while the gate is changed.
+  const body = h("div.stack.sections", {}, changing.element, trialCard(page.gate), danger(page));
+  return { title: name, body };
+}
+
+/** The gate that every instance has. */
+function builtIn() {
+  const body = h(
+    "div.stack.sections",
+    {},
+    h("p.notice", {}, t("gates.default_what")),
+    proxyCard(DEFAULT_GATE),
+    trialCard(DEFAULT_GATE),
+  );
+  return { title: DEFAULT_GATE.name, body };
+}
+
+function danger(page) {
+  const ask = async () => {
+    const { name, version } = page.gate;
+    const words = {
+      title: t("gate.remove_title", { name }),
+      body: t("gate.remove_body", { name }),
+      button: t("gate.remove"),
+      done: t("gate.removed", { name }),
+    };
+    if (await confirm(words, () => remove(page.path, {}, version))) location.hash = "#/gates";
+  };
+  return h(
+    "section.card",
+    {},
+    h(
+      "div.setting",
+      {},
+      h("div", {}, h("h2", {}, t("gate.remove")), h("p.soft.small", {}, t("gate.remove_hint"))),
+      h("button.danger", { type: "button", onclick: ask }, t("gate.remove")),
+    ),
+  );
+}

@@ -1,0 +1,87 @@
+// Gates: what stands before protected APIs, by name, and making one. For operators.
+
+import { all, post } from "../api.js";
+import { open } from "../dialog.js";
+import { h } from "../dom.js";
+import { field, form, valueOf } from "../form.js";
+import { pathsOf, pathLine } from "../gate/proxy.js";
+import { DEFAULT_GATE, whoseKeys } from "../gate/words.js";
+import { list } from "../list.js";
+import { addRows, table } from "../table.js";
+import { listed, t } from "../text.js";
+
+/** Where a name goes, as long as there is none. */
+const ANY = { name: "{name}" };
+
+export async function view() {
+  // Only operators get past this.
+  const organizations = await all("/v1/organizations");
+  const columns = [t("gates.name"), t("gates.routes"), t("gates.whose"), t("gates.environments")];
+  const cells = (gate) => [
+    named(gate.name, null, gate.description),
+    gate.routes.length > 0
+      ? t("gates.count", { count: gate.routes.length })
+      : h("span.badge.warn", {}, t("gates.no_routes")),
+    whoseKeys(gate, organizations),
+    gate.environments ? listed(gate.environments) : t("gates.all_environments"),
+  ];
+  const button = h("button.primary", { type: "button", onclick: make }, t("gates.new"));
+  const card = (rows) => h("div.card.flush", {}, table(t("gates.title"), columns, [builtIn(), ...rows]));
+  const shown = list("/v1/gates", {
+    show: (items) => card(items.map(cells)),
+    more: (element, items) => addRows(element.querySelector("table"), columns, items.map(cells)).querySelector("a"),
+    empty: () => {
+      // The way to the first one is below.
+      button.hidden = true;
+      return h("div.stack.sections", {}, card([]), noneYet());
+    },
+  });
+  return {
+    title: t("gates.title"),
+    actions: [button],
+    body: h("div.stack", {}, h("p.soft", {}, t("gates.what")), shown.element),
+  };
+}
+
+const named = (name, badge, about) => [
+  h("a.strong", { href: `#/gates/${name}` }, name),
+  badge ? h("span.badges", {}, badge) : null,
+  about ? h("span.below.small.soft", {}, about) : null,
+];
+
+/** The row of the gate that every instance has. */
+function builtIn() {
+  return [
+    named(DEFAULT_GATE.name, h("span.badge", {}, t("gates.built_in")), t("gates.default_what")),
+    t("gates.all_routes"),
+    whoseKeys(DEFAULT_GATE, []),
+    t("gates.all_environments"),
+  ];
+}
+
+function noneYet() {
+  return h(
+    "div.card.empty",
+    {},
+    h("h2", {}, t("gates.none")),
+    h("p.soft", {}, t("gates.where")),
+    h("div.stack.tight.paths", {}, pathsOf(ANY).map(pathLine)),
+    h("button.primary", { type: "button", onclick: make }, t("gates.make_first")),
+  );
+}
+
+async function make() {
+  const made = await open(t("gates.new"), (close) => {
+    const submit = async (element) => {
+      const [name, description] = ["name", "description"].map((one) => valueOf(element, one).trim());
+      close(await post("/v1/gates", { name, description }));
+    };
+    const name = h("input.code", { name: "name", autocomplete: "off", spellcheck: "false", required: true });
+    return form(
+      { submit, button: t("gates.make"), cancel: () => close() },
+      field(t("gates.name"), name, { hint: t("gates.name_hint") }),
+      field(t("gates.description"), h("input", { name: "description", autocomplete: "off" }), { optional: true }),
+    );
+  });
+  if (made) location.hash = `#/gates/${made.name}`;
+}
