@@ -119,7 +119,8 @@ impl Actions {
                 version: 1,
             };
             apply(&mut record, entry);
-            let happening = of_instance(Happening::by(actor, "permission.create", name))
+            let happening = Happening::by(actor, "permission.create", name)
+                .of_instance()
                 .with_change(&json!({}), &shape(&record));
             let batch = put(batch.absent(place.to_bytes()), &place, &record)?;
             let committed = self.commit(self.record(batch, now, happening)?)?;
@@ -153,7 +154,8 @@ impl Actions {
             record.version += 1;
             let place = Place::Permission(record.name.clone());
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
-            let happening = of_instance(Happening::by(actor, "permission.update", &target.name))
+            let happening = Happening::by(actor, "permission.update", &target.name)
+                .of_instance()
                 .with_change(&shape(&held.record), &shape(&record));
             let batch = self.record(put(batch, &place, &record)?, now, happening)?;
             let committed = self.commit(batch)?;
@@ -180,7 +182,7 @@ impl Actions {
             let batch = Batch::new().unchanged(place.clone(), held.revision).delete(place);
             let happening = Happening {
                 before: fields(shape(&held.record)),
-                ..of_instance(Happening::by(actor, "permission.remove", &target.name))
+                ..Happening::by(actor, "permission.remove", &target.name).of_instance()
             };
             let committed = self.commit(self.record(batch, now, happening)?)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
@@ -241,12 +243,6 @@ fn refuse_own(name: &Permission) -> Result<(), ActionError> {
         });
     }
     Ok(())
-}
-
-/// The catalogue is the instance's, not that of the organization from which somebody acts.
-fn of_instance(mut happening: Happening) -> Happening {
-    happening.organization = None;
-    happening
 }
 
 fn own_record(own: &OwnPermission) -> PermissionRecord {

@@ -44,6 +44,12 @@ impl Happening {
         self
     }
 
+    /// The same, with something that is the instance's and no organization's.
+    pub(super) fn of_instance(mut self) -> Self {
+        self.organization = None;
+        self
+    }
+
     /// Keeps the fields in which two shapes differ.
     pub(super) fn with_change(mut self, before: &Value, after: &Value) -> Self {
         let (Some(old), Some(new)) = (before.as_object(), after.as_object()) else { return self };

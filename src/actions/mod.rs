@@ -9,6 +9,7 @@ pub mod actor;
 pub mod audit;
 pub mod catalogue;
 mod events;
+pub mod gates;
 pub mod invitations;
 pub mod keys;
 pub mod last_use;

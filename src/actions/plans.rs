@@ -85,10 +85,9 @@ impl Actions {
             record.version += 1;
             let place = Place::Plan(name.into());
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
-            let mut happening = Happening::by(actor, "plan.update", name)
+            let happening = Happening::by(actor, "plan.update", name)
+                .of_instance()
                 .with_change(&shape(&held.record), &shape(&record));
-            // A plan is the instance's, not an organization's.
-            happening.organization = None;
             let now = self.clock.now().wall;
             let batch = self.record(put(batch, &place, &record)?, now, happening)?;
             let committed = self.commit(batch)?;

@@ -5,8 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use zeroize::Zeroizing;
 
-/// Headers that carry a key by itself.
-pub(super) const KEY_HEADERS: [&str; 2] = ["x-api-key", "mc-api-key"];
+use crate::model::gate::AUTHORIZATION;
 
 /// What the headers hold.
 pub(super) enum Credential {
@@ -18,23 +17,26 @@ pub(super) enum Credential {
     Unreadable,
 }
 
-/// Takes the credential: `Authorization: Bearer`, Basic (the password, or the user name when that
-/// is empty), `X-API-Key` or `MC-Api-Key`. The same text twice is one; query parameters never count.
-pub(super) fn take(headers: &HeaderMap) -> Credential {
+/// Takes the credential out of the headers that may carry one: of `Authorization`, Bearer or Basic
+/// (the password, or the user name when that is empty); of any other, its whole value. The same text
+/// twice is one; query parameters never count.
+pub(super) fn take<N: AsRef<str>>(headers: &HeaderMap, carriers: &[N]) -> Credential {
     let mut found: Option<Zeroizing<Vec<u8>>> = None;
-    let authorization = headers.get_all(http::header::AUTHORIZATION).iter().map(authorized);
-    let plain = KEY_HEADERS
-        .iter()
-        .flat_map(|name| headers.get_all(*name))
-        .map(|value| Credential::Presented(Zeroizing::new(value.as_bytes().to_vec())));
-    for credential in authorization.chain(plain) {
-        match (credential, &found) {
-            (Credential::None, _) => {},
-            (Credential::Unreadable, _) => return Credential::Unreadable,
-            (Credential::Presented(text), Some(known)) if text != *known => {
-                return Credential::Unreadable;
-            },
-            (Credential::Presented(text), _) => found = Some(text),
+    for name in carriers.iter().map(AsRef::as_ref) {
+        for value in headers.get_all(name) {
+            let credential = if name == AUTHORIZATION {
+                authorized(value)
+            } else {
+                Credential::Presented(Zeroizing::new(value.as_bytes().to_vec()))
+            };
+            match (credential, &found) {
+                (Credential::None, _) => {},
+                (Credential::Unreadable, _) => return Credential::Unreadable,
+                (Credential::Presented(text), Some(known)) if text != *known => {
+                    return Credential::Unreadable;
+                },
+                (Credential::Presented(text), _) => found = Some(text),
+            }
         }
     }
     found.map_or(Credential::None, Credential::Presented)
@@ -68,13 +70,14 @@ fn basic(encoded: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::gate::CREDENTIALS;
 
     fn taken(lines: &[(&'static str, &str)]) -> String {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(*name, value.parse().unwrap());
         }
-        match take(&headers) {
+        match take(&headers, &CREDENTIALS) {
             Credential::None => "none".to_owned(),
             Credential::Unreadable => "unreadable".to_owned(),
             Credential::Presented(text) => String::from_utf8(text.to_vec()).unwrap(),
@@ -101,5 +104,18 @@ mod tests {
         ] {
             assert_eq!(taken(lines), expected, "{lines:?}");
         }
+    }
+    #[test]
+    fn only_what_may_carry_a_key_is_looked_at() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [("authorization", "Basic !!"), ("x-key", "abc"), ("x-key", "abc")] {
+            headers.append(name, value.parse().unwrap());
+        }
+        assert!(
+            matches!(take(&headers, &["x-key"]), Credential::Presented(text) if *text == b"abc")
+        );
+        assert!(matches!(take(&headers, &["x-api-key"]), Credential::None));
+        headers.append("x-key", "abd".parse().unwrap());
+        assert!(matches!(take(&headers, &["x-key"]), Credential::Unreadable));
     }
 }

@@ -5,10 +5,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::HeaderMap;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 
-use crate::http::credential::KEY_HEADERS;
+use crate::model::gate::CREDENTIALS;
+use crate::model::route::{Asked, canonical_host};
 
 /// The chain of addresses.
 pub(super) const FORWARDED_FOR: &str = "x-forwarded-for";
@@ -16,6 +18,7 @@ const METHOD: &str = "x-forwarded-method";
 const PROTO: &str = "x-forwarded-proto";
 const HOST: &str = "x-forwarded-host";
 const URI: &str = "x-forwarded-uri";
+const OWN_HOST: &str = "host";
 /// Longest chain of proxies that is followed.
 const HOPS_MAX: usize = 32;
 
@@ -34,38 +37,105 @@ pub(super) enum NotForwarded {
     Underscore,
 }
 
-/// Reads the forwarded headers of a request whose peer is trusted, all of them, and returns the
-/// client's address.
+/// A client's request, as its proxy tells of it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Told<'a> {
+    /// Where it came from.
+    pub(super) client: IpAddr,
+    /// The host it asked, in canonical form.
+    pub(super) host: String,
+    /// The path it asked for, raw, without the query.
+    pub(super) path: &'a str,
+    /// The method.
+    pub(super) method: &'a str,
+}
+
+impl<'a> Told<'a> {
+    /// What routes look at.
+    pub(super) fn asked(&'a self) -> Asked<'a> {
+        Asked { host: &self.host, path: self.path, method: self.method }
+    }
+}
+
+/// Reads the forwarded headers of a request whose peer is trusted, all of them.
 ///
 /// # Errors
 /// [`NotForwarded`]: the request is denied.
-pub(super) fn read(headers: &HeaderMap, trusted: &[IpNet]) -> Result<IpAddr, NotForwarded> {
-    if headers.keys().any(|name| is_alias(name.as_str())) {
-        return Err(NotForwarded::Underscore);
-    }
-    let method = single(headers, METHOD)?;
-    if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-') {
-        return Err(NotForwarded::Unreadable(METHOD));
-    }
+pub(super) fn read<'a>(
+    headers: &'a HeaderMap,
+    trusted: &[IpNet],
+) -> Result<Told<'a>, NotForwarded> {
+    refuse_aliases(headers, &CREDENTIALS)?;
+    let method = check_method(single(headers, METHOD)?, METHOD)?;
     let proto = single(headers, PROTO)?;
     if !matches!(proto, "http" | "https" | "ws" | "wss") {
         return Err(NotForwarded::Unreadable(PROTO));
     }
-    let host = single(headers, HOST)?;
-    let named = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
-    if host.is_empty() || !host.bytes().all(named) {
-        return Err(NotForwarded::Unreadable(HOST));
+    let host = canonical_host(single(headers, HOST)?).ok_or(NotForwarded::Unreadable(HOST))?;
+    let path = check_uri(single(headers, URI)?)?;
+    let chain = forwarded_for(headers)?;
+    let client = client(&chain, trusted).ok_or(NotForwarded::Unreadable(FORWARDED_FOR))?;
+    Ok(Told { client, host, path, method })
+}
+
+/// Reads a request that a proxy repeats as its client made it, `target` being the client's path and
+/// query. Of `X-Forwarded-For` the last entry counts, which the proxy has written: those before may
+/// be the client's own.
+///
+/// # Errors
+/// [`NotForwarded`]: the request is denied.
+pub(super) fn read_repeated<'a>(
+    parts: &'a Parts,
+    target: &'a str,
+) -> Result<Told<'a>, NotForwarded> {
+    let headers = &parts.headers;
+    refuse_aliases(headers, &CREDENTIALS)?;
+    if parts.uri.authority().is_some() {
+        return Err(NotForwarded::Path("a whole URL"));
     }
-    let uri = single(headers, URI)?;
-    check_uri(uri)?;
-    let mut chain = Vec::new();
-    for line in headers.get_all(FORWARDED_FOR) {
-        chain.push(line.to_str().map_err(|_e| NotForwarded::Unreadable(FORWARDED_FOR))?);
+    let method = check_method(parts.method.as_str(), "the method")?;
+    let own_host = single(headers, OWN_HOST)?;
+    let host = canonical_host(own_host).ok_or(NotForwarded::Unreadable(OWN_HOST))?;
+    let path = check_uri(target)?;
+    let chain = forwarded_for(headers)?;
+    let last = chain.last().and_then(|line| line.rsplit(',').next());
+    let client = last.and_then(|entry| address(entry.trim()));
+    let client = client.ok_or(NotForwarded::Unreadable(FORWARDED_FOR))?;
+    Ok(Told { client, host, path, method })
+}
+
+/// Refuses headers whose names with `_` some servers take for the identity, for what a proxy tells,
+/// or for one that carries a credential.
+///
+/// # Errors
+/// [`NotForwarded::Underscore`].
+pub(super) fn refuse_aliases<N: AsRef<str>>(
+    headers: &HeaderMap,
+    carriers: &[N],
+) -> Result<(), NotForwarded> {
+    let is_alias = |name: &str| {
+        let plain = name.replace('_', "-");
+        plain.starts_with("x-keyhouse-")
+            || plain.starts_with("x-forwarded-")
+            || carriers.iter().any(|carrier| carrier.as_ref() == plain)
+    };
+    let mut odd = headers.keys().map(HeaderName::as_str).filter(|name| name.contains('_'));
+    if odd.any(is_alias) { Err(NotForwarded::Underscore) } else { Ok(()) }
+}
+
+fn check_method<'a>(method: &'a str, from: &'static str) -> Result<&'a str, NotForwarded> {
+    let fits = |byte: u8| byte.is_ascii_uppercase() || byte == b'-';
+    if method.is_empty() || !method.bytes().all(fits) {
+        return Err(NotForwarded::Unreadable(from));
     }
-    if chain.is_empty() {
-        return Err(NotForwarded::Missing(FORWARDED_FOR));
-    }
-    client(&chain, trusted).ok_or(NotForwarded::Unreadable(FORWARDED_FOR))
+    Ok(method)
+}
+
+fn forwarded_for(headers: &HeaderMap) -> Result<Vec<&str>, NotForwarded> {
+    let lines = headers.get_all(FORWARDED_FOR).iter();
+    let chain: Result<Vec<_>, _> = lines.map(HeaderValue::to_str).collect();
+    let chain = chain.map_err(|_source| NotForwarded::Unreadable(FORWARDED_FOR))?;
+    if chain.is_empty() { Err(NotForwarded::Missing(FORWARDED_FOR)) } else { Ok(chain) }
 }
 
 /// The client's address in a chain: from the right, the first that is no trusted proxy; where all
@@ -107,19 +177,9 @@ fn single<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, Not
     line.to_str().map_err(|_source| NotForwarded::Unreadable(name))
 }
 
-/// Headers whose names with `_` some servers take for the ones with `-`.
-fn is_alias(name: &str) -> bool {
-    if !name.contains('_') {
-        return false;
-    }
-    let plain = name.replace('_', "-");
-    let carries_key = KEY_HEADERS.contains(&plain.as_str());
-    plain.starts_with("x-keyhouse-") || plain.starts_with("x-forwarded-") || carries_key
-}
-
 /// Paths that two programs could read differently are refused, never mended: the upstream gets the
-/// path as the client wrote it.
-fn check_uri(uri: &str) -> Result<(), NotForwarded> {
+/// path as the client wrote it. Returns the path.
+pub(super) fn check_uri(uri: &str) -> Result<&str, NotForwarded> {
     let refused = |what| Err(NotForwarded::Path(what));
     let path = uri.split_once('?').map_or(uri, |(path, _)| path);
     if !path.starts_with('/') {
@@ -151,7 +211,7 @@ fn check_uri(uri: &str) -> Result<(), NotForwarded> {
     if names.any(|name| name == "." || name == "..") {
         return refused("a dot segment");
     }
-    Ok(())
+    Ok(path)
 }
 
 /// A path with its percent-encodings taken out; `None` where one is broken, or what they spell is
@@ -214,7 +274,9 @@ mod tests {
     #[test]
     fn a_whole_set_is_read() {
         let headers = headers(&[]);
-        assert_eq!(read(&headers, &loopback()), Ok("192.0.2.7".parse().unwrap()));
+        let client = "192.0.2.7".parse().unwrap();
+        let told = Told { client, host: "api.example.com".to_owned(), path: "/a", method: "GET" };
+        assert_eq!(read(&headers, &loopback()), Ok(told));
     }
 
     #[test]
@@ -227,6 +289,8 @@ mod tests {
             (&[(PROTO, "gopher")], NotForwarded::Unreadable(PROTO)),
             (&[(METHOD, "get it")], NotForwarded::Unreadable(METHOD)),
             (&[(HOST, "a/b")], NotForwarded::Unreadable(HOST)),
+            (&[(HOST, "a..b")], NotForwarded::Unreadable(HOST)),
+            (&[(HOST, "a:b")], NotForwarded::Unreadable(HOST)),
             (&[(FORWARDED_FOR, "unknown")], NotForwarded::Unreadable(FORWARDED_FOR)),
             (&[("x_keyhouse_user", "root")], NotForwarded::Underscore),
             (&[("x-forwarded_for", "1.1.1.1")], NotForwarded::Underscore),
@@ -292,6 +356,35 @@ mod tests {
         ] {
             let expected = client_address.map(|text| text.parse().unwrap());
             assert_eq!(client(lines, &loopback()), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_repeated_request_is_read_from_its_own_line() {
+        let parts = |lines: &[(&str, &str)]| {
+            let mut request = http::Request::builder().method("POST").uri("/v1/ext-authz/g/a");
+            for (name, value) in lines {
+                request = request.header(*name, *value);
+            }
+            request.body(()).unwrap().into_parts().0
+        };
+        let whole = [("host", "API.example.com:443"), (FORWARDED_FOR, "6.6.6.6, 192.0.2.7")];
+        let client = "192.0.2.7".parse().unwrap();
+        let told = Told { client, host: "api.example.com".to_owned(), path: "/a", method: "POST" };
+        assert_eq!(read_repeated(&parts(&whole), "/a?b"), Ok(told));
+        for (lines, target, fault) in [
+            (&whole[1..], "/a", NotForwarded::Missing(OWN_HOST)),
+            (&whole[..1], "/a", NotForwarded::Missing(FORWARDED_FOR)),
+            (
+                &[whole[0], (FORWARDED_FOR, "192.0.2.7, what")],
+                "/a",
+                NotForwarded::Unreadable(FORWARDED_FOR),
+            ),
+            (&[whole[0], whole[1], ("x_forwarded_for", "1.1.1.1")], "/a", NotForwarded::Underscore),
+            (&whole, "/a/../b", NotForwarded::Path("a dot segment")),
+            (&whole, "a", NotForwarded::Path("no leading slash")),
+        ] {
+            assert_eq!(read_repeated(&parts(lines), target), Err(fault), "{lines:?} {target}");
         }
     }
 }

@@ -211,7 +211,7 @@ impl Application for App {
     fn lane(&self, arrival: &Arrival<'_>) -> Lane {
         match router::find_head(arrival.parts, arrival.surface) {
             Found::Route { route, .. } => route.run.lane(self.is_sessions(&arrival.parts.headers)),
-            Found::Nothing if path_of(arrival.parts).starts_with(check::FORWARD_AUTH) => {
+            Found::Nothing if check::is_below_gates(path_of(arrival.parts)) => {
                 Lane::Check { body_bytes_max: None }
             },
             Found::MethodNotAllowed(_) | Found::Nothing => {

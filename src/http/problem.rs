@@ -70,6 +70,16 @@ impl Problem {
         self.header("Retry-After", seconds.to_string())
     }
 
+    /// The status.
+    pub(super) fn status(&self) -> u16 {
+        self.0.status
+    }
+
+    /// What there is to say of this one.
+    pub(super) fn says(&self) -> Option<&str> {
+        self.0.detail.as_deref()
+    }
+
     /// The stable name.
     pub(super) fn code(&self) -> &'static str {
         self.0.code
@@ -201,6 +211,10 @@ impl Problem {
 
     pub(super) fn gate_not_found() -> Self {
         Self::new(403, "GATE_NOT_FOUND", "No such gate")
+    }
+
+    pub(super) fn route_not_allowed() -> Self {
+        Self::new(403, "ROUTE_NOT_ALLOWED", "The gate lets nobody through here")
     }
 
     pub(super) fn index_behind() -> Self {

@@ -18,7 +18,7 @@ pub(super) type ManageHandler = fn(&App, &Call<'_>) -> Result<Response, Problem>
 pub(super) struct Route {
     /// The method; `None` is any, for check endpoints that answer in their own way.
     pub(super) method: Option<Method>,
-    /// The path; `{..}` stands for one segment.
+    /// The path; `{..}` stands for one segment, `{path}` at the end for all that is left.
     pub(super) path: &'static str,
     /// Who may ask.
     pub(super) access: Access,
@@ -111,6 +111,7 @@ const fn probe(path: &'static str, handler: CheckHandler) -> Route {
 /// All routes, the busiest first. HEAD is answered wherever GET is.
 pub(super) static ROUTES: &[Route] = &[
     check("/v1/forward-auth/{gate}", check::forward_auth::answer),
+    check("/v1/ext-authz/{gate}/{path}", check::ext_authz::answer),
     Route {
         method: Some(Method::POST),
         path: "/v1/verify",
@@ -197,6 +198,12 @@ pub(super) static ROUTES: &[Route] = &[
     get("/v1/permissions/{name}", Access::Actor, api::permissions::show),
     manage(Method::PATCH, "/v1/permissions/{name}", Access::Actor, api::permissions::change),
     manage(Method::DELETE, "/v1/permissions/{name}", Access::Actor, api::permissions::delete),
+    list("/v1/gates", api::gates::list_gates),
+    post("/v1/gates", Access::Actor, api::gates::create),
+    get("/v1/gates/{gate}", Access::Actor, api::gates::show),
+    manage(Method::PATCH, "/v1/gates/{gate}", Access::Actor, api::gates::change),
+    manage(Method::DELETE, "/v1/gates/{gate}", Access::Actor, api::gates::delete),
+    post("/v1/gates/{gate}/test", Access::Actor, api::gates::trial::test),
     list("/v1/users", api::users::list_users),
     get("/v1/users/{user}", Access::Actor, api::users::show),
     manage(Method::PATCH, "/v1/users/{user}", Access::Actor, api::users::change),
@@ -302,7 +309,7 @@ fn matches<'a>(pattern: &str, path: &'a str) -> Option<Vec<&'a str>> {
     let mut params = Vec::new();
     loop {
         match (wanted.next(), given.next()) {
-            (None, None) => return Some(params),
+            (None, None) | (Some("{path}"), Some(_)) => return Some(params),
             (Some(place), Some(segment)) if place.starts_with('{') && !segment.is_empty() => {
                 params.push(segment);
             },
@@ -331,6 +338,9 @@ mod tests {
             ("GET", "/v1/%6beys", Surface::Main, ""),
             ("GET", "/v1/keys", Surface::Checks, ""),
             ("PUT", "/v1/forward-auth/default", Surface::Checks, "/v1/forward-auth/{gate}"),
+            ("PUT", "/v1/ext-authz/g/a//b/../", Surface::Checks, "/v1/ext-authz/{gate}/{path}"),
+            ("GET", "/v1/ext-authz/g/", Surface::Checks, "/v1/ext-authz/{gate}/{path}"),
+            ("GET", "/v1/ext-authz/g", Surface::Checks, ""),
             ("GET", "/healthz", Surface::Checks, "/healthz"),
         ] {
             let said = match find(&method.parse().unwrap(), path, surface) {

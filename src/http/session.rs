@@ -13,6 +13,7 @@ use crate::http::parameters::Parameters;
 use crate::http::problem::Problem;
 use crate::http::transport::Surface;
 use crate::http::{App, Call};
+use crate::model::gate::CREDENTIALS;
 use crate::model::id::UserId;
 use crate::model::public_url::PublicUrl;
 use crate::model::secret::Secret;
@@ -56,7 +57,7 @@ impl App {
     /// to try what a key may do.
     pub(super) fn actor(&self, call: &Call<'_>) -> Result<Actor, Problem> {
         let token = self.session_token(call.request)?;
-        match (credential::take(&header_map(call.request)?), token) {
+        match (credential::take(&header_map(call.request)?, &CREDENTIALS), token) {
             (Credential::Unreadable, _) | (Credential::Presented(_), Some(_)) => {
                 Err(Problem::doubled_credential())
             },
@@ -119,8 +120,7 @@ impl App {
     /// Whether a session asks, as far as the head tells: its cookie is there and no key.
     pub(super) fn is_sessions(&self, headers: &http::HeaderMap) -> bool {
         let name = cookie_name(&self.settings.public_url);
-        let keyed = headers.contains_key(http::header::AUTHORIZATION)
-            || credential::KEY_HEADERS.iter().any(|known| headers.contains_key(*known));
+        let keyed = CREDENTIALS.iter().any(|known| headers.contains_key(*known));
         let lines = headers.get_all(http::header::COOKIE).iter();
         let mut pairs = lines.filter_map(|line| line.to_str().ok()).flat_map(cookies);
         !keyed && pairs.any(|(known, _)| known == name)
@@ -176,8 +176,7 @@ fn cookies(header: &str) -> impl Iterator<Item = (&str, &str)> {
 pub(super) fn header_map(request: &Request) -> Result<http::HeaderMap, Problem> {
     let mut headers = http::HeaderMap::new();
     for (name, value) in request.headers() {
-        let ours = name.eq_ignore_ascii_case("authorization")
-            || credential::KEY_HEADERS.iter().any(|known| name.eq_ignore_ascii_case(known));
+        let ours = CREDENTIALS.iter().any(|known| name.eq_ignore_ascii_case(known));
         if !ours {
             continue;
         }

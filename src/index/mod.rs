@@ -30,6 +30,7 @@ use papaya::{HashMap, ResizeMode};
 
 use crate::model::calendar::Hour;
 use crate::model::code::Code;
+use crate::model::gate::{DEFAULT_GATE, Gate};
 use crate::model::id::{OrganizationId, RoleId, TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::model::secret::Digest;
@@ -58,6 +59,8 @@ pub struct Index {
     organizations: HashMap<OrganizationId, Shared<OrganizationFacts>>,
     roles: HashMap<RoleId, Shared<RoleFacts>>,
     teams: HashMap<TeamId, Arc<TeamFacts>>,
+    gates: HashMap<Box<str>, Arc<Gate>>,
+    default_gate: Arc<Gate>,
     agents: HashMap<Arc<str>, u32>,
     agent_names: HashMap<u32, Arc<str>>,
     agents_made: AtomicU32,
@@ -97,6 +100,8 @@ impl Index {
             organizations: HashMap::new(),
             roles: HashMap::new(),
             teams: HashMap::new(),
+            gates: HashMap::new(),
+            default_gate: Arc::new(Gate::any_key()),
             agents: HashMap::new(),
             agent_names: HashMap::new(),
             agents_made: AtomicU32::new(AGENT_NONE),
@@ -186,6 +191,14 @@ impl Index {
     /// The facts of a team; `None` once it is removed.
     pub fn team(&self, id: TeamId) -> Option<Arc<TeamFacts>> {
         self.teams.pin().get(&id).map(Arc::clone)
+    }
+
+    /// A gate by its name, ready to decide.
+    pub fn gate(&self, name: &str) -> Option<Arc<Gate>> {
+        if name == DEFAULT_GATE {
+            return Some(Arc::clone(&self.default_gate));
+        }
+        self.gates.pin().get(name).map(Arc::clone)
     }
 
     /// The teams that a key is shared with, each with whether the key stands for it: whether its

@@ -15,11 +15,13 @@ use crate::index::live::{Live, OrganizationLive};
 use crate::index::standing::Standings;
 use crate::index::uses::LastUse;
 use crate::index::{AGENT_NONE, DigestKey, Index, State};
+use crate::model::gate::Gate;
 use crate::model::id::{KeyId, OrganizationId, RoleId, TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::model::role::Role;
 use crate::model::secret::Digest;
 use crate::records::access::{OrganizationRecord, PlanRecord, UserRecord};
+use crate::records::gate::GateRecord;
 use crate::records::key::KeyRecord;
 use crate::records::place::{INDEXED, Place};
 use crate::records::uses::UseRecord;
@@ -125,6 +127,7 @@ impl Writer {
 
     fn put(&mut self, stored: Stored) {
         match stored {
+            Stored::Gate(record) => self.put_gate(&record),
             Stored::Plan(plan) => self.put_plan(plan),
             Stored::Organization(record) => {
                 self.share_organization(&record);
@@ -151,6 +154,9 @@ impl Writer {
 
     fn delete(&mut self, place: &Place) {
         match place {
+            Place::Gate(name) => {
+                self.index.gates.pin().remove(name);
+            },
             Place::Plan(name) => {
                 self.plans.remove(name);
                 self.share_organizations_on(name);
@@ -195,6 +201,15 @@ impl Writer {
             | Place::Seal(_)
             | Place::Cut => {},
         }
+    }
+
+    fn put_gate(&self, record: &GateRecord) {
+        let gate = record.gate().unwrap_or_else(|fault| {
+            // Never one that was stored by this program; what can't be read lets nothing through.
+            tracing::error!(gate = %record.name, ?fault, "index: a gate can't be used, and is closed");
+            Gate::closed()
+        });
+        self.index.gates.pin().insert(record.name.clone(), Arc::new(gate));
     }
 
     fn put_plan(&mut self, plan: PlanRecord) {
@@ -330,6 +345,7 @@ struct Gone {
     roles: HashSet<RoleId>,
     teams: HashSet<TeamId>,
     plans: HashSet<Box<str>>,
+    gates: HashSet<Box<str>>,
 }
 
 impl Gone {
@@ -341,6 +357,7 @@ impl Gone {
             roles: writer.index.roles.pin().keys().copied().collect(),
             teams: writer.index.teams.pin().keys().copied().collect(),
             plans: writer.plans.keys().cloned().collect(),
+            gates: writer.index.gates.pin().keys().cloned().collect(),
         }
     }
 
@@ -350,6 +367,7 @@ impl Gone {
             Stored::User(record) => drop(self.users.remove(&record.id)),
             Stored::Organization(record) => drop(self.organizations.remove(&record.id)),
             Stored::Plan(record) => drop(self.plans.remove(&record.name)),
+            Stored::Gate(record) => drop(self.gates.remove(&record.name)),
             Stored::Role(record) => drop(self.roles.remove(&record.id)),
             Stored::Team(record) => drop(self.teams.remove(&record.id)),
             Stored::Use(..) | Stored::Quota(..) | Stored::PlanQuota(..) | Stored::Aside => {},
@@ -374,6 +392,9 @@ impl Gone {
         }
         for name in self.plans {
             writer.delete(&Place::Plan(name));
+        }
+        for name in self.gates {
+            writer.delete(&Place::Gate(name));
         }
     }
 }

@@ -47,6 +47,8 @@ kinds! {
     OfRole RoleId "role";
     /// A team.
     OfTeam TeamId "team";
+    /// A gate.
+    OfGate GateId "gate";
     /// An invitation that nobody accepted yet.
     OfInvitation InvitationId "inv";
     /// An audit event.

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod event;
+pub mod gate;
 pub mod imported;
 pub mod key;
 mod limits;
@@ -23,6 +24,7 @@ use serde::de::DeserializeOwned;
 
 use crate::model::id::{KeyId, OrganizationId};
 use access::{OrganizationRecord, PlanRecord, UserRecord};
+use gate::GateRecord;
 use key::KeyRecord;
 use place::Place;
 use reservation::ReservationRecord;
@@ -81,6 +83,8 @@ pub enum Stored {
     Team(TeamRecord),
     /// A plan.
     Plan(PlanRecord),
+    /// A gate.
+    Gate(Box<GateRecord>),
     /// A key.
     Key(Box<KeyRecord>),
     /// When a key was last used.
@@ -131,6 +135,7 @@ pub fn read(key: &[u8], value: &[u8]) -> Result<Stored, RecordError> {
         Place::Role(..) => Stored::Role(read_at(&place, value)?),
         Place::Team(..) => Stored::Team(read_at(&place, value)?),
         Place::Plan(_) => Stored::Plan(read_at(&place, value)?),
+        Place::Gate(_) => Stored::Gate(Box::new(read_at(&place, value)?)),
         Place::Key(..) => Stored::Key(Box::new(read_at(&place, value)?)),
         Place::Use(id) => Stored::Use(id, read_at(&place, value)?),
         Place::Quota(id) => Stored::Quota(id, read_at(&place, value)?),

@@ -22,6 +22,8 @@ pub enum Place {
     Email(String),
     /// A plan, by its name.
     Plan(Box<str>),
+    /// A gate, by its name.
+    Gate(Box<str>),
     /// A key of an organization.
     Key(OrganizationId, KeyId),
     /// When a key was last used.
@@ -75,6 +77,7 @@ const ORGANIZATION: &[u8] = b"organization/";
 const USER: &[u8] = b"user/";
 const EMAIL: &[u8] = b"email/";
 const PLAN: &[u8] = b"plan/";
+const GATE: &[u8] = b"gate/";
 const KEY: &[u8] = b"key/";
 const USE: &[u8] = b"use/";
 const USAGE_HOURS: &[u8] = b"usage-hours/";
@@ -100,7 +103,8 @@ const SEAL: &[u8] = b"seal/";
 const CUT: &[u8] = b"cut";
 
 /// What the index is made of, in an order in which what keys point to comes first.
-pub const INDEXED: [&[u8]; 9] = [PLAN, ORGANIZATION, ROLE, TEAM, USER, KEY, USE, QUOTA, PLAN_QUOTA];
+pub const INDEXED: [&[u8]; 10] =
+    [GATE, PLAN, ORGANIZATION, ROLE, TEAM, USER, KEY, USE, QUOTA, PLAN_QUOTA];
 
 impl Place {
     /// Below this lie all events.
@@ -113,6 +117,8 @@ impl Place {
     pub const INVITATIONS: &'static [u8] = INVITATION;
     /// Below this lie the users who are being removed.
     pub const LEAVERS: &'static [u8] = LEAVING;
+    /// Below this lie all gates.
+    pub const GATES: &'static [u8] = GATE;
     /// Below this lie all keys.
     pub const KEYS: &'static [u8] = KEY;
     /// Below this lies the use of days by their hours, the oldest first.
@@ -155,6 +161,7 @@ impl Place {
             Self::User(id) => [USER, id.bytes()].concat(),
             Self::Email(email) => [EMAIL, email.as_bytes()].concat(),
             Self::Plan(name) => [PLAN, name.as_bytes()].concat(),
+            Self::Gate(name) => [GATE, name.as_bytes()].concat(),
             Self::Key(organization, id) => [KEY, organization.bytes(), id.bytes()].concat(),
             Self::Use(id) => [USE, id.bytes()].concat(),
             Self::UsageHours(day, of) => usage(USAGE_HOURS, *day, *of),
@@ -206,6 +213,7 @@ impl Place {
             USER => id(rest).map(Self::User),
             EMAIL => Some(Self::Email(str::from_utf8(rest).ok()?.to_owned())),
             PLAN => Some(Self::Plan(str::from_utf8(rest).ok()?.into())),
+            GATE => Some(Self::Gate(str::from_utf8(rest).ok()?.into())),
             KEY => within(rest).map(|(organization, key)| Self::Key(organization, key)),
             ROLE => within(rest).map(|(organization, role)| Self::Role(organization, role)),
             TEAM => within(rest).map(|(organization, team)| Self::Team(organization, team)),
@@ -263,6 +271,7 @@ impl fmt::Display for Place {
             Self::User(id) => write!(f, "user/{id}"),
             Self::Email(_) => f.write_str("email/.."),
             Self::Plan(name) => write!(f, "plan/{name}"),
+            Self::Gate(name) => write!(f, "gate/{name}"),
             Self::Key(organization, id) => write!(f, "key/{organization}/{id}"),
             Self::Use(id) => write!(f, "use/{id}"),
             Self::UsageHours(day, of) => write_usage(f, "usage-hours", *day, *of),
@@ -309,6 +318,7 @@ mod tests {
             Place::User(Id::new(now, &mut random)),
             Place::Email("ada@example.com".to_owned()),
             Place::Plan("free".into()),
+            Place::Gate("orders".into()),
             Place::Key(Id::new(now, &mut random), Id::new(now, &mut random)),
             Place::Use(Id::new(now, &mut random)),
             Place::UsageHours(

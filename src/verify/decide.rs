@@ -5,10 +5,11 @@ use crate::index::facts::{Ask, OrganizationFacts};
 use crate::index::grant::{Grant, Rules};
 use crate::index::quota::Unreserved;
 use crate::index::standing::StandingSlot;
+use crate::model::gate::Acceptance;
 use crate::model::moment::Moment;
 use crate::model::permission::Permission;
 use crate::verify::limits::{self, Limits};
-use crate::verify::{Acceptance, Code, Request, Verdict};
+use crate::verify::{Code, Request, Verdict};
 
 /// Decides about a grant. The first rule that applies is the code; nothing is drawn from a limit
 /// unless all before it passed, and a refused call draws on no limit.

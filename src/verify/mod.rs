@@ -14,6 +14,7 @@ use std::net::IpAddr;
 use crate::index::Index;
 use crate::index::grant::Grant;
 use crate::index::quota::Unreserved;
+use crate::model::gate::Acceptance;
 use crate::model::key_text::{Prefix, Presented, classify};
 use crate::model::requirement::Requirement;
 use crate::model::secret::Digest;
@@ -34,15 +35,6 @@ pub struct Request<'a> {
     pub acceptance: Acceptance<'a>,
     /// Units to draw from limits and quota, 0 to [`crate::model::limit::COST_MAX`].
     pub cost: u32,
-}
-
-/// Which organizations and environments a gate takes keys of; `None` is all.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Acceptance<'a> {
-    /// Organizations.
-    pub organizations: Option<&'a [crate::model::id::OrganizationId]>,
-    /// Environments.
-    pub environments: Option<&'a [crate::model::key_text::Environment]>,
 }
 
 impl Default for Request<'_> {

@@ -23,7 +23,7 @@ one_of("name-cursor", *(base64.urlsafe_b64encode(name).rstrip(b"=").decode() for
 UNFORESEEABLE = {
     "unknown_team", "unknown_role", "unknown_plan", "unknown_user", "unknown_owner", "unknown_organization",
     "digest_taken", "reserved_name", "operators_only", "wrong_password", "wrong_code", "invalid_password",
-    "contradiction", "doubled", "no_owner",
+    "contradiction", "doubled", "no_owner", "equal_route",
 }
 # The same where the code alone would say too much.
 UNFORESEEABLE_AT = {

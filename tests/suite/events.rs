@@ -18,10 +18,11 @@ use crate::server::wire::Answer;
 /// The table of routes as it is written.
 const ROUTER: &str = include_str!("../../src/http/router.rs");
 /// Routes that take a body and change nothing that an event would tell of.
-const NO_CHANGES: [&str; 4] = [
+const NO_CHANGES: [&str; 5] = [
     "POST /v1/verify",
     "POST /v1/verify/batch",
     "POST /v1/keys/{key}/explain",
+    "POST /v1/gates/{gate}/test",
     "POST /v1/audit/check",
 ];
 const NEW_PASSWORD: &str = "a longer walk in the snow";
@@ -434,6 +435,8 @@ fn run_the_instance(record: &mut Record) {
     let path = format!("/v1/organizations/{id}");
     let entry = json!({"name": name, "description": {"en": "See diagrams"}, "group": "diagrams"});
     let listed = format!("/v1/permissions/{name}");
+    let routes = json!([{"path": "/**", "permissions": "a:b"}]);
+    let gate = json!({"name": "orders", "routes": routes});
     for (route, ask, action, target, organization) in [
         (
             "PATCH /v1/organizations/{organization}",
@@ -468,6 +471,21 @@ fn run_the_instance(record: &mut Record) {
             Ask::patch(&listed, &json!({"group": "drawing"})),
             "permission.update",
             name,
+            &nowhere,
+        ),
+        ("POST /v1/gates", Ask::post("/v1/gates", &gate), "gate.create", "orders", &nowhere),
+        (
+            "PATCH /v1/gates/{gate}",
+            Ask::patch("/v1/gates/orders", &json!({"cost": 2})),
+            "gate.update",
+            "orders",
+            &nowhere,
+        ),
+        (
+            "DELETE /v1/gates/{gate}",
+            Ask::new("DELETE", "/v1/gates/orders"),
+            "gate.remove",
+            "orders",
             &nowhere,
         ),
         (

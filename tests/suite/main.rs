@@ -29,6 +29,7 @@ mod escalation;
 mod events;
 mod explain;
 mod forward_auth;
+mod gates;
 mod health;
 mod holder;
 mod house;

@@ -31,9 +31,8 @@ fn every_example_is_accepted() {
         let (actor, about) = match &*operation.id {
             // These two are of the first start, and have a test of their own.
             "setUp" | "showSetupPage" => continue,
-            "forwardAuth" | "forwardAuthHead" | "whoAmI" | "revokeMe" => {
-                (Actor::Key(cast.key_for(&operation)), About::Same)
-            },
+            "forwardAuth" | "forwardAuthHead" | "extAuthz" | "extAuthzHead" | "whoAmI"
+            | "revokeMe" => (Actor::Key(cast.key_for(&operation)), About::Same),
             "endSession" => (cast.actor('u', &operation, About::Own), About::Own),
             "changeMe" | "turnOnTotp" | "signIn" | "signOut" => {
                 (cast.actor('u', &operation, About::Same), About::Same)

@@ -2,6 +2,7 @@
 
 pub(super) mod audit;
 mod cursor;
+pub(super) mod gates;
 pub(super) mod instance;
 pub(super) mod invitations;
 pub(super) mod keys;

@@ -22,13 +22,30 @@ const QUOTA: &str = "quota";
 /// client's own through.
 const NOTHING: &str = "-";
 
-/// The values of all identity headers, each encoded and none empty.
+/// The headers that tell an upstream whom it serves.
+const NAMES: [&str; 10] = [
+    "X-Keyhouse-Key",
+    "X-Keyhouse-Key-Name",
+    "X-Keyhouse-User",
+    "X-Keyhouse-Email",
+    "X-Keyhouse-Organization",
+    "X-Keyhouse-Role",
+    "X-Keyhouse-Teams",
+    "X-Keyhouse-Permissions",
+    "X-Keyhouse-Plan",
+    "X-Keyhouse-Environment",
+];
+
+/// The values of [`NAMES`], each encoded and none empty.
 #[derive(Debug)]
-pub(super) struct Identity {
-    headers: [(&'static str, String); 10],
-}
+pub(super) struct Identity([String; NAMES.len()]);
 
 impl Identity {
+    /// Nobody's: of a request whose credential was not read.
+    pub(super) fn nobody() -> Self {
+        Self(NAMES.map(|_name| NOTHING.to_owned()))
+    }
+
     /// The identity behind a grant.
     pub(super) fn of(index: &Index, grant: &Grant) -> Self {
         let owner = grant.owner.as_ref().map(|owner| owner.facts());
@@ -42,24 +59,22 @@ impl Identity {
         let teams = index.teams_of(grant);
         let teams = teams.iter().filter(|(_, stands)| *stands);
         let teams: Vec<_> = teams.map(|(team, _)| team.id.to_string()).collect();
-        Self {
-            headers: [
-                ("X-Keyhouse-Key", encoded(&grant.live.key.to_string())),
-                ("X-Keyhouse-Key-Name", within(TEXT_BYTES_MAX, encoded(grant.name()))),
-                ("X-Keyhouse-User", user(|owner| owner.id.to_string())),
-                ("X-Keyhouse-Email", within(TEXT_BYTES_MAX, user(|owner| owner.email.clone()))),
-                ("X-Keyhouse-Organization", encoded(&organization.id.to_string())),
-                ("X-Keyhouse-Role", user(|owner| owner.role.role().to_string())),
-                ("X-Keyhouse-Teams", joined(teams.iter().map(String::as_str))),
-                ("X-Keyhouse-Permissions", within(PERMISSIONS_BYTES_MAX, permissions)),
-                ("X-Keyhouse-Plan", encoded(&organization.plan.name)),
-                ("X-Keyhouse-Environment", encoded(grant.environment())),
-            ],
-        }
+        Self([
+            encoded(&grant.live.key.to_string()),
+            within(TEXT_BYTES_MAX, encoded(grant.name())),
+            user(|owner| owner.id.to_string()),
+            within(TEXT_BYTES_MAX, user(|owner| owner.email.clone())),
+            encoded(&organization.id.to_string()),
+            user(|owner| owner.role.role().to_string()),
+            joined(teams.iter().map(String::as_str)),
+            within(PERMISSIONS_BYTES_MAX, permissions),
+            encoded(&organization.plan.name),
+            encoded(grant.environment()),
+        ])
     }
 
     pub(super) fn into_headers(self) -> Vec<Header> {
-        self.headers.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
+        NAMES.into_iter().zip(self.0).map(|(name, value)| (name.into(), value.into())).collect()
     }
 }
 

@@ -1,11 +1,13 @@
 //! The check endpoints: a credential and a request in, a decision out.
 //!
 //! Each has one fixed set of inputs. Exactly one function here makes the answer that lets a request
-//! through, [`allow`], and it takes an [`Allowed`], which only a valid verdict makes. Every error
-//! denies; nothing redirects; health lives elsewhere.
+//! through, [`allow`], and it takes an [`Allowed`], which only a valid verdict or a gate's public route
+//! makes. Every error denies; nothing redirects; health lives elsewhere.
 
+mod admit;
 pub(super) mod batch;
 pub(super) mod explained;
+pub(super) mod ext_authz;
 pub(super) mod forward_auth;
 mod identity;
 pub(super) mod verify;
@@ -59,17 +61,22 @@ pub(super) fn is_check(parts: &Parts) -> bool {
 
 /// Whether a path is a check endpoint's.
 pub(super) fn is_check_path(path: &str) -> bool {
-    path.starts_with(FORWARD_AUTH) || CHECKS.contains(&path)
+    is_below_gates(path) || CHECKS.contains(&path)
+}
+
+/// Whether a path is where proxies ask.
+pub(super) fn is_below_gates(path: &str) -> bool {
+    path.starts_with(FORWARD_AUTH) || path.starts_with(EXT_AUTHZ)
 }
 
 /// Checks that are no gate's.
 const CHECKS: [&str; 3] = ["/v1/verify", "/v1/verify/batch", "/v1/whoami"];
-/// The gate that takes any valid key.
-pub(super) const DEFAULT_GATE: &str = "default";
-/// Below this lie the gates.
-pub(super) const FORWARD_AUTH: &str = "/v1/forward-auth/";
+/// Below these lie the gates.
+const FORWARD_AUTH: &str = "/v1/forward-auth/";
+const EXT_AUTHZ: &str = "/v1/ext-authz/";
 
-/// A request that may pass, and as whom. Made by [`App::decide_presented`] alone.
+/// A request that may pass, and as whom. Made by [`App::decide_presented`] and for public routes by
+/// [`App::pass_gate`], and by nothing else.
 struct Allowed(Identity);
 
 /// The one answer that lets a request through: every identity header, none empty.
@@ -176,8 +183,11 @@ impl App {
     }
 
     /// The credential of a check request, or its denial.
-    fn presented(headers: &HeaderMap) -> Result<zeroize::Zeroizing<Vec<u8>>, Problem> {
-        match credential::take(headers) {
+    fn presented<N: AsRef<str>>(
+        headers: &HeaderMap,
+        carriers: &[N],
+    ) -> Result<zeroize::Zeroizing<Vec<u8>>, Problem> {
+        match credential::take(headers, carriers) {
             Credential::Presented(text) => Ok(text),
             Credential::None => Err(Problem::no_credential()),
             Credential::Unreadable => Err(malformed()),
@@ -198,7 +208,12 @@ fn malformed() -> Problem {
 }
 
 /// The denial of a verdict, with the state of the limits where one of them decided.
-fn denied(verdict: Verdict, request: &Request<'_>, grant: Option<&Grant>, now: Now) -> Problem {
+pub(in crate::http) fn denied(
+    verdict: Verdict,
+    request: &Request<'_>,
+    grant: Option<&Grant>,
+    now: Now,
+) -> Problem {
     let scope = request.requirement.map(|requirement| {
         requirement.names().map(crate::model::permission::Permission::as_str).collect::<Vec<_>>()
     });

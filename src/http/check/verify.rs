@@ -18,12 +18,15 @@ use crate::http::{App, Call, answer};
 use crate::index::Index;
 use crate::index::grant::Grant;
 use crate::model::fault::Fault;
+use crate::model::gate::CREDENTIALS;
 use crate::model::limit::COST_MAX;
 use crate::model::permission::{Patterns, Permission};
 use crate::model::requirement::{REQUIREMENT_NAMES_MAX, Requirement};
 use crate::model::role::{INSTANCE_VERIFY, KEYS_READ, KEYS_VERIFY};
 use crate::model::secret::Secret;
-use crate::verify::{Code, Request, Verdict, check, explain, explain_absence, foretell, narrowed};
+use crate::verify::{
+    Code, Explanation, Request, Verdict, check, explain, explain_absence, foretell, narrowed,
+};
 
 /// What a service asks.
 pub(super) struct Asked {
@@ -59,7 +62,7 @@ pub(in crate::http) fn answer_session(app: &App, call: &Call<'_>) -> Result<Resp
 
 fn caller(app: &App, arrival: &Arrival<'_>) -> Result<Actor, Problem> {
     let headers: &HeaderMap = &arrival.parts.headers;
-    match credential::take(headers) {
+    match credential::take(headers, &CREDENTIALS) {
         Credential::Presented(text) => {
             let caller =
                 Caller { address: app.direct_address(arrival), user_agent: user_agent(headers) };
@@ -119,6 +122,31 @@ fn explain_asked(
     request: &Request<'_>,
     is_known: impl Fn(&Grant) -> bool,
 ) -> Result<Value, Problem> {
+    let explained = explain_presented(app, actor, presented, request, is_known)?;
+    let grant = explained.grant.as_ref();
+    let mut told = told(app.index(), explained.verdict, grant, explained.now);
+    if let Value::Object(fields) = &mut told {
+        fields.insert("explain".to_owned(), explained::shown(&explained.explanation));
+    }
+    Ok(told)
+}
+
+/// What a check of a presented text would come to, and why.
+pub(in crate::http) struct Explained {
+    pub(in crate::http) verdict: Verdict,
+    pub(in crate::http) grant: Option<Grant>,
+    pub(in crate::http) explanation: Explanation,
+    now: Now,
+}
+
+/// Explains a check, for one who may see the keys of the organization. Counts nothing.
+pub(in crate::http) fn explain_presented(
+    app: &App,
+    actor: &Actor,
+    presented: &[u8],
+    request: &Request<'_>,
+    is_known: impl Fn(&Grant) -> bool,
+) -> Result<Explained, Problem> {
     actor.require(KEYS_READ)?;
     if app.index().is_behind() {
         return Err(Problem::index_behind());
@@ -141,11 +169,7 @@ fn explain_asked(
             explain(grant, &explained::lists_of(&record), request, now)
         },
     };
-    let mut told = told(app.index(), verdict, grant.as_ref(), now);
-    if let Value::Object(fields) = &mut told {
-        fields.insert("explain".to_owned(), explained::shown(&explanation));
-    }
-    Ok(told)
+    Ok(Explained { verdict, grant, explanation, now })
 }
 
 fn read(content_type: Option<&str>, body: &[u8]) -> Result<Asked, Problem> {

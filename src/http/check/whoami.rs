@@ -12,6 +12,7 @@ use crate::http::problem::Problem;
 use crate::http::session::header_map;
 use crate::http::transport::Arrival;
 use crate::http::{App, Call, answer};
+use crate::model::gate::CREDENTIALS;
 use crate::verify::{Code, Request, Verdict, digest_of};
 
 pub(in crate::http) fn answer(
@@ -28,7 +29,7 @@ pub(in crate::http) fn answer(
 
 fn tell(app: &App, arrival: &Arrival<'_>) -> Result<Value, Problem> {
     let headers = &arrival.parts.headers;
-    let presented = App::presented(headers)?;
+    let presented = App::presented(headers, &CREDENTIALS)?;
     let address = app.direct_address(arrival);
     let request = Request { ip: address, ..Request::default() };
     let caller = Caller { address, user_agent: user_agent(headers) };
@@ -42,7 +43,7 @@ fn tell(app: &App, arrival: &Arrival<'_>) -> Result<Value, Problem> {
 /// Revokes the presented key. It is not decided about: no limit, network, role or subscription keeps
 /// a key that leaked alive.
 pub(in crate::http) fn revoke(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    let presented = App::presented(&header_map(call.request)?)?;
+    let presented = App::presented(&header_map(call.request)?, &CREDENTIALS)?;
     no_fields(call)?;
     // A key that was just made may not be known yet: that it is nobody's would be no answer.
     let unknown = || {

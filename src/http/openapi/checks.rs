@@ -34,6 +34,8 @@ pub(super) fn operations() -> Vec<Operation> {
     vec![
         forward_auth(Method::GET, "forwardAuth"),
         forward_auth(Method::HEAD, "forwardAuthHead"),
+        ext_authz(Method::GET, "extAuthz"),
+        ext_authz(Method::HEAD, "extAuthzHead"),
         operation(Method::POST, "/v1/verify", "verify", "May this key do that?")
             .details(
                 "For a service to which the key was presented. The answer is 200 whatever the key \
@@ -90,9 +92,36 @@ fn forward_auth(method: Method, id: &'static str) -> Operation {
             "X-Forwarded-For",
             fitting("^[0-9a-fA-F.:, ]+$", "192.0.2.7"),
             "The client's address.",
+        );
+    passing(operation)
+}
+
+fn ext_authz(method: Method, id: &'static str) -> Operation {
+    let summary = "May this request pass? For Envoy, which repeats it below this path.";
+    let operation = operation(method, "/v1/ext-authz/{gate}/{path}", id, summary)
+        .details(
+            "Asked with any method by a proxy whose address is among `trusted_proxies`. The client's \
+             request is this one without the prefix: its method, `Host`, path and credential. Of \
+             `X-Forwarded-For` the last entry counts.",
         )
+        .asked_by(Asker::Proxy)
+        .header(
+            "X-Forwarded-For",
+            fitting("^[0-9a-fA-F.:, ]+$", "192.0.2.7"),
+            "The client's address.",
+        );
+    passing(operation)
+}
+
+fn passing(operation: Operation) -> Operation {
+    let operation = operation
         .answers_empty(200, "It may. Every header is there; `-` where it says nothing.")
-        .fails(&["REQUEST_REFUSED", "GATE_NOT_FOUND"]);
+        .fails(&[
+            "REQUEST_REFUSED",
+            "GATE_NOT_FOUND",
+            "ROUTE_NOT_ALLOWED",
+            "INSUFFICIENT_PERMISSIONS",
+        ]);
     IDENTITY.into_iter().fold(operation, |operation, (name, says)| operation.with(name, says))
 }
 

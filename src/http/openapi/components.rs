@@ -5,10 +5,12 @@ use utoipa::openapi::Components;
 use utoipa::openapi::schema::ComponentsBuilder;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 
+use crate::http::openapi::gates::gate_name;
 use crate::http::openapi::people::role;
 use crate::http::openapi::responses::alone;
 use crate::http::openapi::schema::{
-    Schema, answer, choice, count, each, field, id, permission, sometimes, text, the, whole,
+    Schema, answer, choice, count, each, field, fitting, id, permission, sometimes, text, the,
+    whole,
 };
 use crate::http::openapi::schemas;
 
@@ -76,7 +78,10 @@ fn problem() -> Schema {
 /// What stands in the place of this name in a path.
 pub(super) fn place(name: &str) -> (Schema, &'static str) {
     match name {
-        "gate" => (choice(&["default"]).into(), "The gate's name."),
+        "gate" => (gate_name(), "The gate's name."),
+        "path" => {
+            (fitting("^[a-z0-9/]{0,40}$", "orders/7").into(), "The path that the client asked for.")
+        },
         "hash" => {
             (text("0123456789abcdef").into(), "The name that all files of the page have together.")
         },

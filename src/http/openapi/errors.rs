@@ -92,6 +92,7 @@ pub(super) const ERRORS: &[Told] = &[
     told(403, "INSUFFICIENT_PERMISSIONS", "the key lacks a permission"),
     told(403, "REQUEST_REFUSED", "the asking proxy, or what it forwards, is not acceptable"),
     told(403, "GATE_NOT_FOUND", "no such gate"),
+    told(403, "ROUTE_NOT_ALLOWED", "the gate has no rule for this request, or one that denies it"),
     told(403, "permission_required", "the actor lacks `permission`"),
     told(403, "session_required", "for people: a key does not do this"),
     told(
@@ -127,6 +128,7 @@ pub(super) const ERRORS: &[Told] = &[
     told(409, "too_many_teams", "no more teams fit"),
     told(409, "too_many_roles", "no more roles fit"),
     told(409, "too_many_permissions", "no more permissions fit"),
+    told(409, "too_many_gates", "no more gates fit"),
     told(409, "too_many_organizations", "no more organizations fit"),
     told(409, "too_many_invitations", "no more invitations fit"),
     told(409, "not_set_up", "no organization yet"),

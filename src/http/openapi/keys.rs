@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::actions::keys::IMPORT_KEYS_MAX;
 use crate::http::openapi::checks::requirement;
+use crate::http::openapi::gates::gate_name;
 use crate::http::openapi::key::secret;
 use crate::http::openapi::operation::{Operation, operation};
 use crate::http::openapi::schema::{
@@ -119,7 +120,7 @@ fn renewed() -> Vec<Operation> {
     let explained = request([
         optional("permissions", requirement()),
         optional("ip", address()),
-        optional("gate", choice(&["default"])),
+        optional("gate", gate_name()),
     ]);
     let import = request([
         field("keys", list(IMPORT_KEYS_MAX, the("ForeignKey")).min_items(Some(1))),

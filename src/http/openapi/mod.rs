@@ -10,6 +10,7 @@ mod components;
 mod document;
 mod errors;
 mod example;
+mod gates;
 mod instance;
 mod key;
 mod keys;
@@ -56,6 +57,7 @@ fn operations() -> Vec<Operation> {
         instance::operations(),
         account::operations(),
         keys::operations(),
+        gates::operations(),
         people::operations(),
         rights::operations(),
         organizations::operations(),
@@ -71,6 +73,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         checks::schemas(),
         account::schemas(),
         key::schemas(),
+        gates::schemas(),
         people::schemas(),
         rights::schemas(),
         organizations::schemas(),

@@ -175,7 +175,11 @@ impl Stage {
             made.pointer(at).unwrap().as_str().unwrap().to_owned()
         };
         match place {
+            "gate" if asked.0.path.starts_with("/v1/gates") => {
+                make("/v1/gates", &json!({"name": format!("gate-{}", self.number())}), "/name")
+            },
             "gate" => "default".to_owned(),
+            "path" => "orders/7".to_owned(),
             "hash" => {
                 let page = self.house.bare(&Ask::get("/")).body;
                 let (_, path) = page.split_once("/assets/").unwrap();
@@ -283,6 +287,7 @@ impl Stage {
                     token_in(&self.house.ask(&Ask::post(&path, &json!({}))).expect(201))
                 },
                 ("name", "createPermission") => format!("things:do-{}", self.number()),
+                ("name", "createGate") => format!("gate-{}", self.number()),
                 ("name", "createRole" | "createTeam") => self.name(),
                 ("keys", "importKeys") => {
                     value[0]["digest"] = format!("{:064x}", self.number()).into();

@@ -4,11 +4,11 @@ use rouille::Response;
 
 use crate::actions::ActionError;
 use crate::http::api::keys::key_id;
-use crate::http::check::DEFAULT_GATE;
 use crate::http::check::{explained, verify};
 use crate::http::input::{Fields, text};
 use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
+use crate::model::gate::Gate;
 use crate::verify::{Request, explain as explain_grant};
 
 pub(in crate::http) fn explain(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
@@ -18,14 +18,14 @@ pub(in crate::http) fn explain(app: &App, call: &Call<'_>) -> Result<Response, P
     let gate = fields.optional("gate", text);
     fields.finish().map_err(Problem::invalid)?;
     let record = app.actions.key(call.actor()?, key_id(call)?)?;
-    if gate.is_some_and(|gate| gate != DEFAULT_GATE) {
-        return Err(ActionError::NotFound("gate").into());
-    }
+    let gate = gate.map(|name| app.index().gate(&name).ok_or(ActionError::NotFound("gate")));
+    let gate = gate.transpose()?;
     let newest = record.secrets.first();
     // What is stored is in the index, or soon will be.
     let grant = newest.and_then(|secret| app.index().grant(&secret.digest));
     let grant = grant.ok_or_else(Problem::index_behind)?;
-    let request = Request { ip, requirement: requirement.as_ref(), ..Request::default() };
+    let acceptance = gate.as_deref().map(Gate::acceptance).unwrap_or_default();
+    let request = Request { ip, requirement: requirement.as_ref(), acceptance, cost: 1 };
     let now = app.actions.clock().now();
     let explanation = explain_grant(&grant, &explained::lists_of(&record), &request, now);
     Ok(answer::json(&explained::shown(&explanation)))

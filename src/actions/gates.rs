@@ -1,0 +1,272 @@
+//! Gates: what stands before a protected API. They are the instance's, so operators alone manage
+//! them; every change counts for the very next check.
+
+use keyhouse_storage::Batch;
+use serde_json::{Value, json};
+
+use crate::actions::actor::Actor;
+use crate::actions::events::Happening;
+use crate::actions::roles::fields;
+use crate::actions::rows::Listed;
+use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::model::edit::Edit;
+use crate::model::fault::Fault;
+use crate::model::gate::{CredentialHeader, DEFAULT_GATE, GateName};
+use crate::model::id::{GateId, OrganizationId};
+use crate::model::key_text::Environment;
+use crate::model::role::INSTANCE_MANAGE;
+use crate::records::Held;
+use crate::records::gate::{Environments, GateRecord, Ids, RouteRecord, RoutesFault};
+use crate::records::place::Place;
+
+/// Most gates beside the one that every instance has.
+pub const GATES_MAX: usize = 256;
+
+/// What a gate is beside its name; what is not named stays, or is as for new gates.
+#[derive(Debug, Default)]
+pub struct GateChange {
+    /// What it is for.
+    pub description: Option<String>,
+    /// Which headers may carry the key.
+    pub credentials: Option<Vec<CredentialHeader>>,
+    /// What needs what.
+    pub routes: Option<Vec<RouteRecord>>,
+    /// Whose keys it takes.
+    pub organizations: Edit<Vec<OrganizationId>>,
+    /// Of which environments.
+    pub environments: Edit<Vec<Environment>>,
+    /// Units that a call draws from limits.
+    pub cost: Option<u32>,
+}
+
+/// The gate that a change is meant for.
+#[derive(Clone, Debug)]
+pub struct GateTarget {
+    /// Its name.
+    pub name: GateName,
+    /// The versions it may have (`If-Match`), where the caller says so.
+    pub versions: Option<Vec<u64>>,
+}
+
+impl Actions {
+    /// The gates by name, without the one that every instance has. For operators. `after` is the
+    /// last name of the page before.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`].
+    pub fn list_gates(
+        &self,
+        actor: &Actor,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Listed<GateRecord>, ActionError> {
+        actor.require(INSTANCE_MANAGE)?;
+        let gates = self.gates()?.into_iter();
+        Ok(Listed::first(limit, gates.filter(|gate| after.is_none_or(|after| *gate.name > *after))))
+    }
+
+    /// Shows a gate. For operators.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`].
+    pub fn gate(&self, actor: &Actor, name: &GateName) -> Result<GateRecord, ActionError> {
+        actor.require(INSTANCE_MANAGE)?;
+        Ok(self.find_gate(name)?.record)
+    }
+
+    /// Makes a gate. Without routes nothing passes it. For operators.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`]; [`ActionError::Invalid`] for rules that no request tells
+    /// apart, and for organizations that are none; [`ActionError::Conflict`] for a name that is
+    /// taken, and over [`GATES_MAX`].
+    pub fn create_gate(
+        &self,
+        actor: &Actor,
+        name: &GateName,
+        draft: &GateChange,
+    ) -> Result<GateRecord, ActionError> {
+        actor.require(INSTANCE_MANAGE)?;
+        let place = Place::Gate(name.as_str().into());
+        self.in_turn(|| {
+            let now = self.clock.now().wall;
+            // One guard for all that is counted.
+            let batch = self.guard_people()?;
+            let gates = self.gates()?;
+            let is_taken = gates.iter().any(|gate| *gate.name == *name.as_str());
+            if is_taken || name.as_str() == DEFAULT_GATE {
+                let detail = "there is a gate of this name";
+                return Err(ActionError::Conflict { code: "name_taken", detail });
+            }
+            if gates.len() >= GATES_MAX {
+                let detail = "the instance has as many gates as one can have";
+                return Err(ActionError::Conflict { code: "too_many_gates", detail });
+            }
+            let mut record = GateRecord {
+                name: name.as_str().into(),
+                id: GateId::new(now, &mut *self.random()),
+                description: String::new(),
+                credentials: GateRecord::credentials_by_default(),
+                routes: Vec::new(),
+                organizations: None,
+                environments: None,
+                cost: 1,
+                created_at: now,
+                version: 1,
+            };
+            apply(&mut record, draft);
+            self.check_gate(&record)?;
+            let happening = Happening::by(actor, "gate.create", name)
+                .of_instance()
+                .with_change(&json!({}), &shape(&record));
+            let batch = put(batch.absent(place.to_bytes()), &place, &record)?;
+            let committed = self.commit(self.record(batch, now, happening)?)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
+        })
+    }
+
+    /// Changes a gate: for the very next check. For operators.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`],
+    /// [`ActionError::VersionConflict`]; [`ActionError::Invalid`] as for
+    /// [`Actions::create_gate`].
+    pub fn change_gate(
+        &self,
+        actor: &Actor,
+        target: &GateTarget,
+        change: &GateChange,
+    ) -> Result<GateRecord, ActionError> {
+        actor.require(INSTANCE_MANAGE)?;
+        Self::until_done(|| {
+            let now = self.clock.now().wall;
+            let held = self.find_gate(&target.name)?;
+            Self::check_version(target.versions.as_ref(), held.record.version)?;
+            let mut record = held.record.clone();
+            apply(&mut record, change);
+            if record == held.record {
+                self.await_index(held.revision);
+                return Ok(Attempt::Done(record));
+            }
+            self.check_gate(&record)?;
+            record.version += 1;
+            let place = Place::Gate(record.name.clone());
+            let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
+            let happening = Happening::by(actor, "gate.update", &target.name)
+                .of_instance()
+                .with_change(&shape(&held.record), &shape(&record));
+            let batch = put(batch, &place, &record)?;
+            let committed = self.commit(self.record(batch, now, happening)?)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
+        })
+    }
+
+    /// Removes a gate: from then on nothing passes it. For operators.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`],
+    /// [`ActionError::VersionConflict`].
+    pub fn remove_gate(&self, actor: &Actor, target: &GateTarget) -> Result<(), ActionError> {
+        actor.require(INSTANCE_MANAGE)?;
+        Self::until_done(|| {
+            let now = self.clock.now().wall;
+            let held = self.find_gate(&target.name)?;
+            Self::check_version(target.versions.as_ref(), held.record.version)?;
+            let place = Place::Gate(held.record.name.clone()).to_bytes();
+            let batch = Batch::new().unchanged(place.clone(), held.revision).delete(place);
+            let happening = Happening {
+                before: fields(shape(&held.record)),
+                ..Happening::by(actor, "gate.remove", &target.name).of_instance()
+            };
+            let committed = self.commit(self.record(batch, now, happening)?)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+        })
+    }
+
+    fn gates(&self) -> Result<Vec<GateRecord>, ActionError> {
+        self.read_all(Place::GATES)
+    }
+
+    fn find_gate(&self, name: &GateName) -> Result<Held<GateRecord>, ActionError> {
+        self.read(&Place::Gate(name.as_str().into()))?.ok_or(ActionError::NotFound("gate"))
+    }
+
+    /// Refuses what can't decide: routes that no request tells apart, organizations that are none.
+    fn check_gate(&self, record: &GateRecord) -> Result<(), ActionError> {
+        let mut faults = Vec::new();
+        match record.gate() {
+            Ok(_gate) => {},
+            Err(RoutesFault::Methods(at, error)) => {
+                let pointer = format!("/routes/{at}/methods");
+                faults.push(Fault::new(pointer, "invalid_route", error));
+            },
+            Err(RoutesFault::Equal(equal)) => {
+                let detail = format!(
+                    "is for the same requests as /routes/{}, and neither is more specific",
+                    equal.first
+                );
+                faults.push(Fault::new(format!("/routes/{}", equal.second), "equal_route", detail));
+            },
+        }
+        let named = record.organizations.iter().flat_map(|ids| ids.0.iter().enumerate());
+        for (at, id) in named {
+            if self.index.organization(*id).is_none() {
+                let pointer = format!("/organizations/{at}");
+                faults.push(Fault::new(pointer, "unknown_organization", "no such organization"));
+            }
+        }
+        if faults.is_empty() { Ok(()) } else { Err(ActionError::Invalid(faults)) }
+    }
+}
+
+fn apply(record: &mut GateRecord, change: &GateChange) {
+    if let Some(description) = &change.description {
+        record.description.clone_from(description);
+    }
+    if let Some(credentials) = &change.credentials {
+        record.credentials.clone_from(credentials);
+    }
+    if let Some(routes) = &change.routes {
+        record.routes.clone_from(routes);
+    }
+    match &change.organizations {
+        Edit::Keep => {},
+        Edit::Clear => record.organizations = None,
+        Edit::Set(ids) => record.organizations = Some(Ids(ids.clone())),
+    }
+    match &change.environments {
+        Edit::Keep => {},
+        Edit::Clear => record.environments = None,
+        Edit::Set(names) => record.environments = Some(Environments(names.clone())),
+    }
+    record.cost = change.cost.unwrap_or(record.cost);
+}
+
+/// A gate's policy, as events and clients are told of it.
+pub fn shape(record: &GateRecord) -> Value {
+    json!({
+        "name": record.name,
+        "description": record.description,
+        "credentials": texts(&record.credentials),
+        "routes": record.routes.iter().map(route_shape).collect::<Vec<_>>(),
+        "organizations": record.organizations.as_ref().map(|ids| texts(&ids.0)),
+        "environments": record.environments.as_ref().map(|names| texts(&names.0)),
+        "cost": record.cost,
+    })
+}
+
+fn texts<T: ToString>(values: &[T]) -> Vec<String> {
+    values.iter().map(ToString::to_string).collect()
+}
+
+/// A route, as events and clients are told of it.
+pub fn route_shape(route: &RouteRecord) -> Value {
+    json!({
+        "host": route.host.as_ref().map(ToString::to_string),
+        "path": route.path.to_string(),
+        "methods": (!route.methods.is_empty()).then_some(&route.methods),
+        "access": route.access.name(),
+        "permissions": route.requirement.as_ref().map(ToString::to_string),
+        "cost": route.cost,
+    })
+}

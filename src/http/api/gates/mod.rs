@@ -1,0 +1,157 @@
+//! `/v1/gates`: what stands before protected APIs, for operators.
+
+pub(in crate::http) mod trial;
+
+use rouille::Response;
+use serde_json::{Value, json};
+
+use crate::actions::ActionError;
+use crate::actions::gates::{GateChange, GateTarget, shape};
+use crate::http::api::{cursor, page_limit, versions, with_etag};
+use crate::http::check::verify;
+use crate::http::input::{Fields, list, number, object, parsed, text, wrong};
+use crate::http::problem::Problem;
+use crate::http::{App, Call, answer};
+use crate::model::fault::Fault;
+use crate::model::gate::{
+    ACCEPTED_MAX, Access, CREDENTIALS_MAX, CredentialHeader, GateName, ROUTES_MAX,
+};
+use crate::model::id::OrganizationId;
+use crate::model::key_text::Environment;
+use crate::model::limit::COST_MAX;
+use crate::model::name::parse_description;
+use crate::model::route::{HostPattern, METHODS_MAX, Methods, PathPattern};
+use crate::records::gate::{GateRecord, RouteRecord};
+
+pub(in crate::http) fn list_gates(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let mut parameters = call.parameters();
+    let limit = page_limit(&mut parameters);
+    let after = parameters.optional("cursor", "invalid_cursor", cursor::read_text::<GateName>);
+    parameters.finish()?;
+    let after = after.as_ref().map(GateName::as_str);
+    let listed = app.actions.list_gates(call.actor()?, limit, after)?;
+    let last = listed.items.last().filter(|_last| listed.more);
+    let next = last.map(|gate| cursor::write_name(&gate.name));
+    let items: Vec<Value> = listed.items.iter().map(shown).collect();
+    Ok(answer::json(&json!({ "items": items, "next_cursor": next })))
+}
+
+pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
+    let name = fields.required("name", parsed("invalid_gate_name", str::parse::<GateName>));
+    let draft = read_change(&mut fields);
+    fields.finish().map_err(Problem::invalid)?;
+    let name = name.ok_or_else(|| Problem::invalid(Vec::new()))?;
+    let record = app.actions.create_gate(call.actor()?, &name, &draft)?;
+    let location = format!("/v1/gates/{name}");
+    let made = answer::created(&shown(&record)).with_additional_header("Location", location);
+    Ok(with_etag(made, record.version))
+}
+
+pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    Ok(answer_record(&app.actions.gate(call.actor()?, &name(call)?)?))
+}
+
+pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
+    let change = read_change(&mut fields);
+    fields.finish().map_err(Problem::invalid)?;
+    Ok(answer_record(&app.actions.change_gate(call.actor()?, &target(call)?, &change)?))
+}
+
+pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    app.actions.remove_gate(call.actor()?, &target(call)?)?;
+    Ok(answer::empty())
+}
+
+fn name(call: &Call<'_>) -> Result<GateName, Problem> {
+    call.param(0).parse().map_err(|_source| ActionError::NotFound("gate").into())
+}
+
+fn target(call: &Call<'_>) -> Result<GateTarget, Problem> {
+    Ok(GateTarget { name: name(call)?, versions: versions(call) })
+}
+
+fn read_change(fields: &mut Fields) -> GateChange {
+    let environment = |value: Value, pointer: &str| {
+        parsed("invalid_environment", str::parse::<Environment>)(value, pointer)
+    };
+    let organization = |value: Value, pointer: &str| {
+        parsed("invalid_id", str::parse::<OrganizationId>)(value, pointer)
+    };
+    GateChange {
+        description: fields
+            .optional("description", parsed("invalid_description", parse_description)),
+        credentials: fields.optional("credentials", some(CREDENTIALS_MAX, credential)),
+        routes: fields.optional("routes", list(ROUTES_MAX, route)),
+        organizations: fields.nullable("organizations", some(ACCEPTED_MAX, organization)),
+        environments: fields.nullable("environments", some(ACCEPTED_MAX, environment)),
+        cost: fields.optional("cost", number(0, COST_MAX)),
+    }
+}
+
+/// Reads a list that names something; what it names twice is named once.
+fn some<T: PartialEq>(
+    max: usize,
+    read: impl Fn(Value, &str) -> Result<T, Vec<Fault>>,
+) -> impl FnOnce(Value, &str) -> Result<Vec<T>, Vec<Fault>> {
+    move |value, pointer| {
+        let mut named = Vec::new();
+        for one in list(max, read)(value, pointer)? {
+            if !named.contains(&one) {
+                named.push(one);
+            }
+        }
+        if named.is_empty() {
+            return wrong(pointer, "required", "must name at least one");
+        }
+        Ok(named)
+    }
+}
+
+fn credential(value: Value, pointer: &str) -> Result<CredentialHeader, Vec<Fault>> {
+    let parse = |text: &str| text.to_ascii_lowercase().parse::<CredentialHeader>();
+    parsed("invalid_header", parse)(value, pointer)
+}
+
+fn route(value: Value, pointer: &str) -> Result<RouteRecord, Vec<Fault>> {
+    object(|fields| {
+        let host = fields.optional("host", parsed("invalid_host", str::parse::<HostPattern>));
+        let path = fields.required("path", parsed("invalid_path", str::parse::<PathPattern>));
+        let methods = fields.optional("methods", methods).unwrap_or_default();
+        let access = fields.optional("access", parsed("invalid_choice", str::parse::<Access>));
+        let access = access.unwrap_or(Access::Key);
+        let requirement = fields.optional("permissions", verify::requirement);
+        let cost = fields.optional("cost", number(0, COST_MAX));
+        for (name, is_said) in [("permissions", requirement.is_some()), ("cost", cost.is_some())] {
+            if is_said && access != Access::Key {
+                fields.fault(name, "contradiction", "goes with the access key alone");
+            }
+        }
+        Some(RouteRecord { host, path: path?, methods, access, requirement, cost })
+    })(value, pointer)
+}
+
+fn methods(value: Value, pointer: &str) -> Result<Vec<String>, Vec<Fault>> {
+    let method = |value: Value, pointer: &str| {
+        let method = text(value, pointer)?;
+        let checked = Methods::new([method.as_str()]);
+        checked.map(|_set| method).or_else(|error| wrong(pointer, "invalid_method", error))
+    };
+    some(METHODS_MAX, method)(value, pointer)
+}
+
+fn answer_record(record: &GateRecord) -> Response {
+    with_etag(answer::json(&shown(record)), record.version)
+}
+
+/// A gate as operators see it.
+fn shown(record: &GateRecord) -> Value {
+    let mut shown = shape(record);
+    if let Value::Object(fields) = &mut shown {
+        fields.insert("id".to_owned(), record.id.to_string().into());
+        fields.insert("created_at".to_owned(), record.created_at.to_string().into());
+        fields.insert("version".to_owned(), record.version.into());
+    }
+    shown
+}

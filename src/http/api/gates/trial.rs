@@ -1,0 +1,123 @@
+//! `POST /v1/gates/{gate}/test`: what a gate would say to a request, and why. It counts nothing.
+
+use rouille::Response;
+use serde_json::{Value, json};
+
+use crate::actions::ActionError;
+use crate::actions::gates::route_shape;
+use crate::http::check::{denied, explained, verify};
+use crate::http::forwarded::check_uri;
+use crate::http::input::{Fields, parsed, text};
+use crate::http::problem::Problem;
+use crate::http::{App, Call, answer};
+use crate::model::gate::Way;
+use crate::model::role::{INSTANCE_MANAGE, INSTANCE_VERIFY};
+use crate::model::route::{Asked, Methods, canonical_host};
+use crate::model::secret::Secret;
+use crate::records::gate::RouteRecord;
+use crate::verify::Request;
+
+/// Longest URL that is tried.
+const URL_BYTES_MAX: usize = 8_192;
+
+/// A URL in its parts. Without a host only rules for any host fit.
+struct Target {
+    host: String,
+    line: String,
+}
+
+/// What a request comes to.
+struct Outcome {
+    /// The refusal; `None` where it passes.
+    refusal: Option<Problem>,
+    explanation: Option<Value>,
+}
+
+pub(in crate::http) fn test(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
+    let one_method = |text: &str| Methods::new([text]).map(|_set| text.to_owned());
+    let method = fields.required("method", parsed("invalid_method", one_method));
+    let target = fields.required("url", parsed("invalid_url", parse_url));
+    let key = fields.optional("key", text).map(Secret::new);
+    let ip = fields.optional("ip", verify::address);
+    fields.finish().map_err(Problem::invalid)?;
+    let (Some(method), Some(target)) = (method, target) else {
+        return Err(Problem::invalid(Vec::new()));
+    };
+    let actor = call.actor()?;
+    actor.require(INSTANCE_MANAGE)?;
+    if key.is_some() {
+        actor.require(INSTANCE_VERIFY)?;
+    }
+    let gate = app.index().gate(call.param(0)).ok_or(ActionError::NotFound("gate"))?;
+    let path = match check_uri(&target.line) {
+        Ok(path) => path,
+        Err(fault) => {
+            return Ok(told(None, &Outcome::refused(Problem::request_refused(fault.to_string()))));
+        },
+    };
+    let asked = Asked { host: &target.host, path, method: &method };
+    let route = gate.rule(asked).map(|(route, rule)| route_shape(&RouteRecord::of(route, rule)));
+    let outcome = match (gate.way(asked), key) {
+        (Way::NotAllowed, _) => Outcome::refused(Problem::route_not_allowed()),
+        (Way::Public, _) => Outcome { refusal: None, explanation: None },
+        (Way::Key { .. }, None) => Outcome::refused(Problem::no_credential()),
+        (Way::Key { requirement, cost }, Some(key)) => {
+            let request = Request { ip, requirement, acceptance: gate.acceptance(), cost };
+            explain(app, call, &key, &request)?
+        },
+    };
+    Ok(told(route.as_ref(), &outcome))
+}
+
+impl Outcome {
+    fn refused(problem: Problem) -> Self {
+        Self { refusal: Some(problem), explanation: None }
+    }
+}
+
+fn explain(
+    app: &App,
+    call: &Call<'_>,
+    key: &Secret,
+    request: &Request<'_>,
+) -> Result<Outcome, Problem> {
+    let presented = key.reveal().as_bytes();
+    let explained = verify::explain_presented(app, call.actor()?, presented, request, |_| true)?;
+    let verdict = explained.verdict;
+    let now = app.actions.clock().now();
+    let refusal =
+        (!verdict.is_valid()).then(|| denied(verdict, request, explained.grant.as_ref(), now));
+    let mut explanation = explained::shown(&explained.explanation);
+    if let (Value::Object(fields), Some(grant)) = (&mut explanation, &explained.grant) {
+        fields.insert("key".to_owned(), grant.live.key.to_string().into());
+    }
+    Ok(Outcome { refusal, explanation: Some(explanation) })
+}
+
+fn told(route: Option<&Value>, outcome: &Outcome) -> Response {
+    let refusal = outcome.refusal.as_ref();
+    answer::json(&json!({
+        "allowed": refusal.is_none(),
+        "status": refusal.map_or(200, Problem::status),
+        "code": refusal.map_or("VALID", Problem::code),
+        "detail": refusal.and_then(Problem::says),
+        "route": route,
+        "explain": outcome.explanation,
+    }))
+}
+
+fn parse_url(url: &str) -> Result<Target, &'static str> {
+    let wrong = "must be a path, or a URL such as https://api.example.com/orders/7";
+    if url.len() > URL_BYTES_MAX {
+        return Err("must be at most 8192 bytes");
+    }
+    if url.starts_with('/') {
+        return Ok(Target { host: String::new(), line: url.to_owned() });
+    }
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).ok_or(wrong)?;
+    let (host, line) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let host = canonical_host(host).ok_or(wrong)?;
+    let slash = if line.starts_with('/') { "" } else { "/" };
+    Ok(Target { host, line: format!("{slash}{line}") })
+}

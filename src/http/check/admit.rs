@@ -1,0 +1,61 @@
+//! Through a gate: what is the same for every way in which a proxy asks.
+
+use std::sync::atomic::Ordering;
+
+use crate::http::check::{Allowed, App, Caller, Identity, user_agent};
+use crate::http::forwarded::{self, NotForwarded, Told};
+use crate::http::problem::Problem;
+use crate::http::transport::Arrival;
+use crate::model::gate::Way;
+use crate::verify::Request;
+
+impl App {
+    /// Decides about what a proxy tells of its client's request. The gate decides by its routes
+    /// before a key is looked at; a public one reads no credential.
+    pub(super) fn pass_gate(
+        &self,
+        arrival: &Arrival<'_>,
+        params: &[&str],
+        told: Result<Told<'_>, NotForwarded>,
+    ) -> Result<Allowed, Problem> {
+        if !self.is_trusted(arrival.peer) {
+            let detail = "this address is none of trusted_proxies";
+            self.warn_refused(arrival, &detail);
+            return Err(Problem::request_refused(detail));
+        }
+        let headers = &arrival.parts.headers;
+        let refused = |fault| self.refused(arrival, fault);
+        let told = told.map_err(refused)?;
+        if self.index().is_behind() {
+            return Err(Problem::index_behind());
+        }
+        let gate = params.first().and_then(|name| self.index().gate(name));
+        let gate = gate.ok_or_else(Problem::gate_not_found)?;
+        forwarded::refuse_aliases(headers, &gate.credentials).map_err(refused)?;
+        match gate.way(told.asked()) {
+            Way::NotAllowed => Err(Problem::route_not_allowed()),
+            Way::Public => Ok(Allowed(Identity::nobody())),
+            Way::Key { requirement, cost } => {
+                let presented = Self::presented(headers, &gate.credentials)?;
+                let (ip, acceptance) = (Some(told.client), gate.acceptance());
+                let request = Request { ip, requirement, acceptance, cost };
+                let caller = Caller { address: ip, user_agent: user_agent(headers) };
+                self.decide_presented(&presented, &request, caller)
+            },
+        }
+    }
+
+    fn refused(&self, arrival: &Arrival<'_>, fault: NotForwarded) -> Problem {
+        self.warn_refused(arrival, &fault);
+        Problem::request_refused(fault.to_string())
+    }
+
+    /// Says why a proxy's question was refused, at most once a second: whoever sends such requests
+    /// must not be able to fill the log.
+    fn warn_refused(&self, arrival: &Arrival<'_>, fault: &dyn std::fmt::Display) {
+        let second = self.actions.clock().now().ticks / 1_000_000_000;
+        if self.warned_at.swap(second, Ordering::Relaxed) != second {
+            tracing::warn!(peer = ?arrival.peer, %fault, "a proxy's question was refused; others may be too");
+        }
+    }
+}

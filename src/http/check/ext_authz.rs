@@ -1,0 +1,29 @@
+//! `/v1/ext-authz/{gate}/...`: Envoy's `ext_authz` over HTTP, which repeats its client's request below
+//! a prefix. Reads its own request line, `Host`, the last entry of `X-Forwarded-For` and the
+//! credential, nothing else.
+
+use rouille::Response;
+
+use crate::http::check::{Allowed, EXT_AUTHZ, allow};
+use crate::http::problem::Problem;
+use crate::http::transport::Arrival;
+use crate::http::{App, forwarded};
+
+pub(in crate::http) fn answer(
+    app: &App,
+    arrival: &Arrival<'_>,
+    params: &[&str],
+    _body: &[u8],
+) -> Response {
+    match decide(app, arrival, params) {
+        Ok(allowed) => allow(allowed),
+        Err(problem) => app.deny(problem),
+    }
+}
+
+fn decide(app: &App, arrival: &Arrival<'_>, params: &[&str]) -> Result<Allowed, Problem> {
+    let line = arrival.parts.uri.path_and_query().map_or("", |target| target.as_str());
+    let below = line.strip_prefix(EXT_AUTHZ).unwrap_or_default();
+    let target = below.find('/').and_then(|at| below.get(at..)).unwrap_or_default();
+    app.pass_gate(arrival, params, forwarded::read_repeated(arrival.parts, target))
+}

@@ -1,0 +1,496 @@
+//! The routes of a gate: which request needs what. Host, method and path choose one rule, and the
+//! most specific wins.
+//!
+//! A path pattern is segments: literal text, `{name}` or `*` for one segment, and as the last one
+//! `**` for none or more. Segments are compared as an upstream would read them, with
+//! percent-encodings taken out, so that `/%61dmin` is `/admin`; and most upstreams serve `/admin/`
+//! from the same place as `/admin`, so a last slash says nothing. Nothing else of a path is mended:
+//! paths that two programs could read differently never get here, and no rule is for one with a `;`,
+//! behind which some servers see nothing. Hosts have no port: every port of a host leads to it.
+
+mod host;
+mod path;
+
+use std::cmp::Ordering;
+
+use host::HostRank;
+pub use host::{HostPattern, canonical_host};
+pub use path::{PathPattern, SEGMENTS_MAX};
+
+/// Longest pattern of a path or host, in bytes.
+pub const PATTERN_BYTES_MAX: usize = 512;
+/// Most methods that one rule names.
+pub const METHODS_MAX: usize = 16;
+/// Longest method, in bytes.
+const METHOD_BYTES_MAX: usize = 32;
+
+/// Why a text is no path pattern, host pattern or method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRoute {
+    /// No path pattern.
+    #[error("must begin with '/', and have no empty, '.' or '..' segment; a last '/' says nothing")]
+    Path,
+    /// Too long.
+    #[error("must be at most {SEGMENTS_MAX} segments and {PATTERN_BYTES_MAX} bytes")]
+    TooLong,
+    /// A byte that no path has, or an encoding of one that is refused in every path.
+    #[error("must be what a path may hold: no space, quote, '?', '#', ';', '\\' or encoded '/'")]
+    Segment,
+    /// `{` or `}` or `*` amid other text.
+    #[error("a {{name}}, '*' or '**' must be a whole segment")]
+    Part,
+    /// `**` before the end.
+    #[error("'**' must be the last segment")]
+    RestInside,
+    /// The same name twice.
+    #[error("must not use a name twice")]
+    NameTwice,
+    /// No host pattern.
+    #[error("must be a host such as api.example.com or *.example.com, without a port")]
+    Host,
+    /// No method.
+    #[error("must be 1 to 32 letters A-Z or '-'")]
+    Method,
+}
+
+/// A set of methods. `GET` stands for `HEAD` too, which an upstream answers from the same place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Methods(Vec<Box<str>>);
+
+/// Which requests a rule is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// At which host; `None` is any.
+    pub host: Option<HostPattern>,
+    /// Which path.
+    pub path: PathPattern,
+    /// With which methods; `None` is any.
+    pub methods: Option<Methods>,
+}
+
+/// A request, as far as routes look at it.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The host in canonical form: see [`canonical_host`].
+    pub host: &'a str,
+    /// The path as it was sent, without the query.
+    pub path: &'a str,
+    /// The method.
+    pub method: &'a str,
+}
+
+/// Routes with what each leads to, the most specific first.
+#[derive(Clone, Debug)]
+pub struct RouteTable<T> {
+    rules: Vec<(Route, T)>,
+}
+
+impl<T> Default for RouteTable<T> {
+    fn default() -> Self {
+        Self { rules: Vec::new() }
+    }
+}
+
+/// Two rules that no request could tell apart: their places in the order given, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EqualRoutes {
+    /// The first.
+    pub first: usize,
+    /// The one that is equal to it.
+    pub second: usize,
+}
+
+impl<T> RouteTable<T> {
+    /// Sorts rules into a table.
+    ///
+    /// # Errors
+    /// [`EqualRoutes`] where a request could take two rules and neither is more specific.
+    pub fn new(rules: Vec<(Route, T)>) -> Result<Self, EqualRoutes> {
+        let mut numbered: Vec<_> = rules.into_iter().enumerate().collect();
+        // Equal ones come to stand side by side but for their methods.
+        numbered.sort_by(|(_, (one, _)), (_, (other, _))| one.compare(other));
+        for (at, (first, (route, _))) in numbered.iter().enumerate() {
+            let alike = numbered.iter().skip(at + 1);
+            let mut alike = alike.take_while(|(_, (other, _))| route.compare(other).is_eq());
+            if let Some((second, _)) = alike.find(|(_, (other, _))| route.shares_methods(other)) {
+                let (first, second) = (*first.min(second), *first.max(second));
+                return Err(EqualRoutes { first, second });
+            }
+        }
+        Ok(Self { rules: numbered.into_iter().map(|(_, rule)| rule).collect() })
+    }
+
+    /// The most specific rule that fits, or `None`.
+    pub fn find(&self, asked: Asked<'_>) -> Option<(&Route, &T)> {
+        if asked.path.contains(';') {
+            return None;
+        }
+        self.rules.iter().find(|(route, _)| route.fits(asked)).map(|(route, held)| (route, held))
+    }
+
+    /// All rules, the most specific first.
+    pub fn iter(&self) -> impl Iterator<Item = (&Route, &T)> {
+        self.rules.iter().map(|(route, held)| (route, held))
+    }
+}
+
+impl Route {
+    /// Whether this rule is for such a request.
+    pub fn fits(&self, asked: Asked<'_>) -> bool {
+        self.methods.as_ref().is_none_or(|methods| methods.has(asked.method))
+            && self.path.fits(asked.path)
+            && self.host.as_ref().is_none_or(|host| host.fits(asked.host))
+    }
+
+    /// The more specific first: a host before a domain before any; then the path, segment by
+    /// segment; then named methods before any. Texts decide last, only to bring equal ones together.
+    fn compare(&self, other: &Self) -> Ordering {
+        let host = |route: &Self| route.host.as_ref().map_or(HostRank::Any, HostPattern::rank);
+        let named = |route: &Self| route.methods.is_none();
+        let text = |route: &Self| route.host.as_ref().map(ToString::to_string);
+        host(self)
+            .cmp(&host(other))
+            .then_with(|| self.path.ranks().cmp(other.path.ranks()))
+            .then_with(|| named(self).cmp(&named(other)))
+            .then_with(|| text(self).cmp(&text(other)))
+            .then_with(|| self.path.literals().cmp(other.path.literals()))
+    }
+
+    fn shares_methods(&self, other: &Self) -> bool {
+        match (&self.methods, &other.methods) {
+            (Some(one), Some(other)) => {
+                one.names().any(|method| other.has(method))
+                    || other.names().any(|method| one.has(method))
+            },
+            (None, _) | (_, None) => true,
+        }
+    }
+}
+
+impl Methods {
+    /// A set of these.
+    ///
+    /// # Errors
+    /// [`InvalidRoute::Method`] for one that is none, or when there are none or too many.
+    pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidRoute> {
+        let mut methods: Vec<Box<str>> = names.into_iter().map(Into::into).collect();
+        methods.sort();
+        methods.dedup();
+        let fits = |it: u8| it.is_ascii_uppercase() || it == b'-';
+        let is_method =
+            |it: &str| (1..=METHOD_BYTES_MAX).contains(&it.len()) && it.bytes().all(fits);
+        if (1..=METHODS_MAX).contains(&methods.len()) && methods.iter().all(|it| is_method(it)) {
+            Ok(Self(methods))
+        } else {
+            Err(InvalidRoute::Method)
+        }
+    }
+
+    /// The methods, in order of their names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|name| &**name)
+    }
+
+    fn has(&self, method: &str) -> bool {
+        let named = |wanted: &str| self.0.iter().any(|it| **it == *wanted);
+        named(method) || (method == "HEAD" && named("GET"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn route(text: &str) -> Route {
+        let mut words = text.split(' ').rev();
+        let path = words.next().unwrap().parse().unwrap();
+        let (mut host, mut methods) = (None, None);
+        for word in words {
+            if word.contains('.') {
+                host = Some(word.parse().unwrap());
+            } else {
+                methods = Some(Methods::new(word.split(',')).unwrap());
+            }
+        }
+        Route { host, path, methods }
+    }
+
+    fn table(rules: &[&str]) -> Result<RouteTable<String>, EqualRoutes> {
+        RouteTable::new(rules.iter().map(|rule| (route(rule), (*rule).to_owned())).collect())
+    }
+
+    fn asked(text: &str) -> Asked<'_> {
+        let mut words = text.split(' ');
+        let [method, host, path] = [(); 3].map(|()| words.next().unwrap());
+        Asked { host, path, method }
+    }
+
+    #[test]
+    fn the_most_specific_rule_wins() {
+        let rules = [
+            "/**",
+            "/admin/**",
+            "/admin",
+            "/users/{id}",
+            "/users/me",
+            "GET /users/{id}",
+            "/users/*/keys",
+            "/users/me/**",
+            "*.example.com /**",
+            "api.example.com /**",
+            "*.eu.example.com /admin/**",
+            "POST,PUT /files/**",
+            "GET /files/{name}",
+            "/caf%C3%A9",
+        ];
+        let table = table(&rules).unwrap();
+        for (request, rule) in [
+            ("GET x /", "/**"),
+            ("GET x /anything/at/all", "/**"),
+            ("GET x /admin", "/admin"),
+            ("GET x /admin/", "/admin"),
+            ("GET x /admin;x", ""),
+            ("GET x /admin/a;b=c/d", ""),
+            ("GET x /admin/a/b", "/admin/**"),
+            ("GET x /%61dmin/a", "/admin/**"),
+            ("GET x /adminx", "/**"),
+            ("GET x /users/7", "GET /users/{id}"),
+            ("HEAD x /users/7", "GET /users/{id}"),
+            ("DELETE x /users/7", "/users/{id}"),
+            ("DELETE x /users/", "/**"),
+            ("DELETE x /users/7/", "/users/{id}"),
+            ("GET x /users/me", "/users/me"),
+            ("GET x /users/me/keys", "/users/me/**"),
+            ("GET x /users/you/keys", "/users/*/keys"),
+            ("GET api.example.com /users/me", "api.example.com /**"),
+            ("GET a.example.com /users/me", "*.example.com /**"),
+            ("GET example.com /nothing", "/**"),
+            ("GET a.eu.example.com /admin/a", "*.eu.example.com /admin/**"),
+            ("GET a.eu.example.com /a", "*.example.com /**"),
+            ("PUT x /files/a", "POST,PUT /files/**"),
+            ("PUT x /files", "POST,PUT /files/**"),
+            ("GET x /files/a", "GET /files/{name}"),
+            ("GET x /files/a/b", "/**"),
+            ("GET x /caf%c3%a9", "/caf%C3%A9"),
+        ] {
+            let found = table.find(asked(request)).map(|(_, text)| text.as_str());
+            assert_eq!(found.unwrap_or_default(), rule, "{request}");
+        }
+    }
+
+    #[test]
+    fn rules_that_no_request_tells_apart_are_refused() {
+        for (rules, equal) in [
+            (&["/a/{id}", "/b", "/a/*"][..], Some((0, 2))),
+            (&["GET,PUT /a", "PUT,POST /a"][..], Some((0, 1))),
+            (&["/a", "/%61"][..], Some((0, 1))),
+            (&["A.example.com /a", "a.example.com. /a"][..], Some((0, 1))),
+            (&["GET /a", "HEAD /a"][..], Some((0, 1))),
+            (&["HEAD,PUT /a", "GET /a"][..], Some((0, 1))),
+            (&["GET /a", "PUT /a", "/a"][..], None),
+            (&["/a/*", "/*/a", "/a/**", "/**", "/"][..], None),
+            (&["x.example.com /a", "y.example.com /a", "*.example.com /a"][..], None),
+        ] {
+            let refused = table(rules).err().map(|EqualRoutes { first, second }| (first, second));
+            assert_eq!(refused, equal, "{rules:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_pattern_is_refused() {
+        for text in [
+            "",
+            "a",
+            "//",
+            "/a/",
+            "/a//b",
+            "/a/../b",
+            "/./a",
+            "/%2e%2E",
+            "/a/**/b",
+            "/a*",
+            "/{a",
+            "/{A}",
+            "/{}",
+            "/{id}/{id}",
+            "/a?b",
+            "/a#b",
+            "/a;b",
+            "/a b",
+            "/a\\b",
+            "/%2f",
+            "/%5C",
+            "/%25",
+            "/%zz",
+            "/%a",
+            "/%ff",
+            "/é",
+            "/\"",
+            "/%0a",
+            "/***",
+            "/{**}",
+        ] {
+            assert!(text.parse::<PathPattern>().is_err(), "{text}");
+        }
+        for text in
+            ["", "*", "*.", "a..b", "a b", "*.[::1]", "a:80", "[::1]:80", "http://a", "[::1", "a/b"]
+        {
+            assert!(text.parse::<HostPattern>().is_err(), "{text}");
+        }
+        for names in [&[][..], &["get"], &["GET POST"], &[""], &["GÉT"]] {
+            assert!(Methods::new(names.iter().copied()).is_err(), "{names:?}");
+        }
+    }
+
+    #[test]
+    fn hosts_have_one_form() {
+        for (host, canonical) in [
+            ("API.Example.com", Some("api.example.com")),
+            ("api.example.com.", Some("api.example.com")),
+            ("api.example.com.:443", Some("api.example.com")),
+            ("api.example.com:8443", Some("api.example.com")),
+            ("[2001:DB8::0:1]:80", Some("[2001:db8::1]")),
+            ("[2001:db8::1]", Some("[2001:db8::1]")),
+            ("192.0.2.7", Some("192.0.2.7")),
+            ("api..example.com", None),
+            ("api.example.com..", None),
+            ("api.example.com:", None),
+            ("api.example.com:+80", None),
+            ("api.example.com:99999", None),
+            ("user@api.example.com", None),
+            ("2001:db8::1", None),
+            ("", None),
+        ] {
+            assert_eq!(canonical_host(host).as_deref(), canonical, "{host}");
+        }
+    }
+
+    /// A rule as text: `METHODS HOST PATH`, `-` for any.
+    fn naive_route(text: &str) -> Route {
+        let [methods, host, path] = words(text);
+        Route {
+            host: (host != "-").then(|| host.parse().unwrap()),
+            path: path.parse().unwrap(),
+            methods: (methods != "-").then(|| Methods::new(methods.split(',')).unwrap()),
+        }
+    }
+
+    fn words(text: &str) -> [&str; 3] {
+        let mut words = text.split(' ');
+        [(); 3].map(|()| words.next().unwrap())
+    }
+
+    /// Says the same as [`Route::fits`], in another way.
+    fn fits_naively(rule: &str, request: &str) -> bool {
+        let ([methods, host, pattern], [method, asked, path]) = (words(rule), words(request));
+        let wanted: Vec<&str> = pattern.split('/').filter(|it| !it.is_empty()).collect();
+        let given: Vec<&str> = path.split('/').filter(|it| !it.is_empty()).collect();
+        let alike = |wanted: &str, given: &str| match wanted {
+            "*" | "{x}" => true,
+            text => text == given.replace("%61", "a"),
+        };
+        let has_method = methods == "-"
+            || methods.split(',').any(|it| it == method || (it, method) == ("GET", "HEAD"));
+        let has_host = match host.strip_prefix("*") {
+            Some(domain) => asked.ends_with(domain),
+            None => host == "-" || host == asked,
+        };
+        let has_path = match wanted.split_last() {
+            Some((&"**", before)) => {
+                given.len() >= before.len() && before.iter().zip(&given).all(|(w, g)| alike(w, g))
+            },
+            _ => wanted.len() == given.len() && wanted.iter().zip(&given).all(|(w, g)| alike(w, g)),
+        };
+        has_method && has_host && has_path && !path.contains(';')
+    }
+
+    /// How specific a rule is, as a text: the lesser comes first. Of two that fit one request and say
+    /// the same here, no request tells which is meant.
+    fn place(rule: &str) -> String {
+        let [methods, host, pattern] = words(rule);
+        let host = match (host, host.strip_prefix('*')) {
+            ("-", _) => "9".to_owned(),
+            (_, Some(domain)) => format!("{}", 8 - domain.split('.').count()),
+            (_, None) => "0".to_owned(),
+        };
+        let path = pattern.split('/').skip(1).map(|segment| match segment {
+            "" => "",
+            "**" => "3",
+            "*" | "{x}" => "2",
+            _ => "1",
+        });
+        let methods = if methods == "-" { "b" } else { "a" };
+        // A pattern that ends comes before one that goes on.
+        format!("{host} {} {methods}", path.collect::<String>())
+    }
+
+    fn rule() -> impl Strategy<Value = String> {
+        let methods = prop::sample::select(vec!["-", "-", "GET", "HEAD", "PUT,GET", "PUT"]);
+        let hosts = vec!["-", "-", "a.x.org", "b.x.org", "*.x.org", "*.org"];
+        let segment = prop::sample::select(vec!["/a", "/b", "/*", "/{x}"]);
+        let end = prop::sample::select(vec!["", "/**", "/a"]);
+        let parts = prop::collection::vec(segment, 0..3);
+        (methods, prop::sample::select(hosts), parts, end).prop_filter_map(
+            "a name twice",
+            |(methods, host, parts, end)| {
+                let path = parts.concat() + end;
+                let path = if path.is_empty() { "/" } else { &path };
+                (path.matches("{x}").count() < 2).then(|| format!("{methods} {host} {path}"))
+            },
+        )
+    }
+
+    fn request() -> impl Strategy<Value = String> {
+        let methods = prop::sample::select(vec!["GET", "HEAD", "PUT", "POST"]);
+        let hosts = prop::sample::select(vec!["a.x.org", "c.x.org", "a.org", "x.net"]);
+        let segment = prop::sample::select(vec!["/a", "/a", "/b", "/c", "/%61", "/a;b"]);
+        (methods, hosts, prop::collection::vec(segment, 0..4), any::<bool>()).prop_map(
+            |(method, host, parts, slash)| {
+                let path = parts.concat();
+                let end = if slash || path.is_empty() { "/" } else { "" };
+                format!("{method} {host} {path}{end}")
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn the_table_agrees_with_a_naive_matcher(
+            rules in prop::collection::vec(rule(), 1..8),
+            requests in prop::collection::vec(request(), 16),
+        ) {
+            let table =
+                RouteTable::new(rules.iter().map(|it| (naive_route(it), it.clone())).collect());
+            for request in &requests {
+                let mut fitting: Vec<&String> =
+                    rules.iter().filter(|it| fits_naively(it, request)).collect();
+                fitting.sort_by_key(|it| place(it));
+                let tied = fitting.windows(2).any(|pair| place(pair[0]) == place(pair[1]));
+                match &table {
+                    // What is refused may be told apart by these requests; what ties never is taken.
+                    Err(_) => {},
+                    Ok(table) => {
+                        prop_assert!(!tied, "{}", request);
+                        let found = table.find(asked(request)).map(|(_, text)| text);
+                        prop_assert_eq!(found, fitting.first().copied(), "{}", request);
+                    },
+                }
+            }
+            if let Err(EqualRoutes { first, second }) = table {
+                prop_assert!(first < second);
+                prop_assert_eq!(place(&rules[first]), place(&rules[second]));
+            }
+        }
+
+        #[test]
+        fn no_text_makes_a_pattern_panic(text in ".*", path in ".*") {
+            if let Ok(pattern) = text.parse::<PathPattern>() {
+                pattern.fits(&path);
+                prop_assert_eq!(&pattern.to_string(), &text);
+            }
+            let _parsed = (text.parse::<HostPattern>(), canonical_host(&path));
+        }
+    }
+}

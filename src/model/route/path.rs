@@ -1,0 +1,163 @@
+//! Patterns of paths.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::model::route::{InvalidRoute, PATTERN_BYTES_MAX};
+
+/// Most segments of a path pattern.
+pub const SEGMENTS_MAX: usize = 32;
+
+/// A pattern of paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathPattern {
+    text: Box<str>,
+    parts: Vec<Part>,
+}
+
+/// What stands for a segment. The order is from the most specific to the least.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    /// These bytes, decoded.
+    Literal(Box<[u8]>),
+    /// One segment.
+    One,
+    /// None or more.
+    Rest,
+}
+
+impl PathPattern {
+    pub(super) fn fits(&self, path: &str) -> bool {
+        let Some(path) = path.strip_prefix('/') else { return false };
+        let path = path.strip_suffix('/').unwrap_or(path);
+        let mut segments = (!path.is_empty()).then(|| path.split('/')).into_iter().flatten();
+        for part in &self.parts {
+            let fits = match part {
+                Part::Rest => return true,
+                Part::One => segments.next().is_some_and(|segment| !segment.is_empty()),
+                Part::Literal(text) => {
+                    segments.next().is_some_and(|segment| decoded(segment).eq(text.iter().copied()))
+                },
+            };
+            if !fits {
+                return false;
+            }
+        }
+        segments.next().is_none()
+    }
+
+    /// How specific it is, segment by segment: the less, the more.
+    pub(super) fn ranks(&self) -> impl Iterator<Item = u8> {
+        self.parts.iter().map(Part::rank)
+    }
+
+    pub(super) fn literals(&self) -> impl Iterator<Item = &[u8]> {
+        self.parts.iter().map(|part| match part {
+            Part::Literal(text) => &**text,
+            Part::One | Part::Rest => &[],
+        })
+    }
+}
+
+impl Part {
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Literal(_) => 0,
+            Self::One => 1,
+            Self::Rest => 2,
+        }
+    }
+
+    fn parse(segment: &str) -> Result<Self, InvalidRoute> {
+        if segment == "*" || name_of(segment).is_some() {
+            return Ok(Self::One);
+        }
+        if segment.contains(['*', '{', '}']) {
+            return Err(InvalidRoute::Part);
+        }
+        let lower = segment.to_ascii_lowercase();
+        let refused = ["%2f", "%5c", "%00", "%25", "%3b", "%23"];
+        let broken = segment.split('%').skip(1).any(|rest| {
+            !rest.get(..2).is_some_and(|digits| digits.bytes().all(|it| it.is_ascii_hexdigit()))
+        });
+        if broken
+            || refused.iter().any(|encoded| lower.contains(encoded))
+            || !has_path_bytes(segment)
+        {
+            return Err(InvalidRoute::Segment);
+        }
+        let bytes: Box<[u8]> = decoded(segment).collect();
+        if str::from_utf8(&bytes).is_err() || bytes.iter().any(u8::is_ascii_control) {
+            return Err(InvalidRoute::Segment);
+        }
+        if *bytes == *b"." || *bytes == *b".." {
+            return Err(InvalidRoute::Path);
+        }
+        Ok(Self::Literal(bytes))
+    }
+}
+
+impl FromStr for PathPattern {
+    type Err = InvalidRoute;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRoute> {
+        let rest = text.strip_prefix('/').ok_or(InvalidRoute::Path)?;
+        let segments: Vec<&str> = rest.split('/').collect();
+        if text.len() > PATTERN_BYTES_MAX || segments.len() > SEGMENTS_MAX {
+            return Err(InvalidRoute::TooLong);
+        }
+        if rest.is_empty() {
+            return Ok(Self { text: text.into(), parts: Vec::new() });
+        }
+        let Some((last, before)) = segments.split_last() else { return Err(InvalidRoute::Path) };
+        if segments.iter().any(|segment| segment.is_empty()) {
+            return Err(InvalidRoute::Path);
+        }
+        if before.contains(&"**") {
+            return Err(InvalidRoute::RestInside);
+        }
+        let names: Vec<_> = segments.iter().filter_map(|segment| name_of(segment)).collect();
+        if names.iter().enumerate().any(|(at, name)| names.iter().take(at).any(|it| it == name)) {
+            return Err(InvalidRoute::NameTwice);
+        }
+        let mut parts = before.iter().map(|it| Part::parse(it)).collect::<Result<Vec<_>, _>>()?;
+        parts.push(if *last == "**" { Part::Rest } else { Part::parse(last)? });
+        Ok(Self { text: text.into(), parts })
+    }
+}
+
+impl fmt::Display for PathPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The name in a `{name}`.
+fn name_of(segment: &str) -> Option<&str> {
+    let name = segment.strip_prefix('{')?.strip_suffix('}')?;
+    let fits = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'_';
+    let begins = name.starts_with(|first: char| first.is_ascii_lowercase());
+    (begins && name.bytes().all(fits)).then_some(name)
+}
+
+/// What may stand in a path (RFC 3986, section 3.3), but for `;`, behind which some servers see
+/// something else.
+fn has_path_bytes(segment: &str) -> bool {
+    segment.bytes().all(|it| it.is_ascii_alphanumeric() || b"-._~!$&'()+,=:@%".contains(&it))
+}
+
+/// A segment's bytes with percent-encodings taken out. A broken one stands for itself.
+fn decoded(segment: &str) -> impl Iterator<Item = u8> {
+    let bytes = segment.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let byte = *bytes.get(at)?;
+        let digit = |offset: usize| char::from(*bytes.get(at + offset)?).to_digit(16);
+        if let (b'%', Some(high), Some(low)) = (byte, digit(1), digit(2)) {
+            at += 3;
+            return u8::try_from(high * 16 + low).ok();
+        }
+        at += 1;
+        Some(byte)
+    })
+}

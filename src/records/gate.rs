@@ -1,0 +1,188 @@
+//! The record of a gate.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::gate::{Access, CREDENTIALS, CredentialHeader, Gate, Rule};
+use crate::model::id::{GateId, OrganizationId};
+use crate::model::key_text::Environment;
+use crate::model::moment::Moment;
+use crate::model::requirement::Requirement;
+use crate::model::route::{
+    EqualRoutes, HostPattern, InvalidRoute, Methods, PathPattern, Route, RouteTable,
+};
+use crate::records::place::Place;
+use crate::records::{Record, text};
+
+/// A gate as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GateRecord {
+    /// Its name; the place.
+    #[serde(skip)]
+    pub name: Box<str>,
+    /// Its id.
+    #[serde(rename = "i", with = "text")]
+    pub id: GateId,
+    /// What it is for.
+    #[serde(rename = "d", default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Which headers may carry the key.
+    #[serde(rename = "h", with = "text::list")]
+    pub credentials: Vec<CredentialHeader>,
+    /// What needs what, in the order in which it was written.
+    #[serde(rename = "r", default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<RouteRecord>,
+    /// Whose keys it takes; everybody's where nothing is said.
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+    pub organizations: Option<Ids>,
+    /// Of which environments; of all where nothing is said.
+    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
+    pub environments: Option<Environments>,
+    /// Units that a call draws from limits.
+    #[serde(rename = "u")]
+    pub cost: u32,
+    /// When it was made.
+    #[serde(rename = "c", with = "text::moment")]
+    pub created_at: Moment,
+    /// Counts its changes, from 1.
+    #[serde(rename = "v")]
+    pub version: u64,
+}
+
+/// Organizations.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Ids(#[serde(with = "text::list")] pub Vec<OrganizationId>);
+
+/// Environments.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Environments(#[serde(with = "text::list")] pub Vec<Environment>);
+
+/// A route of a gate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteRecord {
+    /// At which host; any where nothing is said.
+    #[serde(rename = "h", default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostPattern>,
+    /// Which paths.
+    #[serde(rename = "p", with = "text")]
+    pub path: PathPattern,
+    /// With which methods; any where there are none.
+    #[serde(rename = "m", default, skip_serializing_if = "Vec::is_empty")]
+    pub methods: Vec<String>,
+    /// What is asked for.
+    #[serde(rename = "a", with = "text")]
+    pub access: Access,
+    /// What the key must be granted; any valid key where nothing is said.
+    #[serde(rename = "q", default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    pub requirement: Option<Requirement>,
+    /// Units that a call draws; what the gate says where nothing is said.
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<u32>,
+}
+
+/// Why routes make no table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoutesFault {
+    /// The methods of the route at this place.
+    Methods(usize, InvalidRoute),
+    /// No request could tell these apart.
+    Equal(EqualRoutes),
+}
+
+impl RouteRecord {
+    /// The record of a route and what it leads to.
+    pub fn of(route: &Route, rule: &Rule) -> Self {
+        let methods = route.methods.iter().flat_map(Methods::names);
+        Self {
+            host: route.host.clone(),
+            path: route.path.clone(),
+            methods: methods.map(str::to_owned).collect(),
+            access: rule.access,
+            requirement: rule.requirement.clone(),
+            cost: rule.cost,
+        }
+    }
+}
+
+impl GateRecord {
+    /// What gates begin with where nothing is said.
+    pub fn credentials_by_default() -> Vec<CredentialHeader> {
+        CREDENTIALS.iter().filter_map(|name| name.parse().ok()).collect()
+    }
+
+    /// The gate, ready to decide.
+    ///
+    /// # Errors
+    /// [`RoutesFault`]: never for one that was stored.
+    pub fn gate(&self) -> Result<Gate, RoutesFault> {
+        let mut rules = Vec::with_capacity(self.routes.len());
+        for (at, record) in self.routes.iter().enumerate() {
+            let names = record.methods.iter().map(String::as_str);
+            let methods = (!record.methods.is_empty()).then(|| Methods::new(names)).transpose();
+            let methods = methods.map_err(|error| RoutesFault::Methods(at, error))?;
+            let (host, path) = (record.host.clone(), record.path.clone());
+            let rule = Rule {
+                access: record.access,
+                requirement: record.requirement.clone(),
+                cost: record.cost,
+            };
+            rules.push((Route { host, path, methods }, rule));
+        }
+        Ok(Gate {
+            credentials: self.credentials.clone().into(),
+            routes: Some(RouteTable::new(rules).map_err(RoutesFault::Equal)?),
+            organizations: self.organizations.as_ref().map(|ids| ids.0.clone().into()),
+            environments: self.environments.as_ref().map(|names| names.0.clone().into()),
+            cost: self.cost,
+        })
+    }
+}
+
+impl Record for GateRecord {
+    fn settle(&mut self, place: &Place) {
+        if let Place::Gate(name) = place {
+            self.name.clone_from(name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::{decode, encode};
+
+    #[test]
+    fn a_gate_comes_back_as_it_was_written() {
+        let place = Place::Gate("orders".into());
+        let route = RouteRecord {
+            host: Some("API.example.com".parse().unwrap()),
+            path: "/orders/{id}".parse().unwrap(),
+            methods: vec!["GET".to_owned()],
+            access: Access::Key,
+            requirement: Some("orders:read".parse().unwrap()),
+            cost: Some(2),
+        };
+        let mut record = GateRecord {
+            name: "orders".into(),
+            id: GateId::default(),
+            description: String::new(),
+            credentials: GateRecord::credentials_by_default(),
+            routes: vec![route.clone()],
+            organizations: Some(Ids(vec![OrganizationId::default()])),
+            environments: Some(Environments(vec![Environment::default()])),
+            cost: 1,
+            created_at: Moment::from_milliseconds(5),
+            version: 1,
+        };
+        let bytes = encode(&place, &record).unwrap();
+        let mut read: GateRecord = decode(&place, &bytes).unwrap();
+        read.settle(&place);
+        assert_eq!(read, record);
+        assert!(record.gate().is_ok());
+        record.routes.push(route);
+        assert!(matches!(record.gate(), Err(RoutesFault::Equal(_))));
+    }
+}
