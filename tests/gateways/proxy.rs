@@ -1,14 +1,14 @@
 //! Starts a proxy from the files of `examples/` on free loopback ports.
 #![expect(clippy::expect_used, clippy::panic, reason = "a broken fixture should stop its test")]
 
-use std::io;
 use std::fs;
+use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -17,7 +17,6 @@ use crate::server::{Home, Log};
 
 /// Traefik can't answer by itself, so its example has an application apart.
 const STAND_IN: &str = "application.py";
-const START_MAX: Duration = Duration::from_secs(30);
 const ROUTE_WAIT: Duration = Duration::from_millis(500);
 
 /// Which program stands in front.
@@ -35,7 +34,8 @@ pub(crate) enum Kind {
 pub(crate) struct Proxy {
     pub(crate) kind: Kind,
     pub(crate) address: SocketAddr,
-    children: Vec<Child>,
+    child: Child,
+    stand_in: Option<Child>,
     log: Arc<Log>,
     _home: Arc<Home>,
 }
@@ -86,6 +86,12 @@ impl Kind {
             Self::Caddy => 504,
             Self::Traefik => 500,
         }
+    }
+
+    /// How long clients wait for it then, at most. Traefik's own 30 s can't be set.
+    pub(crate) fn waits_for_keyhouse_max(self) -> Duration {
+        let seconds = if self == Self::Traefik { 40 } else { 10 };
+        Duration::from_secs(seconds)
     }
 
     /// Whether it resolves dot segments and doubled slashes before anybody sees them.
@@ -228,23 +234,26 @@ impl Proxy {
             fs::write(home.folder().join(file.name), file.text).expect("a file of the example");
         }
 
-        let mut children = Vec::new();
-        if kind == Kind::Traefik && between.application.is_none() {
+        let needs_stand_in = kind == Kind::Traefik && between.application.is_none();
+        let stand_in = needs_stand_in.then(|| {
             let mut python = home.command("python3");
             python.arg(STAND_IN).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            children.push(python.spawn().expect("python3 can be started"));
-            wait_until(|| TcpStream::connect(("127.0.0.1", stand_in)).is_ok());
-        }
+            let mut python = python.spawn().expect("python3 can be started");
+            let address = ("127.0.0.1", stand_in);
+            assert!(wait_until(&mut python, || TcpStream::connect(address).is_ok()), "{STAND_IN}");
+            python
+        });
         let mut command = kind.command(&home);
         let (reader, writer) = io::pipe().expect("a pipe");
         command.stdin(Stdio::null()).stdout(writer.try_clone().expect("a pipe")).stderr(writer);
-        children.push(command.spawn().unwrap_or_else(|error| {
+        let child = command.spawn().unwrap_or_else(|error| {
             panic!("could not start {kind:?} ({error}): ./test tests gets it")
-        }));
+        });
         // The writing ends, so that the log ends with the proxy.
         drop(command);
         let address = SocketAddr::from(([127, 0, 0, 1], own));
-        let proxy = Self { kind, address, children, log: Log::follow(reader), _home: home };
+        let mut proxy =
+            Self { kind, address, child, stand_in, log: Log::follow(reader), _home: home };
         proxy.wait_until_ready();
         proxy
     }
@@ -267,35 +276,34 @@ impl Proxy {
         log.wait_for(needle).is_some()
     }
 
-    fn wait_until_ready(&self) {
+    fn wait_until_ready(&mut self) {
+        let address = self.address;
         let ready = match self.kind.sign_of_readiness() {
             Sign::Line(line) => self.log.wait_for(line).is_some(),
-            Sign::Port => wait_until(|| TcpStream::connect(self.address).is_ok()),
-            Sign::Route => wait_until(|| self.knows_a_route()),
+            Sign::Port => wait_until(&mut self.child, || TcpStream::connect(address).is_ok()),
+            Sign::Route => wait_until(&mut self.child, || knows_a_route(address)),
         };
         assert!(ready, "{:?} did not start:\n{}", self.kind, self.log.tail());
-    }
-
-    /// A router asks Keyhouse, which may keep the request waiting; none answers 404 at once.
-    fn knows_a_route(&self) -> bool {
-        let Ok(mut connection) = Connection::try_open(self.address) else { return false };
-        connection.socket().set_read_timeout(Some(ROUTE_WAIT)).expect("a timeout");
-        match connection.try_ask("GET", "/", &[], b"") {
-            Ok(answer) => answer.status != 404,
-            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
-        }
     }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        for child in &mut self.children {
+        for child in self.stand_in.iter_mut().chain([&mut self.child]) {
             // Not SIGKILL: nginx's workers outlive a master that can't tell them.
             let _signalled = kill_process(Pid::from_child(child), Signal::TERM);
-        }
-        for child in &mut self.children {
             let _waited = child.wait();
         }
+    }
+}
+
+/// A router asks Keyhouse, which may keep the request waiting; none answers 404 at once.
+fn knows_a_route(address: SocketAddr) -> bool {
+    let Ok(mut connection) = Connection::try_open(address) else { return false };
+    connection.socket().set_read_timeout(Some(ROUTE_WAIT)).expect("a timeout");
+    match connection.try_ask("GET", "/", &[], b"") {
+        Ok(answer) => answer.status != 404,
+        Err(error) => error.kind() == io::ErrorKind::WouldBlock,
     }
 }
 
@@ -318,16 +326,28 @@ fn replace(files: &mut [File], place: &str, other: &str) {
     }
 }
 
-/// Asks until it is so, for as long as a program may take to start.
-fn wait_until(is_so: impl Fn() -> bool) -> bool {
-    let begun = Instant::now();
-    while begun.elapsed() < START_MAX {
+/// Asks until it is so; no, where the program has ended.
+fn wait_until(child: &mut Child, is_so: impl Fn() -> bool) -> bool {
+    loop {
         if is_so() {
             return true;
         }
+        if !matches!(child.try_wait(), Ok(None)) {
+            return false;
+        }
         thread::yield_now();
     }
-    false
+}
+
+/// Does it with all five at once.
+pub(crate) fn in_all(body: impl Fn(Kind) + Sync) {
+    thread::scope(|scope| {
+        for kind in Kind::ALL {
+            let body = &body;
+            let named = thread::Builder::new().name(format!("{kind:?}"));
+            named.spawn_scoped(scope, move || body(kind)).expect("a thread");
+        }
+    });
 }
 
 /// Ports that were free a moment ago, all different.
