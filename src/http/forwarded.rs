@@ -33,8 +33,8 @@ pub(super) enum NotForwarded {
     Unreadable(&'static str),
     #[error("the path holds {0}, which is refused and never normalised")]
     Path(&'static str),
-    #[error("a header that Keyhouse or the proxy sets came with '_' in its name")]
-    Underscore,
+    #[error("a header that Keyhouse or the proxy sets came with '_' or another sign for '-'")]
+    Alias,
 }
 
 /// A client's request, as its proxy tells of it.
@@ -104,23 +104,25 @@ pub(super) fn read_repeated<'a>(
     Ok(Told { client, host, path, method })
 }
 
-/// Refuses headers whose names with `_` some servers take for the identity, for what a proxy tells,
-/// or for one that carries a credential.
+/// Refuses headers whose names some servers take for the identity, for what a proxy tells, or for one
+/// that carries a credential: to CGI and its heirs `X_Keyhouse_User` and `X.Keyhouse.User` are both
+/// `X-Keyhouse-User`.
 ///
 /// # Errors
-/// [`NotForwarded::Underscore`].
+/// [`NotForwarded::Alias`].
 pub(super) fn refuse_aliases<N: AsRef<str>>(
     headers: &HeaderMap,
     carriers: &[N],
 ) -> Result<(), NotForwarded> {
+    let is_odd = |letter: char| !letter.is_ascii_alphanumeric() && letter != '-';
     let is_alias = |name: &str| {
-        let plain = name.replace('_', "-");
+        let plain = name.replace(is_odd, "-");
         plain.starts_with("x-keyhouse-")
             || plain.starts_with("x-forwarded-")
             || carriers.iter().any(|carrier| carrier.as_ref() == plain)
     };
-    let mut odd = headers.keys().map(HeaderName::as_str).filter(|name| name.contains('_'));
-    if odd.any(is_alias) { Err(NotForwarded::Underscore) } else { Ok(()) }
+    let mut odd = headers.keys().map(HeaderName::as_str).filter(|name| name.contains(is_odd));
+    if odd.any(is_alias) { Err(NotForwarded::Alias) } else { Ok(()) }
 }
 
 fn check_method<'a>(method: &'a str, from: &'static str) -> Result<&'a str, NotForwarded> {
@@ -197,7 +199,7 @@ pub(super) fn check_uri(uri: &str) -> Result<&str, NotForwarded> {
         }
     }
     let lower = path.to_ascii_lowercase();
-    for encoded in ["%2f", "%5c", "%00", "%25", "%3b", "%23"] {
+    for encoded in ["%2f", "%5c", "%00", "%25", "%3b", "%23", "%3f"] {
         if lower.contains(encoded) {
             return refused("an encoded delimiter");
         }
@@ -292,9 +294,11 @@ mod tests {
             (&[(HOST, "a..b")], NotForwarded::Unreadable(HOST)),
             (&[(HOST, "a:b")], NotForwarded::Unreadable(HOST)),
             (&[(FORWARDED_FOR, "unknown")], NotForwarded::Unreadable(FORWARDED_FOR)),
-            (&[("x_keyhouse_user", "root")], NotForwarded::Underscore),
-            (&[("x-forwarded_for", "1.1.1.1")], NotForwarded::Underscore),
-            (&[("x_api_key", "another")], NotForwarded::Underscore),
+            (&[("x_keyhouse_user", "root")], NotForwarded::Alias),
+            (&[("x-forwarded_for", "1.1.1.1")], NotForwarded::Alias),
+            (&[("x_api_key", "another")], NotForwarded::Alias),
+            (&[("x.keyhouse.user", "root")], NotForwarded::Alias),
+            (&[("x~api!key", "another")], NotForwarded::Alias),
         ] {
             assert_eq!(read(&headers(lines), &loopback()), Err(fault), "{lines:?}");
         }
@@ -317,6 +321,7 @@ mod tests {
             "/a%00",
             "/a%252e",
             "/a%3bb",
+            "/a%3Fb",
             "/a%23",
             "/a#b",
             "a",
@@ -380,7 +385,7 @@ mod tests {
                 "/a",
                 NotForwarded::Unreadable(FORWARDED_FOR),
             ),
-            (&[whole[0], whole[1], ("x_forwarded_for", "1.1.1.1")], "/a", NotForwarded::Underscore),
+            (&[whole[0], whole[1], ("x_forwarded_for", "1.1.1.1")], "/a", NotForwarded::Alias),
             (&whole, "/a/../b", NotForwarded::Path("a dot segment")),
             (&whole, "a", NotForwarded::Path("no leading slash")),
         ] {

@@ -76,7 +76,7 @@ impl Part {
             return Err(InvalidRoute::Part);
         }
         let lower = segment.to_ascii_lowercase();
-        let refused = ["%2f", "%5c", "%00", "%25", "%3b", "%23"];
+        let refused = ["%2f", "%5c", "%00", "%25", "%3b", "%23", "%3f"];
         let broken = segment.split('%').skip(1).any(|rest| {
             !rest.get(..2).is_some_and(|digits| digits.bytes().all(|it| it.is_ascii_hexdigit()))
         });
