@@ -38,8 +38,17 @@ local function lines(headers, name)
     return found
 end
 
-local function ask(txn)
-    local client = txn.http:req_get_headers()
+-- HAProxy passes control characters in values on, some of which end a value for some programs.
+local function has_control_characters(headers)
+    for name in pairs(headers) do
+        for _, value in ipairs(lines(headers, name)) do
+            if value:find("[\0-\8\10-\31\127]") then return true end
+        end
+    end
+    return false
+end
+
+local function ask(txn, client)
     local headers = {
         ["x-forwarded-method"] = { txn.sf:method() },
         ["x-forwarded-proto"] = { txn.sf:ssl_fc() == "1" and "https" or "http" },
@@ -56,7 +65,11 @@ local function ask(txn)
 end
 
 core.register_action("keyhouse", { "http-req" }, function(txn)
-    local answer = ask(txn)
+    local client = txn.http:req_get_headers()
+    if has_control_characters(client) then
+        txn:done(txn:reply({ status = 400, reason = "Bad Request" }))
+    end
+    local answer = ask(txn, client)
     if answer.status == 200 then
         for _, name in ipairs(IDENTITY) do
             local values = lines(answer.headers, name)

@@ -9,7 +9,7 @@ use crate::server::wire::Answer;
 use crate::server::{MadeKey, Server, Session};
 use crate::witness::Witness;
 
-const IDENTITY: [&str; 10] = [
+pub(crate) const IDENTITY: [&str; 10] = [
     "X-Keyhouse-Key",
     "X-Keyhouse-Key-Name",
     "X-Keyhouse-User",
@@ -449,7 +449,7 @@ fn lines<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
     named.map(|(_, value)| value.trim()).collect()
 }
 
-fn base64(text: &str) -> String {
+pub(crate) fn base64(text: &str) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(text)
 }

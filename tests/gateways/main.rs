@@ -2,6 +2,7 @@
 //!
 //! Only the ports are replaced. A missing program fails the tests; nothing is skipped.
 
+mod attacks;
 mod carriers;
 mod claims;
 mod proxy;
