@@ -362,6 +362,25 @@ fn while_keyhouse_does_not_answer_nothing_passes() {
 }
 
 #[test]
+fn haproxy_lets_nothing_pass_when_its_script_fails() {
+    let (server, key) = server_with_a_key(&json!({ "name": "good" }));
+    let rows = [
+        ("it fails before it asks", "local answer = ask(txn, client)", "error('broken')"),
+        ("it fails while it marks", "values[1] == \"\"", "values[1] == nil + 1"),
+        ("a header is missing", "\"x-keyhouse-plan\",", "\"x-keyhouse-lost\","),
+    ];
+    for (name, line, other) in rows {
+        let witness = Witness::start();
+        let application = Some(witness.address);
+        let between = Between { keyhouse: server.address(), application, gate: "default" };
+        let proxy = Proxy::start_between(Kind::Haproxy, between, &[(line, other)]);
+        let answer = proxy.ask("/", &bearer(&key).each());
+        assert_eq!(answer.status, 503, "{name}: {answer:?}");
+        assert_eq!(witness.count(), 0, "{name}");
+    }
+}
+
+#[test]
 fn a_body_reaches_the_application_whole() {
     let (server, key) = server_with_a_key(&json!({ "name": "writer" }));
     for kind in Kind::ALL {

@@ -84,11 +84,12 @@ fn serve(stream: TcpStream, seen: &Seen) -> io::Result<()> {
     loop {
         let mut record = Vec::new();
         while !record.ends_with(b"\r\n\r\n") && !record.ends_with(b"\n\n") {
-            if stream.read_until(b'\n', &mut record)? == 0 {
+            let read = stream.read_until(b'\n', &mut record);
+            if !matches!(read, Ok(bytes) if bytes > 0) {
                 if !record.is_empty() {
                     seen.state.lock().unwrap().records.push(record);
                 }
-                return Ok(());
+                return read.map(|_| ());
             }
         }
         let head: String = record.iter().copied().map(char::from).collect();
@@ -104,10 +105,12 @@ fn serve(stream: TcpStream, seen: &Seen) -> io::Result<()> {
         }
         let (status, length) = (asked_status(&head), record.len());
         let answer = format!("HTTP/1.1 {status} So\r\nContent-Length: {length}\r\n\r\n");
-        stream.get_mut().write_all(answer.as_bytes())?;
+        let mut answer = answer.into_bytes();
         if !head.starts_with("HEAD ") {
-            stream.get_mut().write_all(&record)?;
+            answer.append(&mut record);
         }
+        // At once: in two parts the second waits for the first to be acknowledged.
+        stream.get_mut().write_all(&answer)?;
     }
 }
 

@@ -35,7 +35,7 @@ const HONEST: &str = "honest";
 const UNKNOWN_TO_NGINX: &str = "identity that Keyhouse doesn't set: ";
 const GATE: &str = "attacked";
 /// How long a proxy may say nothing to half a request.
-const ANSWER_WAIT: Duration = Duration::from_secs(2);
+const ANSWER_WAIT: Duration = Duration::from_secs(5);
 
 /// How many connections attack one proxy at a time.
 const LANES: usize = 8;
