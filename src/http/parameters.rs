@@ -14,6 +14,10 @@ const ORGANIZATION: &str = "organization";
 const OF_QUERY: char = '?';
 const OF_FORM: char = '/';
 
+/// Most parameters that are looked at: no route knows as many, and each is held against all others, a
+/// form's on the event loop.
+const PARAMETERS_MAX: usize = 64;
+
 /// The parameters of a query or a form, each at most once, each known. They may hold secrets: nothing
 /// of them prints.
 pub(super) struct Parameters {
@@ -35,8 +39,13 @@ impl Parameters {
     }
 
     fn of(mark: char, text: &[u8]) -> Self {
-        let left: Vec<(String, String)> = form_urlencoded::parse(text).into_owned().collect();
+        let mut pairs = form_urlencoded::parse(text).into_owned();
+        let left: Vec<(String, String)> = pairs.by_ref().take(PARAMETERS_MAX).collect();
         let mut faults = Vec::new();
+        if pairs.next().is_some() {
+            let detail = format!("must be at most {PARAMETERS_MAX}");
+            faults.push(Fault::new(mark, "too_many", detail));
+        }
         for (at, (name, _)) in left.iter().enumerate() {
             if left.iter().take(at).any(|(earlier, _)| earlier == name) {
                 faults.push(Fault::new(format!("{mark}{name}"), "doubled", "must be given once"));
@@ -120,5 +129,17 @@ mod tests {
         let limit = parameters.optional("limit", "out_of_range", str::parse::<u32>);
         assert_eq!(limit, Some(2));
         assert_eq!(parameters.finish().unwrap_err().code(), "invalid_input");
+    }
+
+    #[test]
+    fn as_many_as_fit_into_a_body_are_not_compared() {
+        let body: Vec<_> = (0..10_000).map(|number| format!("p{number}=")).collect();
+        let parameters = Parameters::of_form(body.join("&").as_bytes());
+        assert_eq!(parameters.left.len(), PARAMETERS_MAX);
+        let first = &parameters.faults[0];
+        assert_eq!((&*first.pointer, first.code), ("/", "too_many"));
+        assert!(parameters.finish().is_err());
+        let fitting = body[..PARAMETERS_MAX].join("&");
+        assert!(Parameters::of_form(fitting.as_bytes()).faults.is_empty());
     }
 }

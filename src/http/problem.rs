@@ -70,7 +70,6 @@ impl Problem {
         self.header("Retry-After", seconds.to_string())
     }
 
-    /// The status.
     /// What there is to say of this one.
     pub(super) fn says(&self) -> Option<&str> {
         self.0.detail.as_deref()
@@ -81,6 +80,7 @@ impl Problem {
         self.0.code
     }
 
+    /// The status.
     pub(super) fn status(&self) -> u16 {
         self.0.status
     }

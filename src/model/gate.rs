@@ -216,7 +216,7 @@ impl fmt::Display for CredentialHeader {
 }
 
 /// Headers that say something else, or that a proxy sets, changes or drops on its way.
-const CARRY_OTHER_THINGS: [&str; 17] = [
+const CARRY_OTHER_THINGS: [&str; 21] = [
     "accept",
     "cache-control",
     "connection",
@@ -227,13 +227,18 @@ const CARRY_OTHER_THINGS: [&str; 17] = [
     "from",
     "host",
     "keep-alive",
+    "origin",
     "range",
+    "referer",
     "te",
     "trailer",
     "transfer-encoding",
     "upgrade",
     "user-agent",
     "via",
+    "x-real-ip",
+    // It is repeated in answers and logs.
+    "x-request-id",
 ];
 const CARRY_OTHER_THINGS_BEGIN: [&str; 8] =
     ["accept-", "content-", "if-", "proxy-", "sec-", "x-forwarded-", "x-keyhouse-", "x-original-"];
@@ -298,7 +303,7 @@ mod tests {
             assert!(name.parse::<CredentialHeader>().is_ok(), "{name}");
         }
         for name in
-            ["", "X-Api-Key", "x_api_key", "cookie", "x-forwarded-for", "content-type", "a b"]
+            ["", "X-Api-Key", "x_api_key", "cookie", "x-forwarded-for", "x-request-id", "a b"]
         {
             assert!(name.parse::<CredentialHeader>().is_err(), "{name}");
         }

@@ -129,6 +129,7 @@ fn what_is_no_gate_is_refused_where_it_is_wrong() {
         (json!({"name": "a", "credentials": []}), "/credentials", "required"),
         (json!({"name": "a", "credentials": ["cookie"]}), "/credentials/0", "invalid_header"),
         (json!({"name": "a", "credentials": ["x_api_key"]}), "/credentials/0", "invalid_header"),
+        (json!({"name": "a", "credentials": ["X-Request-Id"]}), "/credentials/0", "invalid_header"),
         (json!({"name": "a", "organizations": []}), "/organizations", "required"),
         (
             json!({"name": "a", "organizations": [format!("org_{missing}-98c4-dc0c0c07398f")]}),
@@ -311,7 +312,7 @@ fn a_key_counts_only_where_the_gate_looks_for_it() {
         (bare("X-Api-Key"), "NO_CREDENTIAL"),
         (bare("X-Shop-Key"), "VALID"),
         (bare("X-Shop-Key").bearer("somebody else's business"), "VALID"),
-        (bare("X-Shop-Key").header("x-shop-key", &one), "VALID"),
+        (bare("X-Shop-Key").header("x-shop-key", &one), "MALFORMED"),
         (bare("X-Shop-Key").header("x-shop-key", &two), "MALFORMED"),
         (bare("X_Shop_Key"), "REQUEST_REFUSED"),
         (bare("X-Shop-Key").header("X-Shop_Key", &two), "REQUEST_REFUSED"),
