@@ -36,7 +36,7 @@ pub(super) fn is_closed_to_somebody(target: &str) -> bool {
 }
 
 /// The segments of a target in every way of reading: decoded never, once or twice; before or after
-/// its parameters are cut off; with `\\` as a slash or not; cut at a NUL and a fragment or not.
+/// its parameters are cut off; with `\\` as a slash or not; cut at a NUL, a fragment and a query or not.
 fn readings(target: &str) -> Vec<Vec<String>> {
     let mut texts = vec![target.split('?').next().unwrap_or_default().to_owned()];
     for _ in 0..2 {
@@ -86,7 +86,7 @@ fn with_slashes(text: &str) -> String {
 }
 
 fn cut(text: &str) -> String {
-    text.split(['\0', '#']).next().unwrap_or_default().to_owned()
+    text.split(['\0', '#', '?']).next().unwrap_or_default().to_owned()
 }
 
 /// Segments without empty ones and dots.

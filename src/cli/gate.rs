@@ -240,7 +240,8 @@ fn told_in_lines(told: &Value) -> Result<(), Failure> {
         None => print(&format!("{:<8} {}", "route", "-"))?,
     }
     let rules = told.pointer("/explain/rules").and_then(Value::as_array);
-    for rule in rules.into_iter().flatten() {
+    let reached = rules.into_iter().flatten().filter(|rule| text(rule, "outcome") != "not_reached");
+    for rule in reached {
         let line =
             [text(rule, "outcome"), text(rule, "source"), text(rule, "code"), text(rule, "detail")];
         print(format!("{:<8} {:<12} {} {}", line[0], line[1], line[2], line[3]).trim_end())?;

@@ -35,8 +35,8 @@ pub(super) enum NotForwarded {
     Path(#[from] DoubtfulPath),
     #[error("TRACE is refused: it answers with the identity that the proxy adds")]
     Echo,
-    #[error("a header that Keyhouse or the proxy sets came with '_' in its name")]
-    Underscore,
+    #[error("a header that Keyhouse or the proxy sets came with '_' or another sign for '-'")]
+    Alias,
 }
 
 /// A client's request, as its proxy tells of it.
@@ -106,23 +106,25 @@ pub(super) fn read_repeated<'a>(
     Ok(Told { client, host, path, method })
 }
 
-/// Refuses headers whose names with `_` some servers take for the identity, for what a proxy tells,
-/// or for one that carries a credential.
+/// Refuses headers whose names some servers take for the identity, for what a proxy tells, or for one
+/// that carries a credential: to CGI and its heirs `X_Keyhouse_User` and `X.Keyhouse.User` are both
+/// `X-Keyhouse-User`.
 ///
 /// # Errors
-/// [`NotForwarded::Underscore`].
+/// [`NotForwarded::Alias`].
 pub(super) fn refuse_aliases<N: AsRef<str>>(
     headers: &HeaderMap,
     carriers: &[N],
 ) -> Result<(), NotForwarded> {
+    let is_odd = |letter: char| !letter.is_ascii_alphanumeric() && letter != '-';
     let is_alias = |name: &str| {
-        let plain = name.replace('_', "-");
+        let plain = name.replace(is_odd, "-");
         plain.starts_with("x-keyhouse-")
             || plain.starts_with("x-forwarded-")
             || carriers.iter().any(|carrier| carrier.as_ref() == plain)
     };
-    let mut odd = headers.keys().map(HeaderName::as_str).filter(|name| name.contains('_'));
-    if odd.any(is_alias) { Err(NotForwarded::Underscore) } else { Ok(()) }
+    let mut odd = headers.keys().map(HeaderName::as_str).filter(|name| name.contains(is_odd));
+    if odd.any(is_alias) { Err(NotForwarded::Alias) } else { Ok(()) }
 }
 
 fn check_method<'a>(method: &'a str, from: &'static str) -> Result<&'a str, NotForwarded> {
@@ -245,9 +247,11 @@ mod tests {
             (&[(HOST, "a..b")], NotForwarded::Unreadable(HOST)),
             (&[(HOST, "a:b")], NotForwarded::Unreadable(HOST)),
             (&[(FORWARDED_FOR, "unknown")], NotForwarded::Unreadable(FORWARDED_FOR)),
-            (&[("x_keyhouse_user", "root")], NotForwarded::Underscore),
-            (&[("x-forwarded_for", "1.1.1.1")], NotForwarded::Underscore),
-            (&[("x_api_key", "another")], NotForwarded::Underscore),
+            (&[("x_keyhouse_user", "root")], NotForwarded::Alias),
+            (&[("x-forwarded_for", "1.1.1.1")], NotForwarded::Alias),
+            (&[("x_api_key", "another")], NotForwarded::Alias),
+            (&[("x.keyhouse.user", "root")], NotForwarded::Alias),
+            (&[("x~api!key", "another")], NotForwarded::Alias),
         ] {
             assert_eq!(read(&headers(lines), &loopback()), Err(fault), "{lines:?}");
         }
@@ -295,7 +299,7 @@ mod tests {
                 "/a",
                 NotForwarded::Unreadable(FORWARDED_FOR),
             ),
-            (&[whole[0], whole[1], ("x_forwarded_for", "1.1.1.1")], "/a", NotForwarded::Underscore),
+            (&[whole[0], whole[1], ("x_forwarded_for", "1.1.1.1")], "/a", NotForwarded::Alias),
             (&whole, "/a/../b", DoubtfulPath("a dot segment").into()),
             (&whole, "a", DoubtfulPath("no leading slash").into()),
         ] {

@@ -1,7 +1,8 @@
-//! Claims about the examples: real nginx and real Caddy, with the very files of `examples/`, in front of Keyhouse.
+//! Claims about the examples: five real proxies, with the very files of `examples/`, in front of Keyhouse.
 //!
 //! Only the ports are replaced. A missing program fails the tests; nothing is skipped.
 
+mod attacks;
 mod carriers;
 mod claims;
 mod proxy;

@@ -1,22 +1,32 @@
-//! Starts nginx or Caddy from the files of `examples/` on free loopback ports.
+//! Starts a proxy from the files of `examples/` on free loopback ports.
 #![expect(clippy::expect_used, clippy::panic, reason = "a broken fixture should stop its test")]
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::server::wire::{Answer, Connection};
 use crate::server::{Home, Log};
 
+/// Traefik can't answer by itself, so its example has an application apart.
+const STAND_IN: &str = "application.py";
+const ROUTE_WAIT: Duration = Duration::from_millis(500);
+
 /// Which program stands in front.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Nginx,
     Caddy,
+    Traefik,
+    Haproxy,
+    Envoy,
 }
 
 /// A running proxy. Dropping it ends it and what it started.
@@ -25,33 +35,122 @@ pub(crate) struct Proxy {
     pub(crate) kind: Kind,
     pub(crate) address: SocketAddr,
     child: Child,
+    stand_in: Option<Child>,
     log: Arc<Log>,
     _home: Arc<Home>,
 }
 
+/// What a proxy stands between.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Between<'a> {
+    pub(crate) keyhouse: SocketAddr,
+    /// In place of the example's stand-in.
+    pub(crate) application: Option<SocketAddr>,
+    /// In place of `default`.
+    pub(crate) gate: &'a str,
+}
+
+/// How a proxy tells that it answers.
+enum Sign {
+    /// By a line of its log.
+    Line(&'static str),
+    /// By taking connections.
+    Port,
+    /// By an answer that isn't 404: its port is open before it knows any route.
+    Route,
+}
+
+/// A file of an example, as it is shipped or with replacements.
+struct File {
+    name: &'static str,
+    text: String,
+}
+
 impl Kind {
-    pub(crate) const ALL: [Self; 2] = [Self::Nginx, Self::Caddy];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Nginx, Self::Caddy, Self::Traefik, Self::Haproxy, Self::Envoy];
 
     /// What clients get when Keyhouse can't be reached.
     pub(crate) fn status_without_keyhouse(self) -> u16 {
         match self {
-            Self::Nginx => 503,
+            Self::Nginx | Self::Haproxy | Self::Envoy => 503,
             Self::Caddy => 502,
+            Self::Traefik => 500,
         }
     }
 
-    fn file(self) -> &'static str {
+    /// What clients get when Keyhouse takes a connection and then says nothing.
+    pub(crate) fn status_with_silent_keyhouse(self) -> u16 {
         match self {
-            Self::Nginx => "examples/nginx/nginx.conf",
-            Self::Caddy => "examples/caddy/Caddyfile",
+            Self::Nginx | Self::Haproxy | Self::Envoy => 503,
+            Self::Caddy => 504,
+            Self::Traefik => 500,
         }
     }
 
-    /// A line on stderr that says the ports are open.
-    fn sign_of_readiness(self) -> &'static str {
+    /// How long clients wait for it then, at most. Traefik's own 30 s can't be set.
+    pub(crate) fn waits_for_keyhouse_max(self) -> Duration {
+        let seconds = if self == Self::Traefik { 40 } else { 10 };
+        Duration::from_secs(seconds)
+    }
+
+    /// Whether it resolves dot segments and doubled slashes before anybody sees them.
+    pub(crate) fn mends_paths(self) -> bool {
+        self == Self::Traefik
+    }
+
+    /// The example's folder.
+    pub(crate) fn folder(self) -> &'static str {
         match self {
-            Self::Nginx => "start worker process",
-            Self::Caddy => "serving initial configuration",
+            Self::Nginx => "examples/nginx",
+            Self::Caddy => "examples/caddy",
+            Self::Traefik => "examples/traefik",
+            Self::Haproxy => "examples/haproxy",
+            Self::Envoy => "examples/envoy",
+        }
+    }
+
+    fn files(self) -> &'static [&'static str] {
+        match self {
+            Self::Nginx => &["nginx.conf"],
+            Self::Caddy => &["Caddyfile"],
+            Self::Traefik => &["traefik.yaml", "routes.yaml", STAND_IN],
+            Self::Haproxy => &["haproxy.cfg", "keyhouse.lua", "stand-in.txt"],
+            Self::Envoy => &["envoy.yaml"],
+        }
+    }
+
+    /// The program, Debian's or the one that `./test` puts into `.venv`, and its arguments.
+    fn command(self, home: &Home) -> Command {
+        let (program, arguments): (_, &[&str]) = match self {
+            // It says when it is ready; the example itself is silent until something is wrong.
+            Self::Nginx => (
+                "nginx",
+                &["-e", "stderr", "-p", ".", "-c", "nginx.conf", "-g", "error_log stderr notice;"],
+            ),
+            Self::Caddy => ("caddy", &["run", "--config", "Caddyfile"]),
+            Self::Traefik => (
+                concat!(env!("CARGO_MANIFEST_DIR"), "/.venv/bin/traefik"),
+                &["--configFile=traefik.yaml"],
+            ),
+            Self::Haproxy => ("haproxy", &["-f", "haproxy.cfg"]),
+            Self::Envoy => (
+                concat!(env!("CARGO_MANIFEST_DIR"), "/.venv/bin/envoy"),
+                &["-c", "envoy.yaml", "--disable-hot-restart", "--concurrency", "1"],
+            ),
+        };
+        let mut command = home.command(program);
+        command.args(arguments);
+        command
+    }
+
+    fn sign_of_readiness(self) -> Sign {
+        match self {
+            Self::Nginx => Sign::Line("start worker process"),
+            Self::Caddy => Sign::Line("serving initial configuration"),
+            Self::Traefik => Sign::Route,
+            Self::Haproxy => Sign::Port,
+            Self::Envoy => Sign::Line("starting main dispatch loop"),
         }
     }
 
@@ -70,7 +169,30 @@ impl Kind {
                 "reverse_proxy 127.0.0.1:8081 {",
                 "\n:8081 {",
             ],
+            Self::Traefik => [
+                "address: \"127.0.0.1:8080\"",
+                "http://127.0.0.1:7117/",
+                "url: \"http://127.0.0.1:8081\"",
+                "(\"127.0.0.1\", 8081)",
+            ],
+            Self::Haproxy => [
+                "bind 127.0.0.1:8080\n",
+                "http://127.0.0.1:7117/",
+                "server application 127.0.0.1:8081\n",
+                "bind 127.0.0.1:8081\n",
+            ],
+            Self::Envoy => [
+                "port_value: 8080",
+                "port_value: 7117",
+                "lb_endpoints:\n              - endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: 8081",
+                "stand_in\n      address: { socket_address: { address: 127.0.0.1, port_value: 8081",
+            ],
         }
+    }
+
+    /// The place of the gate's name.
+    fn gate(self) -> &'static str {
+        if self == Self::Envoy { "/v1/ext-authz/default" } else { "/v1/forward-auth/default" }
     }
 }
 
@@ -86,36 +208,53 @@ impl Proxy {
         keyhouse: SocketAddr,
         application: Option<SocketAddr>,
     ) -> Self {
+        Self::start_between(kind, Between { keyhouse, application, gate: "default" }, &[])
+    }
+
+    /// Starts with each of `changes` made to the example, which must be there once.
+    pub(crate) fn start_between(
+        kind: Kind,
+        between: Between<'_>,
+        changes: &[(&str, &str)],
+    ) -> Self {
         let [own, stand_in] = free_ports();
-        let application = application.map_or(stand_in, |it| it.port());
-        let ports = [own, keyhouse.port(), application, stand_in];
+        let application = between.application.map_or(stand_in, |it| it.port());
         let home = Home::new();
-        let text = with_ports(kind, ports);
-        let mut command = match kind {
-            Kind::Nginx => {
-                fs::write(home.folder().join("nginx.conf"), text).expect("nginx.conf");
-                let mut command = home.command("nginx");
-                command.args(["-e", "stderr", "-p", ".", "-c", "nginx.conf"]);
-                // Says when it is ready; the example itself is silent until something is wrong.
-                command.args(["-g", "error_log stderr notice;"]);
-                command
-            },
-            Kind::Caddy => {
-                fs::write(home.folder().join("Caddyfile"), text).expect("Caddyfile");
-                let mut command = home.command("caddy");
-                command.args(["run", "--config", "Caddyfile"]);
-                command
-            },
-        };
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| {
-            panic!("could not start {kind:?} ({error}): apt-get install nginx caddy")
+        let mut files = shipped(kind);
+        let shipped_ports: [&str; 4] = ["8080", "7117", "8081", "8081"];
+        let ports = [own, between.keyhouse.port(), application, stand_in];
+        for ((place, port), shipped) in kind.ports().into_iter().zip(ports).zip(shipped_ports) {
+            replace(&mut files, place, &place.replace(shipped, &port.to_string()));
+        }
+        replace(&mut files, kind.gate(), &kind.gate().replace("default", between.gate));
+        for (place, other) in changes {
+            replace(&mut files, place, other);
+        }
+        for file in files {
+            fs::write(home.folder().join(file.name), file.text).expect("a file of the example");
+        }
+
+        let needs_stand_in = kind == Kind::Traefik && between.application.is_none();
+        let stand_in = needs_stand_in.then(|| {
+            let mut python = home.command("python3");
+            python.arg(STAND_IN).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            let mut python = python.spawn().expect("python3 can be started");
+            let address = ("127.0.0.1", stand_in);
+            assert!(wait_until(&mut python, || TcpStream::connect(address).is_ok()), "{STAND_IN}");
+            python
         });
-        let log = Log::follow(child.stderr.take().expect("stderr is piped"));
+        let mut command = kind.command(&home);
+        let (reader, writer) = io::pipe().expect("a pipe");
+        command.stdin(Stdio::null()).stdout(writer.try_clone().expect("a pipe")).stderr(writer);
+        let child = command.spawn().unwrap_or_else(|error| {
+            panic!("could not start {kind:?} ({error}): ./test tests gets it")
+        });
+        // The writing ends, so that the log ends with the proxy.
+        drop(command);
         let address = SocketAddr::from(([127, 0, 0, 1], own));
-        let proxy = Self { kind, address, child, log, _home: home };
-        let ready = proxy.log.wait_for(kind.sign_of_readiness());
-        assert!(ready.is_some(), "{kind:?} did not start:\n{}", proxy.log.tail());
+        let mut proxy =
+            Self { kind, address, child, stand_in, log: Log::follow(reader), _home: home };
+        proxy.wait_until_ready();
         proxy
     }
 
@@ -129,32 +268,86 @@ impl Proxy {
         Connection::open(self.address)
     }
 
-    /// Ends it; whether anything it has written on stderr holds `needle`.
+    /// Ends it; whether anything it has written holds `needle`.
     pub(crate) fn end_and_search_log(self, needle: &str) -> bool {
         let log = Arc::clone(&self.log);
         drop(self);
         log.wait_for_end();
         log.wait_for(needle).is_some()
     }
+
+    fn wait_until_ready(&mut self) {
+        let address = self.address;
+        let ready = match self.kind.sign_of_readiness() {
+            Sign::Line(line) => self.log.wait_for(line).is_some(),
+            Sign::Port => wait_until(&mut self.child, || TcpStream::connect(address).is_ok()),
+            Sign::Route => wait_until(&mut self.child, || knows_a_route(address)),
+        };
+        assert!(ready, "{:?} did not start:\n{}", self.kind, self.log.tail());
+    }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        // Not SIGKILL: nginx's workers outlive a master that can't tell them.
-        let _signalled = kill_process(Pid::from_child(&self.child), Signal::TERM);
-        let _waited = self.child.wait();
+        for child in self.stand_in.iter_mut().chain([&mut self.child]) {
+            // Not SIGKILL: nginx's workers outlive a master that can't tell them.
+            let _signalled = kill_process(Pid::from_child(child), Signal::TERM);
+            let _waited = child.wait();
+        }
     }
 }
 
-fn with_ports(kind: Kind, ports: [u16; 4]) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(kind.file());
-    let mut text = fs::read_to_string(&path).expect("the example's file");
-    let shipped: [&str; 4] = ["8080", "7117", "8081", "8081"];
-    for ((place, port), shipped) in kind.ports().into_iter().zip(ports).zip(shipped) {
-        assert_eq!(text.matches(place).count(), 1, "{place:?} in {}", path.display());
-        text = text.replace(place, &place.replace(shipped, &port.to_string()));
+/// A router asks Keyhouse, which may keep the request waiting; none answers 404 at once.
+fn knows_a_route(address: SocketAddr) -> bool {
+    let Ok(mut connection) = Connection::try_open(address) else { return false };
+    connection.socket().set_read_timeout(Some(ROUTE_WAIT)).expect("a timeout");
+    match connection.try_ask("GET", "/", &[], b"") {
+        Ok(answer) => answer.status != 404,
+        Err(error) => error.kind() == io::ErrorKind::WouldBlock,
     }
-    text
+}
+
+/// The example's files, none of them changed.
+fn shipped(kind: Kind) -> Vec<File> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(kind.folder());
+    let read = |name: &&'static str| File {
+        name,
+        text: fs::read_to_string(folder.join(name)).expect("a file of the example"),
+    };
+    kind.files().iter().map(read).collect()
+}
+
+/// Replaces what must be in one place of one file.
+fn replace(files: &mut [File], place: &str, other: &str) {
+    let count: usize = files.iter().map(|file| file.text.matches(place).count()).sum();
+    assert_eq!(count, 1, "{place:?} is there once");
+    for file in files {
+        file.text = file.text.replace(place, other);
+    }
+}
+
+/// Asks until it is so; no, where the program has ended.
+fn wait_until(child: &mut Child, is_so: impl Fn() -> bool) -> bool {
+    loop {
+        if is_so() {
+            return true;
+        }
+        if !matches!(child.try_wait(), Ok(None)) {
+            return false;
+        }
+        thread::yield_now();
+    }
+}
+
+/// Does it with all five at once.
+pub(crate) fn in_all(body: impl Fn(Kind) + Sync) {
+    thread::scope(|scope| {
+        for kind in Kind::ALL {
+            let body = &body;
+            let named = thread::Builder::new().name(format!("{kind:?}"));
+            named.spawn_scoped(scope, move || body(kind)).expect("a thread");
+        }
+    });
 }
 
 /// Ports that were free a moment ago, all different.

@@ -33,11 +33,10 @@ fn the_first_commands_of_the_readme_lead_to_a_checked_request() {
 #[test]
 fn the_commands_of_the_examples_answer_with_the_identity() {
     let server = Server::start();
-    for (kind, page) in
-        [(Kind::Nginx, "examples/nginx/README.md"), (Kind::Caddy, "examples/caddy/README.md")]
-    {
+    for kind in Kind::ALL {
         let proxy = Proxy::start(kind, server.address());
-        let commands = first_block(page);
+        let page = format!("{}/README.md", kind.folder());
+        let commands = first_block(&page);
         let [_start, ask] = commands.lines().collect::<Vec<_>>()[..] else {
             panic!("{page} has two commands: {commands}");
         };
@@ -50,6 +49,9 @@ fn the_commands_of_the_examples_answer_with_the_identity() {
         let ended = bash(server.home(), &script);
         assert!(ended.stdout.starts_with("HTTP/1.1 200 OK"), "{script}\n{ended:?}");
         assert!(ended.stdout.contains("X-Keyhouse-Key: key_"), "{script}\n{ended:?}");
+        for said in ["Keyhouse is down", "Keyhouse takes longer", "a limit is used up"] {
+            assert!(page_text(&page).contains(said), "{page} says what happens when {said}");
+        }
     }
 }
 
@@ -63,7 +65,11 @@ fn bash(home: &Home, script: &str) -> crate::server::Ended {
 
 /// The first block of shell commands of a page.
 fn first_block(page: &str) -> String {
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
+    let text = page_text(page);
     let (_, rest) = text.split_once("```sh\n").unwrap();
     rest.split_once("\n```").unwrap().0.to_owned()
+}
+
+fn page_text(page: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap()
 }

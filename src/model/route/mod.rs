@@ -231,6 +231,7 @@ mod tests {
         "%00",
         "%3b",
         "%23",
+        "%3f",
         "#",
         "?",
         "a",
@@ -362,6 +363,7 @@ mod tests {
             "/a b",
             "/a\\b",
             "/%2f",
+            "/%3F",
             "/%5C",
             "/%25",
             "/%zz",
@@ -522,6 +524,7 @@ mod tests {
             "/open/secret%00.png",
             "/open/%252e%252e/admin",
             "/open/secret#x",
+            "/open/secret%3fx",
         ] {
             assert!(oracle::is_closed_to_somebody(path), "{path}");
         }

@@ -28,7 +28,7 @@ pub fn raw_path(uri: &str) -> Result<&str, DoubtfulPath> {
         }
     }
     let lower = path.to_ascii_lowercase();
-    for encoded in ["%2f", "%5c", "%00", "%25", "%3b", "%23"] {
+    for encoded in ["%2f", "%5c", "%00", "%25", "%3b", "%23", "%3f"] {
         if lower.contains(encoded) {
             return refused("an encoded delimiter");
         }
@@ -83,6 +83,7 @@ mod tests {
             "/a%00",
             "/a%252e",
             "/a%3bb",
+            "/a%3Fb",
             "/a%23",
             "/a#b",
             "a",
