@@ -117,7 +117,8 @@ pub enum Undecided {
 impl Keyhouse {
     /// Opens the instance of a data directory, with the `keyhouse.toml` in it where there is one, and
     /// starts the threads that follow its store. What a server is told by flags or its environment, such
-    /// as another `--key-prefix`, is not known here: it belongs into that file. Reads all of the store: seconds for a million keys.
+    /// as another `--key-prefix`, is not known here: it belongs into that file. Reads all of the store:
+    /// seconds for a million keys.
     ///
     /// # Errors
     /// [`InstanceError`]; nothing was made or changed where there is no store, or it is in use.

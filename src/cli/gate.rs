@@ -36,7 +36,7 @@ pub(super) enum Command {
 }
 
 const EXAMPLE: &str = "\
-A route is [METHOD,..] [HOST]PATH [public | denied | REQUIREMENT]; the most specific one decides.
+A route is [METHOD,..] [HOST]PATH [public | denied | REQUIREMENT] [cost=N]; the most specific decides.
 A PATH is segments, {name} or * for one, a last ** for none or more.
 
 Example: keyhouse gate create orders --route '/health public' \\
@@ -176,6 +176,13 @@ fn route(text: &str) -> Result<Value, Failure> {
         return Err(Failure::new(Exit::Usage, said));
     };
     let (host, path) = place.split_at(at);
+    let (needs, cost) = match needs.rsplit_once("cost=") {
+        Some((needs, units)) => (needs, units.trim().parse::<u32>().map(Value::from)),
+        None => (needs, Ok(Value::Null)),
+    };
+    let cost = cost.map_err(|_source| {
+        Failure::new(Exit::Usage, format!("{text:?}: cost= must end a route, with a whole number"))
+    })?;
     let needs = needs.trim();
     let (access, permissions) = match needs {
         "public" | "denied" => (needs, Value::Null),
@@ -185,6 +192,7 @@ fn route(text: &str) -> Result<Value, Failure> {
     let host = if host.is_empty() { Value::Null } else { host.into() };
     Ok(json!({
         "methods": methods, "host": host, "path": path, "access": access, "permissions": permissions,
+        "cost": cost,
     }))
 }
 
@@ -205,7 +213,9 @@ fn written(route: &Value) -> String {
     let methods: Vec<_> = methods.into_iter().flatten().filter_map(Value::as_str).collect();
     let needs = if text("access") == "key" { text("permissions") } else { text("access") };
     let place = format!("{}{}", text("host"), text("path"));
-    [&methods.join(","), &place, needs].join(" ").trim().to_owned()
+    let cost = route.get("cost").and_then(Value::as_u64).map(|units| format!("cost={units}"));
+    let parts = [methods.join(","), place, needs.to_owned(), cost.unwrap_or_default()];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 impl Test {

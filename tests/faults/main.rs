@@ -6,6 +6,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod gates;
 mod metrics;
 mod people;
 mod removal;

@@ -26,6 +26,10 @@ fn gates(home: &Home, secret: &str) {
             "/orders/** denied",
             "--route",
             "/any",
+            "--route",
+            "POST /orders/** orders:write cost=5",
+            "--route",
+            "PUT /orders/** cost=0",
             "--credential",
             "X-Api-Key",
             "--accept-environment",
@@ -45,6 +49,8 @@ fn gates(home: &Home, secret: &str) {
         "route           GET,PUT api.example.com/orders/{id} orders:read AND (a:b OR a:c)",
         "route           /orders/** denied",
         "route           /any\n",
+        "route           POST /orders/** orders:write cost=5\n",
+        "route           PUT /orders/** cost=0\n",
         "credentials     x-api-key",
         "environments    live",
     ] {
@@ -93,7 +99,9 @@ fn gates(home: &Home, secret: &str) {
     assert!(shown.contains("environments    -") && shown.contains("cost            2"), "{shown}");
     assert_eq!(home.run_cli(&["gate", "create", "orders"], "").code, Some(5));
     assert_eq!(home.run_cli(&["gate", "create", "Orders"], "").code, Some(2));
-    assert_eq!(home.run_cli(&["gate", "create", "a", "--route", "GET public"], "").code, Some(2));
+    for route in ["GET public", "/a cost=", "/a cost=2 a:b", "/a cost=2000", "/a public cost=1"] {
+        assert_eq!(home.run_cli(&["gate", "create", "a", "--route", route], "").code, Some(2));
+    }
     assert_eq!(home.run_cli(&["gate", "show", "none"], "").code, Some(3));
     fine(&home.run_cli(&["gate", "delete", "orders"], ""));
     let none = home.run_cli(&["gate", "list"], "");

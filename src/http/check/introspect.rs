@@ -17,8 +17,7 @@ use zeroize::Zeroizing;
 use crate::actions::ActionError;
 use crate::actions::actor::Actor;
 use crate::http::check::verify::require_verify;
-use crate::http::check::{Caller, malformed, user_agent};
-use crate::http::credential::{self, Credential};
+use crate::http::check::{Caller, user_agent};
 use crate::http::input::{self, FORM};
 use crate::http::metrics::counts::Endpoint;
 use crate::http::parameters::Parameters;
@@ -105,16 +104,9 @@ fn is_active(code: Code) -> bool {
 
 fn caller(app: &App, arrival: &Arrival<'_>) -> Result<Actor, Problem> {
     let headers = &arrival.parts.headers;
-    match credential::take(headers, &CREDENTIALS) {
-        Credential::Presented(text) => {
-            let text = unescaped(app, headers, text);
-            let caller =
-                Caller { address: app.direct_address(arrival), user_agent: user_agent(headers) };
-            app.caller_by_key(&text, caller)
-        },
-        Credential::Unreadable => Err(malformed()),
-        Credential::None => Err(Problem::no_credential()),
-    }
+    let text = unescaped(app, headers, App::presented(headers, &CREDENTIALS)?);
+    let caller = Caller { address: app.direct_address(arrival), user_agent: user_agent(headers) };
+    app.caller_by_key(&text, caller)
 }
 
 /// OAuth clients write their secret as a form's value before they send it as Basic (RFC 6749, 2.3.1);

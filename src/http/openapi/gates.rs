@@ -12,7 +12,7 @@ use crate::http::openapi::schema::{
 use crate::model::gate::{ACCEPTED_MAX, CREDENTIALS_MAX, ROUTES_MAX};
 use crate::model::limit::COST_MAX;
 use crate::model::name::DESCRIPTION_CHARACTERS_MAX;
-use crate::model::role::{INSTANCE_MANAGE, INSTANCE_VERIFY};
+use crate::model::role::INSTANCE_MANAGE;
 use crate::model::route::METHODS_MAX;
 
 const ACCESS: [&str; 3] = ["key", "public", "denied"];
@@ -30,8 +30,9 @@ pub(super) fn operations() -> Vec<Operation> {
                 "What no route is for is denied, so a gate without routes lets nothing through. The \
                  most specific route wins: by its host, then its path from the left, then its \
                  methods. A path is literal segments, `{name}` or `*` for one segment, and a last \
-                 `**` for none or more; a last slash says nothing. Two routes that no request \
-                 tells apart are refused.",
+                 `**` for none or more; a last slash says nothing. Capitals count: where an \
+                 upstream serves `/Admin` from `/admin`, a route for the one says nothing of the \
+                 other. Two routes that no request tells apart are refused.",
             )
             .needs(&[INSTANCE_MANAGE])
             .takes(
@@ -65,8 +66,11 @@ pub(super) fn operations() -> Vec<Operation> {
             .versioned()
             .answers_empty(204, "Removed."),
         operation(Method::POST, "/v1/gates/{gate}/test", "testGate", "What would it say, and why?")
-            .details("Counts nothing. `default` can be asked too.")
-            .needs(&[INSTANCE_MANAGE, INSTANCE_VERIFY])
+            .details(
+                "Counts nothing. `default` can be asked too. With a `key` it also needs \
+                 `keyhouse:instance:verify` and `keyhouse:keys:read`.",
+            )
+            .needs(&[INSTANCE_MANAGE])
             .takes(
                 request([
                     field("method", method()),

@@ -1,0 +1,99 @@
+//! What gates say while the index lacks a change that was answered, and while the store is away.
+
+use std::sync::Arc;
+
+use http::Request;
+use http::request::Builder;
+use keyhouse::http::transport::{Application as _, Arrival, Peer, Surface};
+use keyhouse::index::State;
+use keyhouse_storage::{Fault, FaultyStore, Gate, MemoryStore, Operation, Store};
+use serde_json::json;
+
+use crate::{House, LONG};
+
+impl House {
+    /// Status and code of what a check is answered.
+    fn answered(&self, surface: Surface, request: Builder, body: &[u8]) -> (u16, String) {
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let peer = Peer::Tcp(([127, 0, 0, 1], 1).into());
+        let response = self.app.check(&Arrival { surface, peer, parts: &parts }, body);
+        let code = response.headers.iter().find(|(name, _)| name == "X-Keyhouse-Code");
+        (response.status_code, code.map(|(_, code)| code.to_string()).unwrap_or_default())
+    }
+
+    /// What a gate says to a path, which must be the same by both ways of asking.
+    fn through(&self, path: &str) -> (u16, String) {
+        let by_headers = Request::get("/v1/forward-auth/shop")
+            .header("x-forwarded-method", "GET")
+            .header("x-forwarded-proto", "https")
+            .header("x-forwarded-host", "a.org")
+            .header("x-forwarded-uri", path)
+            .header("x-forwarded-for", "192.0.2.7");
+        let by_line = Request::get(format!("/v1/ext-authz/shop{path}"))
+            .header("host", "a.org")
+            .header("x-forwarded-for", "192.0.2.7");
+        let said = self.answered(Surface::Main, by_headers, b"");
+        assert_eq!(said, self.answered(Surface::Checks, by_line, b""), "{path}");
+        said
+    }
+
+    fn open_gate(&self) {
+        let routes = json!([{"path": "/open", "access": "public"}, {"path": "/keyed"}]);
+        let gate = json!({"name": "shop", "routes": routes});
+        assert_eq!(self.manage("POST", "/v1/gates", &gate).0, 201);
+        assert_eq!(self.through("/open").0, 200);
+    }
+}
+
+fn code(status: u16, code: &str) -> (u16, String) {
+    (status, code.to_owned())
+}
+
+#[test]
+fn nothing_passes_a_gate_that_may_have_been_changed() {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
+    house.open_gate();
+    let permissions = json!({"kind": "service", "permissions": ["keyhouse:keys:verify"]});
+    let (status, made) = house.manage("POST", "/v1/keys", &permissions);
+    assert_eq!(status, 201, "{made}");
+    let secret = made["secret"].as_str().unwrap();
+    let introspect = || {
+        let asked = Request::post("/v1/introspect")
+            .header("x-api-key", secret)
+            .header("content-type", "application/x-www-form-urlencoded");
+        house.answered(Surface::Checks, asked, format!("token={secret}").as_bytes())
+    };
+    assert_eq!(introspect().0, 200);
+
+    let gate = Gate::new();
+    store.inject_always(Operation::Next, Fault::Wait(gate.clone()));
+    assert!(gate.wait_for_arrivals(1, LONG) || house.index.state() == State::Following);
+    let closed = json!({"routes": [{"path": "/open", "access": "denied"}]});
+    assert_eq!(house.manage("PATCH", "/v1/gates/shop", &closed).0, 200);
+    for path in ["/open", "/keyed", "/none"] {
+        assert_eq!(house.through(path), code(503, "index_behind"), "{path}");
+    }
+    assert_eq!(introspect(), code(503, "index_behind"));
+    store.heal();
+    gate.open();
+    house.assert_index_equals_store();
+    for path in ["/open", "/keyed"] {
+        assert_eq!(house.through(path), code(403, "ROUTE_NOT_ALLOWED"), "{path}");
+    }
+    assert_eq!(introspect().0, 200);
+}
+
+#[test]
+fn gates_decide_from_memory_while_the_store_is_away() {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
+    house.open_gate();
+    store.inject_always(Operation::Submit, Fault::Unavailable);
+    let closed = json!({"routes": []});
+    assert_eq!(house.manage("PATCH", "/v1/gates/shop", &closed).0, 503);
+    assert_eq!(house.manage("DELETE", "/v1/gates/shop", &json!({})).0, 503);
+    assert_eq!(house.through("/open").0, 200);
+    assert_eq!(house.through("/keyed"), code(401, "NO_CREDENTIAL"));
+    assert_eq!(house.through("/none"), code(403, "ROUTE_NOT_ALLOWED"));
+}
