@@ -328,10 +328,14 @@ impl QuotaCounter {
         self.window.store(Arc::new(Window::new(span, 0, record.reserved, record.reserved)));
     }
 
+    /// Leaves the queue. Whoever asked before this has said what they want; whoever asks after it is
+    /// queued anew, once, however often the renewal is tried: a batch takes no place twice.
+    pub(super) fn leave_queue(&self) {
+        self.is_queued.swap(false, Ordering::AcqRel);
+    }
+
     /// What to write so that use can go on; `None` where enough is reserved.
     pub fn renewal(&self) -> Option<Renewal> {
-        // Whoever asked before this has said what they want; whoever asks after it is queued anew.
-        self.is_queued.swap(false, Ordering::AcqRel);
         let window = self.window.load_full();
         let reserved = window.target();
         let is_ahead = window.span != NOWHERE && reserved > window.reserved.load(Ordering::Relaxed);
@@ -421,6 +425,23 @@ mod tests {
     fn ruled(counter: &Arc<QuotaCounter>, quota: Quota, changed_at: &str) -> QuotaRule {
         counter.change(&quota, at(changed_at));
         QuotaRule::new(quota, Arc::clone(counter))
+    }
+
+    /// Each try let those who asked meanwhile queue the quota once more; two of them in one batch were
+    /// refused by the store for good, and every quota with them.
+    #[test]
+    fn while_the_store_refuses_a_quota_is_queued_once() {
+        let (counter, reservations) = counter();
+        let rule = ruled(&counter, quota(1_000, "day", "UTC"), "2026-01-01T00:00:00Z");
+        let now = at("2026-01-02T00:00:00Z");
+        assert!(matches!(rule.draw(now, 1), QuotaDraw::Unreserved(_)));
+        let taken = reservations.take(10).unwrap();
+        for _ in 0..3 {
+            reservations.answer(&[taken[0].renewal().unwrap()], false);
+            assert!(matches!(rule.draw(now, 1), QuotaDraw::Unreserved(_)));
+        }
+        reservations.answer(&[taken[0].renewal().unwrap()], true);
+        assert_eq!(reservations.take(10).unwrap().len(), 1);
     }
 
     /// How many of so many calls pass, where the store takes every reservation at once.

@@ -50,7 +50,9 @@ impl Reservations {
             return None;
         }
         let count = queue.waiting.len().min(limit);
-        Some(queue.waiting.drain(..count).collect())
+        let taken: Vec<_> = queue.waiting.drain(..count).collect();
+        taken.iter().for_each(|counter| counter.leave_queue());
+        Some(taken)
     }
 
     /// Tells those who wait what became of these renewals.
@@ -107,6 +109,7 @@ pub(crate) mod tests {
     /// Renews what waits, as if a store had taken it at once.
     pub(crate) fn renew_all(reservations: &Reservations) {
         let waiting: Vec<_> = reservations.lock().waiting.drain(..).collect();
+        waiting.iter().for_each(|counter| counter.leave_queue());
         let renewals: Vec<_> = waiting.iter().filter_map(|counter| counter.renewal()).collect();
         reservations.answer(&renewals, true);
     }
