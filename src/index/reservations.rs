@@ -51,7 +51,9 @@ impl Reservations {
         }
         let count = queue.waiting.len().min(limit);
         let taken: Vec<_> = queue.waiting.drain(..count).collect();
-        taken.iter().for_each(|counter| counter.leave_queue());
+        for counter in &taken {
+            counter.leave_queue();
+        }
         Some(taken)
     }
 
@@ -109,7 +111,9 @@ pub(crate) mod tests {
     /// Renews what waits, as if a store had taken it at once.
     pub(crate) fn renew_all(reservations: &Reservations) {
         let waiting: Vec<_> = reservations.lock().waiting.drain(..).collect();
-        waiting.iter().for_each(|counter| counter.leave_queue());
+        for counter in &waiting {
+            counter.leave_queue();
+        }
         let renewals: Vec<_> = waiting.iter().filter_map(|counter| counter.renewal()).collect();
         reservations.answer(&renewals, true);
     }
