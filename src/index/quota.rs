@@ -328,8 +328,7 @@ impl QuotaCounter {
         self.window.store(Arc::new(Window::new(span, 0, record.reserved, record.reserved)));
     }
 
-    /// Leaves the queue. Whoever asked before this has said what they want; whoever asks after it is
-    /// queued anew, once, however often the renewal is tried: a batch takes no place twice.
+    /// Leaves the queue: who asks from here on is queued anew, once, however often it is tried.
     pub(super) fn leave_queue(&self) {
         self.is_queued.swap(false, Ordering::AcqRel);
     }
