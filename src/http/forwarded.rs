@@ -25,6 +25,8 @@ const HOPS_MAX: usize = 32;
 /// What is wrong with the forwarded headers; for the log, and safe to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NotForwarded {
+    #[error("a proxy asks with GET or HEAD")]
+    Asked,
     #[error("{0} is missing")]
     Missing(&'static str),
     #[error("{0} is doubled")]

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::http::check::{Allowed, App, Caller, Identity, user_agent};
+use rouille::Response;
+
+use crate::http::check::{Allowed, App, Caller, Identity, allow, user_agent};
 use crate::http::forwarded::{self, NotForwarded, Told};
 use crate::http::problem::Problem;
 use crate::http::transport::Arrival;
@@ -10,9 +12,21 @@ use crate::model::gate::Way;
 use crate::verify::Request;
 
 impl App {
-    /// Decides about what a proxy tells of its client's request. The gate decides by its routes
-    /// before a key is looked at; a public one reads no credential.
-    pub(super) fn pass_gate(
+    /// Answers a proxy about what it tells of its client's request.
+    pub(super) fn answer_proxy(
+        &self,
+        arrival: &Arrival<'_>,
+        params: &[&str],
+        told: Result<Told<'_>, NotForwarded>,
+    ) -> Response {
+        match self.pass_gate(arrival, params, told) {
+            Ok(allowed) => allow(allowed),
+            Err(problem) => self.deny(arrival, problem),
+        }
+    }
+
+    /// The gate decides by its routes before a key is looked at; a public one reads no credential.
+    fn pass_gate(
         &self,
         arrival: &Arrival<'_>,
         params: &[&str],

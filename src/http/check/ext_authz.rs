@@ -4,8 +4,7 @@
 
 use rouille::Response;
 
-use crate::http::check::{Allowed, EXT_AUTHZ, allow};
-use crate::http::problem::Problem;
+use crate::http::check::EXT_AUTHZ;
 use crate::http::transport::Arrival;
 use crate::http::{App, forwarded};
 
@@ -15,15 +14,8 @@ pub(in crate::http) fn answer(
     params: &[&str],
     _body: &[u8],
 ) -> Response {
-    match decide(app, arrival, params) {
-        Ok(allowed) => allow(allowed),
-        Err(problem) => app.deny(arrival, problem),
-    }
-}
-
-fn decide(app: &App, arrival: &Arrival<'_>, params: &[&str]) -> Result<Allowed, Problem> {
     let line = arrival.parts.uri.path_and_query().map_or("", |target| target.as_str());
     let below = line.strip_prefix(EXT_AUTHZ).unwrap_or_default();
     let target = below.find('/').and_then(|at| below.get(at..)).unwrap_or_default();
-    app.pass_gate(arrival, params, forwarded::read_repeated(arrival.parts, target))
+    app.answer_proxy(arrival, params, forwarded::read_repeated(arrival.parts, target))
 }

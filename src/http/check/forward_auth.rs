@@ -4,10 +4,9 @@
 use http::Method;
 use rouille::Response;
 
-use crate::http::check::{Allowed, allow};
-use crate::http::problem::Problem;
+use crate::http::App;
+use crate::http::forwarded::{self, NotForwarded};
 use crate::http::transport::Arrival;
-use crate::http::{App, forwarded};
 
 pub(in crate::http) fn answer(
     app: &App,
@@ -15,16 +14,11 @@ pub(in crate::http) fn answer(
     params: &[&str],
     _body: &[u8],
 ) -> Response {
-    match decide(app, arrival, params) {
-        Ok(allowed) => allow(allowed),
-        Err(problem) => app.deny(arrival, problem),
-    }
-}
-
-fn decide(app: &App, arrival: &Arrival<'_>, params: &[&str]) -> Result<Allowed, Problem> {
-    if !matches!(arrival.parts.method, Method::GET | Method::HEAD) {
-        return Err(Problem::request_refused("a proxy asks with GET or HEAD"));
-    }
-    let told = forwarded::read(&arrival.parts.headers, &app.settings.trusted_proxies);
-    app.pass_gate(arrival, params, told)
+    let told = match arrival.parts.method {
+        Method::GET | Method::HEAD => {
+            forwarded::read(&arrival.parts.headers, &app.settings.trusted_proxies)
+        },
+        _ => Err(NotForwarded::Asked),
+    };
+    app.answer_proxy(arrival, params, told)
 }
