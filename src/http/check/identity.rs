@@ -22,28 +22,28 @@ const QUOTA: &str = "quota";
 /// client's own through.
 const NOTHING: &str = "-";
 
-/// The headers that tell an upstream whom it serves.
-const NAMES: [&str; 10] = [
-    "X-Keyhouse-Key",
-    "X-Keyhouse-Key-Name",
-    "X-Keyhouse-User",
-    "X-Keyhouse-Email",
-    "X-Keyhouse-Organization",
-    "X-Keyhouse-Role",
-    "X-Keyhouse-Teams",
-    "X-Keyhouse-Permissions",
-    "X-Keyhouse-Plan",
-    "X-Keyhouse-Environment",
+/// The headers that tell an upstream whom it serves, and what each says.
+pub(in crate::http) const HEADERS: [(&str, &str); 10] = [
+    ("X-Keyhouse-Key", "The key's id."),
+    ("X-Keyhouse-Key-Name", "Its name."),
+    ("X-Keyhouse-User", "Its owner's id."),
+    ("X-Keyhouse-Email", "Its owner's address."),
+    ("X-Keyhouse-Organization", "The organization's id."),
+    ("X-Keyhouse-Role", "Its owner's role."),
+    ("X-Keyhouse-Teams", "The teams it is shared with, by commas."),
+    ("X-Keyhouse-Permissions", "What it is granted today, by commas."),
+    ("X-Keyhouse-Plan", "The organization's plan."),
+    ("X-Keyhouse-Environment", "Its environment."),
 ];
 
-/// The values of [`NAMES`], each encoded and none empty.
+/// The values of [`HEADERS`], each encoded and none empty.
 #[derive(Debug)]
-pub(super) struct Identity([String; NAMES.len()]);
+pub(super) struct Identity([String; HEADERS.len()]);
 
 impl Identity {
     /// Nobody's: of a request whose credential was not read.
     pub(super) fn nobody() -> Self {
-        Self(NAMES.map(|_name| NOTHING.to_owned()))
+        Self(HEADERS.map(|_header| NOTHING.to_owned()))
     }
 
     /// The identity behind a grant.
@@ -74,7 +74,11 @@ impl Identity {
     }
 
     pub(super) fn into_headers(self) -> Vec<Header> {
-        NAMES.into_iter().zip(self.0).map(|(name, value)| (name.into(), value.into())).collect()
+        HEADERS
+            .into_iter()
+            .zip(self.0)
+            .map(|((name, _), value)| (name.into(), value.into()))
+            .collect()
     }
 }
 

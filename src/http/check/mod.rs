@@ -9,7 +9,7 @@ pub(super) mod batch;
 pub(super) mod explained;
 pub(super) mod ext_authz;
 pub(super) mod forward_auth;
-mod identity;
+pub(super) mod identity;
 mod in_process;
 pub(super) mod introspect;
 pub(super) mod verify;

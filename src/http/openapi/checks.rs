@@ -4,6 +4,7 @@ use http::Method;
 use serde_json::json;
 
 use crate::http::check::batch::REQUESTS_MAX;
+use crate::http::check::identity;
 use crate::http::openapi::errors::{OF_CHANGE, OF_MANAGEMENT};
 use crate::http::openapi::operation::{Asker, Operation, operation};
 use crate::http::openapi::schema::{
@@ -14,20 +15,6 @@ use crate::model::limit::COST_MAX;
 use crate::model::requirement::REQUIREMENT_NAMES_MAX;
 use crate::model::role::{INSTANCE_VERIFY, KEYS_VERIFY};
 use crate::verify::Code;
-
-/// What a proxy is told of whom it serves.
-const IDENTITY: [(&str, &str); 10] = [
-    ("X-Keyhouse-Key", "The key's id."),
-    ("X-Keyhouse-Key-Name", "Its name."),
-    ("X-Keyhouse-User", "Its owner's id."),
-    ("X-Keyhouse-Email", "Its owner's address."),
-    ("X-Keyhouse-Organization", "The organization's id."),
-    ("X-Keyhouse-Role", "Its owner's role."),
-    ("X-Keyhouse-Teams", "The teams it is shared with, by commas."),
-    ("X-Keyhouse-Permissions", "What it is granted today, by commas."),
-    ("X-Keyhouse-Plan", "The organization's plan."),
-    ("X-Keyhouse-Environment", "Its environment."),
-];
 
 pub(super) fn operations() -> Vec<Operation> {
     let results = any_of([the("Verdict"), answer([field("error", item_error())])]);
@@ -166,7 +153,9 @@ fn passing(operation: Operation) -> Operation {
             "ROUTE_NOT_ALLOWED",
             "INSUFFICIENT_PERMISSIONS",
         ]);
-    IDENTITY.into_iter().fold(operation, |operation, (name, says)| operation.with(name, says))
+    identity::HEADERS
+        .into_iter()
+        .fold(operation, |operation, (name, says)| operation.with(name, says))
 }
 
 /// What is wrong with one of many questions.
