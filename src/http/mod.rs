@@ -3,6 +3,7 @@
 mod answer;
 mod api;
 mod check;
+mod client;
 mod credential;
 mod forwarded;
 mod health;
@@ -34,6 +35,7 @@ use crate::actions::actor::Actor;
 use crate::actions::throttle::Source;
 use crate::index::{self, Index};
 use crate::model::public_url::{Links, PublicUrl};
+use client::{Hops, Hourly};
 use metrics::counts::Counts;
 use parameters::Parameters;
 use problem::Problem;
@@ -66,6 +68,10 @@ pub struct App {
     counts: Counts,
     /// In which second of the monotonic clock a refused proxy was last told of in the log.
     warned_at: AtomicU64,
+    /// A trusted proxy sent no `X-Forwarded-For`.
+    unforwarded: Hourly,
+    /// A browser came by another name than the public one.
+    misdirected: Hourly,
     /// The API's description, made when it is first asked for.
     description: OnceLock<Box<str>>,
 }
@@ -77,8 +83,10 @@ struct Call<'a> {
     /// What stood in the place of `{..}` in the route's path.
     params: Vec<&'a str>,
     body: Vec<u8>,
-    /// The client's address; none where it can't be told.
+    /// The client's address; none where it is unknown.
     address: Option<IpAddr>,
+    /// Whether the client runs on this host.
+    on_host: bool,
     actor: Option<Actor>,
 }
 
@@ -95,19 +103,9 @@ impl Call<'_> {
         if names_one { parameters.without_organization() } else { parameters }
     }
 
-    /// Where the client asks from. A header that only proxies set, whatever it says, means that one
-    /// stands between; where it says nothing of the kind, this host is taken for the client.
+    /// Where the client asks from.
     fn source(&self) -> Source {
-        let on_host = match (self.origin.surface, self.origin.peer) {
-            (Surface::Control, _) => true,
-            (Surface::Main | Surface::Checks | Surface::Metrics, Peer::Unix) => false,
-            (Surface::Main | Surface::Checks | Surface::Metrics, Peer::Tcp(peer)) => {
-                let forwarded =
-                    self.request.headers().any(|(name, _)| forwarded::is_set_by_proxies(name));
-                peer.ip().is_loopback() && !forwarded
-            },
-        };
-        Source { address: self.address, on_host }
+        Source { address: self.address, on_host: self.on_host }
     }
 
     /// The same for people to read: from which address, and in which browser.
@@ -127,7 +125,19 @@ impl App {
         let warned_at = AtomicU64::new(u64::MAX);
         let (waiting, description) = (Aside::default(), OnceLock::new());
         let counts = Counts::new();
-        Self { actions, settings, stopping, request_ids, waiting, counts, warned_at, description }
+        let (unforwarded, misdirected) = (Hourly::default(), Hourly::default());
+        Self {
+            actions,
+            settings,
+            stopping,
+            request_ids,
+            waiting,
+            counts,
+            warned_at,
+            unforwarded,
+            misdirected,
+            description,
+        }
     }
 
     /// From now on not ready: whoever balances load sends nothing more.
@@ -172,8 +182,8 @@ impl App {
             Run::Check { .. } => return Err(Problem::not_found()),
         };
         let body = input::read_body(request)?;
-        let address = self.client_address(origin, request);
-        let mut call = Call { request, origin, params, body, address, actor: None };
+        let Source { address, on_host } = self.locate(&Hops::of_request(origin, request));
+        let mut call = Call { request, origin, params, body, address, on_host, actor: None };
         call.actor = self.admit(route, &call)?;
         if !route.reads_query {
             call.parameters().finish()?;
@@ -187,27 +197,6 @@ impl App {
             router::Access::Open => Ok(None),
             router::Access::Actor => self.actor(call).map(Some),
         }
-    }
-
-    fn client_address(&self, origin: Origin, request: &Request) -> Option<IpAddr> {
-        let lines = request
-            .headers()
-            .filter(|(name, _)| name.eq_ignore_ascii_case(forwarded::FORWARDED_FOR));
-        let chain: Vec<_> = lines.map(|(_, value)| value).collect();
-        self.address_behind(origin.peer, &chain)
-    }
-
-    /// The client's address: the peer's, or what a trusted peer says. `None` where a trusted peer's
-    /// word can't be read: no address then fits any rule.
-    fn address_behind(&self, peer: Peer, forwarded_for: &[&str]) -> Option<IpAddr> {
-        let direct = match peer {
-            Peer::Tcp(address) => Some(address.ip().to_canonical()),
-            Peer::Unix => None,
-        };
-        if forwarded_for.is_empty() || !self.is_trusted(peer) {
-            return direct;
-        }
-        forwarded::client(forwarded_for, &self.settings.trusted_proxies)
     }
 }
 

@@ -7,12 +7,13 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY};
 use http::request::Parts;
 
+use crate::http::check::is_below_gates;
 use crate::http::router::Found;
 use crate::http::transport::{Arrival, Head, Surface};
-use crate::http::{App, router};
+use crate::http::{App, path_of, router};
 use crate::model::key_text::{Prefix, is_like_ours};
 
 /// Carries a request's id, in and out.
@@ -21,6 +22,9 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 pub(super) const CODE: HeaderName = HeaderName::from_static("x-keyhouse-code");
 /// Longest id that is taken over.
 const REQUEST_ID_BYTES_MAX: usize = 64;
+/// Browsers that came over TLS come back over TLS alone, for a year (RFC 6797). Not for subdomains:
+/// other services may live below the same name.
+const TLS_ALONE: HeaderValue = HeaderValue::from_static("max-age=31536000");
 /// What the log says where there is nothing to say.
 const NOTHING: &str = "-";
 
@@ -51,10 +55,14 @@ impl App {
         format!("req_{:016x}", self.request_ids.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Gives an answer its request's id, counts it, and tells of it in the log.
+    /// Gives an answer its request's id and what browsers must know, counts it, and logs it.
     pub(super) fn let_go(&self, arrival: &Arrival<'_>, answer: &mut Head<'_>, took: Duration) {
         if let Some(id) = arrival.parts.headers.get(REQUEST_ID) {
             answer.headers.insert(REQUEST_ID, id.clone());
+        }
+        // Proxies pass a gate's denial on to the client of another host, which makes its own rules.
+        if self.settings.public_url.is_https() && !is_below_gates(path_of(arrival.parts)) {
+            answer.headers.insert(STRICT_TRANSPORT_SECURITY, TLS_ALONE);
         }
         let code = answer.headers.get(CODE).and_then(|code| code.to_str().ok());
         self.counts.note(arrival, answer.status, code, took);

@@ -197,9 +197,11 @@ impl Problem {
             .detail("a browser sent this from another origin than public_url")
     }
 
-    pub(super) fn misdirected(public_url: &str) -> Self {
+    pub(super) fn misdirected(host: &str, public_url: &str) -> Self {
         Self::new(421, "misdirected_request", "Host is not this instance's").detail(format!(
-            "browsers reach this instance at {public_url}; if that is wrong, start it with --public-url"
+            "the request's Host is {host}, and browsers reach this instance at {public_url}; let the \
+             proxy pass Host on (nginx: proxy_set_header Host $host), or start with the right \
+             --public-url"
         ))
     }
 

@@ -8,6 +8,7 @@ use crate::actions::actor::Actor;
 use crate::actions::me::Me;
 use crate::actions::throttle::Source;
 use crate::http::check::Caller;
+use crate::http::client::shown_host;
 use crate::http::credential::{self, Credential};
 use crate::http::parameters::Parameters;
 use crate::http::problem::Problem;
@@ -152,7 +153,11 @@ impl App {
         let public_url = &self.settings.public_url;
         match request.header("Host") {
             Some(host) if public_url.is_named_by(host) => Ok(()),
-            Some(_) | None => Err(Problem::misdirected(&public_url.to_string())),
+            host => {
+                let host = host.unwrap_or("-");
+                self.warn_misdirected(host);
+                Err(Problem::misdirected(shown_host(host), &public_url.to_string()))
+            },
         }
     }
 

@@ -109,6 +109,11 @@ impl PublicUrl {
     }
 }
 
+/// Whether a Host header is a loopback name or address.
+pub fn names_loopback(host: &str) -> bool {
+    is_loopback_host(host_of(&host.to_ascii_lowercase()))
+}
+
 /// The host of an authority, without the port.
 fn host_of(authority: &str) -> &str {
     if let Some(rest) = authority.strip_prefix('[') {

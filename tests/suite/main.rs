@@ -55,6 +55,7 @@ mod page;
 mod people;
 mod plans;
 mod policy;
+mod public_name;
 mod quota;
 mod removal;
 mod request_ids;

@@ -25,10 +25,11 @@ use rouille::Response;
 use crate::actions::ActionError;
 use crate::actions::actor::Actor;
 use crate::clock::Now;
+use crate::http::client::Hops;
 use crate::http::credential::{self, Credential};
 use crate::http::problem::Problem;
 use crate::http::transport::{Arrival, Refusal};
-use crate::http::{App, answer, forwarded, path_of};
+use crate::http::{App, answer, path_of};
 use crate::index::Origin;
 use crate::index::grant::Grant;
 use crate::index::quota::Unreserved;
@@ -196,9 +197,7 @@ impl App {
 
     /// The client's address of a request that is about nobody else's.
     fn direct_address(&self, arrival: &Arrival<'_>) -> Option<IpAddr> {
-        let lines = arrival.parts.headers.get_all(forwarded::FORWARDED_FOR);
-        let chain: Vec<_> = lines.iter().map(|line| line.to_str().unwrap_or("?")).collect();
-        self.address_behind(arrival.peer, &chain)
+        self.locate(&Hops::of_arrival(arrival)).address
     }
 }
 

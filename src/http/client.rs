@@ -1,0 +1,158 @@
+//! Where a request's client is: its address, and whether it runs on this host.
+//!
+//! A request to this instance's public name, or to any name that is not a loopback name from a
+//! loopback peer, came through a proxy. Where that proxy sends no `X-Forwarded-For`, the client's
+//! address is unknown: it is never the proxy's.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rouille::Request;
+
+use crate::actions::throttle::Source;
+use crate::http::transport::{Arrival, Origin, Peer, Surface};
+use crate::http::{App, forwarded};
+use crate::model::public_url::names_loopback;
+
+/// How long a warning that any client can cause stays silent after it was logged.
+const REPEAT_SECONDS: u64 = 60 * 60;
+/// Most characters of a Host header that an answer or a log line repeats.
+const HOST_CHARS_MAX: usize = 255;
+
+/// What a request's head says about where it comes from.
+#[derive(Debug)]
+pub(super) struct Hops<'a> {
+    origin: Origin,
+    host: Option<&'a str>,
+    forwarded_for: Vec<&'a str>,
+    /// Whether a header is present that only proxies set.
+    is_proxied: bool,
+}
+
+/// A warning that is logged at most once an hour.
+#[derive(Debug)]
+pub(super) struct Hourly(AtomicU64);
+
+impl Default for Hourly {
+    fn default() -> Self {
+        Self(AtomicU64::new(u64::MAX))
+    }
+}
+
+impl Hourly {
+    /// Whether the warning is due at this tick of the monotonic clock. Of several callers one is told.
+    pub(super) fn is_due(&self, ticks: u64) -> bool {
+        let second = ticks / 1_000_000_000;
+        let logged = self.0.load(Ordering::Relaxed);
+        let due = logged == u64::MAX || second.saturating_sub(logged) >= REPEAT_SECONDS;
+        due && self.0.compare_exchange(logged, second, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+impl<'a> Hops<'a> {
+    /// Of a request whose head alone was read.
+    pub(super) fn of_arrival(arrival: &Arrival<'a>) -> Self {
+        let headers = &arrival.parts.headers;
+        let text = |value: &'a http::HeaderValue| value.to_str().unwrap_or("?");
+        Self {
+            origin: Origin { surface: arrival.surface, peer: arrival.peer },
+            host: headers.get(http::header::HOST).map(text),
+            forwarded_for: headers.get_all(forwarded::FORWARDED_FOR).iter().map(text).collect(),
+            is_proxied: headers.keys().any(|name| forwarded::is_set_by_proxies(name.as_str())),
+        }
+    }
+
+    /// Of a request on the pool.
+    pub(super) fn of_request(origin: Origin, request: &'a Request) -> Self {
+        let chain = request
+            .headers()
+            .filter(|(name, _)| name.eq_ignore_ascii_case(forwarded::FORWARDED_FOR));
+        Self {
+            origin,
+            host: request.header("Host"),
+            forwarded_for: chain.map(|(_, value)| value).collect(),
+            is_proxied: request.headers().any(|(name, _)| forwarded::is_set_by_proxies(name)),
+        }
+    }
+}
+
+impl App {
+    /// Where the client is. Its address is the peer's, or what a trusted peer says; none where a
+    /// trusted peer says nothing or nothing that can be read: no address rule then fits.
+    pub(super) fn locate(&self, hops: &Hops<'_>) -> Source {
+        let Peer::Tcp(peer) = hops.origin.peer else {
+            let on_host = hops.origin.surface == Surface::Control;
+            let address = if on_host { None } else { self.forwarded_address(hops) };
+            return Source { address, on_host };
+        };
+        let address = peer.ip().to_canonical();
+        let names_loopback = hops.host.is_some_and(names_loopback);
+        let on_host = address.is_loopback() && !hops.is_proxied && names_loopback;
+        let is_direct =
+            on_host || !self.is_trusted(hops.origin.peer) || self.asks_for_itself(address, hops);
+        let address = if is_direct { Some(address) } else { self.forwarded_address(hops) };
+        Source { address, on_host }
+    }
+
+    /// Whether a trusted peer that is not on this host asks for itself: by another name than the
+    /// public one, with no header that only proxies set.
+    fn asks_for_itself(&self, address: IpAddr, hops: &Hops<'_>) -> bool {
+        let url = &self.settings.public_url;
+        let is_public = hops.host.is_none_or(|host| url.is_named_by(host));
+        !address.is_loopback() && !hops.is_proxied && !is_public
+    }
+
+    fn forwarded_address(&self, hops: &Hops<'_>) -> Option<IpAddr> {
+        if hops.forwarded_for.is_empty() {
+            self.warn_unforwarded(hops);
+            return None;
+        }
+        forwarded::client(&hops.forwarded_for, &self.settings.trusted_proxies)
+    }
+
+    fn warn_unforwarded(&self, hops: &Hops<'_>) {
+        if self.unforwarded.is_due(self.actions.clock().now().ticks) {
+            tracing::warn!(
+                peer = ?hops.origin.peer,
+                host = shown_host(hops.host.unwrap_or("-")),
+                "a trusted proxy sent no X-Forwarded-For, so the client's address is unknown: \
+                 keys with address rules are refused, and sign-ins are throttled together; \
+                 let the proxy set it (nginx: proxy_set_header X-Forwarded-For $remote_addr; \
+                 HAProxy: option forwardfor; Envoy: use_remote_address: true)"
+            );
+        }
+    }
+
+    /// Says in the log that requests reach this instance under another name than its public one.
+    pub(super) fn warn_misdirected(&self, host: &str) {
+        if self.misdirected.is_due(self.actions.clock().now().ticks) {
+            tracing::warn!(
+                host = shown_host(host),
+                public_url = %self.settings.public_url,
+                "a browser's request was refused with 421, since its Host is not the public one; \
+                 let the proxy pass Host on (nginx: proxy_set_header Host $host; \
+                 Apache: ProxyPreserveHost On), or start with the right --public-url"
+            );
+        }
+    }
+}
+
+/// A Host header as answers and log lines repeat it: the transport has refused other characters
+/// than those of hosts and ports.
+pub(super) fn shown_host(host: &str) -> &str {
+    host.char_indices().nth(HOST_CHARS_MAX).map_or(host, |(end, _)| host.get(..end).unwrap_or(host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_is_due_once_an_hour() {
+        let second = 1_000_000_000;
+        let hourly = Hourly::default();
+        for (at, due) in [(0, true), (1, false), (3_599, false), (3_600, true), (3_601, false)] {
+            assert_eq!(hourly.is_due(at * second), due, "{at}");
+        }
+    }
+}

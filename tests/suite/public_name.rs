@@ -1,0 +1,108 @@
+//! An instance with a public name behind a proxy on the same host: where clients are, and what browsers are told.
+
+use serde_json::json;
+
+use crate::ask::{Ask, Expect};
+use crate::house::{EMAIL, PASSWORD};
+use crate::server::Server;
+use crate::server::wire::{Answer, Connection};
+
+const NAME: &str = "keys.example.com";
+const URL: &str = "https://keys.example.com";
+
+fn start() -> Server {
+    Server::start_with(&["--public-url", URL])
+}
+
+fn ask(server: &Server, ask: &Ask) -> Answer {
+    let mut connection = Connection::open(server.address());
+    connection.ask(&ask.method, &ask.target, &ask.lines(), &ask.body)
+}
+
+fn sign_in(password: &str) -> Ask {
+    let body = json!({"email": EMAIL, "password": password});
+    Ask::post("/v1/session", &body).header("Host", NAME)
+}
+
+/// Makes a key through the command line; its secret.
+fn key(server: &Server, words: &[&str]) -> String {
+    let made = server.run_cli(&[&["key", "create", "--name", "any"], words].concat(), "");
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    made.stdout.trim().to_owned()
+}
+
+/// Behind a plain `proxy_pass` every client was taken for one on this host, whose failures are counted apart and
+/// never capped: five guesses without the header used up nothing of the account's.
+#[test]
+fn a_client_behind_a_proxy_that_does_not_say_so_is_not_on_this_host() {
+    let server = start();
+    for _ in 0..5 {
+        ask(&server, &sign_in("not the password")).problem(401, "sign_in_failed");
+    }
+    let far = sign_in("not the password").header("X-Forwarded-For", "203.0.113.9");
+    ask(&server, &far).problem(429, "too_many_attempts");
+    ask(&server, &sign_in(PASSWORD)).problem(429, "too_many_attempts");
+}
+
+/// The proxy's own address once fitted the rules of a key that may be used on this host alone.
+#[test]
+fn the_address_of_a_proxy_that_says_nothing_fits_no_rule() {
+    let server = start();
+    let secret = key(&server, &["--permission", "a:b", "--allow", "127.0.0.0/8"]);
+    let whoami = |lines: &[(&str, &str)]| {
+        let bare = Ask::get("/v1/whoami").bearer(&secret);
+        ask(&server, &lines.iter().fold(bare, |ask, (name, value)| ask.header(name, value)))
+    };
+    whoami(&[("Host", NAME)]).problem(403, "IP_NOT_ALLOWED");
+    whoami(&[("Host", "other.example.com")]).problem(403, "IP_NOT_ALLOWED");
+    whoami(&[("Host", "127.0.0.1"), ("X-Real-IP", "127.0.0.1")]).problem(403, "IP_NOT_ALLOWED");
+    whoami(&[("Host", NAME), ("X-Forwarded-For", "127.0.0.1")]).expect(200);
+    whoami(&[]).expect(200);
+    let line = server.log().wait_for("X-Forwarded-For").unwrap();
+    assert!(line.contains("proxy_set_header X-Forwarded-For") && line.contains(NAME), "{line}");
+    let whole = server.log().whole();
+    assert_eq!(whole.matches("sent no X-Forwarded-For").count(), 1, "once an hour: {whole}");
+}
+
+/// The answer once blamed `--public-url` alone, which was right; the proxy sent its own upstream's name.
+#[test]
+fn a_browser_by_another_name_is_told_which_and_what_to_change_in_the_proxy() {
+    let server = start();
+    for host in ["127.0.0.1:7117", "keyhouse:7117"] {
+        let wrong = sign_in(PASSWORD).without("Host").header("Host", host);
+        let problem = ask(&server, &wrong).problem(421, "misdirected_request");
+        let detail = problem["detail"].as_str().unwrap();
+        for words in [host, URL, "proxy_set_header Host", "--public-url"] {
+            assert!(detail.contains(words), "{words}: {detail}");
+        }
+    }
+    let line = server.log().wait_for("refused with 421").unwrap();
+    assert!(line.contains("127.0.0.1:7117"), "{line}");
+    let whole = server.log().whole();
+    assert_eq!(whole.matches("refused with 421").count(), 1, "once an hour: {whole}");
+}
+
+#[test]
+fn browsers_that_came_over_tls_are_told_to_stay_there() {
+    let server = start();
+    let told = |ask_: &Ask| {
+        let answer = ask(&server, ask_);
+        answer.header("strict-transport-security").map(str::to_owned)
+    };
+    for (method, path) in [
+        ("GET", "/"),
+        ("GET", "/nothing"),
+        ("GET", "/v1/keys"),
+        ("GET", "/v1/whoami"),
+        ("GET", "/openapi.json"),
+        ("POST", "/v1/session"),
+        ("GET", "/healthz"),
+    ] {
+        let year = Some("max-age=31536000".to_owned());
+        assert_eq!(told(&Ask::new(method, path).header("Host", NAME)), year, "{path}");
+    }
+    // A proxy hands a denial on as its own, and with it what another host says of itself.
+    assert_eq!(told(&Ask::forwarded()), None);
+    let plain = Server::start();
+    assert_eq!(ask(&plain, &Ask::get("/")).header("strict-transport-security"), None);
+}
