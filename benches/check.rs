@@ -31,6 +31,7 @@ use keyhouse::model::role::BuiltinRole;
 use keyhouse::model::secret::Secret;
 use keyhouse::records::access::{OrganizationRecord, PlanRecord, UserRecord};
 use keyhouse::records::key::{Author, KeyRecord, SecretRecord};
+use keyhouse::records::notice::Notices;
 use keyhouse::records::place::Place;
 use keyhouse::records::{Record, encode};
 use keyhouse::verify::{Code, Request, Verdict, check, decide};
@@ -263,6 +264,8 @@ impl Made {
                 disabled: false,
                 teams: Vec::new(),
                 locale: None,
+                notices: Notices::default(),
+                password_changes: 0,
                 created_at: NOW.wall,
                 version: 1,
             };

@@ -15,6 +15,7 @@ use crate::model::password::{Factors, check_password};
 use crate::model::secret::Secret;
 use crate::records::Held;
 use crate::records::access::{EmailRecord, UserRecord};
+use crate::records::notice::Notices;
 use crate::records::people::InvitationRecord;
 use crate::records::place::Place;
 
@@ -93,6 +94,8 @@ impl Actions {
             disabled: false,
             teams: invitation.teams.into_iter().filter(stands).collect(),
             locale: None,
+            notices: Notices::default(),
+            password_changes: 0,
             created_at: now,
             version: 1,
         }

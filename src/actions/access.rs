@@ -24,6 +24,7 @@ use crate::model::secret::Secret;
 use crate::records::Held;
 use crate::records::access::{EmailRecord, FoundedRecord, PlanRecord, SetupRecord, UserRecord};
 use crate::records::key::Author;
+use crate::records::notice::Notices;
 use crate::records::place::Place;
 
 /// How long a one-time link works.
@@ -127,6 +128,8 @@ impl Actions {
             disabled: false,
             teams: Vec::new(),
             locale: None,
+            notices: Notices::default(),
+            password_changes: 0,
             created_at: now,
             version: 1,
         };

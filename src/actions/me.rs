@@ -107,7 +107,7 @@ impl Actions {
                 if user.password != new.before {
                     return Err(wrong_password());
                 }
-                user.password.clone_from(&new.after);
+                user.set_password(&new.after);
                 password.map_or(Ok(()), |it| check_own(it, &user.email, factors))?;
             }
             if user == held.record {

@@ -15,6 +15,7 @@ pub mod invitations;
 pub mod keys;
 pub mod last_use;
 pub mod me;
+pub mod notices;
 pub mod organizations;
 pub mod passwords;
 mod people;
@@ -31,6 +32,7 @@ pub mod teams;
 pub mod throttle;
 pub mod totp;
 pub mod usage;
+pub mod user_sessions;
 pub mod users;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -19,6 +19,7 @@ use crate::model::role::USERS_MANAGE;
 use crate::model::secret::Secret;
 use crate::records::Held;
 use crate::records::access::UserRecord;
+use crate::records::notice::NoticeKind;
 use crate::records::people::ResetRecord;
 use crate::records::place::Place;
 
@@ -96,9 +97,15 @@ impl Actions {
             self.require_resetter(&reset.record, &held.record)?;
             let (factors, batch) = self.factors_left(batch, &reset.record, id)?;
             check_chosen(password, &held.record.email, factors)?;
+            let now = self.clock.now().wall;
             let mut record = held.record.clone();
-            record.password.clone_from(&hash);
+            record.set_password(&hash);
             record.version += 1;
+            record.notices.add(NoticeKind::PasswordReset, reset.record.created_by, now);
+            let had_totp = self.factors(Batch::new(), id)?.0 == Factors::PasswordAndCode;
+            if reset.record.totp && had_totp {
+                record.notices.add(NoticeKind::TotpRemoved, reset.record.created_by, now);
+            }
             let batch = self.rewrite_user(batch, &held, &record)?;
             let used = Place::Reset(id).to_bytes();
             let mut batch = batch.unchanged(used.clone(), reset.revision).delete(used);
@@ -107,7 +114,7 @@ impl Actions {
             }
             let happening = happening("reset.use", id, Some(organization), address)
                 .with_change(&json!({}), &json!({ "totp": reset.record.totp }));
-            let batch = self.record(batch, self.clock.now().wall, happening)?;
+            let batch = self.record(batch, now, happening)?;
             let email = held.record.email;
             Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(email)))
         })

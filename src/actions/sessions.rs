@@ -187,18 +187,31 @@ impl Actions {
     /// [`ActionError::NotFound`] for one that is not theirs or has ended.
     pub fn end_session(&self, me: &Me<'_>, id: SessionId) -> Result<(), ActionError> {
         Self::until_done(|| {
-            // Guarded before they are read: what is found below is still theirs at the commit.
-            let (mut sessions, guard) = self.sessions_of(me.user)?;
-            let named = self.sessions(me.user)?.into_iter().find(|(_, session)| session.id == id);
-            let (digest, _) = named.ok_or(ActionError::NotFound("session"))?;
-            sessions.digests.retain(|known| *known != digest);
-            let batch = guard.on(Batch::new().delete(Place::Session(digest).to_bytes()));
-            let batch = put(batch, &Place::Sessions(me.user), &sessions)?;
+            let batch = self.without_session(Batch::new(), me.user, id)?;
             let mut ended = me.happening(self, "session.end");
             ended.target = id.to_string();
             let batch = self.record(batch, self.clock.now().wall, ended)?;
             Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })
+    }
+
+    /// Adds to a batch that one session of a user ends with it.
+    ///
+    /// # Errors
+    /// [`ActionError::NotFound`] for one that is not theirs or has ended.
+    pub(super) fn without_session(
+        &self,
+        batch: Batch,
+        user: UserId,
+        id: SessionId,
+    ) -> Result<Batch, ActionError> {
+        // Guarded before they are read: what is found below is still theirs at the commit.
+        let (mut sessions, guard) = self.sessions_of(user)?;
+        let named = self.sessions(user)?.into_iter().find(|(_, session)| session.id == id);
+        let (digest, _) = named.ok_or(ActionError::NotFound("session"))?;
+        sessions.digests.retain(|known| *known != digest);
+        let batch = guard.on(batch.delete(Place::Session(digest).to_bytes()));
+        put(batch, &Place::Sessions(user), &sessions)
     }
 
     /// The sessions of a user, and what must hold for a change of them to go in.

@@ -13,6 +13,7 @@ use crate::model::plan::{
 };
 use crate::model::role::Role;
 use crate::model::secret::Digest;
+use crate::records::notice::Notices;
 use crate::records::place::Place;
 use crate::records::{Record, text};
 
@@ -101,12 +102,31 @@ pub struct UserRecord {
     /// The language of the page for this user: en, fr or es; none for the browser's.
     #[serde(rename = "lc", default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<Box<str>>,
+    /// What others did to the account, until its user has seen it.
+    #[serde(rename = "nt", default, skip_serializing_if = "Notices::is_empty")]
+    pub notices: Notices,
+    /// Counts the passwords; a device cookie names the count that it was issued under.
+    #[serde(rename = "pc", default, skip_serializing_if = "is_zero")]
+    pub password_changes: u32,
     /// When it was made.
     #[serde(rename = "c", with = "text::moment")]
     pub created_at: Moment,
     /// Counts its changes, from 1.
     #[serde(rename = "v")]
     pub version: u64,
+}
+
+impl UserRecord {
+    /// Sets another password. Device cookies that were issued before are not accepted any more.
+    pub fn set_password(&mut self, hash: &str) {
+        hash.clone_into(&mut self.password);
+        self.password_changes = self.password_changes.wrapping_add(1);
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference to the field")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl std::fmt::Debug for UserRecord {

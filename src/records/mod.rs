@@ -9,6 +9,7 @@ pub mod gate;
 pub mod imported;
 pub mod key;
 mod limits;
+pub mod notice;
 pub mod people;
 pub mod place;
 pub mod prepare;

@@ -410,8 +410,40 @@ fn change_a_user(record: &mut Record, user: &str, home: &Value) {
     let renew = Ask::post("/v1/reset", &body);
     record.does("POST /v1/reset", &nobody, &renew, ("reset.use", user, home));
     record.leaves_nothing(&nobody, &renew, 403);
+    end_sessions(record, user, home);
     let remove = Ask::new("DELETE", &path);
     record.does("DELETE /v1/users/{user}", &by, &remove, ("user.remove", user, home));
+}
+
+/// Signs a user in twice, ends one session and then all; the user acknowledges what was done.
+fn end_sessions(record: &mut Record, user: &str, home: &Value) {
+    let (by, path) = (By::Owner, format!("/v1/users/{user}"));
+    let email = record.asked(&by, &Ask::get(&path)).expect(200)["email"].clone();
+    let begin = Ask::post("/v1/session", &json!({"email": email, "password": NEW_PASSWORD}));
+    let sign_in = |record: &mut Record| {
+        let answer = record.asked(&By::Nobody, &begin);
+        answer.expect(201);
+        record.new_events();
+        let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+        Person { id: user.to_owned(), email: email.as_str().unwrap().to_owned(), cookie }
+    };
+    sign_in(record);
+    sign_in(record);
+    let all = Ask::get(&format!("{path}/sessions"));
+    let listed = record.asked(&by, &all).expect(200);
+    let session = text(&listed, "/items/0/id").to_owned();
+    let one = Ask::new("DELETE", &format!("{path}/sessions/{session}"));
+    let said = ("session.end", session.as_str(), home);
+    record.does("DELETE /v1/users/{user}/sessions/{session}", &by, &one, said);
+    let rest = Ask::new("DELETE", &format!("{path}/sessions"));
+    let said = ("session.end", user, home);
+    record.does("DELETE /v1/users/{user}/sessions", &by, &rest, said);
+    record.leaves_nothing(&by, &rest, 204);
+    let by = By::Person(sign_in(record));
+    let seen = Ask::new("DELETE", "/v1/me/notices");
+    let said = ("notice.acknowledge", user, home);
+    record.does("DELETE /v1/me/notices", &by, &seen, said);
+    record.leaves_nothing(&by, &seen, 204);
 }
 
 fn run_the_instance(record: &mut Record) {

@@ -76,6 +76,7 @@ mod teams;
 mod totp;
 mod unix_sockets;
 mod usage;
+mod user_sessions;
 mod users;
 mod verify;
 mod whoami;

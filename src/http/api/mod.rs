@@ -7,6 +7,7 @@ pub(super) mod instance;
 pub(super) mod invitations;
 pub(super) mod keys;
 pub(super) mod me;
+pub(super) mod notices;
 pub(super) mod organizations;
 pub(super) mod permissions;
 pub(super) mod plans;
@@ -18,6 +19,7 @@ pub(super) mod setup;
 pub(super) mod teams;
 pub(super) mod totp;
 pub(super) mod usage;
+pub(super) mod user_sessions;
 pub(super) mod users;
 
 use rouille::Response;

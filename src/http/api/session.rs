@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::actions::actor::Actor;
 use crate::actions::sessions::NewSession;
 use crate::actions::sign_in::SignIn;
+use crate::http::api::notices;
 use crate::http::api::teams::own_teams;
 use crate::http::input::{Fields, text};
 use crate::http::problem::Problem;
@@ -83,11 +84,13 @@ pub(super) fn opened(
 fn described(app: &App, actor: &Actor, address: Option<IpAddr>) -> Result<Value, Problem> {
     let organization = actor.organization();
     let now = app.actions.clock().now().wall;
-    let user = match actor.user_facts() {
-        None => Value::Null,
+    let (user, notices) = match actor.user_facts() {
+        None => (Value::Null, Vec::new()),
         Some(user) => {
             let account = app.actions.account(user.id)?;
-            json!({
+            let notices = account.user.notices.iter().map(|it| notices::shown(app, actor, it));
+            let notices: Vec<Value> = notices.collect();
+            let user = json!({
                 "id": user.id.to_string(),
                 "name": user.name,
                 "email": user.email,
@@ -96,7 +99,8 @@ fn described(app: &App, actor: &Actor, address: Option<IpAddr>) -> Result<Value,
                 "locale": account.user.locale,
                 "totp": account.factors == Factors::PasswordAndCode,
                 "teams": own_teams(app, &user.teams),
-            })
+            });
+            (user, notices)
         },
     };
     let held: Vec<_> = role::OWN_PERMISSIONS
@@ -120,6 +124,7 @@ fn described(app: &App, actor: &Actor, address: Option<IpAddr>) -> Result<Value,
             "key_lifetime_days_max": organization.key_lifetime_days_max,
         },
         "permissions": held,
+        "notices": notices,
         "address": address.map(|address| address.to_string()),
     }))
 }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use rouille::Response;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::actions::ActionError;
 use crate::http::api::{cursor, paging};
@@ -11,24 +11,37 @@ use crate::http::problem::Problem;
 use crate::http::session::cookie_gone;
 use crate::http::{App, Call, answer};
 use crate::model::id::SessionId;
+use crate::model::secret::Digest;
 use crate::records::access::SessionRecord;
 
 pub(in crate::http) fn list_sessions(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut parameters = call.parameters();
-    let (limit, after) = paging(&mut parameters);
+    let asked = paging(&mut parameters);
     parameters.finish()?;
     let own = app.own_session(call)?;
     let me = own.me();
-    let mut sessions = app.actions.sessions(me.user)?;
+    let current = me.token.digest();
+    Ok(page(app.actions.sessions(me.user)?, asked, |digest, session| {
+        let mut shown = shown(session);
+        shown.insert("current".to_owned(), (*digest == current).into());
+        shown
+    }))
+}
+
+/// A page of sessions, the newest first: so many, behind one.
+pub(super) fn page(
+    mut sessions: Vec<(Digest, SessionRecord)>,
+    (limit, after): (usize, Option<SessionId>),
+    shown: impl Fn(&Digest, &SessionRecord) -> Map<String, Value>,
+) -> Response {
     sessions.sort_unstable_by_key(|(_, session)| Reverse(session.id));
     sessions.retain(|(_, session)| after.is_none_or(|after| session.id < after));
     let more = sessions.len() > limit;
     sessions.truncate(limit);
     let last = sessions.last().map(|(_, session)| session.id).filter(|_id| more);
-    let current = me.token.digest();
     let items: Vec<Value> =
-        sessions.iter().map(|(digest, session)| shown(session, *digest == current)).collect();
-    Ok(answer::json(&json!({ "items": items, "next_cursor": last.map(cursor::write) })))
+        sessions.iter().map(|(digest, session)| shown(digest, session).into()).collect();
+    answer::json(&json!({ "items": items, "next_cursor": last.map(cursor::write) }))
 }
 
 pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
@@ -45,14 +58,15 @@ pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Pr
     Ok(gone)
 }
 
-fn shown(session: &SessionRecord, current: bool) -> Value {
-    json!({
-        "id": session.id.to_string(),
-        "created_at": session.created_at.to_string(),
-        "seen_at": session.seen_at.to_string(),
-        "ends_at": session.ends_at().to_string(),
-        "address": session.address.map(|address| address.to_string()),
-        "user_agent": session.user_agent,
-        "current": current,
-    })
+/// What is shown of a session. Whether it is the one that asks is for its own user alone.
+pub(super) fn shown(session: &SessionRecord) -> Map<String, Value> {
+    let mut shown = Map::new();
+    shown.insert("id".to_owned(), session.id.to_string().into());
+    shown.insert("created_at".to_owned(), session.created_at.to_string().into());
+    shown.insert("seen_at".to_owned(), session.seen_at.to_string().into());
+    shown.insert("ends_at".to_owned(), session.ends_at().to_string().into());
+    let address = session.address.map(|address| address.to_string());
+    shown.insert("address".to_owned(), address.into());
+    shown.insert("user_agent".to_owned(), session.user_agent.as_deref().into());
+    shown
 }

@@ -8,6 +8,7 @@ use crate::http::openapi::schema::{
     Schema, answer, any_of, both, choice, count, each, email, field, id, moment, name, nullable,
     optional, page, password, request, text, the, truth,
 };
+use crate::records::notice::NoticeKind;
 
 const PASSWORD: &str = "correct horse battery staple 17";
 const LOCALES: [&str; 3] = ["en", "fr", "es"];
@@ -75,18 +76,7 @@ pub(super) fn opened() -> Schema {
 }
 
 fn own_sessions() -> Vec<Operation> {
-    let session = answer([
-        field("id", id("ses")),
-        field("created_at", moment()),
-        field("seen_at", moment()),
-        field("ends_at", moment()),
-        field("address", nullable(text("192.0.2.7").into())),
-        field(
-            "user_agent",
-            nullable(text("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0").into()),
-        ),
-        field("current", truth(true)),
-    ]);
+    let session = both(the("OpenSession"), answer([field("current", truth(true))]));
     vec![
         operation(Method::GET, "/v1/sessions", "listSessions", "Lists one's own sessions.")
             .asked_by(Asker::Person)
@@ -120,6 +110,11 @@ fn me() -> Vec<Operation> {
             .answers(200, the("Account"), "The account as it is now.")
             .with_etag()
             .fails(&["too_many_attempts"]),
+        operation(Method::DELETE, "/v1/me/notices", "acknowledgeNotices", "Removes seen notices.")
+            .details("These are the `notices` of `GET /v1/session`.")
+            .asked_by(Asker::Person)
+            .query("until", moment(), "Only those up to this one's `at`; later ones stay.")
+            .answers_empty(204, "They are not shown again."),
     ]
 }
 
@@ -195,6 +190,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         field("user", nullable(user)),
         field("organization", organization),
         field("permissions", each(text("keyhouse:keys:create"))),
+        field("notices", each(the("Notice"))),
         field("address", nullable(text("192.0.2.7").into())),
     ]);
     let account = answer([
@@ -209,5 +205,38 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         field("created_at", moment()),
         field("version", count(1)),
     ]);
-    vec![("Session", session), ("Account", account)]
+    vec![
+        ("Session", session),
+        ("Account", account),
+        ("Notice", notice()),
+        ("OpenSession", open_session()),
+    ]
+}
+
+fn notice() -> Schema {
+    let by = answer([
+        field("kind", choice(&["user", "key", "local"])),
+        field("id", nullable(text("usr_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f").into())),
+        field("name", nullable(text("Grace").into())),
+    ]);
+    answer([
+        field("kind", choice(&NoticeKind::ALL.map(NoticeKind::name))),
+        field("at", moment()),
+        field("by", by),
+    ])
+}
+
+/// A session, as its user and those who manage the user see it.
+fn open_session() -> Schema {
+    answer([
+        field("id", id("ses")),
+        field("created_at", moment()),
+        field("seen_at", moment()),
+        field("ends_at", moment()),
+        field("address", nullable(text("192.0.2.7").into())),
+        field(
+            "user_agent",
+            nullable(text("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0").into()),
+        ),
+    ])
 }

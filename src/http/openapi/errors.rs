@@ -115,7 +115,7 @@ pub(super) const ERRORS: &[Told] = &[
     told(408, "body_timeout", "the body did not arrive in time"),
     told(409, "key_revoked", "the key is revoked, for ever"),
     told(409, "own_key", "a key does not change what it may do itself"),
-    told(409, "own_account", "nobody makes a reset link for themselves"),
+    told(409, "own_account", "this is for other users' accounts, not for one's own"),
     told(409, "key_expired", "the key has expired"),
     told(409, "name_taken", "another one has this name"),
     told(409, "email_taken", "the address is a user's"),

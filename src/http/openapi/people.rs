@@ -15,7 +15,7 @@ use crate::model::role::{KEYS_READ, USERS_MANAGE, USERS_READ};
 const PASSWORD: &str = "correct horse battery staple 17";
 
 pub(super) fn operations() -> Vec<Operation> {
-    [invitations(), users(), resets()].into_iter().flatten().collect()
+    [invitations(), users(), sessions(), resets()].into_iter().flatten().collect()
 }
 
 /// The name of a role: one of the four, or an id.
@@ -147,6 +147,42 @@ fn users() -> Vec<Operation> {
             page(any_of([the("Key"), the("HiddenKey")])),
             "A page of their keys.",
         ),
+    ]
+}
+
+fn sessions() -> Vec<Operation> {
+    vec![
+        operation(
+            Method::GET,
+            "/v1/users/{user}/sessions",
+            "listSessionsOfUser",
+            "Lists another user's sessions.",
+        )
+        .details("One's own are at `/v1/sessions`.")
+        .needs(&[USERS_MANAGE])
+        .paged()
+        .answers(200, page(the("OpenSession")), "A page, the newest first.")
+        .fails(&["own_account"]),
+        operation(
+            Method::DELETE,
+            "/v1/users/{user}/sessions",
+            "endSessionsOfUser",
+            "Ends all sessions of another user.",
+        )
+        .details("The user is told at the next sign-in.")
+        .needs(&[USERS_MANAGE])
+        .answers_empty(204, "Ended.")
+        .fails(&["own_account"]),
+        operation(
+            Method::DELETE,
+            "/v1/users/{user}/sessions/{session}",
+            "endSessionOfUser",
+            "Ends one session of another user.",
+        )
+        .details("The user is told at the next sign-in.")
+        .needs(&[USERS_MANAGE])
+        .answers_empty(204, "Ended.")
+        .fails(&["own_account"]),
     ]
 }
 

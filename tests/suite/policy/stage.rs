@@ -228,6 +228,8 @@ impl Stage {
         match (relation, actor) {
             (Relation::Own, Actor::Person(person)) => person.id.clone(),
             (Relation::Other, _) => self.other.1.id.clone(),
+            // One of her sessions, which the next place of the path names.
+            _ if operation.id == "endSessionOfUser" => self.tess.id.clone(),
             _ if operation.method == "GET" => self.tess.id.clone(),
             _ => self.house.join(&format!("user{}", self.number()), "user").id,
         }

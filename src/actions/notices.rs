@@ -1,0 +1,32 @@
+//! Notices of a user's own account: acknowledged by the user alone. What adds one is
+//! [`crate::records::notice::Notices::add`].
+
+use keyhouse_storage::Batch;
+
+use crate::actions::me::Me;
+use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::model::moment::Moment;
+use crate::records::place::Place;
+
+impl Actions {
+    /// Removes a user's notices up to a moment. What came later stays: the user has not seen it.
+    ///
+    /// # Errors
+    /// [`ActionError::SessionEnded`] once there is no such user.
+    pub fn acknowledge_notices(&self, me: &Me<'_>, until: Moment) -> Result<(), ActionError> {
+        Self::until_done(|| {
+            let held = self.own_record(me.user)?;
+            let mut user = held.record.clone();
+            user.notices.acknowledge(until);
+            if user.notices == held.record.notices {
+                return Ok(Attempt::Done(()));
+            }
+            let place = Place::User(me.user);
+            let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
+            let batch = put(batch, &place, &user)?;
+            let happening = me.happening(self, "notice.acknowledge");
+            let batch = self.record(batch, self.clock.now().wall, happening)?;
+            Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+        })
+    }
+}

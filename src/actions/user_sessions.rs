@@ -1,0 +1,92 @@
+//! The sessions of another user, for those who manage users: listed and ended. The user is told at
+//! the next sign-in.
+
+use keyhouse_storage::Batch;
+use serde_json::json;
+
+use crate::actions::actor::Actor;
+use crate::actions::events::Happening;
+use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::model::id::{SessionId, UserId};
+use crate::model::moment::Moment;
+use crate::model::role::USERS_MANAGE;
+use crate::model::secret::Digest;
+use crate::records::Held;
+use crate::records::access::{SessionRecord, UserRecord};
+use crate::records::notice::NoticeKind;
+use crate::records::place::Place;
+
+impl Actions {
+    /// The sessions of another user that go on, each with the digest of its cookie.
+    ///
+    /// # Errors
+    /// As [`Actions::end_user_sessions`].
+    pub fn user_sessions(
+        &self,
+        actor: &Actor,
+        id: UserId,
+    ) -> Result<Vec<(Digest, SessionRecord)>, ActionError> {
+        actor.require(USERS_MANAGE)?;
+        self.require_other(actor, id)?;
+        self.sessions(id)
+    }
+
+    /// Ends all sessions of another user, or one of them. Ending all of none is no error.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`] where the user holds what the actor does not;
+    /// [`ActionError::NotFound`] for the user, or for the session that is named;
+    /// [`ActionError::Conflict`] for the actor's own account.
+    pub fn end_user_sessions(
+        &self,
+        actor: &Actor,
+        id: UserId,
+        only: Option<SessionId>,
+    ) -> Result<(), ActionError> {
+        self.in_turn(|| {
+            let (batch, today) = self.people_change(actor, USERS_MANAGE)?;
+            let held = self.require_other(&today, id)?;
+            let (batch, ended) = if let Some(session) = only {
+                (self.without_session(batch, id, session)?, 1)
+            } else {
+                let open = self.sessions(id)?.len();
+                (self.end_sessions(batch, id)?, open)
+            };
+            if ended == 0 {
+                return Ok(Attempt::Done(()));
+            }
+            let now = self.clock.now().wall;
+            let batch = put_notice(batch, held, (NoticeKind::SessionsEnded, now), actor)?;
+            let target = only.map_or_else(|| id.to_string(), |session| session.to_string());
+            let happening = Happening::by(actor, "session.end", target)
+                .inside(today.organization_id())
+                .with_change(&json!({}), &json!({ "user": id.to_string(), "count": ended }));
+            let committed = self.commit(self.record(batch, now, happening)?)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+        })
+    }
+
+    /// The record of another user, whom the actor may act upon.
+    fn require_other(&self, actor: &Actor, id: UserId) -> Result<Held<UserRecord>, ActionError> {
+        if actor.user_id() == Some(id) {
+            let detail = "one's own sessions are at /v1/sessions";
+            return Err(ActionError::Conflict { code: "own_account", detail });
+        }
+        let held = self.find_user(actor, id)?;
+        actor.require_rank_over(&self.facts_of(&held.record)?)?;
+        Ok(held)
+    }
+}
+
+/// Adds a notice to a user's record in a batch.
+fn put_notice(
+    batch: Batch,
+    held: Held<UserRecord>,
+    (kind, at): (NoticeKind, Moment),
+    actor: &Actor,
+) -> Result<Batch, ActionError> {
+    let mut user = held.record;
+    user.notices.add(kind, actor.author(), at);
+    let place = Place::User(user.id);
+    put(batch.unchanged(place.to_bytes(), held.revision), &place, &user)
+}

@@ -1,0 +1,31 @@
+//! `/v1/users/{user}/sessions`: another user's sessions, to see and to end.
+
+use rouille::Response;
+
+use crate::http::api::paging;
+use crate::http::api::sessions::{page, shown};
+use crate::http::api::users::user_id;
+use crate::http::problem::Problem;
+use crate::http::{App, Call, answer};
+use crate::model::id::SessionId;
+
+pub(in crate::http) fn list_sessions(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let mut parameters = call.parameters();
+    let asked = paging(&mut parameters);
+    parameters.finish()?;
+    let sessions = app.actions.user_sessions(call.actor()?, user_id(call)?)?;
+    Ok(page(sessions, asked, |_digest, session| shown(session)))
+}
+
+pub(in crate::http) fn end_all(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    app.actions.end_user_sessions(call.actor()?, user_id(call)?, None)?;
+    Ok(answer::empty())
+}
+
+pub(in crate::http) fn end_one(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let id: Option<SessionId> = call.param(1).parse().ok();
+    // A text that is no id names none, for those alone who may end what it could name.
+    let id = id.unwrap_or_default();
+    app.actions.end_user_sessions(call.actor()?, user_id(call)?, Some(id))?;
+    Ok(answer::empty())
+}

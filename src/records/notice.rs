@@ -1,0 +1,153 @@
+//! Notices: what others did to a user's account, kept on the user's record until the user has seen it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::moment::Moment;
+use crate::records::key::Author;
+use crate::records::text;
+
+/// Most notices of one kind. A further one replaces the oldest of its kind, so that many of one
+/// kind never push out those of another.
+pub const NOTICES_OF_A_KIND_MAX: usize = 4;
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoticeKind {
+    /// The password was set through a reset link that somebody else made.
+    PasswordReset,
+    /// The second factor was removed.
+    TotpRemoved,
+    /// Sessions were ended.
+    SessionsEnded,
+}
+
+/// A text that names no kind of notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a kind of notice")]
+pub struct InvalidNoticeKind;
+
+impl NoticeKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::PasswordReset, Self::TotpRemoved, Self::SessionsEnded];
+
+    /// The name in records and in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PasswordReset => "password_reset",
+            Self::TotpRemoved => "totp_removed",
+            Self::SessionsEnded => "sessions_ended",
+        }
+    }
+}
+
+impl fmt::Display for NoticeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for NoticeKind {
+    type Err = InvalidNoticeKind;
+
+    fn from_str(text: &str) -> Result<Self, InvalidNoticeKind> {
+        Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or(InvalidNoticeKind)
+    }
+}
+
+/// One notice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notice {
+    /// What was done.
+    #[serde(rename = "k", with = "text")]
+    pub kind: NoticeKind,
+    /// When; where the same actor did it again, the last time.
+    #[serde(rename = "t", with = "text::moment")]
+    pub at: Moment,
+    /// Who did it.
+    #[serde(rename = "w", with = "text")]
+    pub by: Author,
+}
+
+/// The notices that a user has not seen yet, the oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Notices(Vec<Notice>);
+
+impl Notices {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Notice> {
+        self.0.iter()
+    }
+
+    /// Adds a notice: the one function for whatever changes somebody else's account. The caller
+    /// writes the user's record in the batch of the change itself.
+    pub fn add(&mut self, kind: NoticeKind, by: Author, at: Moment) {
+        self.0.retain(|known| (known.kind, known.by) != (kind, by));
+        let same = self.0.iter().filter(|known| known.kind == kind).count();
+        if same >= NOTICES_OF_A_KIND_MAX
+            && let Some(oldest) = self.0.iter().position(|known| known.kind == kind)
+        {
+            self.0.remove(oldest);
+        }
+        self.0.push(Notice { kind, at, by });
+    }
+
+    /// Forgets those up to a moment: the user has seen them.
+    pub fn acknowledge(&mut self, until: Moment) {
+        self.0.retain(|known| known.at > until);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::id::{Id, UserId};
+
+    fn user(number: u8) -> Author {
+        let id: UserId = Id::from_bytes([number; 16]);
+        Author::User(id)
+    }
+
+    #[test]
+    fn notices_are_bounded_and_no_kind_pushes_out_another() {
+        let mut notices = Notices::default();
+        notices.add(NoticeKind::TotpRemoved, user(1), Moment::from_milliseconds(1));
+        for number in 0..100 {
+            let at = Moment::from_milliseconds(i64::from(number) + 2);
+            notices.add(NoticeKind::SessionsEnded, user(number), at);
+            notices.add(NoticeKind::SessionsEnded, user(number), at);
+        }
+        let kinds: Vec<_> = notices.iter().map(|notice| notice.kind).collect();
+        let mut expected = vec![NoticeKind::TotpRemoved];
+        expected.extend([NoticeKind::SessionsEnded; NOTICES_OF_A_KIND_MAX]);
+        assert_eq!(kinds, expected);
+        assert_eq!(notices.iter().last().map(|notice| notice.by), Some(user(99)));
+    }
+
+    #[test]
+    fn acknowledging_keeps_what_came_later() {
+        let mut notices = Notices::default();
+        for at in [1, 2, 3] {
+            notices.add(NoticeKind::ALL[0], user(at), Moment::from_milliseconds(at.into()));
+        }
+        notices.acknowledge(Moment::from_milliseconds(2));
+        assert_eq!(notices.iter().map(|notice| notice.by).collect::<Vec<_>>(), [user(3)]);
+    }
+
+    #[test]
+    fn kinds_come_back_from_their_names() {
+        for kind in NoticeKind::ALL {
+            assert_eq!(kind.to_string().parse(), Ok(kind));
+        }
+        assert!("reset".parse::<NoticeKind>().is_err());
+    }
+}

@@ -1,0 +1,96 @@
+//! `/v1/users/{user}/sessions`: another user's sessions, seen and ended; and what the user is told.
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::House;
+use crate::people::{PASSWORD, Person, token_in};
+
+const NEW: &str = "a lighthouse made of salt";
+
+/// The same person in another session.
+fn signed_in(house: &House, person: &Person) -> Person {
+    let body = json!({"email": person.email, "password": PASSWORD});
+    let answer = house.bare(&Ask::post("/v1/session", &body));
+    answer.expect(201);
+    let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    Person { cookie, ..person.clone() }
+}
+
+fn notices(told: &Value) -> Vec<(&str, &str)> {
+    let notices = told["notices"].as_array().unwrap().iter();
+    notices.map(|it| (it["kind"].as_str().unwrap(), it["by"]["kind"].as_str().unwrap())).collect()
+}
+
+#[test]
+fn a_manager_ends_one_session_or_all_of_a_user() {
+    let house = House::start();
+    let bo = house.join("bo", "user");
+    let (second, third) = (signed_in(&house, &bo), signed_in(&house, &bo));
+    let path = format!("/v1/users/{}/sessions", bo.id);
+    let listed = house.ask(&Ask::get(&path)).expect(200);
+    let items = listed["items"].as_array().unwrap();
+    assert_eq!(items.len(), 3, "{items:?}");
+    let own = third.ask(&house, Ask::get("/v1/sessions")).expect(200);
+    assert_eq!(items[0]["id"], own["items"][0]["id"], "the newest first");
+    assert!(items[0].get("current").is_none(), "{items:?}");
+
+    let one = format!("{path}/{}", items[0]["id"].as_str().unwrap());
+    house.ask(&Ask::new("DELETE", &one)).expect(204);
+    third.ask(&house, Ask::get("/v1/session")).problem(401, "session_ended");
+    second.ask(&house, Ask::get("/v1/session")).expect(200);
+    house.ask(&Ask::new("DELETE", &one)).problem(404, "not_found");
+    house.ask(&Ask::new("DELETE", &format!("{path}/none"))).problem(404, "not_found");
+
+    house.ask(&Ask::new("DELETE", &path)).expect(204);
+    for ended in [&bo, &second] {
+        ended.ask(&house, Ask::get("/v1/session")).problem(401, "session_ended");
+    }
+    let none = house.ask(&Ask::get(&path)).expect(200);
+    assert_eq!(none["items"], json!([]));
+}
+
+#[test]
+fn nobody_ends_the_sessions_of_who_holds_more() {
+    let house = House::start();
+    let admin = house.join("admin", "administrator");
+    let owner = format!("/v1/users/{}/sessions", house.owner().id);
+    for ask in [Ask::get(&owner), Ask::new("DELETE", &owner)] {
+        admin.ask(&house, ask).problem(403, "permission_required");
+    }
+    house.ask(&Ask::get("/v1/session")).expect(200);
+}
+
+/// An account that was reset, or whose sessions were ended, said nothing of it to its user.
+#[test]
+fn a_user_is_told_at_sign_in_what_others_did_until_it_is_acknowledged() {
+    let house = House::start();
+    let bo = house.join("bo", "user");
+    house.ask(&Ask::new("DELETE", &format!("/v1/users/{}/sessions", bo.id))).expect(204);
+    let body = json!({"email": bo.email, "password": PASSWORD});
+    let answer = house.bare(&Ask::post("/v1/session", &body));
+    let told = answer.expect(201);
+    assert_eq!(notices(&told), [("sessions_ended", "user")]);
+    assert_eq!(told["notices"][0]["by"]["id"], house.owner().id.as_str());
+    assert_eq!(told["notices"][0]["by"]["name"], "ada");
+    let seen = told["notices"][0]["at"].as_str().unwrap().to_owned();
+
+    let reset = Ask::post(&format!("/v1/users/{}/reset", bo.id), &json!({"totp": true}));
+    let made = house.ask(&reset).expect(201);
+    let apply = json!({"token": token_in(&made), "password": NEW});
+    house.bare(&Ask::post("/v1/reset", &apply)).expect(204);
+    let answer =
+        house.bare(&Ask::post("/v1/session", &json!({"email": bo.email, "password": NEW})));
+    let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let bo = Person { cookie, ..bo };
+    let all = [("sessions_ended", "user"), ("password_reset", "user")];
+    assert_eq!(notices(&answer.expect(201)), all);
+
+    // What came after the notices that were seen stays.
+    bo.ask(&house, Ask::new("DELETE", &format!("/v1/me/notices?until={seen}"))).expect(204);
+    let left = bo.ask(&house, Ask::get("/v1/session")).expect(200);
+    assert_eq!(notices(&left), all[1..]);
+    bo.ask(&house, Ask::new("DELETE", "/v1/me/notices")).expect(204);
+    let left = bo.ask(&house, Ask::get("/v1/session")).expect(200);
+    assert_eq!(notices(&left), []);
+}
