@@ -69,7 +69,7 @@ impl Actions {
             let happening =
                 happening("invitation.accept", id, Some(record.organization), origin.ip)
                     .with_change(&json!({}), &json!({ "role": record.role.to_string() }));
-            let committed = self.commit(self.record(batch, now, happening)?)?;
+            let committed = self.commit_upkeep(self.record(batch, now, happening)?)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(id)))
         })?;
         self.open_session(user, invitation.organization, origin)
@@ -151,6 +151,7 @@ pub(super) fn link_of_nobody(error: ActionError) -> ActionError {
         | ActionError::CodeRequired
         | ActionError::Throttled { .. }
         | ActionError::SessionEnded
+        | ActionError::KeyRefused(_)
         | ActionError::LinkInvalid
         | ActionError::Busy
         | ActionError::StorageFull

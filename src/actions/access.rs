@@ -62,7 +62,7 @@ impl Actions {
         let ends_at = self.clock.now().wall.after(LINK_LIFETIME);
         let record = SetupRecord { digest: token.digest(), ends_at };
         let batch = Batch::new().absent(Place::Founded.to_bytes());
-        let committed = self.commit(put(batch, &Place::Setup, &record)?)?;
+        let committed = self.commit_upkeep(put(batch, &Place::Setup, &record)?)?;
         committed.map(|_revision| token).ok_or(ActionError::LinkInvalid)
     }
 
@@ -140,7 +140,9 @@ impl Actions {
         batch = put(batch, &Place::Organization(organization), &record)?;
         let happening = happening("instance.setup", user, Some(organization), address);
         let batch = self.record(batch, now, happening)?;
-        self.commit(batch)?.map(|_revision| (user, organization)).ok_or(ActionError::LinkInvalid)
+        self.commit_upkeep(batch)?
+            .map(|_revision| (user, organization))
+            .ok_or(ActionError::LinkInvalid)
     }
 
     pub(super) fn hash(&self, password: &Secret) -> Result<String, ActionError> {

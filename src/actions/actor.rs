@@ -7,9 +7,10 @@ use crate::actions::ActionError;
 use crate::index::Index;
 use crate::index::facts::{Ask, HeldRole, OrganizationFacts, UserFacts};
 use crate::index::grant::Grant;
-use crate::model::id::{OrganizationId, TeamId, UserId};
+use crate::model::id::{KeyId, OrganizationId, TeamId, UserId};
 use crate::model::permission::{PatternSet, Patterns};
 use crate::model::role::INSTANCE_MANAGE;
+use crate::model::secret::Digest;
 use crate::records::key::Author;
 
 /// What a refusal names where only an owner would do: it is no permission that could be granted.
@@ -27,8 +28,26 @@ pub struct Actor {
 #[derive(Clone, Debug)]
 enum Power {
     Local,
-    User(Arc<UserFacts>),
-    Key(Box<Grant>, Option<Arc<UserFacts>>),
+    User(Arc<UserFacts>, Option<Digest>),
+    Key(Box<PresentedKey>),
+}
+
+#[derive(Clone, Debug)]
+struct PresentedKey {
+    grant: Grant,
+    owner: Option<Arc<UserFacts>>,
+    secret: Digest,
+}
+
+/// What an actor presented to act.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Presented {
+    /// Access to the host.
+    Local,
+    /// A session's cookie, by its digest; none where a user is only described.
+    Session { user: UserId, session: Option<Digest> },
+    /// A secret of a key, by its digest.
+    Key { key: KeyId, secret: Digest },
 }
 
 impl Actor {
@@ -37,21 +56,32 @@ impl Actor {
         Self { address: None, organization, power: Power::Local }
     }
 
-    /// A user through a session. `None` when the organization is not known.
-    pub fn user(index: &Index, user: Arc<UserFacts>, address: Option<IpAddr>) -> Option<Self> {
+    /// A user, through the session of this cookie. `None` when the organization is not known.
+    pub fn user(index: &Index, user: Arc<UserFacts>, session: Option<Digest>) -> Option<Self> {
         let organization = index.organization(user.organization)?;
-        Some(Self { address, organization, power: Power::User(user) })
+        Some(Self { address: None, organization, power: Power::User(user, session) })
     }
 
-    /// A management key that was found valid.
-    pub fn key(grant: &Grant, address: Option<IpAddr>) -> Self {
+    /// A management key, by one of its secrets that was found valid.
+    pub fn key(secret: Digest, grant: &Grant, address: Option<IpAddr>) -> Self {
         let owner = grant.owner.as_ref().map(|owner| owner.facts());
         let organization = grant.organization.load_full();
-        Self { address, organization, power: Power::Key(Box::new(grant.clone()), owner) }
+        let key = PresentedKey { grant: grant.clone(), owner, secret };
+        Self { address, organization, power: Power::Key(Box::new(key)) }
+    }
+
+    /// What the actor presented.
+    pub(super) fn presented(&self) -> Presented {
+        match &self.power {
+            Power::Local => Presented::Local,
+            Power::User(user, session) => Presented::Session { user: user.id, session: *session },
+            Power::Key(key) => Presented::Key { key: key.grant.live.key, secret: key.secret },
+        }
     }
 
     /// The same actor, asking from an address.
-    pub(super) fn at(self, address: Option<IpAddr>) -> Self {
+    #[must_use]
+    pub fn at(self, address: Option<IpAddr>) -> Self {
         Self { address, ..self }
     }
 
@@ -72,15 +102,15 @@ impl Actor {
 
     /// Whether a key asks.
     pub fn is_key(&self) -> bool {
-        matches!(self.power, Power::Key(..))
+        matches!(self.power, Power::Key(_))
     }
 
     /// The name in records.
     pub fn author(&self) -> Author {
         match &self.power {
             Power::Local => Author::Local,
-            Power::User(user) => Author::User(user.id),
-            Power::Key(grant, _) => Author::Key(grant.live.key),
+            Power::User(user, _) => Author::User(user.id),
+            Power::Key(key) => Author::Key(key.grant.live.key),
         }
     }
 
@@ -88,8 +118,8 @@ impl Actor {
     pub fn user_id(&self) -> Option<UserId> {
         match &self.power {
             Power::Local => None,
-            Power::User(user) => Some(user.id),
-            Power::Key(_, owner) => owner.as_ref().map(|owner| owner.id),
+            Power::User(user, _) => Some(user.id),
+            Power::Key(key) => key.owner.as_ref().map(|owner| owner.id),
         }
     }
 
@@ -97,8 +127,8 @@ impl Actor {
     pub fn user_facts(&self) -> Option<&UserFacts> {
         match &self.power {
             Power::Local => None,
-            Power::User(user) => Some(user),
-            Power::Key(_, owner) => owner.as_deref(),
+            Power::User(user, _) => Some(user),
+            Power::Key(key) => key.owner.as_deref(),
         }
     }
 
@@ -110,10 +140,10 @@ impl Actor {
     fn holds_in(&self, organization: &OrganizationFacts, ask: Ask<'_>) -> bool {
         match &self.power {
             Power::Local => true,
-            Power::User(user) => user.holds(organization, ask),
-            Power::Key(grant, owner) => {
-                let standing = owner.as_ref().map(|owner| owner.standing);
-                grant.grants(standing, organization, ask)
+            Power::User(user, _) => user.holds(organization, ask),
+            Power::Key(key) => {
+                let standing = key.owner.as_ref().map(|owner| owner.standing);
+                key.grant.grants(standing, organization, ask)
             },
         }
     }
@@ -123,8 +153,8 @@ impl Actor {
     pub fn is_owner(&self) -> bool {
         match &self.power {
             Power::Local => true,
-            Power::User(user) => user.is_owner(),
-            Power::Key(..) => false,
+            Power::User(user, _) => user.is_owner(),
+            Power::Key(_) => false,
         }
     }
 

@@ -101,7 +101,7 @@ impl Actions {
         self.in_turn(|| {
             let now = self.clock.now().wall;
             // One guard for all that is counted.
-            let batch = self.guard_people()?;
+            let decided = self.authorize_people(actor, INSTANCE_MANAGE)?;
             if self.read::<PermissionRecord>(&place)?.is_some() {
                 let detail = "the catalogue has a permission of this name";
                 return Err(ActionError::Conflict { code: "name_taken", detail });
@@ -119,11 +119,11 @@ impl Actions {
                 version: 1,
             };
             apply(&mut record, entry);
-            let happening = Happening::by(actor, "permission.create", name)
+            let happening = Happening::by(&decided, "permission.create", name)
                 .of_instance()
                 .with_change(&json!({}), &shape(&record));
-            let batch = put(batch.absent(place.to_bytes()), &place, &record)?;
-            let committed = self.commit(self.record(batch, now, happening)?)?;
+            let batch = put(Batch::new().absent(place.to_bytes()), &place, &record)?;
+            let committed = self.commit_change(decided, batch, now, happening)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
     }
@@ -139,9 +139,9 @@ impl Actions {
         target: &EntryTarget,
         change: &EntryChange,
     ) -> Result<PermissionRecord, ActionError> {
-        actor.require(INSTANCE_MANAGE)?;
-        refuse_own(&target.name)?;
         Self::until_done(|| {
+            let decided = self.authorize_holder(actor, INSTANCE_MANAGE)?;
+            refuse_own(&target.name)?;
             let now = self.clock.now().wall;
             let held = self.find_entry(target.name.as_str())?;
             Self::check_version(target.versions.as_ref(), held.record.version)?;
@@ -154,11 +154,11 @@ impl Actions {
             record.version += 1;
             let place = Place::Permission(record.name.clone());
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
-            let happening = Happening::by(actor, "permission.update", &target.name)
+            let happening = Happening::by(&decided, "permission.update", &target.name)
                 .of_instance()
                 .with_change(&shape(&held.record), &shape(&record));
-            let batch = self.record(put(batch, &place, &record)?, now, happening)?;
-            let committed = self.commit(batch)?;
+            let batch = put(batch, &place, &record)?;
+            let committed = self.commit_change(decided, batch, now, happening)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
     }
@@ -172,9 +172,9 @@ impl Actions {
         actor: &Actor,
         target: &EntryTarget,
     ) -> Result<(), ActionError> {
-        actor.require(INSTANCE_MANAGE)?;
-        refuse_own(&target.name)?;
         Self::until_done(|| {
+            let decided = self.authorize_holder(actor, INSTANCE_MANAGE)?;
+            refuse_own(&target.name)?;
             let now = self.clock.now().wall;
             let held = self.find_entry(target.name.as_str())?;
             Self::check_version(target.versions.as_ref(), held.record.version)?;
@@ -182,9 +182,9 @@ impl Actions {
             let batch = Batch::new().unchanged(place.clone(), held.revision).delete(place);
             let happening = Happening {
                 before: fields(shape(&held.record)),
-                ..Happening::by(actor, "permission.remove", &target.name).of_instance()
+                ..Happening::by(&decided, "permission.remove", &target.name).of_instance()
             };
-            let committed = self.commit(self.record(batch, now, happening)?)?;
+            let committed = self.commit_change(decided, batch, now, happening)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })
     }

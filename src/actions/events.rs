@@ -3,7 +3,7 @@
 use keyhouse_storage::Batch;
 use serde_json::{Map, Value};
 
-use crate::actions::actor::Actor;
+use crate::actions::authority::Authorized;
 use crate::actions::{ActionError, Actions, put};
 use crate::model::id::{EventId, OrganizationId};
 use crate::model::moment::Moment;
@@ -24,9 +24,10 @@ pub(super) struct Happening {
 }
 
 impl Happening {
-    /// Something an actor did in their organization.
+    /// Something an actor does in their organization.
     #[expect(clippy::needless_pass_by_value, reason = "ids are handed over as they are")]
-    pub(super) fn by(actor: &Actor, action: &'static str, target: impl ToString) -> Self {
+    pub(super) fn by(decided: &Authorized, action: &'static str, target: impl ToString) -> Self {
+        let actor = &decided.actor;
         Self {
             actor: Some(actor.author()),
             address: actor.address,

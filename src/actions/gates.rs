@@ -91,7 +91,7 @@ impl Actions {
         self.in_turn(|| {
             let now = self.clock.now().wall;
             // One guard for all that is counted.
-            let batch = self.guard_people()?;
+            let decided = self.authorize_people(actor, INSTANCE_MANAGE)?;
             let gates = self.gates()?;
             let is_taken = gates.iter().any(|gate| *gate.name == *name.as_str());
             if is_taken || name.as_str() == DEFAULT_GATE {
@@ -116,11 +116,11 @@ impl Actions {
             };
             apply(&mut record, draft);
             self.check_gate(&record)?;
-            let happening = Happening::by(actor, "gate.create", name)
+            let happening = Happening::by(&decided, "gate.create", name)
                 .of_instance()
                 .with_change(&json!({}), &shape(&record));
-            let batch = put(batch.absent(place.to_bytes()), &place, &record)?;
-            let committed = self.commit(self.record(batch, now, happening)?)?;
+            let batch = put(Batch::new().absent(place.to_bytes()), &place, &record)?;
+            let committed = self.commit_change(decided, batch, now, happening)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
     }
@@ -137,8 +137,8 @@ impl Actions {
         target: &GateTarget,
         change: &GateChange,
     ) -> Result<GateRecord, ActionError> {
-        actor.require(INSTANCE_MANAGE)?;
         Self::until_done(|| {
+            let decided = self.authorize_holder(actor, INSTANCE_MANAGE)?;
             let now = self.clock.now().wall;
             let held = self.find_gate(&target.name)?;
             Self::check_version(target.versions.as_ref(), held.record.version)?;
@@ -152,11 +152,11 @@ impl Actions {
             record.version += 1;
             let place = Place::Gate(record.name.clone());
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
-            let happening = Happening::by(actor, "gate.update", &target.name)
+            let happening = Happening::by(&decided, "gate.update", &target.name)
                 .of_instance()
                 .with_change(&shape(&held.record), &shape(&record));
             let batch = put(batch, &place, &record)?;
-            let committed = self.commit(self.record(batch, now, happening)?)?;
+            let committed = self.commit_change(decided, batch, now, happening)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
     }
@@ -167,8 +167,8 @@ impl Actions {
     /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`],
     /// [`ActionError::VersionConflict`].
     pub fn remove_gate(&self, actor: &Actor, target: &GateTarget) -> Result<(), ActionError> {
-        actor.require(INSTANCE_MANAGE)?;
         Self::until_done(|| {
+            let decided = self.authorize_holder(actor, INSTANCE_MANAGE)?;
             let now = self.clock.now().wall;
             let held = self.find_gate(&target.name)?;
             Self::check_version(target.versions.as_ref(), held.record.version)?;
@@ -176,9 +176,9 @@ impl Actions {
             let batch = Batch::new().unchanged(place.clone(), held.revision).delete(place);
             let happening = Happening {
                 before: fields(shape(&held.record)),
-                ..Happening::by(actor, "gate.remove", &target.name).of_instance()
+                ..Happening::by(&decided, "gate.remove", &target.name).of_instance()
             };
-            let committed = self.commit(self.record(batch, now, happening)?)?;
+            let committed = self.commit_change(decided, batch, now, happening)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })
     }

@@ -86,11 +86,12 @@ impl Actions {
     ) -> Result<(SeenInvitation, Secret), ActionError> {
         let organization = actor.organization_id();
         self.in_turn(|| {
-            let (batch, today) = self.people_change(actor, USERS_MANAGE)?;
+            let decided = self.authorize_people(actor, USERS_MANAGE)?;
+            let (today, batch) = (&decided.actor, Batch::new());
             today.require_role(&self.role_asked(organization, draft.role)?)?;
-            self.require_teams(&today, organization, &draft.teams)?;
+            self.require_teams(today, organization, &draft.teams)?;
             self.refuse_known(organization, &draft.email)?;
-            let batch = self.make_room(batch, &today, &draft.email)?;
+            let batch = self.make_room(batch, today, &draft.email)?;
             let email = draft.email.clone();
             let (mut record, token) =
                 self.new_invitation(organization, email, draft.role, actor.author());
@@ -98,11 +99,10 @@ impl Actions {
             record.teams.clone_from(&draft.teams);
             let place = Place::Invitation(record.id);
             let batch = put(batch.absent(place.to_bytes()), &place, &record)?;
-            let happening = Happening::by(actor, "invitation.create", record.id)
+            let happening = Happening::by(&decided, "invitation.create", record.id)
                 .with_change(&json!({}), &shape(&record));
-            let batch = self.record(batch, record.created_at, happening)?;
+            let committed = self.commit_change(decided, batch, record.created_at, happening)?;
             let made = SeenInvitation { record, status: InvitationStatus::Pending };
-            let committed = self.commit(batch)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done((made, token))))
         })
     }
@@ -156,16 +156,17 @@ impl Actions {
     /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`].
     pub fn withdraw_invitation(&self, actor: &Actor, id: InvitationId) -> Result<(), ActionError> {
         self.in_turn(|| {
-            let (batch, today) = self.people_change(actor, USERS_MANAGE)?;
-            let held = self.find_invitation(actor, id)?;
+            let decided = self.authorize_people(actor, USERS_MANAGE)?;
+            let (today, batch) = (&decided.actor, Batch::new());
+            let held = self.find_invitation(today, id)?;
             let (record, now) = (held.record, self.clock.now().wall);
-            self.require_over_invitation(&today, &record, now)?;
+            self.require_over_invitation(today, &record, now)?;
             let place = Place::Invitation(id).to_bytes();
             let batch = batch.unchanged(place.clone(), held.revision).delete(place);
-            let happening = Happening::by(actor, "invitation.delete", id)
+            let happening = Happening::by(&decided, "invitation.delete", id)
                 .inside(record.organization)
                 .with_change(&shape(&record), &json!({ "email": null, "role": null }));
-            let committed = self.commit(self.record(batch, now, happening)?)?;
+            let committed = self.commit_change(decided, batch, now, happening)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })
     }

@@ -2,7 +2,7 @@
 
 use keyhouse_storage::Batch;
 
-use crate::actions::access::happening;
+use crate::actions::actor::Actor;
 use crate::actions::events::Happening;
 use crate::actions::sign_in::wrong_password;
 use crate::actions::throttle::Source;
@@ -21,20 +21,14 @@ use crate::records::place::Place;
 /// A user in their own session.
 #[derive(Clone, Copy, Debug)]
 pub struct Me<'a> {
+    /// The session's user as an actor.
+    pub actor: &'a Actor,
     /// The user.
     pub user: UserId,
     /// The session's cookie.
     pub token: &'a Secret,
     /// Where they ask from.
     pub source: Source,
-}
-
-impl Me<'_> {
-    /// Something the user did with their own account.
-    pub(super) fn happening(&self, actions: &Actions, action: &'static str) -> Happening {
-        let organization = actions.index.user(self.user).map(|user| user.organization);
-        happening(action, self.user, organization, self.source.address)
-    }
 }
 
 /// A user as they see themselves.
@@ -94,6 +88,7 @@ impl Actions {
         let password = change.password.as_ref();
         let new = password.map(|password| self.new_password(me, change, password)).transpose()?;
         let account = Self::until_done(|| {
+            let decided = self.authorize(me.actor)?;
             let held = self.own_record(me.user)?;
             Self::check_version(change.versions.as_ref(), held.record.version)?;
             let (factors, batch) = self.factors(Batch::new(), me.user)?;
@@ -121,9 +116,10 @@ impl Actions {
                 Some(new) => self.keep_session(batch, me, Some(&new.token))?,
                 None => batch,
             };
-            let happening = changed(me.happening(self, "user.update"), &held.record, &user);
-            let batch = self.record(batch, self.clock.now().wall, happening)?;
-            let committed = self.commit(batch)?;
+            let happening = Happening::by(&decided, "user.update", me.user);
+            let happening = changed(happening, &held.record, &user);
+            let now = self.clock.now().wall;
+            let committed = self.commit_change(decided, batch, now, happening)?;
             Ok(committed.map_or(Attempt::Again, |_r| Attempt::Done(Account { user, factors })))
         })?;
         Ok((account, new.map(|new| new.token)))

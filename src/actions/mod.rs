@@ -7,6 +7,7 @@ pub mod acceptance;
 pub mod access;
 pub mod actor;
 pub mod audit;
+mod authority;
 pub mod catalogue;
 pub mod commits;
 mod events;
@@ -43,6 +44,7 @@ use rand::rngs::StdRng;
 
 use crate::clock::Clock;
 use crate::index::Index;
+use crate::model::code::Code;
 use crate::model::fault::Fault;
 use crate::model::key_text::Prefix;
 use crate::records::place::Place;
@@ -139,6 +141,9 @@ pub enum ActionError {
     /// There is no such session, or it has ended.
     #[error("session ended")]
     SessionEnded,
+    /// The key that asks may no longer act.
+    #[error("the key is refused: {0:?}")]
+    KeyRefused(Code),
     /// The one-time link was used, has ended, or never was.
     #[error("link not valid")]
     LinkInvalid,
@@ -254,7 +259,8 @@ impl Actions {
         Ok(row.as_ref().map(read_row).transpose()?)
     }
 
-    /// Commits, and waits until the index has it. `None`: a guard did not hold.
+    /// Commits, and waits until the index has it. `None`: a guard did not hold. For
+    /// [`authority`] alone, which knows on whose behalf.
     fn commit(&self, batch: Batch) -> Result<Option<Revision>, ActionError> {
         let revision = match self.store.commit(batch) {
             Ok(revision) => revision,

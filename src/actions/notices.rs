@@ -3,6 +3,7 @@
 
 use keyhouse_storage::Batch;
 
+use crate::actions::events::Happening;
 use crate::actions::me::Me;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::moment::Moment;
@@ -15,6 +16,7 @@ impl Actions {
     /// [`ActionError::SessionEnded`] once there is no such user.
     pub fn acknowledge_notices(&self, me: &Me<'_>, until: Moment) -> Result<(), ActionError> {
         Self::until_done(|| {
+            let decided = self.authorize(me.actor)?;
             let held = self.own_record(me.user)?;
             let mut user = held.record.clone();
             user.notices.acknowledge(until);
@@ -24,9 +26,10 @@ impl Actions {
             let place = Place::User(me.user);
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
             let batch = put(batch, &place, &user)?;
-            let happening = me.happening(self, "notice.acknowledge");
-            let batch = self.record(batch, self.clock.now().wall, happening)?;
-            Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+            let happening = Happening::by(&decided, "notice.acknowledge", me.user);
+            let now = self.clock.now().wall;
+            let committed = self.commit_change(decided, batch, now, happening)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })
     }
 }

@@ -126,7 +126,6 @@ impl Actions {
         versions: Option<Vec<u64>>,
         change: &OrganizationChange,
     ) -> Result<OrganizationRecord, ActionError> {
-        actor.require(ORGANIZATION_MANAGE)?;
         let own = OrganizationChange {
             name: change.name.clone(),
             members_create_keys: change.members_create_keys,
@@ -134,7 +133,8 @@ impl Actions {
             ..OrganizationChange::default()
         };
         let target = OrganizationTarget { id: actor.organization_id(), versions };
-        self.rewrite_organization(actor, &target, "organization.update", |record| {
+        let named = (ORGANIZATION_MANAGE, "organization.update");
+        self.rewrite_organization(actor, &target, named, |record| {
             apply(record, &own);
             Ok(())
         })
@@ -187,7 +187,8 @@ impl Actions {
     ) -> Result<NewOrganization, ActionError> {
         actor.require(INSTANCE_MANAGE)?;
         self.in_turn(|| {
-            let (batch, today) = self.people_change(actor, INSTANCE_MANAGE)?;
+            let decided = self.authorize_people(actor, INSTANCE_MANAGE)?;
+            let (today, batch) = (&decided.actor, Batch::new());
             if self.index.organization_ids().len() >= ORGANIZATIONS_MAX {
                 return Err(ActionError::Conflict {
                     code: "too_many_organizations",
@@ -212,10 +213,10 @@ impl Actions {
             let batch = places.iter().fold(batch, |batch, place| batch.absent(place.to_bytes()));
             let batch = put(batch, &Place::Organization(id), &record)?;
             let batch = put(batch, &Place::Invitation(invitation.id), &invitation)?;
-            let happening = Happening::by(actor, "organization.create", id)
+            let happening = Happening::by(&decided, "organization.create", id)
                 .inside(id)
                 .with_change(&json!({}), &shape(&record));
-            let committed = self.commit(self.record(batch, now, happening)?)?;
+            let committed = self.commit_change(decided, batch, now, happening)?;
             let status = InvitationStatus::Pending;
             let invitation = SeenInvitation { record: invitation, status };
             let made = NewOrganization { record, invitation, token };
@@ -234,8 +235,8 @@ impl Actions {
         target: &OrganizationTarget,
         change: &OrganizationChange,
     ) -> Result<OrganizationRecord, ActionError> {
-        actor.require(INSTANCE_MANAGE)?;
-        self.rewrite_organization(actor, target, "organization.update", |record| {
+        let named = (INSTANCE_MANAGE, "organization.update");
+        self.rewrite_organization(actor, target, named, |record| {
             apply(record, change);
             Ok(())
         })
@@ -273,17 +274,16 @@ impl Actions {
         target: &OrganizationTarget,
         change: &SubscriptionChange,
     ) -> Result<SeenSubscription, ActionError> {
-        actor.require(INSTANCE_MANAGE)?;
-        let changed =
-            self.rewrite_organization(actor, target, "subscription.update", |record| {
-                if let Some(plan) = &change.plan {
-                    self.require_plan(plan)?;
-                    record.plan = plan.as_str().into();
-                }
-                record.status = change.status.unwrap_or(record.status);
-                change.current_period_end.apply(&mut record.current_period_end);
-                Ok(())
-            })?;
+        let named = (INSTANCE_MANAGE, "subscription.update");
+        let changed = self.rewrite_organization(actor, target, named, |record| {
+            if let Some(plan) = &change.plan {
+                self.require_plan(plan)?;
+                record.plan = plan.as_str().into();
+            }
+            record.status = change.status.unwrap_or(record.status);
+            change.current_period_end.apply(&mut record.current_period_end);
+            Ok(())
+        })?;
         self.seen_subscription(changed)
     }
 
@@ -323,10 +323,11 @@ impl Actions {
         &self,
         actor: &Actor,
         target: &OrganizationTarget,
-        action: &'static str,
+        (permission, action): (&str, &'static str),
         change: impl Fn(&mut OrganizationRecord) -> Result<(), ActionError>,
     ) -> Result<OrganizationRecord, ActionError> {
         Self::until_done(|| {
+            let decided = self.authorize_holder(actor, permission)?;
             let id = target.id;
             let held = self.find_organization(id)?;
             Self::check_version(target.versions.as_ref(), held.record.version)?;
@@ -339,12 +340,12 @@ impl Actions {
             record.version += 1;
             let place = Place::Organization(id);
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
-            let happening = Happening::by(actor, action, id)
+            let happening = Happening::by(&decided, action, id)
                 .inside(id)
                 .with_change(&shape(&held.record), &shape(&record));
             let now = self.clock.now().wall;
-            let batch = self.record(put(batch, &place, &record)?, now, happening)?;
-            let committed = self.commit(batch)?;
+            let batch = put(batch, &place, &record)?;
+            let committed = self.commit_change(decided, batch, now, happening)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
     }

@@ -1,44 +1,23 @@
-//! What changes of who may do what have in common: their guard, who decides, and one-time links.
+//! What changes of who may do what have in common: roles, teams and one-time links.
 
-use keyhouse_storage::{At, Batch, Order, Range};
+use keyhouse_storage::{At, Order, Range};
 
 use crate::actions::access::LINK_LIFETIME;
 use crate::actions::actor::Actor;
-use crate::actions::{ActionError, Actions, put};
+use crate::actions::{ActionError, Actions};
 use crate::index::facts::{HeldRole, TeamFacts};
 use crate::model::fault::Fault;
 use crate::model::id::{InvitationId, KeyId, OrganizationId, TeamId};
 use crate::model::role::{Role, TEAMS_MANAGE, TEAMS_READ};
 use crate::model::secret::Secret;
-use crate::records::key::{Author, KeyRecord, Status};
-use crate::records::people::{InvitationRecord, PeopleRecord};
+use crate::records::key::{Author, KeyRecord};
+use crate::records::people::InvitationRecord;
 use crate::records::place::Place;
 use crate::records::{Held, Record, read_row};
 
 const ROWS_A_SCAN: usize = 500;
 
 impl Actions {
-    /// Begins a batch that takes rights from somebody, or checks who holds some: of two such at
-    /// once one is decided anew. The index has all that was committed before, so what it says of
-    /// users may be gone by.
-    pub(super) fn guard_people(&self) -> Result<Batch, ActionError> {
-        let place = Place::People;
-        let held: Option<Held<PeopleRecord>> = self.read(&place)?;
-        let (batch, changes) = match &held {
-            Some(held) => {
-                self.await_index(held.revision);
-                if self.index.revision() < held.revision {
-                    // What the index says of people may be gone by: nothing is decided on it.
-                    return Err(ActionError::Busy);
-                }
-                let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
-                (batch, held.record.changes)
-            },
-            None => (Batch::new().absent(place.to_bytes()), 0),
-        };
-        put(batch, &place, &PeopleRecord { changes: changes + 1 })
-    }
-
     /// The role's facts, where the organization has such a role.
     pub(super) fn held_role(
         &self,
@@ -78,76 +57,6 @@ impl Actions {
             ends_at: now.after(LINK_LIFETIME),
         };
         (record, token)
-    }
-
-    /// Who made something, as they stand today; `None` once they may no longer act at all.
-    pub(super) fn author_today(&self, author: Author, of: OrganizationId) -> Option<Actor> {
-        match author {
-            Author::Local => self.index.organization(of).map(Actor::local),
-            Author::User(id) => {
-                let user = self.index.user(id).filter(|user| !user.standing.disabled)?;
-                Actor::user(&self.index, user, None)
-            },
-            Author::Key(id) => {
-                let held = self.key_anywhere(id, of).ok()??;
-                let is_active = held.record.status(self.clock.now().wall) == Status::Active;
-                let digest = held.record.secrets.first().filter(|_secret| is_active)?.digest;
-                let grant = self.index.grant(&digest)?;
-                let owner_stands =
-                    grant.standing.as_ref().is_none_or(|standing| !standing.load().disabled);
-                owner_stands.then(|| Actor::key(&grant, None))
-            },
-        }
-    }
-
-    /// Adds to a batch that the author is still who they were when it was decided. A user's changes
-    /// are guarded by [`Actions::guard_people`], a key's are not.
-    pub(super) fn guard_author(
-        &self,
-        batch: Batch,
-        author: Author,
-        of: OrganizationId,
-    ) -> Result<Batch, ActionError> {
-        let Author::Key(id) = author else { return Ok(batch) };
-        let held = self.key_anywhere(id, of)?.ok_or(ActionError::NotFound("key"))?;
-        self.await_index(held.revision);
-        Ok(batch.unchanged(held.record.place().to_bytes(), held.revision))
-    }
-
-    /// Begins a batch of a change that gives or takes rights, by an actor who holds a permission: it
-    /// is decided by what they hold at this moment, and goes in only if they still do.
-    pub(super) fn people_change(
-        &self,
-        actor: &Actor,
-        permission: &str,
-    ) -> Result<(Batch, Actor), ActionError> {
-        let batch = self.guard_people()?;
-        if actor.is_local() {
-            return Ok((batch, actor.clone()));
-        }
-        let (author, organization) = (actor.author(), actor.organization_id());
-        let batch = self.guard_author(batch, author, organization)?;
-        let gone = || ActionError::PermissionRequired(permission.to_owned());
-        let today = self.author_today(author, organization).ok_or_else(gone)?;
-        today.require(permission)?;
-        Ok((batch, today.at(actor.address)))
-    }
-
-    /// Begins a batch by which something new comes to be that outlives the moment: it goes in only
-    /// while the actor is who they were when it was decided, and is decided by who they are then.
-    /// Of a person that is their own record, so that nobody waits for changes of others.
-    ///
-    /// # Errors
-    /// [`ActionError::SessionEnded`] where nobody may act so any more, not even a key.
-    pub(super) fn as_of_today(&self, actor: &Actor) -> Result<(Batch, Actor), ActionError> {
-        if actor.is_local() {
-            return Ok((Batch::new(), actor.clone()));
-        }
-        let (author, organization) = (actor.author(), actor.organization_id());
-        let batch = self.guard_owner(Batch::new(), actor.user_id())?;
-        let batch = self.guard_author(batch, author, organization)?;
-        let today = self.author_today(author, organization).ok_or(ActionError::SessionEnded)?;
-        Ok((batch, today.at(actor.address)))
     }
 
     /// The role that a request names for somebody, where the organization has it.
@@ -210,7 +119,7 @@ impl Actions {
     }
 
     /// A key by its id, most likely of one organization.
-    fn key_anywhere(
+    pub(super) fn key_anywhere(
         &self,
         id: KeyId,
         likely: OrganizationId,

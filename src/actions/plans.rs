@@ -72,8 +72,8 @@ impl Actions {
         versions: Option<&Vec<u64>>,
         change: &PlanChange,
     ) -> Result<PlanRecord, ActionError> {
-        actor.require(INSTANCE_MANAGE)?;
         Self::until_done(|| {
+            let decided = self.authorize_holder(actor, INSTANCE_MANAGE)?;
             let held = self.find_plan(name)?;
             Self::check_version(versions, held.record.version)?;
             let mut record = held.record.clone();
@@ -85,12 +85,12 @@ impl Actions {
             record.version += 1;
             let place = Place::Plan(name.into());
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
-            let happening = Happening::by(actor, "plan.update", name)
+            let happening = Happening::by(&decided, "plan.update", name)
                 .of_instance()
                 .with_change(&shape(&held.record), &shape(&record));
             let now = self.clock.now().wall;
-            let batch = self.record(put(batch, &place, &record)?, now, happening)?;
-            let committed = self.commit(batch)?;
+            let batch = put(batch, &place, &record)?;
+            let committed = self.commit_change(decided, batch, now, happening)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
     }

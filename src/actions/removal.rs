@@ -36,22 +36,23 @@ impl Actions {
         heir: Heir,
     ) -> Result<(), ActionError> {
         self.in_turn(|| {
-            let (batch, today) = self.people_change(actor, USERS_MANAGE)?;
-            if self.is_leaving(&today, target.id, heir)? {
+            let decided = self.authorize_people(actor, USERS_MANAGE)?;
+            let (today, batch) = (&decided.actor, Batch::new());
+            if self.is_leaving(today, target.id, heir)? {
                 return Ok(Attempt::Done(()));
             }
-            let held = self.find_user(&today, target.id)?;
+            let held = self.find_user(today, target.id)?;
             Self::check_version(target.versions.as_ref(), held.record.version)?;
             // Who outranks the user holds all that the user's keys grant.
             today.require_rank_over(&self.facts_of(&held.record)?)?;
             self.keep_the_last(&held.record, None)?;
-            self.require_heir(&today, &held.record, heir)?;
+            self.require_heir(today, &held.record, heir)?;
             let batch = self.entomb(batch, &held, &self.leaving(actor, &held.record, heir)?)?;
-            let happening = Happening::by(actor, "user.remove", target.id)
+            let happening = Happening::by(&decided, "user.remove", target.id)
                 .inside(held.record.organization)
                 .with_change(&shape(&held.record), &json!({ "email": null, "role": null }));
-            let batch = self.record(batch, self.clock.now().wall, happening)?;
-            Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+            let committed = self.commit_change(decided, batch, self.clock.now().wall, happening)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })?;
         self.finish_removal(target.id)
     }
@@ -75,7 +76,7 @@ impl Actions {
         self.hand_keys_on(&held.record)?;
         let done = Batch::new().unchanged(place.to_bytes(), held.revision);
         // Where the guard does not hold, another finished it.
-        self.commit(done.delete(place.to_bytes()))?;
+        self.commit_upkeep(done.delete(place.to_bytes()))?;
         Ok(())
     }
 

@@ -47,12 +47,13 @@ impl Actions {
         totp: bool,
     ) -> Result<NewReset, ActionError> {
         self.in_turn(|| {
-            let (batch, today) = self.people_change(actor, USERS_MANAGE)?;
+            let decided = self.authorize_people(actor, USERS_MANAGE)?;
+            let (today, batch) = (&decided.actor, Batch::new());
             if today.user_id() == Some(id) {
                 let detail = "one's own password is changed with PATCH /v1/me";
                 return Err(ActionError::Conflict { code: "own_account", detail });
             }
-            let held = self.find_user(&today, id)?;
+            let held = self.find_user(today, id)?;
             today.require_rank_over(&self.facts_of(&held.record)?)?;
             let now = self.clock.now().wall;
             let token = Secret::new(format!("{id}.{}", self.new_token().reveal()));
@@ -60,10 +61,10 @@ impl Actions {
             let record = ResetRecord { digest, created_by: actor.author(), ends_at, totp };
             let batch = batch.unchanged(Place::User(id).to_bytes(), held.revision);
             let batch = put(batch, &Place::Reset(id), &record)?;
-            let happening = Happening::by(actor, "reset.create", id)
+            let happening = Happening::by(&decided, "reset.create", id)
                 .inside(held.record.organization)
                 .with_change(&json!({}), &json!({ "totp": totp }));
-            let committed = self.commit(self.record(batch, now, happening)?)?;
+            let committed = self.commit_change(decided, batch, now, happening)?;
             let made = NewReset { token, ends_at };
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(made)))
         })
@@ -116,7 +117,7 @@ impl Actions {
                 .with_change(&json!({}), &json!({ "totp": reset.record.totp }));
             let batch = self.record(batch, now, happening)?;
             let email = held.record.email;
-            Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(email)))
+            Ok(self.commit_upkeep(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(email)))
         })
         .map(|email| self.throttle.forgive(&email))
     }

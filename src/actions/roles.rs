@@ -3,6 +3,7 @@
 //! A role's change reaches every user who has it, and every key of theirs, with the next check: both
 //! look the role up, neither keeps a copy.
 
+use keyhouse_storage::Batch;
 use serde_json::{Value, json};
 
 use crate::actions::actor::Actor;
@@ -108,7 +109,8 @@ impl Actions {
         let organization = actor.organization_id();
         self.in_turn(|| {
             let now = self.clock.now().wall;
-            let (batch, today) = self.people_change(actor, ROLES_MANAGE)?;
+            let decided = self.authorize_people(actor, ROLES_MANAGE)?;
+            let (today, batch) = (&decided.actor, Batch::new());
             check(Some(&draft.name), Some(&draft.permissions))?;
             today.require_all(draft.permissions.as_set())?;
             let others: Vec<RoleRecord> = self.read_all(&Place::roles_of(organization))?;
@@ -126,12 +128,12 @@ impl Actions {
                 created_at: now,
                 version: 1,
             };
-            let happening = Happening::by(actor, "role.create", record.id)
+            let happening = Happening::by(&decided, "role.create", record.id)
                 .with_change(&json!({}), &shape(&record));
             let place = Place::Role(organization, record.id);
             let batch = batch.absent(place.to_bytes());
-            let batch = self.record(put(batch, &place, &record)?, now, happening)?;
-            let committed = self.commit(batch)?;
+            let batch = put(batch, &place, &record)?;
+            let committed = self.commit_change(decided, batch, now, happening)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
     }
@@ -150,9 +152,10 @@ impl Actions {
         self.in_turn(|| {
             let now = self.clock.now().wall;
             // It may give rights to everybody who has the role, or take them.
-            let (batch, today) = self.people_change(actor, ROLES_MANAGE)?;
+            let decided = self.authorize_people(actor, ROLES_MANAGE)?;
+            let (today, batch) = (&decided.actor, Batch::new());
             check(change.name.as_deref(), change.permissions.as_ref())?;
-            let held = self.find_role(actor, custom(target.role)?)?;
+            let held = self.find_role(today, custom(target.role)?)?;
             let before = &held.record;
             Self::check_version(target.versions.as_ref(), before.version)?;
             today.require_rank(before.permissions.as_set())?;
@@ -175,12 +178,12 @@ impl Actions {
                 return Ok(Attempt::Done(record));
             }
             record.version += 1;
-            let happening = Happening::by(actor, "role.update", record.id)
+            let happening = Happening::by(&decided, "role.update", record.id)
                 .with_change(&shape(before), &shape(&record));
             let place = Place::Role(record.organization, record.id);
             let batch = batch.unchanged(place.to_bytes(), held.revision);
-            let batch = self.record(put(batch, &place, &record)?, now, happening)?;
-            let committed = self.commit(batch)?;
+            let batch = put(batch, &place, &record)?;
+            let committed = self.commit_change(decided, batch, now, happening)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
     }
@@ -192,8 +195,9 @@ impl Actions {
     pub fn remove_role(&self, actor: &Actor, target: &RoleTarget) -> Result<(), ActionError> {
         self.in_turn(|| {
             let now = self.clock.now().wall;
-            let (batch, today) = self.people_change(actor, ROLES_MANAGE)?;
-            let held = self.find_role(actor, custom(target.role)?)?;
+            let decided = self.authorize_people(actor, ROLES_MANAGE)?;
+            let (today, batch) = (&decided.actor, Batch::new());
+            let held = self.find_role(today, custom(target.role)?)?;
             let record = &held.record;
             Self::check_version(target.versions.as_ref(), record.version)?;
             today.require_rank(record.permissions.as_set())?;
@@ -205,9 +209,9 @@ impl Actions {
             let batch = batch.unchanged(place.clone(), held.revision).delete(place);
             let happening = Happening {
                 before: fields(shape(record)),
-                ..Happening::by(actor, "role.remove", record.id)
+                ..Happening::by(&decided, "role.remove", record.id)
             };
-            let committed = self.commit(self.record(batch, now, happening)?)?;
+            let committed = self.commit_change(decided, batch, now, happening)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })
     }
@@ -218,7 +222,7 @@ impl Actions {
     }
 
     /// Whether somebody has a role, or would have it by an invitation. The caller has begun with
-    /// [`Actions::people_change`], and so does whoever gives a role to somebody.
+    /// [`Actions::authorize_people`], and so does whoever gives a role to somebody.
     fn is_in_use(&self, role: &RoleRecord, now: Moment) -> Result<bool, ActionError> {
         let named = Role::Custom(role.id);
         let users = self.index.users_of(role.organization);

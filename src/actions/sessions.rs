@@ -7,6 +7,7 @@ use std::time::Duration;
 use keyhouse_storage::{Batch, Revision};
 
 use crate::actions::access::happening;
+use crate::actions::events::Happening;
 use crate::actions::me::Me;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::index::Origin;
@@ -79,7 +80,7 @@ impl Actions {
             batch = put(guard.on(batch), &Place::Sessions(user), &sessions)?;
             let known = self.index.user(user).map(|user| user.organization);
             let batch = self.record(batch, now, happening("session.end", user, known, address))?;
-            Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+            Ok(self.commit_upkeep(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })
     }
 
@@ -124,7 +125,7 @@ impl Actions {
             let batch = put(batch, &Place::Sessions(user), &sessions)?;
             let began = happening("session.begin", user, Some(organization), origin.ip);
             let batch = self.record(batch, now, began)?;
-            Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(now)))
+            Ok(self.commit_upkeep(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(now)))
         })
         .map(|now| NewSession { token, ends_at: now.after(SESSION_LIFETIME), user })
     }
@@ -187,11 +188,11 @@ impl Actions {
     /// [`ActionError::NotFound`] for one that is not theirs or has ended.
     pub fn end_session(&self, me: &Me<'_>, id: SessionId) -> Result<(), ActionError> {
         Self::until_done(|| {
+            let decided = self.authorize(me.actor)?;
             let batch = self.without_session(Batch::new(), me.user, id)?;
-            let mut ended = me.happening(self, "session.end");
-            ended.target = id.to_string();
-            let batch = self.record(batch, self.clock.now().wall, ended)?;
-            Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+            let ended = Happening::by(&decided, "session.end", id);
+            let committed = self.commit_change(decided, batch, self.clock.now().wall, ended)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })
     }
 

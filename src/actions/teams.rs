@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use keyhouse_storage::Batch;
 use serde_json::{Value, json};
 
 use crate::actions::actor::Actor;
@@ -128,9 +129,10 @@ impl Actions {
         self.in_turn(|| {
             let now = self.clock.now().wall;
             // Its guard is also that of what is counted and named once in an organization.
-            let (batch, today) = self.people_change(actor, TEAMS_MANAGE)?;
+            let decided = self.authorize_people(actor, TEAMS_MANAGE)?;
+            let (today, batch) = (&decided.actor, Batch::new());
             let others: Vec<TeamRecord> = self.read_all(&Place::teams_of(organization))?;
-            require_feature(&today, others.len())?;
+            require_feature(today, others.len())?;
             if others.len() >= TEAMS_MAX {
                 let detail = "the organization has as many teams as one can have";
                 return Err(ActionError::Conflict { code: "too_many_teams", detail });
@@ -145,12 +147,12 @@ impl Actions {
                 created_at: now,
                 version: 1,
             };
-            let happening = Happening::by(actor, "team.create", record.id)
+            let happening = Happening::by(&decided, "team.create", record.id)
                 .with_change(&json!({}), &shape(&record));
             let place = Place::Team(organization, record.id);
             let batch = batch.absent(place.to_bytes());
-            let batch = self.record(put(batch, &place, &record)?, now, happening)?;
-            let committed = self.commit(batch)?;
+            let batch = put(batch, &place, &record)?;
+            let committed = self.commit_change(decided, batch, now, happening)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
     }
@@ -168,8 +170,9 @@ impl Actions {
     ) -> Result<TeamRecord, ActionError> {
         self.in_turn(|| {
             let now = self.clock.now().wall;
-            let (batch, today) = self.people_change(actor, TEAMS_MANAGE)?;
-            let held = self.find_team(&today, target.id)?;
+            let decided = self.authorize_people(actor, TEAMS_MANAGE)?;
+            let (today, batch) = (&decided.actor, Batch::new());
+            let held = self.find_team(today, target.id)?;
             let before = &held.record;
             Self::check_version(target.versions.as_ref(), before.version)?;
             let mut record = before.clone();
@@ -188,12 +191,12 @@ impl Actions {
                 return Ok(Attempt::Done(record));
             }
             record.version += 1;
-            let happening = Happening::by(actor, "team.update", record.id)
+            let happening = Happening::by(&decided, "team.update", record.id)
                 .with_change(&shape(before), &shape(&record));
             let place = Place::Team(record.organization, record.id);
             let batch = batch.unchanged(place.to_bytes(), held.revision);
-            let batch = self.record(put(batch, &place, &record)?, now, happening)?;
-            let committed = self.commit(batch)?;
+            let batch = put(batch, &place, &record)?;
+            let committed = self.commit_change(decided, batch, now, happening)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
     }
@@ -207,17 +210,18 @@ impl Actions {
     pub fn remove_team(&self, actor: &Actor, target: &TeamTarget) -> Result<(), ActionError> {
         self.in_turn(|| {
             let now = self.clock.now().wall;
-            let (batch, today) = self.people_change(actor, TEAMS_MANAGE)?;
-            let held = self.find_team(&today, target.id)?;
+            let decided = self.authorize_people(actor, TEAMS_MANAGE)?;
+            let (today, batch) = (&decided.actor, Batch::new());
+            let held = self.find_team(today, target.id)?;
             let record = &held.record;
             Self::check_version(target.versions.as_ref(), record.version)?;
             let place = Place::Team(record.organization, record.id).to_bytes();
             let batch = batch.unchanged(place.clone(), held.revision).delete(place);
             let happening = Happening {
                 before: fields(shape(record)),
-                ..Happening::by(actor, "team.remove", record.id)
+                ..Happening::by(&decided, "team.remove", record.id)
             };
-            let committed = self.commit(self.record(batch, now, happening)?)?;
+            let committed = self.commit_change(decided, batch, now, happening)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })
     }
@@ -259,8 +263,9 @@ impl Actions {
     ) -> Result<(), ActionError> {
         self.in_turn(|| {
             let now = self.clock.now().wall;
-            let (batch, today) = self.people_change(actor, TEAMS_MANAGE)?;
-            let found = self.find_team(&today, team)?;
+            let decided = self.authorize_people(actor, TEAMS_MANAGE)?;
+            let (today, batch) = (&decided.actor, Batch::new());
+            let found = self.find_team(today, team)?;
             let organization = found.record.organization;
             let place = Place::User(user);
             let held: Option<Held<UserRecord>> = self.read(&place)?;
@@ -283,11 +288,11 @@ impl Actions {
             let batch = batch
                 .unchanged(place.to_bytes(), held.revision)
                 .unchanged(Place::Team(organization, team).to_bytes(), found.revision);
-            let mut happening = Happening::by(actor, action, team);
+            let mut happening = Happening::by(&decided, action, team);
             let side = if was_in { &mut happening.before } else { &mut happening.after };
             side.insert("user".to_owned(), user.to_string().into());
-            let batch = self.record(put(batch, &place, &record)?, now, happening)?;
-            let committed = self.commit(batch)?;
+            let batch = put(batch, &place, &record)?;
+            let committed = self.commit_change(decided, batch, now, happening)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })
     }

@@ -2,6 +2,7 @@
 
 use keyhouse_storage::Batch;
 
+use crate::actions::events::Happening;
 use crate::actions::me::Me;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::fault::Fault;
@@ -51,6 +52,7 @@ impl Actions {
         let seed = new_seed(&mut *self.random());
         let place = Place::Totp(me.user);
         Self::until_done(|| {
+            let decided = self.authorize(me.actor)?;
             let (factors, batch) = self.factors(Batch::new(), me.user)?;
             if factors == Factors::PasswordAndCode {
                 return Err(already_on());
@@ -64,8 +66,9 @@ impl Actions {
                 created_at: now,
             };
             let batch = put(self.while_password(batch, &user)?, &place, &record)?;
-            let batch = self.record(batch, now, me.happening(self, "totp.begin"))?;
-            Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+            let happening = Happening::by(&decided, "totp.begin", me.user);
+            let committed = self.commit_change(decided, batch, now, happening)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })?;
         let url = url(&seed, &user.email);
         Ok(NewTotp { seed, url })
@@ -84,6 +87,7 @@ impl Actions {
         let codes: Vec<_> =
             (0..BACKUP_CODES).map(|_| new_backup_code(&mut *self.random())).collect();
         let confirmed = Self::until_done(|| {
+            let decided = self.authorize(me.actor)?;
             let held: Held<TotpRecord> = self.read(&place)?.ok_or_else(not_begun)?;
             if held.record.confirmed {
                 return Err(already_on());
@@ -96,8 +100,9 @@ impl Actions {
             let record = TotpRecord { confirmed: true, step_last, backup, ..held.record };
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
             let batch = self.keep_session(put(batch, &place, &record)?, me, None)?;
-            let batch = self.record(batch, now, me.happening(self, "totp.enable"))?;
-            Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(true)))
+            let happening = Happening::by(&decided, "totp.enable", me.user);
+            let committed = self.commit_change(decided, batch, now, happening)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(true)))
         })?;
         if confirmed {
             return Ok(codes);
@@ -123,6 +128,7 @@ impl Actions {
         }
         let place = Place::Totp(me.user);
         let removed = Self::until_done(|| {
+            let decided = self.authorize(me.actor)?;
             let held: Option<Held<TotpRecord>> = self.read(&place)?;
             let held = held.filter(|held| held.record.confirmed);
             let held = held.ok_or(ActionError::NotFound("second factor"))?;
@@ -132,8 +138,9 @@ impl Actions {
             }
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
             let batch = self.while_password(batch.delete(place.to_bytes()), &user)?;
-            let batch = self.record(batch, now, me.happening(self, "totp.disable"))?;
-            Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(true)))
+            let happening = Happening::by(&decided, "totp.disable", me.user);
+            let committed = self.commit_change(decided, batch, now, happening)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(true)))
         })?;
         if removed {
             return Ok(());

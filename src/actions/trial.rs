@@ -108,7 +108,7 @@ impl Trial {
     pub(super) fn put<T: Record>(&self, place: &Place, record: &T) {
         let batch = keyhouse_storage::Batch::new();
         let batch = batch.put(place.to_bytes(), encode(place, record).unwrap());
-        self.actions.commit(batch).unwrap().unwrap();
+        self.actions.commit_upkeep(batch).unwrap().unwrap();
     }
 
     /// How many rows lie below a prefix.

@@ -44,8 +44,9 @@ impl Actions {
         only: Option<SessionId>,
     ) -> Result<(), ActionError> {
         self.in_turn(|| {
-            let (batch, today) = self.people_change(actor, USERS_MANAGE)?;
-            let held = self.require_other(&today, id)?;
+            let decided = self.authorize_people(actor, USERS_MANAGE)?;
+            let (today, batch) = (&decided.actor, Batch::new());
+            let held = self.require_other(today, id)?;
             let (batch, ended) = if let Some(session) = only {
                 (self.without_session(batch, id, session)?, 1)
             } else {
@@ -56,12 +57,12 @@ impl Actions {
                 return Ok(Attempt::Done(()));
             }
             let now = self.clock.now().wall;
-            let batch = put_notice(batch, held, (NoticeKind::SessionsEnded, now), actor)?;
+            let batch = put_notice(batch, held, (NoticeKind::SessionsEnded, now), today)?;
             let target = only.map_or_else(|| id.to_string(), |session| session.to_string());
-            let happening = Happening::by(actor, "session.end", target)
+            let happening = Happening::by(&decided, "session.end", target)
                 .inside(today.organization_id())
                 .with_change(&json!({}), &json!({ "user": id.to_string(), "count": ended }));
-            let committed = self.commit(self.record(batch, now, happening)?)?;
+            let committed = self.commit_change(decided, batch, now, happening)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })
     }

@@ -115,8 +115,9 @@ impl Actions {
         change: &UserChange,
     ) -> Result<SeenUser, ActionError> {
         let record = self.in_turn(|| {
-            let (batch, today) = self.people_change(actor, USERS_MANAGE)?;
-            let held = self.find_user(&today, target.id)?;
+            let decided = self.authorize_people(actor, USERS_MANAGE)?;
+            let (today, batch) = (&decided.actor, Batch::new());
+            let held = self.find_user(today, target.id)?;
             Self::check_version(target.versions.as_ref(), held.record.version)?;
             let before = &held.record;
             today.require_rank_over(&self.facts_of(before)?)?;
@@ -134,11 +135,11 @@ impl Actions {
             self.keep_the_last(before, Some(&record))?;
             record.version += 1;
             let batch = self.rewrite_user(batch, &held, &record)?;
-            let happening = Happening::by(actor, "user.update", target.id)
+            let happening = Happening::by(&decided, "user.update", target.id)
                 .inside(before.organization)
                 .with_change(&shape(before), &shape(&record));
-            let batch = self.record(batch, self.clock.now().wall, happening)?;
-            Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
+            let committed = self.commit_change(decided, batch, self.clock.now().wall, happening)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })?;
         self.seen_user(actor, record)
     }

@@ -262,6 +262,7 @@ fn action_failed(error: &ActionError) -> Failure {
         | ActionError::CodeRequired
         | ActionError::Throttled { .. }
         | ActionError::SignInFailed
+        | ActionError::KeyRefused(_)
         | ActionError::SessionEnded => Failure::new(Exit::Denied, error.to_string()),
     }
 }

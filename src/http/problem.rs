@@ -353,6 +353,7 @@ impl From<ActionError> for Problem {
                     .challenge("")
             },
             ActionError::SessionEnded => Self::session_ended(),
+            ActionError::KeyRefused(code) => Self::denied(Verdict::of(code), None),
             ActionError::LinkInvalid => Self::new(403, "link_invalid", "Link not valid").detail(
                 "a one-time link works once, for 24 hours, and no longer than its maker may make it: \
                  ask for a new one, or start keyhouse anew where nobody is set up yet",

@@ -41,15 +41,16 @@ pub(super) fn cookie_gone(url: &PublicUrl) -> String {
 }
 
 /// Who asks, where a session does.
-pub(super) struct OwnSession {
+pub(super) struct OwnSession<'a> {
+    actor: &'a Actor,
     user: UserId,
     token: Secret,
     source: Source,
 }
 
-impl OwnSession {
+impl OwnSession<'_> {
     pub(super) fn me(&self) -> Me<'_> {
-        Me { user: self.user, token: &self.token, source: self.source }
+        Me { actor: self.actor, user: self.user, token: &self.token, source: self.source }
     }
 }
 
@@ -109,15 +110,18 @@ impl App {
             self.guard_origin(call.request)?;
         }
         let (_, user) = self.actions.session(token)?;
-        Actor::user(self.index(), user, call.address).ok_or_else(Problem::session_ended)
+        let actor = Actor::user(self.index(), user, Some(token.digest()));
+        Ok(actor.ok_or_else(Problem::session_ended)?.at(call.address))
     }
 
     /// The session of the user who asks, for what people do with their own account and no key may.
-    pub(super) fn own_session(&self, call: &Call<'_>) -> Result<OwnSession, Problem> {
+    pub(super) fn own_session<'a>(&self, call: &'a Call<'_>) -> Result<OwnSession<'a>, Problem> {
         let actor = call.actor()?;
         let user = actor.user_id().filter(|_user| !actor.is_key());
         match (user, self.session_token(call.request)?) {
-            (Some(user), Some(token)) => Ok(OwnSession { user, token, source: call.source() }),
+            (Some(user), Some(token)) => {
+                Ok(OwnSession { actor, user, token, source: call.source() })
+            },
             (None, _) | (_, None) => Err(Problem::session_required()),
         }
     }

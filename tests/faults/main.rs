@@ -2,10 +2,12 @@
 //! that fail on purpose.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test stops at the first surprise"
 )]
 
+mod authority;
 mod gates;
 mod metrics;
 mod people;

@@ -44,7 +44,7 @@ fn patch(house: &House, by: Option<&Person>, whom: &Person, change: &Value) -> u
 }
 
 /// Runs `late`, whose change is held up before the store, and meanwhile `early`, which goes through.
-fn overtaken<T: Send>(
+pub(crate) fn overtaken<T: Send>(
     store: &FaultyStore<MemoryStore>,
     late: impl FnOnce() -> T + Send,
     early: impl FnOnce(),
@@ -89,7 +89,7 @@ fn an_owner_who_is_demoted_at_the_same_moment_demotes_nobody() {
         || patch(&house, Some(&one), &other, &demotion),
         || assert_eq!(patch(&house, Some(&other), &one, &demotion), 200),
     );
-    assert_eq!(late, 403, "who was overtaken is no owner any more");
+    assert_eq!(late, 401, "the demotion ended the session of who was overtaken");
     let path = format!("/v1/users/{}", other.id);
     assert_eq!(house.manage("GET", &path, &Value::Null).1["role"], "owner");
 }

@@ -6,6 +6,7 @@ use crate::actions::keys::{
     ForeignKey, ForeignSecret, Import, KeyDraft, KeyKind, OwnerName, Target,
 };
 use crate::actions::trial::Trial;
+use crate::model::code::Code;
 use crate::model::foreign::Algorithm;
 use crate::model::role::BuiltinRole;
 use crate::model::secret::{Digest, Secret};
@@ -32,7 +33,8 @@ fn who_was_dismissed_while_they_waited_makes_no_key() {
         };
         let (_, own) = trial.actions.create_key(&trial.owner(), personal).unwrap();
         let by = |secret: &Secret| {
-            Actor::key(&trial.actions.index().grant(&secret.digest()).unwrap(), None)
+            let grant = trial.actions.index().grant(&secret.digest()).unwrap();
+            Actor::key(secret.digest(), &grant, None)
         };
         let (person, key, other) = (trial.owner(), by(&own), by(&secret));
         let place = Place::User(trial.owner);
@@ -59,11 +61,12 @@ fn a_key_that_was_revoked_while_it_waited_makes_none() {
         ..KeyDraft::default()
     };
     let (record, secret) = trial.actions.create_key(&trial.owner(), service).unwrap();
-    let key = Actor::key(&trial.actions.index().grant(&secret.digest()).unwrap(), None);
+    let grant = trial.actions.index().grant(&secret.digest()).unwrap();
+    let key = Actor::key(secret.digest(), &grant, None);
     let target = Target { id: record.id, versions: None };
     trial.actions.revoke_key(&trial.owner(), &target, None).unwrap();
     let error = trial.actions.create_key(&key, KeyDraft::default()).unwrap_err();
-    assert!(matches!(error, ActionError::SessionEnded), "{error:?}");
+    assert!(matches!(error, ActionError::KeyRefused(Code::Revoked)), "{error:?}");
 }
 
 #[test]

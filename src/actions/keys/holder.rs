@@ -80,7 +80,7 @@ impl Actions {
             let happening = happening.with_change(&shape(&held.record), &shape(&record));
             let batch = self.record(put(batch, &place, &record)?, now, happening)?;
             let done = Attempt::Done(HolderRevoked::Done);
-            Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| done))
+            Ok(self.commit_upkeep(batch)?.map_or(Attempt::Again, |_revision| done))
         })
     }
 }

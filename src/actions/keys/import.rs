@@ -4,10 +4,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use keyhouse_storage::{Batch, InvalidBatch, Revision};
+use keyhouse_storage::{Batch, Revision};
 use serde_json::json;
 
 use crate::actions::actor::Actor;
+use crate::actions::authority::Authorized;
 use crate::actions::events::Happening;
 use crate::actions::keys::KeyDraft;
 use crate::actions::keys::bounds::{check_lifetime, check_times, require_access};
@@ -105,23 +106,30 @@ impl Actions {
         actor: &Actor,
         import: &Import,
     ) -> Result<Vec<KeyRecord>, ActionError> {
-        actor.require(INSTANCE_IMPORT)?;
         self.in_turn(|| {
             let now = self.clock.now().wall;
-            let (batch, today) = self.as_of_today(actor)?;
-            today.require(INSTANCE_IMPORT)?;
+            let decided = self.authorize_holder(actor, INSTANCE_IMPORT)?;
             let mut findings = Findings { faults: import.faults.clone(), ..Findings::default() };
             for key in &import.keys {
-                self.look_at(actor, key, now, &mut findings)?;
+                self.look_at(&decided.actor, key, now, &mut findings)?;
             }
             if !findings.faults.is_empty() {
                 return Err(ActionError::Invalid(findings.faults));
             }
             for record in &findings.records {
-                require_no_more(&today, record)?;
+                require_no_more(&decided.actor, record)?;
             }
-            let batch = self.import_batch(batch, actor, &findings, now)?;
-            if import.dry_run || self.commit(batch)?.is_some() {
+            let batch = self.import_batch(&findings)?;
+            let happening = happening(&decided, &findings.records);
+            let Some(change) = self.complete_change(decided, batch, now, happening)? else {
+                return Ok(Attempt::Again);
+            };
+            if !change.fits() {
+                let detail = "too much for one step: send fewer keys at once";
+                let fault = Fault::new("/keys", "too_large", detail);
+                return Err(ActionError::Invalid(vec![fault]));
+            }
+            if import.dry_run || self.commit_complete(change)?.is_some() {
                 return Ok(Attempt::Done(findings.records));
             }
             Ok(Attempt::Again)
@@ -230,16 +238,9 @@ impl Actions {
         Ok(false)
     }
 
-    fn import_batch(
-        &self,
-        mut batch: Batch,
-        actor: &Actor,
-        findings: &Findings,
-        now: Moment,
-    ) -> Result<Batch, ActionError> {
-        // Who imports is guarded already.
-        let others = findings.owners.iter().filter(|(owner, _)| Some(**owner) != actor.user_id());
-        for (owner, revision) in others {
+    fn import_batch(&self, findings: &Findings) -> Result<Batch, ActionError> {
+        let mut batch = Batch::new();
+        for (owner, revision) in &findings.owners {
             batch = batch.unchanged(Place::User(*owner).to_bytes(), *revision);
         }
         for record in &findings.records {
@@ -254,17 +255,7 @@ impl Actions {
         for (organization, owners) in by_organization(&findings.records) {
             batch = self.within_limits(batch, organization, &owners)?;
         }
-        let batch = self.record(batch, now, happening(actor, &findings.records))?;
-        match batch.validate() {
-            Err(
-                InvalidBatch::TooLarge | InvalidBatch::TooManyWrites | InvalidBatch::TooManyGuards,
-            ) => Err(ActionError::Invalid(vec![Fault::new(
-                "/keys",
-                "too_large",
-                "too much for one step: send fewer keys at once",
-            )])),
-            Err(_) | Ok(()) => Ok(batch),
-        }
+        Ok(batch)
     }
 }
 
@@ -279,15 +270,15 @@ fn by_organization(records: &[KeyRecord]) -> BTreeMap<OrganizationId, Vec<Option
 
 /// One event for all: how many, and which. It belongs to the organization that got them, where that
 /// is one.
-fn happening(actor: &Actor, records: &[KeyRecord]) -> Happening {
+fn happening(decided: &Authorized, records: &[KeyRecord]) -> Happening {
     let mut organizations = by_organization(records).into_keys();
     let organization = match (organizations.next(), organizations.next()) {
         (Some(only), None) => only,
-        _ => actor.organization_id(),
+        _ => decided.actor.organization_id(),
     };
     let ids: Vec<_> = records.iter().map(|record| record.id.to_string()).collect();
     let after = json!({ "count": records.len(), "keys": ids });
-    Happening::by(actor, "keys.import", organization)
+    Happening::by(decided, "keys.import", organization)
         .inside(organization)
         .with_change(&json!({}), &after)
 }

@@ -69,47 +69,58 @@ impl Actions {
         mut draft: KeyDraft,
     ) -> Result<(KeyRecord, Secret), ActionError> {
         let now = self.clock.now().wall;
-        let owner = Self::owner_of_new(actor, draft.kind)?;
-        let kind = if owner.is_some() { KeyKind::Personal } else { KeyKind::Service };
-        let organization = actor.organization();
-        require_access(organization, now)?;
         check_times(draft.not_before, draft.expires_at, now)?;
-        self.check_shares(actor, organization.id, &draft.teams)?;
-        if let Some(preset) = draft.preset {
-            draft.permissions = Some(self.preset(actor, preset)?);
-        }
-        let (made, mut record) = {
+        let (made, id) = {
             let mut random = self.random();
             let made = key_text::generate(&self.prefix, &draft.environment, &mut *random);
-            let name = draft.name.clone().unwrap_or_else(|| name::propose(&mut *random));
-            let id = KeyId::new(now, &mut *random);
-            (made, new_record(id, organization.id, name, draft, now))
+            draft.name.get_or_insert_with(|| name::propose(&mut *random));
+            (made, KeyId::new(now, &mut *random))
         };
-        record.owner = owner;
-        record.created_by = actor.author();
-        record.secrets = vec![SecretRecord {
+        let secret = SecretRecord {
             digest: made.digest,
             algorithm: Algorithm::Blake3,
             hint: made.hint,
             created_at: now,
             ends_at: None,
-        }];
-        require_no_less(actor, &record)?;
-        check_lifetime(organization, now, record.expires_at)?;
-        let place = record.place();
-        self.in_turn(|| {
-            // Others may have been waited for, and somebody dismissed meanwhile.
-            let (batch, today) = self.as_of_today(actor)?;
-            Self::owner_of_new(&today, Some(kind))?;
-            require_no_less(&today, &record)?;
-            let batch = self.within_limits(batch, organization.id, &[owner])?;
+        };
+        let record = self.in_turn(|| {
+            let decided = self.authorize(actor)?;
+            let mut record = self.draft_of(&decided.actor, &draft, id, now)?;
+            record.secrets = vec![secret.clone()];
+            let batch = self.within_limits(Batch::new(), record.organization, &[record.owner])?;
+            let place = record.place();
             let batch = put(batch.absent(place.to_bytes()), &place, &record)?;
-            let happening = Happening::by(actor, "key.create", record.id)
-                .with_change(&json!({}), &shape(&record));
-            let committed = self.commit(self.record(batch, now, happening)?)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+            let happening =
+                Happening::by(&decided, "key.create", id).with_change(&json!({}), &shape(&record));
+            let committed = self.commit_change(decided, batch, now, happening)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })?;
         Ok((record, made.secret))
+    }
+
+    /// The record of a new key as the actor may make it, without its secret.
+    fn draft_of(
+        &self,
+        actor: &Actor,
+        draft: &KeyDraft,
+        id: KeyId,
+        now: Moment,
+    ) -> Result<KeyRecord, ActionError> {
+        let owner = Self::owner_of_new(actor, draft.kind)?;
+        let organization = actor.organization();
+        require_access(organization, now)?;
+        self.check_shares(actor, organization.id, &draft.teams)?;
+        let mut draft = draft.clone();
+        if let Some(preset) = draft.preset {
+            draft.permissions = Some(self.preset(actor, preset)?);
+        }
+        let name = draft.name.clone().unwrap_or_default();
+        let mut record = new_record(id, organization.id, name, draft, now);
+        record.owner = owner;
+        record.created_by = actor.author();
+        require_no_less(actor, &record)?;
+        check_lifetime(organization, now, record.expires_at)?;
+        Ok(record)
     }
 
     /// Shows a key.
@@ -156,7 +167,7 @@ impl Actions {
         target: &Target,
         change: &KeyChange,
     ) -> Result<KeyRecord, ActionError> {
-        self.rewrite_key(actor, target, "key.update", |record, standing, now| {
+        self.rewrite_key(actor, target, "key.update", |today, record, standing, now| {
             if !change.is_label() {
                 standing.refuse_team_mate()?;
             }
@@ -166,21 +177,21 @@ impl Actions {
             let before = if had_none { Patterns::default() } else { record.patterns() };
             apply(record, change);
             if let Some(preset) = change.preset {
-                record.permissions = Some(self.preset(actor, preset)?);
+                record.permissions = Some(self.preset(today, preset)?);
             }
             if !change.permissions.is_keep() || change.preset.is_some() {
                 refuse_beyond_ceiling(record)?;
             }
             if change.touches_power() {
                 self.check_new_times(change, record, now)?;
-                refuse_itself(actor, record)?;
+                refuse_itself(today, record)?;
                 match standing {
                     Standing::Own if follows_owner(record) => {},
                     Standing::Own => {
-                        actor.require_all(added(&before, &record.patterns()).as_set())?;
+                        today.require_all(added(&before, &record.patterns()).as_set())?;
                     },
                     Standing::Manager | Standing::TeamMate => {
-                        actor.require_all(record.patterns().as_set())?;
+                        today.require_all(record.patterns().as_set())?;
                     },
                 }
             }
@@ -198,7 +209,7 @@ impl Actions {
         target: &Target,
         reason: Option<&str>,
     ) -> Result<KeyRecord, ActionError> {
-        self.rewrite_key(actor, target, "key.revoke", |record, _standing, now| {
+        self.rewrite_key(actor, target, "key.revoke", |_today, record, _standing, now| {
             if record.revoked_at.is_none() {
                 record.revoked_at = Some(now);
                 record.revoked_reason = reason.map(str::to_owned);
@@ -213,9 +224,9 @@ impl Actions {
     /// # Errors
     /// Those of [`Actions::change_key`].
     pub fn disable_key(&self, actor: &Actor, target: &Target) -> Result<KeyRecord, ActionError> {
-        self.rewrite_key(actor, target, "key.disable", |record, _standing, _now| {
+        self.rewrite_key(actor, target, "key.disable", |today, record, _standing, _now| {
             refuse_revoked(record)?;
-            if actor.has(KEYS_MANAGE) {
+            if today.has(KEYS_MANAGE) {
                 record.disabled = Some(DisabledBy::Manager);
             } else {
                 record.disabled.get_or_insert(DisabledBy::Owner);
@@ -230,15 +241,15 @@ impl Actions {
     /// # Errors
     /// Those of [`Actions::change_key`].
     pub fn enable_key(&self, actor: &Actor, target: &Target) -> Result<KeyRecord, ActionError> {
-        self.rewrite_key(actor, target, "key.enable", |record, standing, _now| {
+        self.rewrite_key(actor, target, "key.enable", |today, record, standing, _now| {
             standing.refuse_team_mate()?;
             refuse_revoked(record)?;
-            if record.disabled == Some(DisabledBy::Manager) && !actor.has(KEYS_MANAGE) {
+            if record.disabled == Some(DisabledBy::Manager) && !today.has(KEYS_MANAGE) {
                 return Err(ActionError::PermissionRequired(KEYS_MANAGE.to_owned()));
             }
-            refuse_itself(actor, record)?;
+            refuse_itself(today, record)?;
             if standing == Standing::Manager {
-                actor.require_all(record.patterns().as_set())?;
+                today.require_all(record.patterns().as_set())?;
             }
             record.disabled = None;
             Ok(())
@@ -252,15 +263,16 @@ impl Actions {
         actor: &Actor,
         target: &Target,
         action: &'static str,
-        change: impl Fn(&mut KeyRecord, Standing, Moment) -> Result<(), ActionError>,
+        change: impl Fn(&Actor, &mut KeyRecord, Standing, Moment) -> Result<(), ActionError>,
     ) -> Result<KeyRecord, ActionError> {
         Self::until_done(|| {
             let now = self.clock.now().wall;
-            let held = self.find_key(actor, target.id)?;
-            let standing = self.standing(actor, &held.record)?;
+            let decided = self.authorize(actor)?;
+            let held = self.find_key(&decided.actor, target.id)?;
+            let standing = self.standing(&decided.actor, &held.record)?;
             Self::check_version(target.versions.as_ref(), held.record.version)?;
             let mut record = held.record.clone();
-            change(&mut record, standing, now)?;
+            change(&decided.actor, &mut record, standing, now)?;
             if record == held.record {
                 // Somebody else's change, as the store has it; the index may not have it yet.
                 self.await_index(held.revision);
@@ -273,11 +285,11 @@ impl Actions {
             if takes_place(&record, now) && !takes_place(&held.record, now) {
                 batch = self.within_limits(batch, record.organization, &[record.owner])?;
             }
-            let happening = Happening::by(actor, action, target.id)
+            let happening = Happening::by(&decided, action, target.id)
                 .inside(record.organization)
                 .with_change(&shape(&held.record), &shape(&record));
-            let batch = self.record(put(batch, &place, &record)?, now, happening)?;
-            let committed = self.commit(batch)?;
+            let batch = put(batch, &place, &record)?;
+            let committed = self.commit_change(decided, batch, now, happening)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
     }

@@ -120,7 +120,7 @@ impl Actions {
             }
         }
         let batch = self.record(batch, now, happening(first.record.organization, due))?;
-        if self.commit(batch)?.is_none() {
+        if self.commit_upkeep(batch)?.is_none() {
             return Ok(0);
         }
         let keys = due.iter().map(|held| held.record.id).collect();

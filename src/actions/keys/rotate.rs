@@ -42,9 +42,11 @@ impl Actions {
     ) -> Result<(KeyRecord, Secret), ActionError> {
         Self::until_done(|| {
             let now = self.clock.now().wall;
-            let held = self.find_key(actor, target.id)?;
-            self.standing(actor, &held.record)?.refuse_team_mate()?;
-            require_all_of(actor, &held.record)?;
+            let decided = self.authorize(actor)?;
+            let today = &decided.actor;
+            let held = self.find_key(today, target.id)?;
+            self.standing(today, &held.record)?.refuse_team_mate()?;
+            require_all_of(today, &held.record)?;
             Self::check_version(target.versions.as_ref(), held.record.version)?;
             refuse_ended(&held.record, now)?;
             let organization = self.index.organization(held.record.organization);
@@ -56,11 +58,11 @@ impl Actions {
             record.updated_at = now;
             let place = record.place();
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
-            let happening = Happening::by(actor, "key.rotate", record.id)
+            let happening = Happening::by(&decided, "key.rotate", record.id)
                 .inside(record.organization)
                 .with_change(&shape(&held.record), &shape(&record));
-            let batch = self.record(put(batch, &place, &record)?, now, happening)?;
-            let committed = self.commit(batch)?;
+            let batch = put(batch, &place, &record)?;
+            let committed = self.commit_change(decided, batch, now, happening)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done((record, secret))))
         })
     }

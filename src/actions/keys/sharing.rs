@@ -31,13 +31,13 @@ impl Actions {
         target: &Target,
         share: ShareRecord,
     ) -> Result<KeyRecord, ActionError> {
-        self.rewrite_key(actor, target, "key.share", |record, standing, _now| {
+        self.rewrite_key(actor, target, "key.share", |today, record, standing, _now| {
             standing.refuse_team_mate()?;
             super::refuse_revoked(record)?;
-            refuse_itself(actor, record)?;
-            self.require_shareable(actor, record.organization, share.team)?;
+            refuse_itself(today, record)?;
+            self.require_shareable(today, record.organization, share.team)?;
             if standing == Standing::Manager {
-                actor.require_all(record.patterns().as_set())?;
+                today.require_all(record.patterns().as_set())?;
             }
             if record.teams.contains(&share) {
                 return Ok(());
@@ -67,10 +67,10 @@ impl Actions {
         target: &Target,
         team: TeamId,
     ) -> Result<KeyRecord, ActionError> {
-        self.rewrite_key(actor, target, "key.unshare", |record, standing, _now| {
+        self.rewrite_key(actor, target, "key.unshare", |today, record, standing, _now| {
             standing.refuse_team_mate()?;
             if !record.teams.iter().any(|share| share.team == team) {
-                let known = self.known_team(actor, team);
+                let known = self.known_team(today, team);
                 let ours = known.filter(|known| known.organization == record.organization);
                 return ours.map(|_known| ()).ok_or(ActionError::NotFound("team"));
             }

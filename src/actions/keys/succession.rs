@@ -107,7 +107,7 @@ impl Actions {
             };
             let happening = happening.with_change(&shape(&held.record), &shape(&record));
             let batch = self.record(put(batch, &place, &record)?, now, happening)?;
-            Ok(self.commit(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(())))
+            Ok(self.commit_upkeep(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })
     }
 
@@ -139,25 +139,6 @@ impl Actions {
         // Who left may still know the secret.
         record.rotation_advised = true;
         Ok((batch, "key.transfer"))
-    }
-
-    /// Adds to a batch that somebody is still a user, and who they were when it was decided: their
-    /// removal would miss a key that comes to be after it looked.
-    pub(in crate::actions) fn guard_owner(
-        &self,
-        batch: Batch,
-        owner: Option<UserId>,
-    ) -> Result<Batch, ActionError> {
-        let Some(owner) = owner else { return Ok(batch) };
-        let place = Place::User(owner);
-        let held: Option<Held<UserRecord>> = self.read(&place)?;
-        let held = held.filter(|held| !held.record.disabled).ok_or(ActionError::SessionEnded)?;
-        self.await_index(held.revision);
-        if self.index.revision() < held.revision {
-            // What the index says of them may be gone by: nothing is decided on it.
-            return Err(ActionError::Busy);
-        }
-        Ok(batch.unchanged(place.to_bytes(), held.revision))
     }
 
     fn heir(

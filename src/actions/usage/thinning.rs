@@ -54,7 +54,7 @@ impl Actions {
             let mut page = self.store.scan(&range, At::Latest)?;
             let rows_read = page.rows.len();
             page.rows.retain(|row| day_of(row).is_some_and(|day| day < first_kept));
-            if !page.rows.is_empty() && self.commit(change(&page.rows)?)?.is_some() {
+            if !page.rows.is_empty() && self.commit_upkeep(change(&page.rows)?)?.is_some() {
                 changed += page.rows.len();
             }
             let are_all_old = page.rows.len() == rows_read;
@@ -102,11 +102,11 @@ impl Actions {
                 }
             }
             if batch.writes().len() >= ROWS_A_BATCH {
-                self.commit(std::mem::take(&mut batch))?;
+                self.commit_upkeep(std::mem::take(&mut batch))?;
             }
         }
         if !batch.writes().is_empty() {
-            self.commit(batch)?;
+            self.commit_upkeep(batch)?;
         }
         Ok(())
     }

@@ -33,7 +33,7 @@ use crate::http::{App, answer, path_of};
 use crate::index::Origin;
 use crate::index::grant::Grant;
 use crate::index::quota::Unreserved;
-use crate::verify::{Code, Request, Verdict, check, decide};
+use crate::verify::{Code, Request, Verdict, check, decide, digest_of};
 use identity::Identity;
 
 /// How long a check waits for the store to hold a quota's reservation.
@@ -116,7 +116,8 @@ impl App {
     /// The actor behind a management key, decided like any other check.
     pub(super) fn caller_by_key(&self, text: &[u8], caller: Caller<'_>) -> Result<Actor, Problem> {
         let request = Request { ip: caller.address, ..Request::default() };
-        self.judge(text, &request, caller, |grant, _now| Actor::key(grant, caller.address))
+        let secret = digest_of(self.index(), self.actions.prefix(), text).ok_or_else(malformed)?;
+        self.judge(text, &request, caller, |grant, _now| Actor::key(secret, grant, caller.address))
     }
 
     fn judge<T>(
