@@ -243,6 +243,10 @@ impl Application for App {
         answer::finish(Problem::refused(refusal).into_response(self.id_of(arrival.parts)))
     }
 
+    fn repeats_a_head(&self, arrival: &Arrival<'_>) -> bool {
+        check::is_below_gates(path_of(arrival.parts))
+    }
+
     fn receive(&self, headers: &mut HeaderMap) {
         self.name_request(headers);
     }

@@ -265,6 +265,9 @@ impl Problem {
             },
             Refusal::DoubledHeader { name } => Self::new(400, "doubled_header", "Header doubled")
                 .detail(format!("{name} must appear once")),
+            Refusal::HeadTooLarge { .. } => {
+                Self::new(431, "head_too_large", "Head too large").detail(said(refusal))
+            },
             Refusal::TunnelAsked => Self::method_not_allowed(&[]),
             Refusal::BodyTimeout => Self::new(408, "body_timeout", "Body not whole in time"),
             Refusal::BodyTooLarge { bytes_max } => {
@@ -281,7 +284,7 @@ impl Problem {
     }
 
     /// The same on a check endpoint: its decisions are 200, 401, 403, 429 and 503. What is no whole
-    /// HTTP request never gets as far as a decision, and is 400, 408 or 413 here too.
+    /// HTTP request never gets as far as a decision, and is 400, 408, 413 or 431 here too.
     pub(super) fn check_refused(refusal: &Refusal) -> Self {
         match refusal {
             Refusal::DoubledHeader { .. } | Refusal::HeaderNotText { .. } => {
@@ -294,6 +297,7 @@ impl Problem {
             | Refusal::EncodingNotSupported
             | Refusal::LineFeedAlone
             | Refusal::HeadUnseen
+            | Refusal::HeadTooLarge { .. }
             | Refusal::BodyBroken
             | Refusal::TunnelAsked
             | Refusal::BodyTimeout

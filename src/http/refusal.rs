@@ -16,6 +16,11 @@ pub(super) fn said(refusal: &Refusal) -> String {
         Refusal::HeadUnseen => "the request can't be told from the one before it".to_owned(),
         Refusal::HeaderNotText { name } => format!("the header {name} is not UTF-8"),
         Refusal::BodyBroken => "the body ended early or its chunks are malformed".to_owned(),
+        Refusal::HeadTooLarge { lines_max, bytes_max } => {
+            format!(
+                "the head of this request may have {lines_max} header lines and {bytes_max} bytes"
+            )
+        },
         Refusal::DoubledHeader { .. }
         | Refusal::TunnelAsked
         | Refusal::BodyTooLarge { .. }

@@ -66,6 +66,36 @@ fn a_good_key_is_let_through_with_every_identity_header() {
     assert_eq!(answer.header("X-Keyhouse-Environment"), Some("test"));
 }
 
+/// Requests with a query of 17 KiB were lost behind Traefik and Envoy: an empty 431 about a question
+/// whose head is larger than anybody's request may be.
+#[test]
+fn a_long_target_is_decided_on_and_one_that_is_too_long_is_refused_with_a_code() {
+    let house = House::start();
+    let key = house.create(&json!({"name": "long"})).secret;
+    let target = |bytes: usize| format!("/a?q={}", "q".repeat(bytes));
+    for (bytes, expected) in [
+        (17 << 10, (200, None)),
+        (60 << 10, (200, None)),
+        (100 << 10, (403, Some("REQUEST_REFUSED"))),
+        (1 << 20, (403, Some("REQUEST_REFUSED"))),
+    ] {
+        let uri = target(bytes);
+        let forward =
+            Ask::forward_auth(&key).without("X-Forwarded-Uri").header("X-Forwarded-Uri", &uri);
+        let answer = house.bare(&forward);
+        assert_eq!((answer.status, answer.header("x-keyhouse-code")), expected, "{bytes}");
+        if let Some(code) = expected.1 {
+            denied(&answer, "too long", 403, code);
+            assert!(answer.body.contains("256 header lines and 81920 bytes"), "{}", answer.body);
+        }
+    }
+    // Everybody else is held to the ordinary limit, and told so.
+    for path in ["/v1/whoami", "/v1/session", "/nowhere", "/"] {
+        let long = house.bare(&Ask::get(path).header("X-Long", &"x".repeat(17 << 10)));
+        assert_eq!((long.status, long.code().as_str()), (431, "head_too_large"), "{path}");
+    }
+}
+
 #[test]
 fn head_is_answered_as_get_is_and_a_body_ends_the_connection() {
     let house = House::start();

@@ -72,11 +72,16 @@ impl Application for Double {
         }
     }
 
+    fn repeats_a_head(&self, arrival: &Arrival<'_>) -> bool {
+        arrival.parts.uri.path() == "/check/repeats"
+    }
+
     fn refuse(&self, arrival: &Arrival<'_>, refusal: &Refusal) -> Response {
         assert_ne!(arrival.parts.uri.path(), "/check/refusing-panics");
         let response = Response::text(format!("{refusal:?}"));
         match refusal {
             Refusal::BodyTooLarge { .. } => response.with_status_code(413),
+            Refusal::HeadTooLarge { .. } => response.with_status_code(431),
             Refusal::BodyTimeout => response.with_status_code(408),
             Refusal::Busy { retry_after_seconds } => response
                 .with_additional_header("Retry-After", retry_after_seconds.to_string())

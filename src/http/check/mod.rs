@@ -28,6 +28,7 @@ use crate::clock::Now;
 use crate::http::client::Hops;
 use crate::http::credential::{self, Credential};
 use crate::http::problem::Problem;
+use crate::http::refusal::said;
 use crate::http::transport::{Arrival, Refusal};
 use crate::http::{App, answer, path_of};
 use crate::index::Origin;
@@ -90,7 +91,14 @@ fn allow(allowed: Allowed) -> Response {
 impl App {
     /// Denies for a refusal of the transport.
     pub(super) fn deny_refusal(&self, arrival: &Arrival<'_>, refusal: &Refusal) -> Response {
-        self.deny(arrival, Problem::check_refused(refusal))
+        let is_asked = is_below_gates(path_of(arrival.parts));
+        // Not every proxy can pass 431 on, and none explains it.
+        let problem = if is_asked && matches!(refusal, Refusal::HeadTooLarge { .. }) {
+            Problem::request_refused(said(refusal))
+        } else {
+            Problem::check_refused(refusal)
+        };
+        self.deny(arrival, problem)
     }
 
     /// Denies for a path that is no gate's.

@@ -23,6 +23,7 @@ pub(super) const OF_TRANSPORT: &[&str] = &[
     "method_not_allowed",
     "body_timeout",
     "body_too_large",
+    "head_too_large",
     "internal",
     "busy",
 ];
@@ -146,6 +147,7 @@ pub(super) const ERRORS: &[Told] = &[
     told(429, "RATE_LIMITED", "a rate limit of the key is used up"),
     told(429, "QUOTA_EXCEEDED", "the quota of the key is used up"),
     told(429, "too_many_attempts", "too many sign-ins failed: `Retry-After` says how long to wait"),
+    told(431, "head_too_large", "the request's head is too large"),
     told(500, "internal", "a fault of this program"),
     told(503, "internal", "a fault of this program, on a check endpoint"),
     told(503, "busy", "too much to do at the moment"),

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use super::connections::{Connections, Place};
 use super::counters::{Counters, count};
 use super::exchange::{Connection, Service};
-use super::limits::Limits;
+use super::limits::{HeadLimits, Limits};
 use super::stream::{Progress, Stream};
 use super::{Listener, Peer, Socket, Surface};
 
@@ -122,9 +122,9 @@ impl AsyncSocket {
 
 impl Floor {
     fn serve(&self, surface: Surface, accepted: Accepted, peer: Peer, place: Place) {
-        let progress = Arc::<Progress>::default();
-        let service = Arc::clone(&self.service);
-        let connection = Arc::new(Connection { service, surface, peer, progress });
+        let (service, heads) = (Arc::clone(&self.service), self.limits.of_heads_from(peer));
+        let progress = Progress::default();
+        let connection = Arc::new(Connection { service, surface, peer, progress, heads });
         match accepted {
             Accepted::Tcp(socket) => self.spawn(socket, connection, place),
             Accepted::Unix(socket) => self.spawn(socket, connection, place),
@@ -135,8 +135,8 @@ impl Floor {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let stream = Stream::new(socket, Arc::clone(&connection.progress), &self.limits);
-        let builder = builder(&self.limits);
+        let stream = Stream::new(socket, Arc::clone(&connection), &self.limits);
+        let builder = builder(&self.limits, connection.heads);
         let watcher: Watcher = self.graceful.watcher();
         tokio::spawn(async move {
             let service = service_fn(|request| Arc::clone(&connection).answer(request));
@@ -149,16 +149,16 @@ impl Floor {
     }
 }
 
-fn builder(limits: &Limits) -> http1::Builder {
+fn builder(limits: &Limits, heads: HeadLimits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         // Without a timer, header_read_timeout is silently off.
         .timer(TokioTimer::new())
         .header_read_timeout(limits.idle_timeout)
-        .max_headers(limits.headers_max)
-        .max_header_size(limits.head_bytes_max)
+        .max_headers(heads.lines_max)
+        .max_header_size(heads.bytes_max)
         // What hyper reads ahead; it accepts no less than 8 KiB.
-        .max_buf_size(limits.head_bytes_max.max(8 * 1024))
+        .max_buf_size(heads.bytes_max.max(8 * 1024))
         // A client may close its sending side and still read the answer, as `nc -N` does.
         .half_close(true);
     builder

@@ -2,9 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{CONNECTION, HeaderValue};
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use tokio::sync::Semaphore;
@@ -14,7 +15,7 @@ use tokio::time::Instant;
 use super::body::{Body, BodyLimits};
 use super::counters::{Counters, OnPool, count};
 use super::head::RawHead;
-use super::limits::Limits;
+use super::limits::{HeadLimits, Limits};
 use super::rules::Framing;
 use super::stream::Progress;
 use super::{Application, Arrival, Head, Lane, Origin, Peer, Refusal, Surface, bridge, rules};
@@ -23,6 +24,7 @@ use super::{Application, Arrival, Head, Lane, Origin, Peer, Refusal, Surface, br
 pub(super) struct Service {
     application: Arc<dyn Application>,
     bodies: BodyLimits,
+    heads: HeadLimits,
     response_bytes_max: usize,
     pool: Arc<Semaphore>,
     counters: Arc<Counters>,
@@ -33,7 +35,9 @@ pub(super) struct Connection {
     pub(super) service: Arc<Service>,
     pub(super) surface: Surface,
     pub(super) peer: Peer,
-    pub(super) progress: Arc<Progress>,
+    pub(super) progress: Progress,
+    /// The largest head that hyper reads on it.
+    pub(super) heads: HeadLimits,
 }
 
 /// No response can be made, not even a refusal: the connection is closed.
@@ -60,6 +64,7 @@ impl Service {
                 held: Arc::new(Semaphore::new(limits.bodies_bytes_max)),
                 retry_after_seconds: limits.retry_after_seconds,
             },
+            heads: limits.of_heads(),
             response_bytes_max: limits.response_bytes_max,
             pool: Arc::new(Semaphore::new(limits.pool_in_flight_max)),
             counters,
@@ -91,10 +96,13 @@ impl Connection {
     ) -> Result<Response<Full<Bytes>>, Cut> {
         let begun = Instant::now();
         let (mut parts, incoming) = request.into_parts();
-        let received = caught(|| self.service.application.receive(&mut parts.headers));
+        let received = self.receive(&mut parts.headers);
         let arrival = Arrival { surface: self.surface, peer: self.peer, parts: &parts };
         let mut exchange = Exchange { framing, unread: framing != Framing::Empty };
-        let outcome = match received.and_then(|()| rules::check(&parts, framing, raw)) {
+        let outcome = received
+            .and_then(|()| rules::check(&parts, framing, raw))
+            .and_then(|()| self.check_size(&arrival, raw));
+        let outcome = match outcome {
             Ok(()) => self.run(&arrival, incoming, &mut exchange).await,
             Err(refusal) => Err(refusal),
         };
@@ -110,12 +118,34 @@ impl Connection {
         if closes {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        let (status, took) = (response.status(), begun.elapsed());
-        let mut head = Head { status, headers: response.headers_mut() };
-        caught(|| self.service.application.send_off(&arrival, &mut head, took))
-            .map_err(|_panicked| Cut)?;
+        self.send_off(&arrival, &mut response, begun.elapsed())?;
         self.progress.end_exchange(closes);
         Ok(response)
+    }
+
+    /// Lets the application do what it does with every request.
+    pub(super) fn receive(&self, headers: &mut HeaderMap) -> Result<(), Refusal> {
+        caught(|| self.service.application.receive(headers))
+    }
+
+    /// Lets the application do what it does with every answer.
+    pub(super) fn send_off(
+        &self,
+        arrival: &Arrival<'_>,
+        response: &mut Response<Full<Bytes>>,
+        took: Duration,
+    ) -> Result<(), Cut> {
+        let mut head = Head { status: response.status(), headers: response.headers_mut() };
+        caught(|| self.service.application.send_off(arrival, &mut head, took))
+            .map_err(|_panicked| Cut)
+    }
+
+    /// A trusted proxy's head may be large only where it repeats its client's.
+    fn check_size(&self, arrival: &Arrival<'_>, raw: Option<RawHead>) -> Result<(), Refusal> {
+        let service = &self.service;
+        let repeats = caught(|| service.application.repeats_a_head(arrival))?;
+        let limits = if repeats { self.heads } else { service.heads };
+        rules::check_size(arrival.parts, raw.unwrap_or_default().bytes, limits)
     }
 
     async fn run(
@@ -181,7 +211,7 @@ impl Connection {
         }
     }
 
-    fn refuse(
+    pub(super) fn refuse(
         &self,
         arrival: &Arrival<'_>,
         refusal: &Refusal,
@@ -212,6 +242,7 @@ fn ends_connection(refusal: &Refusal) -> bool {
         | Refusal::EncodingNotSupported
         | Refusal::LineFeedAlone
         | Refusal::HeadUnseen
+        | Refusal::HeadTooLarge { .. }
         | Refusal::TunnelAsked
         | Refusal::NoHost
         | Refusal::HostNotValid

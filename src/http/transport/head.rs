@@ -7,13 +7,14 @@
 //! This is no second parser: it finds the lines of a head that hyper has accepted, nothing more.
 
 /// More bytes than a connection ever holds back: hyper reads at most its buffer ahead.
-const RECORD_BYTES_MAX: usize = 64 * 1024;
+const RECORD_BYTES_MAX: usize = 256 * 1024;
 /// A connection that waits keeps at most this much.
 const RECORD_BYTES_KEPT: usize = 2 * 1024;
 
 /// What is remarkable about a raw head.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct RawHead {
+    pub(super) bytes: usize,
     pub(super) content_lengths: usize,
     pub(super) line_feed_alone: bool,
 }
@@ -42,6 +43,12 @@ impl HeadRecord {
     /// Whether bytes of a next head, or of what follows it, are here.
     pub(super) fn has_bytes(&self) -> bool {
         !self.bytes.is_empty()
+    }
+
+    /// The first line of a head that isn't whole, or what is here of it.
+    pub(super) fn first_line(&self) -> &[u8] {
+        let begun = self.bytes.trim_ascii_start();
+        begun.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end()
     }
 
     /// Takes the head that hyper has just parsed. After `body_bytes` more, the next one begins.
@@ -91,6 +98,7 @@ fn scan(bytes: &[u8]) -> Option<(RawHead, usize)> {
         };
         if line.is_empty() {
             if begun {
+                head.bytes = start;
                 return Some((head, start));
             }
             continue;

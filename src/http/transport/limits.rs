@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::Peer;
+
 /// The limits of a `Server`; `default()` is what the design asks for.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -19,6 +21,13 @@ pub struct Limits {
     pub headers_max: usize,
     /// Bytes of one head, and of the trailers of a chunked body.
     pub head_bytes_max: usize,
+    /// Header lines in one head of a proxy's question ([`Application::repeats_a_head`]).
+    ///
+    /// [`Application::repeats_a_head`]: super::Application::repeats_a_head
+    pub proxied_headers_max: usize,
+    /// Bytes of such a head: the largest target that proxies take by default (Envoy: 60 KiB), and
+    /// what they add to it. Never less than `head_bytes_max`.
+    pub proxied_head_bytes_max: usize,
     /// Bytes of one response's body.
     pub response_bytes_max: usize,
     /// Bytes of request bodies held at once, over all connections.
@@ -29,7 +38,8 @@ pub struct Limits {
     pub files_reserved: usize,
     /// Connections of one IPv4 address or one IPv6 /64.
     pub connections_per_address_max: usize,
-    /// Networks without a limit per address: trusted proxies, whose connections carry many clients.
+    /// Trusted proxies, whose connections carry many clients: without a limit per address, and with
+    /// larger heads where they repeat their client's.
     pub per_address_exempt: Vec<IpNet>,
     /// Connections of `Surface::Control`, which count neither in all nor per address, so that a
     /// flood elsewhere doesn't lock out the operator.
@@ -44,6 +54,38 @@ pub struct Limits {
     pub drain_timeout: Duration,
 }
 
+/// How large a head may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct HeadLimits {
+    pub(super) lines_max: usize,
+    pub(super) bytes_max: usize,
+}
+
+impl Limits {
+    /// Of a head of anybody's.
+    pub(super) fn of_heads(&self) -> HeadLimits {
+        HeadLimits { lines_max: self.headers_max, bytes_max: self.head_bytes_max }
+    }
+
+    /// Of the largest head that is read on a connection: a trusted proxy may repeat its client's.
+    pub(super) fn of_heads_from(&self, peer: Peer) -> HeadLimits {
+        let own = self.of_heads();
+        let is_proxy = match peer {
+            Peer::Tcp(address) => {
+                self.per_address_exempt.iter().any(|it| it.contains(&address.ip()))
+            },
+            Peer::Unix => true,
+        };
+        if !is_proxy {
+            return own;
+        }
+        HeadLimits {
+            lines_max: self.proxied_headers_max.max(own.lines_max),
+            bytes_max: self.proxied_head_bytes_max.max(own.bytes_max),
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -53,6 +95,8 @@ impl Default for Limits {
             write_timeout: Duration::from_secs(30),
             headers_max: 64,
             head_bytes_max: 16 * 1024,
+            proxied_headers_max: 256,
+            proxied_head_bytes_max: 80 * 1024,
             response_bytes_max: 64 * 1024 * 1024,
             bodies_bytes_max: 32 * 1024 * 1024,
             connections_max: 10_000,

@@ -2,8 +2,8 @@
 //!
 //! It is the only part of `http` that names hyper. It knows nothing of keys, routes or what a
 //! refusal looks like on the wire: `Application::refuse` turns each `Refusal` into a response.
-//! A request that hyper can't parse never reaches the application; hyper answers 400, 414 or 431
-//! with an empty body itself. No log line of this module contains a header value or a target.
+//! A request that hyper can't parse never reaches the application, and hyper answers 400 with an empty
+//! body itself; of a head that is too large the application is told. No log line of this module contains a header value or a target.
 
 mod accept;
 mod aside;
@@ -15,6 +15,7 @@ mod counters;
 mod exchange;
 mod head;
 mod limits;
+mod oversize;
 mod rules;
 mod server;
 mod stream;
@@ -122,7 +123,7 @@ pub struct Head<'a> {
     pub headers: &'a mut HeaderMap,
 }
 
-/// Why the transport refuses a request that it could parse.
+/// Why the transport refuses a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// HTTP/1.1 without a Host line. HTTP/1.0 may leave it out.
@@ -149,6 +150,13 @@ pub enum Refusal {
     LineFeedAlone,
     /// The bytes of the head can't be told from those before it.
     HeadUnseen,
+    /// The head is larger than what is read here.
+    HeadTooLarge {
+        /// Lines that may be in it.
+        lines_max: usize,
+        /// Bytes that it may have.
+        bytes_max: usize,
+    },
     /// CONNECT: Keyhouse is no proxy.
     TunnelAsked,
     /// The body is, or says that it is, larger than its lane allows.
@@ -189,6 +197,12 @@ pub trait Application: Send + Sync + 'static {
     /// In `request` the target is in origin form, every header value is UTF-8, headers that must
     /// be single are, and the lines of X-Forwarded-For are joined into one.
     fn handle(&self, origin: Origin, request: &rouille::Request) -> rouille::Response;
+
+    /// Whether a request repeats another's head, as a proxy's question does: from a trusted proxy its head
+    /// may have `Limits::proxied_head_bytes_max`. Called on the event loop: must not block.
+    fn repeats_a_head(&self, _arrival: &Arrival<'_>) -> bool {
+        false
+    }
 
     /// Called once for every request, before anything of it is looked at: what the application
     /// writes into its head is there for all that follows. Called on the event loop: must not block.

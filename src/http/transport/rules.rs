@@ -12,6 +12,7 @@ use http::{HeaderName, Method, Version};
 
 use super::Refusal;
 use super::head::RawHead;
+use super::limits::HeadLimits;
 
 /// Credentials and what decides where a request goes: single for every request.
 const SINGLE: [&str; 4] = ["authorization", "host", "x-api-key", "mc-api-key"];
@@ -68,6 +69,19 @@ pub(super) fn check_for_pool(parts: &Parts) -> Result<(), Refusal> {
         let prefixed = SINGLE_ON_POOL_PREFIXES.iter().any(|it| name.as_str().starts_with(it));
         SINGLE_ON_POOL.contains(name) || (prefixed && name != FORWARDED_FOR)
     })
+}
+
+/// Whether a head is small enough.
+pub(super) fn check_size(
+    parts: &Parts,
+    head_bytes: usize,
+    limits: HeadLimits,
+) -> Result<(), Refusal> {
+    let HeadLimits { lines_max, bytes_max } = limits;
+    if parts.headers.len() > lines_max || head_bytes > bytes_max {
+        return Err(Refusal::HeadTooLarge { lines_max, bytes_max });
+    }
+    Ok(())
 }
 
 fn check_framing(parts: &Parts, framing: Framing, raw: Option<RawHead>) -> Result<(), Refusal> {

@@ -13,8 +13,10 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::exchange::Connection;
 use super::head::{HeadRecord, RawHead};
 use super::limits::Limits;
+use super::oversize;
 
 /// How long, and how much, a connection is read on after our last byte, so that a client that is
 /// still sending reads our answer instead of a reset (RFC 9112, section 9.6).
@@ -87,6 +89,12 @@ impl Progress {
         (state.phase == Phase::Head).then_some(state.heads)
     }
 
+    /// The first line of the head that is being read, as far as it is here.
+    pub(super) fn first_line(&self) -> Option<Vec<u8>> {
+        let state = self.lock();
+        (state.phase == Phase::Head).then(|| state.record.first_line().to_vec())
+    }
+
     fn lingers(&self) -> bool {
         let state = self.lock();
         state.linger || state.phase == Phase::Head
@@ -122,10 +130,11 @@ impl Deadline {
 }
 
 /// The socket of one connection.
-#[derive(Debug)]
 pub(super) struct Stream<S> {
     socket: S,
-    progress: Arc<Progress>,
+    connection: Arc<Connection>,
+    /// What goes out in place of hyper's own answer, and how much of it has.
+    in_place: Option<(Vec<u8>, usize)>,
     head_timeout: Duration,
     write_timeout: Duration,
     head_deadline: Deadline,
@@ -141,10 +150,11 @@ struct Closing {
 }
 
 impl<S> Stream<S> {
-    pub(super) fn new(socket: S, progress: Arc<Progress>, limits: &Limits) -> Self {
+    pub(super) fn new(socket: S, connection: Arc<Connection>, limits: &Limits) -> Self {
         Self {
             socket,
-            progress,
+            connection,
+            in_place: None,
             head_timeout: limits.head_timeout,
             write_timeout: limits.write_timeout,
             head_deadline: Deadline::default(),
@@ -155,7 +165,7 @@ impl<S> Stream<S> {
     }
 
     fn head_is_late(&mut self, context: &mut Context<'_>) -> bool {
-        let Some(head) = self.progress.head_begun() else { return false };
+        let Some(head) = self.connection.progress.head_begun() else { return false };
         if self.head_timed != head {
             self.head_timed = head;
             self.head_deadline.disarm();
@@ -188,7 +198,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Stream<S> {
             Poll::Ready(Ok(())) => {
                 let read = buf.filled().get(before..).unwrap_or_default();
                 if !read.is_empty() {
-                    this.progress.add(read);
+                    this.connection.progress.add(read);
                 }
             },
             Poll::Ready(Err(_)) => {},
@@ -202,6 +212,37 @@ impl<S: AsyncRead + Unpin> AsyncRead for Stream<S> {
     }
 }
 
+impl<S: AsyncWrite + Unpin> Stream<S> {
+    /// Whether hyper now writes its own empty answer to a head that is too large, and the application has
+    /// one in its place.
+    fn is_in_place(&mut self, hypers: &[u8]) -> bool {
+        if self.in_place.is_none() && oversize::is_refused_by_hyper(hypers) {
+            self.in_place = oversize::refusal(&self.connection).map(|bytes| (bytes, 0));
+        }
+        self.in_place.is_some()
+    }
+
+    fn poll_write_in_place(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some((bytes, sent)) = &mut self.in_place {
+            let rest = bytes.get(*sent..).unwrap_or_default();
+            if rest.is_empty() {
+                self.in_place = None;
+                break;
+            }
+            let outcome = Pin::new(&mut self.socket).poll_write(context, rest);
+            match ready!(self.written(context, outcome))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                more => {
+                    if let Some((_, sent)) = &mut self.in_place {
+                        *sent += more;
+                    }
+                },
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
     fn poll_write(
         self: Pin<&mut Self>,
@@ -209,6 +250,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if this.is_in_place(buf) {
+            ready!(this.poll_write_in_place(cx))?;
+            return Poll::Ready(Ok(buf.len()));
+        }
         let outcome = Pin::new(&mut this.socket).poll_write(cx, buf);
         this.written(cx, outcome)
     }
@@ -219,6 +264,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if this.is_in_place(bufs.first().map_or(&[], |it| &**it)) {
+            ready!(this.poll_write_in_place(cx))?;
+            return Poll::Ready(Ok(bufs.iter().map(|it| it.len()).sum()));
+        }
         let outcome = Pin::new(&mut this.socket).poll_write_vectored(cx, bufs);
         this.written(cx, outcome)
     }
@@ -241,7 +290,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
         let this = self.get_mut();
         if this.closing.is_none() {
             ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
-            if !this.progress.lingers() {
+            if !this.connection.progress.lingers() {
                 return Poll::Ready(Ok(()));
             }
         }

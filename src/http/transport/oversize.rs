@@ -1,0 +1,64 @@
+//! The answer to a head that hyper doesn't read for its size: the application's, in place of hyper's own,
+//! which has no body and no code.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use http::request::Parts;
+use http::{Method, Request, Response, Uri};
+use http_body_util::Full;
+use hyper::body::{Body, Bytes};
+
+use super::exchange::Connection;
+use super::limits::HeadLimits;
+use super::{Arrival, Refusal};
+
+/// How hyper answers to a target, and to a head, that is too large.
+const STATUS_LINES: [&[u8]; 2] = [b"HTTP/1.1 414 ", b"HTTP/1.1 431 "];
+/// More of a target than any route has.
+const PATH_BYTES_MAX: usize = 512;
+
+/// Whether this is the beginning of such an answer. The application's own never end up here: hyper
+/// writes them while no head is being read.
+pub(super) fn is_refused_by_hyper(written: &[u8]) -> bool {
+    STATUS_LINES.iter().any(|it| written.starts_with(it))
+}
+
+/// The application's answer, whole; `None` where no head is being read, or it has none.
+pub(super) fn refusal(connection: &Connection) -> Option<Vec<u8>> {
+    let mut parts = begun(&connection.progress.first_line()?)?;
+    connection.receive(&mut parts.headers).ok()?;
+    let arrival = Arrival { surface: connection.surface, peer: connection.peer, parts: &parts };
+    let HeadLimits { lines_max, bytes_max } = connection.heads;
+    let refusal = Refusal::HeadTooLarge { lines_max, bytes_max };
+    let mut response = connection.refuse(&arrival, &refusal).ok()?;
+    connection.send_off(&arrival, &mut response, Duration::ZERO).ok()?;
+    Some(bytes(response))
+}
+
+/// What is known of a request whose head isn't read: method and path. A path that is cut off here is
+/// no route's.
+fn begun(line: &[u8]) -> Option<Parts> {
+    let mut words = line.split(|byte| *byte == b' ');
+    let method = Method::from_bytes(words.next()?).unwrap_or_default();
+    let path = words.next().unwrap_or_default().split(|byte| *byte == b'?').next()?;
+    let path = path.get(..path.len().min(PATH_BYTES_MAX))?;
+    let uri = Uri::try_from(path).ok().filter(|it| it.path().starts_with('/')).unwrap_or_default();
+    Request::builder().method(method).uri(uri).body(()).ok().map(|it| it.into_parts().0)
+}
+
+fn bytes(response: Response<Full<Bytes>>) -> Vec<u8> {
+    let (parts, body) = response.into_parts();
+    let length = body.size_hint().exact().unwrap_or_default();
+    let mut head = format!("HTTP/1.1 {}\r\n", parts.status);
+    for (name, value) in &parts.headers {
+        // Bytes that aren't ASCII have no place in what this program writes.
+        if let Ok(value) = value.to_str() {
+            let _infallible = write!(head, "{name}: {value}\r\n");
+        }
+    }
+    let _infallible = write!(head, "content-length: {length}\r\nconnection: close\r\n\r\n");
+    let mut bytes = head.into_bytes();
+    bytes.extend(body.into_inner().unwrap_or_default());
+    bytes
+}
