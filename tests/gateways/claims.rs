@@ -380,6 +380,24 @@ fn haproxy_lets_nothing_pass_when_its_script_fails() {
     }
 }
 
+/// For applications that take trailers for headers, which HAProxy passes on unseen.
+#[test]
+fn haproxy_refuses_bodies_in_chunks_where_the_line_for_it_is_taken_in() {
+    let (server, key) = server_with_a_key(&json!({ "name": "chunks" }));
+    let line = "http-request deny status 411 if { req.hdr(transfer-encoding) -m found }";
+    let shipped = format!("# {line}");
+    let secret = key.secret.as_str();
+    let headers = [("X-Api-Key", secret), ("Transfer-Encoding", "chunked")];
+    for (changes, status, seen) in [(&[][..], 200, 1), (&[(shipped.as_str(), line)], 411, 0)] {
+        let witness = Witness::start();
+        let application = Some(witness.address);
+        let between = Between { keyhouse: server.address(), application, gate: "default" };
+        let proxy = Proxy::start_between(Kind::Haproxy, between, changes);
+        let answer = proxy.open().ask("POST", "/", &headers, b"1\r\na\r\n0\r\n\r\n");
+        assert_eq!((answer.status, witness.count()), (status, seen), "{answer:?}");
+    }
+}
+
 #[test]
 fn a_body_reaches_the_application_whole() {
     let (server, key) = server_with_a_key(&json!({ "name": "writer" }));

@@ -7,6 +7,7 @@ mod carriers;
 mod claims;
 mod proxy;
 mod readme;
+mod shapes;
 mod unix_socket;
 mod witness;
 

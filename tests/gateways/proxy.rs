@@ -120,6 +120,17 @@ impl Kind {
         }
     }
 
+    /// Those of the plain reverse proxy.
+    fn bare_files(self) -> &'static [&'static str] {
+        match self {
+            Self::Nginx => &["nginx.conf"],
+            Self::Caddy => &["Caddyfile"],
+            Self::Traefik => &["traefik.yaml", "routes.yaml"],
+            Self::Haproxy => &["haproxy.cfg"],
+            Self::Envoy => &["envoy.yaml"],
+        }
+    }
+
     /// The program, Debian's or the one that `./test` puts into `.venv`, and its arguments.
     fn command(self, home: &Home) -> Command {
         let (program, arguments): (_, &[&str]) = match self {
@@ -220,7 +231,7 @@ impl Proxy {
         let [own, stand_in] = free_ports();
         let application = between.application.map_or(stand_in, |it| it.port());
         let home = Home::new();
-        let mut files = shipped(kind);
+        let mut files = read(kind.folder(), kind.files());
         let shipped_ports: [&str; 4] = ["8080", "7117", "8081", "8081"];
         let ports = [own, between.keyhouse.port(), application, stand_in];
         for ((place, port), shipped) in kind.ports().into_iter().zip(ports).zip(shipped_ports) {
@@ -243,6 +254,34 @@ impl Proxy {
             assert!(wait_until(&mut python, || TcpStream::connect(address).is_ok()), "{STAND_IN}");
             python
         });
+        Self::run(kind, home, own, stand_in)
+    }
+
+    /// Starts the plain reverse proxy of `shapes/bare`, which asks nobody.
+    pub(crate) fn start_bare(
+        kind: Kind,
+        application: SocketAddr,
+        changes: &[(&str, &str)],
+    ) -> Self {
+        let [own] = free_ports();
+        let home = Home::new();
+        let folder = kind.folder().replace("examples/", "tests/gateways/shapes/bare/");
+        let mut files = read(&folder, kind.bare_files());
+        let [own_place, _, application_place, _] = kind.ports();
+        replace(&mut files, own_place, &own_place.replace("8080", &own.to_string()));
+        let port = application.port().to_string();
+        replace(&mut files, application_place, &application_place.replace("8081", &port));
+        for (place, other) in changes {
+            replace(&mut files, place, other);
+        }
+        for file in files {
+            fs::write(home.folder().join(file.name), file.text).expect("a file of the bare proxy");
+        }
+        Self::run(kind, home, own, None)
+    }
+
+    /// Starts the program on the files in `home`, and waits until it answers.
+    fn run(kind: Kind, home: Arc<Home>, own: u16, stand_in: Option<Child>) -> Self {
         let mut command = kind.command(&home);
         let (reader, writer) = io::pipe().expect("a pipe");
         command.stdin(Stdio::null()).stdout(writer.try_clone().expect("a pipe")).stderr(writer);
@@ -307,14 +346,14 @@ fn knows_a_route(address: SocketAddr) -> bool {
     }
 }
 
-/// The example's files, none of them changed.
-fn shipped(kind: Kind) -> Vec<File> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(kind.folder());
+/// The files of a folder, none of them changed.
+fn read(folder: &str, names: &[&'static str]) -> Vec<File> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let read = |name: &&'static str| File {
         name,
-        text: fs::read_to_string(folder.join(name)).expect("a file of the example"),
+        text: fs::read_to_string(folder.join(name)).expect("a file of the proxy"),
     };
-    kind.files().iter().map(read).collect()
+    names.iter().map(read).collect()
 }
 
 /// Replaces what must be in one place of one file.
