@@ -47,6 +47,7 @@ use crate::index::Index;
 use crate::model::code::Code;
 use crate::model::fault::Fault;
 use crate::model::key_text::Prefix;
+use crate::model::retention::Retention;
 use crate::records::place::Place;
 use crate::records::{Held, Record, RecordError, encode, read_row};
 use commits::Commits;
@@ -71,6 +72,7 @@ pub struct Actions {
     clock: Arc<dyn Clock>,
     random: Mutex<StdRng>,
     prefix: Prefix,
+    retention: Retention,
     passwords: Passwords,
     throttle: Throttle,
     refusals: Refusals,
@@ -201,6 +203,7 @@ impl Actions {
             clock,
             random,
             prefix,
+            retention: Retention::default(),
             passwords,
             throttle,
             refusals,
@@ -215,6 +218,12 @@ impl Actions {
     #[must_use]
     pub fn measured_by(self, commits: Arc<Commits>) -> Self {
         Self { commits, ..self }
+    }
+
+    /// The same where audit events are kept that long.
+    #[must_use]
+    pub fn keeping(self, retention: Retention) -> Self {
+        Self { retention, ..self }
     }
 
     /// What became of batches, where the store is measured.

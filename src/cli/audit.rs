@@ -134,6 +134,13 @@ fn show_check(told: &Value, is_whole: bool) -> Result<(), Failure> {
     print(&format!("seals     {seals}"))?;
     print(&format!("events    {events}, of which {unsealed} wait for their seal"))?;
     print(&format!("head      {}", text(head, "hash")))?;
+    if let Some(cut) = told.get("cut").filter(|cut| !cut.is_null()) {
+        let seal = cut.get("number").and_then(Value::as_u64).unwrap_or_default();
+        let kept = Some(text(cut, "retention")).filter(|kept| !kept.is_empty());
+        let kept =
+            kept.map_or_else(|| "by an earlier version".to_owned(), |it| format!("retention {it}"));
+        print(&format!("cut       behind seal {seal} at {}, {kept}", text(cut, "at")))?;
+    }
     for fault in told.get("faults").and_then(Value::as_array).into_iter().flatten() {
         let seal = fault.get("seal").and_then(Value::as_u64);
         let seal = seal.map(|number| format!(" seal {number}")).unwrap_or_default();

@@ -88,13 +88,14 @@ impl Instance {
         let last_use =
             LastUseWriter::start(Arc::clone(&index), Arc::clone(&store), Arc::clone(&clock))
                 .map_err(|error| Failure::io("start a thread", &error))?;
-        let seals = SealWriter::start(Arc::clone(&store), Arc::clone(&clock))
+        let (store_of_seals, retention) = (Arc::clone(&store), settings.audit_retention);
+        let seals = SealWriter::start(store_of_seals, Arc::clone(&clock), random()?, retention)
             .map_err(|error| Failure::io("start sealing the audit log", &error))?;
         let quotas = QuotaReserver::start(Arc::clone(index.reservations()), Arc::clone(&store))
             .map_err(|error| Failure::io("start a thread", &error))?;
         let actions =
             Actions::new(Arc::clone(&store), index, clock, random()?, settings.key_prefix.clone());
-        let actions = Arc::new(actions.measured_by(commits));
+        let actions = Arc::new(actions.measured_by(commits).keeping(retention));
         let refusals = RefusalWriter::start(Arc::clone(&actions))
             .map_err(|error| Failure::io("start a thread", &error))?;
         Ok(Self { store, follower, last_use, seals, quotas, refusals, actions })

@@ -5,9 +5,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use crate::config::Environment;
+
 /// Longest path of a Unix socket that every system takes.
-pub(super) const SOCKET_PATH_BYTES_MAX: usize = 100;
+const SOCKET_PATH_BYTES_MAX: usize = 100;
 const UNIX: &str = "unix:";
+const SOCKET_NAME: &str = "control.sock";
 
 /// Where a listener opens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +58,20 @@ impl fmt::Display for Listen {
             Self::Unix(path) => write!(f, "{UNIX}{}", path.display()),
         }
     }
+}
+
+/// The control socket: in the data directory, or where sockets of long paths go.
+pub(super) fn control_socket(directory: &Path, environment: &Environment) -> Option<PathBuf> {
+    let beside = directory.join(SOCKET_NAME);
+    if beside.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
+        return Some(beside);
+    }
+    // Not the service manager's run directory: commands would not know it.
+    let folder = environment.get("XDG_RUNTIME_DIR")?;
+    // Named after the data directory, however it was typed, so that two instances don't meet.
+    let directory = std::path::absolute(directory).ok()?;
+    let name = blake3::hash(directory.as_os_str().as_encoded_bytes()).to_hex();
+    Some(Path::new(folder).join(format!("keyhouse-{}.sock", name.get(..16)?)))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ mod written;
 
 pub use listen::Listen;
 pub use used::{Limits, Settings, StorageUrl, locate};
-pub use written::{Environment, Origin, Written, WrittenLimits};
+pub use written::{Environment, Origin, Written, WrittenAudit, WrittenLimits};
 
 /// Why settings can't be used. Says all that is wrong.
 #[derive(Debug, thiserror::Error)]

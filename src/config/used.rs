@@ -6,15 +6,18 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::config::listen::SOCKET_PATH_BYTES_MAX;
-use crate::config::{ConfigError, Environment, Listen, Origin, Written, WrittenLimits};
+use crate::config::listen::control_socket;
+use crate::config::{
+    ConfigError, Environment, Listen, Origin, Written, WrittenAudit, WrittenLimits,
+};
+use crate::model::export::Destination;
 use crate::model::key_text::Prefix;
 use crate::model::network::parse_network;
 use crate::model::public_url::{Links, PublicUrl, WebUrl};
+use crate::model::retention::Retention;
 
 const LISTEN_DEFAULT: &str = "127.0.0.1:7117";
 const FILE_NAME: &str = "keyhouse.toml";
-const SOCKET_NAME: &str = "control.sock";
 const LOG_DEFAULT: &str = "info";
 
 /// Where records are kept.
@@ -61,6 +64,10 @@ pub struct Settings {
     pub control_socket: PathBuf,
     /// Limits of the transport that differ from its own.
     pub limits: Limits,
+    /// How long audit events are kept.
+    pub audit_retention: Retention,
+    /// Where audit events and heads go as they are sealed.
+    pub audit_export: Option<Destination>,
 }
 
 /// Limits of the transport; `None` is the transport's own.
@@ -132,14 +139,21 @@ impl Settings {
         if let (Some(path), false) = (&from_file.data, said) {
             directory.clone_from(path);
         }
-        let limits = from_file.limits.clone();
+        let (limits, audit) = (from_file.limits.clone(), from_file.audit.clone());
         let layers = [
             (Origin::Flag, flags),
             (Origin::Environment, from_environment),
             (Origin::File, from_file),
         ];
-        Reader { layers, faults }.read(directory, &limits, environment)
+        let tables = Tables { limits, audit };
+        Reader { layers, faults }.read(directory, &tables, environment)
     }
+}
+
+/// The tables of the file, which no other layer has.
+struct Tables {
+    limits: WrittenLimits,
+    audit: WrittenAudit,
 }
 
 struct Reader {
@@ -151,7 +165,7 @@ impl Reader {
     fn read(
         mut self,
         directory: PathBuf,
-        limits: &WrittenLimits,
+        tables: &Tables,
         environment: &Environment,
     ) -> Result<Settings, ConfigError> {
         let listen = self.parse("listen", |layer| layer.listen.clone(), str::parse);
@@ -179,7 +193,10 @@ impl Reader {
         let trusted_proxies = self.networks();
         let plain = self.first(|layer| layer.allow_plain_http).is_some_and(|(_, plain)| plain);
         let log_json = self.parse("log-format", |layer| layer.log_format.clone(), parse_log_format);
-        let limits = self.limits(limits);
+        let limits = self.limits(&tables.limits);
+        let audit = &tables.audit;
+        let retention = self.of_table("audit.retention", audit.retention.as_deref());
+        let audit_export = self.of_table("audit.export", audit.export.as_deref());
         self.guard_addresses(&Reach {
             addresses: [("listen", listen.as_ref()), ("check-listen", check_listen.as_ref())],
             public_url: public_url.as_ref(),
@@ -216,6 +233,8 @@ impl Reader {
                 log_json: log_json.unwrap_or_default(),
                 control_socket,
                 limits,
+                audit_retention: retention.unwrap_or_default(),
+                audit_export,
             }),
             _ => Err(ConfigError::Faults(self.faults)),
         }
@@ -267,6 +286,19 @@ impl Reader {
                 None
             },
         }
+    }
+
+    /// A setting of one of the file's tables.
+    fn of_table<T>(&mut self, name: &str, text: Option<&str>) -> Option<T>
+    where
+        T: FromStr<Err: std::fmt::Display>,
+    {
+        let text = text?;
+        text.parse()
+            .inspect_err(|error| {
+                self.faults.push(format!("  {name} (keyhouse.toml): {text:?} {error}"));
+            })
+            .ok()
     }
 
     fn fault(&mut self, name: &str, detail: &str) {
@@ -353,20 +385,6 @@ fn parse_storage(text: &str) -> Result<StorageUrl, String> {
 
 fn loopback() -> Vec<IpNet> {
     ["127.0.0.0/8", "::1/128"].iter().filter_map(|text| text.parse().ok()).collect()
-}
-
-/// The control socket: in the data directory, or where sockets of long paths go.
-fn control_socket(directory: &Path, environment: &Environment) -> Option<PathBuf> {
-    let beside = directory.join(SOCKET_NAME);
-    if beside.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
-        return Some(beside);
-    }
-    // Not the service manager's run directory: commands would not know it.
-    let folder = environment.get("XDG_RUNTIME_DIR")?;
-    // Named after the data directory, however it was typed, so that two instances don't meet.
-    let directory = std::path::absolute(directory).ok()?;
-    let name = blake3::hash(directory.as_os_str().as_encoded_bytes()).to_hex();
-    Some(Path::new(folder).join(format!("keyhouse-{}.sock", name.get(..16)?)))
 }
 
 #[cfg(test)]

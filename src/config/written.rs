@@ -9,9 +9,6 @@ use toml::Table;
 
 use crate::config::ConfigError;
 
-/// The one table of the file.
-const LIMITS: &str = "limits";
-
 /// Where a setting was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -100,6 +97,19 @@ pub struct Written {
     /// Limits of the transport.
     #[serde(default)]
     pub limits: WrittenLimits,
+    /// The audit log.
+    #[serde(default)]
+    pub audit: WrittenAudit,
+}
+
+/// The `[audit]` of the file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenAudit {
+    /// How long events are kept, such as `400d`.
+    pub retention: Option<String>,
+    /// Where events and heads go as they are sealed.
+    pub export: Option<String>,
 }
 
 /// The `[limits]` of the file. Spans are written as `10s` or `500ms`.
@@ -166,6 +176,7 @@ impl Written {
             log: text("KEYHOUSE_LOG"),
             log_format: text("KEYHOUSE_LOG_FORMAT"),
             limits: WrittenLimits::default(),
+            audit: WrittenAudit::default(),
         };
         if faults.is_empty() { Ok(written) } else { Err(ConfigError::Faults(faults)) }
     }
@@ -187,16 +198,18 @@ impl Written {
         };
         let mut good = Table::new();
         for (name, value) in table {
-            let alone = Table::from_iter([(name.clone(), value.clone())]);
-            match (Self::deserialize(alone), value) {
+            let alone = |value| Self::deserialize(Table::from_iter([(name.clone(), value)]));
+            let is_known = alone(toml::Value::Table(Table::new())).is_ok();
+            match (alone(value.clone()), value) {
                 (Ok(_), value) => drop(good.insert(name, value)),
-                (Err(_), toml::Value::Table(limits)) if name == LIMITS => {
-                    let limits = limits.into_iter().filter(|(name, value)| {
-                        let alone = Table::from_iter([(name.clone(), value.clone())]);
-                        let read = WrittenLimits::deserialize(alone);
-                        read.inspect_err(|error| fault(&format!("{LIMITS}.{name}"), error)).is_ok()
+                (Err(_), toml::Value::Table(fields)) if is_known => {
+                    let fields = fields.into_iter().filter(|(field, value)| {
+                        let table = Table::from_iter([(field.clone(), value.clone())]);
+                        let read = alone(toml::Value::Table(table));
+                        read.inspect_err(|error| fault(&format!("{name}.{field}"), error)).is_ok()
                     });
-                    good.insert(name, toml::Value::Table(limits.collect()));
+                    let fields = fields.collect();
+                    good.insert(name, toml::Value::Table(fields));
                 },
                 (Err(error), _) => fault(&name, &error),
             }

@@ -39,8 +39,7 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn new(index: Arc<Index>) -> Self {
         let (lives, plans, organizations) = (HashMap::new(), HashMap::new(), HashMap::new());
-        let standings = Standings::default();
-        Self { index, lives, plans, organizations, standings }
+        Self { index, lives, plans, organizations, standings: Standings::default() }
     }
 
     pub(super) fn reach(&self, revision: Revision) {
@@ -199,7 +198,8 @@ impl Writer {
             | Place::Imported(_)
             | Place::Event(_)
             | Place::Seal(_)
-            | Place::Cut => {},
+            | Place::Cut
+            | Place::Retention => {},
         }
     }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::id::{EventId, OrganizationId};
 use crate::model::moment::Moment;
+use crate::model::retention::Retention;
 use crate::model::secret::Digest;
 use crate::records::key::Author;
 use crate::records::{Record, place::Place, text};
@@ -43,14 +44,20 @@ pub struct EventRecord {
     pub after: serde_json::Map<String, serde_json::Value>,
 }
 
-/// A seal over events: BLAKE3 over the seal before, all that is said here, and the events as they
-/// are stored, in this order.
+/// The version of seals that this program writes. Version 1 wrote no event for a cut.
+pub const SEAL_VERSION: u8 = 2;
+
+/// A seal over events: BLAKE3 over its version, the seal before, all that is said here, and the
+/// events as they are stored, in this order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SealRecord {
     /// Its number, from 1; the place.
     #[serde(skip)]
     pub number: u64,
+    /// By which rules it was made.
+    #[serde(rename = "v", default = "seal_version_1")]
+    pub version: u8,
     /// When.
     #[serde(rename = "t", with = "text::moment")]
     pub at: Moment,
@@ -71,7 +78,12 @@ pub struct SealRecord {
     pub hash: Digest,
 }
 
-/// Where the audit log begins since older events were cut off.
+const fn seal_version_1() -> u8 {
+    1
+}
+
+/// Where the audit log begins since older events were cut off. It is believed only as far as an
+/// event in the chain repeats it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CutRecord {
@@ -87,6 +99,18 @@ pub struct CutRecord {
     /// When it was cut.
     #[serde(rename = "t", with = "text::moment")]
     pub at: Moment,
+    /// The event `audit.cut` of the same batch; none in a row of seal version 1.
+    #[serde(rename = "e", default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    pub event: Option<EventId>,
+}
+
+/// The retention that the log was last kept under: a change of the setting is an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetentionRecord {
+    /// How long.
+    #[serde(rename = "r", with = "text")]
+    pub retention: Retention,
 }
 
 impl Record for SealRecord {
@@ -98,6 +122,8 @@ impl Record for SealRecord {
 }
 
 impl Record for CutRecord {}
+
+impl Record for RetentionRecord {}
 
 impl Record for EventRecord {
     fn settle(&mut self, place: &Place) {

@@ -159,7 +159,8 @@ pub fn read(key: &[u8], value: &[u8]) -> Result<Stored, RecordError> {
         | Place::Imported(_)
         | Place::Event(_)
         | Place::Seal(_)
-        | Place::Cut => Stored::Aside,
+        | Place::Cut
+        | Place::Retention => Stored::Aside,
     })
 }
 

@@ -70,6 +70,8 @@ pub enum Place {
     Seal(u64),
     /// Where the audit log begins.
     Cut,
+    /// How long audit events were kept of late.
+    Retention,
 }
 
 const FORMAT: &[u8] = b"format";
@@ -101,6 +103,7 @@ const LEAVING: &[u8] = b"leaving/";
 const IMPORTED: &[u8] = b"imported/";
 const SEAL: &[u8] = b"seal/";
 const CUT: &[u8] = b"cut";
+const RETENTION: &[u8] = b"retention";
 
 /// What the index is made of, in an order in which what keys point to comes first.
 pub const INDEXED: [&[u8]; 10] =
@@ -185,6 +188,7 @@ impl Place {
             Self::Imported(digest) => [IMPORTED, digest.bytes()].concat(),
             Self::Seal(number) => [SEAL, &number.to_be_bytes()].concat(),
             Self::Cut => CUT.to_vec(),
+            Self::Retention => RETENTION.to_vec(),
         }
     }
 
@@ -204,6 +208,7 @@ impl Place {
             SETUP => return Some(Self::Setup),
             PEOPLE => return Some(Self::People),
             CUT => return Some(Self::Cut),
+            RETENTION => return Some(Self::Retention),
             _ => {},
         }
         let cut = key.iter().position(|byte| *byte == b'/')?;
@@ -295,6 +300,7 @@ impl fmt::Display for Place {
             Self::Imported(_) => f.write_str("imported/.."),
             Self::Seal(number) => write!(f, "seal/{number}"),
             Self::Cut => f.write_str("cut"),
+            Self::Retention => f.write_str("retention"),
         }
     }
 }
@@ -351,6 +357,7 @@ mod tests {
             Place::Imported(Digest::of(b"digest")),
             Place::Seal(u64::MAX),
             Place::Cut,
+            Place::Retention,
         ] {
             assert_eq!(Place::parse(&place.to_bytes()).unwrap(), place);
         }

@@ -1,5 +1,7 @@
 //! The format of a whole store: written once, checked at every start, raised by steps.
 
+use std::cmp::Ordering;
+
 use keyhouse_storage::{At, Batch, CommitError, ReadError, Store};
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +10,10 @@ use crate::records::{Record, RecordError, encode, read_row};
 
 /// The format that this program reads and writes. A later one adds a step to [`prepare`], which
 /// takes the store from the one before in whole, resumable batches.
-const STORE_FORMAT: u32 = 1;
+///
+/// 2: seals of the audit log have a version, and a cut of it has an event (`actions::audit` takes
+/// over what is there: the first seal of the new version covers an event of an older cut).
+const STORE_FORMAT: u32 = 2;
 
 /// Why a store can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +46,7 @@ struct FormatRecord {
 
 impl Record for FormatRecord {}
 
-/// Makes a store fit for this program: marks an empty one, refuses a later one.
+/// Makes a store fit for this program: marks an empty one and an earlier one, refuses a later one.
 ///
 /// # Errors
 /// [`PrepareError`]; the store is unchanged.
@@ -49,10 +54,18 @@ pub fn prepare(store: &dyn Store) -> Result<(), PrepareError> {
     let key = Place::Format.to_bytes();
     if let Some(row) = store.get(&key, At::Latest)? {
         let found = read_row::<FormatRecord>(&row)?.record.format;
-        return if found > STORE_FORMAT { Err(PrepareError::Newer { found }) } else { Ok(()) };
+        return match found.cmp(&STORE_FORMAT) {
+            Ordering::Greater => Err(PrepareError::Newer { found }),
+            Ordering::Equal => Ok(()),
+            Ordering::Less => mark(store, Batch::new().unchanged(key, row.revision)),
+        };
     }
+    mark(store, Batch::new().absent(key))
+}
+
+fn mark(store: &dyn Store, batch: Batch) -> Result<(), PrepareError> {
     let value = encode(&Place::Format, &FormatRecord { format: STORE_FORMAT })?;
-    store.commit(Batch::new().absent(key.clone()).put(key, value))?;
+    store.commit(batch.put(Place::Format.to_bytes(), value))?;
     Ok(())
 }
 
@@ -66,9 +79,16 @@ mod tests {
         let store = MemoryStore::new();
         prepare(&store).unwrap();
         prepare(&store).unwrap();
-        let later = encode(&Place::Format, &FormatRecord { format: 2 }).unwrap();
-        store.commit(Batch::new().put(Place::Format.to_bytes(), later)).unwrap();
+        let set = |format| {
+            let row = encode(&Place::Format, &FormatRecord { format }).unwrap();
+            store.commit(Batch::new().put(Place::Format.to_bytes(), row)).unwrap();
+        };
+        set(1);
+        prepare(&store).unwrap();
+        let row = store.get(&Place::Format.to_bytes(), At::Latest).unwrap().unwrap();
+        assert_eq!(read_row::<FormatRecord>(&row).unwrap().record.format, STORE_FORMAT);
+        set(3);
         let error = prepare(&store).unwrap_err().to_string();
-        assert!(error.starts_with("the store has format 2, this program knows 1"), "{error}");
+        assert!(error.starts_with("the store has format 3, this program knows 2"), "{error}");
     }
 }

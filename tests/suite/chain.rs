@@ -68,7 +68,7 @@ fn seals(store: &RedbStore) -> Vec<SealRecord> {
 
 /// The hash of a seal as it is described, made without the program's own code.
 fn hash_of(store: &RedbStore, seal: &SealRecord) -> Digest {
-    let mut text = b"keyhouse audit seal 1".to_vec();
+    let mut text = b"keyhouse audit seal 2".to_vec();
     text.extend(seal.previous.bytes());
     text.extend(seal.number.to_be_bytes());
     for id in &seal.events {
@@ -187,6 +187,7 @@ const CASES: &[Case] = &[
         tamper: rewrite_seal,
         only_with_head: false,
     },
+    Case { name: "the beginning was removed", tamper: remove_beginning, only_with_head: false },
     Case { name: "the chain was rewritten", tamper: rewrite_chain, only_with_head: true },
     Case { name: "the last seal was removed", tamper: remove_last_seal, only_with_head: true },
     Case { name: "the end of the log was removed", tamper: remove_end, only_with_head: true },
@@ -317,6 +318,16 @@ fn remove_end(store: &RedbStore) -> Vec<Value> {
     unknown_head()
 }
 
+/// The review's attack: the beginning is removed, and the cut claims that it was old.
+fn remove_beginning(store: &RedbStore) -> Vec<Value> {
+    let first = seals(store).swap_remove(0);
+    let (number, hash, floor, at) = (first.number, first.hash, first.floor, first.at);
+    first.events.iter().for_each(|id| delete(store, &Place::Event(*id)));
+    delete(store, &Place::Seal(number));
+    put(store, &Place::Cut, &CutRecord { number, hash, floor, at, event: None });
+    vec![json!({"kind": "cut_unproved"})]
+}
+
 fn remove_all(store: &RedbStore) -> Vec<Value> {
     for row in [rows(store, Place::SEALS), rows(store, Place::EVENTS)].concat() {
         store.commit(Batch::new().delete(row.key)).unwrap();
@@ -416,7 +427,7 @@ fn a_clock_an_hour_behind_the_log_is_refused_unless_accepted() {
         let last = seals(store).pop().unwrap();
         remove_all(store);
         let (number, hash, floor) = (last.number, last.hash, last.floor);
-        put(store, &Place::Cut, &CutRecord { number, hash, floor, at });
+        put(store, &Place::Cut, &CutRecord { number, hash, floor, at, event: None });
     };
     let seal: fn(&RedbStore, Moment) = |store, at| {
         let mut last = seals(store).pop().unwrap();
@@ -436,5 +447,28 @@ fn a_clock_an_hour_behind_the_log_is_refused_unless_accepted() {
         command.arg("--accept-clock");
         let server = Server::launch_command(&home, command).unwrap();
         assert!(server.log().wait_for("accepted").is_some(), "{name}");
+    }
+}
+
+/// Whoever can write keyhouse.toml can shorten the retention, and the log keeps that they did.
+#[test]
+fn a_retention_of_the_file_is_in_the_log() {
+    let home = logged();
+    let file = home.data().join("keyhouse.toml");
+    fs::write(&file, "[audit]\nretention = \"30d\"\n").unwrap();
+    let (code, told) = check(&home, None);
+    assert_eq!((code, &told["cut"]), (Some(0), &Value::Null), "{told}");
+    let listed = home.run_cli(&["audit", "list", "--action", "audit.*", "--json"], "");
+    let events: Value = serde_json::from_str(&listed.stdout).unwrap();
+    let (before, after) = (&events[0]["before"], &events[0]["after"]);
+    assert_eq!((before, after), (&json!({"retention": "400d"}), &json!({"retention": "30d"})));
+    assert_eq!(events[0]["actor"]["kind"], "none", "{events}");
+    assert_eq!(events.as_array().unwrap().len(), 1, "said once: {events}");
+    for wrong in ["7d", "400", "9600h"] {
+        fs::write(&file, format!("[audit]\nretention = \"{wrong}\"\n")).unwrap();
+        let ended = home.run_cli(&["audit", "check"], "");
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        let said = "audit.retention (keyhouse.toml)";
+        assert!(ended.stderr.contains(said) && ended.stderr.contains("30d to 3650d"), "{ended:?}");
     }
 }

@@ -9,12 +9,12 @@ import { field, form, select, valueOf } from "../form.js";
 import { list } from "../list.js";
 import { allRoles } from "../roles.js";
 import { may, session } from "../state.js";
-import { exactly, inOrder, known, moment, t } from "../text.js";
+import { exactly, inOrder, known, moment, number, t } from "../text.js";
 
 /** What can be chosen of what was done: the first word of actions. */
 const KINDS = [
   "session", "key", "keys", "user", "invitation", "reset", "totp", "team", "role", "organization", "subscription",
-  "permission", "plan", "gate", "instance",
+  "permission", "plan", "gate", "instance", "audit",
 ];
 
 export async function view({ query }) {
@@ -163,6 +163,12 @@ function written(value) {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
+/** When older events were removed, and under which retention. */
+function cutInWords({ at, retention }) {
+  if (retention === null) return t("audit.cut_before", { at: moment(at) });
+  return t("audit.cut", { at: moment(at), days: number(parseInt(retention, 10)) });
+}
+
 /** Checks the seals of the whole log, and shows what came of it. */
 function check() {
   return open(t("audit.check"), () => {
@@ -185,7 +191,7 @@ function check() {
   }, { wide: true });
 }
 
-function told({ ok, events, unsealed, faults, head }) {
+function told({ ok, events, unsealed, faults, head, cut }) {
   const hash = h("code.one-time", { tabindex: "-1" }, head.hash);
   const fault = (one) => h("li", {}, t(`audit.fault_${one.kind}`), " ", h("code", {}, one.event ?? place(one)));
   // audit.fault_altered, .fault_chain_broken and so on
@@ -198,6 +204,7 @@ function told({ ok, events, unsealed, faults, head }) {
     "div.stack",
     { role: "status" },
     ok ? h("div.notice", {}, h("p", {}, t("audit.whole", { count: events }))) : h("div.notice.bad", {}, broken()),
+    cut ? h("p.small.soft", {}, cutInWords(cut)) : null,
     unsealed > 0 ? h("p.small.soft", {}, t("audit.unsealed", { count: unsealed })) : null,
     h(
       "div.stack.tight",

@@ -6,14 +6,15 @@ use keyhouse_storage::{At, Order, Range, Row, Store};
 use crate::actions::audit::ChainError;
 use crate::model::moment::Moment;
 use crate::model::secret::Digest;
-use crate::records::event::{CutRecord, SealRecord};
+use crate::records::event::{CutRecord, SEAL_VERSION, SealRecord};
 use crate::records::place::Place;
 use crate::records::{Held, read_row};
 
 /// Most seals that are read at once.
 const SEALS_A_PAGE: usize = 100;
-/// What every hash of a seal begins with: nothing else hashes to the same.
-const DOMAIN: &[u8] = b"keyhouse audit seal 1";
+/// What every hash of a seal begins with, by the seal's version: nothing else hashes to the same.
+const DOMAIN_1: &[u8] = b"keyhouse audit seal 1";
+const DOMAIN_2: &[u8] = b"keyhouse audit seal 2";
 
 /// The end of the chain: the last seal, or the last that was cut off, or nothing yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Head {
     pub hash: Digest,
     /// When it was made, or cut off; `None` before the first.
     pub at: Option<Moment>,
+    /// The last seal's version; 1 behind a cut that no event names; 0 before the first seal.
+    pub(super) version: u8,
     /// No event is older that is in no seal.
     pub(super) floor: Moment,
     /// No event is younger that is in a seal that is there.
@@ -34,7 +37,7 @@ impl Head {
     /// The end of a chain that has no seal yet.
     pub(super) fn none() -> Self {
         let (floor, latest) = (Moment::BEGINNING, Moment::BEGINNING);
-        Self { number: 0, hash: Digest::of(b""), at: None, floor, latest }
+        Self { number: 0, hash: Digest::of(b""), at: None, version: 0, floor, latest }
     }
 
     /// Where the chain ends as it is stored.
@@ -50,20 +53,26 @@ impl Head {
     /// The end of a chain whose last seal this is.
     pub(super) fn of(seal: &SealRecord) -> Self {
         let (number, hash, at) = (seal.number, seal.hash, Some(seal.at));
-        Self { number, hash, at, floor: seal.floor, latest: seal.latest }
+        let (version, floor, latest) = (seal.version, seal.floor, seal.latest);
+        Self { number, hash, at, version, floor, latest }
     }
 
     /// The end of a chain all of whose seals are cut off.
     pub(super) fn behind(cut: &CutRecord) -> Self {
-        let latest = Moment::BEGINNING;
-        Self { number: cut.number, hash: cut.hash, at: Some(cut.at), floor: cut.floor, latest }
+        let version = if cut.event.is_some() { SEAL_VERSION } else { 1 };
+        let (number, hash, floor) = (cut.number, cut.hash, cut.floor);
+        Self { number, hash, at: Some(cut.at), version, floor, latest: Moment::BEGINNING }
     }
 }
 
 /// Where the chain was cut, if it was.
 pub(super) fn cut(store: &dyn Store) -> Result<Option<Held<CutRecord>>, ChainError> {
-    let row = store.get(&Place::Cut.to_bytes(), At::Latest)?;
-    Ok(row.as_ref().map(read_row).transpose()?)
+    Ok(cut_row(store)?.as_ref().map(read_row).transpose()?)
+}
+
+/// The row of the cut as it is stored.
+pub(super) fn cut_row(store: &dyn Store) -> Result<Option<Row>, ChainError> {
+    Ok(store.get(&Place::Cut.to_bytes(), At::Latest)?)
 }
 
 /// Some seals beyond a number, in an order, as they are stored.
@@ -116,9 +125,10 @@ pub(super) struct SealHasher(Hasher);
 
 impl SealHasher {
     /// Begins the hash of the seal behind another.
-    pub(super) fn new(number: u64, previous: Digest) -> Self {
+    pub(super) fn new(version: u8, number: u64, previous: Digest) -> Self {
         let mut hasher = Hasher::new();
-        hasher.update(DOMAIN).update(previous.bytes()).update(&number.to_be_bytes());
+        let domain = if version == 1 { DOMAIN_1 } else { DOMAIN_2 };
+        hasher.update(domain).update(previous.bytes()).update(&number.to_be_bytes());
         Self(hasher)
     }
 

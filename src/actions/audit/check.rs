@@ -9,12 +9,15 @@ use keyhouse_storage::{At, Order, Range, Row, Store};
 
 use crate::actions::actor::Actor;
 use crate::actions::audit::ChainError;
-use crate::actions::audit::chain::{Head, SealHasher, Visit, cut, each_seal};
+use crate::actions::audit::chain::{Head, SealHasher, Visit, cut_row, each_seal};
+use crate::actions::audit::cut_proof::CutProof;
 use crate::actions::{ActionError, Actions, Attempt};
 use crate::model::id::EventId;
+use crate::model::moment::Moment;
+use crate::model::retention::Retention;
 use crate::model::role::INSTANCE_MANAGE;
 use crate::model::secret::Digest;
-use crate::records::event::{EventRecord, SealRecord};
+use crate::records::event::{CutRecord, EventRecord, SEAL_VERSION, SealRecord};
 use crate::records::place::Place;
 use crate::records::{Held, read_row};
 
@@ -41,8 +44,15 @@ pub enum FaultKind {
     EventInserted,
     /// An event is in two seals, or twice in one.
     SealedTwice,
-    /// The head that was written down is none of this chain's: it was cut short, or replaced.
+    /// The head that was written down is none of this chain's: it was cut short, or replaced, or
+    /// the head is older than what is kept.
     HeadUnknown,
+    /// Where the log begins is not what a sealed event says of a cut.
+    CutUnproved,
+    /// What was cut was younger than the retention.
+    CutTooEarly,
+    /// The cut is to have been made in the future.
+    CutAhead,
 }
 
 impl FaultKind {
@@ -57,6 +67,9 @@ impl FaultKind {
             Self::EventInserted => "event_inserted",
             Self::SealedTwice => "sealed_twice",
             Self::HeadUnknown => "head_unknown",
+            Self::CutUnproved => "cut_unproved",
+            Self::CutTooEarly => "cut_too_early",
+            Self::CutAhead => "cut_ahead",
         }
     }
 }
@@ -83,8 +96,32 @@ pub struct Checked {
     pub unsealed: u64,
     /// The end of the chain.
     pub head: Head,
+    /// Where the log was cut, if it was and that is proved.
+    pub cut: Option<Cut>,
     /// What is wrong: nothing, where the log is as it was; at most [`FAULTS_MAX`].
     pub faults: Vec<LogFault>,
+}
+
+/// The newest cut of old events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// The last seal that is gone.
+    pub number: u64,
+    /// When it was cut.
+    pub at: Moment,
+    /// How long events were kept then; none for a cut that an earlier version made.
+    pub retention: Option<Retention>,
+}
+
+/// What a check goes by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    /// A head that was written down.
+    pub(super) head: Option<Digest>,
+    /// The time.
+    pub(super) now: Moment,
+    /// How long events are kept today.
+    pub(super) retention: Retention,
 }
 
 impl Actions {
@@ -97,23 +134,27 @@ impl Actions {
     pub fn check_audit(&self, actor: &Actor, head: Option<Digest>) -> Result<Checked, ActionError> {
         actor.require(INSTANCE_MANAGE)?;
         let Ok(_alone) = self.checking.try_lock() else { return Err(ActionError::Busy) };
-        let store = &*self.store;
-        Self::until_done(|| Ok(check_once(store, head)?.map_or(Attempt::Again, Attempt::Done)))
+        let (store, retention) = (&*self.store, self.retention);
+        let terms = Terms { head, now: self.clock.now().wall, retention };
+        Self::until_done(|| Ok(check_once(store, terms)?.map_or(Attempt::Again, Attempt::Done)))
     }
 }
 
 /// Checks the log of a store; `None` where it was cut meanwhile.
-pub(super) fn check_once(
-    store: &dyn Store,
-    head: Option<Digest>,
-) -> Result<Option<Checked>, ChainError> {
-    let begun = cut(store)?;
-    let revision = begun.as_ref().map(|held| held.revision);
-    let start = begun.map_or_else(Head::none, |held| Head::behind(&held.record));
-    let mut check = Check::new(store, start, head);
+pub(super) fn check_once(store: &dyn Store, terms: Terms) -> Result<Option<Checked>, ChainError> {
+    let begun = cut_row(store)?;
+    let revision = begun.as_ref().map(|row| row.revision);
+    let cut = begun.as_ref().map(|row| read_row::<CutRecord>(row).map(|held| held.record));
+    // One that does not read is no beginning.
+    let is_readable = !matches!(cut, Some(Err(_)));
+    let mut check = Check::new(store, cut.and_then(Result::ok), terms);
+    if !is_readable {
+        check.fault(FaultKind::CutUnproved, None, None);
+    }
     check.seals()?;
     check.events()?;
-    let is_same = cut(store)?.map(|held| held.revision) == revision;
+    check.cut();
+    let is_same = cut_row(store)?.map(|row| row.revision) == revision;
     Ok(is_same.then(|| check.finish()))
 }
 
@@ -125,16 +166,30 @@ struct Check<'a> {
     is_before_known: bool,
     /// The head that was written down, until it is found.
     wanted: Option<Digest>,
+    proof: CutProof,
     listed: u64,
     checked: Checked,
 }
 
 impl<'a> Check<'a> {
-    fn new(store: &'a dyn Store, before: Head, head: Option<Digest>) -> Self {
-        let checked =
-            Checked { seals: 0, events: 0, unsealed: 0, head: before.clone(), faults: Vec::new() };
-        let wanted = head.filter(|head| *head != before.hash);
-        Self { store, before, is_before_known: true, wanted, listed: 0, checked }
+    fn new(store: &'a dyn Store, cut: Option<CutRecord>, terms: Terms) -> Self {
+        let start = cut.as_ref().map_or_else(Head::none, Head::behind);
+        // What is left behind a cut may be of an earlier version than the cut.
+        let before = Head { version: 0, ..start };
+        let (head, faults) = (before.clone(), Vec::new());
+        let checked = Checked { seals: 0, events: 0, unsealed: 0, head, cut: None, faults };
+        // The head of a cut proves nothing: all behind it may have been replaced.
+        let wanted = terms.head.filter(|head| cut.is_some() || *head != before.hash);
+        let proof = CutProof::new(cut, terms);
+        Self { store, before, is_before_known: true, wanted, proof, listed: 0, checked }
+    }
+
+    /// Compares where the log begins with what its events say of it.
+    fn cut(&mut self) {
+        match self.proof.outcome() {
+            Ok(cut) => self.checked.cut = cut,
+            Err(kind) => self.fault(kind, None, None),
+        }
     }
 
     fn fault(&mut self, kind: FaultKind, seal: Option<u64>, event: Option<EventId>) {
@@ -165,7 +220,9 @@ impl<'a> Check<'a> {
 
     fn seal(&mut self, row: &Row) -> Result<(), ChainError> {
         let expected = self.before.number.saturating_add(1);
-        let Ok(held) = read_row::<SealRecord>(row) else {
+        let read = read_row::<SealRecord>(row).ok();
+        let known = read.filter(|held| (1..=SEAL_VERSION).contains(&held.record.version));
+        let Some(held) = known else {
             let number = match Place::parse(&row.key) {
                 Ok(Place::Seal(number)) => number,
                 Ok(_) | Err(_) => expected,
@@ -175,11 +232,13 @@ impl<'a> Check<'a> {
             return Ok(());
         };
         let seal = &held.record;
+        let follows = seal.previous == self.before.hash && seal.version >= self.before.version;
         if seal.number != expected {
             self.fault(FaultKind::SealRemoved, Some(expected), None);
-        } else if self.is_before_known && seal.previous != self.before.hash {
+        } else if self.is_before_known && !follows {
             self.fault(FaultKind::ChainBroken, Some(seal.number), None);
         }
+        self.proof.note_seal(seal);
         self.sealed_events(&held)?;
         self.listed = self.listed.saturating_add(u64::try_from(seal.events.len()).unwrap_or(0));
         (self.before, self.is_before_known) = (Head::of(seal), true);
@@ -192,7 +251,7 @@ impl<'a> Check<'a> {
     /// Compares the events of a seal with what was sealed.
     fn sealed_events(&mut self, held: &Held<SealRecord>) -> Result<(), ChainError> {
         let seal = &held.record;
-        let mut hasher = SealHasher::new(seal.number, seal.previous);
+        let mut hasher = SealHasher::new(seal.version, seal.number, seal.previous);
         let (mut suspects, mut is_whole) = (Vec::new(), true);
         for id in &seal.events {
             let key = Place::Event(*id).to_bytes();
@@ -202,6 +261,7 @@ impl<'a> Check<'a> {
                 continue;
             };
             hasher.take(&row);
+            self.proof.note_event(*id, &row, seal);
             if is_suspect(*id, &row, held) {
                 suspects.push(*id);
             }

@@ -5,10 +5,16 @@
 
 mod chain;
 pub mod check;
+mod chores;
+mod cut_proof;
 pub mod list;
+mod own;
 mod retention;
 pub mod seal;
 mod unsealed;
+
+#[cfg(test)]
+mod tampering;
 
 use std::time::Duration;
 
@@ -24,8 +30,6 @@ pub use chain::Head;
 
 /// Most events under one seal: with the seal itself they fit a batch, when they are cut.
 pub const SEAL_EVENTS_MAX: usize = 1_000;
-/// How long events are kept.
-pub const EVENTS_KEPT: Duration = Duration::from_hours(400 * 24);
 /// Longer than any commit takes, from the making of its event's id until every feed has shown it:
 /// what is older and was not committed never will be.
 pub const COMMIT_TIME_MAX: Duration = Duration::from_mins(10);

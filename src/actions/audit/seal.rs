@@ -10,26 +10,24 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use keyhouse_storage::{At, Batch, Commit, Feed, FeedError, Step, Store, Write};
+use keyhouse_storage::{At, Batch, Commit, Feed, FeedError, Revision, Row, Step, Store, Write};
+use rand::rngs::StdRng;
 
 use crate::actions::audit::chain::{Head, SealHasher};
-use crate::actions::audit::retention;
+use crate::actions::audit::chores::Chore;
 use crate::actions::audit::unsealed::Unsealed;
 use crate::actions::audit::{COMMIT_TIME_MAX, ChainError, SEAL_EVENTS_MAX};
 use crate::clock::Clock;
 use crate::index::halt::Halt;
 use crate::model::id::EventId;
 use crate::model::moment::Moment;
+use crate::model::retention::Retention;
 use crate::records::encode;
-use crate::records::event::SealRecord;
+use crate::records::event::{EventRecord, SEAL_VERSION, SealRecord};
 use crate::records::place::Place;
 
 /// How far apart seals are.
 const SEAL_INTERVAL: Duration = Duration::from_secs(1);
-/// How often the head is logged and old events are cut.
-const CHORES_INTERVAL: Duration = Duration::from_hours(1);
-/// Most batches of old events that are cut between two seals.
-const CUT_BATCHES_MAX: usize = 16;
 
 /// The thread that seals events.
 #[derive(Debug)]
@@ -40,12 +38,17 @@ pub struct SealWriter {
 
 impl SealWriter {
     /// Starts sealing, with what an earlier process has left. It must be started before the first
-    /// event of this process is written.
+    /// event of this process is written. `random` must have been seeded by the operating system.
     ///
     /// # Errors
     /// When there is no thread to be had, or the store does not answer.
-    pub fn start(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
-        let mut sealer = Sealer::new(store, clock);
+    pub fn start(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        random: StdRng,
+        retention: Retention,
+    ) -> std::io::Result<Self> {
+        let mut sealer = Sealer::new(store, clock, random, retention);
         sealer.begin().map_err(std::io::Error::other)?;
         let halt = Arc::clone(&sealer.halt);
         let thread = Builder::new().name("audit-seal".to_owned()).spawn(|| sealer.run())?;
@@ -62,34 +65,49 @@ impl SealWriter {
 }
 
 #[derive(Debug)]
-struct Sealer {
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    halt: Arc<Halt>,
+pub(super) struct Sealer {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) random: StdRng,
+    pub(super) retention: Retention,
+    pub(super) halt: Arc<Halt>,
     /// When this process began: none of its events is older.
-    started: Moment,
-    head: Head,
+    pub(super) started: Moment,
+    pub(super) head: Head,
     /// What comes next under a seal, in the order in which it was committed.
-    pending: VecDeque<EventId>,
+    pub(super) pending: VecDeque<EventId>,
     /// From when on there may be more to seal that the feed does not show.
-    rest: Option<Moment>,
+    pub(super) rest: Option<Moment>,
     /// The youngest event of this process; before the first, when it began.
-    youngest: Moment,
+    pub(super) youngest: Moment,
     /// What shows new commits. `None`: commits were missed, and the store is to be looked through.
-    feed: Option<Box<dyn Feed>>,
-    /// When to do what is done hourly, in ticks of the clock; whether there is more to cut before.
-    chores_at: u64,
-    is_cutting: bool,
+    pub(super) feed: Option<Box<dyn Feed>>,
+    /// When to do what is done hourly, in ticks of the clock, and what is to be done before.
+    pub(super) chores_at: u64,
+    pub(super) chore: Chore,
     /// Whether it was said that sealing does not work.
-    has_complained: bool,
+    pub(super) has_complained: bool,
+}
+
+/// When a seal is made, and how many of the events that wait are under it.
+pub(super) struct Sealing {
+    pub(super) now: Moment,
+    pub(super) taken: usize,
 }
 
 impl Sealer {
-    fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        random: StdRng,
+        retention: Retention,
+    ) -> Self {
         let now = clock.now();
         Self {
             store,
             clock,
+            random,
+            retention,
             halt: Arc::default(),
             started: now.wall,
             head: Head::none(),
@@ -98,7 +116,7 @@ impl Sealer {
             youngest: now.wall,
             feed: None,
             chores_at: now.ticks,
-            is_cutting: false,
+            chore: Chore::Settle,
             has_complained: false,
         }
     }
@@ -113,20 +131,22 @@ impl Sealer {
     /// Finds what an earlier process has left. A chain that does not read is no reason not to start:
     /// the check names what is wrong with it. A store that does not answer is one, since no event of
     /// this process may be written before it is known where to look for it.
-    fn begin(&mut self) -> Result<(), ChainError> {
+    pub(super) fn begin(&mut self) -> Result<(), ChainError> {
         match self.try_catch_up() {
             Err(error @ ChainError::Record(_)) => self.complain(&error),
             outcome @ (Ok(()) | Err(ChainError::Read(_) | ChainError::Commit(_))) => outcome?,
         }
+        self.settle();
         Ok(())
     }
 
     /// Lets events gather for a while, and seals them.
-    fn turn(&mut self, span: Duration) {
+    pub(super) fn turn(&mut self, span: Duration) {
         self.catch_up();
         if self.feed.is_some() {
             self.gather(span);
             self.seal();
+            self.settle();
             self.do_chores();
         } else {
             self.halt.pause(span);
@@ -190,6 +210,11 @@ impl Sealer {
     }
 
     fn take(&mut self, commit: &Commit) {
+        let is_seal = |write: &Write| matches!(write, Write::Put { key, .. } if key.starts_with(Place::SEALS));
+        if commit.writes.iter().any(is_seal) {
+            // What is written with a seal is under it.
+            return;
+        }
         for write in &commit.writes {
             if let Write::Put { key, .. } = write
                 && key.starts_with(Place::EVENTS)
@@ -205,15 +230,11 @@ impl Sealer {
     /// anew: the seal may be there or not. Returns whether it worked.
     fn seal(&mut self) -> bool {
         while !self.pending.is_empty() {
-            match self.seal_next() {
-                Ok(()) => self.has_complained = false,
-                Err(error) => {
-                    self.complain(&error);
-                    self.pending.clear();
-                    self.feed = None;
-                    return false;
-                },
+            let outcome = self.seal_next();
+            if !self.went_well(outcome) {
+                return false;
             }
+            self.has_complained = false;
         }
         if self.rest.is_some() {
             self.feed = None;
@@ -223,66 +244,85 @@ impl Sealer {
 
     /// Writes one seal over the next events, or over none.
     fn seal_next(&mut self) -> Result<(), ChainError> {
-        let mut seal = SealRecord {
-            number: self.head.number.saturating_add(1),
-            at: self.clock.now().wall,
-            floor: self.floor(),
-            latest: self.head.latest,
-            events: Vec::new(),
-            previous: self.head.hash,
-            hash: self.head.hash,
-        };
-        let mut hasher = SealHasher::new(seal.number, seal.previous);
+        let mut rows = Vec::new();
         for id in self.pending.iter().take(SEAL_EVENTS_MAX) {
             let Some(row) = self.store.get(&Place::Event(*id).to_bytes(), At::Latest)? else {
                 tracing::error!(event = %id, "audit: an event is gone before its seal");
                 continue;
             };
-            seal.events.push(*id);
-            seal.latest = seal.latest.max(id.moment());
-            hasher.take(&row);
+            rows.push((*id, row));
         }
-        seal.hash = hasher.finish(&seal);
-        let place = Place::Seal(seal.number);
-        let batch = Batch::new().absent(place.to_bytes());
-        self.store.commit(batch.put(place.to_bytes(), encode(&place, &seal)?))?;
-        self.head = Head::of(&seal);
-        self.pending.drain(..SEAL_EVENTS_MAX.min(self.pending.len()));
+        let taken = SEAL_EVENTS_MAX.min(self.pending.len());
+        let now = self.clock.now().wall;
+        self.seal_over(&rows, &Sealing { now, taken }, Batch::new())?;
+        self.pending.drain(..taken);
         Ok(())
     }
 
-    /// No event is older that will be in no seal once the next is written. The feed shows commits in
-    /// their order, so that what it has not shown was committed after the youngest event that it has
-    /// shown, and was made at most [`COMMIT_TIME_MAX`] before that.
-    fn floor(&self) -> Moment {
+    /// Writes one seal over these events, with all else that the batch says.
+    pub(super) fn seal_over(
+        &mut self,
+        rows: &[(EventId, Row)],
+        sealing: &Sealing,
+        batch: Batch,
+    ) -> Result<(), ChainError> {
+        let mut seal = SealRecord {
+            number: self.head.number.saturating_add(1),
+            version: SEAL_VERSION,
+            at: sealing.now,
+            floor: self.floor(sealing.taken),
+            latest: self.head.latest,
+            events: Vec::new(),
+            previous: self.head.hash,
+            hash: self.head.hash,
+        };
+        let mut hasher = SealHasher::new(seal.version, seal.number, seal.previous);
+        for (id, row) in rows {
+            seal.events.push(*id);
+            seal.latest = seal.latest.max(id.moment());
+            hasher.take(row);
+        }
+        seal.hash = hasher.finish(&seal);
+        let place = Place::Seal(seal.number);
+        let batch = batch.absent(place.to_bytes());
+        self.store.commit(batch.put(place.to_bytes(), encode(&place, &seal)?))?;
+        self.head = Head::of(&seal);
+        Ok(())
+    }
+
+    /// Writes an event of the log about itself, with what it tells of and a seal over it alone.
+    pub(super) fn seal_own(&mut self, event: &EventRecord, batch: Batch) -> Result<(), ChainError> {
+        let place = Place::Event(event.id);
+        let (key, value) = (place.to_bytes(), encode(&place, event)?);
+        let batch = batch.put(key.clone(), value.clone());
+        let row = Row { key, value, revision: Revision::default() };
+        let sealing = Sealing { now: event.at, taken: 0 };
+        self.seal_over(&[(event.id, row)], &sealing, batch)
+    }
+
+    /// No event is older that will be in no seal once the next is written over `taken` of those that
+    /// wait. The feed shows commits in their order, so that what it has not shown was committed after
+    /// the youngest event that it has shown, and was made at most [`COMMIT_TIME_MAX`] before that.
+    fn floor(&self, taken: usize) -> Moment {
         let coming = self.youngest.before(COMMIT_TIME_MAX);
-        let left = self.pending.iter().skip(SEAL_EVENTS_MAX).map(EventId::moment);
+        let left = self.pending.iter().skip(taken).map(EventId::moment);
         left.chain(self.rest).fold(coming, Moment::min)
     }
 
-    fn do_chores(&mut self) {
-        let ticks = self.clock.now().ticks;
-        if ticks >= self.chores_at {
-            let hour = u64::try_from(CHORES_INTERVAL.as_nanos()).unwrap_or(u64::MAX);
-            self.chores_at = ticks.saturating_add(hour);
-            self.is_cutting = true;
-            self.log_head();
-        }
-        for _ in 0..CUT_BATCHES_MAX {
-            if !self.is_cutting || self.halt.pause(Duration::ZERO) {
-                return;
-            }
-            match retention::cut_batch(&*self.store, self.clock.now().wall) {
-                Ok(more) => self.is_cutting = more,
-                Err(error) => {
-                    self.is_cutting = false;
-                    tracing::warn!(%error, "audit: old events not cut; trying again in an hour");
-                },
-            }
+    /// Whether it worked. Where it did not, the seal may be there or not: the store is looked through.
+    pub(super) fn went_well(&mut self, outcome: Result<(), ChainError>) -> bool {
+        match outcome {
+            Ok(()) => true,
+            Err(error) => {
+                self.complain(&error);
+                self.pending.clear();
+                self.feed = None;
+                false
+            },
         }
     }
 
-    fn log_head(&self) {
+    pub(super) fn log_head(&self) {
         tracing::info!(number = self.head.number, hash = %self.head.hash, "audit head");
     }
 
@@ -298,8 +338,7 @@ impl Sealer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actions::audit::EVENTS_KEPT;
-    use crate::actions::audit::check::{Checked, check_once};
+    use crate::actions::audit::check::{Checked, FaultKind, Terms, check_once};
     use crate::clock::ManualClock;
     use crate::records::event::EventRecord;
     use crate::records::read_row;
@@ -309,6 +348,10 @@ mod tests {
     /// Time stands still, so that a feed without news is waited for so long.
     const TURN: Duration = Duration::from_millis(1);
     const DAY: Duration = Duration::from_hours(24);
+
+    fn random() -> StdRng {
+        rand::SeedableRng::from_rng(&mut rand::rng())
+    }
 
     /// A store with its clock, and the process that seals: another after each crash.
     struct Log {
@@ -348,7 +391,29 @@ mod tests {
         }
 
         fn check(&self) -> Checked {
-            check_once(self.store.inner(), None).unwrap().unwrap()
+            self.check_with(None)
+        }
+
+        fn check_with(&self, head: Option<&Head>) -> Checked {
+            let head = head.map(|head| head.hash);
+            let (now, retention) = (self.clock.now().wall, self.sealer.retention);
+            check_once(self.store.inner(), Terms { head, now, retention }).unwrap().unwrap()
+        }
+
+        /// Lets days go by.
+        fn days(&mut self, days: u32) {
+            for _ in 0..days {
+                self.clock.advance(DAY);
+                self.turn();
+            }
+        }
+
+        /// Starts another process that keeps events for another time.
+        fn restart_keeping(&mut self, retention: &str) {
+            let store = Arc::clone(&self.store) as Arc<dyn Store>;
+            let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+            self.sealer = Sealer::new(store, clock, random(), retention.parse().unwrap());
+            self.sealer.begin().unwrap();
         }
 
         /// All events are under one seal each.
@@ -368,7 +433,8 @@ mod tests {
     fn started(store: &Arc<FaultyStore<MemoryStore>>, clock: &Arc<ManualClock>) -> Sealer {
         loop {
             let store = Arc::clone(store) as Arc<dyn Store>;
-            let mut sealer = Sealer::new(store, Arc::clone(clock) as Arc<dyn Clock>);
+            let clock = Arc::clone(clock) as Arc<dyn Clock>;
+            let mut sealer = Sealer::new(store, clock, random(), Retention::default());
             // As a supervisor starts a service again whose store does not answer.
             if sealer.begin().is_ok() {
                 return sealer;
@@ -497,7 +563,7 @@ mod tests {
     fn what_is_committed_while_the_store_is_looked_through_is_sealed_once() {
         let mut log = Log::new();
         let (store, clock) = (Arc::clone(&log.store), Arc::clone(&log.clock));
-        let mut sealer = Sealer::new(store, clock);
+        let mut sealer = Sealer::new(store, clock, random(), Retention::default());
         // The third scan reads the events; the feed began before it.
         let gate = Gate::new();
         log.store.inject(Operation::Scan, 3, Fault::Wait(gate.clone()));
@@ -516,7 +582,7 @@ mod tests {
     fn the_thread_seals_what_is_there_when_it_is_stopped() {
         let mut log = Log::new();
         let (store, clock) = (Arc::clone(&log.store), Arc::clone(&log.clock));
-        let writer = SealWriter::start(store, clock).unwrap();
+        let writer = SealWriter::start(store, clock, random(), Retention::default()).unwrap();
         for _ in 0..10 {
             log.commit(Duration::ZERO);
         }
@@ -535,42 +601,107 @@ mod tests {
             log.turn();
             log.turn();
             heads.push(log.sealer.head.clone());
-            log.clock.advance(100 * DAY);
+            log.days(100);
         }
         log.assert_sealed();
-        // The first third is 400 days old, then the second; at last all of it.
-        for (days, thirds) in [(101, 2), (100, 1), (100, 0)] {
-            log.clock.advance(days * DAY);
-            log.turn();
+        // The first third is 400 days old, then the second, then the last.
+        let is_known = |log: &Log, head: &Head| log.check_with(Some(head)).faults.is_empty();
+        for (days, thirds) in [(102, 2), (100, 1), (100, 0)] {
+            log.days(days);
             let checked = log.check();
             assert_eq!(checked.faults, [], "{checked:?}");
-            assert_eq!(checked.events, thirds * u64::try_from(SEAL_EVENTS_MAX + 7).unwrap());
-            let of_the_cut = check_once(log.store.inner(), heads.first().map(|head| head.hash));
-            assert_eq!(of_the_cut.unwrap().unwrap().faults.is_empty(), thirds == 2);
-            let newest = check_once(log.store.inner(), heads.last().map(|head| head.hash));
-            assert_eq!(newest.unwrap().unwrap().faults, []);
+            let key = |id: &EventId| Place::Event(*id).to_bytes();
+            let is_there =
+                |id: &&EventId| log.store.inner().get(&key(id), At::Latest).unwrap().is_some();
+            let left = log.committed.iter().filter(is_there).count();
+            assert_eq!(left, thirds * (SEAL_EVENTS_MAX + 7));
+            assert!(!is_known(&log, &heads[0]), "it is older than what is kept");
+            assert_eq!(is_known(&log, &heads[1]), thirds == 2);
+            assert!(is_known(&log, &log.sealer.head));
         }
-        assert_eq!(log.seals(), []);
-        log.committed.clear();
         log.commit(Duration::ZERO);
         log.crash(DAY, Duration::ZERO);
         log.turn();
-        log.assert_sealed();
-        let head = Head::read(log.store.inner()).unwrap();
-        assert_eq!(head.number, heads.last().unwrap().number + 1, "it goes on behind the cut");
+        assert_eq!(log.check().faults, []);
+        assert!(log.sealer.head.number > heads[2].number, "it goes on behind the cut");
     }
 
     #[test]
-    fn an_event_is_kept_to_its_last_day() {
+    fn an_event_is_kept_to_its_last_day_and_hardly_longer() {
         let mut log = Log::new();
         log.commit(Duration::ZERO);
         log.turn();
-        log.clock.advance(EVENTS_KEPT.saturating_sub(Duration::from_mins(1)));
+        let event = Place::Event(log.committed[0]).to_bytes();
+        let is_there = |log: &Log| log.store.inner().get(&event, At::Latest).unwrap().is_some();
+        // Without a change the log has a seal a day.
+        for _ in 0..400 {
+            log.clock.advance(DAY.saturating_sub(Duration::from_secs(2)));
+            log.turn();
+            assert!(is_there(&log));
+        }
+        for _ in 0..2 {
+            log.clock.advance(DAY + Duration::from_hours(1));
+            log.turn();
+        }
+        assert!(!is_there(&log));
+        let checked = log.check();
+        assert_eq!(checked.faults, [], "{checked:?}");
+        assert_eq!(checked.cut.and_then(|cut| cut.retention), Some(Retention::default()));
+    }
+
+    #[test]
+    fn a_changed_retention_is_an_event_and_honest_cuts_stay_good() {
+        let mut log = Log::new();
+        let is_whole = |log: &Log| {
+            let checked = log.check();
+            assert_eq!(checked.faults, [], "{checked:?}");
+            checked.cut.and_then(|cut| cut.retention)
+        };
+        log.commit(Duration::ZERO);
+        log.days(60);
+        assert_eq!(is_whole(&log), None, "nothing is 400 days old");
+        log.restart_keeping("30d");
         log.turn();
-        log.assert_sealed();
-        log.clock.advance(Duration::from_hours(2));
+        assert_eq!(is_whole(&log).unwrap().to_string(), "30d");
+        // Raised: the cut under the shorter one stays good, before the next cut and after it.
+        log.restart_keeping("60d");
         log.turn();
-        assert_eq!(log.check().events, 0);
+        assert_eq!(is_whole(&log).unwrap().to_string(), "30d");
+        log.days(40);
+        assert_eq!(is_whole(&log).unwrap().to_string(), "60d");
+        log.restart_keeping("40d");
+        assert_eq!(is_whole(&log).unwrap().to_string(), "60d");
+        let page = log.store.inner().scan(&Range::prefix(Place::EVENTS), At::Latest).unwrap();
+        let changes = page.rows.iter().filter_map(|row| {
+            let event = read_row::<EventRecord>(row).unwrap().record;
+            let fields = (event.before.get("retention"), event.after.get("retention"));
+            let text = |field: Option<&serde_json::Value>| field?.as_str().map(str::to_owned);
+            (&*event.action == "audit.retention").then(|| (text(fields.0), text(fields.1)))
+        });
+        let changes: Vec<_> = changes.collect();
+        let change = |from: &str, to: &str| (Some(from.to_owned()), Some(to.to_owned()));
+        assert_eq!(
+            changes,
+            [("400d", "30d"), ("30d", "60d"), ("60d", "40d")].map(|(a, b)| change(a, b))
+        );
+    }
+
+    /// A cut under less than the retention is refused where no change of it is in the log.
+    #[test]
+    fn a_cut_under_a_retention_that_was_never_set_is_found() {
+        let mut log = Log::new();
+        log.commit(Duration::ZERO);
+        log.days(60);
+        // What an intruder's own program would do: it cuts by the rules, and hides the change.
+        let head = log.sealer.head.clone();
+        log.sealer.retention = "30d".parse().unwrap();
+        assert!(log.sealer.cut_next().unwrap());
+        log.sealer.retention = Retention::default();
+        for head in [None, Some(&head)] {
+            let faults: Vec<_> =
+                log.check_with(head).faults.iter().map(|fault| fault.kind).collect();
+            assert_eq!(faults, [FaultKind::CutTooEarly]);
+        }
     }
 
     #[derive(Clone, Debug)]

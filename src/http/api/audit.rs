@@ -4,7 +4,7 @@ use rouille::Response;
 use serde_json::{Map, Value, json};
 
 use crate::actions::audit::Head;
-use crate::actions::audit::check::{Checked, LogFault};
+use crate::actions::audit::check::{Checked, Cut, LogFault};
 use crate::actions::audit::list::{EventQuery, ListedEvent, WantedAction, WantedActor};
 use crate::http::api::{cursor, paging};
 use crate::http::input::{Fields, parsed};
@@ -112,7 +112,16 @@ fn shown_check(checked: &Checked) -> Value {
         "events": checked.events,
         "unsealed": checked.unsealed,
         "head": shown_head(&checked.head),
+        "cut": checked.cut.as_ref().map(shown_cut),
         "faults": checked.faults.iter().map(shown_fault).collect::<Vec<_>>(),
+    })
+}
+
+fn shown_cut(cut: &Cut) -> Value {
+    json!({
+        "number": cut.number,
+        "at": cut.at.to_string(),
+        "retention": cut.retention.map(|retention| retention.to_string()),
     })
 }
 

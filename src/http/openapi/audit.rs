@@ -75,12 +75,18 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         sometimes("seal", count(7)),
         sometimes("event", id("evt")),
     ]);
+    let cut = answer([
+        field("number", count(3)),
+        field("at", moment()),
+        field("retention", nullable(text("400d").into())),
+    ]);
     let checked = answer([
         field("ok", truth(true)),
         field("seals", count(7)),
         field("events", count(40)),
         field("unsealed", count(1)),
         field("head", the("Head")),
+        field("cut", nullable(cut)),
         field("faults", each(fault)),
     ]);
     vec![("Event", event), ("Head", head), ("Checked", checked)]

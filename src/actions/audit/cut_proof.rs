@@ -1,0 +1,105 @@
+//! Proves where the audit log begins: that a sealed event tells of the cut, and that what was cut
+//! was old enough.
+
+use keyhouse_storage::Row;
+use memchr::memmem;
+
+use crate::actions::audit::check::{Cut, FaultKind, Terms};
+use crate::actions::audit::own::{RETENTION, ToldCut, retention_before};
+use crate::model::id::EventId;
+use crate::model::moment::Moment;
+use crate::model::retention::Retention;
+use crate::records::event::{CutRecord, EventRecord, SEAL_VERSION, SealRecord};
+use crate::records::read_row;
+use std::time::Duration;
+
+/// How far ahead of the clock a cut may be: a start takes a clock that is so far behind.
+const AHEAD_MAX: Duration = Duration::from_hours(1);
+
+/// What the chain says of the cut, gathered seal by seal.
+pub(super) struct CutProof {
+    cut: Option<CutRecord>,
+    terms: Terms,
+    /// When the first seal was made that is left.
+    first_at: Option<Moment>,
+    /// The first seal of this version.
+    first_of_version: Option<u64>,
+    found: Option<Found>,
+    /// The retention that was in force when it was first changed after the cut.
+    retention_then: Option<Retention>,
+}
+
+/// The event of the cut, and the seal that covers it.
+struct Found {
+    event: EventRecord,
+    number: u64,
+    at: Moment,
+}
+
+impl CutProof {
+    pub(super) fn new(cut: Option<CutRecord>, terms: Terms) -> Self {
+        let (first_at, first_of_version, found, retention_then) = (None, None, None, None);
+        Self { cut, terms, first_at, first_of_version, found, retention_then }
+    }
+
+    /// Takes in the next seal of the chain, before its events.
+    pub(super) fn note_seal(&mut self, seal: &SealRecord) {
+        self.first_at = self.first_at.or(Some(seal.at));
+        if seal.version == SEAL_VERSION {
+            self.first_of_version = self.first_of_version.or(Some(seal.number));
+        }
+    }
+
+    /// Takes in the next event that a seal covers.
+    pub(super) fn note_event(&mut self, id: EventId, row: &Row, seal: &SealRecord) {
+        let Some(cut) = &self.cut else { return };
+        let is_cut = cut.event == Some(id);
+        let may_be_change = self.found.is_some()
+            && self.retention_then.is_none()
+            && memmem::find(&row.value, RETENTION.as_bytes()).is_some();
+        if !is_cut && !may_be_change {
+            return;
+        }
+        let Ok(held) = read_row::<EventRecord>(row) else { return };
+        if is_cut {
+            self.found = Some(Found { event: held.record, number: seal.number, at: seal.at });
+        } else {
+            self.retention_then = retention_before(&held.record);
+        }
+    }
+
+    /// The cut, where there is one and it is proved; else what is wrong with it.
+    pub(super) fn outcome(&self) -> Result<Option<Cut>, FaultKind> {
+        let Some(cut) = &self.cut else { return Ok(None) };
+        let found = self.found.as_ref().ok_or(FaultKind::CutUnproved)?;
+        let told = ToldCut::of(&found.event).filter(|told| told.fits(cut));
+        let told = told.ok_or(FaultKind::CutUnproved)?;
+        if found.at > self.terms.now.after(AHEAD_MAX) || cut.at > found.at {
+            return Err(FaultKind::CutAhead);
+        }
+        match told.retention {
+            Some(retention) => self.require_old_enough(cut, found, retention)?,
+            // Believed of the upgrade alone, which is the first to seal by this version's rules.
+            None if self.first_of_version == Some(found.number) => {},
+            None => return Err(FaultKind::CutUnproved),
+        }
+        Ok(Some(Cut { number: cut.number, at: cut.at, retention: told.retention }))
+    }
+
+    fn require_old_enough(
+        &self,
+        cut: &CutRecord,
+        found: &Found,
+        retention: Retention,
+    ) -> Result<(), FaultKind> {
+        if (found.event.at, found.at) != (cut.at, cut.at) {
+            return Err(FaultKind::CutUnproved);
+        }
+        let in_force = self.retention_then.unwrap_or(self.terms.retention);
+        let limit = cut.at.before(retention.span());
+        if retention < in_force || self.first_at.is_none_or(|at| at >= limit) {
+            return Err(FaultKind::CutTooEarly);
+        }
+        Ok(())
+    }
+}

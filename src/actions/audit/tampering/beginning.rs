@@ -1,0 +1,183 @@
+//! A beginning that was removed and forged, and the upgrade of a log that an earlier version cut.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyhouse_storage::{Batch, MemoryStore, Row, Store as _};
+
+use crate::actions::audit::chain::{Head, SealHasher};
+use crate::actions::audit::check::{FaultKind, Terms, check_once};
+use crate::actions::audit::own::ToldCut;
+use crate::actions::audit::tampering::{DAY, HOUR, Log, row, sealer, without};
+use crate::clock::ManualClock;
+use crate::model::id::EventId;
+use crate::model::retention::Retention;
+use crate::records::encode;
+use crate::records::event::{CutRecord, SEAL_VERSION, SealRecord};
+use crate::records::place::Place;
+
+/// What an intruder writes who knows how the log is made, and has removed its beginning.
+#[derive(Clone, Copy, Debug)]
+enum Forged {
+    /// The row of the cut as it was.
+    Nothing,
+    /// A row that names no event, as an earlier version wrote it.
+    OldRow,
+    /// A row and an event that waits for its seal.
+    Event,
+    /// A row, its event and a good seal over it, of now.
+    Seal,
+    /// The same, of a moment at which what is gone was old enough.
+    SealAhead,
+    /// The same as if an earlier version had cut.
+    Adopted,
+}
+
+#[test]
+fn a_beginning_that_is_removed_is_found_at_every_position_however_it_is_forged() {
+    let log = Log::cut();
+    let seals = log.seals();
+    for gone in &seals[..seals.len() - 1] {
+        for forged in [
+            Forged::Nothing,
+            Forged::OldRow,
+            Forged::Event,
+            Forged::Seal,
+            Forged::SealAhead,
+            Forged::Adopted,
+        ] {
+            let store = forge(&log, gone, forged);
+            // An honest cut of these was due in the meantime: then there is nothing to find.
+            for with_head in [false, true] {
+                let checked = log.check_store(&store, with_head);
+                assert_ne!(checked.faults, [], "{gone:?} {forged:?} {with_head}: {checked:?}");
+            }
+            // The server that comes up again makes it no better.
+            let store = Arc::new(store);
+            let clock = Arc::new(ManualClock::at(log.now));
+            let mut sealer = sealer(&store, &clock);
+            sealer.begin().unwrap();
+            sealer.turn(Duration::from_millis(1));
+            for with_head in [false, true] {
+                let checked = log.check_store(&*store, with_head);
+                assert_ne!(checked.faults, [], "restarted: {gone:?} {forged:?} {checked:?}");
+            }
+        }
+    }
+}
+
+fn forge(log: &Log, gone: &SealRecord, forged: Forged) -> MemoryStore {
+    let is_gone = |row: &Row| match Place::parse(&row.key) {
+        Ok(Place::Seal(number)) => number <= gone.number,
+        Ok(Place::Event(id)) => {
+            let before = log.seals().into_iter().filter(|seal| seal.number <= gone.number);
+            before.flat_map(|seal| seal.events).any(|it| it == id)
+        },
+        Ok(_) | Err(_) => false,
+    };
+    let mut rows = without(&log.rows, is_gone);
+    let at = match forged {
+        Forged::SealAhead => log.now.after(500 * DAY),
+        Forged::Nothing | Forged::OldRow | Forged::Event | Forged::Seal | Forged::Adopted => {
+            log.now
+        },
+    };
+    let id = EventId::new(at, &mut rand::rng());
+    let retention = (!matches!(forged, Forged::Adopted)).then(Retention::default);
+    let (number, hash, floor) = (gone.number, gone.hash, gone.floor);
+    let event = ToldCut { number, hash, floor, at, retention }.event(id, at, None);
+    let names_event = !matches!(forged, Forged::OldRow);
+    let cut = CutRecord { number, hash, floor, at, event: names_event.then_some(id) };
+    if !matches!(forged, Forged::Nothing) {
+        rows.retain(|row| row.key != Place::Cut.to_bytes());
+        rows.push(row(&Place::Cut, &cut));
+    }
+    if matches!(forged, Forged::Event | Forged::Seal | Forged::SealAhead | Forged::Adopted) {
+        rows.push(row(&Place::Event(id), &event));
+    }
+    if matches!(forged, Forged::Seal | Forged::SealAhead | Forged::Adopted) {
+        let last = log.seals().pop().unwrap();
+        let mut seal = SealRecord {
+            number: last.number + 1,
+            version: SEAL_VERSION,
+            at,
+            floor: last.floor,
+            latest: at,
+            events: vec![id],
+            previous: last.hash,
+            hash: last.hash,
+        };
+        let mut hasher = SealHasher::new(seal.version, seal.number, seal.previous);
+        hasher.take(&row(&Place::Event(id), &event));
+        seal.hash = hasher.finish(&seal);
+        rows.push(row(&Place::Seal(seal.number), &seal));
+    }
+    let store = MemoryStore::new();
+    let puts = rows.into_iter().fold(Batch::new(), |batch, row| batch.put(row.key, row.value));
+    store.commit(puts).unwrap();
+    store
+}
+
+/// A store that an earlier version cut: seals of version 1, and a cut without an event. The upgrade
+/// writes it once; after that nothing is believed without it.
+#[test]
+fn a_cut_by_an_earlier_version_is_taken_over_once() {
+    let log = Log::cut();
+    let mut previous = log.cut_row().hash;
+    let mut rows = Vec::new();
+    for mut seal in log.seals() {
+        (seal.version, seal.previous) = (1, previous);
+        let mut hasher = SealHasher::new(1, seal.number, previous);
+        for id in &seal.events {
+            let key = Place::Event(*id).to_bytes();
+            let event = log.rows.iter().find(|row| row.key == key).unwrap();
+            hasher.take(event);
+            rows.push(event.clone());
+        }
+        seal.hash = hasher.finish(&seal);
+        previous = seal.hash;
+        // As it was stored: without a version.
+        let mut stored = row(&Place::Seal(seal.number), &seal);
+        let text = String::from_utf8(stored.value).unwrap();
+        assert!(text.contains("\"v\":1,"), "{text}");
+        stored.value = text.replacen("\"v\":1,", "", 1).into();
+        rows.push(stored);
+    }
+    let cut = CutRecord { event: None, at: log.now.before(HOUR), ..log.cut_row() };
+    rows.push(row(&Place::Cut, &cut));
+    let checked = log.check(&rows, false);
+    assert_eq!(
+        checked.faults.iter().map(|it| it.kind).collect::<Vec<_>>(),
+        [FaultKind::CutUnproved]
+    );
+
+    let store = Arc::new(MemoryStore::new());
+    let puts =
+        rows.iter().fold(Batch::new(), |batch, row| batch.put(row.key.clone(), row.value.clone()));
+    store.commit(puts).unwrap();
+    let clock = Arc::new(ManualClock::at(log.now));
+    for _ in 0..2 {
+        let mut sealer = sealer(&store, &clock);
+        sealer.begin().unwrap();
+        let checked = log.check_store(&*store, false);
+        assert_eq!(checked.faults, [], "{checked:?}");
+        assert_eq!(checked.cut.map(|cut| cut.retention), Some(None));
+    }
+    let kept = Head::read(&*store).unwrap();
+
+    // An intruder removes more and says that the earlier version did it.
+    let first = log.seals().swap_remove(0);
+    let more = Batch::new().delete(Place::Seal(first.number).to_bytes()).put(
+        Place::Cut.to_bytes(),
+        encode(&Place::Cut, &CutRecord { number: first.number, ..cut }).unwrap(),
+    );
+    let more =
+        first.events.iter().fold(more, |batch, id| batch.delete(Place::Event(*id).to_bytes()));
+    store.commit(more).unwrap();
+    let mut sealer = sealer(&store, &clock);
+    sealer.begin().unwrap();
+    let terms = Terms { head: Some(kept.hash), now: log.now, retention: Retention::default() };
+    let checked = check_once(&*store, terms).unwrap().unwrap();
+    let kinds: Vec<_> = checked.faults.iter().map(|fault| fault.kind).collect();
+    assert!(kinds.contains(&FaultKind::CutUnproved), "{kinds:?}");
+}

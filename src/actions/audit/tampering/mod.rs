@@ -1,0 +1,293 @@
+//! Whatever is done to any row of a small log is found by the check: with a head that was kept, all
+//! of it; without, all but the loss of the end and a log that was made anew as a whole.
+
+mod beginning;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyhouse_storage::{At, Batch, MemoryStore, Range, Row, Store};
+use rand::rngs::StdRng;
+
+use crate::actions::audit::chain::Head;
+use crate::actions::audit::check::{Checked, FaultKind, Terms, check_once};
+use crate::actions::audit::seal::Sealer;
+use crate::clock::{Clock, ManualClock};
+use crate::model::id::EventId;
+use crate::model::moment::Moment;
+use crate::model::retention::Retention;
+use crate::records::event::{CutRecord, EventRecord, SealRecord};
+use crate::records::place::Place;
+use crate::records::{Record, encode, read_row};
+
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
+
+fn random() -> StdRng {
+    rand::SeedableRng::from_rng(&mut rand::rng())
+}
+
+/// A log as it is stored, when it was looked at, and the head that was written down then.
+struct Log {
+    rows: Vec<Row>,
+    now: Moment,
+    head: Head,
+}
+
+impl Log {
+    /// A log that was cut: of six seals over two events each, hours apart, the first two are gone,
+    /// and the last covers the event of the cut.
+    fn cut() -> Self {
+        let clock = Arc::new(ManualClock::at("2027-01-31T12:00:00Z".parse().unwrap()));
+        let store = Arc::new(MemoryStore::new());
+        let mut sealer = sealer(&store, &clock);
+        sealer.begin().unwrap();
+        for span in [HOUR, HOUR, 10 * DAY, HOUR, 389 * DAY, HOUR] {
+            for _ in 0..2 {
+                put(&store, &event(clock.now().wall));
+                clock.advance(Duration::from_mins(20));
+            }
+            sealer.turn(Duration::from_millis(1));
+            clock.advance(span);
+        }
+        clock.advance(2 * DAY);
+        sealer.turn(Duration::from_millis(1));
+        let (now, head) = (clock.now().wall, Head::read(&*store).unwrap());
+        let log = Self { rows: rows(&store, &[]), now, head };
+        assert!(log.seals().first().is_some_and(|seal| seal.number > 1), "it was cut");
+        assert!(log.seals().len() >= 4);
+        let checked = log.check(&log.rows, true);
+        assert_eq!(checked.faults, [], "{checked:?}");
+        assert!(checked.cut.is_some());
+        log
+    }
+
+    fn check(&self, rows: &[Row], with_head: bool) -> Checked {
+        let store = MemoryStore::new();
+        if !rows.is_empty() {
+            let puts = rows
+                .iter()
+                .fold(Batch::new(), |batch, row| batch.put(row.key.clone(), row.value.clone()));
+            store.commit(puts).unwrap();
+        }
+        self.check_store(&store, with_head)
+    }
+
+    fn check_store(&self, store: &dyn Store, with_head: bool) -> Checked {
+        let head = with_head.then_some(self.head.hash);
+        let terms = Terms { head, now: self.now, retention: Retention::default() };
+        check_once(store, terms).unwrap().unwrap()
+    }
+
+    fn assert_found(&self, rows: &[Row], what: &str) {
+        for with_head in [false, true] {
+            let checked = self.check(rows, with_head);
+            assert_ne!(checked.faults, [], "{what}, with a head: {with_head}; {checked:?}");
+        }
+    }
+
+    fn seals(&self) -> Vec<SealRecord> {
+        let seals = self.rows.iter().filter(|row| row.key.starts_with(Place::SEALS));
+        seals.map(|row| read_row(row).unwrap().record).collect()
+    }
+
+    fn cut_row(&self) -> CutRecord {
+        let row = self.rows.iter().find(|row| row.key == Place::Cut.to_bytes()).unwrap();
+        read_row(row).unwrap().record
+    }
+}
+
+fn sealer(store: &Arc<MemoryStore>, clock: &Arc<ManualClock>) -> Sealer {
+    let store = Arc::clone(store) as Arc<dyn Store>;
+    let clock = Arc::clone(clock) as Arc<dyn Clock>;
+    Sealer::new(store, clock, random(), Retention::default())
+}
+
+fn rows(store: &dyn Store, prefix: &[u8]) -> Vec<Row> {
+    store.scan(&Range { limit: 1_000, ..Range::prefix(prefix) }, At::Latest).unwrap().rows
+}
+
+fn event(at: Moment) -> EventRecord {
+    EventRecord {
+        id: EventId::new(at, &mut rand::rng()),
+        at,
+        actor: None,
+        address: None,
+        organization: None,
+        action: "key.create".into(),
+        target: "key_1".to_owned(),
+        before: serde_json::Map::new(),
+        after: serde_json::Map::new(),
+    }
+}
+
+fn put(store: &dyn Store, event: &EventRecord) {
+    let row = row(&Place::Event(event.id), event);
+    store.commit(Batch::new().put(row.key, row.value)).unwrap();
+}
+
+fn row<T: Record>(place: &Place, record: &T) -> Row {
+    let (key, value) = (place.to_bytes(), encode(place, record).unwrap());
+    Row { key, value, revision: keyhouse_storage::Revision::default() }
+}
+
+fn is_same_kind(one: &Row, other: &Row) -> bool {
+    let kind = |row: &Row| row.key.split(|byte| *byte == b'/').next().map(<[u8]>::to_vec);
+    kind(one) == kind(other)
+}
+
+fn without(rows: &[Row], gone: impl Fn(&Row) -> bool) -> Vec<Row> {
+    rows.iter().filter(|row| !gone(row)).cloned().collect()
+}
+
+#[test]
+fn a_row_that_is_removed_is_found_at_every_position() {
+    let log = Log::cut();
+    let last = log.seals().last().unwrap().number;
+    for gone in &log.rows {
+        let left = without(&log.rows, |row| row.key == gone.key);
+        if gone.key == Place::Seal(last).to_bytes() {
+            // Here it also takes the proof of the cut away; else only a head tells.
+            assert_ne!(log.check(&left, true).faults, []);
+            continue;
+        }
+        log.assert_found(&left, &format!("{:?} removed", Place::parse(&gone.key)));
+    }
+}
+
+/// Each field of each row is made another, and each row is made garbage.
+#[test]
+fn a_row_that_is_altered_is_found_at_every_position() {
+    let log = Log::cut();
+    for at in 0..log.rows.len() {
+        let place = Place::parse(&log.rows[at].key).unwrap();
+        let text = String::from_utf8(log.rows[at].value.clone()).unwrap();
+        let begin = text.find('{').unwrap();
+        let (mark, json) = text.split_at(begin);
+        let fields: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(json).unwrap();
+        let mut others = vec!["gone".to_owned()];
+        for (name, value) in &fields {
+            let other: serde_json::Value = match value {
+                serde_json::Value::Number(number) => (number.as_i64().unwrap() - 1).into(),
+                serde_json::Value::String(text) => text.chars().rev().collect::<String>().into(),
+                serde_json::Value::Array(list) => list[..list.len().saturating_sub(1)].into(),
+                serde_json::Value::Object(_) => serde_json::json!({"number": 1}),
+                serde_json::Value::Null | serde_json::Value::Bool(_) => serde_json::Value::Null,
+            };
+            let mut altered = fields.clone();
+            altered.insert(name.clone(), other);
+            others.push(format!("{mark}{}", serde_json::Value::from(altered)));
+            let mut shortened = fields.clone();
+            shortened.remove(name);
+            others.push(format!("{mark}{}", serde_json::Value::from(shortened)));
+        }
+        let is_same = |other: &String| {
+            let json = other.strip_prefix(mark).and_then(|json| serde_json::from_str(json).ok());
+            json == Some(fields.clone())
+        };
+        for other in others.into_iter().filter(|other| !is_same(other)) {
+            let mut rows = log.rows.clone();
+            rows[at].value = other.clone().into();
+            log.assert_found(&rows, &format!("{place:?} became {other}"));
+        }
+    }
+}
+
+#[test]
+fn rows_that_change_places_are_found_at_every_pair_of_positions() {
+    let log = Log::cut();
+    for one in 0..log.rows.len() {
+        for other in one + 1..log.rows.len() {
+            if !is_same_kind(&log.rows[one], &log.rows[other]) {
+                continue;
+            }
+            let mut rows = log.rows.clone();
+            let value = std::mem::replace(&mut rows[one].value, log.rows[other].value.clone());
+            let is_alike = value == rows[one].value;
+            rows[other].value = value;
+            if !is_alike {
+                log.assert_found(&rows, &format!("{one} and {other} exchanged"));
+            }
+        }
+    }
+}
+
+/// The order of events under a seal is theirs too.
+#[test]
+fn events_of_a_seal_in_another_order_are_found() {
+    let log = Log::cut();
+    for seal in log.seals().into_iter().filter(|seal| seal.events.len() > 1) {
+        let place = Place::Seal(seal.number);
+        let mut other = seal.clone();
+        other.events.reverse();
+        let mut rows = without(&log.rows, |row| row.key == place.to_bytes());
+        rows.push(row(&place, &other));
+        log.assert_found(&rows, &format!("the events of {} turned round", seal.number));
+    }
+}
+
+/// An event that is put in just before each other, and a seal behind each other or before the first.
+/// What is put in behind the youngest event, or ten minutes before it, waits for its seal like any.
+#[test]
+fn a_row_that_is_put_in_is_found_at_every_position() {
+    let log = Log::cut();
+    let floor = log.head.floor;
+    let (mut found, mut waiting) = (0, 0);
+    for at in log.rows.iter().filter_map(|row| match Place::parse(&row.key) {
+        Ok(Place::Event(id)) => Some(id.moment().before(Duration::from_millis(1))),
+        Ok(_) | Err(_) => None,
+    }) {
+        let event = event(at);
+        let mut rows = log.rows.clone();
+        rows.push(row(&Place::Event(event.id), &event));
+        if at < floor {
+            log.assert_found(&rows, &format!("an event at {at}"));
+            found += 1;
+        } else {
+            let checked = log.check(&rows, true);
+            assert_eq!((checked.faults.len(), checked.unsealed), (0, 1), "{checked:?}");
+            waiting += 1;
+        }
+    }
+    assert_eq!((found, waiting), (7, 2));
+    let seals = log.seals();
+    let last = seals.last().unwrap();
+    for number in [seals[0].number - 1, 0, last.number + 1, last.number + 2] {
+        for copied in [&seals[0], last] {
+            let mut rows = log.rows.clone();
+            rows.push(row(&Place::Seal(number), copied));
+            log.assert_found(&rows, &format!("a seal {number}"));
+        }
+    }
+}
+
+/// The end is cut off at every seal, with or without its events: only a head tells, but for the seal
+/// that proves the cut.
+#[test]
+fn an_end_that_is_cut_off_is_found_at_every_position_with_a_head() {
+    let log = Log::cut();
+    for seal in log.seals() {
+        for with_events in [false, true] {
+            let gone = |row: &Row| match Place::parse(&row.key) {
+                Ok(Place::Seal(number)) => number >= seal.number,
+                Ok(Place::Event(id)) => {
+                    let behind = log.seals().into_iter().filter(|it| it.number >= seal.number);
+                    with_events && behind.flat_map(|it| it.events).any(|it| it == id)
+                },
+                Ok(_) | Err(_) => false,
+            };
+            let checked = log.check(&without(&log.rows, gone), true);
+            assert_eq!(checked.faults[0].kind, FaultKind::HeadUnknown, "{checked:?}");
+        }
+    }
+    let unsealed = event(log.now);
+    let mut rows = log.rows.clone();
+    rows.push(row(&Place::Event(unsealed.id), &unsealed));
+    assert_eq!(log.check(&rows, true).unsealed, 1);
+    assert_eq!(
+        log.check(&log.rows, true).faults,
+        [],
+        "the loss of what no seal covers is not found"
+    );
+}
