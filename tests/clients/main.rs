@@ -160,3 +160,26 @@ fn a_program_with_keyhouse_inside_decides_and_counts_as_a_server_does() {
         assert_eq!(usage["totals"]["codes"][code], 1, "{usage}");
     }
 }
+
+/// Two values of one enum differed in case only, so that generators of clients stopped with an error
+/// or left fields out.
+#[test]
+fn a_client_generated_from_the_description_works_without_a_warning() {
+    let mut stage = Stage::set();
+    let permissions =
+        ["diagrams:read", "keyhouse:keys:create", "keyhouse:keys:manage", "keyhouse:keys:verify"];
+    stage.service = stage.owner.make_key(&json!({"kind": "service", "permissions": permissions}));
+    let folder = stage.server.home().folder();
+    let (description, config, out) =
+        (folder.join("openapi.json"), folder.join("generator.json"), folder.join("client"));
+    std::fs::write(&description, stage.server.ask("GET", "/openapi.json", &[], "").body).unwrap();
+    std::fs::write(&config, r#"{"post_hooks": []}"#).unwrap();
+    let generator = Path::new(&python()).with_file_name("openapi-python-client");
+    let [description, config, out] = [&description, &config, &out].map(|it| it.to_str().unwrap());
+    let words = ["generate", "--fail-on-warning", "--path", description, "--config", config];
+    let words = [&words[..], &["--output-path", out]].concat();
+    let generated = stage.ask(generator.to_str().unwrap(), &words, "");
+    assert_eq!(generated.code, Some(0), "{}{}", generated.stdout, generated.stderr);
+    let used = stage.ask(&python(), &["tests/clients/generated.py", out], "");
+    assert_eq!(used.stdout.trim(), "ok", "{}", used.stderr);
+}

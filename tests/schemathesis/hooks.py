@@ -66,3 +66,24 @@ def filter_case(context, case):
     """Of several credentials at once no program of ours may choose one: they are refused, as tests of their own show."""
     headers = {name.lower() for name in case.headers or {}}
     return sum(name.lower() in headers for name in CREDENTIALS) + bool(case.cookies) <= 1
+
+
+def described_codes(case, status):
+    """The codes that the description names for a status of this operation."""
+    responses = case.operation.definition.raw["responses"]
+    described = responses.get(str(status), {})
+    reference = described.get("$ref")
+    if reference:
+        described = case.operation.schema.raw_schema
+        for part in reference.removeprefix("#/").split("/"):
+            described = described[part]
+    return described.get("x-codes", [])
+
+
+@schemathesis.check
+def code_is_described(context, response, case):
+    """An error's code is one that the description names for its status."""
+    if response.status_code < 400 or case.method.upper() == "HEAD":
+        return
+    code = response.json()["code"]
+    assert code in described_codes(case, response.status_code), f"{response.status_code} {code} is not described"

@@ -1,17 +1,21 @@
 //! What the description says once: the problem, the schemes by which callers are known, and what
 //! stands in a path's places.
 
+use std::collections::BTreeSet;
+
 use utoipa::openapi::Components;
 use utoipa::openapi::schema::ComponentsBuilder;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 
+use crate::http::openapi::errors;
 use crate::http::openapi::gates::gate_name;
 use crate::http::openapi::people::role;
 use crate::http::openapi::responses::alone;
 use crate::http::openapi::schema::{
-    Schema, answer, choice, count, each, field, id, permission, sometimes, text, the, whole,
+    Schema, answer, any_of, choice, count, each, field, id, permission, sometimes, text, the, whole,
 };
 use crate::http::openapi::schemas;
+use crate::model::code::Code;
 
 /// What has to be known to describe an instance.
 pub(super) struct Instance<'a> {
@@ -41,10 +45,33 @@ pub(super) fn components(instance: &Instance<'_>) -> Components {
         .security_scheme("api_key", header("X-API-Key"))
         .security_scheme("mc_api_key", header("MC-Api-Key"))
         .schema("Problem", problem())
+        .schema("CheckCode", check_code())
+        .schema("ErrorCode", error_code())
         .schema("Fault", fault());
     let builder =
         schemas().into_iter().fold(builder, |builder, (name, schema)| builder.schema(name, schema));
     alone().fold(builder, |builder, (name, response)| builder.response(name, response)).build()
+}
+
+/// The outcomes of checks, in upper case.
+fn check_code() -> Schema {
+    let verdicts = Code::ALL.iter().map(|code| code.as_str());
+    codes(verdicts.chain(errors::names().filter(|name| is_of_check(name))))
+}
+
+/// The errors of management, in lower case. Apart from the outcomes of checks, since many languages
+/// tell names of an enum's values apart by their letters alone.
+fn error_code() -> Schema {
+    codes(errors::names().filter(|name| !is_of_check(name)))
+}
+
+fn is_of_check(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_uppercase())
+}
+
+fn codes(names: impl Iterator<Item = &'static str>) -> Schema {
+    let names: BTreeSet<&'static str> = names.collect();
+    choice(&names.into_iter().collect::<Vec<_>>()).into()
 }
 
 fn fault() -> Schema {
@@ -60,7 +87,7 @@ fn problem() -> Schema {
         field("type", text("about:blank")),
         field("title", text("Input not valid")),
         field("status", whole(400, 599, 400)),
-        field("code", text("invalid_input")),
+        field("code", any_of([the("CheckCode"), the("ErrorCode")])),
         field("request_id", text("req_00c0ffee00c0ffee")),
         sometimes("detail", text("see errors")),
         sometimes("errors", each(the("Fault"))),

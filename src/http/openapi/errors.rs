@@ -162,6 +162,11 @@ pub(super) const ERRORS: &[Told] = &[
     ),
 ];
 
+/// The names of all codes.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    ERRORS.iter().map(|told| told.code)
+}
+
 /// The error with this code. What is a fault of the program elsewhere is no decision on a check
 /// endpoint, whose clients must come back.
 pub(super) fn error(code: &str, on_check: bool) -> Option<&'static Told> {

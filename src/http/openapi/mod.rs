@@ -207,6 +207,24 @@ mod tests {
         }
     }
 
+    /// Two values of one enum differed in case only, and generators of clients stopped with an error.
+    #[test]
+    fn no_enum_has_two_values_that_differ_in_case_only() {
+        let mut left = vec![described()];
+        while let Some(value) = left.pop() {
+            if let Some(values) = value["enum"].as_array() {
+                let folded: BTreeSet<String> =
+                    values.iter().map(|value| value.to_string().to_lowercase()).collect();
+                assert_eq!(folded.len(), values.len(), "{value}");
+            }
+            match value {
+                Value::Object(fields) => left.extend(fields.into_iter().map(|(_, value)| value)),
+                Value::Array(items) => left.extend(items),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {},
+            }
+        }
+    }
+
     #[test]
     fn every_code_that_is_named_is_one_that_is_answered() {
         let mut codes = BTreeSet::new();

@@ -5,17 +5,20 @@ use std::collections::BTreeMap;
 use http::Method;
 use serde_json::{Value, json};
 use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Ref, RefOr, Response, ResponseBuilder, Responses, ResponsesBuilder};
 
 use crate::http::input::JSON;
 use crate::http::openapi::errors::{self, ERRORS, Told, error};
 use crate::http::openapi::example::Examples;
 use crate::http::openapi::operation::{Answer, Asker, Operation};
-use crate::http::openapi::schema::{answer, both, choice, field, text, the};
+use crate::http::openapi::schema::{text, the};
 
 const PROBLEM: &str = "application/problem+json";
+/// The codes of one response. An enum of each response's own would give a generated client some
+/// three hundred types for one field.
+const CODES: &str = "x-codes";
 
 pub(super) fn responses(operation: &Operation, examples: &Examples) -> Responses {
     let bare = operation.method == Method::HEAD;
@@ -122,18 +125,12 @@ fn bad(codes: &[&'static Told], bare: bool) -> Response {
     if bare {
         return response.build();
     }
-    let fixed = answer([
-        field("code", choice(&names)),
-        field(
-            "status",
-            ObjectBuilder::new().schema_type(Type::Integer).enum_values(Some([status])),
-        ),
-    ]);
     let content = ContentBuilder::new()
-        .schema(Some(both(the("Problem"), fixed)))
+        .schema(Some(the("Problem")))
         .example(Some(example(status, names.first().copied().unwrap_or_default())))
         .build();
-    response.content(PROBLEM, content).build()
+    let codes = ExtensionsBuilder::new().add(CODES, names).build();
+    response.content(PROBLEM, content).extensions(Some(codes)).build()
 }
 
 fn example(status: u16, code: &str) -> Value {

@@ -145,7 +145,7 @@ pub(super) fn network() -> ObjectBuilder {
     formatted("cidr", "192.0.2.0/24")
 }
 
-/// A span of time: a number and `w`, `d`, `h`, `m` or `s`, or several of them.
+/// A span of time: a number and `y`, `mo`, `w`, `d`, `h`, `m` or `s`, or several of them.
 pub(super) fn span(example: &str) -> ObjectBuilder {
     formatted("span", example).max_length(Some(32))
 }
