@@ -166,7 +166,8 @@ pub(super) fn is_set_by_proxies(name: &str) -> bool {
 }
 
 /// An address as proxies write it: bare, with a port, or IPv6 in brackets.
-fn address(text: &str) -> Option<IpAddr> {
+/// An address, with or without a port; `None` for anything else.
+pub(super) fn address(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     let parsed = bare.parse::<IpAddr>().ok();
     parsed

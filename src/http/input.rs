@@ -11,6 +11,7 @@ use crate::http::json;
 use crate::http::problem::Problem;
 use crate::model::edit::Edit;
 use crate::model::fault::Fault;
+use crate::model::name::parse_description;
 
 /// Most bytes of a body.
 pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -116,6 +117,15 @@ impl Fields {
                 self.faults.extend(faults);
                 Edit::Keep
             },
+        }
+    }
+
+    /// Takes a description; null empties it.
+    pub(super) fn description(&mut self, name: &str) -> Option<String> {
+        match self.nullable(name, parsed("invalid_description", parse_description)) {
+            Edit::Keep => None,
+            Edit::Clear => Some(String::new()),
+            Edit::Set(text) => Some(text),
         }
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 
 /// A point of wall-clock time in whole milliseconds, UTC.
@@ -112,21 +113,53 @@ fn is_end_of_calendar(text: &str) -> bool {
             .is_some_and(|civil| (civil.year(), civil.month()) == (9999, 12) && civil.day() >= 30)
 }
 
+/// Longest text of a span, in bytes.
+const SPAN_BYTES_MAX: usize = 32;
+
 /// A text that is no span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be a span of time such as 90d, 24h or 30m")]
+#[error("must be a span of time such as 1y, 6mo, 90d, 24h or 30m")]
 pub struct InvalidSpan;
 
-/// Reads a span such as `90d`, `24h`, `1h30m`, `2w`; days are 24 hours, months and years too
-/// uneven to be taken. Zero is a span, a negative one is not.
+/// The moment a span such as `90d`, `6mo` or `1y` after another. Months and years are those of the
+/// calendar in UTC, and a day that the month reached does not have is its last: a month after 31
+/// January is 28 or 29 February. Zero is a span, a negative one is not.
+///
+/// # Errors
+/// [`InvalidSpan`] for anything else; [`Moment::NEVER`] where the calendar ends before.
+pub fn moment_after(moment: Moment, text: &str) -> Result<Moment, InvalidSpan> {
+    let span = read_span(text)?;
+    let calendar =
+        Span::new().try_years(span.get_years()).and_then(|it| it.try_months(span.get_months()));
+    let rest = fixed(span.years(0).months(0))?;
+    let calendar = calendar.map_err(|_source| InvalidSpan)?;
+    if calendar.is_negative() {
+        return Err(InvalidSpan);
+    }
+    let start = moment.timestamp().ok_or(InvalidSpan)?.to_zoned(TimeZone::UTC);
+    let reached = start.checked_add(calendar);
+    Ok(reached
+        .map_or(Moment::NEVER, |zoned| Moment(zoned.timestamp().as_millisecond()).after(rest)))
+}
+
+/// Reads a span such as `90d`, `24h`, `1h30m`, `2w`; days are 24 hours. Months and years, whose
+/// length depends on the date, are rejected: see [`moment_after`]. Zero is a span, a negative one is not.
 ///
 /// # Errors
 /// [`InvalidSpan`] for anything else.
 pub fn parse_span(text: &str) -> Result<Duration, InvalidSpan> {
-    if text.len() > 32 {
+    fixed(read_span(text)?)
+}
+
+fn read_span(text: &str) -> Result<Span, InvalidSpan> {
+    if text.len() > SPAN_BYTES_MAX {
         return Err(InvalidSpan);
     }
-    let span: Span = text.parse().map_err(|_source| InvalidSpan)?;
+    text.parse().map_err(|_source| InvalidSpan)
+}
+
+/// The length of a span without months and years.
+fn fixed(span: Span) -> Result<Duration, InvalidSpan> {
     if span.get_months() != 0 || span.get_years() != 0 {
         return Err(InvalidSpan);
     }
@@ -182,6 +215,26 @@ mod tests {
         }
         for wrong in ["", "90", "-1d", "1y", "1mo", "soon", "99999999999999d"] {
             assert_eq!(parse_span(wrong), Err(InvalidSpan), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn months_and_years_are_those_of_the_calendar() {
+        for (from, text, reached) in [
+            ("2027-01-31T12:00:00Z", "1mo", "2027-02-28T12:00:00.000Z"),
+            ("2028-02-29T00:00:00Z", "1y", "2029-02-28T00:00:00.000Z"),
+            ("2026-11-28T21:00:00Z", "1y6mo", "2028-05-28T21:00:00.000Z"),
+            ("2026-11-28T21:00:00Z", "1mo1d1h", "2026-12-29T22:00:00.000Z"),
+            ("2026-11-28T21:00:00Z", "2w", "2026-12-12T21:00:00.000Z"),
+            ("2026-11-28T21:00:00Z", "0s", "2026-11-28T21:00:00.000Z"),
+            ("2026-11-28T21:00:00Z", "9000y", "never"),
+        ] {
+            let moment = from.parse().unwrap();
+            assert_eq!(moment_after(moment, text).unwrap().to_string(), reached, "{from} {text}");
+        }
+        for wrong in ["-1y", "-1mo", "1y -1d", "1", "year", ""] {
+            let moment = "2026-11-28T21:00:00Z".parse().unwrap();
+            assert_eq!(moment_after(moment, wrong), Err(InvalidSpan), "{wrong}");
         }
     }
 

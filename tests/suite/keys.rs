@@ -388,3 +388,36 @@ fn begin_and_end_may_be_said_as_spans_when_made_and_later() {
         assert_eq!((&fault["pointer"], &fault["code"]), (&json!(pointer), &json!(code)));
     }
 }
+
+/// `"description": null` was answered with 200 and changed nothing.
+#[test]
+fn null_empties_a_description() {
+    let house = House::start();
+    for (path, draft) in [
+        ("/v1/keys", json!({"name": "a", "description": "x"})),
+        ("/v1/teams", json!({"name": "a", "description": "x"})),
+        ("/v1/roles", json!({"name": "a", "description": "x", "permissions": []})),
+        ("/v1/gates", json!({"name": "a", "description": "x"})),
+    ] {
+        let made = house.ask(&Ask::post(path, &draft)).expect(201);
+        let made = made.get("key").unwrap_or(&made);
+        let id = made["id"].as_str().unwrap();
+        let target = format!("{path}/{}", if path == "/v1/gates" { "a" } else { id });
+        let changed = house.ask(&Ask::patch(&target, &json!({"description": null}))).expect(200);
+        assert_eq!(changed["description"], "", "{path}");
+    }
+}
+
+#[test]
+fn an_end_is_taken_in_months_and_years() {
+    let house = House::start();
+    let made = house.ask(&Ask::post("/v1/keys", &json!({"expires_in": "1y6mo"}))).expect(201);
+    let moment = |field: &str| {
+        let moment: jiff::Timestamp = made["key"][field].as_str().unwrap().parse().unwrap();
+        moment.to_zoned(jiff::tz::TimeZone::UTC)
+    };
+    let months = jiff::Span::new().months(18);
+    assert_eq!(moment("expires_at"), moment("created_at").checked_add(months).unwrap(), "{made}");
+    let listed = house.ask(&Ask::get("/v1/keys?expires_within=2y")).expect(200);
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1);
+}

@@ -10,7 +10,7 @@ use crate::model::public_url::WebUrl;
 #[expect(clippy::unnecessary_wraps, reason = "a handler of the table")]
 pub(in crate::http) fn show(app: &App, _call: &Call<'_>) -> Result<Response, Problem> {
     let url = app.settings.public_url.to_string();
-    let links = &app.settings.links;
+    let links = app.links.load();
     let link = |url: Option<&WebUrl>| url.map(ToString::to_string);
     Ok(answer::json(&json!({
         "version": env!("CARGO_PKG_VERSION"),

@@ -9,7 +9,7 @@ use crate::http::api::{cursor, page_limit, versions, with_etag};
 use crate::http::input::{Fields, object, parsed};
 use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
-use crate::model::name::{InvalidName, parse_description, parse_name};
+use crate::model::name::{InvalidName, parse_name};
 use crate::model::permission::{Permission, is_own};
 use crate::records::rights::PermissionRecord;
 
@@ -58,8 +58,7 @@ fn read_entry(fields: &mut Fields) -> EntryChange {
     let texts = fields.optional(
         "description",
         object(|fields| {
-            let mut text =
-                |name| fields.optional(name, parsed("invalid_description", parse_description));
+            let mut text = |name| fields.description(name);
             Some(Texts { english: text("en"), french: text("fr"), spanish: text("es") })
         }),
     );

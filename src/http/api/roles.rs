@@ -11,7 +11,7 @@ use crate::http::input::{Fields, parsed};
 use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
 use crate::model::id::OfRole;
-use crate::model::name::{parse_description, parse_name};
+use crate::model::name::parse_name;
 use crate::model::permission::PatternSet;
 use crate::model::role::Role;
 use crate::records::rights::RoleRecord;
@@ -29,8 +29,7 @@ pub(in crate::http) fn list_roles(app: &App, call: &Call<'_>) -> Result<Response
 pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     let name = fields.required("name", parsed("invalid_name", parse_name));
-    let description =
-        fields.optional("description", parsed("invalid_description", parse_description));
+    let description = fields.description("description");
     let permissions = fields.required("permissions", patterns);
     fields.finish().map_err(Problem::invalid)?;
     let (Some(name), Some(permissions)) = (name, permissions) else {
@@ -54,8 +53,7 @@ pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     let change = RoleChange {
         name: fields.optional("name", parsed("invalid_name", parse_name)),
-        description: fields
-            .optional("description", parsed("invalid_description", parse_description)),
+        description: fields.description("description"),
         permissions: fields.optional("permissions", patterns),
     };
     fields.finish().map_err(Problem::invalid)?;

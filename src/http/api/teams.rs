@@ -14,7 +14,7 @@ use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
 use crate::index::facts::{TeamFacts, UserFacts};
 use crate::model::id::{OfTeam, OfUser, TeamId, UserId};
-use crate::model::name::{parse_description, parse_name};
+use crate::model::name::parse_name;
 use crate::records::rights::TeamRecord;
 
 pub(in crate::http) fn list_teams(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
@@ -44,8 +44,7 @@ pub(super) fn own_teams(app: &App, teams: &[TeamId]) -> Vec<Value> {
 pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     let name = fields.required("name", parsed("invalid_name", parse_name));
-    let description =
-        fields.optional("description", parsed("invalid_description", parse_description));
+    let description = fields.description("description");
     let secret = fields.optional("visibility", parsed("invalid_visibility", parse_visibility));
     fields.finish().map_err(Problem::invalid)?;
     let name = name.ok_or_else(|| Problem::invalid(Vec::new()))?;
@@ -67,8 +66,7 @@ pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     let change = TeamChange {
         name: fields.optional("name", parsed("invalid_name", parse_name)),
-        description: fields
-            .optional("description", parsed("invalid_description", parse_description)),
+        description: fields.description("description"),
         secret: fields.optional("visibility", parsed("invalid_visibility", parse_visibility)),
     };
     fields.finish().map_err(Problem::invalid)?;

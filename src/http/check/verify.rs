@@ -15,7 +15,7 @@ use crate::http::input::{self, Fields, wrong};
 use crate::http::metrics::counts::Endpoint;
 use crate::http::problem::{Problem, seconds_up};
 use crate::http::transport::Arrival;
-use crate::http::{App, Call, answer};
+use crate::http::{App, Call, answer, forwarded};
 use crate::index::Index;
 use crate::index::grant::Grant;
 use crate::model::fault::Fault;
@@ -206,9 +206,9 @@ pub(super) fn read_asked(fields: &mut Fields) -> Option<Asked> {
     Some(Asked { key: key?, requirement, ip, cost, explain })
 }
 
-/// Reads an address.
+/// Reads an address. A port, as many frameworks write it behind an address, is ignored.
 pub(in crate::http) fn address(value: Value, pointer: &str) -> Result<IpAddr, Vec<Fault>> {
-    let parse = |text: &str| text.parse::<IpAddr>().map_err(|_e| "must be an IPv4 or IPv6 address");
+    let parse = |text: &str| forwarded::address(text).ok_or("must be an IPv4 or IPv6 address");
     input::parsed("invalid_ip", parse)(value, pointer)
 }
 

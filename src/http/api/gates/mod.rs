@@ -19,7 +19,6 @@ use crate::model::gate::{
 use crate::model::id::OrganizationId;
 use crate::model::key_text::Environment;
 use crate::model::limit::COST_MAX;
-use crate::model::name::parse_description;
 use crate::model::route::{HostPattern, METHODS_MAX, Methods, PathPattern};
 use crate::records::gate::{GateRecord, RouteRecord};
 
@@ -80,8 +79,7 @@ fn read_change(fields: &mut Fields) -> GateChange {
         parsed("invalid_id", str::parse::<OrganizationId>)(value, pointer)
     };
     GateChange {
-        description: fields
-            .optional("description", parsed("invalid_description", parse_description)),
+        description: fields.description("description"),
         credentials: fields.optional("credentials", some(CREDENTIALS_MAX, credential)),
         routes: fields.optional("routes", list(ROUTES_MAX, route)),
         organizations: fields.nullable("organizations", some(ACCEPTED_MAX, organization)),

@@ -13,7 +13,7 @@ use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
 use crate::model::id::{KeyId, TeamId};
 use crate::model::key_text::Environment;
-use crate::model::moment::parse_span;
+use crate::model::moment::moment_after;
 use crate::model::name::parse_description;
 use crate::records::key::{KeyRecord, ShareRecord};
 
@@ -64,9 +64,8 @@ pub(in crate::http) fn list_keys(app: &App, call: &Call<'_>) -> Result<Response,
         "never" => Ok(true),
         _ => Err("must be never"),
     });
-    let expires_before = parameters.optional("expires_within", "invalid_duration", |text| {
-        parse_span(text).map(|it| now.after(it))
-    });
+    let expires_before =
+        parameters.optional("expires_within", "invalid_duration", |text| moment_after(now, text));
     parameters.finish()?;
     let query = Query {
         limit,

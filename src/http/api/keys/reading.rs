@@ -13,8 +13,8 @@ use crate::model::limit::{
     Period, QUOTA_CALLS_MAX, Quota, RATE_LIMIT_CALLS_MAX, RATE_LIMIT_WINDOW_SECONDS_MAX,
     RATE_LIMITS_MAX, RateLimit, Zone,
 };
-use crate::model::moment::{Moment, parse_span};
-use crate::model::name::{parse_description, parse_name};
+use crate::model::moment::{Moment, moment_after};
+use crate::model::name::parse_name;
 use crate::model::network::{IpRules, NETWORKS_MAX, parse_network};
 use crate::model::permission::{PATTERNS_MAX, Pattern, Patterns};
 use crate::records::key::{Access, METADATA_BYTES_MAX, ShareRecord};
@@ -36,8 +36,7 @@ pub(super) fn parse_owner(text: &str) -> Result<OwnerWanted, InvalidId> {
 pub(super) fn read_change(fields: &mut Fields) -> KeyChange {
     let change = KeyChange {
         name: name(fields),
-        description: fields
-            .optional("description", parsed("invalid_description", parse_description)),
+        description: fields.description("description"),
         permissions: fields.nullable("permissions", patterns),
         preset: preset(fields),
         ip_rules: fields.nullable("ip_rules", object(|fields| Some(ip_rules(fields)))),
@@ -164,7 +163,8 @@ fn read_span(
     edit: &mut Edit<Moment>,
 ) {
     let moment = fields.optional(name, |value, pointer| {
-        let moment = now.after(parsed("invalid_duration", parse_span)(value, pointer)?);
+        let after = |text: &str| moment_after(now, text);
+        let moment = parsed("invalid_duration", after)(value, pointer)?;
         if moment > now && moment <= Moment::LATEST {
             Ok(moment)
         } else {
