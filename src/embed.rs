@@ -13,6 +13,7 @@ use crate::backends;
 use crate::cli::instance::{Instance, OpenFailure};
 use crate::config::{ConfigError, Environment, Settings, Written};
 use crate::http::App;
+use crate::http::transport::TrustedProxies;
 use crate::index::grant::Grant;
 use crate::model::id::{KeyId, OrganizationId, UserId};
 use crate::model::limit::COST_MAX;
@@ -134,7 +135,7 @@ impl Keyhouse {
         })?;
         // Nobody is told of it: no link is made here.
         let public_url = settings.public_url.clone().map_or_else(nowhere, Ok)?;
-        let app = instance.app(&settings, public_url);
+        let app = instance.app(&settings, public_url, TrustedProxies::default());
         let app = app.map_err(|failure| InstanceError::Failed(failure.into_said()))?;
         Ok(Self { instance, app })
     }

@@ -11,6 +11,7 @@ use crate::backends;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::instance::{Instance, OpenFailure};
 use crate::config::{ConfigError, Environment, Settings, Written};
+use crate::http::transport::TrustedProxies;
 use crate::http::transport::client::send;
 use crate::index::halt::Halt;
 use crate::model::public_url::PublicUrl;
@@ -144,7 +145,7 @@ fn ask_instance(
     settings: &Settings,
     ask: &Ask<'_>,
 ) -> Result<(u16, Vec<u8>), Failure> {
-    let app = instance.app(settings, public_url(settings)?)?;
+    let app = instance.app(settings, public_url(settings)?, TrustedProxies::default())?;
     let headers = vec![
         ("Content-Type".to_owned(), "application/json".to_owned()),
         ("User-Agent".to_owned(), USER_AGENT.to_owned()),

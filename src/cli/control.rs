@@ -1,9 +1,11 @@
 //! The control socket, by which commands on this host reach the server; and the claim on the data
 //! directory that makes it ours to open.
 
-use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::fs::{File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
@@ -31,12 +33,9 @@ impl Control {
             .mode(0o700)
             .create(directory)
             .map_err(|error| Failure::io(&format!("make {shown}"), &error))?;
-        let mode = std::fs::metadata(directory).map(|found| found.permissions().mode() & 0o7777);
-        let mode = mode.map_err(|error| Failure::io(&format!("look at {shown}"), &error))?;
-        if mode & 0o077 != 0 {
-            let said = format!("{shown} is open to others (mode {mode:o}): chmod 700 {shown}");
-            return Err(Failure::new(Exit::Failed, said));
-        }
+        let found = std::fs::metadata(directory)
+            .map_err(|error| Failure::io(&format!("look at {shown}"), &error))?;
+        require_own(directory, &found)?;
         let claim = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -83,6 +82,26 @@ impl Drop for Control {
             tracing::debug!(%error, "the control socket's file stays behind");
         }
     }
+}
+
+/// Requires that the data directory belongs to the user that runs Keyhouse, and to nobody else. A
+/// volume that was just mounted often belongs to root with mode 755.
+fn require_own(directory: &Path, found: &Metadata) -> Result<(), Failure> {
+    let (mode, owner, user) =
+        (found.permissions().mode() & 0o7777, found.uid(), rustix::process::geteuid().as_raw());
+    let shown = directory.display();
+    let problem = if owner != user && user != 0 {
+        format!("{shown} belongs to uid {owner} (mode {mode:o}), and keyhouse runs as uid {user}")
+    } else if mode & 0o077 != 0 {
+        format!("{shown} is open to others (mode {mode:o}, owned by uid {owner})")
+    } else {
+        return Ok(());
+    };
+    let remedy = format!(
+        "run `chown {user} {shown}` and `chmod 700 {shown}`, or use --data {shown}/keyhouse, \
+         a directory below it that keyhouse can make itself where uid {user} may write"
+    );
+    Err(Failure::new(Exit::Failed, format!("{problem}: {remedy}")))
 }
 
 /// Who holds the claim, as far as it said so.

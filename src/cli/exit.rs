@@ -152,12 +152,26 @@ fn looks_secret(word: &str) -> bool {
     word.len() >= SECRET_BYTES_MIN && mixed && !word.starts_with("--")
 }
 
-/// A line of data, to stdout.
+/// A line of data, to stdout. A reader that has seen enough, such as `head`, is no error, and the
+/// command ends as it would have otherwise.
 pub(super) fn print(line: &str) -> Result<(), Failure> {
+    match write_line(line) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::io("print", &error))
+        },
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// A line that is shown once, to stdout. Where it can't be written the command fails: what it holds
+/// is lost.
+pub(super) fn print_once(line: &str) -> Result<(), Failure> {
+    write_line(line).map_err(|error| Failure::io("print", &error))
+}
+
+fn write_line(line: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{line}")
-        .and_then(|()| stdout.flush())
-        .map_err(|error| Failure::io("print", &error))
+    writeln!(stdout, "{line}").and_then(|()| stdout.flush())
 }
 
 /// A line of talk, to stderr. Nobody to hear it is no fault.

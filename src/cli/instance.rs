@@ -17,6 +17,7 @@ use crate::backends;
 use crate::cli::exit::{Exit, Failure, say, with_sources};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Settings;
+use crate::http::transport::TrustedProxies;
 use crate::http::{self, App};
 use crate::index::Index;
 use crate::index::follow::{self, Follower};
@@ -102,8 +103,13 @@ impl Instance {
     }
 
     /// The application over this instance.
-    pub(crate) fn app(&self, settings: &Settings, public_url: PublicUrl) -> Result<App, Failure> {
-        let (links, trusted_proxies) = (settings.links.clone(), settings.trusted_proxies.clone());
+    pub(crate) fn app(
+        &self,
+        settings: &Settings,
+        public_url: PublicUrl,
+        trusted_proxies: TrustedProxies,
+    ) -> Result<App, Failure> {
+        let links = settings.links.clone();
         let http = http::Settings { public_url, links, trusted_proxies };
         let seed = rand::Rng::next_u64(&mut random()?);
         Ok(App::new(Arc::clone(&self.actions), http, seed))

@@ -5,7 +5,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Map, Value, json};
 
 use crate::cli::client::{Ask, Client, query, segment};
-use crate::cli::exit::{Failure, print, say};
+use crate::cli::exit::{Failure, print, print_once, say};
 
 /// What to do with keys.
 #[derive(Debug, Subcommand)]
@@ -150,7 +150,7 @@ fn run_create(create: Create, client: &Client, json: bool) -> Result<(), Failure
 /// Prints a secret that was just made, alone, and says whose it is.
 fn show_secret(made: &Value, verb: &str, json: bool) -> Result<(), Failure> {
     if json {
-        return print(&made.to_string());
+        return print_once(&made.to_string());
     }
     let key = made.get("key").unwrap_or(&Value::Null);
     say(&format!(
@@ -158,7 +158,7 @@ fn show_secret(made: &Value, verb: &str, json: bool) -> Result<(), Failure> {
         text(key, "id"),
         text(key, "name")
     ));
-    print(&text(made, "secret"))
+    print_once(&text(made, "secret"))
 }
 
 fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {

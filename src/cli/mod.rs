@@ -11,8 +11,10 @@ mod key;
 mod listing;
 mod org;
 mod plan;
+mod proxies;
 mod role;
 mod serve;
+mod signals;
 mod sockets;
 mod subscription;
 mod team;
@@ -26,8 +28,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Environment, Settings, Written};
-use exit::{Exit, Failure};
+use crate::config::{Environment, Settings, UnknownVariable, Written};
+use exit::{Exit, Failure, say};
 
 /// API keys for a team, self-hosted, in one binary.
 #[derive(Debug, Parser)]
@@ -112,21 +114,34 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return exit::usage(&error),
     };
-    let environment = Environment::of_process();
-    match dispatch(cli, &environment) {
+    let environment = Environment::of_process().map_err(Failure::from);
+    match environment.and_then(|environment| dispatch(cli, &environment)) {
         Ok(()) => Exit::Ok.into(),
         Err(failure) => failure.report(),
     }
 }
 
+fn warn_of_unknown(environment: &Environment) {
+    for UnknownVariable { name, meant } in environment.unknown() {
+        match meant {
+            Some(meant) => say(&format!("keyhouse: {name} is ignored: did you mean {meant}?")),
+            None => say(&format!("keyhouse: {name} is ignored: keyhouse has no such variable")),
+        }
+    }
+}
+
 fn dispatch(cli: Cli, environment: &Environment) -> Result<(), Failure> {
+    warn_of_unknown(environment);
     let (json, place) = (cli.place.json, cli.place);
-    let settings = |mut flags: Written| {
-        flags.data = place.data;
+    let settings = |flags: Written| {
+        let flags = Written { data: place.data.clone(), ..flags };
         Settings::new(flags, place.config.as_deref(), environment)
     };
     match cli.command {
-        Command::Serve(flags) => serve::run(&settings(flags.into())?),
+        Command::Serve(flags) => {
+            let flags = Written::from(flags);
+            serve::run(&settings(flags.clone())?, || settings(flags.clone()))
+        },
         Command::Key(command) => {
             key::run(command, &client::Client::new(environment, settings)?, json)
         },

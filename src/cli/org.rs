@@ -4,7 +4,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use crate::cli::client::{Ask, Client, segment};
-use crate::cli::exit::{Failure, print, say};
+use crate::cli::exit::{Failure, print_once, say};
 use crate::cli::listing::{all, print_all, print_one};
 
 /// What to do with organizations.
@@ -66,11 +66,11 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
             let target = "/v1/organizations".to_owned();
             let made = client.ask(&Ask { method: "POST", target, body })?;
             if json {
-                return print(&made.to_string());
+                return print_once(&made.to_string());
             }
             let id = made.pointer("/organization/id").and_then(Value::as_str).unwrap_or_default();
             say(&format!("made {id}; hand its owner this link, which works once, for 24 hours"));
-            print(made.get("url").and_then(Value::as_str).unwrap_or_default())
+            print_once(made.get("url").and_then(Value::as_str).unwrap_or_default())
         },
         Command::List => {
             let organizations = all(client, "/v1/organizations", None)?;

@@ -7,29 +7,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::actions::access::FirstOwner;
 use crate::actions::keys::KeyPurge;
 use crate::actions::{ActionError, Actions};
 use crate::cli::control::Control;
-use crate::cli::exit::{Exit, Failure, say};
+use crate::cli::exit::{Exit, Failure, say, with_sources};
 use crate::cli::instance::{Instance, OpenFailure};
+use crate::cli::proxies::ProxyResolver;
+use crate::cli::signals::{Request, Signals};
 use crate::cli::sockets;
-use crate::config::{Listen, Settings, Written};
+use crate::config::{ConfigError, Listen, Settings, Written};
 use crate::http::App;
-use crate::http::transport::{Limits, Listener, Server, Socket, Surface};
+use crate::http::transport::{Limits, Listener, Server, Socket, Surface, TrustedProxies};
 use crate::index::halt::Halt;
 use crate::model::public_url::PublicUrl;
 use crate::model::secret::Secret;
-use crate::telemetry;
+use crate::telemetry::{self, Logs};
 
 /// How often, and how long apart, a store that another process holds is tried again.
 const LOCK_TRIES: u32 = 5;
 const LOCK_WAIT: Duration = Duration::from_millis(100);
-
-/// How often it is looked whether the index still follows its store.
-const ENDED_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The flags of `serve`, each also as `KEYHOUSE_*` and in keyhouse.toml.
 #[derive(Debug, Args)]
@@ -58,8 +56,8 @@ pub(super) struct Flags {
     /// Where people read what plans there are: a link of the page
     #[arg(long, value_name = "URL")]
     pricing_url: Option<String>,
-    /// Network of proxies whose forwarded headers count; repeatable [default: loopback]
-    #[arg(long, value_name = "CIDR")]
+    /// Network or host name of proxies whose forwarded headers count; repeatable [default: loopback]
+    #[arg(long, value_name = "PROXY")]
     trusted_proxy: Vec<String>,
     /// Let passwords and keys cross a network in the clear
     #[arg(long)]
@@ -108,13 +106,19 @@ impl From<Flags> for Written {
     }
 }
 
-/// Runs the service until SIGTERM, SIGINT or SIGHUP.
-pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
-    let _logs = telemetry::start(&settings.log, settings.log_json)
+/// Runs the service until SIGTERM or SIGINT. SIGHUP calls `reread` and applies what can change while
+/// the service runs.
+pub(super) fn run(
+    settings: &Settings,
+    reread: impl Fn() -> Result<Settings, ConfigError>,
+) -> Result<(), Failure> {
+    let logs = telemetry::start(&settings.log, settings.log_json)
         .map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
     let control = Control::claim(settings)?;
     let instance = open(settings)?;
-    let served = serve(&instance, control, settings);
+    let served = serve(&instance, control, settings, |running| {
+        reload(running, &logs, reread());
+    });
     let closed = instance.close();
     served.and(closed)
 }
@@ -132,7 +136,20 @@ fn open(settings: &Settings) -> Result<Instance, Failure> {
     Ok(Instance::open(settings)?)
 }
 
-fn serve(instance: &Instance, mut control: Control, settings: &Settings) -> Result<(), Failure> {
+/// What of a running service follows its settings.
+struct Running<'a> {
+    app: &'a App,
+    proxies: &'a ProxyResolver,
+    /// The settings in force.
+    settings: Settings,
+}
+
+fn serve(
+    instance: &Instance,
+    mut control: Control,
+    settings: &Settings,
+    reload: impl Fn(&mut Running<'_>),
+) -> Result<(), Failure> {
     let founded = found_if_asked(&instance.actions, settings)?;
     if let Err(error) = instance.actions.resume_removals() {
         // Their keys are refused all the same; the next start tries again.
@@ -163,11 +180,14 @@ fn serve(instance: &Instance, mut control: Control, settings: &Settings) -> Resu
         Some(url) => url.clone(),
         None => default_public_url(&main.at)?,
     };
-    let app = Arc::new(instance.app(settings, public_url.clone())?);
+    let trusted = TrustedProxies::default();
+    let proxies = ProxyResolver::start(settings.trusted_proxies.clone(), trusted.clone())
+        .map_err(|error| Failure::io("start a thread", &error))?;
+    let app = Arc::new(instance.app(settings, public_url.clone(), trusted.clone())?);
     let runtime = signal_runtime()?;
     // Handlers first: a signal that comes while the sockets open ends the service in order too.
     let mut stop = runtime.block_on(async { Signals::new() })?;
-    let server = Server::start(listeners, Arc::clone(&app) as Arc<_>, limits(settings))
+    let server = Server::start(listeners, Arc::clone(&app) as Arc<_>, limits(settings, trusted))
         .map_err(|error| Failure::io("serve", &error))?;
     for line in &said {
         say(line);
@@ -180,14 +200,50 @@ fn serve(instance: &Instance, mut control: Control, settings: &Settings) -> Resu
     let purge = KeyPurge::start(Arc::clone(&instance.actions))
         .map_err(|error| Failure::io("start a thread", &error))?;
     let index = instance.actions.index();
-    let outcome = runtime.block_on(stop.wait(|| index.has_ended()));
+    let mut running = Running { app: &app, proxies: &proxies, settings: settings.clone() };
+    let outcome = loop {
+        match runtime.block_on(stop.wait(|| index.has_ended())) {
+            Ok(Request::Reload) => reload(&mut running),
+            Ok(Request::Stop) => break Ok(()),
+            Err(failure) => break Err(failure),
+        }
+    };
     say("stopping");
     tell_service_manager(&[sd_notify::NotifyState::Stopping]);
     App::begin_stopping(&app);
     server.stop();
     drop(files);
     purge.stop();
+    proxies.stop();
     outcome
+}
+
+/// Applies settings that were read again: the log filter, the links of the page and the trusted
+/// proxies. Faults leave everything as it was; what else changed waits for the next start.
+fn reload(running: &mut Running<'_>, logs: &Logs, reread: Result<Settings, ConfigError>) {
+    tell_service_manager(&[sd_notify::NotifyState::Reloading]);
+    match reread.map_err(|error| with_sources(&error)).and_then(|settings| {
+        logs.set_filter(&settings.log).map_err(|error| error.to_string())?;
+        Ok(settings)
+    }) {
+        Ok(settings) => {
+            running.app.set_links(settings.links.clone());
+            running.proxies.replace(settings.trusted_proxies.clone());
+            let applied = Settings {
+                log: settings.log.clone(),
+                links: settings.links.clone(),
+                trusted_proxies: settings.trusted_proxies.clone(),
+                ..running.settings.clone()
+            };
+            say("settings read again: log, links and trusted proxies are in force");
+            if applied != settings {
+                say("other settings changed too; they take effect at the next start");
+            }
+            running.settings = applied;
+        },
+        Err(faults) => say(&format!("settings are left as they were: {faults}")),
+    }
+    tell_service_manager(&[sd_notify::NotifyState::Ready]);
 }
 
 /// Makes the first owner where flags name one and nobody is there yet. Returns whether somebody is.
@@ -278,48 +334,13 @@ fn signal_runtime() -> Result<tokio::runtime::Runtime, Failure> {
     builder.enable_all().build().map_err(|error| Failure::io("start a runtime", &error))
 }
 
-/// What ends the service in order.
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, Failure> {
-        let catch = |kind| signal(kind).map_err(|error| Failure::io("catch signals", &error));
-        Ok(Self {
-            terminate: catch(SignalKind::terminate())?,
-            interrupt: catch(SignalKind::interrupt())?,
-            hangup: catch(SignalKind::hangup())?,
-        })
-    }
-
-    /// Waits for a signal, or for the store to be followed no more: then nothing here is worth
-    /// anything, and whoever supervises the service starts it anew.
-    async fn wait(&mut self, has_ended: impl Fn() -> bool) -> Result<(), Failure> {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return Ok(()),
-                _ = self.interrupt.recv() => return Ok(()),
-                _ = self.hangup.recv() => return Ok(()),
-                () = tokio::time::sleep(ENDED_INTERVAL) => {},
-            }
-            if has_ended() {
-                let said = "the store is no longer followed; the log says why";
-                return Err(Failure::new(Exit::Failed, said));
-            }
-        }
-    }
-}
-
 fn tell_service_manager(states: &[sd_notify::NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::debug!(%error, "no service manager to tell");
     }
 }
 
-fn limits(settings: &Settings) -> Limits {
+fn limits(settings: &Settings, trusted: TrustedProxies) -> Limits {
     let (said, own) = (&settings.limits, Limits::default());
     Limits {
         head_timeout: said.head_timeout.unwrap_or(own.head_timeout),
@@ -334,7 +355,7 @@ fn limits(settings: &Settings) -> Limits {
             .connections_per_address_max
             .unwrap_or(own.connections_per_address_max),
         pool_in_flight_max: said.pool_in_flight_max.unwrap_or(own.pool_in_flight_max),
-        per_address_exempt: settings.trusted_proxies.clone(),
+        per_address_exempt: trusted,
         ..own
     }
 }

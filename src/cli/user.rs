@@ -5,7 +5,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Map, Value, json};
 
 use crate::cli::client::{Ask, Client, query, segment};
-use crate::cli::exit::{Exit, Failure, print, say};
+use crate::cli::exit::{Exit, Failure, print, print_once, say};
 
 /// What to do with users. USER is an id or an e-mail address.
 #[derive(Debug, Subcommand)]
@@ -201,10 +201,10 @@ fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
 /// Prints a one-time link, alone.
 fn link(made: &Value, json: bool) -> Result<(), Failure> {
     if json {
-        return print(&made.to_string());
+        return print_once(&made.to_string());
     }
     say("this link works once and for 24 hours; give it to them and to nobody else");
-    print(&text(made, "url"))
+    print_once(&text(made, "url"))
 }
 
 /// Shows a user: their fields, one a line, or as JSON.

@@ -2,12 +2,14 @@
 //! fault reported at once.
 
 mod listen;
+mod proxy;
 mod used;
 mod written;
 
 pub use listen::Listen;
+pub use proxy::TrustedProxy;
 pub use used::{Limits, Settings, StorageUrl, locate};
-pub use written::{Environment, Origin, Written, WrittenAudit, WrittenLimits};
+pub use written::{Environment, Origin, UnknownVariable, Written, WrittenAudit, WrittenLimits};
 
 /// Why settings can't be used. Says all that is wrong.
 #[derive(Debug, thiserror::Error)]

@@ -4,15 +4,12 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use ipnet::IpNet;
-
 use crate::config::listen::control_socket;
 use crate::config::{
-    ConfigError, Environment, Listen, Origin, Written, WrittenAudit, WrittenLimits,
+    ConfigError, Environment, Listen, Origin, TrustedProxy, Written, WrittenAudit, WrittenLimits,
 };
 use crate::model::export::Destination;
 use crate::model::key_text::Prefix;
-use crate::model::network::parse_network;
 use crate::model::public_url::{Links, PublicUrl, WebUrl};
 use crate::model::retention::Retention;
 
@@ -30,7 +27,7 @@ pub enum StorageUrl {
 }
 
 /// Everything the instance is told from outside.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The data directory.
     pub data: PathBuf,
@@ -47,7 +44,7 @@ pub struct Settings {
     /// Where the page's links lead.
     pub links: Links,
     /// Whose forwarded headers count.
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: Vec<TrustedProxy>,
     /// Starts although the clock is behind the newest event.
     pub accept_clock: bool,
     /// Address of the first owner.
@@ -71,7 +68,7 @@ pub struct Settings {
 }
 
 /// Limits of the transport; `None` is the transport's own.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// See [`WrittenLimits`], as all of these.
     pub head_timeout: Option<Duration>,
@@ -190,7 +187,7 @@ impl Reader {
             |layer| layer.key_prefix.clone(),
             |text| text.parse::<Prefix>().map_err(|error| error.to_string()),
         );
-        let trusted_proxies = self.networks();
+        let trusted_proxies = self.proxies();
         let plain = self.first(|layer| layer.allow_plain_http).is_some_and(|(_, plain)| plain);
         let log_json = self.parse("log-format", |layer| layer.log_format.clone(), parse_log_format);
         let limits = self.limits(&tables.limits);
@@ -305,18 +302,18 @@ impl Reader {
         self.faults.push(format!("  {name}: {detail}"));
     }
 
-    fn networks(&mut self) -> Option<Vec<IpNet>> {
+    fn proxies(&mut self) -> Option<Vec<TrustedProxy>> {
         let (origin, texts) = self.first(|layer| layer.trusted_proxies.clone())?;
-        let mut networks = Vec::new();
+        let mut proxies = Vec::new();
         for text in &texts {
-            match parse_network(text) {
-                Ok(network) => networks.push(network),
+            match text.parse() {
+                Ok(proxy) => proxies.push(proxy),
                 Err(error) => {
                     self.faults.push(format!("  trusted-proxy ({origin}): {text:?} {error}"));
                 },
             }
         }
-        Some(networks)
+        Some(proxies)
     }
 
     fn limits(&mut self, written: &WrittenLimits) -> Limits {
@@ -383,7 +380,7 @@ fn parse_storage(text: &str) -> Result<StorageUrl, String> {
     }
 }
 
-fn loopback() -> Vec<IpNet> {
+fn loopback() -> Vec<TrustedProxy> {
     ["127.0.0.0/8", "::1/128"].iter().filter_map(|text| text.parse().ok()).collect()
 }
 

@@ -30,21 +30,83 @@ impl fmt::Display for Origin {
     }
 }
 
+/// What the program's own variables begin with.
+const VARIABLE_PREFIX: &str = "KEYHOUSE_";
+/// All of the program's own variables.
+const VARIABLES: [&str; 19] = [
+    "KEYHOUSE_ACCEPT_CLOCK",
+    "KEYHOUSE_ADMIN_EMAIL",
+    "KEYHOUSE_ADMIN_PASSWORD_FILE",
+    "KEYHOUSE_ALLOW_PLAIN_HTTP",
+    "KEYHOUSE_CHECK_LISTEN",
+    "KEYHOUSE_DATA",
+    "KEYHOUSE_ENDPOINT_URL",
+    "KEYHOUSE_KEY",
+    "KEYHOUSE_KEY_PREFIX",
+    "KEYHOUSE_LISTEN",
+    "KEYHOUSE_LOG",
+    "KEYHOUSE_LOG_FORMAT",
+    "KEYHOUSE_METRICS_LISTEN",
+    "KEYHOUSE_PRICING_URL",
+    "KEYHOUSE_PUBLIC_URL",
+    "KEYHOUSE_STORAGE",
+    "KEYHOUSE_SUPPORT_URL",
+    "KEYHOUSE_TRUSTED_PROXY",
+    "KEYHOUSE_URL",
+];
+/// How alike a mistyped name and a known one are at least, from 0 to 1.
+const LIKENESS_MIN: f64 = 0.9;
+
 /// The variables of the environment, read once.
 #[derive(Clone, Debug, Default)]
 pub struct Environment(HashMap<String, String>);
 
+/// A `KEYHOUSE_*` variable that the program does not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownVariable {
+    /// Its name.
+    pub name: String,
+    /// The known variable that was probably meant.
+    pub meant: Option<&'static str>,
+}
+
 impl Environment {
-    /// Reads the process's own. Variables that are not text are left out.
-    pub fn of_process() -> Self {
-        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        };
-        Self(std::env::vars_os().filter_map(text).collect())
+    /// Reads the process's own.
+    ///
+    /// # Errors
+    /// [`ConfigError::Faults`] for a variable of the program whose value is not UTF-8. Others that
+    /// are not UTF-8 are left out.
+    pub fn of_process() -> Result<Self, ConfigError> {
+        let (mut variables, mut faults) = (HashMap::new(), Vec::new());
+        for (name, value) in std::env::vars_os() {
+            match (name.into_string(), value.into_string()) {
+                (Ok(name), Ok(value)) => drop(variables.insert(name, value)),
+                (Ok(name), Err(_)) if name.starts_with(VARIABLE_PREFIX) => {
+                    faults.push(format!("  {name} (environment): must be UTF-8"));
+                },
+                (Ok(_) | Err(_), _) => {},
+            }
+        }
+        if faults.is_empty() { Ok(Self(variables)) } else { Err(ConfigError::Faults(faults)) }
+    }
+
+    /// The variables that begin as the program's own do and are none of them, sorted by name.
+    pub fn unknown(&self) -> Vec<UnknownVariable> {
+        let names = self.0.keys().filter(|name| name.starts_with(VARIABLE_PREFIX));
+        let unknown = names.filter(|name| !VARIABLES.contains(&name.as_str()));
+        let mut unknown: Vec<UnknownVariable> = unknown
+            .map(|name| UnknownVariable { name: name.clone(), meant: nearest(name) })
+            .collect();
+        unknown.sort_by(|one, other| one.name.cmp(&other.name));
+        unknown
     }
 
     /// A variable that is set and not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
+        debug_assert!(
+            !name.starts_with(VARIABLE_PREFIX) || VARIABLES.contains(&name),
+            "{name} is read but not listed in VARIABLES"
+        );
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 }
@@ -54,6 +116,13 @@ impl<const N: usize> From<[(&str, &str); N]> for Environment {
         let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         Self(pairs.into_iter().map(owned).collect())
     }
+}
+
+/// The known variable that a mistyped name is most like.
+fn nearest(name: &str) -> Option<&'static str> {
+    let likeness = |known: &str| strsim::normalized_damerau_levenshtein(name, known);
+    let alike = VARIABLES.into_iter().filter(|known| likeness(known) >= LIKENESS_MIN);
+    alike.max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
 }
 
 /// One layer of settings: what one place says.
@@ -216,5 +285,31 @@ impl Written {
         }
         let written = Self::deserialize(good).map_err(|error| syntax(error.to_string()))?;
         Ok((written, faults))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_variable_is_named_with_the_one_that_was_meant() {
+        let environment = Environment::from([
+            ("KEYHOUSE_LISEN", "127.0.0.1:1"),
+            ("KEYHOUSE_LISTEN", "127.0.0.1:2"),
+            ("KEYHOUSE_PUBLIC_ULR", "http://localhost"),
+            ("KEYHOUSE_SOMETHING_ELSE", "1"),
+            ("HOME", "/home/ada"),
+        ]);
+        let unknown = environment.unknown();
+        let found: Vec<_> = unknown.iter().map(|it| (&*it.name, it.meant)).collect();
+        assert_eq!(
+            found,
+            [
+                ("KEYHOUSE_LISEN", Some("KEYHOUSE_LISTEN")),
+                ("KEYHOUSE_PUBLIC_ULR", Some("KEYHOUSE_PUBLIC_URL")),
+                ("KEYHOUSE_SOMETHING_ELSE", None),
+            ]
+        );
     }
 }

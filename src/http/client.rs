@@ -107,7 +107,7 @@ impl App {
             self.warn_unforwarded(hops);
             return None;
         }
-        forwarded::client(&hops.forwarded_for, &self.settings.trusted_proxies)
+        forwarded::client(&hops.forwarded_for, &self.settings.trusted_proxies.load())
     }
 
     fn warn_unforwarded(&self, hops: &Hops<'_>) {

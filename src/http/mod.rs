@@ -25,9 +25,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use http::request::Parts;
 use http::{HeaderMap, Method};
-use ipnet::IpNet;
 use rouille::{Request, Response};
 
 use crate::actions::Actions;
@@ -42,6 +42,7 @@ use problem::Problem;
 use router::{Found, Route, Run};
 use transport::{
     Application, Arrival, Aside, Counters, Head, Lane, Origin, Peer, Refusal, Surface,
+    TrustedProxies,
 };
 
 /// What the HTTP side needs to know beside actions.
@@ -49,10 +50,10 @@ use transport::{
 pub struct Settings {
     /// Where browsers reach this instance.
     pub public_url: PublicUrl,
-    /// Where the page's links lead.
+    /// Where the page's links lead; see [`App::set_links`].
     pub links: Links,
     /// Whose forwarded headers count.
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// The application behind the transport.
@@ -60,6 +61,7 @@ pub struct Settings {
 pub struct App {
     actions: Arc<Actions>,
     settings: Settings,
+    links: ArcSwap<Links>,
     stopping: AtomicBool,
     /// What the next request's id is made of; begins at random, so that ids of two starts differ.
     request_ids: AtomicU64,
@@ -126,9 +128,11 @@ impl App {
         let (waiting, description) = (Aside::default(), OnceLock::new());
         let counts = Counts::new();
         let (unforwarded, misdirected) = (Hourly::default(), Hourly::default());
+        let links = ArcSwap::from_pointee(settings.links.clone());
         Self {
             actions,
             settings,
+            links,
             stopping,
             request_ids,
             waiting,
@@ -138,6 +142,11 @@ impl App {
             misdirected,
             description,
         }
+    }
+
+    /// Replaces where the page's links lead.
+    pub fn set_links(&self, links: Links) {
+        self.links.store(Arc::new(links));
     }
 
     /// From now on not ready: whoever balances load sends nothing more.
@@ -158,10 +167,7 @@ impl App {
     fn is_trusted(&self, peer: Peer) -> bool {
         match peer {
             Peer::Unix => true,
-            Peer::Tcp(address) => {
-                let address = address.ip().to_canonical();
-                self.settings.trusted_proxies.iter().any(|network| network.contains(&address))
-            },
+            Peer::Tcp(address) => self.settings.trusted_proxies.contains(address.ip()),
         }
     }
 
@@ -231,7 +237,7 @@ impl Application for App {
         let id = self.id_or_new(request.header(passage::REQUEST_ID.as_str()));
         let answer = self.answer_management(origin, request);
         let told = |problem: Problem| {
-            problem.with_prices(self.settings.links.pricing.as_ref()).into_response(id)
+            problem.with_prices(self.links.load().pricing.as_ref()).into_response(id)
         };
         answer::finish(answer.unwrap_or_else(told))
     }

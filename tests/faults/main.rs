@@ -89,7 +89,7 @@ impl House {
         let settings = Settings {
             links: keyhouse::model::public_url::Links::default(),
             public_url: "http://localhost".parse().unwrap(),
-            trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()],
+            trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()].into(),
         };
         let app = App::new(Arc::clone(&actions), settings, 1);
         Self { app, actions, index, store, follower: Some(follower) }

@@ -72,7 +72,7 @@ impl House {
         let settings = Settings {
             links: keyhouse::model::public_url::Links::default(),
             public_url: "http://localhost".parse().unwrap(),
-            trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()],
+            trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()].into(),
         };
         let app = App::new(Arc::new(actions), settings, 1);
         Self { app, clock, store, index, running: Some((follower, quotas.unwrap())) }

@@ -72,6 +72,7 @@ mod setup;
 mod sharing;
 mod signin;
 mod start;
+mod supervised;
 mod teams;
 mod totp;
 mod unix_sockets;

@@ -183,7 +183,7 @@ fn a_door_to_the_world_needs_a_name_and_a_proxy() {
         ("no address", &["--listen", "localhost"], &["listen", "localhost"]),
         (
             "no network",
-            &["--listen", "127.0.0.1:0", "--trusted-proxy", "proxy"],
+            &["--listen", "127.0.0.1:0", "--trusted-proxy", "10.0.0.1/8"],
             &["trusted-proxy"],
         ),
     ] {
@@ -209,11 +209,11 @@ fn all_that_is_wrong_with_the_settings_is_said_at_once() {
     );
     let mut command = home.command(BINARY);
     command.arg("serve").arg("--data").arg(home.data()).args(["--listen", "nowhere"]);
-    let ended = run_within(REFUSED_WITHIN, command.env("KEYHOUSE_TRUSTED_PROXY", "nonsense"));
+    let ended = run_within(REFUSED_WITHIN, command.env("KEYHOUSE_TRUSTED_PROXY", "10.0.0.0.0"));
     assert_eq!(ended.code, Some(2), "{ended:?}");
     refused(
         &ended,
-        &["ftp://x", "KH", "head_timeout", "nowhere", "nonsense", "keyhouse.toml", "environment"],
+        &["ftp://x", "KH", "head_timeout", "nowhere", "10.0.0.0.0", "keyhouse.toml", "environment"],
     );
 }
 

@@ -43,7 +43,7 @@ fn one_address_has_a_limit() {
 fn trusted_proxy_has_no_limit_per_address() {
     let house = House::start_with(Limits {
         connections_per_address_max: 1,
-        per_address_exempt: vec!["127.0.0.0/8".parse().unwrap()],
+        per_address_exempt: vec!["127.0.0.0/8".parse().unwrap()].into(),
         ..Limits::default()
     });
     let mut clients: Vec<_> = (0..10).map(|_| house.connect()).collect();

@@ -16,7 +16,7 @@ pub(in crate::http) fn answer(
 ) -> Response {
     let told = match arrival.parts.method {
         Method::GET | Method::HEAD => {
-            forwarded::read(&arrival.parts.headers, &app.settings.trusted_proxies)
+            forwarded::read(&arrival.parts.headers, &app.settings.trusted_proxies.load())
         },
         _ => Err(NotForwarded::Asked),
     };

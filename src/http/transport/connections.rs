@@ -5,12 +5,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ipnet::IpNet;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use super::counters::{Counters, count};
 use super::limits::Limits;
-use super::{Peer, Surface};
+use super::{Peer, Surface, TrustedProxies};
 
 /// What counts as one client: an IPv4 address, or an IPv6 /64, which one host has to itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,7 +38,7 @@ pub(super) struct Connections {
     metrics: Arc<Semaphore>,
     per_network: Mutex<HashMap<Network, usize>>,
     per_network_max: usize,
-    exempt: Vec<IpNet>,
+    exempt: TrustedProxies,
     counters: Arc<Counters>,
 }
 
@@ -73,7 +72,9 @@ impl Connections {
     /// A share for a connection from `peer`; `None` when its network has its fill.
     pub(super) fn share(self: &Arc<Self>, peer: Peer) -> Option<Share> {
         let network = match peer {
-            Peer::Tcp(address) if !self.is_exempt(address.ip()) => Some(Network::of(address.ip())),
+            Peer::Tcp(address) if !self.exempt.contains(address.ip()) => {
+                Some(Network::of(address.ip()))
+            },
             Peer::Tcp(_) | Peer::Unix => None,
         };
         if let Some(network) = network {
@@ -112,11 +113,6 @@ impl Connections {
         };
         count(&self.counters.connections_open);
         Ok(Place { share, permit })
-    }
-
-    fn is_exempt(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        self.exempt.iter().any(|network| network.contains(&address))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Network, usize>> {
@@ -182,7 +178,7 @@ mod tests {
     fn trusted_proxies_and_unix_peers_have_no_limit_per_address() {
         let limits = Limits {
             connections_per_address_max: 0,
-            per_address_exempt: vec!["127.0.0.0/8".parse().unwrap()],
+            per_address_exempt: vec!["127.0.0.0/8".parse().unwrap()].into(),
             ..Limits::default()
         };
         let connections = connections(&limits);

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use ipnet::IpNet;
-
-use super::Peer;
+use super::{Peer, TrustedProxies};
 
 /// The limits of a `Server`; `default()` is what the design asks for.
 #[derive(Clone, Debug)]
@@ -40,7 +38,7 @@ pub struct Limits {
     pub connections_per_address_max: usize,
     /// Trusted proxies, whose connections carry many clients: without a limit per address, and with
     /// larger heads where they repeat their client's.
-    pub per_address_exempt: Vec<IpNet>,
+    pub per_address_exempt: TrustedProxies,
     /// Connections of `Surface::Control`, which count neither in all nor per address, so that a
     /// flood elsewhere doesn't lock out the operator.
     pub control_connections_max: usize,
@@ -71,9 +69,7 @@ impl Limits {
     pub(super) fn of_heads_from(&self, peer: Peer) -> HeadLimits {
         let own = self.of_heads();
         let is_proxy = match peer {
-            Peer::Tcp(address) => {
-                self.per_address_exempt.iter().any(|it| it.contains(&address.ip()))
-            },
+            Peer::Tcp(address) => self.per_address_exempt.contains(address.ip()),
             Peer::Unix => true,
         };
         if !is_proxy {
@@ -102,7 +98,7 @@ impl Default for Limits {
             connections_max: 10_000,
             files_reserved: 32,
             connections_per_address_max: 256,
-            per_address_exempt: Vec::new(),
+            per_address_exempt: TrustedProxies::default(),
             control_connections_max: 8,
             metrics_connections_max: 8,
             pool_in_flight_max: 64,

@@ -19,6 +19,7 @@ mod oversize;
 mod rules;
 mod server;
 mod stream;
+mod trusted_proxies;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub use self::aside::Aside;
 pub use self::counters::Counters;
 pub use self::limits::Limits;
 pub use self::server::Server;
+pub use self::trusted_proxies::TrustedProxies;
 
 /// Which listener a connection came through; the application decides by it what it serves there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

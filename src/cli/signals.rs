@@ -1,0 +1,96 @@
+//! The signals that end the service, or have it read its settings again.
+
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::cli::exit::{Exit, Failure};
+
+/// How often the service looks whether the index still follows its store.
+const ENDED_INTERVAL: Duration = Duration::from_secs(1);
+/// Where the kernel lists the signals that a process ignores.
+const STATUS: &str = "/proc/self/status";
+
+/// The signals that are caught. One that the process was started to ignore, as `nohup` and a shell's
+/// `&` do, stays ignored.
+pub(super) struct Signals {
+    terminate: Option<Signal>,
+    interrupt: Option<Signal>,
+    hangup: Option<Signal>,
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    /// To stop in order.
+    Stop,
+    /// To read the settings again.
+    Reload,
+}
+
+impl Signals {
+    pub(super) fn new() -> Result<Self, Failure> {
+        let ignored = std::fs::read_to_string(STATUS).map_or(0, |status| ignored_mask(&status));
+        let catch = |kind: SignalKind| {
+            if is_ignored(ignored, kind) {
+                return Ok(None);
+            }
+            signal(kind).map(Some).map_err(|error| Failure::io("catch signals", &error))
+        };
+        Ok(Self {
+            terminate: catch(SignalKind::terminate())?,
+            interrupt: catch(SignalKind::interrupt())?,
+            hangup: catch(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for a signal, or for the end of the thread that follows the store: checks would then
+    /// be answered from an index that no change reaches, so the supervisor must restart the service.
+    pub(super) async fn wait(&mut self, has_ended: impl Fn() -> bool) -> Result<Request, Failure> {
+        loop {
+            tokio::select! {
+                () = next(&mut self.terminate) => return Ok(Request::Stop),
+                () = next(&mut self.interrupt) => return Ok(Request::Stop),
+                () = next(&mut self.hangup) => return Ok(Request::Reload),
+                () = tokio::time::sleep(ENDED_INTERVAL) => {},
+            }
+            if has_ended() {
+                let said = "the store is no longer followed; the log says why";
+                return Err(Failure::new(Exit::Failed, said));
+            }
+        }
+    }
+}
+
+async fn next(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// The bits of the ignored signals; signal 1 is the lowest.
+fn ignored_mask(status: &str) -> u64 {
+    let bits = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    bits.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or_default()
+}
+
+fn is_ignored(mask: u64, kind: SignalKind) -> bool {
+    let bit = u32::try_from(kind.as_raw_value() - 1).ok().and_then(|at| 1_u64.checked_shl(at));
+    bit.is_some_and(|bit| mask & bit != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ignored_signals_are_read_as_the_kernel_lists_them() {
+        let mask =
+            ignored_mask("Name:\tkeyhouse\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000001003\n");
+        assert!(is_ignored(mask, SignalKind::hangup()));
+        assert!(is_ignored(mask, SignalKind::interrupt()));
+        assert!(!is_ignored(mask, SignalKind::terminate()));
+        assert_eq!(ignored_mask(""), 0);
+    }
+}

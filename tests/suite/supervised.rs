@@ -1,0 +1,129 @@
+//! The process as its supervisor, shell or pipe sees it: signals, settings read again, closed pipes.
+
+use std::fs;
+use std::process::Stdio;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::server::{BINARY, Home, Launch, Server};
+
+fn send(server: &Server, signal: Signal) {
+    let id = Pid::from_raw(i32::try_from(server.id()).unwrap()).unwrap();
+    kill_process(id, signal).unwrap();
+}
+
+/// A start under `nohup`, or from a script with `&`, ended on the next hangup or interrupt, with the
+/// exit code of success, so that no supervisor started it again.
+#[test]
+fn signals_that_were_ignored_at_the_start_stay_ignored() {
+    let home = Home::new();
+    let wrapper = ["sh", "-c", "trap '' HUP INT; exec \"$@\"", "sh"];
+    let server = Server::launch(&Launch { home: &home, wrapper: &wrapper, args: &[] }).unwrap();
+    for signal in [Signal::HUP, Signal::INT] {
+        send(&server, signal);
+    }
+    let status = fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+    assert_eq!(u64::from_str_radix(ignored.trim(), 16).unwrap() & 0b11, 0b11, "HUP and INT");
+    assert_eq!(server.ask("GET", "/healthz", &[], "").status, 200);
+    let ended = server.stop();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("settings read again"), "{}", ended.stderr);
+}
+
+#[test]
+fn hangup_reads_the_settings_again_and_faults_leave_them_as_they_were() {
+    let home = Home::new();
+    fs::create_dir(home.data()).unwrap();
+    fs::set_permissions(home.data(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let write = |text: &str| fs::write(home.data().join("keyhouse.toml"), text).unwrap();
+    let support =
+        |server: &Server| server.ask("GET", "/v1/instance", &[], "").json()["support_url"].clone();
+    write("support_url = \"https://one.example\"\n");
+    let server = Server::start_in(&home, &[]);
+    assert_eq!(support(&server), "https://one.example");
+
+    write("support_url = \"https://two.example\"\nlog = \"debug\"\nkey_prefix = \"other\"\n");
+    send(&server, Signal::HUP);
+    server.log().wait_for("settings read again").unwrap();
+    server.log().wait_for("other settings changed too").unwrap();
+    assert_eq!(support(&server), "https://two.example");
+    server.log().wait_for("/v1/instance").unwrap();
+
+    write("support_url = \"javascript:alert(1)\"\n");
+    send(&server, Signal::HUP);
+    let fault = server.log().wait_for("settings are left as they were").unwrap();
+    assert!(fault.contains("settings"), "{fault}");
+    assert_eq!(support(&server), "https://two.example");
+    assert_eq!(server.stop().code, Some(0));
+}
+
+#[test]
+fn a_mistyped_variable_or_log_level_is_named() {
+    let home = Home::new();
+    let mut command = home.command(BINARY);
+    command.args(["key", "list", "--data"]).arg(home.data()).env("KEYHOUSE_LISEN", "127.0.0.1:1");
+    let ended = crate::server::run(command, b"");
+    assert!(ended.stderr.contains("KEYHOUSE_LISEN is ignored: did you mean KEYHOUSE_LISTEN?"));
+    let ended = home.run_cli(&["serve", "--log", "inof"], "");
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    assert!(ended.stderr.contains("\"inof\" must be a level"), "{}", ended.stderr);
+}
+
+/// `keyhouse key list | head` ended with an error once `head` had seen enough.
+#[test]
+fn a_closed_pipe_ends_a_list_quietly_and_never_hides_a_lost_secret() {
+    let server = Server::start();
+    let into_closed_pipe = |words: &[&str]| {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = server.home().command(BINARY);
+        command.args(words).arg("--data").arg(server.home().data());
+        let child = command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped()).spawn();
+        let output = child.unwrap().wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(server.run_cli(&["key", "create", "--name", "one"], "").code, Some(0));
+    assert_eq!(into_closed_pipe(&["key", "list"]), (Some(0), String::new()));
+    assert_eq!(into_closed_pipe(&["key", "list", "--json"]), (Some(0), String::new()));
+    for words in [&["key", "create"][..], &["key", "create", "--json"]] {
+        let (code, said) = into_closed_pipe(words);
+        assert_eq!(code, Some(1), "{words:?}: {said}");
+        assert!(said.contains("could not print"), "{words:?}: {said}");
+    }
+    // The exit code of a refusal is not lost with the words about it.
+    assert_eq!(into_closed_pipe(&["verify"]).0, Some(4));
+}
+
+/// Whoever mounts a volume sees a directory of root's with mode 755.
+#[test]
+fn a_data_directory_that_is_open_to_others_is_refused_with_its_owner_and_what_to_do() {
+    let home = Home::new();
+    fs::create_dir(home.data()).unwrap();
+    fs::set_permissions(home.data(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let ended = home.run_cli(&["serve", "--listen", "127.0.0.1:0"], "");
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(home.data()).unwrap());
+    for part in [&format!("owned by uid {owner}"), "mode 755", "chmod 700", "a directory below it"]
+    {
+        assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_proxy_that_is_trusted_by_name_counts_and_one_that_does_not_resolve_does_not() {
+    let headers = [
+        ("X-Forwarded-Method", "GET"),
+        ("X-Forwarded-Proto", "https"),
+        ("X-Forwarded-Host", "api.example.com"),
+        ("X-Forwarded-Uri", "/"),
+        ("X-Forwarded-For", "192.0.2.7"),
+    ];
+    for (name, code) in [("localhost", "NO_CREDENTIAL"), ("proxy.invalid", "REQUEST_REFUSED")] {
+        let server = Server::start_with(&["--trusted-proxy", name]);
+        let answer = server.ask("GET", "/v1/forward-auth/default", &headers, "");
+        assert_eq!(answer.json()["code"], code, "{name}: {answer:?}");
+        assert_ne!(answer.json(), Value::Null);
+    }
+}
