@@ -169,7 +169,7 @@ fn made(number: usize) -> (String, KeyRecord) {
             ends_at: None,
         }],
         permissions: Some("diagrams:read diagrams:write".parse().unwrap()),
-        ceiling: None,
+        maxima: Vec::new(),
         rotation_advised: false,
         imported: None,
         teams: Vec::new(),

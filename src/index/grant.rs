@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::index::facts::{Ask, OrganizationFacts, Shared, SharedUser};
 use crate::index::live::{Live, OrganizationLive, RateCounter};
 use crate::index::quota::QuotaRule;
+use crate::index::report::ReportCell;
 use crate::index::standing::{Standing, StandingSlot};
 use crate::index::uses::{LastUse, UseCell};
 use crate::model::foreign::Algorithm;
@@ -12,7 +13,7 @@ use crate::model::id::TeamId;
 use crate::model::limit::{Quota, RateLimit};
 use crate::model::moment::Moment;
 use crate::model::network::IpRules;
-use crate::model::permission::PatternSet;
+use crate::model::permission::{PatternSet, Patterns};
 use crate::records::key::{KeyRecord, SecretRecord};
 
 /// All that deciding needs of one secret of a key.
@@ -44,11 +45,15 @@ pub struct Grant {
     /// Handle to the key's live state, which knows the key's id.
     pub live: Arc<Live>,
     label: Label,
+    /// The report of what it is granted, where that is worth keeping.
+    pub report: ReportCell,
 }
 
 /// Rules that few keys have.
 #[derive(Debug, Default)]
 pub struct Rules {
+    /// The lists that are the maximum of a transferred key.
+    pub maxima: Box<[Patterns]>,
     /// The teams it is shared with; some may not be there any more.
     pub teams: Box<[TeamId]>,
     /// Networks.
@@ -124,8 +129,9 @@ impl Grant {
             disabled: record.disabled.is_some(),
             by_sha256: secret.algorithm == Algorithm::Sha256,
             rules,
-            patterns: ShortText::new(record.effective_patterns().as_set().as_str()),
+            patterns: ShortText::new(record.patterns().as_set().as_str()),
             label: Label::new(record),
+            report: ReportCell::default(),
         }
     }
 
@@ -162,8 +168,13 @@ impl Grant {
         PatternSet::trusted(self.patterns.as_str())
     }
 
-    /// Whether the key is granted what is asked: by its own list, by its owner's role today, and
-    /// within the organization's ceiling.
+    /// The lists that are the maximum of a transferred key.
+    pub fn maxima(&self) -> &[Patterns] {
+        self.rules.as_deref().map(|rules| &*rules.maxima).unwrap_or_default()
+    }
+
+    /// Whether the key is granted what is asked: by its own list, by each list of its maximum, by
+    /// its owner's role today, and within the organization's ceiling.
     pub fn grants(
         &self,
         owner: Option<Standing>,
@@ -173,14 +184,17 @@ impl Grant {
         ask.of(self.patterns()) && self.is_within_bounds(owner, organization, ask)
     }
 
-    /// Whether all that bounds the key's own list holds what is asked: its owner's role today, and
-    /// the organization's ceiling.
+    /// Whether all that bounds the key's own list holds what is asked: its maximum, its owner's role
+    /// today, and the organization's ceiling.
     pub fn is_within_bounds(
         &self,
         owner: Option<Standing>,
         organization: &OrganizationFacts,
         ask: Ask<'_>,
     ) -> bool {
+        if !self.maxima().iter().all(|maximum| ask.of(maximum.as_set())) {
+            return false;
+        }
         match (owner, &self.owner) {
             (Some(standing), Some(user)) => standing.holds(user, organization, ask),
             (None, None) => organization.admits(ask),
@@ -199,8 +213,15 @@ impl Rules {
     ) -> Option<Arc<Self>> {
         let uses = if record.secrets.len() > 1 { live.use_cell(&secret.digest) } else { None };
         let ip = record.ip_rules();
+        // A list of the maximum that is the key's own grants nothing less.
+        let maxima: Box<[Patterns]> = record
+            .maxima
+            .iter()
+            .filter(|list| Some(*list) != record.permissions.as_ref())
+            .cloned()
+            .collect();
         let plain = ip.is_empty() && record.rate_limits.is_empty() && record.quota.is_none();
-        if plain && record.teams.is_empty() && uses.is_none() {
+        if plain && maxima.is_empty() && record.teams.is_empty() && uses.is_none() {
             return None;
         }
         let teams = record.teams.iter().map(|share| share.team).collect();
@@ -217,7 +238,7 @@ impl Rules {
             counter.change(&quota, record.updated_at);
             QuotaRule::new(quota, counter)
         });
-        Some(Arc::new(Self { teams, ip, rate_limits, quota, uses }))
+        Some(Arc::new(Self { maxima, teams, ip, rate_limits, quota, uses }))
     }
 }
 

@@ -11,8 +11,10 @@ pub mod grant;
 pub mod halt;
 pub mod live;
 pub mod quota;
+pub mod report;
 pub mod reservations;
 pub mod standing;
+mod step;
 pub mod tally;
 pub mod uses;
 mod waiting;
@@ -36,6 +38,7 @@ use crate::model::id::{OrganizationId, RoleId, TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::model::secret::Digest;
 use crate::records::uses::{USER_AGENT_BYTES_MAX, cut};
+use crate::telemetry::measure::Histogram;
 use facts::{OrganizationFacts, RoleFacts, Shared, SharedUser, TeamFacts, UserFacts};
 use grant::Grant;
 use live::Live;
@@ -71,6 +74,8 @@ pub struct Index {
     /// When all uses that then waited were last in the store, in ticks.
     flushed_at: AtomicU64,
     reservations: Arc<Reservations>,
+    /// How long each step of the writer took.
+    steps: Histogram,
 }
 
 /// Where a call came from.
@@ -113,6 +118,7 @@ impl Index {
             tally: Mutex::default(),
             flushed_at: AtomicU64::new(0),
             reservations: Arc::default(),
+            steps: Histogram::default(),
         }
     }
 

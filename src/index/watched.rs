@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use keyhouse_storage::Revision;
 
 use crate::index::{Index, State};
+use crate::telemetry::measure::Histogram;
 
 impl Index {
     /// How the index stands with its store.
@@ -31,6 +32,11 @@ impl Index {
             ("team", self.teams.len()),
             ("user", self.users.len()),
         ]
+    }
+
+    /// How long each step of the writer took.
+    pub const fn steps(&self) -> &Histogram {
+        &self.steps
     }
 
     /// Says that all uses that waited at a moment of the monotonic clock are in the store, those of

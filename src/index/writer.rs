@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use arc_swap::ArcSwap;
-use keyhouse_storage::{At, Feed, Range, Revision, Step, Store, Write};
+use keyhouse_storage::{At, Feed, Range, Revision, Row, Step, Store};
 
 use crate::index::facts::{HeldRole, OrganizationFacts, RoleFacts, Shared, SharedUser, UserFacts};
 use crate::index::follow::{FEED_WAIT, Stopped};
@@ -72,9 +72,7 @@ impl Writer {
                 let page = store.scan(&range, At::Latest)?;
                 scanned = scanned.max(page.revision);
                 for row in &page.rows {
-                    let stored = read(&row.key, &row.value)?;
-                    gone.keep(&stored);
-                    self.put(stored);
+                    self.timed(&row.key, |writer| writer.put_kept(row, &mut gone))?;
                 }
                 after = page.rows.last().map(|row| row.key.clone());
                 if !page.more {
@@ -86,6 +84,13 @@ impl Writer {
         self.catch_up(store, &mut *feed, begun..scanned)?;
         tracing::info!(keys = self.lives.len(), revision = %scanned, "index: built");
         Ok(feed)
+    }
+
+    fn put_kept(&mut self, row: &Row, gone: &mut Gone) -> Result<(), RecordError> {
+        let stored = read(&row.key, &row.value)?;
+        gone.keep(&stored);
+        self.put(stored);
+        Ok(())
     }
 
     /// Reads again what changed up to a revision, as the feed names it.
@@ -102,8 +107,8 @@ impl Writer {
                 Step::Commit(commit) => {
                     for write in &commit.writes {
                         match store.get(write.key(), At::Latest)? {
-                            Some(row) => self.put(read(&row.key, &row.value)?),
-                            None => self.delete(&Place::parse(write.key())?),
+                            Some(row) => self.put_row(&row.key, &row.value)?,
+                            None => self.delete_row(write.key())?,
                         }
                     }
                     reached = commit.revision;
@@ -114,17 +119,7 @@ impl Writer {
         Ok(())
     }
 
-    pub(super) fn apply(&mut self, writes: &[Write]) -> Result<(), RecordError> {
-        for write in writes {
-            match write {
-                Write::Put { key, value } => self.put(read(key, value)?),
-                Write::Delete { key } => self.delete(&Place::parse(key)?),
-            }
-        }
-        Ok(())
-    }
-
-    fn put(&mut self, stored: Stored) {
+    pub(super) fn put(&mut self, stored: Stored) {
         match stored {
             Stored::Gate(record) => self.put_gate(&record),
             Stored::Plan(plan) => self.put_plan(plan),
@@ -151,7 +146,7 @@ impl Writer {
         }
     }
 
-    fn delete(&mut self, place: &Place) {
+    pub(super) fn delete(&mut self, place: &Place) {
         match place {
             Place::Gate(name) => {
                 self.index.gates.pin().remove(name);

@@ -12,6 +12,7 @@ pub mod fault;
 pub mod foreign;
 pub mod gate;
 pub mod id;
+pub mod intersection;
 pub mod key_text;
 pub mod limit;
 pub mod locale;

@@ -7,6 +7,7 @@
 //! a pattern whose first segment is literally `keyhouse` does. And none reaches from there into
 //! `keyhouse:instance:`, which is the operators': both segments must be literal.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -16,10 +17,16 @@ pub const PERMISSION_BYTES_MAX: usize = 128;
 const SEGMENTS_MAX: usize = 8;
 /// Most patterns in one set.
 pub const PATTERNS_MAX: usize = 100;
+/// Most patterns in one stored set: a frozen maximum names the two realms of management as well.
+const STORED_PATTERNS_MAX: usize = PATTERNS_MAX + 2;
 
 /// First segment of Keyhouse's own permissions.
 pub const OWN_REALM: &str = "keyhouse";
 const INSTANCE_REALM: &str = "instance";
+/// All of [`OWN_REALM`] but the operators' part.
+const OWN_ALL: &str = "keyhouse:*";
+/// All of the operators' part.
+const INSTANCE_ALL: &str = "keyhouse:instance:*";
 const SEPARATOR: char = ' ';
 
 /// A permission: what a protected API asks for.
@@ -111,19 +118,26 @@ impl Patterns {
     /// # Errors
     /// [`InvalidPermission::TooMany`] over [`PATTERNS_MAX`].
     pub fn new(patterns: &[Pattern]) -> Result<Self, InvalidPermission> {
-        let mut text = String::new();
-        let mut count = 0;
-        for (at, pattern) in patterns.iter().enumerate() {
-            if patterns.iter().take(at).any(|earlier| earlier == pattern) {
-                continue;
-            }
-            if count > 0 {
-                text.push(SEPARATOR);
-            }
-            text.push_str(&pattern.0);
-            count += 1;
+        let patterns = Self::of_texts(patterns.iter().map(Pattern::as_str));
+        if patterns.as_set().count() > PATTERNS_MAX {
+            return Err(InvalidPermission::TooMany);
         }
-        if count > PATTERNS_MAX { Err(InvalidPermission::TooMany) } else { Ok(Self(text.into())) }
+        Ok(patterns)
+    }
+
+    /// The set of these texts, which are patterns, in their order, repeated ones once.
+    pub(super) fn of_texts<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
+        let mut seen = HashSet::new();
+        let mut text = String::new();
+        for pattern in texts {
+            if seen.insert(pattern) {
+                if !text.is_empty() {
+                    text.push(SEPARATOR);
+                }
+                text.push_str(pattern);
+            }
+        }
+        Self(text.into())
     }
 
     /// Everything outside Keyhouse's own realm.
@@ -131,58 +145,19 @@ impl Patterns {
         Self(PatternSet::ALL.0.into())
     }
 
-    /// What both these patterns and a ceiling grant.
+    /// What a role lets a key of its holder be granted. What a role holds of the instance counts for
+    /// nothing: that comes from being an operator.
     #[must_use]
-    pub fn within(&self, ceiling: PatternSet<'_>) -> Self {
-        let mut common: Vec<String> = Vec::new();
-        for met in self.as_set().meets(ceiling) {
-            if !common.contains(&met) {
-                common.push(met);
-            }
-        }
-        Self(common.join(" ").into())
+    pub fn of_holder(held: PatternSet<'_>, operator: bool) -> Self {
+        let instance = operator.then_some(INSTANCE_ALL);
+        Self::of_texts(held.texts().filter(|pattern| !is_instance(pattern)).chain(instance))
     }
 
-    /// The same where it takes no more than [`PATTERNS_MAX`] patterns: two lists that cross each
-    /// other can have as many in common as both lengths multiplied, and checks don't wait for that.
-    pub fn within_briefly(&self, ceiling: PatternSet<'_>) -> Option<Self> {
-        let mut common: Vec<String> = Vec::new();
-        for met in self.as_set().meets(ceiling) {
-            if common.contains(&met) {
-                continue;
-            }
-            if common.len() == PATTERNS_MAX {
-                return None;
-            }
-            common.push(met);
-        }
-        Some(Self(common.join(" ").into()))
-    }
-
-    /// What all these sets grant together, without patterns that others of them cover.
-    ///
-    /// # Errors
-    /// [`InvalidPermission::TooMany`] where that still takes more than [`PATTERNS_MAX`].
-    pub fn joined(sets: &[Self]) -> Result<Self, InvalidPermission> {
-        let mut kept: Vec<&str> = Vec::new();
-        for pattern in sets.iter().flat_map(|set| set.as_set().texts()) {
-            if kept.iter().any(|known| covers(known, pattern)) {
-                continue;
-            }
-            kept.retain(|known| !covers(pattern, known));
-            kept.push(pattern);
-        }
-        if kept.len() > PATTERNS_MAX {
-            return Err(InvalidPermission::TooMany);
-        }
-        Ok(Self(kept.join(" ").into()))
-    }
-
-    /// The patterns of these for which a claim holds.
+    /// What an organization's maximum lets its keys be granted. It bounds protected APIs alone.
     #[must_use]
-    pub fn only(&self, claim: impl Fn(&str) -> bool) -> Self {
-        let kept: Vec<&str> = self.as_set().texts().filter(|pattern| claim(pattern)).collect();
-        Self(kept.join(" ").into())
+    pub fn of_organization(maximum: PatternSet<'_>) -> Self {
+        let apis = maximum.texts().filter(|pattern| !is_own(pattern));
+        Self::of_texts(apis.chain([OWN_ALL, INSTANCE_ALL]))
     }
 
     /// Whether there are none.
@@ -205,10 +180,14 @@ impl From<PatternSet<'_>> for Patterns {
 impl FromStr for Patterns {
     type Err = InvalidPermission;
 
-    /// Reads patterns separated by spaces, as [`PatternSet`] prints them.
+    /// Reads a stored set: patterns separated by spaces, as [`PatternSet`] prints them.
     fn from_str(text: &str) -> Result<Self, InvalidPermission> {
         let patterns: Result<Vec<Pattern>, _> = text.split_whitespace().map(str::parse).collect();
-        Self::new(&patterns?)
+        let patterns = Self::of_texts(patterns?.iter().map(Pattern::as_str));
+        if patterns.as_set().count() > STORED_PATTERNS_MAX {
+            return Err(InvalidPermission::TooMany);
+        }
+        Ok(patterns)
     }
 }
 
@@ -225,6 +204,8 @@ pub struct PatternSet<'a>(&'a str);
 impl<'a> PatternSet<'a> {
     /// Everything outside Keyhouse's own realm.
     pub const ALL: PatternSet<'static> = PatternSet("*");
+    /// Nothing.
+    pub const NONE: PatternSet<'static> = PatternSet("");
 
     /// The set whose text was taken from a [`Patterns`].
     pub const fn trusted(text: &'a str) -> Self {
@@ -247,12 +228,10 @@ impl<'a> PatternSet<'a> {
         self.texts().any(|pattern| covers(pattern, wanted))
     }
 
-    /// What each of the patterns has in common with each of another set, in this set's order.
-    fn meets(self, other: Self) -> impl Iterator<Item = String> {
-        let met = move |pattern| other.texts().filter_map(move |bound| meet(pattern, bound));
-        // No permission is as long as one that is left out for its length, and no reader would take
-        // it.
-        self.texts().flat_map(met).filter(|met| met.len() <= PERMISSION_BYTES_MAX)
+    /// How many patterns there are.
+    pub fn count(self) -> usize {
+        let separators = self.0.bytes().filter(|byte| *byte == b' ').count();
+        if self.0.is_empty() { 0 } else { separators + 1 }
     }
 
     /// The texts of the patterns.
@@ -295,6 +274,7 @@ fn spells_out(pattern: &str, segments: usize, text: &str) -> bool {
 }
 
 fn grants(pattern: &str, permission: &str) -> bool {
+    comparisons::count();
     // The three common cases; the walls hold in each: a literal is its own spelling.
     if pattern == permission {
         return true;
@@ -322,39 +302,8 @@ fn grants(pattern: &str, permission: &str) -> bool {
     asked.next().is_none()
 }
 
-/// The pattern that grants what two patterns both grant, where there is anything.
-fn meet(one: &str, other: &str) -> Option<String> {
-    let (mut left, mut right) = (one.split(':').peekable(), other.split(':').peekable());
-    let mut common: Vec<&str> = Vec::new();
-    loop {
-        let (a, b) = match (left.next(), right.next()) {
-            (None, None) => break,
-            (Some(a), Some(b)) => (a, b),
-            (Some(_), None) | (None, Some(_)) => return None,
-        };
-        // A last `*` takes all that the other has left, itself a last `*` or not.
-        if a == "*" && left.peek().is_none() {
-            common.push(b);
-            common.extend(right);
-            break;
-        }
-        if b == "*" && right.peek().is_none() {
-            common.push(a);
-            common.extend(left);
-            break;
-        }
-        match (a, b) {
-            ("*", name) | (name, "*") => common.push(name),
-            (a, b) if a == b => common.push(a),
-            _ => return None,
-        }
-    }
-    // The walls: what a wildcard does not reach, it has not in common with anything.
-    let common = common.join(":");
-    (covers(one, &common) && covers(other, &common)).then_some(common)
-}
-
-fn covers(held: &str, wanted: &str) -> bool {
+pub(super) fn covers(held: &str, wanted: &str) -> bool {
+    comparisons::count();
     if !spells_out(held, walled_segments(wanted), wanted) {
         return false;
     }
@@ -374,8 +323,34 @@ fn covers(held: &str, wanted: &str) -> bool {
     wanted.next().is_none()
 }
 
+/// Counts comparisons of two patterns on this thread, for tests that bound the work of a step.
 #[cfg(test)]
-mod tests {
+pub(crate) mod comparisons {
+    use std::cell::Cell;
+
+    thread_local! {
+        static COUNT: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(in crate::model) fn count() {
+        COUNT.set(COUNT.get() + 1);
+    }
+
+    /// Returns how many comparisons `work` made, with what it returned.
+    pub(crate) fn of<T>(work: impl FnOnce() -> T) -> (usize, T) {
+        let before = COUNT.get();
+        let result = work();
+        (COUNT.get() - before, result)
+    }
+}
+
+#[cfg(not(test))]
+mod comparisons {
+    pub(super) const fn count() {}
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
@@ -405,39 +380,17 @@ mod tests {
     ];
 
     #[test]
-    fn what_two_sets_have_in_common_is_what_both_grant() {
-        for (one, other, common) in [
-            ("*", "*", "*"),
-            ("*", "diagrams:*", "diagrams:*"),
-            ("*:read", "diagrams:*", "diagrams:read"),
-            ("a:*:c", "a:b:*", "a:b:c"),
-            ("a:*", "a:b:*", "a:b:*"),
-            ("a:read b:read", "a:* c:*", "a:read"),
-            ("*", "keyhouse:keys:read", ""),
-            ("*:*", "keyhouse:*", ""),
-            ("keyhouse:*", "keyhouse:instance:verify", ""),
-            ("keyhouse:*", "keyhouse:*:read", "keyhouse:*:read"),
-            ("a:b", "a:b:c", ""),
-        ] {
-            let (one, other): (Patterns, Patterns) = (one.parse().unwrap(), other.parse().unwrap());
-            assert_eq!(one.within(other.as_set()).to_string(), common, "{one} and {other}");
-            assert_eq!(other.within(one.as_set()).to_string(), common, "{other} and {one}");
+    fn a_full_maximum_with_both_realms_can_be_read_again() {
+        let texts: Vec<String> = (0..PATTERNS_MAX).map(|n| format!("a{n}:*")).collect();
+        let full: Patterns = texts.join(" ").parse().unwrap();
+        for maximum in
+            [Patterns::of_organization(full.as_set()), Patterns::of_holder(full.as_set(), true)]
+        {
+            assert!(maximum.as_set().grants("keyhouse:instance:manage"), "{maximum}");
+            assert_eq!(maximum.to_string().parse(), Ok(maximum));
         }
-    }
-
-    #[test]
-    fn what_sets_grant_together_is_said_briefly_and_can_be_read_again() {
-        let set = |text: &str| text.parse::<Patterns>().unwrap();
-        let joined = Patterns::joined(&[set("a:read b:*"), set("a:* keyhouse:keys:read")]).unwrap();
-        assert_eq!(joined.to_string(), "b:* a:* keyhouse:keys:read");
-        let many = |name: &str| {
-            let texts: Vec<String> = (0..PATTERNS_MAX).map(|n| format!("{name}{n}:*")).collect();
-            set(&texts.join(" "))
-        };
-        assert_eq!(Patterns::joined(&[many("a"), many("b")]), Err(InvalidPermission::TooMany));
-        // Two patterns may meet in one that is longer than any permission: it is left out.
-        let (left, right) = (format!("{}:*", "a".repeat(120)), format!("*:{}", "b".repeat(120)));
-        assert_eq!(set(&left).within(set(&right).as_set()), Patterns::default());
+        let role: Patterns = "keyhouse:instance:verify a:*".parse().unwrap();
+        assert_eq!(Patterns::of_holder(role.as_set(), false).to_string(), "a:*");
     }
 
     #[test]
@@ -520,18 +473,22 @@ mod tests {
             .prop_map(str::to_owned)
     }
 
-    fn permission() -> impl Strategy<Value = Permission> {
+    pub(crate) fn permission() -> impl Strategy<Value = Permission> {
         proptest::collection::vec(segment(), 2..5)
             .prop_map(|parts| parts.join(":").parse().unwrap())
     }
 
-    fn pattern() -> impl Strategy<Value = Pattern> {
+    pub(in crate::model) fn pattern() -> impl Strategy<Value = Pattern> {
         let segment = prop_oneof![2 => segment(), 1 => Just("*".to_owned())];
         prop_oneof![
             1 => Just("*".parse().unwrap()),
             9 => proptest::collection::vec(segment, 2..5)
                 .prop_map(|parts| parts.join(":").parse().unwrap()),
         ]
+    }
+
+    pub(crate) fn patterns() -> impl Strategy<Value = Patterns> {
+        proptest::collection::vec(pattern(), 0..5).prop_map(|list| Patterns::new(&list).unwrap())
     }
 
     /// The rule of section 6 written as recursion on lists, blind to speed.

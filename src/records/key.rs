@@ -17,6 +17,8 @@ pub use crate::records::limits::{QuotaRecord, RateLimitRecord};
 use crate::records::place::Place;
 use crate::records::{Record, text};
 
+/// Most lists that together are a transferred key's maximum.
+pub const MAXIMA_MAX: usize = 8;
 /// Most bytes of a key's metadata, as JSON.
 pub const METADATA_BYTES_MAX: usize = 4_096;
 
@@ -48,14 +50,10 @@ pub struct KeyRecord {
     /// What it is granted. A personal key without a list has all outside `keyhouse:`.
     #[serde(rename = "p", default, with = "text::option", skip_serializing_if = "Option::is_none")]
     pub permissions: Option<Patterns>,
-    /// What it may be granted at most, whoever owns it: frozen when it was transferred.
-    #[serde(
-        rename = "pc",
-        default,
-        with = "text::option",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub ceiling: Option<Patterns>,
+    /// What it may be granted at most, whoever owns it: all of these lists grant it. They are
+    /// frozen when the key is transferred; at most [`MAXIMA_MAX`].
+    #[serde(rename = "pc", default, with = "text::some", skip_serializing_if = "Vec::is_empty")]
+    pub maxima: Vec<Patterns>,
     /// Whether somebody who no longer owns it may know its secret: until it is rotated.
     #[serde(rename = "ra", default, skip_serializing_if = "is_false")]
     pub rotation_advised: bool,
@@ -271,14 +269,6 @@ impl KeyRecord {
         }
     }
 
-    /// The patterns it lists as far as its frozen ceiling goes.
-    pub fn effective_patterns(&self) -> Patterns {
-        match &self.ceiling {
-            Some(ceiling) => self.patterns().within(ceiling.as_set()),
-            None => self.patterns(),
-        }
-    }
-
     /// Its address rules.
     pub fn ip_rules(&self) -> IpRules {
         IpRules { allow: self.ip_allow.clone(), deny: self.ip_deny.clone() }
@@ -372,7 +362,7 @@ pub(crate) mod tests {
                 ends_at: None,
             }],
             permissions: Some("diagrams:read diagrams:write".parse().unwrap()),
-            ceiling: None,
+            maxima: Vec::new(),
             rotation_advised: false,
             imported: None,
             teams: Vec::new(),
@@ -411,6 +401,7 @@ pub(crate) mod tests {
         record.disabled = Some(DisabledBy::Manager);
         record.imported = Some(Digest::by_sha256(b"a secret"));
         record.secrets[0].algorithm = Algorithm::Sha256;
+        record.maxima = ["a:*", "*:read"].map(|list| list.parse().unwrap()).into();
         let bytes = encode(&record.place(), &record).unwrap();
         let mut back: KeyRecord = decode(&record.place(), &bytes).unwrap();
         back.settle(&record.place());
@@ -424,6 +415,9 @@ pub(crate) mod tests {
         let read: KeyRecord = decode(&place, &[&[1], &row[..]].concat()).unwrap();
         assert_eq!(read.name, "bot");
         assert_eq!(read.patterns().to_string(), "*");
+        let transferred = br#"{"n":"bot","e":"live","s":[],"p":"a:*","pc":"a:* b:read","c":1700000000000,"cb":"local","u":1700000000000,"v":2}"#;
+        let read: KeyRecord = decode(&place, &[&[1], &transferred[..]].concat()).unwrap();
+        assert_eq!(read.maxima, ["a:* b:read".parse().unwrap()], "once it was one list");
         let later = decode::<KeyRecord>(&place, &[&[2], &row[..]].concat()).unwrap_err();
         assert!(later.to_string().contains("format 2"), "{later}");
     }

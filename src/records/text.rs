@@ -91,6 +91,48 @@ pub(super) mod list {
     }
 }
 
+/// The same for some: one value is its text alone, several are a list.
+pub(super) mod some {
+    use super::{Deserialize, Deserializer, Display, FromStr, Serializer, de};
+
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    enum Texts {
+        One(String),
+        Several(Vec<String>),
+    }
+
+    /// Writes the values' texts.
+    ///
+    /// # Errors
+    /// The serializer's.
+    pub(crate) fn serialize<T: Display, S: Serializer>(
+        values: &[T],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match values {
+            [one] => serializer.collect_str(one),
+            several => super::list::serialize(several, serializer),
+        }
+    }
+
+    /// Reads the values from their texts.
+    ///
+    /// # Errors
+    /// The deserializer's, or what a text lacks.
+    pub(crate) fn deserialize<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+    where
+        T: FromStr<Err: Display>,
+        D: Deserializer<'de>,
+    {
+        let texts = match Texts::deserialize(deserializer)? {
+            Texts::One(text) => vec![text],
+            Texts::Several(texts) => texts,
+        };
+        texts.iter().map(|text| text.parse().map_err(de::Error::custom)).collect()
+    }
+}
+
 /// A moment as whole milliseconds.
 pub(super) mod moment {
     use super::{Deserialize, Deserializer, Serializer};

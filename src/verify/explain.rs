@@ -16,8 +16,8 @@ use crate::verify::{Code, Limits, Request, foretell};
 pub struct Lists {
     /// Its own list.
     pub permissions: Option<Patterns>,
-    /// What it may be granted at most, frozen when it was transferred.
-    pub ceiling: Option<Patterns>,
+    /// What it may be granted at most, frozen when it was transferred: all of these grant it.
+    pub maxima: Vec<Patterns>,
     /// When the key ends, whichever of its secrets is used.
     pub expires_at: Option<Moment>,
 }
@@ -249,8 +249,11 @@ impl View<'_> {
         let ask = Ask::Permission(permission);
         let owner = self.grant.standing.as_ref().map(crate::index::standing::StandingSlot::load);
         let mut stages = vec![self.own_stage(permission)];
-        if let Some(ceiling) = &self.lists.ceiling {
-            stages.push(stage("key_ceiling", ceiling.as_set(), permission));
+        let maxima = &self.lists.maxima;
+        let mut maxima = maxima.iter().map(|list| stage("key_ceiling", list.as_set(), permission));
+        // Of several lists the first that does not grant it is the one to name.
+        if let Some(first) = maxima.next() {
+            stages.push(maxima.find(|stage| first.granted && !stage.granted).unwrap_or(first));
         }
         stages.extend(self.owner.map(|owner| self.role_stage(owner, permission)));
         if !is_own(permission) {
@@ -340,7 +343,7 @@ mod tests {
     fn lists(key: &KeyRecord) -> Lists {
         Lists {
             permissions: key.permissions.clone(),
-            ceiling: key.ceiling.clone(),
+            maxima: key.maxima.clone(),
             expires_at: key.expires_at,
         }
     }
@@ -368,7 +371,7 @@ mod tests {
         let listed = |list: &str, ceiling: Option<&str>| {
             let mut key = record();
             key.permissions = Some(list.parse().unwrap());
-            key.ceiling = ceiling.map(|text| text.parse().unwrap());
+            key.maxima = ceiling.map(|text| text.parse().unwrap()).into_iter().collect();
             key
         };
         for (claim, key, user, facts, source) in [

@@ -20,7 +20,7 @@ use crate::model::requirement::Requirement;
 use crate::model::secret::Digest;
 pub use decide::{decide, foretell};
 pub use explain::{Explanation, Granting, Lists, Outcome, Stage, Step, explain, explain_absence};
-pub use granted::narrowed;
+pub use granted::with_granted;
 pub use limits::Limits;
 pub use verdict::{Code, Verdict};
 

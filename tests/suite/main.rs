@@ -28,6 +28,7 @@ mod cli_rights;
 mod cli_user;
 mod clock;
 mod credentials;
+mod crossing;
 mod crowds;
 mod escalation;
 mod events;

@@ -157,7 +157,7 @@ pub(super) fn new_record(
         environment: draft.environment,
         secrets: Vec::new(),
         permissions: draft.permissions,
-        ceiling: None,
+        maxima: Vec::new(),
         rotation_advised: false,
         imported: None,
         teams: draft.teams,

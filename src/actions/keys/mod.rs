@@ -361,15 +361,16 @@ fn require_no_less(actor: &Actor, record: &KeyRecord) -> Result<(), ActionError>
 
 /// A key that was handed on grants nothing that it did not grant then, whoever owns it now.
 fn refuse_beyond_ceiling(record: &KeyRecord) -> Result<(), ActionError> {
-    let Some(ceiling) = &record.ceiling else { return Ok(()) };
     let listed = record.patterns();
-    match listed.as_set().texts().find(|pattern| !ceiling.as_set().covers(pattern)) {
-        Some(pattern) => {
-            let detail = format!("{pattern} is more than the key was handed on with: {ceiling}");
-            Err(ActionError::Invalid(vec![Fault::new("/permissions", "beyond_ceiling", detail)]))
-        },
-        None => Ok(()),
+    for maximum in &record.maxima {
+        let beyond = listed.as_set().texts().find(|pattern| !maximum.as_set().covers(pattern));
+        if let Some(pattern) = beyond {
+            let detail = format!("{pattern} is more than the key was transferred with: {maximum}");
+            let fault = Fault::new("/permissions", "beyond_ceiling", detail);
+            return Err(ActionError::Invalid(vec![fault]));
+        }
     }
+    Ok(())
 }
 
 fn refuse_revoked(record: &KeyRecord) -> Result<(), ActionError> {

@@ -1,5 +1,5 @@
-//! What becomes of the keys of a user who is removed: each is revoked, or handed on with what it
-//! granted at that moment as its ceiling, whoever owns it next.
+//! What becomes of the keys of a user who is removed: each is revoked, or transferred with what it
+//! granted at that moment as its maximum, whoever owns it next.
 
 use std::ops::ControlFlow;
 
@@ -11,20 +11,19 @@ use crate::actions::keys::{ListedKeys, shape};
 use crate::actions::people::newest_first;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::id::{KeyId, OrganizationId, UserId};
+use crate::model::intersection::intersection;
 use crate::model::moment::Moment;
-use crate::model::permission::{InvalidPermission, Patterns, is_instance, is_own};
+use crate::model::permission::Patterns;
 use crate::model::role::{KEYS_READ, USERS_MANAGE};
 use crate::records::Held;
 use crate::records::access::UserRecord;
-use crate::records::key::KeyRecord;
+use crate::records::key::{KeyRecord, MAXIMA_MAX};
 use crate::records::people::{Heir, LeavingRecord};
 use crate::records::place::Place;
 
-/// All of an operator's permissions.
-const INSTANCE: &str = "keyhouse:instance:*";
 const OWNER_REMOVED: &str = "the owner was removed";
 const HEIR_REMOVED: &str = "the owner was removed, and so was who should have the key";
-const NOT_TO_BE_FROZEN: &str = "the owner was removed, and what the key granted has no short name";
+const TOO_MANY_MAXIMA: &str = "the owner was removed, and the key has been transferred too often to stay within what it granted";
 
 impl Actions {
     /// The keys of a user that a removal would touch, the newest first; whole for those who may see
@@ -130,12 +129,12 @@ impl Actions {
                 None => return Ok((batch, revoke(record, HEIR_REMOVED, now))),
             },
         };
-        let Ok(granted) = granted_then(record, leaving) else {
-            return Ok((batch, revoke(record, NOT_TO_BE_FROZEN, now)));
+        let Some(frozen) = Frozen::of(record, leaving) else {
+            return Ok((batch, revoke(record, TOO_MANY_MAXIMA, now)));
         };
         record.owner = owner;
-        record.permissions = Some(granted.clone());
-        record.ceiling = Some(granted);
+        record.permissions = Some(frozen.list);
+        record.maxima = frozen.maxima;
         // Who left may still know the secret.
         record.rotation_advised = true;
         Ok((batch, "key.transfer"))
@@ -162,26 +161,57 @@ fn revoke(record: &mut KeyRecord, reason: &str, now: Moment) -> &'static str {
     "key.revoke"
 }
 
-/// What a key granted when its owner was removed: its own list, as far as an earlier ceiling, the
-/// owner's role and the organization's ceiling let it.
-fn granted_then(
-    record: &KeyRecord,
-    leaving: &LeavingRecord,
-) -> Result<Patterns, InvalidPermission> {
-    let listed = record.effective_patterns();
-    // What a role says of the instance counts for nothing: that comes from being operator.
-    let by_role = listed.within(leaving.holds.as_set()).only(|pattern| !is_instance(pattern));
-    let management = by_role.only(is_own);
-    let apis = by_role.only(|pattern| !is_own(pattern)).within(leaving.ceiling.as_set());
-    let instance: Patterns = if leaving.operator { INSTANCE.parse()? } else { Patterns::default() };
-    Patterns::joined(&[apis, management, listed.within(instance.as_set())])
+/// What a transferred key lists, and the lists that are its maximum.
+struct Frozen {
+    list: Patterns,
+    maxima: Vec<Patterns>,
+}
+
+impl Frozen {
+    /// What a key granted when its owner was removed: its own list, as far as an earlier maximum, the
+    /// owner's role and the organization's maximum let it.
+    ///
+    /// Where one short list says that, it is list and maximum. Otherwise the lists are kept side by
+    /// side, but for those that bound nothing: no product of them is ever stored. `None` where that
+    /// takes more than [`MAXIMA_MAX`].
+    fn of(record: &KeyRecord, leaving: &LeavingRecord) -> Option<Self> {
+        let list = record.patterns();
+        let mut bounds = record.maxima.clone();
+        bounds.push(Patterns::of_holder(leaving.holds.as_set(), leaving.operator));
+        bounds.push(Patterns::of_organization(leaving.ceiling.as_set()));
+        if let Some(granted) = intersection(list.as_set(), bounds.iter().map(Patterns::as_set)) {
+            return Some(Self { maxima: vec![granted.clone()], list: granted });
+        }
+        let mut maxima = vec![list.clone()];
+        for bound in bounds {
+            let is_wide = list.as_set().texts().all(|pattern| bound.as_set().covers(pattern));
+            if !is_wide && !maxima.contains(&bound) {
+                maxima.push(bound);
+            }
+        }
+        (maxima.len() <= MAXIMA_MAX).then_some(Self { list, maxima })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::permission::{Permission, tests as patterns};
     use crate::records::key::Author;
     use crate::records::key::tests::record;
+    use proptest::prelude::*;
+
+    fn leaving(record: &KeyRecord, holds: &str, operator: bool, ceiling: &str) -> LeavingRecord {
+        LeavingRecord {
+            user: record.owner.unwrap_or_default(),
+            organization: record.organization,
+            removed_by: Author::Local,
+            heir: Heir::Organization,
+            holds: holds.parse().unwrap(),
+            operator,
+            ceiling: ceiling.parse().unwrap(),
+        }
+    }
 
     #[test]
     fn what_is_frozen_is_what_the_key_granted() {
@@ -201,18 +231,88 @@ mod tests {
         ] {
             let mut record = record();
             record.permissions = listed.map(|text| text.parse().unwrap());
-            record.ceiling = before.map(|text| text.parse().unwrap());
-            let leaving = LeavingRecord {
-                user: record.owner.unwrap(),
-                organization: record.organization,
-                removed_by: Author::Local,
-                heir: Heir::Organization,
-                holds: holds.parse().unwrap(),
-                operator,
-                ceiling: ceiling.parse().unwrap(),
-            };
-            let frozen = granted_then(&record, &leaving).unwrap().to_string();
-            assert_eq!(frozen, granted, "{listed:?} {before:?} {holds} {operator} {ceiling}");
+            record.maxima = before.map(|text| text.parse().unwrap()).into_iter().collect();
+            let frozen = Frozen::of(&record, &leaving(&record, holds, operator, ceiling)).unwrap();
+            assert_eq!(
+                frozen.list.to_string(),
+                granted,
+                "{listed:?} {before:?} {holds} {operator} {ceiling}"
+            );
+            assert_eq!(frozen.maxima, [frozen.list]);
         }
+    }
+
+    /// A list of 96 patterns that cross another's.
+    fn crossing(name: &str) -> String {
+        let pattern = |at: usize| {
+            let mut segments = vec!["*".to_owned(); 8];
+            segments[at % 8] = format!("{name}{}", at / 8);
+            segments.join(":")
+        };
+        (0..96).map(pattern).collect::<Vec<_>>().join(" ")
+    }
+
+    /// A transferred key with a list of 96 patterns that cross was stored with 4,128.
+    #[test]
+    fn lists_that_cross_are_kept_side_by_side_within_a_bound() {
+        let mut record = record();
+        record.permissions = Some(crossing("l").parse().unwrap());
+        let mut asked = ["l0".to_owned(), "x".to_owned()].to_vec();
+        asked.resize(8, "x".to_owned());
+        for transfer in 1..MAXIMA_MAX {
+            let name = ["", "a", "b", "c", "d", "e", "f", "g"][transfer];
+            let leaving = leaving(&record, &crossing(name), false, "*");
+            let frozen = Frozen::of(&record, &leaving).unwrap();
+            assert_eq!(frozen.maxima.len(), transfer + 1);
+            assert!(frozen.maxima.iter().all(|list| list.as_set().count() <= 98));
+            (record.permissions, record.maxima) = (Some(frozen.list), frozen.maxima);
+            // Again with the same role: nothing piles up.
+            assert_eq!(Frozen::of(&record, &leaving).unwrap().maxima, record.maxima);
+            let granted = |asked: &[String]| {
+                record.maxima.iter().all(|list| list.as_set().grants(&asked.join(":")))
+            };
+            assert!(!granted(&asked), "not yet what this role asks for");
+            asked[transfer] = format!("{name}0");
+            assert!(granted(&asked), "{asked:?}");
+        }
+        assert!(Frozen::of(&record, &leaving(&record, &crossing("h"), false, "*")).is_none());
+    }
+
+    proptest! {
+        /// Kept apart, the lists grant what the product of all of them did.
+        #[test]
+        fn what_is_frozen_grants_what_all_granted_then(
+            lists in proptest::collection::vec(patterns::patterns(), 3..=5),
+            operator: bool,
+            asked in patterns::permission(),
+        ) {
+            let mut record = record();
+            record.permissions = Some(lists[0].clone());
+            for pair in lists[1..].windows(2) {
+                let mut leaving = leaving(&record, "", operator, "");
+                (leaving.holds, leaving.ceiling) = (pair[0].clone(), pair[1].clone());
+                let before = granted(&record, &asked) && granted_by(&leaving, &asked);
+                let frozen = Frozen::of(&record, &leaving).unwrap();
+                (record.permissions, record.maxima) = (Some(frozen.list), frozen.maxima);
+                prop_assert_eq!(granted(&record, &asked), before);
+            }
+        }
+    }
+
+    fn granted(record: &KeyRecord, asked: &Permission) -> bool {
+        let list = record.patterns();
+        let mut all = record.maxima.iter().chain([&list]);
+        all.all(|list| list.as_set().grants(asked.as_str()))
+    }
+
+    /// What the owner's role and the organization's maximum granted, as DESIGN section 5 says it.
+    fn granted_by(leaving: &LeavingRecord, asked: &Permission) -> bool {
+        use crate::model::permission::{is_instance, is_own};
+        let asked = asked.as_str();
+        if is_instance(asked) {
+            return leaving.operator;
+        }
+        leaving.holds.as_set().grants(asked)
+            && (is_own(asked) || leaving.ceiling.as_set().grants(asked))
     }
 }

@@ -9,7 +9,7 @@ use crate::verify::{Explanation, Granting, Lists, Outcome, Step};
 pub(in crate::http) fn lists_of(record: &KeyRecord) -> Lists {
     Lists {
         permissions: record.permissions.clone(),
-        ceiling: record.ceiling.clone(),
+        maxima: record.maxima.clone(),
         expires_at: record.expires_at,
     }
 }

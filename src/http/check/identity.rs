@@ -7,9 +7,8 @@ use crate::http::answer::Header;
 use crate::http::problem::seconds_up;
 use crate::index::Index;
 use crate::index::grant::Grant;
-use crate::model::permission::Patterns;
 use crate::model::plan::PLAN_QUOTA;
-use crate::verify::{Limits, narrowed};
+use crate::verify::{Limits, with_granted};
 
 /// Longest list of permissions that is passed on: nginx answers 500 to a response head of more
 /// than 4 KiB, its `proxy_buffer_size`.
@@ -31,7 +30,10 @@ pub(in crate::http) const HEADERS: [(&str, &str); 10] = [
     ("X-Keyhouse-Organization", "The organization's id."),
     ("X-Keyhouse-Role", "Its owner's role."),
     ("X-Keyhouse-Teams", "The teams it is shared with, by commas."),
-    ("X-Keyhouse-Permissions", "What it is granted today, by commas."),
+    (
+        "X-Keyhouse-Permissions",
+        "What it is granted today, by commas; `-` where that is nothing, or too long to list.",
+    ),
     ("X-Keyhouse-Plan", "The organization's plan."),
     ("X-Keyhouse-Environment", "Its environment."),
 ];
@@ -53,9 +55,9 @@ impl Identity {
         let user = |value: fn(&crate::index::facts::UserFacts) -> String| {
             owner.as_deref().map_or_else(|| NOTHING.to_owned(), |owner| encoded(&value(owner)))
         };
-        let narrowed = narrowed(grant);
-        let granted = narrowed.as_ref().map_or_else(|| grant.patterns(), Patterns::as_set);
-        let permissions = joined(granted.texts());
+        let permissions = with_granted(grant, |granted| {
+            granted.map_or_else(|| NOTHING.to_owned(), |granted| joined(granted.texts()))
+        });
         let teams = index.teams_of(grant);
         let teams = teams.iter().filter(|(_, stands)| *stands);
         let teams: Vec<_> = teams.map(|(team, _)| team.id.to_string()).collect();

@@ -27,11 +27,10 @@ use crate::http::{App, answer};
 use crate::index::grant::Grant;
 use crate::model::gate::CREDENTIALS;
 use crate::model::moment::Moment;
-use crate::model::permission::Patterns;
 use crate::model::requirement::Requirement;
 use crate::model::role::INSTANCE_VERIFY;
 use crate::model::secret::Secret;
-use crate::verify::{Code, Request, Verdict, check, digest_of, foretell, narrowed};
+use crate::verify::{Code, Request, Verdict, check, digest_of, foretell, with_granted};
 
 /// What a client asks.
 struct Asked {
@@ -160,11 +159,9 @@ fn described(app: &App, grant: &Grant) -> Value {
     let mut told = Map::new();
     let mut tell = |name: &str, value: Value| told.insert(name.to_owned(), value);
     tell("active", true.into());
-    let narrowed = narrowed(grant);
-    let granted = narrowed.as_ref().map_or_else(|| grant.patterns(), Patterns::as_set);
-    let scope: Vec<_> = granted.texts().collect();
-    if !scope.is_empty() {
-        tell("scope", scope.join(" ").into());
+    let scope = with_granted(grant, |granted| granted.map(|set| set.as_str().to_owned()));
+    if let Some(scope) = scope.filter(|scope| !scope.is_empty()) {
+        tell("scope", scope.into());
     }
     tell("token_type", "Bearer".into());
     tell("client_id", key.into());

@@ -21,12 +21,12 @@ use crate::index::grant::Grant;
 use crate::model::fault::Fault;
 use crate::model::gate::CREDENTIALS;
 use crate::model::limit::COST_MAX;
-use crate::model::permission::{Patterns, Permission};
+use crate::model::permission::Permission;
 use crate::model::requirement::{REQUIREMENT_NAMES_MAX, Requirement};
 use crate::model::role::{INSTANCE_VERIFY, KEYS_READ, KEYS_VERIFY};
 use crate::model::secret::Secret;
 use crate::verify::{
-    Code, Explanation, Request, Verdict, check, explain, explain_absence, foretell, narrowed,
+    Code, Explanation, Request, Verdict, check, explain, explain_absence, foretell, with_granted,
 };
 
 /// What a service asks.
@@ -238,11 +238,13 @@ fn told(index: &Index, verdict: Verdict, grant: Option<&Grant>, now: Now) -> Val
 }
 
 /// The patterns that a key is granted today: what it lists, or what the absence of a list means, as
-/// far as its owner's role and the organization's ceiling let it.
+/// far as its owner's role and the organization's ceiling let it. `null` where no short list says
+/// that.
 pub(super) fn permissions(grant: &Grant) -> Value {
-    let narrowed = narrowed(grant);
-    let granted = narrowed.as_ref().map_or_else(|| grant.patterns(), Patterns::as_set);
-    granted.texts().map(Value::from).collect()
+    with_granted(grant, |granted| match granted {
+        Some(granted) => granted.texts().map(Value::from).collect(),
+        None => Value::Null,
+    })
 }
 
 /// What a key is: for its holder, and for a service that may ask about it.

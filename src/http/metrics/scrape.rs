@@ -270,6 +270,11 @@ fn of_index(app: &App) -> Vec<Family> {
             "1 while the index lacks a change that was answered, and no check is answered.",
             vec![whole(u64::from(index.is_behind()))],
         ),
+        histogram(
+            "keyhouse_index_step_seconds",
+            "How long the index's writer took for each record; slower than 5 ms is logged with its id.",
+            vec![spread(index.steps())],
+        ),
         gauge(
             "keyhouse_store_state",
             "1 at how the index stands with its store, 0 at what it might be else.",

@@ -26,7 +26,9 @@ pub(super) fn operations() -> Vec<Operation> {
             .details(
                 "For a service to which the key was presented. The answer is 200 whatever the key \
                  is worth: `valid` and `code` say it. Keys of other organizations are unknown, \
-                 unless an operator gave `keyhouse:instance:verify`.",
+                 unless an operator gave `keyhouse:instance:verify`. `permissions` is the list of \
+                 what the key is granted today, or null where no list of 100 patterns says it: the \
+                 verdict does not depend on that list.",
             )
             .needs(&[KEYS_VERIFY, INSTANCE_VERIFY])
             .takes(
@@ -47,6 +49,10 @@ pub(super) fn operations() -> Vec<Operation> {
             .answers(200, answer([field("results", each(results))]), "In their order."),
         introspect(),
         operation(Method::GET, "/v1/whoami", "whoAmI", "What this key is and may do.")
+            .details(
+                "`permissions` is what the key is granted today, or null where no list of 100 \
+                 patterns says it.",
+            )
             .asked_by(Asker::Holder)
             .answers(200, the("Holding"), "The presented key."),
         operation(Method::POST, "/v1/whoami/revoke", "revokeMe", "Revokes this key, for ever.")
@@ -86,7 +92,8 @@ fn introspect() -> Operation {
              draws on no limit, and a key whose limits are used up is active: `/v1/verify` and the \
              gates hold keys to their limits. With `permissions` and `ip`, `active` says whether \
              the key may do that from there; a key with address rules is active nowhere but where \
-             `ip` says. `scope` is what the key is granted, wildcards as they are; `client_id` is \
+             `ip` says. `scope` is what the key is granted, wildcards as they are, and left out \
+             where that is nothing or no list of 100 patterns says it; `client_id` is \
              the key, `sub` its owner or, of a service key, its organization, `iat` when the key \
              was made. Whatever is not active is `{\"active\": false}` and no more, a key of \
              another organization too, unless an operator gave `keyhouse:instance:verify`.",
@@ -176,7 +183,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         optional("cost", whole(0, COST_MAX, 1)),
         optional("explain", truth(false)),
     ]);
-    let patterns = || field("permissions", each(text("diagrams:*")));
+    let patterns = || field("permissions", nullable(each(text("diagrams:*")).into()));
     let verdict = [field("valid", truth(true)), field("code", the("CheckCode"))].into_iter().chain(
         held().into_iter().chain([field("retry_after", count(7)), patterns()]).map(Field::seldom),
     );

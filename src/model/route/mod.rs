@@ -13,6 +13,7 @@ mod path;
 mod raw;
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 use host::HostRank;
 pub use host::{HostPattern, canonical_host};
@@ -113,13 +114,10 @@ impl<T> RouteTable<T> {
         let mut numbered: Vec<_> = rules.into_iter().enumerate().collect();
         // Equal ones come to stand side by side but for their methods.
         numbered.sort_by(|(_, (one, _)), (_, (other, _))| one.compare(other));
-        for (at, (first, (route, _))) in numbered.iter().enumerate() {
-            let alike = numbered.iter().skip(at + 1);
-            let mut alike = alike.take_while(|(_, (other, _))| route.compare(other).is_eq());
-            if let Some((second, _)) = alike.find(|(_, (other, _))| route.shares_methods(other)) {
-                let (first, second) = (*first.min(second), *first.max(second));
-                return Err(EqualRoutes { first, second });
-            }
+        let mut alike =
+            numbered.chunk_by(|(_, (one, _)), (_, (other, _))| one.compare(other).is_eq());
+        if let Some(equal) = alike.find_map(equal_among) {
+            return Err(equal);
         }
         Ok(Self { rules: numbered.into_iter().map(|(_, rule)| rule).collect() })
     }
@@ -136,6 +134,20 @@ impl<T> RouteTable<T> {
     pub fn iter(&self) -> impl Iterator<Item = (&Route, &T)> {
         self.rules.iter().map(|(route, held)| (route, held))
     }
+}
+
+/// Two of these equally specific rules that share a method.
+fn equal_among<T>(alike: &[(usize, (Route, T))]) -> Option<EqualRoutes> {
+    let mut taken = HashMap::new();
+    let methods = alike
+        .iter()
+        .flat_map(|(at, (route, _))| route.methods_taken().map(move |method| (method, *at)));
+    for (method, at) in methods {
+        if let Some(first) = taken.insert(method, at).filter(|first| *first != at) {
+            return Some(EqualRoutes { first: first.min(at), second: first.max(at) });
+        }
+    }
+    None
 }
 
 impl Route {
@@ -160,14 +172,12 @@ impl Route {
             .then_with(|| self.path.literals().cmp(other.path.literals()))
     }
 
-    fn shares_methods(&self, other: &Self) -> bool {
-        match (&self.methods, &other.methods) {
-            (Some(one), Some(other)) => {
-                one.names().any(|method| other.has(method))
-                    || other.names().any(|method| one.has(method))
-            },
-            (None, _) | (_, None) => true,
-        }
+    /// The methods that an equally specific rule must not have too; the empty one is any.
+    fn methods_taken(&self) -> impl Iterator<Item = &str> {
+        let any = self.methods.is_none().then_some("");
+        let named = self.methods.iter().flat_map(Methods::names);
+        let head = self.methods.iter().any(|methods| methods.has("HEAD")).then_some("HEAD");
+        any.into_iter().chain(named).chain(head)
     }
 }
 

@@ -273,6 +273,7 @@ fn what_happens_is_counted_once_where_it_belongs() {
     grows("keyhouse_check_duration_seconds_sum{endpoint=\"forward_auth\"}");
     grows("keyhouse_connections_accepted_total");
     grows("keyhouse_pool_wait_seconds_count");
+    grows("keyhouse_index_step_seconds_count");
     grows("keyhouse_store_commits_total{outcome=\"committed\"}");
     grows("keyhouse_store_commit_duration_seconds_count");
     grows("keyhouse_index_revision");

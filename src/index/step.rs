@@ -1,0 +1,234 @@
+//! The steps of the index's writer: one stored row each, timed, and logged where one is slow.
+//!
+//! A step does work for what its own row holds, within that row's named maxima: a key's two secrets,
+//! each with a list and [`crate::records::key::MAXIMA_MAX`] more, a gate's routes. No step compares
+//! two lists, and a row that many keys share (a user, a role, an organization) is one handle that is
+//! swapped. A plan's row is the one exception: it is carried to each organization on that plan.
+
+use std::time::{Duration, Instant};
+
+use keyhouse_storage::Write;
+
+use crate::index::writer::Writer;
+use crate::records::place::Place;
+use crate::records::{RecordError, read};
+
+/// How long a step may take before it is logged.
+const STEP_SLOW: Duration = Duration::from_millis(5);
+
+impl Writer {
+    /// Takes over what a commit wrote.
+    pub(super) fn apply(&mut self, writes: &[Write]) -> Result<(), RecordError> {
+        for write in writes {
+            match write {
+                Write::Put { key, value } => self.put_row(key, value)?,
+                Write::Delete { key } => self.delete_row(key)?,
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn put_row(&mut self, key: &[u8], value: &[u8]) -> Result<(), RecordError> {
+        self.timed(key, |writer| {
+            writer.put(read(key, value)?);
+            Ok(())
+        })
+    }
+
+    pub(super) fn delete_row(&mut self, key: &[u8]) -> Result<(), RecordError> {
+        self.timed(key, |writer| {
+            writer.delete(&Place::parse(key)?);
+            Ok(())
+        })
+    }
+
+    /// Takes one step, about the row at `key`.
+    #[expect(clippy::disallowed_methods, reason = "measures itself; no decision depends on it")]
+    pub(super) fn timed(
+        &mut self,
+        key: &[u8],
+        step: impl FnOnce(&mut Self) -> Result<(), RecordError>,
+    ) -> Result<(), RecordError> {
+        let begun = Instant::now();
+        let stepped = step(self);
+        let took = begun.elapsed();
+        self.index.steps.record(took);
+        if let Some(place) = slow(key, took) {
+            tracing::warn!(%place, ?took, "index: a step of the writer was slow");
+        }
+        stepped
+    }
+}
+
+/// The place to log for a step that took this long: kind and id, never an address or a digest.
+fn slow(key: &[u8], took: Duration) -> Option<String> {
+    let place =
+        || Place::parse(key).map_or_else(|_unknown| "unknown".to_owned(), |it| it.to_string());
+    (took > STEP_SLOW).then(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use keyhouse_storage::{Batch, MemoryStore, Store as _};
+
+    use super::*;
+    use crate::index::Index;
+    use crate::model::id::{Id, KeyId, RoleId};
+    use crate::model::moment::Moment;
+    use crate::model::permission::{Patterns, comparisons};
+    use crate::model::plan::SubscriptionStatus;
+    use crate::model::role::Role;
+    use crate::model::secret::Digest;
+    use crate::records::access::{OrganizationRecord, UserRecord};
+    use crate::records::key::tests::record;
+    use crate::records::key::{KeyRecord, MAXIMA_MAX, SecretRecord};
+    use crate::records::rights::RoleRecord;
+    use crate::records::{Record, encode};
+
+    /// 96 patterns that cross all others of this kind: a product with another has thousands.
+    fn crossing(name: &str) -> Patterns {
+        let pattern = |at: usize| {
+            let mut segments = vec!["*".to_owned(); 8];
+            segments[at % 8] = format!("{name}{}", at / 8);
+            segments.join(":")
+        };
+        (0..96).map(pattern).collect::<Vec<_>>().join(" ").parse().unwrap()
+    }
+
+    fn put<T: Record>(place: &Place, record: &T) -> Write {
+        Write::Put { key: place.to_bytes(), value: encode(place, record).unwrap() }
+    }
+
+    /// An organization and a user whose maximum and role cross, and a transferred key of two secrets
+    /// whose lists all cross.
+    struct Crossing {
+        organization: OrganizationRecord,
+        role: RoleRecord,
+        user: UserRecord,
+        key: KeyRecord,
+    }
+
+    impl Crossing {
+        fn new() -> Self {
+            let organization = OrganizationRecord {
+                id: Id::default(),
+                name: "B".to_owned(),
+                suspended: false,
+                ceiling: crossing("o"),
+                members_create_keys: true,
+                key_lifetime_days_max: None,
+                plan: "pro".into(),
+                status: SubscriptionStatus::Active,
+                current_period_end: None,
+                created_at: Moment::BEGINNING,
+                version: 1,
+            };
+            let role = RoleRecord {
+                id: RoleId::from_bytes([3; 16]),
+                organization: organization.id,
+                name: "crossing".to_owned(),
+                description: String::new(),
+                permissions: crossing("r"),
+                created_at: Moment::BEGINNING,
+                version: 1,
+            };
+            let user = UserRecord {
+                id: Id::from_bytes([5; 16]),
+                organization: organization.id,
+                email: "u@example.com".to_owned(),
+                name: "u".to_owned(),
+                password: String::new(),
+                role: Role::Custom(role.id),
+                operator: false,
+                disabled: false,
+                teams: Vec::new(),
+                locale: None,
+                created_at: Moment::BEGINNING,
+                version: 1,
+            };
+            let mut key = record();
+            (key.organization, key.owner) = (organization.id, Some(user.id));
+            key.permissions = Some(crossing("l"));
+            key.maxima = (0..MAXIMA_MAX).map(|at| crossing(&format!("m{at}x"))).collect();
+            let new = SecretRecord { digest: Digest::of(b"new"), ..key.secrets[0].clone() };
+            key.secrets.insert(0, new);
+            Self { organization, role, user, key }
+        }
+
+        fn writes(&self) -> [Write; 4] {
+            let Self { organization, role, user, key } = self;
+            [
+                put(&Place::Organization(organization.id), organization),
+                put(&Place::Role(role.organization, role.id), role),
+                put(&Place::User(user.id), user),
+                put(&key.place(), key),
+            ]
+        }
+    }
+
+    /// A transferred key whose list and maximum cross cost the writer 66 ms at each of its changes,
+    /// and every start as much again: checks of all organizations were 503 meanwhile.
+    #[test]
+    fn no_step_of_the_writer_compares_two_lists() {
+        let index = Arc::new(Index::new());
+        let mut writer = Writer::new(Arc::clone(&index));
+        let crossing = Crossing::new();
+        let [organization, role, user, rotated] = crossing.writes();
+        let transferred = KeyRecord {
+            secrets: crossing.key.secrets[1..].to_vec(),
+            owner: None,
+            ..crossing.key.clone()
+        };
+        let created = KeyRecord { maxima: Vec::new(), ..transferred.clone() };
+        for (claim, write) in [
+            ("organization change", &organization),
+            ("role change", &role),
+            ("user change", &user),
+            ("create", &put(&created.place(), &created)),
+            ("transfer", &put(&transferred.place(), &transferred)),
+            ("rotate", &rotated),
+            ("organization change with a key", &organization),
+            ("role change with a key", &role),
+            ("user change with a key", &user),
+        ] {
+            let (compared, applied) = comparisons::of(|| writer.apply(std::slice::from_ref(write)));
+            applied.unwrap();
+            assert_eq!(compared, 0, "{claim}");
+        }
+        let grant = index.grant(&Digest::of(b"new")).unwrap();
+        assert_eq!(grant.patterns().count(), 96, "not a product of lists");
+        assert_eq!(grant.maxima().len(), MAXIMA_MAX);
+        assert_eq!(index.steps().distribution().count, 9);
+
+        let store = MemoryStore::new();
+        let batch = crossing.writes().into_iter().fold(Batch::new(), |batch, write| match write {
+            Write::Put { key, value } => batch.put(key, value),
+            Write::Delete { key } => batch.delete(key),
+        });
+        store.commit(batch).unwrap();
+        let mut writer = Writer::new(Arc::new(Index::new()));
+        let (compared, built) = comparisons::of(|| writer.rebuild(&store).is_ok());
+        assert_eq!((compared, built), (0, true), "start");
+        assert_eq!(writer.index.len(), 2);
+    }
+
+    #[test]
+    fn a_slow_step_is_logged_by_its_id_and_never_by_an_address_or_a_digest() {
+        let key = KeyId::from_bytes([7; 16]);
+        let place = Place::Key(Id::default(), key);
+        assert_eq!(slow(&place.to_bytes(), STEP_SLOW), None);
+        let more = STEP_SLOW + Duration::from_nanos(1);
+        assert_eq!(slow(&place.to_bytes(), more), Some(place.to_string()));
+        assert!(place.to_string().ends_with(&key.to_string()));
+        for (place, logged) in [
+            (Place::Email("ada@example.com".to_owned()), "email/.."),
+            (Place::Session(Digest::of(b"cookie")), "session/.."),
+            (Place::Imported(Digest::of(b"key")), "imported/.."),
+        ] {
+            assert_eq!(slow(&place.to_bytes(), more).as_deref(), Some(logged));
+        }
+        assert_eq!(slow(b"secret", more).as_deref(), Some("unknown"));
+    }
+}
