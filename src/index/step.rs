@@ -85,7 +85,7 @@ mod tests {
     use crate::records::key::tests::record;
     use crate::records::key::{KeyRecord, MAXIMA_MAX, SecretRecord};
     use crate::records::rights::RoleRecord;
-    use crate::records::{Record, encode};
+    use crate::records::{Record, Stored, encode};
 
     /// 96 patterns that cross all others of this kind: a product with another has thousands.
     fn crossing(name: &str) -> Patterns {
@@ -134,20 +134,13 @@ mod tests {
                 created_at: Moment::BEGINNING,
                 version: 1,
             };
-            let user = UserRecord {
-                id: Id::from_bytes([5; 16]),
-                organization: organization.id,
-                email: "u@example.com".to_owned(),
-                name: "u".to_owned(),
-                password: String::new(),
-                role: Role::Custom(role.id),
-                operator: false,
-                disabled: false,
-                teams: Vec::new(),
-                locale: None,
-                created_at: Moment::BEGINNING,
-                version: 1,
-            };
+            let place = Place::User(Id::from_bytes([5; 16]));
+            let row = serde_json::json!({
+                "g": organization.id.to_string(), "e": "u@example.com", "n": "u", "pw": "",
+                "r": Role::Custom(role.id).to_string(), "c": 0, "v": 1,
+            });
+            let row = [&[1], row.to_string().as_bytes()].concat();
+            let Ok(Stored::User(user)) = read(&place.to_bytes(), &row) else { panic!("a user") };
             let mut key = record();
             (key.organization, key.owner) = (organization.id, Some(user.id));
             key.permissions = Some(crossing("l"));
