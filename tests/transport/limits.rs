@@ -130,7 +130,8 @@ fn too_large_heads_are_refused() {
 #[test]
 fn a_trusted_proxy_repeats_larger_heads_than_anybody_sends() {
     let proxies = vec!["127.0.0.0/8".parse().unwrap()];
-    let house = House::start_with(Limits { per_address_exempt: proxies, ..Limits::default() });
+    let house =
+        House::start_with(Limits { per_address_exempt: proxies.into(), ..Limits::default() });
     let bytes = |path: &str, bytes: usize| {
         format!("GET {path} HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(bytes))
     };
