@@ -9,9 +9,10 @@ use crate::actions::events::Happening;
 use crate::actions::roles::fields;
 use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions, Attempt, put};
+use crate::model::credential::CredentialSource;
 use crate::model::edit::Edit;
 use crate::model::fault::Fault;
-use crate::model::gate::{CredentialHeader, DEFAULT_GATE, GateName};
+use crate::model::gate::{DEFAULT_GATE, GateName};
 use crate::model::id::{GateId, OrganizationId};
 use crate::model::key_text::Environment;
 use crate::model::role::INSTANCE_MANAGE;
@@ -27,8 +28,8 @@ pub const GATES_MAX: usize = 256;
 pub struct GateChange {
     /// What it is for.
     pub description: Option<String>,
-    /// Which headers may carry the key.
-    pub credentials: Option<Vec<CredentialHeader>>,
+    /// Where a request may carry the key.
+    pub credentials: Option<Vec<CredentialSource>>,
     /// What needs what.
     pub routes: Option<Vec<RouteRecord>>,
     /// Whose keys it takes.

@@ -51,8 +51,9 @@ pub(super) struct Policy {
     /// A rule, such as 'GET /orders/** orders:read'; repeatable, and all together replace what was
     #[arg(long = "route", value_name = "R")]
     routes: Vec<String>,
-    /// Header that may carry the key; repeatable [default: authorization, x-api-key, mc-api-key]
-    #[arg(long = "credential", value_name = "H")]
+    /// Where the key may stand: authorization (Bearer and Basic), authorization:SCHEME, a header,
+    /// cookie:NAME, websocket-protocol:PREFIX; repeatable [default: authorization, x-api-key, mc-api-key]
+    #[arg(long = "credential", value_name = "C")]
     credentials: Vec<String>,
     /// Organization whose keys it takes, by its id, or all; repeatable [default: all]
     #[arg(long = "accept-organization", value_name = "ID")]

@@ -2,125 +2,308 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use zeroize::Zeroizing;
 
-use crate::model::gate::AUTHORIZATION;
+use crate::model::credential::{AUTHORIZATION, CredentialSource, Scheme, titled};
+use crate::model::key_text::has_key_shape;
+
+/// The text that was presented. It is wiped when it is dropped.
+type Text = Zeroizing<Vec<u8>>;
 
 /// What the headers hold.
 pub(super) enum Credential {
-    /// None of ours.
-    None,
+    /// None that is accepted.
+    None {
+        /// Whether `Authorization` was sent, with something that is not accepted.
+        authorization_ignored: bool,
+    },
     /// This text, whatever it is worth.
-    Presented(Zeroizing<Vec<u8>>),
-    /// Two that differ, one header twice, or one that can't be read.
-    Unreadable,
+    Presented(Text),
+    /// Something from which no single text can be taken.
+    Unusable(Unusable),
 }
 
-/// Takes the credential out of the headers that may carry one: of `Authorization`, Bearer or Basic
-/// (the password, or the user name when that is empty); of any other, its whole value. The same text
-/// in two headers is one; query parameters never count.
-pub(super) fn take<N: AsRef<str>>(headers: &HeaderMap, carriers: &[N]) -> Credential {
-    let mut found: Option<Zeroizing<Vec<u8>>> = None;
-    for name in carriers.iter().map(AsRef::as_ref) {
-        let mut lines = headers.get_all(name).iter();
-        if let Some(value) = lines.next() {
-            // Of two lines a proxy may show us one, and the upstream another.
-            if lines.next().is_some() {
-                return Credential::Unreadable;
-            }
-            let credential = if name == AUTHORIZATION {
-                authorized(value)
-            } else {
-                Credential::Presented(Zeroizing::new(value.as_bytes().to_vec()))
-            };
-            match (credential, &found) {
-                (Credential::None, _) => {},
-                (Credential::Unreadable, _) => return Credential::Unreadable,
-                (Credential::Presented(text), Some(known)) if text != *known => {
-                    return Credential::Unreadable;
-                },
-                (Credential::Presented(text), _) => found = Some(text),
-            }
+/// Why no single credential can be taken. Names places, never texts.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unusable {
+    /// Two texts that differ.
+    #[error("two different credentials were sent, in {0} and in {1}: send one")]
+    Two(String, String),
+    /// One place twice: of two lines a proxy may pass one on, and the upstream read the other.
+    #[error("{0} was sent twice: send it once")]
+    Doubled(String),
+    /// A key as user name and another as password.
+    #[error(
+        "two different credentials were sent in Authorization (Basic), as user name and as \
+         password: send one"
+    )]
+    TwoInBasic,
+    /// Basic that does not decode.
+    #[error("Authorization (Basic) can't be read: send the base64 of user:password")]
+    Basic,
+}
+
+/// Takes the credential out of the places that may carry one. The same text in two places is one;
+/// query parameters never count.
+pub(super) fn take(headers: &HeaderMap, sources: &[CredentialSource]) -> Credential {
+    let mut found: Option<(&CredentialSource, Text)> = None;
+    for source in sources {
+        let text = match read(headers, source) {
+            Ok(Some(text)) => text,
+            Ok(None) => continue,
+            Err(fault) => return Credential::Unusable(fault),
+        };
+        match &found {
+            Some((first, known)) if text != *known => {
+                return Credential::Unusable(Unusable::Two(first.place(), source.place()));
+            },
+            Some(_) => {},
+            None => found = Some((source, text)),
         }
     }
-    found.map_or(Credential::None, Credential::Presented)
-}
-
-fn authorized(value: &http::HeaderValue) -> Credential {
-    let bytes = value.as_bytes();
-    let cut = bytes.iter().position(|byte| *byte == b' ').unwrap_or(bytes.len());
-    let (scheme, rest) = bytes.split_at(cut);
-    let rest = rest.trim_ascii();
-    if scheme.eq_ignore_ascii_case(b"bearer") {
-        Credential::Presented(Zeroizing::new(rest.to_vec()))
-    } else if scheme.eq_ignore_ascii_case(b"basic") {
-        basic(rest).map_or(Credential::Unreadable, Credential::Presented)
-    } else {
-        // Another scheme is somebody else's business.
-        Credential::None
+    match found {
+        Some((_, text)) => Credential::Presented(text),
+        None => Credential::None { authorization_ignored: headers.contains_key(AUTHORIZATION) },
     }
 }
 
-/// RFC 7617: base64 of user name, colon, password.
-fn basic(encoded: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let pair = Zeroizing::new(STANDARD.decode(encoded).ok()?);
-    let cut = pair.iter().position(|byte| *byte == b':')?;
-    let (user, password) = pair.split_at_checked(cut)?;
+impl Unusable {
+    /// A header that is on two lines.
+    pub(super) fn doubled_header(name: &str) -> Self {
+        Self::Doubled(titled(name))
+    }
+}
+
+fn read(headers: &HeaderMap, source: &CredentialSource) -> Result<Option<Text>, Unusable> {
+    match source {
+        CredentialSource::Authorization | CredentialSource::Scheme(_) => {
+            let line = single(headers, source)?;
+            line.map_or(Ok(None), |line| authorized(line.as_bytes(), source.schemes()))
+        },
+        CredentialSource::Header(_) => {
+            Ok(single(headers, source)?.map(|line| text_of(line.as_bytes())))
+        },
+        CredentialSource::Cookie(name) => entry(headers, source, b';', |pair| {
+            let cut = pair.iter().position(|byte| *byte == b'=')?;
+            let (known, value) = pair.split_at_checked(cut)?;
+            let is_named = known.trim_ascii() == name.as_bytes();
+            is_named.then(|| value.get(1..).unwrap_or_default().trim_ascii())
+        }),
+        CredentialSource::WebSocketProtocol(prefix) => {
+            entry(headers, source, b',', |entry| entry.strip_prefix(prefix.as_bytes()))
+        },
+    }
+}
+
+/// The header's line, of which there may be one.
+fn single<'a>(
+    headers: &'a HeaderMap,
+    source: &CredentialSource,
+) -> Result<Option<&'a HeaderValue>, Unusable> {
+    let mut lines = headers.get_all(source.header()).iter();
+    let line = lines.next();
+    if lines.next().is_some() { Err(Unusable::Doubled(source.place())) } else { Ok(line) }
+}
+
+/// The one entry of a list that `pick` takes, on whatever line it stands.
+fn entry(
+    headers: &HeaderMap,
+    source: &CredentialSource,
+    separator: u8,
+    pick: impl Fn(&[u8]) -> Option<&[u8]>,
+) -> Result<Option<Text>, Unusable> {
+    let lines = headers.get_all(source.header()).iter().map(HeaderValue::as_bytes);
+    let entries = lines.flat_map(|line| line.split(|byte| *byte == separator));
+    let mut picked = entries.filter_map(|entry| pick(entry.trim_ascii()));
+    let first = picked.next().map(text_of);
+    if picked.next().is_some() { Err(Unusable::Doubled(source.place())) } else { Ok(first) }
+}
+
+/// The text behind the scheme, where that is one of these.
+fn authorized(line: &[u8], schemes: &[Scheme]) -> Result<Option<Text>, Unusable> {
+    let cut = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
+    let (name, rest) = line.split_at(cut);
+    let rest = rest.trim_ascii();
+    let is_sent = |scheme: &&Scheme| name.eq_ignore_ascii_case(scheme.name().as_bytes());
+    match schemes.iter().find(is_sent) {
+        Some(Scheme::Basic) => basic(rest).map(Some),
+        Some(Scheme::Bearer | Scheme::Named(_)) => Ok(Some(text_of(rest))),
+        None => Ok(None),
+    }
+}
+
+/// RFC 7617: base64 of user name, colon, password. The key is the password, or the user name where
+/// the password is empty or a filler: clients differ in which of the two they let people fill in.
+fn basic(encoded: &[u8]) -> Result<Text, Unusable> {
+    let pair = Zeroizing::new(STANDARD.decode(encoded).map_err(|_source| Unusable::Basic)?);
+    let cut = pair.iter().position(|byte| *byte == b':').ok_or(Unusable::Basic)?;
+    let (user, password) = pair.split_at(cut);
     let password = password.get(1..).unwrap_or_default();
-    let text = if password.is_empty() { user } else { password };
-    Some(Zeroizing::new(text.to_vec()))
+    let is_users = match (has_key_shape(user), has_key_shape(password)) {
+        (true, true) if user != password => return Err(Unusable::TwoInBasic),
+        (true, false) => true,
+        (true | false, _) => password.is_empty(),
+    };
+    Ok(text_of(if is_users { user } else { password }))
+}
+
+fn text_of(bytes: &[u8]) -> Text {
+    Zeroizing::new(bytes.to_vec())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::gate::CREDENTIALS;
+    use crate::model::credential::CREDENTIALS;
 
-    fn taken(lines: &[(&'static str, &str)]) -> String {
+    const KEY: &str = "kh_live_0000000000000000000000000000000000000000000000000";
+    const OTHER: &str = "kh_live_1111111111111111111111111111111111111111111111111";
+
+    fn sources(texts: &[&str]) -> Vec<CredentialSource> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    fn taken(lines: &[(&'static str, &str)], sources: &[CredentialSource]) -> String {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(*name, value.parse().unwrap());
         }
-        match take(&headers, &CREDENTIALS) {
-            Credential::None => "none".to_owned(),
-            Credential::Unreadable => "unreadable".to_owned(),
+        match take(&headers, sources) {
+            Credential::None { authorization_ignored: false } => "none".to_owned(),
+            Credential::None { authorization_ignored: true } => "ignored".to_owned(),
+            Credential::Unusable(fault) => fault.to_string(),
             Credential::Presented(text) => String::from_utf8(text.to_vec()).unwrap(),
         }
     }
 
+    fn encoded(pair: &str) -> String {
+        format!("Basic {}", STANDARD.encode(pair))
+    }
+
     #[test]
     fn one_credential_is_taken_from_wherever_it_stands() {
+        let unreadable = Unusable::Basic.to_string();
         for (lines, expected) in [
             (&[][..], "none"),
             (&[("authorization", "Bearer abc")], "abc"),
             (&[("authorization", "bEARER   abc ")], "abc"),
             (&[("authorization", "Basic dXNlcjphYmM=")], "abc"),
             (&[("authorization", "Basic YWJjOg==")], "abc"),
-            (&[("authorization", "Basic !!")], "unreadable"),
-            (&[("authorization", "Basic YWJj")], "unreadable"),
+            (&[("authorization", "Basic !!")], &unreadable),
+            (&[("authorization", "Basic YWJj")], &unreadable),
             (&[("authorization", "Bearer")], ""),
-            (&[("authorization", "Digest abc")], "none"),
+            (&[("authorization", "Digest abc")], "ignored"),
             (&[("x-api-key", "abc")], "abc"),
             (&[("mc-api-key", "abc")], "abc"),
             (&[("x-api-key", "abc"), ("mc-api-key", "abc")], "abc"),
-            (&[("x-api-key", "abc"), ("authorization", "Bearer abd")], "unreadable"),
+            (
+                &[("x-api-key", "abc"), ("authorization", "Bearer abd")],
+                "two different credentials were sent, in Authorization and in X-Api-Key: send one",
+            ),
+            (
+                &[("x-api-key", "abc"), ("x-api-key", "abc")],
+                "X-Api-Key was sent twice: send it once",
+            ),
             (&[("x-api-key", "")], ""),
+            (&[("cookie", "a=abc"), ("sec-websocket-protocol", "keyhouse.abc")], "none"),
         ] {
-            assert_eq!(taken(lines), expected, "{lines:?}");
+            assert_eq!(taken(lines, &CREDENTIALS), expected, "{lines:?}");
         }
     }
+
+    /// Clients that let people fill in one of the two fields fill the other themselves: `key:x`,
+    /// `key:x-oauth-basic`, `token:key`. The filler was looked up as if it were the key.
+    #[test]
+    fn of_basic_the_part_with_a_keys_shape_is_taken() {
+        for (pair, expected) in [
+            (format!("{KEY}:"), KEY),
+            (format!("{KEY}:x"), KEY),
+            (format!("{KEY}:x-oauth-basic"), KEY),
+            (format!("token:{KEY}"), KEY),
+            (format!(":{KEY}"), KEY),
+            (format!("{KEY}:{KEY}"), KEY),
+            (format!("{KEY}:{OTHER}"), "two"),
+            ("foreign:secret".to_owned(), "secret"),
+            ("foreign:".to_owned(), "foreign"),
+            // Begins like a key and is none: a user name.
+            ("kh_admin:secret".to_owned(), "secret"),
+            ("a:b:c".to_owned(), "b:c"),
+        ] {
+            let text = taken(&[("authorization", &encoded(&pair))], &CREDENTIALS);
+            let expected =
+                if expected == "two" { Unusable::TwoInBasic.to_string() } else { expected.into() };
+            assert_eq!(text, expected, "{pair}");
+        }
+    }
+
+    #[test]
+    fn schemes_are_those_that_the_sources_name() {
+        let named = sources(&["authorization:token", "authorization:bearer"]);
+        for (line, expected) in [
+            ("Token abc", "abc"),
+            ("tOKEN abc", "abc"),
+            ("Bearer abc", "abc"),
+            ("Token", ""),
+            ("Token token=\"abc\"", "token=\"abc\""),
+            ("Tokens abc", "ignored"),
+            // Basic is left out, so that not even a broken one is looked at.
+            ("Basic !!", "ignored"),
+        ] {
+            assert_eq!(taken(&[("authorization", line)], &named), expected, "{line}");
+        }
+        let basic = sources(&["authorization:basic"]);
+        assert_eq!(taken(&[("authorization", "Basic dXNlcjphYmM=")], &basic), "abc");
+        assert_eq!(taken(&[("authorization", "Bearer abc")], &basic), "ignored");
+    }
+
+    #[test]
+    fn a_cookie_and_a_subprotocol_are_found_by_name_and_once() {
+        let named = sources(&["cookie:feed", "websocket-protocol:keyhouse."]);
+        let doubled = "the cookie feed was sent twice: send it once";
+        for (lines, expected) in [
+            (&[("cookie", "a=b; feed=abc; c=d")][..], "abc"),
+            (&[("cookie", "feed=abc=")], "abc="),
+            (&[("cookie", " feed = abc ")], "abc"),
+            (&[("cookie", "a=b"), ("cookie", "feed=abc")], "abc"),
+            (&[("cookie", "feed=abc; feed=abc")], doubled),
+            (&[("cookie", "feed=abc"), ("cookie", "feed=other")], doubled),
+            (&[("cookie", "Feed=abc; xfeed=abc; feed")], "none"),
+            (&[("cookie", "a=\"; feed=abc; \"")], "abc"),
+            (&[("sec-websocket-protocol", "chat, keyhouse.abc")], "abc"),
+            (&[("sec-websocket-protocol", "chat,keyhouse.")], ""),
+            (&[("sec-websocket-protocol", "Keyhouse.abc, chat")], "none"),
+            (
+                &[
+                    ("sec-websocket-protocol", "keyhouse.abc"),
+                    ("sec-websocket-protocol", "keyhouse.abc"),
+                ],
+                "Sec-WebSocket-Protocol (keyhouse.) was sent twice: send it once",
+            ),
+            (
+                &[("cookie", "feed=abc"), ("sec-websocket-protocol", "keyhouse.abd")],
+                "two different credentials were sent, in the cookie feed and in \
+                 Sec-WebSocket-Protocol (keyhouse.): send one",
+            ),
+            (&[("authorization", "Bearer abc")], "ignored"),
+        ] {
+            assert_eq!(taken(lines, &named), expected, "{lines:?}");
+        }
+    }
+
     #[test]
     fn only_what_may_carry_a_key_is_looked_at() {
         let mut headers = HeaderMap::new();
         for (name, value) in [("authorization", "Basic !!"), ("x-key", "abc")] {
             headers.append(name, value.parse().unwrap());
         }
-        assert!(
-            matches!(take(&headers, &["x-key"]), Credential::Presented(text) if *text == b"abc")
-        );
-        assert!(matches!(take(&headers, &["x-api-key"]), Credential::None));
+        let own = sources(&["x-key"]);
+        assert!(matches!(take(&headers, &own), Credential::Presented(text) if *text == b"abc"));
+        assert!(matches!(
+            take(&headers, &sources(&["x-api-key"])),
+            Credential::None { authorization_ignored: true }
+        ));
         headers.append("x-key", "abc".parse().unwrap());
-        assert!(matches!(take(&headers, &["x-key"]), Credential::Unreadable));
+        assert!(matches!(take(&headers, &own), Credential::Unusable(Unusable::Doubled(_))));
     }
 }

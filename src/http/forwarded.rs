@@ -9,6 +9,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 
+use crate::model::credential::CredentialSource;
 use crate::model::route::{Asked, DoubtfulPath, canonical_host, raw_path};
 
 /// The chain of addresses.
@@ -111,16 +112,16 @@ pub(super) fn read_repeated<'a>(
 ///
 /// # Errors
 /// [`NotForwarded::Alias`].
-pub(super) fn refuse_aliases<N: AsRef<str>>(
+pub(super) fn refuse_aliases(
     headers: &HeaderMap,
-    carriers: &[N],
+    sources: &[CredentialSource],
 ) -> Result<(), NotForwarded> {
     let is_odd = |letter: char| !letter.is_ascii_alphanumeric() && letter != '-';
     let is_alias = |name: &str| {
         let plain = name.replace(is_odd, "-");
         plain.starts_with("x-keyhouse-")
             || plain.starts_with("x-forwarded-")
-            || carriers.iter().any(|carrier| carrier.as_ref() == plain)
+            || sources.iter().any(|source| source.header() == plain)
     };
     let mut odd = headers.keys().map(HeaderName::as_str).filter(|name| name.contains(is_odd));
     if odd.any(is_alias) { Err(NotForwarded::Alias) } else { Ok(()) }
@@ -187,7 +188,7 @@ fn single<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, Not
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::gate::CREDENTIALS;
+    use crate::model::credential::CREDENTIALS;
 
     fn loopback() -> Vec<IpNet> {
         vec!["127.0.0.0/8".parse().unwrap(), "10.0.0.0/8".parse().unwrap()]

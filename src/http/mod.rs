@@ -2,6 +2,7 @@
 
 mod answer;
 mod api;
+mod challenge;
 mod check;
 mod client;
 mod credential;
@@ -34,6 +35,7 @@ use crate::actions::Actions;
 use crate::actions::actor::Actor;
 use crate::actions::throttle::Source;
 use crate::index::{self, Index};
+use crate::model::credential::CREDENTIALS;
 use crate::model::public_url::{Links, PublicUrl};
 use client::{Hops, Hourly};
 use metrics::counts::Counts;
@@ -237,6 +239,11 @@ impl Application for App {
         let id = self.id_or_new(request.header(passage::REQUEST_ID.as_str()));
         let answer = self.answer_management(origin, request);
         let told = |problem: Problem| {
+            let problem = if check::offers_all(request.raw_url()) {
+                problem.offering(&CREDENTIALS)
+            } else {
+                problem
+            };
             problem.with_prices(self.links.load().pricing.as_ref()).into_response(id)
         };
         answer::finish(answer.unwrap_or_else(told))

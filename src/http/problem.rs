@@ -9,17 +9,16 @@ use serde_json::{Map, Value, json};
 
 use crate::actions::ActionError;
 use crate::http::answer::Header;
+use crate::http::challenge;
 use crate::http::refusal::said;
 use crate::http::transport::Refusal;
+use crate::model::credential::{CREDENTIALS, CredentialSource};
 use crate::model::fault::Fault;
 use crate::model::public_url::WebUrl;
-use crate::verify::{Code, Verdict};
+use crate::verify::Verdict;
 
 /// What a client is told to wait where nobody knows better.
-const RETRY_AFTER_SECONDS: u64 = 1;
-/// The realm of every challenge.
-pub(super) const REALM: &str = "keyhouse";
-
+pub(super) const RETRY_AFTER_SECONDS: u64 = 1;
 /// An error on its way out; boxed, since most calls return none.
 #[derive(Debug)]
 pub(super) struct Problem(Box<Told>);
@@ -33,16 +32,18 @@ struct Told {
     faults: Vec<Fault>,
     extra: Map<String, Value>,
     headers: Vec<Header>,
+    /// The parameters of Bearer's challenge, where there is to be one.
+    challenge: Option<String>,
 }
 
 impl Problem {
-    fn new(status: u16, code: &'static str, title: &'static str) -> Self {
+    pub(super) fn new(status: u16, code: &'static str, title: &'static str) -> Self {
         let (extra, headers) = (Map::new(), Vec::new());
-        let (detail, faults) = (None, Vec::new());
-        Self(Box::new(Told { status, code, title, detail, faults, extra, headers }))
+        let (detail, faults, challenge) = (None, Vec::new(), None);
+        Self(Box::new(Told { status, code, title, detail, faults, extra, headers, challenge }))
     }
 
-    fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+    pub(super) fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.0.detail = Some(detail.into());
         self
     }
@@ -61,12 +62,26 @@ impl Problem {
         self
     }
 
-    /// Says how to authenticate (RFC 9110, 11.6.1; RFC 6750, 3).
-    fn challenge(self, parameters: &str) -> Self {
-        self.header("WWW-Authenticate", format!("Bearer realm=\"{REALM}\"{parameters}"))
+    /// Says how to authenticate (RFC 9110, 11.6.1; RFC 6750, 3): by Bearer, with these parameters,
+    /// unless [`Problem::offering`] says more.
+    pub(super) fn challenge(mut self, parameters: impl Into<String>) -> Self {
+        self.0.challenge = Some(parameters.into());
+        self
     }
 
-    fn retry_after(self, seconds: u64) -> Self {
+    /// Offers what these sources accept. What a 403 says to Bearer is left out where Bearer is not
+    /// accepted.
+    pub(super) fn offering(mut self, sources: &[CredentialSource]) -> Self {
+        let Some(parameters) = self.0.challenge.take() else { return self };
+        if self.0.status == 401 {
+            self.0.headers.extend(challenge::offered(sources, &parameters));
+        } else if challenge::offers_bearer(sources) {
+            self.0.headers.push(challenge::bearer(&parameters));
+        }
+        self
+    }
+
+    pub(super) fn retry_after(self, seconds: u64) -> Self {
         self.header("Retry-After", seconds.to_string())
     }
 
@@ -107,6 +122,7 @@ impl Problem {
         body.insert("status".to_owned(), self.0.status.into());
         body.insert("request_id".to_owned(), request_id.into());
         let mut headers = std::mem::take(&mut self.0.headers);
+        headers.extend(self.0.challenge.as_deref().map(challenge::bearer));
         headers.push(("Content-Type".into(), "application/problem+json".into()));
         headers.push(("X-Keyhouse-Code".into(), self.code().into()));
         let body = ResponseBody::from_data(Value::Object(body).to_string());
@@ -139,9 +155,10 @@ impl Problem {
         Self::new(400, "invalid_json", "Body is not JSON as this API takes it").detail(detail)
     }
 
-    pub(super) fn doubled_credential() -> Self {
+    /// No single credential of a management request.
+    pub(super) fn doubled_credential(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(400, "doubled_credential", "More than one credential, or one that can't be read")
-            .detail("send one of Authorization, X-API-Key, MC-Api-Key, or the session's cookie")
+            .detail(detail)
     }
 
     pub(super) fn media_type(taken: &'static str) -> Self {
@@ -167,9 +184,7 @@ impl Problem {
     // Who asks.
 
     pub(super) fn no_credential() -> Self {
-        Self::new(401, "NO_CREDENTIAL", "Credential required")
-            .detail("send a key, as Authorization: Bearer for instance")
-            .challenge("")
+        Self::no_credential_in(&CREDENTIALS, false)
     }
 
     pub(super) fn not_set_up() -> Self {
@@ -189,7 +204,7 @@ impl Problem {
         Self::new(403, "permission_required", "Permission required")
             .detail(format!("this needs {permission}"))
             .extra("permission", permission)
-            .challenge(&format!(", error=\"insufficient_scope\", scope=\"{permission}\""))
+            .challenge(format!(", error=\"insufficient_scope\", scope=\"{permission}\""))
     }
 
     pub(super) fn cross_site() -> Self {
@@ -205,19 +220,7 @@ impl Problem {
         ))
     }
 
-    // Checks.
-
-    pub(super) fn request_refused(detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(403, "REQUEST_REFUSED", "Request refused").detail(detail)
-    }
-
-    pub(super) fn gate_not_found() -> Self {
-        Self::new(403, "GATE_NOT_FOUND", "No such gate")
-    }
-
-    pub(super) fn route_not_allowed() -> Self {
-        Self::new(403, "ROUTE_NOT_ALLOWED", "The gate lets nobody through here")
-    }
+    // Readiness.
 
     pub(super) fn index_behind() -> Self {
         Self::new(503, "index_behind", "Not up to date; no check is answered until it is")
@@ -226,26 +229,6 @@ impl Problem {
 
     pub(super) fn not_ready(detail: &'static str) -> Self {
         Self::new(503, "not_ready", "Not ready").detail(detail).retry_after(RETRY_AFTER_SECONDS)
-    }
-
-    /// A verdict other than valid, with the challenge of RFC 6750 and, for limits, when to return.
-    /// `scope` is what was asked for, for `insufficient_scope`.
-    pub(super) fn denied(verdict: Verdict, scope: Option<&str>) -> Self {
-        let code = verdict.code;
-        let (status, title) = denial(code);
-        let problem = Self::new(status, code.as_str(), title);
-        match (status, code) {
-            (401, _) => {
-                let error = format!(", error=\"invalid_token\", error_description=\"{title}\"");
-                problem.challenge(&error)
-            },
-            (_, Code::InsufficientPermissions) => {
-                let scope = scope.map(|names| format!(", scope=\"{names}\"")).unwrap_or_default();
-                problem.challenge(&format!(", error=\"insufficient_scope\"{scope}"))
-            },
-            (429, _) => problem.retry_after(seconds_up(verdict.retry_after.unwrap_or_default())),
-            _ => problem,
-        }
     }
 
     // The transport.
@@ -279,32 +262,6 @@ impl Problem {
             },
             Refusal::Panicked | Refusal::ResponseNotSendable => {
                 Self::new(500, "internal", "Fault of this program").detail("see its log")
-            },
-        }
-    }
-
-    /// The same on a check endpoint: its decisions are 200, 401, 403, 429 and 503. What is no whole
-    /// HTTP request never gets as far as a decision, and is 400, 408, 413 or 431 here too.
-    pub(super) fn check_refused(refusal: &Refusal) -> Self {
-        match refusal {
-            Refusal::DoubledHeader { .. } | Refusal::HeaderNotText { .. } => {
-                Self::denied(Verdict::of(Code::Malformed), None)
-            },
-            Refusal::NoHost
-            | Refusal::HostNotValid
-            | Refusal::HostMismatch
-            | Refusal::LengthAndEncoding
-            | Refusal::EncodingNotSupported
-            | Refusal::LineFeedAlone
-            | Refusal::HeadUnseen
-            | Refusal::HeadTooLarge { .. }
-            | Refusal::BodyBroken
-            | Refusal::TunnelAsked
-            | Refusal::BodyTimeout
-            | Refusal::BodyTooLarge { .. }
-            | Refusal::Busy { .. } => Self::refused(refusal),
-            Refusal::Panicked | Refusal::ResponseNotSendable => {
-                Self::new(503, "internal", "Fault of this program").retry_after(RETRY_AFTER_SECONDS)
             },
         }
     }
@@ -372,28 +329,6 @@ impl From<ActionError> for Problem {
                     .detail("look before you do it again")
             },
         }
-    }
-}
-
-/// Status and title of every code that denies.
-fn denial(code: Code) -> (u16, &'static str) {
-    match code {
-        Code::Malformed => (401, "Not a key, or a mistyped one"),
-        Code::NotFound => (401, "No such key"),
-        Code::Revoked => (401, "Key revoked"),
-        Code::Disabled => (401, "Key disabled"),
-        Code::NotYetValid => (401, "Key not valid yet"),
-        Code::Expired => (401, "Key expired"),
-        Code::OwnerDisabled => (401, "Owner of the key disabled"),
-        Code::OrganizationSuspended => (403, "Organization suspended"),
-        Code::SubscriptionRequired => (403, "Organization has no API access"),
-        Code::NotAcceptedHere => (403, "Key not accepted here"),
-        Code::IpNotAllowed => (403, "Address not allowed"),
-        Code::InsufficientPermissions => (403, "Permission missing"),
-        Code::RateLimited => (429, "Too many calls of late"),
-        Code::QuotaExceeded => (429, "Quota used up"),
-        // Nobody denies with this; if somebody did, it must not let anyone through.
-        Code::Valid => (503, "No decision"),
     }
 }
 

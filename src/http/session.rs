@@ -14,7 +14,7 @@ use crate::http::parameters::Parameters;
 use crate::http::problem::Problem;
 use crate::http::transport::Surface;
 use crate::http::{App, Call};
-use crate::model::gate::CREDENTIALS;
+use crate::model::credential::CREDENTIALS;
 use crate::model::id::UserId;
 use crate::model::public_url::PublicUrl;
 use crate::model::secret::Secret;
@@ -64,12 +64,15 @@ impl App {
             Surface::Checks | Surface::Metrics => None,
         };
         match (credential::take(&header_map(call.request)?, &CREDENTIALS), token) {
-            (Credential::Unreadable, _) | (Credential::Presented(_), Some(_)) => {
-                Err(Problem::doubled_credential())
+            (Credential::Unusable(unusable), _) => {
+                Err(Problem::doubled_credential(unusable.to_string()))
+            },
+            (Credential::Presented(_), Some(_)) => {
+                Err(Problem::doubled_credential("a key and a session's cookie were sent: send one"))
             },
             (Credential::Presented(text), None) => self.key_actor(call, &text),
-            (Credential::None, Some(token)) => self.session_actor(call, &token),
-            (Credential::None, None) => match call.origin.surface {
+            (Credential::None { .. }, Some(token)) => self.session_actor(call, &token),
+            (Credential::None { .. }, None) => match call.origin.surface {
                 Surface::Control => self.local_actor_in(call.request.raw_url()),
                 Surface::Main | Surface::Checks | Surface::Metrics => Err(Problem::no_credential()),
             },
@@ -132,7 +135,7 @@ impl App {
             return false;
         }
         let name = cookie_name(&self.settings.public_url);
-        let keyed = CREDENTIALS.iter().any(|known| headers.contains_key(*known));
+        let keyed = CREDENTIALS.iter().any(|known| headers.contains_key(known.header()));
         let lines = headers.get_all(http::header::COOKIE).iter();
         let mut pairs = lines.filter_map(|line| line.to_str().ok()).flat_map(cookies);
         !keyed && pairs.any(|(known, _)| known == name)
@@ -147,7 +150,9 @@ impl App {
         match (values.next(), values.next()) {
             (Some(value), None) => Ok(Some(Secret::new(value.to_owned()))),
             (None, _) => Ok(None),
-            (Some(_), Some(_)) => Err(Problem::doubled_credential()),
+            (Some(_), Some(_)) => Err(Problem::doubled_credential(
+                "the session's cookie was sent twice: send it once",
+            )),
         }
     }
 
@@ -192,13 +197,15 @@ fn cookies(header: &str) -> impl Iterator<Item = (&str, &str)> {
 pub(super) fn header_map(request: &Request) -> Result<http::HeaderMap, Problem> {
     let mut headers = http::HeaderMap::new();
     for (name, value) in request.headers() {
-        let ours = CREDENTIALS.iter().any(|known| name.eq_ignore_ascii_case(known));
+        let ours = CREDENTIALS.iter().any(|known| name.eq_ignore_ascii_case(known.header()));
         if !ours {
             continue;
         }
         let name = http::HeaderName::from_bytes(name.as_bytes()).ok();
         let (Some(name), Ok(value)) = (name, value.parse()) else {
-            return Err(Problem::doubled_credential());
+            return Err(Problem::doubled_credential(
+                "a header that may carry a key can't be read: send visible ASCII",
+            ));
         };
         headers.append(name, value);
     }

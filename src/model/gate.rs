@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::model::credential::{CREDENTIALS, CredentialSource};
 use crate::model::id::OrganizationId;
 use crate::model::key_text::Environment;
 use crate::model::requirement::Requirement;
@@ -13,28 +14,17 @@ use crate::model::route::{Asked, Route, RouteTable};
 pub const DEFAULT_GATE: &str = "default";
 /// Most routes of a gate.
 pub const ROUTES_MAX: usize = 256;
-/// Most headers that may carry a key.
-pub const CREDENTIALS_MAX: usize = 8;
 /// Most organizations, and most environments, that a gate names.
 pub const ACCEPTED_MAX: usize = 100;
 /// Longest name of a gate, in bytes.
 const NAME_BYTES_MAX: usize = 63;
-/// Longest name of a header, in bytes.
-const HEADER_BYTES_MAX: usize = 64;
-/// Where a key may stand unless a gate says otherwise.
-pub const CREDENTIALS: [&str; 3] = [AUTHORIZATION, "x-api-key", "mc-api-key"];
-/// The header with a scheme before the key: Bearer or Basic.
-pub const AUTHORIZATION: &str = "authorization";
 
-/// A text that names no gate, header or access.
+/// A text that names no gate or access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidGate {
     /// No name.
     #[error("must be 1 to {NAME_BYTES_MAX} of a-z, 0-9 and -, beginning with a letter")]
     Name,
-    /// A header that carries something else, or no header at all.
-    #[error("must be a header that may carry a key, in lower case, such as x-my-api-key")]
-    Header,
     /// No access.
     #[error("must be key, public or denied")]
     Access,
@@ -43,10 +33,6 @@ pub enum InvalidGate {
 /// The name of a gate: it stands in the proxy's configuration, so it never changes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct GateName(Box<str>);
-
-/// A header that may carry a key, in lower case.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CredentialHeader(Box<str>);
 
 /// What a route asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +60,7 @@ pub struct Rule {
 #[derive(Debug)]
 pub struct Gate {
     /// Where a key may stand.
-    pub credentials: Box<[CredentialHeader]>,
+    pub credentials: Box<[CredentialSource]>,
     /// What needs what; `None` is any key for everything.
     pub routes: Option<RouteTable<Rule>>,
     /// Whose keys are taken; `None` is everybody's.
@@ -113,7 +99,7 @@ pub enum Way<'a> {
 impl Gate {
     /// The gate that every instance has.
     pub fn any_key() -> Self {
-        let credentials = CREDENTIALS.map(|name| CredentialHeader(name.into())).into();
+        let credentials = CREDENTIALS.clone().into();
         Self { credentials, routes: None, organizations: None, environments: None, cost: 1 }
     }
 
@@ -179,70 +165,6 @@ impl fmt::Display for GateName {
     }
 }
 
-impl AsRef<str> for CredentialHeader {
-    fn as_ref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl CredentialHeader {
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for CredentialHeader {
-    type Err = InvalidGate;
-
-    fn from_str(text: &str) -> Result<Self, InvalidGate> {
-        // `_` is left out: some servers take it for `-`.
-        let fits = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-';
-        let begins = text.starts_with(|first: char| first.is_ascii_lowercase());
-        let taken = CARRY_OTHER_THINGS.contains(&text)
-            || CARRY_OTHER_THINGS_BEGIN.iter().any(|begin| text.starts_with(begin));
-        if begins && text.len() <= HEADER_BYTES_MAX && text.bytes().all(fits) && !taken {
-            Ok(Self(text.into()))
-        } else {
-            Err(InvalidGate::Header)
-        }
-    }
-}
-
-impl fmt::Display for CredentialHeader {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// Headers that say something else, or that a proxy sets, changes or drops on its way.
-const CARRY_OTHER_THINGS: [&str; 21] = [
-    "accept",
-    "cache-control",
-    "connection",
-    "cookie",
-    "date",
-    "expect",
-    "forwarded",
-    "from",
-    "host",
-    "keep-alive",
-    "origin",
-    "range",
-    "referer",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-    "via",
-    "x-real-ip",
-    // It is repeated in answers and logs.
-    "x-request-id",
-];
-const CARRY_OTHER_THINGS_BEGIN: [&str; 8] =
-    ["accept-", "content-", "if-", "proxy-", "sec-", "x-forwarded-", "x-keyhouse-", "x-original-"];
-
 impl Access {
     /// The name.
     pub const fn name(self) -> &'static str {
@@ -292,20 +214,12 @@ mod tests {
     }
 
     #[test]
-    fn names_and_headers_are_what_a_proxy_can_write() {
+    fn names_are_what_a_proxy_can_write() {
         for name in ["default", "a", "orders-v2"] {
             assert!(name.parse::<GateName>().is_ok(), "{name}");
         }
         for name in ["", "2", "Orders", "a_b", "a/b", "-a", "é", &"a".repeat(64)] {
             assert!(name.parse::<GateName>().is_err(), "{name}");
-        }
-        for name in CREDENTIALS.into_iter().chain(["x-my-key", "apikey"]) {
-            assert!(name.parse::<CredentialHeader>().is_ok(), "{name}");
-        }
-        for name in
-            ["", "X-Api-Key", "x_api_key", "cookie", "x-forwarded-for", "x-request-id", "a b"]
-        {
-            assert!(name.parse::<CredentialHeader>().is_err(), "{name}");
         }
     }
 }

@@ -183,6 +183,11 @@ pub fn is_like_ours(text: &[u8], prefix: &Prefix) -> bool {
     checksum_of_our_shape(text).is_some() || begins_with(text, prefix)
 }
 
+/// Whether a text has the shape of a key of any instance, mistyped or not.
+pub fn has_key_shape(text: &[u8]) -> bool {
+    checksum_of_our_shape(text).is_some()
+}
+
 fn begins_with(text: &[u8], prefix: &Prefix) -> bool {
     text.strip_prefix(prefix.0.as_bytes()).is_some_and(|rest| rest.starts_with(b"_"))
 }

@@ -6,6 +6,7 @@
 pub mod calendar;
 pub mod catalogue;
 pub mod code;
+pub mod credential;
 pub mod edit;
 pub mod export;
 pub mod fault;

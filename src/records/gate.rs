@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::gate::{Access, CREDENTIALS, CredentialHeader, Gate, Rule};
+use crate::model::credential::{CREDENTIALS, CredentialSource};
+use crate::model::gate::{Access, Gate, Rule};
 use crate::model::id::{GateId, OrganizationId};
 use crate::model::key_text::Environment;
 use crate::model::moment::Moment;
@@ -26,9 +27,9 @@ pub struct GateRecord {
     /// What it is for.
     #[serde(rename = "d", default, skip_serializing_if = "String::is_empty")]
     pub description: String,
-    /// Which headers may carry the key.
+    /// Where a request may carry the key.
     #[serde(rename = "h", with = "text::list")]
-    pub credentials: Vec<CredentialHeader>,
+    pub credentials: Vec<CredentialSource>,
     /// What needs what, in the order in which it was written.
     #[serde(rename = "r", default, skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<RouteRecord>,
@@ -109,8 +110,8 @@ impl RouteRecord {
 
 impl GateRecord {
     /// What gates begin with where nothing is said.
-    pub fn credentials_by_default() -> Vec<CredentialHeader> {
-        CREDENTIALS.iter().filter_map(|name| name.parse().ok()).collect()
+    pub fn credentials_by_default() -> Vec<CredentialSource> {
+        CREDENTIALS.to_vec()
     }
 
     /// The gate, ready to decide.

@@ -44,6 +44,11 @@ impl Answer {
         named.map(|(_, value)| value.as_str()).collect()
     }
 
+    /// Every challenge of the answer, in one line: it may have one for each scheme.
+    pub(crate) fn challenges(&self) -> String {
+        self.headers_named("www-authenticate").join(", ")
+    }
+
     /// The body as JSON.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body)

@@ -1,6 +1,8 @@
 //! What every check endpoint says to whoever is refused: the challenge of RFC 6750, and when to come
 //! back.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::ask::{Ask, Expect};
@@ -8,6 +10,7 @@ use crate::house::House;
 use crate::server::wire::Answer;
 
 const REALM: &str = "Bearer realm=\"keyhouse\"";
+const BASIC: &str = "Basic realm=\"keyhouse\", charset=\"UTF-8\"";
 
 /// Each check endpoint, asked by nobody yet, and whether it needs a permission.
 fn endpoints() -> [(&'static str, Ask, bool); 6] {
@@ -35,7 +38,8 @@ fn a_refusal_carries_the_challenge_of_its_reason() {
     for (name, ask, needs) in endpoints() {
         let answer = house.bare(&ask);
         answer.problem(401, "NO_CREDENTIAL");
-        assert_eq!(answer.header("www-authenticate"), Some(REALM), "{name}");
+        let all = format!("{REALM}, {BASIC}");
+        assert_eq!(answer.headers_named("www-authenticate"), [&all, BASIC], "{name}");
         assert_never_kept(&answer, name);
         for (secret, code) in [
             ("kh_live_mistyped", "MALFORMED"),
@@ -44,9 +48,10 @@ fn a_refusal_carries_the_challenge_of_its_reason() {
         ] {
             let answer = house.bare(&ask.clone().bearer(secret));
             answer.problem(401, code);
-            let challenge = answer.header("www-authenticate").unwrap();
+            let challenge = answer.challenges();
             let expected = format!("{REALM}, error=\"invalid_token\", error_description=\"");
             assert!(challenge.starts_with(&expected), "{name}: {challenge}");
+            assert!(challenge.ends_with(&format!("\", {BASIC}, {BASIC}")), "{name}: {challenge}");
             assert_never_kept(&answer, name);
         }
         if needs {
@@ -112,4 +117,58 @@ fn a_key_at_its_limit_is_told_which_and_when_to_come_back() {
         assert!(answer.header("www-authenticate").is_none(), "{name}");
         assert_never_kept(&answer, name);
     }
+}
+
+/// Basic was accepted and never offered: git, wget, `curl --anyauth` and others that wait for a
+/// challenge never sent what they had.
+#[test]
+fn what_a_gate_accepts_is_what_it_offers() {
+    let house = House::start();
+    let secret = house.create(&json!({})).secret;
+    let routes = json!([{"path": "/**"}]);
+    let token = "Token realm=\"keyhouse\"";
+    for (name, credentials, offered) in [
+        ("both", json!(["authorization"]), vec![format!("{REALM}, {BASIC}"), BASIC.to_owned()]),
+        ("bearer", json!(["authorization:Bearer", "x-api-key"]), vec![REALM.to_owned()]),
+        ("basic", json!(["authorization:basic"]), vec![BASIC.to_owned()]),
+        ("token", json!(["authorization:token"]), vec![token.to_owned()]),
+        ("header", json!(["x-shop-key"]), vec!["X-Shop-Key realm=\"keyhouse\"".to_owned()]),
+    ] {
+        let gate = json!({"name": name, "routes": routes, "credentials": credentials});
+        house.ask(&Ask::post("/v1/gates", &gate)).expect(201);
+        let mut forwarded = Ask::forwarded();
+        forwarded.target = format!("/v1/forward-auth/{name}");
+        let line = format!("/v1/ext-authz/{name}/a");
+        for ask in [forwarded, Ask::get(&line).header("X-Forwarded-For", "::1")] {
+            let answer = house.bare(&ask);
+            answer.problem(401, "NO_CREDENTIAL");
+            assert_eq!(answer.headers_named("www-authenticate"), offered, "{}", ask.target);
+            // A head that the transport refuses is answered for the same gate.
+            let doubled = ask.clone().header("Authorization", "a").header("Authorization", "b");
+            let answer = house.bare(&doubled);
+            answer.problem(401, "MALFORMED");
+            let named = answer.headers_named("www-authenticate").join(", ");
+            for (scheme, wanted) in [("Bearer ", REALM), ("Basic ", BASIC), ("Token ", token)] {
+                let expected = offered.iter().any(|line| line.contains(wanted));
+                assert_eq!(named.contains(scheme), expected, "{}: {named}", ask.target);
+            }
+            let basic = format!("Basic {}", STANDARD.encode(format!("user:{secret}")));
+            let accepted = house.bare(&ask.header("Authorization", &basic)).status == 200;
+            assert_eq!(accepted, offered.iter().any(|line| line.contains("Basic")), "{name}");
+        }
+    }
+}
+
+/// The page asks these, and a browser opens a dialog over it where Basic is offered.
+#[test]
+fn management_offers_bearer_alone() {
+    let house = House::start();
+    for path in ["/v1/keys", "/v1/session", "/v1/gates"] {
+        let answer = house.bare(&Ask::get(path));
+        answer.problem(401, "NO_CREDENTIAL");
+        assert_eq!(answer.headers_named("www-authenticate"), [REALM], "{path}");
+    }
+    let answer = house.bare(&Ask::new("POST", "/v1/whoami/revoke"));
+    answer.problem(401, "NO_CREDENTIAL");
+    assert_eq!(answer.headers_named("www-authenticate").len(), 2);
 }

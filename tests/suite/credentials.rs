@@ -194,7 +194,7 @@ fn what_is_no_key_of_ours_has_its_code_and_is_repeated_nowhere() {
         for ask in carriers(text) {
             let answer = line.ask(&ask);
             answer.problem(401, code);
-            let challenge = answer.header("www-authenticate").unwrap();
+            let challenge = answer.challenges();
             assert!(challenge.contains("error=\"invalid_token\""), "{challenge}");
             assert_silent(&answer, &traces);
         }

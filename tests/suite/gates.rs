@@ -8,9 +8,9 @@ use crate::house::House;
 use crate::server::wire::Answer;
 
 /// What the client asks its proxy for.
-type Wanted<'a> = (&'a str, &'a str, &'a str);
+pub(crate) type Wanted<'a> = (&'a str, &'a str, &'a str);
 
-fn forwarded(gate: &str, (method, host, uri): Wanted<'_>) -> Ask {
+pub(crate) fn forwarded(gate: &str, (method, host, uri): Wanted<'_>) -> Ask {
     Ask::get(&format!("/v1/forward-auth/{gate}"))
         .header("X-Forwarded-Method", method)
         .header("X-Forwarded-Proto", "https")
@@ -19,7 +19,7 @@ fn forwarded(gate: &str, (method, host, uri): Wanted<'_>) -> Ask {
         .header("X-Forwarded-For", "192.0.2.7")
 }
 
-fn repeated(gate: &str, (method, host, uri): Wanted<'_>) -> Ask {
+pub(crate) fn repeated(gate: &str, (method, host, uri): Wanted<'_>) -> Ask {
     Ask::new(method, &format!("/v1/ext-authz/{gate}{uri}"))
         .header("Host", host)
         .header("X-Forwarded-For", "6.6.6.6, 192.0.2.7")
@@ -33,7 +33,7 @@ fn said(answer: &Answer) -> (u16, String) {
 }
 
 impl House {
-    fn gate(&self, name: &str, policy: &Value) -> Value {
+    pub(crate) fn gate(&self, name: &str, policy: &Value) -> Value {
         let mut body = policy.clone();
         body["name"] = name.into();
         self.ask(&Ask::post("/v1/gates", &body)).expect(201)
@@ -128,6 +128,16 @@ fn what_is_no_gate_is_refused_where_it_is_wrong() {
         (json!({"name": "a", "strip": []}), "/strip", "unknown_field"),
         (json!({"name": "a", "credentials": []}), "/credentials", "required"),
         (json!({"name": "a", "credentials": ["cookie"]}), "/credentials/0", "invalid_header"),
+        (
+            json!({"name": "a", "credentials": ["cookie:keyhouse"]}),
+            "/credentials/0",
+            "invalid_header",
+        ),
+        (
+            json!({"name": "a", "credentials": ["authorization:digest"]}),
+            "/credentials/0",
+            "invalid_header",
+        ),
         (json!({"name": "a", "credentials": ["x_api_key"]}), "/credentials/0", "invalid_header"),
         (json!({"name": "a", "credentials": ["X-Request-Id"]}), "/credentials/0", "invalid_header"),
         (json!({"name": "a", "organizations": []}), "/organizations", "required"),
@@ -226,7 +236,7 @@ fn a_gate_decides_by_host_path_and_method() {
         assert_eq!((status, code.as_str()), expected, "{wanted:?}");
     }
     let lacking = house.bare(&forwarded("shop", ("PUT", "a.org", "/orders/7")).bearer(&secret));
-    let challenge = lacking.header("www-authenticate").unwrap();
+    let challenge = lacking.challenges();
     assert!(challenge.contains("scope=\"orders:write orders:read a:b\""), "{challenge}");
 }
 
@@ -414,7 +424,7 @@ fn envoys_request_is_read_from_its_own_line_and_from_nothing_else() {
     }
 }
 
-trait CodeOf {
+pub(crate) trait CodeOf {
     fn code_of(&self) -> String;
 }
 

@@ -34,6 +34,7 @@ mod escalation;
 mod events;
 mod explain;
 mod forward_auth;
+mod gate_credentials;
 mod gates;
 mod health;
 mod holder;

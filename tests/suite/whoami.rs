@@ -54,7 +54,7 @@ fn a_credential_that_is_not_one_is_refused() {
             "MALFORMED",
         ),
         ("nothing in it", "Authorization", basic("", ""), "MALFORMED"),
-        ("a wrong password beside a good name", "Authorization", basic(secret, "x"), "NOT_FOUND"),
+        ("two texts that are no keys", "Authorization", basic("me", "x"), "NOT_FOUND"),
         ("a typing error", "X-API-Key", format!("{secret}x"), "MALFORMED"),
         ("another's", "X-API-Key", "sk_live_4eC39HqLyjWDarjtT1zdp7dc".to_owned(), "NOT_FOUND"),
         (
@@ -69,7 +69,7 @@ fn a_credential_that_is_not_one_is_refused() {
             let answer = house.bare(&ask.header(name, &value));
             assert_eq!(answer.status, 401, "{claim} at {target}: {}", answer.body);
             assert_eq!(answer.code(), code, "{claim} at {target}");
-            let challenge = answer.header("www-authenticate").unwrap();
+            let challenge = answer.challenges();
             assert!(
                 challenge.contains("error=\"invalid_token\""),
                 "{claim} at {target}: {challenge}"
@@ -145,6 +145,6 @@ fn nothing_that_is_ours_is_no_credential() {
     for ask in asks.chain([Ask::get("/v1/whoami")]) {
         let answer = house.bare(&ask);
         answer.problem(401, "NO_CREDENTIAL");
-        assert!(!answer.header("www-authenticate").unwrap().contains("error="), "{ask:?}");
+        assert!(!answer.challenges().contains("error="), "{ask:?}");
     }
 }

@@ -17,6 +17,15 @@ export function pathLine(path) {
   return h("div.row.path", {}, shown, copyButton(() => path, () => shown, t("gates.copy_path", { path })));
 }
 
+/** The headers of credential sources, each once: `authorization:token` stands in `authorization`. */
+const headersIn = (sources) => [...new Set(sources.map((source) => source.split(":")[0]))];
+
+/** Sources inside a header that carries other things too: taking it away would take those away. */
+const isPartOfHeader = (source) => /^(cookie|websocket-protocol):/.test(source);
+
+/** The header that a proxy must pass on to Keyhouse for a source. */
+const passedFor = (source) => source.replace(/^websocket-protocol:.*/, "sec-websocket-protocol").split(":")[0];
+
 /** `x-api-key` as headers are usually written. */
 const titled = (header) => header.replaceAll(/(^|-)[a-z]/g, (first) => first.toUpperCase());
 
@@ -72,20 +81,26 @@ export function proxyCard(gate) {
 
 function adviceFor(gate, proxy) {
   const [byHeaders, byLine] = pathsOf(gate);
-  const lines = proxy.strip(gate.credentials).join("\n");
+  const inside = gate.credentials.filter(isPartOfHeader);
+  const whole = headersIn(gate.credentials.filter((source) => !isPartOfHeader(source)));
+  const lines = proxy.strip(whole).join("\n");
   const shown = h("pre", {}, h("code", {}, lines));
-  const own = gate.credentials.filter((header) => !DEFAULT_GATE.credentials.includes(header));
+  const passed = [...new Set(gate.credentials.map(passedFor))];
+  const own = passed.filter((header) => !DEFAULT_GATE.credentials.includes(header));
   return [
     h("div.stack.tight", {}, h("h3", {}, t("gate.path_asked")), pathLine(proxy.repeats ? byLine : byHeaders)),
     own.length > 0 ? h("p.small", {}, t("gate.pass_on", { headers: listed(own) })) : null,
-    h(
-      "div.stack.tight",
-      {},
-      h("h3", {}, t("gate.strip")),
-      // gate.strip_nginx, .strip_caddy, .strip_traefik, .strip_haproxy, .strip_envoy: where the lines go
-      h("p.small.soft", {}, t(`gate.strip_${chosen}`)),
-      shown,
-      h("div", {}, copyButton(() => lines, () => shown, t("gate.copy_lines"))),
-    ),
+    inside.length > 0 ? h("p.small", {}, t("gate.strip_inside", { sources: listed(inside) })) : null,
+    whole.length === 0
+      ? null
+      : h(
+          "div.stack.tight",
+          {},
+          h("h3", {}, t("gate.strip")),
+          // gate.strip_nginx, .strip_caddy, .strip_traefik, .strip_haproxy, .strip_envoy: where the lines go
+          h("p.small.soft", {}, t(`gate.strip_${chosen}`)),
+          shown,
+          h("div", {}, copyButton(() => lines, () => shown, t("gate.copy_lines"))),
+        ),
   ];
 }

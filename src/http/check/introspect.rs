@@ -21,11 +21,11 @@ use crate::http::check::{Caller, user_agent};
 use crate::http::input::{self, FORM};
 use crate::http::metrics::counts::Endpoint;
 use crate::http::parameters::Parameters;
-use crate::http::problem::{Problem, REALM};
+use crate::http::problem::Problem;
 use crate::http::transport::Arrival;
 use crate::http::{App, answer};
 use crate::index::grant::Grant;
-use crate::model::gate::CREDENTIALS;
+use crate::model::credential::CREDENTIALS;
 use crate::model::moment::Moment;
 use crate::model::requirement::Requirement;
 use crate::model::role::INSTANCE_VERIFY;
@@ -47,17 +47,14 @@ pub(in crate::http) fn answer(
 ) -> Response {
     match introspect(app, arrival, body) {
         Ok(value) => answer::finish(answer::json(&value)),
-        Err(problem) => app.deny(arrival, as_oauth(problem, is_basic(&arrival.parts.headers))),
+        Err(problem) => app.deny(arrival, as_oauth(problem)),
     }
 }
 
-/// The error in OAuth's words too, and a challenge for Basic where Basic was sent (RFC 6749, 5.2).
-fn as_oauth(problem: Problem, by_basic: bool) -> Problem {
+/// The error in OAuth's words too (RFC 6749, 5.2).
+fn as_oauth(problem: Problem) -> Problem {
     match problem.status() {
         400 | 415 => problem.extra("error", "invalid_request"),
-        401 if by_basic => problem
-            .extra("error", "invalid_client")
-            .header("WWW-Authenticate", format!("Basic realm=\"{REALM}\"")),
         401 => problem.extra("error", "invalid_client"),
         _ => problem,
     }

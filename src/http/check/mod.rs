@@ -12,6 +12,7 @@ pub(super) mod forward_auth;
 pub(super) mod identity;
 mod in_process;
 pub(super) mod introspect;
+mod problem;
 pub(super) mod verify;
 pub(super) mod whoami;
 
@@ -34,6 +35,7 @@ use crate::http::{App, answer, path_of};
 use crate::index::Origin;
 use crate::index::grant::Grant;
 use crate::index::quota::Unreserved;
+use crate::model::credential::{CREDENTIALS, CredentialSource};
 use crate::verify::{Code, Request, Verdict, check, decide, digest_of};
 use identity::Identity;
 
@@ -73,6 +75,21 @@ pub(super) fn is_below_gates(path: &str) -> bool {
     path.starts_with(FORWARD_AUTH) || path.starts_with(EXT_AUTHZ)
 }
 
+/// Whether a 401 at this address offers all that is accepted. Elsewhere browsers ask, for Keyhouse's
+/// own page, and would open a dialog where Basic is offered.
+pub(super) fn offers_all(raw_url: &str) -> bool {
+    let path = raw_url.split_once('?').map_or(raw_url, |(path, _)| path);
+    is_check_path(path) || path == REVOKE
+}
+
+/// The name of the gate that a path asks.
+fn gate_of(path: &str) -> Option<&str> {
+    let below = path.strip_prefix(FORWARD_AUTH).or_else(|| path.strip_prefix(EXT_AUTHZ))?;
+    below.split('/').next()
+}
+
+/// Where a holder ends their key: no check, but asked by the same clients.
+const REVOKE: &str = "/v1/whoami/revoke";
 /// Checks that are no gate's.
 const CHECKS: [&str; 4] = ["/v1/verify", "/v1/verify/batch", "/v1/introspect", "/v1/whoami"];
 /// Below these lie the gates.
@@ -106,8 +123,10 @@ impl App {
         self.deny(arrival, Problem::gate_not_found())
     }
 
-    /// Denies what a request asks.
+    /// Denies what a request asks, and offers what is accepted where it asked.
     pub(super) fn deny(&self, arrival: &Arrival<'_>, problem: Problem) -> Response {
+        let gate = gate_of(path_of(arrival.parts)).and_then(|name| self.index().gate(name));
+        let problem = problem.offering(gate.as_ref().map_or(&CREDENTIALS, |it| &it.credentials));
         answer::finish(problem.into_response(self.id_of(arrival.parts)))
     }
 
@@ -193,14 +212,16 @@ impl App {
     }
 
     /// The credential of a check request, or its denial.
-    fn presented<N: AsRef<str>>(
+    fn presented(
         headers: &HeaderMap,
-        carriers: &[N],
+        sources: &[CredentialSource],
     ) -> Result<zeroize::Zeroizing<Vec<u8>>, Problem> {
-        match credential::take(headers, carriers) {
+        match credential::take(headers, sources) {
             Credential::Presented(text) => Ok(text),
-            Credential::None => Err(Problem::no_credential()),
-            Credential::Unreadable => Err(malformed()),
+            Credential::None { authorization_ignored } => {
+                Err(Problem::no_credential_in(sources, authorization_ignored))
+            },
+            Credential::Unusable(unusable) => Err(Problem::unusable_credential(&unusable)),
         }
     }
 
@@ -210,7 +231,7 @@ impl App {
     }
 }
 
-/// Two credentials, or one that can't be read, on a check endpoint.
+/// A text that can't be a key.
 fn malformed() -> Problem {
     Problem::denied(Verdict::of(Code::Malformed), None)
 }

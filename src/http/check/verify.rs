@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::actions::ActionError;
 use crate::actions::actor::Actor;
 use crate::clock::Now;
-use crate::http::check::{Caller, Presented, explained, malformed, user_agent};
+use crate::http::check::{Caller, Presented, explained, user_agent};
 use crate::http::credential::{self, Credential};
 use crate::http::input::{self, Fields, wrong};
 use crate::http::metrics::counts::Endpoint;
@@ -18,8 +18,8 @@ use crate::http::transport::Arrival;
 use crate::http::{App, Call, answer, forwarded};
 use crate::index::Index;
 use crate::index::grant::Grant;
+use crate::model::credential::CREDENTIALS;
 use crate::model::fault::Fault;
-use crate::model::gate::CREDENTIALS;
 use crate::model::limit::COST_MAX;
 use crate::model::permission::Permission;
 use crate::model::requirement::{REQUIREMENT_NAMES_MAX, Requirement};
@@ -70,8 +70,8 @@ pub(in crate::http) fn caller(app: &App, arrival: &Arrival<'_>) -> Result<Actor,
                 Caller { address: app.direct_address(arrival), user_agent: user_agent(headers) };
             app.caller_by_key(&text, caller)
         },
-        Credential::Unreadable => Err(malformed()),
-        Credential::None => app.local_actor(arrival.surface),
+        Credential::Unusable(unusable) => Err(Problem::unusable_credential(&unusable)),
+        Credential::None { .. } => app.local_actor(arrival.surface),
     }
 }
 

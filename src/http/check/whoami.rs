@@ -12,7 +12,7 @@ use crate::http::problem::Problem;
 use crate::http::session::header_map;
 use crate::http::transport::Arrival;
 use crate::http::{App, Call, answer};
-use crate::model::gate::CREDENTIALS;
+use crate::model::credential::CREDENTIALS;
 use crate::verify::{Code, Request, Verdict, digest_of};
 
 pub(in crate::http) fn answer(

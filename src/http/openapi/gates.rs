@@ -9,7 +9,8 @@ use crate::http::openapi::schema::{
     Field, Schema, address, answer, choice, count, each, field, fitting, id, line, list, moment,
     name_cursor, nullable, optional, page_by_name, request, text, the, truth, whole,
 };
-use crate::model::gate::{ACCEPTED_MAX, CREDENTIALS_MAX, ROUTES_MAX};
+use crate::model::credential::CREDENTIALS_MAX;
+use crate::model::gate::{ACCEPTED_MAX, ROUTES_MAX};
 use crate::model::limit::COST_MAX;
 use crate::model::name::DESCRIPTION_CHARACTERS_MAX;
 use crate::model::role::INSTANCE_MANAGE;
@@ -32,7 +33,14 @@ pub(super) fn operations() -> Vec<Operation> {
                  methods. A path is literal segments, `{name}` or `*` for one segment, and a last \
                  `**` for none or more; a last slash says nothing. Capitals count: where an \
                  upstream serves `/Admin` from `/admin`, a route for the one says nothing of the \
-                 other. Two routes that no request tells apart are refused.",
+                 other. Two routes that no request tells apart are refused. `credentials` are where a \
+                 request may carry the key: `authorization` (Bearer and Basic), \
+                 `authorization:bearer`, `authorization:basic` or another scheme before the key, \
+                 such as `authorization:token`; a header that holds nothing else; `cookie:NAME`; \
+                 `websocket-protocol:PREFIX`, an entry of `Sec-WebSocket-Protocol` that begins so. \
+                 A 401 offers exactly the schemes that are accepted: without Basic, browsers open \
+                 no dialog. A cookie goes with every request that another site makes a browser \
+                 send: the application must then refuse those itself.",
             )
             .needs(&[INSTANCE_MANAGE])
             .takes(
@@ -112,11 +120,14 @@ fn policy() -> Vec<Field> {
         optional("permissions", requirement()),
         optional("cost", whole(0, COST_MAX, 1)),
     ]);
-    let header = fitting("^x-[a-z]{1,20}-key$", "x-api-key");
+    let credential = fitting(
+        "^(authorization(:[a-z]{1,9}x)?|x-[a-z]{1,20}-key|cookie:[a-z]{1,9}-key|websocket-protocol:[a-z]{1,9}[.])$",
+        "x-api-key",
+    );
     let environment = fitting("^[a-z][a-z0-9]{0,15}$", "live");
     vec![
         optional("description", line(DESCRIPTION_CHARACTERS_MAX, "The shop's orders.")),
-        optional("credentials", list(CREDENTIALS_MAX, header).min_items(Some(1))),
+        optional("credentials", list(CREDENTIALS_MAX, credential).min_items(Some(1))),
         optional("routes", list(ROUTES_MAX, route)),
         optional("organizations", list(ACCEPTED_MAX, id("org")).min_items(Some(1))),
         optional("environments", list(ACCEPTED_MAX, environment).min_items(Some(1))),

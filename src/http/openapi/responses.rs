@@ -113,7 +113,10 @@ fn bad(codes: &[&'static Told], bare: bool) -> Response {
     let names: Vec<&'static str> = codes.iter().map(|told| told.code).collect();
     let mut response = ResponseBuilder::new().description(means.join("\n"));
     let headers: &[(&str, &str)] = match status {
-        401 => &[("WWW-Authenticate", "How to authenticate (RFC 6750).")],
+        401 => &[(
+            "WWW-Authenticate",
+            "How to authenticate: each scheme that is accepted (RFC 9110, RFC 6750, RFC 7617).",
+        )],
         405 => &[("Allow", "The methods of this path.")],
         429 | 503 => &[("Retry-After", "After how many seconds to come back.")],
         _ => &[],

@@ -12,10 +12,9 @@ use crate::http::check::verify;
 use crate::http::input::{Fields, list, number, object, parsed, text, wrong};
 use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
+use crate::model::credential::{CREDENTIALS_MAX, CredentialSource};
 use crate::model::fault::Fault;
-use crate::model::gate::{
-    ACCEPTED_MAX, Access, CREDENTIALS_MAX, CredentialHeader, GateName, ROUTES_MAX,
-};
+use crate::model::gate::{ACCEPTED_MAX, Access, GateName, ROUTES_MAX};
 use crate::model::id::OrganizationId;
 use crate::model::key_text::Environment;
 use crate::model::limit::COST_MAX;
@@ -107,9 +106,8 @@ fn some<T: PartialEq>(
     }
 }
 
-fn credential(value: Value, pointer: &str) -> Result<CredentialHeader, Vec<Fault>> {
-    let parse = |text: &str| text.to_ascii_lowercase().parse::<CredentialHeader>();
-    parsed("invalid_header", parse)(value, pointer)
+fn credential(value: Value, pointer: &str) -> Result<CredentialSource, Vec<Fault>> {
+    parsed("invalid_header", str::parse::<CredentialSource>)(value, pointer)
 }
 
 fn route(value: Value, pointer: &str) -> Result<RouteRecord, Vec<Fault>> {

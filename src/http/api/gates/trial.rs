@@ -60,7 +60,9 @@ pub(in crate::http) fn test(app: &App, call: &Call<'_>) -> Result<Response, Prob
     let outcome = match (gate.way(asked), key) {
         (Way::NotAllowed, _) => Outcome::refused(Problem::route_not_allowed()),
         (Way::Public, _) => Outcome { refusal: None, explanation: None },
-        (Way::Key { .. }, None) => Outcome::refused(Problem::no_credential()),
+        (Way::Key { .. }, None) => {
+            Outcome::refused(Problem::no_credential_in(&gate.credentials, false))
+        },
         (Way::Key { requirement, cost }, Some(key)) => {
             let request = Request { ip, requirement, acceptance: gate.acceptance(), cost };
             explain(app, call, &key, &request)?

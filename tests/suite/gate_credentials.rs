@@ -1,0 +1,159 @@
+//! Where a gate reads the key: schemes, cookies, subprotocols, and what a client is told that sent it
+//! elsewhere or twice.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::gates::{CodeOf, forwarded, repeated};
+use crate::house::House;
+
+const WANTED: (&str, &str, &str) = ("GET", "a.org", "/a");
+
+impl House {
+    fn takes(&self, name: &str, credentials: &Value) {
+        self.gate(name, &json!({"routes": [{"path": "/**"}], "credentials": credentials}));
+    }
+
+    /// What both endpoints answer to these lines, which must be the same: the code and the detail.
+    fn told(&self, gate: &str, lines: &[(&str, &str)]) -> (String, String) {
+        let [one, other] = [forwarded(gate, WANTED), repeated(gate, WANTED)].map(|ask| {
+            let ask = lines.iter().fold(ask, |ask, (name, value)| ask.header(name, value));
+            let answer = self.bare(&ask);
+            let code = answer.code_of();
+            let detail =
+                if code == "VALID" { Value::Null } else { answer.json()["detail"].clone() };
+            (code, detail.as_str().unwrap_or_default().to_owned())
+        });
+        assert_eq!(one, other, "{gate} {lines:?}: forward-auth, ext-authz");
+        one
+    }
+}
+
+fn basic(pair: &str) -> String {
+    format!("Basic {}", STANDARD.encode(pair))
+}
+
+#[test]
+fn a_gate_takes_the_schemes_that_it_names() {
+    let house = House::start();
+    let secret = house.create(&json!({})).secret;
+    house.takes("schemes", &json!(["authorization:Token", "authorization:ApiKey", "x-api-key"]));
+    for (scheme, code) in [
+        ("Token", "VALID"),
+        ("tOKEN", "VALID"),
+        ("ApiKey", "VALID"),
+        ("Bearer", "NO_CREDENTIAL"),
+        ("Key", "NO_CREDENTIAL"),
+    ] {
+        let line = format!("{scheme} {secret}");
+        assert_eq!(house.told("schemes", &[("Authorization", &line)]).0, code, "{scheme}");
+    }
+    let (code, detail) = house.told("schemes", &[("Authorization", &format!("Key {secret}"))]);
+    assert_eq!(code, "NO_CREDENTIAL");
+    assert_eq!(
+        detail,
+        "what Authorization holds is not accepted here; send a key in one of: Authorization \
+         (Token, Apikey), X-Api-Key"
+    );
+    let answer = house.bare(&forwarded("schemes", WANTED).header("Authorization", "Key x"));
+    let offered = answer.header("www-authenticate").unwrap();
+    assert_eq!(offered, "Token realm=\"keyhouse\", Apikey realm=\"keyhouse\"");
+    let shown = house.ask(&Ask::get("/v1/gates/schemes")).expect(200);
+    let written = json!(["authorization:token", "authorization:apikey", "x-api-key"]);
+    assert_eq!(shown["credentials"], written);
+}
+
+#[test]
+fn a_gate_takes_a_cookie_and_a_subprotocol_by_name() {
+    let mut house = House::start();
+    let [secret, other] = [(); 2].map(|()| house.create(&json!({})).secret);
+    house.takes("browsers", &json!(["cookie:Feed", "websocket-protocol:keyhouse."]));
+    let feed = format!("theme=dark; Feed={secret}; a=b");
+    let doubled = format!("Feed={secret}; Feed={secret}");
+    let socket = format!("chat, keyhouse.{secret}");
+    let others = format!("chat, keyhouse.{other}");
+    for restarted in [false, true] {
+        for (lines, code) in [
+            (&[("Cookie", feed.as_str())][..], "VALID"),
+            (&[("Cookie", "theme=dark"), ("Cookie", &feed)], "VALID"),
+            (&[("Cookie", &feed.replace("Feed", "feed"))], "NO_CREDENTIAL"),
+            (&[("Cookie", "theme=dark")], "NO_CREDENTIAL"),
+            (&[("Cookie", &doubled)], "MALFORMED"),
+            (&[("Cookie", &feed), ("Cookie", &feed)], "MALFORMED"),
+            (&[("Sec-WebSocket-Protocol", &socket)], "VALID"),
+            (&[("Sec-WebSocket-Protocol", "chat"), ("Sec-WebSocket-Protocol", &socket)], "VALID"),
+            (&[("Sec-WebSocket-Protocol", "chat")], "NO_CREDENTIAL"),
+            (&[("Sec-WebSocket-Protocol", "keyhouse.")], "MALFORMED"),
+            (&[("Sec-WebSocket-Protocol", &format!("{socket}, keyhouse.x"))], "MALFORMED"),
+            (&[("Cookie", &feed), ("Sec-WebSocket-Protocol", &socket)], "VALID"),
+            (&[("Cookie", &feed), ("Sec-WebSocket-Protocol", &others)], "MALFORMED"),
+            (&[("Sec_WebSocket_Protocol", "chat")], "REQUEST_REFUSED"),
+        ] {
+            let (told, _) = house.told("browsers", lines);
+            assert_eq!(told, code, "{lines:?}, restarted: {restarted}");
+        }
+        house.restart();
+    }
+    // Elsewhere neither means anything.
+    assert_eq!(house.told("default", &[("Cookie", &feed)]).0, "NO_CREDENTIAL");
+    assert_eq!(house.told("default", &[("Sec-WebSocket-Protocol", &socket)]).0, "NO_CREDENTIAL");
+}
+
+/// `key:x`, `key:x-oauth-basic`: the filler was looked up, and the answer was that no such key exists.
+#[test]
+fn a_filler_beside_the_key_in_basic_is_passed_over() {
+    let house = House::start();
+    let [secret, other] = [(); 2].map(|()| house.create(&json!({})).secret);
+    for (pair, code) in [
+        (format!("{secret}:x"), "VALID"),
+        (format!("{secret}:x-oauth-basic"), "VALID"),
+        (format!("token:{secret}"), "VALID"),
+        (format!("{secret}:"), "VALID"),
+        (format!("{secret}:{secret}"), "VALID"),
+        (format!("{secret}:{other}"), "MALFORMED"),
+        (format!("{}:x", secret.replace("kh_live", "kh_liev")), "MALFORMED"),
+        ("ada:x".to_owned(), "NOT_FOUND"),
+    ] {
+        let line = basic(&pair);
+        assert_eq!(house.told("default", &[("Authorization", &line)]).0, code, "{pair}");
+        let whoami = house.bare(&Ask::get("/v1/whoami").header("Authorization", &line));
+        assert_eq!(whoami.status == 200, code == "VALID", "{pair}");
+    }
+}
+
+/// Two credentials were answered like a mistyped one, so that people looked for a typing error.
+#[test]
+fn whoever_sends_two_credentials_is_told_so_and_where_they_stand() {
+    let house = House::start();
+    let [one, two] = [(); 2].map(|()| house.create(&json!({})).secret);
+    house.takes("own", &json!(["authorization", "x-shop-key", "cookie:k"]));
+    let bearer = format!("Bearer {one}");
+    let twice = |place: &str| format!("{place} was sent twice: send it once");
+    let differ = |first: &str, second: &str| {
+        format!("two different credentials were sent, in {first} and in {second}: send one")
+    };
+    for (gate, lines, detail) in [
+        (
+            "default",
+            [("Authorization", bearer.as_str()), ("X-API-Key", &two)],
+            differ("Authorization", "X-Api-Key"),
+        ),
+        ("default", [("x-api-key", &one), ("mc-api-key", &two)], differ("X-Api-Key", "Mc-Api-Key")),
+        ("own", [("X-Shop-Key", &one), ("Cookie", "k=x")], differ("X-Shop-Key", "the cookie k")),
+        ("own", [("X-Shop-Key", &one), ("X-Shop-Key", &one)], twice("X-Shop-Key")),
+        ("own", [("Cookie", "k=x"), ("Cookie", "k=x")], twice("the cookie k")),
+        (
+            "default",
+            [("Authorization", &bearer), ("Authorization", &bearer)],
+            twice("Authorization"),
+        ),
+    ] {
+        let (code, told) = house.told(gate, &lines);
+        assert_eq!((code.as_str(), told), ("MALFORMED", detail), "{gate}");
+    }
+    let both = Ask::get("/v1/keys").bearer(&one).header("X-API-Key", &two);
+    let problem = house.bare(&both).problem(400, "doubled_credential");
+    assert_eq!(problem["detail"], differ("Authorization", "X-Api-Key"));
+}
