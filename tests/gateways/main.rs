@@ -5,6 +5,8 @@
 mod attacks;
 mod carriers;
 mod claims;
+mod clients;
+mod page;
 mod proxy;
 mod readme;
 mod shapes;

@@ -61,6 +61,7 @@ enum Sign {
 }
 
 /// A file of an example, as it is shipped or with replacements.
+#[derive(Default)]
 struct File {
     name: &'static str,
     text: String,
@@ -128,6 +129,19 @@ impl Kind {
             Self::Traefik => &["traefik.yaml", "routes.yaml"],
             Self::Haproxy => &["haproxy.cfg"],
             Self::Envoy => &["envoy.yaml"],
+        }
+    }
+
+    /// Those of the recipe for the page, and as what the program is given them.
+    fn page_files(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Nginx => &[("page.conf", "nginx.conf")],
+            Self::Caddy => &[("page.Caddyfile", "Caddyfile")],
+            Self::Traefik => {
+                &[("page.yaml", "traefik.yaml"), ("page-routes.yaml", "page-routes.yaml")]
+            },
+            Self::Haproxy => &[("page.cfg", "haproxy.cfg")],
+            Self::Envoy => &[("page.yaml", "envoy.yaml")],
         }
     }
 
@@ -278,6 +292,21 @@ impl Proxy {
             fs::write(home.folder().join(file.name), file.text).expect("a file of the bare proxy");
         }
         Self::run(kind, home, own, None)
+    }
+
+    /// Starts the example's recipe for Keyhouse's own page, in `home`, which holds a certificate. The ports
+    /// are those of plain HTTP, of TLS and of Keyhouse.
+    pub(crate) fn start_page(kind: Kind, home: &Arc<Home>, ports: [u16; 3]) -> Self {
+        for (name, as_name) in kind.page_files() {
+            let [file] = read(kind.folder(), &[name]).try_into().unwrap_or_default();
+            let shipped = ["8080", "8443", "7117"].into_iter().zip(ports);
+            let text = shipped.fold(file.text, |text, (shipped, port)| {
+                assert!(text.contains(shipped) || kind == Kind::Traefik, "{name} has no {shipped}");
+                text.replace(shipped, &port.to_string())
+            });
+            fs::write(home.folder().join(as_name), text).expect("a file of the page's recipe");
+        }
+        Self::run(kind, Arc::clone(home), ports[0], None)
     }
 
     /// Starts the program on the files in `home`, and waits until it answers.

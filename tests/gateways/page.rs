@@ -1,0 +1,168 @@
+//! The page and the API behind TLS, through the file for it in each proxy's example.
+#![expect(clippy::expect_used, reason = "a broken fixture should stop its test")]
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::proxy::{Kind, Proxy, free_ports, in_all};
+use crate::server::{ADMIN_EMAIL, ADMIN_PASSWORD, Home, Server, run};
+
+const NAME: &str = "keyhouse.example.com";
+/// From where the client connects; another loopback address than the proxies' own.
+const CLIENT: &str = "127.0.0.2";
+const FORGED: [&str; 6] = [
+    "X-Forwarded-For: 6.6.6.6",
+    "X-Forwarded-Host: forged.example",
+    "X-Forwarded-Proto: http",
+    "X_Forwarded_For: 6.6.6.6",
+    "X-Real-IP: 6.6.6.6",
+    "Forwarded: for=6.6.6.6;host=forged.example;proto=http",
+];
+
+/// curl with a jar of cookies.
+struct Browser {
+    home: Arc<Home>,
+    plain: u16,
+    encrypted: u16,
+}
+
+/// What curl printed.
+struct Answer {
+    status: u16,
+    lines: Vec<(String, String)>,
+    body: String,
+}
+
+/// Behind nginx with its default Host the page was 421, and behind Envoy's default the address in a last
+/// use was what the client wrote.
+#[test]
+fn the_page_and_the_api_work_behind_tls_through_each_proxy() {
+    in_all(|kind| {
+        let home = Home::new();
+        make_certificate(kind, &home);
+        let [plain, encrypted] = free_ports();
+        let origin = format!("https://{NAME}:{encrypted}");
+        let args = ["--public-url", origin.as_str(), "--trusted-proxy", "127.0.0.1"];
+        let server = Server::start_with(&args);
+        let _proxy = Proxy::start_page(kind, &home, [plain, encrypted, server.address().port()]);
+        let browser = Browser { home, plain, encrypted };
+        browser.wait_for_route();
+
+        let redirect =
+            browser.curl(&["--path-as-is"], &format!("http://{NAME}:{plain}/keys?a=1"), "");
+        assert_eq!(redirect.status, redirect_of(kind), "{kind:?}");
+        assert_eq!(redirect.line("location"), [format!("{origin}/keys?a=1")], "{kind:?}");
+
+        let page = browser.ask("GET", "/", &Value::Null);
+        assert_eq!(page.status, 200, "{kind:?}: {}", page.body);
+        assert!(page.body.contains("<!doctype html>"), "{kind:?}: {}", page.body);
+
+        let person = json!({ "email": ADMIN_EMAIL, "password": ADMIN_PASSWORD });
+        let session = browser.ask("POST", "/v1/session", &person);
+        assert_eq!(session.status, 201, "{kind:?}: {}", session.body);
+        let cookies = session.line("set-cookie");
+        let is_bound = |it: &String| it.starts_with("__Host-keyhouse=") && it.contains("Secure");
+        assert!(cookies.iter().any(is_bound), "{kind:?}: {cookies:?}");
+
+        let made = browser.ask("POST", "/v1/keys", &json!({ "name": "behind TLS" }));
+        assert_eq!(made.status, 201, "{kind:?}: {}", made.body);
+        let made: Value = serde_json::from_str(&made.body).unwrap();
+        let secret = made.pointer("/secret").unwrap().as_str().unwrap();
+        let id = made.pointer("/key/id").unwrap().as_str().unwrap();
+
+        let header = format!("X-Api-Key: {secret}");
+        let whoami = browser.curl(&["--header", &header], &format!("{origin}/v1/whoami"), "");
+        assert_eq!(whoami.status, 200, "{kind:?}: {}", whoami.body);
+        let key = browser.ask("GET", &format!("/v1/keys/{id}"), &Value::Null);
+        let key: Value = serde_json::from_str(&key.body).unwrap();
+        assert_eq!(key.pointer("/last_used/ip"), Some(&json!(CLIENT)), "{kind:?}: {key}");
+
+        for path in ["/v1/forward-auth/default", "/v1/ext-authz/default/a"] {
+            let asked = browser.ask("GET", path, &Value::Null);
+            assert_eq!(asked.status, 404, "{kind:?} {path}: {}", asked.body);
+        }
+    });
+}
+
+/// How each redirects a GET for ever.
+fn redirect_of(kind: Kind) -> u16 {
+    if kind == Kind::Traefik { 301 } else { 308 }
+}
+
+/// HAProxy takes certificate and key from one file.
+fn make_certificate(kind: Kind, home: &Home) {
+    let mut openssl = home.command("openssl");
+    openssl.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+    ]);
+    openssl.args(["-days", "2", "-subj", "/CN=keyhouse.example.com", "-keyout", "key.pem"]);
+    openssl.args(["-addext", "subjectAltName=DNS:keyhouse.example.com", "-out", "certificate.pem"]);
+    let ended = run(openssl, b"");
+    assert_eq!(ended.code, Some(0), "apt-get install openssl: {ended:?}");
+    let read = |name: &str| std::fs::read(home.folder().join(name)).expect("a file of openssl");
+    std::fs::write(home.folder().join("ca.pem"), read("certificate.pem")).expect("ca.pem");
+    if kind == Kind::Haproxy {
+        let both = [read("certificate.pem"), read("key.pem")].concat();
+        std::fs::write(home.folder().join("certificate.pem"), both).expect("certificate.pem");
+    }
+}
+
+impl Browser {
+    /// A request as the page makes it, with all that a client may forge.
+    fn ask(&self, method: &str, path: &str, body: &Value) -> Answer {
+        let url = format!("https://{NAME}:{}{path}", self.encrypted);
+        let origin = format!("Origin: https://{NAME}:{}", self.encrypted);
+        let mut args = vec!["--request", method, "--header", &origin];
+        if body.is_null() {
+            return self.curl(&args, &url, "");
+        }
+        args.extend(["--header", "Content-Type: application/json", "--data-binary", "@-"]);
+        self.curl(&args, &url, &body.to_string())
+    }
+
+    fn curl(&self, args: &[&str], url: &str, stdin: &str) -> Answer {
+        let mut command = self.home.command("curl");
+        command.args(["--silent", "--show-error", "--include", "--max-time", "30"]);
+        command.args(["--cacert", "ca.pem", "--cookie", "jar", "--cookie-jar", "jar"]);
+        command.args(["--interface", CLIENT]);
+        for port in [self.plain, self.encrypted] {
+            command.args(["--connect-to", &format!("{NAME}:{port}:127.0.0.1:{port}")]);
+        }
+        for line in FORGED {
+            command.args(["--header", line]);
+        }
+        let ended = run(
+            {
+                command.args(args).arg(url);
+                command
+            },
+            stdin.as_bytes(),
+        );
+        let (head, body) = ended.stdout.split_once("\r\n\r\n").unwrap_or_default();
+        let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).unwrap_or_default();
+        let pairs = head.lines().filter_map(|line| line.split_once(':'));
+        let lines = pairs.map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()));
+        Answer { status, lines: lines.collect(), body: body.to_owned() }
+    }
+
+    /// Traefik opens its ports before it knows a route.
+    fn wait_for_route(&self) {
+        let url = format!("https://{NAME}:{}/readyz", self.encrypted);
+        let is_there = |_: &usize| self.curl(&[], &url, "").status == 200;
+        assert!((0..200).any(|it| is_there(&it)), "no route to Keyhouse");
+    }
+}
+
+impl Answer {
+    fn line(&self, name: &str) -> Vec<String> {
+        let named = self.lines.iter().filter(|(it, _)| it == name);
+        named.map(|(_, value)| value.clone()).collect()
+    }
+}
