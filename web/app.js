@@ -84,13 +84,20 @@ async function route() {
   const turn = ++shown;
   const hash = location.hash.replace(/^#\//, "") || "keys";
   const [path, query] = hash.split("?");
-  const view = session ? await found(path, new URLSearchParams(query)) : signInView(enter);
+  const view = await viewOf(path, new URLSearchParams(query));
   // They went on meanwhile.
   if (turn !== shown) return;
   const title = place(view, path);
   const first = view.body.querySelector?.("[autofocus]");
   (first ?? title).focus({ preventScroll: true });
   if (turn > 1) scrollTo(0, 0);
+}
+
+/** The view of an address for whoever is there: nobody signs in first, and some turn a second factor on first. */
+async function viewOf(path, query) {
+  if (!session) return signInView(enter, query.get("organization"));
+  if (!session.user.second_factor_required) return found(path, query);
+  return shownOr(async () => (await fetched(() => import("./views/required-factor.js"))).requiredFactor(route));
 }
 
 async function found(path, query) {
@@ -102,9 +109,13 @@ async function found(path, query) {
   const view = VIEWS.find(fits);
   if (!view) return { title: t("problems.no_page"), body: h("p", {}, h("a", { href: "#/keys" }, t("keys.title"))) };
   const params = names.filter((_, at) => view[0].split("/")[at] === ":").map(decode);
+  return shownOr(async () => (await fetched(view[1])).view({ params, query, again: route }));
+}
+
+/** A view, or what kept it away. */
+async function shownOr(view) {
   try {
-    const module = await fetched(view[1]);
-    return await module.view({ params, query, again: route });
+    return await view();
   } catch (problem) {
     if (!problem.members) throw problem;
     return { title: t("problems.title"), body: problemNotice(problem, route) };
@@ -154,7 +165,7 @@ let asking = null;
 async function signInAgain() {
   if (!session) return false;
   const { id, email } = session.user;
-  asking ??= signInDialog(email);
+  asking ??= signInDialog(email, session.organization.id);
   const done = await asking.closed;
   asking = null;
   if (!done) return false;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::actions::access::happening;
-use crate::actions::invitations::email_taken;
+use crate::actions::accounts::email_taken;
 use crate::actions::sessions::NewSession;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::index::Origin;
@@ -55,7 +55,7 @@ impl Actions {
             let batch = batch.map_err(link_of_nobody)?;
             self.require_maker(&held.record)?;
             self.require_place(held.record.organization)?;
-            let email = Place::Email(held.record.email.clone());
+            let email = Place::Email(held.record.email.clone(), held.record.organization);
             if self.read::<EmailRecord>(&email)?.is_some() {
                 return Err(email_taken());
             }
@@ -87,6 +87,7 @@ impl Actions {
             id,
             organization: invitation.organization,
             email: invitation.email,
+            email_unconfirmed: false,
             name,
             password,
             role: invitation.role,
@@ -149,6 +150,8 @@ pub(super) fn link_of_nobody(error: ActionError) -> ActionError {
         | ActionError::VersionConflict { .. }
         | ActionError::SignInFailed
         | ActionError::CodeRequired
+        | ActionError::OrganizationRequired(_)
+        | ActionError::SecondFactorRequired
         | ActionError::Throttled { .. }
         | ActionError::SessionEnded
         | ActionError::KeyRefused(_)

@@ -121,6 +121,7 @@ impl Actions {
             id: user,
             organization,
             email: email.clone(),
+            email_unconfirmed: false,
             name,
             password,
             role: BuiltinRole::Owner.into(),
@@ -134,7 +135,7 @@ impl Actions {
             version: 1,
         };
         batch = put(batch, &Place::Founded, &FoundedRecord { organization })?;
-        batch = put(batch, &Place::Email(email), &EmailRecord { user })?;
+        batch = put(batch, &Place::Email(email, organization), &EmailRecord { user })?;
         batch = put(batch, &Place::User(user), &user_record)?;
         let record = new_organization(organization, domain, FIRST_PLAN, now);
         batch = put(batch, &Place::Organization(organization), &record)?;

@@ -21,6 +21,8 @@ pub const OWNER: &str = "owner";
 pub struct Actor {
     /// The address the request came from; none through the control socket.
     pub address: Option<IpAddr>,
+    /// Whether the session was opened with a second factor.
+    second_factor: bool,
     organization: Arc<OrganizationFacts>,
     power: Power,
 }
@@ -53,13 +55,14 @@ pub(super) enum Presented {
 impl Actor {
     /// The operator on the host, who may do all, in an organization.
     pub fn local(organization: Arc<OrganizationFacts>) -> Self {
-        Self { address: None, organization, power: Power::Local }
+        Self { address: None, second_factor: false, organization, power: Power::Local }
     }
 
     /// A user, through the session of this cookie. `None` when the organization is not known.
     pub fn user(index: &Index, user: Arc<UserFacts>, session: Option<Digest>) -> Option<Self> {
         let organization = index.organization(user.organization)?;
-        Some(Self { address: None, organization, power: Power::User(user, session) })
+        let power = Power::User(user, session);
+        Some(Self { address: None, second_factor: false, organization, power })
     }
 
     /// A management key, by one of its secrets that was found valid.
@@ -67,7 +70,8 @@ impl Actor {
         let owner = grant.owner.as_ref().map(|owner| owner.facts());
         let organization = grant.organization.load_full();
         let key = PresentedKey { grant: grant.clone(), owner, secret };
-        Self { address, organization, power: Power::Key(Box::new(key)) }
+        let power = Power::Key(Box::new(key));
+        Self { address, second_factor: false, organization, power }
     }
 
     /// What the actor presented.
@@ -83,6 +87,12 @@ impl Actor {
     #[must_use]
     pub fn at(self, address: Option<IpAddr>) -> Self {
         Self { address, ..self }
+    }
+
+    /// The same actor, in a session in which a code of a second factor was, or was not, shown.
+    #[must_use]
+    pub fn with_second_factor(self, second_factor: bool) -> Self {
+        Self { second_factor, ..self }
     }
 
     /// The organization acted in.
@@ -155,6 +165,22 @@ impl Actor {
             Power::Local => true,
             Power::User(user, _) => user.is_owner(),
             Power::Key(_) => false,
+        }
+    }
+
+    /// Requires that the actor may take somebody's second factor off: the operator on the host, or
+    /// an owner in a session that was opened with one.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`], [`ActionError::SecondFactorRequired`].
+    pub fn require_factor_removal(&self) -> Result<(), ActionError> {
+        if !self.is_owner() {
+            return Err(ActionError::PermissionRequired(OWNER.to_owned()));
+        }
+        if self.is_local() || self.second_factor {
+            Ok(())
+        } else {
+            Err(ActionError::SecondFactorRequired)
         }
     }
 

@@ -225,6 +225,7 @@ impl Actions {
         session: Option<Digest>,
         grounds: &mut Grounds,
     ) -> Result<Actor, ActionError> {
+        let mut second_factor = false;
         if let Some(digest) = session {
             let place = Place::Session(digest);
             let held: Option<Held<SessionRecord>> = self.read(&place)?;
@@ -232,13 +233,15 @@ impl Actions {
             let held = held.filter(|held| now < held.record.ends_at());
             let held = held.ok_or(ActionError::SessionEnded)?;
             grounds.note(&place, Some(&held));
+            second_factor = held.record.second_factor;
         }
         let organization = self.note_user(user, grounds)?.ok_or(ActionError::SessionEnded)?;
         self.note_organization(organization, grounds)?;
         self.await_grounds(grounds.newest)?;
         let facts = self.index.user(user).filter(|facts| !facts.standing.disabled);
         let facts = facts.ok_or(ActionError::SessionEnded)?;
-        Actor::user(&self.index, facts, session).ok_or(ActionError::SessionEnded)
+        let actor = Actor::user(&self.index, facts, session).ok_or(ActionError::SessionEnded)?;
+        Ok(actor.with_second_factor(second_factor))
     }
 
     /// Guards what a key's rights come from.

@@ -8,6 +8,7 @@ use keyhouse_storage::{Batch, Range};
 use serde_json::{Value, json};
 
 use crate::actions::acceptance::link_of_nobody;
+use crate::actions::accounts::email_taken;
 use crate::actions::actor::Actor;
 use crate::actions::events::Happening;
 use crate::actions::people::{knows_team, newest_first};
@@ -267,7 +268,10 @@ impl Actions {
         now: Moment,
     ) -> Result<(), ActionError> {
         match self.held_role(invitation.organization, invitation.role) {
-            Ok(role) if now < invitation.ends_at => actor.require_role(&role),
+            Ok(role) if now < invitation.ends_at => {
+                actor.require_role(&role)?;
+                self.require_sight_of(actor, &invitation.teams)
+            },
             // What has ended, or names a role that is gone, gives nothing.
             Ok(_) | Err(ActionError::NotFound(_)) => Ok(()),
             Err(error) => Err(error),
@@ -299,19 +303,10 @@ impl Actions {
     }
 
     fn refuse_known(&self, organization: OrganizationId, email: &str) -> Result<(), ActionError> {
-        // Of another organization's users nothing is told.
-        let known = self.user_by_email(email)?;
-        if known.is_some_and(|user| user.organization == organization) {
-            return Err(email_taken());
+        match self.user_of(organization, email)? {
+            Some(_) => Err(email_taken()),
+            None => Ok(()),
         }
-        Ok(())
-    }
-}
-
-pub(super) fn email_taken() -> ActionError {
-    ActionError::Conflict {
-        code: "email_taken",
-        detail: "the address is a user's: an address is one user in one organization",
     }
 }
 

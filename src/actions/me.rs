@@ -2,16 +2,20 @@
 
 use keyhouse_storage::Batch;
 
+use crate::actions::accounts::account_of;
 use crate::actions::actor::Actor;
 use crate::actions::events::Happening;
+use crate::actions::sessions::Kept;
 use crate::actions::sign_in::wrong_password;
-use crate::actions::throttle::Source;
+use crate::actions::throttle::{Guess, Source};
+use crate::actions::totp::{spend, wrong_code};
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::edit::Edit;
 use crate::model::fault::Fault;
 use crate::model::id::UserId;
 use crate::model::locale::Locale;
 use crate::model::password::{Factors, check_password};
+use crate::model::role::USERS_MANAGE;
 use crate::model::secret::Secret;
 use crate::records::Held;
 use crate::records::access::UserRecord;
@@ -38,6 +42,8 @@ pub struct Account {
     pub user: UserRecord,
     /// What proves who signs in.
     pub factors: Factors,
+    /// Whether the address counts as theirs.
+    pub email_verified: bool,
 }
 
 /// What a user changes of themselves.
@@ -49,19 +55,45 @@ pub struct MeChange {
     pub locale: Edit<Locale>,
     /// A new password.
     pub password: Option<Secret>,
+    /// A new address, in its one form.
+    pub email: Option<String>,
     /// The password until now: whoever finds an open session must not take the account over.
     pub current_password: Option<Secret>,
+    /// A code of the second factor, where there is one: a new address takes it too.
+    pub code: Option<Secret>,
     /// The versions that the caller takes (`If-Match`).
     pub versions: Option<Vec<u64>>,
 }
 
-/// A new password in the making.
-struct NewPassword {
+/// A change by one who knows the current password.
+struct Proven<'a> {
     /// The hash that the current password was held against.
     before: String,
-    after: String,
+    /// The guess at the account, which a wrong code makes a failure.
+    guess: Guess<'a>,
+    new: Option<NewPassword>,
+}
+
+/// A new password in the making.
+struct NewPassword {
+    hash: String,
     /// The session's new cookie.
     token: Secret,
+}
+
+/// A user as a change finds them, and who makes it.
+struct Before<'a> {
+    actor: &'a Actor,
+    user: &'a UserRecord,
+    /// Guards every change of who may do what.
+    people: Batch,
+}
+
+/// A user as a change leaves them.
+struct Changed {
+    user: UserRecord,
+    factors: Factors,
+    batch: Batch,
 }
 
 impl Actions {
@@ -72,75 +104,140 @@ impl Actions {
     pub fn account(&self, user: UserId) -> Result<Account, ActionError> {
         let user = self.own_record(user)?.record;
         let factors = self.factors(Batch::new(), user.id)?.0;
-        Ok(Account { user, factors })
+        Ok(self.account_as(user, factors))
     }
 
-    /// Changes a user's own account. A new password ends all their other sessions, and gives this
-    /// one the cookie that is returned.
+    /// Changes a user's own account. A new password, and a new address, end all their other sessions;
+    /// a new password gives this one the cookie that is returned. A new address counts as theirs
+    /// once one who manages users confirms it, and at once where they manage users themselves.
     ///
     /// # Errors
-    /// [`ActionError::Invalid`], [`ActionError::Throttled`], [`ActionError::VersionConflict`].
+    /// [`ActionError::Invalid`], [`ActionError::Throttled`], [`ActionError::VersionConflict`];
+    /// [`ActionError::Conflict`] for an address that is a user's of the organization.
     pub fn change_me(
         &self,
         me: &Me<'_>,
         change: &MeChange,
     ) -> Result<(Account, Option<Secret>), ActionError> {
-        let password = change.password.as_ref();
-        let new = password.map(|password| self.new_password(me, change, password)).transpose()?;
-        let account = Self::until_done(|| {
+        let needs_proof = change.password.is_some() || change.email.is_some();
+        let proven = needs_proof.then(|| self.prove_change(me, change)).transpose()?;
+        let account = self.in_turn(|| {
+            // Who may vouch for addresses is decided as for every change of who may do what.
+            let people = if change.email.is_some() { self.guard_people()? } else { Batch::new() };
             let decided = self.authorize(me.actor)?;
             let held = self.own_record(me.user)?;
             Self::check_version(change.versions.as_ref(), held.record.version)?;
-            let (factors, batch) = self.factors(Batch::new(), me.user)?;
-            let mut user = held.record.clone();
-            if let Some(name) = &change.name {
-                user.name.clone_from(name);
-            }
-            change.locale.clone().map(|locale| locale.name().into()).apply(&mut user.locale);
-            if let Some(new) = &new {
-                // Changed meanwhile: the current password was another one's.
-                if user.password != new.before {
-                    return Err(wrong_password());
-                }
-                user.set_password(&new.after);
-                password.map_or(Ok(()), |it| check_own(it, &user.email, factors))?;
-            }
+            let before = Before { actor: &decided.actor, user: &held.record, people };
+            let Some(changed) = self.changed_me(before, change, proven.as_ref())? else {
+                return Ok(Attempt::Done(None));
+            };
+            let Changed { mut user, factors, batch } = changed;
             if user == held.record {
                 self.await_index(held.revision);
-                return Ok(Attempt::Done(Account { user, factors }));
+                return Ok(Attempt::Done(Some(self.account_as(user, factors))));
             }
             user.version += 1;
             let place = Place::User(me.user);
             let batch = put(batch.unchanged(place.to_bytes(), held.revision), &place, &user)?;
-            let batch = match &new {
-                Some(new) => self.keep_session(batch, me, Some(&new.token))?,
+            let batch = self.move_email(batch, &held.record, &user)?;
+            let new = proven.as_ref().and_then(|proven| proven.new.as_ref());
+            let batch = match new {
+                Some(new) => self.keep_session(batch, me, Kept::Under(&new.token))?,
+                None if user.email != held.record.email => {
+                    self.keep_session(batch, me, Kept::Unchanged)?
+                },
                 None => batch,
             };
             let happening = Happening::by(&decided, "user.update", me.user);
-            let happening = changed(happening, &held.record, &user);
+            let happening = told(happening, &held.record, &user);
+            let account = Some(self.account_as(user, factors));
             let now = self.clock.now().wall;
             let committed = self.commit_change(decided, batch, now, happening)?;
-            Ok(committed.map_or(Attempt::Again, |_r| Attempt::Done(Account { user, factors })))
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(account)))
         })?;
-        Ok((account, new.map(|new| new.token)))
+        let Some(account) = account else {
+            if let Some(proven) = proven {
+                self.refuse(proven.guess, &account_of(me.user), me.source);
+            }
+            return Err(wrong_code());
+        };
+        Ok((account, proven.and_then(|proven| proven.new).map(|new| new.token)))
     }
 
-    /// Checks and hashes a new password for the one who knows the current one.
-    fn new_password(
+    /// The user as a change leaves them, with a batch that holds only while that is right; nothing
+    /// where the code of the second factor was wrong.
+    fn changed_me(
         &self,
-        me: &Me<'_>,
+        Before { actor, user: before, people }: Before<'_>,
         change: &MeChange,
-        password: &Secret,
-    ) -> Result<NewPassword, ActionError> {
+        proven: Option<&Proven<'_>>,
+    ) -> Result<Option<Changed>, ActionError> {
+        let mut user = before.clone();
+        if let Some(name) = &change.name {
+            user.name.clone_from(name);
+        }
+        change.locale.clone().map(|locale| locale.name().into()).apply(&mut user.locale);
+        // Changed meanwhile: the current password was another one's.
+        if proven.is_some_and(|proven| proven.before != user.password) {
+            return Err(wrong_password());
+        }
+        let email = change.email.as_ref().filter(|email| **email != before.email);
+        let batch = if email.is_some() { people } else { Batch::new() };
+        let (factors, mut batch) = self.factors(batch, before.id)?;
+        if let Some(email) = email {
+            user.email.clone_from(email);
+            // Who manages users vouches for any address.
+            user.email_unconfirmed = !actor.has(USERS_MANAGE);
+            let Some(spent) = self.spend_code(batch, before.id, change.code.as_ref())? else {
+                return Ok(None);
+            };
+            batch = spent;
+        }
+        if let Some(new) = proven.and_then(|proven| proven.new.as_ref()) {
+            user.set_password(&new.hash);
+            change.password.as_ref().map_or(Ok(()), |it| check_own(it, &user.email, factors))?;
+        }
+        Ok(Some(Changed { user, factors, batch }))
+    }
+
+    fn account_as(&self, user: UserRecord, factors: Factors) -> Account {
+        let email_verified = self.is_email_verified(&user);
+        Account { user, factors, email_verified }
+    }
+
+    /// Adds to a batch that a code of a user's second factor is used up, where they have one;
+    /// nothing for a wrong code.
+    fn spend_code(
+        &self,
+        batch: Batch,
+        user: UserId,
+        code: Option<&Secret>,
+    ) -> Result<Option<Batch>, ActionError> {
+        let place = Place::Totp(user);
+        let held: Option<Held<TotpRecord>> = self.read(&place)?;
+        let Some(held) = held.filter(|held| held.record.confirmed) else { return Ok(Some(batch)) };
+        let Some(code) = code else {
+            let fault = Fault::new("/code", "required", "must be given beside a second factor");
+            return Err(ActionError::Invalid(vec![fault]));
+        };
+        let spent = spend(held.record, code, self.clock.now().wall);
+        spent.map(|record| put(batch, &place, &record)).transpose()
+    }
+
+    /// Takes the current password, and checks and hashes a new one where there is one.
+    fn prove_change(&self, me: &Me<'_>, change: &MeChange) -> Result<Proven<'_>, ActionError> {
         let user = self.own_record(me.user)?.record;
-        check_own(password, &user.email, self.factors(Batch::new(), me.user)?.0)?;
+        if let Some(password) = &change.password {
+            check_own(password, &user.email, self.factors(Batch::new(), me.user)?.0)?;
+        }
         let Some(current) = &change.current_password else {
             let fault = Fault::new("/current_password", "required", "must be given");
             return Err(ActionError::Invalid(vec![fault]));
         };
-        drop(self.prove(&user, current, me.source)?);
-        let (after, token) = (self.hash(password)?, self.new_token());
-        Ok(NewPassword { before: user.password, after, token })
+        let guess = self.prove(&user, current, me.source)?;
+        let hash = change.password.as_ref().map(|password| self.hash(password)).transpose()?;
+        let new = hash.map(|hash| NewPassword { hash, token: self.new_token() });
+        Ok(Proven { before: user.password, guess, new })
     }
 
     /// The record of a session's user.
@@ -173,10 +270,16 @@ fn check_own(password: &Secret, email: &str, factors: Factors) -> Result<(), Act
 }
 
 /// The fields that changed; of a password, that it did.
-fn changed(mut happening: Happening, before: &UserRecord, after: &UserRecord) -> Happening {
+fn told(mut happening: Happening, before: &UserRecord, after: &UserRecord) -> Happening {
     if before.name != after.name {
         happening.before.insert("name".to_owned(), before.name.clone().into());
         happening.after.insert("name".to_owned(), after.name.clone().into());
+    }
+    if before.email != after.email {
+        happening.before.insert("email".to_owned(), before.email.clone().into());
+        happening.after.insert("email".to_owned(), after.email.clone().into());
+        let unconfirmed = after.email_unconfirmed.into();
+        happening.after.insert("email_unconfirmed".to_owned(), unconfirmed);
     }
     if before.locale != after.locale {
         happening.before.insert("locale".to_owned(), before.locale.as_deref().into());

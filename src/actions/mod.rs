@@ -5,6 +5,7 @@
 
 pub mod acceptance;
 pub mod access;
+pub mod accounts;
 pub mod actor;
 pub mod audit;
 mod authority;
@@ -27,7 +28,9 @@ pub mod removal;
 pub mod resets;
 pub mod roles;
 pub mod rows;
+pub mod second_factor;
 pub mod sessions;
+mod settings;
 pub mod sign_in;
 pub mod teams;
 pub mod throttle;
@@ -46,6 +49,7 @@ use crate::clock::Clock;
 use crate::index::Index;
 use crate::model::code::Code;
 use crate::model::fault::Fault;
+use crate::model::id::OrganizationId;
 use crate::model::key_text::Prefix;
 use crate::model::retention::Retention;
 use crate::records::place::Place;
@@ -134,6 +138,12 @@ pub enum ActionError {
     /// The password is right, and a code of the second factor is needed too.
     #[error("code required")]
     CodeRequired,
+    /// The password is right in several organizations: one of these must be named.
+    #[error("organization required")]
+    OrganizationRequired(Vec<(OrganizationId, String)>),
+    /// The session must have been opened with a second factor, or its user must enrol one first.
+    #[error("second factor required")]
+    SecondFactorRequired,
     /// Too many sign-ins failed of late.
     #[error("too many sign-ins failed")]
     Throttled {

@@ -6,7 +6,7 @@
 use keyhouse_storage::Batch;
 use serde_json::{Value, json};
 
-use crate::actions::actor::Actor;
+use crate::actions::actor::{Actor, OWNER};
 use crate::actions::events::Happening;
 use crate::actions::invitations::{InvitationStatus, SeenInvitation};
 use crate::actions::rows::Listed;
@@ -20,9 +20,10 @@ use crate::model::plan::SubscriptionStatus;
 use crate::model::role::{
     BuiltinRole, INSTANCE_MANAGE, ORGANIZATION_MANAGE, ORGANIZATION_READ, SUBSCRIPTION_READ,
 };
+use crate::model::second_factor::RequiredOf;
 use crate::model::secret::Secret;
 use crate::records::Held;
-use crate::records::access::{EmailRecord, OrganizationRecord, PlanRecord};
+use crate::records::access::{OrganizationRecord, PlanRecord};
 use crate::records::place::Place;
 use crate::records::rights::TeamRecord;
 
@@ -72,6 +73,10 @@ pub struct OrganizationChange {
     pub members_create_keys: Option<bool>,
     /// The longest a key may last, in days, or no bound.
     pub key_lifetime_days_max: Edit<u32>,
+    /// Whom it requires a second factor of. For owners, and for operators.
+    pub second_factor_required_of: Option<Vec<RequiredOf>>,
+    /// Its e-mail domains, each in its canonical form. For operators.
+    pub domains: Option<Vec<Box<str>>>,
     /// Whether it is stopped. For operators.
     pub suspended: Option<bool>,
     /// The ceiling of what its keys are granted outside `keyhouse:`; none for all. For operators.
@@ -116,10 +121,12 @@ impl Actions {
         Ok(self.find_organization(actor.organization_id())?.record)
     }
 
-    /// Changes the actor's organization, as far as that is its own business.
+    /// Changes the actor's organization, as far as that is its own business. Whom it requires a
+    /// second factor of is its owners' to decide.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::VersionConflict`].
+    /// [`ActionError::PermissionRequired`], [`ActionError::VersionConflict`];
+    /// [`ActionError::Invalid`] for a role that is none.
     pub fn change_own_organization(
         &self,
         actor: &Actor,
@@ -130,13 +137,16 @@ impl Actions {
             name: change.name.clone(),
             members_create_keys: change.members_create_keys,
             key_lifetime_days_max: change.key_lifetime_days_max.clone(),
+            second_factor_required_of: change.second_factor_required_of.clone(),
             ..OrganizationChange::default()
         };
         let target = OrganizationTarget { id: actor.organization_id(), versions };
         let named = (ORGANIZATION_MANAGE, "organization.update");
-        self.rewrite_organization(actor, &target, named, |record| {
-            apply(record, &own);
-            Ok(())
+        self.rewrite_organization(actor, &target, named, |actor, record| {
+            if own.second_factor_required_of.is_some() && !actor.is_owner() {
+                return Err(ActionError::PermissionRequired(OWNER.to_owned()));
+            }
+            self.apply(record, &own)
         })
     }
 
@@ -179,7 +189,7 @@ impl Actions {
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`]; [`ActionError::Invalid`] for a plan that is none;
-    /// [`ActionError::Conflict`] for an address that is a user's, or one organization too many.
+    /// [`ActionError::Conflict`] for one organization too many.
     pub fn create_organization(
         &self,
         actor: &Actor,
@@ -196,12 +206,6 @@ impl Actions {
                 });
             }
             let email = draft.owner_email.clone();
-            if self.read::<EmailRecord>(&Place::Email(email.clone()))?.is_some() {
-                return Err(ActionError::Conflict {
-                    code: "email_taken",
-                    detail: "the address is a user's: one address is one user in one organization",
-                });
-            }
             let plan = draft.plan.as_deref().unwrap_or(PLAN_DEFAULT);
             self.require_plan(plan)?;
             let now = self.clock.now().wall;
@@ -228,7 +232,8 @@ impl Actions {
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`],
-    /// [`ActionError::VersionConflict`].
+    /// [`ActionError::VersionConflict`]; [`ActionError::Invalid`] for a role that is none;
+    /// [`ActionError::Conflict`] for a domain that is another organization's.
     pub fn change_organization(
         &self,
         actor: &Actor,
@@ -236,10 +241,7 @@ impl Actions {
         change: &OrganizationChange,
     ) -> Result<OrganizationRecord, ActionError> {
         let named = (INSTANCE_MANAGE, "organization.update");
-        self.rewrite_organization(actor, target, named, |record| {
-            apply(record, change);
-            Ok(())
-        })
+        self.rewrite_organization(actor, target, named, |_actor, record| self.apply(record, change))
     }
 
     /// Shows the subscription of the actor's organization.
@@ -275,7 +277,7 @@ impl Actions {
         change: &SubscriptionChange,
     ) -> Result<SeenSubscription, ActionError> {
         let named = (INSTANCE_MANAGE, "subscription.update");
-        let changed = self.rewrite_organization(actor, target, named, |record| {
+        let changed = self.rewrite_organization(actor, target, named, |_actor, record| {
             if let Some(plan) = &change.plan {
                 self.require_plan(plan)?;
                 record.plan = plan.as_str().into();
@@ -324,7 +326,7 @@ impl Actions {
         actor: &Actor,
         target: &OrganizationTarget,
         (permission, action): (&str, &'static str),
-        change: impl Fn(&mut OrganizationRecord) -> Result<(), ActionError>,
+        change: impl Fn(&Actor, &mut OrganizationRecord) -> Result<(), ActionError>,
     ) -> Result<OrganizationRecord, ActionError> {
         Self::until_done(|| {
             let decided = self.authorize_holder(actor, permission)?;
@@ -332,7 +334,7 @@ impl Actions {
             let held = self.find_organization(id)?;
             Self::check_version(target.versions.as_ref(), held.record.version)?;
             let mut record = held.record.clone();
-            change(&mut record)?;
+            change(&decided.actor, &mut record)?;
             if record == held.record {
                 self.await_index(held.revision);
                 return Ok(Attempt::Done(record));
@@ -340,6 +342,7 @@ impl Actions {
             record.version += 1;
             let place = Place::Organization(id);
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
+            let batch = self.move_domains(batch, &held.record, &record)?;
             let happening = Happening::by(&decided, action, id)
                 .inside(id)
                 .with_change(&shape(&held.record), &shape(&record));
@@ -351,18 +354,9 @@ impl Actions {
     }
 }
 
-fn apply(record: &mut OrganizationRecord, change: &OrganizationChange) {
-    if let Some(name) = &change.name {
-        record.name.clone_from(name);
-    }
-    record.members_create_keys = change.members_create_keys.unwrap_or(record.members_create_keys);
-    change.key_lifetime_days_max.apply(&mut record.key_lifetime_days_max);
-    record.suspended = change.suspended.unwrap_or(record.suspended);
-    match &change.permissions {
-        Edit::Keep => {},
-        Edit::Clear => record.ceiling = Patterns::everything(),
-        Edit::Set(ceiling) => record.ceiling.clone_from(ceiling),
-    }
+/// What is in a list, as text.
+fn texts<T: ToString>(entries: &[T]) -> Vec<String> {
+    entries.iter().map(ToString::to_string).collect()
 }
 
 /// The record of a new organization, as every one begins but for its plan.
@@ -379,6 +373,8 @@ pub(super) fn new_organization(
         ceiling: Patterns::everything(),
         members_create_keys: true,
         key_lifetime_days_max: None,
+        domains: Vec::new(),
+        second_factor_required_of: Vec::new(),
         plan: plan.into(),
         status: SubscriptionStatus::Active,
         current_period_end: None,
@@ -394,6 +390,8 @@ fn shape(record: &OrganizationRecord) -> Value {
         "permissions": record.ceiling.as_set().texts().collect::<Vec<_>>(),
         "members_create_keys": record.members_create_keys,
         "key_lifetime_days_max": record.key_lifetime_days_max,
+        "domains": record.domains,
+        "second_factor_required_of": texts(&record.second_factor_required_of),
         "plan": record.plan,
         "status": record.status.to_string(),
         "current_period_end": record.current_period_end.map(|end| end.to_string()),

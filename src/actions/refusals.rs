@@ -20,6 +20,8 @@ use crate::actions::throttle::Source;
 use crate::actions::{ActionError, Actions};
 use crate::index::halt::Halt;
 use crate::model::id::{OrganizationId, UserId};
+use crate::records::access::UserRecord;
+use crate::records::place::Place;
 
 /// Most pairs of account and network that are told apart in a minute; what goes beyond is one sum.
 pub const REFUSALS_MAX: usize = 1_000;
@@ -36,7 +38,8 @@ pub(super) struct Refusals(Mutex<Sums>);
 
 #[derive(Default)]
 struct Sums {
-    /// By address in its one form, empty for what is none, and by network.
+    /// By account, and by network. An account is a user's id, or an address that is nobody's, empty
+    /// for what is none.
     pairs: HashMap<(String, Option<IpNet>), Sum>,
     rest: Sum,
 }
@@ -75,10 +78,10 @@ impl fmt::Debug for Refusals {
 }
 
 impl Refusals {
-    pub(super) fn note(&self, email: &str, source: Source, refusal: Refusal) {
+    pub(super) fn note(&self, account: &str, source: Source, refusal: Refusal) {
         let throttled = u64::from(refusal == Refusal::Throttled);
         let sum = Sum { count: 1, throttled, address: source.address };
-        self.add((email.to_owned(), source.network()), sum);
+        self.add((account.to_owned(), source.network()), sum);
     }
 
     fn add(&self, pair: (String, Option<IpNet>), sum: Sum) {
@@ -119,8 +122,9 @@ impl Actions {
 
     fn write_refusals(&self, sums: &Sums) -> Result<(), ActionError> {
         let mut told: HashMap<(Target, Option<IpNet>), Sum> = HashMap::new();
-        for ((email, network), sum) in &sums.pairs {
-            let user = self.user_by_email(email)?;
+        for ((account, network), sum) in &sums.pairs {
+            let user = account.parse().ok().map(|id| self.read::<UserRecord>(&Place::User(id)));
+            let user = user.transpose()?.flatten().map(|held| held.record);
             let target = user.map(|user| (user.id, user.organization));
             told.entry((target, *network)).or_default().add(*sum);
         }

@@ -44,7 +44,7 @@ impl Actions {
             let held = self.find_user(today, target.id)?;
             Self::check_version(target.versions.as_ref(), held.record.version)?;
             // Who outranks the user holds all that the user's keys grant.
-            today.require_rank_over(&self.facts_of(&held.record)?)?;
+            self.require_over(today, &held.record)?;
             self.keep_the_last(&held.record, None)?;
             self.require_heir(today, &held.record, heir)?;
             let batch = self.entomb(batch, &held, &self.leaving(actor, &held.record, heir)?)?;
@@ -156,7 +156,8 @@ impl Actions {
         let id = held.record.id;
         let user = Place::User(id).to_bytes();
         let batch = batch.unchanged(user.clone(), held.revision).delete(user);
-        let gone = [Place::Email(held.record.email.clone()), Place::Totp(id), Place::Reset(id)];
+        let email = Place::Email(held.record.email.clone(), held.record.organization);
+        let gone = [email, Place::Totp(id), Place::Reset(id)];
         let batch = gone.iter().fold(batch, |batch, place| batch.delete(place.to_bytes()));
         let batch = self.end_sessions(batch, id)?;
         put(batch, &Place::Leaving(id), leaving)

@@ -8,8 +8,10 @@ use serde_json::json;
 
 use crate::actions::acceptance::link_of_nobody;
 use crate::actions::access::{LINK_LIFETIME, happening};
+use crate::actions::accounts::account_of;
 use crate::actions::actor::Actor;
 use crate::actions::events::Happening;
+use crate::actions::users::own_account;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::fault::Fault;
 use crate::model::id::UserId;
@@ -34,10 +36,12 @@ pub struct NewReset {
 
 impl Actions {
     /// Makes a link with which a user sets a new password; the one before ends. With `totp` the
-    /// second factor goes when the link is used.
+    /// second factor goes when the link is used, which takes an owner in a session that was opened
+    /// with a second factor, or the operator on the host.
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`] where the user holds what the actor doesn't;
+    /// [`ActionError::SecondFactorRequired`];
     /// [`ActionError::NotFound`]; [`ActionError::Conflict`] for the actor's own account: whoever finds
     /// an open session or a key must not take it over.
     pub fn reset_user(
@@ -50,11 +54,13 @@ impl Actions {
             let decided = self.authorize_people(actor, USERS_MANAGE)?;
             let (today, batch) = (&decided.actor, Batch::new());
             if today.user_id() == Some(id) {
-                let detail = "one's own password is changed with PATCH /v1/me";
-                return Err(ActionError::Conflict { code: "own_account", detail });
+                return Err(own_account("one's own password is changed with PATCH /v1/me"));
             }
             let held = self.find_user(today, id)?;
-            today.require_rank_over(&self.facts_of(&held.record)?)?;
+            self.require_over(today, &held.record)?;
+            if totp {
+                today.require_factor_removal()?;
+            }
             let now = self.clock.now().wall;
             let token = Secret::new(format!("{id}.{}", self.new_token().reveal()));
             let (digest, ends_at) = (token.digest(), now.after(LINK_LIFETIME));
@@ -113,13 +119,16 @@ impl Actions {
             if reset.record.totp {
                 batch = batch.delete(Place::Totp(id).to_bytes());
             }
+            if reset.record.totp && had_totp {
+                let removed = Self::factor_removed(&reset.record, &held.record);
+                batch = self.record(batch, now, removed)?;
+            }
             let happening = happening("reset.use", id, Some(organization), address)
                 .with_change(&json!({}), &json!({ "totp": reset.record.totp }));
             let batch = self.record(batch, now, happening)?;
-            let email = held.record.email;
-            Ok(self.commit_upkeep(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(email)))
+            Ok(self.commit_upkeep(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(id)))
         })
-        .map(|email| self.throttle.forgive(&email))
+        .map(|user| self.throttle.forgive(&account_of(user)))
     }
 
     /// What proves who signs in as this user once the link was used.
@@ -155,8 +164,19 @@ impl Actions {
         let maker = self.author_today(reset.created_by, user.organization);
         let maker = maker.filter(|maker| maker.organization_id() == user.organization);
         let maker = maker.ok_or(ActionError::LinkInvalid)?;
-        let may = maker.require(USERS_MANAGE);
-        may.and_then(|()| maker.require_rank_over(&self.facts_of(user)?)).map_err(link_of_nobody)
+        let may = maker.require(USERS_MANAGE).and_then(|()| self.require_over(&maker, user));
+        let may = match may {
+            Ok(()) if reset.totp && !maker.is_owner() => Err(ActionError::LinkInvalid),
+            may => may,
+        };
+        may.map_err(link_of_nobody)
+    }
+
+    /// The event that a second factor goes, as an act of its own of the one who made the link.
+    fn factor_removed(reset: &ResetRecord, user: &UserRecord) -> Happening {
+        let removed =
+            happening("user.second_factor.remove", user.id, Some(user.organization), None);
+        Happening { actor: Some(reset.created_by), ..removed }
     }
 }
 

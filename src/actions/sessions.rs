@@ -14,12 +14,9 @@ use crate::index::Origin;
 use crate::index::facts::UserFacts;
 use crate::model::id::{OrganizationId, SessionId, UserId};
 use crate::model::moment::Moment;
-use crate::model::name::parse_email;
 use crate::model::secret::{Digest, Secret};
 use crate::records::Held;
-use crate::records::access::{
-    BROWSER_BYTES_MAX, EmailRecord, SESSION_LIFETIME, SessionRecord, SessionsRecord, UserRecord,
-};
+use crate::records::access::{BROWSER_BYTES_MAX, SESSION_LIFETIME, SessionRecord, SessionsRecord};
 use crate::records::place::Place;
 use crate::records::uses::cut;
 
@@ -37,6 +34,30 @@ pub struct NewSession {
     pub ends_at: Moment,
     /// Whose it is.
     pub user: UserId,
+}
+
+/// What must hold for a session that is opened, and how its user was admitted.
+pub(super) struct Admitted {
+    pub(super) batch: Batch,
+    /// Whether a code of a second factor was used up.
+    pub(super) second_factor: bool,
+}
+
+impl Admitted {
+    pub(super) fn by_password(batch: Batch) -> Self {
+        Self { batch, second_factor: false }
+    }
+}
+
+/// How a session goes on while all others of its user end.
+#[derive(Clone, Copy)]
+pub(super) enum Kept<'a> {
+    /// As it is.
+    Unchanged,
+    /// Under a new cookie.
+    Under(&'a Secret),
+    /// As one whose user has just shown a code of a second factor.
+    WithSecondFactor,
 }
 
 impl Actions {
@@ -90,7 +111,8 @@ impl Actions {
         organization: OrganizationId,
         origin: Origin<'_>,
     ) -> Result<NewSession, ActionError> {
-        self.open_session_with(user, organization, origin, Ok)
+        let admit = |batch| Ok(Admitted::by_password(batch));
+        self.open_session_with(user, organization, origin, admit)
     }
 
     /// Opens a session in a batch to which `admit` adds what must hold for it, at every try anew.
@@ -99,25 +121,27 @@ impl Actions {
         user: UserId,
         organization: OrganizationId,
         origin: Origin<'_>,
-        admit: impl Fn(Batch) -> Result<Batch, ActionError>,
+        admit: impl Fn(Batch) -> Result<Admitted, ActionError>,
     ) -> Result<NewSession, ActionError> {
         let token = self.new_token();
         let digest = token.digest();
         let place = Place::Session(digest);
         Self::until_done(|| {
             let now = self.clock.now().wall;
+            let admitted = admit(Batch::new())?;
             let id = SessionId::new(now, &mut *self.random());
             let session = SessionRecord {
                 id,
                 user,
                 created_at: now,
                 seen_at: now,
+                second_factor: admitted.second_factor,
                 address: origin.ip,
                 user_agent: origin.user_agent.map(|name| cut(name, BROWSER_BYTES_MAX).into()),
             };
-            let batch = put(Batch::new().absent(place.to_bytes()), &place, &session)?;
+            let batch = put(admitted.batch.absent(place.to_bytes()), &place, &session)?;
             let (mut sessions, guard) = self.sessions_of(user)?;
-            let mut batch = guard.on(admit(batch)?);
+            let mut batch = guard.on(batch);
             while sessions.digests.len() >= SESSIONS_MAX {
                 batch = batch.delete(Place::Session(sessions.digests.remove(0)).to_bytes());
             }
@@ -142,29 +166,36 @@ impl Actions {
         Ok(batch.delete(Place::Sessions(user).to_bytes()))
     }
 
-    /// Adds to a batch that all sessions of a user but one end with it. Where `next` is given, that
-    /// one goes on under a new cookie.
+    /// Adds to a batch that all sessions of a user but one end with it.
     pub(super) fn keep_session(
         &self,
         batch: Batch,
         me: &Me<'_>,
-        next: Option<&Secret>,
+        kept: Kept<'_>,
     ) -> Result<Batch, ActionError> {
         let own = me.token.digest();
         let (sessions, guard) = self.sessions_of(me.user)?;
         let held: Option<Held<SessionRecord>> = self.read(&Place::Session(own))?;
         let session = held.filter(|_held| sessions.digests.contains(&own));
-        let session = session.ok_or(ActionError::SessionEnded)?.record;
+        let mut session = session.ok_or(ActionError::SessionEnded)?.record;
         let mut batch = guard.on(batch);
         for digest in sessions.digests.iter().filter(|digest| **digest != own) {
             batch = batch.delete(Place::Session(*digest).to_bytes());
         }
-        let kept = next.map_or(own, Secret::digest);
-        if kept != own {
-            batch = batch.delete(Place::Session(own).to_bytes());
-            batch = put(batch, &Place::Session(kept), &session)?;
-        }
-        put(batch, &Place::Sessions(me.user), &SessionsRecord { digests: vec![kept] })
+        let digest = match kept {
+            Kept::Unchanged => own,
+            Kept::Under(token) => {
+                batch = batch.delete(Place::Session(own).to_bytes());
+                batch = put(batch, &Place::Session(token.digest()), &session)?;
+                token.digest()
+            },
+            Kept::WithSecondFactor => {
+                session.second_factor = true;
+                batch = put(batch, &Place::Session(own), &session)?;
+                own
+            },
+        };
+        put(batch, &Place::Sessions(me.user), &SessionsRecord { digests: vec![digest] })
     }
 
     /// The sessions of a user that go on, the newest first, each with the digest of its cookie.
@@ -224,12 +255,6 @@ impl Actions {
         let held: Option<Held<SessionsRecord>> = self.read(&place)?;
         let guard = SessionsGuard(place.to_bytes(), held.as_ref().map(|held| held.revision));
         Ok((held.map(|held| held.record).unwrap_or_default(), guard))
-    }
-
-    pub(super) fn user_by_email(&self, email: &str) -> Result<Option<UserRecord>, ActionError> {
-        let Ok(email) = parse_email(email) else { return Ok(None) };
-        let Some(owner) = self.read::<EmailRecord>(&Place::Email(email))? else { return Ok(None) };
-        Ok(self.read(&Place::User(owner.record.user))?.map(|held| held.record))
     }
 }
 

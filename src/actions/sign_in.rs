@@ -3,14 +3,15 @@
 use keyhouse_storage::Batch;
 
 use crate::actions::access::hash_failed;
+use crate::actions::accounts::account_of;
 use crate::actions::refusals::Refusal;
-use crate::actions::sessions::NewSession;
+use crate::actions::sessions::{Admitted, NewSession};
 use crate::actions::throttle::{Guess, Source};
 use crate::actions::totp::spend;
 use crate::actions::{ActionError, Actions, put};
 use crate::index::Origin;
 use crate::model::fault::Fault;
-use crate::model::id::UserId;
+use crate::model::id::{OrganizationId, UserId};
 use crate::model::name::parse_email;
 use crate::model::secret::Secret;
 use crate::records::Held;
@@ -24,6 +25,8 @@ use crate::telemetry::measure::Counter;
 pub struct SignIn {
     /// The address, as typed.
     pub email: String,
+    /// The organization, where the address is a user's in several.
+    pub organization: Option<OrganizationId>,
     /// The password.
     pub password: Secret,
     /// A code of the second factor, or a backup code.
@@ -41,18 +44,20 @@ pub struct SignIns {
     failed: Counter,
     throttled: Counter,
     code_required: Counter,
+    organization_required: Counter,
     busy: Counter,
     unavailable: Counter,
 }
 
 impl SignIns {
     /// How many came to what.
-    pub fn outcomes(&self) -> [(&'static str, u64); 6] {
+    pub fn outcomes(&self) -> [(&'static str, u64); 7] {
         [
             ("succeeded", self.succeeded.total()),
             ("failed", self.failed.total()),
             ("throttled", self.throttled.total()),
             ("code_required", self.code_required.total()),
+            ("organization_required", self.organization_required.total()),
             ("busy", self.busy.total()),
             ("unavailable", self.unavailable.total()),
         ]
@@ -64,6 +69,7 @@ impl SignIns {
             Err(ActionError::SignInFailed) => &self.failed,
             Err(ActionError::Throttled { .. }) => &self.throttled,
             Err(ActionError::CodeRequired) => &self.code_required,
+            Err(ActionError::OrganizationRequired(_)) => &self.organization_required,
             Err(ActionError::Busy) => &self.busy,
             Err(_) => &self.unavailable,
         };
@@ -81,11 +87,12 @@ struct Shown<'a> {
 
 impl Actions {
     /// Opens a session for the one who knows the password, and has the second factor where there is
-    /// one. Takes as long for an unknown address.
+    /// one. An unknown address takes as long as one that is a single user's.
     ///
     /// # Errors
     /// [`ActionError::SignInFailed`], [`ActionError::CodeRequired`], [`ActionError::Throttled`],
-    /// [`ActionError::Busy`].
+    /// [`ActionError::Busy`]; [`ActionError::OrganizationRequired`] where the password is that of
+    /// several users of the address, and no organization was named.
     pub fn sign_in(&self, shown: &SignIn) -> Result<NewSession, ActionError> {
         let outcome = self.try_sign_in(shown);
         self.sign_ins.note(&outcome);
@@ -95,21 +102,50 @@ impl Actions {
     fn try_sign_in(&self, shown: &SignIn) -> Result<NewSession, ActionError> {
         // What is no address is nobody's, and counts as one account.
         let email = parse_email(&shown.email).unwrap_or_default();
-        let guess = self.guess(&email, shown.source)?;
-        let user = self.user_by_email(&email)?;
-        let stored = user.as_ref().map(|user| user.password.as_str());
-        let fits = self.passwords.verify(&shown.password, stored).map_err(hash_failed)?;
-        let opened = match user.filter(|user| fits && !user.disabled) {
-            Some(user) => self.open_for(&user, shown),
-            None => Err(ActionError::SignInFailed),
-        };
+        let (mut fitting, mut wrong) = (Vec::new(), Vec::new());
+        let mut refusal = ActionError::SignInFailed;
+        for account in self.accounts(&email, shown.organization)? {
+            // One account that must wait keeps nobody out of another one.
+            let guess = match self.guess(&account.name, shown.source) {
+                Ok(guess) => guess,
+                Err(error) => {
+                    refusal = error;
+                    continue;
+                },
+            };
+            let stored = account.user.as_ref().map(|user| user.password.as_str());
+            let fits = self.passwords.verify(&shown.password, stored).map_err(hash_failed)?;
+            match account.user.filter(|user| fits && !user.disabled) {
+                Some(user) => fitting.push((guess, user)),
+                None => wrong.push((guess, account.name)),
+            }
+        }
+        // Also beside an account that it fits: else the password of one account would be a way to
+        // guess at another one without being counted.
+        for (guess, name) in wrong {
+            self.refuse(guess, &name, shown.source);
+        }
+        if fitting.len() > 1 {
+            let organizations = fitting.iter().map(|(_, user)| user.organization);
+            return Err(self.organization_required(organizations));
+        }
+        let Some((guess, user)) = fitting.pop() else { return Err(refusal) };
+        let opened = self.open_for(&user, shown);
         match &opened {
             Ok(_) => guess.succeeded(),
-            Err(ActionError::SignInFailed) => self.refuse(guess, &email, shown.source),
+            Err(ActionError::SignInFailed) => {
+                self.refuse(guess, &account_of(user.id), shown.source);
+            },
             // A missing code is no failure, and no success either.
             Err(_) => drop(guess),
         }
         opened
+    }
+
+    fn organization_required(&self, ids: impl Iterator<Item = OrganizationId>) -> ActionError {
+        let name = |id| self.index.organization(id).map(|known| known.name.clone());
+        let named = ids.map(|id| (id, name(id).unwrap_or_default()));
+        ActionError::OrganizationRequired(named.collect())
     }
 
     fn open_for(&self, user: &UserRecord, shown: &SignIn) -> Result<NewSession, ActionError> {
@@ -125,7 +161,7 @@ impl Actions {
 
     /// Adds to a session's batch that all that was shown still holds, and that a code is used up.
     /// Decided anew with what is stored by now whenever another batch was faster.
-    fn admit(&self, batch: Batch, shown: &Shown<'_>) -> Result<Batch, ActionError> {
+    fn admit(&self, batch: Batch, shown: &Shown<'_>) -> Result<Admitted, ActionError> {
         let place = Place::User(shown.user.id);
         let held: Held<UserRecord> = self.read(&place)?.ok_or(ActionError::SignInFailed)?;
         // Reset or stopped meanwhile: what ended all sessions must not miss this one.
@@ -145,18 +181,19 @@ impl Actions {
         batch: Batch,
         user: UserId,
         code: Option<&Secret>,
-    ) -> Result<Batch, ActionError> {
+    ) -> Result<Admitted, ActionError> {
         let place = Place::Totp(user);
         let Some(held) = self.read::<TotpRecord>(&place)? else {
-            return Ok(batch.absent(place.to_bytes()));
+            return Ok(Admitted::by_password(batch.absent(place.to_bytes())));
         };
         let batch = batch.unchanged(place.to_bytes(), held.revision);
         if !held.record.confirmed {
-            return Ok(batch);
+            return Ok(Admitted::by_password(batch));
         }
         let code = code.ok_or(ActionError::CodeRequired)?;
         let now = self.clock.now().wall;
-        put(batch, &place, &spend(held.record, code, now).ok_or(ActionError::SignInFailed)?)
+        let spent = spend(held.record, code, now).ok_or(ActionError::SignInFailed)?;
+        Ok(Admitted { batch: put(batch, &place, &spent)?, second_factor: true })
     }
 
     /// Proves that a session's user knows the password. The guess goes on: nothing but a whole
@@ -171,26 +208,27 @@ impl Actions {
         password: &Secret,
         source: Source,
     ) -> Result<Guess<'_>, ActionError> {
-        let guess = self.guess(&user.email, source)?;
+        let account = account_of(user.id);
+        let guess = self.guess(&account, source)?;
         if self.passwords.verify(password, Some(&user.password)).map_err(hash_failed)? {
             return Ok(guess);
         }
-        self.refuse(guess, &user.email, source);
+        self.refuse(guess, &account, source);
         Err(wrong_password())
     }
 
     /// Counts a guess at an account before anything of it is looked at.
-    pub(super) fn guess(&self, email: &str, source: Source) -> Result<Guess<'_>, ActionError> {
-        self.throttle.begin(email, source, &*self.clock).map_err(|wait| {
-            self.refusals.note(email, source, Refusal::Throttled);
+    pub(super) fn guess(&self, account: &str, source: Source) -> Result<Guess<'_>, ActionError> {
+        self.throttle.begin(account, source, &*self.clock).map_err(|wait| {
+            self.refusals.note(account, source, Refusal::Throttled);
             ActionError::Throttled { wait }
         })
     }
 
     /// A guess failed: the next one waits longer, and the audit will tell.
-    pub(super) fn refuse(&self, guess: Guess<'_>, email: &str, source: Source) {
+    pub(super) fn refuse(&self, guess: Guess<'_>, account: &str, source: Source) {
         guess.failed();
-        self.refusals.note(email, source, Refusal::Failed);
+        self.refusals.note(account, source, Refusal::Failed);
     }
 }
 

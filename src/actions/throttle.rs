@@ -1,7 +1,7 @@
 //! Slows down those who guess: counts failed sign-ins by account and by network, in memory, before
 //! anything is hashed.
 //!
-//! An account is an e-mail address in its one form, whether somebody has it or not. What comes
+//! An account is a user, or an e-mail address in its one form that nobody has. What comes
 //! straight from this host is counted apart, so that nobody from afar can keep an owner out of it.
 //! An attempt holds its place until it is decided: guesses made at once don't slip through
 //! together. It knows neither passwords nor users; its state ends with the process.
@@ -73,7 +73,8 @@ impl Source {
 /// Who is counted.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Account {
-    email: Digest,
+    /// The digest of its name.
+    name: Digest,
     on_host: bool,
 }
 
@@ -190,11 +191,11 @@ impl Throttle {
     /// How long to wait before the next one.
     pub(super) fn begin<'a>(
         &'a self,
-        email: &str,
+        account: &str,
         source: Source,
         clock: &'a dyn Clock,
     ) -> Result<Guess<'a>, Duration> {
-        let account = Account { email: Digest::of(email.as_bytes()), on_host: source.on_host };
+        let account = Account { name: Digest::of(account.as_bytes()), on_host: source.on_host };
         // The control socket has no network, and who may open it needs no password.
         let network = match source.network() {
             Some(network) => Some(Network::Known(network)),
@@ -220,11 +221,11 @@ impl Throttle {
     }
 
     /// Forgets the failures at an account: whoever may reset its password vouches for it.
-    pub(super) fn forgive(&self, email: &str) {
-        let email = Digest::of(email.as_bytes());
+    pub(super) fn forgive(&self, account: &str) {
+        let name = Digest::of(account.as_bytes());
         let mut ledger = self.lock();
         for on_host in [true, false] {
-            ledger.forgive(Account { email, on_host });
+            ledger.forgive(Account { name, on_host });
         }
     }
 

@@ -2,8 +2,10 @@
 
 use keyhouse_storage::Batch;
 
+use crate::actions::accounts::account_of;
 use crate::actions::events::Happening;
 use crate::actions::me::Me;
+use crate::actions::sessions::Kept;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::fault::Fault;
 use crate::model::moment::Moment;
@@ -82,7 +84,8 @@ impl Actions {
     /// [`ActionError::Invalid`] at `/code`.
     pub fn confirm_totp(&self, me: &Me<'_>, code: &Secret) -> Result<Vec<Secret>, ActionError> {
         let user = self.own_record(me.user)?.record;
-        let guess = self.guess(&user.email, me.source)?;
+        let account = account_of(user.id);
+        let guess = self.guess(&account, me.source)?;
         let place = Place::Totp(me.user);
         let codes: Vec<_> =
             (0..BACKUP_CODES).map(|_| new_backup_code(&mut *self.random())).collect();
@@ -99,7 +102,8 @@ impl Actions {
             let backup = codes.iter().filter_map(|code| backup_digest(code.reveal())).collect();
             let record = TotpRecord { confirmed: true, step_last, backup, ..held.record };
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
-            let batch = self.keep_session(put(batch, &place, &record)?, me, None)?;
+            let batch = put(batch, &place, &record)?;
+            let batch = self.keep_session(batch, me, Kept::WithSecondFactor)?;
             let happening = Happening::by(&decided, "totp.enable", me.user);
             let committed = self.commit_change(decided, batch, now, happening)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(true)))
@@ -107,7 +111,7 @@ impl Actions {
         if confirmed {
             return Ok(codes);
         }
-        self.refuse(guess, &user.email, me.source);
+        self.refuse(guess, &account, me.source);
         Err(wrong_code())
     }
 
@@ -145,7 +149,7 @@ impl Actions {
         if removed {
             return Ok(());
         }
-        self.refuse(guess, &user.email, me.source);
+        self.refuse(guess, &account_of(user.id), me.source);
         Err(wrong_code())
     }
 
@@ -172,7 +176,7 @@ pub(super) fn spend(record: TotpRecord, code: &Secret, now: Moment) -> Option<To
     Some(record)
 }
 
-fn wrong_code() -> ActionError {
+pub(super) fn wrong_code() -> ActionError {
     let detail = "is not a code of now, or was used already";
     ActionError::Invalid(vec![Fault::new("/code", "wrong_code", detail)])
 }

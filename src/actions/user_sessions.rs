@@ -74,7 +74,7 @@ impl Actions {
             return Err(ActionError::Conflict { code: "own_account", detail });
         }
         let held = self.find_user(actor, id)?;
-        actor.require_rank_over(&self.facts_of(&held.record)?)?;
+        self.require_over(actor, &held.record)?;
         Ok(held)
     }
 }

@@ -12,11 +12,12 @@ use crate::actions::people::knows_team;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::index::facts::{HeldRole, RoleFacts, UserFacts};
 use crate::model::edit::Edit;
-use crate::model::id::UserId;
+use crate::model::id::{TeamId, UserId};
 use crate::model::locale::Locale;
-use crate::model::role::{INSTANCE_MANAGE, Role, USERS_MANAGE, USERS_READ};
+use crate::model::role::{INSTANCE_MANAGE, Role, TEAMS_READ, USERS_MANAGE, USERS_READ};
 use crate::records::Held;
 use crate::records::access::UserRecord;
+use crate::records::notice::NoticeKind;
 use crate::records::people::TotpRecord;
 use crate::records::place::Place;
 use crate::records::rights::RoleRecord;
@@ -35,6 +36,8 @@ pub struct UserTarget {
 pub struct UserChange {
     /// Another name.
     pub name: Option<String>,
+    /// Another address, in its one form.
+    pub email: Option<String>,
     /// Another language, or the browser's.
     pub locale: Edit<Locale>,
     /// Another role.
@@ -52,6 +55,8 @@ pub struct SeenUser {
     pub record: UserRecord,
     /// Whether a second factor protects them.
     pub totp: bool,
+    /// Whether the address counts as theirs.
+    pub email_verified: bool,
 }
 
 impl Actions {
@@ -68,8 +73,8 @@ impl Actions {
         self.seen_user(actor, held.record)
     }
 
-    /// Lists the organization's users, the newest first, up to `limit` behind `after`; only the one
-    /// of an address, where that is given. Returns the last one's id where more may follow.
+    /// Lists the organization's users, the newest first, up to `limit` behind `after`; only those of
+    /// an address, where that is given. Returns the last one's id where more may follow.
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`].
@@ -83,9 +88,14 @@ impl Actions {
         actor.require(USERS_READ)?;
         if let Some(email) = email {
             // The operator on the host finds users of every organization by their address.
-            let known = self.user_by_email(email)?.filter(|user| is_reached(actor, user));
-            let seen = known.map(|record| self.seen_user(actor, record)).transpose()?;
-            return Ok((seen.into_iter().collect(), None));
+            let known = if actor.is_local() {
+                self.users_of(email, limit)?
+            } else {
+                let own = self.user_of(actor.organization_id(), email)?;
+                own.into_iter().map(|held| held.record).collect()
+            };
+            let seen = known.into_iter().map(|record| self.seen_user(actor, record));
+            return Ok((seen.collect::<Result<_, _>>()?, None));
         }
         let users = self.index.users_of(actor.organization_id());
         let mut behind =
@@ -120,7 +130,10 @@ impl Actions {
             let held = self.find_user(today, target.id)?;
             Self::check_version(target.versions.as_ref(), held.record.version)?;
             let before = &held.record;
-            today.require_rank_over(&self.facts_of(before)?)?;
+            if change.email.is_some() && today.user_id() == Some(target.id) {
+                return Err(own_account("one's own address is changed with PATCH /v1/me"));
+            }
+            self.require_over(today, before)?;
             let mut record = changed(before, change);
             if record.role != before.role {
                 today.require_role(&self.role_asked(before.organization, record.role)?)?;
@@ -133,6 +146,10 @@ impl Actions {
                 return Ok(Attempt::Done(record));
             }
             self.keep_the_last(before, Some(&record))?;
+            if record.email != before.email {
+                let now = self.clock.now().wall;
+                record.notices.add(NoticeKind::EmailChanged, actor.author(), now);
+            }
             record.version += 1;
             let batch = self.rewrite_user(batch, &held, &record)?;
             let happening = Happening::by(&decided, "user.update", target.id)
@@ -152,15 +169,38 @@ impl Actions {
         held: &Held<UserRecord>,
         record: &UserRecord,
     ) -> Result<Batch, ActionError> {
-        let place = Place::User(record.id);
+        let (place, before) = (Place::User(record.id), &held.record);
         let batch = batch.unchanged(place.to_bytes(), held.revision);
-        let batch = put(batch, &place, record)?;
-        let before = &held.record;
+        let batch = self.move_email(put(batch, &place, record)?, before, record)?;
         let other_rights = before.role != record.role
             || before.password != record.password
+            || before.email != record.email
             || (before.operator && !record.operator)
             || record.disabled;
         if other_rights { self.end_sessions(batch, record.id) } else { Ok(batch) }
+    }
+
+    /// Requires that the actor stands above a user: that they hold all that the user holds, and see
+    /// every secret team that the user is in.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`].
+    pub(super) fn require_over(&self, actor: &Actor, user: &UserRecord) -> Result<(), ActionError> {
+        actor.require_rank_over(&self.facts_of(user)?)?;
+        self.require_sight_of(actor, &user.teams)
+    }
+
+    /// Requires that the actor sees all of these teams.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`].
+    pub(super) fn require_sight_of(
+        &self,
+        actor: &Actor,
+        teams: &[TeamId],
+    ) -> Result<(), ActionError> {
+        let mut there = teams.iter().filter_map(|id| self.index.team(*id));
+        if there.all(|team| knows_team(actor, &team)) { Ok(()) } else { actor.require(TEAMS_READ) }
     }
 
     /// A user of the actor's organization; the local operator's may be of any.
@@ -222,10 +262,19 @@ impl Actions {
         Ok(())
     }
 
+    /// Whether a user's address counts as theirs.
+    pub(super) fn is_email_verified(&self, user: &UserRecord) -> bool {
+        let organization = self.index.organization(user.organization);
+        let vouched = organization.is_some_and(|known| known.vouches_for(&user.email));
+        vouched && !user.email_unconfirmed
+    }
+
     fn seen_user(&self, actor: &Actor, mut record: UserRecord) -> Result<SeenUser, ActionError> {
         record.teams.retain(|id| self.index.team(*id).is_some_and(|team| knows_team(actor, &team)));
         let totp: Option<Held<TotpRecord>> = self.read(&Place::Totp(record.id))?;
-        Ok(SeenUser { record, totp: totp.is_some_and(|held| held.record.confirmed) })
+        let totp = totp.is_some_and(|held| held.record.confirmed);
+        let email_verified = self.is_email_verified(&record);
+        Ok(SeenUser { record, totp, email_verified })
     }
 }
 
@@ -238,6 +287,10 @@ fn changed(before: &UserRecord, change: &UserChange) -> UserRecord {
     if let Some(name) = &change.name {
         record.name.clone_from(name);
     }
+    if let Some(email) = &change.email {
+        record.email.clone_from(email);
+        record.email_unconfirmed = false;
+    }
     change.locale.clone().map(|locale| locale.name().into()).apply(&mut record.locale);
     record.role = change.role.unwrap_or(before.role);
     record.disabled = change.disabled.unwrap_or(before.disabled);
@@ -245,11 +298,17 @@ fn changed(before: &UserRecord, change: &UserChange) -> UserRecord {
     record
 }
 
+/// What people do with their own account alone, in their own session.
+pub(super) fn own_account(detail: &'static str) -> ActionError {
+    ActionError::Conflict { code: "own_account", detail }
+}
+
 /// What an event may tell of a user.
 pub(super) fn shape(user: &UserRecord) -> Value {
     json!({
         "name": user.name,
         "email": user.email,
+        "email_unconfirmed": user.email_unconfirmed,
         "role": user.role.to_string(),
         "operator": user.operator,
         "disabled": user.disabled,

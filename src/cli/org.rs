@@ -1,7 +1,7 @@
-//! `keyhouse org`: make, list, show, suspend and resume organizations.
+//! `keyhouse org`: make, list, show, change, suspend and resume organizations.
 
-use clap::Subcommand;
-use serde_json::{Value, json};
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
 
 use crate::cli::client::{Ask, Client, segment};
 use crate::cli::exit::{Failure, print_once, say};
@@ -29,6 +29,12 @@ pub(super) enum Command {
         /// The organization's id
         id: String,
     },
+    /// Change an organization's name, e-mail domains, or whom it requires a second factor of
+    #[command(
+        after_help = "Example: keyhouse org change org_.. --domains acme.example,acme.test\n\
+                      Example: keyhouse org change org_.. --require-second-factor operator,owner"
+    )]
+    Change(Change),
     /// Stop an organization's keys, at once; its people can still sign in
     Suspend {
         /// The organization's id
@@ -41,7 +47,40 @@ pub(super) enum Command {
     },
 }
 
-const FIELDS: [&str; 9] = [
+/// What to change; what is not named stays.
+#[derive(Debug, Args)]
+pub(super) struct Change {
+    /// The organization's id
+    id: String,
+    /// What people call it
+    #[arg(long, value_name = "NAME", required_unless_present_any = ["domains", "require_second_factor"])]
+    name: Option<String>,
+    /// The e-mail domains that it vouches for, by commas; "" for none
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    domains: Option<Vec<String>>,
+    /// Whom it requires a second factor of: operator, or roles, by commas; "" for nobody
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    require_second_factor: Option<Vec<String>>,
+}
+
+impl Change {
+    fn body(self) -> Value {
+        let mut body = Map::new();
+        if let Some(name) = self.name {
+            body.insert("name".to_owned(), name.into());
+        }
+        let mut list = |name: &str, entries: Option<Vec<String>>| {
+            let Some(mut entries) = entries else { return };
+            entries.retain(|entry| !entry.is_empty());
+            body.insert(name.to_owned(), entries.into());
+        };
+        list("domains", self.domains);
+        list("second_factor_required_of", self.require_second_factor);
+        Value::Object(body)
+    }
+}
+
+const FIELDS: [&str; 11] = [
     "id",
     "name",
     "plan",
@@ -49,6 +88,8 @@ const FIELDS: [&str; 9] = [
     "permissions",
     "members_create_keys",
     "key_lifetime_days_max",
+    "domains",
+    "second_factor_required_of",
     "created_at",
     "version",
 ];
@@ -79,6 +120,11 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
         Command::Show { id } => {
             let shown = client.ask(&Ask { method: "GET", target: path(&id), body: None })?;
             print_one(&shown, &FIELDS, json)
+        },
+        Command::Change(change) => {
+            let target = path(&change.id);
+            let body = Some(change.body());
+            print_one(&client.ask(&Ask { method: "PATCH", target, body })?, &FIELDS, json)
         },
         Command::Suspend { id } => print_one(&suspend(&id, true)?, &FIELDS, json),
         Command::Resume { id } => print_one(&suspend(&id, false)?, &FIELDS, json),

@@ -316,6 +316,8 @@ fn action_failed(error: &ActionError) -> Failure {
         | ActionError::SubscriptionRequired { .. }
         | ActionError::LimitReached { .. }
         | ActionError::CodeRequired
+        | ActionError::OrganizationRequired(_)
+        | ActionError::SecondFactorRequired
         | ActionError::Throttled { .. }
         | ActionError::SignInFailed
         | ActionError::KeyRefused(_)

@@ -1,4 +1,4 @@
-//! `keyhouse user`: list, show, invite, disable, enable, remove, reset.
+//! `keyhouse user`: list, show, invite, change the address, disable, enable, remove, reset.
 
 use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::{ContentArrangement, Table, presets};
@@ -13,33 +13,42 @@ pub(super) enum Command {
     /// List users, the newest first
     List(List),
     /// Show a user
-    Show {
-        /// The user's id or e-mail address
-        user: String,
-    },
+    Show(Named),
     /// Invite somebody; prints the one-time link, which works for 24 hours
     Invite(Invite),
     /// Stop a user, their sessions and their keys, at once
-    Disable {
-        /// The user's id or e-mail address
-        user: String,
-    },
+    Disable(Named),
     /// Let a stopped user go on
-    Enable {
-        /// The user's id or e-mail address
-        user: String,
+    Enable(Named),
+    /// Give a user another e-mail address; their sessions end
+    #[command(after_help = "Example: keyhouse user change-email ada@old.example ada@new.example")]
+    ChangeEmail {
+        #[command(flatten)]
+        named: Named,
+        /// The new address
+        email: String,
     },
     /// Remove a user, and revoke their keys or hand them on
     Remove(Remove),
     /// Print a one-time link with which a user sets a new password
     #[command(after_help = "This is the way back for an owner whom nobody else can reset.")]
     Reset {
-        /// The user's id or e-mail address
-        user: String,
+        #[command(flatten)]
+        named: Named,
         /// Take the second factor away too, when the link is used
         #[arg(long)]
         totp: bool,
     },
+}
+
+/// A user.
+#[derive(Debug, Args)]
+pub(super) struct Named {
+    /// The user's id or e-mail address
+    user: String,
+    /// In which organization, where several have a user of that address
+    #[arg(long, value_name = "ID")]
+    organization: Option<String>,
 }
 
 /// Which users.
@@ -69,8 +78,8 @@ pub(super) struct Invite {
 /// Whom to remove.
 #[derive(Debug, Args)]
 pub(super) struct Remove {
-    /// The user's id or e-mail address
-    user: String,
+    #[command(flatten)]
+    named: Named,
     /// What becomes of their keys
     #[arg(long, value_name = "K", default_value = "revoke")]
     keys: Keys,
@@ -90,16 +99,19 @@ enum Keys {
 pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), Failure> {
     match command {
         Command::List(list) => run_list(&list, client, json),
-        Command::Show { user } => {
-            let target = path(&id_of(&user, client)?, "");
+        Command::Show(named) => {
+            let target = path(&id_of(&named, client)?, "");
             show(&client.ask(&Ask { method: "GET", target, body: None })?, json)
         },
         Command::Invite(invite) => run_invite(invite, client, json),
-        Command::Disable { user } => change(&user, json!({ "disabled": true }), client, json),
-        Command::Enable { user } => change(&user, json!({ "disabled": false }), client, json),
+        Command::Disable(named) => change(&named, json!({ "disabled": true }), client, json),
+        Command::Enable(named) => change(&named, json!({ "disabled": false }), client, json),
+        Command::ChangeEmail { named, email } => {
+            change(&named, json!({ "email": email }), client, json)
+        },
         Command::Remove(remove) => run_remove(&remove, client),
-        Command::Reset { user, totp } => {
-            let target = path(&id_of(&user, client)?, "/reset");
+        Command::Reset { named, totp } => {
+            let target = path(&id_of(&named, client)?, "/reset");
             let body = Some(json!({ "totp": totp }));
             let made = client.ask(&Ask { method: "POST", target, body })?;
             link(&made, json)
@@ -111,15 +123,31 @@ fn path(id: &str, below: &str) -> String {
     format!("/v1/users/{}{below}", segment(id))
 }
 
-/// The id of a user who is named by id or by address.
-fn id_of(user: &str, client: &Client) -> Result<String, Failure> {
+/// The id of a user who is named by id, or by an address that is one user's.
+fn id_of(named: &Named, client: &Client) -> Result<String, Failure> {
+    let user = &*named.user;
     if !user.contains('@') {
         return Ok(user.to_owned());
     }
-    let target = format!("/v1/users{}", query(&[("email", Some(user))]));
+    let target = format!("/v1/users{}", query(&[("email", Some(user)), ("limit", Some("100"))]));
     let found = client.ask(&Ask { method: "GET", target, body: None })?;
-    let id = found.pointer("/items/0/id").and_then(Value::as_str).map(str::to_owned);
-    id.ok_or_else(|| Failure::new(Exit::NotFound, format!("no user has the address {user}")))
+    let mut users = found.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+    if let Some(organization) = &named.organization {
+        users.retain(|user| text(user, "organization") == *organization);
+    }
+    match &*users {
+        [] => Err(Failure::new(Exit::NotFound, format!("no user has the address {user}"))),
+        [user] => Ok(text(user, "id")),
+        several => {
+            let line = |user| format!("\n  {} in {}", text(user, "id"), text(user, "organization"));
+            let lines: String = several.iter().map(line).collect();
+            let advice = "name one by id, or with --organization";
+            Err(Failure::new(
+                Exit::Usage,
+                format!("several users have the address {user}: {advice}{lines}"),
+            ))
+        },
+    }
 }
 
 fn run_invite(invite: Invite, client: &Client, json: bool) -> Result<(), Failure> {
@@ -135,14 +163,18 @@ fn run_invite(invite: Invite, client: &Client, json: bool) -> Result<(), Failure
     link(&made, json)
 }
 
-fn change(user: &str, change: Value, client: &Client, json: bool) -> Result<(), Failure> {
-    let target = path(&id_of(user, client)?, "");
+fn change(named: &Named, change: Value, client: &Client, json: bool) -> Result<(), Failure> {
+    let target = path(&id_of(named, client)?, "");
     show(&client.ask(&Ask { method: "PATCH", target, body: Some(change) })?, json)
 }
 
 fn run_remove(remove: &Remove, client: &Client) -> Result<(), Failure> {
-    let id = id_of(&remove.user, client)?;
-    let to = remove.to.as_deref().map(|to| id_of(to, client)).transpose()?;
+    let id = id_of(&remove.named, client)?;
+    let to = remove.to.as_ref().map(|to| {
+        let organization = remove.named.organization.clone();
+        id_of(&Named { user: to.clone(), organization }, client)
+    });
+    let to = to.transpose()?;
     let keys = match remove.keys {
         Keys::Revoke => "revoke",
         Keys::Transfer => "transfer",
@@ -225,9 +257,10 @@ fn show(user: &Value, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-const ORDER: [&str; 11] = [
+const ORDER: [&str; 13] = [
     "id",
     "email",
+    "email_verified",
     "name",
     "role",
     "operator",
@@ -235,6 +268,7 @@ const ORDER: [&str; 11] = [
     "teams",
     "locale",
     "totp",
+    "organization",
     "created_at",
     "version",
 ];

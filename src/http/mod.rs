@@ -1,5 +1,6 @@
 //! HTTP: from bytes on a socket to an action, a check, a page, and back.
 
+mod action_errors;
 mod answer;
 mod api;
 mod challenge;
@@ -203,7 +204,17 @@ impl App {
     fn admit(&self, route: &Route, call: &Call<'_>) -> Result<Option<Actor>, Problem> {
         match route.access {
             router::Access::Open => Ok(None),
-            router::Access::Actor => self.actor(call).map(Some),
+            router::Access::Enrolling => self.actor(call).map(Some),
+            router::Access::Actor => {
+                let actor = self.actor(call)?;
+                // A key is not its owner: it goes on.
+                if let Some(user) = actor.user_facts().filter(|_user| !actor.is_key())
+                    && self.actions.must_enrol(actor.organization(), user)?
+                {
+                    return Err(Problem::second_factor_required());
+                }
+                Ok(Some(actor))
+            },
         }
     }
 }

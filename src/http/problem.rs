@@ -1,4 +1,5 @@
-//! Every error as problem+json (RFC 9457). No other file names a status of 400 or more.
+//! Every error as problem+json (RFC 9457). No other file but `action_errors` names a status of 400 or
+//! more.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -7,7 +8,6 @@ use http::Method;
 use rouille::{Response, ResponseBody};
 use serde_json::{Map, Value, json};
 
-use crate::actions::ActionError;
 use crate::http::answer::Header;
 use crate::http::challenge;
 use crate::http::refusal::said;
@@ -15,7 +15,6 @@ use crate::http::transport::Refusal;
 use crate::model::credential::{CREDENTIALS, CredentialSource};
 use crate::model::fault::Fault;
 use crate::model::public_url::WebUrl;
-use crate::verify::Verdict;
 
 /// What a client is told to wait where nobody knows better.
 pub(super) const RETRY_AFTER_SECONDS: u64 = 1;
@@ -196,6 +195,20 @@ impl Problem {
         Self::new(403, "session_required", "For people").detail("a key asks /v1/whoami")
     }
 
+    pub(super) fn organization_required(organizations: impl Iterator<Item = Value>) -> Self {
+        Self::new(409, "organization_required", "Organization required")
+            .detail(
+                "the password is right in several organizations: send one of these as organization",
+            )
+            .extra("organizations", organizations.collect::<Vec<_>>())
+    }
+
+    pub(super) fn second_factor_required() -> Self {
+        Self::new(403, "second_factor_required", "Second factor required").detail(
+            "turn a second factor on (POST /v1/me/totp), or sign in with it, then try again",
+        )
+    }
+
     pub(super) fn session_ended() -> Self {
         Self::new(401, "session_ended", "Session ended").detail("sign in again").challenge("")
     }
@@ -262,71 +275,6 @@ impl Problem {
             },
             Refusal::Panicked | Refusal::ResponseNotSendable => {
                 Self::new(500, "internal", "Fault of this program").detail("see its log")
-            },
-        }
-    }
-}
-
-impl From<ActionError> for Problem {
-    fn from(error: ActionError) -> Self {
-        let unavailable =
-            |code, title| Self::new(503, code, title).retry_after(RETRY_AFTER_SECONDS);
-        match error {
-            ActionError::Invalid(faults) => Self::invalid(faults),
-            ActionError::NotFound(what) => {
-                Self::not_found().detail(format!("no such {what} that you may know of"))
-            },
-            ActionError::PermissionRequired(permission) => Self::permission_required(&permission),
-            ActionError::SubscriptionRequired { plan, feature } => {
-                Self::new(403, "subscription_required", "The plan does not give this")
-                    .detail(format!("the plan {plan:?} or its subscription does not give {feature}"))
-                    .extra("plan", plan)
-                    .extra("feature", feature)
-            },
-            ActionError::LimitReached { plan, limit, maximum } => {
-                Self::new(403, "subscription_limit", "The plan gives no more")
-                    .detail(format!("the plan {plan:?} gives {maximum} of {limit}"))
-                    .extra("plan", plan)
-                    .extra("limit", limit)
-                    .extra("maximum", maximum)
-            },
-            ActionError::CodeRequired => {
-                Self::new(401, "code_required", "Code of the second factor required")
-                    .detail("send it as code, beside e-mail address and password")
-                    .challenge("")
-            },
-            ActionError::Throttled { wait } => {
-                Self::new(429, "too_many_attempts", "Too many sign-ins failed")
-                    .detail("wait, then try again")
-                    .retry_after(seconds_up(wait))
-            },
-            ActionError::Conflict { code, detail } => {
-                Self::new(409, code, "Not possible in this state").detail(detail)
-            },
-            ActionError::VersionConflict { current } => {
-                Self::new(412, "version_conflict", "Changed by somebody else meanwhile")
-                    .detail("read it again and decide anew")
-                    .extra("current_version", current)
-            },
-            ActionError::SignInFailed => {
-                Self::new(401, "sign_in_failed", "Sign-in failed")
-                    .detail("e-mail address, password and code, where there is one, don't belong together")
-                    .challenge("")
-            },
-            ActionError::SessionEnded => Self::session_ended(),
-            ActionError::KeyRefused(code) => Self::denied(Verdict::of(code), None),
-            ActionError::LinkInvalid => Self::new(403, "link_invalid", "Link not valid").detail(
-                "a one-time link works once, for 24 hours, and no longer than its maker may make it: \
-                 ask for a new one, or start keyhouse anew where nobody is set up yet",
-            ),
-            ActionError::Busy => unavailable("busy", "Busy"),
-            ActionError::StorageFull => unavailable("storage_full", "No room in the store"),
-            ActionError::StorageUnavailable => {
-                unavailable("storage_unavailable", "Store unavailable; nothing was changed")
-            },
-            ActionError::OutcomeUnknown => {
-                unavailable("outcome_unknown", "Nobody can say whether this was done")
-                    .detail("look before you do it again")
             },
         }
     }

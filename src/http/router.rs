@@ -35,6 +35,8 @@ pub(super) enum Access {
     Open,
     /// Anybody who is known.
     Actor,
+    /// The same, also a user who must enrol a second factor before they may do anything else.
+    Enrolling,
 }
 
 /// What runs, and how much body it takes.
@@ -162,14 +164,14 @@ pub(super) static ROUTES: &[Route] = &[
     get("/v1/instance", Access::Open, api::instance::show),
     post("/v1/setup", Access::Open, api::setup::create),
     post("/v1/session", Access::Open, api::session::create),
-    get("/v1/session", Access::Actor, api::session::show),
+    get("/v1/session", Access::Enrolling, api::session::show),
     manage(Method::DELETE, "/v1/session", Access::Open, api::session::delete),
     list("/v1/sessions", api::sessions::list_sessions),
     manage(Method::DELETE, "/v1/sessions/{session}", Access::Actor, api::sessions::delete),
-    get("/v1/me", Access::Actor, api::me::show),
+    get("/v1/me", Access::Enrolling, api::me::show),
     manage(Method::PATCH, "/v1/me", Access::Actor, api::me::change),
     asking(Method::DELETE, "/v1/me/notices", api::notices::acknowledge),
-    post("/v1/me/totp", Access::Actor, api::totp::create),
+    post("/v1/me/totp", Access::Enrolling, api::totp::create),
     manage(Method::DELETE, "/v1/me/totp", Access::Actor, api::totp::delete),
     list("/v1/keys", api::keys::list_keys),
     post("/v1/keys", Access::Actor, api::keys::create),

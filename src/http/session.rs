@@ -112,9 +112,10 @@ impl App {
         if !matches!(call.request.method(), "GET" | "HEAD") {
             self.guard_origin(call.request)?;
         }
-        let (_, user) = self.actions.session(token)?;
+        let (session, user) = self.actions.session(token)?;
         let actor = Actor::user(self.index(), user, Some(token.digest()));
-        Ok(actor.ok_or_else(Problem::session_ended)?.at(call.address))
+        let actor = actor.ok_or_else(Problem::session_ended)?.at(call.address);
+        Ok(actor.with_second_factor(session.second_factor))
     }
 
     /// The session of the user who asks, for what people do with their own account and no key may.

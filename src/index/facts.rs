@@ -8,12 +8,14 @@ use arc_swap::ArcSwap;
 use crate::index::live::{OrganizationLive, RateCounter};
 use crate::index::quota::QuotaRule;
 use crate::index::standing::{Rank, Standing, StandingSlot};
+use crate::model::domain::domain_of;
 use crate::model::id::{OrganizationId, RoleId, TeamId, UserId};
 use crate::model::limit::{Period, Quota, RateLimit, Zone};
 use crate::model::moment::Moment;
 use crate::model::permission::{PatternSet, Patterns, is_instance, is_own};
 use crate::model::plan::{PLAN_RATE, Plan, PlanLimits, Subscription};
 use crate::model::role::{BuiltinRole, Role};
+use crate::model::second_factor::RequiredOf;
 use crate::records::access::{OrganizationRecord, PlanRecord, UserRecord};
 use crate::records::rights::{RoleRecord, TeamRecord};
 
@@ -66,6 +68,8 @@ pub struct UserFacts {
     pub organization: OrganizationId,
     /// The address.
     pub email: String,
+    /// Whether the user set it, and nobody in charge of users has confirmed it.
+    pub email_unconfirmed: bool,
     /// The name.
     pub name: String,
     /// The role.
@@ -176,6 +180,7 @@ impl HeldRole {
 }
 
 /// What a decision needs of an organization.
+#[expect(clippy::struct_excessive_bools, reason = "three facts, each so or not")]
 #[derive(Clone, Debug)]
 pub struct OrganizationFacts {
     /// The organization.
@@ -198,6 +203,12 @@ pub struct OrganizationFacts {
     pub plan: Plan,
     /// How it stands with that plan.
     pub subscription: Subscription,
+    /// Whether it is the operators' own, the first of the instance.
+    pub founding: bool,
+    /// The e-mail domains that operators assigned to it, in order.
+    pub domains: Arc<[Box<str>]>,
+    /// Whom it requires a second factor of.
+    pub second_factor_required_of: Arc<[RequiredOf]>,
 }
 
 /// The calls that a plan gives all keys of an organization together.
@@ -257,6 +268,7 @@ impl UserFacts {
             id,
             organization: OrganizationId::default(),
             email: String::new(),
+            email_unconfirmed: false,
             name: String::new(),
             role: HeldRole::Builtin(BuiltinRole::Guest),
             teams: Arc::default(),
@@ -276,6 +288,7 @@ impl UserFacts {
             id: record.id,
             organization: record.organization,
             email: record.email.clone(),
+            email_unconfirmed: record.email_unconfirmed,
             name: record.name.clone(),
             teams: record.teams.as_slice().into(),
             role,
@@ -317,6 +330,9 @@ impl OrganizationFacts {
             calls: None,
             plan,
             subscription,
+            founding: false,
+            domains: Arc::default(),
+            second_factor_required_of: Arc::default(),
         }
     }
 
@@ -339,6 +355,9 @@ impl OrganizationFacts {
             live,
             plan,
             subscription: record.subscription(),
+            founding: false,
+            domains: record.domains.as_slice().into(),
+            second_factor_required_of: record.second_factor_required_of.as_slice().into(),
         }
     }
 
@@ -348,6 +367,22 @@ impl OrganizationFacts {
     /// ceiling `*`, which like every wildcard stops before `keyhouse:`, nobody could manage.
     pub fn admits(&self, ask: Ask<'_>) -> bool {
         is_own(ask.text()) || ask.of(self.ceiling.as_set())
+    }
+
+    /// Whether the organization vouches for an address. The operators' own vouches for every one
+    /// that its owners let in; another one for addresses within the domains that operators assigned
+    /// to it, by their exact names.
+    pub fn vouches_for(&self, email: &str) -> bool {
+        let is_own =
+            |domain: &str| self.domains.binary_search_by(|own| (**own).cmp(domain)).is_ok();
+        self.founding || domain_of(email).is_some_and(is_own)
+    }
+
+    /// The address of a user of this organization, where it is one that counts as theirs: set by
+    /// those in charge of users, and vouched for.
+    pub fn verified_email<'a>(&self, user: &'a UserFacts) -> Option<&'a str> {
+        let counts = !user.email_unconfirmed && self.vouches_for(&user.email);
+        counts.then_some(user.email.as_str())
     }
 
     /// Whether keys work at `now`.
@@ -368,6 +403,29 @@ mod tests {
             assert!(!user.holds(&organization, Ask::Permission(text)), "{text}");
         }
         assert!(!organization.has_access(Moment::BEGINNING));
+    }
+
+    #[test]
+    fn an_organization_vouches_for_its_domains_by_their_exact_names() {
+        let mut organization = OrganizationFacts::unknown(OrganizationId::default());
+        organization.domains = ["acme.example", "b.example"].map(Into::into).to_vec().into();
+        let mut user = UserFacts::unknown(UserId::default());
+        for (email, counts) in [
+            ("ada@acme.example", true),
+            ("ada@b.example", true),
+            ("ada@c.example", false),
+            ("ada@sub.acme.example", false),
+            ("ada@example", false),
+            ("", false),
+        ] {
+            email.clone_into(&mut user.email);
+            assert_eq!(organization.verified_email(&user), counts.then_some(email), "{email}");
+        }
+        organization.founding = true;
+        "ada@c.example".clone_into(&mut user.email);
+        assert_eq!(organization.verified_email(&user), Some("ada@c.example"));
+        user.email_unconfirmed = true;
+        assert_eq!(organization.verified_email(&user), None);
     }
 
     #[test]

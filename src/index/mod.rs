@@ -7,6 +7,7 @@
 pub mod calls;
 pub mod facts;
 pub mod follow;
+mod gone;
 pub mod grant;
 pub mod halt;
 pub mod live;
@@ -25,7 +26,7 @@ use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use keyhouse_storage::Revision;
@@ -61,6 +62,8 @@ pub struct Index {
     by_sha256: AtomicUsize,
     users: HashMap<UserId, Arc<SharedUser>>,
     organizations: HashMap<OrganizationId, Shared<OrganizationFacts>>,
+    /// The operators' own organization, once it is known.
+    founded: OnceLock<OrganizationId>,
     roles: HashMap<RoleId, Shared<RoleFacts>>,
     teams: HashMap<TeamId, Arc<TeamFacts>>,
     gates: HashMap<Box<str>, Arc<Gate>>,
@@ -106,6 +109,7 @@ impl Index {
             by_sha256: AtomicUsize::new(0),
             users: HashMap::new(),
             organizations: HashMap::new(),
+            founded: OnceLock::new(),
             roles: HashMap::new(),
             teams: HashMap::new(),
             gates: HashMap::new(),
@@ -233,8 +237,16 @@ impl Index {
         self.organizations.pin().get(&id).map(|shared| shared.load_full())
     }
 
+    /// The operators' own organization: the one that the bootstrap made.
+    pub fn founding_organization(&self) -> Option<OrganizationId> {
+        self.founded.get().copied()
+    }
+
     /// The oldest organization, which the bootstrap made.
     pub fn first_organization(&self) -> Option<Arc<OrganizationFacts>> {
+        if let Some(founding) = self.founding_organization().and_then(|id| self.organization(id)) {
+            return Some(founding);
+        }
         let organizations = self.organizations.pin();
         let first = organizations.iter().min_by_key(|(id, _)| **id);
         first.map(|(_, shared)| shared.load_full())

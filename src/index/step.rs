@@ -119,6 +119,8 @@ mod tests {
                 ceiling: crossing("o"),
                 members_create_keys: true,
                 key_lifetime_days_max: None,
+                domains: Vec::new(),
+                second_factor_required_of: Vec::new(),
                 plan: "pro".into(),
                 status: SubscriptionStatus::Active,
                 current_period_end: None,
@@ -216,7 +218,7 @@ mod tests {
         assert_eq!(slow(&place.to_bytes(), more), Some(place.to_string()));
         assert!(place.to_string().ends_with(&key.to_string()));
         for (place, logged) in [
-            (Place::Email("ada@example.com".to_owned()), "email/.."),
+            (Place::Email("ada@example.com".to_owned(), Id::default()), "email/.."),
             (Place::Session(Digest::of(b"cookie")), "session/.."),
             (Place::Imported(Digest::of(b"key")), "imported/.."),
         ] {

@@ -1,6 +1,6 @@
 //! What the follower does to the index: puts records in, takes them out, builds all of it anew.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -10,13 +10,14 @@ use keyhouse_storage::{At, Feed, Range, Revision, Row, Step, Store};
 
 use crate::index::facts::{HeldRole, OrganizationFacts, RoleFacts, Shared, SharedUser, UserFacts};
 use crate::index::follow::{FEED_WAIT, Stopped};
+use crate::index::gone::Gone;
 use crate::index::grant::Grant;
 use crate::index::live::{Live, OrganizationLive};
 use crate::index::standing::Standings;
 use crate::index::uses::LastUse;
 use crate::index::{AGENT_NONE, DigestKey, Index, State};
 use crate::model::gate::Gate;
-use crate::model::id::{KeyId, OrganizationId, RoleId, TeamId, UserId};
+use crate::model::id::{KeyId, OrganizationId, RoleId, UserId};
 use crate::model::moment::Moment;
 use crate::model::role::Role;
 use crate::model::secret::Digest;
@@ -30,9 +31,9 @@ use crate::records::{RecordError, Stored, read};
 /// What the writer alone knows, beside the index itself.
 pub(super) struct Writer {
     pub(super) index: Arc<Index>,
-    lives: HashMap<KeyId, Arc<Live>>,
-    plans: HashMap<Box<str>, PlanRecord>,
-    organizations: HashMap<OrganizationId, OrganizationRecord>,
+    pub(super) lives: HashMap<KeyId, Arc<Live>>,
+    pub(super) plans: HashMap<Box<str>, PlanRecord>,
+    pub(super) organizations: HashMap<OrganizationId, OrganizationRecord>,
     standings: Standings,
 }
 
@@ -123,6 +124,13 @@ impl Writer {
         match stored {
             Stored::Gate(record) => self.put_gate(&record),
             Stored::Plan(plan) => self.put_plan(plan),
+            Stored::Founded(record) => {
+                // Written once, and never again.
+                self.index.founded.get_or_init(|| record.organization);
+                if let Some(record) = self.organizations.get(&record.organization) {
+                    self.share_organization(record);
+                }
+            },
             Stored::Organization(record) => {
                 self.share_organization(&record);
                 self.organizations.insert(record.id, record);
@@ -178,7 +186,8 @@ impl Writer {
             | Place::Format
             | Place::UsageHours(..)
             | Place::UsageDay(..)
-            | Place::Email(_)
+            | Place::Email(..)
+            | Place::Domain(_)
             | Place::Session(_)
             | Place::Sessions(_)
             | Place::Founded
@@ -222,7 +231,8 @@ impl Writer {
     fn share_organization(&self, record: &OrganizationRecord) {
         let shared = self.organization(record.id);
         let live: Arc<OrganizationLive> = Arc::clone(&shared.load().live);
-        let facts = OrganizationFacts::new(record, self.plans.get(&record.plan), live);
+        let mut facts = OrganizationFacts::new(record, self.plans.get(&record.plan), live);
+        facts.founding = self.index.founding_organization() == Some(record.id);
         shared.store(Arc::new(facts));
     }
 
@@ -259,7 +269,7 @@ impl Writer {
         ledger.digests = record.secrets.iter().map(|secret| secret.digest).collect();
     }
 
-    fn delete_key(&mut self, id: KeyId) {
+    pub(super) fn delete_key(&mut self, id: KeyId) {
         let Some(live) = self.lives.remove(&id) else { return };
         let ledger = live.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         for digest in ledger.digests.as_slice() {
@@ -329,67 +339,5 @@ impl Writer {
             Arc::new(ArcSwap::from_pointee(facts))
         };
         Arc::clone(self.index.organizations.pin().get_or_insert_with(id, unknown))
-    }
-}
-
-/// What the index has and a scan has not shown yet.
-struct Gone {
-    keys: HashSet<KeyId>,
-    users: HashSet<UserId>,
-    organizations: HashSet<OrganizationId>,
-    roles: HashSet<RoleId>,
-    teams: HashSet<TeamId>,
-    plans: HashSet<Box<str>>,
-    gates: HashSet<Box<str>>,
-}
-
-impl Gone {
-    fn all_of(writer: &Writer) -> Self {
-        Self {
-            keys: writer.lives.keys().copied().collect(),
-            users: writer.index.users.pin().keys().copied().collect(),
-            organizations: writer.organizations.keys().copied().collect(),
-            roles: writer.index.roles.pin().keys().copied().collect(),
-            teams: writer.index.teams.pin().keys().copied().collect(),
-            plans: writer.plans.keys().cloned().collect(),
-            gates: writer.index.gates.pin().keys().cloned().collect(),
-        }
-    }
-
-    fn keep(&mut self, stored: &Stored) {
-        match stored {
-            Stored::Key(record) => drop(self.keys.remove(&record.id)),
-            Stored::User(record) => drop(self.users.remove(&record.id)),
-            Stored::Organization(record) => drop(self.organizations.remove(&record.id)),
-            Stored::Plan(record) => drop(self.plans.remove(&record.name)),
-            Stored::Gate(record) => drop(self.gates.remove(&record.name)),
-            Stored::Role(record) => drop(self.roles.remove(&record.id)),
-            Stored::Team(record) => drop(self.teams.remove(&record.id)),
-            Stored::Use(..) | Stored::Quota(..) | Stored::PlanQuota(..) | Stored::Aside => {},
-        }
-    }
-
-    fn remove_from(self, writer: &mut Writer) {
-        for id in self.keys {
-            writer.delete_key(id);
-        }
-        for id in self.users {
-            writer.delete(&Place::User(id));
-        }
-        for id in self.organizations {
-            writer.delete(&Place::Organization(id));
-        }
-        for id in self.roles {
-            writer.delete(&Place::Role(OrganizationId::default(), id));
-        }
-        for id in self.teams {
-            writer.delete(&Place::Team(OrganizationId::default(), id));
-        }
-        for name in self.plans {
-            writer.delete(&Place::Plan(name));
-        }
-        for name in self.gates {
-            writer.delete(&Place::Gate(name));
-        }
     }
 }

@@ -12,6 +12,7 @@ use crate::model::plan::{
     API_ACCESS, MULTIPLE_TEAMS, Plan, PlanLimits, Subscription, SubscriptionStatus, TEAMS,
 };
 use crate::model::role::Role;
+use crate::model::second_factor::RequiredOf;
 use crate::model::secret::Digest;
 use crate::records::notice::Notices;
 use crate::records::place::Place;
@@ -39,6 +40,12 @@ pub struct OrganizationRecord {
     /// The longest a key may last, in days, where administrators bound it.
     #[serde(rename = "kd", default, skip_serializing_if = "Option::is_none")]
     pub key_lifetime_days_max: Option<u32>,
+    /// The e-mail domains that operators assigned to it, in order.
+    #[serde(rename = "dm", default, skip_serializing_if = "Vec::is_empty")]
+    pub domains: Vec<Box<str>>,
+    /// Whom it requires a second factor of.
+    #[serde(rename = "sf", default, with = "text::list", skip_serializing_if = "Vec::is_empty")]
+    pub second_factor_required_of: Vec<RequiredOf>,
     /// The plan's name.
     #[serde(rename = "pl")]
     pub plan: Box<str>,
@@ -69,6 +76,7 @@ impl OrganizationRecord {
 }
 
 /// A user as it is stored.
+#[expect(clippy::struct_excessive_bools, reason = "three facts, each so or not")]
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserRecord {
@@ -81,6 +89,9 @@ pub struct UserRecord {
     /// The address, in its one form.
     #[serde(rename = "e")]
     pub email: String,
+    /// Whether the user set the address without anybody in charge of users: nobody vouches for it.
+    #[serde(rename = "eu", default, skip_serializing_if = "std::ops::Not::not")]
+    pub email_unconfirmed: bool,
     /// The name.
     #[serde(rename = "n")]
     pub name: String,
@@ -135,13 +146,22 @@ impl std::fmt::Debug for UserRecord {
     }
 }
 
-/// Whose an e-mail address is.
+/// Whose an e-mail address is in an organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EmailRecord {
     /// The user.
     #[serde(rename = "u", with = "text")]
     pub user: UserId,
+}
+
+/// The organization that an e-mail domain is assigned to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DomainRecord {
+    /// The organization.
+    #[serde(rename = "g", with = "text")]
+    pub organization: OrganizationId,
 }
 
 /// A plan as it is stored.
@@ -242,6 +262,9 @@ pub struct SessionRecord {
     /// When it was last seen; written once a minute at most.
     #[serde(rename = "s", with = "text::moment")]
     pub seen_at: Moment,
+    /// Whether its user showed a code of a second factor, at sign-in or since.
+    #[serde(rename = "sf", default, skip_serializing_if = "std::ops::Not::not")]
+    pub second_factor: bool,
     /// From which address it began.
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
@@ -270,7 +293,7 @@ impl SessionRecord {
     }
 }
 
-/// That the first organization was made.
+/// That the first organization was made: the operators' own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FoundedRecord {
@@ -324,6 +347,7 @@ impl Record for PlanRecord {
     }
 }
 
+impl Record for DomainRecord {}
 impl Record for EmailRecord {}
 impl Record for FoundedRecord {}
 impl Record for KeysMadeRecord {}

@@ -24,7 +24,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::model::id::{KeyId, OrganizationId};
-use access::{OrganizationRecord, PlanRecord, UserRecord};
+use access::{FoundedRecord, OrganizationRecord, PlanRecord, UserRecord};
 use gate::GateRecord;
 use key::KeyRecord;
 use place::Place;
@@ -74,6 +74,8 @@ pub struct Held<T> {
 /// Every kind of record, as a scan or a feed brings them.
 #[derive(Debug)]
 pub enum Stored {
+    /// Which organization is the operators'.
+    Founded(FoundedRecord),
     /// An organization.
     Organization(OrganizationRecord),
     /// A user.
@@ -131,6 +133,7 @@ pub fn decode<T: DeserializeOwned>(place: &Place, value: &[u8]) -> Result<T, Rec
 pub fn read(key: &[u8], value: &[u8]) -> Result<Stored, RecordError> {
     let place = Place::parse(key)?;
     Ok(match place {
+        Place::Founded => Stored::Founded(read_at(&place, value)?),
         Place::Organization(_) => Stored::Organization(read_at(&place, value)?),
         Place::User(_) => Stored::User(read_at(&place, value)?),
         Place::Role(..) => Stored::Role(read_at(&place, value)?),
@@ -142,12 +145,12 @@ pub fn read(key: &[u8], value: &[u8]) -> Result<Stored, RecordError> {
         Place::Quota(id) => Stored::Quota(id, read_at(&place, value)?),
         Place::PlanQuota(id) => Stored::PlanQuota(id, read_at(&place, value)?),
         Place::Format
-        | Place::Email(_)
+        | Place::Email(..)
+        | Place::Domain(_)
         | Place::UsageHours(..)
         | Place::UsageDay(..)
         | Place::Session(_)
         | Place::Sessions(_)
-        | Place::Founded
         | Place::Setup
         | Place::Permission(_)
         | Place::Invitation(_)

@@ -22,6 +22,8 @@ pub enum NoticeKind {
     TotpRemoved,
     /// Sessions were ended.
     SessionsEnded,
+    /// The e-mail address was changed.
+    EmailChanged,
 }
 
 /// A text that names no kind of notice.
@@ -31,7 +33,8 @@ pub struct InvalidNoticeKind;
 
 impl NoticeKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::PasswordReset, Self::TotpRemoved, Self::SessionsEnded];
+    pub const ALL: [Self; 4] =
+        [Self::PasswordReset, Self::TotpRemoved, Self::SessionsEnded, Self::EmailChanged];
 
     /// The name in records and in the API.
     pub const fn name(self) -> &'static str {
@@ -39,6 +42,7 @@ impl NoticeKind {
             Self::PasswordReset => "password_reset",
             Self::TotpRemoved => "totp_removed",
             Self::SessionsEnded => "sessions_ended",
+            Self::EmailChanged => "email_changed",
         }
     }
 }

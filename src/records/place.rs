@@ -18,8 +18,10 @@ pub enum Place {
     Organization(OrganizationId),
     /// A user.
     User(UserId),
-    /// Whose an e-mail address is: guards that it is one user's.
-    Email(String),
+    /// Whose an e-mail address is in an organization: guards that it is one user's there.
+    Email(String, OrganizationId),
+    /// The organization that an e-mail domain is assigned to: guards that it is one's.
+    Domain(Box<str>),
     /// A plan, by its name.
     Plan(Box<str>),
     /// A gate, by its name.
@@ -78,6 +80,9 @@ const FORMAT: &[u8] = b"format";
 const ORGANIZATION: &[u8] = b"organization/";
 const USER: &[u8] = b"user/";
 const EMAIL: &[u8] = b"email/";
+const DOMAIN: &[u8] = b"domain/";
+/// Ends an address in a key: no address contains it, so none is a prefix of another one's.
+const EMAIL_END: u8 = 0;
 const PLAN: &[u8] = b"plan/";
 const GATE: &[u8] = b"gate/";
 const KEY: &[u8] = b"key/";
@@ -106,10 +111,12 @@ const CUT: &[u8] = b"cut";
 const RETENTION: &[u8] = b"retention";
 
 /// What the index is made of, in an order in which what keys point to comes first.
-pub const INDEXED: [&[u8]; 10] =
-    [GATE, PLAN, ORGANIZATION, ROLE, TEAM, USER, KEY, USE, QUOTA, PLAN_QUOTA];
+pub const INDEXED: [&[u8]; 11] =
+    [FOUNDED, GATE, PLAN, ORGANIZATION, ROLE, TEAM, USER, KEY, USE, QUOTA, PLAN_QUOTA];
 
 impl Place {
+    /// Below this lie all e-mail addresses.
+    pub const EMAILS: &'static [u8] = EMAIL;
     /// Below this lie all events.
     pub const EVENTS: &'static [u8] = EVENT;
     /// Below this lie all seals.
@@ -156,13 +163,21 @@ impl Place {
         usage(USAGE_DAY, day, UsageOf { organization, key: None })
     }
 
+    /// Below this lie the users of an address, one an organization, the oldest organization first.
+    pub fn users_of(email: &str) -> Vec<u8> {
+        [EMAIL, email.as_bytes(), &[EMAIL_END]].concat()
+    }
+
     /// The key of the store at this place.
     pub fn to_bytes(&self) -> Vec<u8> {
         match self {
             Self::Format => FORMAT.to_vec(),
             Self::Organization(id) => [ORGANIZATION, id.bytes()].concat(),
             Self::User(id) => [USER, id.bytes()].concat(),
-            Self::Email(email) => [EMAIL, email.as_bytes()].concat(),
+            Self::Email(email, organization) => {
+                [&*Self::users_of(email), organization.bytes()].concat()
+            },
+            Self::Domain(name) => [DOMAIN, name.as_bytes()].concat(),
             Self::Plan(name) => [PLAN, name.as_bytes()].concat(),
             Self::Gate(name) => [GATE, name.as_bytes()].concat(),
             Self::Key(organization, id) => [KEY, organization.bytes(), id.bytes()].concat(),
@@ -216,7 +231,8 @@ impl Place {
         match kind {
             ORGANIZATION => id(rest).map(Self::Organization),
             USER => id(rest).map(Self::User),
-            EMAIL => Some(Self::Email(str::from_utf8(rest).ok()?.to_owned())),
+            EMAIL => email_of(rest).map(|(email, organization)| Self::Email(email, organization)),
+            DOMAIN => Some(Self::Domain(str::from_utf8(rest).ok()?.into())),
             PLAN => Some(Self::Plan(str::from_utf8(rest).ok()?.into())),
             GATE => Some(Self::Gate(str::from_utf8(rest).ok()?.into())),
             KEY => within(rest).map(|(organization, key)| Self::Key(organization, key)),
@@ -257,6 +273,13 @@ fn usage_of(bytes: &[u8]) -> Option<(Day, UsageOf)> {
     Some((Day::from_number(u32::from_be_bytes(*day)), of))
 }
 
+/// An address, and the organization in which it is somebody's.
+fn email_of(bytes: &[u8]) -> Option<(String, OrganizationId)> {
+    let (email, organization) = bytes.split_at_checked(bytes.len().checked_sub(16)?)?;
+    let email = email.strip_suffix(&[EMAIL_END])?;
+    Some((str::from_utf8(email).ok()?.to_owned(), id(organization)?))
+}
+
 /// What belongs to an organization.
 fn within<K: crate::model::id::Kind>(bytes: &[u8]) -> Option<(OrganizationId, Id<K>)> {
     let (organization, thing) = bytes.split_at_checked(16)?;
@@ -274,7 +297,8 @@ impl fmt::Display for Place {
             Self::Format => f.write_str("format"),
             Self::Organization(id) => write!(f, "organization/{id}"),
             Self::User(id) => write!(f, "user/{id}"),
-            Self::Email(_) => f.write_str("email/.."),
+            Self::Email(..) => f.write_str("email/.."),
+            Self::Domain(name) => write!(f, "domain/{name}"),
             Self::Plan(name) => write!(f, "plan/{name}"),
             Self::Gate(name) => write!(f, "gate/{name}"),
             Self::Key(organization, id) => write!(f, "key/{organization}/{id}"),
@@ -322,7 +346,8 @@ mod tests {
             Place::Format,
             Place::Organization(Id::new(now, &mut random)),
             Place::User(Id::new(now, &mut random)),
-            Place::Email("ada@example.com".to_owned()),
+            Place::Email("ada/b@example.com".to_owned(), Id::new(now, &mut random)),
+            Place::Domain("example.com".into()),
             Place::Plan("free".into()),
             Place::Gate("orders".into()),
             Place::Key(Id::new(now, &mut random), Id::new(now, &mut random)),

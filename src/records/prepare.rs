@@ -1,19 +1,24 @@
 //! The format of a whole store: written once, checked at every start, raised by steps.
 
-use std::cmp::Ordering;
-
-use keyhouse_storage::{At, Batch, CommitError, ReadError, Store};
+use keyhouse_storage::{At, Batch, CommitError, Range, ReadError, Revision, Row, Store};
 use serde::{Deserialize, Serialize};
 
+use crate::records::access::{EmailRecord, UserRecord};
 use crate::records::place::Place;
-use crate::records::{Record, RecordError, encode, read_row};
+use crate::records::{Record, RecordError, decode, encode, read_row};
 
-/// The format that this program reads and writes. A later one adds a step to [`prepare`], which
+/// The format that this program reads and writes. A later one adds a step to [`upgrade`], which
 /// takes the store from the one before in whole, resumable batches.
 ///
 /// 2: seals of the audit log have a version, and a cut of it has an event (`actions::audit` takes
 /// over what is there: the first seal of the new version covers an event of an older cut).
-const STORE_FORMAT: u32 = 2;
+///
+/// 3: an address is one user's in each organization, not in the whole instance.
+const STORE_FORMAT: u32 = 3;
+/// The format of addresses by organization.
+const FORMAT_OF_EMAILS: u32 = 3;
+/// How many rows a step reads at once: each becomes at most two writes.
+const ROWS_A_BATCH: usize = 250;
 
 /// Why a store can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -38,57 +43,212 @@ pub enum PrepareError {
     Commit(#[from] CommitError),
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 struct FormatRecord {
     #[serde(rename = "f")]
     format: u32,
+    /// The format that an upgrade began with, until it is done.
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    upgraded_from: Option<u32>,
 }
 
 impl Record for FormatRecord {}
 
-/// Makes a store fit for this program: marks an empty one and an earlier one, refuses a later one.
+/// Makes a store fit for this program: marks an empty one, raises an older one, refuses a later one.
+/// An upgrade that was broken off goes on at the next start.
 ///
 /// # Errors
-/// [`PrepareError`]; the store is unchanged.
+/// [`PrepareError`].
 pub fn prepare(store: &dyn Store) -> Result<(), PrepareError> {
-    let key = Place::Format.to_bytes();
-    if let Some(row) = store.get(&key, At::Latest)? {
-        let found = read_row::<FormatRecord>(&row)?.record.format;
-        return match found.cmp(&STORE_FORMAT) {
-            Ordering::Greater => Err(PrepareError::Newer { found }),
-            Ordering::Equal => Ok(()),
-            Ordering::Less => mark(store, Batch::new().unchanged(key, row.revision)),
-        };
+    let done = FormatRecord { format: STORE_FORMAT, upgraded_from: None };
+    let Some(row) = store.get(&Place::Format.to_bytes(), At::Latest)? else {
+        return mark(store, done, None).map(drop);
+    };
+    let found = read_row::<FormatRecord>(&row)?.record;
+    if found.format > STORE_FORMAT {
+        return Err(PrepareError::Newer { found: found.format });
     }
-    mark(store, Batch::new().absent(key))
+    let from = found.upgraded_from.unwrap_or(found.format);
+    if from == STORE_FORMAT {
+        return Ok(());
+    }
+    // Marked first: a program of the older format must not open what is half raised.
+    let begun = FormatRecord { upgraded_from: Some(from), ..done };
+    let revision = mark(store, begun, Some(row.revision))?;
+    upgrade(store, from)?;
+    mark(store, done, Some(revision)).map(drop)
 }
 
-fn mark(store: &dyn Store, batch: Batch) -> Result<(), PrepareError> {
-    let value = encode(&Place::Format, &FormatRecord { format: STORE_FORMAT })?;
-    store.commit(batch.put(Place::Format.to_bytes(), value))?;
+/// Runs every step from a format to today's.
+fn upgrade(store: &dyn Store, from: u32) -> Result<(), PrepareError> {
+    if from < FORMAT_OF_EMAILS {
+        emails_by_organization(store)?;
+    }
     Ok(())
+}
+
+fn mark(
+    store: &dyn Store,
+    record: FormatRecord,
+    over: Option<Revision>,
+) -> Result<Revision, PrepareError> {
+    let key = Place::Format.to_bytes();
+    let value = encode(&Place::Format, &record)?;
+    let batch = match over {
+        Some(revision) => Batch::new().unchanged(key.clone(), revision),
+        None => Batch::new().absent(key.clone()),
+    };
+    Ok(store.commit(batch.put(key, value))?)
+}
+
+/// Adds its user's organization to the key of each address.
+fn emails_by_organization(store: &dyn Store) -> Result<(), PrepareError> {
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        let range =
+            Range { after: after.as_deref(), limit: ROWS_A_BATCH, ..Range::prefix(Place::EMAILS) };
+        let page = store.scan(&range, At::Latest)?;
+        let mut batch = Batch::new();
+        for row in &page.rows {
+            batch = with_organization(store, batch, row)?;
+        }
+        if !batch.writes().is_empty() {
+            store.commit(batch)?;
+        }
+        after = page.rows.last().map(|row| row.key.clone());
+        if !page.more {
+            return Ok(());
+        }
+    }
+}
+
+fn with_organization(store: &dyn Store, batch: Batch, row: &Row) -> Result<Batch, PrepareError> {
+    let email = row.key.strip_prefix(Place::EMAILS).and_then(|text| str::from_utf8(text).ok());
+    // A key of today's format ends in an id behind a zero byte, which no address contains.
+    let Some(email) = email.filter(|email| !email.contains('\0')) else { return Ok(batch) };
+    let batch = batch.delete(row.key.clone());
+    let record: EmailRecord = decode(&Place::Format, &row.value)?;
+    let user = store.get(&Place::User(record.user).to_bytes(), At::Latest)?;
+    let Some(user) = user else { return Ok(batch) };
+    let organization = read_row::<UserRecord>(&user)?.record.organization;
+    let place = Place::Email(email.to_owned(), organization);
+    Ok(batch.put(place.to_bytes(), encode(&place, &record)?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::id::{OrganizationId, UserId};
+    use crate::records::Stored;
     use keyhouse_storage::MemoryStore;
+
+    fn organization() -> OrganizationId {
+        OrganizationId::from_bytes([7; 16])
+    }
+
+    fn format_of(store: &MemoryStore) -> (u32, Option<u32>) {
+        let row = store.get(&Place::Format.to_bytes(), At::Latest).unwrap().unwrap();
+        let record = read_row::<FormatRecord>(&row).unwrap().record;
+        (record.format, record.upgraded_from)
+    }
+
+    fn put(store: &MemoryStore, key: &[u8], json: &str) {
+        let value = [&[1], json.as_bytes()].concat();
+        store.commit(Batch::new().put(key.to_vec(), value)).unwrap();
+    }
+
+    /// The addresses of a store, each with its organization and its user.
+    fn emails(store: &MemoryStore) -> Vec<(String, OrganizationId, UserId)> {
+        let range = Range { limit: 10_000, ..Range::prefix(Place::EMAILS) };
+        let rows = store.scan(&range, At::Latest).unwrap().rows;
+        let read = rows.iter().map(|row| {
+            let Place::Email(email, organization) = Place::parse(&row.key).unwrap() else {
+                panic!("{}", row.key.escape_ascii());
+            };
+            (email, organization, read_row::<EmailRecord>(row).unwrap().record.user)
+        });
+        read.collect()
+    }
+
+    /// What the programs of formats 1 and 2 wrote: the address alone is the key of its row.
+    fn store_of_format(
+        format: u32,
+        users: u16,
+    ) -> (MemoryStore, Vec<(String, OrganizationId, UserId)>) {
+        let store = MemoryStore::new();
+        put(&store, b"format", &format!("{{\"f\":{format}}}"));
+        let (organization, mut expected) = (organization(), Vec::new());
+        for number in 0..users {
+            let [high, low] = number.to_be_bytes();
+            let user = UserId::from_bytes([1, high, low, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+            let email = format!("user{number:05}/x@example.com");
+            let record = format!(
+                "{{\"g\":\"{organization}\",\"e\":\"{email}\",\"n\":\"N\",\"pw\":\"\",\"r\":\"user\",\
+                 \"c\":1767225600000,\"v\":1}}"
+            );
+            put(&store, &Place::User(user).to_bytes(), &record);
+            put(&store, format!("email/{email}").as_bytes(), &format!("{{\"u\":\"{user}\"}}"));
+            expected.push((email, organization, user));
+        }
+        (store, expected)
+    }
 
     #[test]
     fn an_empty_store_is_marked_and_a_later_one_refused() {
         let store = MemoryStore::new();
         prepare(&store).unwrap();
         prepare(&store).unwrap();
-        let set = |format| {
-            let row = encode(&Place::Format, &FormatRecord { format }).unwrap();
-            store.commit(Batch::new().put(Place::Format.to_bytes(), row)).unwrap();
-        };
-        set(1);
-        prepare(&store).unwrap();
-        let row = store.get(&Place::Format.to_bytes(), At::Latest).unwrap().unwrap();
-        assert_eq!(read_row::<FormatRecord>(&row).unwrap().record.format, STORE_FORMAT);
-        set(3);
+        assert_eq!(format_of(&store), (STORE_FORMAT, None));
+        put(&store, b"format", r#"{"f":4}"#);
         let error = prepare(&store).unwrap_err().to_string();
-        assert!(error.starts_with("the store has format 3, this program knows 2"), "{error}");
+        assert!(error.starts_with("the store has format 4, this program knows 3"), "{error}");
+    }
+
+    #[test]
+    fn a_store_of_an_older_format_keeps_every_address_under_its_organization() {
+        for format in [1, 2] {
+            let (store, expected) = store_of_format(format, 600);
+            assert_upgraded(&store, &expected);
+        }
+    }
+
+    fn assert_upgraded(store: &MemoryStore, expected: &[(String, OrganizationId, UserId)]) {
+        prepare(store).unwrap();
+        assert_eq!(emails(store), expected);
+        assert_eq!(format_of(store), (STORE_FORMAT, None));
+        // Every row reads, as the index reads them.
+        let page = store.scan(&Range { limit: 10_000, ..Range::prefix(b"user/") }, At::Latest);
+        for row in page.unwrap().rows {
+            let read = crate::records::read(&row.key, &row.value).unwrap();
+            assert!(matches!(read, Stored::User(user) if !user.email_unconfirmed));
+        }
+    }
+
+    /// A start that was killed in the middle of an upgrade left some rows of either format.
+    #[test]
+    fn an_upgrade_that_was_broken_off_goes_on() {
+        let (store, expected) = store_of_format(1, 3);
+        put(&store, b"format", r#"{"f":3,"u":1}"#);
+        let (email, _, user) = &expected[0];
+        let place = Place::Email(email.clone(), organization());
+        put(&store, &place.to_bytes(), &format!("{{\"u\":\"{user}\"}}"));
+        let old = format!("email/{email}").into_bytes();
+        store.commit(Batch::new().delete(old)).unwrap();
+        prepare(&store).unwrap();
+        assert_eq!(emails(&store), expected);
+        assert_eq!(format_of(&store), (STORE_FORMAT, None));
+    }
+
+    /// The program of format 1 knows no field but `f`: it must see at once that it can't read this.
+    #[test]
+    fn an_upgrade_is_marked_before_it_begins() {
+        #[derive(Deserialize)]
+        struct OfFormat1 {
+            f: u32,
+        }
+        let record = FormatRecord { format: STORE_FORMAT, upgraded_from: Some(1) };
+        let bytes = encode(&Place::Format, &record).unwrap();
+        let read: OfFormat1 = decode(&Place::Format, &bytes).unwrap();
+        assert_eq!(read.f, STORE_FORMAT);
     }
 }

@@ -1,7 +1,11 @@
 //! Who comes in: by the form, and not by a wrong password.
 
+use serde_json::json;
+
+use crate::ask::{Ask, Expect};
 use crate::house::{EMAIL, House, PASSWORD};
 use crate::page::Page;
+use crate::people::{PASSWORD as THEIRS, invitation, token_in};
 use crate::texts::LANGUAGES;
 
 #[test]
@@ -16,4 +20,83 @@ fn people_sign_in_in_their_language() {
         page.find("heading", &page.t("teams.title"));
         page.finish();
     }
+}
+
+#[test]
+fn who_is_in_two_organizations_chooses_one_after_the_password() {
+    let house = House::start();
+    let (_, owner) = house.neighbour("acme");
+    let invited = owner.ask(&house, invitation(EMAIL, "user")).expect(201);
+    let accept = json!({"token": token_in(&invited), "name": "Ada", "password": PASSWORD});
+    house.bare(&Ask::post("/v1/invitations/accept", &accept)).expect(201);
+    for language in LANGUAGES {
+        let mut page = Page::open(&house, language);
+        page.go("/");
+        page.fill(&page.t("sign_in.email"), EMAIL);
+        page.fill(&page.t("sign_in.password"), "wrong password altogether");
+        page.click("button", &page.t("sign_in.button"));
+        page.see(&page.t("problems.sign_in_failed"));
+        page.see_no(&page.t("sign_in.organization_hint"));
+        page.fill(&page.t("sign_in.password"), PASSWORD);
+        page.click("button", &page.t("sign_in.button"));
+        page.choose(&page.t("sign_in.organization"), "acme");
+        page.click("button", &page.t("sign_in.button"));
+        page.find("navigation", &page.t("shell.navigation"));
+        page.see("acme");
+        page.expect("status of 401");
+        page.expect("status of 409");
+        page.finish();
+    }
+}
+
+#[test]
+fn who_lacks_a_required_factor_is_shown_the_way_to_it_and_nothing_else() {
+    let house = House::start();
+    let user = house.join("mate", "user");
+    let page = Page::open(&house, "en");
+    page.go("/#/organization");
+    page.sign_in(EMAIL, PASSWORD);
+    page.click("checkbox", &page.t("roles_builtin.user"));
+    page.click("button", &page.t("organization.second_factor_save"));
+    page.see(&page.t("organization.saved"));
+    page.finish();
+    let page = Page::open(&house, "en");
+    page.go("/#/keys");
+    page.sign_in(&user.email, THEIRS);
+    page.find("heading", &page.t("totp.required_title"));
+    page.see(&page.t("totp.required_body"));
+    page.find_no("link", &page.t("keys.new"));
+    page.click("link", &page.t("teams.title"));
+    page.find("heading", &page.t("totp.required_title"));
+    page.click("button", &page.t("totp.turn_on"));
+    page.within("dialog", &page.t("totp.turn_on_title")).find("button", &page.t("totp.continue"));
+    page.finish();
+}
+
+#[test]
+fn another_address_is_set_with_the_password_and_confirmed_by_who_manages_users() {
+    let house = House::start();
+    let user = house.join("mate", "user");
+    let page = Page::open(&house, "en");
+    page.go("/#/profile");
+    page.sign_in(&user.email, THEIRS);
+    page.click("button", &page.t("profile.change_email"));
+    let dialog = page.within("dialog", &page.t("profile.change_email"));
+    dialog.fill(&page.t("profile.new_email"), "mate@new.example");
+    dialog.fill(&page.t("profile.current_password"), THEIRS);
+    dialog.click("button", &page.t("actions.save"));
+    page.see("mate@new.example");
+    page.see(&page.t("profile.unverified"));
+    page.finish();
+    let page = Page::open(&house, "en");
+    page.go(&format!("/#/people/{}", user.id));
+    page.sign_in(EMAIL, PASSWORD);
+    page.see(&page.t("profile.unverified"));
+    page.click("button", &page.t("person.email_button"));
+    let dialog = page.within("dialog", &page.t("person.email"));
+    dialog.see(&page.t("person.email_vouches"));
+    dialog.click("button", &page.t("actions.save"));
+    page.see(&page.t("person.saved"));
+    page.see_no(&page.t("profile.unverified"));
+    page.finish();
 }

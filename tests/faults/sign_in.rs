@@ -259,7 +259,7 @@ fn a_sign_in_that_a_change_of_password_overtakes_fails() {
 fn add_bob(house: &House) -> UserRecord {
     let ada = user_of(house);
     let bob = UserRecord { id: Id::from_bytes([7; 16]), email: BOB.to_owned(), ..ada };
-    let place = Place::Email(BOB.to_owned());
+    let place = Place::Email(BOB.to_owned(), bob.organization);
     let owner = encode(&place, &EmailRecord { user: bob.id }).unwrap();
     house.store.commit(Batch::new().put(place.to_bytes(), owner)).unwrap();
     put_user(house, &bob);

@@ -313,3 +313,50 @@ fn what_is_told_of_a_key_is_never_more_than_it_is_granted_today() {
     assert_eq!(told(&listed), "diagrams:*,a:b");
     assert_eq!(told(&service), "diagrams:*,a:*");
 }
+
+/// One who manages users and sees no secret team reset a member of one, signed in as them, and read
+/// the team and its keys.
+#[test]
+fn who_does_not_see_a_secret_team_takes_no_member_of_it_over() {
+    let house = House::start();
+    let role = house.role("people", &["keyhouse:users:manage", "keyhouse:users:read"]);
+    let manager = house.join("manager", &role);
+    let member = house.join("member", "guest");
+    let other = house.join("other", "guest");
+    house.put_on_plan(&house.organization(), "enterprise");
+    let team = house.team("Vault", "secret", &[&member]);
+    house.team("Visible", "visible", &[&other]);
+    manager.ask(&house, Ask::get(&format!("/v1/teams/{team}"))).problem(404, "not_found");
+    let path = format!("/v1/users/{}", member.id);
+    for ask in [
+        Ask::post(&format!("{path}/reset"), &json!({})),
+        Ask::patch(&path, &json!({"disabled": true})),
+        Ask::patch(&path, &json!({"email": "eve@example.com"})),
+        Ask::new("DELETE", &path),
+    ] {
+        let what = format!("{} {}", ask.method, ask.target);
+        let problem = manager.ask(&house, ask).problem(403, "permission_required");
+        assert_eq!(problem["permission"], "keyhouse:teams:read", "{what}");
+    }
+    // Inviting the same address anew would take the pending link, and the place in the team.
+    let email = "new@example.com";
+    let body = json!({"email": email, "role": "guest", "teams": [team]});
+    let invited = house.ask(&Ask::post("/v1/invitations", &body)).expect(201);
+    let again = Ask::post("/v1/invitations", &json!({"email": email, "role": "guest"}));
+    manager.ask(&house, again).problem(403, "permission_required");
+    let id = invited["invitation"]["id"].as_str().unwrap();
+    let withdraw = Ask::new("DELETE", &format!("/v1/invitations/{id}"));
+    manager.ask(&house, withdraw).problem(403, "permission_required");
+    // Of others they are in charge as before; and a link that was made before the member joined the
+    // team is dead.
+    let path = format!("/v1/users/{}/reset", other.id);
+    let link = manager.ask(&house, Ask::post(&path, &json!({}))).expect(201);
+    let join = Ask::new("PUT", &format!("/v1/teams/{team}/members/{}", other.id));
+    house.ask(&join).expect(204);
+    let body = json!({"token": token_in(&link), "password": "a lighthouse made of salt"});
+    house.bare(&Ask::post("/v1/reset", &body)).problem(403, "link_invalid");
+    // One who is in the team sees it.
+    let join = Ask::new("PUT", &format!("/v1/teams/{team}/members/{}", manager.id));
+    house.ask(&join).expect(204);
+    manager.ask(&house, Ask::post(&path, &json!({}))).expect(201);
+}

@@ -145,6 +145,26 @@ fn only_who_sees_the_whole_key_has_it_explained() {
     house.bare(&Ask::post(&path, &json!({}))).problem(401, "NO_CREDENTIAL");
 }
 
+/// Whoever owned a key could find out by 200 and 404 which gates there are, though the list is 403.
+#[test]
+fn a_gate_that_the_asker_can_not_list_is_explained_like_none() {
+    let house = House::start();
+    house.ask(&Ask::post("/v1/gates", &json!({"name": "orders"}))).expect(201);
+    let bo = house.join("bo", "user");
+    let key = bo.make(&house, &json!({}));
+    bo.ask(&house, Ask::get("/v1/gates")).problem(403, "permission_required");
+    let path = format!("/v1/keys/{}/explain", key.id);
+    let ask = |gate: &str| Ask::post(&path, &json!({"gate": gate}));
+    let told = |gate: &str| {
+        let mut problem = bo.ask(&house, ask(gate)).problem(404, "not_found");
+        problem.as_object_mut().unwrap().remove("request_id");
+        problem
+    };
+    assert_eq!(told("orders"), told("nothing"));
+    bo.ask(&house, ask("default")).expect(200);
+    house.ask(&ask("orders")).expect(200);
+}
+
 #[test]
 fn what_is_no_known_key_is_explained_as_nothing_more_than_that() {
     let house = House::start();

@@ -12,6 +12,7 @@
     reason = "a table of cases is one thing, and each assertion counts as a branch"
 )]
 
+mod addresses;
 mod ask;
 mod audit;
 mod batch;
@@ -61,6 +62,7 @@ mod public_name;
 mod quota;
 mod removal;
 mod request_ids;
+mod required_factor;
 mod resets;
 mod revocation;
 mod roles;

@@ -134,7 +134,6 @@ fn organizations_plans_and_subscriptions(home: &Home, name: &str) {
         (vec!["plan", "set", "pro", "--limit", "keys"], 2),
         (vec!["plan", "set", "pro", "--limit", "keys=many"], 2),
         (vec!["subscription", "set", id, "--plan", "gold"], 2),
-        (vec!["org", "create", "x", "--owner", crate::house::EMAIL], 5),
     ] {
         let ended = home.run_cli(&command, "");
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(code), ""), "{command:?}: {ended:?}");

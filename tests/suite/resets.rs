@@ -74,9 +74,9 @@ fn a_reset_is_no_way_past_whoever_rose_meanwhile() {
 }
 
 /// Gives a person a second factor; returns the backup codes.
-fn protect(house: &House, person: &Person) -> Vec<String> {
+pub(crate) fn protect(house: &House, person: &Person, password: &str) -> Vec<String> {
     let totp = |body: Value| house.ask_as(person, &Ask::post("/v1/me/totp", &body));
-    let begun = totp(json!({"current_password": THEIRS})).expect(201);
+    let begun = totp(json!({"current_password": password})).expect(201);
     let seed = totp_rs::Secret::try_from_base32(begun["secret"].as_str().unwrap()).unwrap();
     let app = totp_rs::Builder::new().with_secret(seed).build().unwrap();
     let code = app.generate(seconds_since_1970()).to_string();
@@ -89,7 +89,8 @@ fn protect(house: &House, person: &Person) -> Vec<String> {
 fn a_reset_keeps_the_second_factor_unless_it_was_made_to_take_it_off() {
     let house = House::start();
     let bo = house.join("bo", "user");
-    let codes = protect(&house, &bo);
+    let codes = protect(&house, &bo, THEIRS);
+    protect(&house, &house.owner(), PASSWORD);
     let with_code = |password: &str, code: &str| {
         let body = json!({"email": bo.email, "password": password, "code": code});
         house.bare(&Ask::post("/v1/session", &body))

@@ -26,6 +26,7 @@ export async function view({ params: [id] }) {
       organizationBadges(known),
       // A suspended organization's keys are refused, whatever it subscribes to.
       subscriptionOf(path, { ...subscription, access: subscription.access && !known.suspended }, plans, again),
+      domainsOf(path, known, again),
       ceilingOf(path, known, again),
       suspension(path, known, again),
     ];
@@ -104,6 +105,28 @@ function local(iso) {
   if (!iso) return "";
   const at = new Date(iso);
   return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
+function domainsOf(path, organization, again) {
+  const { domains } = organization;
+  const change = () => {
+    const list = h("textarea.code", { name: "domains", value: domains.join("\n"), rows: "4", spellcheck: "false" });
+    const save = (element) => {
+      const typed = valueOf(element, "domains").split(/[\s,]+/).filter((one) => one !== "");
+      return patch(path, { domains: typed }, organization.version);
+    };
+    const content = [field(t("one_organization.domains"), list, { hint: t("one_organization.domains_edit_hint") })];
+    return edit(t("one_organization.change_domains"), content, save, again);
+  };
+  const shown = h("ul.inline", {}, domains.map((one) => h("li", {}, h("code", {}, one))));
+  return h(
+    "section.card.stack",
+    {},
+    h("h2", {}, t("one_organization.domains")),
+    h("p.soft.small", {}, t("one_organization.domains_hint")),
+    domains.length > 0 ? shown : h("p", {}, t("one_organization.domains_none")),
+    h("div", {}, h("button", { type: "button", onclick: change }, t("one_organization.change_domains"))),
+  );
 }
 
 function ceilingOf(path, organization, again) {

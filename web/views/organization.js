@@ -4,19 +4,21 @@ import { get, patch } from "../api.js";
 import { h } from "../dom.js";
 import { catchUp, checkbox, field, form, group, valueOf } from "../form.js";
 import { planName } from "../plans.js";
+import { allRoles, roleName } from "../roles.js";
 import { problemNotice, say } from "../say.js";
 import { refresh } from "../shell.js";
 import { instance, isOperator, may, reload, session } from "../state.js";
-import { day, number, t } from "../text.js";
+import { day, listed, number, t } from "../text.js";
 
 const FEATURES = ["api_access", "teams", "multiple_teams"];
 /** The limits of a plan, and which count of what is used belongs to each. */
 const LIMITS = [["keys", "keys"], ["keys_per_user"], ["users", "users"], ["requests_per_10s"], ["requests_per_month"]];
 
-export async function view() {
+export async function view({ again }) {
   const seesSubscription = may("keyhouse:subscription:read");
-  const [organization, subscription] = await Promise.all([
+  const [organization, roles, subscription] = await Promise.all([
     get("/v1/organization"),
+    allRoles(),
     seesSubscription ? get("/v1/subscription").then(told, shownAlone) : null,
   ]);
   const body = h(
@@ -24,6 +26,7 @@ export async function view() {
     {},
     organization.suspended ? h("p.notice.bad", {}, t("organization.suspended")) : null,
     h("section.card.stack", {}, h("h2", {}, t("organization.settings")), settings(organization)),
+    h("section.card.stack", {}, h("h2", {}, t("organization.second_factor")), secondFactor(organization, roles, again)),
     subscription ? h("section.card.stack", {}, h("h2", {}, t("subscription.title")), subscription) : null,
   );
   return { title: t("organization.title"), body };
@@ -84,6 +87,32 @@ function settings(organization) {
 /** The settings as their fields hold them. */
 function typed({ name, members_create_keys, key_lifetime_days_max: days }) {
   return { name, members_create_keys, key_lifetime_days_max: String(days ?? "") };
+}
+
+/** Of whom a second factor is required, which owners decide. */
+function secondFactor({ second_factor_required_of: named }, roles, again) {
+  const nameOf = (id) => (id === "operator" ? t("organization.operators") : roleName(id, roles));
+  if (session.user.role !== "owner") {
+    return h("p", {}, named.length > 0 ? listed(named.map(nameOf)) : t("organization.second_factor_nobody"));
+  }
+  const ids = [...new Set(["operator", ...roles.map((role) => role.id), ...named])];
+  const submit = async (element) => {
+    const required = ids.filter((id) => element.elements.namedItem(id).checked);
+    await patch("/v1/organization", { second_factor_required_of: required });
+    say(t("organization.saved"));
+    await reload();
+    await again();
+  };
+  const boxes = ids.map((id) => checkbox(id, nameOf(id), { checked: named.includes(id) }));
+  return form(
+    { submit, button: t("organization.second_factor_save") },
+    group(
+      "second_factor_required_of",
+      t("organization.second_factor_of"),
+      h("div.choices", {}, boxes),
+      h("p.hint", {}, t("organization.second_factor_hint")),
+    ),
+  );
 }
 
 function readOnly(organization) {

@@ -49,11 +49,12 @@ function facts(user, roles, teams) {
     inTeams.map((team) => h("li", {}, h("a", { href: `#/teams/${team.id}` }, team.name))),
   );
   const flags = badges(user);
+  const unverified = user.email_verified ? null : [" ", h("span.badge.warn", {}, t("profile.unverified"))];
   return h(
     "dl.facts",
     {},
     flags ? fact(t("person.standing"), flags) : null,
-    fact(t("people.email"), user.email),
+    fact(t("people.email"), [user.email, unverified]),
     fact(t("people.role"), [roleShown, role ? h("span.below.soft.small", {}, roleMeaning(role)) : null]),
     fact(t("people.teams"), inTeams.length > 0 ? teamsShown : h("span.soft", {}, t("people.no_team"))),
     fact(t("people.totp"), user.totp ? t("people.totp_on") : t("people.totp_off")),
@@ -103,6 +104,7 @@ function settings(user, known) {
     } else {
       row(t("person.name_role"), t("person.name_role_hint"), t("actions.edit"), () => edit(user, known));
       if (!isSelf) {
+        row(t("person.email"), t("person.email_hint"), t("person.email_button"), () => readdress(user, known));
         row(t("person.reset"), t("person.reset_hint"), t("person.reset_make"), () => reset(user));
       }
       if (isOperator()) operatorRow(user, known, row);
@@ -174,7 +176,27 @@ async function edit(user, { roles, again }) {
   again();
 }
 
+/** Another address; the same one confirms what the person set themselves. */
+async function readdress(user, { again }) {
+  const done = await open(t("person.email"), (close) => {
+    const submit = async (element) => {
+      close(await patch(`/v1/users/${user.id}`, { email: valueOf(element, "email") }, user.version));
+    };
+    const email = h("input", { name: "email", type: "email", value: user.email, autocomplete: "off", required: true });
+    return form(
+      { submit, button: t("actions.save"), cancel: () => close() },
+      field(t("people.email"), email),
+      h("p.hint", {}, t("person.email_vouches")),
+    );
+  });
+  if (!done) return;
+  say(t("person.saved"));
+  again();
+}
+
 async function reset(user) {
+  // Owners alone take a second factor off, in a session with their own.
+  const removes = user.totp && session.user.role === "owner";
   const made = await open(t("person.reset"), (close) => {
     const submit = async (element) => {
       const totp = element.elements.namedItem("totp")?.checked ?? false;
@@ -183,8 +205,8 @@ async function reset(user) {
     return form(
       { submit, button: t("person.reset_make"), cancel: () => close() },
       h("p", {}, t("person.reset_body", { email: user.email })),
-      user.totp ? checkbox("totp", t("person.reset_totp")) : null,
-      user.totp ? h("p.hint", {}, t("person.reset_totp_hint")) : null,
+      removes ? checkbox("totp", t("person.reset_totp")) : null,
+      removes ? h("p.hint", {}, t("person.reset_totp_hint")) : null,
     );
   });
   if (!made) return;

@@ -1,6 +1,7 @@
 // One's own account: name and language, password, second factor, sessions.
 
 import { get, patch } from "../api.js";
+import { open } from "../dialog.js";
 import { fill, h } from "../dom.js";
 import { CHARACTERS_MIN, CHARACTERS_MIN_WITH_CODE, passwordField } from "../elements/password-field.js";
 import { catchUp, field, form, select, valueOf } from "../form.js";
@@ -23,7 +24,7 @@ export async function view({ again }) {
   const body = h(
     "div.stack.account",
     {},
-    part(t("profile.about"), facts(me, roles), about(seen, again)),
+    part(t("profile.about"), facts(me, roles, changed), about(seen, again)),
     part(t("profile.password"), password(seen)),
     part(t("totp.title"), secondFactor(me, changed)),
     part(t("sessions.title"), sessions()),
@@ -33,13 +34,14 @@ export async function view({ again }) {
 
 const part = (title, ...content) => h("section.card.stack", {}, h("h2", { tabindex: "-1" }, title), ...content);
 
-function facts(me, roles) {
+function facts(me, roles, changed) {
   const teams = me.teams.map((team) => team.name);
+  const move = h("button", { type: "button", onclick: () => address(me, changed) }, t("profile.change_email"));
   return h(
     "dl.facts",
     {},
     h("dt", {}, t("profile.email")),
-    h("dd", {}, me.email),
+    h("dd.row", {}, me.email, me.email_verified ? null : h("span.badge.warn", {}, t("profile.unverified")), move),
     h("dt", {}, t("profile.organization")),
     h("dd", {}, session.organization.name),
     h("dt", {}, t("profile.role")),
@@ -82,6 +84,30 @@ function about(seen, again) {
     field(t("profile.name"), name),
     field(t("profile.language"), select("locale", languages, seen.me.locale ?? "")),
   );
+}
+
+/** Another address: it takes the password, and a code where there is a second factor. */
+async function address(me, changed) {
+  const done = await open(t("profile.change_email"), (close) => {
+    const submit = async (element) => {
+      const shown = { email: valueOf(element, "email"), current_password: valueOf(element, "current_password") };
+      if (me.totp) shown.code = valueOf(element, "code").replaceAll(/\s/g, "");
+      close(await patch("/v1/me", shown));
+    };
+    const email = h("input", { name: "email", type: "email", autocomplete: "off", required: true });
+    const code = h("input", { name: "code", autocomplete: "one-time-code", autocapitalize: "none", required: true });
+    return form(
+      { submit, button: t("actions.save"), cancel: () => close() },
+      field(t("profile.new_email"), email),
+      passwordField(t("profile.current_password"), "current_password"),
+      me.totp ? field(t("totp.code"), code, { hint: t("totp.code_or_backup") }) : null,
+      h("p.hint", {}, t("profile.email_hint")),
+    );
+  });
+  if (!done) return;
+  await changed();
+  refresh();
+  say(t("profile.email_changed"));
 }
 
 /** What one may change, as its fields hold it. */

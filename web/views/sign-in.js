@@ -4,14 +4,14 @@ import { post, Problem } from "../api.js";
 import { open } from "../dialog.js";
 import { fill, h } from "../dom.js";
 import { passwordField } from "../elements/password-field.js";
-import { field, form, valueOf } from "../form.js";
+import { field, form, select, valueOf } from "../form.js";
 import { become, instance } from "../state.js";
 import { t } from "../text.js";
 
-/** The view; `enter` goes on once somebody is signed in. */
-export function signInView(enter) {
+/** The view; `enter` goes on once somebody is signed in. `organization` names the one to sign in to. */
+export function signInView(enter, organization) {
   if (!instance.set_up) return notSetUp();
-  return { title: t("sign_in.title"), body: h("div.card.narrow", {}, signInForm("", enter)) };
+  return { title: t("sign_in.title"), body: h("div.card.narrow", {}, signInForm({ email: "", organization }, enter)) };
 }
 
 function notSetUp() {
@@ -21,25 +21,28 @@ function notSetUp() {
 }
 
 /** The dialog: `{closed, close}`; `closed` resolves to whether somebody signed in. */
-export function signInDialog(email) {
+export function signInDialog(email, organization) {
   const asking = {};
   asking.closed = open(t("sign_in.again"), (close) => {
     asking.close = close;
-    return h("div.stack", {}, h("p", {}, t("sign_in.ended")), signInForm(email, () => close(true)));
+    return h("div.stack", {}, h("p", {}, t("sign_in.ended")), signInForm({ email, organization }, () => close(true)));
   });
   return asking;
 }
 
-function signInForm(email, enter) {
-  const code = h("div", {});
+function signInForm({ email, organization }, enter) {
+  const [code, chooser] = [h("div", {}), h("div", {})];
   const submit = async (element) => {
     const shown = { email: valueOf(element, "email"), password: valueOf(element, "password") };
     const digits = element.elements.namedItem("code")?.value.replaceAll(/\s/g, "");
     if (digits) shown.code = digits;
+    const chosen = element.elements.namedItem("organization")?.value ?? organization;
+    if (chosen) shown.organization = chosen;
     try {
       become(await post("/v1/session", shown, { quietly: true }));
     } catch (problem) {
       if (problem.code === "code_required" && !digits) return askForCode(code);
+      if (problem.code === "organization_required") return askForOrganization(chooser, problem.members.organizations);
       // What is most likely wrong is typed anew at once.
       if (problem.code === "sign_in_failed") element.elements.namedItem(digits ? "code" : "password").select();
       // The server does not tell which of the three is wrong.
@@ -49,13 +52,24 @@ function signInForm(email, enter) {
     enter();
   };
   const address = h("input", { name: "email", type: "email", autocomplete: "username", value: email, required: true });
-  return form(
+  // What was offered is what this address and password belong to.
+  const offerAnew = ({ target }) => ["email", "password"].includes(target.name) && fill(chooser);
+  const element = form(
     { submit, button: t("sign_in.button") },
     field(t("sign_in.email"), address),
     passwordField(t("sign_in.password"), "password", { autofocus: email !== "" }),
+    chooser,
     code,
     h("p.hint", {}, t("sign_in.forgotten")),
   );
+  element.addEventListener("input", offerAnew);
+  return element;
+}
+
+function askForOrganization(place, organizations) {
+  const choice = select("organization", organizations.map(({ id, name }) => [id, name]), organizations[0].id);
+  fill(place, field(t("sign_in.organization"), choice, { hint: t("sign_in.organization_hint") }));
+  choice.focus();
 }
 
 function askForCode(place) {

@@ -23,7 +23,7 @@ use crate::model::permission::is_own;
 use crate::model::role::{INSTANCE_IMPORT, KEYS_MANAGE};
 use crate::model::secret::Digest;
 use crate::records::Held;
-use crate::records::access::{EmailRecord, UserRecord};
+use crate::records::access::UserRecord;
 use crate::records::imported::ImportedRecord;
 use crate::records::key::{KeyRecord, SecretRecord};
 use crate::records::place::Place;
@@ -215,15 +215,10 @@ impl Actions {
         organization: OrganizationId,
         name: &OwnerName,
     ) -> Result<Option<Held<UserRecord>>, ActionError> {
-        let id = match name {
-            OwnerName::Id(id) => Some(*id),
-            OwnerName::Email(email) => {
-                let known = self.read::<EmailRecord>(&Place::Email(email.clone()))?;
-                known.map(|held| held.record.user)
-            },
+        let held: Option<Held<UserRecord>> = match name {
+            OwnerName::Id(id) => self.read(&Place::User(*id))?,
+            OwnerName::Email(email) => self.user_of(organization, email)?,
         };
-        let Some(id) = id else { return Ok(None) };
-        let held: Option<Held<UserRecord>> = self.read(&Place::User(id))?;
         Ok(held.filter(|held| held.record.organization == organization))
     }
 

@@ -11,7 +11,7 @@ use crate::http::problem::Problem;
 use crate::http::session::cookie_of;
 use crate::http::{App, Call, answer};
 use crate::model::locale::Locale;
-use crate::model::name::parse_name;
+use crate::model::name::{parse_email, parse_name};
 use crate::model::password::Factors;
 use crate::model::secret::Secret;
 
@@ -26,13 +26,16 @@ pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let name = fields.optional("name", parsed("invalid_name", parse_name));
     let locale = fields.nullable("locale", parsed("invalid_locale", str::parse::<Locale>));
     let password = fields.optional("password", text).map(Secret::new);
+    let email = fields.optional("email", parsed("invalid_email", parse_email));
+    let code = fields.optional("code", text).map(Secret::new);
     let current_password = fields.optional("current_password", text).map(Secret::new);
-    if password.is_some() && current_password.is_none() {
-        fields.fault("current_password", "required", "must be given with a new password");
+    if (password.is_some() || email.is_some()) && current_password.is_none() {
+        let detail = "must be given with a new password or a new address";
+        fields.fault("current_password", "required", detail);
     }
     fields.finish().map_err(Problem::invalid)?;
     let versions = versions(call);
-    let change = MeChange { name, locale, password, current_password, versions };
+    let change = MeChange { name, locale, password, email, current_password, code, versions };
     let (account, token) = app.actions.change_me(&own.me(), &change)?;
     let answered = answer_account(app, &account);
     let Some(token) = token else { return Ok(answered) };
@@ -53,6 +56,7 @@ fn shown(app: &App, account: &Account) -> Value {
         "id": user.id.to_string(),
         "name": user.name,
         "email": user.email,
+        "email_verified": account.email_verified,
         "role": user.role.to_string(),
         "operator": user.operator,
         "locale": user.locale,

@@ -9,14 +9,16 @@ use crate::actions::organizations::{
 };
 use crate::http::api::keys::patterns;
 use crate::http::api::{cursor, invitations, paging, plans, versions, with_etag};
-use crate::http::input::{Fields, boolean, number, parsed, text};
+use crate::http::input::{Fields, boolean, list, number, parsed, text};
 use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
-use crate::model::edit::Edit;
+use crate::model::domain::{DOMAINS_MAX, parse_domain};
+use crate::model::fault::Fault;
 use crate::model::id::{OfOrganization, OrganizationId};
 use crate::model::moment::Moment;
 use crate::model::name::{parse_email, parse_name};
 use crate::model::plan::{KEY_LIFETIME_DAYS_MAX, SubscriptionStatus};
+use crate::model::second_factor::{REQUIRED_OF_MAX, RequiredOf};
 use crate::records::access::OrganizationRecord;
 
 pub(in crate::http) fn show_own(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
@@ -30,8 +32,8 @@ pub(in crate::http) fn change_own(app: &App, call: &Call<'_>) -> Result<Response
         members_create_keys: fields.optional("members_create_keys", boolean),
         key_lifetime_days_max: fields
             .nullable("key_lifetime_days_max", number(1, KEY_LIFETIME_DAYS_MAX)),
-        suspended: None,
-        permissions: Edit::Keep,
+        second_factor_required_of: required_of(&mut fields),
+        ..OrganizationChange::default()
     };
     fields.finish().map_err(Problem::invalid)?;
     let changed = app.actions.change_own_organization(call.actor()?, versions(call), &change)?;
@@ -77,6 +79,8 @@ pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     let change = OrganizationChange {
         name: fields.optional("name", parsed("invalid_name", parse_name)),
+        domains: fields.optional("domains", list(DOMAINS_MAX, domain)),
+        second_factor_required_of: required_of(&mut fields),
         suspended: fields.optional("suspended", boolean),
         permissions: fields.nullable("permissions", patterns),
         ..OrganizationChange::default()
@@ -112,6 +116,17 @@ pub(in crate::http) fn change_subscription(
     fields.finish().map_err(Problem::invalid)?;
     let changed = app.actions.change_subscription(call.actor()?, &target(call)?, &change)?;
     Ok(answer_subscription(&changed))
+}
+
+fn domain(value: Value, pointer: &str) -> Result<Box<str>, Vec<Fault>> {
+    parsed("invalid_domain", parse_domain)(value, pointer)
+}
+
+/// Whom a second factor is required of.
+fn required_of(fields: &mut Fields) -> Option<Vec<RequiredOf>> {
+    let entry =
+        |value, pointer: &str| parsed("invalid_role", str::parse::<RequiredOf>)(value, pointer);
+    fields.optional("second_factor_required_of", list(REQUIRED_OF_MAX, entry))
 }
 
 /// The organization in the path. A text that is no id names none.
@@ -152,6 +167,9 @@ fn shown(record: &OrganizationRecord) -> Value {
         "permissions": record.ceiling.as_set().texts().collect::<Vec<_>>(),
         "members_create_keys": record.members_create_keys,
         "key_lifetime_days_max": record.key_lifetime_days_max,
+        "domains": record.domains,
+        "second_factor_required_of":
+            record.second_factor_required_of.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "plan": record.plan,
         "created_at": record.created_at.to_string(),
         "version": record.version,

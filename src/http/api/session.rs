@@ -10,11 +10,12 @@ use crate::actions::sessions::NewSession;
 use crate::actions::sign_in::SignIn;
 use crate::http::api::notices;
 use crate::http::api::teams::own_teams;
-use crate::http::input::{Fields, text};
+use crate::http::input::{Fields, parsed, text};
 use crate::http::problem::Problem;
 use crate::http::session::{cookie_gone, cookie_of};
 use crate::http::{App, Call, answer};
 use crate::index::facts::Ask;
+use crate::model::id::OrganizationId;
 use crate::model::password::Factors;
 use crate::model::role;
 use crate::model::secret::Secret;
@@ -27,13 +28,16 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let email = fields.required("email", text);
     let password = fields.required("password", text).map(Secret::new);
     let code = fields.optional("code", text).map(Secret::new);
+    let organization =
+        fields.optional("organization", parsed("invalid_id", str::parse::<OrganizationId>));
     fields.finish().map_err(Problem::invalid)?;
     let (Some(email), Some(password)) = (email, password) else {
         return Err(Problem::invalid(Vec::new()));
     };
     let old = app.session_token(call.request)?;
     let user_agent = call.browser().user_agent.map(str::to_owned);
-    let shown = SignIn { email, password, code, source: call.source(), user_agent };
+    let source = call.source();
+    let shown = SignIn { email, organization, password, code, source, user_agent };
     let session = app.actions.sign_in(&shown)?;
     // The browser forgets the cookie it had, so nobody needs that session any more.
     if let Some(old) = old {
@@ -94,10 +98,12 @@ fn described(app: &App, actor: &Actor, address: Option<IpAddr>) -> Result<Value,
                 "id": user.id.to_string(),
                 "name": user.name,
                 "email": user.email,
+                "email_verified": account.email_verified,
                 "role": user.role.role().to_string(),
                 "operator": user.standing.operator,
                 "locale": account.user.locale,
                 "totp": account.factors == Factors::PasswordAndCode,
+                "second_factor_required": app.actions.must_enrol(organization, user)?,
                 "teams": own_teams(app, &user.teams),
             });
             (user, notices)

@@ -35,6 +35,7 @@ pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     let change = UserChange {
         name: fields.optional("name", parsed("invalid_name", parse_name)),
+        email: fields.optional("email", parsed("invalid_email", parse_email)),
         locale: fields.nullable("locale", parsed("invalid_locale", str::parse::<Locale>)),
         role: fields.optional("role", parsed("invalid_role", str::parse::<Role>)),
         disabled: fields.optional("disabled", boolean),
@@ -93,6 +94,8 @@ fn shown(seen: &SeenUser) -> Value {
         "id": user.id.to_string(),
         "name": user.name,
         "email": user.email,
+        "email_verified": seen.email_verified,
+        "organization": user.organization.to_string(),
         "role": user.role.to_string(),
         "operator": user.operator,
         "disabled": user.disabled,

@@ -26,7 +26,7 @@ pub(in crate::http) const HEADERS: [(&str, &str); 10] = [
     ("X-Keyhouse-Key", "The key's id."),
     ("X-Keyhouse-Key-Name", "Its name."),
     ("X-Keyhouse-User", "Its owner's id."),
-    ("X-Keyhouse-Email", "Its owner's address."),
+    ("X-Keyhouse-Email", "Its owner's address, where the organization vouches for it."),
     ("X-Keyhouse-Organization", "The organization's id."),
     ("X-Keyhouse-Role", "Its owner's role."),
     ("X-Keyhouse-Teams", "The teams it is shared with, by commas."),
@@ -55,6 +55,7 @@ impl Identity {
         let user = |value: fn(&crate::index::facts::UserFacts) -> String| {
             owner.as_deref().map_or_else(|| NOTHING.to_owned(), |owner| encoded(&value(owner)))
         };
+        let email = owner.as_deref().and_then(|owner| organization.verified_email(owner));
         let permissions = with_granted(grant, |granted| {
             granted.map_or_else(|| NOTHING.to_owned(), |granted| joined(granted.texts()))
         });
@@ -65,7 +66,7 @@ impl Identity {
             encoded(&grant.live.key.to_string()),
             within(TEXT_BYTES_MAX, encoded(grant.name())),
             user(|owner| owner.id.to_string()),
-            within(TEXT_BYTES_MAX, user(|owner| owner.email.clone())),
+            within(TEXT_BYTES_MAX, email.map_or_else(|| NOTHING.to_owned(), encoded)),
             encoded(&organization.id.to_string()),
             user(|owner| owner.role.role().to_string()),
             joined(teams.iter().map(String::as_str)),

@@ -163,8 +163,8 @@ fn described(app: &App, grant: &Grant) -> Value {
     tell("token_type", "Bearer".into());
     tell("client_id", key.into());
     tell("sub", subject.into());
-    if let Some(owner) = owner {
-        tell("username", owner.email.clone().into());
+    if let Some(email) = owner.as_deref().and_then(|owner| organization.verified_email(owner)) {
+        tell("username", email.into());
     }
     tell("iss", app.settings.public_url.to_string().into());
     tell("iat", seconds_down(grant.live.key.moment()).into());

@@ -299,7 +299,7 @@ pub(super) fn described(index: &Index, grant: &Grant, now: Now) -> Map<String, V
         "owner": owner.as_deref().map(|owner| json!({
             "id": owner.id.to_string(),
             "name": owner.name,
-            "email": owner.email,
+            "email": organization.verified_email(owner),
             "role": owner.role.role().to_string(),
         })),
         "organization": {

@@ -40,19 +40,27 @@ fn sessions() -> Vec<Operation> {
             .with("Set-Cookie", "The session.")
             .fails(&ENTRANCE),
         operation(Method::POST, "/v1/session", "signIn", "Signs in.")
-            .details("`code` is the second factor's, or a backup code, where there is one.")
+            .details(
+                "`code` is the second factor's, or a backup code, where there is one. An address may \
+                 be a user's in several organizations: where the password is right in more than one, \
+                 409 `organization_required` lists them, and the request is repeated with \
+                 `organization`. Without it at most four accounts of an address are tried, those of \
+                 organizations that vouch for its domain first.",
+            )
             .asked_by(Asker::Open)
             .takes(
                 request([
                     field("email", text("ada@example.com")),
                     field("password", password(PASSWORD)),
                     optional("code", text("123456")),
+                    optional("organization", id("org")),
                 ]),
                 json!({"email": "ada@example.com", "password": PASSWORD}),
             )
             .answers(201, opened(), "Signed in.")
             .with("Set-Cookie", "The session.")
-            .fails(&["sign_in_failed", "code_required", "too_many_attempts", "doubled_credential"])
+            .fails(&["sign_in_failed", "code_required", "organization_required"])
+            .fails(&["too_many_attempts", "doubled_credential"])
             .fails(&["misdirected_request", "cross_site", "index_behind"]),
         operation(Method::GET, "/v1/session", "showSession", "Who am I?")
             .asked_by(Asker::Person)
@@ -95,7 +103,11 @@ fn me() -> Vec<Operation> {
             .answers(200, the("Account"), "The account.")
             .with_etag(),
         operation(Method::PATCH, "/v1/me", "changeMe", "Changes one's own account.")
-            .details("`password` needs `current_password`, and ends all other sessions.")
+            .details(
+                "`password` and `email` need `current_password`, and end all other sessions; `email` \
+                 needs `code` too where there is a second factor. The new address counts once one \
+                 who manages users confirms it.",
+            )
             .asked_by(Asker::Person)
             .versioned()
             .may_take(
@@ -103,13 +115,15 @@ fn me() -> Vec<Operation> {
                     optional("name", name("Ada")),
                     optional("locale", choice(&LOCALES)),
                     optional("password", password("another horse battery staple 18")),
+                    optional("email", email("ada@example.com")),
                     optional("current_password", password(PASSWORD)),
+                    optional("code", text("123456")),
                 ]),
                 json!({"name": "Ada Lovelace", "locale": "fr"}),
             )
             .answers(200, the("Account"), "The account as it is now.")
             .with_etag()
-            .fails(&["too_many_attempts"]),
+            .fails(&["too_many_attempts", "email_taken"]),
         operation(Method::DELETE, "/v1/me/notices", "acknowledgeNotices", "Removes seen notices.")
             .details("These are the `notices` of `GET /v1/session`.")
             .asked_by(Asker::Person)
@@ -165,10 +179,12 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         field("id", id("usr")),
         field("name", text("Ada")),
         field("email", email("ada@example.com")),
+        field("email_verified", truth(true)),
         field("role", text("owner")),
         field("operator", truth(true)),
         field("locale", nullable(choice(&LOCALES).into())),
         field("totp", truth(false)),
+        field("second_factor_required", truth(false)),
         field("teams", each(team())),
     ]);
     let features = answer([
@@ -197,6 +213,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         field("id", id("usr")),
         field("name", text("Ada")),
         field("email", email("ada@example.com")),
+        field("email_verified", truth(true)),
         field("role", text("owner")),
         field("operator", truth(true)),
         field("locale", nullable(choice(&LOCALES).into())),

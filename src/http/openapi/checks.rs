@@ -210,7 +210,7 @@ fn held() -> Vec<Field> {
     let owner = answer([
         field("id", id("usr")),
         field("name", text("Ada")),
-        field("email", text("ada@example.com")),
+        field("email", nullable(text("ada@example.com").into())),
         field("role", text("user")),
     ]);
     let organization = answer([

@@ -83,6 +83,7 @@ fn fault() -> Schema {
 }
 
 fn problem() -> Schema {
+    let organization = answer([field("id", id("org")), field("name", text("Example"))]);
     answer([
         field("type", text("about:blank")),
         field("title", text("Input not valid")),
@@ -98,6 +99,7 @@ fn problem() -> Schema {
         sometimes("maximum", count(10)),
         sometimes("pricing_url", text("https://example.com/plans")),
         sometimes("current_version", count(2)),
+        sometimes("organizations", each(organization)),
     ])
 }
 

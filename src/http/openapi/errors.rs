@@ -60,8 +60,13 @@ pub(super) const OF_KEY: &[&str] = &[
 ];
 
 /// What a session may be told, and a browser without one.
-pub(super) const OF_SESSION: &[&str] =
-    &["session_ended", "doubled_credential", "cross_site", "misdirected_request"];
+pub(super) const OF_SESSION: &[&str] = &[
+    "session_ended",
+    "second_factor_required",
+    "doubled_credential",
+    "cross_site",
+    "misdirected_request",
+];
 
 /// All of them.
 pub(super) const ERRORS: &[Told] = &[
@@ -101,6 +106,11 @@ pub(super) const ERRORS: &[Told] = &[
     told(403, "session_required", "for people: a key does not do this"),
     told(
         403,
+        "second_factor_required",
+        "the session must have been opened with a second factor, or its user must turn one on first",
+    ),
+    told(
+        403,
         "subscription_required",
         "`plan` or its subscription does not give `feature`; `pricing_url` where there is one",
     ),
@@ -119,7 +129,13 @@ pub(super) const ERRORS: &[Told] = &[
     told(409, "own_account", "this is for other users' accounts, not for one's own"),
     told(409, "key_expired", "the key has expired"),
     told(409, "name_taken", "another one has this name"),
-    told(409, "email_taken", "the address is a user's"),
+    told(409, "email_taken", "a user of the organization has the address"),
+    told(409, "domain_taken", "the e-mail domain is assigned to another organization"),
+    told(
+        409,
+        "organization_required",
+        "the password is right in several `organizations`: name one",
+    ),
     told(409, "role_in_use", "somebody holds the role, or is invited to it"),
     told(409, "builtin_role", "the four built-in roles stay as they are"),
     told(409, "own_permission", "Keyhouse's own permissions stay as they are"),

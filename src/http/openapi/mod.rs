@@ -176,7 +176,11 @@ mod tests {
         for route in ROUTES {
             for asker in of(route) {
                 let known = matches!(asker, Asker::Known | Asker::Person | Asker::Program);
-                assert_eq!(known, matches!(route.access, Access::Actor), "{route:?} {asker:?}");
+                assert_eq!(
+                    known,
+                    matches!(route.access, Access::Actor | Access::Enrolling),
+                    "{route:?} {asker:?}"
+                );
             }
         }
         for operation in operations() {
@@ -243,7 +247,8 @@ mod tests {
 
     /// Every status and code that the source can answer.
     fn answered() -> BTreeSet<(u16, String)> {
-        let problems = fs::read_to_string("src/http/problem.rs").unwrap();
+        let files = ["src/http/problem.rs", "src/http/action_errors.rs"];
+        let problems: String = files.map(|file| fs::read_to_string(file).unwrap()).concat();
         let mut found = BTreeSet::new();
         for (start, status) in [("::new(", None), ("unavailable(", Some(503))] {
             for rest in problems.split(start).skip(1) {

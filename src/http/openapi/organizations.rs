@@ -5,15 +5,17 @@ use serde_json::json;
 
 use crate::http::openapi::operation::{Operation, operation};
 use crate::http::openapi::schema::{
-    Field, Schema, answer, choice, count, each, email, field, id, list, long, moment, moment_as,
-    name, nullable, optional, page, pattern, request, text, the, truth, whole,
+    Field, Schema, answer, any_of, choice, count, each, email, field, id, list, long, moment,
+    moment_as, name, nullable, optional, page, pattern, request, text, the, truth, whole,
 };
+use crate::model::domain::DOMAINS_MAX;
 use crate::model::limit::QUOTA_CALLS_MAX;
 use crate::model::permission::PATTERNS_MAX;
 use crate::model::plan::{KEY_LIFETIME_DAYS_MAX, PLAN_LIMIT_MAX};
 use crate::model::role::{
     INSTANCE_MANAGE, ORGANIZATION_MANAGE, ORGANIZATION_READ, SUBSCRIPTION_READ,
 };
+use crate::model::second_factor::REQUIRED_OF_MAX;
 
 pub(super) fn operations() -> Vec<Operation> {
     [own(), all(), subscriptions(), plans()].into_iter().flatten().collect()
@@ -33,6 +35,7 @@ fn own() -> Vec<Operation> {
                     optional("name", name("Example")),
                     optional("members_create_keys", truth(true)),
                     optional("key_lifetime_days_max", whole(1, KEY_LIFETIME_DAYS_MAX, 365)),
+                    optional("second_factor_required_of", list(REQUIRED_OF_MAX, required_of())),
                 ]),
                 json!({"name": "Example", "members_create_keys": true}),
             )
@@ -74,26 +77,43 @@ fn all() -> Vec<Operation> {
         )
         .answers(201, made, "The organization, and the link for its first owner.")
         .with_location()
-        .fails(&["email_taken", "too_many_organizations"]),
+        .fails(&["too_many_organizations"]),
         operation(Method::GET, path, "showAnyOrganization", "Shows an organization.")
             .needs(&[INSTANCE_MANAGE])
             .answers(200, the("Organization"), "The organization.")
             .with_etag(),
         operation(Method::PATCH, path, "changeAnyOrganization", "Suspends, caps or renames one.")
-            .details("`permissions` is the ceiling of all its keys; null takes it away.")
+            .details(
+                "`permissions` is the ceiling of all its keys; null takes it away. `domains` are the \
+                 e-mail domains that it vouches for, each by its exact name; one is at most one \
+                 organization's.",
+            )
             .needs(&[INSTANCE_MANAGE])
             .versioned()
             .may_take(
                 request([
                     optional("name", name("Example")),
                     optional("suspended", truth(false)),
+                    optional("domains", list(DOMAINS_MAX, domain())),
+                    optional("second_factor_required_of", list(REQUIRED_OF_MAX, required_of())),
                     optional("permissions", list(PATTERNS_MAX, pattern("diagrams:*"))),
                 ]),
                 json!({"suspended": false, "permissions": ["diagrams:*"]}),
             )
             .answers(200, the("Organization"), "The organization as it is now.")
-            .with_etag(),
+            .with_etag()
+            .fails(&["domain_taken"]),
     ]
+}
+
+fn domain() -> Schema {
+    text("example.com").into()
+}
+
+/// Whom a second factor is required of: operators, or users of a role.
+fn required_of() -> Schema {
+    let named = choice(&["operator", "user", "guest", "administrator", "owner"]);
+    any_of([named.into(), id("role").into()])
 }
 
 fn subscriptions() -> Vec<Operation> {
@@ -184,6 +204,8 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         field("permissions", each(text("*"))),
         field("members_create_keys", truth(true)),
         field("key_lifetime_days_max", nullable(count(365).into())),
+        field("domains", each(domain())),
+        field("second_factor_required_of", each(required_of())),
         field("plan", text("pro")),
         field("created_at", moment()),
         field("version", count(1)),

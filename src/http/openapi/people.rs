@@ -92,7 +92,7 @@ fn users() -> Vec<Operation> {
         operation(Method::GET, "/v1/users", "listUsers", "Lists users.")
             .needs(&[USERS_READ])
             .paged()
-            .query("email", email("grace@example.com"), "Only the one with this address.")
+            .query("email", email("grace@example.com"), "Only those with this address.")
             .answers(200, page(the("User")), "A page."),
         operation(Method::GET, "/v1/users/{user}", "showUser", "Shows a user.")
             .details("Oneself, or anybody with `keyhouse:users:read`.")
@@ -101,14 +101,16 @@ fn users() -> Vec<Operation> {
             .fails(&["permission_required"]),
         operation(Method::PATCH, "/v1/users/{user}", "changeUser", "Changes a user.")
             .details(
-                "Nobody changes one who holds more than they do, or gives more than they hold; \
-                 `operator` is given and taken by operators alone.",
+                "Nobody changes a user who holds more than they do, or who is in a secret team that \
+                 they don't see, or gives more than they hold; `operator` is given and taken by \
+                 operators alone. A new `email` ends the user's sessions and confirms the address.",
             )
             .needs(&[USERS_MANAGE])
             .versioned()
             .may_take(
                 request([
                     optional("name", name("Grace")),
+                    optional("email", email("grace@example.com")),
                     optional("locale", choice(&["en", "fr", "es"])),
                     optional("role", role()),
                     optional("disabled", truth(false)),
@@ -118,7 +120,7 @@ fn users() -> Vec<Operation> {
             )
             .answers(200, the("User"), "The user as they are now.")
             .with_etag()
-            .fails(&["last_owner", "last_operator"]),
+            .fails(&["last_owner", "last_operator", "email_taken", "own_account"]),
         operation(Method::DELETE, "/v1/users/{user}", "removeUser", "Removes a user.")
             .details(
                 "Their keys are revoked, or handed over with what they granted at that moment as \
@@ -194,13 +196,14 @@ fn resets() -> Vec<Operation> {
     vec![
         operation(Method::POST, "/v1/users/{user}/reset", "resetUser", "Makes a reset link.")
             .details(
-                "`totp` also takes the second factor away when the link is used. Never for oneself: \
+                "`totp` also takes the second factor away when the link is used: for owners in a \
+                 session that was opened with a second factor, and for the host. Never for oneself: \
                  whoever finds an open session must not take the account over.",
             )
             .needs(&[USERS_MANAGE])
             .may_take(request([optional("totp", truth(false))]), json!({"totp": false}))
             .answers(201, made, "The link to hand over: once, for 24 hours.")
-            .fails(&["own_account"]),
+            .fails(&["own_account", "second_factor_required"]),
         operation(Method::POST, "/v1/reset", "resetPassword", "Sets a new password by a link.")
             .details("Ends all sessions; a second factor stays.")
             .asked_by(Asker::Open)
@@ -232,6 +235,8 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         field("id", id("usr")),
         field("name", text("Grace")),
         field("email", email("grace@example.com")),
+        field("email_verified", truth(true)),
+        field("organization", id("org")),
         field("role", text("user")),
         field("operator", truth(false)),
         field("disabled", truth(false)),

@@ -28,6 +28,7 @@ const LABELS: &[(&str, &[&str])] = &[
         &[
             "busy",
             "code_required",
+            "organization_required",
             "committed",
             "conflict",
             "failed",

@@ -1,14 +1,18 @@
 //! `POST /v1/keys/{id}/explain`: what a check of this key would say, and why. It counts nothing.
 
+use std::sync::Arc;
+
 use rouille::Response;
 
 use crate::actions::ActionError;
+use crate::actions::actor::Actor;
 use crate::http::api::keys::key_id;
 use crate::http::check::{explained, verify};
 use crate::http::input::{Fields, text};
 use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
-use crate::model::gate::Gate;
+use crate::model::gate::{DEFAULT_GATE, Gate};
+use crate::model::role::INSTANCE_MANAGE;
 use crate::verify::{Request, explain as explain_grant};
 
 pub(in crate::http) fn explain(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
@@ -17,9 +21,9 @@ pub(in crate::http) fn explain(app: &App, call: &Call<'_>) -> Result<Response, P
     let ip = fields.optional("ip", verify::address);
     let gate = fields.optional("gate", text);
     fields.finish().map_err(Problem::invalid)?;
-    let record = app.actions.key(call.actor()?, key_id(call)?)?;
-    let gate = gate.map(|name| app.index().gate(&name).ok_or(ActionError::NotFound("gate")));
-    let gate = gate.transpose()?;
+    let actor = call.actor()?;
+    let record = app.actions.key(actor, key_id(call)?)?;
+    let gate = gate.map(|name| known_gate(app, actor, &name)).transpose()?;
     let newest = record.secrets.first();
     // What is stored is in the index, or soon will be.
     let grant = newest.and_then(|secret| app.index().grant(&secret.digest));
@@ -29,4 +33,12 @@ pub(in crate::http) fn explain(app: &App, call: &Call<'_>) -> Result<Response, P
     let now = app.actions.clock().now();
     let explanation = explain_grant(&grant, &explained::lists_of(&record), &request, now);
     Ok(answer::json(&explained::shown(&explanation)))
+}
+
+/// A gate that the actor may list; another one is answered like none. The one that every instance
+/// has is no secret.
+fn known_gate(app: &App, actor: &Actor, name: &str) -> Result<Arc<Gate>, ActionError> {
+    let may_know = name == DEFAULT_GATE || actor.has(INSTANCE_MANAGE);
+    let gate = app.index().gate(name).filter(|_gate| may_know);
+    gate.ok_or(ActionError::NotFound("gate"))
 }

@@ -1,0 +1,259 @@
+//! Whose an e-mail address is: one user's in each organization, several users' in the instance.
+
+use keyhouse_storage::{At, Batch, Range};
+
+use crate::actions::{ActionError, Actions, put};
+use crate::model::domain::domain_of;
+use crate::model::id::{OrganizationId, UserId};
+use crate::records::access::{DomainRecord, EmailRecord, UserRecord};
+use crate::records::place::Place;
+use crate::records::{Held, read_row};
+
+/// Most accounts of one address that an attempt to sign in is held against. Each costs a hash, and
+/// counts as a guess of its own.
+pub const ACCOUNTS_TRIED_MAX: usize = 4;
+
+/// What a password is held against: a user, or nobody.
+#[derive(Debug)]
+pub(super) struct Account {
+    /// The name under which failures are counted.
+    pub(super) name: String,
+    /// The user; none for an address, or an organization, that has no such account.
+    pub(super) user: Option<UserRecord>,
+}
+
+/// The name under which failures at a user's account are counted. Two users of one address are
+/// counted apart: whoever owns one of the accounts forgives nothing at the other.
+pub(super) fn account_of(user: UserId) -> String {
+    user.to_string()
+}
+
+impl Actions {
+    /// The user who has an address, in its one form, in an organization.
+    pub(super) fn user_of(
+        &self,
+        organization: OrganizationId,
+        email: &str,
+    ) -> Result<Option<Held<UserRecord>>, ActionError> {
+        let place = Place::Email(email.to_owned(), organization);
+        let Some(owner) = self.read::<EmailRecord>(&place)? else { return Ok(None) };
+        self.read(&Place::User(owner.record.user))
+    }
+
+    /// The users who have an address, in its one form, those of the oldest organizations first, at
+    /// most `limit`.
+    pub(super) fn users_of(
+        &self,
+        email: &str,
+        limit: usize,
+    ) -> Result<Vec<UserRecord>, ActionError> {
+        let prefix = Place::users_of(email);
+        let page = self.store.scan(&Range { limit, ..Range::prefix(&prefix) }, At::Latest)?;
+        let mut users = Vec::new();
+        for row in &page.rows {
+            let owner: Held<EmailRecord> = read_row(row)?;
+            let user: Option<Held<UserRecord>> = self.read(&Place::User(owner.record.user))?;
+            users.extend(user.map(|held| held.record));
+        }
+        Ok(users)
+    }
+
+    /// The accounts that an attempt to sign in is held against: of one organization where that is
+    /// named, else at most [`ACCOUNTS_TRIED_MAX`], those of organizations that vouch for the
+    /// address first, then those of the oldest. So no other organization keeps an address out of
+    /// the one that it belongs to. Never empty: nobody's account costs what somebody's does.
+    pub(super) fn accounts(
+        &self,
+        email: &str,
+        organization: Option<OrganizationId>,
+    ) -> Result<Vec<Account>, ActionError> {
+        let named = organization.map(|id| self.user_of(id, email)).transpose()?.flatten();
+        if let Some(user) = named {
+            return Ok(vec![user.record.into()]);
+        }
+        let users = self.users_by_standing(email)?;
+        // Of an organization that has no such account nothing is told: the attempt is counted as
+        // one without a name would be.
+        let nobody = || {
+            let name = users.first().map_or_else(|| email.to_owned(), |user| account_of(user.id));
+            Account { name, user: None }
+        };
+        if organization.is_some() || users.is_empty() {
+            return Ok(vec![nobody()]);
+        }
+        Ok(users.into_iter().map(Account::from).collect())
+    }
+
+    fn users_by_standing(&self, email: &str) -> Result<Vec<UserRecord>, ActionError> {
+        let domain = domain_of(email).map(|domain| Place::Domain(domain.into()));
+        let assigned = domain.map(|place| self.read::<DomainRecord>(&place)).transpose()?;
+        let assigned = assigned.flatten().map(|held| held.record.organization);
+        let founding = self.index.founding_organization();
+        let mut users: Vec<UserRecord> = Vec::new();
+        for organization in [founding, assigned.filter(|it| Some(*it) != founding)] {
+            let user = organization.map(|id| self.user_of(id, email)).transpose()?.flatten();
+            users.extend(user.map(|held| held.record));
+        }
+        for user in self.users_of(email, ACCOUNTS_TRIED_MAX)? {
+            if users.iter().all(|known| known.id != user.id) {
+                users.push(user);
+            }
+        }
+        users.truncate(ACCOUNTS_TRIED_MAX);
+        Ok(users)
+    }
+
+    /// Adds to a batch that a user's address changes with their record, where it does.
+    ///
+    /// # Errors
+    /// [`ActionError::Conflict`] where the new address is a user's of the organization.
+    pub(super) fn move_email(
+        &self,
+        batch: Batch,
+        before: &UserRecord,
+        after: &UserRecord,
+    ) -> Result<Batch, ActionError> {
+        if before.email == after.email {
+            return Ok(batch);
+        }
+        let place = Place::Email(after.email.clone(), after.organization);
+        if self.read::<EmailRecord>(&place)?.is_some() {
+            return Err(email_taken());
+        }
+        let old = Place::Email(before.email.clone(), before.organization);
+        let batch = batch.absent(place.to_bytes()).delete(old.to_bytes());
+        put(batch, &place, &EmailRecord { user: after.id })
+    }
+}
+
+impl From<UserRecord> for Account {
+    fn from(user: UserRecord) -> Self {
+        Self { name: account_of(user.id), user: Some(user) }
+    }
+}
+
+/// Of other organizations' users nothing is told.
+pub(super) fn email_taken() -> ActionError {
+    ActionError::Conflict {
+        code: "email_taken",
+        detail: "a user of this organization has the address: use another one",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::actions::organizations::new_organization;
+    use crate::actions::sign_in::SignIn;
+    use crate::actions::throttle::Source;
+    use crate::actions::trial::Trial;
+    use crate::model::secret::Secret;
+
+    const ADA: &str = "ada@example.com";
+    const ADAS: &str = "correct horse battery";
+    const OTHERS: &str = "another horse battery";
+    const WRONG: &str = "no horse of anybody";
+
+    /// What an attempt comes to.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Came {
+        In,
+        Failed,
+        Throttled,
+    }
+
+    fn sign_in(trial: &Trial, email: &str, password: &str, named: Option<OrganizationId>) -> Came {
+        let shown = SignIn {
+            email: email.to_owned(),
+            organization: named,
+            password: Secret::new(password.to_owned()),
+            code: None,
+            source: Source { address: Some([192, 0, 2, 7].into()), on_host: false },
+            user_agent: None,
+        };
+        match trial.actions.sign_in(&shown) {
+            Ok(_) => Came::In,
+            Err(ActionError::SignInFailed) => Came::Failed,
+            Err(ActionError::Throttled { .. }) => Came::Throttled,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Another organization in which somebody has Ada's address.
+    fn with_another(trial: &Trial) -> OrganizationId {
+        let organization = OrganizationId::from_bytes([7; 16]);
+        let now = trial.clock_now().wall;
+        let record = new_organization(organization, "Other".to_owned(), "pro", now);
+        trial.put(&Place::Organization(organization), &record);
+        let ada: Held<UserRecord> = trial.actions.read(&Place::User(trial.owner)).unwrap().unwrap();
+        let id = UserId::from_bytes([7; 16]);
+        let password = trial.actions.hash(&Secret::new(OTHERS.to_owned())).unwrap();
+        trial.put(
+            &Place::User(id),
+            &UserRecord { id, organization, password, operator: false, ..ada.record },
+        );
+        trial.put(&Place::Email(ADA.to_owned(), organization), &EmailRecord { user: id });
+        organization
+    }
+
+    fn own(trial: &Trial) -> Option<OrganizationId> {
+        trial.actions.index().founding_organization()
+    }
+
+    #[test]
+    fn a_success_forgives_nothing_at_another_users_account() {
+        let trial = Trial::new();
+        let (own, other) = (own(&trial), Some(with_another(&trial)));
+        for _ in 0..5 {
+            assert_eq!(sign_in(&trial, ADA, WRONG, own), Came::Failed);
+        }
+        assert_eq!(sign_in(&trial, ADA, OTHERS, other), Came::In);
+        assert_eq!(sign_in(&trial, ADA, WRONG, own), Came::Throttled);
+        assert_eq!(sign_in(&trial, ADA, WRONG, other), Came::Failed);
+    }
+
+    #[test]
+    fn every_account_that_a_password_is_held_against_counts_it() {
+        let trial = Trial::new();
+        let (own, other) = (own(&trial), Some(with_another(&trial)));
+        for _ in 0..5 {
+            assert_eq!(sign_in(&trial, ADA, WRONG, None), Came::Failed);
+        }
+        for named in [None, own, other] {
+            assert_eq!(sign_in(&trial, ADA, WRONG, named), Came::Throttled);
+        }
+    }
+
+    /// The password of one's own account is a guess at the other one, and one that can be changed.
+    #[test]
+    fn what_fits_one_account_is_a_guess_at_the_other() {
+        let trial = Trial::new();
+        let own = own(&trial);
+        with_another(&trial);
+        for _ in 0..5 {
+            assert_eq!(sign_in(&trial, ADA, OTHERS, None), Came::In);
+        }
+        assert_eq!(sign_in(&trial, ADA, ADAS, own), Came::Throttled);
+        // It keeps nobody out of the account that it fits.
+        assert_eq!(sign_in(&trial, ADA, OTHERS, None), Came::In);
+        trial.clock.advance(Duration::from_secs(1));
+        assert_eq!(sign_in(&trial, ADA, ADAS, own), Came::In);
+    }
+
+    /// By the waits nobody finds out in which organizations an address is somebody's.
+    #[test]
+    fn an_organization_without_the_account_is_counted_like_the_address() {
+        for email in [ADA, "nobody@example.com"] {
+            let trial = Trial::new();
+            let strange = Some(OrganizationId::from_bytes([9; 16]));
+            for named in [None, own(&trial), strange, None, own(&trial)] {
+                assert_eq!(sign_in(&trial, email, WRONG, named), Came::Failed, "{email}");
+            }
+            for named in [None, own(&trial), strange] {
+                assert_eq!(sign_in(&trial, email, WRONG, named), Came::Throttled, "{email}");
+            }
+        }
+    }
+}

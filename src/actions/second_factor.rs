@@ -1,0 +1,31 @@
+//! Whether a user must enrol a second factor before they may do anything else.
+
+use crate::actions::{ActionError, Actions};
+use crate::index::facts::{OrganizationFacts, UserFacts};
+use crate::model::second_factor::RequiredOf;
+use crate::records::Held;
+use crate::records::people::TotpRecord;
+use crate::records::place::Place;
+
+impl Actions {
+    /// Whether a user's organization requires a second factor of them that they don't have: their
+    /// sessions then enrol one, and do nothing else. Their keys go on.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn must_enrol(
+        &self,
+        organization: &OrganizationFacts,
+        user: &UserFacts,
+    ) -> Result<bool, ActionError> {
+        let is_named = |entry: &RequiredOf| match entry {
+            RequiredOf::Operators => user.standing.operator,
+            RequiredOf::Role(role) => *role == user.role.role(),
+        };
+        if !organization.second_factor_required_of.iter().any(is_named) {
+            return Ok(false);
+        }
+        let factor: Option<Held<TotpRecord>> = self.read(&Place::Totp(user.id))?;
+        Ok(!factor.is_some_and(|held| held.record.confirmed))
+    }
+}

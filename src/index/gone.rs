@@ -1,0 +1,74 @@
+//! What a rebuild takes out of the index: all that it has and the store has not.
+
+use std::collections::HashSet;
+
+use crate::index::writer::Writer;
+use crate::model::id::{KeyId, OrganizationId, RoleId, TeamId, UserId};
+use crate::records::Stored;
+use crate::records::place::Place;
+
+/// What the index has and a scan has not shown yet.
+pub(super) struct Gone {
+    keys: HashSet<KeyId>,
+    users: HashSet<UserId>,
+    organizations: HashSet<OrganizationId>,
+    roles: HashSet<RoleId>,
+    teams: HashSet<TeamId>,
+    plans: HashSet<Box<str>>,
+    gates: HashSet<Box<str>>,
+}
+
+impl Gone {
+    pub(super) fn all_of(writer: &Writer) -> Self {
+        Self {
+            keys: writer.lives.keys().copied().collect(),
+            users: writer.index.users.pin().keys().copied().collect(),
+            organizations: writer.organizations.keys().copied().collect(),
+            roles: writer.index.roles.pin().keys().copied().collect(),
+            teams: writer.index.teams.pin().keys().copied().collect(),
+            plans: writer.plans.keys().cloned().collect(),
+            gates: writer.index.gates.pin().keys().cloned().collect(),
+        }
+    }
+
+    pub(super) fn keep(&mut self, stored: &Stored) {
+        match stored {
+            Stored::Key(record) => drop(self.keys.remove(&record.id)),
+            Stored::User(record) => drop(self.users.remove(&record.id)),
+            Stored::Organization(record) => drop(self.organizations.remove(&record.id)),
+            Stored::Plan(record) => drop(self.plans.remove(&record.name)),
+            Stored::Gate(record) => drop(self.gates.remove(&record.name)),
+            Stored::Role(record) => drop(self.roles.remove(&record.id)),
+            Stored::Team(record) => drop(self.teams.remove(&record.id)),
+            Stored::Founded(_)
+            | Stored::Use(..)
+            | Stored::Quota(..)
+            | Stored::PlanQuota(..)
+            | Stored::Aside => {},
+        }
+    }
+
+    pub(super) fn remove_from(self, writer: &mut Writer) {
+        for id in self.keys {
+            writer.delete_key(id);
+        }
+        for id in self.users {
+            writer.delete(&Place::User(id));
+        }
+        for id in self.organizations {
+            writer.delete(&Place::Organization(id));
+        }
+        for id in self.roles {
+            writer.delete(&Place::Role(OrganizationId::default(), id));
+        }
+        for id in self.teams {
+            writer.delete(&Place::Team(OrganizationId::default(), id));
+        }
+        for name in self.plans {
+            writer.delete(&Place::Plan(name));
+        }
+        for name in self.gates {
+            writer.delete(&Place::Gate(name));
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! A second factor that an organization requires of a role, and what only a session with one may do.
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::{EMAIL, House, PASSWORD};
+use crate::people::{PASSWORD as THEIRS, Person, token_in};
+use crate::resets::protect;
+
+fn require(house: &House, of: &Value) -> Value {
+    let change = json!({"second_factor_required_of": of});
+    house.ask(&Ask::patch("/v1/organization", &change)).expect(200)
+}
+
+/// The same person in a new session.
+fn again(house: &House, person: &Person, code: Option<&str>) -> Person {
+    let mut body = json!({"email": person.email, "password": THEIRS});
+    if let Some(code) = code {
+        body["code"] = code.into();
+    }
+    let answer = house.bare(&Ask::post("/v1/session", &body));
+    answer.expect(201);
+    let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    Person { cookie, ..person.clone() }
+}
+
+#[test]
+fn whoever_lacks_a_required_factor_enrols_one_and_does_nothing_else() {
+    let house = House::start();
+    let admin = house.join("admin", "administrator");
+    let user = house.join("user", "user");
+    let key = admin.make(&house, &json!({"permissions": ["keyhouse:users:read"]}));
+    let changed = require(&house, &json!(["administrator", "administrator"]));
+    assert_eq!(changed["second_factor_required_of"], json!(["administrator"]));
+    for admin in [&admin, &again(&house, &admin, None)] {
+        for ask in [
+            Ask::get("/v1/users"),
+            Ask::get("/v1/keys"),
+            Ask::get("/v1/sessions"),
+            Ask::patch("/v1/me", &json!({"name": "x"})),
+            Ask::post("/v1/verify", &json!({"key": "kh_live_x"})),
+            Ask::get("/metrics"),
+            Ask::new("DELETE", "/v1/me/totp")
+                .json(&json!({"current_password": THEIRS, "code": "000000"})),
+        ] {
+            let what = format!("{} {}", ask.method, ask.target);
+            let problem = admin.ask(&house, ask).problem(403, "second_factor_required");
+            assert_eq!(problem["code"], "second_factor_required", "{what}");
+        }
+        let told = admin.ask(&house, Ask::get("/v1/session")).expect(200);
+        assert_eq!(told["user"]["second_factor_required"], true);
+        admin.ask(&house, Ask::get("/v1/me")).expect(200);
+    }
+    // Others, and keys, go on.
+    user.ask(&house, Ask::get("/v1/keys")).expect(200);
+    house.ask(&Ask::get("/v1/keys")).expect(200);
+    house.bare(&Ask::get("/v1/users").bearer(&key.secret)).expect(200);
+    let codes = protect(&house, &admin, THEIRS);
+    admin.ask(&house, Ask::get("/v1/users")).expect(200);
+    let told = admin.ask(&house, Ask::get("/v1/session")).expect(200);
+    assert_eq!(told["user"]["second_factor_required"], false);
+    again(&house, &admin, Some(&codes[0])).ask(&house, Ask::get("/v1/users")).expect(200);
+    // It counts at once for who comes to have such a role.
+    house.change_user(&user, &json!({"role": "administrator"}));
+    let user = again(&house, &user, None);
+    user.ask(&house, Ask::get("/v1/keys")).problem(403, "second_factor_required");
+}
+
+#[test]
+fn owners_decide_of_whom_a_factor_is_required() {
+    let house = House::start();
+    let admin = house.join("admin", "administrator");
+    let change = json!({"second_factor_required_of": ["owner"]});
+    let ask = Ask::patch("/v1/organization", &change);
+    let problem = admin.ask(&house, ask.clone()).problem(403, "permission_required");
+    assert_eq!(problem["permission"], "owner");
+    let key = json!({"kind": "service", "permissions": ["keyhouse:*"]});
+    let key = house.create(&key);
+    house.bare(&ask.bearer(&key.secret)).problem(403, "permission_required");
+    let own_role = house.role("Auditor", &["keyhouse:audit:read"]);
+    let elsewhere = "role_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f";
+    for (of, code) in [(json!(["boss"]), "invalid_role"), (json!([elsewhere]), "unknown_role")] {
+        let change = json!({"second_factor_required_of": of});
+        let problem = house.ask(&Ask::patch("/v1/organization", &change));
+        let problem = problem.problem(400, "invalid_input");
+        let fault = &problem["errors"][0];
+        assert_eq!(fault["pointer"], "/second_factor_required_of/0", "{problem}");
+        assert_eq!(fault["code"], code, "{problem}");
+    }
+    let auditor = house.join("auditor", &own_role);
+    require(&house, &json!([own_role, "operator"]));
+    auditor.ask(&house, Ask::get("/v1/audit")).problem(403, "second_factor_required");
+    admin.ask(&house, Ask::get("/v1/users")).expect(200);
+    house.ask(&Ask::get("/v1/users")).problem(403, "second_factor_required");
+}
+
+/// The last owner is not locked out by what they required: they enrol, and the host always can.
+#[test]
+fn the_last_owner_finds_a_way_back() {
+    let mut house = House::start();
+    require(&house, &json!(["owner", "operator"]));
+    let owner = house.owner();
+    house.ask(&Ask::get("/v1/keys")).problem(403, "second_factor_required");
+    protect(&house, &owner, PASSWORD);
+    house.ask(&Ask::get("/v1/keys")).expect(200);
+    let made = house.server().run_cli(&["user", "reset", EMAIL, "--totp"], "");
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    let new = json!({"token": token_in(&json!({"url": made.stdout.trim()})), "password": PASSWORD});
+    assert_eq!(house.bare(&Ask::post("/v1/reset", &new)).status, 204);
+    house.sign_in();
+    house.ask(&Ask::get("/v1/keys")).problem(403, "second_factor_required");
+    let organization = house.organization();
+    let args = ["org", "change", &organization, "--require-second-factor", "", "--json"];
+    let said = house.server().run_cli(&args, "");
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    house.ask(&Ask::get("/v1/keys")).expect(200);
+    let events = house.ask(&Ask::get("/v1/audit?action=organization.update")).expect(200);
+    let newest = &events["items"][0];
+    assert_eq!(newest["before"]["second_factor_required_of"], json!(["owner", "operator"]));
+    assert_eq!(newest["after"]["second_factor_required_of"], json!([]), "{newest}");
+}
+
+/// An administrator without any second factor took another one's off with a reset link, and signed
+/// in as them with no code; a key did the same.
+#[test]
+fn a_second_factor_is_removed_by_an_owner_who_showed_their_own_and_by_the_host() {
+    let house = House::start();
+    let one = house.join("one", "administrator");
+    let peer = house.join("peer", "administrator");
+    let codes = protect(&house, &one, THEIRS);
+    let peers = protect(&house, &peer, THEIRS);
+    let peer = again(&house, &peer, Some(&peers[0]));
+    let path = format!("/v1/users/{}/reset", one.id);
+    let wholly = Ask::post(&path, &json!({"totp": true}));
+    let refused = peer.ask(&house, wholly.clone()).problem(403, "permission_required");
+    assert_eq!(refused["permission"], "owner");
+    let key = house.create(&json!({"permissions": ["*", "keyhouse:*"]}));
+    house.bare(&wholly.clone().bearer(&key.secret)).problem(403, "permission_required");
+    house.ask(&wholly).problem(403, "second_factor_required");
+    // A plain reset by a peer leaves the factor in place.
+    let made = peer.ask(&house, Ask::post(&path, &json!({}))).expect(201);
+    let new = "a lighthouse made of salt";
+    let apply = |made: &Value, password: &str| {
+        let body = json!({"token": token_in(made), "password": password});
+        house.bare(&Ask::post("/v1/reset", &body))
+    };
+    assert_eq!(apply(&made, new).status, 204);
+    let body = json!({"email": one.email, "password": new});
+    house.bare(&Ask::post("/v1/session", &body)).problem(401, "code_required");
+
+    // An owner who turned theirs on in this very session has shown it.
+    protect(&house, &house.owner(), PASSWORD);
+    let made = house.ask(&wholly).expect(201);
+    assert_eq!(apply(&made, "another lighthouse of salt").status, 204);
+    let events = house.ask(&Ask::get("/v1/audit?action=user.second_factor.remove")).expect(200);
+    let event = &events["items"][0];
+    assert_eq!(event["target"], json!(one.id), "{events}");
+    assert_eq!(event["actor"]["id"], json!(house.owner().id), "{events}");
+    assert_eq!(events["items"].as_array().unwrap().len(), 1, "{events}");
+    let body = json!({"email": one.email, "password": "another lighthouse of salt"});
+    let told = house.bare(&Ask::post("/v1/session", &body)).expect(201);
+    let kinds: Vec<&Value> =
+        told["notices"].as_array().unwrap().iter().map(|notice| &notice["kind"]).collect();
+    assert!(kinds.contains(&&json!("totp_removed")), "{told}");
+    let old = json!({"email": one.email, "password": new, "code": codes[0]});
+    house.bare(&Ask::post("/v1/session", &old)).problem(401, "sign_in_failed");
+}
+
+/// The link is dead once its maker is no owner any more.
+#[test]
+fn a_link_that_removes_a_factor_dies_with_its_makers_ownership() {
+    let house = House::start();
+    let bo = house.join("bo", "user");
+    protect(&house, &bo, THEIRS);
+    let owner = house.join("second", "owner");
+    protect(&house, &owner, THEIRS);
+    let path = format!("/v1/users/{}/reset", bo.id);
+    let made = owner.ask(&house, Ask::post(&path, &json!({"totp": true}))).expect(201);
+    house.change_user(&owner, &json!({"role": "administrator"}));
+    let body = json!({"token": token_in(&made), "password": "a lighthouse made of salt"});
+    house.bare(&Ask::post("/v1/reset", &body)).problem(403, "link_invalid");
+}
