@@ -5,25 +5,30 @@
 //! It reads paths as upstreams are known to, in all their ways at once, and shares nothing with the
 //! code that it tests.
 
-use super::{Asked, PathPattern, Route, RouteTable, raw_path};
+use super::{Ambiguities, Ambiguity, Asked, PathPattern, RawPath, Route, RouteTable, raw_path};
 
-/// Whether the gate lets everybody through.
-fn is_open(path: &str) -> bool {
+/// Whether the gate lets everybody through, where its open route allows this.
+fn is_open(path: RawPath<'_>, allow: Ambiguities) -> bool {
     let rules = [("/open/**", true), ("/open/secret/**", false), ("/admin/**", false)];
     let rules = rules.map(|(text, open)| {
         let path: PathPattern = text.parse().unwrap();
-        (Route { host: None, path, methods: None }, open)
+        let allow = if open { allow } else { Ambiguities::default() };
+        (Route { host: None, path, methods: None, allow }, open)
     });
     let table = RouteTable::new(rules.into()).unwrap();
-    table.find(Asked { host: "a.org", path, method: "GET" }).is_some_and(|(_, open)| *open)
+    let found = table.find(Asked { host: "a.org", path, method: "GET" });
+    found.ok().flatten().is_some_and(|(_, open)| *open)
 }
 
 /// Fails where a path leads around a rule.
 pub(super) fn check(target: &str) {
     let Ok(path) = raw_path(target) else { return };
-    assert!(target.starts_with(path), "{target:?}: the path is not its beginning");
-    if is_open(path) {
-        assert!(!is_closed_to_somebody(target), "{target:?} leads around a rule");
+    assert!(target.starts_with(path.as_str()), "{target:?}: the path is not its beginning");
+    // A route that allows everything must not open what a more specific one closes either.
+    for allow in [Ambiguities::default(), Ambiguity::ALL.into_iter().collect()] {
+        if is_open(path, allow) {
+            assert!(!is_closed_to_somebody(target), "{target:?} leads around a rule: {allow:?}");
+        }
     }
 }
 
@@ -36,11 +41,12 @@ pub(super) fn is_closed_to_somebody(target: &str) -> bool {
 }
 
 /// The segments of a target in every way of reading: decoded never, once or twice; before or after
-/// its parameters are cut off; with `\\` as a slash or not; cut at a NUL, a fragment and a query or not.
+/// its parameters are cut off; with `\\` as a slash or not; cut at a NUL, a fragment and a query or not;
+/// with dots and spaces cut off the ends of segments, as Windows does; with wide letters as narrow ones.
 fn readings(target: &str) -> Vec<Vec<String>> {
     let mut texts = vec![target.split('?').next().unwrap_or_default().to_owned()];
-    for _ in 0..2 {
-        for change in [decoded, without_parameters, with_slashes, cut] {
+    for _ in 0..3 {
+        for change in [decoded, without_parameters, with_slashes, cut, without_ends, narrowed] {
             let more: Vec<String> = texts.iter().map(|text| change(text)).collect();
             texts.extend(more);
             texts.sort();
@@ -83,6 +89,26 @@ fn without_parameters(text: &str) -> String {
 
 fn with_slashes(text: &str) -> String {
     text.replace('\\', "/")
+}
+
+fn without_ends(text: &str) -> String {
+    text.split('/').map(without_end).collect::<Vec<_>>().join("/")
+}
+
+/// `..` stays what it is.
+fn without_end(segment: &str) -> &str {
+    if segment == ".." { segment } else { segment.trim_end_matches(['.', ' ']) }
+}
+
+fn narrowed(text: &str) -> String {
+    let narrow = |letter: char| match letter {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(letter) - 0xfee0).unwrap(),
+        '\u{2044}' | '\u{2215}' | '\u{29f8}' => '/',
+        '\u{2024}' | '\u{fe52}' => '.',
+        '\u{a0}' | '\u{3000}' => ' ',
+        other => other,
+    };
+    text.chars().map(narrow).collect()
 }
 
 fn cut(text: &str) -> String {

@@ -1,7 +1,9 @@
 //! Raw paths against a gate's routes: `cargo +nightly fuzz run routes -- -dict=fuzz/routes.dict`.
 #![no_main]
 
-use keyhouse::model::route::{Asked, PathPattern, Route, RouteTable, raw_path};
+use keyhouse::model::route::{
+    Ambiguities, Ambiguity, Asked, PathPattern, RawPath, Route, RouteTable, raw_path,
+};
 use libfuzzer_sys::fuzz_target;
 
 #[path = "../oracle.rs"]

@@ -12,7 +12,7 @@ use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::credential::CredentialSource;
 use crate::model::edit::Edit;
 use crate::model::fault::Fault;
-use crate::model::gate::{DEFAULT_GATE, GateName};
+use crate::model::gate::{DEFAULT_GATE, GateName, Preflight};
 use crate::model::id::{GateId, OrganizationId};
 use crate::model::key_text::Environment;
 use crate::model::role::INSTANCE_MANAGE;
@@ -38,6 +38,8 @@ pub struct GateChange {
     pub environments: Edit<Vec<Environment>>,
     /// Units that a call draws from limits.
     pub cost: Option<u32>,
+    /// What becomes of CORS preflights.
+    pub preflight: Option<Preflight>,
 }
 
 /// The gate that a change is meant for.
@@ -112,6 +114,7 @@ impl Actions {
                 organizations: None,
                 environments: None,
                 cost: 1,
+                preflight: Preflight::default(),
                 created_at: now,
                 version: 1,
             };
@@ -241,6 +244,7 @@ fn apply(record: &mut GateRecord, change: &GateChange) {
         Edit::Set(names) => record.environments = Some(Environments(names.clone())),
     }
     record.cost = change.cost.unwrap_or(record.cost);
+    record.preflight = change.preflight.unwrap_or(record.preflight);
 }
 
 /// A gate's policy, as events and clients are told of it.
@@ -253,6 +257,7 @@ pub fn shape(record: &GateRecord) -> Value {
         "organizations": record.organizations.as_ref().map(|ids| texts(&ids.0)),
         "environments": record.environments.as_ref().map(|names| texts(&names.0)),
         "cost": record.cost,
+        "preflight": record.preflight.to_string(),
     })
 }
 
@@ -269,5 +274,6 @@ pub fn route_shape(route: &RouteRecord) -> Value {
         "access": route.access.name(),
         "permissions": route.requirement.as_ref().map(ToString::to_string),
         "cost": route.cost,
+        "allow": texts(&route.allow),
     })
 }

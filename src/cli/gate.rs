@@ -36,7 +36,8 @@ pub(super) enum Command {
 }
 
 const EXAMPLE: &str = "\
-A route is [METHOD,..] [HOST]PATH [public | denied | REQUIREMENT] [cost=N]; the most specific decides.
+A route is [METHOD,..] [HOST]PATH [public | denied | REQUIREMENT] [cost=N] [allow=KIND,..]; the most specific decides.
+KIND is what its paths may hold and others may not: encoded_slash, double_slash, semicolon, utf8, trailing_dot, compatibility_form.
 A PATH is segments, {name} or * for one, a last ** for none or more.
 
 Example: keyhouse gate create orders --route '/health public' \\
@@ -64,6 +65,10 @@ pub(super) struct Policy {
     /// Units that a call draws from limits and quota [default: 1]
     #[arg(long, value_name = "N")]
     cost: Option<u32>,
+    /// CORS preflights: check (like any other request) or allow (without a key, where the request
+    /// that they announce could pass) [default: check]
+    #[arg(long, value_name = "P", value_parser = ["check", "allow"])]
+    preflight: Option<String>,
     /// What it is for
     #[arg(long, value_name = "D")]
     description: Option<String>,
@@ -85,9 +90,12 @@ pub(super) struct Test {
     /// The client's address
     #[arg(long, value_name = "A")]
     ip: Option<String>,
+    /// The method that a CORS preflight announces; with the method OPTIONS
+    #[arg(long, value_name = "METHOD")]
+    preflight_for: Option<String>,
 }
 
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 10] = [
     "id",
     "name",
     "description",
@@ -95,6 +103,7 @@ const FIELDS: [&str; 9] = [
     "organizations",
     "environments",
     "cost",
+    "preflight",
     "created_at",
     "version",
 ];
@@ -153,6 +162,9 @@ impl Policy {
         if let Some(cost) = self.cost {
             put("cost", cost.into());
         }
+        if let Some(preflight) = &self.preflight {
+            put("preflight", preflight.as_str().into());
+        }
         if let Some(description) = &self.description {
             put("description", description.as_str().into());
         }
@@ -177,14 +189,24 @@ fn route(text: &str) -> Result<Value, Failure> {
         return Err(Failure::new(Exit::Usage, said));
     };
     let (host, path) = place.split_at(at);
-    let (needs, cost) = match needs.rsplit_once("cost=") {
-        Some((needs, units)) => (needs, units.trim().parse::<u32>().map(Value::from)),
-        None => (needs, Ok(Value::Null)),
-    };
-    let cost = cost.map_err(|_source| {
-        Failure::new(Exit::Usage, format!("{text:?}: cost= must end a route, with a whole number"))
-    })?;
-    let needs = needs.trim();
+    let (mut needs, mut cost, mut allow) = (needs.trim(), Value::Null, Value::Null);
+    loop {
+        let (before, last) = needs.rsplit_once(char::is_whitespace).unwrap_or(("", needs));
+        if let Some(units) = last.strip_prefix("cost=") {
+            cost = units.parse::<u32>().map(Value::from).map_err(|_source| {
+                Failure::new(Exit::Usage, format!("{text:?}: cost= must be a whole number"))
+            })?;
+        } else if let Some(kinds) = last.strip_prefix("allow=") {
+            allow = kinds.split(',').collect();
+        } else {
+            break;
+        }
+        needs = before.trim_end();
+    }
+    if needs.contains("cost=") || needs.contains("allow=") {
+        let said = format!("{text:?}: cost= and allow= must end a route");
+        return Err(Failure::new(Exit::Usage, said));
+    }
     let (access, permissions) = match needs {
         "public" | "denied" => (needs, Value::Null),
         "" => ("key", Value::Null),
@@ -193,7 +215,7 @@ fn route(text: &str) -> Result<Value, Failure> {
     let host = if host.is_empty() { Value::Null } else { host.into() };
     Ok(json!({
         "methods": methods, "host": host, "path": path, "access": access, "permissions": permissions,
-        "cost": cost,
+        "cost": cost, "allow": allow,
     }))
 }
 
@@ -215,13 +237,18 @@ fn written(route: &Value) -> String {
     let needs = if text("access") == "key" { text("permissions") } else { text("access") };
     let place = format!("{}{}", text("host"), text("path"));
     let cost = route.get("cost").and_then(Value::as_u64).map(|units| format!("cost={units}"));
-    let parts = [methods.join(","), place, needs.to_owned(), cost.unwrap_or_default()];
+    let kinds = route.get("allow").and_then(Value::as_array);
+    let kinds: Vec<_> = kinds.into_iter().flatten().filter_map(Value::as_str).collect();
+    let allow = if kinds.is_empty() { String::new() } else { format!("allow={}", kinds.join(",")) };
+    let parts = [methods.join(","), place, needs.to_owned(), cost.unwrap_or_default(), allow];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 impl Test {
     fn run(&self, client: &Client, json: bool) -> Result<(), Failure> {
-        let mut body = json!({ "method": self.method, "url": self.url, "ip": self.ip });
+        let mut body = json!({
+            "method": self.method, "url": self.url, "ip": self.ip, "preflight_for": self.preflight_for,
+        });
         if self.key.is_some() {
             let key = key_from_stdin()?;
             if let Value::Object(fields) = &mut body {

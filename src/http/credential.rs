@@ -69,6 +69,15 @@ pub(super) fn take(headers: &HeaderMap, sources: &[CredentialSource]) -> Credent
 }
 
 impl Unusable {
+    /// A stable name.
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::Two(..) | Self::TwoInBasic => "two_credentials",
+            Self::Doubled(_) => "credential_doubled",
+            Self::Basic => "credential_unreadable",
+        }
+    }
+
     /// A header that is on two lines.
     pub(super) fn doubled_header(name: &str) -> Self {
         Self::Doubled(titled(name))

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 
 use crate::model::credential::CredentialSource;
-use crate::model::route::{Asked, DoubtfulPath, canonical_host, raw_path};
+use crate::model::route::{Asked, DoubtfulPath, RawPath, canonical_host, raw_path};
 
 /// The chain of addresses.
 pub(super) const FORWARDED_FOR: &str = "x-forwarded-for";
@@ -19,6 +19,8 @@ const PROTO: &str = "x-forwarded-proto";
 const HOST: &str = "x-forwarded-host";
 const URI: &str = "x-forwarded-uri";
 const OWN_HOST: &str = "host";
+const ORIGIN: &str = "origin";
+const ANNOUNCED_METHOD: &str = "access-control-request-method";
 /// Longest chain of proxies that is followed.
 const HOPS_MAX: usize = 32;
 
@@ -41,6 +43,21 @@ pub(super) enum NotForwarded {
     Alias,
 }
 
+impl NotForwarded {
+    /// A stable name.
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::Asked => "check_method",
+            Self::Missing(_) => "header_missing",
+            Self::Doubled(_) => "header_doubled",
+            Self::Unreadable(_) => "header_unreadable",
+            Self::Path(doubt) => doubt.reason(),
+            Self::Echo => "trace",
+            Self::Alias => "header_alias",
+        }
+    }
+}
+
 /// A client's request, as its proxy tells of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Told<'a> {
@@ -49,7 +66,7 @@ pub(super) struct Told<'a> {
     /// The host it asked, in canonical form.
     pub(super) host: String,
     /// The path it asked for, raw, without the query.
-    pub(super) path: &'a str,
+    pub(super) path: RawPath<'a>,
     /// The method.
     pub(super) method: &'a str,
 }
@@ -75,7 +92,9 @@ pub(super) fn read<'a>(
         return Err(NotForwarded::Unreadable(PROTO));
     }
     let host = canonical_host(single(headers, HOST)?).ok_or(NotForwarded::Unreadable(HOST))?;
-    let path = raw_path(single(headers, URI)?)?;
+    // Bytes of UTF-8 that are not encoded are the routes' business.
+    let uri = str::from_utf8(single_line(headers, URI)?.as_bytes());
+    let path = raw_path(uri.map_err(|_source| NotForwarded::Unreadable(URI))?)?;
     let chain = forwarded_for(headers)?;
     let client = client(&chain, trusted).ok_or(NotForwarded::Unreadable(FORWARDED_FOR))?;
     Ok(Told { client, host, path, method })
@@ -93,7 +112,7 @@ pub(super) fn read_repeated<'a>(
 ) -> Result<Told<'a>, NotForwarded> {
     let headers = &parts.headers;
     if parts.uri.authority().is_some() {
-        return Err(DoubtfulPath("a whole URL").into());
+        return Err(DoubtfulPath::always("whole_url", "a whole URL").into());
     }
     let method = check_method(parts.method.as_str(), "the method")?;
     let own_host = single(headers, OWN_HOST)?;
@@ -125,6 +144,14 @@ pub(super) fn refuse_aliases(
     };
     let mut odd = headers.keys().map(HeaderName::as_str).filter(|name| name.contains(is_odd));
     if odd.any(is_alias) { Err(NotForwarded::Alias) } else { Ok(()) }
+}
+
+/// The method that a CORS preflight announces, as both endpoints read it: from `Origin` and
+/// `Access-Control-Request-Method`, each there once. What else it asks is the application's business.
+pub(super) fn announced_method(headers: &HeaderMap) -> Option<&str> {
+    single(headers, ORIGIN).ok()?;
+    let method = single(headers, ANNOUNCED_METHOD).ok()?;
+    check_method(method, ANNOUNCED_METHOD).ok()
 }
 
 fn check_method<'a>(method: &'a str, from: &'static str) -> Result<&'a str, NotForwarded> {
@@ -177,12 +204,16 @@ pub(super) fn address(text: &str) -> Option<IpAddr> {
 }
 
 fn single<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, NotForwarded> {
+    single_line(headers, name)?.to_str().map_err(|_source| NotForwarded::Unreadable(name))
+}
+
+fn single_line<'a>(
+    headers: &'a HeaderMap,
+    name: &'static str,
+) -> Result<&'a HeaderValue, NotForwarded> {
     let mut lines = headers.get_all(name).iter();
     let line = lines.next().ok_or(NotForwarded::Missing(name))?;
-    if lines.next().is_some() {
-        return Err(NotForwarded::Doubled(name));
-    }
-    line.to_str().map_err(|_source| NotForwarded::Unreadable(name))
+    if lines.next().is_some() { Err(NotForwarded::Doubled(name)) } else { Ok(line) }
 }
 
 #[cfg(test)]
@@ -230,7 +261,8 @@ mod tests {
     fn a_whole_set_is_read() {
         let headers = headers(&[]);
         let client = "192.0.2.7".parse().unwrap();
-        let told = Told { client, host: "api.example.com".to_owned(), path: "/a", method: "GET" };
+        let path = raw_path("/a").unwrap();
+        let told = Told { client, host: "api.example.com".to_owned(), path, method: "GET" };
         assert_eq!(read(&headers, &loopback()), Ok(told));
     }
 
@@ -255,7 +287,7 @@ mod tests {
             (&[(HOST, "a"), (HOST, "a")], NotForwarded::Doubled(HOST)),
             (&[(PROTO, "gopher")], NotForwarded::Unreadable(PROTO)),
             (&[(METHOD, "TRACE")], NotForwarded::Echo),
-            (&[(URI, "/a/../b")], DoubtfulPath("a dot segment").into()),
+            (&[(URI, "/a/../b")], DoubtfulPath::always("dot_segment", "a dot segment").into()),
             (&[(METHOD, "get it")], NotForwarded::Unreadable(METHOD)),
             (&[(HOST, "a/b")], NotForwarded::Unreadable(HOST)),
             (&[(HOST, "a..b")], NotForwarded::Unreadable(HOST)),
@@ -298,7 +330,8 @@ mod tests {
         };
         let whole = [("host", "API.example.com:443"), (FORWARDED_FOR, "6.6.6.6, 192.0.2.7")];
         let client = "192.0.2.7".parse().unwrap();
-        let told = Told { client, host: "api.example.com".to_owned(), path: "/a", method: "POST" };
+        let path = raw_path("/a").unwrap();
+        let told = Told { client, host: "api.example.com".to_owned(), path, method: "POST" };
         assert_eq!(read_repeated(&parts(&whole), "/a?b"), Ok(told));
         for (lines, target, fault) in [
             (&whole[1..], "/a", NotForwarded::Missing(OWN_HOST)),
@@ -308,8 +341,8 @@ mod tests {
                 "/a",
                 NotForwarded::Unreadable(FORWARDED_FOR),
             ),
-            (&whole, "/a/../b", DoubtfulPath("a dot segment").into()),
-            (&whole, "a", DoubtfulPath("no leading slash").into()),
+            (&whole, "/a/../b", DoubtfulPath::always("dot_segment", "a dot segment").into()),
+            (&whole, "a", DoubtfulPath::always("no_leading_slash", "no leading slash").into()),
         ] {
             assert_eq!(read_repeated(&parts(lines), target), Err(fault), "{lines:?} {target}");
         }

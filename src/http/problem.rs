@@ -89,6 +89,11 @@ impl Problem {
         self.0.detail.as_deref()
     }
 
+    /// A member of the body beside those that every problem has.
+    pub(super) fn member(&self, name: &str) -> Option<&Value> {
+        self.0.extra.get(name)
+    }
+
     /// The stable name.
     pub(super) fn code(&self) -> &'static str {
         self.0.code

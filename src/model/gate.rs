@@ -8,7 +8,7 @@ use crate::model::credential::{CREDENTIALS, CredentialSource};
 use crate::model::id::OrganizationId;
 use crate::model::key_text::Environment;
 use crate::model::requirement::Requirement;
-use crate::model::route::{Asked, Route, RouteTable};
+use crate::model::route::{Ambiguity, Asked, DoubtfulPath, Route, RouteTable};
 
 /// The gate that every instance has: any valid key, for any route. It is never changed.
 pub const DEFAULT_GATE: &str = "default";
@@ -28,6 +28,9 @@ pub enum InvalidGate {
     /// No access.
     #[error("must be key, public or denied")]
     Access,
+    /// Nothing that becomes of preflights.
+    #[error("must be check or allow")]
+    Preflight,
 }
 
 /// The name of a gate: it stands in the proxy's configuration, so it never changes.
@@ -69,6 +72,18 @@ pub struct Gate {
     pub environments: Option<Box<[Environment]>>,
     /// Units drawn from limits by a call.
     pub cost: u32,
+    /// What becomes of CORS preflights.
+    pub preflight: Preflight,
+}
+
+/// What becomes of CORS preflights: browsers send them without a credential.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Preflight {
+    /// They are requests like any other.
+    #[default]
+    Check,
+    /// They pass where the request that they announce could.
+    Allow,
 }
 
 /// Which organizations and environments keys are taken of; `None` is all.
@@ -92,15 +107,18 @@ pub enum Way<'a> {
     },
     /// Through.
     Public,
-    /// Nowhere: no rule fits, or one that denies.
-    NotAllowed,
+    /// Nowhere: no rule fits, or one that denies; or, of a path with a `;`, one that allows none.
+    NotAllowed(Option<DoubtfulPath>),
+    /// Nowhere: the path can be read in two ways.
+    Refused(DoubtfulPath),
 }
 
 impl Gate {
     /// The gate that every instance has.
     pub fn any_key() -> Self {
         let credentials = CREDENTIALS.clone().into();
-        Self { credentials, routes: None, organizations: None, environments: None, cost: 1 }
+        let (organizations, environments, preflight) = (None, None, Preflight::Check);
+        Self { credentials, routes: None, organizations, environments, cost: 1, preflight }
     }
 
     /// A gate that lets nothing through.
@@ -117,23 +135,62 @@ impl Gate {
     }
 
     /// The rule that a request takes, where the gate has rules.
-    pub fn rule(&self, asked: Asked<'_>) -> Option<(&Route, &Rule)> {
-        self.routes.as_ref().and_then(|routes| routes.find(asked))
+    ///
+    /// # Errors
+    /// [`DoubtfulPath`] for a path that can be read in two ways.
+    pub fn rule(&self, asked: Asked<'_>) -> Result<Option<(&Route, &Rule)>, DoubtfulPath> {
+        match &self.routes {
+            Some(routes) => routes.find(asked),
+            // Such a gate has always passed a `;` on.
+            None => match asked.path.holds().iter().next() {
+                None | Some(Ambiguity::Semicolon) => Ok(None),
+                Some(kind) => Err(DoubtfulPath::NotAllowed(kind)),
+            },
+        }
     }
 
-    /// Where a request is led.
-    pub fn way(&self, asked: Asked<'_>) -> Way<'_> {
+    /// The request whose rule decides: of a CORS preflight that passes here the one that it
+    /// announces, unless a rule names OPTIONS itself.
+    pub fn decisive<'a>(&self, asked: Asked<'a>, announced: Option<&'a str>) -> Asked<'a> {
+        let is_preflight = self.preflight == Preflight::Allow && asked.method == "OPTIONS";
+        let Some(method) = announced.filter(|_method| is_preflight) else { return asked };
+        let names_options = |route: &Route| {
+            route.methods.as_ref().is_some_and(|methods| methods.names_itself("OPTIONS"))
+        };
         match self.rule(asked) {
+            Ok(Some((route, _))) if names_options(route) => asked,
+            Ok(_) | Err(_) => Asked { method, ..asked },
+        }
+    }
+
+    /// Where a request is led. `announced` is the method that a CORS preflight announces.
+    pub fn way<'a>(&'a self, asked: Asked<'a>, announced: Option<&'a str>) -> Way<'a> {
+        let decisive = self.decisive(asked, announced);
+        let way = self.way_of(decisive);
+        let is_keyed = matches!(way, Way::Key { .. });
+        if is_keyed && decisive.method != asked.method { Way::Public } else { way }
+    }
+
+    fn way_of(&self, asked: Asked<'_>) -> Way<'_> {
+        let rule = match self.rule(asked) {
+            Ok(rule) => rule,
+            // Refused like a path that no rule is for, as it has always been.
+            Err(doubt @ DoubtfulPath::NotAllowed(Ambiguity::Semicolon)) => {
+                return Way::NotAllowed(Some(doubt));
+            },
+            Err(doubt) => return Way::Refused(doubt),
+        };
+        match rule {
             Some((_, rule)) => match rule.access {
                 Access::Key => Way::Key {
                     requirement: rule.requirement.as_ref(),
                     cost: rule.cost.unwrap_or(self.cost),
                 },
                 Access::Public => Way::Public,
-                Access::Denied => Way::NotAllowed,
+                Access::Denied => Way::NotAllowed(None),
             },
             None if self.routes.is_none() => Way::Key { requirement: None, cost: self.cost },
-            None => Way::NotAllowed,
+            None => Way::NotAllowed(None),
         }
     }
 }
@@ -193,24 +250,101 @@ impl FromStr for Access {
     }
 }
 
+impl fmt::Display for Preflight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Check => "check",
+            Self::Allow => "allow",
+        })
+    }
+}
+
+impl FromStr for Preflight {
+    type Err = InvalidGate;
+
+    fn from_str(text: &str) -> Result<Self, InvalidGate> {
+        match text {
+            "check" => Ok(Self::Check),
+            "allow" => Ok(Self::Allow),
+            _ => Err(InvalidGate::Preflight),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::route::{PathPattern, Route};
+    use crate::model::route::{Ambiguities, Methods, PathPattern, Route, raw_path};
+
+    fn asked<'a>(method: &'a str, path: &'a str) -> Asked<'a> {
+        Asked { host: "x", path: raw_path(path).unwrap(), method }
+    }
+
+    fn rule(methods: &str, path: &str, access: Access) -> (Route, Rule) {
+        let path: PathPattern = path.parse().unwrap();
+        let methods = (!methods.is_empty()).then(|| Methods::new([methods]).unwrap());
+        let route = Route { host: None, path, methods, allow: Ambiguities::default() };
+        (route, Rule { access, requirement: None, cost: None })
+    }
+
+    fn gate(rules: Vec<(Route, Rule)>) -> Gate {
+        Gate { routes: Some(RouteTable::new(rules).unwrap()), ..Gate::any_key() }
+    }
 
     #[test]
     fn without_a_rule_nothing_passes() {
-        let path: PathPattern = "/open/**".parse().unwrap();
-        let route = Route { host: None, path, methods: None };
-        let rule = Rule { access: Access::Public, requirement: None, cost: None };
-        let routes = Some(RouteTable::new(vec![(route, rule)]).unwrap());
-        let gate = Gate { routes, ..Gate::any_key() };
-        let way = |path| gate.way(Asked { host: "x", path, method: "GET" });
-        assert!(matches!(way("/open/a"), Way::Public));
-        assert!(matches!(way("/closed"), Way::NotAllowed));
-        let anything = Asked { host: "x", path: "/", method: "GET" };
-        assert!(matches!(Gate::closed().way(anything), Way::NotAllowed));
-        assert!(matches!(Gate::any_key().way(anything), Way::Key { requirement: None, cost: 1 }));
+        let open = gate(vec![rule("", "/open/**", Access::Public)]);
+        let (closed, any) = (Gate::closed(), Gate::any_key());
+        for (gate, path, expected) in [
+            (&open, "/open/a", "public"),
+            (&open, "/open/a;b", "not allowed"),
+            (&open, "/open//a", "refused"),
+            (&open, "/closed", "not allowed"),
+            (&closed, "/", "not allowed"),
+            (&any, "/", "key"),
+            (&any, "/a;b", "key"),
+            (&any, "/a%2fb", "refused"),
+        ] {
+            assert_eq!(named(&gate.way(asked("GET", path), None)), expected, "{path}");
+        }
+    }
+
+    fn named(way: &Way<'_>) -> &'static str {
+        match way {
+            Way::Public => "public",
+            Way::Key { .. } => "key",
+            Way::NotAllowed(_) => "not allowed",
+            Way::Refused(_) => "refused",
+        }
+    }
+
+    #[test]
+    fn a_preflight_passes_where_what_it_announces_could() {
+        let rules = vec![
+            rule("PUT", "/orders", Access::Key),
+            rule("", "/orders", Access::Denied),
+            rule("OPTIONS", "/closed", Access::Denied),
+            rule("", "/closed", Access::Key),
+            rule("", "/open", Access::Public),
+        ];
+        let allowing = Gate { preflight: Preflight::Allow, ..gate(rules) };
+        for (method, path, announced, expected) in [
+            ("OPTIONS", "/orders", Some("PUT"), "public"),
+            ("OPTIONS", "/orders", Some("GET"), "not allowed"),
+            ("OPTIONS", "/orders", None, "not allowed"),
+            ("OPTIONS", "/open", Some("GET"), "public"),
+            ("OPTIONS", "/nowhere", Some("GET"), "not allowed"),
+            // A rule that names OPTIONS goes first.
+            ("OPTIONS", "/closed", Some("GET"), "not allowed"),
+            ("PUT", "/orders", Some("PUT"), "key"),
+            ("GET", "/closed", Some("PUT"), "key"),
+        ] {
+            let way = allowing.way(asked(method, path), announced);
+            assert_eq!(named(&way), expected, "{method} {path} {announced:?}");
+        }
+        let checking = Gate { preflight: Preflight::Check, ..allowing };
+        let way = checking.way(asked("OPTIONS", "/orders"), Some("PUT"));
+        assert!(matches!(way, Way::NotAllowed(None)));
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::credential::{CREDENTIALS, CredentialSource};
-use crate::model::gate::{Access, Gate, Rule};
+use crate::model::gate::{Access, Gate, Preflight, Rule};
 use crate::model::id::{GateId, OrganizationId};
 use crate::model::key_text::Environment;
 use crate::model::moment::Moment;
 use crate::model::requirement::Requirement;
 use crate::model::route::{
-    EqualRoutes, HostPattern, InvalidRoute, Methods, PathPattern, Route, RouteTable,
+    Ambiguity, EqualRoutes, HostPattern, InvalidRoute, Methods, PathPattern, Route, RouteTable,
 };
 use crate::records::place::Place;
 use crate::records::{Record, text};
@@ -42,6 +42,9 @@ pub struct GateRecord {
     /// Units that a call draws from limits.
     #[serde(rename = "u")]
     pub cost: u32,
+    /// What becomes of CORS preflights.
+    #[serde(rename = "f", default, with = "text", skip_serializing_if = "is_default")]
+    pub preflight: Preflight,
     /// When it was made.
     #[serde(rename = "c", with = "text::moment")]
     pub created_at: Moment,
@@ -82,6 +85,14 @@ pub struct RouteRecord {
     /// Units that a call draws; what the gate says where nothing is said.
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<u32>,
+    /// What its paths may hold that programs read differently; nothing of the kind where nothing is said.
+    #[serde(rename = "x", default, with = "text::list", skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<Ambiguity>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_default(preflight: &Preflight) -> bool {
+    *preflight == Preflight::default()
 }
 
 /// Why routes make no table.
@@ -104,6 +115,7 @@ impl RouteRecord {
             access: rule.access,
             requirement: rule.requirement.clone(),
             cost: rule.cost,
+            allow: route.allow.iter().collect(),
         }
     }
 }
@@ -130,7 +142,8 @@ impl GateRecord {
                 requirement: record.requirement.clone(),
                 cost: record.cost,
             };
-            rules.push((Route { host, path, methods }, rule));
+            let allow = record.allow.iter().copied().collect();
+            rules.push((Route { host, path, methods, allow }, rule));
         }
         Ok(Gate {
             credentials: self.credentials.clone().into(),
@@ -138,6 +151,7 @@ impl GateRecord {
             organizations: self.organizations.as_ref().map(|ids| ids.0.clone().into()),
             environments: self.environments.as_ref().map(|names| names.0.clone().into()),
             cost: self.cost,
+            preflight: self.preflight,
         })
     }
 }
@@ -155,9 +169,7 @@ mod tests {
     use super::*;
     use crate::records::{decode, encode};
 
-    #[test]
-    fn a_gate_comes_back_as_it_was_written() {
-        let place = Place::Gate("orders".into());
+    fn sample() -> GateRecord {
         let route = RouteRecord {
             host: Some("API.example.com".parse().unwrap()),
             path: "/orders/{id}".parse().unwrap(),
@@ -165,25 +177,49 @@ mod tests {
             access: Access::Key,
             requirement: Some("orders:read".parse().unwrap()),
             cost: Some(2),
+            allow: vec![Ambiguity::EncodedSlash, Ambiguity::Utf8],
         };
-        let mut record = GateRecord {
+        GateRecord {
             name: "orders".into(),
             id: GateId::default(),
             description: String::new(),
             credentials: GateRecord::credentials_by_default(),
-            routes: vec![route.clone()],
+            routes: vec![route],
             organizations: Some(Ids(vec![OrganizationId::default()])),
             environments: Some(Environments(vec![Environment::default()])),
             cost: 1,
+            preflight: Preflight::Allow,
             created_at: Moment::from_milliseconds(5),
             version: 1,
-        };
+        }
+    }
+
+    #[test]
+    fn a_gate_comes_back_as_it_was_written() {
+        let place = Place::Gate("orders".into());
+        let mut record = sample();
         let bytes = encode(&place, &record).unwrap();
         let mut read: GateRecord = decode(&place, &bytes).unwrap();
         read.settle(&place);
         assert_eq!(read, record);
         assert!(record.gate().is_ok());
-        record.routes.push(route);
+        record.routes.extend(record.routes.clone());
         assert!(matches!(record.gate(), Err(RoutesFault::Equal(_))));
+    }
+
+    /// Written before routes could allow anything and before preflights had a setting.
+    #[test]
+    fn a_gate_of_before_is_read_as_it_decided() {
+        let place = Place::Gate("orders".into());
+        let text = r#"{"i":"gate_00000000-0000-0000-0000-000000000000","h":["authorization","x-api-key"],
+            "r":[{"p":"/files/Inc.","a":"public"},{"p":"/.../a","a":"denied"}],"u":1,
+            "c":5,"v":1}"#;
+        let current = encode(&place, &sample()).unwrap();
+        let bytes = [&current[..1], text.as_bytes()].concat();
+        let read: GateRecord = decode(&place, &bytes).unwrap();
+        assert_eq!(read.preflight, Preflight::Check);
+        assert_eq!(read.credentials.len(), 2);
+        assert!(read.routes.iter().all(|route| route.allow.is_empty()));
+        assert!(read.gate().is_ok());
     }
 }

@@ -75,7 +75,7 @@ fn gates(home: &Home, secret: &str) {
             &["403 ROUTE_NOT_ALLOWED", "/orders/** denied"],
         ),
         (&["GET", "/none", "--gate", "orders"], 4, &["403 ROUTE_NOT_ALLOWED", "route    -"]),
-        (&["GET", "/a//b", "--gate", "orders"], 4, &["403 REQUEST_REFUSED the path holds //"]),
+        (&["GET", "/a//b", "--gate", "orders"], 4, &["403 REQUEST_REFUSED the path holds '//'"]),
         (&["GET", "/any", "--gate", "orders"], 4, &["401 NO_CREDENTIAL"]),
         (&["GET", "/any", "--gate", "orders", "--key", "-"], 0, &["200 VALID", "passed   key"]),
         (&["GET", "/any", "--key", "-"], 0, &["200 VALID"]),
@@ -93,13 +93,28 @@ fn gates(home: &Home, secret: &str) {
             assert!(said.contains(line), "{args:?}: {line} in {said}");
         }
     }
+    let set = ["gate", "set", "orders", "--preflight", "allow"];
+    let odd = ["--route", "PUT /npm/{p} a:b cost=3 allow=encoded_slash,utf8"];
+    let shown = fine(&home.run_cli(&[&set[..], &odd].concat(), ""));
+    let written = "route           PUT /npm/{p} a:b cost=3 allow=encoded_slash,utf8";
+    assert!(shown.contains(written) && shown.contains("preflight       allow"), "{shown}");
+    let announced = ["OPTIONS", "/npm/@a%2fb", "--gate", "orders", "--preflight-for", "PUT"];
+    let (ended, said) = test(&announced, "");
+    assert_eq!(ended, Some(0), "{said}");
     let set = ["gate", "set", "orders", "--route", "/** a:b", "--accept-environment", "all"];
     let shown = fine(&home.run_cli(&set, ""));
     assert!(shown.contains("route           /** a:b") && !shown.contains("/health"), "{shown}");
     assert!(shown.contains("environments    -") && shown.contains("cost            2"), "{shown}");
     assert_eq!(home.run_cli(&["gate", "create", "orders"], "").code, Some(5));
     assert_eq!(home.run_cli(&["gate", "create", "Orders"], "").code, Some(2));
-    for route in ["GET public", "/a cost=", "/a cost=2 a:b", "/a cost=2000", "/a public cost=1"] {
+    for route in [
+        "GET public",
+        "/a cost=",
+        "/a cost=2 a:b",
+        "/a allow=all",
+        "/a cost=2000",
+        "/a public cost=1",
+    ] {
         assert_eq!(home.run_cli(&["gate", "create", "a", "--route", route], "").code, Some(2));
     }
     assert_eq!(home.run_cli(&["gate", "show", "none"], "").code, Some(3));

@@ -80,14 +80,14 @@ fn a_gate_is_made_found_changed_and_removed() {
     let made = house.gate("orders", &policy);
     assert!(made["id"].as_str().unwrap().starts_with("gate_"), "{made}");
     let expected = json!({
-        "name": "orders", "description": "Orders", "cost": 3, "version": 1,
+        "name": "orders", "description": "Orders", "cost": 3, "version": 1, "preflight": "check",
         "credentials": ["x-shop-key", "authorization"],
         "organizations": [organization], "environments": ["live"],
         "routes": [
             {"host": null, "path": "/orders/{id}", "methods": ["GET"], "access": "key",
-             "permissions": "orders:read", "cost": 2},
+             "permissions": "orders:read", "cost": 2, "allow": []},
             {"host": "*.example.com", "path": "/health", "methods": null, "access": "public",
-             "permissions": null, "cost": null},
+             "permissions": null, "cost": null, "allow": []},
         ],
     });
     for (field, value) in expected.as_object().unwrap() {
@@ -169,6 +169,10 @@ fn what_is_no_gate_is_refused_where_it_is_wrong() {
             "/routes/0/permissions",
             "invalid_requirement",
         ),
+        (routes(json!([{"path": "/a", "allow": ["all"]}])), "/routes/0/allow/0", "invalid_choice"),
+        // No path would ever reach it.
+        (routes(json!([{"path": "/wiki/Inc."}])), "/routes/0/path", "invalid_path"),
+        (json!({"name": "a", "preflight": "yes"}), "/preflight", "invalid_choice"),
         (routes(doubled), "/routes/1", "equal_route"),
         (
             routes(

@@ -36,6 +36,7 @@ mod events;
 mod explain;
 mod forward_auth;
 mod gate_credentials;
+mod gate_paths;
 mod gates;
 mod health;
 mod holder;

@@ -4,12 +4,12 @@ import { get, patch, Problem } from "../api.js";
 import { confirm, open } from "../dialog.js";
 import { h } from "../dom.js";
 import { permissionNames } from "../elements/permission-names.js";
-import { field, form, group, radios, valueOf } from "../form.js";
+import { checkbox, field, form, group, radios, valueOf } from "../form.js";
 import { card } from "../key/parts.js";
 import { say } from "../say.js";
 import { table } from "../table.js";
 import { number, parts, t } from "../text.js";
-import { namesIn, placeOf, routeName, wholeIn } from "./words.js";
+import { kindName, KINDS, listedKinds, namesIn, placeOf, routeName, wholeIn } from "./words.js";
 
 const LOOKS = { key: "span.badge.accent", public: "span.badge.warn", denied: "span.badge.bad" };
 
@@ -44,7 +44,7 @@ function cells(page, route) {
   const needs = route.permissions ? h("code", {}, route.permissions) : anyKey();
   const named = (action) => ({ type: "button", "aria-label": t("gate.of", { action, route: routeName(route) }) });
   return [
-    h("code.strong", {}, placeOf(route)),
+    h("div", {}, h("code.strong", {}, placeOf(route)), allowed(route)),
     route.methods ? route.methods.join(", ") : h("span.soft", {}, t("gate.any_method")),
     h(LOOKS[route.access], {}, accessName(route.access)),
     isOpen ? none() : needs,
@@ -57,6 +57,10 @@ function cells(page, route) {
     ),
   ];
 }
+
+/** What the paths of a route may hold and those of others may not, where there is anything. */
+const allowed = ({ allow }) =>
+  allow.length > 0 ? h("div.small.soft", {}, t("gate.allows", { kinds: listedKinds(allow) })) : null;
 
 const accessName = (access) => t(`gate.access_${access}`); // gate.access_key, .access_public, .access_denied
 
@@ -114,6 +118,7 @@ function nameEqual(fault, at, routes) {
 
 function fields(gate, route) {
   const access = route?.access ?? "key";
+  const allow = route?.allow ?? [];
   const input = (name, value, more) =>
     h("input.code", { name, value, autocomplete: "off", spellcheck: "false", ...more });
   const requirement = input("permissions", route?.permissions);
@@ -142,6 +147,12 @@ function fields(gate, route) {
     field(t("gate.host"), input("host", route?.host), { optional: true, hint: t("gate.host_hint") }),
     group("access", t("gate.access"), radios("access", choices, access, choose)),
     ofKey,
+    group(
+      "allow",
+      t("gate.allow"),
+      h("p.small.soft", {}, t("gate.allow_hint")),
+      h("div.choices", {}, ...KINDS.map((kind) => checkbox(kind, kindName(kind), { checked: allow.includes(kind) }))),
+    ),
     names,
   ];
 }
@@ -160,6 +171,7 @@ function typedIn(element) {
     access,
     permissions: needsKey ? text("permissions") : null,
     cost: needsKey && cost !== null ? wholeIn(cost) : null,
+    allow: KINDS.filter((kind) => element.elements.namedItem(kind).checked),
   };
 }
 

@@ -25,6 +25,7 @@ export function settingsCard(page) {
       fact(t("gates.whose"), whoseKeys(gate, organizations)),
       fact(t("gates.environments"), gate.environments ? listed(gate.environments) : t("gates.all_environments")),
       fact(t("gate.cost"), t("gate.units", { count: gate.cost })),
+      fact(t("gate.preflight"), gate.preflight === "allow" ? t("gate.preflight_allow") : t("gate.preflight_check")),
     ),
   );
 }
@@ -63,6 +64,10 @@ function fields(gate, organizations) {
     ["all", t("gates.everybody"), t("gate.everybody_hint")],
     ["these", t("gate.these")],
   ];
+  const preflights = [
+    ["check", t("gate.preflight_check"), t("gate.preflight_check_hint")],
+    ["allow", t("gate.preflight_allow"), t("gate.preflight_allow_hint")],
+  ];
   const boxes = organizations.map((one) => checkbox(one.id, one.name, { checked: now[one.id] }));
   return [
     field(t("gates.description"), input("description", { spellcheck: "true" }), { optional: true }),
@@ -70,11 +75,12 @@ function fields(gate, organizations) {
     group("organizations", t("gates.whose"), radios("whose", whose, now.whose), h("div.choices.these", {}, boxes)),
     field(t("gates.environments"), input("environments"), { optional: true, hint: t("gate.environments_hint") }),
     field(t("gate.cost"), input("cost", { inputmode: "numeric" }), { hint: t("gate.cost_hint") }),
+    group("preflight", t("gate.preflight"), radios("preflight", preflights, now.preflight)),
   ];
 }
 
 /** The settings as their fields hold them. */
-function typed({ description, credentials, organizations: whose, environments, cost }, organizations) {
+function typed({ description, credentials, organizations: whose, environments, cost, preflight }, organizations) {
   const ticked = organizations.map(({ id }) => [id, whose?.includes(id) ?? false]);
   return {
     description,
@@ -82,6 +88,7 @@ function typed({ description, credentials, organizations: whose, environments, c
     whose: whose ? "these" : "all",
     environments: (environments ?? []).join(", "),
     cost: String(cost),
+    preflight,
     ...Object.fromEntries(ticked),
   };
 }
@@ -96,5 +103,6 @@ function typedIn(element, organizations) {
     organizations: valueOf(element, "whose") === "all" ? null : ticked,
     environments: environments.length > 0 ? environments : null,
     cost: wholeIn(valueOf(element, "cost")),
+    preflight: valueOf(element, "preflight"),
   };
 }

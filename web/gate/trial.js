@@ -15,7 +15,7 @@ export function trialCard(gate) {
   const submit = async (element) => {
     fill(answer);
     const asked = {};
-    for (const name of ["method", "url", "key", "ip"]) {
+    for (const name of ["method", "url", "key", "ip", "preflight_for"]) {
       const text = valueOf(element, name).trim();
       if (text !== "") asked[name] = text;
     }
@@ -25,10 +25,21 @@ export function trialCard(gate) {
   // No name or password of a person goes in here, and nothing of it is kept for later.
   const typed = { autocomplete: "off", spellcheck: "false" };
   const secret = h("input.code", { ...typed, name: "key", type: "password", autocomplete: "one-time-code" });
+  // Only OPTIONS can be a preflight; what was typed for it does not count for another method.
+  const onchange = (event) => {
+    announced.hidden = event.target.value !== "OPTIONS";
+    if (announced.hidden) announced.querySelector("input").value = "";
+  };
+  const announced = field(t("gate.preflight_for"), h("input", { ...typed, name: "preflight_for" }), {
+    optional: true,
+    hint: t("gate.preflight_for_hint"),
+  });
+  announced.hidden = true;
   const element = form(
     { submit, button: t("gate.ask") },
     h("p.soft", {}, t("gate.try_what")),
-    field(t("gate.method"), select("method", methods.map((one) => [one, one]), "GET", { class: "short" })),
+    field(t("gate.method"), select("method", methods.map((one) => [one, one]), "GET", { class: "short", onchange })),
+    announced,
     field(t("gate.url"), h("input.code", { ...typed, name: "url", inputmode: "url", required: true }), {
       hint: t("gate.url_hint"),
     }),

@@ -8,6 +8,7 @@ export const DEFAULT_GATE = {
   credentials: ["authorization", "x-api-key", "mc-api-key"],
   organizations: null,
   environments: null,
+  preflight: "check",
   routes: [],
 };
 
@@ -28,6 +29,17 @@ export function routeName(route) {
     ? t("gate.named", { methods: route.methods.join(", "), place })
     : t("gate.named_any", { place });
 }
+
+/** What a route may allow in its paths. */
+export const KINDS = ["encoded_slash", "double_slash", "semicolon", "utf8", "trailing_dot", "compatibility_form"];
+
+/** One of them in words. */
+// gate.allow_encoded_slash, .allow_double_slash, .allow_semicolon, .allow_utf8, .allow_trailing_dot,
+// .allow_compatibility_form
+export const kindName = (kind) => t(`gate.allow_${kind}`);
+
+/** Several of them in words. */
+export const listedKinds = (kinds) => listed(kinds.map(kindName));
 
 /** The names in a text that separates them by commas or spaces. */
 export const namesIn = (text) => text.split(/[\s,]+/).filter((name) => name !== "");

@@ -35,7 +35,7 @@ impl App {
         if !self.is_trusted(arrival.peer) {
             let detail = "this address is none of trusted_proxies";
             self.warn_refused(arrival, &detail);
-            return Err(Problem::request_refused(detail));
+            return Err(Problem::request_refused(detail).reason("proxy_not_trusted"));
         }
         let headers = &arrival.parts.headers;
         let refused = |fault| self.refused(arrival, fault);
@@ -46,8 +46,9 @@ impl App {
         let gate = params.first().and_then(|name| self.index().gate(name));
         let gate = gate.ok_or_else(Problem::gate_not_found)?;
         forwarded::refuse_aliases(headers, &gate.credentials).map_err(refused)?;
-        match gate.way(told.asked()) {
-            Way::NotAllowed => Err(Problem::route_not_allowed()),
+        match gate.way(told.asked(), forwarded::announced_method(headers)) {
+            Way::NotAllowed(doubt) => Err(Problem::route_not_allowed(doubt)),
+            Way::Refused(doubt) => Err(refused(doubt.into())),
             Way::Public => Ok(Allowed(Identity::nobody())),
             Way::Key { requirement, cost } => {
                 let presented = Self::presented(headers, &gate.credentials)?;
@@ -61,7 +62,7 @@ impl App {
 
     fn refused(&self, arrival: &Arrival<'_>, fault: NotForwarded) -> Problem {
         self.warn_refused(arrival, &fault);
-        Problem::request_refused(fault.to_string())
+        Problem::request_refused(fault.to_string()).reason(fault.reason())
     }
 
     /// Says why a proxy's question was refused, at most once a second: whoever sends such requests

@@ -9,6 +9,7 @@ pub(super) mod batch;
 pub(super) mod explained;
 pub(super) mod ext_authz;
 pub(super) mod forward_auth;
+mod grpc;
 pub(super) mod identity;
 mod in_process;
 pub(super) mod introspect;
@@ -125,9 +126,15 @@ impl App {
 
     /// Denies what a request asks, and offers what is accepted where it asked.
     pub(super) fn deny(&self, arrival: &Arrival<'_>, problem: Problem) -> Response {
-        let gate = gate_of(path_of(arrival.parts)).and_then(|name| self.index().gate(name));
+        let name = gate_of(path_of(arrival.parts));
+        let gate = name.and_then(|name| self.index().gate(name));
         let problem = problem.offering(gate.as_ref().map_or(&CREDENTIALS, |it| &it.credentials));
-        answer::finish(problem.into_response(self.id_of(arrival.parts)))
+        let kind = grpc::content_type(&arrival.parts.headers);
+        let answer = match kind.filter(|_kind| name.is_some()) {
+            Some(kind) => grpc::refusal(problem, kind, self.id_of(arrival.parts)),
+            None => problem.into_response(self.id_of(arrival.parts)),
+        };
+        answer::finish(answer)
     }
 
     /// Decides about a presented text, and tells as whom it passes.

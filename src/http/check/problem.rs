@@ -6,6 +6,7 @@ use crate::http::credential::Unusable;
 use crate::http::problem::{Problem, RETRY_AFTER_SECONDS, seconds_up};
 use crate::http::transport::Refusal;
 use crate::model::credential::{CredentialSource, listed};
+use crate::model::route::DoubtfulPath;
 use crate::verify::{Code, Verdict};
 
 impl Problem {
@@ -33,7 +34,7 @@ impl Problem {
             Unusable::Basic => "Credential can't be read",
         };
         let problem = Self::new(401, Code::Malformed.as_str(), title).detail(unusable.to_string());
-        problem.challenge(invalid_token(title))
+        problem.reason(unusable.reason()).challenge(invalid_token(title))
     }
 
     pub(in crate::http) fn request_refused(detail: impl Into<Cow<'static, str>>) -> Self {
@@ -44,8 +45,19 @@ impl Problem {
         Self::new(403, "GATE_NOT_FOUND", "No such gate")
     }
 
-    pub(in crate::http) fn route_not_allowed() -> Self {
-        Self::new(403, "ROUTE_NOT_ALLOWED", "The gate lets nobody through here")
+    /// No route for the request, or one that denies; or, of a path with a `;`, one that allows none.
+    pub(in crate::http) fn route_not_allowed(doubt: Option<DoubtfulPath>) -> Self {
+        let problem = Self::new(403, "ROUTE_NOT_ALLOWED", "The gate lets nobody through here");
+        match doubt {
+            Some(doubt) => problem.detail(doubt.to_string()).reason(doubt.reason()),
+            None => problem,
+        }
+    }
+
+    /// Names what was wrong with the request, for programs: in the body, and in a header for clients
+    /// of proxies that keep the body to themselves.
+    pub(in crate::http) fn reason(self, reason: &'static str) -> Self {
+        self.extra("reason", reason).header("X-Keyhouse-Reason", reason)
     }
 
     /// A verdict other than valid, with the challenge of RFC 6750 and, for limits, when to return.

@@ -92,6 +92,7 @@ fn problem() -> Schema {
         field("request_id", text("req_00c0ffee00c0ffee")),
         sometimes("detail", text("see errors")),
         sometimes("errors", each(the("Fault"))),
+        sometimes("reason", text("dot_segment")),
         sometimes("permission", text("keyhouse:keys:manage")),
         sometimes("plan", text("free")),
         sometimes("feature", text("api_access")),

@@ -14,9 +14,10 @@ use crate::model::gate::{ACCEPTED_MAX, ROUTES_MAX};
 use crate::model::limit::COST_MAX;
 use crate::model::name::DESCRIPTION_CHARACTERS_MAX;
 use crate::model::role::INSTANCE_MANAGE;
-use crate::model::route::METHODS_MAX;
+use crate::model::route::{Ambiguity, METHODS_MAX};
 
 const ACCESS: [&str; 3] = ["key", "public", "denied"];
+const PREFLIGHT: [&str; 2] = ["check", "allow"];
 
 pub(super) fn operations() -> Vec<Operation> {
     vec![
@@ -40,7 +41,15 @@ pub(super) fn operations() -> Vec<Operation> {
                  `websocket-protocol:PREFIX`, an entry of `Sec-WebSocket-Protocol` that begins so. \
                  A 401 offers exactly the schemes that are accepted: without Basic, browsers open \
                  no dialog. A cookie goes with every request that another site makes a browser \
-                 send: the application must then refuse those itself.",
+                 send: the application must then refuse those itself. With `preflight` `allow` a \
+                 CORS preflight (OPTIONS with `Origin` and `Access-Control-Request-Method`) passes \
+                 without a key where the request that it announces could, so that the application \
+                 answers it; a route that names OPTIONS goes first. `allow` of a route names what \
+                 its paths may hold that programs read differently, and that is refused elsewhere: \
+                 `encoded_slash` (`%2F`, which never separates segments), `double_slash`, \
+                 `semicolon`, `utf8` (not percent-encoded), `trailing_dot` (or space, of a \
+                 segment), `compatibility_form` (of `.` or `/`). Where another reading of the path \
+                 belongs to a more specific route, it is refused all the same.",
             )
             .needs(&[INSTANCE_MANAGE])
             .takes(
@@ -75,7 +84,8 @@ pub(super) fn operations() -> Vec<Operation> {
             .answers_empty(204, "Removed."),
         operation(Method::POST, "/v1/gates/{gate}/test", "testGate", "What would it say, and why?")
             .details(
-                "Counts nothing. `default` can be asked too. With a `key` it also needs \
+                "Counts nothing. `default` can be asked too. `preflight_for` is the method that an \
+                 OPTIONS request announces as a CORS preflight. With a `key` it also needs \
                  `keyhouse:instance:verify` and `keyhouse:keys:read`.",
             )
             .needs(&[INSTANCE_MANAGE])
@@ -91,6 +101,7 @@ pub(super) fn operations() -> Vec<Operation> {
                     ),
                     optional("key", text("kh_live_what-the-client-presents")),
                     optional("ip", address()),
+                    optional("preflight_for", method()),
                 ]),
                 json!({"method": "GET", "url": "https://api.example.com/orders/7"}),
             )
@@ -119,6 +130,7 @@ fn policy() -> Vec<Field> {
         optional("access", choice(&ACCESS)),
         optional("permissions", requirement()),
         optional("cost", whole(0, COST_MAX, 1)),
+        optional("allow", list(Ambiguity::ALL.len(), choice(&ambiguities()))),
     ]);
     let credential = fitting(
         "^(authorization(:[a-z]{1,9}x)?|x-[a-z]{1,20}-key|cookie:[a-z]{1,9}-key|websocket-protocol:[a-z]{1,9}[.])$",
@@ -132,7 +144,12 @@ fn policy() -> Vec<Field> {
         optional("organizations", list(ACCEPTED_MAX, id("org")).min_items(Some(1))),
         optional("environments", list(ACCEPTED_MAX, environment).min_items(Some(1))),
         optional("cost", whole(0, COST_MAX, 1)),
+        optional("preflight", choice(&PREFLIGHT)),
     ]
+}
+
+fn ambiguities() -> [&'static str; 6] {
+    Ambiguity::ALL.map(Ambiguity::name)
 }
 
 pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
@@ -143,6 +160,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         field("access", choice(&ACCESS)),
         field("permissions", nullable(text("orders:read").into())),
         field("cost", nullable(count(1).into())),
+        field("allow", each(choice(&ambiguities()))),
     ]);
     let gate = answer([
         field("id", id("gate")),
@@ -153,6 +171,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         field("organizations", nullable(each(id("org")).into())),
         field("environments", nullable(each(text("live")).into())),
         field("cost", count(1)),
+        field("preflight", choice(&PREFLIGHT)),
         field("created_at", moment()),
         field("version", count(1)),
     ]);
@@ -161,6 +180,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         field("status", whole(200, 599, 403)),
         field("code", text("ROUTE_NOT_ALLOWED")),
         field("detail", nullable(text("the path holds a dot segment").into())),
+        field("reason", nullable(text("dot_segment").into())),
         field("route", nullable(the("Route"))),
         field("explain", nullable(the("Explanation"))),
     ]);

@@ -5,9 +5,12 @@
 //! `**` for none or more. Segments are compared as an upstream would read them, with
 //! percent-encodings taken out, so that `/%61dmin` is `/admin`; and most upstreams serve `/admin/`
 //! from the same place as `/admin`, so a last slash says nothing. Nothing else of a path is mended:
-//! paths that two programs could read differently never get here (see [`raw_path`]), and no rule is for one with a `;`,
-//! behind which some servers see nothing. Hosts have no port: every port of a host leads to it.
+//! paths that two programs could read differently are refused (see [`raw_path`]), but for the kinds
+//! that the rule for them allows, and those too where another reading of the path belongs to a more
+//! specific rule. An encoded slash never separates segments. Hosts have no port: every port of a host
+//! leads to it.
 
+mod ambiguity;
 mod host;
 mod path;
 mod raw;
@@ -15,10 +18,11 @@ mod raw;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
+pub use ambiguity::{Ambiguities, Ambiguity, DoubtfulPath, InvalidAmbiguity};
 use host::HostRank;
 pub use host::{HostPattern, canonical_host};
 pub use path::{PathPattern, SEGMENTS_MAX};
-pub use raw::{DoubtfulPath, raw_path};
+pub use raw::{RawPath, raw_path};
 
 /// Longest pattern of a path or host, in bytes.
 pub const PATTERN_BYTES_MAX: usize = 512;
@@ -71,6 +75,8 @@ pub struct Route {
     pub path: PathPattern,
     /// With which methods; `None` is any.
     pub methods: Option<Methods>,
+    /// What its paths may hold that programs read differently.
+    pub allow: Ambiguities,
 }
 
 /// A request, as far as routes look at it.
@@ -79,7 +85,7 @@ pub struct Asked<'a> {
     /// The host in canonical form: see [`canonical_host`].
     pub host: &'a str,
     /// The path as it was sent, without the query.
-    pub path: &'a str,
+    pub path: RawPath<'a>,
     /// The method.
     pub method: &'a str,
 }
@@ -123,11 +129,30 @@ impl<T> RouteTable<T> {
     }
 
     /// The most specific rule that fits, or `None`.
-    pub fn find(&self, asked: Asked<'_>) -> Option<(&Route, &T)> {
-        if asked.path.contains(';') {
-            return None;
+    ///
+    /// # Errors
+    /// [`DoubtfulPath`] where the path holds what this rule does not allow, or where another reading
+    /// of the path belongs to a more specific rule: never is it left to a more general one.
+    pub fn find(&self, asked: Asked<'_>) -> Result<Option<(&Route, &T)>, DoubtfulPath> {
+        let holds = asked.path.holds();
+        let found = self.position(asked, asked.path.as_str());
+        let found = found.and_then(|at| Some((at, self.rules.get(at)?)));
+        let allowed = found.map(|(_, (route, _))| route.allow).unwrap_or_default();
+        if let Some(kind) = holds.without(allowed).iter().next() {
+            return Err(DoubtfulPath::NotAllowed(kind));
         }
-        self.rules.iter().find(|(route, _)| route.fits(asked)).map(|(route, held)| (route, held))
+        let Some((at, (route, held))) = found else { return Ok(None) };
+        let is_of_another =
+            |path: &String| self.position(asked, path).is_some_and(|other| other < at);
+        if asked.path.readings().iter().any(is_of_another) {
+            return Err(DoubtfulPath::OtherRoute);
+        }
+        Ok(Some((route, held)))
+    }
+
+    /// The place of the first rule for a path, asked with this host and method.
+    fn position(&self, asked: Asked<'_>, path: &str) -> Option<usize> {
+        self.rules.iter().position(|(route, _)| route.fits(asked, path))
     }
 
     /// All rules, the most specific first.
@@ -151,10 +176,10 @@ fn equal_among<T>(alike: &[(usize, (Route, T))]) -> Option<EqualRoutes> {
 }
 
 impl Route {
-    /// Whether this rule is for such a request.
-    pub fn fits(&self, asked: Asked<'_>) -> bool {
+    /// Whether this rule is for such a request, to this path.
+    fn fits(&self, asked: Asked<'_>, path: &str) -> bool {
         self.methods.as_ref().is_none_or(|methods| methods.has(asked.method))
-            && self.path.fits(asked.path)
+            && self.path.fits(path)
             && self.host.as_ref().is_none_or(|host| host.fits(asked.host))
     }
 
@@ -209,6 +234,11 @@ impl Methods {
         let named = |wanted: &str| self.0.iter().any(|it| **it == *wanted);
         named(method) || (method == "HEAD" && named("GET"))
     }
+
+    /// Whether this method is in the set by its own name.
+    pub fn names_itself(&self, method: &str) -> bool {
+        self.names().any(|name| name == method)
+    }
 }
 
 #[cfg(test)]
@@ -253,6 +283,11 @@ mod tests {
         "%ef%bc%8f",
         " ",
         "%20",
+        "%ef%bc%8e",
+        "\u{ff0f}",
+        "%c2%a0",
+        "%e2%81%84",
+        ".",
     ];
 
     fn route(text: &str) -> Route {
@@ -266,7 +301,7 @@ mod tests {
                 methods = Some(Methods::new(word.split(',')).unwrap());
             }
         }
-        Route { host, path, methods }
+        Route { host, path, methods, allow: Ambiguities::default() }
     }
 
     fn table(rules: &[&str]) -> Result<RouteTable<String>, EqualRoutes> {
@@ -276,7 +311,7 @@ mod tests {
     fn asked(text: &str) -> Asked<'_> {
         let mut words = text.split(' ');
         let [method, host, path] = [(); 3].map(|()| words.next().unwrap());
-        Asked { host, path, method }
+        Asked { host, path: raw_path(path).unwrap(), method }
     }
 
     #[test]
@@ -303,8 +338,6 @@ mod tests {
             ("GET x /anything/at/all", "/**"),
             ("GET x /admin", "/admin"),
             ("GET x /admin/", "/admin"),
-            ("GET x /admin;x", ""),
-            ("GET x /admin/a;b=c/d", ""),
             ("GET x /admin/a/b", "/admin/**"),
             ("GET x /%61dmin/a", "/admin/**"),
             ("GET x /adminx", "/**"),
@@ -327,8 +360,62 @@ mod tests {
             ("GET x /files/a/b", "/**"),
             ("GET x /caf%c3%a9", "/caf%C3%A9"),
         ] {
-            let found = table.find(asked(request)).map(|(_, text)| text.as_str());
+            let found = table.find(asked(request)).unwrap().map(|(_, text)| text.as_str());
             assert_eq!(found.unwrap_or_default(), rule, "{request}");
+        }
+    }
+
+    fn allowing(rule: &str, kinds: &[Ambiguity]) -> (Route, String) {
+        let allow = kinds.iter().copied().collect();
+        (Route { allow, ..route(rule) }, rule.to_owned())
+    }
+
+    /// npm asks for `/@scope%2fname`, GitLab for `/projects/group%2Fproject`: no gate could let them
+    /// through.
+    #[test]
+    fn a_route_allows_what_it_names_for_its_own_paths_alone() {
+        use Ambiguity::{DoubleSlash, EncodedSlash, Semicolon, TrailingDot, Utf8};
+        let table = RouteTable::new(vec![
+            allowing("/npm/{package}", &[EncodedSlash]),
+            allowing("/npm/-/**", &[]),
+            allowing("/projects/{id}/files/**", &[EncodedSlash, DoubleSlash]),
+            allowing("/projects/{id}/files/hidden/**", &[]),
+            allowing("/dav/**", &[Utf8, TrailingDot, Semicolon]),
+            allowing("/dav/locked/**", &[]),
+            allowing("GET /dav/one", &[]),
+            allowing("/**", &[]),
+        ])
+        .unwrap();
+        let other = Err("other_route");
+        for (request, expected) in [
+            ("GET x /npm/@scope%2fname", Ok("/npm/{package}")),
+            ("GET x /npm/@scope%2Fname/", Ok("/npm/{package}")),
+            ("GET x /npm/@scope/name", Ok("/**")),
+            // A wider rule does not allow it.
+            ("GET x /npm/a/b%2fc", Err("encoded_slash")),
+            ("GET x /other/a%2fb", Err("encoded_slash")),
+            // Read with the slash, it is below a narrower rule.
+            ("GET x /npm/-%2fall", other),
+            ("GET x /projects/group%2Fproject/files/a%2Fb", Ok("/projects/{id}/files/**")),
+            ("GET x /projects/7/files//a", Ok("/projects/{id}/files/**")),
+            ("GET x /projects/7/files//hidden/a", other),
+            ("GET x /projects/7/files/hidden%2fa", other),
+            ("GET x /projects/7/files/x%2f..%2fhidden/a", Err("dot_segment")),
+            ("GET x //projects/7/files/a", Err("double_slash")),
+            ("GET x /projects/7/files/a;b", Err("semicolon")),
+            ("GET x /dav/caf\u{e9}/Inc./a;b", Ok("/dav/**")),
+            ("GET x /dav/locked./a", other),
+            ("GET x /dav/locked%20/a", other),
+            ("GET x /dav/locked;x/a", other),
+            ("GET x /dav/one;x", other),
+            ("PUT x /dav/one;x", Ok("/dav/**")),
+            ("GET x /dav/a%2fb", Err("encoded_slash")),
+            ("GET x /caf\u{e9}", Err("utf8")),
+        ] {
+            let [method, host, path] = words(request);
+            let found = raw_path(path).and_then(|path| table.find(Asked { host, path, method }));
+            let found = found.map(|rule| rule.map_or("", |(_, text)| text.as_str()));
+            assert_eq!(found.map_err(|doubt| doubt.reason()), expected, "{request}");
         }
     }
 
@@ -427,6 +514,7 @@ mod tests {
             host: (host != "-").then(|| host.parse().unwrap()),
             path: path.parse().unwrap(),
             methods: (methods != "-").then(|| Methods::new(methods.split(',')).unwrap()),
+            allow: Ambiguities::default(),
         }
     }
 
@@ -456,7 +544,7 @@ mod tests {
             },
             _ => wanted.len() == given.len() && wanted.iter().zip(&given).all(|(w, g)| alike(w, g)),
         };
-        has_method && has_host && has_path && !path.contains(';')
+        has_method && has_host && has_path
     }
 
     /// How specific a rule is, as a text: the lesser comes first. Of two that fit one request and say
@@ -535,6 +623,10 @@ mod tests {
             "/open/%252e%252e/admin",
             "/open/secret#x",
             "/open/secret%3fx",
+            "/open/secret./x",
+            "/open/secret%20/x",
+            "/open/secret%ef%bc%8fx",
+            "/open/%ef%bc%8e%ef%bc%8e/admin",
         ] {
             assert!(oracle::is_closed_to_somebody(path), "{path}");
         }
@@ -561,8 +653,14 @@ mod tests {
                     Err(_) => {},
                     Ok(table) => {
                         prop_assert!(!tied, "{}", request);
-                        let found = table.find(asked(request)).map(|(_, text)| text);
-                        prop_assert_eq!(found, fitting.first().copied(), "{}", request);
+                        let found = table.find(asked(request));
+                        if request.contains(';') {
+                            let doubt = DoubtfulPath::NotAllowed(Ambiguity::Semicolon);
+                            prop_assert_eq!(found.err(), Some(doubt), "{}", request);
+                        } else {
+                            let found = found.unwrap().map(|(_, text)| text);
+                            prop_assert_eq!(found, fitting.first().copied(), "{}", request);
+                        }
                     },
                 }
             }

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::model::route::{InvalidRoute, PATTERN_BYTES_MAX, raw_path};
+use crate::model::route::{
+    Ambiguities, Ambiguity, DoubtfulPath, InvalidRoute, PATTERN_BYTES_MAX, raw_path,
+};
 
 /// Most segments of a path pattern.
 pub const SEGMENTS_MAX: usize = 32;
@@ -46,6 +48,14 @@ impl PathPattern {
         segments.next().is_none()
     }
 
+    /// Why no path reaches it, where what paths may hold is this.
+    pub fn unreachable(&self, allow: Ambiguities) -> Option<DoubtfulPath> {
+        match raw_path(&self.text) {
+            Ok(path) => path.holds().without(allow).iter().next().map(DoubtfulPath::NotAllowed),
+            Err(doubt) => Some(doubt),
+        }
+    }
+
     /// How specific it is, segment by segment: the less, the more.
     pub(super) fn ranks(&self) -> impl Iterator<Item = u8> {
         self.parts.iter().map(Part::rank)
@@ -75,11 +85,21 @@ impl Part {
         if segment.contains(['*', '{', '}']) {
             return Err(InvalidRoute::Part);
         }
-        if raw_path(&format!("/{segment}")).is_err() || !has_path_bytes(segment) {
-            return Err(InvalidRoute::Segment);
-        }
         let bytes: Box<[u8]> = decoded(segment).collect();
-        Ok(Self::Literal(bytes))
+        let is_literal = match raw_path(&format!("/{segment}")) {
+            Ok(path) => path.holds().without(kept()).is_empty(),
+            // Patterns that were stored before such paths were refused; no path reaches them.
+            Err(doubt) => match doubt.reason() {
+                "dot_segment" => !matches!(&*bytes, b"." | b".."),
+                "compatibility_delimiter" => true,
+                _ => false,
+            },
+        };
+        if is_literal && has_path_bytes(segment) {
+            Ok(Self::Literal(bytes))
+        } else {
+            Err(InvalidRoute::Segment)
+        }
     }
 }
 
@@ -116,6 +136,11 @@ impl fmt::Display for PathPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
+}
+
+/// What a literal may hold, for routes that allow it.
+fn kept() -> Ambiguities {
+    [Ambiguity::TrailingDot, Ambiguity::CompatibilityForm].into_iter().collect()
 }
 
 /// The name in a `{name}`.

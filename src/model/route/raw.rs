@@ -1,48 +1,180 @@
-//! Which raw paths are decided about at all.
+//! Which raw paths are decided about: those that every program reads alike, and those that a route
+//! allows though programs read them differently.
 
-/// A path that two programs could read differently, and what is doubtful about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the path holds {0}, which is refused and never normalised")]
-pub struct DoubtfulPath(pub &'static str);
+use std::borrow::Cow;
 
-/// The path of a request's target, raw. Paths that two programs could read differently are refused,
-/// never mended: the upstream gets the path as the client wrote it.
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::model::route::ambiguity::{Ambiguities, Ambiguity, DoubtfulPath};
+
+/// Stands for a slash that is encoded, in a reading that leaves it so. No path holds it itself.
+const ENCODED_SLASH: char = '\0';
+
+/// The path of a request's target as it was sent, without the query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawPath<'a> {
+    text: &'a str,
+    holds: Ambiguities,
+}
+
+impl<'a> RawPath<'a> {
+    /// The text.
+    pub fn as_str(self) -> &'a str {
+        self.text
+    }
+
+    /// What programs read differently in it: to be decided about only where a route allows that.
+    pub fn holds(self) -> Ambiguities {
+        self.holds
+    }
+
+    /// The path in every other way in which programs read what it holds: at most 31, all decoded.
+    /// None where it holds nothing of the kind.
+    pub(super) fn readings(self) -> Vec<String> {
+        let held: Vec<Ambiguity> = self.holds.iter().collect();
+        if held.is_empty() {
+            return Vec::new();
+        }
+        let changes: Vec<Ambiguity> = [
+            Ambiguity::EncodedSlash,
+            Ambiguity::CompatibilityForm,
+            Ambiguity::Semicolon,
+            Ambiguity::TrailingDot,
+        ]
+        .into_iter()
+        .filter(|change| held.contains(change))
+        // What the others leave empty is merged by some.
+        .chain([Ambiguity::DoubleSlash])
+        .collect();
+        let marked = marked(self.text);
+        let masks = 1..(1_u32 << changes.len());
+        let reading = |mask: u32| {
+            let chosen = changes.iter().enumerate().filter(|(at, _)| mask & (1 << at) != 0);
+            chosen.fold(marked.clone(), |text, (_, change)| change.read(&text))
+        };
+        masks.map(reading).collect()
+    }
+}
+
+/// The path of a request's target, raw. What two programs could read differently is refused, or, of
+/// some kinds, noted for a route to allow; it is never mended: the upstream gets the path as the
+/// client wrote it.
 ///
 /// # Errors
-/// [`DoubtfulPath`].
-pub fn raw_path(uri: &str) -> Result<&str, DoubtfulPath> {
-    let refused = |what| Err(DoubtfulPath(what));
+/// [`DoubtfulPath`] for what no route can allow.
+pub fn raw_path(uri: &str) -> Result<RawPath<'_>, DoubtfulPath> {
+    let refused = |reason, what| Err(DoubtfulPath::always(reason, what));
     let path = uri.split_once('?').map_or(uri, |(path, _)| path);
     if !path.starts_with('/') {
-        return refused("no leading slash");
+        return refused("no_leading_slash", "no leading slash");
     }
-    if uri.bytes().any(|byte| !(0x21..=0x7e).contains(&byte)) {
-        return refused("a byte that is not printable ASCII");
+    if uri.chars().any(|it| it == ' ' || it.is_control()) {
+        return refused("control_character", "a space or a control character");
     }
     if uri.contains('#') {
-        return refused("a fragment");
+        return refused("fragment", "a fragment");
     }
-    for (text, what) in [("//", "//"), ("\\", "a backslash")] {
-        if path.contains(text) {
-            return refused(what);
-        }
+    if path.contains('\\') {
+        return refused("backslash", "a backslash");
     }
     let lower = path.to_ascii_lowercase();
-    for encoded in ["%2f", "%5c", "%00", "%25", "%3b", "%23", "%3f"] {
+    for encoded in ["%5c", "%00", "%25", "%3b", "%23", "%3f"] {
         if lower.contains(encoded) {
-            return refused("an encoded delimiter");
+            return refused("encoded_delimiter", "an encoded delimiter");
         }
     }
-    let Some(plain) = decoded(&lower) else { return refused("a broken percent-encoding") };
+    let Some(plain) = decoded(path) else {
+        return refused("broken_encoding", "a broken percent-encoding");
+    };
     if plain.chars().any(char::is_control) {
-        return refused("an encoded control character");
+        return refused("control_character", "an encoded control character");
     }
-    // What follows a `;` belongs to the segment for some servers and not for others.
-    let mut names = plain.split('/').map(|segment| segment.split(';').next().unwrap_or(segment));
-    if names.any(|name| name == "." || name == "..") {
-        return refused("a dot segment");
+    let folded = folded(&plain);
+    if folded.contains(['\\', '%', '?', '#'])
+        || folded.matches(';').count() != plain.matches(';').count()
+    {
+        return refused("compatibility_delimiter", "a compatibility form of a delimiter");
     }
-    Ok(path)
+    if has_dot_segment(&plain) || has_dot_segment(&folded) {
+        return refused("dot_segment", "a dot segment");
+    }
+    let count = |text: &str| text.matches(['.', '/']).count();
+    let holds = [
+        (Ambiguity::EncodedSlash, lower.contains("%2f")),
+        (Ambiguity::CompatibilityForm, count(&folded) != count(&plain)),
+        (Ambiguity::DoubleSlash, plain.contains("//") || folded.contains("//")),
+        (Ambiguity::Semicolon, plain.contains(';')),
+        (Ambiguity::TrailingDot, has_trailing_dot(&plain) || has_trailing_dot(&folded)),
+        (Ambiguity::Utf8, !uri.is_ascii()),
+    ];
+    let holds = holds.into_iter().filter(|(_, held)| *held).map(|(kind, _)| kind).collect();
+    Ok(RawPath { text: path, holds })
+}
+
+impl Ambiguity {
+    /// A path as programs read it that do so with this.
+    fn read(self, text: &str) -> String {
+        let segments =
+            |change: fn(&str) -> &str| text.split('/').map(change).collect::<Vec<_>>().join("/");
+        match self {
+            Self::EncodedSlash => text.replace(ENCODED_SLASH, "/"),
+            Self::CompatibilityForm => folded(text).into_owned(),
+            Self::Semicolon => segments(before_semicolon),
+            Self::TrailingDot => segments(|name| name.trim_end_matches(['.', ' '])),
+            Self::DoubleSlash => {
+                let named = text.split('/').filter(|name| !name.is_empty());
+                format!("/{}", named.collect::<Vec<_>>().join("/"))
+            },
+            Self::Utf8 => text.to_owned(),
+        }
+    }
+}
+
+/// What follows a `;` belongs to the segment for some servers and not for others.
+fn before_semicolon(name: &str) -> &str {
+    name.split_once(';').map_or(name, |(before, _)| before)
+}
+
+/// Whether a segment is nothing but dots and spaces: Windows servers cut both off its end.
+fn has_dot_segment(text: &str) -> bool {
+    let names = text.split('/').map(before_semicolon);
+    names.into_iter().any(|name| !name.is_empty() && name.trim_end_matches(['.', ' ']).is_empty())
+}
+
+fn has_trailing_dot(text: &str) -> bool {
+    let mut names = text.split('/').flat_map(|name| [name, before_semicolon(name)]);
+    names.any(|name| name.ends_with(['.', ' ']))
+}
+
+/// A text with the compatibility forms of delimiters, dots and spaces in place of what they look
+/// like (Unicode NFKC, and the best fits of Windows code pages).
+fn folded(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '\u{2044}' | '\u{2215}' | '\u{29f8}' => plain.push('/'),
+            '\u{2216}' | '\u{29f5}' => plain.push('\\'),
+            _ if letter.is_ascii() => plain.push(letter),
+            _ => {
+                let compatible: String = std::iter::once(letter).nfkc().collect();
+                let is_form = compatible.contains(['.', '/', '\\', '%', '?', '#', ';', ' ']);
+                if is_form { plain.push_str(&compatible) } else { plain.push(letter) }
+            },
+        }
+    }
+    Cow::Owned(plain)
+}
+
+/// A path with its percent-encodings taken out, encoded slashes marked. Of paths that were read.
+fn marked(path: &str) -> String {
+    let mark = |text: &str| {
+        let text = text.replace("%2f", "%00").replace("%2F", "%00");
+        decoded(&text)
+    };
+    mark(path).unwrap_or_default()
 }
 
 /// A path with its percent-encodings taken out; `None` where one is broken, or what they spell is
@@ -67,39 +199,103 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_that_could_be_read_in_two_ways_are_denied() {
-        for path in [
-            "/a/../b",
-            "/a/./b",
-            "/..",
-            "/a/%2e%2E/b",
-            "/a/.%2e",
-            "//a",
-            "/a//b",
-            "/a%2fb",
-            "/a%2Fb",
-            "/a%5cb",
-            "/a\\b",
-            "/a%00",
-            "/a%252e",
-            "/a%3bb",
-            "/a%3Fb",
-            "/a%23",
-            "/a#b",
-            "a",
-            "/a/..;x/b",
-            "/a?x#y",
-            "/a%0ab",
-            "/%c0%ae%c0%ae/x",
-            "/%zz",
-            "/%e",
-            "/%ff",
+    fn paths_that_no_route_can_allow_are_refused_with_their_reason() {
+        for (path, reason) in [
+            ("/a/../b", "dot_segment"),
+            ("/a/./b", "dot_segment"),
+            ("/..", "dot_segment"),
+            ("/a/%2e%2E/b", "dot_segment"),
+            ("/a/.%2e", "dot_segment"),
+            ("/a/..;x/b", "dot_segment"),
+            ("/a/..%2fb", "dot_segment"),
+            ("/a/%2e%2e%2fb", "dot_segment"),
+            ("/a/...", "dot_segment"),
+            ("/a/..%20/b", "dot_segment"),
+            ("/a/%20", "dot_segment"),
+            ("/a/\u{ff0e}\u{ff0e}/b", "dot_segment"),
+            ("/a/%ef%bc%8e%ef%bc%8e/b", "dot_segment"),
+            ("/a/%e2%80%a5/b", "dot_segment"),
+            ("/a/..%ef%bc%8fb", "dot_segment"),
+            ("/a%5cb", "encoded_delimiter"),
+            ("/a\\b", "backslash"),
+            ("/a%00", "encoded_delimiter"),
+            ("/a%252e", "encoded_delimiter"),
+            ("/a%3bb", "encoded_delimiter"),
+            ("/a%3Fb", "encoded_delimiter"),
+            ("/a%23", "encoded_delimiter"),
+            ("/a%ef%bc%bcb", "compatibility_delimiter"),
+            ("/a%ef%bc%85b", "compatibility_delimiter"),
+            ("/a%ef%bc%9bb", "compatibility_delimiter"),
+            ("/a%e2%88%96b", "compatibility_delimiter"),
+            ("/a#b", "fragment"),
+            ("/a?x#y", "fragment"),
+            ("a", "no_leading_slash"),
+            ("/a%0ab", "control_character"),
+            ("/a%c2%85b", "control_character"),
+            ("/a b", "control_character"),
+            ("/a?b c", "control_character"),
+            ("/%c0%ae%c0%ae/x", "broken_encoding"),
+            ("/%zz", "broken_encoding"),
+            ("/%e", "broken_encoding"),
+            ("/%ff", "broken_encoding"),
         ] {
-            assert!(raw_path(path).is_err(), "{path}");
+            assert_eq!(raw_path(path).map_err(|doubt| doubt.reason()), Err(reason), "{path}");
         }
-        for path in ["/", "/a", "/a/b.c/..d", "/a;v=1", "/%20", "/a/...", "/a?x=/../%zz", "/%c3%a9"]
-        {
-            assert_eq!(raw_path(path), Ok(path.split('?').next().unwrap()));
+    }
+
+    #[test]
+    fn what_a_route_may_allow_is_noted() {
+        for (path, kinds) in [
+            ("/", ""),
+            ("/a", ""),
+            ("/a/b.c/..d", ""),
+            ("/a?x=/../%zz//;.", ""),
+            ("/%c3%a9", ""),
+            ("/a%20b", ""),
+            ("/a%2Fb", "encoded_slash"),
+            ("//a", "double_slash"),
+            ("/a//b", "double_slash"),
+            ("/a%2f/b", "encoded_slash double_slash"),
+            ("/%2fa", "encoded_slash double_slash"),
+            ("/a;v=1", "semicolon"),
+            ("/a.", "trailing_dot"),
+            ("/a./b", "trailing_dot"),
+            ("/a%20/b", "trailing_dot"),
+            ("/a%c2%a0", "trailing_dot"),
+            ("/a.;x", "trailing_dot semicolon"),
+            ("/a.%2fb", "encoded_slash trailing_dot"),
+            ("/caf\u{e9}", "utf8"),
+            ("/a?caf\u{e9}", "utf8"),
+            ("/a%ef%bc%8fb", "compatibility_form"),
+            ("/a%e2%81%84b", "compatibility_form"),
+            ("/a%e2%84%80", "compatibility_form"),
+            ("/a\u{ff0f}b", "utf8 compatibility_form"),
+            ("/wait%e2%80%a6", "trailing_dot compatibility_form"),
+        ] {
+            let held: Vec<_> =
+                raw_path(path).unwrap().holds().iter().map(Ambiguity::name).collect();
+            assert_eq!(held.join(" "), kinds, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_read_in_every_other_way() {
+        for (path, readings) in [
+            ("/a/b", &[][..]),
+            ("/caf\u{e9}", &["/caf\u{e9}"]),
+            ("//a", &["/a"]),
+            ("/a%2Fb", &["/a/b", "/a\0b"]),
+            ("/a;x/b", &["/a/b", "/a;x/b"]),
+            ("/a./b", &["/a/b", "/a./b"]),
+            ("/a%ef%bc%8fb", &["/a/b", "/a\u{ff0f}b"]),
+            ("/a/%2fb;c", &["/a/b", "/a//b", "/a//b;c", "/a/\0b", "/a/\0b;c", "/a/b;c"]),
+        ] {
+            let mut read = raw_path(path).unwrap().readings();
+            read.sort();
+            read.dedup();
+            let mut expected = readings.to_vec();
+            expected.sort_unstable();
+            assert_eq!(read, expected, "{path}");
         }
     }
 }

@@ -14,11 +14,11 @@ use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
 use crate::model::credential::{CREDENTIALS_MAX, CredentialSource};
 use crate::model::fault::Fault;
-use crate::model::gate::{ACCEPTED_MAX, Access, GateName, ROUTES_MAX};
+use crate::model::gate::{ACCEPTED_MAX, Access, GateName, Preflight, ROUTES_MAX};
 use crate::model::id::OrganizationId;
 use crate::model::key_text::Environment;
 use crate::model::limit::COST_MAX;
-use crate::model::route::{HostPattern, METHODS_MAX, Methods, PathPattern};
+use crate::model::route::{Ambiguities, Ambiguity, HostPattern, METHODS_MAX, Methods, PathPattern};
 use crate::records::gate::{GateRecord, RouteRecord};
 
 pub(in crate::http) fn list_gates(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
@@ -84,6 +84,7 @@ fn read_change(fields: &mut Fields) -> GateChange {
         organizations: fields.nullable("organizations", some(ACCEPTED_MAX, organization)),
         environments: fields.nullable("environments", some(ACCEPTED_MAX, environment)),
         cost: fields.optional("cost", number(0, COST_MAX)),
+        preflight: fields.optional("preflight", parsed("invalid_choice", str::parse::<Preflight>)),
     }
 }
 
@@ -124,8 +125,24 @@ fn route(value: Value, pointer: &str) -> Result<RouteRecord, Vec<Fault>> {
                 fields.fault(name, "contradiction", "goes with the access key alone");
             }
         }
-        Some(RouteRecord { host, path: path?, methods, access, requirement, cost })
+        let allow = fields.optional("allow", allow).unwrap_or_default();
+        if let Some(path) = &path
+            && let Some(doubt) = path.unreachable(allow.iter().copied().collect())
+        {
+            fields.fault("path", "invalid_path", doubt);
+        }
+        Some(RouteRecord { host, path: path?, methods, access, requirement, cost, allow })
     })(value, pointer)
+}
+
+/// Reads what a route allows; what it names twice is named once, and it may name nothing.
+fn allow(value: Value, pointer: &str) -> Result<Vec<Ambiguity>, Vec<Fault>> {
+    let kind = |value: Value, pointer: &str| {
+        parsed("invalid_choice", str::parse::<Ambiguity>)(value, pointer)
+    };
+    let kinds: Ambiguities =
+        list(Ambiguity::ALL.len(), kind)(value, pointer)?.into_iter().collect();
+    Ok(kinds.iter().collect())
 }
 
 fn methods(value: Value, pointer: &str) -> Result<Vec<String>, Vec<Fault>> {

@@ -11,7 +11,7 @@ use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
 use crate::model::gate::Way;
 use crate::model::role::{INSTANCE_MANAGE, INSTANCE_VERIFY};
-use crate::model::route::{Asked, Methods, canonical_host, raw_path};
+use crate::model::route::{Asked, DoubtfulPath, Methods, canonical_host, raw_path};
 use crate::model::secret::Secret;
 use crate::records::gate::RouteRecord;
 use crate::verify::Request;
@@ -39,6 +39,7 @@ pub(in crate::http) fn test(app: &App, call: &Call<'_>) -> Result<Response, Prob
     let target = fields.required("url", parsed("invalid_url", parse_url));
     let key = fields.optional("key", text).map(Secret::new);
     let ip = fields.optional("ip", verify::address);
+    let announced = fields.optional("preflight_for", parsed("invalid_method", one_method));
     fields.finish().map_err(Problem::invalid)?;
     let (Some(method), Some(target)) = (method, target) else {
         return Err(Problem::invalid(Vec::new()));
@@ -52,13 +53,16 @@ pub(in crate::http) fn test(app: &App, call: &Call<'_>) -> Result<Response, Prob
     let path = match raw_path(&target.line) {
         Ok(path) => path,
         Err(fault) => {
-            return Ok(told(None, &Outcome::refused(Problem::request_refused(fault.to_string()))));
+            return Ok(told(None, &Outcome::refused(doubtful(fault))));
         },
     };
     let asked = Asked { host: &target.host, path, method: &method };
-    let route = gate.rule(asked).map(|(route, rule)| route_shape(&RouteRecord::of(route, rule)));
-    let outcome = match (gate.way(asked), key) {
-        (Way::NotAllowed, _) => Outcome::refused(Problem::route_not_allowed()),
+    let announced = announced.as_deref();
+    let rule = gate.rule(gate.decisive(asked, announced)).ok().flatten();
+    let route = rule.map(|(route, rule)| route_shape(&RouteRecord::of(route, rule)));
+    let outcome = match (gate.way(asked, announced), key) {
+        (Way::NotAllowed(doubt), _) => Outcome::refused(Problem::route_not_allowed(doubt)),
+        (Way::Refused(doubt), _) => Outcome::refused(doubtful(doubt)),
         (Way::Public, _) => Outcome { refusal: None, explanation: None },
         (Way::Key { .. }, None) => {
             Outcome::refused(Problem::no_credential_in(&gate.credentials, false))
@@ -75,6 +79,10 @@ impl Outcome {
     fn refused(problem: Problem) -> Self {
         Self { refusal: Some(problem), explanation: None }
     }
+}
+
+fn doubtful(doubt: DoubtfulPath) -> Problem {
+    Problem::request_refused(doubt.to_string()).reason(doubt.reason())
 }
 
 fn explain(
@@ -103,6 +111,7 @@ fn told(route: Option<&Value>, outcome: &Outcome) -> Response {
         "status": refusal.map_or(200, Problem::status),
         "code": refusal.map_or("VALID", Problem::code),
         "detail": refusal.and_then(Problem::says),
+        "reason": refusal.and_then(|problem| problem.member("reason")),
         "route": route,
         "explain": outcome.explanation,
     }))

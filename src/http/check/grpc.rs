@@ -1,0 +1,87 @@
+//! Refusals for gRPC clients, which read a status of their own and no problem document.
+//!
+//! Both endpoints read the client's `Content-Type`, where the proxy passes it on. The HTTP status
+//! stays what it is: by it the proxy refuses. `Trailers-Only` of the gRPC protocol is what the client
+//! gets: `grpc-status` and `grpc-message` in the head, no body.
+
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use rouille::{Response, ResponseBody};
+
+use crate::http::problem::Problem;
+
+const GRPC: &str = "application/grpc";
+const GRPC_WEB: &str = "application/grpc-web";
+
+/// The type of the answer to a request that is gRPC's, by its `Content-Type`.
+pub(super) fn content_type(headers: &HeaderMap) -> Option<&'static str> {
+    let mut lines = headers.get_all(CONTENT_TYPE).iter();
+    let line = lines.next().filter(|_line| lines.next().is_none())?;
+    let lower = line.to_str().ok()?.to_ascii_lowercase();
+    let kind = lower.split([';', '+']).next().unwrap_or_default().trim();
+    [GRPC, GRPC_WEB].into_iter().find(|known| *known == kind)
+}
+
+/// The refusal, with the status of gRPC that stands for the problem's.
+pub(super) fn refusal(problem: Problem, kind: &'static str, request_id: String) -> Response {
+    let status = status(problem.status());
+    let detail = problem.says().map(|detail| format!(": {detail}")).unwrap_or_default();
+    let message = encoded(&format!("{}{detail}", problem.code()));
+    let mut response = problem.into_response(request_id);
+    response.headers.retain(|(name, _)| name != "Content-Type");
+    response.headers.push(("Content-Type".into(), kind.into()));
+    response.headers.push(("grpc-status".into(), status.to_string().into()));
+    response.headers.push(("grpc-message".into(), message.into()));
+    response.data = ResponseBody::empty();
+    response
+}
+
+/// The codes of gRPC: unauthenticated, permission denied, resource exhausted, unavailable, internal.
+fn status(http: u16) -> u8 {
+    match http {
+        401 => 16,
+        403 => 7,
+        429 => 8,
+        503 => 14,
+        _ => 13,
+    }
+}
+
+/// A message as gRPC writes it in a header: percent-encoded but for printable ASCII.
+fn encoded(message: &str) -> String {
+    let letter = |byte: u8| match byte {
+        b'%' => "%25".to_owned(),
+        0x20..=0x7e => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    message.bytes().map(letter).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grpc_is_told_by_the_type_of_the_request() {
+        for (value, kind) in [
+            ("application/grpc", Some(GRPC)),
+            ("Application/gRPC+proto", Some(GRPC)),
+            ("application/grpc; charset=x", Some(GRPC)),
+            ("application/grpc-web-text", None),
+            ("application/grpc-web+proto", Some(GRPC_WEB)),
+            ("application/grpcx", None),
+            ("application/json", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.append(CONTENT_TYPE, value.parse().unwrap());
+            assert_eq!(content_type(&headers), kind, "{value}");
+            headers.append(CONTENT_TYPE, value.parse().unwrap());
+            assert_eq!(content_type(&headers), None, "{value} twice");
+        }
+    }
+
+    #[test]
+    fn messages_are_encoded() {
+        assert_eq!(encoded("A: 100% \u{e9}\r\n"), "A: 100%25 %C3%A9%0D%0A");
+    }
+}

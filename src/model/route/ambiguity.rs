@@ -1,0 +1,150 @@
+//! What programs read differently in a path, and that a route may allow.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Something in a path that programs read differently. A route allows it where the application
+/// behind it is known to take it as a part of its segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ambiguity {
+    /// `%2F`: a slash to some, a letter of its segment to others.
+    EncodedSlash,
+    /// `//`: one slash to some, an empty segment between two to others.
+    DoubleSlash,
+    /// `;`: the beginning of parameters to some.
+    Semicolon,
+    /// Bytes of UTF-8 that are not percent-encoded, in the path or the query.
+    Utf8,
+    /// A dot or a space at a segment's end, which Windows cuts off.
+    TrailingDot,
+    /// A character that Unicode's compatibility forms, or a code page, turn into a dot or a slash.
+    CompatibilityForm,
+}
+
+/// A set of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ambiguities(u8);
+
+/// A path that is refused since two programs could read it differently, and what they would.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DoubtfulPath {
+    /// No route can allow it.
+    #[error("the path holds {what}, which is refused and never normalised")]
+    Always {
+        /// A stable name.
+        reason: &'static str,
+        /// The same in words.
+        what: &'static str,
+    },
+    /// The route for it does not allow it, or there is none.
+    #[error("the path holds {what}, and no route for it allows {0}", what = .0.what())]
+    NotAllowed(Ambiguity),
+    /// The route for it allows it; read otherwise, the path belongs to a more specific route.
+    #[error("the path, read as other programs do, belongs to a more specific route")]
+    OtherRoute,
+}
+
+impl DoubtfulPath {
+    /// What no route can allow.
+    pub fn always(reason: &'static str, what: &'static str) -> Self {
+        Self::Always { reason, what }
+    }
+
+    /// A stable name.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Always { reason, .. } => reason,
+            Self::NotAllowed(kind) => kind.name(),
+            Self::OtherRoute => "other_route",
+        }
+    }
+}
+
+/// A text that names no ambiguity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be encoded_slash, double_slash, semicolon, utf8, trailing_dot or compatibility_form")]
+pub struct InvalidAmbiguity;
+
+impl Ambiguity {
+    /// Each kind. Where several are in a path, the first that is not allowed is named.
+    pub const ALL: [Self; 6] = [
+        Self::EncodedSlash,
+        Self::DoubleSlash,
+        Self::Utf8,
+        Self::TrailingDot,
+        Self::CompatibilityForm,
+        Self::Semicolon,
+    ];
+
+    /// The name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::EncodedSlash => "encoded_slash",
+            Self::DoubleSlash => "double_slash",
+            Self::Semicolon => "semicolon",
+            Self::Utf8 => "utf8",
+            Self::TrailingDot => "trailing_dot",
+            Self::CompatibilityForm => "compatibility_form",
+        }
+    }
+
+    const fn what(self) -> &'static str {
+        match self {
+            Self::EncodedSlash => "an encoded slash",
+            Self::DoubleSlash => "'//'",
+            Self::Semicolon => "';'",
+            Self::Utf8 => "a character that is not percent-encoded",
+            Self::TrailingDot => "a dot or a space at a segment's end",
+            Self::CompatibilityForm => "a compatibility form of '.' or '/'",
+        }
+    }
+
+    const fn bit(self) -> u8 {
+        match self {
+            Self::EncodedSlash => 1,
+            Self::DoubleSlash => 2,
+            Self::Semicolon => 4,
+            Self::Utf8 => 8,
+            Self::TrailingDot => 16,
+            Self::CompatibilityForm => 32,
+        }
+    }
+}
+
+impl Ambiguities {
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Each of them.
+    pub fn iter(self) -> impl Iterator<Item = Ambiguity> {
+        Ambiguity::ALL.into_iter().filter(move |kind| self.0 & kind.bit() != 0)
+    }
+
+    /// Those that are not among the others.
+    #[must_use]
+    pub fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
+    }
+}
+
+impl FromIterator<Ambiguity> for Ambiguities {
+    fn from_iter<I: IntoIterator<Item = Ambiguity>>(iter: I) -> Self {
+        Self(iter.into_iter().fold(0, |bits, kind| bits | kind.bit()))
+    }
+}
+
+impl fmt::Display for Ambiguity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Ambiguity {
+    type Err = InvalidAmbiguity;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAmbiguity> {
+        Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or(InvalidAmbiguity)
+    }
+}
