@@ -133,6 +133,15 @@ impl Actor {
         }
     }
 
+    /// Who reads, where reads take turns: a user with all their keys counts as one.
+    pub(super) fn reader(&self) -> [u8; 16] {
+        match (self.user_id(), self.author()) {
+            (Some(user), _) | (None, Author::User(user)) => *user.bytes(),
+            (None, Author::Key(key)) => *key.bytes(),
+            (None, Author::Local) => [0; 16],
+        }
+    }
+
     /// The facts of that user.
     pub fn user_facts(&self) -> Option<&UserFacts> {
         match &self.power {

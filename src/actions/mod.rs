@@ -35,6 +35,7 @@ pub mod sign_in;
 pub mod teams;
 pub mod throttle;
 pub mod totp;
+mod turns;
 pub mod usage;
 pub mod user_sessions;
 pub mod users;
@@ -54,11 +55,13 @@ use crate::model::key_text::Prefix;
 use crate::model::retention::Retention;
 use crate::records::place::Place;
 use crate::records::{Held, Record, RecordError, encode, read_row};
+use actor::Actor;
 use commits::Commits;
 use passwords::Passwords;
 use refusals::Refusals;
 use sign_in::SignIns;
 use throttle::Throttle;
+use turns::{Turn, Turns};
 
 /// How long an answer waits for the index. After that the change is answered all the same, and no
 /// check is answered until the index has it.
@@ -84,6 +87,8 @@ pub struct Actions {
     commits: Arc<Commits>,
     /// Held while the audit log is checked: once at a time.
     checking: Mutex<()>,
+    /// The pages of long reads, in turn.
+    reads: Turns,
     /// Held by whoever lost a race for a row that many want, until they have it.
     turn: Mutex<()>,
 }
@@ -220,6 +225,7 @@ impl Actions {
             sign_ins,
             commits,
             checking,
+            reads: Turns::default(),
             turn,
         }
     }
@@ -259,6 +265,11 @@ impl Actions {
     /// What keys begin with.
     pub fn prefix(&self) -> &Prefix {
         &self.prefix
+    }
+
+    /// A turn to read and judge one page of a list: long reads give way to others between pages.
+    fn page_turn(&self, actor: &Actor) -> Turn<'_> {
+        self.reads.take(actor.reader())
     }
 
     fn random(&self) -> MutexGuard<'_, StdRng> {

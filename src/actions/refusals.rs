@@ -25,6 +25,9 @@ use crate::records::place::Place;
 
 /// Most pairs of account and network that are told apart in a minute; what goes beyond is one sum.
 pub const REFUSALS_MAX: usize = 1_000;
+/// One network's part of them: what goes beyond is one sum of the network, so that nobody fills the
+/// table to have others' failures in the sum of all.
+const NETWORK_SHARE: usize = 8;
 /// All of a minute fit in one batch.
 const _: () = assert!(REFUSALS_MAX < BATCH_WRITES_MAX);
 /// How long failures are summed.
@@ -41,6 +44,8 @@ struct Sums {
     /// By account, and by network. An account is a user's id, or an address that is nobody's, empty
     /// for what is none.
     pairs: HashMap<(String, Option<IpNet>), Sum>,
+    /// How many of them are a network's.
+    of_network: HashMap<Option<IpNet>, usize>,
     rest: Sum,
 }
 
@@ -84,12 +89,21 @@ impl Refusals {
         self.add((account.to_owned(), source.network()), sum);
     }
 
-    fn add(&self, pair: (String, Option<IpNet>), sum: Sum) {
+    fn add(&self, mut pair: (String, Option<IpNet>), sum: Sum) {
         let mut sums = self.lock();
-        if sums.pairs.len() >= REFUSALS_MAX && !sums.pairs.contains_key(&pair) {
+        let network = pair.1;
+        let of_network = sums.of_network.get(&network).copied().unwrap_or_default();
+        if of_network >= REFUSALS_MAX / NETWORK_SHARE && !sums.pairs.contains_key(&pair) {
+            // As if what was typed were no address.
+            pair.0 = String::new();
+        }
+        if let Some(known) = sums.pairs.get_mut(&pair) {
+            known.add(sum);
+        } else if sums.pairs.len() >= REFUSALS_MAX {
             sums.rest.add(Sum { address: None, ..sum });
         } else {
-            sums.pairs.entry(pair).or_default().add(sum);
+            sums.pairs.insert(pair, sum);
+            *sums.of_network.entry(network).or_default() += 1;
         }
     }
 
@@ -209,17 +223,38 @@ impl RefusalWriter {
 mod tests {
     use super::*;
 
+    /// One network could fill the whole table, and have what failed elsewhere told as one sum.
+    #[test]
+    fn one_network_has_an_eighth_of_the_sums_and_one_sum_beyond() {
+        let refusals = Refusals::default();
+        let source = Source { address: Some([192, 0, 2, 7].into()), on_host: false };
+        let share = REFUSALS_MAX / NETWORK_SHARE;
+        for number in 0..share + 50 {
+            refusals.note(&format!("{number}@example.com"), source, Refusal::Failed);
+        }
+        let elsewhere = Source { address: Some([198, 51, 100, 7].into()), on_host: false };
+        refusals.note("owner@example.com", elsewhere, Refusal::Failed);
+        let sums = refusals.take();
+        assert_eq!((sums.pairs.len(), sums.rest.count), (share + 2, 0));
+        assert_eq!(sums.pairs[&(String::new(), source.network())].count, 50);
+        let owners = ("owner@example.com".to_owned(), elsewhere.network());
+        assert_eq!(sums.pairs[&owners].count, 1);
+    }
+
     #[test]
     fn a_flood_of_accounts_is_one_sum_beyond_the_bound() {
         let refusals = Refusals::default();
-        let source = Source { address: Some([192, 0, 2, 7].into()), on_host: false };
+        let from = |network: usize| {
+            let [.., high, low] = network.to_be_bytes();
+            Source { address: Some([192, high, low, 7].into()), on_host: false }
+        };
         for number in 0..REFUSALS_MAX + 50 {
-            refusals.note(&format!("{number}@example.com"), source, Refusal::Failed);
+            refusals.note(&format!("{number}@example.com"), from(number), Refusal::Failed);
         }
-        refusals.note("0@example.com", source, Refusal::Throttled);
+        refusals.note("0@example.com", from(0), Refusal::Throttled);
         let sums = refusals.take();
         assert_eq!((sums.pairs.len(), sums.rest.count), (REFUSALS_MAX, 50));
-        let first = sums.pairs[&("0@example.com".to_owned(), source.network())];
+        let first = sums.pairs[&("0@example.com".to_owned(), from(0).network())];
         assert_eq!((first.count, first.throttled), (2, 1));
         assert_eq!(sums.rest.address, None);
         assert!(refusals.take().pairs.is_empty());

@@ -1,6 +1,8 @@
 //! The command line: what people type, and the only room that prints.
 
 mod audit;
+#[cfg(test)]
+mod bounds;
 mod client;
 mod control;
 mod exit;

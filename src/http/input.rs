@@ -15,6 +15,8 @@ use crate::model::name::parse_description;
 
 /// Most bytes of a body.
 pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Most bytes of a body of a caller who is not known: a sign-in, a one-time link.
+pub(super) const OPEN_BODY_BYTES_MAX: usize = 4 * 1024;
 /// Most bytes of a body that lists many things: a batch, an import.
 pub(super) const LARGE_BODY_BYTES_MAX: usize = 1024 * 1024;
 

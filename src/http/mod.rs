@@ -1,12 +1,14 @@
 //! HTTP: from bytes on a socket to an action, a check, a page, and back.
 
 mod action_errors;
+mod admission;
 mod answer;
 mod api;
 mod challenge;
 mod check;
 mod client;
 mod credential;
+mod encoding;
 mod forwarded;
 mod health;
 mod input;
@@ -39,13 +41,14 @@ use crate::index::{self, Index};
 use crate::model::credential::CREDENTIALS;
 use crate::model::public_url::{Links, PublicUrl};
 use client::{Hops, Hourly};
+use encoding::Encoded;
 use metrics::counts::Counts;
 use parameters::Parameters;
 use problem::Problem;
 use router::{Found, Route, Run};
 use transport::{
-    Application, Arrival, Aside, Counters, Head, Lane, Origin, Peer, Refusal, Surface,
-    TrustedProxies,
+    Application, Arrival, Aside, Caller, Counters, Head, Lane, Origin, Part, Peer, Refusal,
+    Surface, Take, TrustedProxies,
 };
 
 /// What the HTTP side needs to know beside actions.
@@ -78,7 +81,7 @@ pub struct App {
     /// A browser came by another name than the public one.
     misdirected: Hourly,
     /// The API's description, made when it is first asked for.
-    description: OnceLock<Box<str>>,
+    description: OnceLock<Encoded>,
 }
 
 /// A management request on its way to its handler. Its body may hold secrets: it prints nothing.
@@ -163,6 +166,14 @@ impl App {
         self.handle(Origin { surface: Surface::Control, peer: Peer::Unix }, request)
     }
 
+    /// The response for a problem of a request to this target.
+    fn told(&self, target: &str, problem: Problem, request_id: String) -> Response {
+        let offers_all = check::offers_all(target);
+        let problem = if offers_all { problem.offering(&CREDENTIALS) } else { problem };
+        let problem = problem.with_prices(self.links.load().pricing.as_ref());
+        answer::finish(problem.into_response(request_id))
+    }
+
     fn index(&self) -> &Index {
         self.actions.index()
     }
@@ -193,17 +204,21 @@ impl App {
         let body = input::read_body(request)?;
         let Source { address, on_host } = self.locate(&Hops::of_request(origin, request));
         let mut call = Call { request, origin, params, body, address, on_host, actor: None };
-        call.actor = self.admit(route, &call)?;
+        call.actor = self.authenticate(route, &call)?;
         if !route.reads_query {
             call.parameters().finish()?;
         }
-        handler(self, &call)
+        let response = handler(self, &call)?;
+        if route.has_no_secret() {
+            return Ok(encoding::compressed(response, request.header("Accept-Encoding")));
+        }
+        Ok(response)
     }
 
     /// Finds out who asks, as far as the route wants to know, and whether they may at all.
-    fn admit(&self, route: &Route, call: &Call<'_>) -> Result<Option<Actor>, Problem> {
+    fn authenticate(&self, route: &Route, call: &Call<'_>) -> Result<Option<Actor>, Problem> {
         match route.access {
-            router::Access::Open => Ok(None),
+            router::Access::Open | router::Access::Holder | router::Access::Client => Ok(None),
             router::Access::Enrolling => self.actor(call).map(Some),
             router::Access::Actor => {
                 let actor = self.actor(call)?;
@@ -224,15 +239,20 @@ impl Application for App {
         match router::find_head(arrival.parts, arrival.surface) {
             Found::Route { route, .. } => {
                 let by_session = self.is_sessions(arrival.surface, &arrival.parts.headers);
-                route.run.lane(by_session)
+                route.run.lane(arrival.surface, by_session)
             },
             Found::Nothing if check::is_below_gates(path_of(arrival.parts)) => {
-                Lane::Check { body_bytes_max: None }
+                Lane::Check { body: None }
             },
+            // Refused on admission.
             Found::MethodNotAllowed(_) | Found::Nothing => {
-                Lane::Pool { body_bytes_max: input::BODY_BYTES_MAX }
+                Lane::Pool { body: Take { part: Part::Page, body_bytes_max: 0 } }
             },
         }
+    }
+
+    fn admit(&self, arrival: &Arrival<'_>) -> Result<Caller, Box<Response>> {
+        self.admit_head(arrival).map_err(|problem| Box::new(self.refused_head(arrival, problem)))
     }
 
     fn check(&self, arrival: &Arrival<'_>, body: &[u8]) -> Response {
@@ -249,15 +269,7 @@ impl Application for App {
     fn handle(&self, origin: Origin, request: &Request) -> Response {
         let id = self.id_or_new(request.header(passage::REQUEST_ID.as_str()));
         let answer = self.answer_management(origin, request);
-        let told = |problem: Problem| {
-            let problem = if check::offers_all(request.raw_url()) {
-                problem.offering(&CREDENTIALS)
-            } else {
-                problem
-            };
-            problem.with_prices(self.links.load().pricing.as_ref()).into_response(id)
-        };
-        answer::finish(answer.unwrap_or_else(told))
+        answer.map_or_else(|problem| self.told(request.raw_url(), problem, id), answer::finish)
     }
 
     fn refuse(&self, arrival: &Arrival<'_>, refusal: &Refusal) -> Response {

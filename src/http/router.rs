@@ -5,7 +5,7 @@ use http::request::Parts;
 use rouille::Response;
 
 use crate::http::problem::Problem;
-use crate::http::transport::{Arrival, Lane, Surface};
+use crate::http::transport::{Arrival, Lane, Part, Surface, Take};
 use crate::http::{App, Call, api, check, health, input, metrics, openapi, page, path_of};
 
 /// Runs on the event loop: answers, whatever happens.
@@ -28,46 +28,50 @@ pub(super) struct Route {
     pub(super) reads_query: bool,
 }
 
-/// Who may ask at all; what they may do with this or that thing is the action's to say.
-#[derive(Clone, Copy, Debug)]
+/// Who may ask at all; what they may do with this or that thing is the action's to say. It is decided
+/// from the head, before a body is read: see [`crate::http::admission`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
     /// Anybody; a check endpoint looks at the credential itself.
     Open,
+    /// Anybody who holds a key that is known, valid or not.
+    Holder,
     /// Anybody who is known.
     Actor,
     /// The same, also a user who must enrol a second factor before they may do anything else.
     Enrolling,
+    /// A key alone, as OAuth clients send it.
+    Client,
 }
 
-/// What runs, and how much body it takes.
+/// What runs, and what it takes.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Run {
     /// On the event loop.
     Check { handler: CheckHandler, body_bytes_max: Option<usize> },
     /// On the blocking pool.
-    Manage { handler: ManageHandler, body_bytes_max: usize },
+    Manage { handler: ManageHandler, take: Take },
     /// On the blocking pool whoever asks: a check that is too long for the event loop.
-    LongCheck { handler: ManageHandler, body_bytes_max: usize },
+    LongCheck { handler: ManageHandler, take: Take },
     /// On the event loop for a key; on the pool for a session, which lies in the store.
-    ByCaller { check: CheckHandler, manage: ManageHandler, body_bytes_max: usize },
+    ByCaller { check: CheckHandler, manage: ManageHandler, body_bytes_max: Option<usize> },
 }
 
 impl Run {
     /// Where it runs; `by_session` tells whether a session asks.
-    pub(super) fn lane(self, by_session: bool) -> Lane {
-        match self {
-            Self::Check { body_bytes_max, .. } => Lane::Check { body_bytes_max },
-            Self::Manage { body_bytes_max, .. } | Self::LongCheck { body_bytes_max, .. } => {
-                Lane::Pool { body_bytes_max }
+    pub(super) fn lane(self, surface: Surface, by_session: bool) -> Lane {
+        let checks = |body_bytes_max| Take { part: Part::Checks, body_bytes_max };
+        let lane = match self {
+            Self::Check { body_bytes_max, .. } => Lane::Check { body: body_bytes_max.map(checks) },
+            Self::Manage { take, .. } | Self::LongCheck { take, .. } => Lane::Pool { body: take },
+            Self::ByCaller { body_bytes_max, .. } if by_session => {
+                Lane::Pool { body: checks(body_bytes_max.unwrap_or_default()) }
             },
             Self::ByCaller { body_bytes_max, .. } => {
-                if by_session {
-                    Lane::Pool { body_bytes_max }
-                } else {
-                    Lane::Check { body_bytes_max: Some(body_bytes_max) }
-                }
+                Lane::Check { body: body_bytes_max.map(checks) }
             },
-        }
+        };
+        if surface == Surface::Control { lane.in_part(Part::Control) } else { lane }
     }
 }
 
@@ -85,14 +89,25 @@ const fn list(path: &'static str, handler: ManageHandler) -> Route {
     asking(Method::GET, path, handler)
 }
 
-/// A route whose query says more.
-const fn asking(method: Method, path: &'static str, handler: ManageHandler) -> Route {
-    let run = Run::Manage { handler, body_bytes_max: input::BODY_BYTES_MAX };
+/// A list, a chart or a change that reads or writes many records.
+const fn long(method: Method, path: &'static str, handler: ManageHandler) -> Route {
+    let run = Run::Manage { handler, take: take(Part::Long) };
     Route { method: Some(method), path, access: Access::Actor, run, reads_query: true }
 }
 
+/// A route whose query says more.
+const fn asking(method: Method, path: &'static str, handler: ManageHandler) -> Route {
+    let run = Run::Manage { handler, take: take(Part::Management) };
+    Route { method: Some(method), path, access: Access::Actor, run, reads_query: true }
+}
+
+/// Where it is open, it opens a session or uses a one-time link, and hashes a password.
 const fn post(path: &'static str, access: Access, handler: ManageHandler) -> Route {
-    manage(Method::POST, path, access, handler)
+    let part = match access {
+        Access::Open => Part::SignIn,
+        Access::Holder | Access::Actor | Access::Enrolling | Access::Client => Part::Management,
+    };
+    in_part(part, Method::POST, path, access, handler)
 }
 
 const fn manage(
@@ -101,8 +116,33 @@ const fn manage(
     access: Access,
     handler: ManageHandler,
 ) -> Route {
-    let run = Run::Manage { handler, body_bytes_max: input::BODY_BYTES_MAX };
+    let part = match access {
+        Access::Open => Part::Page,
+        Access::Holder | Access::Actor | Access::Enrolling | Access::Client => Part::Management,
+    };
+    in_part(part, method, path, access, handler)
+}
+
+const fn in_part(
+    part: Part,
+    method: Method,
+    path: &'static str,
+    access: Access,
+    handler: ManageHandler,
+) -> Route {
+    let run = Run::Manage { handler, take: take(part) };
     Route { method: Some(method), path, access, run, reads_query: false }
+}
+
+/// What a route of a part takes, where it says nothing else.
+const fn take(part: Part) -> Take {
+    let body_bytes_max = match part {
+        Part::SignIn | Part::Page => input::OPEN_BODY_BYTES_MAX,
+        Part::Control | Part::Checks | Part::Batch | Part::Management | Part::Long => {
+            input::BODY_BYTES_MAX
+        },
+    };
+    Take { part, body_bytes_max }
 }
 
 const fn probe(path: &'static str, handler: CheckHandler) -> Route {
@@ -121,7 +161,7 @@ pub(super) static ROUTES: &[Route] = &[
         run: Run::ByCaller {
             check: check::verify::answer,
             manage: check::verify::answer_session,
-            body_bytes_max: input::BODY_BYTES_MAX,
+            body_bytes_max: Some(input::BODY_BYTES_MAX),
         },
         reads_query: false,
     },
@@ -131,14 +171,14 @@ pub(super) static ROUTES: &[Route] = &[
         access: Access::Actor,
         run: Run::LongCheck {
             handler: check::batch::answer,
-            body_bytes_max: input::LARGE_BODY_BYTES_MAX,
+            take: Take { part: Part::Batch, body_bytes_max: input::LARGE_BODY_BYTES_MAX },
         },
         reads_query: false,
     },
     Route {
         method: Some(Method::POST),
         path: "/v1/introspect",
-        access: Access::Actor,
+        access: Access::Client,
         run: Run::Check {
             handler: check::introspect::answer,
             body_bytes_max: Some(input::BODY_BYTES_MAX),
@@ -146,7 +186,7 @@ pub(super) static ROUTES: &[Route] = &[
         reads_query: false,
     },
     probe("/v1/whoami", check::whoami::answer),
-    post("/v1/whoami/revoke", Access::Open, check::whoami::revoke),
+    post("/v1/whoami/revoke", Access::Holder, check::whoami::revoke),
     probe("/healthz", health::alive),
     probe("/readyz", health::ready),
     Route {
@@ -156,7 +196,7 @@ pub(super) static ROUTES: &[Route] = &[
         run: Run::ByCaller {
             check: metrics::answer,
             manage: metrics::answer_session,
-            body_bytes_max: input::BODY_BYTES_MAX,
+            body_bytes_max: None,
         },
         reads_query: false,
     },
@@ -169,11 +209,11 @@ pub(super) static ROUTES: &[Route] = &[
     list("/v1/sessions", api::sessions::list_sessions),
     manage(Method::DELETE, "/v1/sessions/{session}", Access::Actor, api::sessions::delete),
     get("/v1/me", Access::Enrolling, api::me::show),
-    manage(Method::PATCH, "/v1/me", Access::Actor, api::me::change),
+    in_part(Part::SignIn, Method::PATCH, "/v1/me", Access::Actor, api::me::change),
     asking(Method::DELETE, "/v1/me/notices", api::notices::acknowledge),
-    post("/v1/me/totp", Access::Enrolling, api::totp::create),
-    manage(Method::DELETE, "/v1/me/totp", Access::Actor, api::totp::delete),
-    list("/v1/keys", api::keys::list_keys),
+    in_part(Part::SignIn, Method::POST, "/v1/me/totp", Access::Enrolling, api::totp::create),
+    in_part(Part::SignIn, Method::DELETE, "/v1/me/totp", Access::Actor, api::totp::delete),
+    long(Method::GET, "/v1/keys", api::keys::list_keys),
     post("/v1/keys", Access::Actor, api::keys::create),
     Route {
         method: Some(Method::POST),
@@ -181,7 +221,10 @@ pub(super) static ROUTES: &[Route] = &[
         access: Access::Actor,
         run: Run::Manage {
             handler: api::keys::import::import,
-            body_bytes_max: api::keys::import::IMPORT_BODY_BYTES_MAX,
+            take: Take {
+                part: Part::Long,
+                body_bytes_max: api::keys::import::IMPORT_BODY_BYTES_MAX,
+            },
         },
         reads_query: false,
     },
@@ -193,10 +236,10 @@ pub(super) static ROUTES: &[Route] = &[
     post("/v1/keys/{key}/rotate", Access::Actor, api::keys::rotate::rotate),
     post("/v1/keys/{key}/disable", Access::Actor, api::keys::disable),
     post("/v1/keys/{key}/enable", Access::Actor, api::keys::enable),
-    list("/v1/usage", api::usage::show),
-    list("/v1/audit", api::audit::list_events),
+    long(Method::GET, "/v1/usage", api::usage::show),
+    long(Method::GET, "/v1/audit", api::audit::list_events),
     get("/v1/audit/head", Access::Actor, api::audit::show_head),
-    post("/v1/audit/check", Access::Actor, api::audit::check),
+    in_part(Part::Long, Method::POST, "/v1/audit/check", Access::Actor, api::audit::check),
     manage(Method::PUT, "/v1/keys/{key}/teams/{team}", Access::Actor, api::keys::share),
     manage(Method::DELETE, "/v1/keys/{key}/teams/{team}", Access::Actor, api::keys::unshare),
     list("/v1/roles", api::roles::list_roles),
@@ -231,8 +274,8 @@ pub(super) static ROUTES: &[Route] = &[
     list("/v1/users", api::users::list_users),
     get("/v1/users/{user}", Access::Actor, api::users::show),
     manage(Method::PATCH, "/v1/users/{user}", Access::Actor, api::users::change),
-    asking(Method::DELETE, "/v1/users/{user}", api::users::delete),
-    list("/v1/users/{user}/keys", api::users::list_keys),
+    long(Method::DELETE, "/v1/users/{user}", api::users::delete),
+    long(Method::GET, "/v1/users/{user}/keys", api::users::list_keys),
     list("/v1/users/{user}/sessions", api::user_sessions::list_sessions),
     manage(Method::DELETE, "/v1/users/{user}/sessions", Access::Actor, api::user_sessions::end_all),
     manage(
@@ -316,6 +359,15 @@ pub(super) fn find<'a>(method: &Method, path: &'a str, surface: Surface) -> Foun
 }
 
 impl Route {
+    /// Whether no answer holds a secret: a secret is shown once, by the change that makes it.
+    pub(super) fn has_no_secret(&self) -> bool {
+        match self.run {
+            Run::Manage { .. } => self.method == Some(Method::GET),
+            Run::LongCheck { .. } => true,
+            Run::Check { .. } | Run::ByCaller { .. } => false,
+        }
+    }
+
     /// The listener for checks serves nothing but these and health, that for metrics nothing but
     /// them and health.
     fn is_served_on(&self, surface: Surface) -> bool {

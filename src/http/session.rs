@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use crate::actions::actor::Actor;
 use crate::actions::me::Me;
 use crate::actions::throttle::Source;
-use crate::http::check::Caller;
+use crate::http::check::Holder;
 use crate::http::client::shown_host;
 use crate::http::credential::{self, Credential};
 use crate::http::parameters::Parameters;
@@ -103,14 +103,14 @@ impl App {
 
     fn key_actor(&self, call: &Call<'_>, text: &Zeroizing<Vec<u8>>) -> Result<Actor, Problem> {
         let user_agent = call.request.header("User-Agent");
-        let caller = Caller { address: call.address, user_agent };
+        let caller = Holder { address: call.address, user_agent };
         self.caller_by_key(text, caller)
     }
 
     fn session_actor(&self, call: &Call<'_>, token: &Secret) -> Result<Actor, Problem> {
-        self.guard_host(call.request)?;
+        self.guard_host(call.request.header("Host"))?;
         if !matches!(call.request.method(), "GET" | "HEAD") {
-            self.guard_origin(call.request)?;
+            self.guard_origin(|name| call.request.header(name))?;
         }
         let (session, user) = self.actions.session(token)?;
         let actor = Actor::user(self.index(), user, Some(token.digest()));
@@ -144,7 +144,12 @@ impl App {
 
     /// The session's token, where the request has its cookie.
     pub(super) fn session_token(&self, request: &Request) -> Result<Option<Secret>, Problem> {
-        let Some(header) = request.header("Cookie") else { return Ok(None) };
+        self.token_in(request.header("Cookie"))
+    }
+
+    /// The session's token among the cookies of a request.
+    pub(super) fn token_in(&self, cookie: Option<&str>) -> Result<Option<Secret>, Problem> {
+        let Some(header) = cookie else { return Ok(None) };
         let name = cookie_name(&self.settings.public_url);
         let ours = |(known, value): (_, _)| (known == name).then_some(value);
         let mut values = cookies(header).filter_map(ours);
@@ -159,9 +164,9 @@ impl App {
 
     /// Refuses a session's request to another name than this instance's: a page that had itself
     /// resolved to this address (DNS rebinding) has no business here.
-    pub(super) fn guard_host(&self, request: &Request) -> Result<(), Problem> {
+    pub(super) fn guard_host(&self, host: Option<&str>) -> Result<(), Problem> {
         let public_url = &self.settings.public_url;
-        match request.header("Host") {
+        match host {
             Some(host) if public_url.is_named_by(host) => Ok(()),
             host => {
                 let host = host.unwrap_or("-");
@@ -172,9 +177,11 @@ impl App {
     }
 
     /// Refuses what another site made a browser send. A client without either header is no browser.
-    pub(super) fn guard_origin(&self, request: &Request) -> Result<(), Problem> {
-        let site = request.header("Sec-Fetch-Site");
-        let origin = request.header("Origin");
+    pub(super) fn guard_origin<'a>(
+        &self,
+        header: impl Fn(&str) -> Option<&'a str>,
+    ) -> Result<(), Problem> {
+        let (site, origin) = (header("Sec-Fetch-Site"), header("Origin"));
         let same_site = matches!(site, Some("same-origin" | "none"));
         let same_origin =
             origin.is_some_and(|origin| origin == self.settings.public_url.to_string());

@@ -1,7 +1,8 @@
-//! What a rebuild takes out of the index: all that it has and the store has not.
+//! What the index has and a new scan of the store has not shown: it is taken out at the scan's end.
 
 use std::collections::HashSet;
 
+use crate::index::DigestKey;
 use crate::index::writer::Writer;
 use crate::model::id::{KeyId, OrganizationId, RoleId, TeamId, UserId};
 use crate::records::Stored;
@@ -16,6 +17,7 @@ pub(super) struct Gone {
     teams: HashSet<TeamId>,
     plans: HashSet<Box<str>>,
     gates: HashSet<Box<str>>,
+    sessions: HashSet<DigestKey>,
 }
 
 impl Gone {
@@ -28,6 +30,7 @@ impl Gone {
             teams: writer.index.teams.pin().keys().copied().collect(),
             plans: writer.plans.keys().cloned().collect(),
             gates: writer.index.gates.pin().keys().cloned().collect(),
+            sessions: writer.index.sessions.all(),
         }
     }
 
@@ -40,6 +43,7 @@ impl Gone {
             Stored::Gate(record) => drop(self.gates.remove(&record.name)),
             Stored::Role(record) => drop(self.roles.remove(&record.id)),
             Stored::Team(record) => drop(self.teams.remove(&record.id)),
+            Stored::Session(digest, _) => drop(self.sessions.remove(&(*digest).into())),
             Stored::Founded(_)
             | Stored::Use(..)
             | Stored::Quota(..)
@@ -70,5 +74,6 @@ impl Gone {
         for name in self.gates {
             writer.delete(&Place::Gate(name));
         }
+        writer.index.sessions.forget(self.sessions);
     }
 }

@@ -14,6 +14,7 @@ pub mod live;
 pub mod quota;
 pub mod report;
 pub mod reservations;
+mod sessions;
 pub mod standing;
 mod step;
 pub mod tally;
@@ -44,6 +45,7 @@ use facts::{OrganizationFacts, RoleFacts, Shared, SharedUser, TeamFacts, UserFac
 use grant::Grant;
 use live::Live;
 use reservations::Reservations;
+use sessions::Sessions;
 use tally::Tally;
 use uses::LastUse;
 use waiting::{Progress, Waiting};
@@ -67,6 +69,7 @@ pub struct Index {
     roles: HashMap<RoleId, Shared<RoleFacts>>,
     teams: HashMap<TeamId, Arc<TeamFacts>>,
     gates: HashMap<Box<str>, Arc<Gate>>,
+    sessions: Sessions,
     default_gate: Arc<Gate>,
     agents: HashMap<Arc<str>, u32>,
     agent_names: HashMap<u32, Arc<str>>,
@@ -113,6 +116,7 @@ impl Index {
             roles: HashMap::new(),
             teams: HashMap::new(),
             gates: HashMap::new(),
+            sessions: Sessions::default(),
             default_gate: Arc::new(Gate::any_key()),
             agents: HashMap::new(),
             agent_names: HashMap::new(),
@@ -156,6 +160,11 @@ impl Index {
     /// Whether no secret is known.
     pub fn is_empty(&self) -> bool {
         self.grants.is_empty()
+    }
+
+    /// Whose session a cookie is, where the store has it; it may have ended by time.
+    pub fn session_user(&self, cookie: &Digest) -> Option<UserId> {
+        self.sessions.user(cookie)
     }
 
     /// The facts of a user.

@@ -150,6 +150,7 @@ impl Writer {
             Stored::PlanQuota(organization, record) => {
                 self.organization(organization).load().live.quota.restore(&record);
             },
+            Stored::Session(digest, user) => self.index.sessions.put(digest, user),
             Stored::Aside => {},
         }
     }
@@ -180,6 +181,7 @@ impl Writer {
                 self.index.teams.pin().remove(id);
             },
             Place::Key(_, id) => self.delete_key(*id),
+            Place::Session(digest) => self.index.sessions.remove(*digest),
             Place::Use(_)
             | Place::Quota(_)
             | Place::PlanQuota(_)
@@ -188,7 +190,6 @@ impl Writer {
             | Place::UsageDay(..)
             | Place::Email(..)
             | Place::Domain(_)
-            | Place::Session(_)
             | Place::Sessions(_)
             | Place::Founded
             | Place::Setup

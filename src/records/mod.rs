@@ -23,8 +23,9 @@ use keyhouse_storage::Row;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::model::id::{KeyId, OrganizationId};
-use access::{FoundedRecord, OrganizationRecord, PlanRecord, UserRecord};
+use crate::model::id::{KeyId, OrganizationId, UserId};
+use crate::model::secret::Digest;
+use access::{FoundedRecord, OrganizationRecord, PlanRecord, SessionRecord, UserRecord};
 use gate::GateRecord;
 use key::KeyRecord;
 use place::Place;
@@ -96,7 +97,9 @@ pub enum Stored {
     Quota(KeyId, ReservationRecord),
     /// The same of what a plan gives an organization.
     PlanQuota(OrganizationId, ReservationRecord),
-    /// A row that only its own readers ask for: sessions, e-mail addresses, events, how much keys were used.
+    /// Whose a session is, by the digest of its cookie.
+    Session(Digest, UserId),
+    /// A row that only its own readers ask for: e-mail addresses, events, how much keys were used.
     Aside,
 }
 
@@ -144,12 +147,14 @@ pub fn read(key: &[u8], value: &[u8]) -> Result<Stored, RecordError> {
         Place::Use(id) => Stored::Use(id, read_at(&place, value)?),
         Place::Quota(id) => Stored::Quota(id, read_at(&place, value)?),
         Place::PlanQuota(id) => Stored::PlanQuota(id, read_at(&place, value)?),
+        Place::Session(digest) => {
+            Stored::Session(digest, read_at::<SessionRecord>(&place, value)?.user)
+        },
         Place::Format
         | Place::Email(..)
         | Place::Domain(_)
         | Place::UsageHours(..)
         | Place::UsageDay(..)
-        | Place::Session(_)
         | Place::Sessions(_)
         | Place::Setup
         | Place::Permission(_)

@@ -111,8 +111,8 @@ const CUT: &[u8] = b"cut";
 const RETENTION: &[u8] = b"retention";
 
 /// What the index is made of, in an order in which what keys point to comes first.
-pub const INDEXED: [&[u8]; 11] =
-    [FOUNDED, GATE, PLAN, ORGANIZATION, ROLE, TEAM, USER, KEY, USE, QUOTA, PLAN_QUOTA];
+pub const INDEXED: [&[u8]; 12] =
+    [FOUNDED, GATE, PLAN, ORGANIZATION, ROLE, TEAM, USER, KEY, USE, QUOTA, PLAN_QUOTA, SESSION];
 
 impl Place {
     /// Below this lie all e-mail addresses.

@@ -26,7 +26,7 @@ pub enum TelemetryError {
 }
 
 /// Most lines that wait to be written.
-const LINES_WAITING_MAX: usize = 4_096;
+pub(crate) const LINES_WAITING_MAX: usize = 4_096;
 
 /// The running log. What waits is written when it is dropped.
 pub struct Logs {

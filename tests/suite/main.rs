@@ -13,6 +13,7 @@
 )]
 
 mod addresses;
+mod admission;
 mod ask;
 mod audit;
 mod batch;
@@ -28,6 +29,7 @@ mod cli_gate;
 mod cli_rights;
 mod cli_user;
 mod clock;
+mod compression;
 mod credentials;
 mod crossing;
 mod crowds;

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keyhouse::http::transport::{
-    Application, Arrival, Counters, Lane, Limits, Listener, Origin, Peer, Refusal, Server, Socket,
-    Surface,
+    Application, Arrival, Counters, Lane, Limits, Listener, Origin, Part, Peer, Refusal, Server,
+    Socket, Surface, Take,
 };
 use rouille::{Request, Response};
 
@@ -26,10 +26,15 @@ pub(crate) struct Double {
 impl Application for Double {
     fn lane(&self, arrival: &Arrival<'_>) -> Lane {
         match arrival.parts.uri.path() {
-            "/check-body" => Lane::Check { body_bytes_max: Some(1024) },
+            "/check-body" => {
+                Lane::Check { body: Some(Take { part: Part::Checks, body_bytes_max: 1024 }) }
+            },
             "/lane-panics" => panic!("as asked"),
-            path if path.starts_with("/check") => Lane::Check { body_bytes_max: None },
-            _ => Lane::Pool { body_bytes_max: 64 * 1024 },
+            path if path.starts_with("/check") => Lane::Check { body: None },
+            _ => {
+                let part = Part::Management;
+                Lane::Pool { body: Take { part, body_bytes_max: 64 * 1024 } }
+            },
         }
     }
 

@@ -3,6 +3,7 @@
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use keyhouse::http::transport::Limits;
 
@@ -200,8 +201,10 @@ fn upgrade_is_not_taken_up() {
 }
 
 #[test]
-fn full_pool_refuses_at_once_and_checks_go_on() {
-    let house = House::start_with(Limits { pool_in_flight_max: 1, ..Limits::default() });
+fn full_pool_refuses_in_time_and_checks_go_on() {
+    let pool_wait = Duration::from_millis(50);
+    let limits = Limits { pool_in_flight_max: 1, pool_wait, ..Limits::default() };
+    let house = House::start_with(limits);
     let mut first = house.connect();
     first.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
     house.waiting.recv().unwrap();

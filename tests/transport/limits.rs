@@ -194,8 +194,8 @@ fn refused_client_that_is_still_sending_sees_an_end_and_no_reset() {
 }
 
 #[test]
-fn bodies_in_all_have_a_limit() {
-    let house = House::start_with(Limits { bodies_bytes_max: 1000, ..Limits::default() });
+fn one_address_has_an_eighth_of_the_memory_for_bodies() {
+    let house = House::start_with(Limits { body_bytes: Some(8_000), ..Limits::default() });
     let mut first = house.connect();
     let length = "Host: a\r\nContent-Length: 600\r\n\r\n";
     let body = "x".repeat(600);

@@ -130,6 +130,7 @@ impl Actions {
                 limit: ROWS_A_SCAN,
                 order: Order::Descending,
             };
+            let _turn = self.page_turn(actor);
             let page = self.store.scan(&range, At::Latest)?;
             for row in &page.rows {
                 rows_read += 1;

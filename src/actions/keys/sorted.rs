@@ -197,6 +197,7 @@ impl Actions {
                 limit: ROWS_A_SCAN,
                 order: Order::Descending,
             };
+            let _turn = self.page_turn(actor);
             let page = self.store.scan(&range, At::Latest)?;
             for row in &page.rows {
                 let record = read_row::<KeyRecord>(row)?.record;

@@ -150,6 +150,8 @@ impl Actions {
         };
         if let Some(id) = query.key {
             let (record, whole) = self.key_for_usage(actor, id)?;
+            // Before the tally, which whoever reads a chart holds.
+            let _turn = self.page_turn(actor);
             usage.buckets = self.key_buckets(&self.index.tally(), &record, span)?;
             if whole {
                 usage.addresses = Some(self.addresses(&record)?);
@@ -158,6 +160,7 @@ impl Actions {
             actor.require(USAGE_READ)?;
             let organization = actor.organization_id();
             let concealed = self.concealed_keys(actor)?;
+            let _turn = self.page_turn(actor);
             let mut tally = self.index.tally();
             self.index.gather_used(&mut tally);
             let waiting = waiting_of(&tally, organization);
@@ -200,6 +203,7 @@ impl Actions {
         loop {
             let range =
                 Range { after: after.as_deref(), limit: ROWS_A_SCAN, ..Range::prefix(&prefix) };
+            let _turn = self.page_turn(actor);
             let page = self.store.scan(&range, At::Latest)?;
             for row in &page.rows {
                 let record = read_row::<KeyRecord>(row)?.record;

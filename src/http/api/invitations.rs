@@ -55,8 +55,8 @@ pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Pr
 }
 
 pub(in crate::http) fn accept(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    app.guard_host(call.request)?;
-    app.guard_origin(call.request)?;
+    app.guard_host(call.request.header("Host"))?;
+    app.guard_origin(|name| call.request.header(name))?;
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     let token = fields.required("token", text).map(Secret::new);
     let name = fields.optional("name", text);

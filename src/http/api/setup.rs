@@ -10,8 +10,8 @@ use crate::http::{App, Call};
 use crate::model::secret::Secret;
 
 pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    app.guard_host(call.request)?;
-    app.guard_origin(call.request)?;
+    app.guard_host(call.request.header("Host"))?;
+    app.guard_origin(|name| call.request.header(name))?;
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     let token = fields.required("token", text).map(Secret::new);
     let name = fields.optional("name", text);

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use rouille::Response;
 
-use crate::http::check::{Allowed, App, Caller, Identity, allow, user_agent};
+use crate::http::check::{Allowed, App, Holder, Identity, allow, user_agent};
 use crate::http::forwarded::{self, NotForwarded, Told};
 use crate::http::problem::Problem;
 use crate::http::transport::Arrival;
@@ -54,7 +54,7 @@ impl App {
                 let presented = Self::presented(headers, &gate.credentials)?;
                 let (ip, acceptance) = (Some(told.client), gate.acceptance());
                 let request = Request { ip, requirement, acceptance, cost };
-                let caller = Caller { address: ip, user_agent: user_agent(headers) };
+                let caller = Holder { address: ip, user_agent: user_agent(headers) };
                 self.decide_presented(&presented, &request, caller)
             },
         }

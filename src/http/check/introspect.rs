@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use crate::actions::ActionError;
 use crate::actions::actor::Actor;
 use crate::http::check::verify::require_verify;
-use crate::http::check::{Caller, user_agent};
+use crate::http::check::{Holder, user_agent};
 use crate::http::input::{self, FORM};
 use crate::http::metrics::counts::Endpoint;
 use crate::http::parameters::Parameters;
@@ -52,7 +52,7 @@ pub(in crate::http) fn answer(
 }
 
 /// The error in OAuth's words too (RFC 6749, 5.2).
-fn as_oauth(problem: Problem) -> Problem {
+pub(in crate::http) fn as_oauth(problem: Problem) -> Problem {
     match problem.status() {
         400 | 415 => problem.extra("error", "invalid_request"),
         401 => problem.extra("error", "invalid_client"),
@@ -101,13 +101,17 @@ fn is_active(code: Code) -> bool {
 fn caller(app: &App, arrival: &Arrival<'_>) -> Result<Actor, Problem> {
     let headers = &arrival.parts.headers;
     let text = unescaped(app, headers, App::presented(headers, &CREDENTIALS)?);
-    let caller = Caller { address: app.direct_address(arrival), user_agent: user_agent(headers) };
+    let caller = Holder { address: app.direct_address(arrival), user_agent: user_agent(headers) };
     app.caller_by_key(&text, caller)
 }
 
 /// OAuth clients write their secret as a form's value before they send it as Basic (RFC 6749, 2.3.1);
 /// others send it as it is. Where that makes a difference, the text as it stands goes first.
-fn unescaped(app: &App, headers: &HeaderMap, text: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
+pub(in crate::http) fn unescaped(
+    app: &App,
+    headers: &HeaderMap,
+    text: Zeroizing<Vec<u8>>,
+) -> Zeroizing<Vec<u8>> {
     let could_be = text.iter().any(|byte| matches!(byte, b'%' | b'+'))
         && !text.iter().any(|byte| matches!(byte, b'&' | b'='));
     let digest = digest_of(app.index(), app.actions.prefix(), &text);

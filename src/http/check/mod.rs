@@ -17,6 +17,7 @@ mod problem;
 pub(super) mod verify;
 pub(super) mod whoami;
 
+use std::cell::Cell;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ use crate::http::client::Hops;
 use crate::http::credential::{self, Credential};
 use crate::http::problem::Problem;
 use crate::http::refusal::said;
-use crate::http::transport::{Arrival, Refusal};
+use crate::http::transport::{Arrival, Caller, Refusal};
 use crate::http::{App, answer, path_of};
 use crate::index::Origin;
 use crate::index::grant::Grant;
@@ -48,7 +49,7 @@ const RESERVATION_TRIES_MAX: usize = 1_000;
 
 /// Who presents a credential, as far as last use and address rules want to know.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Caller<'a> {
+pub(super) struct Holder<'a> {
     /// The address.
     pub(super) address: Option<IpAddr>,
     /// The program, as it names itself.
@@ -142,13 +143,13 @@ impl App {
         &self,
         text: &[u8],
         request: &Request<'_>,
-        caller: Caller<'_>,
+        caller: Holder<'_>,
     ) -> Result<Allowed, Problem> {
         self.judge(text, request, caller, |grant, _now| Allowed(Identity::of(self.index(), grant)))
     }
 
     /// The actor behind a management key, decided like any other check.
-    pub(super) fn caller_by_key(&self, text: &[u8], caller: Caller<'_>) -> Result<Actor, Problem> {
+    pub(super) fn caller_by_key(&self, text: &[u8], caller: Holder<'_>) -> Result<Actor, Problem> {
         let request = Request { ip: caller.address, ..Request::default() };
         let secret = digest_of(self.index(), self.actions.prefix(), text).ok_or_else(malformed)?;
         self.judge(text, &request, caller, |grant, _now| Actor::key(secret, grant, caller.address))
@@ -158,7 +159,7 @@ impl App {
         &self,
         text: &[u8],
         request: &Request<'_>,
-        caller: Caller<'_>,
+        caller: Holder<'_>,
         valid: impl Fn(&Grant, Now) -> T,
     ) -> Result<T, Problem> {
         let presented = Presented { text, user_agent: caller.user_agent };
@@ -180,10 +181,14 @@ impl App {
         answer: impl Fn(Verdict, Option<&Grant>, Now) -> T,
     ) -> Result<T, Problem> {
         let origin = Origin { ip: request.ip, user_agent: presented.user_agent };
-        self.until_reserved(|now| {
+        // Whose check may have to wait.
+        let waits = Cell::new(Caller::default());
+        self.until_reserved(&waits, |now| {
             let judge = |grant: &Grant| {
-                let known = is_known(grant);
-                if known { decide(grant, request, now) } else { Ok(Verdict::of(Code::NotFound)) }
+                if !is_known(grant) {
+                    return Ok(Verdict::of(Code::NotFound));
+                }
+                decide(grant, request, now).inspect_err(|_unreserved| waits.set(key_alone(grant)))
             };
             check(self.index(), self.actions.prefix(), presented.text, judge, |verdict, grant| {
                 if let Some(grant) = grant {
@@ -198,6 +203,7 @@ impl App {
     /// reservation: outside of the index's guard, and without stopping the event loop.
     fn until_reserved<T>(
         &self,
+        waits: &Cell<Caller>,
         attempt: impl Fn(Now) -> Result<T, Unreserved>,
     ) -> Result<T, Problem> {
         for _ in 0..RESERVATION_TRIES_MAX {
@@ -208,7 +214,7 @@ impl App {
                 Ok(answer) => return Ok(answer),
                 Err(unreserved) => unreserved,
             };
-            match self.waiting.run(|| unreserved.wait(RESERVATION_WAIT)) {
+            match self.waiting.run(&waits.get(), || unreserved.wait(RESERVATION_WAIT)) {
                 Some(true) => {},
                 // The store does not answer, or too many wait for it: nothing is let through that
                 // a crash could forget.
@@ -219,7 +225,7 @@ impl App {
     }
 
     /// The credential of a check request, or its denial.
-    fn presented(
+    pub(super) fn presented(
         headers: &HeaderMap,
         sources: &[CredentialSource],
     ) -> Result<zeroize::Zeroizing<Vec<u8>>, Problem> {
@@ -238,8 +244,17 @@ impl App {
     }
 }
 
-/// A text that can't be a key.
-fn malformed() -> Problem {
+/// Whose share a check of a key draws on: its own and its organization's.
+fn key_alone(grant: &Grant) -> Caller {
+    Caller {
+        network: None,
+        actor: Some(*grant.live.key.bytes()),
+        organization: Some(*grant.organization.load().id.bytes()),
+    }
+}
+
+/// Two credentials, or one that can't be read, on a check endpoint.
+pub(super) fn malformed() -> Problem {
     Problem::denied(Verdict::of(Code::Malformed), None)
 }
 
@@ -264,6 +279,6 @@ pub(in crate::http) fn denied(
 }
 
 /// The user agent of a request, as far as it is text.
-fn user_agent(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn user_agent(headers: &HeaderMap) -> Option<&str> {
     headers.get(http::header::USER_AGENT)?.to_str().ok().filter(|text| !text.is_empty())
 }

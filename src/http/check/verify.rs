@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::actions::ActionError;
 use crate::actions::actor::Actor;
 use crate::clock::Now;
-use crate::http::check::{Caller, Presented, explained, user_agent};
+use crate::http::check::{Holder, Presented, explained, key_alone, user_agent};
 use crate::http::credential::{self, Credential};
 use crate::http::input::{self, Fields, wrong};
 use crate::http::metrics::counts::Endpoint;
@@ -67,7 +67,7 @@ pub(in crate::http) fn caller(app: &App, arrival: &Arrival<'_>) -> Result<Actor,
     match credential::take(headers, &CREDENTIALS) {
         Credential::Presented(text) => {
             let caller =
-                Caller { address: app.direct_address(arrival), user_agent: user_agent(headers) };
+                Holder { address: app.direct_address(arrival), user_agent: user_agent(headers) };
             app.caller_by_key(&text, caller)
         },
         Credential::Unusable(unusable) => Err(Problem::unusable_credential(&unusable)),
@@ -182,7 +182,8 @@ pub(in crate::http) fn explain_presented(
             // What its record lists lies in the store alone; this is no check, and may wait for it.
             let organization = grant.organization.load().id;
             let read = || app.actions.stored_key(actor, organization, grant.live.key);
-            let record = app.waiting.run(read).unwrap_or(Err(ActionError::Busy))?;
+            let record =
+                app.waiting.run(&key_alone(grant), read).unwrap_or(Err(ActionError::Busy))?;
             explain(grant, &explained::lists_of(&record), request, now)
         },
     };

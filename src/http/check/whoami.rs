@@ -7,7 +7,7 @@ use crate::actions::ActionError;
 use crate::actions::keys::{HolderRevoked, Shown};
 use crate::clock::Now;
 use crate::http::api::no_fields;
-use crate::http::check::{Caller, malformed, user_agent, verify};
+use crate::http::check::{Holder, malformed, user_agent, verify};
 use crate::http::problem::Problem;
 use crate::http::session::header_map;
 use crate::http::transport::Arrival;
@@ -32,7 +32,7 @@ fn tell(app: &App, arrival: &Arrival<'_>) -> Result<Value, Problem> {
     let presented = App::presented(headers, &CREDENTIALS)?;
     let address = app.direct_address(arrival);
     let request = Request { ip: address, ..Request::default() };
-    let caller = Caller { address, user_agent: user_agent(headers) };
+    let caller = Holder { address, user_agent: user_agent(headers) };
     app.judge(&presented, &request, caller, |grant, now: Now| {
         let mut told = verify::described(app.index(), grant, now);
         told.insert("permissions".to_owned(), verify::permissions(grant));

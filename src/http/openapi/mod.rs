@@ -22,10 +22,9 @@ mod rights;
 mod schema;
 mod usage;
 
-use std::borrow::Cow;
+use rouille::Response;
 
-use rouille::{Response, ResponseBody};
-
+use crate::http::encoding::Encoded;
 use crate::http::problem::Problem;
 use crate::http::router::ROUTES;
 use crate::http::session::cookie_name;
@@ -35,19 +34,17 @@ use operation::Operation;
 use schema::Schema;
 
 #[expect(clippy::unnecessary_wraps, reason = "a handler of the table")]
-pub(super) fn show(app: &App, _call: &Call<'_>) -> Result<Response, Problem> {
-    let text = app.description.get_or_init(|| describe(app));
-    let headers = vec![(Cow::from("Content-Type"), Cow::from("application/json"))];
-    let body = ResponseBody::from_data(text.as_bytes());
-    Ok(Response { status_code: 200, headers, data: body, upgrade: None })
+pub(super) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let description = app.description.get_or_init(|| Encoded::new(describe(app).into_bytes()));
+    Ok(description.json(call.request.header("Accept-Encoding")))
 }
 
-fn describe(app: &App) -> Box<str> {
+fn describe(app: &App) -> String {
     let url = app.settings.public_url.to_string();
     let cookie = cookie_name(&app.settings.public_url);
     let document = document::document(ROUTES, &operations(), &Instance { url: &url, cookie });
     // Maps of texts and numbers always have a form in JSON.
-    document.to_json().unwrap_or_default().into()
+    document.to_json().unwrap_or_default()
 }
 
 /// What is said of every route.
@@ -176,11 +173,9 @@ mod tests {
         for route in ROUTES {
             for asker in of(route) {
                 let known = matches!(asker, Asker::Known | Asker::Person | Asker::Program);
-                assert_eq!(
-                    known,
-                    matches!(route.access, Access::Actor | Access::Enrolling),
-                    "{route:?} {asker:?}"
-                );
+                let asked =
+                    matches!(route.access, Access::Actor | Access::Enrolling | Access::Client);
+                assert_eq!(known, asked, "{route:?} {asker:?}");
             }
         }
         for operation in operations() {

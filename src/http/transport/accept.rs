@@ -95,7 +95,7 @@ impl Acceptor {
                 },
             };
             count(&floor.counters.connections_accepted);
-            let Some(share) = floor.connections.share(peer) else { continue };
+            let Some(share) = floor.connections.share(self.surface, peer) else { continue };
             // The one connection that waits here has a file already; the rest stay in the backlog.
             let Ok(place) = floor.connections.place(self.surface, share).await else { return };
             floor.serve(self.surface, accepted, peer, place);

@@ -1,36 +1,62 @@
 //! Lets a check wait for something without stopping the event loop.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::caller::{Caller, Claims};
+use super::ledger::Ledger;
 
 /// Most checks that wait at once. Each takes a thread for as long as it waits, beside those of the
-/// blocking pool.
-pub(super) const WAITING_MAX: usize = 256;
+/// blocking pool. One key has a quarter of them, one organization half.
+pub(crate) const WAITING_MAX: usize = 256;
 
 /// The checks that wait.
-#[derive(Debug, Default)]
-pub struct Aside(AtomicUsize);
+#[derive(Debug)]
+pub struct Aside {
+    held: Mutex<Ledger>,
+    waiting: AtomicUsize,
+}
 
 /// Counts one out again, also when it panics.
-struct Place<'a>(&'a AtomicUsize);
+struct Place<'a> {
+    aside: &'a Aside,
+    claims: Claims,
+}
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.aside.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.aside.lock().give_back(&self.claims, 1);
+    }
+}
+
+impl Default for Aside {
+    fn default() -> Self {
+        Self { held: Mutex::new(Ledger::new(WAITING_MAX)), waiting: AtomicUsize::new(0) }
     }
 }
 
 impl Aside {
     /// How many wait now.
     pub fn waiting(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Runs `work`, which blocks. On the event loop another thread takes the other connections over
-    /// meanwhile; elsewhere it just runs. `None`: as many as may are waiting already.
-    pub fn run<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
-        let waiting = self.0.fetch_add(1, Ordering::Relaxed);
-        let _place = Place(&self.0);
-        (waiting < WAITING_MAX).then(|| tokio::task::block_in_place(work))
+    /// Runs `work`, which blocks, for a caller. On the event loop another thread takes the other
+    /// connections over meanwhile; elsewhere it just runs. `None`: as many as may are waiting
+    /// already, in all or for this caller.
+    pub fn run<T>(&self, caller: &Caller, work: impl FnOnce() -> T) -> Option<T> {
+        let claims = caller.claims_on_places(WAITING_MAX);
+        if !self.lock().take(&claims, 1) {
+            return None;
+        }
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let _place = Place { aside: self, claims };
+        Some(tokio::task::block_in_place(work))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Ledger> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -38,11 +64,26 @@ impl Aside {
 mod tests {
     use super::*;
 
+    fn key(id: u8, organization: u8) -> Caller {
+        let (actor, organization) = (Some([id; 16]), Some([organization; 16]));
+        Caller { network: None, actor, organization }
+    }
+
+    /// Runs itself in as many places as it gets, and returns how many those were.
+    fn nested(aside: &Aside, of: &dyn Fn(usize) -> Caller, depth: usize) -> usize {
+        let inside = aside.run(&of(depth), || nested(aside, of, depth + 1));
+        inside.unwrap_or(depth)
+    }
+
     #[test]
-    fn who_finds_no_place_is_told_so_and_places_come_back() {
-        let aside = Aside(AtomicUsize::new(WAITING_MAX - 1));
-        let nested = aside.run(|| aside.run(|| ()));
-        assert_eq!(nested, Some(None));
-        assert_eq!(aside.run(|| 1), Some(1));
+    fn one_key_waits_in_a_quarter_of_the_places_and_one_organization_in_half() {
+        let aside = Aside::default();
+        assert_eq!(nested(&aside, &|_| key(1, 1), 0), WAITING_MAX / 4);
+        let of_one = |depth: usize| key(u8::try_from(depth % 100).unwrap(), 1);
+        assert_eq!(nested(&aside, &of_one, 0), WAITING_MAX / 2);
+        let left = aside.run(&key(1, 1), || nested(&aside, &of_one, 1));
+        assert_eq!(left, Some(WAITING_MAX / 2));
+        assert_eq!(aside.waiting(), 0);
+        assert_eq!(aside.run(&key(2, 2), || 1), Some(1));
     }
 }

@@ -1,30 +1,83 @@
-//! Reads a request's body: whole, in time, and within its own limit and that of all bodies.
+//! Reads a request's body: whole, in time, and within its own limit, its caller's share and that of all bodies
+//! of its part.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::Refusal;
+use super::caller::{Caller, Claims};
+use super::ledger::Ledger;
 use super::rules::Framing;
 
 /// How bodies are read.
 #[derive(Debug)]
 pub(super) struct BodyLimits {
     pub(super) timeout: Duration,
-    /// A permit for each byte that may be held at once.
-    pub(super) held: Arc<Semaphore>,
     pub(super) retry_after_seconds: u32,
 }
 
-/// A body in memory; its bytes count against all bodies until it is dropped.
+/// What a request may bring, and at whose cost.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Allowance<'a> {
+    pub(super) purse: &'a Arc<Purse>,
+    pub(super) caller: &'a Caller,
+    pub(super) bytes_max: usize,
+}
+
+/// The memory for the bodies of one part.
+#[derive(Debug)]
+pub(super) struct Purse {
+    held: Mutex<Ledger>,
+    bytes: usize,
+}
+
+/// Bytes of one body; given back on drop.
+#[derive(Debug)]
+pub(super) struct Held {
+    purse: Arc<Purse>,
+    claims: Claims,
+    bytes: usize,
+}
+
+/// A body in memory; its bytes count against all bodies of its part until it is dropped.
 #[derive(Debug, Default)]
 pub(super) struct Body {
     pub(super) bytes: Vec<u8>,
-    pub(super) held: Option<OwnedSemaphorePermit>,
+    pub(super) held: Option<Held>,
+}
+
+impl Purse {
+    pub(super) fn new(bytes: usize) -> Arc<Self> {
+        Arc::new(Self { held: Mutex::new(Ledger::new(bytes)), bytes })
+    }
+
+    fn open(self: &Arc<Self>, caller: &Caller) -> Held {
+        let claims = caller.claims_on_bytes(self.bytes);
+        Held { purse: Arc::clone(self), claims, bytes: 0 }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Ledger> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    /// Takes some more; returns whether the purse and the caller's share have it.
+    fn grow(&mut self, bytes: usize) -> bool {
+        let fits = self.purse.lock().take(&self.claims, bytes);
+        self.bytes += if fits { bytes } else { 0 };
+        fits
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.purse.lock().give_back(&self.claims, self.bytes);
+    }
 }
 
 impl BodyLimits {
@@ -36,8 +89,9 @@ impl BodyLimits {
         &self,
         incoming: Incoming,
         framing: Framing,
-        bytes_max: usize,
+        allowance: Allowance<'_>,
     ) -> Result<Body, Refusal> {
+        let bytes_max = allowance.bytes_max;
         let too_large = Refusal::BodyTooLarge { bytes_max };
         match framing {
             Framing::Empty => return Ok(Body::default()),
@@ -46,14 +100,19 @@ impl BodyLimits {
             },
             Framing::Length(_) | Framing::Chunked => {},
         }
-        match timeout(self.timeout, self.collect(incoming, bytes_max)).await {
+        match timeout(self.timeout, self.collect(incoming, allowance)).await {
             Ok(outcome) => outcome,
             Err(_elapsed) => Err(Refusal::BodyTimeout),
         }
     }
 
-    async fn collect(&self, mut incoming: Incoming, bytes_max: usize) -> Result<Body, Refusal> {
-        let mut body = Body::default();
+    async fn collect(
+        &self,
+        mut incoming: Incoming,
+        allowance: Allowance<'_>,
+    ) -> Result<Body, Refusal> {
+        let bytes_max = allowance.bytes_max;
+        let (mut bytes, mut held) = (Vec::new(), allowance.purse.open(allowance.caller));
         while let Some(frame) = incoming.frame().await {
             let frame = frame.map_err(|error| {
                 tracing::debug!(%error, "could not read a request's body");
@@ -61,19 +120,14 @@ impl BodyLimits {
             })?;
             // Trailers carry nothing that anyone here decides on.
             let Ok(chunk) = frame.into_data() else { continue };
-            if body.bytes.len() + chunk.len() > bytes_max {
+            if bytes.len() + chunk.len() > bytes_max {
                 return Err(Refusal::BodyTooLarge { bytes_max });
             }
-            let permits = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
-            let Ok(permit) = Arc::clone(&self.held).try_acquire_many_owned(permits) else {
+            if !held.grow(chunk.len()) {
                 return Err(Refusal::Busy { retry_after_seconds: self.retry_after_seconds });
-            };
-            match &mut body.held {
-                Some(held) => held.merge(permit),
-                None => body.held = Some(permit),
             }
-            body.bytes.extend_from_slice(&chunk);
+            bytes.extend_from_slice(&chunk);
         }
-        Ok(body)
+        Ok(Body { bytes, held: Some(held) })
     }
 }

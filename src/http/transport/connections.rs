@@ -1,43 +1,30 @@
 //! How many connections there are: in all, and of each address.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
+use super::caller::{Network, SHARE_OF_PLACES};
 use super::counters::{Counters, count};
 use super::limits::Limits;
 use super::{Peer, Surface, TrustedProxies};
 
-/// What counts as one client: an IPv4 address, or an IPv6 /64, which one host has to itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Network {
-    V4(Ipv4Addr),
-    V6([u16; 4]),
-}
-
-impl Network {
-    fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                Self::V6([a, b, c, d])
-            },
-        }
-    }
-}
+/// This part of all connections is kept for trusted proxies.
+pub(super) const KEPT_FOR_PROXIES: usize = 4;
 
 /// The places for connections of one server. Its map has at most an entry a connection.
 #[derive(Debug)]
 pub(super) struct Connections {
     all: Arc<Semaphore>,
+    /// Of all, what peers that are no trusted proxies may have: a proxy always finds a place.
+    strangers: Arc<Semaphore>,
     control: Arc<Semaphore>,
     metrics: Arc<Semaphore>,
-    per_network: Mutex<HashMap<Network, usize>>,
+    per_network: Mutex<HashMap<(Kept, Network), usize>>,
     per_network_max: usize,
+    per_network_metrics_max: usize,
     exempt: TrustedProxies,
     counters: Arc<Counters>,
 }
@@ -46,7 +33,15 @@ pub(super) struct Connections {
 #[derive(Debug)]
 pub(super) struct Share {
     connections: Arc<Connections>,
-    network: Option<Network>,
+    network: Option<(Kept, Network)>,
+    stranger: Option<OwnedSemaphorePermit>,
+}
+
+/// Whose places a connection takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Kept {
+    All,
+    Metrics,
 }
 
 /// A connection's place among all; given back on drop.
@@ -58,36 +53,58 @@ pub(super) struct Place {
 
 impl Connections {
     pub(super) fn new(connections_max: usize, limits: &Limits, counters: Arc<Counters>) -> Self {
+        let connections_max = connections_max.min(Semaphore::MAX_PERMITS);
+        let strangers_max = connections_max - connections_max / KEPT_FOR_PROXIES;
         Self {
-            all: Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS))),
+            all: Arc::new(Semaphore::new(connections_max)),
+            strangers: Arc::new(Semaphore::new(strangers_max)),
             control: Arc::new(Semaphore::new(limits.control_connections_max)),
             metrics: Arc::new(Semaphore::new(limits.metrics_connections_max)),
             per_network: Mutex::default(),
             per_network_max: limits.connections_per_address_max,
+            per_network_metrics_max: (limits.metrics_connections_max / SHARE_OF_PLACES).max(1),
             exempt: limits.per_address_exempt.clone(),
             counters,
         }
     }
 
-    /// A share for a connection from `peer`; `None` when its network has its fill.
-    pub(super) fn share(self: &Arc<Self>, peer: Peer) -> Option<Share> {
-        let network = match peer {
-            Peer::Tcp(address) if !self.exempt.contains(address.ip()) => {
-                Some(Network::of(address.ip()))
-            },
-            Peer::Tcp(_) | Peer::Unix => None,
-        };
-        if let Some(network) = network {
-            let mut per_network = self.lock();
-            let open = per_network.entry(network).or_default();
-            if *open >= self.per_network_max {
-                drop(per_network);
-                count(&self.counters.connections_refused);
-                return None;
-            }
-            *open += 1;
+    /// A share for a connection from `peer`; `None` when its network, or all peers that are no
+    /// trusted proxies, have their fill.
+    pub(super) fn share(self: &Arc<Self>, surface: Surface, peer: Peer) -> Option<Share> {
+        let share = self.try_share(surface, peer);
+        if share.is_none() {
+            count(&self.counters.connections_refused);
         }
-        Some(Share { connections: Arc::clone(self), network })
+        share
+    }
+
+    fn try_share(self: &Arc<Self>, surface: Surface, peer: Peer) -> Option<Share> {
+        let connections = Arc::clone(self);
+        let address = match (surface, peer) {
+            (Surface::Metrics, Peer::Tcp(address)) => address.ip(),
+            (Surface::Main | Surface::Checks, Peer::Tcp(it)) if !self.exempt.contains(it.ip()) => {
+                it.ip()
+            },
+            _ => return Some(Share { connections, network: None, stranger: None }),
+        };
+        let (kept, most) = match surface {
+            Surface::Metrics => (Kept::Metrics, self.per_network_metrics_max),
+            Surface::Main | Surface::Checks | Surface::Control => (Kept::All, self.per_network_max),
+        };
+        let network = (kept, Network::of(Some(address)));
+        // Not waited for: behind this connection a proxy's may stand in the backlog.
+        let stranger = match kept {
+            Kept::All => Some(Arc::clone(&self.strangers).try_acquire_owned().ok()?),
+            Kept::Metrics => None,
+        };
+        let mut per_network = self.lock();
+        let open = per_network.entry(network).or_default();
+        if *open >= most {
+            return None;
+        }
+        *open += 1;
+        drop(per_network);
+        Some(Share { connections, network: Some(network), stranger })
     }
 
     /// A place for a connection, at once if there is one, else when one falls free.
@@ -115,13 +132,14 @@ impl Connections {
         Ok(Place { share, permit })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Network, usize>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<(Kept, Network), usize>> {
         self.per_network.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
+        drop(self.stranger.take());
         let Some(network) = self.network else { return };
         let mut per_network = self.connections.lock();
         if let Some(open) = per_network.get_mut(&network) {
@@ -154,24 +172,47 @@ mod tests {
         Peer::Tcp(SocketAddr::new(address.parse().unwrap(), 1))
     }
 
+    fn on_main(connections: &Arc<Connections>, address: &str) -> Option<Share> {
+        connections.share(Surface::Main, peer(address))
+    }
+
     #[test]
-    fn addresses_are_one_client_as_their_networks_are() {
-        let cases = [
-            ("same IPv4", "192.0.2.1", "192.0.2.1", false),
-            ("other IPv4", "192.0.2.1", "192.0.2.2", true),
-            ("IPv4 mapped into IPv6", "192.0.2.1", "::ffff:192.0.2.1", false),
-            ("same IPv6 /64", "2001:db8::1", "2001:db8::ffff:0:0:2", false),
-            ("other IPv6 /64", "2001:db8::1", "2001:db8:0:1::1", true),
-        ];
-        for (name, first, second, fits) in cases {
-            let limits = Limits { connections_per_address_max: 1, ..Limits::default() };
-            let connections = connections(&limits);
-            let held = connections.share(peer(first)).unwrap();
-            assert_eq!(connections.share(peer(second)).is_some(), fits, "{name}");
-            drop(held);
-            assert!(connections.share(peer(second)).is_some(), "{name}: given back");
-            assert!(connections.lock().is_empty(), "{name}: nothing is kept");
-        }
+    fn a_share_that_is_given_back_leaves_nothing_behind() {
+        let limits = Limits { connections_per_address_max: 1, ..Limits::default() };
+        let connections = connections(&limits);
+        let held = on_main(&connections, "192.0.2.1").unwrap();
+        assert!(on_main(&connections, "192.0.2.1").is_none());
+        drop(held);
+        assert!(on_main(&connections, "192.0.2.1").is_some());
+        assert!(connections.lock().is_empty());
+    }
+
+    #[test]
+    fn strangers_leave_a_quarter_to_trusted_proxies() {
+        let limits = Limits {
+            per_address_exempt: vec!["127.0.0.0/8".parse().unwrap()].into(),
+            ..Limits::default()
+        };
+        let connections = connections(&limits);
+        let held: Vec<_> =
+            (0..20).filter_map(|it| on_main(&connections, &format!("192.0.2.{it}"))).collect();
+        assert_eq!(held.len(), 8);
+        assert!(on_main(&connections, "127.0.0.1").is_some());
+        drop(held);
+        assert!(on_main(&connections, "192.0.2.1").is_some());
+    }
+
+    #[test]
+    fn one_address_has_a_quarter_of_the_metrics_listener() {
+        let limits = Limits {
+            per_address_exempt: vec!["127.0.0.0/8".parse().unwrap()].into(),
+            ..Limits::default()
+        };
+        let connections = connections(&limits);
+        let from = |address: &str| connections.share(Surface::Metrics, peer(address));
+        let held: Vec<_> = (0..64).filter_map(|_| from("127.0.0.1")).collect();
+        assert_eq!(held.len(), 16);
+        assert!(from("127.0.0.2").is_some());
     }
 
     #[test]
@@ -182,9 +223,9 @@ mod tests {
             ..Limits::default()
         };
         let connections = connections(&limits);
-        assert!(connections.share(peer("127.1.2.3")).is_some());
-        assert!(connections.share(peer("::ffff:127.0.0.1")).is_some());
-        assert!(connections.share(Peer::Unix).is_some());
-        assert!(connections.share(peer("192.0.2.1")).is_none());
+        assert!(on_main(&connections, "127.1.2.3").is_some());
+        assert!(on_main(&connections, "::ffff:127.0.0.1").is_some());
+        assert!(connections.share(Surface::Main, Peer::Unix).is_some());
+        assert!(on_main(&connections, "192.0.2.1").is_none());
     }
 }

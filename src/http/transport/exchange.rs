@@ -1,4 +1,4 @@
-//! One request and its response: rules, lane, body, application.
+//! One request and its response: rules, lane, who asks, body, a place, application.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -8,17 +8,21 @@ use http::header::{CONNECTION, HeaderValue};
 use http::{HeaderMap, Request, Response};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
-use super::body::{Body, BodyLimits};
+use super::body::{Allowance, Body, BodyLimits};
+use super::caller::Caller;
 use super::counters::{Counters, OnPool, count};
 use super::head::RawHead;
 use super::limits::{HeadLimits, Limits};
+use super::part::Parts;
+use super::pool::Place;
 use super::rules::Framing;
 use super::stream::Progress;
-use super::{Application, Arrival, Head, Lane, Origin, Peer, Refusal, Surface, bridge, rules};
+use super::{
+    Application, Arrival, Head, Lane, Origin, Peer, Refusal, Surface, Take, bridge, rules,
+};
 
 /// What all connections of a server share.
 pub(super) struct Service {
@@ -26,7 +30,7 @@ pub(super) struct Service {
     bodies: BodyLimits,
     heads: HeadLimits,
     response_bytes_max: usize,
-    pool: Arc<Semaphore>,
+    parts: Parts,
     counters: Arc<Counters>,
 }
 
@@ -49,6 +53,22 @@ pub(super) struct Cut;
 struct Exchange {
     framing: Framing,
     unread: bool,
+    /// It was answered on admission.
+    is_denied: bool,
+}
+
+/// Most bytes of a denied request's body for which its connection is kept: hyper discards what came
+/// with the head, and ends the connection where there is more to come.
+const DISCARDED_BYTES_MAX: u64 = 4 * 1024;
+
+impl Exchange {
+    /// Whether the next request can't be read from this connection.
+    fn ends_connection(&self) -> bool {
+        let is_small = matches!(self.framing, Framing::Length(it) if it <= DISCARDED_BYTES_MAX);
+        // Where a chunked body ends only hyper knows, so what follows one couldn't be checked.
+        let is_chunked = self.framing == Framing::Chunked;
+        is_chunked || (self.unread && !(self.is_denied && is_small))
+    }
 }
 
 impl Service {
@@ -61,12 +81,11 @@ impl Service {
             application,
             bodies: BodyLimits {
                 timeout: limits.body_timeout,
-                held: Arc::new(Semaphore::new(limits.bodies_bytes_max)),
                 retry_after_seconds: limits.retry_after_seconds,
             },
             heads: limits.of_heads(),
             response_bytes_max: limits.response_bytes_max,
-            pool: Arc::new(Semaphore::new(limits.pool_in_flight_max)),
+            parts: Parts::new(limits),
             counters,
         }
     }
@@ -98,7 +117,8 @@ impl Connection {
         let (mut parts, incoming) = request.into_parts();
         let received = self.receive(&mut parts.headers);
         let arrival = Arrival { surface: self.surface, peer: self.peer, parts: &parts };
-        let mut exchange = Exchange { framing, unread: framing != Framing::Empty };
+        let mut exchange =
+            Exchange { framing, unread: framing != Framing::Empty, is_denied: false };
         let outcome = received
             .and_then(|()| rules::check(&parts, framing, raw))
             .and_then(|()| self.check_size(&arrival, raw));
@@ -106,8 +126,7 @@ impl Connection {
             Ok(()) => self.run(&arrival, incoming, &mut exchange).await,
             Err(refusal) => Err(refusal),
         };
-        // Where a chunked body ends only hyper knows, so what follows one couldn't be checked.
-        let mut closes = exchange.unread || framing == Framing::Chunked;
+        let mut closes = exchange.ends_connection();
         let mut response = match outcome {
             Ok(response) => response,
             Err(refusal) => {
@@ -119,7 +138,7 @@ impl Connection {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         self.send_off(&arrival, &mut response, begun.elapsed())?;
-        self.progress.end_exchange(closes);
+        self.progress.end_exchange(closes || exchange.unread);
         Ok(response)
     }
 
@@ -156,29 +175,58 @@ impl Connection {
     ) -> Result<Response<Full<Bytes>>, Refusal> {
         let service = &self.service;
         match caught(|| service.application.lane(arrival))? {
-            Lane::Check { body_bytes_max } => {
-                let body = match body_bytes_max {
-                    None => Body::default(),
-                    Some(bytes_max) => self.body(incoming, bytes_max, exchange).await?,
+            Lane::Check { body: None } => self.run_check(arrival, &[]),
+            Lane::Check { body: Some(take) } => {
+                let caller = match caught(|| service.application.admit(arrival))? {
+                    Ok(caller) => caller,
+                    Err(denied) => return self.deny(*denied, exchange),
                 };
-                let response = caught(|| service.application.check(arrival, &body.bytes))?;
-                bridge::response(response, service.response_bytes_max)
+                let body = self.body(incoming, take, &caller, exchange).await?;
+                self.run_check(arrival, &body.bytes)
             },
-            Lane::Pool { body_bytes_max } => {
+            Lane::Pool { body: take } => {
                 rules::check_for_pool(arrival.parts)?;
-                let body = self.body(incoming, body_bytes_max, exchange).await?;
-                self.run_on_pool(arrival, body).await
+                let caller = match caught(|| service.application.admit(arrival))? {
+                    Ok(caller) => caller,
+                    Err(denied) => return self.deny(*denied, exchange),
+                };
+                let body = self.body(incoming, take, &caller, exchange).await?;
+                let place = service.parts.pool(take.part).enter(&caller).await;
+                let place = place.ok_or_else(|| service.busy())?;
+                self.run_on_pool(arrival, body, place).await
             },
         }
+    }
+
+    /// Answers without having read the body.
+    fn deny(
+        &self,
+        denied: rouille::Response,
+        exchange: &mut Exchange,
+    ) -> Result<Response<Full<Bytes>>, Refusal> {
+        exchange.is_denied = true;
+        bridge::response(denied, self.service.response_bytes_max)
+    }
+
+    fn run_check(
+        &self,
+        arrival: &Arrival<'_>,
+        body: &[u8],
+    ) -> Result<Response<Full<Bytes>>, Refusal> {
+        let response = caught(|| self.service.application.check(arrival, body))?;
+        bridge::response(response, self.service.response_bytes_max)
     }
 
     async fn body(
         &self,
         incoming: Incoming,
-        bytes_max: usize,
+        take: Take,
+        caller: &Caller,
         exchange: &mut Exchange,
     ) -> Result<Body, Refusal> {
-        let body = self.service.bodies.read(incoming, exchange.framing, bytes_max).await?;
+        let purse = self.service.parts.purse(take.part);
+        let allowance = Allowance { purse, caller, bytes_max: take.body_bytes_max };
+        let body = self.service.bodies.read(incoming, exchange.framing, allowance).await?;
         exchange.unread = false;
         Ok(body)
     }
@@ -187,20 +235,18 @@ impl Connection {
         &self,
         arrival: &Arrival<'_>,
         body: Body,
+        place: Place,
     ) -> Result<Response<Full<Bytes>>, Refusal> {
         let service = Arc::clone(&self.service);
-        let Ok(permit) = Arc::clone(&service.pool).try_acquire_owned() else {
-            return Err(service.busy());
-        };
         let origin = Origin { surface: self.surface, peer: self.peer };
         let request = bridge::request(arrival.parts, self.peer, body.bytes)?;
         let (application, bytes_max) =
             (Arc::clone(&service.application), service.response_bytes_max);
-        let (place, handed_over) = (OnPool::enter(&service.counters), Instant::now());
+        let (counted, handed_over) = (OnPool::enter(&service.counters), Instant::now());
         let task = spawn_blocking(move || {
-            place.is_taken_up(handed_over.elapsed());
+            counted.is_taken_up(handed_over.elapsed());
             // Held until the handler is done, even if the client has gone meanwhile.
-            let _held = (permit, body.held, place);
+            let _held = (place, body.held, counted);
             bridge::response(application.handle(origin, &request), bytes_max)
         });
         match task.await {

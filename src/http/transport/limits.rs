@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::part::{POOL_WAIT, Part, SIGN_IN_WAIT, hashes_at_once};
 use super::{Peer, TrustedProxies};
 
 /// The limits of a `Server`; `default()` is what the design asks for.
@@ -28,8 +29,6 @@ pub struct Limits {
     pub proxied_head_bytes_max: usize,
     /// Bytes of one response's body.
     pub response_bytes_max: usize,
-    /// Bytes of request bodies held at once, over all connections.
-    pub bodies_bytes_max: usize,
     /// Connections in all, if the limit of open files leaves as many.
     pub connections_max: usize,
     /// Open files that connections leave to the store, logs and outgoing calls.
@@ -37,15 +36,22 @@ pub struct Limits {
     /// Connections of one IPv4 address or one IPv6 /64.
     pub connections_per_address_max: usize,
     /// Trusted proxies, whose connections carry many clients: without a limit per address, and with
-    /// larger heads where they repeat their client's.
+    /// larger heads where they repeat their client's. A quarter of all connections is kept for them.
     pub per_address_exempt: TrustedProxies,
     /// Connections of `Surface::Control`, which count neither in all nor per address, so that a
     /// flood elsewhere doesn't lock out the operator.
     pub control_connections_max: usize,
-    /// Connections of `Surface::Metrics`, which have places of their own for the same reason.
+    /// Connections of `Surface::Metrics`, which have places of their own for the same reason. One
+    /// address has a quarter of them.
     pub metrics_connections_max: usize,
-    /// Requests on the blocking pool, and its threads. More: `Refusal::Busy`.
+    /// Requests of management on the blocking pool at once. More wait, then: `Refusal::Busy`.
     pub pool_in_flight_max: usize,
+    /// How long a request waits for a place on the pool.
+    pub pool_wait: Duration,
+    /// How long one that hashes a password waits.
+    pub sign_in_wait: Duration,
+    /// Bytes of bodies held at once for each part, but for what `of` names; tests make them small.
+    pub body_bytes: Option<usize>,
     /// What a client that was refused as busy is told to wait.
     pub retry_after_seconds: u32,
     /// How long `Server::stop` waits for requests in flight.
@@ -94,16 +100,46 @@ impl Default for Limits {
             proxied_headers_max: 256,
             proxied_head_bytes_max: 80 * 1024,
             response_bytes_max: 64 * 1024 * 1024,
-            bodies_bytes_max: 32 * 1024 * 1024,
             connections_max: 10_000,
             files_reserved: 32,
             connections_per_address_max: 256,
             per_address_exempt: TrustedProxies::default(),
             control_connections_max: 8,
-            metrics_connections_max: 8,
+            metrics_connections_max: 64,
             pool_in_flight_max: 64,
+            pool_wait: POOL_WAIT,
+            sign_in_wait: SIGN_IN_WAIT,
+            body_bytes: None,
             retry_after_seconds: 1,
             drain_timeout: Duration::from_secs(10),
         }
     }
 }
+
+/// The places and the memory for bodies of one part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartLimits {
+    /// Requests on the pool at once.
+    pub places: usize,
+    /// Bytes of bodies held at once.
+    pub body_bytes: usize,
+}
+
+impl Limits {
+    /// The limits of one part.
+    pub fn of(&self, part: Part) -> PartLimits {
+        let (places, body_bytes) = match part {
+            // As many as connections: none of them waits.
+            Part::Control => (self.control_connections_max, 8 * MIB),
+            Part::SignIn => (hashes_at_once(), MIB / 2),
+            Part::Page => (16, MIB / 2),
+            Part::Checks => (16, 4 * MIB),
+            Part::Batch => (8, 16 * MIB),
+            Part::Management => (self.pool_in_flight_max, 8 * MIB),
+            Part::Long => (32, 16 * MIB),
+        };
+        PartLimits { places, body_bytes: self.body_bytes.unwrap_or(body_bytes) }
+    }
+}
+
+const MIB: usize = 1024 * 1024;

@@ -9,13 +9,17 @@ mod accept;
 mod aside;
 mod body;
 mod bridge;
+mod caller;
 pub mod client;
 mod connections;
 mod counters;
 mod exchange;
 mod head;
+mod ledger;
 mod limits;
 mod oversize;
+mod part;
+mod pool;
 mod rules;
 mod server;
 mod stream;
@@ -29,10 +33,19 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode};
 
 pub use self::aside::Aside;
+pub use self::caller::{Caller, Id, Network};
 pub use self::counters::Counters;
-pub use self::limits::Limits;
+pub use self::limits::{Limits, PartLimits};
+pub use self::part::Part;
 pub use self::server::Server;
 pub use self::trusted_proxies::TrustedProxies;
+
+/// The sizes of queues, for the table in SECURITY.md.
+#[cfg(test)]
+pub(crate) mod bounds {
+    pub(crate) use super::aside::WAITING_MAX as WAITING_FOR_QUOTAS_MAX;
+    pub(crate) use super::pool::{WAITING_A_PLACE, WAITING_MIN};
+}
 
 /// Which listener a connection came through; the application decides by it what it serves there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -107,13 +120,33 @@ pub enum Lane {
     /// By `Application::check` on the event loop, where blocking would stop every connection.
     Check {
         /// `None`: the body isn't read, and a request that announces one ends its connection.
-        body_bytes_max: Option<usize>,
+        body: Option<Take>,
     },
     /// By `Application::handle` on the bounded blocking pool.
     Pool {
-        /// More than this many bytes of body: `Refusal::BodyTooLarge`.
-        body_bytes_max: usize,
+        /// Its body.
+        body: Take,
     },
+}
+
+impl Lane {
+    /// The same, from another part of what is shared.
+    #[must_use]
+    pub fn in_part(self, part: Part) -> Self {
+        match self {
+            Self::Check { body } => Self::Check { body: body.map(|take| Take { part, ..take }) },
+            Self::Pool { body } => Self::Pool { body: Take { part, ..body } },
+        }
+    }
+}
+
+/// What a request takes of what all share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Take {
+    /// From which part.
+    pub part: Part,
+    /// More than this many bytes of body: `Refusal::BodyTooLarge`.
+    pub body_bytes_max: usize,
 }
 
 /// The head of an answer.
@@ -170,7 +203,7 @@ pub enum Refusal {
     BodyTimeout,
     /// The body ended early or its chunks are malformed.
     BodyBroken,
-    /// The blocking pool, or the memory for bodies, is in full use.
+    /// The part of the pool, or of the memory for bodies, is in full use, or the caller's share of it.
     Busy {
         /// When to try again.
         retry_after_seconds: u32,
@@ -188,6 +221,17 @@ pub enum Refusal {
 pub trait Application: Send + Sync + 'static {
     /// Chooses how a request is run. Called on the event loop: must not block.
     fn lane(&self, arrival: &Arrival<'_>) -> Lane;
+
+    /// Says from the head alone who sent a request, before its body is read and before it gets a
+    /// place on the pool; or answers it, where its credential is none that may go on. Called on the
+    /// event loop: must not block. Not called for a check without a body.
+    fn admit(&self, arrival: &Arrival<'_>) -> Result<Caller, Box<rouille::Response>> {
+        let address = match arrival.peer {
+            Peer::Tcp(address) => Some(address.ip()),
+            Peer::Unix => None,
+        };
+        Ok(Caller::of(address))
+    }
 
     /// Answers a request of `Lane::Check`. Called on the event loop: must not block.
     ///

@@ -17,6 +17,7 @@ use super::connections::Connections;
 use super::counters::Counters;
 use super::exchange::Service;
 use super::limits::Limits;
+use super::part::places_in_all;
 use super::{Application, Listener};
 
 /// What remains for handlers on the pool once connections have been drained or cut.
@@ -46,7 +47,7 @@ impl Server {
         let counters = application.counters();
         let runtime = Builder::new_multi_thread()
             .thread_name("http")
-            .max_blocking_threads(limits.pool_in_flight_max.max(1) + WAITING_MAX)
+            .max_blocking_threads(places_in_all(&limits) + WAITING_MAX)
             .enable_all()
             .build()?;
         let drain_timeout = limits.drain_timeout;

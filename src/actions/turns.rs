@@ -1,0 +1,157 @@
+//! Turns of reads that go through many records: a few at once, page by page.
+//!
+//! A reader takes a turn for each page. The next turn goes to the waiting reader that was served the
+//! longest ago, so that one who lists 20,000 rows does not keep another from the first 100.
+
+use std::collections::HashMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::available_parallelism;
+
+/// Who reads: a user with all their keys, a service key, or the operator on the host.
+pub(super) type Reader = [u8; 16];
+
+/// Most readers of whom it is known when they were served. Beyond it all but those who wait are
+/// taken for new ones.
+const READERS_MAX: usize = 256;
+
+/// The turns of one instance.
+#[derive(Debug)]
+pub(super) struct Turns {
+    state: Mutex<State>,
+    granted: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    free: usize,
+    next_number: u64,
+    waiting: Vec<Waiter>,
+    granted: Vec<u64>,
+    /// The number of each reader's last turn.
+    served: HashMap<Reader, u64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Waiter {
+    number: u64,
+    reader: Reader,
+}
+
+/// A turn; given back on drop.
+#[derive(Debug)]
+pub(super) struct Turn<'a>(&'a Turns);
+
+impl Default for Turns {
+    /// Half the cores read, the others are left to checks and changes.
+    fn default() -> Self {
+        let cores = available_parallelism().map_or(1, std::num::NonZero::get);
+        Self::new((cores / 2).max(1))
+    }
+}
+
+impl Turns {
+    fn new(free: usize) -> Self {
+        let state = State {
+            free,
+            next_number: 1,
+            waiting: Vec::new(),
+            granted: Vec::new(),
+            served: HashMap::new(),
+        };
+        Self { state: Mutex::new(state), granted: Condvar::new() }
+    }
+
+    /// Waits for a turn. Blocks for as long as the pages of those before take.
+    pub(super) fn take(&self, reader: Reader) -> Turn<'_> {
+        let mut state = self.lock();
+        let number = state.number();
+        state.waiting.push(Waiter { number, reader });
+        state.hand_on();
+        let mut state = self
+            .granted
+            .wait_while(state, |state| !state.granted.contains(&number))
+            .unwrap_or_else(PoisonError::into_inner);
+        state.granted.retain(|granted| *granted != number);
+        Turn(self)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn number(&mut self) -> u64 {
+        self.next_number += 1;
+        self.next_number
+    }
+
+    /// Grants what is free to those who were served the longest ago.
+    fn hand_on(&mut self) {
+        while self.free > 0 {
+            let served = |it: &Waiter| self.served.get(&it.reader).copied().unwrap_or_default();
+            let next = self.waiting.iter().min_by_key(|it| (served(it), it.number)).copied();
+            let Some(next) = next else { return };
+            self.waiting.retain(|it| it.number != next.number);
+            self.free -= 1;
+            if self.served.len() >= READERS_MAX {
+                let waiting: Vec<Reader> = self.waiting.iter().map(|it| it.reader).collect();
+                self.served.retain(|reader, _| waiting.contains(reader));
+            }
+            let number = self.number();
+            self.served.insert(next.reader, number);
+            self.granted.push(next.number);
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.free += 1;
+        state.hand_on();
+        drop(state);
+        self.0.granted.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Puts a reader in the queue, as a thread that waits would be.
+    fn wait(turns: &Turns, reader: u8) -> u64 {
+        let mut state = turns.lock();
+        let number = state.number();
+        state.waiting.push(Waiter { number, reader: [reader; 16] });
+        number
+    }
+
+    #[test]
+    fn the_next_turn_is_the_readers_who_was_served_the_longest_ago() {
+        let turns = Turns::new(1);
+        let first = turns.take([1; 16]);
+        let crowd: Vec<u64> = (0..5).map(|_| wait(&turns, 1)).collect();
+        let other = wait(&turns, 2);
+        drop(first);
+        assert_eq!(turns.lock().granted, [other], "one page of 1 was enough");
+        drop(Turn(&turns));
+        assert_eq!(turns.lock().granted, [other, crowd[0]]);
+        let again = wait(&turns, 2);
+        drop(Turn(&turns));
+        assert_eq!(turns.lock().granted, [other, crowd[0], again]);
+    }
+
+    #[test]
+    fn what_is_known_of_readers_has_a_bound() {
+        let turns = Turns::new(1);
+        for number in 0..2 * READERS_MAX {
+            let mut reader = [0; 16];
+            reader[..8].copy_from_slice(&number.to_le_bytes());
+            drop(turns.take(reader));
+        }
+        let state = turns.lock();
+        assert!(state.served.len() <= READERS_MAX && state.waiting.is_empty());
+        assert_eq!((state.free, state.granted.len()), (1, 0));
+    }
+}

@@ -1,0 +1,84 @@
+//! The bounds that callers share, as the code has them: SECURITY.md must say the same.
+//!
+//! It stands here since only this room may name all others.
+
+use crate::actions::refusals::REFUSALS_MAX;
+use crate::http::transport::bounds::{WAITING_A_PLACE, WAITING_FOR_QUOTAS_MAX, WAITING_MIN};
+use crate::http::transport::{Limits, Part};
+use crate::index::USES_WAITING_MAX;
+use crate::index::reservations::RENEWALS_WAITING_MAX;
+use crate::telemetry::LINES_WAITING_MAX;
+
+/// Name and size of every bound, in the order of the table.
+fn bounds() -> Vec<(String, String)> {
+    let limits = Limits::default();
+    let number = |name: &str, size: usize| (name.to_owned(), grouped(size));
+    let mut bounds = vec![
+        number("connections", limits.connections_max),
+        number("connections of the control socket", limits.control_connections_max),
+        number("connections of the metrics listener", limits.metrics_connections_max),
+    ];
+    for part in Part::ALL {
+        let places = match part {
+            Part::SignIn => "one a core".to_owned(),
+            Part::Control
+            | Part::Page
+            | Part::Checks
+            | Part::Batch
+            | Part::Management
+            | Part::Long => grouped(limits.of(part).places),
+        };
+        bounds.push((format!("places: {}", part.name()), places));
+    }
+    for part in Part::ALL {
+        bounds.push((format!("body memory: {}", part.name()), bytes(limits.of(part).body_bytes)));
+    }
+    let waiting = format!("{WAITING_A_PLACE} a place, at least {WAITING_MIN}");
+    bounds.push(("requests that wait for a place, each part".to_owned(), waiting));
+    bounds.push(number("checks that wait for a quota's reservation", WAITING_FOR_QUOTAS_MAX));
+    let turns = ("pages of long reads at once".to_owned(), "half the cores".to_owned());
+    bounds.push(turns);
+    bounds.push(number("quotas that wait for a reservation", RENEWALS_WAITING_MAX));
+    bounds.push(number("keys whose use waits to be written", USES_WAITING_MAX));
+    bounds.push(number("sums of failed sign-ins, a minute", REFUSALS_MAX));
+    bounds.push(number("log lines that wait", LINES_WAITING_MAX));
+    bounds
+}
+
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn bytes(number: usize) -> String {
+    if number.is_multiple_of(1 << 20) {
+        format!("{} MiB", number >> 20)
+    } else {
+        format!("{} KiB", number >> 10)
+    }
+}
+
+#[test]
+fn security_md_names_every_shared_bound_with_its_size() {
+    let text = std::fs::read_to_string("SECURITY.md").unwrap();
+    let (_, table) = text.split_once("| bound | size |").unwrap();
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let said: Vec<(String, String)> = rows
+        .map(|row| {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            assert!(
+                cells.len() == 6 && cells.iter().skip(1).take(4).all(|it| !it.is_empty()),
+                "{row}"
+            );
+            (cells[1].to_owned(), cells[2].to_owned())
+        })
+        .collect();
+    assert_eq!(said, bounds());
+}

@@ -1,0 +1,177 @@
+//! Compressed answers: which coding a client takes, and which answers may be compressed.
+//!
+//! Only what a GET of management or a batch of checks answers is compressed, on the pool. No such
+//! answer holds a secret: each is shown once, by the change that makes it. An answer that held a secret
+//! beside text of somebody else's choosing would give the secret away by its length (BREACH).
+
+use std::io::{Read as _, Write as _};
+
+use rouille::{Response, ResponseBody};
+
+/// Smaller answers are sent as they are: the head is as long.
+const COMPRESSED_FROM_BYTES: usize = 1024;
+/// As fast as the network on a slow day; the page's files, which are compressed once, get the best.
+const BROTLI_QUALITY: u32 = 4;
+const BROTLI_WINDOW_BITS: u32 = 22;
+const BROTLI_BUFFER_BYTES: usize = 4096;
+
+/// A content coding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// RFC 7932.
+    Brotli,
+    /// RFC 1952.
+    Gzip,
+}
+
+impl Encoding {
+    /// The name in `Content-Encoding`.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Brotli => "br",
+            Self::Gzip => "gzip",
+        }
+    }
+
+    /// The smallest coding that the client takes (RFC 9110, section 12.5.3).
+    pub(super) fn accepted(accept_encoding: Option<&str>) -> Option<Self> {
+        let accepted = accept_encoding.unwrap_or_default();
+        let takes = |wanted: &Self| {
+            accepted.split(',').any(|item| {
+                let (name, quality) = item.split_once(';').unwrap_or((item, ""));
+                let quality = quality.trim().strip_prefix("q=").map(str::parse::<f32>);
+                name.trim().eq_ignore_ascii_case(wanted.name()) && quality != Some(Ok(0.0))
+            })
+        };
+        [Self::Brotli, Self::Gzip].into_iter().find(takes)
+    }
+
+    /// The bytes in this coding; none where the coder fails, which memory alone could make it.
+    pub(super) fn encode(self, bytes: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::Brotli => {
+                let encoded = Vec::with_capacity(bytes.len() / 4);
+                let mut writer = brotli::CompressorWriter::new(
+                    encoded,
+                    BROTLI_BUFFER_BYTES,
+                    BROTLI_QUALITY,
+                    BROTLI_WINDOW_BITS,
+                );
+                writer.write_all(bytes).ok()?;
+                writer.flush().ok()?;
+                Some(writer.into_inner())
+            },
+            Self::Gzip => {
+                let encoded = Vec::with_capacity(bytes.len() / 4);
+                let mut writer =
+                    flate2::write::GzEncoder::new(encoded, flate2::Compression::default());
+                writer.write_all(bytes).ok()?;
+                writer.finish().ok()
+            },
+        }
+    }
+}
+
+/// A text in every form that clients take, made once.
+#[derive(Debug)]
+pub(super) struct Encoded {
+    plain: Box<[u8]>,
+    brotli: Option<Box<[u8]>>,
+    gzip: Option<Box<[u8]>>,
+}
+
+impl Encoded {
+    pub(super) fn new(plain: Vec<u8>) -> Self {
+        let encode = |encoding: Encoding| encoding.encode(&plain).map(Vec::into_boxed_slice);
+        let (brotli, gzip) = (encode(Encoding::Brotli), encode(Encoding::Gzip));
+        Self { plain: plain.into_boxed_slice(), brotli, gzip }
+    }
+
+    /// 200 with this JSON, in a form that the client takes.
+    pub(super) fn json(&self, accept_encoding: Option<&str>) -> Response {
+        let encoding = Encoding::accepted(accept_encoding);
+        let encoded = match encoding {
+            Some(Encoding::Brotli) => self.brotli.as_deref(),
+            Some(Encoding::Gzip) => self.gzip.as_deref(),
+            None => None,
+        };
+        let body = ResponseBody::from_data(encoded.unwrap_or(&self.plain));
+        let headers = vec![("Content-Type".into(), "application/json".into())];
+        let mut response = Response { status_code: 200, headers, data: body, upgrade: None };
+        say(&mut response, encoding.filter(|_encoding| encoded.is_some()));
+        response
+    }
+}
+
+/// An answer that holds no secret, compressed where it is long JSON and the client takes it.
+pub(super) fn compressed(mut response: Response, accept_encoding: Option<&str>) -> Response {
+    let header = |wanted: &str| {
+        let mut lines = response.headers.iter();
+        lines.find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| &**value)
+    };
+    let is_json = header("Content-Type") == Some("application/json");
+    // A cookie in the head is a secret, if not in the body; what is encoded stays as it is.
+    let is_apart = header("Set-Cookie").is_some() || header("Content-Encoding").is_some();
+    if !is_json || is_apart {
+        return response;
+    }
+    let (mut reader, _) = response.data.into_reader_and_size();
+    let mut plain = Vec::new();
+    // It lies in memory.
+    let is_read = reader.read_to_end(&mut plain).is_ok();
+    let encoding = Encoding::accepted(accept_encoding);
+    let encoding = encoding.filter(|_it| is_read && plain.len() > COMPRESSED_FROM_BYTES);
+    let encoded = encoding.and_then(|encoding| Some((encoding, encoding.encode(&plain)?)));
+    let (encoding, body) = encoded.map_or((None, plain), |(it, bytes)| (Some(it), bytes));
+    response.data = ResponseBody::from_data(body);
+    say(&mut response, encoding);
+    response
+}
+
+fn say(response: &mut Response, encoding: Option<Encoding>) {
+    response.headers.push(("Vary".into(), "Accept-Encoding".into()));
+    if let Some(encoding) = encoding {
+        response.headers.push(("Content-Encoding".into(), encoding.name().into()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::http::answer;
+
+    #[test]
+    fn the_coding_is_the_smallest_that_the_client_takes() {
+        for (accepted, chosen) in [
+            ("gzip, deflate, br, zstd", Some(Encoding::Brotli)),
+            ("gzip", Some(Encoding::Gzip)),
+            ("br;q=0, gzip;q=0.5", Some(Encoding::Gzip)),
+            ("BR ; q=1.0", Some(Encoding::Brotli)),
+            ("", None),
+            ("brotli", None),
+            ("gzip;q=0.000", None),
+        ] {
+            assert_eq!(Encoding::accepted(Some(accepted)), chosen, "{accepted}");
+        }
+        assert_eq!(Encoding::accepted(None), None);
+    }
+
+    #[test]
+    fn only_long_json_without_a_cookie_is_compressed() {
+        let of = |length: usize| answer::json(&json!({ "a": "x".repeat(length) }));
+        let long = 2 * COMPRESSED_FROM_BYTES;
+        for (name, response, compresses) in [
+            ("long JSON", of(long), true),
+            ("short JSON", of(9), false),
+            ("text", Response::text("x".repeat(long)), false),
+            ("a cookie", of(long).with_additional_header("Set-Cookie", "a=b"), false),
+            ("encoded", of(long).with_additional_header("Content-Encoding", "br"), false),
+        ] {
+            let sent = compressed(response, Some("gzip"));
+            let told = sent.headers.iter().any(|(_, value)| value == "gzip");
+            assert_eq!(told, compresses, "{name}");
+        }
+    }
+}

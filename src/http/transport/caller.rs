@@ -1,0 +1,141 @@
+//! Whose share of what all callers share a request draws on.
+//!
+//! The application names the actor from the head of a request; the transport only compares names.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+/// What counts as one client: an IPv4 address, or an IPv6 /64, which one host has to itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Network {
+    /// An IPv4 address.
+    V4(Ipv4Addr),
+    /// The first four groups of an IPv6 address.
+    V6([u16; 4]),
+    /// All clients whose address is unknown.
+    Unknown,
+}
+
+impl Network {
+    /// The network of a client's address.
+    pub fn of(address: Option<IpAddr>) -> Self {
+        match address.map(|address| address.to_canonical()) {
+            Some(IpAddr::V4(address)) => Self::V4(address),
+            Some(IpAddr::V6(address)) => {
+                let [a, b, c, d, ..] = address.segments();
+                Self::V6([a, b, c, d])
+            },
+            None => Self::Unknown,
+        }
+    }
+
+    /// What one customer of a provider may have many networks of: an IPv4 /24, an IPv6 /48.
+    fn neighbourhood(self) -> Self {
+        match self {
+            Self::V4(address) => {
+                let [a, b, c, _] = address.octets();
+                Self::V4(Ipv4Addr::new(a, b, c, 0))
+            },
+            Self::V6([a, b, c, _]) => Self::V6([a, b, c, 0]),
+            Self::Unknown => Self::Unknown,
+        }
+    }
+}
+
+/// The 16 bytes of an actor's or organization's id.
+pub type Id = [u8; 16];
+
+/// Who sent a request, as far as its head shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// The client's network; none for the operator on the host, who has no share to keep to.
+    pub network: Option<Network>,
+    /// The actor, where the request has a credential that is known: a user with all sessions and
+    /// personal keys, or a service key.
+    pub actor: Option<Id>,
+    /// The actor's organization.
+    pub organization: Option<Id>,
+}
+
+impl Caller {
+    /// A caller of whom only the network is known.
+    pub fn of(address: Option<IpAddr>) -> Self {
+        Self { network: Some(Network::of(address)), ..Self::default() }
+    }
+
+    /// Places of a pool: those who are known by who they are, all others by where they are.
+    pub(super) fn claims_on_places(&self, whole: usize) -> Claims {
+        if self.actor.is_some() {
+            return self.claims_of_actor(whole);
+        }
+        [
+            self.network.map(|it| (Payer::Network(it), share(whole, SHARE_OF_PLACES))),
+            self.network
+                .map(|it| (Payer::Neighbourhood(it.neighbourhood()), share(whole, SHARE_OF_MANY))),
+            None,
+        ]
+    }
+
+    /// Memory for bodies: by where and by who they are.
+    pub(super) fn claims_on_bytes(&self, whole: usize) -> Claims {
+        let [actor, organization, _] = self.claims_of_actor(whole);
+        let network = self.network.map(|it| (Payer::Network(it), share(whole, SHARE_OF_BYTES)));
+        [network, actor, organization]
+    }
+
+    fn claims_of_actor(&self, whole: usize) -> Claims {
+        [
+            self.actor.map(|it| (Payer::Actor(it), share(whole, SHARE_OF_PLACES))),
+            self.organization.map(|it| (Payer::Organization(it), share(whole, SHARE_OF_MANY))),
+            None,
+        ]
+    }
+}
+
+/// One caller holds at most this part of a pool.
+pub(super) const SHARE_OF_PLACES: usize = 4;
+/// One network holds at most this part of the memory for bodies.
+pub(super) const SHARE_OF_BYTES: usize = 8;
+/// One organization, and one neighbourhood of networks, holds at most this part of anything.
+pub(super) const SHARE_OF_MANY: usize = 2;
+
+fn share(whole: usize, part: usize) -> usize {
+    (whole / part).max(1)
+}
+
+/// On whose account something is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Payer {
+    Network(Network),
+    Neighbourhood(Network),
+    Actor(Id),
+    Organization(Id),
+}
+
+/// Who pays for one thing, each with the most that they may hold. The first is the narrowest.
+pub(super) type Claims = [Option<(Payer, usize)>; 3];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(address: &str) -> Network {
+        Network::of(Some(address.parse().unwrap()))
+    }
+
+    #[test]
+    fn addresses_are_one_client_as_their_networks_are() {
+        for (name, first, second, same, near) in [
+            ("same IPv4", "192.0.2.1", "192.0.2.1", true, true),
+            ("other IPv4 of a /24", "192.0.2.1", "192.0.2.2", false, true),
+            ("other IPv4 /24", "192.0.2.1", "192.0.3.1", false, false),
+            ("IPv4 mapped into IPv6", "192.0.2.1", "::ffff:192.0.2.1", true, true),
+            ("same IPv6 /64", "2001:db8::1", "2001:db8::ffff:0:0:2", true, true),
+            ("other IPv6 /64 of a /48", "2001:db8::1", "2001:db8:0:1::1", false, true),
+            ("other IPv6 /48", "2001:db8::1", "2001:db8:1::1", false, false),
+        ] {
+            let (first, second) = (network(first), network(second));
+            assert_eq!(first == second, same, "{name}");
+            assert_eq!(first.neighbourhood() == second.neighbourhood(), near, "{name}");
+        }
+    }
+}

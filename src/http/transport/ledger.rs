@@ -1,0 +1,86 @@
+//! How much of something is held, and by whom.
+
+use std::collections::HashMap;
+
+use super::caller::{Claims, Payer};
+
+/// The account of one shared thing. Its map has no entry for who holds nothing.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    whole: usize,
+    used: usize,
+    held: HashMap<Payer, usize>,
+}
+
+impl Ledger {
+    pub(super) fn new(whole: usize) -> Self {
+        Self { whole, used: 0, held: HashMap::new() }
+    }
+
+    /// How much there is in all.
+    pub(super) fn whole(&self) -> usize {
+        self.whole
+    }
+
+    /// How much one payer holds.
+    pub(super) fn held(&self, payer: Payer) -> usize {
+        self.held.get(&payer).copied().unwrap_or_default()
+    }
+
+    /// Whether `amount` is free, and within what each payer may hold.
+    pub(super) fn fits(&self, claims: &Claims, amount: usize) -> bool {
+        let within =
+            |(payer, most): &(Payer, usize)| self.held(*payer).saturating_add(amount) <= *most;
+        self.used.saturating_add(amount) <= self.whole && claims.iter().flatten().all(within)
+    }
+
+    /// Takes `amount` on the account of each payer; returns whether it fits.
+    pub(super) fn take(&mut self, claims: &Claims, amount: usize) -> bool {
+        if !self.fits(claims, amount) {
+            return false;
+        }
+        self.used += amount;
+        for (payer, _) in claims.iter().flatten() {
+            *self.held.entry(*payer).or_default() += amount;
+        }
+        true
+    }
+
+    /// Gives back what was taken.
+    pub(super) fn give_back(&mut self, claims: &Claims, amount: usize) {
+        self.used = self.used.saturating_sub(amount);
+        for (payer, _) in claims.iter().flatten() {
+            let left = self.held(*payer).saturating_sub(amount);
+            if left == 0 {
+                self.held.remove(payer);
+            } else {
+                self.held.insert(*payer, left);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_payer_keeps_to_its_share_and_what_is_given_back_is_there_again() {
+        let actor = |id: u8| Payer::Actor([id; 16]);
+        let organization = Payer::Organization([9; 16]);
+        let claims = |id| [Some((actor(id), 2)), Some((organization, 3)), None];
+        let mut ledger = Ledger::new(4);
+        assert!(ledger.take(&claims(1), 2));
+        assert!(!ledger.take(&claims(1), 1), "over the actor's share");
+        assert!(ledger.take(&claims(2), 1));
+        assert!(!ledger.take(&claims(3), 1), "over the organization's share");
+        assert!(ledger.take(&[None; 3], 1));
+        assert!(!ledger.take(&[None; 3], 1), "over the whole");
+        ledger.give_back(&claims(1), 2);
+        assert!(ledger.take(&claims(3), 2));
+        for (id, amount) in [(3, 2), (2, 1)] {
+            ledger.give_back(&claims(id), amount);
+        }
+        assert!(ledger.held.is_empty(), "{ledger:?}");
+    }
+}

@@ -1,0 +1,265 @@
+//! The places of one part of the blocking pool, and the requests that wait for one.
+//!
+//! A request waits as a future, on no thread. A free place goes to the waiting caller that holds the
+//! fewest; of two that hold as many to the one that came first. The places and the queue each have a
+//! size, and a share of both that one caller can hold.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::caller::{Caller, Claims};
+use super::ledger::Ledger;
+
+/// How many requests may wait for each place.
+pub(crate) const WAITING_A_PLACE: usize = 4;
+/// How many may wait at least, however few places there are.
+pub(crate) const WAITING_MIN: usize = 128;
+
+/// One part of the pool.
+#[derive(Debug)]
+pub(super) struct Pool {
+    state: Mutex<State>,
+    places: usize,
+    wait: Duration,
+}
+
+#[derive(Debug)]
+struct State {
+    running: Ledger,
+    waiting: Ledger,
+    queue: VecDeque<Waiter>,
+    next_number: u64,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    number: u64,
+    caller: Caller,
+    granted: oneshot::Sender<()>,
+}
+
+/// A place; given back on drop.
+#[derive(Debug)]
+pub(super) struct Place {
+    pool: Arc<Pool>,
+    claims: Claims,
+}
+
+/// A request in the queue; leaves it on drop, with the place if it was granted one meanwhile.
+struct Waiting {
+    pool: Arc<Pool>,
+    number: u64,
+    caller: Caller,
+    granted: oneshot::Receiver<()>,
+    is_over: bool,
+}
+
+impl Pool {
+    /// A pool of `places`, in which a request waits for at most `wait`.
+    pub(super) fn new(places: usize, wait: Duration) -> Arc<Self> {
+        let waiting = places.saturating_mul(WAITING_A_PLACE).max(WAITING_MIN);
+        let state = State {
+            running: Ledger::new(places),
+            waiting: Ledger::new(waiting),
+            queue: VecDeque::new(),
+            next_number: 0,
+        };
+        Arc::new(Self { state: Mutex::new(state), places, wait })
+    }
+
+    /// A place for a caller's request; `None` when none falls free in time, or too many wait.
+    pub(super) async fn enter(self: &Arc<Self>, caller: &Caller) -> Option<Place> {
+        let mut waiting = match self.ask(caller) {
+            Ok(place) => return Some(place),
+            Err(waiting) => waiting?,
+        };
+        match timeout(self.wait, &mut waiting.granted).await {
+            Ok(Ok(())) => {
+                waiting.is_over = true;
+                Some(self.place(caller))
+            },
+            Ok(Err(_)) | Err(_) => None,
+        }
+    }
+
+    /// A place at once, or one in the queue, or neither.
+    fn ask(self: &Arc<Self>, caller: &Caller) -> Result<Place, Option<Waiting>> {
+        let mut state = self.lock();
+        let claims = caller.claims_on_places(self.places);
+        // Whoever waits while places are free has its share in use: nobody is overtaken here.
+        if state.running.take(&claims, 1) {
+            return Ok(self.place(caller));
+        }
+        let claims = caller.claims_on_places(state.waiting.whole());
+        if self.wait.is_zero() || !state.waiting.take(&claims, 1) {
+            return Err(None);
+        }
+        let (sender, granted) = oneshot::channel();
+        let number = state.next_number;
+        state.next_number += 1;
+        state.queue.push_back(Waiter { number, caller: *caller, granted: sender });
+        let pool = Arc::clone(self);
+        Err(Some(Waiting { pool, number, caller: *caller, granted, is_over: false }))
+    }
+
+    fn place(self: &Arc<Self>, caller: &Caller) -> Place {
+        let claims = caller.claims_on_places(self.places);
+        Place { pool: Arc::clone(self), claims }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Gives a place back, and hands it on.
+    fn leave(&mut self, claims: &Claims) {
+        self.running.give_back(claims, 1);
+        while let Some(at) = self.next_in_turn() {
+            let Some(waiter) = self.queue.remove(at) else { return };
+            self.stop_waiting(&waiter.caller);
+            let claims = waiter.caller.claims_on_places(self.running.whole());
+            self.running.take(&claims, 1);
+            // One that has gone meanwhile gives the place back itself.
+            let _gone = waiter.granted.send(());
+        }
+    }
+
+    fn next_in_turn(&self) -> Option<usize> {
+        let whole = self.running.whole();
+        let mut best: Option<(usize, usize)> = None;
+        for (at, waiter) in self.queue.iter().enumerate() {
+            let claims = waiter.caller.claims_on_places(whole);
+            if !self.running.fits(&claims, 1) {
+                continue;
+            }
+            let held = claims[0].map_or(0, |(payer, _)| self.running.held(payer));
+            if best.is_none_or(|(least, _)| held < least) {
+                best = Some((held, at));
+            }
+        }
+        best.map(|(_, at)| at)
+    }
+
+    fn stop_waiting(&mut self, caller: &Caller) {
+        let claims = caller.claims_on_places(self.waiting.whole());
+        self.waiting.give_back(&claims, 1);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.pool.lock().leave(&self.claims);
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
+        let mut state = self.pool.lock();
+        let known = state.queue.iter().position(|waiter| waiter.number == self.number);
+        if let Some(at) = known {
+            state.queue.remove(at);
+            state.stop_waiting(&self.caller);
+        } else {
+            let claims = self.caller.claims_on_places(self.pool.places);
+            state.leave(&claims);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    fn actor(id: u8) -> Caller {
+        Caller { actor: Some([id; 16]), organization: Some([id; 16]), ..Caller::default() }
+    }
+
+    fn at_once(pool: &Arc<Pool>, caller: &Caller) -> Option<Place> {
+        pool.ask(caller).ok()
+    }
+
+    #[test]
+    fn one_caller_holds_a_quarter_and_one_organization_half() {
+        let pool = Pool::new(8, LONG);
+        let held: Vec<_> = (0..8).filter_map(|_| at_once(&pool, &actor(1))).collect();
+        assert_eq!(held.len(), 2);
+        let colleague = |id| Caller { actor: Some([id; 16]), ..actor(1) };
+        let more: Vec<_> = (2..9).filter_map(|id| at_once(&pool, &colleague(id))).collect();
+        assert_eq!(more.len(), 2);
+        let others: Vec<_> = (10..20).filter_map(|id| at_once(&pool, &actor(id))).collect();
+        assert_eq!(others.len(), 4);
+        drop((held, more, others));
+        assert!(at_once(&pool, &actor(1)).is_some());
+    }
+
+    #[test]
+    fn strangers_hold_a_quarter_an_address_and_half_a_neighbourhood() {
+        let pool = Pool::new(8, LONG);
+        let from = |text: &str| Caller::of(Some(text.parse::<IpAddr>().unwrap()));
+        let one: Vec<_> = (0..8).filter_map(|_| at_once(&pool, &from("2001:db8::1"))).collect();
+        assert_eq!(one.len(), 2);
+        let near: Vec<_> =
+            (1..9).filter_map(|it| at_once(&pool, &from(&format!("2001:db8:0:{it}::1")))).collect();
+        assert_eq!(near.len(), 2);
+        assert!(at_once(&pool, &Caller::of(None)).is_some());
+        assert!(at_once(&pool, &Caller::default()).is_some(), "the operator has no share");
+    }
+
+    #[test]
+    fn a_free_place_goes_to_the_caller_that_holds_the_fewest() {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let pool = Pool::new(4, LONG);
+            let first = at_once(&pool, &actor(1)).unwrap();
+            let others: Vec<_> = (2..5).filter_map(|id| at_once(&pool, &actor(id))).collect();
+            assert_eq!(others.len(), 3);
+            // Each holds its quarter; the fifth holds nothing and comes last.
+            let waiting: Vec<_> = [1, 2, 5]
+                .map(|id| pool.ask(&actor(id)).err().flatten().unwrap())
+                .into_iter()
+                .collect();
+            drop(others);
+            let [of_first, of_second, of_fifth] = waiting.try_into().ok().unwrap();
+            let granted = |waiting: &mut Waiting| waiting.granted.try_recv().is_ok();
+            let (mut of_first, mut of_second, mut of_fifth) = (of_first, of_second, of_fifth);
+            assert!(granted(&mut of_fifth) && granted(&mut of_second));
+            assert!(!granted(&mut of_first), "its share is in use");
+            drop(first);
+            assert!(granted(&mut of_first));
+            // Those that leave without having taken their place up give it back.
+            drop((of_first, of_second, of_fifth));
+            let state = pool.lock();
+            assert!(state.running.fits(&[None; 3], 4) && state.queue.is_empty());
+        });
+    }
+
+    #[test]
+    fn waiting_has_an_end_and_a_bound() {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let pool = Pool::new(1, Duration::from_millis(1));
+            let held = at_once(&pool, &actor(1)).unwrap();
+            assert!(pool.enter(&actor(2)).await.is_none());
+            let queue: Vec<_> =
+                (0..WAITING_MIN).filter_map(|_| pool.ask(&actor(3)).err().flatten()).collect();
+            assert_eq!(queue.len(), WAITING_MIN / 4, "one caller fills a quarter of the queue");
+            drop((held, queue));
+            assert!(pool.enter(&actor(2)).await.is_some());
+        });
+    }
+}

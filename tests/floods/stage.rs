@@ -1,0 +1,190 @@
+//! One running instance, the people in it, and a stranger's address.
+
+use std::io::{self, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use socket2::{Domain, Socket, Type};
+
+use crate::server::wire::{Answer, Connection};
+use crate::server::{MadeKey, Server, Session, ask_json};
+
+/// The password of everybody but the first owner.
+const PASSWORD: &str = "nine wild geese over the lake";
+/// How many keys the owner has to list.
+const KEYS_IMPORTED: usize = 3_000;
+const IMPORTED_AT_ONCE: usize = 500;
+/// How long a stranger waits for anything.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The instance and who is in it.
+pub(crate) struct Stage {
+    pub(crate) server: Server,
+    pub(crate) checks: SocketAddr,
+    pub(crate) metrics: SocketAddr,
+    pub(crate) owner: Session,
+    pub(crate) guest: Session,
+    pub(crate) user: Session,
+    /// The owner of another organization.
+    pub(crate) neighbour: Session,
+    /// Service keys of the other organization that may do all there.
+    pub(crate) keys: Vec<MadeKey>,
+    /// Keys of the other organization whose calls each wait for a reservation.
+    pub(crate) counted: Vec<MadeKey>,
+    /// A key that a gate takes.
+    pub(crate) passing: MadeKey,
+    doomed: Mutex<Vec<String>>,
+}
+
+impl Stage {
+    /// Starts with as many keys to revoke as will be asked for.
+    pub(crate) fn start(doomed: usize) -> Self {
+        let server = Server::start_with(&[
+            "--trusted-proxy",
+            "127.0.0.1/32",
+            "--check-listen",
+            "127.0.0.1:0",
+            "--metrics-listen",
+            "127.0.0.1:0",
+            "--log",
+            "keyhouse=debug",
+        ]);
+        let (checks, metrics) =
+            (address(&server, "checks alone on "), address(&server, "metrics on "));
+        let owner = server.sign_in();
+        let guest = join(&owner, "guest");
+        let user = join(&owner, "user");
+        let neighbour = neighbour(&owner);
+        let all = json!({"kind": "service", "permissions": ["*", "keyhouse:*"]});
+        let keys = (0..6).map(|_| neighbour.make_key(&all)).collect();
+        let quota = json!({"limit": 100, "period": "month", "timezone": "UTC"});
+        let counted = json!({"kind": "service", "permissions": ["*"], "quota": quota});
+        let counted = (0..6).map(|_| neighbour.make_key(&counted)).collect();
+        let passing = owner.make_key(&json!({"permissions": ["*"]}));
+        let maker = owner.make_key(&json!({
+            "kind": "service",
+            "permissions": ["*", "keyhouse:*", "keyhouse:instance:import"],
+        }));
+        import(&server, &maker.secret);
+        let doomed = (0..doomed).map(|_| made_by(&server, &maker.secret)).collect();
+        let doomed = Mutex::new(doomed);
+        Self {
+            server,
+            checks,
+            metrics,
+            owner,
+            guest,
+            user,
+            neighbour,
+            keys,
+            counted,
+            passing,
+            doomed,
+        }
+    }
+
+    /// A key that nobody revoked yet.
+    pub(crate) fn next_doomed(&self) -> String {
+        self.doomed.lock().unwrap().pop().expect("enough keys to revoke")
+    }
+
+    /// One of the listeners.
+    pub(crate) fn main(&self) -> SocketAddr {
+        self.server.address()
+    }
+}
+
+fn address(server: &Server, words: &str) -> SocketAddr {
+    let line = server.log().wait_for(words).expect("a listener says where it is");
+    let (_, rest) = line.split_once("http://").unwrap();
+    rest.trim().parse().unwrap()
+}
+
+fn cookie_of(address: SocketAddr, answer: &Answer) -> Session {
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    Session { address, cookie }
+}
+
+fn accept(owner: &Session, invited: &Answer) -> Session {
+    assert_eq!(invited.status, 201, "{invited:?}");
+    let told = invited.json();
+    let (_, token) = told["url"].as_str().unwrap().rsplit_once("#token=").unwrap();
+    let body = json!({"token": token, "name": "Somebody", "password": PASSWORD});
+    let answer = ask_json(owner.address, "POST", "/v1/invitations/accept", &[], &body);
+    cookie_of(owner.address, &answer)
+}
+
+fn join(owner: &Session, role: &str) -> Session {
+    let body = json!({"email": format!("{role}@example.com"), "role": role});
+    accept(owner, &owner.ask("POST", "/v1/invitations", &body))
+}
+
+fn neighbour(owner: &Session) -> Session {
+    let body = json!({"name": "b", "plan": "enterprise", "owner_email": "owner@b.example"});
+    accept(owner, &owner.ask("POST", "/v1/organizations", &body))
+}
+
+fn import(server: &Server, secret: &str) {
+    let bearer = format!("Bearer {secret}");
+    for from in (0..KEYS_IMPORTED).step_by(IMPORTED_AT_ONCE) {
+        let key = |number: usize| {
+            let digest = blake3::hash(&number.to_be_bytes()).to_hex();
+            json!({
+                "name": format!("key {number}"),
+                "algorithm": "blake3",
+                "digest": digest.as_str(),
+                "permissions": ["a:b"],
+            })
+        };
+        let keys: Vec<Value> = (from..from + IMPORTED_AT_ONCE).map(key).collect();
+        let body = json!({"keys": keys});
+        let answer =
+            server.ask_json("POST", "/v1/keys/import", &[("Authorization", &bearer)], &body);
+        assert_eq!(answer.status, 201, "{answer:?}");
+    }
+}
+
+fn made_by(server: &Server, secret: &str) -> String {
+    let bearer = format!("Bearer {secret}");
+    let body = json!({"kind": "service", "permissions": ["a:b"]});
+    let answer = server.ask_json("POST", "/v1/keys", &[("Authorization", &bearer)], &body);
+    assert_eq!(answer.status, 201, "{answer:?}");
+    answer.json()["key"]["id"].as_str().unwrap().to_owned()
+}
+
+/// A connection from another address of this host, which is no trusted proxy's.
+pub(crate) fn stranger(to: SocketAddr) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from(([127, 0, 0, 2], 0)).into())?;
+    socket.connect_timeout(&to.into(), PATIENCE)?;
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+/// Sends bytes; a connection that was refused fails.
+pub(crate) fn send_all(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
+    stream.write_all(bytes)
+}
+
+/// Method, path, header lines and body.
+type Asked<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a [u8]);
+
+/// Asks on a connection that is kept, and opens another where it was closed.
+pub(crate) fn ask_again(
+    line: &mut Option<Connection>,
+    to: SocketAddr,
+    (method, path, headers, body): Asked<'_>,
+) {
+    if line.is_none() {
+        *line = Connection::try_open(to).ok();
+    }
+    let answered = line.as_mut().and_then(|it| it.try_ask(method, path, headers, body).ok());
+    if answered.is_none_or(|answer| answer.header("connection") == Some("close")) {
+        *line = None;
+    }
+}

@@ -1,0 +1,90 @@
+//! Who asks is decided from a request's head: what is not known gets no memory and no thread for its body.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use crate::ask::{Ask, Expect};
+use crate::house::{EMAIL, House, PASSWORD};
+use crate::server::wire::{Answer, Connection};
+
+/// Sends a head that announces a body, and no byte of it; what is answered.
+fn head_alone(house: &House, ask: &Ask, bytes: usize) -> Answer {
+    let mut head =
+        format!("{} {} HTTP/1.1\r\nHost: {}\r\n", ask.method, ask.target, house.address());
+    for (name, value) in ask.lines() {
+        write!(head, "{name}: {value}\r\n").unwrap();
+    }
+    write!(head, "Content-Length: {bytes}\r\n\r\n").unwrap();
+    let mut connection = Connection::open(house.address());
+    connection.send(head.as_bytes()).unwrap();
+    connection.read().unwrap()
+}
+
+/// 33 connections without a credential once held all memory for bodies, and every verification, sign-in and change was
+/// answered 503: the body was read before anybody looked at the credential.
+#[test]
+fn what_is_not_known_is_refused_before_a_byte_of_its_body_is_read() {
+    let house = House::start();
+    let unknown_key = House::start().create(&json!({})).secret;
+    let (start, last) = unknown_key.split_at(unknown_key.len() - 1);
+    let mistyped_key = format!("{start}{}", if last == "0" { "1" } else { "0" });
+    for (method, path, none, malformed, unknown) in [
+        ("POST", "/v1/verify", "NO_CREDENTIAL", "MALFORMED", "NOT_FOUND"),
+        ("POST", "/v1/verify/batch", "NO_CREDENTIAL", "MALFORMED", "NOT_FOUND"),
+        ("POST", "/v1/introspect", "NO_CREDENTIAL", "MALFORMED", "NOT_FOUND"),
+        ("POST", "/v1/whoami/revoke", "NO_CREDENTIAL", "MALFORMED", "NOT_FOUND"),
+        ("POST", "/v1/keys", "NO_CREDENTIAL", "MALFORMED", "NOT_FOUND"),
+        ("POST", "/v1/keys/import", "NO_CREDENTIAL", "MALFORMED", "NOT_FOUND"),
+        ("PATCH", "/v1/me", "NO_CREDENTIAL", "MALFORMED", "NOT_FOUND"),
+        ("DELETE", "/v1/users/usr_1", "NO_CREDENTIAL", "MALFORMED", "NOT_FOUND"),
+    ] {
+        let ask = Ask::new(method, path);
+        head_alone(&house, &ask, 60_000).problem(401, none);
+        head_alone(&house, &ask.clone().bearer("no key"), 60_000).problem(401, malformed);
+        head_alone(&house, &ask.clone().bearer(&mistyped_key), 60_000).problem(401, malformed);
+        head_alone(&house, &ask.clone().bearer(&unknown_key), 60_000).problem(401, unknown);
+    }
+    for path in ["/v1/keys", "/v1/keys/import", "/v1/verify", "/v1/verify/batch"] {
+        let stale = Ask::post(path, &json!({})).header("Cookie", "keyhouse=AAAA");
+        head_alone(&house, &stale, 60_000).problem(401, "session_ended");
+    }
+    head_alone(&house, &Ask::new("POST", "/nothing"), 60_000).problem(404, "not_found");
+    head_alone(&house, &Ask::new("PUT", "/v1/keys"), 60_000).problem(405, "method_not_allowed");
+}
+
+#[test]
+fn a_key_that_is_known_and_may_not_pass_is_refused_there_too_and_counted_once() {
+    let house = House::start();
+    let made = house.create(&json!({"kind": "service", "permissions": ["keyhouse:*"]}));
+    house.act(&made.id, "disable").expect(200);
+    let ask = Ask::new("POST", "/v1/verify").bearer(&made.secret);
+    head_alone(&house, &ask, 60_000).problem(401, "DISABLED");
+    let usage = house.ask(&Ask::get(&format!("/v1/usage?key={}", made.id))).expect(200);
+    assert_eq!(usage["totals"]["codes"], json!({"DISABLED": 1}), "{usage}");
+}
+
+#[test]
+fn who_opens_a_session_or_uses_a_link_sends_at_most_four_kilobytes() {
+    let house = House::start();
+    for path in ["/v1/session", "/v1/setup", "/v1/reset", "/v1/invitations/accept"] {
+        head_alone(&house, &Ask::new("POST", path), 4_097).problem(413, "body_too_large");
+    }
+    let body = json!({"email": EMAIL, "password": PASSWORD}).to_string();
+    let padded = format!("{}{body}", " ".repeat(4_096 - body.len()));
+    let ask = Ask::new("POST", "/v1/session").bytes("application/json", padded.as_bytes());
+    house.bare(&ask).expect(201);
+}
+
+/// A refusal that ends the connection would cost a client, and a proxy's pool, a new one each time.
+#[test]
+fn a_connection_outlives_a_refusal_whose_small_body_came_with_it() {
+    let house = House::start();
+    let mut line = house.line();
+    for _ in 0..3 {
+        let answer = line.ask(&Ask::post("/v1/verify", &json!({"key": "any"})));
+        answer.problem(401, "NO_CREDENTIAL");
+        assert_eq!(answer.header("connection"), None);
+    }
+    line.ask(&Ask::get("/healthz")).expect(200);
+}

@@ -1,0 +1,93 @@
+//! Long JSON is compressed for clients that take it, and what holds a secret never is.
+
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use serde_json::json;
+
+use crate::ask::{Ask, Expect};
+use crate::house::House;
+
+/// The head of an answer, in lower case, and its body as it was sent.
+fn raw(house: &House, ask: &Ask) -> (String, Vec<u8>) {
+    let mut stream = TcpStream::connect(house.address()).unwrap();
+    let mut head =
+        format!("{} {} HTTP/1.1\r\nHost: {}\r\n", ask.method, ask.target, house.address());
+    for (name, value) in ask.lines() {
+        write!(head, "{name}: {value}\r\n").unwrap();
+    }
+    write!(head, "Content-Length: {}\r\nConnection: close\r\n\r\n", ask.body.len()).unwrap();
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&ask.body).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let cut = answer.windows(4).position(|it| it == b"\r\n\r\n").unwrap();
+    let body = answer.split_off(cut + 4);
+    (String::from_utf8(answer).unwrap().to_lowercase(), body)
+}
+
+fn decoded(encoding: &str, body: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    match encoding {
+        "br" => drop(brotli::Decompressor::new(body, 4096).read_to_end(&mut plain).unwrap()),
+        "gzip" => drop(flate2::read::GzDecoder::new(body).read_to_end(&mut plain).unwrap()),
+        _ => plain.extend_from_slice(body),
+    }
+    plain
+}
+
+#[test]
+fn long_json_is_compressed_for_those_who_take_it() {
+    let house = House::start();
+    for number in 0..20 {
+        house.create(&json!({"name": format!("key {number}")}));
+    }
+    for path in ["/v1/keys?sort=name", "/openapi.json"] {
+        let ask = house.as_owner(Ask::get(path));
+        let (_, plain) = raw(&house, &ask);
+        for encoding in ["br", "gzip"] {
+            let (head, body) = raw(&house, &ask.clone().header("Accept-Encoding", encoding));
+            assert!(
+                head.contains(&format!("\r\ncontent-encoding: {encoding}\r\n")),
+                "{path}: {head}"
+            );
+            assert!(head.contains("\r\nvary: accept-encoding\r\n"), "{path}: {head}");
+            assert!(body.len() * 2 < plain.len(), "{path}: {} of {}", body.len(), plain.len());
+            assert_eq!(decoded(encoding, &body), plain, "{path}: {encoding}");
+        }
+        let (head, body) = raw(&house, &ask.clone().header("Accept-Encoding", "identity"));
+        assert!(!head.contains("content-encoding"), "{path}: {head}");
+        assert_eq!(body, plain, "{path}");
+    }
+}
+
+/// Text of somebody else's choosing beside a secret, compressed, would tell the secret by its length.
+#[test]
+fn an_answer_with_a_secret_is_never_compressed() {
+    let house = House::start();
+    let note = json!({ "note": "x".repeat(2_000) });
+    let fields = json!({"kind": "service", "metadata": note, "permissions": ["a:b"]});
+    let (made, other) = (house.create(&fields), house.create(&fields));
+    let invitation = json!({"email": "long@example.com", "role": "user"});
+    for (ask, status) in [
+        (Ask::post("/v1/keys", &fields), 201),
+        (Ask::post(&format!("/v1/keys/{}/rotate", made.id), &json!({})), 200),
+        (Ask::post("/v1/me/totp", &json!({})), 400),
+        (Ask::post("/v1/invitations", &invitation), 201),
+        (Ask::get("/v1/whoami").bearer(&other.secret), 200),
+    ] {
+        let path = ask.target.clone();
+        let whoami = path == "/v1/whoami";
+        let ask = ask.header("Accept-Encoding", "br, gzip");
+        let ask = if whoami { ask } else { house.as_owner(ask) };
+        let (head, _) = raw(&house, &ask);
+        assert!(head.starts_with(&format!("http/1.1 {status} ")), "{path}: {head}");
+        assert!(!head.contains("content-encoding"), "{path}: {head}");
+    }
+    // The same key without its secret is.
+    let shown = Ask::get(&format!("/v1/keys/{}", made.id)).header("Accept-Encoding", "br");
+    let (head, _) = raw(&house, &house.as_owner(shown));
+    assert!(head.contains("\r\ncontent-encoding: br\r\n"), "{head}");
+    house.ask(&Ask::get(&format!("/v1/keys/{}", made.id))).expect(200);
+}
