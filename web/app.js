@@ -156,7 +156,7 @@ function showLink(module) {
   history.replaceState(null, "", location.pathname);
   const done = () => location.replace("/");
   place(module.view({ token, done }), "");
-  document.querySelector("main input")?.focus();
+  document.querySelector("main input:not([hidden])")?.focus();
 }
 
 /** While the session has ended: the dialog that asks to sign in again. */

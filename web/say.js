@@ -40,7 +40,10 @@ export function problemText(problem) {
 
 /** The words for one fault of an input. */
 export function faultText(fault) {
-  return known(`faults.${fault.code}`, fault) ?? fault.detail;
+  const words = known(`faults.${fault.code}`, fault);
+  if (words === undefined) return fault.detail;
+  // Why a password is too easy to guess only the server knows, and it says so in English.
+  return fault.code === "invalid_password" ? `${words} ${t("faults.reason", fault)}` : words;
 }
 
 /** A notice of what went wrong, with a way to try again where one is given. */

@@ -2,6 +2,7 @@
 
 import { remove } from "./api.js";
 import { fill, h } from "./dom.js";
+import { notices } from "./notices.js";
 import { problemText, say, status } from "./say.js";
 import { become, instance, isOperator, may, session } from "./state.js";
 import { t } from "./text.js";
@@ -52,7 +53,7 @@ export function refresh() {
 export function place(view, hash) {
   [here] = hash.split("/");
   const title = h("h1", { tabindex: "-1" }, view.title);
-  fill(main, h("div.heading", {}, title, h("div.actions", {}, view.actions ?? [])), view.body);
+  fill(main, notices(), h("div.heading", {}, title, h("div.actions", {}, view.actions ?? [])), view.body);
   document.title = `${view.title} · Keyhouse`;
   mark();
   document.querySelector("nav.side")?.classList.remove("open");

@@ -11,7 +11,7 @@ use crate::model::fault::Fault;
 use crate::model::id::{InvitationId, TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::model::name::parse_name;
-use crate::model::password::{Factors, check_password};
+use crate::model::password::{Factors, Personal};
 use crate::model::secret::Secret;
 use crate::records::Held;
 use crate::records::access::{EmailRecord, UserRecord};
@@ -30,6 +30,17 @@ pub struct Newcomer {
     pub password: Secret,
 }
 
+/// Whom a one-time link is for.
+#[derive(Debug)]
+pub struct LinkUser {
+    /// The address.
+    pub email: String,
+    /// The name, where there is one.
+    pub name: Option<String>,
+    /// The organization's name.
+    pub organization: String,
+}
+
 impl Actions {
     /// Makes a user of whoever holds an invitation's token, and opens their first session.
     ///
@@ -45,7 +56,7 @@ impl Actions {
         let invitation = self.invitation_of(&newcomer.token)?.record;
         // Nobody makes this instance hash who does not hold a good link.
         self.require_maker(&invitation)?;
-        let name = checked(newcomer, &invitation)?;
+        let name = self.checked_newcomer(newcomer, &invitation)?;
         let password = self.hash(&newcomer.password)?;
         let user = self.in_turn(|| {
             let now = self.clock.now().wall;
@@ -102,6 +113,42 @@ impl Actions {
         }
     }
 
+    /// Whom an invitation is for, told to the holder of its link.
+    ///
+    /// # Errors
+    /// [`ActionError::LinkInvalid`] as for [`Actions::accept_invitation`].
+    pub fn invited(&self, token: &Secret) -> Result<LinkUser, ActionError> {
+        let invitation = self.invitation_of(token)?.record;
+        self.require_maker(&invitation)?;
+        let organization = self.organization_name(invitation.organization);
+        Ok(LinkUser { email: invitation.email, name: invitation.name, organization })
+    }
+
+    /// The name of a newcomer, whose input is checked.
+    fn checked_newcomer(
+        &self,
+        newcomer: &Newcomer,
+        invitation: &InvitationRecord,
+    ) -> Result<String, ActionError> {
+        let mut faults = Vec::new();
+        let name = newcomer.name.as_deref().or(invitation.name.as_deref());
+        let name = match name.map(parse_name) {
+            Some(Ok(name)) => name,
+            Some(Err(error)) => {
+                faults.push(Fault::new("/name", "invalid_name", error));
+                String::new()
+            },
+            None => {
+                faults.push(Fault::new("/name", "required", "must be given"));
+                String::new()
+            },
+        };
+        let organization = self.organization_name(invitation.organization);
+        let about = Personal { name: &name, email: &invitation.email, organization: &organization };
+        faults.extend(self.judge(&newcomer.password, &about, Factors::Password)?);
+        if faults.is_empty() { Ok(name) } else { Err(ActionError::Invalid(faults)) }
+    }
+
     /// The invitation of a token, while its time lasts.
     fn invitation_of(&self, token: &Secret) -> Result<Held<InvitationRecord>, ActionError> {
         let id = token.reveal().split_once('.').and_then(|(id, _)| id.parse().ok());
@@ -113,29 +160,6 @@ impl Actions {
         };
         held.filter(fits).ok_or(ActionError::LinkInvalid)
     }
-}
-
-/// The name of a newcomer, whose input is checked.
-fn checked(newcomer: &Newcomer, invitation: &InvitationRecord) -> Result<String, ActionError> {
-    let mut faults = Vec::new();
-    let name = newcomer.name.as_deref().or(invitation.name.as_deref());
-    let name = match name.map(parse_name) {
-        Some(Ok(name)) => name,
-        Some(Err(error)) => {
-            faults.push(Fault::new("/name", "invalid_name", error));
-            String::new()
-        },
-        None => {
-            faults.push(Fault::new("/name", "required", "must be given"));
-            String::new()
-        },
-    };
-    if let Err(error) =
-        check_password(newcomer.password.reveal(), &invitation.email, Factors::Password)
-    {
-        faults.push(Fault::new("/password", "invalid_password", error));
-    }
-    if faults.is_empty() { Ok(name) } else { Err(ActionError::Invalid(faults)) }
 }
 
 /// A maker who could not make the link now has made none.

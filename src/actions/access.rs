@@ -17,7 +17,7 @@ use crate::index::Origin;
 use crate::model::fault::Fault;
 use crate::model::id::{OrganizationId, UserId};
 use crate::model::name::{parse_email, parse_name};
-use crate::model::password::{Factors, check_password};
+use crate::model::password::{Factors, Personal};
 use crate::model::plan::FIRST_PLANS;
 use crate::model::role::BuiltinRole;
 use crate::model::secret::Secret;
@@ -100,14 +100,14 @@ impl Actions {
         address: Option<IpAddr>,
         link: Option<Revision>,
     ) -> Result<(UserId, OrganizationId), ActionError> {
-        let (email, name) = checked(owner)?;
+        let (email, name) = self.checked_owner(owner)?;
         let password = self.hash(&owner.password)?;
         let now = self.clock.now().wall;
         let (organization, user) = {
             let mut random = self.random();
             (OrganizationId::new(now, &mut *random), UserId::new(now, &mut *random))
         };
-        let domain = email.split('@').next_back().unwrap_or("organization").to_owned();
+        let domain = domain_of(&email).to_owned();
         let mut batch = Batch::new().absent(Place::Founded.to_bytes());
         if let Some(revision) = link {
             let setup = Place::Setup.to_bytes();
@@ -146,6 +146,29 @@ impl Actions {
             .ok_or(ActionError::LinkInvalid)
     }
 
+    /// The address and the name of a first owner, whose input is checked.
+    fn checked_owner(&self, owner: &FirstOwner) -> Result<(String, String), ActionError> {
+        let mut faults = Vec::new();
+        let email = parse_email(&owner.email)
+            .map_err(|error| faults.push(Fault::new("/email", "invalid_email", error)))
+            .unwrap_or_default();
+        let name = owner.name.as_deref();
+        let name = name.unwrap_or_else(|| email.split('@').next().unwrap_or("owner"));
+        let name = match parse_name(name) {
+            Ok(name) => name,
+            Err(error) => {
+                // Without a name the address's own stands in, and then that alone is at fault.
+                if owner.name.is_some() {
+                    faults.push(Fault::new("/name", "invalid_name", error));
+                }
+                String::new()
+            },
+        };
+        let about = Personal { name: &name, email: &email, organization: domain_of(&email) };
+        faults.extend(self.judge(&owner.password, &about, Factors::Password)?);
+        if faults.is_empty() { Ok((email, name)) } else { Err(ActionError::Invalid(faults)) }
+    }
+
     pub(super) fn hash(&self, password: &Secret) -> Result<String, ActionError> {
         // The salt is drawn before the wait: nobody else waits for the randomness meanwhile.
         let mut seeded: rand::rngs::StdRng = rand::SeedableRng::from_rng(&mut *self.random());
@@ -159,26 +182,9 @@ impl Actions {
     }
 }
 
-fn checked(owner: &FirstOwner) -> Result<(String, String), ActionError> {
-    let mut faults = Vec::new();
-    let email = parse_email(&owner.email)
-        .map_err(|error| faults.push(Fault::new("/email", "invalid_email", error)))
-        .unwrap_or_default();
-    let name = owner.name.as_deref().unwrap_or_else(|| email.split('@').next().unwrap_or("owner"));
-    let name = match parse_name(name) {
-        Ok(name) => name,
-        Err(error) => {
-            // Without a name the address's own stands in, and then that alone is at fault.
-            if owner.name.is_some() {
-                faults.push(Fault::new("/name", "invalid_name", error));
-            }
-            String::new()
-        },
-    };
-    if let Err(error) = check_password(owner.password.reveal(), &email, Factors::Password) {
-        faults.push(Fault::new("/password", "invalid_password", error));
-    }
-    if faults.is_empty() { Ok((email, name)) } else { Err(ActionError::Invalid(faults)) }
+/// The domain of an address: what the first organization is called.
+fn domain_of(email: &str) -> &str {
+    email.split('@').next_back().unwrap_or("organization")
 }
 
 pub(super) fn hash_failed(error: HashError) -> ActionError {

@@ -230,7 +230,7 @@ impl Actions {
             let place = Place::Session(digest);
             let held: Option<Held<SessionRecord>> = self.read(&place)?;
             let now = self.clock.now().wall;
-            let held = held.filter(|held| now < held.record.ends_at());
+            let held = held.filter(|held| now < held.record.ends_at(self.session_times));
             let held = held.ok_or(ActionError::SessionEnded)?;
             grounds.note(&place, Some(&held));
             second_factor = held.record.second_factor;

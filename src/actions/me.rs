@@ -5,16 +5,17 @@ use keyhouse_storage::Batch;
 use crate::actions::accounts::account_of;
 use crate::actions::actor::Actor;
 use crate::actions::events::Happening;
+use crate::actions::new_password::require_length;
 use crate::actions::sessions::Kept;
 use crate::actions::sign_in::wrong_password;
-use crate::actions::throttle::{Guess, Source};
+use crate::actions::throttle::{Attempter, Browser, Guess, Source};
 use crate::actions::totp::{spend, wrong_code};
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::edit::Edit;
 use crate::model::fault::Fault;
 use crate::model::id::UserId;
 use crate::model::locale::Locale;
-use crate::model::password::{Factors, check_password};
+use crate::model::password::{Factors, Personal};
 use crate::model::role::USERS_MANAGE;
 use crate::model::secret::Secret;
 use crate::records::Held;
@@ -35,6 +36,15 @@ pub struct Me<'a> {
     pub source: Source,
 }
 
+impl Me<'_> {
+    /// Who guesses at what this user must show again: an open session is a known browser, so that a
+    /// stranger's guesses don't keep its user from changing anything.
+    pub(super) fn attempter(&self) -> Attempter {
+        let browser = Some(Browser::of_session(self.token.digest()));
+        Attempter { source: self.source, browser }
+    }
+}
+
 /// A user as they see themselves.
 #[derive(Debug)]
 pub struct Account {
@@ -44,6 +54,8 @@ pub struct Account {
     pub factors: Factors,
     /// Whether the address counts as theirs.
     pub email_verified: bool,
+    /// How many backup codes of the second factor are left; none where there is no second factor.
+    pub backup_codes: Option<usize>,
 }
 
 /// What a user changes of themselves.
@@ -104,7 +116,7 @@ impl Actions {
     pub fn account(&self, user: UserId) -> Result<Account, ActionError> {
         let user = self.own_record(user)?.record;
         let factors = self.factors(Batch::new(), user.id)?.0;
-        Ok(self.account_as(user, factors))
+        self.account_as(user, factors)
     }
 
     /// Changes a user's own account. A new password, and a new address, end all their other sessions;
@@ -134,7 +146,7 @@ impl Actions {
             let Changed { mut user, factors, batch } = changed;
             if user == held.record {
                 self.await_index(held.revision);
-                return Ok(Attempt::Done(Some(self.account_as(user, factors))));
+                return Ok(Attempt::Done(Some((user, factors))));
             }
             user.version += 1;
             let place = Place::User(me.user);
@@ -150,17 +162,18 @@ impl Actions {
             };
             let happening = Happening::by(&decided, "user.update", me.user);
             let happening = told(happening, &held.record, &user);
-            let account = Some(self.account_as(user, factors));
+            let account = Some((user, factors));
             let now = self.clock.now().wall;
             let committed = self.commit_change(decided, batch, now, happening)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(account)))
         })?;
-        let Some(account) = account else {
+        let Some((user, factors)) = account else {
             if let Some(proven) = proven {
                 self.refuse(proven.guess, &account_of(me.user), me.source);
             }
             return Err(wrong_code());
         };
+        let account = self.account_as(user, factors)?;
         Ok((account, proven.and_then(|proven| proven.new).map(|new| new.token)))
     }
 
@@ -195,14 +208,17 @@ impl Actions {
         }
         if let Some(new) = proven.and_then(|proven| proven.new.as_ref()) {
             user.set_password(&new.hash);
-            change.password.as_ref().map_or(Ok(()), |it| check_own(it, &user.email, factors))?;
+            change.password.as_ref().map_or(Ok(()), |it| require_length(it, factors))?;
         }
         Ok(Some(Changed { user, factors, batch }))
     }
 
-    fn account_as(&self, user: UserRecord, factors: Factors) -> Account {
+    fn account_as(&self, user: UserRecord, factors: Factors) -> Result<Account, ActionError> {
+        let totp: Option<Held<TotpRecord>> = self.read(&Place::Totp(user.id))?;
+        let confirmed = totp.filter(|held| held.record.confirmed);
+        let backup_codes = confirmed.map(|held| held.record.backup.len());
         let email_verified = self.is_email_verified(&user);
-        Account { user, factors, email_verified }
+        Ok(Account { user, factors, email_verified, backup_codes })
     }
 
     /// Adds to a batch that a code of a user's second factor is used up, where they have one;
@@ -227,14 +243,22 @@ impl Actions {
     /// Takes the current password, and checks and hashes a new one where there is one.
     fn prove_change(&self, me: &Me<'_>, change: &MeChange) -> Result<Proven<'_>, ActionError> {
         let user = self.own_record(me.user)?.record;
+        let factors = self.factors(Batch::new(), me.user)?.0;
         if let Some(password) = &change.password {
-            check_own(password, &user.email, self.factors(Batch::new(), me.user)?.0)?;
+            require_length(password, factors)?;
         }
         let Some(current) = &change.current_password else {
             let fault = Fault::new("/current_password", "required", "must be given");
             return Err(ActionError::Invalid(vec![fault]));
         };
-        let guess = self.prove(&user, current, me.source)?;
+        let guess = self.prove(&user, current, me)?;
+        if let Some(password) = &change.password {
+            let organization = self.organization_name(user.organization);
+            let name = change.name.as_deref().unwrap_or(&user.name);
+            let email = change.email.as_deref().unwrap_or(&user.email);
+            let about = Personal { name, email, organization: &organization };
+            self.require_good(password, &about, factors)?;
+        }
         let hash = change.password.as_ref().map(|password| self.hash(password)).transpose()?;
         let new = hash.map(|hash| NewPassword { hash, token: self.new_token() });
         Ok(Proven { before: user.password, guess, new })
@@ -261,12 +285,6 @@ impl Actions {
             None => (Factors::Password, batch.absent(place)),
         })
     }
-}
-
-fn check_own(password: &Secret, email: &str, factors: Factors) -> Result<(), ActionError> {
-    check_password(password.reveal(), email, factors).map_err(|error| {
-        ActionError::Invalid(vec![Fault::new("/password", "invalid_password", error)])
-    })
 }
 
 /// The fields that changed; of a password, that it did.

@@ -11,12 +11,15 @@ pub mod audit;
 mod authority;
 pub mod catalogue;
 pub mod commits;
+pub mod devices;
 mod events;
 pub mod gates;
 pub mod invitations;
 pub mod keys;
 pub mod last_use;
+pub mod lockouts;
 pub mod me;
+mod new_password;
 pub mod notices;
 pub mod organizations;
 pub mod passwords;
@@ -53,10 +56,12 @@ use crate::model::fault::Fault;
 use crate::model::id::OrganizationId;
 use crate::model::key_text::Prefix;
 use crate::model::retention::Retention;
+use crate::model::session_times::SessionTimes;
 use crate::records::place::Place;
 use crate::records::{Held, Record, RecordError, encode, read_row};
 use actor::Actor;
 use commits::Commits;
+use devices::DeviceKey;
 use passwords::Passwords;
 use refusals::Refusals;
 use sign_in::SignIns;
@@ -84,6 +89,8 @@ pub struct Actions {
     throttle: Throttle,
     refusals: Refusals,
     sign_ins: SignIns,
+    session_times: SessionTimes,
+    device_key: DeviceKey,
     commits: Arc<Commits>,
     /// Held while the audit log is checked: once at a time.
     checking: Mutex<()>,
@@ -212,6 +219,7 @@ impl Actions {
         let (refusals, sign_ins, commits) =
             (Refusals::default(), SignIns::default(), Arc::default());
         let (checking, turn) = (Mutex::default(), Mutex::default());
+        let (session_times, device_key) = (SessionTimes::default(), DeviceKey::default());
         Self {
             store,
             index,
@@ -223,6 +231,8 @@ impl Actions {
             throttle,
             refusals,
             sign_ins,
+            session_times,
+            device_key,
             commits,
             checking,
             reads: Turns::default(),
@@ -240,6 +250,17 @@ impl Actions {
     #[must_use]
     pub fn keeping(self, retention: Retention) -> Self {
         Self { retention, ..self }
+    }
+
+    /// The same with other times of sessions.
+    #[must_use]
+    pub fn with_session_times(self, session_times: SessionTimes) -> Self {
+        Self { session_times, ..self }
+    }
+
+    /// How long sessions last.
+    pub fn session_times(&self) -> SessionTimes {
+        self.session_times
     }
 
     /// What became of batches, where the store is measured.

@@ -9,6 +9,7 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use rand::Rng;
 
+use crate::model::password::{Factors, InvalidPassword, Personal, check_password, normal_form};
 use crate::model::secret::Secret;
 
 /// How many may wait for their turn.
@@ -30,6 +31,17 @@ pub struct Passwords {
 struct Turns {
     free: usize,
     waiting: usize,
+}
+
+/// Whether a password belongs to a PHC string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fit {
+    /// It does not.
+    No,
+    /// It does.
+    Yes,
+    /// It does as it was typed, and not in its one form: it was hashed before passwords had one.
+    AsTyped,
 }
 
 /// Why nothing was hashed.
@@ -55,32 +67,56 @@ impl Default for Passwords {
 }
 
 impl Passwords {
-    /// The PHC string of a password, with a salt from `random`.
+    /// The PHC string of a password in its one form, with a salt from `random`.
     ///
     /// # Errors
     /// [`HashError`].
     pub fn hash(&self, password: &Secret, random: &mut impl Rng) -> Result<String, HashError> {
         let mut salt = [0; SALT_BYTES];
         random.fill_bytes(&mut salt);
+        let password = normal_form(password);
         self.in_turn(|| {
             let hash = self.hasher.hash_password_with_salt(password.reveal().as_bytes(), &salt);
             hash.map(|hash: PasswordHash| hash.to_string()).map_err(|_source| HashError::Failed)
         })
     }
 
-    /// Whether a password belongs to a PHC string. Without one, as for a user that does not exist,
-    /// it works as long and says no.
+    /// Whether a password belongs to a PHC string, in its one form or as it was typed. Without one, as
+    /// for a user that does not exist, it works as long and says no.
     ///
     /// # Errors
     /// [`HashError`].
-    pub fn verify(&self, password: &Secret, stored: Option<&str>) -> Result<bool, HashError> {
+    pub fn verify(&self, password: &Secret, stored: Option<&str>) -> Result<Fit, HashError> {
         let known = stored.is_some();
         let parsed =
             PasswordHash::new(stored.unwrap_or(NOBODYS)).map_err(|_s| HashError::Failed)?;
+        let normal = normal_form(password);
         self.in_turn(|| {
-            let fits = self.hasher.verify_password(password.reveal().as_bytes(), &parsed).is_ok();
-            Ok(fits && known)
+            let fits = |text: &Secret| {
+                self.hasher.verify_password(text.reveal().as_bytes(), &parsed).is_ok()
+            };
+            let fit = if fits(&normal) {
+                Fit::Yes
+            } else if normal != *password && fits(password) {
+                Fit::AsTyped
+            } else {
+                Fit::No
+            };
+            Ok(if known { fit } else { Fit::No })
         })
+    }
+
+    /// Judges a new password in its turn: that takes as long as hashing does.
+    ///
+    /// # Errors
+    /// [`HashError::Busy`].
+    pub fn judge(
+        &self,
+        password: &Secret,
+        about: &Personal<'_>,
+        factors: Factors,
+    ) -> Result<Result<(), InvalidPassword>, HashError> {
+        self.in_turn(|| Ok(check_password(password, about, factors)))
     }
 
     /// Whether a PHC string was made as today's are: another should be made anew when its password
@@ -146,9 +182,27 @@ mod tests {
         let wrong = Secret::new("correct horse batterz".to_owned());
         let stored = passwords.hash(&right, &mut rand::rng()).unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
-        assert_eq!(passwords.verify(&right, Some(&stored)), Ok(true));
-        assert_eq!(passwords.verify(&wrong, Some(&stored)), Ok(false));
-        assert_eq!(passwords.verify(&right, None), Ok(false));
+        assert_eq!(passwords.verify(&right, Some(&stored)), Ok(Fit::Yes));
+        assert_eq!(passwords.verify(&wrong, Some(&stored)), Ok(Fit::No));
+        assert_eq!(passwords.verify(&right, None), Ok(Fit::No));
+    }
+
+    /// A password that was set on one keyboard was refused from another, which sends it in pieces.
+    #[test]
+    fn a_password_is_known_in_every_form_and_an_old_hash_as_it_was_typed() {
+        let passwords = Passwords::default();
+        let secret = |text: &str| Secret::new(text.to_owned());
+        let (composed, apart) =
+            (secret("p\u{e4}sswort von gestern"), secret("pa\u{308}sswort von gestern"));
+        let stored = passwords.hash(&apart, &mut rand::rng()).unwrap();
+        for form in [&composed, &apart] {
+            assert_eq!(passwords.verify(form, Some(&stored)), Ok(Fit::Yes));
+        }
+        let raw = passwords.hasher.hash_password_with_salt(apart.reveal().as_bytes(), &[7; 16]);
+        let raw = raw.unwrap().to_string();
+        assert_eq!(passwords.verify(&apart, Some(&raw)), Ok(Fit::AsTyped));
+        assert_eq!(passwords.verify(&composed, Some(&raw)), Ok(Fit::No));
+        assert_eq!(passwords.verify(&apart, None), Ok(Fit::No));
     }
 
     #[test]

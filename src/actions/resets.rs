@@ -6,17 +6,17 @@ use std::net::IpAddr;
 use keyhouse_storage::Batch;
 use serde_json::json;
 
-use crate::actions::acceptance::link_of_nobody;
+use crate::actions::acceptance::{LinkUser, link_of_nobody};
 use crate::actions::access::{LINK_LIFETIME, happening};
 use crate::actions::accounts::account_of;
 use crate::actions::actor::Actor;
 use crate::actions::events::Happening;
+use crate::actions::new_password::require_length;
 use crate::actions::users::own_account;
 use crate::actions::{ActionError, Actions, Attempt, put};
-use crate::model::fault::Fault;
 use crate::model::id::UserId;
 use crate::model::moment::Moment;
-use crate::model::password::{Factors, check_password};
+use crate::model::password::{Factors, Personal};
 use crate::model::role::USERS_MANAGE;
 use crate::model::secret::Secret;
 use crate::records::Held;
@@ -92,7 +92,10 @@ impl Actions {
         // Nobody makes this instance hash who does not hold a good link.
         self.require_resetter(&reset.record, &user.record)?;
         let (factors, _guard) = self.factors_left(Batch::new(), &reset.record, user.record.id)?;
-        check_chosen(password, &user.record.email, factors)?;
+        let user = &user.record;
+        let organization = self.organization_name(user.organization);
+        let about = Personal { name: &user.name, email: &user.email, organization: &organization };
+        self.require_good(password, &about, factors)?;
         let hash = self.hash(password)?;
         self.in_turn(|| {
             let batch = self.guard_people()?;
@@ -103,7 +106,7 @@ impl Actions {
                 .map_err(link_of_nobody)?;
             self.require_resetter(&reset.record, &held.record)?;
             let (factors, batch) = self.factors_left(batch, &reset.record, id)?;
-            check_chosen(password, &held.record.email, factors)?;
+            require_length(password, factors)?;
             let now = self.clock.now().wall;
             let mut record = held.record.clone();
             record.set_password(&hash);
@@ -129,6 +132,18 @@ impl Actions {
             Ok(self.commit_upkeep(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(id)))
         })
         .map(|user| self.throttle.forgive(&account_of(user)))
+    }
+
+    /// Whose password a reset link sets, told to its holder.
+    ///
+    /// # Errors
+    /// [`ActionError::LinkInvalid`] as for [`Actions::use_reset`].
+    pub fn reset_for(&self, token: &Secret) -> Result<LinkUser, ActionError> {
+        let (reset, user) = self.reset_of(token)?;
+        self.require_resetter(&reset.record, &user.record)?;
+        let user = user.record;
+        let organization = self.organization_name(user.organization);
+        Ok(LinkUser { email: user.email, name: Some(user.name), organization })
     }
 
     /// What proves who signs in as this user once the link was used.
@@ -178,10 +193,4 @@ impl Actions {
             happening("user.second_factor.remove", user.id, Some(user.organization), None);
         Happening { actor: Some(reset.created_by), ..removed }
     }
-}
-
-fn check_chosen(password: &Secret, email: &str, factors: Factors) -> Result<(), ActionError> {
-    check_password(password.reveal(), email, factors).map_err(|error| {
-        ActionError::Invalid(vec![Fault::new("/password", "invalid_password", error)])
-    })
 }

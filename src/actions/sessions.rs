@@ -16,7 +16,7 @@ use crate::model::id::{OrganizationId, SessionId, UserId};
 use crate::model::moment::Moment;
 use crate::model::secret::{Digest, Secret};
 use crate::records::Held;
-use crate::records::access::{BROWSER_BYTES_MAX, SESSION_LIFETIME, SessionRecord, SessionsRecord};
+use crate::records::access::{BROWSER_BYTES_MAX, SessionRecord, SessionsRecord};
 use crate::records::place::Place;
 use crate::records::uses::cut;
 
@@ -69,7 +69,7 @@ impl Actions {
         let place = Place::Session(token.digest());
         let held: Held<SessionRecord> = self.read(&place)?.ok_or(ActionError::SessionEnded)?;
         let (mut session, now) = (held.record, self.clock.now().wall);
-        if now >= session.ends_at() {
+        if now >= session.ends_at(self.session_times) {
             return Err(ActionError::SessionEnded);
         }
         let user = self.index.user(session.user).filter(|user| !user.standing.disabled);
@@ -151,7 +151,11 @@ impl Actions {
             let batch = self.record(batch, now, began)?;
             Ok(self.commit_upkeep(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(now)))
         })
-        .map(|now| NewSession { token, ends_at: now.after(SESSION_LIFETIME), user })
+        .map(|now| NewSession {
+            token,
+            ends_at: now.after(self.session_times.absolute()),
+            user,
+        })
     }
 
     /// Adds to a batch that all sessions of a user end with it.
@@ -203,11 +207,11 @@ impl Actions {
     /// # Errors
     /// The store's.
     pub fn sessions(&self, user: UserId) -> Result<Vec<(Digest, SessionRecord)>, ActionError> {
-        let now = self.clock.now().wall;
+        let (now, times) = (self.clock.now().wall, self.session_times);
         let mut sessions = Vec::new();
         for digest in self.sessions_of(user)?.0.digests.into_iter().rev() {
             let held: Option<Held<SessionRecord>> = self.read(&Place::Session(digest))?;
-            let going_on = held.filter(|held| now < held.record.ends_at());
+            let going_on = held.filter(|held| now < held.record.ends_at(times));
             sessions.extend(going_on.map(|held| (digest, held.record)));
         }
         Ok(sessions)

@@ -4,9 +4,11 @@ use keyhouse_storage::Batch;
 
 use crate::actions::access::hash_failed;
 use crate::actions::accounts::account_of;
+use crate::actions::me::Me;
+use crate::actions::passwords::Fit;
 use crate::actions::refusals::Refusal;
 use crate::actions::sessions::{Admitted, NewSession};
-use crate::actions::throttle::{Guess, Source};
+use crate::actions::throttle::{Attempter, Guess, Source};
 use crate::actions::totp::spend;
 use crate::actions::{ActionError, Actions, put};
 use crate::index::Origin;
@@ -35,6 +37,8 @@ pub struct SignIn {
     pub source: Source,
     /// With which program, as it names itself.
     pub user_agent: Option<String>,
+    /// The browser's device cookie.
+    pub device: Option<Secret>,
 }
 
 /// What became of sign-ins.
@@ -81,7 +85,7 @@ impl SignIns {
 struct Shown<'a> {
     user: &'a UserRecord,
     code: Option<&'a Secret>,
-    /// The password's new hash, where the stored one is weaker than today's.
+    /// The password's new hash, where the stored one is not as today's are.
     rehashed: Option<String>,
 }
 
@@ -104,9 +108,12 @@ impl Actions {
         let email = parse_email(&shown.email).unwrap_or_default();
         let (mut fitting, mut wrong) = (Vec::new(), Vec::new());
         let mut refusal = ActionError::SignInFailed;
+        let devices = self.known_devices(shown.device.as_ref())?;
         for account in self.accounts(&email, shown.organization)? {
+            let browser = account.user.as_ref().and_then(|user| devices.browser_of(user));
             // One account that must wait keeps nobody out of another one.
-            let guess = match self.guess(&account.name, shown.source) {
+            let guess = match self.guess(&account.name, Attempter { source: shown.source, browser })
+            {
                 Ok(guess) => guess,
                 Err(error) => {
                     refusal = error;
@@ -114,9 +121,9 @@ impl Actions {
                 },
             };
             let stored = account.user.as_ref().map(|user| user.password.as_str());
-            let fits = self.passwords.verify(&shown.password, stored).map_err(hash_failed)?;
-            match account.user.filter(|user| fits && !user.disabled) {
-                Some(user) => fitting.push((guess, user)),
+            let fit = self.passwords.verify(&shown.password, stored).map_err(hash_failed)?;
+            match account.user.filter(|user| fit != Fit::No && !user.disabled) {
+                Some(user) => fitting.push((guess, user, fit)),
                 None => wrong.push((guess, account.name)),
             }
         }
@@ -126,11 +133,11 @@ impl Actions {
             self.refuse(guess, &name, shown.source);
         }
         if fitting.len() > 1 {
-            let organizations = fitting.iter().map(|(_, user)| user.organization);
+            let organizations = fitting.iter().map(|(_, user, _)| user.organization);
             return Err(self.organization_required(organizations));
         }
-        let Some((guess, user)) = fitting.pop() else { return Err(refusal) };
-        let opened = self.open_for(&user, shown);
+        let Some((guess, user, fit)) = fitting.pop() else { return Err(refusal) };
+        let opened = self.open_for(&user, shown, fit);
         match &opened {
             Ok(_) => guess.succeeded(),
             Err(ActionError::SignInFailed) => {
@@ -148,8 +155,13 @@ impl Actions {
         ActionError::OrganizationRequired(named.collect())
     }
 
-    fn open_for(&self, user: &UserRecord, shown: &SignIn) -> Result<NewSession, ActionError> {
-        let weak = !self.passwords.is_current(&user.password);
+    fn open_for(
+        &self,
+        user: &UserRecord,
+        shown: &SignIn,
+        fit: Fit,
+    ) -> Result<NewSession, ActionError> {
+        let weak = fit == Fit::AsTyped || !self.passwords.is_current(&user.password);
         // Where there is no turn to hash in, the next sign-in will do.
         let rehashed = weak.then(|| self.hash(&shown.password).ok()).flatten();
         let user_agent = shown.user_agent.as_deref();
@@ -206,21 +218,22 @@ impl Actions {
         &self,
         user: &UserRecord,
         password: &Secret,
-        source: Source,
+        me: &Me<'_>,
     ) -> Result<Guess<'_>, ActionError> {
         let account = account_of(user.id);
-        let guess = self.guess(&account, source)?;
-        if self.passwords.verify(password, Some(&user.password)).map_err(hash_failed)? {
+        let guess = self.guess(&account, me.attempter())?;
+        let fit = self.passwords.verify(password, Some(&user.password)).map_err(hash_failed)?;
+        if fit != Fit::No {
             return Ok(guess);
         }
-        self.refuse(guess, &account, source);
+        self.refuse(guess, &account, me.source);
         Err(wrong_password())
     }
 
     /// Counts a guess at an account before anything of it is looked at.
-    pub(super) fn guess(&self, account: &str, source: Source) -> Result<Guess<'_>, ActionError> {
-        self.throttle.begin(account, source, &*self.clock).map_err(|wait| {
-            self.refusals.note(account, source, Refusal::Throttled);
+    pub(super) fn guess(&self, account: &str, by: Attempter) -> Result<Guess<'_>, ActionError> {
+        self.throttle.begin(account, by, &*self.clock).map_err(|wait| {
+            self.refusals.note(account, by.source, Refusal::Throttled);
             ActionError::Throttled { wait }
         })
     }

@@ -1,4 +1,4 @@
-//! A user's second factor: begun, confirmed, used up code by code, taken off.
+//! A user's second factor: begun, confirmed, used up code by code, given new backup codes, taken off.
 
 use keyhouse_storage::Batch;
 
@@ -10,7 +10,7 @@ use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::fault::Fault;
 use crate::model::moment::Moment;
 use crate::model::password::{Factors, PASSWORD_CHARACTERS_MIN};
-use crate::model::secret::Secret;
+use crate::model::secret::{Digest, Secret};
 use crate::model::totp::{BACKUP_CODES, backup_digest, new_backup_code, new_seed, step_of, url};
 use crate::records::Held;
 use crate::records::access::UserRecord;
@@ -26,9 +26,9 @@ pub struct NewTotp {
     pub url: Secret,
 }
 
-/// What takes a second factor off.
+/// What changes a second factor that is on.
 #[derive(Debug)]
-pub struct Removal {
+pub struct Proof {
     /// The password.
     pub current_password: Secret,
     /// A code, or a backup code.
@@ -50,7 +50,7 @@ impl Actions {
         if self.factors(Batch::new(), me.user)?.0 == Factors::PasswordAndCode {
             return Err(already_on());
         }
-        drop(self.prove(&user, current_password, me.source)?);
+        drop(self.prove(&user, current_password, me)?);
         let seed = new_seed(&mut *self.random());
         let place = Place::Totp(me.user);
         Self::until_done(|| {
@@ -85,10 +85,9 @@ impl Actions {
     pub fn confirm_totp(&self, me: &Me<'_>, code: &Secret) -> Result<Vec<Secret>, ActionError> {
         let user = self.own_record(me.user)?.record;
         let account = account_of(user.id);
-        let guess = self.guess(&account, me.source)?;
+        let guess = self.guess(&account, me.attempter())?;
         let place = Place::Totp(me.user);
-        let codes: Vec<_> =
-            (0..BACKUP_CODES).map(|_| new_backup_code(&mut *self.random())).collect();
+        let codes = self.new_backup_codes();
         let confirmed = Self::until_done(|| {
             let decided = self.authorize(me.actor)?;
             let held: Held<TotpRecord> = self.read(&place)?.ok_or_else(not_begun)?;
@@ -99,7 +98,7 @@ impl Actions {
             let Some(step_last) = step_of(&held.record.secret, code.reveal(), now, 0) else {
                 return Ok(Attempt::Done(false));
             };
-            let backup = codes.iter().filter_map(|code| backup_digest(code.reveal())).collect();
+            let backup = digests(&codes);
             let record = TotpRecord { confirmed: true, step_last, backup, ..held.record };
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
             let batch = put(batch, &place, &record)?;
@@ -121,12 +120,12 @@ impl Actions {
     /// # Errors
     /// [`ActionError::NotFound`] where none is confirmed; [`ActionError::Invalid`] at
     /// `/current_password` or `/code`; [`ActionError::Conflict`] for a short password.
-    pub fn remove_totp(&self, me: &Me<'_>, shown: &Removal) -> Result<(), ActionError> {
+    pub fn remove_totp(&self, me: &Me<'_>, shown: &Proof) -> Result<(), ActionError> {
         let user = self.own_record(me.user)?.record;
         if self.factors(Batch::new(), me.user)?.0 == Factors::Password {
             return Err(ActionError::NotFound("second factor"));
         }
-        let guess = self.prove(&user, &shown.current_password, me.source)?;
+        let guess = self.prove(&user, &shown.current_password, me)?;
         if !Factors::Password.admit(shown.current_password.reveal()) {
             return Err(too_short());
         }
@@ -153,6 +152,51 @@ impl Actions {
         Err(wrong_code())
     }
 
+    /// Replaces the backup codes, for the one who knows the password and has a code. Those from before
+    /// are gone; the new ones are not to be had again.
+    ///
+    /// # Errors
+    /// [`ActionError::NotFound`] where no second factor is confirmed; [`ActionError::Invalid`] at
+    /// `/current_password` or `/code`.
+    pub fn renew_backup_codes(
+        &self,
+        me: &Me<'_>,
+        shown: &Proof,
+    ) -> Result<Vec<Secret>, ActionError> {
+        let user = self.own_record(me.user)?.record;
+        if self.factors(Batch::new(), me.user)?.0 == Factors::Password {
+            return Err(ActionError::NotFound("second factor"));
+        }
+        let guess = self.prove(&user, &shown.current_password, me)?;
+        let place = Place::Totp(me.user);
+        let codes = self.new_backup_codes();
+        let renewed = Self::until_done(|| {
+            let decided = self.authorize(me.actor)?;
+            let held: Option<Held<TotpRecord>> = self.read(&place)?;
+            let held = held.filter(|held| held.record.confirmed);
+            let held = held.ok_or(ActionError::NotFound("second factor"))?;
+            let now = self.clock.now().wall;
+            let Some(spent) = spend(held.record, &shown.code, now) else {
+                return Ok(Attempt::Done(false));
+            };
+            let record = TotpRecord { backup: digests(&codes), ..spent };
+            let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
+            let batch = self.while_password(put(batch, &place, &record)?, &user)?;
+            let happening = Happening::by(&decided, "totp.renew_codes", me.user);
+            let committed = self.commit_change(decided, batch, now, happening)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(true)))
+        })?;
+        if renewed {
+            return Ok(codes);
+        }
+        self.refuse(guess, &account_of(user.id), me.source);
+        Err(wrong_code())
+    }
+
+    fn new_backup_codes(&self) -> Vec<Secret> {
+        (0..BACKUP_CODES).map(|_| new_backup_code(&mut *self.random())).collect()
+    }
+
     /// Adds to a batch that it goes in only while the user's password is the one that was proven.
     fn while_password(&self, batch: Batch, proven: &UserRecord) -> Result<Batch, ActionError> {
         let held = self.own_record(proven.id)?;
@@ -174,6 +218,10 @@ pub(super) fn spend(record: TotpRecord, code: &Secret, now: Moment) -> Option<To
     let mut record = record;
     record.backup.remove(at);
     Some(record)
+}
+
+fn digests(codes: &[Secret]) -> Vec<Digest> {
+    codes.iter().filter_map(|code| backup_digest(code.reveal())).collect()
 }
 
 pub(super) fn wrong_code() -> ActionError {

@@ -96,7 +96,8 @@ impl Instance {
             .map_err(|error| Failure::io("start a thread", &error))?;
         let actions =
             Actions::new(Arc::clone(&store), index, clock, random()?, settings.key_prefix.clone());
-        let actions = Arc::new(actions.measured_by(commits).keeping(retention));
+        let actions = actions.measured_by(commits).keeping(retention);
+        let actions = Arc::new(actions.with_session_times(settings.session_times));
         let refusals = RefusalWriter::start(Arc::clone(&actions))
             .map_err(|error| Failure::io("start a thread", &error))?;
         Ok(Self { store, follower, last_use, seals, quotas, refusals, actions })

@@ -11,6 +11,7 @@ mod import;
 pub(crate) mod instance;
 mod key;
 mod listing;
+mod lockout;
 mod org;
 mod plan;
 mod proxies;
@@ -73,7 +74,7 @@ struct Place {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the service
-    Serve(serve::Flags),
+    Serve(Box<serve::Flags>),
     /// Make, list, show, rename, rotate and revoke keys
     #[command(subcommand)]
     Key(key::Command),
@@ -91,9 +92,12 @@ enum Command {
     /// See what was done, and prove that the log of it is whole
     #[command(subcommand)]
     Audit(audit::Command),
-    /// Invite, list, show, stop, remove and reset users
+    /// Invite, list, show, stop, remove and reset users, and end their sessions
     #[command(subcommand)]
     User(user::Command),
+    /// See and lift what waits after failed sign-ins
+    #[command(subcommand)]
+    Lockout(lockout::Command),
     /// Make, list, show, suspend and resume organizations
     #[command(subcommand)]
     Org(org::Command),
@@ -141,7 +145,7 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<(), Failure> {
     };
     match cli.command {
         Command::Serve(flags) => {
-            let flags = Written::from(flags);
+            let flags = Written::from(*flags);
             serve::run(&settings(flags.clone())?, || settings(flags.clone()))
         },
         Command::Key(command) => {
@@ -164,6 +168,9 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<(), Failure> {
         },
         Command::User(command) => {
             user::run(command, &client::Client::new(environment, settings)?, json)
+        },
+        Command::Lockout(command) => {
+            lockout::run(&command, &client::Client::new(environment, settings)?, json)
         },
         Command::Org(command) => {
             org::run(command, &client::Client::new(environment, settings)?, json)

@@ -17,7 +17,7 @@ use crate::cli::instance::{Instance, OpenFailure};
 use crate::cli::proxies::ProxyResolver;
 use crate::cli::signals::{Request, Signals};
 use crate::cli::sockets;
-use crate::config::{ConfigError, Listen, Settings, Written};
+use crate::config::{ConfigError, Listen, Settings, Written, WrittenSessions};
 use crate::http::App;
 use crate::http::transport::{Limits, Listener, Server, Socket, Surface, TrustedProxies};
 use crate::index::halt::Halt;
@@ -74,6 +74,12 @@ pub(super) struct Flags {
     /// What new keys begin with [default: kh]
     #[arg(long, value_name = "P")]
     key_prefix: Option<String>,
+    /// How long people stay signed in without a request, such as 30m [default: 1h]
+    #[arg(long, value_name = "SPAN")]
+    session_idle: Option<String>,
+    /// How long people stay signed in at all, at most 720h [default: 24h]
+    #[arg(long, value_name = "SPAN")]
+    session_absolute: Option<String>,
     /// What is logged, such as warn or keyhouse=debug [default: info]
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
@@ -99,6 +105,10 @@ impl From<Flags> for Written {
             admin_email: flags.admin_email,
             admin_password_file: flags.admin_password_file,
             key_prefix: flags.key_prefix,
+            sessions: WrittenSessions {
+                idle: flags.session_idle,
+                absolute: flags.session_absolute,
+            },
             log: flags.log,
             log_format: flags.log_format,
             ..Self::default()

@@ -1,4 +1,5 @@
-//! `keyhouse user`: list, show, invite, change the address, disable, enable, remove, reset.
+//! `keyhouse user`: list, show, invite, change the address, disable, enable, remove, reset, and their
+//! sessions.
 
 use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::{ContentArrangement, Table, presets};
@@ -6,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::client::{Ask, Client, query, segment};
 use crate::cli::exit::{Exit, Failure, print, print_once, say};
+use crate::cli::listing::{all, print_all};
 
 /// What to do with users. USER is an id or an e-mail address.
 #[derive(Debug, Subcommand)]
@@ -39,16 +41,26 @@ pub(super) enum Command {
         #[arg(long)]
         totp: bool,
     },
+    /// List a user's sessions, the newest first
+    Sessions(Named),
+    /// End all sessions of a user, or one of them; the user is told at the next sign-in
+    EndSessions {
+        #[command(flatten)]
+        named: Named,
+        /// Only this one
+        #[arg(long, value_name = "ID")]
+        session: Option<String>,
+    },
 }
 
 /// A user.
 #[derive(Debug, Args)]
 pub(super) struct Named {
     /// The user's id or e-mail address
-    user: String,
+    pub(super) user: String,
     /// In which organization, where several have a user of that address
     #[arg(long, value_name = "ID")]
-    organization: Option<String>,
+    pub(super) organization: Option<String>,
 }
 
 /// Which users.
@@ -116,15 +128,31 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
             let made = client.ask(&Ask { method: "POST", target, body })?;
             link(&made, json)
         },
+        Command::Sessions(named) => {
+            let target = path(&id_of(&named, client)?, "/sessions");
+            print_all(all(client, &target, None)?, &SESSION_FIELDS, "not signed in", json)
+        },
+        Command::EndSessions { named, session } => {
+            let id = id_of(&named, client)?;
+            let below = session.map_or_else(
+                || "/sessions".to_owned(),
+                |session| format!("/sessions/{}", segment(&session)),
+            );
+            client.ask(&Ask { method: "DELETE", target: path(&id, &below), body: None })?;
+            say(&format!("ended sessions of {id}"));
+            Ok(())
+        },
     }
 }
+
+const SESSION_FIELDS: [&str; 5] = ["id", "created_at", "seen_at", "address", "user_agent"];
 
 fn path(id: &str, below: &str) -> String {
     format!("/v1/users/{}{below}", segment(id))
 }
 
 /// The id of a user who is named by id, or by an address that is one user's.
-fn id_of(named: &Named, client: &Client) -> Result<String, Failure> {
+pub(super) fn id_of(named: &Named, client: &Client) -> Result<String, Failure> {
     let user = &*named.user;
     if !user.contains('@') {
         return Ok(user.to_owned());

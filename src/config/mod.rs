@@ -9,7 +9,9 @@ mod written;
 pub use listen::Listen;
 pub use proxy::TrustedProxy;
 pub use used::{Limits, Settings, StorageUrl, locate};
-pub use written::{Environment, Origin, UnknownVariable, Written, WrittenAudit, WrittenLimits};
+pub use written::{
+    Environment, Origin, UnknownVariable, Written, WrittenAudit, WrittenLimits, WrittenSessions,
+};
 
 /// Why settings can't be used. Says all that is wrong.
 #[derive(Debug, thiserror::Error)]

@@ -12,6 +12,7 @@ use crate::model::export::Destination;
 use crate::model::key_text::Prefix;
 use crate::model::public_url::{Links, PublicUrl, WebUrl};
 use crate::model::retention::Retention;
+use crate::model::session_times::{SESSION_MAX, SessionTimes};
 
 const LISTEN_DEFAULT: &str = "127.0.0.1:7117";
 const FILE_NAME: &str = "keyhouse.toml";
@@ -65,6 +66,8 @@ pub struct Settings {
     pub audit_retention: Retention,
     /// Where audit events and heads go as they are sealed.
     pub audit_export: Option<Destination>,
+    /// How long people stay signed in.
+    pub session_times: SessionTimes,
 }
 
 /// Limits of the transport; `None` is the transport's own.
@@ -194,6 +197,7 @@ impl Reader {
         let audit = &tables.audit;
         let retention = self.of_table("audit.retention", audit.retention.as_deref());
         let audit_export = self.of_table("audit.export", audit.export.as_deref());
+        let session_times = self.session_times();
         self.guard_addresses(&Reach {
             addresses: [("listen", listen.as_ref()), ("check-listen", check_listen.as_ref())],
             public_url: public_url.as_ref(),
@@ -210,8 +214,6 @@ impl Reader {
         if control_socket.is_none() {
             self.fault("data", "its path is too long for a socket, and no XDG_RUNTIME_DIR is set");
         }
-        let accept_clock = self.first(|layer| layer.accept_clock).is_some_and(|(_, on)| on);
-        let log = self.first(|layer| layer.log.clone()).map(|(_, log)| log);
         match (listen, control_socket) {
             (Some(listen), Some(control_socket)) if self.faults.is_empty() => Ok(Settings {
                 storage: storage.unwrap_or_else(|| StorageUrl::Redb(directory.clone())),
@@ -222,16 +224,17 @@ impl Reader {
                 public_url,
                 links,
                 trusted_proxies: trusted_proxies.unwrap_or_else(loopback),
-                accept_clock,
+                accept_clock: self.first(|layer| layer.accept_clock).is_some_and(|(_, on)| on),
                 admin_email,
                 admin_password_file,
                 key_prefix: key_prefix.unwrap_or_default(),
-                log: log.unwrap_or_else(|| LOG_DEFAULT.to_owned()),
+                log: log_or_default(self.first(|layer| layer.log.clone())),
                 log_json: log_json.unwrap_or_default(),
                 control_socket,
                 limits,
                 audit_retention: retention.unwrap_or_default(),
                 audit_export,
+                session_times,
             }),
             _ => Err(ConfigError::Faults(self.faults)),
         }
@@ -316,11 +319,30 @@ impl Reader {
         Some(proxies)
     }
 
+    fn session_times(&mut self) -> SessionTimes {
+        let idle = self.parse("session-idle", |layer| layer.sessions.idle.clone(), parse_span);
+        let absolute =
+            self.parse("session-absolute", |layer| layer.sessions.absolute.clone(), parse_span);
+        // Each alone first, so that the fault names the one that is wrong.
+        for (name, alone) in [
+            ("session-idle", SessionTimes::new(idle, Some(SESSION_MAX))),
+            ("session-absolute", SessionTimes::new(None, absolute)),
+        ] {
+            if let Err(error) = alone {
+                self.fault(name, &error.to_string());
+                return SessionTimes::default();
+            }
+        }
+        SessionTimes::new(idle, absolute).unwrap_or_else(|error| {
+            self.fault("session-idle", &error.to_string());
+            SessionTimes::default()
+        })
+    }
+
     fn limits(&mut self, written: &WrittenLimits) -> Limits {
         let mut span = |name: &str, text: &Option<String>| {
             let text = text.as_ref()?;
-            let parsed = jiff::SignedDuration::from_str(text).ok();
-            let span = parsed.and_then(|span| Duration::try_from(span).ok());
+            let span = parse_span(text).ok();
             if span.is_none_or(|span| span.is_zero()) {
                 let fault =
                     format!("  limits.{name} (keyhouse.toml): {text:?} must be a span such as 10s");
@@ -361,6 +383,16 @@ struct Reach<'a> {
     public_url: Option<&'a PublicUrl>,
     is_proxied: bool,
     is_plain: bool,
+}
+
+fn log_or_default(said: Option<(Origin, String)>) -> String {
+    said.map_or_else(|| LOG_DEFAULT.to_owned(), |(_, log)| log)
+}
+
+fn parse_span(text: &str) -> Result<Duration, String> {
+    let parsed = jiff::SignedDuration::from_str(text).ok();
+    let span = parsed.and_then(|span| Duration::try_from(span).ok());
+    span.ok_or_else(|| "must be a span such as 30m or 8h".to_owned())
 }
 
 /// Whether it is JSON.
@@ -468,6 +500,37 @@ mod tests {
         for part in ["listen (flag)", "storage", "10.0.0.0/8?", "key-prefix", "admin-email"] {
             assert!(said.contains(part), "{part}: {said}");
         }
+    }
+
+    #[test]
+    fn sessions_last_as_long_as_was_said_within_bounds() {
+        let times = |idle: &str, absolute: &str| {
+            settings(flags(|it| {
+                let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+                (it.sessions.idle, it.sessions.absolute) = (said(idle), said(absolute));
+            }))
+            .map(|settings| settings.session_times)
+        };
+        assert_eq!(times("", "").unwrap(), SessionTimes::default());
+        let set = times("15m", "8h").unwrap();
+        assert_eq!((set.idle().as_secs(), set.absolute().as_secs()), (900, 28_800));
+        for (idle, absolute, part) in [
+            ("soon", "", "session-idle (flag): \"soon\" must be a span"),
+            ("1m", "", "session-idle: must be from 5m to 720h"),
+            ("", "721h", "session-absolute: must be from 5m to 720h"),
+            ("9h", "8h", "session-idle: must be no longer than the absolute time"),
+        ] {
+            let said = times(idle, absolute).unwrap_err();
+            assert!(said.contains(part), "{said}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keyhouse.toml");
+        std::fs::write(&file, "[sessions]\nidle = \"10m\"\nabsolut = \"1h\"\n").unwrap();
+        let written = || Written { data: Some(folder.path().into()), ..Written::default() };
+        let said = settings(written()).unwrap_err();
+        assert!(said.contains("sessions.absolut"), "{said}");
+        std::fs::write(&file, "[sessions]\nidle = \"10m\"\n").unwrap();
+        assert_eq!(settings(written()).unwrap().session_times.idle().as_secs(), 600);
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl fmt::Display for Origin {
 /// What the program's own variables begin with.
 const VARIABLE_PREFIX: &str = "KEYHOUSE_";
 /// All of the program's own variables.
-const VARIABLES: [&str; 19] = [
+const VARIABLES: [&str; 21] = [
     "KEYHOUSE_ACCEPT_CLOCK",
     "KEYHOUSE_ADMIN_EMAIL",
     "KEYHOUSE_ADMIN_PASSWORD_FILE",
@@ -49,6 +49,8 @@ const VARIABLES: [&str; 19] = [
     "KEYHOUSE_METRICS_LISTEN",
     "KEYHOUSE_PRICING_URL",
     "KEYHOUSE_PUBLIC_URL",
+    "KEYHOUSE_SESSION_ABSOLUTE",
+    "KEYHOUSE_SESSION_IDLE",
     "KEYHOUSE_STORAGE",
     "KEYHOUSE_SUPPORT_URL",
     "KEYHOUSE_TRUSTED_PROXY",
@@ -169,6 +171,19 @@ pub struct Written {
     /// The audit log.
     #[serde(default)]
     pub audit: WrittenAudit,
+    /// How long people stay signed in.
+    #[serde(default)]
+    pub sessions: WrittenSessions,
+}
+
+/// The `[sessions]` of the file. Spans are written as `1h` or `30m`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenSessions {
+    /// How long a session lasts without a request.
+    pub idle: Option<String>,
+    /// How long a session lasts at all.
+    pub absolute: Option<String>,
 }
 
 /// The `[audit]` of the file.
@@ -246,6 +261,10 @@ impl Written {
             log_format: text("KEYHOUSE_LOG_FORMAT"),
             limits: WrittenLimits::default(),
             audit: WrittenAudit::default(),
+            sessions: WrittenSessions {
+                idle: text("KEYHOUSE_SESSION_IDLE"),
+                absolute: text("KEYHOUSE_SESSION_ABSOLUTE"),
+            },
         };
         if faults.is_empty() { Ok(written) } else { Err(ConfigError::Faults(faults)) }
     }

@@ -213,6 +213,13 @@ pub(super) static ROUTES: &[Route] = &[
     asking(Method::DELETE, "/v1/me/notices", api::notices::acknowledge),
     in_part(Part::SignIn, Method::POST, "/v1/me/totp", Access::Enrolling, api::totp::create),
     in_part(Part::SignIn, Method::DELETE, "/v1/me/totp", Access::Actor, api::totp::delete),
+    in_part(
+        Part::SignIn,
+        Method::POST,
+        "/v1/me/totp/backup-codes",
+        Access::Actor,
+        api::totp::renew_codes,
+    ),
     long(Method::GET, "/v1/keys", api::keys::list_keys),
     post("/v1/keys", Access::Actor, api::keys::create),
     Route {
@@ -286,6 +293,9 @@ pub(super) static ROUTES: &[Route] = &[
     ),
     post("/v1/users/{user}/reset", Access::Actor, api::resets::create),
     post("/v1/reset", Access::Open, api::resets::set_password),
+    post("/v1/links", Access::Open, api::links::show),
+    list("/v1/sign-in-lockouts", api::lockouts::list_lockouts),
+    manage(Method::DELETE, "/v1/sign-in-lockouts/{lockout}", Access::Actor, api::lockouts::lift),
     list("/v1/invitations", api::invitations::list_invitations),
     post("/v1/invitations", Access::Actor, api::invitations::create),
     post("/v1/invitations/accept", Access::Open, api::invitations::accept),

@@ -1,10 +1,11 @@
 //! From a request's headers to an actor: a session's user, a management key, or the operator on the
 //! host.
 
-use rouille::Request;
+use rouille::{Request, Response};
 use zeroize::Zeroizing;
 
 use crate::actions::actor::Actor;
+use crate::actions::devices::DEVICE_LIFETIME;
 use crate::actions::me::Me;
 use crate::actions::throttle::Source;
 use crate::http::check::Holder;
@@ -24,20 +25,24 @@ pub(super) fn cookie_name(url: &PublicUrl) -> &'static str {
     if url.is_https() { "__Host-keyhouse" } else { "keyhouse" }
 }
 
-fn cookie(url: &PublicUrl, value: &str, max_age_seconds: u64) -> String {
+/// The name of the cookie of a browser in which somebody signed in before.
+fn device_cookie_name(url: &PublicUrl) -> &'static str {
+    if url.is_https() { "__Host-keyhouse-device" } else { "keyhouse-device" }
+}
+
+fn cookie(url: &PublicUrl, name: &str, value: &str, max_age_seconds: u64) -> String {
     let secure = if url.is_https() { "; Secure" } else { "" };
-    let name = cookie_name(url);
     format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={max_age_seconds}{secure}")
 }
 
 /// The header that gives a browser its session.
 pub(super) fn cookie_of(url: &PublicUrl, token: &Secret, seconds: u64) -> String {
-    cookie(url, token.reveal(), seconds)
+    cookie(url, cookie_name(url), token.reveal(), seconds)
 }
 
 /// The header that takes it away.
 pub(super) fn cookie_gone(url: &PublicUrl) -> String {
-    cookie(url, "", 0)
+    cookie(url, cookie_name(url), "", 0)
 }
 
 /// Who asks, where a session does.
@@ -140,6 +145,36 @@ impl App {
         let lines = headers.get_all(http::header::COOKIE).iter();
         let mut pairs = lines.filter_map(|line| line.to_str().ok()).flat_map(cookies);
         !keyed && pairs.any(|(known, _)| known == name)
+    }
+
+    /// The device cookie, where the request has one. Two of them are none: it decides nothing but in
+    /// which count an attempt falls.
+    pub(super) fn device_cookie_of(&self, request: &Request) -> Option<Secret> {
+        let name = device_cookie_name(&self.settings.public_url);
+        let mut values = cookies(request.header("Cookie")?)
+            .filter_map(|(known, value)| (known == name).then_some(value));
+        match (values.next(), values.next()) {
+            (Some(value), None) => Some(Secret::new(value.to_owned())),
+            (None, _) | (Some(_), Some(_)) => None,
+        }
+    }
+
+    /// The answer to a browser in which a user has just shown all that is asked for, with a device
+    /// cookie. The session is there whether or not one can be made.
+    pub(super) fn with_device(&self, call: &Call<'_>, user: UserId, answer: Response) -> Response {
+        let old = self.device_cookie_of(call.request);
+        match self.actions.device_cookie(old.as_ref(), user) {
+            Ok(device) => {
+                let url = &self.settings.public_url;
+                let seconds = DEVICE_LIFETIME.as_secs();
+                let device = cookie(url, device_cookie_name(url), device.reveal(), seconds);
+                answer.with_additional_header("Set-Cookie", device)
+            },
+            Err(error) => {
+                tracing::warn!(%error, "session: no device cookie for this browser");
+                answer
+            },
+        }
     }
 
     /// The session's token, where the request has its cookie.

@@ -193,6 +193,7 @@ impl Writer {
             | Place::Sessions(_)
             | Place::Founded
             | Place::Setup
+            | Place::DeviceKey
             | Place::Permission(_)
             | Place::Invitation(_)
             | Place::Reset(_)

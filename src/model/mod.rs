@@ -31,4 +31,5 @@ pub mod role;
 pub mod route;
 pub mod second_factor;
 pub mod secret;
+pub mod session_times;
 pub mod totp;

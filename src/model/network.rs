@@ -23,8 +23,29 @@ const NETWORK_BITS_V6: u8 = 64;
 
 /// The network that an address is counted with.
 pub fn network_of(address: IpAddr) -> IpNet {
+    truncated(address, NETWORK_BITS_V4, NETWORK_BITS_V6)
+}
+
+/// What counts as one client: an IPv4 address, a /64 of IPv6, which is what one customer gets.
+const CLIENT_BITS_V4: u8 = 32;
+const CLIENT_BITS_V6: u8 = 64;
+/// What counts as one site: a /24 of IPv4, a /48 of IPv6.
+const SITE_BITS_V4: u8 = 24;
+const SITE_BITS_V6: u8 = 48;
+
+/// The network of one client.
+pub fn client_of(address: IpAddr) -> IpNet {
+    truncated(address, CLIENT_BITS_V4, CLIENT_BITS_V6)
+}
+
+/// The network of one site, whose clients may have nothing to do with each other.
+pub fn site_of(address: IpAddr) -> IpNet {
+    truncated(address, SITE_BITS_V4, SITE_BITS_V6)
+}
+
+fn truncated(address: IpAddr, bits_v4: u8, bits_v6: u8) -> IpNet {
     let address = address.to_canonical();
-    let bits = if address.is_ipv4() { NETWORK_BITS_V4 } else { NETWORK_BITS_V6 };
+    let bits = if address.is_ipv4() { bits_v4 } else { bits_v6 };
     IpNet::new(address, bits)
         .map_or_else(|_too_long| IpNet::from(address), |network| network.trunc())
 }
@@ -121,6 +142,14 @@ mod tests {
             ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
         ] {
             assert_eq!(network_of(address.parse().unwrap()).to_string(), network);
+        }
+        for (address, client, site) in [
+            ("203.0.113.7", "203.0.113.7/32", "203.0.113.0/24"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64", "2001:db8:1::/48"),
+        ] {
+            let address = address.parse().unwrap();
+            assert_eq!(client_of(address).to_string(), client);
+            assert_eq!(site_of(address).to_string(), site);
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::model::plan::{
 use crate::model::role::Role;
 use crate::model::second_factor::RequiredOf;
 use crate::model::secret::Digest;
+use crate::model::session_times::SessionTimes;
 use crate::records::notice::Notices;
 use crate::records::place::Place;
 use crate::records::{Record, text};
@@ -275,21 +276,16 @@ pub struct SessionRecord {
 
 /// Longest name of a session's program that is kept, in bytes: browsers name themselves at the end.
 pub const BROWSER_BYTES_MAX: usize = 256;
-/// How long a session lasts without a request.
-pub const SESSION_IDLE: Duration = Duration::from_hours(1);
-/// How long a session lasts at all.
-pub const SESSION_LIFETIME: Duration = Duration::from_hours(24);
-
 impl SessionRecord {
-    /// When it ends unless it is seen again; in any case a day after it began.
-    pub fn ends_at(&self) -> Moment {
-        let idle_end = self.seen_at.after(SESSION_IDLE);
-        idle_end.min(self.created_at.after(SESSION_LIFETIME))
+    /// When it ends unless it is seen again, and in any case.
+    pub fn ends_at(&self, times: SessionTimes) -> Moment {
+        let idle_end = self.seen_at.after(times.idle());
+        idle_end.min(self.created_at.after(times.absolute()))
     }
 
     /// How long it can go on at all.
-    pub fn lifetime_left(&self, now: Moment) -> Duration {
-        self.created_at.after(SESSION_LIFETIME).since(now)
+    pub fn lifetime_left(&self, times: SessionTimes, now: Moment) -> Duration {
+        self.created_at.after(times.absolute()).since(now)
     }
 }
 

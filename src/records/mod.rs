@@ -157,6 +157,7 @@ pub fn read(key: &[u8], value: &[u8]) -> Result<Stored, RecordError> {
         | Place::UsageDay(..)
         | Place::Sessions(_)
         | Place::Setup
+        | Place::DeviceKey
         | Place::Permission(_)
         | Place::Invitation(_)
         | Place::Reset(_)

@@ -1,6 +1,9 @@
 //! The records around people: invitations, resets, second factors, and what keeps an owner.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::model::id::{InvitationId, OrganizationId, TeamId, UserId};
 use crate::model::moment::Moment;
@@ -92,6 +95,30 @@ impl std::fmt::Debug for TotpRecord {
     }
 }
 
+/// The key under which device cookies are authenticated. Whoever has it can make a browser count as
+/// known, and nothing else.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceKeyRecord {
+    /// 32 bytes in base64url.
+    #[serde(rename = "k")]
+    pub key: String,
+}
+
+impl DeviceKeyRecord {
+    /// The bytes; none where there are not 32.
+    pub fn bytes(&self) -> Option<Zeroizing<[u8; 32]>> {
+        let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(&self.key).ok()?);
+        bytes.as_slice().try_into().ok().map(Zeroizing::new)
+    }
+}
+
+impl std::fmt::Debug for DeviceKeyRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DeviceKeyRecord").finish_non_exhaustive()
+    }
+}
+
 /// Counts the changes of who may do what. A change that takes rights from somebody guards it, so
 /// that two of them at once can't leave an organization without an owner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,6 +178,7 @@ impl Record for InvitationRecord {
     }
 }
 
+impl Record for DeviceKeyRecord {}
 impl Record for ResetRecord {}
 impl Record for TotpRecord {}
 impl Record for PeopleRecord {}

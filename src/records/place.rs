@@ -66,6 +66,8 @@ pub enum Place {
     Founded,
     /// The one-time link of the first start.
     Setup,
+    /// The key under which device cookies are authenticated.
+    DeviceKey,
     /// An audit event.
     Event(EventId),
     /// A seal over audit events, by its number.
@@ -95,6 +97,7 @@ const SESSION: &[u8] = b"session/";
 const SESSIONS: &[u8] = b"sessions/";
 const FOUNDED: &[u8] = b"founded";
 const SETUP: &[u8] = b"setup";
+const DEVICE_KEY: &[u8] = b"device-key";
 const EVENT: &[u8] = b"event/";
 const ROLE: &[u8] = b"role/";
 const TEAM: &[u8] = b"team/";
@@ -190,6 +193,7 @@ impl Place {
             Self::Sessions(user) => [SESSIONS, user.bytes()].concat(),
             Self::Founded => FOUNDED.to_vec(),
             Self::Setup => SETUP.to_vec(),
+            Self::DeviceKey => DEVICE_KEY.to_vec(),
             Self::Event(id) => [EVENT, id.bytes()].concat(),
             Self::Role(organization, id) => [ROLE, organization.bytes(), id.bytes()].concat(),
             Self::Team(organization, id) => [TEAM, organization.bytes(), id.bytes()].concat(),
@@ -221,6 +225,7 @@ impl Place {
             FORMAT => return Some(Self::Format),
             FOUNDED => return Some(Self::Founded),
             SETUP => return Some(Self::Setup),
+            DEVICE_KEY => return Some(Self::DeviceKey),
             PEOPLE => return Some(Self::People),
             CUT => return Some(Self::Cut),
             RETENTION => return Some(Self::Retention),
@@ -311,6 +316,7 @@ impl fmt::Display for Place {
             Self::Sessions(user) => write!(f, "sessions/{user}"),
             Self::Founded => f.write_str("founded"),
             Self::Setup => f.write_str("setup"),
+            Self::DeviceKey => f.write_str("device-key"),
             Self::Event(id) => write!(f, "event/{id}"),
             Self::Role(organization, id) => write!(f, "role/{organization}/{id}"),
             Self::Team(organization, id) => write!(f, "team/{organization}/{id}"),
@@ -369,6 +375,7 @@ mod tests {
             Place::Sessions(Id::new(now, &mut random)),
             Place::Founded,
             Place::Setup,
+            Place::DeviceKey,
             Place::Event(Id::new(now, &mut random)),
             Place::Role(Id::new(now, &mut random), Id::new(now, &mut random)),
             Place::Team(Id::new(now, &mut random), Id::new(now, &mut random)),

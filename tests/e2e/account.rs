@@ -68,6 +68,82 @@ fn two_step_sign_in_is_turned_on_and_asked_for() {
 }
 
 #[test]
+fn what_others_did_is_shown_until_it_is_acknowledged() {
+    let house = House::start();
+    let mate = house.join("mate", "user");
+    let mut page = Page::open(&house, "en");
+    page.go("/#/people");
+    page.sign_in(EMAIL, PASSWORD);
+    page.click("link", "Somebody");
+    page.click("button", &page.t("sessions.end_all"));
+    let title = page.t_with("sessions.end_theirs_title", &[("name", "Somebody")]);
+    page.within("dialog", &title).click("button", &page.t("sessions.end_theirs"));
+    page.see(&page.t("sessions.none_theirs"));
+    sign_out(&page, "ada");
+    page.sign_in(&mate.email, THEIRS);
+    page.see(&page.t("notices.lead"));
+    page.go("/#/teams");
+    page.see(&page.t("notices.lead"));
+    page.click("button", &page.t("notices.seen"));
+    page.reload();
+    page.find("heading", &page.t("teams.title"));
+    let left = page.evaluate("document.querySelectorAll('main .notice.warn').length");
+    assert_eq!(left, 0);
+    page.expect("status of 401");
+    page.finish();
+}
+
+/// Backup codes that were used up could be had anew only by turning the second factor off.
+#[test]
+fn backup_codes_are_counted_and_had_anew() {
+    let house = House::start();
+    let ask = |body| house.ask(&Ask::post("/v1/me/totp", &body));
+    let begun = ask(json!({"current_password": PASSWORD})).expect(201);
+    let mut page = Page::open(&house, "en");
+    let code = code_of(&page, begun["secret"].as_str().unwrap(), 0);
+    let codes = ask(json!({"code": code})).expect(200);
+    let code = |at: usize| codes["backup_codes"][at].as_str().unwrap().to_owned();
+    page.go("/#/profile");
+    page.fill(&page.t("sign_in.email"), EMAIL);
+    page.fill(&page.t("sign_in.password"), PASSWORD);
+    page.click("button", &page.t("sign_in.button"));
+    page.fill(&page.t("sign_in.code"), &code(0));
+    page.click("button", &page.t("sign_in.button"));
+    page.see("9 backup codes left");
+    page.click("button", &page.t("totp.renew"));
+    let dialog = page.within("dialog", &page.t("totp.renew"));
+    dialog.fill(&page.t("totp.password"), PASSWORD);
+    dialog.fill(&page.t("totp.code"), &code(1));
+    dialog.click("button", &page.t("totp.renew"));
+    let codes = page.within("dialog", &page.t("totp.codes_title"));
+    codes.click("button", &page.t("totp.stored"));
+    page.see("10 backup codes left");
+    page.expect("status of 401");
+    page.finish();
+}
+
+/// Nobody could see who had to wait after failed sign-ins, nor let them in.
+#[test]
+fn lock_outs_are_seen_and_lifted_by_an_owner() {
+    let house = House::start();
+    let mate = house.join("mate", "user");
+    let wrong = Ask::post("/v1/session", &json!({"email": mate.email, "password": "wrong"}));
+    let wrong = wrong.header("X-Forwarded-For", "203.0.113.9");
+    while house.bare(&wrong).status != 429 {}
+    let mut page = Page::open(&house, "en");
+    page.go("/#/people");
+    page.sign_in(EMAIL, PASSWORD);
+    page.find("heading", &page.t("lockouts.title"));
+    page.click("button", &page.t_with("lockouts.lift_one", &[("name", &mate.email)]));
+    let title = page.t_with("lockouts.lift_title", &[("name", &mate.email)]);
+    page.within("dialog", &title).click("button", &page.t("lockouts.lift"));
+    page.see(&page.t("lockouts.lifted"));
+    house.bare(&wrong).problem(401, "sign_in_failed");
+    page.expect("status of 401");
+    page.finish();
+}
+
+#[test]
 fn another_language_is_spoken_at_once_and_at_the_next_sign_in() {
     let house = House::start();
     let page = Page::open(&house, "en");

@@ -51,6 +51,7 @@ fn an_invitation_lets_in_once() {
     let (first, second) = (invited("grace@example.com"), invited("lin@example.com"));
     let mut page = Page::open(&house, "en");
     page.follow(&first);
+    assert_names_account(&page, "grace@example.com");
     page.fill(&page.t("invitation.name"), "Grace");
     page.fill(&page.t("invitation.password"), THEIRS);
     page.click("button", &page.t("invitation.button"));
@@ -84,6 +85,7 @@ fn a_link_for_a_new_password_works_once() {
     let link = told["url"].as_str().unwrap();
     let mut page = Page::open(&house, "en");
     page.follow(link);
+    assert_names_account(&page, &mate.email);
     page.fill(&page.t("reset.password"), NEW_PASSWORD);
     page.click("button", &page.t("reset.button"));
     page.find("heading", &page.t("reset.done"));
@@ -140,6 +142,16 @@ fn a_link_fills_a_new_key_in_and_makes_nothing() {
     assert_eq!(key["ip_rules"]["allow"], json!(["192.0.2.0/24"]));
     assert!(key["expires_at"].is_string(), "{key}");
     page.finish();
+}
+
+/// Password managers stored a password for no account: forms behind links named none.
+fn assert_names_account(page: &Page, email: &str) {
+    page.see(&page.t_with("link.account", &[("email", email)]));
+    let named = page.evaluate(
+        "[...document.querySelectorAll('form')].map(form => \
+         form.querySelector('input[autocomplete=username]')?.value).join()",
+    );
+    assert_eq!(named, email);
 }
 
 fn token_in(link: &str) -> &str {

@@ -18,13 +18,14 @@ use crate::server::wire::Answer;
 /// The table of routes as it is written.
 const ROUTER: &str = include_str!("../../src/http/router.rs");
 /// Routes that take a body and change nothing that an event would tell of.
-const NO_CHANGES: [&str; 6] = [
+const NO_CHANGES: [&str; 7] = [
     "POST /v1/introspect",
     "POST /v1/verify",
     "POST /v1/verify/batch",
     "POST /v1/keys/{key}/explain",
     "POST /v1/gates/{gate}/test",
     "POST /v1/audit/check",
+    "POST /v1/links",
 ];
 const NEW_PASSWORD: &str = "a longer walk in the snow";
 /// An imported key, as another system has it.
@@ -446,6 +447,17 @@ fn end_sessions(record: &mut Record, user: &str, home: &Value) {
     record.leaves_nothing(&by, &seen, 204);
 }
 
+/// Locks the owner's account from afar, and lifts that.
+fn lift_a_lockout(record: &mut Record, owner: &str, home: &Value) {
+    let wrong = Ask::post("/v1/session", &json!({"email": EMAIL, "password": "not it"}));
+    let wrong = wrong.header("X-Forwarded-For", "203.0.113.9");
+    while record.asked(&By::Nobody, &wrong).status != 429 {}
+    let lift = Ask::new("DELETE", &format!("/v1/sign-in-lockouts/{owner}"));
+    let route = "DELETE /v1/sign-in-lockouts/{lockout}";
+    record.does(route, &By::Owner, &lift, ("lockout.lift", owner, home));
+    record.leaves_nothing(&By::Owner, &lift, 404);
+}
+
 fn run_the_instance(record: &mut Record) {
     let (by, nowhere) = (By::Owner, Value::Null);
     let (email, name) = ("owner@b.example", "diagrams:read");
@@ -558,10 +570,15 @@ fn look_after_oneself(record: &mut Record, home: &Value) {
     let code = |steps: u64| totp.generate(seconds_since_1970() + 30 * steps).to_string();
     let confirm = Ask::post("/v1/me/totp", &json!({"code": code(0)}));
     record.does("POST /v1/me/totp", &by, &confirm, said("totp.enable"));
-    let off = json!({"current_password": PASSWORD, "code": code(1)});
+    let renew = json!({"current_password": PASSWORD, "code": code(1)});
+    let renew = Ask::post("/v1/me/totp/backup-codes", &renew);
+    let said_renewed = said("totp.renew_codes");
+    let renewed = record.does("POST /v1/me/totp/backup-codes", &by, &renew, said_renewed);
+    let off = json!({"current_password": PASSWORD, "code": text(&renewed, "/backup_codes/0")});
     let off = Ask::new("DELETE", "/v1/me/totp").json(&off);
     record.does("DELETE /v1/me/totp", &by, &off, said("totp.disable"));
 
+    lift_a_lockout(record, &owner, home);
     let renew = me(json!({"password": NEW_PASSWORD, "current_password": PASSWORD}));
     let answer = record.asked(&by, &renew);
     answer.expect(200);

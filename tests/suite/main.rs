@@ -52,6 +52,7 @@ mod invitations;
 mod keys;
 mod limits;
 mod lists;
+mod lockouts;
 mod logs;
 mod me;
 mod metrics;

@@ -61,6 +61,28 @@ fn a_new_reset_ends_the_one_before_and_wrong_tokens_open_nothing() {
     assert_eq!(house.bare(&apply(&new, NEW)).status, 204);
 }
 
+/// Forms behind links could not tell a password manager whose password it is.
+#[test]
+fn the_holder_of_a_link_is_told_whom_it_is_for() {
+    let house = House::start();
+    let bo = house.join("bo", "user");
+    let told = |token: &str| house.bare(&Ask::post("/v1/links", &json!({"token": token})));
+    let reset = token_in(&house.ask(&make(&bo)).expect(201));
+    let shown = told(&reset).expect(200);
+    assert_eq!((&shown["kind"], &shown["email"]), (&json!("reset"), &json!(bo.email)));
+    let invited = house.ask(&crate::people::invitation("lin@example.com", "user")).expect(201);
+    let shown = told(&token_in(&invited)).expect(200);
+    assert_eq!(
+        (&shown["kind"], &shown["email"]),
+        (&json!("invitation"), &json!("lin@example.com"))
+    );
+    // It uses nothing up, and a dead link tells nothing.
+    assert_eq!(house.bare(&apply(&reset, NEW)).status, 204);
+    for token in [reset.as_str(), "", "."] {
+        told(token).problem(403, "link_invalid");
+    }
+}
+
 #[test]
 fn a_reset_is_no_way_past_whoever_rose_meanwhile() {
     let house = House::start();

@@ -185,6 +185,36 @@ fn beside_a_factor_a_password_may_be_short_and_then_the_factor_stays() {
     assert_eq!(house.bare(&ask).status, 204);
 }
 
+/// Used codes could be replaced only by taking the second factor off.
+#[test]
+fn backup_codes_are_renewed_and_their_number_is_told() {
+    let house = House::start();
+    let left = || house.ask(&Ask::get("/v1/me")).expect(200)["backup_codes_left"].clone();
+    let renew = |password: &str, code: &str| {
+        let body = json!({"current_password": password, "code": code});
+        house.ask(&Ask::post("/v1/me/totp/backup-codes", &body))
+    };
+    assert_eq!(left(), Value::Null);
+    renew(PASSWORD, "123456").problem(404, "not_found");
+    let factor = set_up(&house);
+    assert_eq!(left(), 10);
+    sign_in(&house, &factor.backup[0]).expect(201);
+    assert_eq!(left(), 9);
+    for (password, code, pointer) in [
+        ("not my password", &*factor.backup[1], "/current_password"),
+        (PASSWORD, &*factor.backup[0], "/code"),
+    ] {
+        let problem = renew(password, code).problem(400, "invalid_input");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
+    }
+    assert_eq!(left(), 9, "what failed used nothing up");
+    let renewed = renew(PASSWORD, &factor.backup[1]).expect(200);
+    let renewed = renewed["backup_codes"].as_array().unwrap();
+    assert_eq!((renewed.len(), left()), (10, json!(10)));
+    sign_in(&house, &factor.backup[2]).problem(401, "sign_in_failed");
+    sign_in(&house, renewed[0].as_str().unwrap()).expect(201);
+}
+
 #[test]
 fn no_event_and_no_log_tells_a_seed_a_code_or_a_password() {
     let mut house = House::start();

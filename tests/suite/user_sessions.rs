@@ -94,3 +94,20 @@ fn a_user_is_told_at_sign_in_what_others_did_until_it_is_acknowledged() {
     let left = bo.ask(&house, Ask::get("/v1/session")).expect(200);
     assert_eq!(notices(&left), []);
 }
+
+#[test]
+fn the_host_lists_and_ends_sessions_by_address() {
+    let house = House::start();
+    let bo = house.join("bo", "user");
+    let listed = house.server().run_cli(&["user", "sessions", &bo.email, "--json"], "");
+    assert_eq!(listed.code, Some(0), "{}", listed.stderr);
+    let sessions: Value = serde_json::from_str(&listed.stdout).unwrap();
+    let id = sessions[0]["id"].as_str().unwrap().to_owned();
+    let one = ["user", "end-sessions", &bo.email, "--session", &id];
+    assert_eq!(house.server().run_cli(&one, "").code, Some(0));
+    assert_eq!(house.server().run_cli(&one, "").code, Some(3));
+    bo.ask(&house, Ask::get("/v1/session")).problem(401, "session_ended");
+    let bo = signed_in(&house, &bo);
+    assert_eq!(house.server().run_cli(&["user", "end-sessions", &bo.id], "").code, Some(0));
+    bo.ask(&house, Ask::get("/v1/session")).problem(401, "session_ended");
+}

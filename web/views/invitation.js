@@ -6,7 +6,7 @@ import { passwordField } from "../elements/password-field.js";
 import { field } from "../form.js";
 import { t } from "../text.js";
 import { session } from "../state.js";
-import { enterBy, filled, linkForm } from "../link.js";
+import { accountOf, enterBy, filled, linkForm } from "../link.js";
 
 export function view({ token, done }) {
   const submit = async (element) => {
@@ -17,6 +17,7 @@ export function view({ token, done }) {
   const body = linkForm(
     { token, dead: t("invitation.dead"), lead: t("invitation.lead"), submit, button: t("invitation.button") },
     session ? h("p.notice", {}, t("invitation.signed_in", { name: session.user.name })) : null,
+    accountOf(token),
     field(t("invitation.name"), name, { hint: t("invitation.name_hint") }),
     passwordField(t("invitation.password"), "password", { fresh: true }),
   );

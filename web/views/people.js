@@ -11,6 +11,7 @@ import { allRoles, mayGive, outranks, roleMeaning, roleName } from "../roles.js"
 import { may, session } from "../state.js";
 import { table } from "../table.js";
 import { day, inOrder, listed, t } from "../text.js";
+import { allLockouts, lockouts, seesLockouts } from "./lockouts.js";
 
 /** As many as are read at once; beyond, people are found by their whole address. */
 const PEOPLE_MAX = 1000;
@@ -19,15 +20,20 @@ export async function view({ query }) {
   const manages = may("keyhouse:users:manage");
   let known = {};
   const list = await live(async (again) => {
-    const [people, invitations, roles, teams] = await Promise.all([
+    const [people, invitations, roles, teams, waiting] = await Promise.all([
       all("/v1/users", {}, PEOPLE_MAX),
       all("/v1/invitations"),
       allRoles(),
       all("/v1/teams"),
+      seesLockouts() ? allLockouts() : [],
     ]);
     known = { roles, teams };
     people.sort((one, other) => inOrder(one.name, other.name));
-    return [found(people, known, query), invited(invitations, known, manages, again)];
+    return [
+      lockouts(waiting, again),
+      found(people, known, query),
+      invited(invitations, known, manages, again),
+    ];
   });
   const start = () => invite(known, list.again);
   const button = h("button.primary", { type: "button", onclick: start }, t("people.invite"));

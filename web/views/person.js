@@ -13,6 +13,7 @@ import { isOperator, may, session } from "../state.js";
 import { day, known as textFor, LANGUAGES, t } from "../text.js";
 import { badges, roleField } from "./people.js";
 import { removePerson } from "./removal.js";
+import { sessionsOf } from "./sessions.js";
 
 export async function view({ params: [id] }) {
   let name;
@@ -27,9 +28,11 @@ export async function view({ params: [id] }) {
     // The heading stands only once the view does.
     if (name !== undefined) retitle(user.name);
     name = user.name;
+    const isManaged = may("keyhouse:users:manage") && user.id !== session.user.id && outranks(user, roles);
     return [
       h("section.card", { "aria-label": t("person.facts") }, facts(user, roles, teams)),
       keys ? keysOf(keys) : null,
+      isManaged ? await sessionsOf(user, again) : null,
       settings(user, { roles, keys, again }),
     ];
   });

@@ -5,6 +5,7 @@ import { open } from "../dialog.js";
 import { fill, h } from "../dom.js";
 import { CHARACTERS_MIN, CHARACTERS_MIN_WITH_CODE, passwordField } from "../elements/password-field.js";
 import { catchUp, field, form, select, valueOf } from "../form.js";
+import { userName } from "../link.js";
 import { allRoles, roleName } from "../roles.js";
 import { say } from "../say.js";
 import { refresh } from "../shell.js";
@@ -119,7 +120,7 @@ function password(seen) {
   const draw = () => fill(place, form(
     { submit, button: t("profile.change_password") },
     // Password managers want to know whose password this is.
-    h("input", { hidden: true, autocomplete: "username", value: seen.me.email, "aria-hidden": "true", tabindex: "-1" }),
+    userName(seen.me.email),
     passwordField(t("profile.current_password"), "current_password"),
     passwordField(t("profile.new_password"), "password", { fresh: true, charactersMin }),
     h("p.hint", {}, t("profile.password_ends")),

@@ -4,7 +4,7 @@ import { post } from "../api.js";
 import { fill, h } from "../dom.js";
 import { passwordField } from "../elements/password-field.js";
 import { t } from "../text.js";
-import { filled, linkForm } from "../link.js";
+import { accountOf, filled, linkForm } from "../link.js";
 
 export function view({ token, done }) {
   const submit = async (element) => {
@@ -16,6 +16,7 @@ export function view({ token, done }) {
   };
   const body = linkForm(
     { token, dead: t("reset.dead"), lead: t("reset.lead"), submit, button: t("reset.button") },
+    accountOf(token),
     passwordField(t("reset.password"), "password", { fresh: true, hint: t("reset.password_hint") }),
   );
   return { title: t("reset.title"), body };

@@ -1,4 +1,5 @@
-// The second factor of one's own account: turned on with an authenticator app, turned off again.
+// The second factor of one's own account: turned on with an authenticator app, given new backup codes,
+// turned off again.
 
 import { post, request } from "../api.js";
 import { open } from "../dialog.js";
@@ -21,7 +22,9 @@ export function secondFactor(me, again) {
     ? h("span.badge.good", {}, t("totp.on"))
     : h("span.badge", {}, t("totp.off"));
   const about = h("p", {}, me.totp ? t("totp.on_body") : t("totp.off_body"));
-  return h("div.stack.second-factor", {}, h("p", {}, state), about, h("div", {}, act));
+  const left = me.totp ? h("p", {}, t("totp.codes_left", { count: me.backup_codes_left })) : null;
+  const renew = me.totp ? h("button", { type: "button", onclick: () => renewCodes(again) }, t("totp.renew")) : null;
+  return h("div.stack.second-factor", {}, h("p", {}, state), about, left, h("div.row", {}, act, renew));
 }
 
 /** Shows the profile anew, and goes back to where one was in it. */
@@ -110,6 +113,25 @@ function showCodes(codes) {
     );
   };
   return open(t("totp.codes_title"), show, { stays: true });
+}
+
+function renewCodes(again) {
+  return open(t("totp.renew"), (close) => {
+    const submit = async (element) => {
+      const body = { current_password: valueOf(element, "current_password"), code: digitsOf(element) };
+      const { backup_codes: codes } = await post("/v1/me/totp/backup-codes", body);
+      close();
+      await showCodes(codes);
+      await shownAnew(again);
+      say(t("totp.renewed"));
+    };
+    return form(
+      { submit, button: t("totp.renew"), cancel: () => close() },
+      h("p", {}, t("totp.renew_body")),
+      passwordField(t("totp.password"), "current_password", { autofocus: true }),
+      field(t("totp.code"), codeInput(), { hint: t("totp.code_or_backup") }),
+    );
+  });
 }
 
 function turnOff(again) {

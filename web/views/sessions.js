@@ -1,4 +1,4 @@
-// One's own sessions: where one is signed in, and how to end that.
+// Sessions: where one is signed in, or somebody else, and how to end that.
 
 import { all, remove } from "../api.js";
 import { confirm } from "../dialog.js";
@@ -7,6 +7,38 @@ import { timeAgo } from "../elements/time-ago.js";
 import { problemNotice, say } from "../say.js";
 import { table } from "../table.js";
 import { moment, t } from "../text.js";
+
+/** The sessions of somebody else, for who may end them. */
+export async function sessionsOf(user, again) {
+  const path = `/v1/users/${encodeURIComponent(user.id)}/sessions`;
+  const items = await all(path);
+  const columns = [t("sessions.browser"), t("sessions.begun"), t("sessions.seen"), { said: t("sessions.end") }];
+  const row = (item) => {
+    const place = h("div.soft.small", {}, whence(item));
+    const end = () => endAll({ count: 1 }, () => remove(`${path}/${item.id}`));
+    const known = { browser: browser(item.user_agent), address: whence(item), moment: moment(item.created_at) };
+    const label = t("sessions.end_one", known);
+    const button = h("button.quiet", { type: "button", "aria-label": label, onclick: end }, t("sessions.end"));
+    return [[browser(item.user_agent), place], moment(item.created_at), timeAgo(item.seen_at), button];
+  };
+  const endAll = async ({ count }, act) => {
+    const words = {
+      title: t("sessions.end_theirs_title", { name: user.name }),
+      body: h("p", {}, t("sessions.end_theirs_body", { count })),
+      button: t("sessions.end_theirs"),
+      done: t("sessions.theirs_ended"),
+    };
+    if ((await confirm(words, act)) !== undefined) again();
+  };
+  const endEach = () => endAll({ count: items.length }, () => remove(path));
+  return h(
+    "section.card.stack",
+    {},
+    h("h2", {}, t("sessions.title")),
+    items.length > 0 ? table(t("sessions.title"), columns, items.map(row)) : h("p.soft", {}, t("sessions.none_theirs")),
+    items.length > 0 ? h("div", {}, h("button", { type: "button", onclick: endEach }, t("sessions.end_all"))) : null,
+  );
+}
 
 /** The list; it draws itself, and again when told `changed`. */
 export function sessions() {

@@ -41,9 +41,11 @@ pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let Some(token) = token else { return Ok(answered) };
     // The session goes on as long as it would have; the server ends it in any case.
     let (session, _) = app.actions.session(&token)?;
-    let seconds = session.lifetime_left(app.actions.clock().now().wall).as_secs();
+    let (times, now) = (app.actions.session_times(), app.actions.clock().now().wall);
+    let seconds = session.lifetime_left(times, now).as_secs();
     let cookie = cookie_of(&app.settings.public_url, &token, seconds);
-    Ok(answered.with_additional_header("Set-Cookie", cookie))
+    let answered = answered.with_additional_header("Set-Cookie", cookie);
+    Ok(app.with_device(call, account.user.id, answered))
 }
 
 fn answer_account(app: &App, account: &Account) -> Response {
@@ -61,6 +63,7 @@ fn shown(app: &App, account: &Account) -> Value {
         "operator": user.operator,
         "locale": user.locale,
         "totp": account.factors == Factors::PasswordAndCode,
+        "backup_codes_left": account.backup_codes,
         "teams": own_teams(app, &user.teams),
         "created_at": user.created_at.to_string(),
         "version": user.version,

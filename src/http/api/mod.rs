@@ -6,6 +6,8 @@ pub(super) mod gates;
 pub(super) mod instance;
 pub(super) mod invitations;
 pub(super) mod keys;
+pub(super) mod links;
+pub(super) mod lockouts;
 pub(super) mod me;
 pub(super) mod notices;
 pub(super) mod organizations;

@@ -19,7 +19,6 @@ use crate::model::id::OrganizationId;
 use crate::model::password::Factors;
 use crate::model::role;
 use crate::model::secret::Secret;
-use crate::records::access::SESSION_LIFETIME;
 
 pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     app.guard_host(call.request.header("Host"))?;
@@ -36,8 +35,8 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     };
     let old = app.session_token(call.request)?;
     let user_agent = call.browser().user_agent.map(str::to_owned);
-    let source = call.source();
-    let shown = SignIn { email, organization, password, code, source, user_agent };
+    let (source, device) = (call.source(), app.device_cookie_of(call.request));
+    let shown = SignIn { email, organization, password, code, source, user_agent, device };
     let session = app.actions.sign_in(&shown)?;
     // The browser forgets the cookie it had, so nobody needs that session any more.
     if let Some(old) = old {
@@ -78,9 +77,11 @@ pub(super) fn opened(
     if let Some(fields) = told.as_object_mut() {
         fields.insert("ends_at".to_owned(), session.ends_at.to_string().into());
     }
-    let seconds = SESSION_LIFETIME.as_secs();
+    let now = app.actions.clock().now().wall;
+    let seconds = session.ends_at.since(now).as_secs();
     let cookie = cookie_of(&app.settings.public_url, &session.token, seconds);
-    Ok(answer::created(&told).with_additional_header("Set-Cookie", cookie))
+    let answer = answer::created(&told).with_additional_header("Set-Cookie", cookie);
+    Ok(app.with_device(call, session.user, answer))
 }
 
 /// Who somebody is, and what of their organization decides what they can do: enough for a page to

@@ -22,7 +22,7 @@ pub(in crate::http) fn list_sessions(app: &App, call: &Call<'_>) -> Result<Respo
     let me = own.me();
     let current = me.token.digest();
     Ok(page(app.actions.sessions(me.user)?, asked, |digest, session| {
-        let mut shown = shown(session);
+        let mut shown = shown(app, session);
         shown.insert("current".to_owned(), (*digest == current).into());
         shown
     }))
@@ -59,12 +59,15 @@ pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Pr
 }
 
 /// What is shown of a session. Whether it is the one that asks is for its own user alone.
-pub(super) fn shown(session: &SessionRecord) -> Map<String, Value> {
+pub(super) fn shown(app: &App, session: &SessionRecord) -> Map<String, Value> {
     let mut shown = Map::new();
     shown.insert("id".to_owned(), session.id.to_string().into());
     shown.insert("created_at".to_owned(), session.created_at.to_string().into());
     shown.insert("seen_at".to_owned(), session.seen_at.to_string().into());
-    shown.insert("ends_at".to_owned(), session.ends_at().to_string().into());
+    shown.insert(
+        "ends_at".to_owned(),
+        session.ends_at(app.actions.session_times()).to_string().into(),
+    );
     let address = session.address.map(|address| address.to_string());
     shown.insert("address".to_owned(), address.into());
     shown.insert("user_agent".to_owned(), session.user_agent.as_deref().into());

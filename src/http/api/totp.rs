@@ -4,7 +4,7 @@ use qrcodegen::{QrCode, QrCodeEcc};
 use rouille::Response;
 use serde_json::{Value, json};
 
-use crate::actions::totp::Removal;
+use crate::actions::totp::Proof;
 use crate::http::input::{Fields, text};
 use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
@@ -42,15 +42,27 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
 
 pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let own = app.own_session(call)?;
+    app.actions.remove_totp(&own.me(), &proof(call)?)?;
+    Ok(answer::empty())
+}
+
+pub(in crate::http) fn renew_codes(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let own = app.own_session(call)?;
+    let codes = app.actions.renew_backup_codes(&own.me(), &proof(call)?)?;
+    let codes: Vec<_> = codes.iter().map(Secret::reveal).collect();
+    Ok(answer::json(&json!({ "backup_codes": codes })))
+}
+
+/// What changes a second factor that is on.
+fn proof(call: &Call<'_>) -> Result<Proof, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     let password = fields.required("current_password", text).map(Secret::new);
     let code = fields.required("code", text).map(Secret::new);
     fields.finish().map_err(Problem::invalid)?;
-    let (Some(current_password), Some(code)) = (password, code) else {
-        return Err(Problem::invalid(Vec::new()));
-    };
-    app.actions.remove_totp(&own.me(), &Removal { current_password, code })?;
-    Ok(answer::empty())
+    match (password, code) {
+        (Some(current_password), Some(code)) => Ok(Proof { current_password, code }),
+        (None, _) | (_, None) => Err(Problem::invalid(Vec::new())),
+    }
 }
 
 /// The rows of a QR code, 1 for dark; null for a text that is too long for one, which a page then

@@ -14,7 +14,7 @@ pub(in crate::http) fn list_sessions(app: &App, call: &Call<'_>) -> Result<Respo
     let asked = paging(&mut parameters);
     parameters.finish()?;
     let sessions = app.actions.user_sessions(call.actor()?, user_id(call)?)?;
-    Ok(page(sessions, asked, |_digest, session| shown(session)))
+    Ok(page(sessions, asked, |_digest, session| shown(app, session)))
 }
 
 pub(in crate::http) fn end_all(app: &App, call: &Call<'_>) -> Result<Response, Problem> {

@@ -58,7 +58,7 @@ fn sessions() -> Vec<Operation> {
                 json!({"email": "ada@example.com", "password": PASSWORD}),
             )
             .answers(201, opened(), "Signed in.")
-            .with("Set-Cookie", "The session.")
+            .with("Set-Cookie", "The session, and that this browser was signed in.")
             .fails(&["sign_in_failed", "code_required", "organization_required"])
             .fails(&["too_many_attempts", "doubled_credential"])
             .fails(&["misdirected_request", "cross_site", "index_behind"]),
@@ -163,6 +163,24 @@ fn totp() -> Vec<Operation> {
             )
             .answers_empty(204, "It is off.")
             .fails(&["not_found", "password_too_short", "too_many_attempts"]),
+        operation(
+            Method::POST,
+            "/v1/me/totp/backup-codes",
+            "renewBackupCodes",
+            "Replaces the backup codes.",
+        )
+        .details("Those from before are gone. `code` may be one of them.")
+        .asked_by(Asker::Person)
+        .takes(
+            request([field("current_password", password(PASSWORD)), field("code", text("123456"))]),
+            json!({"current_password": PASSWORD, "code": "123456"}),
+        )
+        .answers(
+            200,
+            answer([field("backup_codes", each(text("k7qd-93bx-m2vh")))]),
+            "The new backup codes, once.",
+        )
+        .fails(&["not_found", "too_many_attempts"]),
     ]
 }
 
@@ -218,6 +236,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         field("operator", truth(true)),
         field("locale", nullable(choice(&LOCALES).into())),
         field("totp", truth(false)),
+        field("backup_codes_left", nullable(count(10).into())),
         field("teams", each(team())),
         field("created_at", moment()),
         field("version", count(1)),

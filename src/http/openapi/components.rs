@@ -122,6 +122,7 @@ pub(super) fn place(name: &str) -> (Schema, &'static str) {
         "organization" => (id("org").into(), "The organization's id."),
         "plan" => (choice(&["pro", "free", "enterprise"]).into(), "The plan's name."),
         "invitation" => (id("inv").into(), "The invitation's id."),
+        "lockout" => (text("203.0.113.7_32").into(), "The lock-out's id."),
         "session" => (id("ses").into(), "The session's id."),
         _ => (text("").into(), ""),
     }

@@ -8,14 +8,14 @@ use crate::http::openapi::account::{ENTRANCE, opened};
 use crate::http::openapi::operation::{Asker, Operation, operation};
 use crate::http::openapi::schema::{
     Schema, answer, any_of, choice, count, each, email, field, formatted, id, list, moment, name,
-    nullable, optional, page, password, request, text, the, truth,
+    nullable, optional, page, password, request, text, the, truth, whole,
 };
-use crate::model::role::{KEYS_READ, USERS_MANAGE, USERS_READ};
+use crate::model::role::{INSTANCE_MANAGE, KEYS_READ, USERS_MANAGE, USERS_READ};
 
 const PASSWORD: &str = "correct horse battery staple 17";
 
 pub(super) fn operations() -> Vec<Operation> {
-    [invitations(), users(), sessions(), resets()].into_iter().flatten().collect()
+    [invitations(), users(), sessions(), lockouts(), resets()].into_iter().flatten().collect()
 }
 
 /// The name of a role: one of the four, or an id.
@@ -188,10 +188,44 @@ fn sessions() -> Vec<Operation> {
     ]
 }
 
+fn lockouts() -> Vec<Operation> {
+    vec![
+        operation(
+            Method::GET,
+            "/v1/sign-in-lockouts",
+            "listLockouts",
+            "Lists what waits after failed sign-ins.",
+        )
+        .details(
+            "Owners see the accounts of their organization; operators see all accounts, and \
+             networks. It is what the answering node knows at this moment, the longest first: there \
+             is one page.",
+        )
+        .needs(&[INSTANCE_MANAGE])
+        .query("limit", whole(1, 100, 50), "How many; 50 unless given.")
+        .answers(200, page(the("Lockout")), "The page."),
+        operation(
+            Method::DELETE,
+            "/v1/sign-in-lockouts/{lockout}",
+            "liftLockout",
+            "Lets an account or a network try again.",
+        )
+        .details("Owners those of their organization's accounts; operators all.")
+        .needs(&[INSTANCE_MANAGE])
+        .answers_empty(204, "Its failures are forgotten."),
+    ]
+}
+
 fn resets() -> Vec<Operation> {
     let made = answer([
         field("url", text("https://keys.example.com/reset#token=what-only-its-holder-knows")),
         field("expires_at", moment()),
+    ]);
+    let linked = answer([
+        field("kind", choice(&["invitation", "reset"])),
+        field("email", email("grace@example.com")),
+        field("name", nullable(text("Grace").into())),
+        field("organization", text("example.com")),
     ]);
     vec![
         operation(Method::POST, "/v1/users/{user}/reset", "resetUser", "Makes a reset link.")
@@ -215,6 +249,15 @@ fn resets() -> Vec<Operation> {
                 json!({"token": "what stands behind #token= in the link", "password": PASSWORD}),
             )
             .answers_empty(204, "Set: sign in with it.")
+            .fails(&["link_invalid", "misdirected_request", "cross_site"]),
+        operation(Method::POST, "/v1/links", "showLink", "Whom is a one-time link for?")
+            .details("For the holder of an invitation's or a reset's link, which works on.")
+            .asked_by(Asker::Open)
+            .takes(
+                request([field("token", text("what stands behind #token= in the link"))]),
+                json!({"token": "what stands behind #token= in the link"}),
+            )
+            .answers(200, linked, "The account that it makes, or whose password it sets.")
             .fails(&["link_invalid", "misdirected_request", "cross_site"]),
     ]
 }
@@ -246,5 +289,22 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         field("created_at", moment()),
         field("version", count(1)),
     ]);
-    vec![("Invitation", invitation), ("User", user)]
+    vec![("Invitation", invitation), ("User", user), ("Lockout", lockout())]
+}
+
+fn lockout() -> Schema {
+    let user = answer([
+        field("id", id("usr")),
+        field("name", text("Grace")),
+        field("email", email("grace@example.com")),
+        field("organization", id("org")),
+    ]);
+    answer([
+        field("id", text("203.0.113.7_32")),
+        field("kind", choice(&["account", "network"])),
+        field("user", nullable(user)),
+        field("network", nullable(text("203.0.113.7/32").into())),
+        field("failures", nullable(count(12).into())),
+        field("until", nullable(moment().into())),
+    ])
 }

@@ -206,6 +206,7 @@ impl Stage {
             "team" => self.team_for(relation, asked.1, &maker),
             "user" => self.user_for(relation, asked),
             "key" => self.key_about(relation, asked),
+            "lockout" => missing(place),
             "session" => self.session_of(relation, asked.1),
             _ => panic!("nothing is known of {place}"),
         }
@@ -280,7 +281,7 @@ impl Stage {
                 ("email" | "owner_email", _) => self.email(),
                 ("password", "resetPassword") => "ten wild geese over the lake".to_owned(),
                 ("password" | "current_password", _) => PASSWORD.to_owned(),
-                ("token", "acceptInvitation") => {
+                ("token", "acceptInvitation" | "showLink") => {
                     token_in(&self.house.ask(&invitation(&self.email(), "user")).expect(201))
                 },
                 ("token", "resetPassword") => {

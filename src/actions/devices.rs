@@ -1,0 +1,200 @@
+//! Device cookies: a browser in which somebody signed in before has an allowance of its own, so that
+//! a stranger who guesses keeps it out of nothing. A device cookie signs nobody in.
+//!
+//! A cookie holds a token for each of the last accounts: user, browser, end, and how often the
+//! password was changed, authenticated by BLAKE3 in keyed mode under a key of the instance.
+
+use std::fmt;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use keyhouse_storage::Batch;
+use rand::Rng as _;
+use zeroize::Zeroizing;
+
+use crate::actions::throttle::Browser;
+use crate::actions::{ActionError, Actions, put};
+use crate::model::id::{Id, UserId};
+use crate::model::moment::Moment;
+use crate::model::secret::Secret;
+use crate::records::access::UserRecord;
+use crate::records::people::DeviceKeyRecord;
+use crate::records::place::Place;
+
+/// How long a device is known after the last sign-in.
+pub const DEVICE_LIFETIME: Duration = Duration::from_hours(90 * 24);
+/// How many accounts one browser is known for; the one that signed in longest ago goes first.
+const ACCOUNTS_A_BROWSER_MAX: usize = 4;
+const KEY_BYTES: usize = 32;
+
+/// The instance's key, once it was read.
+#[derive(Default)]
+pub(super) struct DeviceKey(OnceLock<Zeroizing<[u8; KEY_BYTES]>>);
+
+impl fmt::Debug for DeviceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeviceKey").finish_non_exhaustive()
+    }
+}
+
+/// What a token says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Device {
+    user: UserId,
+    browser: Browser,
+    ends_at: Moment,
+    password_changes: u32,
+}
+
+const PAYLOAD_BYTES: usize = 16 + 16 + 8 + 4;
+const TOKEN_BYTES: usize = PAYLOAD_BYTES + blake3::OUT_LEN;
+
+impl Device {
+    fn write(&self, key: &[u8; KEY_BYTES]) -> String {
+        let mut bytes = Vec::with_capacity(TOKEN_BYTES);
+        bytes.extend_from_slice(self.user.bytes());
+        bytes.extend_from_slice(self.browser.bytes());
+        bytes.extend_from_slice(&self.ends_at.milliseconds().to_be_bytes());
+        bytes.extend_from_slice(&self.password_changes.to_be_bytes());
+        let mac = blake3::keyed_hash(key, &bytes);
+        bytes.extend_from_slice(mac.as_bytes());
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// What a token of ours says; none for any other text.
+    fn read(token: &str, key: &[u8; KEY_BYTES]) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let (payload, mac) = bytes.split_at_checked(PAYLOAD_BYTES)?;
+        let mac: [u8; blake3::OUT_LEN] = mac.try_into().ok()?;
+        // Compared in constant time.
+        if blake3::keyed_hash(key, payload) != blake3::Hash::from_bytes(mac) {
+            return None;
+        }
+        let (user, rest) = payload.split_first_chunk()?;
+        let (browser, rest) = rest.split_first_chunk()?;
+        let (ends_at, rest) = rest.split_first_chunk()?;
+        Some(Self {
+            user: Id::from_bytes(*user),
+            browser: Browser::from_bytes(*browser),
+            ends_at: Moment::from_milliseconds(i64::from_be_bytes(*ends_at)),
+            password_changes: u32::from_be_bytes(rest.try_into().ok()?),
+        })
+    }
+}
+
+/// The accounts that a browser was signed in to.
+pub(super) struct KnownDevices(Vec<Device>);
+
+impl KnownDevices {
+    /// The browser, where it was signed in to this account since the password was last changed.
+    pub(super) fn browser_of(&self, user: &UserRecord) -> Option<Browser> {
+        let fits = |device: &&Device| {
+            device.user == user.id && device.password_changes == user.password_changes
+        };
+        self.0.iter().find(fits).map(|device| device.browser)
+    }
+}
+
+impl Actions {
+    /// What a device cookie says; nothing without one.
+    pub(super) fn known_devices(
+        &self,
+        cookie: Option<&Secret>,
+    ) -> Result<KnownDevices, ActionError> {
+        cookie.map_or_else(|| Ok(Vec::new()), |cookie| self.devices(cookie)).map(KnownDevices)
+    }
+
+    /// The device cookie for a browser in which a user has just shown all that is asked for. `old` is
+    /// the one it has: other accounts that it is known for stay.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn device_cookie(&self, old: Option<&Secret>, user: UserId) -> Result<Secret, ActionError> {
+        let key = self.device_key()?;
+        let old = old.map_or_else(|| Ok(Vec::new()), |old| self.devices(old))?;
+        let known = old.iter().find(|device| device.user == user).map(|device| device.browser);
+        let browser = known.unwrap_or_else(|| {
+            let mut bytes = [0; 16];
+            self.random().fill_bytes(&mut bytes);
+            Browser::from_bytes(bytes)
+        });
+        let device = Device {
+            user,
+            browser,
+            ends_at: self.clock.now().wall.after(DEVICE_LIFETIME),
+            password_changes: self.own_record(user)?.record.password_changes,
+        };
+        let others = old.into_iter().filter(|other| other.user != user);
+        let all = std::iter::once(device).chain(others).take(ACCOUNTS_A_BROWSER_MAX);
+        let tokens: Vec<String> = all.map(|device| device.write(&key)).collect();
+        Ok(Secret::new(tokens.join(".")))
+    }
+
+    /// What a cookie says that is still good.
+    fn devices(&self, cookie: &Secret) -> Result<Vec<Device>, ActionError> {
+        let (key, now) = (self.device_key()?, self.clock.now().wall);
+        let tokens = cookie.reveal().split('.').take(ACCOUNTS_A_BROWSER_MAX);
+        let devices = tokens.filter_map(|token| Device::read(token, &key));
+        Ok(devices.filter(|device| now < device.ends_at).collect())
+    }
+
+    /// The instance's key; made when it is first needed.
+    fn device_key(&self) -> Result<Zeroizing<[u8; KEY_BYTES]>, ActionError> {
+        if let Some(key) = self.device_key.0.get() {
+            return Ok(key.clone());
+        }
+        let place = Place::DeviceKey;
+        let stored = || self.read::<DeviceKeyRecord>(&place);
+        let mut held = stored()?;
+        if held.is_none() {
+            self.make_device_key(&place)?;
+            // Read again: another process of the instance may have been faster.
+            held = stored()?;
+        }
+        let key = held.and_then(|held| held.record.bytes());
+        let key = key.ok_or(ActionError::StorageUnavailable)?;
+        Ok(self.device_key.0.get_or_init(|| key).clone())
+    }
+
+    fn make_device_key(&self, place: &Place) -> Result<(), ActionError> {
+        let mut key = Zeroizing::new([0; KEY_BYTES]);
+        self.random().fill_bytes(&mut *key);
+        let record = DeviceKeyRecord { key: URL_SAFE_NO_PAD.encode(*key) };
+        let batch = put(Batch::new().absent(place.to_bytes()), place, &record)?;
+        self.commit_upkeep(batch)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn device() -> Device {
+        Device {
+            user: Id::from_bytes([1; 16]),
+            browser: Browser::from_bytes([2; 16]),
+            ends_at: Moment::from_milliseconds(1_800_000_000_000),
+            password_changes: 3,
+        }
+    }
+
+    #[test]
+    fn a_token_is_known_under_its_key_alone_and_no_bit_of_it_can_be_changed() {
+        let (key, other) = ([7; KEY_BYTES], [8; KEY_BYTES]);
+        let token = device().write(&key);
+        assert_eq!(Device::read(&token, &key), Some(device()));
+        assert_eq!(Device::read(&token, &other), None);
+        let bytes = URL_SAFE_NO_PAD.decode(&token).unwrap();
+        for bit in 0..bytes.len() * 8 {
+            let mut forged = bytes.clone();
+            forged[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(Device::read(&URL_SAFE_NO_PAD.encode(&forged), &key), None, "{bit}");
+        }
+        for length in 0..bytes.len() {
+            assert_eq!(Device::read(&URL_SAFE_NO_PAD.encode(&bytes[..length]), &key), None);
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Sign-in lock-outs: which accounts and networks are slowed down or closed after failed sign-ins, and
+//! their end. They are those of this process, and of this moment.
+
+use std::cmp::Reverse;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use keyhouse_storage::Batch;
+
+use crate::actions::accounts::account_of;
+use crate::actions::actor::{Actor, OWNER};
+use crate::actions::events::Happening;
+use crate::actions::{ActionError, Actions, Attempt};
+use crate::index::facts::UserFacts;
+use crate::model::id::UserId;
+use crate::model::moment::Moment;
+use crate::model::role::INSTANCE_MANAGE;
+use crate::model::secret::Digest;
+
+/// What stands for all clients whose address is unknown.
+const UNKNOWN: &str = "unknown";
+/// What stands for the slash and the colons of a network in an id, which is a segment of a path.
+const SLASH: char = '_';
+const COLON: &str = "-";
+
+/// What a lock-out is named by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockoutId {
+    /// A user's account.
+    User(UserId),
+    /// A network; none is all clients whose address is unknown.
+    Network(Option<IpNet>),
+}
+
+impl fmt::Display for LockoutId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(id) => id.fmt(f),
+            Self::Network(Some(network)) => {
+                let address = network.addr().to_string().replace(':', COLON);
+                write!(f, "{address}{SLASH}{}", network.prefix_len())
+            },
+            Self::Network(None) => f.write_str(UNKNOWN),
+        }
+    }
+}
+
+/// A text that names no lock-out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the id of a lock-out")]
+pub struct InvalidLockoutId;
+
+impl FromStr for LockoutId {
+    type Err = InvalidLockoutId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidLockoutId> {
+        if text == UNKNOWN {
+            return Ok(Self::Network(None));
+        }
+        if let Ok(user) = text.parse() {
+            return Ok(Self::User(user));
+        }
+        let network = text.replacen(SLASH, "/", 1).replace(COLON, ":").parse::<IpNet>();
+        network.map(|network| Self::Network(Some(network))).map_err(|_source| InvalidLockoutId)
+    }
+}
+
+/// A lock-out.
+#[derive(Debug)]
+pub struct Lockout {
+    /// Its id.
+    pub id: LockoutId,
+    /// The user, of an account.
+    pub user: Option<Arc<UserFacts>>,
+    /// Failures in a row, of an account.
+    pub failures: Option<u32>,
+    /// When the next attempt is accepted; none where it is now.
+    pub until: Option<Moment>,
+}
+
+impl Actions {
+    /// The lock-outs that an actor may lift: for owners those of their organization's accounts, for
+    /// operators all. The longest first, up to `limit`. Accounts that nobody has are left out.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`].
+    pub fn lockouts(&self, actor: &Actor, limit: usize) -> Result<Vec<Lockout>, ActionError> {
+        let sees_all = sees_all(actor)?;
+        let now = self.clock.now();
+        let slowed = self.throttle.slowed(now.ticks);
+        let until = |wait: std::time::Duration| (!wait.is_zero()).then(|| now.wall.after(wait));
+        let mut found = Vec::new();
+        if !slowed.accounts.is_empty() {
+            let organizations = if sees_all {
+                self.index.organization_ids()
+            } else {
+                vec![actor.organization_id()]
+            };
+            let users = organizations.into_iter().flat_map(|id| self.index.users_of(id));
+            found.extend(users.filter_map(|user| {
+                let account = slowed.accounts.get(&Digest::of(account_of(user.id).as_bytes()))?;
+                Some(Lockout {
+                    id: LockoutId::User(user.id),
+                    user: Some(user),
+                    failures: Some(account.failures),
+                    until: until(account.wait),
+                })
+            }));
+        }
+        if sees_all {
+            found.extend(slowed.networks.into_iter().map(|(network, wait)| Lockout {
+                id: LockoutId::Network(network),
+                user: None,
+                failures: None,
+                until: until(wait),
+            }));
+        }
+        found.sort_by_key(|lockout| Reverse((lockout.until, lockout.failures)));
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    /// Forgets the failed sign-ins of an account or a network.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`]; [`ActionError::NotFound`] where nothing of that name is
+    /// slowed down that the actor may lift.
+    pub fn lift_lockout(&self, actor: &Actor, id: LockoutId) -> Result<(), ActionError> {
+        Self::until_done(|| {
+            let decided = self.authorize(actor)?;
+            let known =
+                self.lockouts(&decided.actor, usize::MAX)?.into_iter().find(|it| it.id == id);
+            let known = known.ok_or(ActionError::NotFound("lock-out"))?;
+            let target = match id {
+                LockoutId::User(user) => user.to_string(),
+                LockoutId::Network(Some(network)) => network.to_string(),
+                LockoutId::Network(None) => UNKNOWN.to_owned(),
+            };
+            let lifted = Happening::by(&decided, "lockout.lift", target);
+            let lifted = match &known.user {
+                Some(user) => lifted.inside(user.organization),
+                None => lifted.of_instance(),
+            };
+            let now = self.clock.now().wall;
+            let committed = self.commit_change(decided, Batch::new(), now, lifted)?;
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(known)))
+        })
+        .map(|lifted| match (lifted.user, id) {
+            (Some(user), _) => self.throttle.forgive(&account_of(user.id)),
+            (None, LockoutId::Network(network)) => self.throttle.forgive_network(network),
+            (None, LockoutId::User(_)) => {},
+        })
+    }
+}
+
+/// Whether an actor sees the lock-outs of all organizations, and those of networks.
+fn sees_all(actor: &Actor) -> Result<bool, ActionError> {
+    match (actor.has(INSTANCE_MANAGE), actor.is_owner()) {
+        (true, _) => Ok(true),
+        (false, true) => Ok(false),
+        (false, false) => Err(ActionError::PermissionRequired(OWNER.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_come_back_from_their_texts() {
+        for text in ["203.0.113.7_32", "2001-db8-1-2--_64", "203.0.113.0_24", "unknown"] {
+            assert_eq!(text.parse::<LockoutId>().unwrap().to_string(), text);
+        }
+        for text in ["", "203.0.113.7", "203.0.113.7/32/1", "nobody", "usr_1"] {
+            assert!(text.parse::<LockoutId>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,555 @@
+//! Slows down those who guess: counts failed sign-ins by account and by network, in memory, before
+//! anything is hashed.
+//!
+//! An account is a user, or an e-mail address in its one form that nobody has. A browser that was
+//! signed in before, and this host, are counted apart: a stranger keeps neither out. An attempt
+//! holds its place until it is decided: guesses made at once don't slip through together. It knows
+//! neither passwords nor users; its state ends with the process.
+
+mod accounts;
+mod networks;
+mod room;
+
+pub use accounts::{ACCOUNTS_MAX, BROWSERS_MAX};
+pub use networks::{CLIENTS_MAX, SITES_MAX};
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::clock::Clock;
+use crate::model::network::network_of;
+use crate::model::secret::Digest;
+use accounts::{Account, Accounts, BROWSER_FAILURES_MAX, Lane};
+use networks::{Counted, Networks};
+
+/// How many attempts may wait for others at the same account to be decided, and how long.
+const WAITING_MAX: usize = 32;
+const WAITING_TIME: Duration = Duration::from_secs(2);
+/// What one is told to wait who did not get a turn in that time.
+const BUSY_WAIT: Duration = Duration::from_secs(1);
+
+/// Where somebody asks from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Source {
+    /// The client's address, where it can be told.
+    pub address: Option<IpAddr>,
+    /// Whether the client runs on this host and no proxy stands between.
+    pub on_host: bool,
+}
+
+impl Source {
+    /// The network by which failures are summed in the audit log; `None` where the address is unknown.
+    pub(super) fn network(self) -> Option<IpNet> {
+        self.address.map(network_of)
+    }
+}
+
+/// A browser that was signed in before: a device, by its cookie, or an open session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Browser([u8; 16]);
+
+impl Browser {
+    pub(super) const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    pub(super) const fn bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// The browser of an open session.
+    pub(super) fn of_session(cookie: Digest) -> Self {
+        let mut bytes = [0; 16];
+        bytes.iter_mut().zip(cookie.bytes()).for_each(|(to, from)| *to = *from);
+        Self(bytes)
+    }
+}
+
+/// Who makes an attempt.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempter {
+    pub(super) source: Source,
+    /// The browser, where it was signed in to the account before.
+    pub(super) browser: Option<Browser>,
+}
+
+/// Failed sign-ins of late.
+#[derive(Default)]
+pub(super) struct Throttle {
+    ledger: Mutex<Ledger>,
+    decided: Condvar,
+}
+
+#[derive(Default)]
+struct Ledger {
+    accounts: Accounts,
+    networks: Counted,
+    waiting: usize,
+}
+
+/// What the ledger says to an attempt.
+enum Said {
+    Go,
+    Wait(Duration),
+    /// Others must be decided first.
+    Full,
+}
+
+/// Where an attempt is counted.
+#[derive(Clone, Copy)]
+struct Place {
+    account: Account,
+    /// None for a known browser, and through the control socket: who may open that needs no password.
+    networks: Option<Networks>,
+}
+
+/// A guess that may be made. Unless told how it went it is taken back when dropped, as if it had
+/// not been: whoever could not be answered has learned nothing.
+pub(super) struct Guess<'a> {
+    throttle: &'a Throttle,
+    clock: &'a dyn Clock,
+    place: Place,
+    outcome: Outcome,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Withdrawn,
+    Failed,
+    Succeeded,
+}
+
+/// What is slowed down at the moment.
+#[derive(Debug, Default)]
+pub(super) struct Slowed {
+    /// By the digest of the account's name.
+    pub(super) accounts: HashMap<Digest, SlowedAccount>,
+    /// None is all whose address is unknown.
+    pub(super) networks: Vec<(Option<IpNet>, Duration)>,
+}
+
+/// An account that is slowed down.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct SlowedAccount {
+    /// Failures in a row, of the count that has most.
+    pub(super) failures: u32,
+    /// How long the next attempt waits at most.
+    pub(super) wait: Duration,
+}
+
+impl fmt::Debug for Throttle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Throttle").finish_non_exhaustive()
+    }
+}
+
+impl Throttle {
+    /// Counts an attempt at an account, before anything of it is looked at. May block for
+    /// [`WAITING_TIME`] while others at the same account are decided.
+    ///
+    /// # Errors
+    /// How long to wait before the next one.
+    pub(super) fn begin<'a>(
+        &'a self,
+        account: &str,
+        by: Attempter,
+        clock: &'a dyn Clock,
+    ) -> Result<Guess<'a>, Duration> {
+        let name = Digest::of(account.as_bytes());
+        let mut ledger = self.lock();
+        let place = ledger.place(name, by, clock.now().ticks);
+        let is_full =
+            |ledger: &Ledger| ledger.accounts.get(&place.account, clock.now().ticks).is_full();
+        if is_full(&ledger) && ledger.waiting < WAITING_MAX {
+            ledger.waiting += 1;
+            let waited =
+                self.decided.wait_timeout_while(ledger, WAITING_TIME, |ledger| is_full(ledger));
+            ledger = waited.unwrap_or_else(PoisonError::into_inner).0;
+            ledger.waiting -= 1;
+        }
+        match ledger.take(place, clock.now().ticks) {
+            Said::Go => Ok(Guess { throttle: self, clock, place, outcome: Outcome::Withdrawn }),
+            Said::Wait(wait) => Err(wait),
+            Said::Full => Err(BUSY_WAIT),
+        }
+    }
+
+    /// Forgets all failures at an account: whoever may reset its password vouches for it.
+    pub(super) fn forgive(&self, account: &str) {
+        self.lock().accounts.forgive_all(Digest::of(account.as_bytes()));
+    }
+
+    /// Forgets the failures of a network; none is all whose address is unknown.
+    pub(super) fn forgive_network(&self, network: Option<IpNet>) {
+        self.lock().networks.forgive(network);
+    }
+
+    /// What is slowed down at this tick.
+    pub(super) fn slowed(&self, now: u64) -> Slowed {
+        let ledger = self.lock();
+        let mut accounts: HashMap<Digest, SlowedAccount> = HashMap::new();
+        for (account, standing) in ledger.accounts.slowed(now) {
+            let known = accounts.entry(account.name).or_default();
+            known.failures = known.failures.max(standing.failures);
+            known.wait = known.wait.max(standing.wait(account.lane, now));
+        }
+        Slowed { accounts, networks: ledger.networks.closed(now) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Guess<'_> {
+    /// Password or code was wrong.
+    pub(super) fn failed(mut self) {
+        self.outcome = Outcome::Failed;
+    }
+
+    /// All that was asked for was right: the account's failures are forgotten. Never for a part of
+    /// it: who knows the password could then guess codes without end.
+    pub(super) fn succeeded(mut self) {
+        self.outcome = Outcome::Succeeded;
+    }
+}
+
+impl Drop for Guess<'_> {
+    fn drop(&mut self) {
+        let (now, account) = (self.clock.now().ticks, self.place.account);
+        let mut ledger = self.throttle.lock();
+        let mut standing = ledger.accounts.get(&account, now);
+        standing.pending = standing.pending.saturating_sub(1);
+        match self.outcome {
+            Outcome::Withdrawn => {},
+            Outcome::Failed => {
+                standing.failures = standing.failures.saturating_add(1);
+                standing.failed_at = now;
+            },
+            Outcome::Succeeded => standing.failures = 0,
+        }
+        ledger.accounts.put(account, standing, now);
+        // A success on this host opens the account to the world again.
+        if self.outcome == Outcome::Succeeded && account.lane == Lane::Host {
+            ledger.accounts.forgive(&Account { lane: Lane::Afar, ..account });
+        }
+        if self.outcome != Outcome::Failed
+            && let Some(networks) = self.place.networks
+        {
+            ledger.networks.give_back(networks, now);
+        }
+        drop(ledger);
+        self.throttle.decided.notify_all();
+    }
+}
+
+impl Ledger {
+    /// Where an attempt is counted.
+    fn place(&self, name: Digest, by: Attempter, now: u64) -> Place {
+        let elsewhere = if by.source.on_host { Lane::Host } else { Lane::Afar };
+        let lane = by.browser.map_or(elsewhere, Lane::Browser);
+        let account = Account { name, lane };
+        let failures = self.accounts.get(&account, now).failures;
+        if matches!(lane, Lane::Browser(_)) && failures < BROWSER_FAILURES_MAX {
+            return Place { account, networks: None };
+        }
+        let is_socket = by.source.on_host && by.source.address.is_none();
+        let networks = (!is_socket).then(|| Networks::of(by.source));
+        Place { account: Account { name, lane: elsewhere }, networks }
+    }
+
+    /// Takes a place at the account and one at each of its networks, or none.
+    fn take(&mut self, place: Place, now: u64) -> Said {
+        let mut standing = self.accounts.get(&place.account, now);
+        let wait = standing.wait(place.account.lane, now);
+        if !wait.is_zero() {
+            return Said::Wait(wait);
+        }
+        if standing.is_full() {
+            return Said::Full;
+        }
+        if let Some(networks) = place.networks
+            && let Err(wait) = self.networks.take(networks, now)
+        {
+            return Said::Wait(wait);
+        }
+        standing.pending += 1;
+        self.accounts.put(place.account, standing, now);
+        Said::Go
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv6Addr;
+
+    use super::accounts::{CAP_LIFETIME, DELAY_MAX, FAILURES_FREE};
+    use super::networks::{CLIENT_FAILURES, SITE_FAILURES};
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::model::moment::Moment;
+
+    const ADA: &str = "ada@example.com";
+
+    fn clock() -> ManualClock {
+        ManualClock::at(Moment::from_milliseconds(1_000_000))
+    }
+
+    /// Each from a site of its own.
+    fn afar(number: u64) -> Attempter {
+        let address = Ipv6Addr::from((0x2001_0db8_u128 << 96) | (u128::from(number) << 80));
+        at(address.into())
+    }
+
+    fn at(address: IpAddr) -> Attempter {
+        let source = Source { address: Some(address), on_host: false };
+        Attempter { source, browser: None }
+    }
+
+    fn here() -> Attempter {
+        let source = Source { address: Some([127, 0, 0, 1].into()), on_host: true };
+        Attempter { source, browser: None }
+    }
+
+    fn known(number: u8) -> Attempter {
+        Attempter { browser: Some(Browser::from_bytes([number; 16])), ..afar(1) }
+    }
+
+    /// Fails as often, each time as soon as it may; returns how long the next one waits.
+    fn fail(
+        throttle: &Throttle,
+        clock: &ManualClock,
+        source: fn(u64) -> Attempter,
+        times: u64,
+    ) -> Duration {
+        for number in 0..times {
+            let source = source(number);
+            if let Err(wait) = throttle.begin(ADA, source, clock).map(Guess::failed) {
+                clock.advance(wait);
+                throttle.begin(ADA, source, clock).map(Guess::failed).unwrap();
+            }
+        }
+        throttle.begin(ADA, source(times), clock).map(drop).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn failures_cost_ever_more_waiting() {
+        for (times, wait) in [(4, 0), (5, 1), (9, 1), (10, 3), (20, 5), (30, 10), (99, 10)] {
+            let (throttle, clock) = (Throttle::default(), clock());
+            let waited = fail(&throttle, &clock, afar, times);
+            assert_eq!(waited, Duration::from_secs(wait), "after {times}");
+        }
+    }
+
+    #[test]
+    fn a_hundred_in_a_row_close_an_account_for_a_day_and_nobody_out_of_the_host() {
+        let (throttle, clock) = (Throttle::default(), clock());
+        assert_eq!(fail(&throttle, &clock, afar, 100), CAP_LIFETIME);
+        throttle.begin(ADA, here(), &clock).map(drop).unwrap();
+        clock.advance(CAP_LIFETIME.saturating_sub(Duration::from_nanos(1)));
+        assert_eq!(throttle.begin(ADA, afar(1), &clock).err(), Some(Duration::from_nanos(1)));
+        clock.advance(Duration::from_nanos(1));
+        assert_eq!(fail(&throttle, &clock, afar, 4), Duration::ZERO, "all is forgotten");
+
+        let (throttle, clock) = (Throttle::default(), self::clock());
+        assert_eq!(fail(&throttle, &clock, |_| here(), 200), DELAY_MAX);
+    }
+
+    #[test]
+    fn a_reset_and_a_success_on_the_host_open_a_closed_account() {
+        let (throttle, clock) = (Throttle::default(), clock());
+        fail(&throttle, &clock, afar, 100);
+        throttle.begin(ADA, here(), &clock).map(Guess::succeeded).unwrap();
+        throttle.begin(ADA, afar(1), &clock).map(drop).unwrap();
+        fail(&throttle, &clock, afar, 100);
+        throttle.forgive(ADA);
+        throttle.begin(ADA, afar(1), &clock).map(drop).unwrap();
+    }
+
+    /// A right password without its code must not be how one gets more tries at the code.
+    #[test]
+    fn what_is_neither_failure_nor_success_counts_as_neither() {
+        let (throttle, clock) = (Throttle::default(), clock());
+        for number in 0..5 {
+            throttle.begin(ADA, afar(number), &clock).map(Guess::failed).unwrap();
+            clock.advance(Duration::from_secs(1));
+            throttle.begin(ADA, afar(number), &clock).map(drop).unwrap();
+        }
+        throttle.begin(ADA, afar(0), &clock).map(Guess::failed).unwrap();
+        assert_eq!(throttle.begin(ADA, afar(0), &clock).err(), Some(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn guesses_at_once_are_no_more_than_guesses_in_a_row() {
+        let (throttle, clock) = (Throttle::default(), clock());
+        let begin = || throttle.begin(ADA, afar(1), &clock);
+        let held: Vec<_> = (0..FAILURES_FREE).map(|_| begin().unwrap()).collect();
+        throttle.begin("bob@example.com", afar(1), &clock).map(drop).unwrap();
+        throttle.lock().waiting = WAITING_MAX;
+        assert_eq!(begin().err(), Some(BUSY_WAIT), "those who wait are bounded");
+        throttle.lock().waiting = 0;
+        held.into_iter().for_each(Guess::failed);
+        assert_eq!(begin().err(), Some(Duration::from_secs(1)));
+        clock.advance(Duration::from_secs(1));
+        let _only = begin().unwrap();
+        throttle.lock().waiting = WAITING_MAX;
+        assert!(begin().is_err(), "one at a time after that");
+    }
+
+    #[test]
+    fn one_who_waits_goes_on_when_another_is_decided() {
+        let (throttle, clock) = (Throttle::default(), clock());
+        let mut held: Vec<_> =
+            (0..FAILURES_FREE).map(|_| throttle.begin(ADA, afar(1), &clock).unwrap()).collect();
+        std::thread::scope(|threads| {
+            let waits = threads.spawn(|| throttle.begin(ADA, afar(1), &clock).is_ok());
+            while throttle.lock().waiting == 0 {
+                std::thread::yield_now();
+            }
+            held.pop().unwrap().succeeded();
+            assert!(waits.join().unwrap());
+        });
+    }
+
+    #[test]
+    fn a_client_is_counted_over_all_accounts_and_successes_never() {
+        let (throttle, clock) = (Throttle::default(), clock());
+        let begin = |number: u32, by| throttle.begin(&format!("{number}@example.com"), by, &clock);
+        for number in 0..CLIENT_FAILURES * 2 {
+            begin(number, afar(7)).map(Guess::succeeded).unwrap();
+        }
+        for number in 0..CLIENT_FAILURES {
+            begin(number, afar(7)).map(Guess::failed).unwrap();
+        }
+        assert_eq!(begin(1_000, afar(7)).err(), Some(Duration::from_secs(10)));
+        begin(1_000, afar(8)).map(drop).unwrap();
+        clock.advance(Duration::from_secs(10));
+        begin(1_000, afar(7)).map(Guess::failed).unwrap();
+        assert!(begin(1_001, afar(7)).is_err());
+        for number in 0..CLIENT_FAILURES * 2 {
+            let socket = Source { address: None, on_host: true };
+            let socket = Attempter { source: socket, browser: None };
+            begin(number, socket).map(Guess::failed).unwrap();
+        }
+    }
+
+    /// One neighbour with sixty wrong tries kept everybody of a /24, or a /64 in a /48, from signing in.
+    #[test]
+    fn a_client_closes_nobody_out_of_its_site_and_a_whole_site_is_bounded() {
+        for (neighbour, owner) in
+            [("203.0.113.77", "203.0.113.5"), ("2001:db8:1:77::1", "2001:db8:1:5::1")]
+        {
+            let (throttle, clock) = (Throttle::default(), clock());
+            let begin = |number: u32, address: &str| {
+                let email = format!("{number}@example.com");
+                throttle.begin(&email, at(address.parse().unwrap()), &clock)
+            };
+            for number in 0..CLIENT_FAILURES {
+                begin(number, neighbour).map(Guess::failed).unwrap();
+            }
+            assert_eq!(begin(0, neighbour).err(), Some(Duration::from_secs(10)));
+            throttle.begin(ADA, at(owner.parse().unwrap()), &clock).map(Guess::succeeded).unwrap();
+        }
+        let (throttle, clock) = (Throttle::default(), clock());
+        let mut failed = 0;
+        let waited = loop {
+            let address = [203, 0, 113, u8::try_from(failed % 250).unwrap()];
+            let email = format!("{failed}@example.com");
+            match throttle.begin(&email, at(address.into()), &clock) {
+                Ok(guess) => guess.failed(),
+                Err(wait) => break wait,
+            }
+            failed += 1;
+        };
+        assert_eq!((failed, waited), (SITE_FAILURES, Duration::from_secs(1)));
+    }
+
+    /// All behind a proxy that names no client share one count: sixty tries of one closed all out.
+    #[test]
+    fn those_whose_address_is_unknown_share_the_loose_count() {
+        let (throttle, clock) = (Throttle::default(), clock());
+        let unknown = Attempter { source: Source::default(), browser: None };
+        for number in 0..SITE_FAILURES {
+            let email = format!("{number}@example.com");
+            throttle.begin(&email, unknown, &clock).map(Guess::failed).unwrap();
+        }
+        assert!(throttle.begin(ADA, unknown, &clock).is_err());
+        let slowed = throttle.slowed(clock.now().ticks);
+        assert_eq!(slowed.networks, [(None, Duration::from_secs(1))]);
+        throttle.forgive_network(None);
+        throttle.begin(ADA, unknown, &clock).map(drop).unwrap();
+    }
+
+    /// A stranger who guessed on kept the owner out, 16 of 16 tries: known browsers are counted apart.
+    #[test]
+    fn a_stranger_keeps_no_known_browser_out_and_its_cookie_is_worth_few_guesses() {
+        let (throttle, clock) = (Throttle::default(), clock());
+        assert_eq!(fail(&throttle, &clock, afar, 100), CAP_LIFETIME);
+        throttle.begin(ADA, known(1), &clock).map(Guess::succeeded).unwrap();
+        assert!(throttle.begin(ADA, afar(1), &clock).is_err(), "it opens nothing to strangers");
+
+        let (throttle, clock) = (Throttle::default(), self::clock());
+        let waited = fail(&throttle, &clock, |_| known(1), u64::from(BROWSER_FAILURES_MAX) - 1);
+        assert_eq!(waited, Duration::from_secs(3));
+        clock.advance(waited);
+        throttle.begin(ADA, known(1), &clock).map(Guess::failed).unwrap();
+        // From now on it counts as any other, and another browser by itself.
+        fail(&throttle, &clock, |_| known(1), 100 - u64::from(FAILURES_FREE));
+        assert_eq!(fail(&throttle, &clock, afar, u64::from(FAILURES_FREE)), CAP_LIFETIME);
+        assert_eq!(throttle.begin(ADA, known(1), &clock).map(drop).err(), Some(CAP_LIFETIME));
+        throttle.begin(ADA, known(2), &clock).map(drop).unwrap();
+        throttle.forgive(ADA);
+        throttle.begin(ADA, known(1), &clock).map(drop).unwrap();
+        assert_eq!(throttle.lock().accounts.len(), (0, 0));
+    }
+
+    #[test]
+    fn what_is_slowed_down_is_told_and_lifted() {
+        let (throttle, clock) = (Throttle::default(), clock());
+        fail(&throttle, &clock, afar, 100);
+        fail(&throttle, &clock, |_| known(1), 7);
+        let email = Digest::of(ADA.as_bytes());
+        let slowed = throttle.slowed(clock.now().ticks);
+        let account = slowed.accounts[&email];
+        assert_eq!((slowed.accounts.len(), account.failures), (1, 100));
+        assert!(account.wait > DELAY_MAX, "{account:?}");
+        throttle.forgive(ADA);
+        assert!(throttle.slowed(clock.now().ticks).accounts.is_empty());
+    }
+
+    #[test]
+    fn a_flood_pushes_nobody_out_who_failed_more_often() {
+        let (throttle, clock) = (Throttle::default(), clock());
+        fail(&throttle, &clock, afar, 40);
+        fail(&throttle, &clock, |_| known(1), 10);
+        for number in 0..u64::try_from(ACCOUNTS_MAX).unwrap() * 5 / 4 {
+            let email = format!("{number}@example.com");
+            throttle.begin(&email, afar(number + 1_000), &clock).map(Guess::failed).unwrap();
+            let mut browser = [0; 16];
+            browser[..8].copy_from_slice(&number.to_be_bytes());
+            let browser = Some(Browser::from_bytes(browser));
+            let by = Attempter { browser, ..afar(1) };
+            throttle.begin(&email, by, &clock).map(Guess::failed).unwrap();
+        }
+        assert_eq!(throttle.begin(ADA, afar(1), &clock).err(), Some(DELAY_MAX));
+        assert_eq!(throttle.begin(ADA, known(1), &clock).err(), Some(Duration::from_secs(3)));
+        let ledger = throttle.lock();
+        let ((any, browsers), (clients, sites)) = (ledger.accounts.len(), ledger.networks.len());
+        assert!(any <= ACCOUNTS_MAX && browsers <= BROWSERS_MAX, "{any} {browsers}");
+        assert!(clients <= CLIENTS_MAX && sites <= SITES_MAX, "{clients} {sites}");
+    }
+
+    #[test]
+    fn what_is_forgiven_or_succeeded_takes_no_room() {
+        let (throttle, clock) = (Throttle::default(), clock());
+        throttle.begin(ADA, afar(1), &clock).map(drop).unwrap();
+        throttle.begin(ADA, afar(1), &clock).map(Guess::failed).unwrap();
+        throttle.begin(ADA, afar(1), &clock).map(Guess::succeeded).unwrap();
+        assert_eq!(throttle.lock().accounts.len(), (0, 0));
+    }
+}

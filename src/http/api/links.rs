@@ -1,0 +1,30 @@
+//! `POST /v1/links`: whom a one-time link is for, told to its holder, so that a form can show the
+//! account and a password manager can name it. It changes nothing, and the link works on.
+
+use rouille::Response;
+use serde_json::json;
+
+use crate::actions::ActionError;
+use crate::http::input::{Fields, text};
+use crate::http::problem::Problem;
+use crate::http::{App, Call, answer};
+use crate::model::secret::Secret;
+
+pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    app.guard_host(call.request)?;
+    app.guard_origin(call.request)?;
+    let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
+    let token = fields.required("token", text).map(Secret::new);
+    fields.finish().map_err(Problem::invalid)?;
+    let Some(token) = token else { return Err(Problem::invalid(Vec::new())) };
+    let (kind, user) = match app.actions.invited(&token) {
+        Err(ActionError::LinkInvalid) => ("reset", app.actions.reset_for(&token)?),
+        invited => ("invitation", invited?),
+    };
+    Ok(answer::json(&json!({
+        "kind": kind,
+        "email": user.email,
+        "name": user.name,
+        "organization": user.organization,
+    })))
+}

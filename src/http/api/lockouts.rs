@@ -1,0 +1,51 @@
+//! `/v1/sign-in-lockouts`: accounts and networks that wait after failed sign-ins, to see and to lift.
+
+use rouille::Response;
+use serde_json::{Value, json};
+
+use crate::actions::ActionError;
+use crate::actions::lockouts::{Lockout, LockoutId};
+use crate::http::api::page_limit;
+use crate::http::problem::Problem;
+use crate::http::{App, Call, answer};
+
+pub(in crate::http) fn list_lockouts(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let mut parameters = call.parameters();
+    let limit = page_limit(&mut parameters);
+    parameters.finish()?;
+    let lockouts = app.actions.lockouts(call.actor()?, limit)?;
+    let items: Vec<Value> = lockouts.iter().map(shown).collect();
+    // They come and go with each attempt: a second page would be of another moment.
+    Ok(answer::json(&json!({ "items": items, "next_cursor": null })))
+}
+
+pub(in crate::http) fn lift(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    // Who may lift none is refused whatever the path names.
+    app.actions.lockouts(call.actor()?, 1)?;
+    let id = call.param(0).parse().map_err(|_no_id| ActionError::NotFound("lock-out"))?;
+    app.actions.lift_lockout(call.actor()?, id)?;
+    Ok(answer::empty())
+}
+
+fn shown(lockout: &Lockout) -> Value {
+    let user = lockout.user.as_ref().map(|user| {
+        json!({
+            "id": user.id.to_string(),
+            "name": user.name,
+            "email": user.email,
+            "organization": user.organization.to_string(),
+        })
+    });
+    let (kind, network) = match lockout.id {
+        LockoutId::User(_) => ("account", None),
+        LockoutId::Network(network) => ("network", network.map(|network| network.to_string())),
+    };
+    json!({
+        "id": lockout.id.to_string(),
+        "kind": kind,
+        "user": user,
+        "network": network,
+        "failures": lockout.failures,
+        "until": lockout.until.map(|until| until.to_string()),
+    })
+}

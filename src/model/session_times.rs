@@ -1,0 +1,91 @@
+//! How long people stay signed in.
+
+use std::time::Duration;
+
+/// Shortest time without a request, and at all: a form takes a while to fill in.
+pub const SESSION_MIN: Duration = Duration::from_mins(5);
+/// Longest time at all (NIST SP 800-63B-4, 2.1.3).
+pub const SESSION_MAX: Duration = Duration::from_hours(30 * 24);
+const IDLE_DEFAULT: Duration = Duration::from_hours(1);
+const ABSOLUTE_DEFAULT: Duration = Duration::from_hours(24);
+
+/// The times of sessions, each within its bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionTimes {
+    idle: Duration,
+    absolute: Duration,
+}
+
+/// Why times were not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSessionTimes {
+    /// One is out of bounds.
+    #[error("must be from 5m to 720h (30 days)")]
+    OutOfBounds,
+    /// A session would end before it could be idle.
+    #[error("must be no longer than the absolute time")]
+    IdleBeyondAbsolute,
+}
+
+impl Default for SessionTimes {
+    fn default() -> Self {
+        Self { idle: IDLE_DEFAULT, absolute: ABSOLUTE_DEFAULT }
+    }
+}
+
+impl SessionTimes {
+    /// Times as they were set. Where the time without a request is not, it is the default, or the
+    /// absolute time where that is shorter.
+    ///
+    /// # Errors
+    /// [`InvalidSessionTimes`].
+    pub fn new(
+        idle: Option<Duration>,
+        absolute: Option<Duration>,
+    ) -> Result<Self, InvalidSessionTimes> {
+        let absolute = absolute.unwrap_or(ABSOLUTE_DEFAULT);
+        let idle = idle.unwrap_or(IDLE_DEFAULT.min(absolute));
+        let bounds = SESSION_MIN..=SESSION_MAX;
+        if !bounds.contains(&idle) || !bounds.contains(&absolute) {
+            return Err(InvalidSessionTimes::OutOfBounds);
+        }
+        if idle > absolute {
+            return Err(InvalidSessionTimes::IdleBeyondAbsolute);
+        }
+        Ok(Self { idle, absolute })
+    }
+
+    /// How long a session lasts without a request.
+    pub const fn idle(self) -> Duration {
+        self.idle
+    }
+
+    /// How long a session lasts at all.
+    pub const fn absolute(self) -> Duration {
+        self.absolute
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_stay_within_their_bounds() {
+        let minutes = |count: u64| Some(Duration::from_mins(count));
+        for (idle, absolute, outcome) in [
+            (None, None, Ok((60, 24 * 60))),
+            (minutes(15), minutes(8 * 60), Ok((15, 8 * 60))),
+            (None, minutes(30), Ok((30, 30))),
+            (minutes(5), minutes(5), Ok((5, 5))),
+            (minutes(4), None, Err(InvalidSessionTimes::OutOfBounds)),
+            (None, minutes(4), Err(InvalidSessionTimes::OutOfBounds)),
+            (None, minutes(30 * 24 * 60 + 1), Err(InvalidSessionTimes::OutOfBounds)),
+            (minutes(61), minutes(60), Err(InvalidSessionTimes::IdleBeyondAbsolute)),
+        ] {
+            let times = SessionTimes::new(idle, absolute);
+            let times = times.map(|it| (it.idle().as_secs() / 60, it.absolute().as_secs() / 60));
+            assert_eq!(times, outcome, "{idle:?} {absolute:?}");
+        }
+    }
+}

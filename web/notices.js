@@ -1,0 +1,42 @@
+// What others did to the person's account: above every view until the person has seen it.
+
+import { remove } from "./api.js";
+import { h } from "./dom.js";
+import { problemNotice } from "./say.js";
+import { session } from "./state.js";
+import { exactly, t } from "./text.js";
+
+/** The notices, or nothing. */
+export function notices() {
+  const unseen = session?.notices ?? [];
+  if (unseen.length === 0) return null;
+  const acknowledge = async () => {
+    button.disabled = true;
+    try {
+      await remove("/v1/me/notices", { until: unseen.at(-1).at });
+    } catch (problem) {
+      if (!problem.members) throw problem;
+      button.after(problemNotice(problem));
+      button.disabled = false;
+      return;
+    }
+    session.notices = session.notices.filter((notice) => !unseen.includes(notice));
+    place.remove();
+    document.querySelector("h1")?.focus();
+  };
+  const button = h("button", { type: "button", onclick: acknowledge }, t("notices.seen"));
+  const place = h(
+    "section.notice.warn.stack",
+    { "aria-label": t("notices.title") },
+    h("p", {}, t("notices.lead")),
+    h("ul.plain", {}, unseen.map((notice) => h("li", {}, inWords(notice)))),
+    h("div", {}, button),
+  );
+  return place;
+}
+
+function inWords({ kind, at, by }) {
+  const actor = by.name ?? t(by.kind === "local" ? "events.actor_local" : by.kind === "key" ? "notices.key" : "notices.operator");
+  // notices.password_reset, .totp_removed, .sessions_ended
+  return t(`notices.${kind}`, { actor, moment: exactly(at) });
+}

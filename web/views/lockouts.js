@@ -1,0 +1,56 @@
+// Sign-in lock-outs, for owners and operators: who has to wait after failed sign-ins, and letting them in.
+
+import { get, remove } from "../api.js";
+import { confirm } from "../dialog.js";
+import { h } from "../dom.js";
+import { isOperator, session } from "../state.js";
+import { table } from "../table.js";
+import { exactly, t } from "../text.js";
+
+/** Whether the person may see any. */
+export const seesLockouts = () => isOperator() || session.user.role === "owner";
+
+/** Those of this moment. */
+export const allLockouts = async () => (await get("/v1/sign-in-lockouts", { limit: 100 })).items;
+
+/** The list; nothing where nobody waits. */
+export function lockouts(items, again) {
+  if (items.length === 0) return null;
+  const columns = [t("lockouts.who"), t("lockouts.failures"), t("lockouts.until"), { said: t("lockouts.lift") }];
+  const row = (item) => [
+    named(item),
+    item.failures ?? "",
+    item.until ? exactly(item.until) : t("lockouts.now"),
+    liftButton(item, again),
+  ];
+  return h(
+    "section.stack",
+    {},
+    h("h2", {}, t("lockouts.title")),
+    h("p.soft", {}, t("lockouts.lead")),
+    h("div.card.flush", {}, table(t("lockouts.title"), columns, items.map(row))),
+  );
+}
+
+const nameOf = (item) => item.user?.email ?? item.network ?? t("lockouts.unknown");
+
+function named(item) {
+  if (item.kind === "network") return nameOf(item);
+  const isHere = item.user.organization === session.organization.id;
+  return isHere ? h("a", { href: `#/people/${item.user.id}` }, nameOf(item)) : nameOf(item);
+}
+
+function liftButton(item, again) {
+  const lift = async () => {
+    const words = {
+      title: t("lockouts.lift_title", { name: nameOf(item) }),
+      body: t("lockouts.lift_body"),
+      button: t("lockouts.lift"),
+      done: t("lockouts.lifted"),
+      safe: true,
+    };
+    if ((await confirm(words, () => remove(`/v1/sign-in-lockouts/${item.id}`))) !== undefined) again();
+  };
+  const label = t("lockouts.lift_one", { name: nameOf(item) });
+  return h("button.quiet", { type: "button", "aria-label": label, onclick: lift }, t("lockouts.lift"));
+}
