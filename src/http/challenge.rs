@@ -7,6 +7,8 @@ use crate::model::credential::{CredentialSource, Scheme, schemes, titled};
 /// The realm of every challenge.
 pub(super) const REALM: &str = "keyhouse";
 const NAME: &str = "WWW-Authenticate";
+/// All challenges but the first.
+const OTHERS: &str = "X-Keyhouse-Challenge";
 
 /// Bearer alone, with these parameters (RFC 6750, section 3): what Keyhouse's management offers. It
 /// leaves Basic out, since browsers would open a dialog over Keyhouse's own page.
@@ -16,9 +18,9 @@ pub(super) fn bearer(parameters: &str) -> Header {
 
 /// The challenges for these sources; `parameters` are Bearer's.
 ///
-/// The first line holds all of them, since nginx before 1.23 passes on the first line only. Basic has
-/// a line of its own too: clients that wait for it, such as Apache `HttpClient` 4 (Maven), read one
-/// challenge a line. Where no scheme is accepted the header's name stands for one: a 401 must offer
+/// Each has a line of its own: Apache `HttpClient` 4 (Maven) reads one challenge a line, and wget 1.21
+/// aborts where a line with two is followed by another. nginx before 1.23 passes on the first line only,
+/// so the others are repeated in a header that the recipe can read. Where no scheme is accepted the header's name stands for one: a 401 must offer
 /// something, and no client takes it for a scheme that it knows.
 pub(super) fn offered(sources: &[CredentialSource], parameters: &str) -> Vec<Header> {
     let schemes = schemes(sources);
@@ -28,9 +30,11 @@ pub(super) fn offered(sources: &[CredentialSource], parameters: &str) -> Vec<Hea
         challenges = sources.iter().map(|it| realm_of(&titled(it.header()))).collect();
         challenges.dedup();
     }
-    let mut lines = vec![(NAME.into(), challenges.join(", ").into())];
-    if schemes.len() > 1 && schemes.contains(&&Scheme::Basic) {
-        lines.push((NAME.into(), one(&Scheme::Basic, "").into()));
+    let others = challenges.get(1..).unwrap_or_default().join(", ");
+    let mut lines: Vec<Header> =
+        challenges.into_iter().map(|challenge| (NAME.into(), challenge.into())).collect();
+    if !others.is_empty() {
+        lines.push((OTHERS.into(), others.into()));
     }
     lines
 }
@@ -67,20 +71,22 @@ mod tests {
         let bearer = "Bearer realm=\"keyhouse\", error=\"e\"";
         let basic = "Basic realm=\"keyhouse\", charset=\"UTF-8\"";
         let token = "Token realm=\"keyhouse\"";
-        for (sources, expected) in [
-            (&["authorization", "x-api-key"][..], vec![format!("{bearer}, {basic}"), basic.into()]),
-            (&["authorization:bearer", "x-api-key"], vec![bearer.to_owned()]),
-            (&["authorization:basic"], vec![basic.to_owned()]),
-            (&["authorization:token"], vec![token.to_owned()]),
+        let (shop, cookie) = ("X-Shop-Key realm=\"keyhouse\"", "Cookie realm=\"keyhouse\"");
+        let rows: [(&[&str], Vec<String>); 6] = [
+            (&["authorization", "x-api-key"], vec![bearer.into(), basic.into(), basic.into()]),
+            (&["authorization:bearer", "x-api-key"], vec![bearer.into()]),
+            (&["authorization:basic"], vec![basic.into()]),
+            (&["authorization:token"], vec![token.into()]),
             (
                 &["authorization:token", "authorization", "authorization:basic"],
-                vec![format!("{token}, {bearer}, {basic}"), basic.into()],
+                vec![token.into(), bearer.into(), basic.into(), format!("{bearer}, {basic}")],
             ),
             (
                 &["x-shop-key", "cookie:a", "cookie:b"],
-                vec!["X-Shop-Key realm=\"keyhouse\", Cookie realm=\"keyhouse\"".to_owned()],
+                vec![shop.into(), cookie.into(), cookie.into()],
             ),
-        ] {
+        ];
+        for (sources, expected) in rows {
             assert_eq!(lines(sources), expected, "{sources:?}");
         }
     }

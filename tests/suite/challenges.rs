@@ -38,8 +38,9 @@ fn a_refusal_carries_the_challenge_of_its_reason() {
     for (name, ask, needs) in endpoints() {
         let answer = house.bare(&ask);
         answer.problem(401, "NO_CREDENTIAL");
-        let all = format!("{REALM}, {BASIC}");
-        assert_eq!(answer.headers_named("www-authenticate"), [&all, BASIC], "{name}");
+        // One a line: wget 1.21 aborts where a line with two is followed by another.
+        assert_eq!(answer.headers_named("www-authenticate"), [REALM, BASIC], "{name}");
+        assert_eq!(answer.header("x-keyhouse-challenge"), Some(BASIC), "{name}");
         assert_never_kept(&answer, name);
         for (secret, code) in [
             ("kh_live_mistyped", "MALFORMED"),
@@ -51,7 +52,7 @@ fn a_refusal_carries_the_challenge_of_its_reason() {
             let challenge = answer.challenges();
             let expected = format!("{REALM}, error=\"invalid_token\", error_description=\"");
             assert!(challenge.starts_with(&expected), "{name}: {challenge}");
-            assert!(challenge.ends_with(&format!("\", {BASIC}, {BASIC}")), "{name}: {challenge}");
+            assert!(challenge.ends_with(&format!("\", {BASIC}")), "{name}: {challenge}");
             assert_never_kept(&answer, name);
         }
         if needs {
@@ -128,7 +129,7 @@ fn what_a_gate_accepts_is_what_it_offers() {
     let routes = json!([{"path": "/**"}]);
     let token = "Token realm=\"keyhouse\"";
     for (name, credentials, offered) in [
-        ("both", json!(["authorization"]), vec![format!("{REALM}, {BASIC}"), BASIC.to_owned()]),
+        ("both", json!(["authorization"]), vec![REALM.to_owned(), BASIC.to_owned()]),
         ("bearer", json!(["authorization:Bearer", "x-api-key"]), vec![REALM.to_owned()]),
         ("basic", json!(["authorization:basic"]), vec![BASIC.to_owned()]),
         ("token", json!(["authorization:token"]), vec![token.to_owned()]),

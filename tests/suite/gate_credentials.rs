@@ -58,7 +58,7 @@ fn a_gate_takes_the_schemes_that_it_names() {
          (Token, Apikey), X-Api-Key"
     );
     let answer = house.bare(&forwarded("schemes", WANTED).header("Authorization", "Key x"));
-    let offered = answer.header("www-authenticate").unwrap();
+    let offered = answer.challenges();
     assert_eq!(offered, "Token realm=\"keyhouse\", Apikey realm=\"keyhouse\"");
     let shown = house.ask(&Ask::get("/v1/gates/schemes")).expect(200);
     let written = json!(["authorization:token", "authorization:apikey", "x-api-key"]);
