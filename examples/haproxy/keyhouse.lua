@@ -12,7 +12,11 @@ local TIMEOUT_MS = 500
 
 -- Of the client's request Keyhouse gets these, every line of each, and nothing else. A gate may read
 -- the key from other headers (`credentials`): list them here, and in haproxy.cfg for removal.
-local ASKED = { "authorization", "x-api-key", "mc-api-key", "user-agent" }
+-- The last three are for CORS preflights and for refusals of gRPC.
+local ASKED = {
+    "authorization", "x-api-key", "mc-api-key", "user-agent",
+    "origin", "access-control-request-method", "content-type",
+}
 
 -- What the application learns. All of them, or the request isn't allowed.
 local IDENTITY = {
@@ -25,6 +29,7 @@ local IDENTITY = {
 local REFUSALS = { [401] = "Unauthorized", [403] = "Forbidden", [429] = "Too Many Requests" }
 local TOLD = {
     "content-type", "www-authenticate", "retry-after", "ratelimit", "ratelimit-policy", "x-keyhouse-code",
+    "x-keyhouse-reason", "grpc-status", "grpc-message",
 }
 
 -- HAProxy counts the lines of a header from 0, its HTTP client takes them from 1.
@@ -48,13 +53,19 @@ local function has_control_characters(headers)
     return false
 end
 
+-- As the client wrote it: Keyhouse refuses what two programs could read differently. HTTP/2 has no full
+-- URL: there HAProxy shows one of its own making, and passes only path and query on.
+local function target(txn)
+    if txn.sf:req_ver() == "2.0" then return txn.sf:pathq() end
+    return txn.sf:url()
+end
+
 local function ask(txn, client)
     local headers = {
         ["x-forwarded-method"] = { txn.sf:method() },
         ["x-forwarded-proto"] = { txn.sf:ssl_fc() == "1" and "https" or "http" },
         ["x-forwarded-host"] = lines(client, "host"),
-        -- As the client wrote it: Keyhouse refuses what two programs could read differently.
-        ["x-forwarded-uri"] = { txn.sf:url() },
+        ["x-forwarded-uri"] = { target(txn) },
         ["x-forwarded-for"] = { txn.sf:src() },
     }
     for _, name in ipairs(ASKED) do

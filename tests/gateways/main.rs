@@ -6,11 +6,14 @@ mod attacks;
 mod carriers;
 mod claims;
 mod clients;
+mod grpc;
 mod page;
 mod proxy;
 mod readme;
 mod shapes;
+mod sources;
 mod unix_socket;
+mod waiting;
 mod witness;
 
 #[path = "../server/mod.rs"]
