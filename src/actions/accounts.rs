@@ -172,6 +172,7 @@ mod tests {
             code: None,
             source: Source { address: Some([192, 0, 2, 7].into()), on_host: false },
             user_agent: None,
+            device: None,
         };
         match trial.actions.sign_in(&shown) {
             Ok(_) => Came::In,
