@@ -165,9 +165,10 @@ impl Actions {
 /// A maker who could not make the link now has made none.
 pub(super) fn link_of_nobody(error: ActionError) -> ActionError {
     match error {
-        ActionError::PermissionRequired(_) | ActionError::NotFound(_) | ActionError::Invalid(_) => {
-            ActionError::LinkInvalid
-        },
+        ActionError::PermissionRequired(_)
+        | ActionError::BeyondKey(_)
+        | ActionError::NotFound(_)
+        | ActionError::Invalid(_) => ActionError::LinkInvalid,
         ActionError::SubscriptionRequired { .. }
         | ActionError::LimitReached { .. }
         | ActionError::Conflict { .. }

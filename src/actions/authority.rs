@@ -9,6 +9,7 @@ use keyhouse_storage::{Batch, Guard, InvalidBatch, Revision, Write};
 
 use crate::actions::actor::{Actor, Presented};
 use crate::actions::events::Happening;
+use crate::actions::keys::is_bounded;
 use crate::actions::{ActionError, Actions, put};
 use crate::model::code::Code;
 use crate::model::id::{KeyId, OrganizationId, UserId};
@@ -30,6 +31,9 @@ use crate::verify::{Request, foretell};
 pub(super) struct Authorized {
     /// The actor as of now. Every decision of the attempt uses this one.
     pub(super) actor: Actor,
+    /// The key that asks, as it is stored; its end is that of the secret presented, where that is
+    /// sooner.
+    pub(super) key: Option<Box<KeyRecord>>,
     standing: Batch,
 }
 
@@ -80,7 +84,7 @@ impl Actions {
     /// [`ActionError::SessionEnded`] and [`ActionError::KeyRefused`] for an actor who may no longer
     /// act; [`ActionError::Busy`] while the index is behind the records that were read.
     pub(super) fn authorize(&self, actor: &Actor) -> Result<Authorized, ActionError> {
-        let mut grounds = Grounds::default();
+        let (mut grounds, mut asking) = (Grounds::default(), None);
         let today = match actor.presented() {
             Presented::Local => {
                 let organization = self.index.organization(actor.organization_id());
@@ -91,12 +95,14 @@ impl Actions {
             },
             Presented::Key { key, secret } => {
                 let organization = actor.organization_id();
-                self.note_key(organization, key, &mut grounds)?;
+                let record = self.note_key(organization, key, &mut grounds)?;
+                asking = Some(Box::new(bounded_by(record, secret)));
                 self.await_grounds(grounds.newest)?;
                 self.key_today(actor, secret)?
             },
         };
-        Ok(Authorized { actor: today.at(actor.address), standing: grounds.guards })
+        let actor = today.at(actor.address);
+        Ok(Authorized { actor, key: asking, standing: grounds.guards })
     }
 
     /// The same for an actor who holds `permission`.
@@ -195,7 +201,8 @@ impl Actions {
             },
             Author::Key(id) => {
                 let held = self.key_anywhere(id, of).ok()??;
-                let is_active = held.record.status(self.clock.now().wall) == Status::Active;
+                let is_active = held.record.status(self.clock.now().wall) == Status::Active
+                    && !is_bounded(&held.record);
                 let digest = held.record.secrets.first().filter(|_secret| is_active)?.digest;
                 let grant = self.index.grant(&digest)?;
                 let owner_stands =
@@ -250,7 +257,7 @@ impl Actions {
         organization: OrganizationId,
         key: KeyId,
         grounds: &mut Grounds,
-    ) -> Result<(), ActionError> {
+    ) -> Result<KeyRecord, ActionError> {
         let held: Option<Held<KeyRecord>> = self.noted(&Place::Key(organization, key), grounds)?;
         let held = held.ok_or(ActionError::KeyRefused(Code::NotFound))?;
         if let Some(owner) = held.record.owner {
@@ -260,7 +267,7 @@ impl Actions {
         if let Some(OrganizationRecord { plan, .. }) = record {
             self.noted::<PlanRecord>(&Place::Plan(plan), grounds)?;
         }
-        Ok(())
+        Ok(held.record)
     }
 
     /// The key that a secret belongs to, decided like any other check but for its limits: the
@@ -329,6 +336,13 @@ impl Actions {
         }
         Ok(())
     }
+}
+
+/// A key's record with the end of the secret that was presented.
+fn bounded_by(record: KeyRecord, secret: Digest) -> KeyRecord {
+    let presented = record.secrets.iter().find(|known| known.digest == secret);
+    let ends = [record.expires_at, presented.and_then(|known| known.ends_at)];
+    KeyRecord { expires_at: ends.into_iter().flatten().min(), ..record }
 }
 
 /// A batch with another's guards and writes after its own. A guard that both have stands once.

@@ -89,6 +89,7 @@ impl Actions {
         self.in_turn(|| {
             let decided = self.authorize_people(actor, USERS_MANAGE)?;
             let (today, batch) = (&decided.actor, Batch::new());
+            decided.require_lasting()?;
             today.require_role(&self.role_asked(organization, draft.role)?)?;
             self.require_teams(today, organization, &draft.teams)?;
             self.refuse_known(organization, &draft.email)?;

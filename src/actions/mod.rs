@@ -22,6 +22,7 @@ pub mod me;
 mod new_password;
 pub mod notices;
 pub mod organizations;
+pub mod pace;
 pub mod passwords;
 mod people;
 pub mod plans;
@@ -112,6 +113,9 @@ pub enum ActionError {
     /// The actor does not hold what this needs.
     #[error("permission {0} required")]
     PermissionRequired(String),
+    /// The key that asks would give or change what is wider than itself.
+    #[error("wider than the key that asks")]
+    BeyondKey(Vec<Fault>),
     /// The organization's plan does not give this.
     #[error("the plan {plan} does not give {feature}")]
     SubscriptionRequired {

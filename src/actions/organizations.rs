@@ -199,6 +199,7 @@ impl Actions {
         self.in_turn(|| {
             let decided = self.authorize_people(actor, INSTANCE_MANAGE)?;
             let (today, batch) = (&decided.actor, Batch::new());
+            decided.require_lasting()?;
             if self.index.organization_ids().len() >= ORGANIZATIONS_MAX {
                 return Err(ActionError::Conflict {
                     code: "too_many_organizations",

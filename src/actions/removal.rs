@@ -41,6 +41,9 @@ impl Actions {
             if self.is_leaving(today, target.id, heir)? {
                 return Ok(Attempt::Done(()));
             }
+            if heir != Heir::Nobody {
+                decided.require_lasting()?;
+            }
             let held = self.find_user(today, target.id)?;
             Self::check_version(target.versions.as_ref(), held.record.version)?;
             // Who outranks the user holds all that the user's keys grant.

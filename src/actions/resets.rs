@@ -53,6 +53,7 @@ impl Actions {
         self.in_turn(|| {
             let decided = self.authorize_people(actor, USERS_MANAGE)?;
             let (today, batch) = (&decided.actor, Batch::new());
+            decided.require_lasting()?;
             if today.user_id() == Some(id) {
                 return Err(own_account("one's own password is changed with PATCH /v1/me"));
             }

@@ -158,6 +158,9 @@ impl Actions {
             let held = self.find_role(today, custom(target.role)?)?;
             let before = &held.record;
             Self::check_version(target.versions.as_ref(), before.version)?;
+            if change.permissions.is_some() {
+                decided.require_lasting()?;
+            }
             today.require_rank(before.permissions.as_set())?;
             let mut record = before.clone();
             if let Some(permissions) = &change.permissions {

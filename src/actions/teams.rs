@@ -278,6 +278,9 @@ impl Actions {
                 self.await_index(held.revision);
                 return Ok(Attempt::Done(()));
             }
+            if !was_in {
+                decided.require_lasting()?;
+            }
             record.teams = self.teams_left(organization, record.teams)?;
             if record.teams.len() > TEAMS_A_USER_MAX {
                 let detail = "the user is in as many teams as one can be in";

@@ -145,6 +145,9 @@ impl Actions {
                 self.await_index(held.revision);
                 return Ok(Attempt::Done(record));
             }
+            if gives_rights(before, &record) {
+                decided.require_lasting()?;
+            }
             self.keep_the_last(before, Some(&record))?;
             if record.email != before.email {
                 let now = self.clock.now().wall;
@@ -280,6 +283,13 @@ impl Actions {
 
 fn is_reached(actor: &Actor, user: &UserRecord) -> bool {
     actor.is_local() || user.organization == actor.organization_id()
+}
+
+/// Whether a change gives a user rights, or lets them use those they have.
+fn gives_rights(before: &UserRecord, after: &UserRecord) -> bool {
+    before.role != after.role
+        || (after.operator && !before.operator)
+        || (before.disabled && !after.disabled)
 }
 
 fn changed(before: &UserRecord, change: &UserChange) -> UserRecord {

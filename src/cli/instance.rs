@@ -21,6 +21,7 @@ use crate::http::transport::TrustedProxies;
 use crate::http::{self, App};
 use crate::index::Index;
 use crate::index::follow::{self, Follower};
+use crate::model::pace::Pace;
 use crate::model::public_url::PublicUrl;
 use crate::records::prepare;
 
@@ -113,7 +114,10 @@ impl Instance {
         let links = settings.links.clone();
         let http = http::Settings { public_url, links, trusted_proxies };
         let seed = rand::Rng::next_u64(&mut random()?);
-        Ok(App::new(Arc::clone(&self.actions), http, seed))
+        let app = App::new(Arc::clone(&self.actions), http, seed);
+        let (sessions, keys) = (&settings.limits.session_changes, &settings.limits.key_changes);
+        let sessions = sessions.clone().unwrap_or_else(Pace::of_sessions);
+        Ok(app.paced_by(sessions, keys.clone().unwrap_or_else(Pace::of_keys)))
     }
 
     /// Writes what waits, gives back what was reserved and not used, seals the audit log, stops

@@ -42,6 +42,9 @@ pub(super) enum Command {
         /// Why, for the audit
         #[arg(long, value_name = "R")]
         reason: Option<String>,
+        /// Also revoke every key that it created, and that those created
+        #[arg(long)]
+        descendants: bool,
     },
 }
 
@@ -113,11 +116,35 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
             let made = client.ask(&Ask { method: "POST", target, body: Some(body) })?;
             show_secret(&made, "rotated", json)
         },
-        Command::Revoke { id, reason } => {
-            let body = Some(reason.map_or_else(|| json!({}), |reason| json!({ "reason": reason })));
-            let key = client.ask(&Ask { method: "POST", target: path(&id, "/revoke"), body })?;
-            show(&key, json)
+        Command::Revoke { id, reason, descendants } => {
+            let mut body = Map::new();
+            body.extend(reason.map(|reason| ("reason".to_owned(), reason.into())));
+            if descendants {
+                body.insert("descendants".to_owned(), true.into());
+            }
+            run_revoke(&id, &Value::Object(body), client, json)
         },
+    }
+}
+
+/// Revokes a key; with its descendants as often as it takes.
+fn run_revoke(id: &str, body: &Value, client: &Client, json: bool) -> Result<(), Failure> {
+    let mut revoked = 0;
+    loop {
+        let (target, body) = (path(id, "/revoke"), Some(body.clone()));
+        let key = client.ask(&Ask { method: "POST", target, body })?;
+        let Some(told) = key.get("descendants") else { return show(&key, json) };
+        let number = |name: &str| told.get(name).and_then(Value::as_u64).unwrap_or_default();
+        revoked += number("revoked");
+        if told.get("more") != Some(&Value::Bool(true)) {
+            let keys = |count: u64| if count == 1 { "key" } else { "keys" };
+            say(&format!("revoked {revoked} {} that it created", keys(revoked)));
+            let left = number("left");
+            if left > 0 {
+                say(&format!("{left} {} that it created are not yours to revoke", keys(left)));
+            }
+            return show(&key, json);
+        }
     }
 }
 

@@ -323,6 +323,7 @@ fn action_failed(error: &ActionError) -> Failure {
         | ActionError::VersionConflict { .. } => Failure::new(Exit::Conflict, error.to_string()),
         ActionError::NotFound(_)
         | ActionError::PermissionRequired(_)
+        | ActionError::BeyondKey(_)
         | ActionError::SubscriptionRequired { .. }
         | ActionError::LimitReached { .. }
         | ActionError::CodeRequired

@@ -10,6 +10,7 @@ use crate::config::{
 };
 use crate::model::export::Destination;
 use crate::model::key_text::Prefix;
+use crate::model::pace::Pace;
 use crate::model::public_url::{Links, PublicUrl, WebUrl};
 use crate::model::retention::Retention;
 use crate::model::session_times::{SESSION_MAX, SessionTimes};
@@ -17,6 +18,8 @@ use crate::model::session_times::{SESSION_MAX, SessionTimes};
 const LISTEN_DEFAULT: &str = "127.0.0.1:7117";
 const FILE_NAME: &str = "keyhouse.toml";
 const LOG_DEFAULT: &str = "info";
+/// Switches the paces of changes off, for load tests.
+const CHANGE_RATE: &str = "KEYHOUSE_CHANGE_RATE";
 
 /// Where records are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +96,10 @@ pub struct Limits {
     pub connections_per_address_max: Option<usize>,
     /// Management requests at once.
     pub pool_in_flight_max: Option<usize>,
+    /// How many changes a user makes in sessions.
+    pub session_changes: Option<Pace>,
+    /// How many changes a key makes.
+    pub key_changes: Option<Pace>,
 }
 
 /// The data directory: as said, else the service manager's, else the user's own.
@@ -193,7 +200,7 @@ impl Reader {
         let trusted_proxies = self.proxies();
         let plain = self.first(|layer| layer.allow_plain_http).is_some_and(|(_, plain)| plain);
         let log_json = self.parse("log-format", |layer| layer.log_format.clone(), parse_log_format);
-        let limits = self.limits(&tables.limits);
+        let limits = self.limits(&tables.limits, environment);
         let audit = &tables.audit;
         let retention = self.of_table("audit.retention", audit.retention.as_deref());
         let audit_export = self.of_table("audit.export", audit.export.as_deref());
@@ -339,7 +346,30 @@ impl Reader {
         })
     }
 
-    fn limits(&mut self, written: &WrittenLimits) -> Limits {
+    /// The paces of changes by sessions and by keys. `KEYHOUSE_CHANGE_RATE=off` is for load tests.
+    fn paces(
+        &mut self,
+        written: &WrittenLimits,
+        environment: &Environment,
+    ) -> (Option<Pace>, Option<Pace>) {
+        match environment.get(CHANGE_RATE) {
+            Some("off") => return (Some(Pace::OFF), Some(Pace::OFF)),
+            Some(_) => self.fault(CHANGE_RATE, "must be off, or not set"),
+            None => {},
+        }
+        let mut pace = |name: &str, text: &Option<String>| {
+            let text = text.as_ref()?;
+            let parsed = text.parse::<Pace>().map_err(|error| {
+                self.faults.push(format!("  limits.{name} (keyhouse.toml): {text:?} {error}"));
+            });
+            parsed.ok()
+        };
+        let sessions = pace("session_changes", &written.session_changes);
+        (sessions, pace("key_changes", &written.key_changes))
+    }
+
+    fn limits(&mut self, written: &WrittenLimits, environment: &Environment) -> Limits {
+        let (session_changes, key_changes) = self.paces(written, environment);
         let mut span = |name: &str, text: &Option<String>| {
             let text = text.as_ref()?;
             let span = parse_span(text).ok();
@@ -357,6 +387,8 @@ impl Reader {
             body_timeout: span("body_timeout", &written.body_timeout),
             write_timeout: span("write_timeout", &written.write_timeout),
             drain_timeout: span("drain_timeout", &written.drain_timeout),
+            session_changes,
+            key_changes,
             ..Limits::default()
         };
         let mut count = |name: &str, number: Option<usize>, least: usize| {
@@ -554,6 +586,29 @@ mod tests {
         let written = Written { data: Some(folder.path().into()), ..Written::default() };
         let said = settings(written).unwrap_err();
         assert!(said.contains("keyhouse.toml") && said.contains("head_timeot"), "{said}");
+    }
+
+    #[test]
+    fn the_pace_of_changes_is_set_by_the_file_and_switched_off_by_the_environment() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("any.toml");
+        let read = |text: &str, environment: &Environment| {
+            std::fs::write(&file, format!("[limits]\n{text}\n")).unwrap();
+            let settings = Settings::new(flags(|_| {}), Some(&file), environment);
+            settings.map(|settings| settings.limits).map_err(|error| error.to_string())
+        };
+        let none = Environment::from([("HOME", "/home/ada")]);
+        let off = Environment::from([("HOME", "/home/ada"), (CHANGE_RATE, "off")]);
+        let said = "session_changes = \"5/s burst 50\"\nkey_changes = \"off\"";
+        let limits = read(said, &none).unwrap();
+        assert_eq!(limits.session_changes, Some(Pace::new(5, 50)));
+        assert_eq!(limits.key_changes, Some(Pace::OFF));
+        assert_eq!(read(said, &off).unwrap().session_changes, Some(Pace::OFF));
+        assert_eq!(read("", &none).unwrap().session_changes, None);
+        let wrong = read("key_changes = \"fast\"", &none).unwrap_err();
+        assert!(wrong.contains("limits.key_changes") && wrong.contains("burst"), "{wrong}");
+        let on = Environment::from([("HOME", "/home/ada"), (CHANGE_RATE, "on")]);
+        assert!(read("", &on).unwrap_err().contains(CHANGE_RATE));
     }
 
     #[test]

@@ -33,11 +33,12 @@ impl fmt::Display for Origin {
 /// What the program's own variables begin with.
 const VARIABLE_PREFIX: &str = "KEYHOUSE_";
 /// All of the program's own variables.
-const VARIABLES: [&str; 21] = [
+const VARIABLES: [&str; 22] = [
     "KEYHOUSE_ACCEPT_CLOCK",
     "KEYHOUSE_ADMIN_EMAIL",
     "KEYHOUSE_ADMIN_PASSWORD_FILE",
     "KEYHOUSE_ALLOW_PLAIN_HTTP",
+    "KEYHOUSE_CHANGE_RATE",
     "KEYHOUSE_CHECK_LISTEN",
     "KEYHOUSE_DATA",
     "KEYHOUSE_ENDPOINT_URL",
@@ -220,6 +221,11 @@ pub struct WrittenLimits {
     pub connections_per_address_max: Option<usize>,
     /// Management requests under way at once.
     pub pool_in_flight_max: Option<usize>,
+    /// Changes by a user in sessions, such as `10/s burst 100`, or `off`. Guests have a tenth of the
+    /// rate and a fifth of the burst.
+    pub session_changes: Option<String>,
+    /// Changes by a service key, or by all personal keys of a user.
+    pub key_changes: Option<String>,
 }
 
 impl Written {

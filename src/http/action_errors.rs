@@ -16,6 +16,7 @@ impl From<ActionError> for Problem {
                 Self::not_found().detail(format!("no such {what} that you may know of"))
             },
             ActionError::PermissionRequired(permission) => Self::permission_required(&permission),
+            ActionError::BeyondKey(faults) => Self::beyond_key(faults),
             ActionError::SubscriptionRequired { plan, feature } => {
                 Self::new(403, "subscription_required", "The plan does not give this")
                     .detail(format!("the plan {plan:?} or its subscription does not give {feature}"))

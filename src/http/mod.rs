@@ -36,9 +36,11 @@ use rouille::{Request, Response};
 
 use crate::actions::Actions;
 use crate::actions::actor::Actor;
+use crate::actions::pace::Paces;
 use crate::actions::throttle::Source;
 use crate::index::{self, Index};
 use crate::model::credential::CREDENTIALS;
+use crate::model::pace::Pace;
 use crate::model::public_url::{Links, PublicUrl};
 use client::{Hops, Hourly};
 use encoding::Encoded;
@@ -76,6 +78,8 @@ pub struct App {
     counts: Counts,
     /// In which second of the monotonic clock a refused proxy was last told of in the log.
     warned_at: AtomicU64,
+    /// How many changes each actor may make.
+    paces: Paces,
     /// A trusted proxy sent no `X-Forwarded-For`.
     unforwarded: Hourly,
     /// A browser came by another name than the public one.
@@ -133,6 +137,7 @@ impl App {
         let warned_at = AtomicU64::new(u64::MAX);
         let (waiting, description) = (Aside::default(), OnceLock::new());
         let counts = Counts::new();
+        let paces = Paces::new(Pace::OFF, Pace::OFF);
         let (unforwarded, misdirected) = (Hourly::default(), Hourly::default());
         let links = ArcSwap::from_pointee(settings.links.clone());
         Self {
@@ -144,6 +149,7 @@ impl App {
             waiting,
             counts,
             warned_at,
+            paces,
             unforwarded,
             misdirected,
             description,
@@ -153,6 +159,12 @@ impl App {
     /// Replaces where the page's links lead.
     pub fn set_links(&self, links: Links) {
         self.links.store(Arc::new(links));
+    }
+
+    /// The same with a bound on how many changes each actor may make.
+    #[must_use]
+    pub fn paced_by(self, sessions: Pace, keys: Pace) -> Self {
+        Self { paces: Paces::new(sessions, keys), ..self }
     }
 
     /// From now on not ready: whoever balances load sends nothing more.
@@ -205,6 +217,7 @@ impl App {
         let Source { address, on_host } = self.locate(&Hops::of_request(origin, request));
         let mut call = Call { request, origin, params, body, address, on_host, actor: None };
         call.actor = self.authenticate(route, &call)?;
+        self.count_change(route, &call)?;
         if !route.reads_query {
             call.parameters().finish()?;
         }
@@ -213,6 +226,16 @@ impl App {
             return Ok(encoding::compressed(response, request.header("Accept-Encoding")));
         }
         Ok(response)
+    }
+
+    /// Counts a change by the actor who asks. One that is refused by what follows counts as well: to
+    /// find that out costs as much. Without a known actor nothing is counted here.
+    fn count_change(&self, route: &Route, call: &Call<'_>) -> Result<(), Problem> {
+        let Some(actor) = call.actor.as_ref().filter(|_actor| route.is_change()) else {
+            return Ok(());
+        };
+        let now = self.actions.clock().now();
+        self.paces.count(actor, now).map_err(|soon| Problem::too_many_changes(&soon))
     }
 
     /// Finds out who asks, as far as the route wants to know, and whether they may at all.

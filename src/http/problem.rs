@@ -8,6 +8,7 @@ use http::Method;
 use rouille::{Response, ResponseBody};
 use serde_json::{Map, Value, json};
 
+use crate::actions::pace::TooSoon;
 use crate::http::answer::Header;
 use crate::http::challenge;
 use crate::http::refusal::said;
@@ -223,6 +224,25 @@ impl Problem {
             .detail(format!("this needs {permission}"))
             .extra("permission", permission)
             .challenge(format!(", error=\"insufficient_scope\", scope=\"{permission}\""))
+    }
+
+    pub(super) fn beyond_key(faults: Vec<Fault>) -> Self {
+        let mut problem = Self::new(403, "beyond_key", "Wider than the key that asks")
+            .detail("a key gives and changes nothing that is wider than itself: see errors");
+        problem.0.faults = faults;
+        problem
+    }
+
+    /// Too many changes, with the state of the limit.
+    pub(super) fn too_many_changes(soon: &TooSoon) -> Self {
+        let limit = &soon.limit;
+        let policy = format!("\"{}\";q={};w={}", limit.name, limit.limit, limit.window_seconds);
+        let state = format!("\"{}\";r=0;t={}", limit.name, seconds_up(soon.full_after));
+        Self::new(429, "too_many_changes", "Too many changes")
+            .detail("wait as long as Retry-After says, then go on")
+            .retry_after(seconds_up(soon.wait))
+            .header("RateLimit-Policy", policy)
+            .header("RateLimit", state)
     }
 
     pub(super) fn cross_site() -> Self {

@@ -239,6 +239,7 @@ pub(super) static ROUTES: &[Route] = &[
     manage(Method::PATCH, "/v1/keys/{key}", Access::Actor, api::keys::change),
     manage(Method::DELETE, "/v1/keys/{key}", Access::Actor, api::keys::delete),
     post("/v1/keys/{key}/explain", Access::Actor, api::keys::explain::explain),
+    get("/v1/keys/{key}/descendants", Access::Actor, api::keys::descendants),
     post("/v1/keys/{key}/revoke", Access::Actor, api::keys::revoke),
     post("/v1/keys/{key}/rotate", Access::Actor, api::keys::rotate::rotate),
     post("/v1/keys/{key}/disable", Access::Actor, api::keys::disable),
@@ -376,6 +377,12 @@ impl Route {
             Run::LongCheck { .. } => true,
             Run::Check { .. } | Run::ByCaller { .. } => false,
         }
+    }
+
+    /// Whether it counts as a change: whatever is not read on the blocking pool.
+    pub(super) fn is_change(&self) -> bool {
+        let reads = matches!(self.method, Some(Method::GET | Method::HEAD));
+        matches!(self.run, Run::Manage { .. }) && !reads
     }
 
     /// The listener for checks serves nothing but these and health, that for metrics nothing but

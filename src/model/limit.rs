@@ -96,6 +96,14 @@ impl RateLimit {
         arrival.clamp(now, now.saturating_add(self.burst()))
     }
 
+    /// Whether this limit lets no more through than another, in any stretch of time: neither at
+    /// once nor in the long run.
+    pub fn is_within(&self, other: &Self) -> bool {
+        let product = |calls: u32, seconds: u32| u64::from(calls) * u64::from(seconds);
+        let sustained = product(self.limit, other.window_seconds);
+        self.limit <= other.limit && sustained <= product(other.limit, self.window_seconds)
+    }
+
     /// The window.
     pub fn window(&self) -> Duration {
         Duration::from_secs(u64::from(self.window_seconds))
@@ -207,6 +215,13 @@ impl Quota {
     /// first moment that does.
     pub fn span(&self, now: Moment) -> Span {
         self.calendar_span(now).unwrap_or(Span { begins: Moment::BEGINNING, ends: Moment::NEVER })
+    }
+
+    /// Whether this quota lets no more through than another in any of the other's periods: the
+    /// periods are the same, or each of the other's lies in one of these.
+    pub fn is_within(&self, other: &Self) -> bool {
+        let periods = self.period == other.period || other.period == Period::Day;
+        self.zone == other.zone && periods && self.limit <= other.limit
     }
 
     fn calendar_span(&self, now: Moment) -> Option<Span> {

@@ -21,6 +21,7 @@ pub mod locale;
 pub mod moment;
 pub mod name;
 pub mod network;
+pub mod pace;
 pub mod password;
 pub mod permission;
 pub mod plan;

@@ -70,6 +70,19 @@ impl IpRules {
         self.allow.is_empty() && self.deny.is_empty()
     }
 
+    /// Whether these rules admit no address that others do not.
+    pub fn is_within(&self, others: &Self) -> bool {
+        let covers = |list: &[IpNet], network: &IpNet| list.iter().any(|it| it.contains(network));
+        let (allowed, denied) = (IpNet::aggregate(&others.allow), IpNet::aggregate(&self.deny));
+        let allow_fits = others.allow.is_empty()
+            || (!self.allow.is_empty() && self.allow.iter().all(|it| covers(&allowed, it)));
+        let out_of_reach = |network: &IpNet| {
+            let apart = |it: &IpNet| !it.contains(network) && !network.contains(it);
+            !self.allow.is_empty() && self.allow.iter().all(apart)
+        };
+        allow_fits && others.deny.iter().all(|it| covers(&denied, it) || out_of_reach(it))
+    }
+
     /// Whether an address may use the key.
     pub fn admit(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();

@@ -10,6 +10,7 @@
 mod authority;
 mod gates;
 mod metrics;
+mod pace;
 mod people;
 mod removal;
 mod sign_in;
@@ -29,6 +30,7 @@ use keyhouse::index::follow::{self, Follower};
 use keyhouse::index::halt::Halt;
 use keyhouse::index::{Index, State};
 use keyhouse::model::key_text::Prefix;
+use keyhouse::model::pace::Pace;
 use keyhouse::model::secret::Secret;
 use keyhouse::records::event::EventRecord;
 use keyhouse::records::key::KeyRecord;
@@ -70,6 +72,11 @@ impl House {
 
     /// The same at a time of its own; with an owner where the store has none.
     fn over_with(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        Self::paced(store, clock, (Pace::OFF, Pace::OFF))
+    }
+
+    /// The same with a bound on the changes of sessions and of keys.
+    fn paced(store: Arc<dyn Store>, clock: Arc<dyn Clock>, paces: (Pace, Pace)) -> Self {
         prepare::prepare(&*store).unwrap();
         let index = Arc::new(Index::new());
         let follower = follow::start(Arc::clone(&index), Arc::clone(&store)).unwrap();
@@ -91,7 +98,7 @@ impl House {
             public_url: "http://localhost".parse().unwrap(),
             trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()].into(),
         };
-        let app = App::new(Arc::clone(&actions), settings, 1);
+        let app = App::new(Arc::clone(&actions), settings, 1).paced_by(paces.0, paces.1);
         Self { app, actions, index, store, follower: Some(follower) }
     }
 

@@ -68,7 +68,7 @@ class Server:
         password.write_text(PASSWORD + "\n")
         command = [binary, "serve", "--data", folder / "data", "--listen", "127.0.0.1:0"]
         command += ["--admin-email", EMAIL, "--admin-password-file", password]
-        environment = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+        environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "KEYHOUSE_CHANGE_RATE": "off"}
         self.process = subprocess.Popen(
             command, env=environment, stderr=subprocess.PIPE, text=True, errors="replace"
         )

@@ -6,7 +6,7 @@ import { fill, h } from "../dom.js";
 import { keyStatus } from "../elements/key-status.js";
 import { renameButton } from "../elements/rename.js";
 import { timeAgo } from "../elements/time-ago.js";
-import { field } from "../form.js";
+import { checkbox, field } from "../form.js";
 import { problemText, say } from "../say.js";
 import { retitle } from "../shell.js";
 import { parts, t } from "../text.js";
@@ -155,19 +155,30 @@ async function enable(page) {
 }
 
 async function revoke(page) {
+  const { count } = await get(`${pathOf(page.key.id)}/descendants`);
+  const created = checkbox("descendants", t("key.revoke_descendants", { count }));
   const reason = h("input", { name: "reason", maxlength: REASON_CHARACTERS_MAX, autocomplete: "off" });
   const words = {
     title: t("key.revoke_title"),
     body: [
       h("p", {}, parts("key.revoke_body", { name: h("strong", {}, page.key.name) })),
       h("p", {}, t("key.revoke_for_ever")),
+      count > 0 ? created : null,
       field(t("key.reason"), reason, { optional: true, hint: t("key.reason_hint") }),
     ],
     button: t("key.revoke_it"),
     done: t("key.revoked"),
   };
-  const body = () => (reason.value.trim() === "" ? {} : { reason: reason.value.trim() });
-  await confirmed(page, words, () => post(`${pathOf(page.key.id)}/revoke`, body()));
+  const body = () => ({
+    ...(reason.value.trim() === "" ? {} : { reason: reason.value.trim() }),
+    ...(created.querySelector("input").checked ? { descendants: true } : {}),
+  });
+  await confirmed(page, words, async () => {
+    let revoked;
+    do revoked = await post(`${pathOf(page.key.id)}/revoke`, body());
+    while (revoked.descendants?.more);
+    return revoked;
+  });
 }
 
 async function confirmed(page, words, act) {

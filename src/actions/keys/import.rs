@@ -118,6 +118,7 @@ impl Actions {
             }
             for record in &findings.records {
                 require_no_more(&decided.actor, record)?;
+                decided.require_within(record)?;
             }
             let batch = self.import_batch(&findings)?;
             let happening = happening(&decided, &findings.records);

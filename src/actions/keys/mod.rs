@@ -20,6 +20,7 @@ use crate::records::key::{DisabledBy, KeyRecord, SecretRecord, Status};
 use crate::records::place::Place;
 
 mod bounds;
+mod descendants;
 mod draft;
 mod holder;
 mod import;
@@ -30,8 +31,10 @@ mod sharing;
 mod sorted;
 mod standing;
 mod succession;
+mod within;
 
 use bounds::{check_lifetime, check_times, require_access, takes_place};
+pub use descendants::{DESCENDANTS_A_REQUEST_MAX, Descendants};
 pub use draft::{KeyChange, KeyDraft, KeyKind};
 use draft::{apply, new_record, shape};
 pub use holder::{HolderRevoked, Shown};
@@ -45,6 +48,10 @@ pub use sorted::{
 };
 pub(super) use standing::require_window;
 use standing::{Standing, refuse_itself};
+pub(super) use within::is_bounded;
+
+/// Changes that a key makes also to keys that are wider than itself: a leak is stopped first.
+const STOPS: [&str; 2] = ["key.revoke", "key.disable"];
 
 /// The key that a change is meant for.
 #[derive(Clone, Debug)]
@@ -86,6 +93,7 @@ impl Actions {
         let record = self.in_turn(|| {
             let decided = self.authorize(actor)?;
             let mut record = self.draft_of(&decided.actor, &draft, id, now)?;
+            decided.require_within(&record)?;
             record.secrets = vec![secret.clone()];
             let batch = self.within_limits(Batch::new(), record.organization, &[record.owner])?;
             let place = record.place();
@@ -277,6 +285,10 @@ impl Actions {
                 // Somebody else's change, as the store has it; the index may not have it yet.
                 self.await_index(held.revision);
                 return Ok(Attempt::Done(record));
+            }
+            if !STOPS.contains(&action) {
+                decided.require_over(&held.record)?;
+                decided.require_over(&record)?;
             }
             record.version += 1;
             record.updated_at = now;

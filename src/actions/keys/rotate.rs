@@ -47,6 +47,7 @@ impl Actions {
             let held = self.find_key(today, target.id)?;
             self.standing(today, &held.record)?.refuse_team_mate()?;
             require_all_of(today, &held.record)?;
+            decided.require_over(&held.record)?;
             Self::check_version(target.versions.as_ref(), held.record.version)?;
             refuse_ended(&held.record, now)?;
             let organization = self.index.organization(held.record.organization);

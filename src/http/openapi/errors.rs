@@ -103,6 +103,7 @@ pub(super) const ERRORS: &[Told] = &[
     told(403, "GATE_NOT_FOUND", "no such gate"),
     told(403, "ROUTE_NOT_ALLOWED", "the gate has no rule for this request, or one that denies it"),
     told(403, "permission_required", "the actor lacks `permission`"),
+    told(403, "beyond_key", "a key gives and changes nothing that is wider than itself"),
     told(403, "session_required", "for people: a key does not do this"),
     told(
         403,
@@ -163,6 +164,7 @@ pub(super) const ERRORS: &[Told] = &[
     told(429, "RATE_LIMITED", "a rate limit of the key is used up"),
     told(429, "QUOTA_EXCEEDED", "the quota of the key is used up"),
     told(429, "too_many_attempts", "too many sign-ins failed: `Retry-After` says how long to wait"),
+    told(429, "too_many_changes", "too many changes: `Retry-After` says how long to wait"),
     told(431, "head_too_large", "the request's head is too large"),
     told(500, "internal", "a fault of this program"),
     told(503, "internal", "a fault of this program, on a check endpoint"),

@@ -9,8 +9,8 @@ use crate::http::openapi::gates::gate_name;
 use crate::http::openapi::key::secret;
 use crate::http::openapi::operation::{Operation, operation};
 use crate::http::openapi::schema::{
-    address, answer, any_of, choice, count, each, field, id, line, list, optional, page, request,
-    span, text, the, truth,
+    address, answer, any_of, both, choice, count, each, field, id, line, list, optional, page,
+    request, sometimes, span, text, the, truth,
 };
 use crate::model::role::{INSTANCE_IMPORT, KEYS_CREATE, KEYS_MANAGE};
 
@@ -104,9 +104,28 @@ fn switched() -> Vec<Operation> {
             .fails(&["permission_required"])
     };
     let reason = line(256, "its laptop was stolen");
+    let descendants =
+        answer([field("revoked", count(3)), field("left", count(0)), field("more", truth(false))]);
     vec![
-        switch("/v1/keys/{key}/revoke", "revokeKey", "Revokes a key, for ever, and says why.")
-            .may_take(request([optional("reason", reason)]), json!({"reason": "laptop stolen"})),
+        operation(Method::GET, "/v1/keys/{key}/descendants", "countDescendants", "Counts the keys that a key created.")
+            .details("Those that are not revoked, and those that they created in turn.")
+            .answers(200, answer([field("count", count(3))]), "How many there are.")
+            .fails(&["permission_required"]),
+        operation(Method::POST, "/v1/keys/{key}/revoke", "revokeKey", "Revokes a key, for ever.")
+            .details(
+                "One's own key needs nothing; any other `keyhouse:keys:manage`. With `descendants` \
+                 every key that it created is revoked too, and what those created: at most 1,000 a \
+                 request. `descendants` of the answer counts them, and those that are `left` because \
+                 the actor may not revoke them; while `more` is true, send the request again.",
+            )
+            .versioned()
+            .may_take(
+                request([optional("reason", reason), optional("descendants", truth(true))]),
+                json!({"reason": "laptop stolen"}),
+            )
+            .answers(200, both(the("Key"), answer([sometimes("descendants", descendants)])), "The key as it is now.")
+            .with_etag()
+            .fails(&["permission_required"]),
         switch("/v1/keys/{key}/disable", "disableKey", "Switches a key off.")
             .may_take(request([]), json!({}))
             .fails(&["key_revoked"]),

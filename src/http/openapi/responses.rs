@@ -51,6 +51,12 @@ pub(super) fn codes(operation: &Operation) -> Vec<&'static str> {
         codes.extend(errors::OF_MANAGEMENT);
         if !operation.reads() {
             codes.extend(errors::OF_CHANGE);
+            if matches!(operation.asker, Asker::Known | Asker::Person) && !operation.is_check() {
+                codes.push("too_many_changes");
+            }
+            if operation.asker == Asker::Known && !operation.is_check() {
+                codes.push("beyond_key");
+            }
         }
     }
     if operation.asker == Asker::Person {

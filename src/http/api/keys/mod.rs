@@ -8,7 +8,7 @@ use crate::actions::actor::Actor;
 use crate::actions::keys::{KeyDraft, ListedKeys, Position, Query, Sort, Target, Wanted};
 use crate::http::api::teams::team_id;
 use crate::http::api::{cursor, no_fields, page_limit, versions, with_etag};
-use crate::http::input::{Fields, parsed, wrong};
+use crate::http::input::{Fields, boolean, parsed, wrong};
 use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
 use crate::model::id::{KeyId, TeamId};
@@ -155,10 +155,27 @@ pub(in crate::http) fn revoke(app: &App, call: &Call<'_>) -> Result<Response, Pr
         }
         Ok(reason)
     });
+    let descendants = fields.optional("descendants", boolean).unwrap_or_default();
     fields.finish().map_err(Problem::invalid)?;
-    let actor = call.actor()?;
-    let revoked = app.actions.revoke_key(actor, &target(call)?, reason.as_deref())?;
+    let (actor, target) = (call.actor()?, target(call)?);
+    if descendants {
+        let (revoked, with) =
+            app.actions.revoke_with_descendants(actor, &target, reason.as_deref())?;
+        let mut told = shown(app, actor, &revoked);
+        let told_of = json!({"revoked": with.revoked, "left": with.left, "more": with.more});
+        if let Some(fields) = told.as_object_mut() {
+            fields.insert("descendants".to_owned(), told_of);
+        }
+        return Ok(with_etag(answer::json(&told), revoked.version));
+    }
+    let revoked = app.actions.revoke_key(actor, &target, reason.as_deref())?;
     Ok(answer_record(app, actor, &revoked))
+}
+
+/// How many keys would be revoked with this one.
+pub(in crate::http) fn descendants(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
+    let count = app.actions.count_descendants(call.actor()?, key_id(call)?)?;
+    Ok(answer::json(&json!({ "count": count })))
 }
 
 pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Problem> {

@@ -1,0 +1,239 @@
+//! What a key may give: nothing that is wider than the key itself, in any respect.
+//!
+//! One that leaked would otherwise free itself of its end, its networks and its limits by making a
+//! second key, and changing the first by that one. Its begin bounds nothing: it acts only after it.
+
+use crate::actions::ActionError;
+use crate::actions::authority::Authorized;
+use crate::model::fault::Fault;
+use crate::model::limit::{Quota, RateLimit};
+use crate::records::key::KeyRecord;
+
+/// The code of each fault.
+const CODE: &str = "beyond_key";
+
+impl Authorized {
+    /// Requires that a key is no wider than the key that asks, permissions aside. A session and the
+    /// operator on the host have no such bounds.
+    ///
+    /// # Errors
+    /// [`ActionError::BeyondKey`], with every respect in which it is wider.
+    pub(in crate::actions) fn require_within(&self, other: &KeyRecord) -> Result<(), ActionError> {
+        let faults = self.key.as_deref().map(|key| beyond(key, other)).unwrap_or_default();
+        if faults.is_empty() { Ok(()) } else { Err(ActionError::BeyondKey(faults)) }
+    }
+
+    /// Requires that the key that asks may change a key: that it is no wider, permissions included.
+    /// What a key may do to itself is bounded elsewhere.
+    ///
+    /// # Errors
+    /// Those of [`Authorized::require_within`]; [`ActionError::PermissionRequired`].
+    pub(in crate::actions) fn require_over(&self, other: &KeyRecord) -> Result<(), ActionError> {
+        if self.key.as_deref().is_none_or(|key| key.id == other.id) {
+            return Ok(());
+        }
+        self.require_within(other)?;
+        self.actor.require_all(other.patterns().as_set())
+    }
+
+    /// Refuses a key with bounds where a right would be given that outlives them: an invitation, a
+    /// reset, a role, membership of a team.
+    ///
+    /// # Errors
+    /// [`ActionError::BeyondKey`].
+    pub(in crate::actions) fn require_lasting(&self) -> Result<(), ActionError> {
+        if self.key.as_deref().is_some_and(is_bounded) {
+            let detail = "a key with an end, networks or limits gives no rights that outlive them: \
+                          sign in, or use a key without them";
+            return Err(ActionError::BeyondKey(vec![Fault::new("", CODE, detail)]));
+        }
+        Ok(())
+    }
+}
+
+/// Whether a key has bounds beside its permissions.
+pub(in crate::actions) fn is_bounded(key: &KeyRecord) -> bool {
+    key.expires_at.is_some()
+        || !key.ip_rules().is_empty()
+        || !key.rate_limits.is_empty()
+        || key.quota.is_some()
+}
+
+/// The respects in which another key is wider than the one that asks.
+fn beyond(key: &KeyRecord, other: &KeyRecord) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut fault = |pointer: &str, detail: String| {
+        faults.push(Fault::new(pointer, CODE, detail));
+    };
+    if let Some(end) = key.expires_at
+        && other.expires_at.is_none_or(|theirs| theirs > end)
+    {
+        fault("/expires_at", format!("must be at most {end}: the key that asks ends then"));
+    }
+    if key.environment != other.environment {
+        let environment = key.environment.as_str();
+        fault("/environment", format!("must be {environment}, as of the key that asks"));
+    }
+    if !other.ip_rules().is_within(&key.ip_rules()) {
+        fault("/ip_rules", "must lie within the networks of the key that asks".to_owned());
+    }
+    let theirs: Vec<RateLimit> = other.rate_limits.iter().map(Into::into).collect();
+    let is_looser = |limit: &RateLimit| !theirs.iter().any(|their| their.is_within(limit));
+    if let Some(limit) = key.rate_limits.iter().map(RateLimit::from).find(is_looser) {
+        let (calls, seconds) = (limit.limit, limit.window_seconds);
+        let detail = format!("must have a limit of at most {calls} calls in {seconds} s");
+        fault("/rate_limits", format!("{detail}, as the key that asks"));
+    }
+    if let Some(quota) = key.quota.as_ref().map(Quota::from) {
+        let their = other.quota.as_ref().map(Quota::from);
+        if !their.is_some_and(|their| their.is_within(&quota)) {
+            let detail = format!("must be at most {} a {}", quota.limit, quota.period);
+            fault("/quota", format!("{detail} in {}, as of the key that asks", quota.zone));
+        }
+    }
+    faults
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::key::tests::record;
+
+    fn key(change: impl FnOnce(&mut KeyRecord)) -> KeyRecord {
+        let mut key = record();
+        (key.expires_at, key.quota) = (None, None);
+        (key.ip_allow, key.ip_deny, key.rate_limits) = (Vec::new(), Vec::new(), Vec::new());
+        change(&mut key);
+        key
+    }
+
+    type Change<'a> = &'a dyn Fn(&mut KeyRecord);
+
+    #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of cases is one thing")]
+    fn each_respect_bounds_what_a_key_may_give() {
+        let limit = |limit, window_seconds| {
+            vec![crate::records::key::RateLimitRecord { name: "m".into(), limit, window_seconds }]
+        };
+        let quota = |limit, period: &str, zone: &str| {
+            let (period, zone) = (period.parse().unwrap(), zone.parse().unwrap());
+            Some(crate::records::key::QuotaRecord { limit, period, zone })
+        };
+        let networks = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+        let moment = crate::model::moment::Moment::from_milliseconds;
+        let cases: [(&str, Change<'_>, Change<'_>, Option<&str>); 22] = [
+            ("unbounded", &|_| {}, &|_| {}, None),
+            ("no end", &|it| it.expires_at = Some(moment(9)), &|_| {}, Some("/expires_at")),
+            (
+                "later end",
+                &|it| it.expires_at = Some(moment(9)),
+                &|it| it.expires_at = Some(moment(10)),
+                Some("/expires_at"),
+            ),
+            (
+                "same end",
+                &|it| it.expires_at = Some(moment(9)),
+                &|it| it.expires_at = Some(moment(9)),
+                None,
+            ),
+            (
+                "environment",
+                &|_| {},
+                &|it| it.environment = "test".parse().unwrap(),
+                Some("/environment"),
+            ),
+            ("anywhere", &|it| it.ip_allow = networks(&["10.0.0.0/8"]), &|_| {}, Some("/ip_rules")),
+            (
+                "inside",
+                &|it| it.ip_allow = networks(&["10.0.0.0/8", "192.0.2.0/24"]),
+                &|it| it.ip_allow = networks(&["10.1.0.0/16", "10.2.3.4/32"]),
+                None,
+            ),
+            (
+                "two halves",
+                &|it| it.ip_allow = networks(&["10.0.0.0/9", "10.128.0.0/9"]),
+                &|it| it.ip_allow = networks(&["10.0.0.0/8"]),
+                None,
+            ),
+            (
+                "partly outside",
+                &|it| it.ip_allow = networks(&["10.0.0.0/8"]),
+                &|it| it.ip_allow = networks(&["10.1.0.0/16", "11.0.0.0/8"]),
+                Some("/ip_rules"),
+            ),
+            (
+                "denied is left out",
+                &|it| it.ip_deny = networks(&["10.0.0.0/8"]),
+                &|_| {},
+                Some("/ip_rules"),
+            ),
+            (
+                "denied too",
+                &|it| it.ip_deny = networks(&["10.0.0.0/8"]),
+                &|it| it.ip_deny = networks(&["10.0.0.0/7"]),
+                None,
+            ),
+            (
+                "denied is not among the allowed",
+                &|it| it.ip_deny = networks(&["10.0.0.0/8"]),
+                &|it| it.ip_allow = networks(&["192.0.2.0/24"]),
+                None,
+            ),
+            ("no limit", &|it| it.rate_limits = limit(50, 60), &|_| {}, Some("/rate_limits")),
+            (
+                "same limit",
+                &|it| it.rate_limits = limit(50, 60),
+                &|it| it.rate_limits = limit(50, 60),
+                None,
+            ),
+            (
+                "slower",
+                &|it| it.rate_limits = limit(50, 60),
+                &|it| it.rate_limits = limit(50, 120),
+                None,
+            ),
+            (
+                "smaller burst, faster in the long run",
+                &|it| it.rate_limits = limit(50, 60),
+                &|it| it.rate_limits = limit(10, 10),
+                Some("/rate_limits"),
+            ),
+            (
+                "larger burst",
+                &|it| it.rate_limits = limit(50, 60),
+                &|it| it.rate_limits = limit(100, 600),
+                Some("/rate_limits"),
+            ),
+            ("no quota", &|it| it.quota = quota(9, "day", "UTC"), &|_| {}, Some("/quota")),
+            (
+                "as much in a month as in a day",
+                &|it| it.quota = quota(9, "day", "UTC"),
+                &|it| it.quota = quota(9, "month", "UTC"),
+                None,
+            ),
+            (
+                "a month crosses a week",
+                &|it| it.quota = quota(9, "week", "UTC"),
+                &|it| it.quota = quota(9, "month", "UTC"),
+                Some("/quota"),
+            ),
+            (
+                "more",
+                &|it| it.quota = quota(9, "day", "UTC"),
+                &|it| it.quota = quota(10, "day", "UTC"),
+                Some("/quota"),
+            ),
+            (
+                "in another zone",
+                &|it| it.quota = quota(9, "day", "UTC"),
+                &|it| it.quota = quota(9, "day", "Europe/Paris"),
+                Some("/quota"),
+            ),
+        ];
+        for (claim, asking, other, expected) in cases {
+            let faults = beyond(&key(asking), &key(other));
+            let named: Vec<&str> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
+            assert_eq!(named, expected.into_iter().collect::<Vec<_>>(), "{claim}");
+        }
+    }
+}

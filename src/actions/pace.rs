@@ -1,0 +1,155 @@
+//! The pace of changes: how many an actor may make, so that no actor fills the store or the audit log.
+//!
+//! A user has one allowance over all their sessions, and one over all their personal keys; a service
+//! key has its own. The operator on the host has none. What is refused later counts all the same.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::actions::actor::Actor;
+use crate::clock::Now;
+use crate::model::id::{KeyId, UserId};
+use crate::model::limit::{Draw, RateLimit};
+use crate::model::pace::Pace;
+use crate::model::role::{BuiltinRole, Role};
+use crate::records::key::Author;
+
+/// Most actors whose changes are counted at once. Past that further actors are not counted until
+/// others pause: as many actors at once are bounded by nothing that counts each for itself.
+pub const ACTORS_MAX: usize = 65_536;
+/// How often a full table is searched for actors whose allowance is whole again.
+const SWEEP_TICKS: u64 = 1_000_000_000;
+
+/// The paces of one instance.
+#[derive(Debug)]
+pub struct Paces {
+    sessions: Pace,
+    guests: Pace,
+    keys: Pace,
+    counted: Mutex<Counted>,
+}
+
+/// Whose allowance a change draws on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Drawer {
+    User(UserId),
+    KeysOf(UserId),
+    Key(KeyId),
+}
+
+#[derive(Debug, Default)]
+struct Counted {
+    arrivals: HashMap<Drawer, u64>,
+    swept_at: Option<u64>,
+}
+
+/// A change that comes too soon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TooSoon {
+    /// The limit that refuses.
+    pub limit: RateLimit,
+    /// After how long the next change is taken.
+    pub wait: std::time::Duration,
+    /// After how long all of the allowance is there again.
+    pub full_after: std::time::Duration,
+}
+
+impl Paces {
+    /// The paces of sessions and of keys.
+    pub fn new(sessions: Pace, keys: Pace) -> Self {
+        let guests = sessions.of_guests();
+        Self { sessions, guests, keys, counted: Mutex::default() }
+    }
+
+    /// Counts a change by an actor.
+    ///
+    /// # Errors
+    /// [`TooSoon`] where the allowance is used up.
+    pub fn count(&self, actor: &Actor, now: Now) -> Result<(), TooSoon> {
+        let (drawer, pace) = match (actor.author(), actor.user_id()) {
+            (Author::Local, _) => return Ok(()),
+            (Author::User(user), _) => (Drawer::User(user), self.of_user(actor)),
+            (Author::Key(_), Some(owner)) => (Drawer::KeysOf(owner), &self.keys),
+            (Author::Key(key), None) => (Drawer::Key(key), &self.keys),
+        };
+        let Some(limit) = pace.limit() else { return Ok(()) };
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let arrival = counted.arrivals.get(&drawer).copied().unwrap_or_default();
+        match limit.draw(arrival, now.ticks, 1) {
+            Draw::Granted { arrival } => {
+                counted.keep(drawer, arrival, now.ticks);
+                Ok(())
+            },
+            Draw::Refused { wait } => {
+                let full_after = limit.full_after(arrival, now.ticks);
+                Err(TooSoon { limit: limit.clone(), wait, full_after })
+            },
+        }
+    }
+
+    fn of_user(&self, actor: &Actor) -> &Pace {
+        let role = actor.user_facts().map(|user| user.role.role());
+        let is_guest = role == Some(Role::Builtin(BuiltinRole::Guest));
+        if is_guest { &self.guests } else { &self.sessions }
+    }
+}
+
+impl Counted {
+    fn keep(&mut self, drawer: Drawer, arrival: u64, now: u64) {
+        if self.arrivals.len() >= ACTORS_MAX && !self.arrivals.contains_key(&drawer) {
+            if self.swept_at.is_some_and(|at| now.saturating_sub(at) < SWEEP_TICKS) {
+                return;
+            }
+            self.swept_at = Some(now);
+            self.arrivals.retain(|_drawer, arrival| *arrival > now);
+            if self.arrivals.len() >= ACTORS_MAX {
+                return;
+            }
+        }
+        self.arrivals.insert(drawer, arrival);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actions::trial::Trial;
+    use crate::model::id::Id;
+
+    #[test]
+    fn a_user_has_one_allowance_and_the_host_has_no_bound() {
+        let trial = Trial::new();
+        let paces = Paces::new(Pace::new(10, 20), Pace::OFF);
+        let now = trial.clock_now();
+        for _ in 0..20 {
+            paces.count(&trial.owner(), now).unwrap();
+        }
+        let refused = paces.count(&trial.owner(), now).unwrap_err();
+        assert_eq!(refused.wait, std::time::Duration::from_millis(100));
+        assert_eq!(refused.full_after, std::time::Duration::from_secs(2));
+        for _ in 0..1_000 {
+            paces.count(&trial.local(), now).unwrap();
+        }
+        let later = Now { ticks: now.ticks + 100_000_000, ..now };
+        paces.count(&trial.owner(), later).unwrap();
+        paces.count(&trial.owner(), later).unwrap_err();
+    }
+
+    #[test]
+    fn the_table_is_bounded_and_lets_go_of_who_paused() {
+        let mut counted = Counted::default();
+        let user = |number: u64| {
+            let mut bytes = [0; 16];
+            bytes[..8].copy_from_slice(&number.to_be_bytes());
+            Drawer::User(Id::from_bytes(bytes))
+        };
+        let most = u64::try_from(ACTORS_MAX).unwrap();
+        for number in 0..2 * most {
+            counted.keep(user(number), 5, 1);
+        }
+        assert_eq!(counted.arrivals.len(), ACTORS_MAX);
+        assert!(counted.arrivals.contains_key(&user(0)), "nobody pushes another out");
+        counted.keep(user(3 * most), 9, SWEEP_TICKS + 5);
+        assert_eq!(counted.arrivals.len(), 1);
+    }
+}

@@ -1,0 +1,107 @@
+//! How many changes an actor may make: a setting such as `10/s burst 100`, or `off`.
+
+use std::str::FromStr;
+
+use crate::model::limit::RateLimit;
+
+/// The name of the limit in `RateLimit` headers.
+const NAME: &str = "changes";
+/// Most changes a second, and in a burst, that can be set.
+const CHANGES_MAX: u32 = 1_000_000;
+/// Guests make this fraction of a session's changes a second.
+const GUEST_RATE: u32 = 10;
+/// Guests have this fraction of a session's burst.
+const GUEST_BURST: u32 = 5;
+
+/// A rate of changes, or none at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pace(Option<RateLimit>);
+
+/// A text that is no pace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be off, or a rate such as \"10/s burst 100\" whose burst is a multiple of the rate")]
+pub struct InvalidPace;
+
+impl Pace {
+    /// No limit.
+    pub const OFF: Self = Self(None);
+
+    /// So many changes a second, after a burst. The burst is rounded up to a multiple of the rate.
+    pub fn new(per_second: u32, burst: u32) -> Self {
+        let window_seconds = burst.div_ceil(per_second.max(1)).max(1);
+        let limit = per_second.saturating_mul(window_seconds);
+        Self(Some(RateLimit { name: NAME.into(), limit, window_seconds }))
+    }
+
+    /// The pace of a user's sessions, where nothing else is set.
+    pub fn of_sessions() -> Self {
+        Self::new(10, 100)
+    }
+
+    /// The pace of a key, where nothing else is set: platforms make keys for their customers by one.
+    pub fn of_keys() -> Self {
+        Self::new(100, 1_000)
+    }
+
+    /// The limit, where there is one.
+    pub fn limit(&self) -> Option<&RateLimit> {
+        self.0.as_ref()
+    }
+
+    /// The pace of a guest, where this is a session's: a tenth of the rate, a fifth of the burst.
+    #[must_use]
+    pub fn of_guests(&self) -> Self {
+        Self(self.0.as_ref().map(|limit| RateLimit {
+            name: limit.name.clone(),
+            limit: limit.limit.div_ceil(GUEST_BURST),
+            window_seconds: limit.window_seconds.saturating_mul(GUEST_RATE / GUEST_BURST),
+        }))
+    }
+}
+
+impl FromStr for Pace {
+    type Err = InvalidPace;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPace> {
+        if text == "off" {
+            return Ok(Self::OFF);
+        }
+        let (rate, burst) = text.split_once("/s burst ").ok_or(InvalidPace)?;
+        let number = |text: &str| {
+            let plain = text.bytes().all(|byte| byte.is_ascii_digit());
+            let number = text.parse::<u32>().ok().filter(|_number| plain);
+            number.filter(|number| (1..=CHANGES_MAX).contains(number)).ok_or(InvalidPace)
+        };
+        let (rate, burst) = (number(rate)?, number(burst)?);
+        if burst % rate == 0 { Ok(Self::new(rate, burst)) } else { Err(InvalidPace) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limit(limit: u32, window_seconds: u32) -> RateLimit {
+        RateLimit { name: "changes".into(), limit, window_seconds }
+    }
+
+    #[test]
+    fn paces_are_read_and_guests_have_a_part_of_them() {
+        for (text, session, guest) in [
+            ("10/s burst 100", limit(100, 10), limit(20, 20)),
+            ("100/s burst 1000", limit(1_000, 10), limit(200, 20)),
+            ("1/s burst 1", limit(1, 1), limit(1, 2)),
+        ] {
+            let pace: Pace = text.parse().unwrap();
+            assert_eq!(pace.limit(), Some(&session), "{text}");
+            assert_eq!(pace.of_guests().limit(), Some(&guest), "{text}");
+        }
+        let off: Pace = "off".parse().unwrap();
+        assert_eq!((off.limit(), off.of_guests().limit()), (None, None));
+        for wrong in
+            ["", "10", "10/s", "0/s burst 10", "10/s burst 0", "3/s burst 100", "+1/s burst 1"]
+        {
+            assert_eq!(wrong.parse::<Pace>(), Err(InvalidPace), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! How many changes an actor may make, by a clock that stands still.
+
+use std::io::Read as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyhouse::clock::ManualClock;
+use keyhouse::http::transport::{Application as _, Origin, Peer, Surface};
+use keyhouse::model::moment::Moment;
+use keyhouse::model::pace::Pace;
+use keyhouse_storage::MemoryStore;
+use serde_json::{Value, json};
+
+use crate::House;
+use crate::people::{Person, join};
+
+/// The `number`th rename of a user by themselves.
+fn rename(house: &House, person: &Person, number: usize) -> (u16, Value) {
+    let headers = [("Cookie", &*person.cookie)];
+    let (status, _, told) =
+        house.ask("PATCH", "/v1/me", &headers, &json!({"name": format!("name {number}")}));
+    (status, told)
+}
+
+/// A review found it: a guest wrote 525 audit events a second, and a user made 1,080 keys.
+#[test]
+fn changes_are_bounded_for_each_actor_and_reads_are_not() {
+    let clock = Arc::new(ManualClock::at(Moment::from_milliseconds(1_800_000_000_000)));
+    let paces = (Pace::of_sessions(), Pace::new(10, 30));
+    let house =
+        House::paced(Arc::new(MemoryStore::new()), Arc::<ManualClock>::clone(&clock), paces);
+    let (bo, gus) = (join(&house, "bo", "user"), join(&house, "gus", "guest"));
+    let body = json!({"email": "bo@example.com", "password": "nine wild geese over the lake"});
+    let (status, cookie, _) = house.ask("POST", "/v1/session", &[], &body);
+    assert_eq!(status, 201);
+    let elsewhere = Person { id: bo.id.clone(), cookie };
+    for (person, burst, back) in [(&gus, 20, 1_000), (&bo, 100, 100)] {
+        for number in 0..burst {
+            assert_eq!(rename(&house, person, number).0, 200, "{number} of {burst}");
+        }
+        let (status, told) = rename(&house, person, burst);
+        assert_eq!((status, &told["code"]), (429, &json!("too_many_changes")));
+        clock.advance(Duration::from_millis(back));
+        assert_eq!(rename(&house, person, burst + 1).0, 200, "one more after {back} ms");
+    }
+    assert_eq!(rename(&house, &elsewhere, 1).0, 429, "one allowance over all sessions");
+    let headers = [("Cookie", &*gus.cookie)];
+    let (status, _, told) = house.ask("POST", "/v1/keys", &headers, &json!({}));
+    assert_eq!((status, &told["code"]), (429, &json!("too_many_changes")), "refused before");
+    for _ in 0..50 {
+        assert_eq!(house.ask("GET", "/v1/me", &headers, &Value::Null).0, 200);
+    }
+    for number in 0..150 {
+        assert_eq!(house.manage("POST", "/v1/keys", &json!({})).0, 201, "the host's {number}");
+    }
+}
+
+#[test]
+fn what_is_refused_counts_and_personal_keys_share_one_allowance() {
+    let clock = Arc::new(ManualClock::at(Moment::from_milliseconds(1_800_000_000_000)));
+    let paces = (Pace::of_sessions(), Pace::new(10, 30));
+    let house = House::paced(Arc::new(MemoryStore::new()), clock, paces);
+    let bo = join(&house, "bo", "user");
+    let list = json!({"permissions": ["keyhouse:keys:create"]});
+    let headers = [("Cookie", &*bo.cookie)];
+    let bearer = |told: Value| format!("Bearer {}", told["secret"].as_str().unwrap());
+    let own: Vec<String> =
+        (0..2).map(|_| bearer(house.ask("POST", "/v1/keys", &headers, &list).2)).collect();
+    let service = json!({"kind": "service", "permissions": ["keyhouse:keys:read"]});
+    let service = bearer(house.manage("POST", "/v1/keys", &service).1);
+    let refused = |key: &String| {
+        let headers = [("Authorization", &**key)];
+        house.ask("POST", "/v1/roles", &headers, &json!({"name": "a", "permissions": []})).0
+    };
+    for number in 0..30 {
+        assert_eq!(refused(&own[number % 2]), 403, "{number}");
+    }
+    assert_eq!(refused(&own[0]), 429);
+    assert_eq!(refused(&own[1]), 429);
+    assert_eq!(refused(&service), 403, "a service key has its own");
+}
+
+#[test]
+fn who_is_too_fast_is_told_when_to_come_back() {
+    let clock = Arc::new(ManualClock::at(Moment::from_milliseconds(1_800_000_000_000)));
+    let paces = (Pace::new(1, 5), Pace::OFF);
+    let house = House::paced(Arc::new(MemoryStore::new()), clock, paces);
+    let bo = join(&house, "bo", "user");
+    for number in 0..5 {
+        assert_eq!(rename(&house, &bo, number).0, 200);
+    }
+    let headers = [("Cookie", &*bo.cookie), ("Host", "localhost")];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let request = rouille::Request::fake_http("DELETE", "/v1/sessions/any", headers, Vec::new());
+    let origin = Origin { surface: Surface::Main, peer: Peer::Unix };
+    let answer = house.app.handle(origin, &request);
+    let header = |name: &str| {
+        let found = answer.headers.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.to_string())
+    };
+    assert_eq!(answer.status_code, 429);
+    assert_eq!(header("Retry-After").as_deref(), Some("1"));
+    assert_eq!(header("RateLimit-Policy").as_deref(), Some("\"changes\";q=5;w=5"));
+    assert_eq!(header("RateLimit").as_deref(), Some("\"changes\";r=0;t=5"));
+    let mut body = String::new();
+    answer.data.into_reader_and_size().0.read_to_string(&mut body).unwrap();
+    assert!(body.contains("too_many_changes"), "{body}");
+}

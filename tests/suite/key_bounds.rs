@@ -1,0 +1,150 @@
+//! A key gives and changes nothing that is wider than itself, and what it gave is taken back with it.
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::{House, Made, made};
+
+fn by(house: &House, key: &str, ask: Ask) -> crate::server::wire::Answer {
+    house.bare(&ask.bearer(key))
+}
+
+fn pointers(told: &Value) -> Vec<&str> {
+    let faults = told["errors"].as_array().unwrap();
+    assert!(faults.iter().all(|fault| fault["code"] == "beyond_key"), "{told}");
+    faults.iter().map(|fault| fault["pointer"].as_str().unwrap()).collect()
+}
+
+/// A key of the owner with every bound.
+fn bounded(house: &House) -> Made {
+    house.create(&json!({
+        "permissions": ["diagrams:read", "keyhouse:keys:create"],
+        "environment": "test",
+        "expires_in": "1h",
+        "ip_rules": {"allow": ["127.0.0.1/32"]},
+        "rate_limits": [{"name": "m", "limit": 50, "window_seconds": 60}],
+    }))
+}
+
+/// A review found it: a key that leaked made a sibling without end, networks, limits and in another
+/// environment, and by the sibling took its own bounds off.
+#[test]
+fn a_key_does_not_free_itself_by_a_sibling() {
+    let house = House::start();
+    let key = bounded(&house);
+    let list = ["diagrams:read", "keyhouse:keys:create"];
+    let told = by(&house, &key.secret, Ask::post("/v1/keys", &json!({"permissions": list})))
+        .problem(403, "beyond_key");
+    assert_eq!(pointers(&told), ["/expires_at", "/environment", "/ip_rules", "/rate_limits"]);
+    let within = json!({
+        "permissions": list,
+        "environment": "test",
+        "expires_in": "30m",
+        "ip_rules": {"allow": ["127.0.0.1/32"]},
+        "rate_limits": [{"name": "other", "limit": 10, "window_seconds": 60}],
+    });
+    let sibling = made(&by(&house, &key.secret, Ask::post("/v1/keys", &within)).expect(201));
+    let path = format!("/v1/keys/{}", key.id);
+    let freed = json!({"ip_rules": null, "expires_at": null, "rate_limits": null});
+    for change in [freed, json!({"name": "mine"})] {
+        let told = by(&house, &sibling.secret, Ask::patch(&path, &change));
+        told.problem(403, "beyond_key");
+    }
+    assert_eq!(house.key(&key.id)["version"], 1);
+    let freed = json!({"expires_at": null});
+    let own = format!("/v1/keys/{}", sibling.id);
+    by(&house, &sibling.secret, Ask::patch(&own, &freed)).problem(409, "own_key");
+}
+
+#[test]
+fn a_bounded_manager_changes_no_wider_key_but_stops_it() {
+    let house = House::start();
+    let permissions = ["keyhouse:keys:manage", "keyhouse:keys:read", "diagrams:*"];
+    let manager = house.create(&json!({
+        "kind": "service", "permissions": permissions, "expires_in": "1h",
+    }));
+    let body = json!({"kind": "service", "permissions": ["diagrams:read"]});
+    let wider = house.create(&body);
+    let path = |action: &str| format!("/v1/keys/{}{action}", wider.id);
+    let team = house.team("Build", "visible", &[]);
+    for ask in [
+        Ask::patch(&path(""), &json!({"name": "other"})),
+        Ask::patch(&path(""), &json!({"expires_in": "10m"})),
+        Ask::post(&path("/rotate"), &json!({})),
+    ] {
+        by(&house, &manager.secret, ask).problem(403, "beyond_key");
+    }
+    // Managing teams is not on its list, which is asked first.
+    let share = Ask::new("PUT", &path(&format!("/teams/{team}"))).json(&json!({"access": "read"}));
+    by(&house, &manager.secret, share).problem(403, "permission_required");
+    by(&house, &manager.secret, Ask::post(&path("/disable"), &json!({}))).expect(200);
+    by(&house, &manager.secret, Ask::post(&path("/enable"), &json!({}))).problem(403, "beyond_key");
+    by(&house, &manager.secret, Ask::post(&path("/revoke"), &json!({}))).expect(200);
+    let narrower = json!({"kind": "service", "permissions": ["diagrams:read"], "expires_in": "5m"});
+    let made = made(&by(&house, &manager.secret, Ask::post("/v1/keys", &narrower)).expect(201));
+    let renamed = Ask::patch(&format!("/v1/keys/{}", made.id), &json!({"name": "other"}));
+    by(&house, &manager.secret, renamed).expect(200);
+}
+
+#[test]
+fn a_bounded_key_gives_no_right_that_outlives_it() {
+    let house = House::start();
+    let list = json!(["*", "keyhouse:*", "keyhouse:instance:*"]);
+    let bounds = json!({"kind": "service", "permissions": list, "expires_in": "1h"});
+    let unbounded = json!({"kind": "service", "permissions": list});
+    let tess = house.join("tess", "user");
+    let user = format!("/v1/users/{}", tess.id);
+    let reset = format!("{user}/reset");
+    let asks = [
+        Ask::post("/v1/invitations", &json!({"email": "bo@example.com", "role": "user"})),
+        Ask::post(&reset, &json!({})),
+        Ask::patch(&user, &json!({"role": "guest"})),
+        Ask::new("DELETE", &format!("{user}?keys=transfer&to=organization")),
+    ];
+    let (bounded, other) = (house.create(&bounds), house.create(&unbounded));
+    for ask in &asks {
+        by(&house, &bounded.secret, ask.clone()).problem(403, "beyond_key");
+    }
+    by(&house, &bounded.secret, Ask::patch(&user, &json!({"disabled": true}))).expect(200);
+    let enabled = Ask::patch(&user, &json!({"disabled": false}));
+    by(&house, &bounded.secret, enabled.clone()).problem(403, "beyond_key");
+    by(&house, &other.secret, enabled).expect(200);
+    by(&house, &other.secret, asks[0].clone()).expect(201);
+}
+
+#[test]
+fn a_key_is_revoked_with_all_that_it_created() {
+    let house = House::start();
+    let list = json!(["keyhouse:keys:manage", "keyhouse:keys:read"]);
+    let body = json!({"kind": "service", "permissions": list});
+    let root = house.create(&body);
+    let child = made(&by(&house, &root.secret, Ask::post("/v1/keys", &body)).expect(201));
+    let other = made(&by(&house, &root.secret, Ask::post("/v1/keys", &body)).expect(201));
+    let grandchild = made(&by(&house, &child.secret, Ask::post("/v1/keys", &body)).expect(201));
+    let bystander = house.create(&body);
+    let path = format!("/v1/keys/{}/revoke", root.id);
+    let alone = house.ask(&Ask::post(&path, &json!({}))).expect(200);
+    assert_eq!(alone["descendants"], Value::Null);
+    house.act(&other.id, "revoke").expect(200);
+    let ask = Ask::post(&path, &json!({"descendants": true}));
+    let told = house.ask(&ask).expect(200);
+    assert_eq!(told["descendants"], json!({"revoked": 2, "left": 0, "more": false}), "{told}");
+    let again = house.ask(&ask).expect(200);
+    assert_eq!(again["descendants"], json!({"revoked": 0, "left": 0, "more": false}));
+    for key in [&root, &child, &other, &grandchild] {
+        assert_eq!(house.key(&key.id)["status"], "revoked");
+    }
+    assert_eq!(house.key(&bystander.id)["status"], "active");
+}
+
+#[test]
+fn the_command_line_revokes_all_that_a_key_created() {
+    let house = House::start();
+    let body = json!({"kind": "service", "permissions": ["keyhouse:keys:manage"]});
+    let root = house.create(&body);
+    let child = made(&by(&house, &root.secret, Ask::post("/v1/keys", &body)).expect(201));
+    let ended = house.home().run_cli(&["key", "revoke", &root.id, "--descendants"], "");
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("1 key that it created"), "{}", ended.stderr);
+    assert_eq!(house.key(&child.id)["status"], "revoked");
+}
