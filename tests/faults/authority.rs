@@ -23,7 +23,7 @@ use crate::{House, LONG, Made};
 const PASSWORD: &str = "nine wild geese over the lake";
 /// Of these nothing is stored on behalf of an actor: checks, dry runs, and what the holder of a
 /// secret, a link or a password does.
-const NO_ACTOR: [&str; 17] = [
+const NO_ACTOR: [&str; 18] = [
     "acceptInvitation",
     "checkAudit",
     "explainKey",
@@ -35,6 +35,7 @@ const NO_ACTOR: [&str; 17] = [
     "resetPassword",
     "revokeMe",
     "setUp",
+    "showLink",
     "signIn",
     "signOut",
     "testGate",
@@ -334,7 +335,7 @@ fn changes(cast: &Cast) -> Vec<Change> {
             }
             let scene = Scene { cast, id };
             let ((fill, body), first) = match id {
-                "turnOffTotp" => scene.turn_off_totp(),
+                "turnOffTotp" | "renewBackupCodes" => scene.turn_off_totp(),
                 "acknowledgeNotices" => ((Vec::new(), Value::Null), scene.notice()),
                 _ => (scene.filled(), Batch::new()),
             };
@@ -402,6 +403,7 @@ impl Scene<'_> {
             "changeUser" => (vec![self.user()], named()),
             "removeUser" | "endSessionsOfUser" => (vec![self.user()], Value::Null),
             "resetUser" => (vec![self.user()], json!({})),
+            "liftLockout" => (vec![self.locked_out()], Value::Null),
             "endSessionOfUser" => {
                 let user = self.user();
                 let listed = format!("/v1/users/{user}/sessions");
@@ -484,6 +486,16 @@ impl Scene<'_> {
 
     fn user(&self) -> String {
         join(&self.cast.house, &format!("tess-{}", self.id.to_lowercase()), "user").id
+    }
+
+    /// A user at whose account somebody guessed until told to wait.
+    fn locked_out(&self) -> String {
+        let user = self.user();
+        let email = format!("tess-{}@example.com", self.id.to_lowercase());
+        let body = json!({"email": email, "password": "not the password at all"});
+        let guess = || self.cast.house.manage("POST", "/v1/session", &body).0;
+        assert!((0..20).any(|_| guess() == 429));
+        user
     }
 
     fn other_session(&self) -> String {
