@@ -90,6 +90,10 @@ export function ago(iso, now = Date.now()) {
 export const ownZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
 export const allZones = () => Intl.supportedValuesOf("timeZone");
 
+/** A text as it is searched: without case, marks and compatibility forms, as the API searches. */
+export const searched = (text) =>
+  text.normalize("NFKD").replace(/\p{M}/gu, "").toUpperCase().toLowerCase().normalize("NFKD").replace(/\p{M}/gu, "");
+
 /** Orders names as people of this language do. */
 export const inOrder = (one, other) => one.localeCompare(other, language, { numeric: true });
 

@@ -13,11 +13,11 @@ use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::fault::Fault;
 use crate::model::id::RoleId;
 use crate::model::moment::Moment;
-use crate::model::name::folded;
 use crate::model::permission::Patterns;
 use crate::model::role::{
     BuiltinRole, ROLES_MANAGE, ROLES_READ, Role, check_role_name, check_role_patterns,
 };
+use crate::model::text::Likeness;
 use crate::records::Held;
 use crate::records::people::InvitationRecord;
 use crate::records::place::Place;
@@ -290,8 +290,9 @@ fn require_free_name(
     name: &str,
     own: Option<RoleId>,
 ) -> Result<(), ActionError> {
-    let read = folded(name);
-    let taken = |other: &&RoleRecord| own != Some(other.id) && folded(&other.name) == read;
+    let read = Likeness::of(name);
+    let taken =
+        |other: &&RoleRecord| own != Some(other.id) && Likeness::of(&other.name).is_alike(&read);
     match others.iter().find(taken) {
         None => Ok(()),
         Some(_) => Err(ActionError::Conflict {

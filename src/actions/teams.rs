@@ -17,9 +17,9 @@ use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::index::facts::{TeamFacts, UserFacts};
 use crate::model::id::{OrganizationId, TeamId, UserId};
-use crate::model::name::folded;
 use crate::model::plan::{MULTIPLE_TEAMS, TEAMS};
 use crate::model::role::{TEAMS_MANAGE, TEAMS_READ};
+use crate::model::text::Likeness;
 use crate::records::Held;
 use crate::records::access::UserRecord;
 use crate::records::place::Place;
@@ -352,8 +352,9 @@ fn require_free_name(
     name: &str,
     own: Option<TeamId>,
 ) -> Result<(), ActionError> {
-    let read = folded(name);
-    let taken = |other: &&TeamRecord| own != Some(other.id) && folded(&other.name) == read;
+    let read = Likeness::of(name);
+    let taken =
+        |other: &&TeamRecord| own != Some(other.id) && Likeness::of(&other.name).is_alike(&read);
     match others.iter().find(taken) {
         None => Ok(()),
         Some(_) => Err(ActionError::Conflict {

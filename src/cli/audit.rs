@@ -5,7 +5,8 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
 use crate::cli::client::{Ask, Client, query};
-use crate::cli::exit::{Exit, Failure, print, say};
+use crate::cli::exit::{Exit, Failure, print, print_table, say};
+use crate::cli::terminal::text;
 
 /// Most events that are listed unless asked otherwise.
 const LIST_LIMIT_DEFAULT: usize = 100;
@@ -108,7 +109,7 @@ fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
         ];
         table.add_row(row);
     }
-    print(&table.trim_fmt())
+    print_table(&table.trim_fmt())
 }
 
 fn run_check(head: Option<&str>, client: &Client, json: bool) -> Result<(), Failure> {
@@ -144,9 +145,9 @@ fn show_check(told: &Value, is_whole: bool) -> Result<(), Failure> {
     for fault in told.get("faults").and_then(Value::as_array).into_iter().flatten() {
         let seal = fault.get("seal").and_then(Value::as_u64);
         let seal = seal.map(|number| format!(" seal {number}")).unwrap_or_default();
-        let event = fault.get("event").and_then(Value::as_str);
-        let event = event.map(|id| format!(" {id}")).unwrap_or_default();
-        print(&format!("fault     {}{seal}{event}", text(fault, "kind")))?;
+        let event = text(fault, "event");
+        let line = format!("fault     {}{seal} {event}", text(fault, "kind"));
+        print(line.trim_end())?;
     }
     Ok(())
 }
@@ -156,14 +157,4 @@ fn actor(event: &Value) -> String {
     let actor = event.get("actor").unwrap_or(&Value::Null);
     let known = ["name", "id", "kind"].map(|field| text(actor, field));
     known.into_iter().find(|text| !text.is_empty()).unwrap_or_default()
-}
-
-/// A field as text fit for a terminal; nothing where there is none.
-fn text(value: &Value, name: &str) -> String {
-    let text = value.get(name).and_then(Value::as_str).unwrap_or_default();
-    text.chars().flat_map(shown).collect()
-}
-
-fn shown(character: char) -> Vec<char> {
-    if character.is_control() { character.escape_default().collect() } else { vec![character] }
 }

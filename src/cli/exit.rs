@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde_json::Value;
 
+use crate::cli::terminal;
 use crate::config::ConfigError;
+use crate::model::text::{printable, printable_line};
 
 /// The exit codes; scripts depend on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +66,7 @@ impl Failure {
 
     /// The failure that a problem+json answer tells of.
     pub(super) fn of_problem(status: u16, body: &Value) -> Self {
-        let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
+        let text = |name: &str| terminal::text(body, name);
         let (title, detail, code) = (text("title"), text("detail"), text("code"));
         let mut said = if title.is_empty() {
             format!("the server answered {status}")
@@ -74,12 +76,12 @@ impl Failure {
         let faults = body.get("errors").and_then(Value::as_array);
         if let Some(faults) = faults {
             for fault in faults {
-                let part = |name: &str| fault.get(name).and_then(Value::as_str).unwrap_or_default();
-                said.extend(["\n  ", part("pointer"), ": ", part("detail")]);
+                let part = |name: &str| terminal::text(fault, name);
+                said.extend(["\n  ", &part("pointer"), ": ", &part("detail")]);
             }
         } else if !detail.is_empty() {
             said.push_str(": ");
-            said.push_str(detail);
+            said.push_str(&detail);
         }
         let exit = match status {
             400 | 413 | 415 => Exit::Usage,
@@ -100,7 +102,7 @@ impl Failure {
     /// Prints the failure and becomes the exit code.
     pub(super) fn report(self) -> ExitCode {
         if !self.said.is_empty() {
-            say(&format!("keyhouse: {}", self.said));
+            say_lines(&format!("keyhouse: {}", self.said));
         }
         self.exit.into()
     }
@@ -152,10 +154,25 @@ fn looks_secret(word: &str) -> bool {
     word.len() >= SECRET_BYTES_MIN && mixed && !word.starts_with("--")
 }
 
-/// A line of data, to stdout. A reader that has seen enough, such as `head`, is no error, and the
-/// command ends as it would have otherwise.
+/// A line of data, to stdout. Whatever is in it, it stays one line and controls no terminal. A reader
+/// that has seen enough, such as `head`, is no error, and the command ends as it would have otherwise.
 pub(super) fn print(line: &str) -> Result<(), Failure> {
-    match write_line(line) {
+    write_out(&printable_line(line))
+}
+
+/// A table, to stdout, as [`print`] writes a line; its cells are lines already.
+pub(super) fn print_table(table: &str) -> Result<(), Failure> {
+    write_out(&printable(table))
+}
+
+/// A line that is shown once, to stdout. Where it can't be written the command fails: what it holds
+/// is lost.
+pub(super) fn print_once(line: &str) -> Result<(), Failure> {
+    write_line(&printable_line(line)).map_err(|error| Failure::io("print", &error))
+}
+
+fn write_out(text: &str) -> Result<(), Failure> {
+    match write_line(text) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::io("print", &error))
         },
@@ -163,20 +180,19 @@ pub(super) fn print(line: &str) -> Result<(), Failure> {
     }
 }
 
-/// A line that is shown once, to stdout. Where it can't be written the command fails: what it holds
-/// is lost.
-pub(super) fn print_once(line: &str) -> Result<(), Failure> {
-    write_line(line).map_err(|error| Failure::io("print", &error))
-}
-
-fn write_line(line: &str) -> io::Result<()> {
+fn write_line(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{line}").and_then(|()| stdout.flush())
+    writeln!(stdout, "{text}").and_then(|()| stdout.flush())
 }
 
 /// A line of talk, to stderr. Nobody to hear it is no fault.
 pub(super) fn say(line: &str) {
-    let (Ok(()) | Err(_)) = writeln!(io::stderr().lock(), "{line}");
+    say_lines(&printable_line(line));
+}
+
+/// Several lines of talk.
+fn say_lines(lines: &str) {
+    let (Ok(()) | Err(_)) = writeln!(io::stderr().lock(), "{}", printable(lines));
 }
 
 /// Before anything else: files are the owner's alone, and a crash writes no memory to disk.

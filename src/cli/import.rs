@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::client::{Ask, Client, query};
 use crate::cli::exit::{Exit, Failure, print, say};
+use crate::cli::terminal::decoded;
 
 /// Most bytes of a file.
 const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -164,7 +165,8 @@ fn failure(status: u16, told: &Value, faults: &[Value], step: &[Line]) -> Failur
 
 /// Reads all keys, before any is sent. Nothing of what can't be read is repeated: it may be a secret.
 fn read(file: &Path) -> Result<Vec<Line>, Failure> {
-    let text = read_text(file)?;
+    let bytes = read_bytes(file)?;
+    let text = decoded(&bytes, &file.display().to_string())?;
     let wrong =
         |number: usize| Failure::new(Exit::Usage, format!("line {number} is no JSON object"));
     let line = |number: usize, key: Value| {
@@ -172,7 +174,7 @@ fn read(file: &Path) -> Result<Vec<Line>, Failure> {
         if key.is_object() { Ok(Line { number, key, bytes }) } else { Err(wrong(number)) }
     };
     if text.trim_start().starts_with('[') {
-        let keys: Vec<Value> = serde_json::from_str(&text).map_err(|error| {
+        let keys: Vec<Value> = serde_json::from_str(text).map_err(|error| {
             let place = format!("line {}, column {}", error.line(), error.column());
             Failure::new(Exit::Usage, format!("{} is no JSON list: {place}", file.display()))
         })?;
@@ -186,19 +188,19 @@ fn read(file: &Path) -> Result<Vec<Line>, Failure> {
         .collect()
 }
 
-fn read_text(file: &Path) -> Result<Zeroizing<String>, Failure> {
+fn read_bytes(file: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let failed = |error| Failure::io(&format!("read {}", file.display()), &error);
-    let mut text = Zeroizing::new(String::new());
+    let mut read = Zeroizing::new(Vec::new());
     let bytes = if file == Path::new("-") {
-        std::io::stdin().lock().take(FILE_BYTES_MAX + 1).read_to_string(&mut text)
+        std::io::stdin().lock().take(FILE_BYTES_MAX + 1).read_to_end(&mut read)
     } else {
         let file = std::fs::File::open(file).map_err(failed)?;
-        file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)
+        file.take(FILE_BYTES_MAX + 1).read_to_end(&mut read)
     };
     let bytes = bytes.map_err(failed)?;
     if u64::try_from(bytes).map_or(true, |bytes| bytes > FILE_BYTES_MAX) {
         let said = format!("{} has more than 256 MiB: split it", file.display());
         return Err(Failure::new(Exit::Usage, said));
     }
-    Ok(text)
+    Ok(read)
 }

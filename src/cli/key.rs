@@ -5,7 +5,9 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Map, Value, json};
 
 use crate::cli::client::{Ask, Client, query, segment};
-use crate::cli::exit::{Failure, print, print_once, say};
+use crate::cli::exit::{Failure, print, print_once, print_table, say};
+use crate::cli::terminal::text;
+use crate::model::text::printable_line;
 
 /// What to do with keys.
 #[derive(Debug, Subcommand)]
@@ -232,7 +234,7 @@ fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
             text(last, "ip"),
         ]);
     }
-    print(&table.trim_fmt())
+    print_table(&table.trim_fmt())
 }
 
 /// Shows a key: its fields, one a line, or as JSON.
@@ -244,7 +246,7 @@ fn show(key: &Value, json: bool) -> Result<(), Failure> {
     for name in ORDER.iter().filter(|name| fields.contains_key(**name)) {
         let shown = match &fields.get(*name).cloned().unwrap_or_default() {
             Value::Null => "-".to_owned(),
-            Value::String(text) => text.clone(),
+            Value::String(text) => printable_line(text),
             value @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
                 value.to_string()
             },
@@ -274,8 +276,3 @@ const ORDER: [&str; 18] = [
     "revoked_reason",
     "version",
 ];
-
-/// A field as text; nothing where there is none.
-fn text(value: &Value, name: &str) -> String {
-    value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
-}

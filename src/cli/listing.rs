@@ -4,7 +4,8 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value;
 
 use crate::cli::client::{Ask, Client, query};
-use crate::cli::exit::{Failure, print, say};
+use crate::cli::exit::{Failure, print, print_table, say};
+use crate::cli::terminal::shown;
 
 /// Everything of a list, page by page.
 pub(super) fn all(
@@ -50,7 +51,7 @@ pub(super) fn print_all(
     for item in &items {
         table.add_row(columns.iter().map(|column| shown(item.get(*column))));
     }
-    print(&table.trim_fmt())
+    print_table(&table.trim_fmt())
 }
 
 /// Prints an object: these of its fields, one a line, or all of it as JSON.
@@ -62,16 +63,4 @@ pub(super) fn print_one(object: &Value, fields: &[&str], json: bool) -> Result<(
         print(&format!("{name:<15} {}", shown(object.get(*name))))?;
     }
     Ok(())
-}
-
-fn shown(value: Option<&Value>) -> String {
-    match value {
-        None | Some(Value::Null) => "-".to_owned(),
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(values)) => {
-            let texts: Vec<_> = values.iter().map(|value| shown(Some(value))).collect();
-            texts.join(" ")
-        },
-        Some(value @ (Value::Bool(_) | Value::Number(_) | Value::Object(_))) => value.to_string(),
-    }
 }

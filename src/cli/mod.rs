@@ -21,6 +21,7 @@ mod signals;
 mod sockets;
 mod subscription;
 mod team;
+mod terminal;
 mod usage;
 mod user;
 mod verify;

@@ -17,6 +17,7 @@ use crate::cli::instance::{Instance, OpenFailure};
 use crate::cli::proxies::ProxyResolver;
 use crate::cli::signals::{Request, Signals};
 use crate::cli::sockets;
+use crate::cli::terminal;
 use crate::config::{ConfigError, Listen, Settings, Written, WrittenSessions};
 use crate::http::App;
 use crate::http::transport::{Limits, Listener, Server, Socket, Surface, TrustedProxies};
@@ -274,9 +275,10 @@ fn found_if_asked(actions: &Actions, settings: &Settings) -> Result<bool, Failur
 /// The password: the first line of a file, or typed twice on a terminal.
 fn password(file: Option<&Path>) -> Result<Secret, Failure> {
     if let Some(path) = file {
-        let text = std::fs::read_to_string(path)
+        let bytes = std::fs::read(path)
             .map_err(|error| Failure::io(&format!("read {}", path.display()), &error))?;
-        let text = zeroize::Zeroizing::new(text);
+        let bytes = zeroize::Zeroizing::new(bytes);
+        let text = terminal::decoded(&bytes, &path.display().to_string())?;
         if is_open_to_others(path) {
             say(&format!("{} can be read by others: chmod 600 it", path.display()));
         }

@@ -6,8 +6,10 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Map, Value, json};
 
 use crate::cli::client::{Ask, Client, query, segment};
-use crate::cli::exit::{Exit, Failure, print, print_once, say};
+use crate::cli::exit::{Exit, Failure, print, print_once, print_table, say};
 use crate::cli::listing::{all, print_all};
+use crate::cli::terminal::text;
+use crate::model::text::printable_line;
 
 /// What to do with users. USER is an id or an e-mail address.
 #[derive(Debug, Subcommand)]
@@ -255,7 +257,7 @@ fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
             state.to_owned(),
         ]);
     }
-    print(&table.trim_fmt())
+    print_table(&table.trim_fmt())
 }
 
 /// Prints a one-time link, alone.
@@ -275,7 +277,7 @@ fn show(user: &Value, json: bool) -> Result<(), Failure> {
     for name in ORDER.iter().filter(|name| fields.contains_key(**name)) {
         let shown = match fields.get(*name).unwrap_or(&Value::Null) {
             Value::Null => "-".to_owned(),
-            Value::String(text) => text.clone(),
+            Value::String(text) => printable_line(text),
             value @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
                 value.to_string()
             },
@@ -300,8 +302,3 @@ const ORDER: [&str; 13] = [
     "created_at",
     "version",
 ];
-
-/// A field as text; nothing where there is none.
-fn text(value: &Value, name: &str) -> String {
-    value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
-}

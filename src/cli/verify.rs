@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::client::{Ask, Client};
 use crate::cli::exit::{Exit, Failure, print};
+use crate::cli::terminal::decoded;
 
 /// Most bytes read from stdin.
 const INPUT_BYTES_MAX: u64 = 4_096;
@@ -63,13 +64,12 @@ pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Fail
 
 /// The first line of stdin: a key.
 pub(super) fn key_from_stdin() -> Result<Zeroizing<String>, Failure> {
-    let mut line = Zeroizing::new(String::new());
+    let mut bytes = Zeroizing::new(Vec::new());
     std::io::stdin()
         .lock()
         .take(INPUT_BYTES_MAX)
-        .read_line(&mut line)
+        .read_until(b'\n', &mut bytes)
         .map_err(|error| Failure::io("read the key from stdin", &error))?;
-    let length = line.trim_end_matches(['\r', '\n']).len();
-    line.truncate(length);
-    Ok(line)
+    let line = decoded(&bytes, "stdin")?.trim_end_matches(['\r', '\n']);
+    Ok(Zeroizing::new(line.to_owned()))
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use toml::Table;
 
 use crate::config::ConfigError;
+use crate::model::text;
 
 /// Where a setting was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -281,9 +282,10 @@ impl Written {
     /// [`ConfigError::File`]; [`ConfigError::Syntax`] where it is no TOML.
     pub fn of_file(path: &Path) -> Result<(Self, Vec<String>), ConfigError> {
         let shown = path.display().to_string();
-        let text = std::fs::read_to_string(path)
+        let bytes = std::fs::read(path)
             .map_err(|source| ConfigError::File { path: shown.clone(), source })?;
         let syntax = |detail: String| ConfigError::Syntax { path: shown.clone(), detail };
+        let text = text::decode(&bytes).map_err(|error| syntax(error.to_string()))?;
         let table: Table =
             text.parse().map_err(|error: toml::de::Error| syntax(error.to_string()))?;
         let mut faults = Vec::new();

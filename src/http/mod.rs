@@ -122,7 +122,13 @@ impl Call<'_> {
 
     /// The same for people to read: from which address, and in which browser.
     fn browser(&self) -> index::Origin<'_> {
-        index::Origin { ip: self.address, user_agent: self.request.header("User-Agent") }
+        index::Origin { ip: self.address, user_agent: self.user_agent() }
+    }
+
+    /// What the client calls itself, as checks take it: visible ASCII, or nothing.
+    fn user_agent(&self) -> Option<&str> {
+        let is_visible = |text: &&str| text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+        self.request.header("User-Agent").filter(is_visible)
     }
 
     fn param(&self, at: usize) -> &str {

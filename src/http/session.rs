@@ -107,8 +107,7 @@ impl App {
     }
 
     fn key_actor(&self, call: &Call<'_>, text: &Zeroizing<Vec<u8>>) -> Result<Actor, Problem> {
-        let user_agent = call.request.header("User-Agent");
-        let caller = Holder { address: call.address, user_agent };
+        let caller = Holder { address: call.address, user_agent: call.user_agent() };
         self.caller_by_key(text, caller)
     }
 

@@ -33,4 +33,5 @@ pub mod route;
 pub mod second_factor;
 pub mod secret;
 pub mod session_times;
+pub mod text;
 pub mod totp;

@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::model::id::RoleId;
-use crate::model::name::folded;
 use crate::model::permission::{PatternSet, Patterns, is_instance};
+use crate::model::text::Likeness;
 
 /// Creating personal keys.
 pub const KEYS_CREATE: &str = "keyhouse:keys:create";
@@ -193,8 +193,9 @@ pub enum InvalidCustomRole {
 /// # Errors
 /// [`InvalidCustomRole::Reserved`].
 pub fn check_role_name(name: &str) -> Result<(), InvalidCustomRole> {
-    let read: String = folded(name).split(' ').collect();
-    let reserved = BuiltinRole::ALL.iter().any(|role| role.name() == read);
+    let read = Likeness::of(&name.split_whitespace().collect::<String>());
+    let is_alike = |role: &BuiltinRole| Likeness::of(role.name()).is_alike(&read);
+    let reserved = BuiltinRole::ALL.iter().any(is_alike);
     if reserved { Err(InvalidCustomRole::Reserved) } else { Ok(()) }
 }
 

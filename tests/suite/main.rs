@@ -84,6 +84,7 @@ mod signin;
 mod start;
 mod supervised;
 mod teams;
+mod text;
 mod totp;
 mod unix_sockets;
 mod usage;

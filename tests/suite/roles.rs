@@ -112,7 +112,7 @@ fn a_role_that_reads_like_a_built_in_one_is_refused() {
         "gUest",
         "o w n e r",
         "ow\u{a0}ner",
-        "own\u{200b}er",
+        "own\u{fe0f}er",
         "\u{3000}guest\u{2003}",
         "\u{43e}wner",
         "\u{ff4f}wner",
@@ -123,7 +123,7 @@ fn a_role_that_reads_like_a_built_in_one_is_refused() {
             assert_eq!(problem["errors"][0]["code"], "reserved_name", "{name:?} {problem}");
         }
     }
-    for name in ["drawer", "DRAWER", "Draw\u{200b}er "] {
+    for name in ["drawer", "DRAWER", "Draw\u{fe0f}er "] {
         let body = json!({"name": name, "permissions": ["a:b"]});
         house.ask(&Ask::post("/v1/roles", &body)).problem(409, "name_taken");
     }

@@ -5,7 +5,7 @@ import { fill, freshId, h } from "../dom.js";
 import { field } from "../form.js";
 import { inSentence } from "../permission-words.js";
 import { may } from "../state.js";
-import { inOrder, spoken, t } from "../text.js";
+import { inOrder, searched, spoken, t } from "../text.js";
 
 const SENTENCE_MS = 300;
 
@@ -34,7 +34,7 @@ export function permissionMatrix(entries, chosen, said = inSentence) {
   const sum = said ? sentence(() => said(permissions())) : null;
   const nothing = h("p.soft", { hidden: true }, t("matrix.none_found"));
   const find = () => {
-    const needle = search.value.trim().toLowerCase();
+    const needle = searched(search.value.trim());
     for (const one of [...rows, ...ownRows]) one.element.hidden = !one.text.includes(needle);
     const isFound = (list) => list.some((one) => !one.element.hidden);
     nothing.hidden = isFound(rows) || isFound(ownRows);
@@ -132,7 +132,7 @@ function row({ resource, group, entries }, rest, hasWhole) {
   const words = [resource, group, ...boxes.flatMap((one) => [one.name, one.about])];
   return {
     element,
-    text: words.join(" ").toLowerCase(),
+    text: searched(words.join(" ")),
     chosen: () => {
       if (all?.box.checked) return [whole];
       return boxes.filter(({ box }) => box.checked).map(({ name }) => name);

@@ -10,7 +10,7 @@ import { live } from "../live.js";
 import { allRoles, mayGive, outranks, roleMeaning, roleName } from "../roles.js";
 import { may, session } from "../state.js";
 import { table } from "../table.js";
-import { day, inOrder, listed, t } from "../text.js";
+import { day, inOrder, listed, searched, t } from "../text.js";
 import { allLockouts, lockouts, seesLockouts } from "./lockouts.js";
 
 /** As many as are read at once; beyond, people are found by their whole address. */
@@ -48,9 +48,9 @@ function found(people, known, query) {
   const search = h("input", { type: "search", name: "search", value: query.get("search"), autocomplete: "off" });
   let turn = 0;
   const show = async () => {
-    const wanted = search.value.trim().toLowerCase();
+    const wanted = searched(search.value.trim());
     const asked = ++turn;
-    let some = people.filter((one) => `${one.name} ${one.email}`.toLowerCase().includes(wanted));
+    let some = people.filter((one) => searched(`${one.name} ${one.email}`).includes(wanted));
     if (!isWhole && some.length === 0 && /.@./.test(wanted)) {
       some = (await get("/v1/users", { email: wanted }).catch(() => ({ items: [] }))).items;
       if (asked !== turn) return;

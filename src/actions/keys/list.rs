@@ -8,6 +8,7 @@ use crate::actions::keys::{KeyKind, is_listed_by_default};
 use crate::actions::{ActionError, Actions};
 use crate::model::id::{KeyId, TeamId, UserId};
 use crate::model::moment::Moment;
+use crate::model::text::search_form;
 use crate::records::key::{KeyRecord, Status};
 use crate::records::place::Place;
 use crate::records::read_row;
@@ -140,7 +141,7 @@ impl Actions {
             // that never was.
             return Ok(None);
         }
-        let needle = query.search.as_ref().map(|text| text.to_lowercase());
+        let needle = query.search.as_deref().map(search_form);
         let (team, unused) = (query.team, query.unused);
         let now = self.clock.now().wall;
         let ends = query.expires_before.map(|until| now..until);
@@ -210,9 +211,9 @@ impl Sought {
 }
 
 fn contains(record: &KeyRecord, needle: &str) -> bool {
-    let hints = record.secrets.iter().any(|secret| secret.hint.to_lowercase().contains(needle));
+    let hints = record.secrets.iter().any(|secret| search_form(&secret.hint).contains(needle));
     hints
-        || record.name.to_lowercase().contains(needle)
-        || record.description.to_lowercase().contains(needle)
+        || search_form(&record.name).contains(needle)
+        || search_form(&record.description).contains(needle)
         || record.id.to_string().contains(needle)
 }
