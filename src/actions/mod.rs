@@ -61,6 +61,7 @@ use crate::model::session_times::SessionTimes;
 use crate::records::place::Place;
 use crate::records::{Held, Record, RecordError, encode, read_row};
 use actor::Actor;
+use audit::export::Exported;
 use commits::Commits;
 use devices::DeviceKey;
 use passwords::Passwords;
@@ -86,6 +87,7 @@ pub struct Actions {
     random: Mutex<StdRng>,
     prefix: Prefix,
     retention: Retention,
+    exported: Arc<Exported>,
     passwords: Passwords,
     throttle: Throttle,
     refusals: Refusals,
@@ -231,6 +233,7 @@ impl Actions {
             random,
             prefix,
             retention: Retention::default(),
+            exported: Arc::default(),
             passwords,
             throttle,
             refusals,
@@ -265,6 +268,11 @@ impl Actions {
     /// How long sessions last.
     pub fn session_times(&self) -> SessionTimes {
         self.session_times
+    }
+
+    /// How the export of the audit log goes.
+    pub fn exported(&self) -> &Exported {
+        &self.exported
     }
 
     /// What became of batches, where the store is measured.

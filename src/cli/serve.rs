@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::actions::access::FirstOwner;
+use crate::actions::audit::export::Exporter;
 use crate::actions::keys::KeyPurge;
 use crate::actions::{ActionError, Actions};
 use crate::cli::control::Control;
@@ -210,6 +211,9 @@ fn serve(
     tell_service_manager(&[sd_notify::NotifyState::Ready]);
     let purge = KeyPurge::start(Arc::clone(&instance.actions))
         .map_err(|error| Failure::io("start a thread", &error))?;
+    let destination = settings.audit_export.clone();
+    let export = destination.map(|to| Exporter::start(&instance.actions, to)).transpose();
+    let export = export.map_err(|error| Failure::io("start a thread", &error))?;
     let index = instance.actions.index();
     let mut running = Running { app: &app, proxies: &proxies, settings: settings.clone() };
     let outcome = loop {
@@ -226,6 +230,9 @@ fn serve(
     drop(files);
     purge.stop();
     proxies.stop();
+    if let Some(export) = export {
+        export.stop();
+    }
     outcome
 }
 

@@ -177,9 +177,7 @@ impl Writer {
                 self.role(*id).store(Arc::new(RoleFacts::unknown(*id)));
                 self.index.roles.pin().remove(id);
             },
-            Place::Team(_, id) => {
-                self.index.teams.pin().remove(id);
-            },
+            Place::Team(_, id) => drop(self.index.teams.pin().remove(id)),
             Place::Key(_, id) => self.delete_key(*id),
             Place::Session(digest) => self.index.sessions.remove(*digest),
             Place::Use(_)
@@ -205,7 +203,8 @@ impl Writer {
             | Place::Event(_)
             | Place::Seal(_)
             | Place::Cut
-            | Place::Retention => {},
+            | Place::Retention
+            | Place::Exported => {},
         }
     }
 

@@ -82,6 +82,18 @@ const fn seal_version_1() -> u8 {
     1
 }
 
+/// How far the audit log was exported.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExportRecord {
+    /// To where.
+    #[serde(rename = "d")]
+    pub destination: Box<str>,
+    /// The last seal that was delivered there.
+    #[serde(rename = "n")]
+    pub number: u64,
+}
+
 /// Where the audit log begins since older events were cut off. It is believed only as far as an
 /// event in the chain repeats it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,6 +136,8 @@ impl Record for SealRecord {
 impl Record for CutRecord {}
 
 impl Record for RetentionRecord {}
+
+impl Record for ExportRecord {}
 
 impl Record for EventRecord {
     fn settle(&mut self, place: &Place) {

@@ -169,7 +169,8 @@ pub fn read(key: &[u8], value: &[u8]) -> Result<Stored, RecordError> {
         | Place::Event(_)
         | Place::Seal(_)
         | Place::Cut
-        | Place::Retention => Stored::Aside,
+        | Place::Retention
+        | Place::Exported => Stored::Aside,
     })
 }
 

@@ -76,6 +76,8 @@ pub enum Place {
     Cut,
     /// How long audit events were kept of late.
     Retention,
+    /// How far the audit log was exported.
+    Exported,
 }
 
 const FORMAT: &[u8] = b"format";
@@ -112,6 +114,7 @@ const IMPORTED: &[u8] = b"imported/";
 const SEAL: &[u8] = b"seal/";
 const CUT: &[u8] = b"cut";
 const RETENTION: &[u8] = b"retention";
+const EXPORTED: &[u8] = b"exported";
 
 /// What the index is made of, in an order in which what keys point to comes first.
 pub const INDEXED: [&[u8]; 12] =
@@ -208,6 +211,7 @@ impl Place {
             Self::Seal(number) => [SEAL, &number.to_be_bytes()].concat(),
             Self::Cut => CUT.to_vec(),
             Self::Retention => RETENTION.to_vec(),
+            Self::Exported => EXPORTED.to_vec(),
         }
     }
 
@@ -229,6 +233,7 @@ impl Place {
             PEOPLE => return Some(Self::People),
             CUT => return Some(Self::Cut),
             RETENTION => return Some(Self::Retention),
+            EXPORTED => return Some(Self::Exported),
             _ => {},
         }
         let cut = key.iter().position(|byte| *byte == b'/')?;
@@ -331,6 +336,7 @@ impl fmt::Display for Place {
             Self::Seal(number) => write!(f, "seal/{number}"),
             Self::Cut => f.write_str("cut"),
             Self::Retention => f.write_str("retention"),
+            Self::Exported => f.write_str("exported"),
         }
     }
 }
@@ -390,6 +396,7 @@ mod tests {
             Place::Seal(u64::MAX),
             Place::Cut,
             Place::Retention,
+            Place::Exported,
         ] {
             assert_eq!(Place::parse(&place.to_bytes()).unwrap(), place);
         }

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
 use crate::bounds::run_within;
-use crate::house::{House, serve_empty};
+use crate::house::{House, serve_empty, write_settings};
 use crate::server::{Home, Server};
 
 /// A start that is refused says so at once.
@@ -454,8 +454,7 @@ fn a_clock_an_hour_behind_the_log_is_refused_unless_accepted() {
 #[test]
 fn a_retention_of_the_file_is_in_the_log() {
     let home = logged();
-    let file = home.data().join("keyhouse.toml");
-    fs::write(&file, "[audit]\nretention = \"30d\"\n").unwrap();
+    let file = write_settings(&home, "[audit]\nretention = \"30d\"\n");
     let (code, told) = check(&home, None);
     assert_eq!((code, &told["cut"]), (Some(0), &Value::Null), "{told}");
     let listed = home.run_cli(&["audit", "list", "--action", "audit.*", "--json"], "");
@@ -471,4 +470,35 @@ fn a_retention_of_the_file_is_in_the_log() {
         let said = "audit.retention (keyhouse.toml)";
         assert!(ended.stderr.contains(said) && ended.stderr.contains("30d to 3650d"), "{ended:?}");
     }
+}
+
+/// A running server writes what it seals to a file, and its metrics tell how far it is.
+#[test]
+fn events_and_heads_go_to_a_file_as_they_are_sealed() {
+    let home = Home::new();
+    let path = home.folder().join("audit.jsonl");
+    write_settings(&home, &format!("[audit]\nexport = \"file:{}\"\n", path.display()));
+    let server = Server::start_in(&home, &["--metrics-listen", "127.0.0.1:0"]);
+    let made = server.sign_in().make_key(&json!({"name": "told"}));
+    let wanted = format!("\"target\":\"{}\"", made.id);
+    let (event, head) = loop {
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let lines: Vec<_> = lines.collect();
+        let event = text.lines().position(|line| line.contains(&wanted));
+        let Some(at) = event.filter(|at| *at + 1 < lines.len()) else { continue };
+        let head = lines[at..].iter().find(|line| line["type"] == "head");
+        if let Some(head) = head {
+            break (lines[at].clone(), head.clone());
+        }
+    };
+    assert_eq!((&event["action"], &event["seal"]), (&json!("key.create"), &head["number"]));
+    assert_eq!(event["actor"]["kind"], "user");
+    server.stop();
+    let (code, told) = check(&home, head["hash"].as_str());
+    assert_eq!((code, &told["faults"]), (Some(0), &json!([])), "{told}");
+    write_settings(&home, "[audit]\nexport = \"udp://127.0.0.1\"\n");
+    let ended = home.run_cli(&["audit", "check"], "");
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.stderr.contains("audit.export (keyhouse.toml)"), "{ended:?}");
 }

@@ -7,6 +7,7 @@ mod chain;
 pub mod check;
 mod chores;
 mod cut_proof;
+pub mod export;
 pub mod list;
 mod own;
 mod retention;

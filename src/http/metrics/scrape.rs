@@ -54,6 +54,7 @@ impl Scrape {
         families.extend(of_transport(app));
         families.extend(of_index(app));
         families.extend(of_actions(app));
+        families.extend(of_export(app));
         Self(families)
     }
 }
@@ -306,6 +307,28 @@ fn of_actions(app: &App) -> Vec<Family> {
             "keyhouse_sign_ins_total",
             "Sign-ins by what they came to.",
             outcomes(actions.sign_ins().outcomes()),
+        ),
+    ]
+}
+
+/// All zero where the audit log is not exported.
+fn of_export(app: &App) -> Vec<Family> {
+    let exported = app.actions.exported().now(app.actions.clock().now().wall);
+    vec![
+        gauge(
+            "keyhouse_audit_export_last_seal",
+            "The number of the last seal of the audit log that was sent.",
+            vec![whole(exported.last_seal)],
+        ),
+        counter(
+            "keyhouse_audit_export_failures_total",
+            "Times that the destination was not reached or did not take what was sent.",
+            vec![whole(exported.failures)],
+        ),
+        gauge(
+            "keyhouse_audit_export_lag_seconds",
+            "The age of the oldest seal that is still to be sent, 0 where there is none.",
+            vec![real(exported.lag.as_secs_f64())],
         ),
     ]
 }

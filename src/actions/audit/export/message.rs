@@ -1,0 +1,105 @@
+//! What is exported: a line of JSON an entry, or an RFC 5424 message around the same JSON.
+
+use std::fmt::Write as _;
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
+
+use crate::model::moment::Moment;
+use crate::model::text::printable_line;
+use crate::records::event::{EventRecord, SealRecord};
+use crate::records::key::Author;
+
+/// Facility 13 (log audit), severity 5 (notice): RFC 5424, 6.2.1.
+const PRIORITY: u8 = 13 * 8 + 5;
+/// Longest MSGID and HOSTNAME (RFC 5424, 6).
+const MSGID_MAX: usize = 32;
+const HOSTNAME_MAX: usize = 255;
+
+/// An event or a head.
+#[derive(Debug)]
+pub(super) struct Entry {
+    at: Moment,
+    kind: String,
+    body: Value,
+}
+
+impl Entry {
+    /// An event, and the seal that covers it.
+    pub(super) fn of_event(event: &EventRecord, seal: u64) -> Self {
+        let (kind, id) = match event.actor {
+            Some(Author::User(id)) => ("user", Some(id.to_string())),
+            Some(Author::Key(id)) => ("key", Some(id.to_string())),
+            Some(Author::Local) => ("local", None),
+            None => ("none", None),
+        };
+        let body = json!({
+            "type": "event",
+            "seal": seal,
+            "id": event.id.to_string(),
+            "at": event.at.to_string(),
+            "actor": { "kind": kind, "id": id },
+            "address": event.address.map(|address| address.to_string()),
+            "organization": event.organization.map(|id| id.to_string()),
+            "action": event.action,
+            "target": event.target,
+            "before": event.before,
+            "after": event.after,
+        });
+        Self { at: event.at, kind: event.action.to_string(), body }
+    }
+
+    /// The head that a seal is.
+    pub(super) fn of_head(seal: &SealRecord) -> Self {
+        let body = json!({
+            "type": "head",
+            "number": seal.number,
+            "hash": seal.hash.to_string(),
+            "at": seal.at.to_string(),
+        });
+        Self { at: seal.at, kind: "audit.head".to_owned(), body }
+    }
+
+    /// The same without what changed, for a socket that takes no message so long.
+    pub(super) fn shortened(&self) -> Self {
+        let mut body = self.body.clone();
+        for name in ["before", "after"] {
+            if let Some(value) = body.get_mut(name) {
+                *value = json!({});
+            }
+        }
+        if let Some(fields) = body.as_object_mut() {
+            fields.insert("shortened".to_owned(), true.into());
+        }
+        Self { at: self.at, kind: self.kind.clone(), body }
+    }
+
+    /// As JSON on one line: what could control a terminal is escaped.
+    pub(super) fn line(&self) -> String {
+        printable_line(&self.body.to_string())
+    }
+
+    /// As a message of syslog.
+    pub(super) fn syslog(&self) -> String {
+        let msgid = field(&self.kind, MSGID_MAX);
+        let mut text = format!("<{PRIORITY}>1 {} {} keyhouse ", self.at, hostname());
+        // Writing to a string can't fail.
+        let (Ok(()) | Err(_)) = write!(text, "{} {msgid} - {}", std::process::id(), self.line());
+        text
+    }
+}
+
+/// A text as a field of the header: visible ASCII, or nothing.
+fn field(text: &str, max: usize) -> String {
+    let visible = text.chars().filter(char::is_ascii_graphic).take(max);
+    let text: String = visible.collect();
+    if text.is_empty() { "-".to_owned() } else { text }
+}
+
+fn hostname() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| {
+        let system = rustix::system::uname();
+        field(&system.nodename().to_string_lossy(), HOSTNAME_MAX)
+    })
+}

@@ -1,0 +1,335 @@
+//! The export against files and sockets, one that hangs and one that closes among them.
+
+use super::*;
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::{UnixDatagram, UnixListener};
+
+use keyhouse_storage::MemoryStore;
+use serde_json::Value;
+
+use crate::actions::audit::seal::Sealer;
+use crate::clock::ManualClock;
+use crate::model::id::EventId;
+use crate::model::retention::Retention;
+
+/// A log that grows, and its export.
+struct Log {
+    store: Arc<MemoryStore>,
+    clock: Arc<ManualClock>,
+    sealer: Sealer,
+    exported: Arc<Exported>,
+    work: Work,
+    events: Vec<String>,
+}
+
+impl Log {
+    fn exported_to(destination: &str) -> Self {
+        let store = Arc::new(MemoryStore::new());
+        let clock = Arc::new(ManualClock::at("2027-01-31T12:00:00Z".parse().unwrap()));
+        let random = rand::SeedableRng::from_rng(&mut rand::rng());
+        let mut sealer = Sealer::new(
+            Arc::clone(&store) as Arc<dyn Store>,
+            Arc::clone(&clock) as Arc<dyn Clock>,
+            random,
+            Retention::default(),
+        );
+        sealer.begin().unwrap();
+        let exported = Arc::<Exported>::default();
+        let work = work(&store, &clock, &exported, destination);
+        Self { store, clock, sealer, exported, work, events: Vec::new() }
+    }
+
+    /// Makes events, each under a seal of its own.
+    fn make(&mut self, count: usize) {
+        for _ in 0..count {
+            let at = self.clock.now().wall;
+            let id = EventId::new(at, &mut rand::rng());
+            let event = EventRecord {
+                id,
+                at,
+                actor: None,
+                address: None,
+                organization: None,
+                action: "key.create".into(),
+                target: "key_1\u{9b}31m".to_owned(),
+                before: serde_json::Map::new(),
+                after: serde_json::Map::new(),
+            };
+            let place = Place::Event(id);
+            let batch = Batch::new().put(place.to_bytes(), encode(&place, &event).unwrap());
+            self.store.commit(batch).unwrap();
+            self.events.push(id.to_string());
+            self.clock.advance(Duration::from_secs(1));
+            self.sealer.turn(Duration::from_millis(1));
+        }
+    }
+
+    /// Another process, which goes on where this one was.
+    fn restart(&mut self) {
+        let destination = self.work.destination.to_string();
+        self.work = work(&self.store, &self.clock, &self.exported, &destination);
+    }
+
+    /// Turns until all is sent; what fails is tried again.
+    fn send_all(&mut self) {
+        while match self.work.turn() {
+            Ok(more) => more,
+            Err(error) => {
+                self.work.failed(&error);
+                true
+            },
+        } {}
+    }
+
+    /// Lets the connection stay up until what was sent counts as delivered.
+    fn settle(&mut self) {
+        self.clock.advance(SETTLE_AFTER);
+        assert!(!self.work.turn().unwrap());
+    }
+
+    fn lag(&self) -> Duration {
+        self.exported.now(self.clock.now().wall).lag
+    }
+}
+
+fn work(
+    store: &Arc<MemoryStore>,
+    clock: &Arc<ManualClock>,
+    exported: &Arc<Exported>,
+    destination: &str,
+) -> Work {
+    let destination = destination.parse().unwrap();
+    Work::new(
+        Arc::clone(store) as Arc<dyn Store>,
+        Arc::clone(clock) as Arc<dyn Clock>,
+        Arc::clone(exported),
+        destination,
+    )
+}
+
+/// The JSON of a message of syslog, whose header is as RFC 5424 wants it.
+fn body(message: &str) -> Value {
+    let mut parts = message.splitn(8, ' ');
+    let mut part = || parts.next().unwrap_or_else(|| panic!("{message}"));
+    assert_eq!(part(), "<109>1");
+    let at: Moment = part().parse().unwrap();
+    assert!(part().bytes().all(|byte| byte.is_ascii_graphic()));
+    assert_eq!(part(), "keyhouse");
+    assert_eq!(part(), std::process::id().to_string());
+    let kind = part().to_owned();
+    assert_eq!(part(), "-");
+    let text = part();
+    assert!(text.chars().all(|character| !character.is_control()), "{text:?}");
+    let body: Value = serde_json::from_str(text).unwrap();
+    assert_eq!(body["at"], at.to_string());
+    assert_eq!(kind, if body["type"] == "head" { "audit.head" } else { "key.create" });
+    body
+}
+
+/// The ids of events, in their order, and the numbers of heads.
+fn told(bodies: &[Value]) -> (Vec<String>, Vec<u64>) {
+    let ids = bodies.iter().filter_map(|body| body["id"].as_str().map(str::to_owned));
+    (ids.collect(), bodies.iter().filter_map(|body| body["number"].as_u64()).collect())
+}
+
+fn lines(path: &std::path::Path) -> Vec<Value> {
+    let text = fs::read_to_string(path).unwrap();
+    assert!(text.ends_with('\n'), "{text}");
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_file_gets_a_line_an_event_and_a_head_and_survives_a_rename_and_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, moved) = (folder.path().join("audit.jsonl"), folder.path().join("audit.jsonl.1"));
+    let mut log = Log::exported_to(&format!("file:{}", path.display()));
+    log.make(3);
+    log.send_all();
+    let (events, heads) = told(&lines(&path));
+    assert_eq!((events, heads), (log.events.clone(), vec![1, 2, 3]));
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("key_1\\u009b31m"), "{text}");
+
+    fs::rename(&path, &moved).unwrap();
+    log.make(2);
+    log.send_all();
+    assert_eq!(told(&lines(&path)), (log.events[3..].to_vec(), vec![4, 5]));
+    assert_eq!(told(&lines(&moved)).1, [1, 2, 3]);
+
+    // A write that a power cut left unfinished.
+    fs::write(&path, "{\"type\":\"ev").unwrap();
+    log.make(1);
+    log.restart();
+    log.send_all();
+    let text = fs::read_to_string(&path).unwrap();
+    let mut rest = text.lines().skip(1).map(|line| serde_json::from_str::<Value>(line).unwrap());
+    assert_eq!(rest.next().unwrap()["id"], *log.events[5]);
+    assert_eq!(rest.next().unwrap()["number"], 6);
+    assert!(rest.next().is_none(), "what was delivered is not sent again");
+    let now = log.exported.now(log.clock.now().wall);
+    assert_eq!((now.last_seal, now.failures, now.lag), (6, 0, Duration::ZERO));
+}
+
+#[test]
+fn another_destination_gets_all_that_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let to = |name: &str| format!("file:{}", folder.path().join(name).display());
+    let mut log = Log::exported_to(&to("one"));
+    log.make(2);
+    log.send_all();
+    log.work = work(&log.store, &log.clock, &log.exported, &to("two"));
+    log.send_all();
+    assert_eq!(told(&lines(&folder.path().join("two"))).0, log.events);
+}
+
+#[test]
+fn what_is_no_file_is_refused_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = Log::exported_to(&format!("file:{}", folder.path().display()));
+    log.make(1);
+    let error = log.work.turn().unwrap_err();
+    log.work.failed(&error);
+    log.clock.advance(Duration::from_mins(1));
+    let now = log.exported.now(log.clock.now().wall);
+    assert_eq!((now.failures, now.lag), (1, Duration::from_mins(1)));
+}
+
+#[test]
+fn a_datagram_socket_gets_messages_and_one_that_is_gone_loses_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let mut log = Log::exported_to(&format!("syslog:unix:{}", path.display()));
+    log.make(2);
+    let error = log.work.turn().unwrap_err();
+    log.work.failed(&error);
+    let socket = UnixDatagram::bind(&path).unwrap();
+    log.send_all();
+    let receive = |socket: &UnixDatagram| {
+        let mut bytes = vec![0; 1 << 16];
+        let length = socket.recv(&mut bytes).unwrap();
+        body(str::from_utf8(&bytes[..length]).unwrap())
+    };
+    let bodies: Vec<_> = (0..4).map(|_| receive(&socket)).collect();
+    assert_eq!(told(&bodies), (log.events.clone(), vec![1, 2]));
+    // The daemon starts again, with a socket of its own.
+    drop(socket);
+    fs::remove_file(&path).unwrap();
+    log.make(1);
+    let error = log.work.turn().unwrap_err();
+    log.work.failed(&error);
+    let socket = UnixDatagram::bind(&path).unwrap();
+    log.send_all();
+    let bodies: Vec<_> = (0..2).map(|_| receive(&socket)).collect();
+    assert_eq!(told(&bodies), (log.events[2..].to_vec(), vec![3]));
+}
+
+#[test]
+fn a_stream_socket_gets_a_line_a_message() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let listener = UnixListener::bind(&path).unwrap();
+    let mut log = Log::exported_to(&format!("syslog:unix:{}", path.display()));
+    log.make(2);
+    log.send_all();
+    let (stream, _) = listener.accept().unwrap();
+    let lines = BufReader::new(stream).lines().take(4);
+    let bodies: Vec<_> = lines.map(|line| body(&line.unwrap())).collect();
+    assert_eq!(told(&bodies), (log.events.clone(), vec![1, 2]));
+}
+
+/// The next message, counted in octets.
+fn counted(stream: &mut BufReader<TcpStream>) -> Value {
+    let mut count = Vec::new();
+    stream.read_until(b' ', &mut count).unwrap();
+    let count: usize = str::from_utf8(&count).unwrap().trim_end().parse().unwrap();
+    let mut message = vec![0; count];
+    stream.read_exact(&mut message).unwrap();
+    body(str::from_utf8(&message).unwrap())
+}
+
+#[test]
+fn a_tcp_receiver_that_closes_gets_all_that_was_not_settled_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut log = Log::exported_to(&format!("syslog:tcp://{address}"));
+    log.make(2);
+    log.send_all();
+    let mut stream = BufReader::new(listener.accept().unwrap().0);
+    let bodies: Vec<_> = (0..4).map(|_| counted(&mut stream)).collect();
+    assert_eq!(told(&bodies), (log.events.clone(), vec![1, 2]));
+    log.settle();
+    log.settle();
+    log.make(2);
+    log.send_all();
+    // It closes with two of four messages unread.
+    assert_eq!(counted(&mut stream)["id"], *log.events[2]);
+    drop(stream);
+    while log.work.turn().is_ok() {}
+    log.work.failed(&ExportError::Sink(std::io::ErrorKind::ConnectionReset.into()));
+    log.send_all();
+    let mut stream = BufReader::new(listener.accept().unwrap().0);
+    let bodies: Vec<_> = (0..4).map(|_| counted(&mut stream)).collect();
+    assert_eq!(told(&bodies), (log.events[2..].to_vec(), vec![3, 4]));
+    // A restart before it is settled sends them once more, one after that nothing.
+    log.restart();
+    log.send_all();
+    let mut stream = BufReader::new(listener.accept().unwrap().0);
+    assert_eq!(counted(&mut stream)["id"], *log.events[2]);
+    log.settle();
+    log.settle();
+    log.restart();
+    log.make(1);
+    log.send_all();
+    let mut stream = BufReader::new(listener.accept().unwrap().0);
+    assert_eq!(counted(&mut stream)["id"], *log.events[4]);
+}
+
+/// A receiver that takes the connection and reads nothing: sealing goes on, a stop does not wait for
+/// it, and what it has not taken is not counted as delivered.
+#[test]
+fn a_receiver_that_hangs_holds_nothing_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    let mut log = Log::exported_to(&format!("syslog:unix:{}", path.display()));
+    // More than its queue holds.
+    log.make(400);
+    let halt = Arc::clone(&log.work.halt);
+    let (end, ended) = channel();
+    let replacement = work(&log.store, &log.clock, &log.exported, "file:/nowhere/at/all");
+    let hanging = std::mem::replace(&mut log.work, replacement);
+    let destination = hanging.destination.clone();
+    let run = move || {
+        hanging.run();
+        drop(end);
+    };
+    let hanging = Builder::new().name("export".to_owned()).spawn(run).unwrap();
+    let exporter = Exporter { halt, ended };
+    log.make(5);
+    assert_eq!(log.sealer.head.number, 405, "sealing goes on");
+    exporter.stop();
+    assert!(log.exported.now(log.clock.now().wall).last_seal < 405);
+    // The next process sends all that is left, once it is read.
+    log.work = work(&log.store, &log.clock, &log.exported, &destination.to_string());
+    let read = move || {
+        let (mut bytes, mut ids) = (vec![0; 1 << 16], std::collections::HashSet::new());
+        while ids.len() < 405 {
+            let length = socket.recv(&mut bytes).unwrap();
+            let body = body(str::from_utf8(&bytes[..length]).unwrap());
+            ids.extend(body["id"].as_str().map(str::to_owned));
+        }
+        ids
+    };
+    let reader = Builder::new().name("receiver".to_owned()).spawn(read).unwrap();
+    log.send_all();
+    let ids = reader.join().unwrap();
+    hanging.join().unwrap();
+    assert!(log.events.iter().all(|id| ids.contains(id)));
+    assert_eq!(log.lag(), Duration::ZERO);
+}
