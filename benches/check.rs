@@ -75,7 +75,6 @@ fn measure(keys: usize) {
     let requirement = "diagrams:read".parse().unwrap();
     let ip = Some("192.0.2.7".parse().unwrap());
     let request = Request { requirement: Some(&requirement), ip, ..Request::default() };
-    let prefix = Prefix::default();
     let block = presented.len() / BLOCKS;
     let (mut floors, mut checks, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for texts in presented.chunks_exact(block) {
@@ -86,7 +85,7 @@ fn measure(keys: usize) {
         let check_ns = timed(texts, |text| {
             let judge = |grant: &_| decide(grant, &request, NOW);
             let passes = |verdict: Verdict, _grant: Option<&_>| verdict.is_valid();
-            check(&index, &prefix, text.as_bytes(), judge, passes).unwrap()
+            check(&index, text.as_bytes(), judge, passes).unwrap()
         });
         floors.push(floor_ns);
         checks.push(check_ns);
@@ -99,7 +98,6 @@ fn measure(keys: usize) {
 }
 
 fn measure_counting(index: &Index, presented: &[String], request: &Request<'_>) {
-    let prefix = Prefix::default();
     let origin = Origin { ip: request.ip, user_agent: Some("curl/8.5.0") };
     let counted = |text: &str| {
         let judge = |grant: &_| decide(grant, request, NOW);
@@ -107,7 +105,7 @@ fn measure_counting(index: &Index, presented: &[String], request: &Request<'_>) 
             index.note_call(grant.unwrap(), verdict.code, NOW.wall, origin);
             verdict.is_valid()
         };
-        check(index, &prefix, text.as_bytes(), judge, passes).unwrap()
+        check(index, text.as_bytes(), judge, passes).unwrap()
     };
     let _first_calls = timed(presented, counted);
     let block = presented.len() / BLOCKS;

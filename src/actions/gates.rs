@@ -212,6 +212,12 @@ impl Actions {
                 faults.push(Fault::new(format!("/routes/{}", equal.second), "equal_route", detail));
             },
         }
+        for (at, route) in record.routes.iter().enumerate() {
+            if !route.methods.is_empty() && route.methods.iter().all(|method| method == "TRACE") {
+                let detail = "TRACE is refused at every gate, so that no request takes this route";
+                faults.push(Fault::new(format!("/routes/{at}/methods"), "invalid_route", detail));
+            }
+        }
         let named = record.organizations.iter().flat_map(|ids| ids.0.iter().enumerate());
         for (at, id) in named {
             if self.index.organization(*id).is_none() {

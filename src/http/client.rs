@@ -12,6 +12,7 @@ use rouille::Request;
 use crate::actions::throttle::Source;
 use crate::http::transport::{Arrival, Origin, Peer, Surface};
 use crate::http::{App, forwarded};
+use crate::model::network::canonical;
 use crate::model::public_url::names_loopback;
 
 /// How long a warning that any client can cause stays silent after it was logged.
@@ -90,7 +91,8 @@ impl App {
         let on_host = address.is_loopback() && !hops.is_proxied && names_loopback;
         let is_direct =
             on_host || !self.is_trusted(hops.origin.peer) || self.asks_for_itself(address, hops);
-        let address = if is_direct { Some(address) } else { self.forwarded_address(hops) };
+        let address =
+            if is_direct { Some(canonical(address)) } else { self.forwarded_address(hops) };
         Source { address, on_host }
     }
 

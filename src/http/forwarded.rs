@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 
 use crate::model::credential::CredentialSource;
+use crate::model::network::canonical;
 use crate::model::route::{Asked, DoubtfulPath, RawPath, canonical_host, raw_path};
 
 /// The chain of addresses.
@@ -120,7 +121,7 @@ pub(super) fn read_repeated<'a>(
     let path = raw_path(target)?;
     let chain = forwarded_for(headers)?;
     let last = chain.last().and_then(|line| line.rsplit(',').next());
-    let client = last.and_then(|entry| address(entry.trim()));
+    let client = last.and_then(|entry| address(entry.trim())).map(canonical);
     let client = client.ok_or(NotForwarded::Unreadable(FORWARDED_FOR))?;
     Ok(Told { client, host, path, method })
 }
@@ -175,6 +176,11 @@ fn forwarded_for(headers: &HeaderMap) -> Result<Vec<&str>, NotForwarded> {
 /// The client's address in a chain: from the right, the first that is no trusted proxy; where all
 /// are, the leftmost. `None` where an entry that counts can't be read.
 pub(super) fn client(lines: &[&str], trusted: &[IpNet]) -> Option<IpAddr> {
+    furthest(lines, trusted).map(canonical)
+}
+
+/// The same in the form in which it was written, since trust is asked of that.
+fn furthest(lines: &[&str], trusted: &[IpNet]) -> Option<IpAddr> {
     let mut furthest = None;
     let entries = lines.iter().rev().flat_map(|line| line.rsplit(','));
     for entry in entries.take(HOPS_MAX) {
@@ -193,8 +199,7 @@ pub(super) fn is_set_by_proxies(name: &str) -> bool {
     lower.starts_with("x-forwarded-") || matches!(lower.as_str(), "forwarded" | "via" | "x-real-ip")
 }
 
-/// An address as proxies write it: bare, with a port, or IPv6 in brackets.
-/// An address, with or without a port; `None` for anything else.
+/// An address as proxies write it: bare, with a port, or IPv6 in brackets; `None` for anything else.
 pub(super) fn address(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     let parsed = bare.parse::<IpAddr>().ok();

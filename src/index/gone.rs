@@ -48,6 +48,7 @@ impl Gone {
             | Stored::Use(..)
             | Stored::Quota(..)
             | Stored::PlanQuota(..)
+            | Stored::Taken(..)
             | Stored::Aside => {},
         }
     }

@@ -62,6 +62,8 @@ pub struct Index {
     grants: HashMap<DigestKey, Grant, BuildHasherDefault<DigestHasher>>,
     /// How many of them are known by their SHA-256.
     by_sha256: AtomicUsize,
+    /// The digests that no longer open anything: 64 bytes each.
+    retired: HashMap<DigestKey, (), BuildHasherDefault<DigestHasher>>,
     users: HashMap<UserId, Arc<SharedUser>>,
     organizations: HashMap<OrganizationId, Shared<OrganizationFacts>>,
     /// The operators' own organization, once it is known.
@@ -110,6 +112,7 @@ impl Index {
                 .resize_mode(ResizeMode::Blocking)
                 .build(),
             by_sha256: AtomicUsize::new(0),
+            retired: HashMap::builder().hasher(BuildHasherDefault::default()).build(),
             users: HashMap::new(),
             organizations: HashMap::new(),
             founded: OnceLock::new(),
@@ -150,6 +153,22 @@ impl Index {
     /// Whether some secret is known by its SHA-256: else nobody need take one.
     pub fn knows_sha256(&self) -> bool {
         self.by_sha256.load(Ordering::Relaxed) > 0
+    }
+
+    /// Of the digests of one text the one that decides: a revoked one, else one that no longer opens
+    /// anything, else one that is known, else the first.
+    pub fn deciding(&self, digests: [Digest; 2]) -> Digest {
+        let rank = |digest: &Digest| {
+            let retired = || self.retired.pin().contains_key(&DigestKey::from(*digest));
+            self.with_grant(digest, |grant| match grant {
+                Some(grant) if grant.revoked => 0,
+                Some(_) => 2,
+                None if retired() => 1,
+                None => 3,
+            })
+        };
+        let [one, other] = digests;
+        if rank(&other) < rank(&one) { other } else { one }
     }
 
     /// How many secrets are known.

@@ -220,7 +220,7 @@ mod tests {
         for (place, logged) in [
             (Place::Email("ada@example.com".to_owned(), Id::default()), "email/.."),
             (Place::Session(Digest::of(b"cookie")), "session/.."),
-            (Place::Imported(Digest::of(b"key")), "imported/.."),
+            (Place::Taken(Digest::of(b"key")), "imported/.."),
         ] {
             assert_eq!(slow(&place.to_bytes(), more).as_deref(), Some(logged));
         }

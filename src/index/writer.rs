@@ -151,7 +151,10 @@ impl Writer {
                 self.organization(organization).load().live.quota.restore(&record);
             },
             Stored::Session(digest, user) => self.index.sessions.put(digest, user),
-            Stored::Aside => {},
+            Stored::Taken(digest, record) if record.retired => {
+                self.index.retired.pin().insert(digest.into(), ());
+            },
+            Stored::Taken(..) | Stored::Aside => {},
         }
     }
 
@@ -199,7 +202,7 @@ impl Writer {
             | Place::KeysMade(_)
             | Place::People
             | Place::Leaving(_)
-            | Place::Imported(_)
+            | Place::Taken(_)
             | Place::Event(_)
             | Place::Seal(_)
             | Place::Cut

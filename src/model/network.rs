@@ -1,8 +1,19 @@
-//! Which addresses a key may be used from.
+//! Which addresses a key may be used from, and the one form of an address.
+//!
+//! An IPv6 address that only embeds an IPv4 one is that IPv4 address: for rules, for throttling and
+//! where it is shown. These are IPv4-mapped (`::ffff:0:0/96`), IPv4-compatible (`::/96`) and NAT64
+//! (`64:ff9b::/96` of RFC 6052, and `64:ff9b:1::/48` of RFC 8215 where its last 32 bits or, as RFC
+//! 6052 has it for a /48, bits 48 to 63 and 72 to 87 hold one). 6to4 (`2002::/16`) and Teredo
+//! (`2001::/32`) stay IPv6: the IPv4 address in them is that of a router or a relay's client, which
+//! others may share, and any host may make such an address up; a rule that shall hold for them names
+//! them.
+//!
+//! Trust does not use this form: which peer is a proxy, or this host, is asked of the address as the
+//! socket has it, since a packet from the network may claim to embed `127.0.0.1`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// Most networks in one list.
 pub const NETWORKS_MAX: usize = 100;
@@ -20,6 +31,55 @@ pub struct IpRules {
 /// IPv4, a /64 of IPv6, which is what one customer gets.
 const NETWORK_BITS_V4: u8 = 24;
 const NETWORK_BITS_V6: u8 = 64;
+
+/// The one form of an address: IPv4 where an IPv6 address embeds it.
+pub fn canonical(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(six) => embedded(six).map_or(address, IpAddr::V4),
+    }
+}
+
+/// The one form of a network of a rule: IPv4 where every address of it embeds one.
+pub fn canonical_network(network: IpNet) -> IpNet {
+    let IpNet::V6(six) = network else { return network };
+    let (Some(bits), Some(first)) = (six.prefix_len().checked_sub(96), embedded(six.network()))
+    else {
+        return network;
+    };
+    // `::` and `::1` are no IPv4 addresses, so a network that holds them stays.
+    let holds_loopback = six.contains(&Ipv6Addr::LOCALHOST);
+    let four = IpNet::new(first.into(), bits).map(|four| four.trunc());
+    if holds_loopback { network } else { four.unwrap_or(network) }
+}
+
+/// Whether no address is of this network, since all that could be embed IPv4 and are taken as that.
+pub fn is_translated_away(network: IpNet) -> bool {
+    matches!(network, IpNet::V6(six)
+        if (48..96).contains(&six.prefix_len()) && is_local_nat64(six.network()))
+}
+
+fn is_local_nat64(address: Ipv6Addr) -> bool {
+    matches!(address.segments(), [0x64, 0xff9b, 1, ..])
+}
+
+/// The IPv4 address that an IPv6 address embeds.
+fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [.., a, b, c, d] = address.octets();
+    let last = Ipv4Addr::new(a, b, c, d);
+    match address.segments() {
+        [0, 0, 0, 0, 0, 0, high, low] => (high > 0 || low > 1).then_some(last),
+        [0x64, 0xff9b, 1, first, second @ ..=0xff, third, 0, 0] if third.trailing_zeros() >= 8 => {
+            let ([a, b], [_, c], [d, _]) =
+                (first.to_be_bytes(), second.to_be_bytes(), third.to_be_bytes());
+            Some(Ipv4Addr::new(a, b, c, d))
+        },
+        [0, 0, 0, 0, 0, 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] | [0x64, 0xff9b, 1, ..] => {
+            Some(last)
+        },
+        _ => None,
+    }
+}
 
 /// The network that an address is counted with.
 pub fn network_of(address: IpAddr) -> IpNet {
@@ -44,7 +104,7 @@ pub fn site_of(address: IpAddr) -> IpNet {
 }
 
 fn truncated(address: IpAddr, bits_v4: u8, bits_v6: u8) -> IpNet {
-    let address = address.to_canonical();
+    let address = canonical(address);
     let bits = if address.is_ipv4() { bits_v4 } else { bits_v6 };
     IpNet::new(address, bits)
         .map_or_else(|_too_long| IpNet::from(address), |network| network.trunc())
@@ -83,9 +143,21 @@ impl IpRules {
         allow_fits && others.deny.iter().all(|it| covers(&denied, it) || out_of_reach(it))
     }
 
+    /// Whether there is no address that may use the key: everything allowed is denied as well.
+    pub fn admits_nobody(&self) -> bool {
+        // Joined, so that a network that several denied ones cover together is seen.
+        let denied = IpNet::aggregate(&self.deny);
+        let is_denied = |allowed: &IpNet| denied.iter().any(|network| network.contains(allowed));
+        if self.allow.is_empty() {
+            let all = [IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())];
+            return all.iter().all(is_denied);
+        }
+        self.allow.iter().all(is_denied)
+    }
+
     /// Whether an address may use the key.
     pub fn admit(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
+        let address = canonical(address);
         let within = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&address));
         !within(&self.deny) && (self.allow.is_empty() || within(&self.allow))
     }
@@ -116,8 +188,8 @@ mod tests {
     use super::*;
 
     fn rules(allow: &[&str], deny: &[&str]) -> IpRules {
-        let parse =
-            |texts: &[&str]| texts.iter().map(|text| parse_network(text).unwrap()).collect();
+        let read = |text: &&str| canonical_network(parse_network(text).unwrap());
+        let parse = |texts: &[&str]| texts.iter().map(read).collect();
         IpRules { allow: parse(allow), deny: parse(deny) }
     }
 
@@ -134,9 +206,57 @@ mod tests {
             (&["2001:db8::/32"], &[], "10.0.0.1", false),
             (&["10.0.0.0/8"], &[], "::ffff:10.0.0.1", true),
             (&["::ffff:10.0.0.0/104"], &[], "10.9.9.9", true),
+            // NAT64 and IPv4-compatible addresses are the IPv4 address that they embed.
+            (&[], &["10.0.0.0/8"], "64:ff9b::a00:1", false),
+            (&[], &["10.0.0.0/8"], "::10.0.0.1", false),
+            (&[], &["10.0.0.0/8"], "64:ff9b:1::a00:1", false),
+            (&[], &["10.0.0.0/8"], "64:ff9b:1:abcd::10.0.0.1", false),
+            (&[], &["10.0.0.0/8"], "64:ff9b:1:a00:0:100::", false),
+            (&["10.0.0.0/8"], &[], "64:ff9b::a00:1", true),
+            (&["10.0.0.0/8"], &[], "64:ff9b::b00:1", false),
+            (&["64:ff9b::a00:0/104"], &[], "10.2.3.4", true),
+            (&["64:ff9b::a00:0/104"], &[], "64:ff9b::b00:1", false),
+            (&["64:ff9b::/96"], &[], "203.0.113.9", true),
+            (&[], &["::10.0.0.0/104"], "::ffff:10.1.1.1", false),
+            (&["::1"], &[], "::1", true),
+            (&["::1"], &[], "0.0.0.1", false),
+            (&[], &["0.0.0.0/8"], "::1", true),
+            // 6to4 and Teredo are IPv6.
+            (&[], &["10.0.0.0/8"], "2002:a00:1::1", true),
+            (&[], &["2002::/16"], "2002:a00:1::1", false),
+            (&[], &["10.0.0.0/8"], "2001:0:a00:1::1", true),
         ] {
             let admits = rules(allow, deny).admit(address.parse().unwrap());
             assert_eq!(admits, admitted, "{allow:?} {deny:?} {address}");
+        }
+    }
+
+    #[test]
+    fn rules_that_no_address_fits_are_found() {
+        for (allow, deny, nobody) in [
+            (&[][..], &[][..], false),
+            (&["10.0.0.0/8"], &["10.0.0.0/8"], true),
+            (&["10.1.0.0/16", "10.2.0.1"], &["10.0.0.0/8"], true),
+            (&["10.0.0.0/8"], &["10.0.0.0/9", "10.128.0.0/9"], true),
+            (&["10.0.0.0/8"], &["10.0.0.0/9"], false),
+            (&["10.0.0.0/8", "192.0.2.1"], &["10.0.0.0/8"], false),
+            (&["10.0.0.0/8"], &["0.0.0.0/0"], true),
+            (&["64:ff9b::a00:1"], &["10.0.0.1"], true),
+            (&[], &["0.0.0.0/0"], false),
+            (&[], &["0.0.0.0/0", "::/0"], true),
+            (&[], &["0.0.0.0/1", "128.0.0.0/1", "::/0"], true),
+            (&["2001:db8::/32"], &["2001:db8::/33", "2001:db8:8000::/33"], true),
+        ] {
+            assert_eq!(rules(allow, deny).admits_nobody(), nobody, "{allow:?} {deny:?}");
+        }
+        for (network, gone) in [
+            ("64:ff9b:1::/48", true),
+            ("64:ff9b:1:8000::/64", true),
+            ("64:ff9b:1::/96", false),
+            ("64:ff9b::/32", false),
+            ("2001:db8::/64", false),
+        ] {
+            assert_eq!(is_translated_away(network.parse().unwrap()), gone, "{network}");
         }
     }
 
@@ -152,6 +272,9 @@ mod tests {
         for (address, network) in [
             ("203.0.113.7", "203.0.113.0/24"),
             ("::ffff:203.0.113.7", "203.0.113.0/24"),
+            ("64:ff9b::cb00:7107", "203.0.113.0/24"),
+            ("::203.0.113.7", "203.0.113.0/24"),
+            ("2002:cb00:7107::1", "2002:cb00:7107::/64"),
             ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
         ] {
             assert_eq!(network_of(address.parse().unwrap()).to_string(), network);

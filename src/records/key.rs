@@ -10,7 +10,7 @@ use crate::model::foreign::Algorithm;
 use crate::model::id::{InvalidId, KeyId, OrganizationId, TeamId, UserId};
 use crate::model::key_text::Environment;
 use crate::model::moment::Moment;
-use crate::model::network::IpRules;
+use crate::model::network::{IpRules, canonical_network};
 use crate::model::permission::Patterns;
 use crate::model::secret::Digest;
 pub use crate::records::limits::{QuotaRecord, RateLimitRecord};
@@ -271,7 +271,9 @@ impl KeyRecord {
 
     /// Its address rules.
     pub fn ip_rules(&self) -> IpRules {
-        IpRules { allow: self.ip_allow.clone(), deny: self.ip_deny.clone() }
+        let canonical =
+            |networks: &[IpNet]| networks.iter().copied().map(canonical_network).collect();
+        IpRules { allow: canonical(&self.ip_allow), deny: canonical(&self.ip_deny) }
     }
 
     /// When it ended for good, or by its time; none while it may still be of use.

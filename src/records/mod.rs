@@ -6,7 +6,6 @@
 pub mod access;
 pub mod event;
 pub mod gate;
-pub mod imported;
 pub mod key;
 mod limits;
 pub mod notice;
@@ -15,6 +14,7 @@ pub mod place;
 pub mod prepare;
 pub mod reservation;
 pub mod rights;
+pub mod taken;
 mod text;
 pub mod usage;
 pub mod uses;
@@ -31,6 +31,7 @@ use key::KeyRecord;
 use place::Place;
 use reservation::ReservationRecord;
 use rights::{RoleRecord, TeamRecord};
+use taken::TakenRecord;
 use uses::UseRecord;
 
 /// The version that this program writes.
@@ -97,6 +98,8 @@ pub enum Stored {
     Quota(KeyId, ReservationRecord),
     /// The same of what a plan gives an organization.
     PlanQuota(OrganizationId, ReservationRecord),
+    /// Whose a digest is or was.
+    Taken(Digest, TakenRecord),
     /// Whose a session is, by the digest of its cookie.
     Session(Digest, UserId),
     /// A row that only its own readers ask for: e-mail addresses, events, how much keys were used.
@@ -150,6 +153,7 @@ pub fn read(key: &[u8], value: &[u8]) -> Result<Stored, RecordError> {
         Place::Session(digest) => {
             Stored::Session(digest, read_at::<SessionRecord>(&place, value)?.user)
         },
+        Place::Taken(digest) => Stored::Taken(digest, read_at(&place, value)?),
         Place::Format
         | Place::Email(..)
         | Place::Domain(_)
@@ -165,7 +169,6 @@ pub fn read(key: &[u8], value: &[u8]) -> Result<Stored, RecordError> {
         | Place::KeysMade(_)
         | Place::People
         | Place::Leaving(_)
-        | Place::Imported(_)
         | Place::Event(_)
         | Place::Seal(_)
         | Place::Cut

@@ -56,8 +56,8 @@ pub enum Place {
     People,
     /// A user who is being removed.
     Leaving(UserId),
-    /// Whose an imported digest is: guards that it is one key's.
-    Imported(Digest),
+    /// Whose a digest is or was: guards that it is one key's for ever.
+    Taken(Digest),
     /// A browser's session, by the digest of its cookie.
     Session(Digest),
     /// The sessions of a user.
@@ -110,15 +110,28 @@ const TOTP: &[u8] = b"totp/";
 const KEYS_MADE: &[u8] = b"keys-made/";
 const PEOPLE: &[u8] = b"people";
 const LEAVING: &[u8] = b"leaving/";
-const IMPORTED: &[u8] = b"imported/";
+const TAKEN: &[u8] = b"imported/";
 const SEAL: &[u8] = b"seal/";
 const CUT: &[u8] = b"cut";
 const RETENTION: &[u8] = b"retention";
 const EXPORTED: &[u8] = b"exported";
 
 /// What the index is made of, in an order in which what keys point to comes first.
-pub const INDEXED: [&[u8]; 12] =
-    [FOUNDED, GATE, PLAN, ORGANIZATION, ROLE, TEAM, USER, KEY, USE, QUOTA, PLAN_QUOTA, SESSION];
+pub const INDEXED: [&[u8]; 13] = [
+    FOUNDED,
+    GATE,
+    PLAN,
+    ORGANIZATION,
+    ROLE,
+    TEAM,
+    USER,
+    KEY,
+    USE,
+    QUOTA,
+    PLAN_QUOTA,
+    SESSION,
+    TAKEN,
+];
 
 impl Place {
     /// Below this lie all e-mail addresses.
@@ -207,7 +220,7 @@ impl Place {
             Self::KeysMade(id) => [KEYS_MADE, id.bytes()].concat(),
             Self::People => PEOPLE.to_vec(),
             Self::Leaving(user) => [LEAVING, user.bytes()].concat(),
-            Self::Imported(digest) => [IMPORTED, digest.bytes()].concat(),
+            Self::Taken(digest) => [TAKEN, digest.bytes()].concat(),
             Self::Seal(number) => [SEAL, &number.to_be_bytes()].concat(),
             Self::Cut => CUT.to_vec(),
             Self::Retention => RETENTION.to_vec(),
@@ -254,7 +267,7 @@ impl Place {
             RESET => id(rest).map(Self::Reset),
             TOTP => id(rest).map(Self::Totp),
             LEAVING => id(rest).map(Self::Leaving),
-            IMPORTED => Some(Self::Imported(Digest::from_bytes(rest.try_into().ok()?))),
+            TAKEN => Some(Self::Taken(Digest::from_bytes(rest.try_into().ok()?))),
             SEAL => Some(Self::Seal(u64::from_be_bytes(rest.try_into().ok()?))),
             USE => id(rest).map(Self::Use),
             USAGE_HOURS => usage_of(rest).map(|(day, of)| Self::UsageHours(day, of)),
@@ -332,7 +345,7 @@ impl fmt::Display for Place {
             Self::KeysMade(id) => write!(f, "keys-made/{id}"),
             Self::People => f.write_str("people"),
             Self::Leaving(user) => write!(f, "leaving/{user}"),
-            Self::Imported(_) => f.write_str("imported/.."),
+            Self::Taken(_) => f.write_str("imported/.."),
             Self::Seal(number) => write!(f, "seal/{number}"),
             Self::Cut => f.write_str("cut"),
             Self::Retention => f.write_str("retention"),
@@ -392,7 +405,7 @@ mod tests {
             Place::KeysMade(Id::new(now, &mut random)),
             Place::People,
             Place::Leaving(Id::new(now, &mut random)),
-            Place::Imported(Digest::of(b"digest")),
+            Place::Taken(Digest::of(b"digest")),
             Place::Seal(u64::MAX),
             Place::Cut,
             Place::Retention,

@@ -8,6 +8,7 @@ use crate::index::facts::{Ask, OrganizationFacts, UserFacts};
 use crate::index::grant::Grant;
 use crate::model::limit::Draw;
 use crate::model::moment::Moment;
+use crate::model::network::canonical;
 use crate::model::permission::{PatternSet, Patterns, is_instance, is_own};
 use crate::verify::{Code, Limits, Request, foretell};
 
@@ -219,7 +220,7 @@ impl View<'_> {
             return (!rules.is_empty())
                 .then(|| "the key has networks, and no address was told".to_owned());
         };
-        let address = address.to_canonical();
+        let address = canonical(address);
         let holds = |networks: &[ipnet::IpNet]| {
             networks.iter().find(|network| network.contains(&address)).copied()
         };

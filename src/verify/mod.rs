@@ -15,7 +15,7 @@ use crate::index::Index;
 use crate::index::grant::Grant;
 use crate::index::quota::Unreserved;
 use crate::model::gate::Acceptance;
-use crate::model::key_text::{Prefix, Presented, classify};
+use crate::model::key_text::{Presented, classify};
 use crate::model::requirement::Requirement;
 use crate::model::secret::Digest;
 pub use decide::{decide, foretell};
@@ -52,12 +52,11 @@ impl Default for Request<'_> {
 /// [`Unreserved`], with nothing drawn and `answer` not called: wait for it, then check again.
 pub fn check<T>(
     index: &Index,
-    prefix: &Prefix,
     presented: &[u8],
     judge: impl FnOnce(&Grant) -> Result<Verdict, Unreserved>,
     answer: impl FnOnce(Verdict, Option<&Grant>) -> T,
 ) -> Result<T, Unreserved> {
-    let Some(digest) = digest_of(index, prefix, presented) else {
+    let Some(digest) = digest_of(index, presented) else {
         return Ok(answer(Verdict::of(Code::Malformed), None));
     };
     index.with_grant(&digest, |grant| match grant {
@@ -70,14 +69,17 @@ pub fn check<T>(
     })
 }
 
-/// The digest under which a presented text would be known; `None` for one that is malformed.
-pub fn digest_of(index: &Index, prefix: &Prefix, presented: &[u8]) -> Option<Digest> {
-    match classify(presented, prefix) {
-        Presented::Malformed => None,
-        // A key of another system; a few come by their SHA-256, and nobody pays who has none such.
-        Presented::Foreign(digest) if index.knows_sha256() && !index.knows(&digest) => {
-            Some(Digest::by_sha256(presented))
-        },
-        Presented::Own(digest) | Presented::Foreign(digest) => Some(digest),
+/// The digest under which a presented text is decided about; `None` for one that is malformed.
+///
+/// A text may be known by its BLAKE3 and by its SHA-256: where either was revoked or no longer opens
+/// anything, that one decides. An instance without keys known by their SHA-256 takes none.
+pub fn digest_of(index: &Index, presented: &[u8]) -> Option<Digest> {
+    let (Presented::Own(digest) | Presented::Foreign(digest)) = classify(presented) else {
+        return None;
+    };
+    if index.knows_sha256() {
+        Some(index.deciding([digest, Digest::by_sha256(presented)]))
+    } else {
+        Some(digest)
     }
 }

@@ -65,7 +65,7 @@ fn a_gate_is_made_tried_and_removed() {
     for (url, secret, told) in [
         ("/health", "", "gate.why_public"),
         ("https://api.example.com/orders/7", "", "gate.why_no_key"),
-        ("/orders/7", "kh_live_nonsense", "explain.why_MALFORMED"),
+        ("/orders/7", "no key", "explain.why_MALFORMED"),
         ("/orders/7", &key.secret, "explain.why_INSUFFICIENT_PERMISSIONS"),
         ("/elsewhere", &key.secret, "gate.why_no_route"),
         ("/orders/../admin", &key.secret, "gate.why_unclear"),

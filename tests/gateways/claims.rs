@@ -47,7 +47,7 @@ fn with_a_wrong_key_it_is_401_invalid_token() {
     let short = good.get(..40).unwrap();
     let rows = [
         ("checksum", flipped.as_str(), "MALFORMED"),
-        ("shape", short, "MALFORMED"),
+        ("shape", short, "NOT_FOUND"),
         ("unknown", "another-systems-key-of-some-length", "NOT_FOUND"),
     ];
     for kind in Kind::ALL {

@@ -26,7 +26,7 @@ fn answers_come_in_order_and_one_wrong_item_is_its_own_error() {
             {"key": good.secret, "permissions": ["x:y"]},
             {"key": good.secret, "cost": 1001, "what": 1},
             7,
-            {"key": "kh_live_mistyped"},
+            {"key": "a mistyped key"},
         ]),
     );
     let codes: Vec<_> = results

@@ -43,7 +43,7 @@ fn a_refusal_carries_the_challenge_of_its_reason() {
         assert_eq!(answer.header("x-keyhouse-challenge"), Some(BASIC), "{name}");
         assert_never_kept(&answer, name);
         for (secret, code) in [
-            ("kh_live_mistyped", "MALFORMED"),
+            ("a mistyped key", "MALFORMED"),
             ("somebody-elses", "NOT_FOUND"),
             (gone.secret.as_str(), "REVOKED"),
         ] {

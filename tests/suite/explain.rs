@@ -168,9 +168,11 @@ fn a_gate_that_the_asker_can_not_list_is_explained_like_none() {
 #[test]
 fn what_is_no_known_key_is_explained_as_nothing_more_than_that() {
     let house = House::start();
-    for (key, code) in
-        [("kh_live_x", "MALFORMED"), ("ghp_16C7e42F292c6912E7710c838347", "NOT_FOUND")]
-    {
+    for (key, code) in [
+        ("two words", "MALFORMED"),
+        ("kh_live_x", "NOT_FOUND"),
+        ("ghp_16C7e42F292c6912E7710c838347", "NOT_FOUND"),
+    ] {
         let body = json!({"key": key, "explain": true});
         let told = house.ask(&Ask::post("/v1/verify", &body)).expect(200);
         assert_eq!((&told["code"], &told["explain"]["code"]), (&json!(code), &json!(code)));

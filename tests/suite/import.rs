@@ -25,18 +25,18 @@ pub(crate) fn imported(house: &House, keys: &Value) -> Vec<Value> {
     told["keys"].as_array().unwrap().clone()
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").unwrap();
         text
     })
 }
 
-fn sha256(text: &str) -> Vec<u8> {
+pub(crate) fn sha256(text: &str) -> Vec<u8> {
     Sha256::digest(text).to_vec()
 }
 
-fn blake3_of(text: &str) -> Vec<u8> {
+pub(crate) fn blake3_of(text: &str) -> Vec<u8> {
     blake3::hash(text.as_bytes()).as_bytes().to_vec()
 }
 
@@ -165,7 +165,7 @@ fn a_request_is_taken_whole_or_not_at_all_and_every_fault_is_told_at_its_line() 
             good,
             {"key": "short"},
             {"key": own.secret},
-            {"key": "kh_something_else_entirely_here"},
+            {"key": own.secret.replace("kh_live_", "kh_life_")},
             {"key": secret},
             {"algorithm": "md5", "digest": hex(&[7; 32])},
             {"algorithm": "sha256", "digest": hex(&[7; 31])},
@@ -185,6 +185,8 @@ fn a_request_is_taken_whole_or_not_at_all_and_every_fault_is_told_at_its_line() 
             {"key": foreign(11)},
             {"key": foreign(11)},
             {"algorithm": "blake3", "digest": hex(&blake3_of(&own.secret))},
+            {"algorithm": "sha256", "digest": hex(&sha256(""))},
+            {"algorithm": "blake3", "digest": hex(&blake3_of(""))},
         ]}),
     );
     assert!(!answer.body.contains(&own.secret) && !answer.body.contains(secret), "{}", answer.body);
@@ -193,7 +195,7 @@ fn a_request_is_taken_whole_or_not_at_all_and_every_fault_is_told_at_its_line() 
     let mut expected: Vec<(String, String)> = [
         ("1/key", "invalid_key"),
         ("2/key", "own_shape"),
-        ("3/key", "own_shape"),
+        ("3/key", "invalid_key"),
         ("4/key", "invalid_key"),
         ("5/algorithm", "invalid_algorithm"),
         ("6/digest", "invalid_digest"),
@@ -212,6 +214,8 @@ fn a_request_is_taken_whole_or_not_at_all_and_every_fault_is_told_at_its_line() 
         ("19", "wrong_type"),
         ("21/key", "digest_taken"),
         ("22/digest", "digest_taken"),
+        ("23/digest", "invalid_digest"),
+        ("24/digest", "invalid_digest"),
     ]
     .map(|(pointer, code)| (format!("/keys/{pointer}"), code.to_owned()))
     .into();

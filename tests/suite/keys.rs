@@ -274,7 +274,7 @@ fn a_management_key_acts_within_what_it_holds() {
     let star = house.create(&json!({"permissions": ["*", "*:*:*"]}));
     ask(&star.secret, json!({})).problem(403, "permission_required");
     let answer = house.bare(&Ask::get("/v1/keys").bearer("kh_live_nothing"));
-    answer.problem(401, "MALFORMED");
+    answer.problem(401, "NOT_FOUND");
     assert!(answer.challenges().contains("error=\"invalid_token\""));
     house.act(&manager.id, "revoke").expect(200);
     house.bare(&Ask::get("/v1/keys").bearer(&manager.secret)).problem(401, "REVOKED");

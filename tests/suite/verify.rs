@@ -25,7 +25,7 @@ fn a_good_key_is_described_and_a_bad_one_only_as_far_as_it_is_known() {
     for (claim, key, code) in [
         ("empty", String::new(), "MALFORMED"),
         ("a typing error", made.secret.replace("kh_live_", "kh_liv_"), "MALFORMED"),
-        ("cut short", made.secret.get(..56).unwrap().to_owned(), "MALFORMED"),
+        ("cut short", made.secret.get(..56).unwrap().to_owned(), "NOT_FOUND"),
         ("a space behind it", format!("{} ", made.secret), "MALFORMED"),
         ("a line behind it", format!("{}\n", made.secret), "MALFORMED"),
         ("a zero byte", format!("{}\0", made.secret), "MALFORMED"),

@@ -24,9 +24,9 @@ use crate::model::role::{INSTANCE_IMPORT, KEYS_MANAGE};
 use crate::model::secret::Digest;
 use crate::records::Held;
 use crate::records::access::UserRecord;
-use crate::records::imported::ImportedRecord;
 use crate::records::key::{KeyRecord, SecretRecord};
 use crate::records::place::Place;
+use crate::records::taken::TakenRecord;
 
 /// Most keys of one import: with each key's guard of its digest they fit one batch.
 pub const IMPORT_KEYS_MAX: usize = 500;
@@ -180,7 +180,7 @@ impl Actions {
             }
         }
         if !findings.digests.insert(key.secret.digest) || self.is_taken(&key.secret)? {
-            let detail = "a key with this digest is here already, or twice in this request";
+            let detail = "is or was a key's digest here, or is twice in this request";
             findings.faults.push(fault(key.secret.field, "digest_taken", detail));
         }
         findings.records.push(self.foreign_record(actor, key, (organization, owner), now));
@@ -223,11 +223,11 @@ impl Actions {
         Ok(held.filter(|held| held.record.organization == organization))
     }
 
-    /// Whether a key of the instance is known by this, or was imported by it and rotated since.
+    /// Whether a key of the instance is known by this, or ever was.
     fn is_taken(&self, secret: &ForeignSecret) -> Result<bool, ActionError> {
         for digest in [Some(secret.digest), secret.other_digest].into_iter().flatten() {
-            let place = Place::Imported(digest);
-            if self.index.knows(&digest) || self.read::<ImportedRecord>(&place)?.is_some() {
+            let place = Place::Taken(digest);
+            if self.index.knows(&digest) || self.read::<TakenRecord>(&place)?.is_some() {
                 return Ok(true);
             }
         }
@@ -242,9 +242,9 @@ impl Actions {
         for record in &findings.records {
             // The digest is what must be free. An id has 74 random bits, and guards are few.
             if let Some(digest) = record.imported {
-                let place = Place::Imported(digest);
+                let place = Place::Taken(digest);
                 let guarded = batch.absent(place.to_bytes());
-                batch = put(guarded, &place, &ImportedRecord { key: record.id })?;
+                batch = put(guarded, &place, &TakenRecord { key: record.id, retired: false })?;
             }
             batch = put(batch, &record.place(), record)?;
         }

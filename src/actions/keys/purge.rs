@@ -9,6 +9,7 @@ use keyhouse_storage::{At, Batch, Range};
 use serde_json::{Map, json};
 
 use crate::actions::events::Happening;
+use crate::actions::keys::rotate::retire;
 use crate::actions::{ActionError, Actions};
 use crate::index::halt::Halt;
 use crate::model::id::OrganizationId;
@@ -20,7 +21,7 @@ use crate::records::{Held, read_row};
 /// How long a key is kept after its end.
 pub const ENDED_KEPT: Duration = Duration::from_hours(90 * 24);
 /// Most keys forgotten in one batch: with all that belongs to each, it stays within a batch's bounds.
-const KEYS_A_BATCH_MAX: usize = 200;
+const KEYS_A_BATCH_MAX: usize = 160;
 /// How many keys are read at a time, and how long others have the store to themselves in between.
 const ROWS_A_SCAN: usize = 1_000;
 const SCAN_PAUSE: Duration = Duration::from_millis(5);
@@ -115,9 +116,8 @@ impl Actions {
             batch = batch.unchanged(place.clone(), *revision).delete(place);
             batch = batch.delete(Place::Use(record.id).to_bytes());
             batch = batch.delete(Place::Quota(record.id).to_bytes());
-            if let Some(digest) = record.imported {
-                batch = batch.delete(Place::Imported(digest).to_bytes());
-            }
+            let secrets = record.secrets.iter().map(|secret| secret.digest);
+            batch = retire(batch, record.id, record.imported.into_iter().chain(secrets))?;
         }
         let batch = self.record(batch, now, happening(first.record.organization, due))?;
         if self.commit_upkeep(batch)?.is_none() {
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_a_keys_goes_with_it_and_its_digest_is_free_again() {
+    fn all_that_is_a_keys_goes_with_it_but_that_its_digests_were_taken() {
         let mut trial = Trial::new();
         let import = foreign(b"a key of another system");
         let [key] = &trial.actions.import_keys(&trial.local(), &import).unwrap()[..] else {
@@ -266,9 +266,10 @@ mod tests {
         assert!(trial.actions.import_keys(&trial.local(), &import).is_err());
         trial.clock.advance(ENDED_KEPT);
         assert_eq!(purge(&trial), 1);
-        assert_eq!((trial.count(b"use/"), trial.count(b"imported/")), (0, 0));
-        assert_eq!(trial.actions.import_keys(&trial.local(), &import).unwrap().len(), 1);
-        assert!(trial.actions.index().knows_sha256());
+        assert_eq!((trial.count(b"use/"), trial.count(b"imported/")), (0, 3), "a row a secret");
+        assert!(trial.actions.import_keys(&trial.local(), &import).is_err(), "never again");
+        trial.restart();
+        assert!(trial.actions.import_keys(&trial.local(), &import).is_err(), "nor after a restart");
     }
 
     #[test]
@@ -285,7 +286,7 @@ mod tests {
         let count = |event: &crate::records::event::EventRecord| event.after["count"].as_u64();
         let mut counts: Vec<_> = trial.events("keys.purge").iter().filter_map(count).collect();
         counts.sort_unstable();
-        assert_eq!(counts, [1, 200, 200]);
+        assert_eq!(counts, [1, 160, 160]);
         assert_eq!(trial.count(Place::KEYS), 0);
     }
 }

@@ -14,11 +14,14 @@ use crate::actions::keys::draft::shape;
 use crate::actions::keys::{Target, refuse_itself, refuse_revoked};
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::foreign::Algorithm;
+use crate::model::id::KeyId;
 use crate::model::key_text;
 use crate::model::moment::Moment;
 use crate::model::role::KEYS_MANAGE;
-use crate::model::secret::Secret;
+use crate::model::secret::{Digest, Secret};
 use crate::records::key::{KeyRecord, SecretRecord};
+use crate::records::place::Place;
+use crate::records::taken::TakenRecord;
 
 /// How long an old secret may work on at most.
 pub const OVERLAP_MAX: Duration = Duration::from_hours(30 * 24);
@@ -54,11 +57,12 @@ impl Actions {
             let organization = organization.ok_or(ActionError::NotFound("organization"))?;
             require_access(&organization, now)?;
             let mut record = held.record.clone();
-            let secret = self.renew(&mut record, now, min(overlap, OVERLAP_MAX));
+            let (secret, dropped) = self.renew(&mut record, now, min(overlap, OVERLAP_MAX));
             record.version += 1;
             record.updated_at = now;
             let place = record.place();
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
+            let batch = retire(batch, record.id, dropped.iter().map(|old| old.digest))?;
             let happening = Happening::by(&decided, "key.rotate", record.id)
                 .inside(record.organization)
                 .with_change(&shape(&held.record), &shape(&record));
@@ -68,13 +72,19 @@ impl Actions {
         })
     }
 
-    /// Puts a new secret before the newest, which then ends; what was older is dropped.
-    fn renew(&self, record: &mut KeyRecord, now: Moment, overlap: Duration) -> Secret {
+    /// Puts a new secret before the newest, which then ends. Returns the new one, and those that were
+    /// older and are dropped.
+    fn renew(
+        &self,
+        record: &mut KeyRecord,
+        now: Moment,
+        overlap: Duration,
+    ) -> (Secret, Vec<SecretRecord>) {
         let environment = &record.environment;
         let made = key_text::generate(&self.prefix, environment, &mut *self.random());
         // Kept also where it ends at once, until the next rotation: so that who still shows it is
         // told that it has ended, and not that there was never such a key.
-        record.secrets.truncate(1);
+        let dropped = record.secrets.drain(1.min(record.secrets.len())..).collect();
         for old in &mut record.secrets {
             old.ends_at = Some(now.after(overlap));
         }
@@ -87,8 +97,18 @@ impl Actions {
         };
         record.secrets.insert(0, new);
         record.rotation_advised = false;
-        made.secret
+        (made.secret, dropped)
     }
+}
+
+/// Adds to a batch that these digests no longer open anything, and that no import brings them again.
+pub(super) fn retire(
+    batch: Batch,
+    key: KeyId,
+    digests: impl Iterator<Item = Digest>,
+) -> Result<Batch, ActionError> {
+    let record = TakenRecord { key, retired: true };
+    digests.into_iter().try_fold(batch, |batch, digest| put(batch, &Place::Taken(digest), &record))
 }
 
 /// Whether the actor may be shown a secret of this key.
@@ -135,11 +155,9 @@ mod tests {
     use crate::actions::trial::Trial;
     use crate::index::Origin;
     use crate::model::code::Code;
-    use crate::model::id::KeyId;
     use crate::model::plan::API_ACCESS;
     use crate::records::Held;
     use crate::records::access::{OrganizationRecord, PlanRecord};
-    use crate::records::place::Place;
     use crate::verify::{Request, check, decide};
 
     const HOUR: Duration = Duration::from_hours(1);
@@ -153,7 +171,7 @@ mod tests {
         let (now, text) = (trial.clock_now(), secret.reveal().as_bytes());
         let judge = |grant: &_| decide(grant, &Request::default(), now);
         let index = trial.actions.index();
-        check(index, trial.actions.prefix(), text, judge, |verdict, _grant| verdict.code).unwrap()
+        check(index, text, judge, |verdict, _grant| verdict.code).unwrap()
     }
 
     fn use_it(trial: &Trial, secret: &Secret, agent: &str) {

@@ -27,6 +27,7 @@ use crate::http::{App, answer};
 use crate::index::grant::Grant;
 use crate::model::credential::CREDENTIALS;
 use crate::model::moment::Moment;
+use crate::model::network::canonical;
 use crate::model::requirement::Requirement;
 use crate::model::role::INSTANCE_VERIFY;
 use crate::model::secret::Secret;
@@ -89,7 +90,7 @@ fn introspect(app: &App, arrival: &Arrival<'_>, body: &[u8]) -> Result<Value, Pr
         }
     };
     let presented = asked.token.reveal().as_bytes();
-    check(app.index(), app.actions.prefix(), presented, judge, tell)
+    check(app.index(), presented, judge, tell)
         .map_err(|_unreserved| ActionError::StorageUnavailable.into())
 }
 
@@ -114,7 +115,7 @@ pub(in crate::http) fn unescaped(
 ) -> Zeroizing<Vec<u8>> {
     let could_be = text.iter().any(|byte| matches!(byte, b'%' | b'+'))
         && !text.iter().any(|byte| matches!(byte, b'&' | b'='));
-    let digest = digest_of(app.index(), app.actions.prefix(), &text);
+    let digest = digest_of(app.index(), &text);
     if !could_be || !is_basic(headers) || digest.is_some_and(|it| app.index().knows(&it)) {
         return text;
     }
@@ -143,7 +144,8 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<Asked, Problem> {
     let token = fields.required("token", given);
     let requirement =
         fields.optional("permissions", "invalid_requirement", str::parse::<Requirement>);
-    let address = |text: &str| text.parse().map_err(|_e| "must be an IPv4 or IPv6 address");
+    let address =
+        |text: &str| text.parse().map(canonical).map_err(|_e| "must be an IPv4 or IPv6 address");
     let ip = fields.optional("ip", "invalid_ip", address);
     let _hint = fields.optional("token_type_hint", "", |_text| Ok::<_, String>(()));
     fields.finish()?;

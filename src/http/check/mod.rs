@@ -151,7 +151,7 @@ impl App {
     /// The actor behind a management key, decided like any other check.
     pub(super) fn caller_by_key(&self, text: &[u8], caller: Holder<'_>) -> Result<Actor, Problem> {
         let request = Request { ip: caller.address, ..Request::default() };
-        let secret = digest_of(self.index(), self.actions.prefix(), text).ok_or_else(malformed)?;
+        let secret = digest_of(self.index(), text).ok_or_else(malformed)?;
         self.judge(text, &request, caller, |grant, _now| Actor::key(secret, grant, caller.address))
     }
 
@@ -190,7 +190,7 @@ impl App {
                 }
                 decide(grant, request, now).inspect_err(|_unreserved| waits.set(key_alone(grant)))
             };
-            check(self.index(), self.actions.prefix(), presented.text, judge, |verdict, grant| {
+            check(self.index(), presented.text, judge, |verdict, grant| {
                 if let Some(grant) = grant {
                     self.index().note_call(grant, verdict.code, now.wall, origin);
                 }

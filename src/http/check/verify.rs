@@ -21,6 +21,7 @@ use crate::index::grant::Grant;
 use crate::model::credential::CREDENTIALS;
 use crate::model::fault::Fault;
 use crate::model::limit::COST_MAX;
+use crate::model::network::canonical;
 use crate::model::permission::Permission;
 use crate::model::requirement::{REQUIREMENT_NAMES_MAX, Requirement};
 use crate::model::role::{INSTANCE_VERIFY, KEYS_READ, KEYS_VERIFY};
@@ -174,7 +175,7 @@ pub(in crate::http) fn explain_presented(
         Ok(if known { foretell(grant, request, now) } else { Verdict::of(Code::NotFound) })
     };
     let keep = |verdict: Verdict, grant: Option<&Grant>| (verdict, grant.cloned());
-    let checked = check(app.index(), app.actions.prefix(), presented, judge, keep);
+    let checked = check(app.index(), presented, judge, keep);
     let (verdict, grant) = checked.map_err(|_unreserved| ActionError::StorageUnavailable)?;
     let explanation = match &grant {
         None => explain_absence(verdict.code),
@@ -209,7 +210,8 @@ pub(super) fn read_asked(fields: &mut Fields) -> Option<Asked> {
 
 /// Reads an address. A port, as many frameworks write it behind an address, is ignored.
 pub(in crate::http) fn address(value: Value, pointer: &str) -> Result<IpAddr, Vec<Fault>> {
-    let parse = |text: &str| forwarded::address(text).ok_or("must be an IPv4 or IPv6 address");
+    let read = |text: &str| forwarded::address(text).map(canonical);
+    let parse = |text: &str| read(text).ok_or("must be an IPv4 or IPv6 address");
     input::parsed("invalid_ip", parse)(value, pointer)
 }
 

@@ -52,7 +52,7 @@ pub(in crate::http) fn revoke(app: &App, call: &Call<'_>) -> Result<Response, Pr
         }
         Problem::denied(Verdict::of(Code::NotFound), None)
     };
-    let digest = digest_of(app.index(), app.actions.prefix(), &presented).ok_or_else(malformed)?;
+    let digest = digest_of(app.index(), &presented).ok_or_else(malformed)?;
     let grant = app.index().grant(&digest).ok_or_else(unknown)?;
     let (organization, key) = (grant.organization.load().id, grant.live.key);
     match app.actions.revoke_by_holder(Shown { organization, key, digest }, call.address) {

@@ -4,6 +4,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use crate::model::network::canonical;
+
 /// What counts as one client: an IPv4 address, or an IPv6 /64, which one host has to itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Network {
@@ -18,7 +20,7 @@ pub enum Network {
 impl Network {
     /// The network of a client's address.
     pub fn of(address: Option<IpAddr>) -> Self {
-        match address.map(|address| address.to_canonical()) {
+        match address.map(canonical) {
             Some(IpAddr::V4(address)) => Self::V4(address),
             Some(IpAddr::V6(address)) => {
                 let [a, b, c, d, ..] = address.segments();

@@ -102,7 +102,7 @@ fn it_is_for_who_manages_the_instance_and_for_the_listener_of_its_own() {
     let house = House::start_with(&["--metrics-listen=127.0.0.1:0", "--check-listen=127.0.0.1:0"]);
     let metrics = Ask::get("/metrics");
     house.bare(&metrics).problem(401, "NO_CREDENTIAL");
-    house.bare(&metrics.clone().bearer("kh_live_none")).problem(401, "MALFORMED");
+    house.bare(&metrics.clone().bearer("kh_live_none")).problem(401, "NOT_FOUND");
     house.bare(&metrics.clone().header("Cookie", "keyhouse=none")).problem(401, "session_ended");
     let plain = house.create(&json!({}));
     house.bare(&metrics.clone().bearer(&plain.secret)).problem(403, "permission_required");
@@ -166,7 +166,7 @@ fn prometheus_takes_a_scrape_and_no_label_says_what_it_must_not() {
     let made = house.create(&json!({"name": "named-key"}));
     let mut line = house.line();
     line.ask(&Ask::forward_auth(&made.secret)).expect(200);
-    line.ask(&Ask::forward_auth("kh_live_mistyped")).problem(401, "MALFORMED");
+    line.ask(&Ask::forward_auth("kh_live_mistyped")).problem(401, "NOT_FOUND");
     let gate = "/v1/forward-auth/secret-gate";
     line.ask(&Ask { target: gate.to_owned(), ..Ask::forward_auth(&made.secret) })
         .problem(403, "GATE_NOT_FOUND");

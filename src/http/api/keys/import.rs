@@ -13,10 +13,11 @@ use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
 use crate::model::fault::Fault;
 use crate::model::foreign::{
-    Algorithm, HINT_UNKNOWN, InvalidForeign, check_text, hint_of, parse_hash, parse_hint,
+    Algorithm, HINT_UNKNOWN, InvalidForeign, check_digest, check_text, hint_of, parse_hash,
+    parse_hint,
 };
 use crate::model::id::OrganizationId;
-use crate::model::key_text::{Environment, Prefix};
+use crate::model::key_text::Environment;
 use crate::model::name::parse_email;
 use crate::model::secret::{Digest, Secret};
 
@@ -25,8 +26,7 @@ pub(in crate::http) const IMPORT_BODY_BYTES_MAX: usize = 1024 * 1024;
 
 pub(in crate::http) fn import(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    let prefix = app.actions.prefix();
-    let read = fields.required("keys", |value, pointer| keys(value, pointer, prefix));
+    let read = fields.required("keys", keys);
     let dry_run = fields.optional("dry_run", input::boolean).unwrap_or(false);
     fields.finish().map_err(Problem::invalid)?;
     let (keys, faults) = read.unwrap_or_default();
@@ -46,11 +46,7 @@ pub(in crate::http) fn import(app: &App, call: &Call<'_>) -> Result<Response, Pr
 }
 
 /// Reads all keys that can be read, and what is wrong with the others.
-fn keys(
-    value: Value,
-    pointer: &str,
-    prefix: &Prefix,
-) -> Result<(Vec<ForeignKey>, Vec<Fault>), Vec<Fault>> {
+fn keys(value: Value, pointer: &str) -> Result<(Vec<ForeignKey>, Vec<Fault>), Vec<Fault>> {
     let Value::Array(values) = value else {
         return wrong(pointer, "wrong_type", "must be a list");
     };
@@ -61,7 +57,7 @@ fn keys(
     let (mut keys, mut faults) = (Vec::new(), Vec::new());
     for (at, value) in values.into_iter().enumerate() {
         let pointer = format!("{pointer}/{at}");
-        match object(|fields| key(fields, &pointer, prefix))(value, &pointer) {
+        match object(|fields| key(fields, &pointer))(value, &pointer) {
             Ok(key) => keys.push(key),
             Err(more) => faults.extend(more),
         }
@@ -69,8 +65,8 @@ fn keys(
     Ok((keys, faults))
 }
 
-fn key(fields: &mut Fields, pointer: &str, prefix: &Prefix) -> Option<ForeignKey> {
-    let secret = secret(fields, prefix);
+fn key(fields: &mut Fields, pointer: &str) -> Option<ForeignKey> {
+    let secret = secret(fields);
     let owner = fields.optional("owner", parsed("invalid_owner", parse_owner));
     let organization =
         fields.optional("organization", parsed("invalid_id", str::parse::<OrganizationId>));
@@ -85,18 +81,20 @@ fn key(fields: &mut Fields, pointer: &str, prefix: &Prefix) -> Option<ForeignKey
 }
 
 /// What the key is known by: a digest with its algorithm, or the key itself.
-fn secret(fields: &mut Fields, prefix: &Prefix) -> Option<ForeignSecret> {
+fn secret(fields: &mut Fields) -> Option<ForeignSecret> {
     let algorithm =
         fields.optional("algorithm", parsed("invalid_algorithm", str::parse::<Algorithm>));
     let hash = fields.optional("digest", parsed("invalid_digest", parse_hash));
     let text = fields.optional("key", |value, pointer| {
         let text = Secret::new(input::text(value, pointer)?);
-        check_text(&text, prefix).or_else(|error| {
+        check_text(&text).or_else(|error| {
             let code = match error {
                 InvalidForeign::OwnShape => "own_shape",
                 InvalidForeign::Text
+                | InvalidForeign::Checksum
                 | InvalidForeign::Algorithm
                 | InvalidForeign::Digest
+                | InvalidForeign::EmptyText
                 | InvalidForeign::Hint => "invalid_key",
             };
             wrong(pointer, code, error)
@@ -104,6 +102,10 @@ fn secret(fields: &mut Fields, prefix: &Prefix) -> Option<ForeignSecret> {
         Ok(text)
     });
     let hint = fields.optional("hint", parsed("invalid_hint", parse_hint));
+    let digest = algorithm.zip(hash).map(|(algorithm, hash)| algorithm.digest(&hash));
+    if let Some(Err(error)) = digest.map(check_digest) {
+        fields.fault("digest", "invalid_digest", error);
+    }
     match (text, algorithm, hash) {
         (Some(text), None, None) => Some(ForeignSecret {
             field: "key",

@@ -15,7 +15,9 @@ use crate::model::limit::{
 };
 use crate::model::moment::{Moment, moment_after};
 use crate::model::name::parse_name;
-use crate::model::network::{IpRules, NETWORKS_MAX, parse_network};
+use crate::model::network::{
+    IpRules, NETWORKS_MAX, canonical_network, is_translated_away, parse_network,
+};
 use crate::model::permission::{PATTERNS_MAX, Pattern, Patterns};
 use crate::records::key::{Access, METADATA_BYTES_MAX, ShareRecord};
 
@@ -105,11 +107,23 @@ pub(in crate::http) fn patterns(value: Value, pointer: &str) -> Result<Patterns,
 
 fn ip_rules(fields: &mut Fields) -> IpRules {
     let one = |value: Value, pointer: &str| -> Result<IpNet, Vec<Fault>> {
-        parsed("invalid_network", parse_network)(value, pointer)
+        let network = parsed("invalid_network", parse_network)(value, pointer)?;
+        if is_translated_away(network) {
+            let detail = "is a NAT64 prefix, behind which addresses are taken as IPv4: \
+                          name the IPv4 networks";
+            return wrong(pointer, "invalid_network", detail);
+        }
+        Ok(canonical_network(network))
     };
     let allow = fields.optional("allow", list(NETWORKS_MAX, one)).unwrap_or_default();
     let deny = fields.optional("deny", list(NETWORKS_MAX, one)).unwrap_or_default();
-    IpRules { allow, deny }
+    let rules = IpRules { allow, deny };
+    if rules.admits_nobody() {
+        let detail =
+            "leaves no address that could use the key: everything allowed is denied as well";
+        fields.fault("deny", "contradiction", detail);
+    }
+    rules
 }
 
 fn rate_limits(value: Value, pointer: &str) -> Result<Vec<RateLimit>, Vec<Fault>> {

@@ -1,0 +1,119 @@
+//! Texts of keys from elsewhere: no prefix, no second digest and no import ends one or brings one back.
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::{House, write_settings};
+use crate::import::{blake3_of, faults, foreign, hex, import, imported, sha256};
+
+fn by(algorithm: &str, digest: &[u8]) -> Value {
+    json!({"algorithm": algorithm, "digest": hex(digest)})
+}
+
+fn by_sha256(text: &str) -> Value {
+    by("sha256", &sha256(text))
+}
+
+fn by_blake3(text: &str) -> Value {
+    by("blake3", &blake3_of(text))
+}
+
+fn id(key: &Value) -> &str {
+    key["id"].as_str().unwrap()
+}
+
+/// Keys that were imported from another system became MALFORMED when the prefix was changed to the
+/// one that they began with, which is what a migration does last.
+#[test]
+fn a_change_of_the_prefix_ends_no_key() {
+    let mut house = House::start();
+    let ours = house.create(&json!({"name": "ours"}));
+    let theirs = [
+        "sk_live_4eC39HqLyjWDarjtT1zdp7dc",
+        "sk_test_26PHem9AhJZvU623DfE1x4sd",
+        "sk_0123456789abcdefghijklmnop",
+    ];
+    let lines = json!([{"key": theirs[0]}, by_sha256(theirs[1]), by_blake3(theirs[2])]);
+    imported(&house, &lines);
+    write_settings(house.home(), "key_prefix = \"sk\"\n");
+    house.restart();
+    house.sign_in();
+    let new = house.create(&json!({"name": "new"}));
+    assert!(new.secret.starts_with("sk_live_"), "the prefix is another");
+    for secret in theirs.iter().copied().chain([&*ours.secret, &*new.secret]) {
+        assert_eq!(house.bare(&Ask::forward_auth(secret)).status, 200, "{secret:.9}");
+    }
+    house.bare(&Ask::forward_auth("sk_live_of_nobody")).problem(401, "NOT_FOUND");
+    let mistyped = new.secret.replace("sk_live_", "sk_life_");
+    house.bare(&Ask::forward_auth(&mistyped)).problem(401, "MALFORMED");
+    // What begins as keys do today comes in like any other.
+    imported(&house, &json!([{"key": "sk_live_something_else_entirely"}]));
+    let taken = Ask::forward_auth("sk_live_something_else_entirely");
+    assert_eq!(house.bare(&taken).status, 200);
+}
+
+/// A key of ours that came by its SHA-256 was taken, and could never be found.
+#[test]
+fn a_key_of_our_shape_is_found_by_its_sha_256_too() {
+    let (other, house) = (House::start(), House::start());
+    let secret = other.create(&json!({"name": "elsewhere"})).secret;
+    let key = &imported(&house, &json!([by_sha256(&secret)]))[0];
+    assert_eq!(house.verify(&secret)["key"]["id"], key["id"]);
+    house.act(id(key), "revoke").expect(200);
+    house.bare(&Ask::forward_auth(&secret)).problem(401, "REVOKED");
+}
+
+/// A text known by two digests is two keys. Revoking one of them left the same text valid.
+#[test]
+fn a_text_that_was_revoked_by_one_digest_is_not_valid_by_the_other() {
+    let mut house = House::start();
+    let [one, other] = [1, 2].map(foreign);
+    let ours = house.create(&json!({"name": "ours"}));
+    let lines = json!([
+        by_sha256(&one),
+        by_blake3(&one),
+        by_sha256(&other),
+        by_blake3(&other),
+        by_sha256(&ours.secret),
+    ]);
+    let keys = imported(&house, &lines);
+    for text in [&one, &other, &ours.secret] {
+        assert_eq!(house.bare(&Ask::forward_auth(text)).status, 200);
+    }
+    house.act(id(&keys[0]), "revoke").expect(200);
+    house.act(id(&keys[3]), "revoke").expect(200);
+    house.act(&ours.id, "revoke").expect(200);
+    for _ in ["at once", "after a restart"] {
+        for text in [&one, &other, &ours.secret] {
+            house.bare(&Ask::forward_auth(text)).problem(401, "REVOKED");
+            assert_eq!(house.verify(text)["code"], "REVOKED");
+        }
+        house.restart();
+        house.sign_in();
+    }
+}
+
+/// A secret that was rotated away twice could be imported again, and worked.
+#[test]
+fn a_secret_that_was_rotated_away_never_comes_back() {
+    let mut house = House::start();
+    let key = house.create(&json!({"name": "ours"}));
+    let rotate = |house: &House| {
+        let path = format!("/v1/keys/{}/rotate", key.id);
+        house.ask(&Ask::post(&path, &json!({}))).expect(200);
+    };
+    let refused = |house: &House, line: &Value| {
+        let told = faults(&import(house, &json!({"keys": [line]})));
+        assert_eq!(told, [("/keys/0/digest".to_owned(), "digest_taken".to_owned())]);
+    };
+    for _ in 0..2 {
+        rotate(&house);
+        refused(&house, &by_blake3(&key.secret));
+    }
+    house.restart();
+    house.sign_in();
+    refused(&house, &by_blake3(&key.secret));
+    // Its SHA-256 is another digest, of which nobody can say whose text it is; the text stays dead.
+    imported(&house, &json!([by_sha256(&key.secret)]));
+    house.bare(&Ask::forward_auth(&key.secret)).problem(401, "NOT_FOUND");
+}
