@@ -322,7 +322,7 @@ mod tests {
             "kh_live_short",
             "kh_something_else_0123456789",
             &format!("{key}0"),
-            &key[..key.len() - 1],
+            key.get(1..).unwrap(),
         ] {
             let expected = Presented::Foreign(Digest::of(foreign.as_bytes()));
             assert_eq!(classify(foreign.as_bytes()), expected, "{foreign}");

@@ -291,8 +291,7 @@ fn fits(pattern: &str, permission: &str) -> bool {
     let (mut pattern, mut permission) = (pattern.as_bytes(), permission.as_bytes());
     loop {
         (pattern, permission) = match (pattern, permission) {
-            ([], []) => return true,
-            ([b'*'], [_, ..]) => return true,
+            ([], []) | ([b'*'], [_, ..]) => return true,
             ([b'*', rest @ ..], [_, ..]) => {
                 let end = permission.iter().position(|byte| *byte == b':');
                 let after = permission.split_at(end.unwrap_or(permission.len())).1;
