@@ -123,7 +123,7 @@ impl App {
         let (request, now) =
             (Request { ip: address, ..Request::default() }, self.actions.clock().now());
         let judge = |grant: &Grant| Ok(foretell(grant, &request, now));
-        let known = look_up(self.index(), self.actions.prefix(), text, judge, |verdict, grant| {
+        let known = look_up(self.index(), text, judge, |verdict, grant| {
             grant.filter(|_grant| verdict.is_valid()).map(|grant| named(grant, caller))
         });
         match known {
@@ -139,7 +139,7 @@ impl App {
 
     /// The holder of a key that is known, whatever a check of it would say.
     fn admit_holder(&self, text: &[u8], caller: Caller) -> Result<Caller, Problem> {
-        let digest = digest_of(self.index(), self.actions.prefix(), text).ok_or_else(malformed)?;
+        let digest = digest_of(self.index(), text).ok_or_else(malformed)?;
         match self.index().grant(&digest) {
             Some(grant) => Ok(named(&grant, caller)),
             None if self.index().is_behind() => Err(Problem::index_behind()),
