@@ -372,6 +372,8 @@ fn limits(settings: &Settings, trusted: TrustedProxies) -> Limits {
         drain_timeout: said.drain_timeout.unwrap_or(own.drain_timeout),
         headers_max: said.headers_max.unwrap_or(own.headers_max),
         head_bytes_max: said.head_bytes_max.unwrap_or(own.head_bytes_max),
+        proxied_headers_max: said.proxied_headers_max.unwrap_or(own.proxied_headers_max),
+        proxied_head_bytes_max: said.proxied_head_bytes_max.unwrap_or(own.proxied_head_bytes_max),
         connections_max: said.connections_max.unwrap_or(own.connections_max),
         connections_per_address_max: said
             .connections_per_address_max

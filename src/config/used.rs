@@ -90,6 +90,10 @@ pub struct Limits {
     pub headers_max: Option<usize>,
     /// Bytes of a head.
     pub head_bytes_max: Option<usize>,
+    /// Header lines of a trusted proxy's question.
+    pub proxied_headers_max: Option<usize>,
+    /// Bytes of the head of a trusted proxy's question.
+    pub proxied_head_bytes_max: Option<usize>,
     /// Connections.
     pub connections_max: Option<usize>,
     /// Connections of an address.
@@ -401,6 +405,9 @@ impl Reader {
         limits.headers_max = count("headers_max", written.headers_max, 1);
         // hyper reads into a buffer of at least 8 KiB.
         limits.head_bytes_max = count("head_bytes_max", written.head_bytes_max, 8_192);
+        limits.proxied_headers_max = count("proxied_headers_max", written.proxied_headers_max, 1);
+        limits.proxied_head_bytes_max =
+            count("proxied_head_bytes_max", written.proxied_head_bytes_max, 8_192);
         limits.connections_max = count("connections_max", written.connections_max, 1);
         let per_address = written.connections_per_address_max;
         limits.connections_per_address_max = count("connections_per_address_max", per_address, 1);

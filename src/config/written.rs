@@ -216,6 +216,10 @@ pub struct WrittenLimits {
     pub headers_max: Option<usize>,
     /// Bytes of one request's head.
     pub head_bytes_max: Option<usize>,
+    /// Header lines of a trusted proxy's question.
+    pub proxied_headers_max: Option<usize>,
+    /// Bytes of the head of a trusted proxy's question.
+    pub proxied_head_bytes_max: Option<usize>,
     /// Connections in all.
     pub connections_max: Option<usize>,
     /// Connections of one address.

@@ -73,3 +73,42 @@ fn changes(kind: Kind) -> Changes {
         )],
     }
 }
+
+#[test]
+fn preflights_reasons_and_allowed_paths_pass_through_each_proxy() {
+    let server = Server::start();
+    let session = server.sign_in();
+    let packages = json!({ "path": "/packages/**", "allow": ["encoded_slash"] });
+    let routes = json!([packages, { "path": "/**" }]);
+    let fields = json!({ "name": "doors", "routes": routes, "preflight": "allow" });
+    let made = session.ask("POST", "/v1/gates", &fields);
+    assert_eq!(made.status, 201, "{made:?}");
+    let key = session.make_key(&json!({ "name": "scoped", "kind": "service" })).secret;
+    let with_key = [("X-Api-Key", key.as_str())];
+    let origin = ("Origin", "https://app.example.com");
+    in_all(|kind| {
+        let witness = Witness::start();
+        let application = Some(witness.address);
+        let between = Between { keyhouse: server.address(), application, gate: "doors" };
+        let proxy = Proxy::start_between(kind, between, &[]);
+        let ask = |method: &str, path: &str, headers: &[(&str, &str)]| {
+            proxy.open().ask(method, path, headers, b"")
+        };
+        let preflight = ask("OPTIONS", "/a", &[origin, ("Access-Control-Request-Method", "PUT")]);
+        assert_eq!(preflight.status, 200, "{kind:?}: {preflight:?}");
+        assert!(preflight.body.starts_with("OPTIONS /a "), "{kind:?}: {}", preflight.body);
+        let plain = ask("OPTIONS", "/a", &[origin]);
+        assert_eq!(plain.status, 401, "{kind:?}: {plain:?}");
+
+        let scoped = ask("GET", "/packages/@scope%2fname", &with_key);
+        assert_eq!(scoped.status, 200, "{kind:?}: {scoped:?}");
+        let begin = "GET /packages/@scope%2fname ";
+        assert!(scoped.body.starts_with(begin), "{kind:?}: {}", scoped.body);
+        let refused = ask("GET", "/a%2fb", &with_key);
+        assert_eq!(refused.status, 403, "{kind:?}: {refused:?}");
+        assert_eq!(refused.header("X-Keyhouse-Reason"), Some("encoded_slash"), "{kind:?}");
+        let body = refused.json();
+        assert_eq!(body.pointer("/reason"), Some(&json!("encoded_slash")), "{kind:?}: {body}");
+        assert_eq!(witness.count(), 2, "{kind:?}");
+    });
+}
