@@ -102,8 +102,9 @@ fn preflights_reasons_and_allowed_paths_pass_through_each_proxy() {
 
         let scoped = ask("GET", "/packages/@scope%2fname", &with_key);
         assert_eq!(scoped.status, 200, "{kind:?}: {scoped:?}");
-        let begin = "GET /packages/@scope%2fname ";
-        assert!(scoped.body.starts_with(begin), "{kind:?}: {}", scoped.body);
+        // Traefik writes encodings in capitals.
+        let seen = scoped.body.to_ascii_lowercase();
+        assert!(seen.starts_with("get /packages/@scope%2fname "), "{kind:?}: {seen}");
         let refused = ask("GET", "/a%2fb", &with_key);
         assert_eq!(refused.status, 403, "{kind:?}: {refused:?}");
         assert_eq!(refused.header("X-Keyhouse-Reason"), Some("encoded_slash"), "{kind:?}");
