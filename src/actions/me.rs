@@ -194,7 +194,9 @@ impl Actions {
         if proven.is_some_and(|proven| proven.before != user.password) {
             return Err(wrong_password());
         }
-        let email = change.email.as_ref().filter(|email| **email != before.email);
+        // The same address again is confirmed by one who has come to manage users since.
+        let is_news = |email: &&String| **email != before.email || before.email_unconfirmed;
+        let email = change.email.as_ref().filter(is_news);
         let batch = if email.is_some() { people } else { Batch::new() };
         let (factors, mut batch) = self.factors(batch, before.id)?;
         if let Some(email) = email {

@@ -11,6 +11,7 @@ mod gone;
 pub mod grant;
 pub mod halt;
 pub mod live;
+mod organizations;
 pub mod quota;
 pub mod report;
 pub mod reservations;
@@ -258,38 +259,6 @@ impl Index {
                 (team, stands)
             })
             .collect()
-    }
-
-    /// The facts of an organization.
-    pub fn organization(&self, id: OrganizationId) -> Option<Arc<OrganizationFacts>> {
-        self.organizations.pin().get(&id).map(|shared| shared.load_full())
-    }
-
-    /// The operators' own organization: the one that the bootstrap made.
-    pub fn founding_organization(&self) -> Option<OrganizationId> {
-        self.founded.get().copied()
-    }
-
-    /// The oldest organization, which the bootstrap made.
-    pub fn first_organization(&self) -> Option<Arc<OrganizationFacts>> {
-        if let Some(founding) = self.founding_organization().and_then(|id| self.organization(id)) {
-            return Some(founding);
-        }
-        let organizations = self.organizations.pin();
-        let first = organizations.iter().min_by_key(|(id, _)| **id);
-        first.map(|(_, shared)| shared.load_full())
-    }
-
-    /// Whether there is an organization: without one nobody can sign in yet.
-    pub fn has_organizations(&self) -> bool {
-        !self.organizations.is_empty()
-    }
-
-    /// The ids of all organizations, oldest first.
-    pub fn organization_ids(&self) -> Vec<OrganizationId> {
-        let mut ids: Vec<_> = self.organizations.pin().keys().copied().collect();
-        ids.sort_unstable();
-        ids
     }
 
     /// Counts a call of a key by what it came to, and notes where a valid one came from: both are seen

@@ -1,0 +1,36 @@
+//! Which organizations there are, and which one is the operators' own.
+
+use std::sync::Arc;
+
+use crate::index::Index;
+use crate::index::facts::OrganizationFacts;
+use crate::model::id::OrganizationId;
+
+impl Index {
+    /// The facts of an organization.
+    pub fn organization(&self, id: OrganizationId) -> Option<Arc<OrganizationFacts>> {
+        self.organizations.pin().get(&id).map(|shared| shared.load_full())
+    }
+
+    /// The operators' own organization: the one that the bootstrap made.
+    pub fn founding_organization(&self) -> Option<OrganizationId> {
+        self.founded.get().copied()
+    }
+
+    /// Its facts.
+    pub fn first_organization(&self) -> Option<Arc<OrganizationFacts>> {
+        self.founding_organization().and_then(|id| self.organization(id))
+    }
+
+    /// Whether there is an organization: without one nobody can sign in yet.
+    pub fn has_organizations(&self) -> bool {
+        !self.organizations.is_empty()
+    }
+
+    /// The ids of all organizations, oldest first.
+    pub fn organization_ids(&self) -> Vec<OrganizationId> {
+        let mut ids: Vec<_> = self.organizations.pin().keys().copied().collect();
+        ids.sort_unstable();
+        ids
+    }
+}
