@@ -14,7 +14,7 @@ const HELD_FOR: Duration = Duration::from_millis(500);
 /// Threads of one flood.
 pub(crate) const THREADS: usize = 8;
 /// Requests that are under way at once, where threads alone are too few.
-const HELD_A_THREAD: usize = 12;
+const HELD_A_THREAD: usize = 14;
 
 /// Ends a flood, and counts what it has sent.
 #[derive(Default)]
@@ -40,8 +40,8 @@ impl Signal {
         drop(self.changed.wait_timeout_while(over, HELD_FOR, |over| !*over).unwrap());
     }
 
-    fn count(&self) {
-        self.sent.fetch_add(1, Ordering::SeqCst);
+    fn count(&self) -> usize {
+        self.sent.fetch_add(1, Ordering::SeqCst)
     }
 
     /// Whether every thread has sent something.
@@ -58,33 +58,31 @@ pub(crate) struct Flood {
 }
 
 pub(crate) const FLOODS: &[Flood] = &[
-    flood("bodies of sign-in", "none", |stage, signal, thread| {
-        hold(stage, signal, |number| {
-            (("POST", "/v1/session", 4_096), forwarded(thread * 100 + number))
-        });
+    flood("bodies of sign-in", "none", |stage, signal, _| {
+        hold(stage, signal, || (("POST", "/v1/session", 4_096), String::new()));
     }),
     flood("bodies of checks", "none", |stage, signal, _| {
-        hold(stage, signal, |_| (("POST", "/v1/verify", 65_536), String::new()));
+        hold(stage, signal, || (("POST", "/v1/verify", 65_536), String::new()));
     }),
     flood("bodies of checks", "key", |stage, signal, thread| {
-        hold(stage, signal, |_| (("POST", "/v1/verify", 65_536), key(stage, thread)));
+        hold(stage, signal, || (("POST", "/v1/verify", 65_536), key(stage, thread)));
     }),
     flood("bodies of batches", "none", |stage, signal, _| {
-        hold(stage, signal, |_| (("POST", "/v1/verify/batch", 1 << 20), String::new()));
+        hold(stage, signal, || (("POST", "/v1/verify/batch", 1 << 20), String::new()));
     }),
     flood("bodies of batches", "key", |stage, signal, thread| {
-        hold(stage, signal, |_| (("POST", "/v1/verify/batch", 1 << 20), key(stage, thread)));
+        hold(stage, signal, || (("POST", "/v1/verify/batch", 1 << 20), key(stage, thread)));
     }),
     flood("bodies of management", "none", |stage, signal, _| {
         let unknown = "Cookie: keyhouse=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n";
-        hold(stage, signal, |_| (("POST", "/v1/keys", 65_536), unknown.to_owned()));
+        hold(stage, signal, || (("POST", "/v1/keys", 65_536), unknown.to_owned()));
     }),
     flood("bodies of management", "guest", |stage, signal, _| {
-        hold(stage, signal, |_| (("POST", "/v1/keys", 65_536), cookie(&stage.guest.cookie)));
+        hold(stage, signal, || (("POST", "/v1/keys", 65_536), cookie(&stage.guest.cookie)));
     }),
     flood("bodies of imports", "another administrator", |stage, signal, _| {
         let line = || cookie(&stage.neighbour.cookie);
-        hold(stage, signal, |_| (("POST", "/v1/keys/import", 1 << 20), line()));
+        hold(stage, signal, || (("POST", "/v1/keys/import", 1 << 20), line()));
     }),
     flood("places of sign-in, queue of Argon2", "none", |stage, signal, thread| {
         let body = json!({"email": "ada@example.com", "password": "not the password"}).to_string();
@@ -200,26 +198,23 @@ fn cookie(pair: &str) -> String {
 }
 
 /// Sends requests whose bodies lack the last byte, and holds them; then all of them anew.
-fn hold<'a>(
-    stage: &Stage,
-    signal: &Signal,
-    ask: impl Fn(usize) -> ((&'a str, &'a str, usize), String),
-) {
+fn hold<'a>(stage: &Stage, signal: &Signal, ask: impl Fn() -> ((&'a str, &'a str, usize), String)) {
     while !signal.is_over() {
         let mut held = Vec::new();
-        for number in 0..HELD_A_THREAD {
+        for _ in 0..HELD_A_THREAD {
             let Ok(mut line) = Connection::try_open(stage.main()) else { continue };
-            let ((method, path, bytes), lines) = ask(number);
+            let ((method, path, bytes), lines) = ask();
+            // From many addresses, none of which is that of those whom it would stop.
+            let from = forwarded(signal.count());
             let head = format!(
                 "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
-                 {lines}Content-Length: {bytes}\r\n\r\n",
+                 {lines}{from}Content-Length: {bytes}\r\n\r\n",
                 stage.main()
             );
             let sent = line.send(head.as_bytes()).and_then(|()| line.send(&vec![b' '; bytes - 1]));
             // One that was refused at once has ended while it was sent.
             drop(sent);
             held.push(line);
-            signal.count();
         }
         signal.hold();
     }
@@ -230,7 +225,7 @@ fn hammer(_stage: &Stage, signal: &Signal, mut ask: impl FnMut(&mut Option<Conne
     let mut line = None;
     while !signal.is_over() {
         ask(&mut line);
-        signal.count();
+        let _sent = signal.count();
     }
 }
 
@@ -242,7 +237,7 @@ fn crowd(_stage: &Stage, signal: &Signal, ask: impl Fn(&mut Option<Connection>) 
                 let mut line = None;
                 while !signal.is_over() {
                     ask(&mut line);
-                    signal.count();
+                    let _sent = signal.count();
                 }
             });
         }
@@ -256,7 +251,7 @@ fn keep_open(signal: &Signal, open: impl Fn() -> Option<std::net::TcpStream>, co
         drop(send_all(line, b"GET / HTTP/1.1\r\n"));
     }
     for _ in 0..count.max(THREADS) {
-        signal.count();
+        let _sent = signal.count();
     }
     while !signal.is_over() {
         signal.hold();

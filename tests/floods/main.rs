@@ -1,5 +1,5 @@
-//! For each bound that callers share: one hostile caller tries to empty it, while an owner revokes keys, a gate is
-//! checked, an operator uses the command line on the host, and metrics are read. All of them succeed.
+//! For each bound that callers share: one hostile caller tries to empty it, while an owner revokes keys, a gate and
+//! a service check, somebody signs in, an operator uses the command line on the host, and metrics are read. All of them succeed.
 //!
 //! How long they take is printed beside a quiet run, and not asserted: the machine may be busy with other tests.
 #![expect(
@@ -17,11 +17,12 @@ mod stage;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use floods::{FLOODS, Flood, Signal, THREADS, gate_headers};
-use server::wire::Connection;
-use stage::Stage;
+use server::ask_json;
+use server::wire::{Answer, Connection};
+use stage::{PASSWORD, Stage};
 
 /// How often each flood is measured: revocations, and what is asked beside each.
 const ROUNDS: usize = 8;
@@ -35,6 +36,8 @@ const ROUNDS_A_COMMAND: usize = 4;
 struct Times {
     revoke: Vec<Duration>,
     check: Vec<Duration>,
+    verify: Vec<Duration>,
+    sign_in: Vec<Duration>,
     command: Vec<Duration>,
     metrics: Vec<Duration>,
 }
@@ -44,6 +47,8 @@ impl Times {
         let pairs = [
             ("revoke", &mut self.revoke, &mut quiet.revoke),
             ("check", &mut self.check, &mut quiet.check),
+            ("verify", &mut self.verify, &mut quiet.verify),
+            ("sign-in", &mut self.sign_in, &mut quiet.sign_in),
             ("command", &mut self.command, &mut quiet.command),
             ("metrics", &mut self.metrics, &mut quiet.metrics),
         ];
@@ -117,7 +122,11 @@ fn measure(stage: &Stage, rounds: usize, flood: &str) -> Times {
             });
             assert_eq!(passed.status, 200, "{flood}: check: {passed:?}");
         }
+        let verified = timed(&mut times.verify, || verify(stage, &bearer));
+        assert_eq!(verified.status, 200, "{flood}: verify: {verified:?}");
         if round % ROUNDS_A_COMMAND == 0 {
+            let entered = timed(&mut times.sign_in, || sign_in(stage));
+            assert_eq!(entered.status, 201, "{flood}: sign-in: {entered:?}");
             let shown =
                 timed(&mut times.command, || stage.server.run_cli(&["key", "show", &id], ""));
             assert_eq!(shown.code, Some(0), "{flood}: command: {shown:?}");
@@ -129,6 +138,19 @@ fn measure(stage: &Stage, rounds: usize, flood: &str) -> Times {
         assert_eq!(scraped.status, 200, "{flood}: metrics: {scraped:?}");
     }
     times
+}
+
+/// A service asks, with a body: memory for it must be there.
+fn verify(stage: &Stage, bearer: &str) -> Answer {
+    let body = json!({"key": stage.passing.secret, "cost": 0});
+    ask_json(stage.checks, "POST", "/v1/verify", &[("Authorization", bearer)], &body)
+}
+
+/// Somebody signs in, from a network of their own.
+fn sign_in(stage: &Stage) -> Answer {
+    let email = format!("{}@example.com", stage.visitor);
+    let body = json!({"email": email, "password": PASSWORD});
+    ask_json(stage.main(), "POST", "/v1/session", &[("X-Forwarded-For", "203.0.113.9")], &body)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the times are what is printed")]

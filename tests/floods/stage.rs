@@ -12,7 +12,7 @@ use crate::server::wire::{Answer, Connection};
 use crate::server::{MadeKey, Server, Session, ask_json};
 
 /// The password of everybody but the first owner.
-const PASSWORD: &str = "nine wild geese over the lake";
+pub(crate) const PASSWORD: &str = "nine wild geese over the lake";
 /// How many keys the owner has to list.
 const KEYS_IMPORTED: usize = 3_000;
 const IMPORTED_AT_ONCE: usize = 500;
@@ -33,7 +33,9 @@ pub(crate) struct Stage {
     pub(crate) keys: Vec<MadeKey>,
     /// Keys of the other organization whose calls each wait for a reservation.
     pub(crate) counted: Vec<MadeKey>,
-    /// A key that a gate takes.
+    /// The address of one who signs in again and again.
+    pub(crate) visitor: String,
+    /// A key that a gate takes, and that may ask about itself.
     pub(crate) passing: MadeKey,
     doomed: Mutex<Vec<String>>,
 }
@@ -54,15 +56,20 @@ impl Stage {
         let (checks, metrics) =
             (address(&server, "checks alone on "), address(&server, "metrics on "));
         let owner = server.sign_in();
-        let guest = join(&owner, "guest");
-        let user = join(&owner, "user");
+        let guest = join(&owner, "guest", "guest");
+        let user = join(&owner, "user", "user");
+        let visitor = "visitor".to_owned();
+        let _first = join(&owner, &visitor, "user");
         let neighbour = neighbour(&owner);
         let all = json!({"kind": "service", "permissions": ["*", "keyhouse:*"]});
         let keys = (0..6).map(|_| neighbour.make_key(&all)).collect();
         let quota = json!({"limit": 100, "period": "month", "timezone": "UTC"});
         let counted = json!({"kind": "service", "permissions": ["*"], "quota": quota});
         let counted = (0..6).map(|_| neighbour.make_key(&counted)).collect();
-        let passing = owner.make_key(&json!({"permissions": ["*"]}));
+        let passing = owner.make_key(&json!({
+            "kind": "service",
+            "permissions": ["*", "keyhouse:keys:verify"],
+        }));
         let maker = owner.make_key(&json!({
             "kind": "service",
             "permissions": ["*", "keyhouse:*", "keyhouse:instance:import"],
@@ -80,6 +87,7 @@ impl Stage {
             neighbour,
             keys,
             counted,
+            visitor,
             passing,
             doomed,
         }
@@ -117,8 +125,8 @@ fn accept(owner: &Session, invited: &Answer) -> Session {
     cookie_of(owner.address, &answer)
 }
 
-fn join(owner: &Session, role: &str) -> Session {
-    let body = json!({"email": format!("{role}@example.com"), "role": role});
+fn join(owner: &Session, name: &str, role: &str) -> Session {
+    let body = json!({"email": format!("{name}@example.com"), "role": role});
     accept(owner, &owner.ask("POST", "/v1/invitations", &body))
 }
 
