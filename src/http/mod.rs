@@ -20,6 +20,7 @@ mod parameters;
 mod passage;
 mod problem;
 mod refusal;
+mod route;
 mod router;
 mod session;
 pub mod transport;

@@ -5,6 +5,7 @@
 //! decides nothing.
 
 pub mod calls;
+mod digest_key;
 pub mod facts;
 pub mod follow;
 mod gone;
@@ -25,7 +26,7 @@ mod watched;
 mod writer;
 
 use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::BuildHasherDefault;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -42,6 +43,7 @@ use crate::model::moment::Moment;
 use crate::model::secret::Digest;
 use crate::records::uses::{USER_AGENT_BYTES_MAX, cut};
 use crate::telemetry::measure::Histogram;
+use digest_key::{DigestHasher, DigestKey};
 use facts::{OrganizationFacts, RoleFacts, Shared, SharedUser, TeamFacts, UserFacts};
 use grant::Grant;
 use live::Live;
@@ -351,51 +353,6 @@ impl Index {
         self.agent_names.pin().insert(number, Arc::clone(&name));
         self.agents.pin().insert(name, number);
         number
-    }
-}
-/// A digest as a key of the map. The algorithm is part of it: see [`Digest::of_sha256`].
-///
-/// In words, so that its alignment is the grant's: it then lies before the grant in their common
-/// allocation, and what a decision reads first shares its cache line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct DigestKey([u64; 4]);
-
-impl From<Digest> for DigestKey {
-    fn from(digest: Digest) -> Self {
-        let (words, _) = digest.bytes().as_chunks::<8>();
-        let mut key = [0; 4];
-        for (place, word) in key.iter_mut().zip(words) {
-            *place = u64::from_le_bytes(*word);
-        }
-        Self(key)
-    }
-}
-
-impl Hash for DigestKey {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let [first, ..] = self.0;
-        state.write_u64(first);
-    }
-}
-
-/// Takes part of a digest as its hash: it is uniform already, and only secrets that we made, or
-/// that an operator imported, are ever put in.
-#[derive(Clone, Copy, Debug, Default)]
-struct DigestHasher(u64);
-
-impl Hasher for DigestHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, i: u64) {
-        self.0 = i;
     }
 }
 

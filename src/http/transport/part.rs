@@ -107,6 +107,6 @@ pub(super) fn places_in_all(limits: &Limits) -> usize {
 }
 
 /// How long a sign-in waits for its turn to hash.
-pub(super) const SIGN_IN_WAIT: Duration = Duration::from_secs(5);
+pub(super) const SIGN_IN_WAIT: Duration = Duration::from_secs(10);
 /// How long any other request waits for a place.
 pub(super) const POOL_WAIT: Duration = Duration::from_secs(2);

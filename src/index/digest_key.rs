@@ -1,0 +1,51 @@
+//! Digests as keys of a map in memory.
+
+use std::hash::{Hash, Hasher};
+
+use crate::model::secret::Digest;
+
+/// A digest as a key of the map. The algorithm is part of it: see [`Digest::of_sha256`].
+///
+/// In words, so that its alignment is the grant's: it then lies before the grant in their common
+/// allocation, and what a decision reads first shares its cache line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct DigestKey(pub(super) [u64; 4]);
+
+impl From<Digest> for DigestKey {
+    fn from(digest: Digest) -> Self {
+        let (words, _) = digest.bytes().as_chunks::<8>();
+        let mut key = [0; 4];
+        for (place, word) in key.iter_mut().zip(words) {
+            *place = u64::from_le_bytes(*word);
+        }
+        Self(key)
+    }
+}
+
+impl Hash for DigestKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [first, ..] = self.0;
+        state.write_u64(first);
+    }
+}
+
+/// Takes part of a digest as its hash: it is uniform already, and only secrets that we made, or
+/// that an operator imported, are ever put in.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct DigestHasher(u64);
+
+impl Hasher for DigestHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, i: u64) {
+        self.0 = i;
+    }
+}
