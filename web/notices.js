@@ -36,7 +36,9 @@ export function notices() {
 }
 
 function inWords({ kind, at, by }) {
-  const actor = by.name ?? t(by.kind === "local" ? "events.actor_local" : by.kind === "key" ? "notices.key" : "notices.operator");
+  const nameless = { local: "events.actor_local", key: "notices.key", user: "notices.operator" };
+  // events.actor_local, notices.key, notices.operator
+  const actor = by.name ?? t(nameless[by.kind]);
   // notices.password_reset, .totp_removed, .sessions_ended
   return t(`notices.${kind}`, { actor, moment: exactly(at) });
 }
