@@ -102,7 +102,10 @@ fn without_end(segment: &str) -> &str {
 
 fn narrowed(text: &str) -> String {
     let narrow = |letter: char| match letter {
-        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(letter) - 0xfee0).unwrap(),
+        // Wide letters are other letters, as capitals are; wide signs are taken for narrow ones.
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(letter) - 0xfee0)
+            .filter(char::is_ascii_punctuation)
+            .unwrap_or(letter),
         '\u{2044}' | '\u{2215}' | '\u{29f8}' => '/',
         '\u{2024}' | '\u{fe52}' => '.',
         '\u{a0}' | '\u{3000}' => ' ',

@@ -406,6 +406,7 @@ mod tests {
             ("GET x /dav/caf\u{e9}/Inc./a;b", Ok("/dav/**")),
             ("GET x /dav/locked./a", other),
             ("GET x /dav/locked%20/a", other),
+            ("GET x /dav/locked%c2%a0/a", other),
             ("GET x /dav/locked;x/a", other),
             ("GET x /dav/one;x", other),
             ("PUT x /dav/one;x", Ok("/dav/**")),
@@ -626,6 +627,7 @@ mod tests {
             "/open/secret./x",
             "/open/secret%20/x",
             "/open/secret%ef%bc%8fx",
+            "/open/secret%c2%a0/x",
             "/open/%ef%bc%8e%ef%bc%8e/admin",
         ] {
             assert!(oracle::is_closed_to_somebody(path), "{path}");

@@ -114,13 +114,15 @@ pub fn raw_path(uri: &str) -> Result<RawPath<'_>, DoubtfulPath> {
 impl Ambiguity {
     /// A path as programs read it that do so with this.
     fn read(self, text: &str) -> String {
-        let segments =
-            |change: fn(&str) -> &str| text.split('/').map(change).collect::<Vec<_>>().join("/");
+        let segments = |text: &str, change: fn(&str) -> &str| {
+            text.split('/').map(change).collect::<Vec<_>>().join("/")
+        };
         match self {
             Self::EncodedSlash => text.replace(ENCODED_SLASH, "/"),
             Self::CompatibilityForm => folded(text).into_owned(),
-            Self::Semicolon => segments(before_semicolon),
-            Self::TrailingDot => segments(|name| name.trim_end_matches(['.', ' '])),
+            Self::Semicolon => segments(text, before_semicolon),
+            // A space has compatibility forms too.
+            Self::TrailingDot => segments(&folded(text), |name| name.trim_end_matches(['.', ' '])),
             Self::DoubleSlash => {
                 let named = text.split('/').filter(|name| !name.is_empty());
                 format!("/{}", named.collect::<Vec<_>>().join("/"))
@@ -288,6 +290,7 @@ mod tests {
             ("/a;x/b", &["/a/b", "/a;x/b"]),
             ("/a./b", &["/a/b", "/a./b"]),
             ("/a%ef%bc%8fb", &["/a/b", "/a\u{ff0f}b"]),
+            ("/a%c2%a0/b", &["/a/b", "/a\u{a0}/b"]),
             ("/a/%2fb;c", &["/a/b", "/a//b", "/a//b;c", "/a/\0b", "/a/\0b;c", "/a/b;c"]),
         ] {
             let mut read = raw_path(path).unwrap().readings();
