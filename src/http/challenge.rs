@@ -20,8 +20,8 @@ pub(super) fn bearer(parameters: &str) -> Header {
 ///
 /// Each has a line of its own: Apache `HttpClient` 4 (Maven) reads one challenge a line, and wget 1.21
 /// aborts where a line with two is followed by another. nginx before 1.23 passes on the first line only,
-/// so the others are repeated in a header that the recipe can read. Where no scheme is accepted the header's name stands for one: a 401 must offer
-/// something, and no client takes it for a scheme that it knows.
+/// so the others are repeated in a header that the recipe can read. Where no scheme is accepted the
+/// header's name stands for one: a 401 must offer something, and no client takes it for a scheme.
 pub(super) fn offered(sources: &[CredentialSource], parameters: &str) -> Vec<Header> {
     let schemes = schemes(sources);
     let mut challenges: Vec<String> =
