@@ -136,6 +136,20 @@ pub(super) fn check_lifetime(
     Err(ActionError::Invalid(vec![Fault::new("/expires_at", code, detail)]))
 }
 
+/// A key that was handed on grants nothing that it did not grant then, whoever owns it now.
+pub(super) fn refuse_beyond_ceiling(record: &KeyRecord) -> Result<(), ActionError> {
+    let listed = record.patterns();
+    for maximum in &record.maxima {
+        let beyond = listed.as_set().texts().find(|pattern| !maximum.as_set().covers(pattern));
+        if let Some(pattern) = beyond {
+            let detail = format!("{pattern} is more than the key was transferred with: {maximum}");
+            let fault = Fault::new("/permissions", "beyond_ceiling", detail);
+            return Err(ActionError::Invalid(vec![fault]));
+        }
+    }
+    Ok(())
+}
+
 /// Refuses a key that would have ended already, or before it begins.
 pub(super) fn check_times(
     not_before: Option<Moment>,

@@ -33,7 +33,7 @@ mod standing;
 mod succession;
 mod within;
 
-use bounds::{check_lifetime, check_times, require_access, takes_place};
+use bounds::{check_lifetime, check_times, refuse_beyond_ceiling, require_access, takes_place};
 pub use descendants::{DESCENDANTS_A_REQUEST_MAX, Descendants};
 pub use draft::{KeyChange, KeyDraft, KeyKind};
 use draft::{apply, new_record, shape};
@@ -180,7 +180,6 @@ impl Actions {
                 standing.refuse_team_mate()?;
             }
             refuse_revoked(record)?;
-            // What followed its owner had nothing of its own that a new list could keep.
             let had_none = follows_owner(record);
             let before = if had_none { Patterns::default() } else { record.patterns() };
             apply(record, change);
@@ -369,20 +368,6 @@ impl Actions {
 fn require_no_less(actor: &Actor, record: &KeyRecord) -> Result<(), ActionError> {
     let follows = follows_owner(record) && !actor.is_key();
     if follows { Ok(()) } else { actor.require_all(record.patterns().as_set()) }
-}
-
-/// A key that was handed on grants nothing that it did not grant then, whoever owns it now.
-fn refuse_beyond_ceiling(record: &KeyRecord) -> Result<(), ActionError> {
-    let listed = record.patterns();
-    for maximum in &record.maxima {
-        let beyond = listed.as_set().texts().find(|pattern| !maximum.as_set().covers(pattern));
-        if let Some(pattern) = beyond {
-            let detail = format!("{pattern} is more than the key was transferred with: {maximum}");
-            let fault = Fault::new("/permissions", "beyond_ceiling", detail);
-            return Err(ActionError::Invalid(vec![fault]));
-        }
-    }
-    Ok(())
 }
 
 fn refuse_revoked(record: &KeyRecord) -> Result<(), ActionError> {
