@@ -39,6 +39,6 @@ function inWords({ kind, at, by }) {
   const nameless = { local: "events.actor_local", key: "notices.key", user: "notices.operator" };
   // events.actor_local, notices.key, notices.operator
   const actor = by.name ?? t(nameless[by.kind]);
-  // notices.password_reset, .totp_removed, .sessions_ended
+  // notices.password_reset, .totp_removed, .sessions_ended, .email_changed
   return t(`notices.${kind}`, { actor, moment: exactly(at) });
 }
