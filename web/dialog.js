@@ -51,6 +51,26 @@ export function open(title, content, { stays = false, wide = false } = {}) {
   });
 }
 
+let isLoading = false;
+
+/**
+ * What `load` brings for a dialog; `undefined` where it can't be had, which a dialog of this title
+ * says, and while something else is loaded: a second click opens no second dialog.
+ */
+export async function loaded(title, load) {
+  if (isLoading) return undefined;
+  isLoading = true;
+  try {
+    return await load();
+  } catch (problem) {
+    if (!problem.members) throw problem;
+    await open(title, () => problemNotice(problem));
+    return undefined;
+  } finally {
+    isLoading = false;
+  }
+}
+
 /**
  * Asks before something that can't be taken back; does it, and says so. Resolves to whether it was
  * done. `words`: `{title, body, button, done, safe}`; `body` may be nodes; what is `safe` takes

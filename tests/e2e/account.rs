@@ -4,6 +4,7 @@ use serde_json::json;
 use totp_rs::{Builder, Secret};
 
 use crate::ask::{Ask, Expect};
+use crate::bounds::seconds_since_1970;
 use crate::house::{EMAIL, House, PASSWORD};
 use crate::page::Page;
 use crate::people::PASSWORD as THEIRS;
@@ -31,7 +32,7 @@ fn two_step_sign_in_is_turned_on_and_asked_for() {
     dialog.fill(&page.t("totp.code"), "000000");
     dialog.click("button", &page.t("totp.confirm"));
     dialog.see(&page.t("faults.wrong_code"));
-    dialog.fill(&page.t("totp.code"), &code_of(&page, &seed, 0));
+    dialog.fill(&page.t("totp.code"), &code_of(&seed, 0));
     dialog.click("button", &page.t("totp.confirm"));
     let codes = page.within("dialog", &page.t("totp.codes_title"));
     codes.see(&page.t("totp.codes_once"));
@@ -43,21 +44,13 @@ fn two_step_sign_in_is_turned_on_and_asked_for() {
 
     // The app's next code, and then one of the sheet: each once.
     let sheet = backup.lines().next().unwrap();
-    for code in [code_of(&page, &seed, 1), sheet.to_owned()] {
+    for code in [code_of(&seed, 1), sheet.to_owned()] {
         sign_out(&page, "ada");
-        page.fill(&page.t("sign_in.email"), EMAIL);
-        page.fill(&page.t("sign_in.password"), PASSWORD);
-        page.click("button", &page.t("sign_in.button"));
-        page.fill(&page.t("sign_in.code"), &code);
-        page.click("button", &page.t("sign_in.button"));
+        page.sign_in_with_code(EMAIL, PASSWORD, &code);
         page.find("navigation", &page.t("shell.navigation"));
     }
     sign_out(&page, "ada");
-    page.fill(&page.t("sign_in.email"), EMAIL);
-    page.fill(&page.t("sign_in.password"), PASSWORD);
-    page.click("button", &page.t("sign_in.button"));
-    page.fill(&page.t("sign_in.code"), sheet);
-    page.click("button", &page.t("sign_in.button"));
+    page.sign_in_with_code(EMAIL, PASSWORD, sheet);
     page.see(&page.t("problems.sign_in_failed_with_code"));
     page.assert_keeps_no(&seed);
     page.assert_keeps_no(sheet);
@@ -99,16 +92,12 @@ fn backup_codes_are_counted_and_had_anew() {
     let house = House::start();
     let ask = |body| house.ask(&Ask::post("/v1/me/totp", &body));
     let begun = ask(json!({"current_password": PASSWORD})).expect(201);
-    let mut page = Page::open(&house, "en");
-    let code = code_of(&page, begun["secret"].as_str().unwrap(), 0);
+    let code = code_of(begun["secret"].as_str().unwrap(), 0);
     let codes = ask(json!({"code": code})).expect(200);
     let code = |at: usize| codes["backup_codes"][at].as_str().unwrap().to_owned();
+    let mut page = Page::open(&house, "en");
     page.go("/#/profile");
-    page.fill(&page.t("sign_in.email"), EMAIL);
-    page.fill(&page.t("sign_in.password"), PASSWORD);
-    page.click("button", &page.t("sign_in.button"));
-    page.fill(&page.t("sign_in.code"), &code(0));
-    page.click("button", &page.t("sign_in.button"));
+    page.sign_in_with_code(EMAIL, PASSWORD, &code(0));
     page.see("7 backup codes left");
     page.click("button", &page.t("totp.renew"));
     let dialog = page.within("dialog", &page.t("totp.renew"));
@@ -160,9 +149,7 @@ fn another_language_is_spoken_at_once_and_at_the_next_sign_in() {
     page.click("button", &french.t("shell.sign_out"));
     // Nobody's page is in the browser's language.
     page.see(&page.t("sign_in.forgotten"));
-    page.fill(&page.t("sign_in.email"), EMAIL);
-    page.fill(&page.t("sign_in.password"), PASSWORD);
-    page.click("button", &page.t("sign_in.button"));
+    page.try_sign_in(EMAIL, PASSWORD);
     page.find("heading", &french.t("keys.title"));
     page.finish();
 }
@@ -276,8 +263,7 @@ fn help_is_two_clicks_away() {
 }
 
 /// The code of a seed, so many steps after now. Only now and the next are asked for: the server takes both.
-fn code_of(page: &Page, seed: &str, steps_ahead: u64) -> String {
-    let now = page.evaluate("Math.floor(Date.now() / 1000)").as_u64().unwrap();
+pub(crate) fn code_of(seed: &str, steps_ahead: u64) -> String {
     let totp = Builder::new().with_secret(Secret::try_from_base32(seed).unwrap()).build().unwrap();
-    totp.generate(now + 30 * steps_ahead).to_string()
+    totp.generate(seconds_since_1970() + 30 * steps_ahead).to_string()
 }

@@ -14,6 +14,8 @@ mod account;
 #[path = "../suite/ask.rs"]
 mod ask;
 mod axe;
+#[path = "../suite/bounds.rs"]
+mod bounds;
 #[path = "../suite/cast.rs"]
 mod cast;
 mod dialogs;

@@ -31,9 +31,9 @@ fn a_gate_is_made_tried_and_removed() {
     add_route(&page, ("", "/health"), |page| page.click("radio", &page.t("gate.access_public")));
     let routes = json!([
         {"host": null, "path": "/orders/{id}", "methods": ["GET"], "access": "key",
-            "permissions": "orders:read", "cost": null},
+            "permissions": "orders:read", "cost": null, "allow": []},
         {"host": null, "path": "/health", "methods": null, "access": "public",
-            "permissions": null, "cost": null},
+            "permissions": null, "cost": null, "allow": []},
     ]);
     assert_eq!(stored(&house)["routes"], routes);
 
@@ -194,6 +194,53 @@ fn whose_keys_are_taken_is_never_everybody_by_a_slip() {
     page.see(&page.t("copy.copied"));
     assert_eq!(page.clipboard(), "request_headers_to_remove:\n- x-shop-key\n- authorization");
     page.expect("400 (Bad Request)");
+    page.finish();
+}
+
+#[test]
+fn a_route_allows_what_others_refuse_and_a_gate_passes_preflights_on() {
+    let house = House::start();
+    house.ask(&Ask::post("/v1/gates", &json!({"name": "orders"}))).expect(201);
+    let page = open(&house);
+    page.click("link", "orders");
+    let allowed = ["gate.allow_encoded_slash", "gate.allow_semicolon"].map(|kind| page.t(kind));
+    add_route(&page, ("GET", "/packages/{name}"), |page| {
+        page.click("radio", &page.t("gate.access_public"));
+        for kind in &allowed {
+            page.click("checkbox", kind);
+        }
+    });
+    assert_eq!(stored(&house)["routes"][0]["allow"], json!(["encoded_slash", "semicolon"]));
+    for kind in &allowed {
+        page.within("main", "").see(kind);
+    }
+    let ask = |page: &Page, url: &str, told: &str| {
+        page.fill(&page.t("gate.url"), url);
+        page.click("button", &page.t("gate.ask"));
+        page.see(&page.t(told));
+    };
+    ask(&page, "/packages/@scope%2Fname", "gate.why_public");
+    ask(&page, "/packages//name", "gate.why_unclear");
+    page.click("button", &of_route(&page, "actions.edit", ("GET", "/packages/{name}")));
+    page.click("checkbox", &allowed[0]);
+    page.click("button", &page.t("actions.save"));
+    page.no_dialog();
+    assert_eq!(stored(&house)["routes"][0]["allow"], json!(["semicolon"]));
+    ask(&page, "/packages/@scope%2Fname", "gate.why_unclear");
+
+    // A preflight is a request like any other, until the gate passes it on where what it announces could pass.
+    let announce = |page: &Page, told: &str| {
+        page.choose(&page.t("gate.method"), "OPTIONS");
+        page.fill(&page.t("gate.preflight_for"), "GET");
+        ask(page, "/packages/name", told);
+    };
+    announce(&page, "gate.why_no_route");
+    page.click("button", &page.t("gate.edit"));
+    page.click("radio", &page.t("gate.preflight_allow"));
+    page.click("button", &page.t("actions.save"));
+    page.no_dialog();
+    assert_eq!(stored(&house)["preflight"], "allow");
+    announce(&page, "gate.why_public");
     page.finish();
 }
 

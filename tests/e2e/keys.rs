@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::ask::{Ask, Expect};
 use crate::driver::wait;
-use crate::house::{EMAIL, House, PASSWORD};
+use crate::house::{EMAIL, House, Made, PASSWORD, made};
 use crate::page::Page;
 
 /// The list once forgot each choice as the next was made: Back left it altogether.
@@ -93,6 +93,70 @@ fn who_may_only_look_at_a_shared_key_is_offered_no_other_name() {
     page.find("link", looks);
     page.find("button", &page.t_with("keys.rename", &[("name", writes)]));
     page.find_no("button", &page.t_with("keys.rename", &[("name", looks)]));
+    page.finish();
+}
+
+/// What a key that leaked had created lived on, and had to be found and revoked one by one.
+#[test]
+fn a_key_is_revoked_with_those_that_it_created() {
+    let house = House::start();
+    let robot = house.create(&json!({"name": "robot", "permissions": ["keyhouse:keys:create"]}));
+    let create = |by: &Made, name: &str| {
+        let fields = json!({"name": name, "permissions": ["keyhouse:keys:create"]});
+        made(&house.bare(&Ask::post("/v1/keys", &fields).bearer(&by.secret)).expect(201))
+    };
+    let child = create(&robot, "child");
+    let grandchild = create(&child, "grandchild");
+    let page = open(&house, &format!("/#/keys/{}", grandchild.id));
+    page.click("button", &page.t("key.revoke"));
+    let dialog = page.within("dialog", &page.t("key.revoke_title"));
+    dialog.find("button", &page.t("key.revoke_it"));
+    assert_eq!(dialog.names("checkbox"), Vec::<String>::new());
+    dialog.click("button", &page.t("actions.cancel"));
+    page.no_dialog();
+
+    page.go(&format!("/#/keys/{}", robot.id));
+    page.find("heading", "robot");
+    page.click("button", &page.t("key.revoke"));
+    dialog.click("checkbox", &page.t_with("key.revoke_descendants", &[("count", "2")]));
+    dialog.click("button", &page.t("key.revoke_it"));
+    page.no_dialog();
+    page.see(&page.t("status.revoked"));
+    for key in [&robot, &child, &grandchild] {
+        house.bare(&Ask::forward_auth(&key.secret)).problem(401, "REVOKED");
+    }
+    page.finish();
+}
+
+/// The page said that all were revoked, also where some were not.
+#[test]
+fn who_may_not_revoke_what_a_key_created_is_told_what_is_left() {
+    let house = House::start();
+    let mate = house.join("mate", "user");
+    let team = house.team("makers", "visible", &[&house.owner(), &mate]);
+    let permissions = json!(["keyhouse:keys:manage"]);
+    let shared = json!({"kind": "service", "permissions": permissions,
+        "teams": [{"id": team, "access": "write"}]});
+    let robot = house.create(&shared);
+    let child = json!({"kind": "service", "permissions": permissions});
+    let children = [(); 2].map(|()| {
+        made(&house.bare(&Ask::post("/v1/keys", &child).bearer(&robot.secret)).expect(201))
+    });
+    let page = Page::open(&house, "en");
+    page.go(&format!("/#/keys/{}", robot.id));
+    page.sign_in(&mate.email, crate::people::PASSWORD);
+    page.click("button", &page.t("key.revoke"));
+    let dialog = page.within("dialog", &page.t("key.revoke_title"));
+    dialog.click("checkbox", &page.t_with("key.revoke_descendants", &[("count", "2")]));
+    dialog.click("button", &page.t("key.revoke_it"));
+    let told = page.within("dialog", &page.t_with("key.descendants_left", &[("count", "2")]));
+    told.click("button", &page.t("actions.close"));
+    page.no_dialog();
+    page.see(&page.t("status.revoked"));
+    house.bare(&Ask::forward_auth(&robot.secret)).problem(401, "REVOKED");
+    for key in &children {
+        assert_eq!(house.bare(&Ask::forward_auth(&key.secret)).status, 200);
+    }
     page.finish();
 }
 

@@ -112,10 +112,22 @@ impl Page {
 
     /// Signs in by the form, from a page of nobody.
     pub(crate) fn sign_in(&self, email: &str, password: &str) {
+        self.try_sign_in(email, password);
+        self.find("navigation", &self.t("shell.navigation"));
+    }
+
+    /// Sends the form, whatever comes of it.
+    pub(crate) fn try_sign_in(&self, email: &str, password: &str) {
         self.fill(&self.t("sign_in.email"), email);
         self.fill(&self.t("sign_in.password"), password);
         self.click("button", &self.t("sign_in.button"));
-        self.find("navigation", &self.t("shell.navigation"));
+    }
+
+    /// Signs in with a second factor: by a code of the app, or a backup code.
+    pub(crate) fn sign_in_with_code(&self, email: &str, password: &str, code: &str) {
+        self.try_sign_in(email, password);
+        self.fill(&self.t("sign_in.code"), code);
+        self.click("button", &self.t("sign_in.button"));
     }
 
     /// Runs this in every later document of the tab, before the page's own scripts.

@@ -32,9 +32,7 @@ fn who_is_in_two_organizations_chooses_one_after_the_password() {
     for language in LANGUAGES {
         let mut page = Page::open(&house, language);
         page.go("/");
-        page.fill(&page.t("sign_in.email"), EMAIL);
-        page.fill(&page.t("sign_in.password"), "wrong password altogether");
-        page.click("button", &page.t("sign_in.button"));
+        page.try_sign_in(EMAIL, "wrong password altogether");
         page.see(&page.t("problems.sign_in_failed"));
         page.see_no(&page.t("sign_in.organization_hint"));
         page.fill(&page.t("sign_in.password"), PASSWORD);

@@ -1,6 +1,8 @@
 //! When the server, the network or what lies between them fails: people are told, nothing they typed is lost,
 //! and the same click works once it is over.
 
+use serde_json::json;
+
 use crate::house::{EMAIL, House, PASSWORD};
 use crate::page::Page;
 use crate::relay::{BAD_GATEWAY, GONE, PORTAL, Relay};
@@ -88,6 +90,32 @@ fn a_view_that_can_t_be_shown_is_tried_again() {
             page.find("heading", &page.t(&format!("{view}.title")));
             page.within("main", "").see_no(&page.t(&format!("problems.{told}")));
         }
+    }
+    page.expect("status of 502");
+    page.finish();
+}
+
+/// Such a button did nothing at all, and left an error on the console.
+#[test]
+fn a_dialog_that_can_t_be_filled_says_why() {
+    let (relay, house) = Relay::before_house();
+    let key = house.create(&json!({"name": "exporter"}));
+    let mut page = owner_at(&relay, &format!("/#/keys/{}", key.id));
+    for (path, button, title) in [
+        ("/descendants", "key.revoke", "key.revoke_title"),
+        ("/v1/permissions", "key.edit_permissions", "key.edit_permissions"),
+    ] {
+        page.find("heading", "exporter");
+        relay.answer(path, BAD_GATEWAY);
+        page.click("button", &page.t(button));
+        page.within("dialog", &page.t(title)).see(&page.t("problems.unreachable"));
+        page.press(&["Escape"]);
+        page.no_dialog();
+        relay.pass_all();
+        page.click("button", &page.t(button));
+        page.within("dialog", &page.t(title)).find("button", &page.t("actions.cancel"));
+        page.press(&["Escape"]);
+        page.no_dialog();
     }
     page.expect("status of 502");
     page.finish();

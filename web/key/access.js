@@ -1,12 +1,12 @@
 // What a key may do, from where, and how often.
 
 import { all } from "../api.js";
+import { loaded } from "../dialog.js";
 import { h } from "../dom.js";
 import { limitFields, limitsFrom } from "../elements/limit-fields.js";
 import { networkFields } from "../elements/network-fields.js";
 import { permissionMatrix } from "../elements/permission-matrix.js";
 import { group, radios } from "../form.js";
-import { problemText, say } from "../say.js";
 import { number, t } from "../text.js";
 import { action, card, change } from "./parts.js";
 
@@ -63,13 +63,8 @@ function seconds(span) {
 
 async function changePermissions(page) {
   const { key } = page;
-  let catalogue;
-  try {
-    catalogue = await all("/v1/permissions");
-  } catch (problem) {
-    if (!problem.members) throw problem;
-    return say(problemText(problem));
-  }
+  const catalogue = await loaded(t("key.edit_permissions"), () => all("/v1/permissions"));
+  if (catalogue === undefined) return;
   const isPersonal = key.kind === "personal";
   const matrix = permissionMatrix(catalogue, key.permissions ?? []);
   const list = group("permissions", t("key.listed"), matrix.element);

@@ -1,7 +1,7 @@
 // One key: what it is, what it may do, how it is used, who may use it, and its end.
 
 import { all, get, patch, post } from "../api.js";
-import { confirm } from "../dialog.js";
+import { confirm, loaded, open } from "../dialog.js";
 import { fill, h } from "../dom.js";
 import { keyStatus } from "../elements/key-status.js";
 import { renameButton } from "../elements/rename.js";
@@ -155,7 +155,9 @@ async function enable(page) {
 }
 
 async function revoke(page) {
-  const { count } = await get(`${pathOf(page.key.id)}/descendants`);
+  const told = await loaded(t("key.revoke_title"), () => get(`${pathOf(page.key.id)}/descendants`));
+  if (told === undefined) return;
+  const { count } = told;
   const created = checkbox("descendants", t("key.revoke_descendants", { count }));
   const reason = h("input", { name: "reason", maxlength: REASON_CHARACTERS_MAX, autocomplete: "off" });
   const words = {
@@ -173,16 +175,19 @@ async function revoke(page) {
     ...(reason.value.trim() === "" ? {} : { reason: reason.value.trim() }),
     ...(created.querySelector("input").checked ? { descendants: true } : {}),
   });
-  await confirmed(page, words, async () => {
+  const done = await confirmed(page, words, async () => {
     let revoked;
     do revoked = await post(`${pathOf(page.key.id)}/revoke`, body());
     while (revoked.descendants?.more);
     return revoked;
   });
+  const left = done?.descendants?.left ?? 0;
+  if (left > 0) await open(t("key.revoked"), () => h("p.notice.warn", {}, t("key.descendants_left", { count: left })));
 }
 
 async function confirmed(page, words, act) {
   let changed;
   await confirm(words, async () => (changed = await act()));
   if (changed) page.update(changed);
+  return changed;
 }

@@ -1,41 +1,26 @@
 // The dialog that removes a person: shows their keys, and asks what becomes of them.
 
 import { all, remove } from "../api.js";
-import { open } from "../dialog.js";
+import { loaded, open } from "../dialog.js";
 import { h } from "../dom.js";
 import { field, form, group, radios, select, valueOf } from "../form.js";
-import { problemNotice, say } from "../say.js";
+import { say } from "../say.js";
 import { may, session } from "../state.js";
 import { inOrder, t } from "../text.js";
 
 const SHOWN_MAX = 8;
 
-let isAsking = false;
-
 /** Asks and removes; then leads back to the list. */
 export async function removePerson(user) {
-  // A second click while the keys are on their way opens no second dialog.
-  if (isAsking) return;
-  isAsking = true;
-  await ask(user).finally(() => (isAsking = false));
-}
-
-async function ask(user) {
-  let keys;
-  let heirs = [];
   const hands = may("keyhouse:keys:manage");
-  try {
-    const asked = [all(`/v1/users/${user.id}/keys`), hands ? all("/v1/users") : []];
-    const [ofUser, people] = await Promise.all(asked);
-    // What is over already is nothing that could be handed on.
-    keys = ofUser.filter((key) => !["revoked", "expired"].includes(key.status));
-    heirs = people.filter((one) => one.id !== user.id && !one.disabled);
-    heirs.sort((one, other) => inOrder(one.name, other.name));
-  } catch (problem) {
-    if (!problem.members) throw problem;
-    await open(t("person.remove"), () => problemNotice(problem));
-    return;
-  }
+  const asked = () => Promise.all([all(`/v1/users/${user.id}/keys`), hands ? all("/v1/users") : []]);
+  const told = await loaded(t("person.remove"), asked);
+  if (told === undefined) return;
+  const [ofUser, people] = told;
+  // What is over already is nothing that could be handed on.
+  const keys = ofUser.filter((key) => !["revoked", "expired"].includes(key.status));
+  const heirs = people.filter((one) => one.id !== user.id && !one.disabled);
+  heirs.sort((one, other) => inOrder(one.name, other.name));
   const done = await open(t("person.remove_title", { name: user.name }), (close) => {
     const submit = async (element) => {
       await remove(`/v1/users/${user.id}`, keys.length > 0 ? chosen(element) : {}, user.version);
