@@ -1,14 +1,16 @@
 //! Settings: as written in flags, environment and file, and as used: validated, typed, with every
 //! fault reported at once.
 
+mod limits;
 mod listen;
 mod proxy;
 mod used;
 mod written;
 
+pub use limits::Limits;
 pub use listen::Listen;
 pub use proxy::TrustedProxy;
-pub use used::{Limits, Settings, StorageUrl, locate};
+pub use used::{Settings, StorageUrl, locate};
 pub use written::{
     Environment, Origin, UnknownVariable, Written, WrittenAudit, WrittenLimits, WrittenSessions,
 };

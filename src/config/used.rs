@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use crate::config::listen::control_socket;
 use crate::config::{
-    ConfigError, Environment, Listen, Origin, TrustedProxy, Written, WrittenAudit, WrittenLimits,
+    ConfigError, Environment, Limits, Listen, Origin, TrustedProxy, Written, WrittenAudit,
+    WrittenLimits,
 };
 use crate::model::export::Destination;
 use crate::model::key_text::Prefix;
-use crate::model::pace::Pace;
 use crate::model::public_url::{Links, PublicUrl, WebUrl};
 use crate::model::retention::Retention;
 use crate::model::session_times::{SESSION_MAX, SessionTimes};
@@ -18,8 +18,6 @@ use crate::model::session_times::{SESSION_MAX, SessionTimes};
 const LISTEN_DEFAULT: &str = "127.0.0.1:7117";
 const FILE_NAME: &str = "keyhouse.toml";
 const LOG_DEFAULT: &str = "info";
-/// Switches the paces of changes off, for load tests.
-const CHANGE_RATE: &str = "KEYHOUSE_CHANGE_RATE";
 
 /// Where records are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,39 +69,6 @@ pub struct Settings {
     pub audit_export: Option<Destination>,
     /// How long people stay signed in.
     pub session_times: SessionTimes,
-}
-
-/// Limits of the transport; `None` is the transport's own.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
-    /// See [`WrittenLimits`], as all of these.
-    pub head_timeout: Option<Duration>,
-    /// Idle connections.
-    pub idle_timeout: Option<Duration>,
-    /// Bodies.
-    pub body_timeout: Option<Duration>,
-    /// Responses.
-    pub write_timeout: Option<Duration>,
-    /// Stopping.
-    pub drain_timeout: Option<Duration>,
-    /// Header lines.
-    pub headers_max: Option<usize>,
-    /// Bytes of a head.
-    pub head_bytes_max: Option<usize>,
-    /// Header lines of a trusted proxy's question.
-    pub proxied_headers_max: Option<usize>,
-    /// Bytes of the head of a trusted proxy's question.
-    pub proxied_head_bytes_max: Option<usize>,
-    /// Connections.
-    pub connections_max: Option<usize>,
-    /// Connections of an address.
-    pub connections_per_address_max: Option<usize>,
-    /// Management requests at once.
-    pub pool_in_flight_max: Option<usize>,
-    /// How many changes a user makes in sessions.
-    pub session_changes: Option<Pace>,
-    /// How many changes a key makes.
-    pub key_changes: Option<Pace>,
 }
 
 /// The data directory: as said, else the service manager's, else the user's own.
@@ -204,7 +169,7 @@ impl Reader {
         let trusted_proxies = self.proxies();
         let plain = self.first(|layer| layer.allow_plain_http).is_some_and(|(_, plain)| plain);
         let log_json = self.parse("log-format", |layer| layer.log_format.clone(), parse_log_format);
-        let limits = self.limits(&tables.limits, environment);
+        let limits = Limits::of_table(&tables.limits, environment, &mut self.faults);
         let audit = &tables.audit;
         let retention = self.of_table("audit.retention", audit.retention.as_deref());
         let audit_export = self.of_table("audit.export", audit.export.as_deref());
@@ -349,71 +314,6 @@ impl Reader {
             SessionTimes::default()
         })
     }
-
-    /// The paces of changes by sessions and by keys. `KEYHOUSE_CHANGE_RATE=off` is for load tests.
-    fn paces(
-        &mut self,
-        written: &WrittenLimits,
-        environment: &Environment,
-    ) -> (Option<Pace>, Option<Pace>) {
-        match environment.get(CHANGE_RATE) {
-            Some("off") => return (Some(Pace::OFF), Some(Pace::OFF)),
-            Some(_) => self.fault(CHANGE_RATE, "must be off, or not set"),
-            None => {},
-        }
-        let mut pace = |name: &str, text: &Option<String>| {
-            let text = text.as_ref()?;
-            let parsed = text.parse::<Pace>().map_err(|error| {
-                self.faults.push(format!("  limits.{name} (keyhouse.toml): {text:?} {error}"));
-            });
-            parsed.ok()
-        };
-        let sessions = pace("session_changes", &written.session_changes);
-        (sessions, pace("key_changes", &written.key_changes))
-    }
-
-    fn limits(&mut self, written: &WrittenLimits, environment: &Environment) -> Limits {
-        let (session_changes, key_changes) = self.paces(written, environment);
-        let mut span = |name: &str, text: &Option<String>| {
-            let text = text.as_ref()?;
-            let span = parse_span(text).ok();
-            if span.is_none_or(|span| span.is_zero()) {
-                let fault =
-                    format!("  limits.{name} (keyhouse.toml): {text:?} must be a span such as 10s");
-                self.faults.push(fault);
-                return None;
-            }
-            span
-        };
-        let mut limits = Limits {
-            head_timeout: span("head_timeout", &written.head_timeout),
-            idle_timeout: span("idle_timeout", &written.idle_timeout),
-            body_timeout: span("body_timeout", &written.body_timeout),
-            write_timeout: span("write_timeout", &written.write_timeout),
-            drain_timeout: span("drain_timeout", &written.drain_timeout),
-            session_changes,
-            key_changes,
-            ..Limits::default()
-        };
-        let mut count = |name: &str, number: Option<usize>, least: usize| {
-            if number.is_some_and(|number| number < least) {
-                self.faults
-                    .push(format!("  limits.{name} (keyhouse.toml): must be at least {least}"));
-            }
-            number
-        };
-        limits.headers_max = count("headers_max", written.headers_max, 1);
-        // hyper reads into a buffer of at least 8 KiB.
-        limits.head_bytes_max = count("head_bytes_max", written.head_bytes_max, 8_192);
-        limits.proxied_headers_max = count("proxied_headers_max", written.proxied_headers_max, 1);
-        limits.proxied_head_bytes_max =
-            count("proxied_head_bytes_max", written.proxied_head_bytes_max, 8_192);
-        limits.connections_max = count("connections_max", written.connections_max, 1);
-        let per_address = written.connections_per_address_max;
-        limits.connections_per_address_max = count("connections_per_address_max", per_address, 1);
-        limits.pool_in_flight_max = count("pool_in_flight_max", written.pool_in_flight_max, 1);
-        limits
-    }
 }
 
 /// From where the instance can be reached, and what was said to make that safe.
@@ -428,7 +328,7 @@ fn log_or_default(said: Option<(Origin, String)>) -> String {
     said.map_or_else(|| LOG_DEFAULT.to_owned(), |(_, log)| log)
 }
 
-fn parse_span(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_span(text: &str) -> Result<Duration, String> {
     let parsed = jiff::SignedDuration::from_str(text).ok();
     let span = parsed.and_then(|span| Duration::try_from(span).ok());
     span.ok_or_else(|| "must be a span such as 30m or 8h".to_owned())
@@ -593,29 +493,6 @@ mod tests {
         let written = Written { data: Some(folder.path().into()), ..Written::default() };
         let said = settings(written).unwrap_err();
         assert!(said.contains("keyhouse.toml") && said.contains("head_timeot"), "{said}");
-    }
-
-    #[test]
-    fn the_pace_of_changes_is_set_by_the_file_and_switched_off_by_the_environment() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("any.toml");
-        let read = |text: &str, environment: &Environment| {
-            std::fs::write(&file, format!("[limits]\n{text}\n")).unwrap();
-            let settings = Settings::new(flags(|_| {}), Some(&file), environment);
-            settings.map(|settings| settings.limits).map_err(|error| error.to_string())
-        };
-        let none = Environment::from([("HOME", "/home/ada")]);
-        let off = Environment::from([("HOME", "/home/ada"), (CHANGE_RATE, "off")]);
-        let said = "session_changes = \"5/s burst 50\"\nkey_changes = \"off\"";
-        let limits = read(said, &none).unwrap();
-        assert_eq!(limits.session_changes, Some(Pace::new(5, 50)));
-        assert_eq!(limits.key_changes, Some(Pace::OFF));
-        assert_eq!(read(said, &off).unwrap().session_changes, Some(Pace::OFF));
-        assert_eq!(read("", &none).unwrap().session_changes, None);
-        let wrong = read("key_changes = \"fast\"", &none).unwrap_err();
-        assert!(wrong.contains("limits.key_changes") && wrong.contains("burst"), "{wrong}");
-        let on = Environment::from([("HOME", "/home/ada"), (CHANGE_RATE, "on")]);
-        assert!(read("", &on).unwrap_err().contains(CHANGE_RATE));
     }
 
     #[test]

@@ -1,0 +1,147 @@
+//! Limits of the transport and paces of changes, as the table `[limits]` of the file sets them.
+
+use std::time::Duration;
+
+use crate::config::used::parse_span;
+use crate::config::{Environment, WrittenLimits};
+use crate::model::pace::Pace;
+
+/// Switches the paces of changes off, for load tests.
+const CHANGE_RATE: &str = "KEYHOUSE_CHANGE_RATE";
+
+/// Limits of the transport; `None` is the transport's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// See [`WrittenLimits`], as all of these.
+    pub head_timeout: Option<Duration>,
+    /// Idle connections.
+    pub idle_timeout: Option<Duration>,
+    /// Bodies.
+    pub body_timeout: Option<Duration>,
+    /// Responses.
+    pub write_timeout: Option<Duration>,
+    /// Stopping.
+    pub drain_timeout: Option<Duration>,
+    /// Header lines.
+    pub headers_max: Option<usize>,
+    /// Bytes of a head.
+    pub head_bytes_max: Option<usize>,
+    /// Header lines of a trusted proxy's question.
+    pub proxied_headers_max: Option<usize>,
+    /// Bytes of the head of a trusted proxy's question.
+    pub proxied_head_bytes_max: Option<usize>,
+    /// Connections.
+    pub connections_max: Option<usize>,
+    /// Connections of an address.
+    pub connections_per_address_max: Option<usize>,
+    /// Management requests at once.
+    pub pool_in_flight_max: Option<usize>,
+    /// How many changes a user makes in sessions.
+    pub session_changes: Option<Pace>,
+    /// How many changes a key makes.
+    pub key_changes: Option<Pace>,
+}
+
+impl Limits {
+    /// The limits of the table `[limits]`. What is wrong there becomes a fault, and counts as not set.
+    pub(super) fn of_table(
+        written: &WrittenLimits,
+        environment: &Environment,
+        faults: &mut Vec<String>,
+    ) -> Self {
+        let (session_changes, key_changes) = paces(written, environment, faults);
+        let mut span = |name: &str, text: &Option<String>| {
+            let text = text.as_ref()?;
+            let span = parse_span(text).ok();
+            if span.is_none_or(|span| span.is_zero()) {
+                let fault =
+                    format!("  limits.{name} (keyhouse.toml): {text:?} must be a span such as 10s");
+                faults.push(fault);
+                return None;
+            }
+            span
+        };
+        let mut limits = Self {
+            head_timeout: span("head_timeout", &written.head_timeout),
+            idle_timeout: span("idle_timeout", &written.idle_timeout),
+            body_timeout: span("body_timeout", &written.body_timeout),
+            write_timeout: span("write_timeout", &written.write_timeout),
+            drain_timeout: span("drain_timeout", &written.drain_timeout),
+            session_changes,
+            key_changes,
+            ..Self::default()
+        };
+        let mut count = |name: &str, number: Option<usize>, least: usize| {
+            if number.is_some_and(|number| number < least) {
+                faults.push(format!("  limits.{name} (keyhouse.toml): must be at least {least}"));
+            }
+            number
+        };
+        limits.headers_max = count("headers_max", written.headers_max, 1);
+        // hyper reads into a buffer of at least 8 KiB.
+        limits.head_bytes_max = count("head_bytes_max", written.head_bytes_max, 8_192);
+        limits.proxied_headers_max = count("proxied_headers_max", written.proxied_headers_max, 1);
+        limits.proxied_head_bytes_max =
+            count("proxied_head_bytes_max", written.proxied_head_bytes_max, 8_192);
+        limits.connections_max = count("connections_max", written.connections_max, 1);
+        let per_address = written.connections_per_address_max;
+        limits.connections_per_address_max = count("connections_per_address_max", per_address, 1);
+        limits.pool_in_flight_max = count("pool_in_flight_max", written.pool_in_flight_max, 1);
+        limits
+    }
+}
+
+/// The paces of changes by sessions and by keys. `KEYHOUSE_CHANGE_RATE=off` is for load tests.
+fn paces(
+    written: &WrittenLimits,
+    environment: &Environment,
+    faults: &mut Vec<String>,
+) -> (Option<Pace>, Option<Pace>) {
+    match environment.get(CHANGE_RATE) {
+        Some("off") => return (Some(Pace::OFF), Some(Pace::OFF)),
+        Some(_) => faults.push(format!("  {CHANGE_RATE}: must be off, or not set")),
+        None => {},
+    }
+    let mut pace = |name: &str, text: &Option<String>| {
+        let text = text.as_ref()?;
+        let parsed = text.parse::<Pace>().map_err(|error| {
+            faults.push(format!("  limits.{name} (keyhouse.toml): {text:?} {error}"));
+        });
+        parsed.ok()
+    };
+    let sessions = pace("session_changes", &written.session_changes);
+    (sessions, pace("key_changes", &written.key_changes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Settings, Written};
+
+    #[test]
+    fn the_pace_of_changes_is_set_by_the_file_and_switched_off_by_the_environment() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("any.toml");
+        let read = |text: &str, environment: &Environment| {
+            std::fs::write(&file, format!("[limits]\n{text}\n")).unwrap();
+            let settings = Settings::new(
+                Written { data: Some("/var/lib/none".into()), ..Written::default() },
+                Some(&file),
+                environment,
+            );
+            settings.map(|settings| settings.limits).map_err(|error| error.to_string())
+        };
+        let none = Environment::from([("HOME", "/home/ada")]);
+        let off = Environment::from([("HOME", "/home/ada"), (CHANGE_RATE, "off")]);
+        let said = "session_changes = \"5/s burst 50\"\nkey_changes = \"off\"";
+        let limits = read(said, &none).unwrap();
+        assert_eq!(limits.session_changes, Some(Pace::new(5, 50)));
+        assert_eq!(limits.key_changes, Some(Pace::OFF));
+        assert_eq!(read(said, &off).unwrap().session_changes, Some(Pace::OFF));
+        assert_eq!(read("", &none).unwrap().session_changes, None);
+        let wrong = read("key_changes = \"fast\"", &none).unwrap_err();
+        assert!(wrong.contains("limits.key_changes") && wrong.contains("burst"), "{wrong}");
+        let on = Environment::from([("HOME", "/home/ada"), (CHANGE_RATE, "on")]);
+        assert!(read("", &on).unwrap_err().contains(CHANGE_RATE));
+    }
+}
