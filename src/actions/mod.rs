@@ -68,6 +68,7 @@ use passwords::Passwords;
 use refusals::Refusals;
 use sign_in::SignIns;
 use throttle::Throttle;
+pub use turns::READERS_MAX;
 use turns::{Turn, Turns};
 
 /// How long an answer waits for the index. After that the change is answered all the same, and no

@@ -13,7 +13,7 @@ use crate::model::password::{Factors, InvalidPassword, Personal, check_password,
 use crate::model::secret::Secret;
 
 /// How many may wait for their turn.
-const QUEUE_MAX: usize = 32;
+pub(crate) const QUEUE_MAX: usize = 32;
 /// How long one waits at most.
 const QUEUE_WAIT: Duration = Duration::from_secs(2);
 const SALT_BYTES: usize = 16;

@@ -12,7 +12,7 @@ pub(super) type Reader = [u8; 16];
 
 /// Most readers of whom it is known when they were served. Beyond it all but those who wait are
 /// taken for new ones.
-const READERS_MAX: usize = 256;
+pub const READERS_MAX: usize = 256;
 
 /// The turns of one instance.
 #[derive(Debug)]

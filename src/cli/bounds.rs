@@ -2,21 +2,36 @@
 //!
 //! It stands here since only this room may name all others.
 
+use crate::actions::READERS_MAX;
+use crate::actions::accounts::ACCOUNTS_TRIED_MAX;
+use crate::actions::audit::SEAL_EVENTS_MAX;
+use crate::actions::audit::export::SEALS_A_TURN;
+use crate::actions::pace::ACTORS_MAX;
+use crate::actions::passwords::QUEUE_MAX;
 use crate::actions::refusals::REFUSALS_MAX;
+use crate::actions::throttle;
 use crate::http::transport::bounds::{WAITING_A_PLACE, WAITING_FOR_QUOTAS_MAX, WAITING_MIN};
 use crate::http::transport::{Limits, Part};
-use crate::index::USES_WAITING_MAX;
 use crate::index::reservations::RENEWALS_WAITING_MAX;
+use crate::index::tally::OWED_MAX;
+use crate::index::{AGENTS_MAX, USES_WAITING_MAX};
+use crate::model::intersection::COMPARISONS_MAX;
+use crate::records::key::MAXIMA_MAX;
 use crate::telemetry::LINES_WAITING_MAX;
 
 /// Name and size of every bound, in the order of the table.
 fn bounds() -> Vec<(String, String)> {
     let limits = Limits::default();
-    let number = |name: &str, size: usize| (name.to_owned(), grouped(size));
     let mut bounds = vec![
         number("connections", limits.connections_max),
         number("connections of the control socket", limits.control_connections_max),
         number("connections of the metrics listener", limits.metrics_connections_max),
+        head("a request's head", limits.head_bytes_max, limits.headers_max),
+        head(
+            "a head that a trusted proxy repeats",
+            limits.proxied_head_bytes_max,
+            limits.proxied_headers_max,
+        ),
     ];
     for part in Part::ALL {
         let places = match part {
@@ -38,11 +53,40 @@ fn bounds() -> Vec<(String, String)> {
     bounds.push(number("checks that wait for a quota's reservation", WAITING_FOR_QUOTAS_MAX));
     let turns = ("pages of long reads at once".to_owned(), "half the cores".to_owned());
     bounds.push(turns);
+    bounds.push(number("readers whose last turn is known", READERS_MAX));
+    bounds.push(number("actors whose changes are counted", ACTORS_MAX));
+    bounds.extend(bounds_of_sign_in());
     bounds.push(number("quotas that wait for a reservation", RENEWALS_WAITING_MAX));
     bounds.push(number("keys whose use waits to be written", USES_WAITING_MAX));
-    bounds.push(number("sums of failed sign-ins, a minute", REFUSALS_MAX));
+    bounds.push(number("days of use that wait to be written", OWED_MAX));
+    bounds.push(number("user agents that are told apart", AGENTS_MAX));
+    bounds.push(number("comparisons for a report of permissions", COMPARISONS_MAX));
+    bounds.push(number("maxima of a transferred key", MAXIMA_MAX));
+    let export = format!("{SEALS_A_TURN} seals of {} events", grouped(SEAL_EVENTS_MAX));
+    bounds.push(("audit events that an export sends at once".to_owned(), export));
     bounds.push(number("log lines that wait", LINES_WAITING_MAX));
     bounds
+}
+
+fn bounds_of_sign_in() -> [(String, String); 8] {
+    [
+        number("accounts whose failed sign-ins are counted", throttle::ACCOUNTS_MAX),
+        number("known browsers whose failures are counted", throttle::BROWSERS_MAX),
+        number("clients whose failures are counted", throttle::CLIENTS_MAX),
+        number("sites whose failures are counted", throttle::SITES_MAX),
+        number("accounts of an address that one sign-in tries", ACCOUNTS_TRIED_MAX),
+        number("sign-ins that wait for others at their account", throttle::WAITING_MAX),
+        number("passwords that wait to be hashed", QUEUE_MAX),
+        number("sums of failed sign-ins, a minute", REFUSALS_MAX),
+    ]
+}
+
+fn number(name: &str, size: usize) -> (String, String) {
+    (name.to_owned(), grouped(size))
+}
+
+fn head(name: &str, size: usize, lines: usize) -> (String, String) {
+    (name.to_owned(), format!("{}, {lines} lines", bytes(size)))
 }
 
 fn grouped(number: usize) -> String {

@@ -55,7 +55,7 @@ use waiting::{Progress, Waiting};
 pub use waiting::{State, USES_WAITING_MAX};
 
 /// Most user agents that are told apart. When more come, all are forgotten and learnt anew.
-const AGENTS_MAX: usize = 16_384;
+pub(crate) const AGENTS_MAX: usize = 16_384;
 /// The number of the user agent that was not told.
 const AGENT_NONE: u32 = 0;
 

@@ -28,7 +28,7 @@ use accounts::{Account, Accounts, BROWSER_FAILURES_MAX, Lane};
 use networks::{Counted, Networks};
 
 /// How many attempts may wait for others at the same account to be decided, and how long.
-const WAITING_MAX: usize = 32;
+pub(crate) const WAITING_MAX: usize = 32;
 const WAITING_TIME: Duration = Duration::from_secs(2);
 /// What one is told to wait who did not get a turn in that time.
 const BUSY_WAIT: Duration = Duration::from_secs(1);

@@ -38,7 +38,7 @@ const WAIT_MAX: Duration = Duration::from_mins(1);
 /// is gone shows within [`sink::SILENCE_MAX`].
 const SETTLE_AFTER: Duration = Duration::from_secs(15);
 /// Most seals that are sent before their number is stored.
-const SEALS_A_TURN: usize = 10;
+pub(crate) const SEALS_A_TURN: usize = 10;
 /// How long a stop waits for a destination that hangs.
 const STOP_WAIT: Duration = Duration::from_secs(2);
 
