@@ -9,6 +9,8 @@ use crate::proxy::{Kind, Proxy, free_ports, in_all};
 use crate::server::{ADMIN_EMAIL, ADMIN_PASSWORD, Home, Server, run};
 
 const NAME: &str = "keyhouse.example.com";
+/// Browsers that came over TLS come back over TLS alone, for a year.
+const TLS_ALONE: &str = "max-age=31536000";
 /// From where the client connects; another loopback address than the proxies' own.
 const CLIENT: &str = "127.0.0.2";
 const FORGED: [&str; 6] = [
@@ -57,10 +59,12 @@ fn the_page_and_the_api_work_behind_tls_through_each_proxy() {
         let page = browser.ask("GET", "/", &Value::Null);
         assert_eq!(page.status, 200, "{kind:?}: {}", page.body);
         assert!(page.body.contains("<!doctype html>"), "{kind:?}: {}", page.body);
+        assert_eq!(page.line("strict-transport-security"), [TLS_ALONE], "{kind:?}");
 
         let person = json!({ "email": ADMIN_EMAIL, "password": ADMIN_PASSWORD });
         let session = browser.ask("POST", "/v1/session", &person);
         assert_eq!(session.status, 201, "{kind:?}: {}", session.body);
+        assert_eq!(session.line("strict-transport-security"), [TLS_ALONE], "{kind:?}");
         let cookies = session.line("set-cookie");
         let is_bound = |it: &String| it.starts_with("__Host-keyhouse=") && it.contains("Secure");
         assert!(cookies.iter().any(is_bound), "{kind:?}: {cookies:?}");
