@@ -27,6 +27,7 @@ pub(crate) const DIALOGS: &[Dialog] = &[
     dialog("rotate", screens::key, |page| page.t("rotate.button")),
     dialog("disable-key", screens::key, |page| page.t("key.disable")),
     dialog("revoke-key", screens::key, |page| page.t("key.revoke")),
+    dialog("revoke-key-that-created", screens::key_that_created, |page| page.t("key.revoke")),
     dialog("edit-permissions", screens::key, |page| page.t("key.edit_permissions")),
     dialog("edit-networks", screens::key, |page| page.t("key.edit_networks")),
     dialog("edit-limits", screens::key, |page| page.t("key.edit_limits")),
@@ -35,6 +36,11 @@ pub(crate) const DIALOGS: &[Dialog] = &[
     dialog("invite", screens::people, |page| page.t("people.invite")),
     dialog("remove-person", screens::person, |page| page.t("person.remove_button")),
     dialog("disable-person", screens::person, |page| page.t("person.disable_button")),
+    dialog("change-address", screens::person, |page| page.t("person.email_button")),
+    dialog("end-sessions", screens::person, |page| page.t("sessions.end_all")),
+    dialog("lift-lock-out", screens::people_locked_out, |page| {
+        page.t_with("lockouts.lift_one", &[("name", "grace@example.com")])
+    }),
     dialog("reset-link", screens::person, |page| page.t("person.reset_make")),
     dialog("new-team", screens::teams, |page| page.t("teams.new")),
     dialog("edit-team", screens::team, |page| page.t("team.edit")),
@@ -51,6 +57,7 @@ pub(crate) const DIALOGS: &[Dialog] = &[
     dialog("change-ceiling", screens::one_organization, |page| {
         page.t("one_organization.change_ceiling")
     }),
+    dialog("change-domains", screens::acme, |page| page.t("one_organization.change_domains")),
     dialog("suspend", screens::one_organization, |page| page.t("one_organization.suspend")),
     dialog("edit-plan", screens::plans, |page| {
         page.t_with("plans.edit_one", &[("plan", &page.t("plans.name_free"))])
@@ -62,6 +69,7 @@ pub(crate) const DIALOGS: &[Dialog] = &[
     dialog("edit-gate", screens::gate, |page| page.t("gate.edit")),
     dialog("remove-gate", screens::gate, |page| page.t("gate.remove")),
     dialog("turn-on-totp", screens::profile, |page| page.t("totp.turn_on")),
+    dialog("change-own-address", screens::profile, |page| page.t("profile.change_email")),
 ];
 
 /// The button that does this to the first route of the gate.

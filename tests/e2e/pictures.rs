@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use crate::page::{Look, Page};
-use crate::screens::{walk, walk_as_onlooker};
+use crate::screens::WALKS;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/screens");
 
@@ -32,6 +32,7 @@ fn take(language: &'static str) {
             page.screenshot(&Path::new(FOLDER).join(name));
         }
     };
-    walk(language, &mut take);
-    walk_as_onlooker(language, &mut take);
+    for walk in WALKS {
+        walk(language, &mut take);
+    }
 }

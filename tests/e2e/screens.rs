@@ -6,10 +6,13 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use crate::account::code_of;
 use crate::ask::{Ask, Expect};
 use crate::dialogs::DIALOGS;
 use crate::house::{EMAIL, House, PASSWORD};
 use crate::page::{Look, Page};
+use crate::people::{PASSWORD as THEIRS, Person};
+use crate::session_ends::sign_out;
 
 /// A screen. `reach` begins in a fresh document and ends when all of the screen is shown.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +25,7 @@ pub(crate) struct Screen {
 /// Before somebody is signed in.
 const OUTSIDE: &[Screen] = &[
     Screen { name: "sign-in", reach: sign_in },
+    Screen { name: "sign-in-organization", reach: sign_in_organization },
     Screen { name: "invitation", reach: invitation },
     Screen { name: "reset", reach: reset },
     Screen { name: "dead-link", reach: dead_link },
@@ -49,6 +53,7 @@ const INSIDE: &[Screen] = &[
     Screen { name: "teams", reach: teams },
     Screen { name: "team", reach: team },
     Screen { name: "people", reach: people },
+    Screen { name: "people-locked-out", reach: people_locked_out },
     Screen { name: "person", reach: person },
     Screen { name: "roles", reach: roles },
     Screen { name: "role", reach: role },
@@ -56,6 +61,7 @@ const INSIDE: &[Screen] = &[
     Screen { name: "audit", reach: audit },
     Screen { name: "organizations", reach: organizations },
     Screen { name: "one-organization", reach: one_organization },
+    Screen { name: "organization-with-domains", reach: acme },
     Screen { name: "plans", reach: plans },
     Screen { name: "gates-none", reach: gates_none },
     Screen { name: "gates", reach: gates },
@@ -66,26 +72,58 @@ const INSIDE: &[Screen] = &[
 
 #[test]
 fn light_screens_pass_axe_in_english() {
-    pass_axe("en", &Look::LIGHT);
+    pass_axe("en", &Look::LIGHT, &[walk_screens]);
+}
+
+#[test]
+fn light_dialogs_pass_axe_in_english() {
+    pass_axe("en", &Look::LIGHT, &[walk_dialogs]);
 }
 
 #[test]
 fn dark_screens_pass_axe_in_english() {
-    pass_axe("en", &Look::DARK);
+    pass_axe("en", &Look::DARK, &[walk_screens]);
+}
+
+#[test]
+fn dark_dialogs_pass_axe_in_english() {
+    pass_axe("en", &Look::DARK, &[walk_dialogs]);
+}
+
+#[test]
+fn screens_of_others_pass_axe_in_english() {
+    pass_axe("en", &Look::LIGHT, &[walk_as_onlooker, walk_as_warned]);
+    pass_axe("en", &Look::DARK, &[walk_as_onlooker, walk_as_warned]);
 }
 
 #[test]
 fn screens_pass_axe_in_french() {
-    pass_axe("fr", &[Look::DESK]);
+    pass_axe("fr", &[Look::DESK], &[walk_screens, walk_as_onlooker, walk_as_warned]);
+}
+
+#[test]
+fn dialogs_pass_axe_in_french() {
+    pass_axe("fr", &[Look::DESK], &[walk_dialogs]);
 }
 
 #[test]
 fn screens_pass_axe_in_spanish() {
-    pass_axe("es", &[Look::DESK]);
+    pass_axe("es", &[Look::DESK], &[walk_screens, walk_as_onlooker, walk_as_warned]);
 }
 
+#[test]
+fn dialogs_pass_axe_in_spanish() {
+    pass_axe("es", &[Look::DESK], &[walk_dialogs]);
+}
+
+/// Shows screens one after the other in this language.
+pub(crate) type Walk = fn(&'static str, &mut dyn FnMut(&Page, &str));
+
+/// All of them, each with a house of its own.
+pub(crate) const WALKS: [Walk; 4] = [walk_screens, walk_dialogs, walk_as_onlooker, walk_as_warned];
+
 /// Shows each screen of a furnished house in turn: before and after its owner signs in.
-pub(crate) fn walk(language: &'static str, mut show: impl FnMut(&Page, &str)) {
+fn walk_screens(language: &'static str, show: &mut dyn FnMut(&Page, &str)) {
     let house = furnished();
     let mut page = Page::open(&house, language);
     for screen in OUTSIDE {
@@ -99,25 +137,35 @@ pub(crate) fn walk(language: &'static str, mut show: impl FnMut(&Page, &str)) {
         reach(screen, &page, &house);
         show(&page, screen.name);
     }
+    page.expect("404 (Not Found)");
+    page.expect("400 (Bad Request)");
+    page.expect("409 (Conflict)");
+    page.finish();
+}
+
+/// Shows each dialog of a furnished house to its owner.
+fn walk_dialogs(language: &'static str, show: &mut dyn FnMut(&Page, &str)) {
+    let house = furnished();
+    let page = Page::open(&house, language);
+    page.go("/#/teams");
+    page.sign_in(EMAIL, PASSWORD);
     for dialog in DIALOGS {
         page.looks(Look::DESK);
         page.follow("about:blank");
         dialog.open(&page, &house);
         show(&page, dialog.name);
     }
-    page.expect("404 (Not Found)");
-    page.expect("400 (Bad Request)");
     page.finish();
 }
 
 /// Shows each screen of one who may only look on, in an organization without API access.
-pub(crate) fn walk_as_onlooker(language: &'static str, mut show: impl FnMut(&Page, &str)) {
+fn walk_as_onlooker(language: &'static str, show: &mut dyn FnMut(&Page, &str)) {
     let house = furnished();
     let user = house.join("onlooker", "user");
     house.put_on_plan(&house.organization(), "free");
     let page = Page::open(&house, language);
     page.go("/");
-    page.sign_in(&user.email, crate::people::PASSWORD);
+    page.sign_in(&user.email, THEIRS);
     for (name, path) in [
         ("onlooker-keys", "/#/keys"),
         ("onlooker-new-key", "/#/keys/new"),
@@ -129,6 +177,53 @@ pub(crate) fn walk_as_onlooker(language: &'static str, mut show: impl FnMut(&Pag
         show(&page, name);
     }
     page.finish();
+}
+
+/// Shows what stands in the way of people or above every view: a second factor that they lack, and what others
+/// did to their account.
+fn walk_as_warned(language: &'static str, show: &mut dyn FnMut(&Page, &str)) {
+    let house = furnished();
+    let (hopper, lacking) = (house.join("hopper", "administrator"), house.join("lacking", "user"));
+    let codes = second_factor(&house, &hopper);
+    house.ask(&Ask::new("DELETE", &format!("/v1/users/{}/sessions", hopper.id))).expect(204);
+    let required = json!({"second_factor_required_of": ["user"]});
+    house.ask(&Ask::patch("/v1/organization", &required)).expect(200);
+    let mut page = Page::open(&house, language);
+    page.go("/#/profile");
+    page.sign_in(&lacking.email, THEIRS);
+    page.find("heading", &page.t("totp.required_title"));
+    show(&page, "second-factor-required");
+    page.looks(Look::DESK);
+    sign_out(&page, "Somebody");
+    page.go("/#/profile");
+    page.sign_in_with_code(&hopper.email, THEIRS, &codes[0]);
+    page.see(&page.t("notices.lead"));
+    page.find("button", &page.t("totp.renew"));
+    show(&page, "profile-warned");
+    for (name, opener) in [
+        ("renew-backup-codes", "totp.renew"),
+        ("turn-off-totp", "totp.turn_off"),
+        ("change-own-address-with-code", "profile.change_email"),
+    ] {
+        page.looks(Look::DESK);
+        page.click("button", &page.t(opener));
+        page.dialog();
+        show(&page, name);
+        page.press(&["Escape"]);
+        page.no_dialog();
+    }
+    page.expect("401 (Unauthorized)");
+    page.expect("403 (Forbidden)");
+    page.finish();
+}
+
+/// Turns on a person's second factor; their backup codes.
+fn second_factor(house: &House, person: &Person) -> Vec<String> {
+    let ask = |body| house.ask_as(person, &Ask::post("/v1/me/totp", &body));
+    let begun = ask(json!({"current_password": THEIRS})).expect(201);
+    let code = code_of(begun["secret"].as_str().unwrap(), 0);
+    let codes = ask(json!({"code": code})).expect(200)["backup_codes"].clone();
+    serde_json::from_value(codes).unwrap()
 }
 
 /// A house with something on every screen.
@@ -166,6 +261,17 @@ pub(crate) fn furnished() -> House {
     house.act(&off.id, "disable").expect(200);
     let gone = house.create(&json!({"name": "left in a taxi"}));
     house.act(&gone.id, "revoke").expect(200);
+    let creates = json!({"name": "deploy robot", "permissions": ["keyhouse:keys:create"]});
+    let robot = house.create(&creates);
+    for name in ["first of the robot", "second of the robot"] {
+        let fields = json!({"name": name, "permissions": []});
+        house.bare(&Ask::post("/v1/keys", &fields).bearer(&robot.secret)).expect(201);
+    }
+    // Somebody's address and password are those of another organization too.
+    let (acme, owner) = house.neighbour("acme");
+    let domains = json!({"domains": ["acme.example", "acme.example.com"]});
+    house.ask(&Ask::patch(&format!("/v1/organizations/{acme}"), &domains)).expect(200);
+    house.join_by(&owner, "mate", "user");
     house
 }
 
@@ -176,7 +282,7 @@ fn reach(screen: &Screen, page: &Page, house: &House) {
     (screen.reach)(page, house);
 }
 
-fn pass_axe(language: &'static str, looks: &[Look]) {
+fn pass_axe(language: &'static str, looks: &[Look], walks: &[Walk]) {
     let mut faults: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut check = |page: &Page, screen: &str| {
         for look in looks {
@@ -191,8 +297,9 @@ fn pass_axe(language: &'static str, looks: &[Look]) {
             }
         }
     };
-    walk(language, &mut check);
-    walk_as_onlooker(language, &mut check);
+    for walk in walks {
+        walk(language, &mut check);
+    }
     let told =
         faults.iter().map(|(fault, screens)| format!("{fault}\n  on {}", screens.join(", ")));
     assert!(faults.is_empty(), "{}", told.collect::<Vec<_>>().join("\n"));
@@ -201,6 +308,12 @@ fn pass_axe(language: &'static str, looks: &[Look]) {
 fn sign_in(page: &Page, _house: &House) {
     page.go("/");
     page.find("button", &page.t("sign_in.button"));
+}
+
+fn sign_in_organization(page: &Page, _house: &House) {
+    page.go("/");
+    page.try_sign_in("mate@example.com", THEIRS);
+    page.find("combobox", &page.t("sign_in.organization"));
 }
 
 fn account_menu(page: &Page, house: &House) {
@@ -218,6 +331,15 @@ fn about(page: &Page, house: &House) {
 pub(crate) fn people(page: &Page, _house: &House) {
     page.go("/#/people");
     page.see("grace@example.com");
+}
+
+/// Guesses an account until it has to wait, once: a later walk finds it waiting.
+pub(crate) fn people_locked_out(page: &Page, house: &House) {
+    let body = json!({"email": "grace@example.com", "password": "wrong"});
+    let wrong = Ask::post("/v1/session", &body).header("X-Forwarded-For", "203.0.113.9");
+    while house.bare(&wrong).status != 429 {}
+    people(page, house);
+    page.find("heading", &page.t("lockouts.title"));
 }
 
 pub(crate) fn roles(page: &Page, _house: &House) {
@@ -238,7 +360,9 @@ pub(crate) fn team(page: &Page, house: &House) {
 
 pub(crate) fn person(page: &Page, house: &House) {
     people(page, house);
-    page.within("row", "grace@example.com").click("link", "Somebody");
+    // Who is locked out stands in a table of their own.
+    let list = page.within("table", &page.t("people.title"));
+    list.within("row", "grace@example.com").click("link", "Somebody");
     page.find("heading", "Somebody");
 }
 
@@ -267,6 +391,12 @@ pub(crate) fn one_organization(page: &Page, house: &House) {
     organizations(page, house);
     page.within("main", "").click("link", "example.com");
     page.find("heading", "example.com");
+}
+
+pub(crate) fn acme(page: &Page, house: &House) {
+    organizations(page, house);
+    page.within("main", "").click("link", "acme");
+    page.see("acme.example.com");
 }
 
 pub(crate) fn plans(page: &Page, _house: &House) {
@@ -313,11 +443,13 @@ fn gate_default(page: &Page, _house: &House) {
 fn make_gate(house: &House) {
     let gate = json!({
         "name": "orders", "description": "The shop's orders.", "environments": ["live", "test"],
-        "credentials": ["authorization", "x-shop-key"], "organizations": [house.organization()],
+        "credentials": ["authorization:bearer", "x-shop-key", "cookie:shop"], "preflight": "allow",
+         "organizations": [house.organization()],
         "routes": [
             {"path": "/orders/{id}", "methods": ["GET"], "permissions": "orders:read"},
             {"host": "*.example.com", "path": "/orders/**", "methods": ["PUT", "DELETE"],
-                "permissions": "orders:write AND (stock:write OR stock:manage)", "cost": 20},
+                "permissions": "orders:write AND (stock:write OR stock:manage)", "cost": 20,
+                "allow": ["encoded_slash", "semicolon", "compatibility_form"]},
             {"path": "/health", "access": "public"},
             {"path": "/admin/**", "access": "denied"},
         ],
@@ -362,6 +494,10 @@ fn open_key(page: &Page, name: &str) {
 
 pub(crate) fn key(page: &Page, _house: &House) {
     open_key(page, "diagram exporter");
+}
+
+pub(crate) fn key_that_created(page: &Page, _house: &House) {
+    open_key(page, "deploy robot");
 }
 
 fn key_in_rotation(page: &Page, _house: &House) {

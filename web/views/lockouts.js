@@ -3,9 +3,10 @@
 import { get, remove } from "../api.js";
 import { confirm } from "../dialog.js";
 import { h } from "../dom.js";
+import { timeAgo } from "../elements/time-ago.js";
 import { isOperator, session } from "../state.js";
 import { table } from "../table.js";
-import { exactly, t } from "../text.js";
+import { t } from "../text.js";
 
 /** Whether the person may see any. */
 export const seesLockouts = () => isOperator() || session.user.role === "owner";
@@ -20,7 +21,7 @@ export function lockouts(items, again) {
   const row = (item) => [
     named(item),
     item.failures ?? "",
-    item.until ? exactly(item.until) : t("lockouts.now"),
+    item.until ? timeAgo(item.until) : t("lockouts.now"),
     liftButton(item, again),
   ];
   return h(
@@ -52,5 +53,5 @@ function liftButton(item, again) {
     if ((await confirm(words, () => remove(`/v1/sign-in-lockouts/${item.id}`))) !== undefined) again();
   };
   const label = t("lockouts.lift_one", { name: nameOf(item) });
-  return h("button.quiet", { type: "button", "aria-label": label, onclick: lift }, t("lockouts.lift"));
+  return h("div.row.end", {}, h("button", { type: "button", "aria-label": label, onclick: lift }, t("lockouts.lift")));
 }

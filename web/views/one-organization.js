@@ -8,6 +8,7 @@ import { live } from "../live.js";
 import { planName } from "../plans.js";
 import { say } from "../say.js";
 import { retitle } from "../shell.js";
+import { session } from "../state.js";
 import { moment, number, t } from "../text.js";
 import { organizationBadges } from "./organizations.js";
 import { features } from "./plans.js";
@@ -108,7 +109,9 @@ function local(iso) {
 }
 
 function domainsOf(path, organization, again) {
-  const { domains } = organization;
+  const { domains, id } = organization;
+  // The operators' own vouches for every address.
+  const isOwn = id === session.organization.id;
   const change = () => {
     const list = h("textarea.code", { name: "domains", value: domains.join("\n"), rows: "4", spellcheck: "false" });
     const save = (element) => {
@@ -123,8 +126,8 @@ function domainsOf(path, organization, again) {
     "section.card.stack",
     {},
     h("h2", {}, t("one_organization.domains")),
-    h("p.soft.small", {}, t("one_organization.domains_hint")),
-    domains.length > 0 ? shown : h("p", {}, t("one_organization.domains_none")),
+    h("p.soft.small", {}, isOwn ? t("one_organization.domains_own") : t("one_organization.domains_hint")),
+    domains.length === 0 && !isOwn ? h("p", {}, t("one_organization.domains_none")) : shown,
     h("div", {}, h("button", { type: "button", onclick: change }, t("one_organization.change_domains"))),
   );
 }
