@@ -22,7 +22,27 @@ pub fn intersection<'a>(
     for bound in bounds {
         current = Bound::new(bound).narrowed(current.as_set(), &mut left)?;
     }
-    Some(current)
+    let is_narrower = current.as_set() != list;
+    let plain = is_narrower.then(|| without_covered(current.as_set(), &mut left)).flatten();
+    Some(plain.unwrap_or(current))
+}
+
+/// The list without the patterns that others of it cover; `None` where that takes more than `left`
+/// comparisons. Patterns that are covered come of wildcards that met a bound.
+fn without_covered(list: PatternSet<'_>, left: &mut usize) -> Option<Patterns> {
+    let wild: Vec<&str> = list.texts().filter(|pattern| pattern.contains('*')).collect();
+    let mut kept = Vec::new();
+    for pattern in list.texts() {
+        let mut is_covered = false;
+        for other in wild.iter().filter(|other| **other != pattern) {
+            spend(left)?;
+            is_covered |= covers(other, pattern);
+        }
+        if !is_covered {
+            kept.push(pattern);
+        }
+    }
+    Some(Patterns::of_texts(kept.into_iter()))
 }
 
 /// One bounding list. A pattern of both lists is found by its text, so that two long lists of
@@ -149,6 +169,8 @@ mod tests {
             ("keyhouse:*", "keyhouse:instance:verify", ""),
             ("keyhouse:*", "keyhouse:*:read", "keyhouse:*:read"),
             ("a:b", "a:b:c", ""),
+            // What others of the result cover is not named again.
+            ("* a:b", "diagrams:* a:*", "diagrams:* a:*"),
         ] {
             assert_eq!(of(&[one, other]).as_deref(), Some(common), "{one} and {other}");
             assert_eq!(of(&[other, one]).as_deref(), Some(common), "{other} and {one}");
