@@ -86,7 +86,7 @@ impl Part {
             return Err(InvalidRoute::Part);
         }
         let bytes: Box<[u8]> = decoded(segment).collect();
-        let is_literal = match raw_path(&format!("/{segment}")) {
+        let is_literal = match raw_path(&format!("/-/{segment}")) {
             Ok(path) => path.holds().without(kept()).is_empty(),
             // Patterns that were stored before such paths were refused; no path reaches them.
             Err(doubt) => match doubt.reason() {

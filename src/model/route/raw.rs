@@ -95,6 +95,10 @@ pub fn raw_path(uri: &str) -> Result<RawPath<'_>, DoubtfulPath> {
     {
         return refused("compatibility_delimiter", "a compatibility form of a delimiter");
     }
+    if plain.starts_with("//") || folded.starts_with("//") {
+        // Resolved as a reference, what follows is a host and the path begins behind it (RFC 3986, 4.2).
+        return refused("leading_double_slash", "two slashes at its beginning");
+    }
     if has_dot_segment(&plain) || has_dot_segment(&folded) {
         return refused("dot_segment", "a dot segment");
     }
@@ -158,7 +162,8 @@ fn folded(text: &str) -> Cow<'_, str> {
     for letter in text.chars() {
         match letter {
             '\u{2044}' | '\u{2215}' | '\u{29f8}' => plain.push('/'),
-            '\u{2216}' | '\u{29f5}' => plain.push('\\'),
+            // The yen and won signs are backslashes in the code pages of Japan and Korea.
+            '\u{2216}' | '\u{29f5}' | '\u{a5}' | '\u{20a9}' => plain.push('\\'),
             _ if letter.is_ascii() => plain.push(letter),
             _ => {
                 let compatible: String = std::iter::once(letter).nfkc().collect();
@@ -229,6 +234,12 @@ mod tests {
             ("/a%ef%bc%85b", "compatibility_delimiter"),
             ("/a%ef%bc%9bb", "compatibility_delimiter"),
             ("/a%e2%88%96b", "compatibility_delimiter"),
+            ("/a%c2%a5b", "compatibility_delimiter"),
+            ("/a%e2%82%a9b", "compatibility_delimiter"),
+            ("//a", "leading_double_slash"),
+            ("//host/admin", "leading_double_slash"),
+            ("/%2fa", "leading_double_slash"),
+            ("/%ef%bc%8fa", "leading_double_slash"),
             ("/a#b", "fragment"),
             ("/a?x#y", "fragment"),
             ("a", "no_leading_slash"),
@@ -255,10 +266,8 @@ mod tests {
             ("/%c3%a9", ""),
             ("/a%20b", ""),
             ("/a%2Fb", "encoded_slash"),
-            ("//a", "double_slash"),
             ("/a//b", "double_slash"),
             ("/a%2f/b", "encoded_slash double_slash"),
-            ("/%2fa", "encoded_slash double_slash"),
             ("/a;v=1", "semicolon"),
             ("/a.", "trailing_dot"),
             ("/a./b", "trailing_dot"),
@@ -285,7 +294,7 @@ mod tests {
         for (path, readings) in [
             ("/a/b", &[][..]),
             ("/caf\u{e9}", &["/caf\u{e9}"]),
-            ("//a", &["/a"]),
+            ("/a//b", &["/a/b"]),
             ("/a%2Fb", &["/a/b", "/a\0b"]),
             ("/a;x/b", &["/a/b", "/a;x/b"]),
             ("/a./b", &["/a/b", "/a./b"]),
