@@ -17,6 +17,8 @@ use crate::model::public_url::names_loopback;
 
 /// How long a warning that any client can cause stays silent after it was logged.
 const REPEAT_SECONDS: u64 = 60 * 60;
+/// From how many characters on a part of a host name with digits in it could be a secret.
+const SECRET_CHARS_MIN: usize = 24;
 /// Most characters of a Host header that an answer or a log line repeats.
 const HOST_CHARS_MAX: usize = 255;
 
@@ -96,12 +98,14 @@ impl App {
         Source { address, on_host }
     }
 
-    /// Whether a trusted peer that is not on this host asks for itself: by another name than the
-    /// public one, with no header that only proxies set.
+    /// Whether a trusted peer that is not on this host asks for itself: on the listener for checks, by
+    /// another name than the public one, with no header that only proxies set. On the main listener
+    /// that is also what a proxy sends that was not told to pass anything on.
     fn asks_for_itself(&self, address: IpAddr, hops: &Hops<'_>) -> bool {
         let url = &self.settings.public_url;
         let is_public = hops.host.is_none_or(|host| url.is_named_by(host));
-        !address.is_loopback() && !hops.is_proxied && !is_public
+        let is_check = hops.origin.surface == Surface::Checks;
+        is_check && !address.is_loopback() && !hops.is_proxied && !is_public
     }
 
     fn forwarded_address(&self, hops: &Hops<'_>) -> Option<IpAddr> {
@@ -116,7 +120,7 @@ impl App {
         if self.unforwarded.is_due(self.actions.clock().now().ticks) {
             tracing::warn!(
                 peer = ?hops.origin.peer,
-                host = shown_host(hops.host.unwrap_or("-")),
+                host = logged_host(hops.host.unwrap_or("-")),
                 "a trusted proxy sent no X-Forwarded-For, so the client's address is unknown: \
                  keys with address rules are refused, and sign-ins are throttled together; \
                  let the proxy set it (nginx: proxy_set_header X-Forwarded-For $remote_addr; \
@@ -129,7 +133,7 @@ impl App {
     pub(super) fn warn_misdirected(&self, host: &str) {
         if self.misdirected.is_due(self.actions.clock().now().ticks) {
             tracing::warn!(
-                host = shown_host(host),
+                host = logged_host(host),
                 public_url = %self.settings.public_url,
                 "a browser's request was refused with 421, since its Host is not the public one; \
                  let the proxy pass Host on (nginx: proxy_set_header Host $host; \
@@ -143,6 +147,16 @@ impl App {
 /// than those of hosts and ports.
 pub(super) fn shown_host(host: &str) -> &str {
     host.char_indices().nth(HOST_CHARS_MAX).map_or(host, |(end, _)| host.get(..end).unwrap_or(host))
+}
+
+/// A Host header as log lines repeat it. A client may send anything as Host: what could be a secret
+/// is left out.
+fn logged_host(host: &str) -> &str {
+    let could_be_secret = |label: &str| {
+        let has_digit = label.bytes().any(|byte| byte.is_ascii_digit());
+        label.contains('_') || (label.len() >= SECRET_CHARS_MIN && has_digit)
+    };
+    if host.split(['.', ':']).any(could_be_secret) { "(withheld)" } else { shown_host(host) }
 }
 
 #[cfg(test)]
