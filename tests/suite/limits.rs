@@ -165,8 +165,10 @@ fn many_large_senders_together_do_not_fill_the_memory() {
     let during = resident_kib(house.server().id());
     assert!(during < before + GROWTH_KIB_MAX, "{before} KiB before, {during} KiB during");
     for mut connection in held {
+        // A head that never ends is cut off; a body runs out of time, or was beyond the share of
+        // its address.
         let answer = reply(&mut connection);
-        assert!(answer.is_none_or(|it| (400..500).contains(&it.status)));
+        assert!(answer.is_none_or(|it| matches!(it.status, 408 | 503)));
     }
     house.ask(&Ask::get("/v1/session")).expect(200);
 }
