@@ -103,7 +103,16 @@ impl Actions {
         &self,
         cookie: Option<&Secret>,
     ) -> Result<KnownDevices, ActionError> {
+        // Read also without a cookie: after a start, the first who signs in has it known for all.
+        let _key = self.device_key()?;
         cookie.map_or_else(|| Ok(Vec::new()), |cookie| self.devices(cookie)).map(KnownDevices)
+    }
+
+    /// The user who signed in last in the browser that has this device cookie. Reads no store: before
+    /// the instance's key was first needed, every browser is a stranger's.
+    pub fn user_of_device(&self, cookie: &Secret) -> Option<UserId> {
+        let key = self.device_key.0.get()?;
+        devices_in(cookie, key, self.clock.now().wall).next().map(|device| device.user)
     }
 
     /// The device cookie for a browser in which a user has just shown all that is asked for. `old` is
@@ -135,9 +144,7 @@ impl Actions {
     /// What a cookie says that is still good.
     fn devices(&self, cookie: &Secret) -> Result<Vec<Device>, ActionError> {
         let (key, now) = (self.device_key()?, self.clock.now().wall);
-        let tokens = cookie.reveal().split('.').take(ACCOUNTS_A_BROWSER_MAX);
-        let devices = tokens.filter_map(|token| Device::read(token, &key));
-        Ok(devices.filter(|device| now < device.ends_at).collect())
+        Ok(devices_in(cookie, &key, now).collect())
     }
 
     /// The instance's key; made when it is first needed.
@@ -166,6 +173,16 @@ impl Actions {
         self.commit_upkeep(batch)?;
         Ok(())
     }
+}
+
+/// What a cookie of ours says that is still good.
+fn devices_in<'a>(
+    cookie: &'a Secret,
+    key: &'a [u8; KEY_BYTES],
+    now: Moment,
+) -> impl Iterator<Item = Device> + 'a {
+    let tokens = cookie.reveal().split('.').take(ACCOUNTS_A_BROWSER_MAX);
+    tokens.filter_map(|token| Device::read(token, key)).filter(move |device| now < device.ends_at)
 }
 
 #[cfg(test)]

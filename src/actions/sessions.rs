@@ -142,6 +142,11 @@ impl Actions {
             let batch = put(admitted.batch.absent(place.to_bytes()), &place, &session)?;
             let (mut sessions, guard) = self.sessions_of(user)?;
             let mut batch = guard.on(batch);
+            let ended = self.ended_among(&sessions, now)?;
+            sessions.digests.retain(|known| !ended.contains(known));
+            for digest in ended {
+                batch = batch.delete(Place::Session(digest).to_bytes());
+            }
             while sessions.digests.len() >= SESSIONS_MAX {
                 batch = batch.delete(Place::Session(sessions.digests.remove(0)).to_bytes());
             }
@@ -156,6 +161,22 @@ impl Actions {
             ends_at: now.after(self.session_times.absolute()),
             user,
         })
+    }
+
+    /// Those sessions that have ended by time: nobody ended them, so their rows are still there.
+    fn ended_among(
+        &self,
+        sessions: &SessionsRecord,
+        now: Moment,
+    ) -> Result<Vec<Digest>, ActionError> {
+        let mut ended = Vec::new();
+        for digest in &sessions.digests {
+            let held: Option<Held<SessionRecord>> = self.read(&Place::Session(*digest))?;
+            if held.is_none_or(|held| now >= held.record.ends_at(self.session_times)) {
+                ended.push(*digest);
+            }
+        }
+        Ok(ended)
     }
 
     /// Adds to a batch that all sessions of a user end with it.
@@ -271,5 +292,39 @@ impl SessionsGuard {
             Some(revision) => batch.unchanged(self.0, revision),
             None => batch.absent(self.0),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actions::trial::Trial;
+
+    /// Sessions that ended by time stayed in the store and in the index's memory until their user had
+    /// 20 newer ones.
+    #[test]
+    fn a_new_session_takes_those_away_that_ended_by_time() {
+        let trial = Trial::new();
+        let (actions, user) = (&trial.actions, trial.owner);
+        let organization = actions.index.user(user).unwrap().organization;
+        let open = || {
+            let origin = Origin { ip: None, user_agent: None };
+            let opened = actions.open_session(user, organization, origin).unwrap();
+            opened.token.digest()
+        };
+        let idle = [open(), open()];
+        trial.clock.advance(actions.session_times.idle() / 2);
+        let going_on = open();
+        trial.clock.advance(actions.session_times.idle() / 2);
+        let new = open();
+        let (sessions, _) = actions.sessions_of(user).unwrap();
+        assert_eq!(sessions.digests, [going_on, new]);
+        for digest in idle {
+            assert_eq!(actions.index.session_user(&digest), None);
+        }
+        for digest in [going_on, new] {
+            assert_eq!(actions.index.session_user(&digest), Some(user));
+        }
+        assert_eq!(trial.count(b"session/"), 2);
     }
 }

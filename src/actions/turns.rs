@@ -50,7 +50,7 @@ impl Default for Turns {
 }
 
 impl Turns {
-    fn new(free: usize) -> Self {
+    pub(super) fn new(free: usize) -> Self {
         let state = State {
             free,
             next_number: 1,

@@ -14,6 +14,7 @@ use crate::http::problem::Problem;
 use crate::http::router::{Access, Found, Run, find_head};
 use crate::http::transport::{Arrival, Caller, Surface};
 use crate::http::{App, check, path_of};
+use crate::index::facts::UserFacts;
 use crate::index::grant::Grant;
 use crate::model::credential::CREDENTIALS;
 use crate::model::secret::Secret;
@@ -29,6 +30,7 @@ impl App {
         };
         let caller = self.stranger(arrival);
         match route.access {
+            Access::Open if route.hashes() => Ok(self.in_known_browser(arrival, caller)),
             Access::Open => Ok(caller),
             Access::Actor | Access::Enrolling => match route.run {
                 Run::Check { .. } | Run::ByCaller { .. } if !self.has_session(arrival) => {
@@ -72,6 +74,21 @@ impl App {
             Surface::Main | Surface::Checks | Surface::Metrics => {
                 Caller::of(self.locate(&Hops::of_arrival(arrival)).address)
             },
+        }
+    }
+
+    /// One who signs in, by the user who did so before in the same browser. That is no credential: it
+    /// decides in whose share of the queue the request waits, so that strangers keep no user out.
+    fn in_known_browser(&self, arrival: &Arrival<'_>, caller: Caller) -> Caller {
+        let cookies = match arrival.surface {
+            Surface::Main => text_of(&arrival.parts.headers, COOKIE.as_str()),
+            Surface::Control | Surface::Checks | Surface::Metrics => None,
+        };
+        let device = cookies.and_then(|cookies| self.device_cookie_in(cookies));
+        let user = device.and_then(|device| self.actions.user_of_device(&device));
+        match user.and_then(|user| self.index().user(user)) {
+            Some(user) => as_user(&user, caller),
+            None => caller,
         }
     }
 
@@ -162,14 +179,19 @@ impl App {
         let user = self.index().session_user(&token.digest());
         let user = user.and_then(|user| self.index().user(user));
         match user {
-            Some(user) => Ok(Caller {
-                actor: Some(*user.id.bytes()),
-                organization: Some(*user.organization.bytes()),
-                ..caller
-            }),
+            Some(user) => Ok(as_user(&user, caller)),
             None if self.index().is_behind() => Err(Problem::index_behind()),
             None => Err(Problem::session_ended()),
         }
+    }
+}
+
+/// The caller as a user.
+fn as_user(user: &UserFacts, caller: Caller) -> Caller {
+    Caller {
+        actor: Some(*user.id.bytes()),
+        organization: Some(*user.organization.bytes()),
+        ..caller
     }
 }
 

@@ -237,6 +237,11 @@ impl Route {
         }
     }
 
+    /// Whether a request waits for its turn to hash a password.
+    pub(super) fn hashes(&self) -> bool {
+        matches!(self.run, Run::Manage { take, .. } if take.part == Part::SignIn)
+    }
+
     /// Whether it counts as a change: whatever is not read on the blocking pool.
     pub(super) fn is_change(&self) -> bool {
         let reads = matches!(self.method, Some(Method::GET | Method::HEAD));

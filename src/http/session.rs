@@ -149,9 +149,14 @@ impl App {
     /// The device cookie, where the request has one. Two of them are none: it decides nothing but in
     /// which count an attempt falls.
     pub(super) fn device_cookie_of(&self, request: &Request) -> Option<Secret> {
+        self.device_cookie_in(request.header("Cookie")?)
+    }
+
+    /// The same among the cookies of a request.
+    pub(super) fn device_cookie_in(&self, header: &str) -> Option<Secret> {
         let name = device_cookie_name(&self.settings.public_url);
-        let mut values = cookies(request.header("Cookie")?)
-            .filter_map(|(known, value)| (known == name).then_some(value));
+        let mut values =
+            cookies(header).filter_map(|(known, value)| (known == name).then_some(value));
         match (values.next(), values.next()) {
             (Some(value), None) => Some(Secret::new(value.to_owned())),
             (None, _) | (Some(_), Some(_)) => None,

@@ -11,6 +11,7 @@ use crate::actions::actor::Actor;
 use crate::actions::audit::ChainError;
 use crate::actions::audit::chain::{Head, SealHasher, Visit, cut_row, each_seal};
 use crate::actions::audit::cut_proof::CutProof;
+use crate::actions::turns::Turn;
 use crate::actions::{ActionError, Actions, Attempt};
 use crate::model::id::EventId;
 use crate::model::moment::Moment;
@@ -136,18 +137,28 @@ impl Actions {
         let Ok(_alone) = self.checking.try_lock() else { return Err(ActionError::Busy) };
         let (store, retention) = (&*self.store, self.retention);
         let terms = Terms { head, now: self.clock.now().wall, retention };
-        Self::until_done(|| Ok(check_once(store, terms)?.map_or(Attempt::Again, Attempt::Done)))
+        let turn = || Some(self.page_turn(actor));
+        let once = || check_once(store, terms, &turn);
+        Self::until_done(|| Ok(once()?.map_or(Attempt::Again, Attempt::Done)))
     }
 }
 
-/// Checks the log of a store; `None` where it was cut meanwhile.
-pub(super) fn check_once(store: &dyn Store, terms: Terms) -> Result<Option<Checked>, ChainError> {
+/// A turn for one page, given back on drop; none where nobody else reads.
+pub(super) type PageTurn<'a> = &'a dyn Fn() -> Option<Turn<'a>>;
+
+/// Checks the log of a store; `None` where it was cut meanwhile. It gives way to other readers
+/// between pages: a seal with its events is one.
+pub(super) fn check_once<'a>(
+    store: &'a dyn Store,
+    terms: Terms,
+    turn: PageTurn<'a>,
+) -> Result<Option<Checked>, ChainError> {
     let begun = cut_row(store)?;
     let revision = begun.as_ref().map(|row| row.revision);
     let cut = begun.as_ref().map(|row| read_row::<CutRecord>(row).map(|held| held.record));
     // One that does not read is no beginning.
     let is_readable = !matches!(cut, Some(Err(_)));
-    let mut check = Check::new(store, cut.and_then(Result::ok), terms);
+    let mut check = Check::new((store, turn), cut.and_then(Result::ok), terms);
     if !is_readable {
         check.fault(FaultKind::CutUnproved, None, None);
     }
@@ -160,6 +171,7 @@ pub(super) fn check_once(store: &dyn Store, terms: Terms) -> Result<Option<Check
 
 struct Check<'a> {
     store: &'a dyn Store,
+    turn: PageTurn<'a>,
     /// The seal before the next one.
     before: Head,
     /// Whether its hash is known.
@@ -172,7 +184,11 @@ struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    fn new(store: &'a dyn Store, cut: Option<CutRecord>, terms: Terms) -> Self {
+    fn new(
+        (store, turn): (&'a dyn Store, PageTurn<'a>),
+        cut: Option<CutRecord>,
+        terms: Terms,
+    ) -> Self {
         let start = cut.as_ref().map_or_else(Head::none, Head::behind);
         // What is left behind a cut may be of an earlier version than the cut.
         let before = Head { version: 0, ..start };
@@ -181,7 +197,7 @@ impl<'a> Check<'a> {
         // The head of a cut proves nothing: all behind it may have been replaced.
         let wanted = terms.head.filter(|head| cut.is_some() || *head != before.hash);
         let proof = CutProof::new(cut, terms);
-        Self { store, before, is_before_known: true, wanted, proof, listed: 0, checked }
+        Self { store, turn, before, is_before_known: true, wanted, proof, listed: 0, checked }
     }
 
     /// Compares where the log begins with what its events say of it.
@@ -213,6 +229,7 @@ impl<'a> Check<'a> {
     fn seals(&mut self) -> Result<(), ChainError> {
         each_seal(self.store, Order::Ascending, |row| {
             self.checked.seals += 1;
+            let _turn = (self.turn)();
             self.seal(row)?;
             Ok(Visit::Next)
         })
@@ -293,6 +310,7 @@ impl<'a> Check<'a> {
     fn sealed_of(&mut self, part: &Part) -> Result<HashSet<EventId>, ChainError> {
         let (mut sealed, last) = (HashSet::new(), self.before.number);
         each_seal(self.store, Order::Ascending, |row| {
+            let _turn = (self.turn)();
             let Ok(held) = read_row::<SealRecord>(row) else { return Ok(Visit::Next) };
             let seal = held.record;
             if seal.number > last {
@@ -312,6 +330,7 @@ impl<'a> Check<'a> {
         let mut after: Option<Vec<u8>> = None;
         loop {
             let range = Range { after: after.as_deref(), ..Range::prefix(Place::EVENTS) };
+            let _turn = (self.turn)();
             let page = self.store.scan(&range, At::Latest)?;
             for row in &page.rows {
                 let id = match Place::parse(&row.key) {

@@ -397,7 +397,8 @@ mod tests {
         fn check_with(&self, head: Option<&Head>) -> Checked {
             let head = head.map(|head| head.hash);
             let (now, retention) = (self.clock.now().wall, self.sealer.retention);
-            check_once(self.store.inner(), Terms { head, now, retention }).unwrap().unwrap()
+            let terms = Terms { head, now, retention };
+            check_once(self.store.inner(), terms, &|| None).unwrap().unwrap()
         }
 
         /// Lets days go by.

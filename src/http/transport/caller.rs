@@ -52,7 +52,7 @@ pub struct Caller {
     /// The client's network; none for the operator on the host, who has no share to keep to.
     pub network: Option<Network>,
     /// The actor, where the request has a credential that is known: a user with all sessions and
-    /// personal keys, or a service key.
+    /// personal keys, or a service key. At sign-in the user who signed in before in this browser.
     pub actor: Option<Id>,
     /// The actor's organization.
     pub organization: Option<Id>,
@@ -66,15 +66,25 @@ impl Caller {
 
     /// Places of a pool: those who are known by who they are, all others by where they are.
     pub(super) fn claims_on_places(&self, whole: usize) -> Claims {
+        self.claims_in_kind(whole, whole)
+    }
+
+    /// Waiting for a place: neither strangers nor those who are known fill the queue alone.
+    pub(super) fn claims_on_queue(&self, whole: usize) -> Claims {
+        self.claims_in_kind(whole, whole - whole / KEPT_FOR_THE_OTHER_KIND)
+    }
+
+    /// The claims of one who is known, or of a stranger, where `most` is what all of that kind may hold.
+    fn claims_in_kind(&self, whole: usize, most: usize) -> Claims {
         if self.actor.is_some() {
-            return self.claims_of_actor(whole);
+            let [actor, organization, _] = self.claims_of_actor(whole);
+            return [actor, organization, Some((Payer::Known, most))];
         }
-        [
-            self.network.map(|it| (Payer::Network(it), share(whole, SHARE_OF_PLACES))),
-            self.network
-                .map(|it| (Payer::Neighbourhood(it.neighbourhood()), share(whole, SHARE_OF_MANY))),
-            None,
-        ]
+        let network = self.network.map(|it| (Payer::Network(it), share(whole, SHARE_OF_PLACES)));
+        let near = self
+            .network
+            .map(|it| (Payer::Neighbourhood(it.neighbourhood()), share(whole, SHARE_OF_MANY)));
+        [network, near, self.network.map(|_| (Payer::Strangers, most))]
     }
 
     /// Memory for bodies: by where and by who they are.
@@ -99,6 +109,8 @@ pub(super) const SHARE_OF_PLACES: usize = 4;
 pub(super) const SHARE_OF_BYTES: usize = 8;
 /// One organization, and one neighbourhood of networks, holds at most this part of anything.
 pub(super) const SHARE_OF_MANY: usize = 2;
+/// This part of a queue is kept from all strangers together, and from all who are known.
+const KEPT_FOR_THE_OTHER_KIND: usize = 4;
 
 fn share(whole: usize, part: usize) -> usize {
     (whole / part).max(1)
@@ -111,6 +123,10 @@ pub(super) enum Payer {
     Neighbourhood(Network),
     Actor(Id),
     Organization(Id),
+    /// All who are known: by a credential, or by the cookie of a browser that signed in before.
+    Known,
+    /// All of whom only the network is known.
+    Strangers,
 }
 
 /// Who pays for one thing, each with the most that they may hold. The first is the narrowest.

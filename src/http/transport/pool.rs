@@ -1,8 +1,10 @@
 //! The places of one part of the blocking pool, and the requests that wait for one.
 //!
 //! A request waits as a future, on no thread. A free place goes to the waiting caller that holds the
-//! fewest; of two that hold as many to the one that came first. The places and the queue each have a
-//! size, and a share of both that one caller can hold.
+//! fewest; of two that hold as many to the kind, known or stranger, that holds the fewest and was not
+//! the last to be served, then to the one that came first. The places and the queue each have a size,
+//! and a share of both that one caller can hold. So neither a crowd of strangers nor one of users keeps
+//! the other kind from its turn.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::caller::{Caller, Claims};
+use super::caller::{Caller, Claims, Payer};
 use super::ledger::Ledger;
 
 /// How many requests may wait for each place.
@@ -33,6 +35,8 @@ struct State {
     waiting: Ledger,
     queue: VecDeque<Waiter>,
     next_number: u64,
+    /// The kind of caller that was handed a place last.
+    last_kind: Option<Payer>,
 }
 
 #[derive(Debug)]
@@ -67,6 +71,7 @@ impl Pool {
             waiting: Ledger::new(waiting),
             queue: VecDeque::new(),
             next_number: 0,
+            last_kind: None,
         };
         Arc::new(Self { state: Mutex::new(state), places, wait })
     }
@@ -94,7 +99,7 @@ impl Pool {
         if state.running.take(&claims, 1) {
             return Ok(self.place(caller));
         }
-        let claims = caller.claims_on_places(state.waiting.whole());
+        let claims = caller.claims_on_queue(state.waiting.whole());
         if self.wait.is_zero() || !state.waiting.take(&claims, 1) {
             return Err(None);
         }
@@ -125,6 +130,7 @@ impl State {
             self.stop_waiting(&waiter.caller);
             let claims = waiter.caller.claims_on_places(self.running.whole());
             self.running.take(&claims, 1);
+            self.last_kind = kind(&claims);
             // One that has gone meanwhile gives the place back itself.
             let _gone = waiter.granted.send(());
         }
@@ -132,24 +138,34 @@ impl State {
 
     fn next_in_turn(&self) -> Option<usize> {
         let whole = self.running.whole();
-        let mut best: Option<(usize, usize)> = None;
+        let mut best = None;
         for (at, waiter) in self.queue.iter().enumerate() {
             let claims = waiter.caller.claims_on_places(whole);
             if !self.running.fits(&claims, 1) {
                 continue;
             }
-            let held = claims[0].map_or(0, |(payer, _)| self.running.held(payer));
-            if best.is_none_or(|(least, _)| held < least) {
-                best = Some((held, at));
+            let held = |payer: Option<Payer>| payer.map_or(0, |it| self.running.held(it));
+            let [narrowest, ..] = claims;
+            let narrowest = narrowest.map(|(payer, _)| payer);
+            let kind = kind(&claims);
+            let rank = (held(narrowest), held(kind), kind == self.last_kind);
+            if best.is_none_or(|(least, _)| rank < least) {
+                best = Some((rank, at));
             }
         }
         best.map(|(_, at)| at)
     }
 
     fn stop_waiting(&mut self, caller: &Caller) {
-        let claims = caller.claims_on_places(self.waiting.whole());
+        let claims = caller.claims_on_queue(self.waiting.whole());
         self.waiting.give_back(&claims, 1);
     }
+}
+
+/// Whether these are the claims of one who is known, or of a stranger; neither for the operator.
+fn kind(claims: &Claims) -> Option<Payer> {
+    let [_, _, kind] = claims;
+    kind.map(|(payer, _)| payer)
 }
 
 impl Drop for Place {
@@ -246,6 +262,41 @@ mod tests {
             let state = pool.lock();
             assert!(state.running.fits(&[None; 3], 4) && state.queue.is_empty());
         });
+    }
+
+    #[test]
+    fn strangers_who_fill_the_queue_keep_nobody_out_who_is_known_nor_the_reverse() {
+        let stranger =
+            |at: usize| Caller::of(Some(IpAddr::from([10, u8::try_from(at).unwrap(), 0, 1])));
+        let known = |at: usize| actor(u8::try_from(at).unwrap());
+        for (places, crowd, other) in [
+            (1, &stranger as &dyn Fn(usize) -> Caller, known(255)),
+            (2, &stranger, known(255)),
+            (1, &known, stranger(255)),
+            (2, &known, stranger(255)),
+        ] {
+            let pool = Pool::new(places, LONG);
+            let held: Vec<_> = (0..places).filter_map(|at| at_once(&pool, &crowd(at))).collect();
+            assert_eq!(held.len(), places);
+            let mut queue: Vec<_> =
+                (2..250).filter_map(|at| pool.ask(&crowd(at)).err().flatten()).collect();
+            assert_eq!(queue.len(), WAITING_MIN / 4 * 3, "a quarter is kept for the others");
+            let mut late = pool.ask(&other).err().flatten().unwrap();
+            // The first place that falls free after one of the crowd's.
+            let mut held = VecDeque::from(held);
+            let mut turns = 0;
+            while late.granted.try_recv().is_err() {
+                drop(held.pop_front());
+                turns += 1;
+                let next = queue.iter_mut().position(|it| it.granted.try_recv().is_ok());
+                if let Some(at) = next {
+                    let mut next = queue.remove(at);
+                    next.is_over = true;
+                    held.push_back(pool.place(&next.caller));
+                }
+                assert!(turns <= 2, "{places} places");
+            }
+        }
     }
 
     #[test]

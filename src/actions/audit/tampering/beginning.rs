@@ -177,7 +177,7 @@ fn a_cut_by_an_earlier_version_is_taken_over_once() {
     let mut sealer = sealer(&store, &clock);
     sealer.begin().unwrap();
     let terms = Terms { head: Some(kept.hash), now: log.now, retention: Retention::default() };
-    let checked = check_once(&*store, terms).unwrap().unwrap();
+    let checked = check_once(&*store, terms, &|| None).unwrap().unwrap();
     let kinds: Vec<_> = checked.faults.iter().map(|fault| fault.kind).collect();
     assert!(kinds.contains(&FaultKind::CutUnproved), "{kinds:?}");
 }

@@ -3,6 +3,7 @@
 
 mod beginning;
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use rand::rngs::StdRng;
 use crate::actions::audit::chain::Head;
 use crate::actions::audit::check::{Checked, FaultKind, Terms, check_once};
 use crate::actions::audit::seal::Sealer;
+use crate::actions::turns::Turns;
 use crate::clock::{Clock, ManualClock};
 use crate::model::id::EventId;
 use crate::model::moment::Moment;
@@ -76,7 +78,7 @@ impl Log {
     fn check_store(&self, store: &dyn Store, with_head: bool) -> Checked {
         let head = with_head.then_some(self.head.hash);
         let terms = Terms { head, now: self.now, retention: Retention::default() };
-        check_once(store, terms).unwrap().unwrap()
+        check_once(store, terms, &|| None).unwrap().unwrap()
     }
 
     fn assert_found(&self, rows: &[Row], what: &str) {
@@ -95,6 +97,26 @@ impl Log {
         let row = self.rows.iter().find(|row| row.key == Place::Cut.to_bytes()).unwrap();
         read_row(row).unwrap().record
     }
+}
+
+/// While operators checked a long log, nobody else's list went on: the check took no turns.
+#[test]
+fn a_check_gives_way_between_any_two_pages() {
+    let log = Log::cut();
+    let store = MemoryStore::new();
+    let puts = |batch: Batch, row: &Row| batch.put(row.key.clone(), row.value.clone());
+    store.commit(log.rows.iter().fold(Batch::new(), puts)).unwrap();
+    // With a single one, a second is never had before the first was given back.
+    let (turns, taken) = (Turns::new(1), Cell::new(0));
+    let turn = || {
+        taken.set(taken.get() + 1);
+        Some(turns.take([1; 16]))
+    };
+    let terms = Terms { head: None, now: log.now, retention: Retention::default() };
+    let checked = check_once(&store, terms, &turn).unwrap().unwrap();
+    assert_eq!(checked.faults, []);
+    // Each seal with its events, each seal's list of ids, and one page of all events.
+    assert_eq!(taken.get(), 2 * log.seals().len() + 1);
 }
 
 fn sealer(store: &Arc<MemoryStore>, clock: &Arc<ManualClock>) -> Sealer {
