@@ -2,12 +2,16 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex};
+use std::thread;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::server::MadeKey;
 use crate::server::wire::Connection;
 use crate::stage::{Stage, ask_again, send_all, stranger};
+
+use Role::{Guest, Key, Neighbour, Nobody, User};
 
 /// How long what is held is left alone before it is sent anew.
 const HELD_FOR: Duration = Duration::from_millis(500);
@@ -44,133 +48,213 @@ impl Signal {
         self.sent.fetch_add(1, Ordering::SeqCst)
     }
 
-    /// Whether every thread has sent something.
-    pub(crate) fn has_begun(&self) -> bool {
-        self.sent.load(Ordering::SeqCst) >= THREADS
+    /// How much was sent so far.
+    pub(crate) fn sent(&self) -> usize {
+        self.sent.load(Ordering::SeqCst)
     }
 }
 
-/// One row: the bound, who tries to empty it, and how. The last number is the thread's.
+/// Who tries to empty a bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Nobody who is known.
+    Nobody,
+    /// A guest of the owner's organization.
+    Guest,
+    /// A user of the owner's organization.
+    User,
+    /// The administrator of another organization.
+    Neighbour,
+    /// Service keys of that organization, which may do all there.
+    Key,
+}
+
+impl Role {
+    /// The header line that says who asks.
+    fn header(self, stage: &Stage, thread: usize) -> (&'static str, String) {
+        match self {
+            Nobody => ("Cookie", format!("keyhouse={}", "A".repeat(43))),
+            Guest => ("Cookie", stage.guest.cookie.clone()),
+            User => ("Cookie", stage.user.cookie.clone()),
+            Neighbour => ("Cookie", stage.neighbour.cookie.clone()),
+            Key => ("Authorization", bearer(&stage.keys[thread % stage.keys.len()])),
+        }
+    }
+}
+
+/// One of those who try to empty a bound.
+pub(crate) struct Flooder<'a> {
+    stage: &'a Stage,
+    signal: &'a Signal,
+    role: Role,
+    thread: usize,
+}
+
+/// One row: the bound, who tries to empty it, and how. Who comes behind `short` does so in the long form.
 pub(crate) struct Flood {
     pub(crate) bound: &'static str,
-    pub(crate) role: &'static str,
-    pub(crate) run: fn(&Stage, &Signal, usize),
+    pub(crate) short: usize,
+    pub(crate) roles: &'static [Role],
+    /// How much must have been sent before anything is measured.
+    pub(crate) begun: usize,
+    /// Whether one signs in who never did so in this browser: where strangers fill what strangers
+    /// share, those who are known must still come in, and strangers need not.
+    pub(crate) strangers_enter: bool,
+    run: fn(&Flooder<'_>),
+}
+
+impl Flood {
+    pub(crate) fn run(&self, stage: &Stage, signal: &Signal, role: Role, thread: usize) {
+        (self.run)(&Flooder { stage, signal, role, thread });
+    }
 }
 
 pub(crate) const FLOODS: &[Flood] = &[
-    flood("bodies of sign-in", "none", |stage, signal, _| {
-        hold(stage, signal, || (("POST", "/v1/session", 4_096), String::new()));
+    flood("bodies of sign-in", 1, &[Nobody, Guest, User, Neighbour, Key], |it| {
+        let (method, path) =
+            if it.role == Nobody { ("POST", "/v1/session") } else { ("PATCH", "/v1/me") };
+        hold(it, (method, path, 4_096));
     }),
-    flood("bodies of checks", "none", |stage, signal, _| {
-        hold(stage, signal, || (("POST", "/v1/verify", 65_536), String::new()));
+    flood("bodies of checks", 2, &[Nobody, Key, Guest, User, Neighbour], |it| {
+        hold(it, ("POST", "/v1/verify", 65_536));
     }),
-    flood("bodies of checks", "key", |stage, signal, thread| {
-        hold(stage, signal, || (("POST", "/v1/verify", 65_536), key(stage, thread)));
+    flood("bodies of batches", 2, &[Nobody, Key, Guest, User, Neighbour], |it| {
+        hold(it, ("POST", "/v1/verify/batch", 1 << 20));
     }),
-    flood("bodies of batches", "none", |stage, signal, _| {
-        hold(stage, signal, || (("POST", "/v1/verify/batch", 1 << 20), String::new()));
+    flood("bodies of management", 3, &[Nobody, Guest, Neighbour, User, Key], |it| {
+        hold(it, ("POST", "/v1/keys", 65_536));
     }),
-    flood("bodies of batches", "key", |stage, signal, thread| {
-        hold(stage, signal, || (("POST", "/v1/verify/batch", 1 << 20), key(stage, thread)));
+    flood("bodies of imports", 1, &[Neighbour, Nobody, Guest, User, Key], |it| {
+        hold(it, ("POST", "/v1/keys/import", 1 << 20));
     }),
-    flood("bodies of management", "none", |stage, signal, _| {
-        let unknown = "Cookie: keyhouse=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n";
-        hold(stage, signal, || (("POST", "/v1/keys", 65_536), unknown.to_owned()));
+    flood("places of sign-in, queue of Argon2", 1, &[Nobody], |it| {
+        hammer(it, |line, number| guess(it, line, number));
     }),
-    flood("bodies of management", "guest", |stage, signal, _| {
-        hold(stage, signal, || (("POST", "/v1/keys", 65_536), cookie(&stage.guest.cookie)));
+    Flood {
+        strangers_enter: false,
+        begun: 1,
+        ..flood("queue of sign-in", 1, &[Nobody], |it| {
+            crowd(it, |line, number| guess(it, line, number));
+        })
+    },
+    flood("places of sign-in, by changes", 1, &[User, Guest, Neighbour], |it| {
+        let body = json!({"password": "a wholly new password 9", "current_password": "wrong"});
+        crowd(it, |line, _| it.ask(line, "PATCH", "/v1/me", &body));
     }),
-    flood("bodies of imports", "another administrator", |stage, signal, _| {
-        let line = || cookie(&stage.neighbour.cookie);
-        hold(stage, signal, || (("POST", "/v1/keys/import", 1 << 20), line()));
+    flood("places of the page", 1, &[Nobody, Guest], |it| {
+        hammer(it, |line, _| it.get(line, "/openapi.json"));
     }),
-    flood("places of sign-in, queue of Argon2", "none", |stage, signal, thread| {
-        let body = json!({"email": "ada@example.com", "password": "not the password"}).to_string();
-        let mut number = thread * 10_000;
-        hammer(stage, signal, |line| {
-            number += 1;
-            let address = format!("2001:db8:{:x}:{number:x}::1", number % 7);
-            let headers = [("X-Forwarded-For", &*address), ("Content-Type", "application/json")];
-            ask_again(line, stage.main(), ("POST", "/v1/session", &headers, body.as_bytes()));
-        });
+    flood("places of checks", 1, &[User, Guest, Neighbour], |it| {
+        let body = json!({"key": it.stage.passing.secret, "cost": 0});
+        crowd(it, |line, _| it.ask(line, "POST", "/v1/verify", &body));
     }),
-    flood("places of the page", "none", |stage, signal, _| {
-        hammer(stage, signal, |line| {
-            ask_again(line, stage.main(), ("GET", "/openapi.json", &[], b""));
-        });
+    flood("places of long reads", 2, &[Guest, Neighbour, User, Key], |it| {
+        crowd(it, |line, _| it.get(line, "/v1/keys?sort=name&limit=100&status=all"));
     }),
-    flood("places of long reads", "guest", |stage, signal, _| {
-        let path = "/v1/keys?sort=name&limit=100&status=all";
-        crowd(stage, signal, |line| {
-            ask_again(line, stage.main(), ("GET", path, &[("Cookie", &stage.guest.cookie)], b""));
-        });
+    flood("places of management", 2, &[Key, Guest, User, Neighbour], |it| {
+        crowd(it, |line, _| it.get(line, "/v1/users?limit=100"));
     }),
-    flood("places of management", "another administrator", |stage, signal, thread| {
-        let bearer = format!("Bearer {}", stage.keys[thread % stage.keys.len()].secret);
-        crowd(stage, signal, |line| {
-            let headers = [("Authorization", &*bearer)];
-            ask_again(line, stage.main(), ("GET", "/v1/users?limit=100", &headers, b""));
-        });
+    flood("places of batches", 1, &[Key, User, Neighbour], |it| {
+        let one = json!({"key": it.stage.passing.secret, "cost": 0});
+        let body = json!({ "requests": vec![one; 500] });
+        hammer(it, |line, _| it.ask(line, "POST", "/v1/verify/batch", &body));
     }),
-    flood("places of batches", "key", |stage, signal, thread| {
-        let one = json!({"key": stage.passing.secret, "cost": 0});
-        let body = json!({ "requests": vec![one; 500] }).to_string();
-        let bearer = format!("Bearer {}", stage.keys[thread % stage.keys.len()].secret);
-        hammer(stage, signal, |line| {
-            let headers = [("Authorization", &*bearer), ("Content-Type", "application/json")];
-            let ask = ("POST", "/v1/verify/batch", &headers[..], body.as_bytes());
-            ask_again(line, stage.checks, ask);
-        });
-    }),
-    flood("checks that wait for a quota", "key", |stage, signal, thread| {
-        let bearer = format!("Bearer {}", stage.counted[thread % stage.counted.len()].secret);
-        hammer(stage, signal, |line| {
+    flood("checks that wait for a quota", 1, &[Key], |it| {
+        let counted = &it.stage.counted;
+        let bearer = bearer(&counted[it.thread % counted.len()]);
+        hammer(it, |line, _| {
             let headers = gate_headers(&bearer);
-            ask_again(line, stage.checks, ("GET", "/v1/forward-auth/default", &headers, b""));
+            ask_again(line, it.stage.checks, ("GET", "/v1/forward-auth/default", &headers, b""));
         });
     }),
-    flood("connections", "none", |stage, signal, _| {
-        keep_open(signal, || stranger(stage.main()).ok(), 64);
+    flood("connections", 1, &[Nobody], |it| {
+        keep_open(it.signal, || stranger(it.stage.main()).ok(), 64);
     }),
-    flood("connections of the metrics listener", "none", |stage, signal, _| {
-        keep_open(signal, || stranger(stage.metrics).ok(), 16);
+    flood("connections of the metrics listener", 1, &[Nobody], |it| {
+        keep_open(it.signal, || stranger(it.stage.metrics).ok(), 16);
     }),
-    flood("lines of the log", "none", |stage, signal, _| {
-        hammer(stage, signal, |line| {
-            ask_again(line, stage.main(), ("GET", "/nothing", &[("X-Request-Id", "\u{1}")], b""));
+    Flood {
+        // More than may wait, than the pipe holds, and than was read before.
+        begun: 3 * LINES_WAITING_MAX,
+        ..flood(UNREAD, 1, &[Nobody], |it| {
+            // Nobody reads what the server writes.
+            let _unread = (it.thread == 0).then(|| it.stage.server.log().unread());
+            hammer(it, |line, number| {
+                let id = format!("{UNREAD_ID}{number}");
+                let headers = [("X-Request-Id", &*id)];
+                ask_again(line, it.stage.main(), ("GET", "/nothing", &headers, b""));
+            });
+        })
+    },
+    flood("audit events", 1, &[User, Guest, Neighbour], |it| {
+        hammer(it, |line, number| {
+            it.ask(line, "PATCH", "/v1/me", &json!({"name": format!("name {number}")}));
         });
     }),
-    flood("audit events", "user", |stage, signal, thread| {
-        let mut number = thread;
-        hammer(stage, signal, |line| {
-            number += THREADS;
-            let body = json!({"name": format!("name {number}")}).to_string();
-            let cookie = stage.user.cookie.as_str();
-            let headers = [("Cookie", cookie), ("Content-Type", "application/json")];
-            ask_again(line, stage.main(), ("PATCH", "/v1/me", &headers, body.as_bytes()));
-        });
+    flood("the index's writer, by new keys", 1, &[Key, User, Neighbour], |it| {
+        let list: Vec<String> = (0..96).map(|number| crossing("c", number)).collect();
+        let kind = if it.role == User { "personal" } else { "service" };
+        let body = json!({"kind": kind, "permissions": list});
+        hammer(it, |line, _| it.ask(line, "POST", "/v1/keys", &body));
     }),
-    flood("the index's writer", "another administrator", |stage, signal, thread| {
-        let list: Vec<String> = (0..96).map(|number| crossing(number % 8, number / 8)).collect();
-        let body = json!({"kind": "service", "permissions": list}).to_string();
-        let bearer = format!("Bearer {}", stage.keys[thread % stage.keys.len()].secret);
-        hammer(stage, signal, |line| {
-            let headers = [("Authorization", &*bearer), ("Content-Type", "application/json")];
-            ask_again(line, stage.main(), ("POST", "/v1/keys", &headers, body.as_bytes()));
+    // Keys of users with crossing lists that went to the organization made the writer take a
+    // product of the lists for each of their changes, while the checks of all were refused.
+    flood("the index's writer, by transferred keys", 2, &[Neighbour, Key], |it| {
+        let transferred = &it.stage.transferred;
+        hammer(it, |line, number| {
+            let path = format!("/v1/keys/{}", transferred[number % transferred.len()]);
+            it.ask(line, "PATCH", &path, &json!({"name": format!("n{number}")}));
         });
     }),
 ];
 
-const fn flood(bound: &'static str, role: &'static str, run: fn(&Stage, &Signal, usize)) -> Flood {
-    Flood { bound, role, run }
+/// The row in which nobody reads the log.
+pub(crate) const UNREAD: &str = "lines of the log";
+/// What the ids of its requests begin with.
+pub(crate) const UNREAD_ID: &str = "unread-";
+/// How many lines of the log may wait in the server.
+const LINES_WAITING_MAX: usize = 4_096;
+
+const fn flood(
+    bound: &'static str,
+    short: usize,
+    roles: &'static [Role],
+    run: fn(&Flooder<'_>),
+) -> Flood {
+    Flood { bound, short, roles, begun: THREADS, strangers_enter: true, run }
 }
 
-/// A pattern of eight segments with a name in one of them and wildcards in all others.
-fn crossing(place: usize, name: usize) -> String {
-    let segment = |at| if at == place { format!("cccccccccccc{name:02}") } else { "*".to_owned() };
+impl Flooder<'_> {
+    fn get(&self, line: &mut Option<Connection>, path: &str) {
+        let (name, value) = self.role.header(self.stage, self.thread);
+        ask_again(line, self.stage.main(), ("GET", path, &[(name, &value)], b""));
+    }
+
+    fn ask(&self, line: &mut Option<Connection>, method: &str, path: &str, body: &Value) {
+        let (name, value) = self.role.header(self.stage, self.thread);
+        let headers = [(name, &*value), ("Content-Type", "application/json")];
+        ask_again(line, self.stage.main(), (method, path, &headers, body.to_string().as_bytes()));
+    }
+}
+
+/// Guesses at a password, each time from another /64, of seven /48.
+fn guess(flooder: &Flooder<'_>, line: &mut Option<Connection>, number: usize) {
+    let body = json!({"email": "ada@example.com", "password": "not the password"}).to_string();
+    let address = format!("2001:db8:{:x}:{:x}::1", number % 7, number / 7);
+    let headers = [("X-Forwarded-For", &*address), ("Content-Type", "application/json")];
+    ask_again(line, flooder.stage.main(), ("POST", "/v1/session", &headers, body.as_bytes()));
+}
+
+/// One of 96 patterns of eight segments with a name in one of them and wildcards in all others.
+pub(crate) fn crossing(name: &str, number: usize) -> String {
+    let (place, name) = (number % 8, format!("{name}{:02}", number / 8));
+    let segment = |at| if at == place { name.clone() } else { "*".to_owned() };
     let segments: Vec<String> = (0..8).map(segment).collect();
-    // A first wildcard would reach into nothing of ours; the list need only cross itself.
     segments.join(":")
+}
+
+fn bearer(key: &MadeKey) -> String {
+    format!("Bearer {}", key.secret)
 }
 
 /// What a proxy sends with a request to a gate.
@@ -189,26 +273,19 @@ fn forwarded(number: usize) -> String {
     format!("X-Forwarded-For: 198.51.{}.{}\r\n", number / 250 % 250, number % 250 + 1)
 }
 
-fn key(stage: &Stage, thread: usize) -> String {
-    format!("Authorization: Bearer {}\r\n", stage.keys[thread % stage.keys.len()].secret)
-}
-
-fn cookie(pair: &str) -> String {
-    format!("Cookie: {pair}\r\n")
-}
-
 /// Sends requests whose bodies lack the last byte, and holds them; then all of them anew.
-fn hold<'a>(stage: &Stage, signal: &Signal, ask: impl Fn() -> ((&'a str, &'a str, usize), String)) {
+fn hold(flooder: &Flooder<'_>, (method, path, bytes): (&str, &str, usize)) {
+    let (stage, signal) = (flooder.stage, flooder.signal);
+    let (name, value) = flooder.role.header(stage, flooder.thread);
     while !signal.is_over() {
         let mut held = Vec::new();
         for _ in 0..HELD_A_THREAD {
             let Ok(mut line) = Connection::try_open(stage.main()) else { continue };
-            let ((method, path, bytes), lines) = ask();
             // From many addresses, none of which is that of those whom it would stop.
             let from = forwarded(signal.count());
             let head = format!(
                 "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
-                 {lines}{from}Content-Length: {bytes}\r\n\r\n",
+                 {name}: {value}\r\n{from}Content-Length: {bytes}\r\n\r\n",
                 stage.main()
             );
             let sent = line.send(head.as_bytes()).and_then(|()| line.send(&vec![b' '; bytes - 1]));
@@ -220,26 +297,19 @@ fn hold<'a>(stage: &Stage, signal: &Signal, ask: impl Fn() -> ((&'a str, &'a str
     }
 }
 
-/// Asks as fast as it is answered.
-fn hammer(_stage: &Stage, signal: &Signal, mut ask: impl FnMut(&mut Option<Connection>)) {
+/// Asks as fast as it is answered; each request has a number.
+fn hammer(flooder: &Flooder<'_>, mut ask: impl FnMut(&mut Option<Connection>, usize)) {
     let mut line = None;
-    while !signal.is_over() {
-        ask(&mut line);
-        let _sent = signal.count();
+    while !flooder.signal.is_over() {
+        ask(&mut line, flooder.signal.count());
     }
 }
 
 /// The same with more requests under way than this flood has threads.
-fn crowd(_stage: &Stage, signal: &Signal, ask: impl Fn(&mut Option<Connection>) + Sync) {
-    std::thread::scope(|threads| {
+fn crowd(flooder: &Flooder<'_>, ask: impl Fn(&mut Option<Connection>, usize) + Sync) {
+    thread::scope(|threads| {
         for _ in 0..HELD_A_THREAD {
-            threads.spawn(|| {
-                let mut line = None;
-                while !signal.is_over() {
-                    ask(&mut line);
-                    let _sent = signal.count();
-                }
-            });
+            threads.spawn(|| hammer(flooder, &ask));
         }
     });
 }

@@ -5,6 +5,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test stops at the first thing that is not as it must be"
 )]
@@ -14,12 +15,13 @@ mod floods;
 mod server;
 mod stage;
 
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use floods::{FLOODS, Flood, Signal, THREADS, gate_headers};
+use floods::{FLOODS, Flood, Role, Signal, THREADS, UNREAD, UNREAD_ID, gate_headers};
 use server::ask_json;
 use server::wire::{Answer, Connection};
 use stage::{PASSWORD, Stage};
@@ -38,6 +40,7 @@ struct Times {
     check: Vec<Duration>,
     verify: Vec<Duration>,
     sign_in: Vec<Duration>,
+    first_sign_in: Vec<Duration>,
     command: Vec<Duration>,
     metrics: Vec<Duration>,
 }
@@ -49,15 +52,17 @@ impl Times {
             ("check", &mut self.check, &mut quiet.check),
             ("verify", &mut self.verify, &mut quiet.verify),
             ("sign-in", &mut self.sign_in, &mut quiet.sign_in),
+            ("first sign-in", &mut self.first_sign_in, &mut quiet.first_sign_in),
             ("command", &mut self.command, &mut quiet.command),
             ("metrics", &mut self.metrics, &mut quiet.metrics),
         ];
+        let pairs = pairs.into_iter().filter(|(_, flooded, _)| !flooded.is_empty());
         let each = pairs.map(|(name, flooded, quiet)| {
             let (flooded, quiet) = (p99(flooded), p99(quiet));
             let times = flooded.as_secs_f64() / quiet.as_secs_f64();
             format!("{name} {:.1} ms ({times:.1}x)", flooded.as_secs_f64() * 1e3)
         });
-        each.join(", ")
+        each.collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -69,32 +74,46 @@ fn p99(times: &mut [Duration]) -> Duration {
 #[test]
 fn no_caller_empties_a_bound_that_others_need() {
     let rounds = if long() { ROUNDS_LONG } else { ROUNDS };
-    let stage = Stage::start(rounds * (FLOODS.len() + 1));
-    let mut quiet = measure(&stage, rounds, "nobody");
-    for flood in FLOODS {
-        let mut flooded = under(&stage, flood, rounds);
-        println!("{}, by {}: {}", flood.bound, flood.role, flooded.shown(&mut quiet));
+    let rows: Vec<(&Flood, Role)> = FLOODS.iter().flat_map(rows_of).collect();
+    let stage = Stage::start(rounds * (rows.len() + 1));
+    let mut quiet = measure(&stage, rounds, ("nothing", true));
+    let mut unread = 0;
+    for (flood, role) in rows {
+        let (mut flooded, sent) = under(&stage, (flood, role), rounds);
+        println!("{}, by {role:?}: {}", flood.bound, flooded.shown(&mut quiet));
+        unread += if flood.bound == UNREAD { sent } else { 0 };
     }
+    let log = Arc::clone(stage.server.log());
     let ended = stage.server.stop();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let read = log.whole().lines().filter(|line| line.contains(UNREAD_ID)).count();
+    assert!((1..unread).contains(&read), "{read} of {unread} lines: the log was never full");
+}
+
+/// A bound with each role that tries to empty it.
+fn rows_of(flood: &'static Flood) -> impl Iterator<Item = (&'static Flood, Role)> {
+    let roles = if long() { flood.roles.len() } else { flood.short };
+    flood.roles.iter().take(roles).map(move |role| (flood, *role))
 }
 
 /// Measures while a flood runs in threads of its own.
-fn under(stage: &Stage, flood: &Flood, rounds: usize) -> Times {
+fn under(stage: &Stage, (flood, role): (&Flood, Role), rounds: usize) -> (Times, usize) {
     let signal = Signal::default();
-    thread::scope(|threads| {
+    let times = thread::scope(|threads| {
         let end = EndOnDrop(&signal);
         for number in 0..THREADS {
             let signal = &signal;
-            threads.spawn(move || (flood.run)(stage, signal, number));
+            threads.spawn(move || flood.run(stage, signal, role, number));
         }
-        while !signal.has_begun() {
+        while signal.sent() < flood.begun {
             thread::yield_now();
         }
-        let times = measure(stage, rounds, &format!("{}, by {}", flood.bound, flood.role));
+        let name = format!("{}, by {role:?}", flood.bound);
+        let times = measure(stage, rounds, (&name, flood.strangers_enter));
         drop(end);
         times
-    })
+    });
+    (times, signal.sent())
 }
 
 /// Ends a flood also where its measurement fails: its threads would run for ever.
@@ -106,7 +125,8 @@ impl Drop for EndOnDrop<'_> {
     }
 }
 
-fn measure(stage: &Stage, rounds: usize, flood: &str) -> Times {
+/// Asks for all that must go on during a flood, for which a stranger to the browser can sign in or not.
+fn measure(stage: &Stage, rounds: usize, (flood, strangers_enter): (&str, bool)) -> Times {
     let mut times = Times::default();
     let bearer = format!("Bearer {}", stage.passing.secret);
     let mut gate = Connection::open(stage.checks);
@@ -125,8 +145,12 @@ fn measure(stage: &Stage, rounds: usize, flood: &str) -> Times {
         let verified = timed(&mut times.verify, || verify(stage, &bearer));
         assert_eq!(verified.status, 200, "{flood}: verify: {verified:?}");
         if round % ROUNDS_A_COMMAND == 0 {
-            let entered = timed(&mut times.sign_in, || sign_in(stage));
+            let entered = timed(&mut times.sign_in, || sign_in(stage, &stage.device));
             assert_eq!(entered.status, 201, "{flood}: sign-in: {entered:?}");
+            if strangers_enter {
+                let entered = timed(&mut times.first_sign_in, || sign_in(stage, "no=device"));
+                assert_eq!(entered.status, 201, "{flood}: first sign-in: {entered:?}");
+            }
             let shown =
                 timed(&mut times.command, || stage.server.run_cli(&["key", "show", &id], ""));
             assert_eq!(shown.code, Some(0), "{flood}: command: {shown:?}");
@@ -146,11 +170,12 @@ fn verify(stage: &Stage, bearer: &str) -> Answer {
     ask_json(stage.checks, "POST", "/v1/verify", &[("Authorization", bearer)], &body)
 }
 
-/// Somebody signs in, from a network of their own.
-fn sign_in(stage: &Stage) -> Answer {
+/// Somebody signs in, from a network of their own, in a browser with this cookie.
+fn sign_in(stage: &Stage, device: &str) -> Answer {
     let email = format!("{}@example.com", stage.visitor);
     let body = json!({"email": email, "password": PASSWORD});
-    ask_json(stage.main(), "POST", "/v1/session", &[("X-Forwarded-For", "203.0.113.9")], &body)
+    let headers = [("X-Forwarded-For", "203.0.113.9"), ("Cookie", device)];
+    ask_json(stage.main(), "POST", "/v1/session", &headers, &body)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the times are what is printed")]

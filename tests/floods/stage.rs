@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
 
+use crate::floods::crossing;
 use crate::server::wire::{Answer, Connection};
 use crate::server::{MadeKey, Server, Session, ask_json};
 
@@ -16,6 +17,8 @@ pub(crate) const PASSWORD: &str = "nine wild geese over the lake";
 /// How many keys the owner has to list.
 const KEYS_IMPORTED: usize = 3_000;
 const IMPORTED_AT_ONCE: usize = 500;
+/// How many keys went from user to user.
+const KEYS_TRANSFERRED: usize = 16;
 /// How long a stranger waits for anything.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -33,8 +36,13 @@ pub(crate) struct Stage {
     pub(crate) keys: Vec<MadeKey>,
     /// Keys of the other organization whose calls each wait for a reservation.
     pub(crate) counted: Vec<MadeKey>,
+    /// Keys of the other organization that went from one user with a crossing list to another, and
+    /// then to the organization.
+    pub(crate) transferred: Vec<String>,
     /// The address of one who signs in again and again.
     pub(crate) visitor: String,
+    /// The device cookie of the browser in which they did so before.
+    pub(crate) device: String,
     /// A key that a gate takes, and that may ask about itself.
     pub(crate) passing: MadeKey,
     doomed: Mutex<Vec<String>>,
@@ -59,9 +67,10 @@ impl Stage {
         let guest = join(&owner, "guest", "guest");
         let user = join(&owner, "user", "user");
         let visitor = "visitor".to_owned();
-        let _first = join(&owner, &visitor, "user");
+        let device = join_in_browser(&owner, &visitor, "user").1;
         let neighbour = neighbour(&owner);
         let all = json!({"kind": "service", "permissions": ["*", "keyhouse:*"]});
+        let transferred = transferred(&neighbour);
         let keys = (0..6).map(|_| neighbour.make_key(&all)).collect();
         let quota = json!({"limit": 100, "period": "month", "timezone": "UTC"});
         let counted = json!({"kind": "service", "permissions": ["*"], "quota": quota});
@@ -87,7 +96,9 @@ impl Stage {
             neighbour,
             keys,
             counted,
+            transferred,
             visitor,
+            device,
             passing,
             doomed,
         }
@@ -110,29 +121,58 @@ fn address(server: &Server, words: &str) -> SocketAddr {
     rest.trim().parse().unwrap()
 }
 
-fn cookie_of(address: SocketAddr, answer: &Answer) -> Session {
-    assert_eq!(answer.status, 201, "{answer:?}");
-    let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
-    Session { address, cookie }
-}
-
-fn accept(owner: &Session, invited: &Answer) -> Session {
+/// Takes an invitation up: the session, and the browser's device cookie.
+fn accept(owner: &Session, invited: &Answer) -> (Session, String) {
     assert_eq!(invited.status, 201, "{invited:?}");
     let told = invited.json();
     let (_, token) = told["url"].as_str().unwrap().rsplit_once("#token=").unwrap();
     let body = json!({"token": token, "name": "Somebody", "password": PASSWORD});
     let answer = ask_json(owner.address, "POST", "/v1/invitations/accept", &[], &body);
-    cookie_of(owner.address, &answer)
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let cookies = answer.headers_named("set-cookie");
+    let [session, device] = cookies[..] else { panic!("{answer:?}") };
+    let pair = |line: &str| line.split(';').next().unwrap().to_owned();
+    (Session { address: owner.address, cookie: pair(session) }, pair(device))
 }
 
 fn join(owner: &Session, name: &str, role: &str) -> Session {
+    join_in_browser(owner, name, role).0
+}
+
+fn join_in_browser(owner: &Session, name: &str, role: &str) -> (Session, String) {
     let body = json!({"email": format!("{name}@example.com"), "role": role});
     accept(owner, &owner.ask("POST", "/v1/invitations", &body))
 }
 
+/// Lets somebody in whose role holds a list of patterns that cross.
+fn join_crossing(owner: &Session, name: &str) -> (Session, String) {
+    let mut list: Vec<String> = (0..96).map(|number| crossing(name, number)).collect();
+    list.push("keyhouse:keys:create".to_owned());
+    let role = json!({"name": format!("role {name}"), "permissions": list});
+    let role = owner.ask("POST", "/v1/roles", &role);
+    assert_eq!(role.status, 201, "{role:?}");
+    let user = join(owner, name, role.json()["id"].as_str().unwrap());
+    let id = user.ask("GET", "/v1/session", &Value::Null).json()["user"]["id"].clone();
+    (user, id.as_str().unwrap().to_owned())
+}
+
+/// Makes keys whose grant is bounded by three lists that cross each other.
+fn transferred(owner: &Session) -> Vec<String> {
+    let [(first, first_id), (_, second_id)] = ["d", "e"].map(|name| join_crossing(owner, name));
+    let list: Vec<String> = (0..96).map(|number| crossing("d", number)).collect();
+    let made = || first.make_key(&json!({"kind": "personal", "permissions": list})).id;
+    let keys = (0..KEYS_TRANSFERRED).map(|_| made()).collect();
+    for (user, heir) in [(&first_id, second_id.as_str()), (&second_id, "organization")] {
+        let path = format!("/v1/users/{user}?keys=transfer&to={heir}");
+        let removed = owner.ask("DELETE", &path, &Value::Null);
+        assert_eq!(removed.status, 204, "{removed:?}");
+    }
+    keys
+}
+
 fn neighbour(owner: &Session) -> Session {
     let body = json!({"name": "b", "plan": "enterprise", "owner_email": "owner@b.example"});
-    accept(owner, &owner.ask("POST", "/v1/organizations", &body))
+    accept(owner, &owner.ask("POST", "/v1/organizations", &body)).0
 }
 
 fn import(server: &Server, secret: &str) {

@@ -346,6 +346,11 @@ impl Log {
         find(&state)
     }
 
+    /// Leaves unread what the program writes, until this is dropped: its pipe fills.
+    pub(crate) fn unread(&self) -> impl Sized + '_ {
+        self.state.lock().unwrap()
+    }
+
     /// Waits, at most 30 s, until the program has closed its stderr.
     pub(crate) fn wait_for_end(&self) {
         let state = self.state.lock().unwrap();
