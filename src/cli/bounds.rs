@@ -10,7 +10,9 @@ use crate::actions::pace::ACTORS_MAX;
 use crate::actions::passwords::QUEUE_MAX;
 use crate::actions::refusals::REFUSALS_MAX;
 use crate::actions::throttle;
-use crate::http::transport::bounds::{WAITING_A_PLACE, WAITING_FOR_QUOTAS_MAX, WAITING_MIN};
+use crate::http::transport::bounds::{
+    OWN_MIN, WAITING_A_PLACE, WAITING_FOR_QUOTAS_MAX, WAITING_MIN,
+};
 use crate::http::transport::{Limits, Part};
 use crate::index::reservations::RENEWALS_WAITING_MAX;
 use crate::index::tally::OWED_MAX;
@@ -48,7 +50,8 @@ fn bounds() -> Vec<(String, String)> {
     for part in Part::ALL {
         bounds.push((format!("body memory: {}", part.name()), bytes(limits.of(part).body_bytes)));
     }
-    let waiting = format!("{WAITING_A_PLACE} a place, at least {WAITING_MIN}");
+    let waiting =
+        format!("{WAITING_A_PLACE} a place, at least {WAITING_MIN}; {OWN_MIN} a caller beyond");
     bounds.push(("requests that wait for a place, each part".to_owned(), waiting));
     bounds.push(number("checks that wait for a quota's reservation", WAITING_FOR_QUOTAS_MAX));
     let turns = ("pages of long reads at once".to_owned(), "half the cores".to_owned());

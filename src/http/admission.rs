@@ -154,11 +154,12 @@ impl App {
         }
     }
 
-    /// The holder of a key that is known, whatever a check of it would say.
+    /// The holder of a key that is known, whatever a check of it would say. Whoever holds a leaked key
+    /// does this on account of their network alone.
     fn admit_holder(&self, text: &[u8], caller: Caller) -> Result<Caller, Problem> {
         let digest = digest_of(self.index(), text).ok_or_else(malformed)?;
         match self.index().grant(&digest) {
-            Some(grant) => Ok(named(&grant, caller)),
+            Some(_grant) => Ok(caller),
             None if self.index().is_behind() => Err(Problem::index_behind()),
             None => Err(Problem::denied(Verdict::of(Code::NotFound), None)),
         }
@@ -195,11 +196,12 @@ fn as_user(user: &UserFacts, caller: Caller) -> Caller {
     }
 }
 
-/// The caller with a key: a personal one is its owner, with all that they have.
+/// The caller with a key: a personal one is its owner, with all their keys.
 fn named(grant: &Grant, caller: Caller) -> Caller {
     let owner = grant.owner.as_ref().map(|owner| *owner.facts().id.bytes());
     Caller {
         actor: Some(owner.unwrap_or(*grant.live.key.bytes())),
+        by_key: true,
         organization: Some(*grant.organization.load().id.bytes()),
         ..caller
     }

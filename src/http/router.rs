@@ -44,7 +44,19 @@ pub(super) static ROUTES: &[Route] = &[
         reads_query: false,
     },
     probe("/v1/whoami", check::whoami::answer),
-    post("/v1/whoami/revoke", Access::Holder, check::whoami::revoke),
+    Route {
+        method: Some(Method::POST),
+        path: "/v1/whoami/revoke",
+        access: Access::Holder,
+        run: Run::Manage {
+            handler: check::whoami::revoke,
+            take: Take {
+                part: Part::Management,
+                body_bytes_max: check::whoami::REVOKE_BODY_BYTES_MAX,
+            },
+        },
+        reads_query: false,
+    },
     probe("/healthz", health::alive),
     probe("/readyz", health::ready),
     Route {

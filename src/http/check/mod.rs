@@ -247,9 +247,10 @@ impl App {
 /// Whose share a check of a key draws on: its own and its organization's.
 fn key_alone(grant: &Grant) -> Caller {
     Caller {
-        network: None,
         actor: Some(*grant.live.key.bytes()),
+        by_key: true,
         organization: Some(*grant.organization.load().id.bytes()),
+        ..Caller::default()
     }
 }
 

@@ -15,6 +15,9 @@ use crate::http::{App, Call, answer};
 use crate::model::credential::CREDENTIALS;
 use crate::verify::{Code, Request, Verdict, digest_of};
 
+/// Most bytes of the body of a revocation, which has no fields: also a revoked key may send it.
+pub(in crate::http) const REVOKE_BODY_BYTES_MAX: usize = 64;
+
 pub(in crate::http) fn answer(
     app: &App,
     arrival: &Arrival<'_>,

@@ -66,7 +66,7 @@ mod tests {
 
     fn key(id: u8, organization: u8) -> Caller {
         let (actor, organization) = (Some([id; 16]), Some([organization; 16]));
-        Caller { network: None, actor, organization }
+        Caller { actor, organization, by_key: true, ..Caller::default() }
     }
 
     /// Runs itself in as many places as it gets, and returns how many those were.

@@ -131,3 +131,33 @@ impl BodyLimits {
         Ok(Body { bytes, held: Some(held) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Eight /64s of one /60 once held all memory for the bodies of those who sign in.
+    #[test]
+    fn a_neighbourhood_of_strangers_holds_half_of_the_memory() {
+        let purse = Purse::new(4_096);
+        let from = |text: String| Caller::of(Some(text.parse().unwrap()));
+        let near: Vec<_> = (0..16)
+            .map(|it| purse.open(&from(format!("2001:db8:0:{it:x}::1"))))
+            .filter_map(|mut held| held.grow(512).then_some(held))
+            .collect();
+        assert_eq!(near.len(), 4);
+        assert!(purse.open(&from("2001:db8:1::1".to_owned())).grow(512));
+    }
+
+    /// Who held a leaked key once held its owner's share of memory, and kept them from revoking it.
+    #[test]
+    fn what_a_users_keys_hold_their_sessions_do_not() {
+        let purse = Purse::new(4_096);
+        let session =
+            Caller { actor: Some([1; 16]), organization: Some([2; 16]), ..Caller::default() };
+        let key = Caller { by_key: true, ..session };
+        let mut by_key = purse.open(&key);
+        assert!(by_key.grow(1_024) && !by_key.grow(1));
+        assert!(purse.open(&session).grow(1_024));
+    }
+}

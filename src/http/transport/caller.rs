@@ -41,6 +41,12 @@ impl Network {
             Self::Unknown => Self::Unknown,
         }
     }
+
+    /// What one network may hold, and its neighbourhood, of what there is of something.
+    pub(super) fn claims(self, most: usize, whole: usize) -> Claims {
+        let near = (Payer::Neighbourhood(self.neighbourhood()), share(whole, SHARE_OF_MANY));
+        [Some((Payer::Network(self), most)), Some(near), None]
+    }
 }
 
 /// The 16 bytes of an actor's or organization's id.
@@ -51,9 +57,13 @@ pub type Id = [u8; 16];
 pub struct Caller {
     /// The client's network; none for the operator on the host, who has no share to keep to.
     pub network: Option<Network>,
-    /// The actor, where the request has a credential that is known: a user with all sessions and
-    /// personal keys, or a service key. At sign-in the user who signed in before in this browser.
+    /// The actor, where the request has a credential that is known: a user with all sessions, a user
+    /// with all personal keys, or a service key. At sign-in the user who signed in before in this
+    /// browser.
     pub actor: Option<Id>,
+    /// Whether a key says who the actor is. What leaked keys do is not on the account of their owner's
+    /// sessions, in which the owner revokes them.
+    pub by_key: bool,
     /// The actor's organization.
     pub organization: Option<Id>,
 }
@@ -80,23 +90,30 @@ impl Caller {
             let [actor, organization, _] = self.claims_of_actor(whole);
             return [actor, organization, Some((Payer::Known, most))];
         }
-        let network = self.network.map(|it| (Payer::Network(it), share(whole, SHARE_OF_PLACES)));
-        let near = self
-            .network
-            .map(|it| (Payer::Neighbourhood(it.neighbourhood()), share(whole, SHARE_OF_MANY)));
+        let [network, near, _] = self.claims_of_network(share(whole, SHARE_OF_PLACES), whole);
         [network, near, self.network.map(|_| (Payer::Strangers, most))]
     }
 
     /// Memory for bodies: by where and by who they are.
     pub(super) fn claims_on_bytes(&self, whole: usize) -> Claims {
-        let [actor, organization, _] = self.claims_of_actor(whole);
-        let network = self.network.map(|it| (Payer::Network(it), share(whole, SHARE_OF_BYTES)));
+        let claims = self.claims_of_network(share(whole, SHARE_OF_BYTES), whole);
+        if self.actor.is_none() {
+            return claims;
+        }
+        let ([network, ..], [actor, organization, _]) = (claims, self.claims_of_actor(whole));
         [network, actor, organization]
+    }
+
+    fn claims_of_network(&self, most: usize, whole: usize) -> Claims {
+        self.network.map_or([None; 3], |network| network.claims(most, whole))
     }
 
     fn claims_of_actor(&self, whole: usize) -> Claims {
         [
-            self.actor.map(|it| (Payer::Actor(it), share(whole, SHARE_OF_PLACES))),
+            self.actor.map(|it| {
+                let payer = if self.by_key { Payer::Keys(it) } else { Payer::Actor(it) };
+                (payer, share(whole, SHARE_OF_PLACES))
+            }),
             self.organization.map(|it| (Payer::Organization(it), share(whole, SHARE_OF_MANY))),
             None,
         ]
@@ -121,7 +138,10 @@ fn share(whole: usize, part: usize) -> usize {
 pub(super) enum Payer {
     Network(Network),
     Neighbourhood(Network),
+    /// A user, by all their sessions.
     Actor(Id),
+    /// A service key, or all personal keys of a user.
+    Keys(Id),
     Organization(Id),
     /// All who are known: by a credential, or by the cookie of a browser that signed in before.
     Known,

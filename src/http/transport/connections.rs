@@ -1,30 +1,31 @@
-//! How many connections there are: in all, and of each address.
+//! How many connections there are: in all, and of each address and its neighbourhood.
 
-use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
-use super::caller::{Network, SHARE_OF_PLACES};
+use super::caller::{Claims, Network, SHARE_OF_PLACES};
 use super::counters::{Counters, count};
+use super::ledger::Ledger;
 use super::limits::Limits;
 use super::{Peer, Surface, TrustedProxies};
 
 /// This part of all connections is kept for trusted proxies.
 pub(super) const KEPT_FOR_PROXIES: usize = 4;
 
-/// The places for connections of one server. Its map has at most an entry a connection.
+/// The places for connections of one server. Its ledgers have at most two entries a connection.
 #[derive(Debug)]
 pub(super) struct Connections {
     all: Arc<Semaphore>,
     /// Of all, what peers that are no trusted proxies may have: a proxy always finds a place.
-    strangers: Arc<Semaphore>,
+    strangers: Mutex<Ledger>,
+    /// Who measures, by network alone: in all, they wait for `metrics`.
+    measuring: Mutex<Ledger>,
     control: Arc<Semaphore>,
     metrics: Arc<Semaphore>,
-    per_network: Mutex<HashMap<(Kept, Network), usize>>,
     per_network_max: usize,
-    per_network_metrics_max: usize,
+    metrics_max: usize,
     exempt: TrustedProxies,
     counters: Arc<Counters>,
 }
@@ -33,8 +34,7 @@ pub(super) struct Connections {
 #[derive(Debug)]
 pub(super) struct Share {
     connections: Arc<Connections>,
-    network: Option<(Kept, Network)>,
-    stranger: Option<OwnedSemaphorePermit>,
+    taken: Option<(Kept, Claims)>,
 }
 
 /// Whose places a connection takes.
@@ -57,19 +57,19 @@ impl Connections {
         let strangers_max = connections_max - connections_max / KEPT_FOR_PROXIES;
         Self {
             all: Arc::new(Semaphore::new(connections_max)),
-            strangers: Arc::new(Semaphore::new(strangers_max)),
+            strangers: Mutex::new(Ledger::new(strangers_max)),
+            measuring: Mutex::new(Ledger::new(usize::MAX)),
             control: Arc::new(Semaphore::new(limits.control_connections_max)),
             metrics: Arc::new(Semaphore::new(limits.metrics_connections_max)),
-            per_network: Mutex::default(),
             per_network_max: limits.connections_per_address_max,
-            per_network_metrics_max: (limits.metrics_connections_max / SHARE_OF_PLACES).max(1),
+            metrics_max: limits.metrics_connections_max,
             exempt: limits.per_address_exempt.clone(),
             counters,
         }
     }
 
-    /// A share for a connection from `peer`; `None` when its network, or all peers that are no
-    /// trusted proxies, have their fill.
+    /// A share for a connection from `peer`; `None` when its network, its neighbourhood, or
+    /// all peers that are no trusted proxies have their fill.
     pub(super) fn share(self: &Arc<Self>, surface: Surface, peer: Peer) -> Option<Share> {
         let share = self.try_share(surface, peer);
         if share.is_none() {
@@ -85,26 +85,32 @@ impl Connections {
             (Surface::Main | Surface::Checks, Peer::Tcp(it)) if !self.exempt.contains(it.ip()) => {
                 it.ip()
             },
-            _ => return Some(Share { connections, network: None, stranger: None }),
+            _ => return Some(Share { connections, taken: None }),
         };
-        let (kept, most) = match surface {
-            Surface::Metrics => (Kept::Metrics, self.per_network_metrics_max),
-            Surface::Main | Surface::Checks | Surface::Control => (Kept::All, self.per_network_max),
+        let kept = match surface {
+            Surface::Metrics => Kept::Metrics,
+            Surface::Main | Surface::Checks | Surface::Control => Kept::All,
         };
-        let network = (kept, Network::of(Some(address)));
         // Not waited for: behind this connection a proxy's may stand in the backlog.
-        let stranger = match kept {
-            Kept::All => Some(Arc::clone(&self.strangers).try_acquire_owned().ok()?),
-            Kept::Metrics => None,
-        };
-        let mut per_network = self.lock();
-        let open = per_network.entry(network).or_default();
-        if *open >= most {
+        let claims = self.claims(kept, Network::of(Some(address)));
+        // No share is made where none is taken: dropped, it would give one back.
+        if !self.ledger(kept).take(&claims, 1) {
             return None;
         }
-        *open += 1;
-        drop(per_network);
-        Some(Share { connections, network: Some(network), stranger })
+        Some(Share { connections, taken: Some((kept, claims)) })
+    }
+
+    fn claims(&self, kept: Kept, network: Network) -> Claims {
+        match kept {
+            Kept::All => {
+                let whole = self.ledger(kept).whole();
+                network.claims(self.per_network_max, whole)
+            },
+            Kept::Metrics => {
+                let most = (self.metrics_max / SHARE_OF_PLACES).max(1);
+                network.claims(most, self.metrics_max)
+            },
+        }
     }
 
     /// A place for a connection, at once if there is one, else when one falls free.
@@ -132,21 +138,19 @@ impl Connections {
         Ok(Place { share, permit })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(Kept, Network), usize>> {
-        self.per_network.lock().unwrap_or_else(PoisonError::into_inner)
+    fn ledger(&self, kept: Kept) -> MutexGuard<'_, Ledger> {
+        let ledger = match kept {
+            Kept::All => &self.strangers,
+            Kept::Metrics => &self.measuring,
+        };
+        ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        drop(self.stranger.take());
-        let Some(network) = self.network else { return };
-        let mut per_network = self.connections.lock();
-        if let Some(open) = per_network.get_mut(&network) {
-            *open = open.saturating_sub(1);
-            if *open == 0 {
-                per_network.remove(&network);
-            }
+        if let Some((kept, claims)) = &self.taken {
+            self.connections.ledger(*kept).give_back(claims, 1);
         }
     }
 }
@@ -162,6 +166,7 @@ impl Drop for Place {
 mod tests {
     use std::net::SocketAddr;
 
+    use super::super::caller::Payer;
     use super::*;
 
     fn connections(limits: &Limits) -> Arc<Connections> {
@@ -184,7 +189,8 @@ mod tests {
         assert!(on_main(&connections, "192.0.2.1").is_none());
         drop(held);
         assert!(on_main(&connections, "192.0.2.1").is_some());
-        assert!(connections.lock().is_empty());
+        let network = Payer::Network(Network::of("192.0.2.1".parse().ok()));
+        assert_eq!(connections.ledger(Kept::All).held(network), 0);
     }
 
     #[test]
@@ -195,11 +201,23 @@ mod tests {
         };
         let connections = connections(&limits);
         let held: Vec<_> =
-            (0..20).filter_map(|it| on_main(&connections, &format!("192.0.2.{it}"))).collect();
+            (0..20).filter_map(|it| on_main(&connections, &format!("192.0.{it}.1"))).collect();
         assert_eq!(held.len(), 8);
         assert!(on_main(&connections, "127.0.0.1").is_some());
         drop(held);
         assert!(on_main(&connections, "192.0.2.1").is_some());
+    }
+
+    /// Thirty /64s of one /48 once took the connections of all who come through no proxy.
+    #[test]
+    fn a_neighbourhood_has_half_of_what_strangers_have() {
+        let connections = connections(&Limits::default());
+        let near = |it: usize| on_main(&connections, &format!("2001:db8:0:{it}::1"));
+        let held: Vec<_> = (0..9).filter_map(near).collect();
+        assert_eq!(held.len(), 4);
+        assert!(on_main(&connections, "2001:db8:1::1").is_some());
+        drop(held);
+        assert!(near(1).is_some());
     }
 
     #[test]

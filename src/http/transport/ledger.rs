@@ -39,11 +39,16 @@ impl Ledger {
         if !self.fits(claims, amount) {
             return false;
         }
+        self.add(claims, amount);
+        true
+    }
+
+    /// Takes it whether it fits or not.
+    pub(super) fn add(&mut self, claims: &Claims, amount: usize) {
         self.used += amount;
         for (payer, _) in claims.iter().flatten() {
             *self.held.entry(*payer).or_default() += amount;
         }
-        true
     }
 
     /// Gives back what was taken.

@@ -131,7 +131,8 @@ impl Limits {
         let (places, body_bytes) = match part {
             // As many as connections: none of them waits.
             Part::Control => (self.control_connections_max, 8 * MIB),
-            Part::SignIn => (hashes_at_once(), MIB / 2),
+            // 8,192 bodies of 4 KiB, more than strangers have connections: places are scarce, not this.
+            Part::SignIn => (hashes_at_once(), 32 * MIB),
             Part::Page => (16, MIB / 2),
             Part::Checks => (16, 4 * MIB),
             Part::Batch => (8, 16 * MIB),

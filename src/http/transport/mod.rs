@@ -44,7 +44,7 @@ pub use self::trusted_proxies::TrustedProxies;
 #[cfg(test)]
 pub(crate) mod bounds {
     pub(crate) use super::aside::WAITING_MAX as WAITING_FOR_QUOTAS_MAX;
-    pub(crate) use super::pool::{WAITING_A_PLACE, WAITING_MIN};
+    pub(crate) use super::pool::{OWN_MIN, WAITING_A_PLACE, WAITING_MIN};
 }
 
 /// Which listener a connection came through; the application decides by it what it serves there.

@@ -20,6 +20,8 @@ use super::ledger::Ledger;
 pub(crate) const WAITING_A_PLACE: usize = 4;
 /// How many may wait at least, however few places there are.
 pub(crate) const WAITING_MIN: usize = 128;
+/// How many requests of one caller wait or run whoever else fills the queue: a page asks some at once.
+pub(crate) const OWN_MIN: usize = 4;
 
 /// One part of the pool.
 #[derive(Debug)]
@@ -100,7 +102,7 @@ impl Pool {
             return Ok(self.place(caller));
         }
         let claims = caller.claims_on_queue(state.waiting.whole());
-        if self.wait.is_zero() || !state.waiting.take(&claims, 1) {
+        if self.wait.is_zero() || !state.queue_up(&claims) {
             return Err(None);
         }
         let (sender, granted) = oneshot::channel();
@@ -122,6 +124,28 @@ impl Pool {
 }
 
 impl State {
+    /// Takes a place in the queue. A caller who has less than a few requests here gets one though others
+    /// have filled the queue, their organization among them; as many wait as there are connections.
+    fn queue_up(&mut self, claims: &Claims) -> bool {
+        let is_admitted = self.waiting.fits(claims, 1) || self.has_few(claims);
+        if is_admitted {
+            self.waiting.add(claims, 1);
+        }
+        is_admitted
+    }
+
+    /// One neighbourhood may have any number of networks: all of them together have as many places
+    /// as the queue is meant for.
+    fn has_few(&self, claims: &Claims) -> bool {
+        claims.iter().flatten().all(|(payer, _)| match payer {
+            Payer::Network(_) | Payer::Actor(_) | Payer::Keys(_) => {
+                self.running.held(*payer) + self.waiting.held(*payer) < OWN_MIN
+            },
+            Payer::Neighbourhood(_) => self.waiting.held(*payer) < self.waiting.whole(),
+            Payer::Organization(_) | Payer::Known | Payer::Strangers => true,
+        })
+    }
+
     /// Gives a place back, and hands it on.
     fn leave(&mut self, claims: &Claims) {
         self.running.give_back(claims, 1);
@@ -264,6 +288,42 @@ mod tests {
         });
     }
 
+    /// Two guests, or four addresses in two neighbourhoods, once filled the queue for everybody.
+    #[test]
+    fn who_has_nothing_here_may_wait_whoever_fills_the_queue() {
+        let colleague = |id| Caller { actor: Some([id; 16]), ..actor(9) };
+        let from = |text: &str| Caller::of(Some(text.parse::<IpAddr>().unwrap()));
+        let near = ["192.0.2.1", "192.0.2.2", "198.51.100.1", "198.51.100.2"];
+        for (crowd, late) in [
+            (vec![colleague(1), colleague(2)], colleague(3)),
+            (near.map(from).to_vec(), from("203.0.113.1")),
+            (near.map(from).to_vec(), from("192.0.2.3")),
+        ] {
+            let pool = Pool::new(8, LONG);
+            let mut held: Vec<_> = (0..8)
+                .flat_map(|_| crowd.iter().filter_map(|it| at_once(&pool, it)).collect::<Vec<_>>())
+                .collect();
+            let queue: Vec<_> = (0..WAITING_MIN)
+                .flat_map(|_| {
+                    crowd.iter().filter_map(|it| pool.ask(it).err().flatten()).collect::<Vec<_>>()
+                })
+                .collect();
+            let most = (crowd.len() * WAITING_MIN / 4).min(WAITING_MIN / 4 * 3);
+            assert_eq!(queue.len(), most, "a quarter each, and three quarters of one kind");
+            let mut own: Vec<_> = (0..9).filter_map(|_| pool.ask(&late).err().flatten()).collect();
+            assert_eq!(own.len(), OWN_MIN);
+            drop(held.remove(0));
+            assert!(own[0].granted.try_recv().is_ok(), "it holds the fewest");
+        }
+        // All networks of one neighbourhood together wait in as many places as the queue has.
+        let pool = Pool::new(1, LONG);
+        let _held = at_once(&pool, &actor(1)).unwrap();
+        let ask = |it: usize| pool.ask(&from(&format!("2001:db8:0:{it:x}::1"))).err().flatten();
+        let queue: Vec<_> = (0..WAITING_MIN * 2).filter_map(ask).collect();
+        assert_eq!(queue.len(), WAITING_MIN);
+        assert!(pool.ask(&from("2001:db8:1::1")).err().flatten().is_some());
+    }
+
     #[test]
     fn strangers_who_fill_the_queue_keep_nobody_out_who_is_known_nor_the_reverse() {
         let stranger =
@@ -280,7 +340,7 @@ mod tests {
             assert_eq!(held.len(), places);
             let mut queue: Vec<_> =
                 (2..250).filter_map(|at| pool.ask(&crowd(at)).err().flatten()).collect();
-            assert_eq!(queue.len(), WAITING_MIN / 4 * 3, "a quarter is kept for the others");
+            assert_eq!(queue.len(), 248, "each has few here, so each waits");
             let mut late = pool.ask(&other).err().flatten().unwrap();
             // The first place that falls free after one of the crowd's.
             let mut held = VecDeque::from(held);
