@@ -243,6 +243,38 @@ mod tests {
         assert_eq!(sign_in(&trial, ADA, ADAS, own), Came::In);
     }
 
+    /// Whoever put Ada's address into an organization of their own read in its audit log when, and
+    /// from which address, she signed in to hers.
+    #[test]
+    fn a_sign_in_is_told_to_no_other_organization() {
+        let trial = Trial::new();
+        with_another(&trial);
+        // More than the failures that are free: in the end the other account must wait.
+        for _ in 0..7 {
+            assert_eq!(sign_in(&trial, ADA, ADAS, None), Came::In);
+        }
+        trial.actions.flush_refusals();
+        assert_eq!(trial.events("session.refuse"), []);
+    }
+
+    /// A wrong password is told to both, and where it was typed to who vouches for the address.
+    #[test]
+    fn where_somebody_failed_is_told_to_who_vouches_for_the_address() {
+        let trial = Trial::new();
+        let other = with_another(&trial);
+        assert_eq!(sign_in(&trial, ADA, WRONG, None), Came::Failed);
+        trial.actions.flush_refusals();
+        let told = |organization: Option<OrganizationId>| {
+            let mut events = trial.events("session.refuse").into_iter();
+            let event = events.find(|event| event.organization == organization).unwrap();
+            (event.after["count"].clone(), event.after.get("network").cloned(), event.address)
+        };
+        let address = Some([192, 0, 2, 7].into());
+        assert_eq!(told(own(&trial)), (1.into(), Some("192.0.2.0/24".into()), address));
+        assert_eq!(told(Some(other)), (1.into(), None, None));
+        assert_eq!(trial.events("session.refuse").len(), 2);
+    }
+
     /// By the waits nobody finds out in which organizations an address is somebody's.
     #[test]
     fn an_organization_without_the_account_is_counted_like_the_address() {

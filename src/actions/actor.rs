@@ -186,6 +186,18 @@ impl Actor {
         if !self.is_owner() {
             return Err(ActionError::PermissionRequired(OWNER.to_owned()));
         }
+        self.require_own_factor()
+    }
+
+    /// Requires the operator on the host, or a person in a session that was opened with a second
+    /// factor: never a key.
+    ///
+    /// # Errors
+    /// [`ActionError::PermissionRequired`], [`ActionError::SecondFactorRequired`].
+    pub fn require_own_factor(&self) -> Result<(), ActionError> {
+        if self.is_key() {
+            return Err(ActionError::PermissionRequired(OWNER.to_owned()));
+        }
         if self.is_local() || self.second_factor {
             Ok(())
         } else {

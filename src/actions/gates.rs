@@ -80,7 +80,7 @@ impl Actions {
     /// Makes a gate. Without routes nothing passes it. For operators.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`]; [`ActionError::Invalid`] for rules that no request tells
+    /// [`ActionError::PermissionRequired`], [`ActionError::BeyondKey`]; [`ActionError::Invalid`] for rules that no request tells
     /// apart, and for organizations that are none; [`ActionError::Conflict`] for a name that is
     /// taken, and over [`GATES_MAX`].
     pub fn create_gate(
@@ -95,6 +95,7 @@ impl Actions {
             let now = self.clock.now().wall;
             // One guard for all that is counted.
             let decided = self.authorize_people(actor, INSTANCE_MANAGE)?;
+            decided.require_lasting()?;
             let gates = self.gates()?;
             let is_taken = gates.iter().any(|gate| *gate.name == *name.as_str());
             if is_taken || name.as_str() == DEFAULT_GATE {
@@ -132,7 +133,7 @@ impl Actions {
     /// Changes a gate: for the very next check. For operators.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`],
+    /// [`ActionError::PermissionRequired`], [`ActionError::BeyondKey`], [`ActionError::NotFound`],
     /// [`ActionError::VersionConflict`]; [`ActionError::Invalid`] as for
     /// [`Actions::create_gate`].
     pub fn change_gate(
@@ -143,6 +144,7 @@ impl Actions {
     ) -> Result<GateRecord, ActionError> {
         Self::until_done(|| {
             let decided = self.authorize_holder(actor, INSTANCE_MANAGE)?;
+            decided.require_lasting()?;
             let now = self.clock.now().wall;
             let held = self.find_gate(&target.name)?;
             Self::check_version(target.versions.as_ref(), held.record.version)?;

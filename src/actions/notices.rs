@@ -10,7 +10,8 @@ use crate::model::moment::Moment;
 use crate::records::place::Place;
 
 impl Actions {
-    /// Removes a user's notices up to a moment. What came later stays: the user has not seen it.
+    /// Removes a user's notices up to a moment. What came later stays: the user has not seen it. Of
+    /// those that may tell of a takeover, the last week's stay.
     ///
     /// # Errors
     /// [`ActionError::SessionEnded`] once there is no such user.
@@ -19,7 +20,8 @@ impl Actions {
             let decided = self.authorize(me.actor)?;
             let held = self.own_record(me.user)?;
             let mut user = held.record.clone();
-            user.notices.acknowledge(until);
+            let now = self.clock.now().wall;
+            user.notices.acknowledge(until, now);
             if user.notices == held.record.notices {
                 return Ok(Attempt::Done(()));
             }
@@ -27,7 +29,6 @@ impl Actions {
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
             let batch = put(batch, &place, &user)?;
             let happening = Happening::by(&decided, "notice.acknowledge", me.user);
-            let now = self.clock.now().wall;
             let committed = self.commit_change(decided, batch, now, happening)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })

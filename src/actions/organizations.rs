@@ -7,6 +7,7 @@ use keyhouse_storage::Batch;
 use serde_json::{Value, json};
 
 use crate::actions::actor::{Actor, OWNER};
+use crate::actions::authority::Authorized;
 use crate::actions::events::Happening;
 use crate::actions::invitations::{InvitationStatus, SeenInvitation};
 use crate::actions::rows::Listed;
@@ -122,10 +123,11 @@ impl Actions {
     }
 
     /// Changes the actor's organization, as far as that is its own business. Whom it requires a
-    /// second factor of is its owners' to decide.
+    /// second factor of is its owners' to decide; who lets somebody off shows one themselves.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::VersionConflict`];
+    /// [`ActionError::PermissionRequired`], [`ActionError::SecondFactorRequired`],
+    /// [`ActionError::BeyondKey`], [`ActionError::VersionConflict`];
     /// [`ActionError::Invalid`] for a role that is none.
     pub fn change_own_organization(
         &self,
@@ -340,6 +342,7 @@ impl Actions {
                 self.await_index(held.revision);
                 return Ok(Attempt::Done(record));
             }
+            require_for(&decided, &held.record, &record)?;
             record.version += 1;
             let place = Place::Organization(id);
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
@@ -353,6 +356,23 @@ impl Actions {
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
     }
+}
+
+/// Requires what a change needs beside the permission: what gives rights, or decides whom others
+/// believe, is no change by a key with bounds, and nobody is let off a second factor by who shows none.
+fn require_for(
+    decided: &Authorized,
+    before: &OrganizationRecord,
+    after: &OrganizationRecord,
+) -> Result<(), ActionError> {
+    let required = (&before.second_factor_required_of, &after.second_factor_required_of);
+    if required.0.iter().any(|of| !required.1.contains(of)) {
+        decided.actor.require_own_factor()?;
+    }
+    let is_lasting = required.0 != required.1
+        || before.domains != after.domains
+        || before.ceiling != after.ceiling;
+    if is_lasting { decided.require_lasting() } else { Ok(()) }
 }
 
 /// What is in a list, as text.

@@ -1,14 +1,14 @@
 //! The pace of changes: how many an actor may make, so that no actor fills the store or the audit log.
 //!
 //! A user has one allowance over all their sessions, and one over all their personal keys; a service
-//! key has its own. The operator on the host has none. What is refused later counts all the same.
+//! key has its own, within one of all service keys of its organization. The operator on the host has none. What is refused later counts all the same.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::actions::actor::Actor;
 use crate::clock::Now;
-use crate::model::id::{KeyId, UserId};
+use crate::model::id::{KeyId, OrganizationId, UserId};
 use crate::model::limit::{Draw, RateLimit};
 use crate::model::pace::Pace;
 use crate::model::role::{BuiltinRole, Role};
@@ -26,6 +26,7 @@ pub struct Paces {
     sessions: Pace,
     guests: Pace,
     keys: Pace,
+    service_keys: Pace,
     counted: Mutex<Counted>,
 }
 
@@ -35,6 +36,7 @@ enum Drawer {
     User(UserId),
     KeysOf(UserId),
     Key(KeyId),
+    ServiceKeysOf(OrganizationId),
 }
 
 #[derive(Debug, Default)]
@@ -57,8 +59,8 @@ pub struct TooSoon {
 impl Paces {
     /// The paces of sessions and of keys.
     pub fn new(sessions: Pace, keys: Pace) -> Self {
-        let guests = sessions.of_guests();
-        Self { sessions, guests, keys, counted: Mutex::default() }
+        let (guests, service_keys) = (sessions.of_guests(), keys.of_service_keys());
+        Self { sessions, guests, keys, service_keys, counted: Mutex::default() }
     }
 
     /// Counts a change by an actor.
@@ -73,18 +75,17 @@ impl Paces {
             (Author::Key(key), None) => (Drawer::Key(key), &self.keys),
         };
         let Some(limit) = pace.limit() else { return Ok(()) };
+        let shared = self.service_keys.limit().filter(|_limit| matches!(drawer, Drawer::Key(_)));
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        let arrival = counted.arrivals.get(&drawer).copied().unwrap_or_default();
-        match limit.draw(arrival, now.ticks, 1) {
-            Draw::Granted { arrival } => {
-                counted.keep(drawer, arrival, now.ticks);
-                Ok(())
-            },
-            Draw::Refused { wait } => {
-                let full_after = limit.full_after(arrival, now.ticks);
-                Err(TooSoon { limit: limit.clone(), wait, full_after })
-            },
+        let arrival = counted.draw(drawer, limit, now.ticks)?;
+        if let Some(limit) = shared {
+            let organization = Drawer::ServiceKeysOf(actor.organization_id());
+            let arrival = counted.draw(organization, limit, now.ticks)?;
+            counted.keep(organization, arrival, now.ticks);
         }
+        // Only once nothing refuses: what a full allowance refuses uses up no other one.
+        counted.keep(drawer, arrival, now.ticks);
+        Ok(())
     }
 
     fn of_user(&self, actor: &Actor) -> &Pace {
@@ -95,6 +96,18 @@ impl Paces {
 }
 
 impl Counted {
+    /// The arrival to be kept where a limit grants one more change.
+    fn draw(&self, drawer: Drawer, limit: &RateLimit, now: u64) -> Result<u64, TooSoon> {
+        let arrival = self.arrivals.get(&drawer).copied().unwrap_or_default();
+        match limit.draw(arrival, now, 1) {
+            Draw::Granted { arrival } => Ok(arrival),
+            Draw::Refused { wait } => {
+                let full_after = limit.full_after(arrival, now);
+                Err(TooSoon { limit: limit.clone(), wait, full_after })
+            },
+        }
+    }
+
     fn keep(&mut self, drawer: Drawer, arrival: u64, now: u64) {
         if self.arrivals.len() >= ACTORS_MAX && !self.arrivals.contains_key(&drawer) {
             if self.swept_at.is_some_and(|at| now.saturating_sub(at) < SWEEP_TICKS) {

@@ -2,7 +2,9 @@
 //! written by a thread of its own; at shutdown what is left.
 //!
 //! A guesser can so fill neither the store nor the audit log. What was typed is forgotten with the
-//! minute: an event names a user, or says `unknown`.
+//! minute: an event names a user, or says `unknown`. It names the client's address and network only
+//! where the user's organization vouches for the e-mail address: whoever puts somebody else's into an
+//! organization of their own does not learn where that person is.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -139,8 +141,11 @@ impl Actions {
         for ((account, network), sum) in &sums.pairs {
             let user = account.parse().ok().map(|id| self.read::<UserRecord>(&Place::User(id)));
             let user = user.transpose()?.flatten().map(|held| held.record);
+            let is_told = user.as_ref().is_none_or(|user| self.is_email_verified(user));
             let target = user.map(|user| (user.id, user.organization));
-            told.entry((target, *network)).or_default().add(*sum);
+            let address = sum.address.filter(|_address| is_told);
+            let network = network.filter(|_network| is_told);
+            told.entry((target, network)).or_default().add(Sum { address, ..*sum });
         }
         let now = self.clock.now().wall;
         let mut batch = Batch::new();

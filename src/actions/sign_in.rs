@@ -106,17 +106,18 @@ impl Actions {
     fn try_sign_in(&self, shown: &SignIn) -> Result<NewSession, ActionError> {
         // What is no address is nobody's, and counts as one account.
         let email = parse_email(&shown.email).unwrap_or_default();
-        let (mut fitting, mut wrong) = (Vec::new(), Vec::new());
+        let (mut fitting, mut wrong, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
         let mut refusal = ActionError::SignInFailed;
         let devices = self.known_devices(shown.device.as_ref())?;
         for account in self.accounts(&email, shown.organization)? {
             let browser = account.user.as_ref().and_then(|user| devices.browser_of(user));
             // One account that must wait keeps nobody out of another one.
-            let guess = match self.guess(&account.name, Attempter { source: shown.source, browser })
-            {
+            let by = Attempter { source: shown.source, browser };
+            let guess = match self.throttle.begin(&account.name, by, &*self.clock) {
                 Ok(guess) => guess,
-                Err(error) => {
-                    refusal = error;
+                Err(wait) => {
+                    refusal = ActionError::Throttled { wait };
+                    waiting.push(account.name);
                     continue;
                 },
             };
@@ -127,10 +128,19 @@ impl Actions {
                 None => wrong.push((guess, account.name)),
             }
         }
-        // Also beside an account that it fits: else the password of one account would be a way to
-        // guess at another one without being counted.
-        for (guess, name) in wrong {
-            self.refuse(guess, &name, shown.source);
+        if fitting.is_empty() {
+            for (guess, name) in wrong {
+                self.refuse(guess, &name, shown.source);
+            }
+            for name in waiting {
+                self.refusals.note(&name, shown.source, Refusal::Throttled);
+            }
+            return Err(refusal);
+        }
+        // Counted all the same: else the password of one account would be a way to guess at another
+        // one without end. But no audit log tells when somebody signs in to another organization.
+        for (guess, _name) in wrong {
+            guess.failed_beside_a_fit();
         }
         if fitting.len() > 1 {
             let organizations = fitting.iter().map(|(_, user, _)| user.organization);

@@ -285,9 +285,11 @@ fn is_reached(actor: &Actor, user: &UserRecord) -> bool {
     actor.is_local() || user.organization == actor.organization_id()
 }
 
-/// Whether a change gives a user rights, or lets them use those they have.
+/// Whether a change gives a user rights, lets them use those they have, or gives them an address,
+/// which others take for who they are.
 fn gives_rights(before: &UserRecord, after: &UserRecord) -> bool {
     before.role != after.role
+        || before.email != after.email
         || (after.operator && !before.operator)
         || (before.disabled && !after.disabled)
 }

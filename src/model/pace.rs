@@ -12,6 +12,8 @@ const CHANGES_MAX: u32 = 1_000_000;
 const GUEST_RATE: u32 = 10;
 /// Guests have this fraction of a session's burst.
 const GUEST_BURST: u32 = 5;
+/// All service keys of an organization together make so many times the changes of one.
+const SERVICE_KEYS: u32 = 4;
 
 /// A rate of changes, or none at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +57,16 @@ impl Pace {
             name: limit.name.clone(),
             limit: limit.limit.div_ceil(GUEST_BURST),
             window_seconds: limit.window_seconds.saturating_mul(GUEST_RATE / GUEST_BURST),
+        }))
+    }
+
+    /// The pace of all service keys of an organization together, where this is one's: four times the
+    /// rate and the burst, so that one key leaves most of it to the others.
+    #[must_use]
+    pub fn of_service_keys(&self) -> Self {
+        Self(self.0.as_ref().map(|limit| RateLimit {
+            limit: limit.limit.saturating_mul(SERVICE_KEYS),
+            ..limit.clone()
         }))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,9 @@ use crate::records::text;
 /// Most notices of one kind. A further one replaces the oldest of its kind, so that many of one
 /// kind never push out those of another.
 pub const NOTICES_OF_A_KIND_MAX: usize = 4;
+/// How long a grave notice stays, whatever is acknowledged: whoever took the account over signs in as
+/// its user, and must not take away what tells of it.
+pub const GRAVE_KEPT: Duration = Duration::from_hours(7 * 24);
 
 /// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +49,14 @@ impl NoticeKind {
             Self::EmailChanged => "email_changed",
         }
     }
+
+    /// Whether it may tell that somebody took the account over.
+    const fn is_grave(self) -> bool {
+        match self {
+            Self::PasswordReset | Self::TotpRemoved | Self::EmailChanged => true,
+            Self::SessionsEnded => false,
+        }
+    }
 }
 
 impl fmt::Display for NoticeKind {
@@ -76,7 +88,7 @@ pub struct Notice {
     pub by: Author,
 }
 
-/// The notices that a user has not seen yet, the oldest first.
+/// The notices that a user has not seen yet, and grave ones of late, the oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Notices(Vec<Notice>);
@@ -105,9 +117,10 @@ impl Notices {
         self.0.push(Notice { kind, at, by });
     }
 
-    /// Forgets those up to a moment: the user has seen them.
-    pub fn acknowledge(&mut self, until: Moment) {
-        self.0.retain(|known| known.at > until);
+    /// Forgets those up to a moment: the user has seen them. Grave ones stay for [`GRAVE_KEPT`].
+    pub fn acknowledge(&mut self, until: Moment, now: Moment) {
+        let until_grave = until.min(now.before(GRAVE_KEPT));
+        self.0.retain(|known| known.at > if known.kind.is_grave() { until_grave } else { until });
     }
 }
 
@@ -141,10 +154,30 @@ mod tests {
     fn acknowledging_keeps_what_came_later() {
         let mut notices = Notices::default();
         for at in [1, 2, 3] {
-            notices.add(NoticeKind::ALL[0], user(at), Moment::from_milliseconds(at.into()));
+            notices.add(NoticeKind::SessionsEnded, user(at), Moment::from_milliseconds(at.into()));
         }
-        notices.acknowledge(Moment::from_milliseconds(2));
+        notices.acknowledge(Moment::from_milliseconds(2), Moment::from_milliseconds(4));
         assert_eq!(notices.iter().map(|notice| notice.by).collect::<Vec<_>>(), [user(3)]);
+    }
+
+    /// Whoever reset a peer's password signed in as them, and took the notice of it away.
+    #[test]
+    fn grave_notices_stay_for_a_week_whatever_is_acknowledged() {
+        let begin = Moment::from_milliseconds(1_800_000_000_000);
+        let mut notices = Notices::default();
+        for kind in NoticeKind::ALL {
+            notices.add(kind, user(1), begin);
+        }
+        let almost = begin.after(GRAVE_KEPT.saturating_sub(Duration::from_millis(1)));
+        notices.acknowledge(almost, almost);
+        let kinds: Vec<_> = notices.iter().map(|notice| notice.kind).collect();
+        let grave = [NoticeKind::PasswordReset, NoticeKind::TotpRemoved, NoticeKind::EmailChanged];
+        assert_eq!(kinds, grave);
+        let now = begin.after(GRAVE_KEPT);
+        notices.acknowledge(begin.before(Duration::from_millis(1)), now);
+        assert_eq!(notices.iter().count(), 3, "not seen yet");
+        notices.acknowledge(now, now);
+        assert!(notices.is_empty());
     }
 
     #[test]

@@ -80,6 +80,40 @@ fn what_is_refused_counts_and_personal_keys_share_one_allowance() {
     assert_eq!(refused(&service), 403, "a service key has its own");
 }
 
+/// A review found it: an administrator made 100 service keys, and had 100 allowances.
+#[test]
+fn service_keys_share_an_allowance_of_their_organization() {
+    let clock = Arc::new(ManualClock::at(Moment::from_milliseconds(1_800_000_000_000)));
+    let paces = (Pace::of_sessions(), Pace::new(10, 30));
+    let house =
+        House::paced(Arc::new(MemoryStore::new()), Arc::<ManualClock>::clone(&clock), paces);
+    let body = json!({"kind": "service", "permissions": ["keyhouse:keys:read"]});
+    let keys: Vec<String> = (0..6)
+        .map(|_| house.manage("POST", "/v1/keys", &body).1)
+        .map(|told| format!("Bearer {}", told["secret"].as_str().unwrap()))
+        .collect();
+    let change = |key: usize| {
+        let headers = [("Authorization", &*keys[key])];
+        house.ask("POST", "/v1/roles", &headers, &json!({"name": "a", "permissions": []})).0
+    };
+    // Four times what one key may: the rights are asked only of what is not too soon.
+    for number in 0..4 * 30 {
+        assert_eq!(change(number % 5), 403, "{number}");
+    }
+    for key in 0..6 {
+        assert_eq!(change(key), 429, "{key}");
+    }
+    clock.advance(Duration::from_millis(25));
+    assert_eq!(change(5), 403, "40 a second over all");
+    assert_eq!(change(5), 429);
+    clock.advance(Duration::from_secs(10));
+    for number in 0..30 {
+        assert_eq!(change(5), 403, "{number}: what was refused used up nothing of its own");
+    }
+    assert_eq!(change(5), 429, "one key has a quarter");
+    assert_eq!(change(4), 403);
+}
+
 #[test]
 fn who_is_too_fast_is_told_when_to_come_back() {
     let clock = Arc::new(ManualClock::at(Moment::from_milliseconds(1_800_000_000_000)));

@@ -99,6 +99,7 @@ fn a_bounded_key_gives_no_right_that_outlives_it() {
         Ask::post("/v1/invitations", &json!({"email": "bo@example.com", "role": "user"})),
         Ask::post(&reset, &json!({})),
         Ask::patch(&user, &json!({"role": "guest"})),
+        Ask::patch(&user, &json!({"email": "other@example.com"})),
         Ask::new("DELETE", &format!("{user}?keys=transfer&to=organization")),
     ];
     let (bounded, other) = (house.create(&bounds), house.create(&unbounded));
@@ -110,6 +111,41 @@ fn a_bounded_key_gives_no_right_that_outlives_it() {
     by(&house, &bounded.secret, enabled.clone()).problem(403, "beyond_key");
     by(&house, &other.secret, enabled).expect(200);
     by(&house, &other.secret, asks[0].clone()).expect(201);
+}
+
+/// A review found it: a key that ended in an hour opened a gate, had an organization vouch for another
+/// one's addresses, and let its users off their second factor, all of which stayed.
+#[test]
+fn a_bounded_key_leaves_nothing_weaker_behind() {
+    let house = House::start();
+    let (neighbour, _owner) = house.neighbour("b");
+    let organization = format!("/v1/organizations/{neighbour}");
+    house.gate("there", &json!({}));
+    let list = json!(["*", "keyhouse:*", "keyhouse:instance:*"]);
+    let bounded =
+        house.create(&json!({"kind": "service", "permissions": list, "expires_in": "1h"}));
+    let other = house.create(&json!({"kind": "service", "permissions": list}));
+    let route = json!([{"path": "/**", "access": "public"}]);
+    for (ask, status) in [
+        (Ask::post("/v1/gates", &json!({"name": "made", "routes": route})), 201),
+        (Ask::patch("/v1/gates/there", &json!({"routes": route})), 200),
+        (Ask::patch(&organization, &json!({"domains": ["a.example"]})), 200),
+        (Ask::patch(&organization, &json!({"permissions": ["diagrams:*"]})), 200),
+        (Ask::patch(&organization, &json!({"second_factor_required_of": ["guest"]})), 200),
+    ] {
+        by(&house, &bounded.secret, ask.clone()).problem(403, "beyond_key");
+        by(&house, &other.secret, ask).expect(status);
+    }
+    // What narrows it may do, and what it gave back.
+    for suspended in [true, false] {
+        let ask = Ask::patch(&organization, &json!({"suspended": suspended}));
+        by(&house, &bounded.secret, ask).expect(200);
+    }
+    let gone = Ask::new("DELETE", "/v1/gates/there");
+    assert_eq!(by(&house, &bounded.secret, gone).status, 204);
+    let off = Ask::patch(&organization, &json!({"second_factor_required_of": []}));
+    let refused = by(&house, &other.secret, off).problem(403, "permission_required");
+    assert_eq!(refused["permission"], "owner", "no key, whatever it may");
 }
 
 #[test]

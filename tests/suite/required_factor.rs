@@ -94,6 +94,26 @@ fn owners_decide_of_whom_a_factor_is_required() {
     house.ask(&Ask::get("/v1/users")).problem(403, "second_factor_required");
 }
 
+/// A stolen session without a second factor took the requirement of one away, for everybody.
+#[test]
+fn nobody_is_let_off_a_factor_by_who_shows_none() {
+    let house = House::start();
+    require(&house, &json!(["guest", "user"]));
+    let organization = format!("/v1/organizations/{}", house.organization());
+    let less = json!({"second_factor_required_of": ["guest"]});
+    for path in ["/v1/organization", &organization] {
+        house.ask(&Ask::patch(path, &less)).problem(403, "second_factor_required");
+    }
+    let other = json!({"second_factor_required_of": ["administrator"], "name": "Other"});
+    let ask = Ask::patch("/v1/organization", &other);
+    house.ask(&ask).problem(403, "second_factor_required");
+    require(&house, &json!(["guest", "user", "administrator"]));
+    protect(&house, &house.owner(), PASSWORD);
+    house.ask(&Ask::patch(&organization, &less)).expect(200);
+    let left = require(&house, &json!([]));
+    assert_eq!(left["second_factor_required_of"], json!([]));
+}
+
 /// The last owner is not locked out by what they required: they enrol, and the host always can.
 #[test]
 fn the_last_owner_finds_a_way_back() {

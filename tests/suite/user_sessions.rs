@@ -90,9 +90,10 @@ fn a_user_is_told_at_sign_in_what_others_did_until_it_is_acknowledged() {
     bo.ask(&house, Ask::new("DELETE", &format!("/v1/me/notices?until={seen}"))).expect(204);
     let left = bo.ask(&house, Ask::get("/v1/session")).expect(200);
     assert_eq!(notices(&left), all[1..]);
+    // Whoever reset the password could have signed in as Bo: that they did stays for a week.
     bo.ask(&house, Ask::new("DELETE", "/v1/me/notices")).expect(204);
     let left = bo.ask(&house, Ask::get("/v1/session")).expect(200);
-    assert_eq!(notices(&left), []);
+    assert_eq!(notices(&left), all[1..]);
 }
 
 #[test]

@@ -25,7 +25,7 @@ const CUT_BATCHES_MAX: usize = 16;
 /// What is to be done next besides sealing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Chore {
-    /// The log is to be told of its retention and of a cut by an earlier version.
+    /// The log is to be told of its retention.
     Settle,
     /// Old events are to be cut.
     Cut,
@@ -34,13 +34,12 @@ pub(super) enum Chore {
 }
 
 impl Sealer {
-    /// Tells the log of the retention where it was changed, and of a cut by a version that wrote no
-    /// event for it. Until both are in, nothing is cut.
+    /// Tells the log of the retention where it was changed. Until that is in, nothing is cut.
     pub(super) fn settle(&mut self) {
         if self.chore != Chore::Settle || self.feed.is_none() {
             return;
         }
-        let outcome = self.note_retention().and_then(|()| self.adopt_cut());
+        let outcome = self.note_retention();
         if self.went_well(outcome) {
             self.chore = Chore::Cut;
         }
@@ -67,9 +66,9 @@ impl Sealer {
         self.seal_own(&event, batch)
     }
 
-    /// Stores that were cut by an earlier version have no event for it. One is written, once: the
-    /// check takes it from the first seal of this version alone.
-    fn adopt_cut(&mut self) -> Result<(), ChainError> {
+    /// Stores that were cut by an earlier version have no event for it. One is written, once, before
+    /// any other seal: the check takes it from the first seal of this version alone.
+    pub(super) fn adopt_cut(&mut self) -> Result<(), ChainError> {
         let Some(held) = cut(&*self.store)? else { return Ok(()) };
         let cut = held.record;
         if cut.event.is_some() || self.head.version >= SEAL_VERSION {

@@ -180,6 +180,7 @@ impl Sealer {
         self.head = Head::read(&*self.store)?;
         let found = Unsealed::find(&*self.store, &self.head)?;
         (self.pending, self.rest) = (found.events, found.rest);
+        self.adopt_cut()?;
         if self.head.floor > self.started {
             // The clock was set back further than any commit takes. Nobody would look for events of
             // now, were this process to end before its first seal: this one says where to look.

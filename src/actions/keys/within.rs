@@ -37,7 +37,7 @@ impl Authorized {
     }
 
     /// Refuses a key with bounds where a right would be given that outlives them: an invitation, a
-    /// reset, a role, membership of a team.
+    /// reset, a role, membership of a team, an e-mail address, a gate.
     ///
     /// # Errors
     /// [`ActionError::BeyondKey`].

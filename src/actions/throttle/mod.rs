@@ -121,6 +121,7 @@ pub(super) struct Guess<'a> {
 enum Outcome {
     Withdrawn,
     Failed,
+    FailedBesideAFit,
     Succeeded,
 }
 
@@ -212,6 +213,12 @@ impl Guess<'_> {
         self.outcome = Outcome::Failed;
     }
 
+    /// The password was wrong here, and right at another account of the address: counted at the
+    /// account, and not at the networks, which somebody signs in from.
+    pub(super) fn failed_beside_a_fit(mut self) {
+        self.outcome = Outcome::FailedBesideAFit;
+    }
+
     /// All that was asked for was right: the account's failures are forgotten. Never for a part of
     /// it: who knows the password could then guess codes without end.
     pub(super) fn succeeded(mut self) {
@@ -227,7 +234,7 @@ impl Drop for Guess<'_> {
         standing.pending = standing.pending.saturating_sub(1);
         match self.outcome {
             Outcome::Withdrawn => {},
-            Outcome::Failed => {
+            Outcome::Failed | Outcome::FailedBesideAFit => {
                 standing.failures = standing.failures.saturating_add(1);
                 standing.failed_at = now;
             },
@@ -335,6 +342,19 @@ mod tests {
             }
         }
         throttle.begin(ADA, source(times), clock).map(drop).err().unwrap_or_default()
+    }
+
+    /// Whoever signed in to one of two organizations had a failure at the network for each sign-in.
+    #[test]
+    fn a_failure_beside_a_fit_counts_at_the_account_alone() {
+        let (throttle, clock) = (Throttle::default(), clock());
+        for number in 0..2 * CLIENT_FAILURES {
+            let account = format!("{}@example.com", number / FAILURES_FREE);
+            throttle.begin(&account, afar(1), &clock).unwrap().failed_beside_a_fit();
+        }
+        let waited = throttle.begin("0@example.com", afar(1), &clock).map(drop);
+        assert_eq!(waited, Err(Duration::from_secs(1)));
+        assert_eq!(throttle.begin(ADA, afar(1), &clock).map(drop), Ok(()));
     }
 
     #[test]

@@ -125,10 +125,13 @@ fn me() -> Vec<Operation> {
             .with_etag()
             .fails(&["too_many_attempts", "email_taken"]),
         operation(Method::DELETE, "/v1/me/notices", "acknowledgeNotices", "Removes seen notices.")
-            .details("These are the `notices` of `GET /v1/session`.")
+            .details(
+                "These are the `notices` of `GET /v1/session`. A reset, a removed second factor and a \
+                 changed address stay for 7 days, whatever is acknowledged.",
+            )
             .asked_by(Asker::Person)
             .query("until", moment(), "Only those up to this one's `at`; later ones stay.")
-            .answers_empty(204, "They are not shown again."),
+            .answers_empty(204, "Acknowledged."),
     ]
 }
 

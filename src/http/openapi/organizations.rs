@@ -28,6 +28,10 @@ fn own() -> Vec<Operation> {
             .answers(200, the("Organization"), "The organization.")
             .with_etag(),
         operation(Method::PATCH, "/v1/organization", "changeOrganization", "Changes its settings.")
+            .details(
+                "Whom a second factor is required of is for owners alone; to let somebody off takes \
+                 a session that was opened with one.",
+            )
             .needs(&[ORGANIZATION_MANAGE])
             .versioned()
             .may_take(
@@ -40,7 +44,8 @@ fn own() -> Vec<Operation> {
                 json!({"name": "Example", "members_create_keys": true}),
             )
             .answers(200, the("Organization"), "The organization as it is now.")
-            .with_etag(),
+            .with_etag()
+            .fails(&["second_factor_required"]),
         operation(Method::GET, "/v1/subscription", "showSubscription", "Shows its subscription.")
             .needs(&[SUBSCRIPTION_READ])
             .answers(200, the("Subscription"), "Plan, status, and what is used of it.")
@@ -86,7 +91,9 @@ fn all() -> Vec<Operation> {
             .details(
                 "`permissions` is the ceiling of all its keys; null takes it away. `domains` are the \
                  e-mail domains that it vouches for, each by its exact name; one is at most one \
-                 organization's.",
+                 organization's. A key with an end, networks or limits changes neither of them, nor \
+                 whom a second factor is required of; to let somebody off takes an operator in a \
+                 session that was opened with one.",
             )
             .needs(&[INSTANCE_MANAGE])
             .versioned()
@@ -102,7 +109,7 @@ fn all() -> Vec<Operation> {
             )
             .answers(200, the("Organization"), "The organization as it is now.")
             .with_etag()
-            .fails(&["domain_taken"]),
+            .fails(&["domain_taken", "second_factor_required"]),
     ]
 }
 

@@ -8,7 +8,7 @@ use keyhouse_storage::{Batch, MemoryStore, Row, Store as _};
 use crate::actions::audit::chain::{Head, SealHasher};
 use crate::actions::audit::check::{FaultKind, Terms, check_once};
 use crate::actions::audit::own::ToldCut;
-use crate::actions::audit::tampering::{DAY, HOUR, Log, row, sealer, without};
+use crate::actions::audit::tampering::{DAY, Log, row, sealer, without};
 use crate::clock::ManualClock;
 use crate::model::id::EventId;
 use crate::model::retention::Retention;
@@ -118,11 +118,8 @@ fn forge(log: &Log, gone: &SealRecord, forged: Forged) -> MemoryStore {
     store
 }
 
-/// A store that an earlier version cut: seals of version 1, and a cut without an event. The upgrade
-/// writes it once; after that nothing is believed without it.
-#[test]
-fn a_cut_by_an_earlier_version_is_taken_over_once() {
-    let log = Log::cut();
+/// A store that an earlier version cut: seals of version 1, and a cut without an event.
+fn cut_earlier(log: &Log) -> Vec<Row> {
     let mut previous = log.cut_row().hash;
     let mut rows = Vec::new();
     for mut seal in log.seals() {
@@ -143,18 +140,52 @@ fn a_cut_by_an_earlier_version_is_taken_over_once() {
         stored.value = text.replacen("\"v\":1,", "", 1).into();
         rows.push(stored);
     }
-    let cut = CutRecord { event: None, at: log.now.before(HOUR), ..log.cut_row() };
+    let cut = CutRecord { event: None, at: log.now.before(3 * DAY), ..log.cut_row() };
     rows.push(row(&Place::Cut, &cut));
+    rows
+}
+
+fn stored(rows: &[Row]) -> Arc<MemoryStore> {
+    let store = Arc::new(MemoryStore::new());
+    let puts =
+        rows.iter().fold(Batch::new(), |batch, row| batch.put(row.key.clone(), row.value.clone()));
+    store.commit(puts).unwrap();
+    store
+}
+
+/// An upgrade that also set another retention, or whose clock was behind, sealed that first: the cut
+/// of the earlier version stayed unproved for ever.
+#[test]
+fn a_cut_by_an_earlier_version_is_taken_over_before_any_other_seal() {
+    let log = Log::cut();
+    let rows = cut_earlier(&log);
+    for (retention, back) in [("30d", Duration::ZERO), ("400d", 2 * DAY), ("30d", 2 * DAY)] {
+        let retention: Retention = retention.parse().unwrap();
+        let store = stored(&rows);
+        let clock = Arc::new(ManualClock::at(log.now.before(back)));
+        let mut sealer = sealer(&store, &clock);
+        sealer.retention = retention;
+        sealer.begin().unwrap();
+        let terms = Terms { head: None, now: log.now, retention };
+        let checked = check_once(&*store, terms, &|| None).unwrap().unwrap();
+        assert_eq!(checked.faults, [], "{retention} {back:?}: {checked:?}");
+        assert_eq!(checked.cut.map(|cut| cut.retention), Some(None));
+    }
+}
+
+/// The upgrade writes the event once; after that nothing is believed without it.
+#[test]
+fn a_cut_by_an_earlier_version_is_taken_over_once() {
+    let log = Log::cut();
+    let rows = cut_earlier(&log);
+    let cut = CutRecord { event: None, at: log.now.before(3 * DAY), ..log.cut_row() };
     let checked = log.check(&rows, false);
     assert_eq!(
         checked.faults.iter().map(|it| it.kind).collect::<Vec<_>>(),
         [FaultKind::CutUnproved]
     );
 
-    let store = Arc::new(MemoryStore::new());
-    let puts =
-        rows.iter().fold(Batch::new(), |batch, row| batch.put(row.key.clone(), row.value.clone()));
-    store.commit(puts).unwrap();
+    let store = stored(&rows);
     let clock = Arc::new(ManualClock::at(log.now));
     for _ in 0..2 {
         let mut sealer = sealer(&store, &clock);
