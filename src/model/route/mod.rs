@@ -401,7 +401,7 @@ mod tests {
             ("GET x /projects/7/files//hidden/a", other),
             ("GET x /projects/7/files/hidden%2fa", other),
             ("GET x /projects/7/files/x%2f..%2fhidden/a", Err("dot_segment")),
-            ("GET x //projects/7/files/a", Err("double_slash")),
+            ("GET x //projects/7/files/a", Err("leading_double_slash")),
             ("GET x /projects/7/files/a;b", Err("semicolon")),
             ("GET x /dav/caf\u{e9}/Inc./a;b", Ok("/dav/**")),
             ("GET x /dav/locked./a", other),
