@@ -9,7 +9,7 @@ use keyhouse_storage::{Batch, Revision};
 use rand::Rng;
 
 use crate::actions::events::Happening;
-use crate::actions::organizations::new_organization;
+use crate::actions::organization_record::new_organization;
 use crate::actions::passwords::HashError;
 use crate::actions::sessions::NewSession;
 use crate::actions::{ActionError, Actions, put};

@@ -145,7 +145,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::actions::organizations::new_organization;
+    use crate::actions::organization_record::new_organization;
     use crate::actions::sign_in::SignIn;
     use crate::actions::throttle::Source;
     use crate::actions::trial::Trial;

@@ -21,6 +21,7 @@ pub mod lockouts;
 pub mod me;
 mod new_password;
 pub mod notices;
+mod organization_record;
 pub mod organizations;
 pub mod pace;
 pub mod passwords;

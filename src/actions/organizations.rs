@@ -4,12 +4,13 @@
 //! can still sign in and take it back.
 
 use keyhouse_storage::Batch;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::actions::actor::{Actor, OWNER};
 use crate::actions::authority::Authorized;
 use crate::actions::events::Happening;
 use crate::actions::invitations::{InvitationStatus, SeenInvitation};
+use crate::actions::organization_record::{new_organization, shape};
 use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::edit::Edit;
@@ -373,48 +374,4 @@ fn require_for(
         || before.domains != after.domains
         || before.ceiling != after.ceiling;
     if is_lasting { decided.require_lasting() } else { Ok(()) }
-}
-
-/// What is in a list, as text.
-fn texts<T: ToString>(entries: &[T]) -> Vec<String> {
-    entries.iter().map(ToString::to_string).collect()
-}
-
-/// The record of a new organization, as every one begins but for its plan.
-pub(super) fn new_organization(
-    id: OrganizationId,
-    name: String,
-    plan: &str,
-    now: Moment,
-) -> OrganizationRecord {
-    OrganizationRecord {
-        id,
-        name,
-        suspended: false,
-        ceiling: Patterns::everything(),
-        members_create_keys: true,
-        key_lifetime_days_max: None,
-        domains: Vec::new(),
-        second_factor_required_of: Vec::new(),
-        plan: plan.into(),
-        status: SubscriptionStatus::Active,
-        current_period_end: None,
-        created_at: now,
-        version: 1,
-    }
-}
-
-fn shape(record: &OrganizationRecord) -> Value {
-    json!({
-        "name": record.name,
-        "suspended": record.suspended,
-        "permissions": record.ceiling.as_set().texts().collect::<Vec<_>>(),
-        "members_create_keys": record.members_create_keys,
-        "key_lifetime_days_max": record.key_lifetime_days_max,
-        "domains": record.domains,
-        "second_factor_required_of": texts(&record.second_factor_required_of),
-        "plan": record.plan,
-        "status": record.status.to_string(),
-        "current_period_end": record.current_period_end.map(|end| end.to_string()),
-    })
 }

@@ -176,7 +176,9 @@ fn answer(
             return stream.write_all(format!("{}{shown}", ok(&lines)).as_bytes());
         },
     };
-    stream.write_all(ok(&body.announced()).as_bytes())?;
+    // Said, since Caddy would guess it from the first bytes, if they come with the head.
+    let said = format!("Content-Type: application/octet-stream\r\n{}", body.announced());
+    stream.write_all(ok(&said).as_bytes())?;
     body.write(stream)
 }
 
