@@ -7,6 +7,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -418,9 +419,15 @@ pub(crate) fn in_all(body: impl Fn(Kind) + Sync) {
     });
 }
 
-/// Ports that were free a moment ago, all different.
+/// Ports that were free a moment ago, all different. They lie below those that the kernel gives to
+/// connections: a proxy once could not bind its port, because a connection had it by then.
 pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
-    let held: [TcpListener; N] =
-        std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() % 20_000).expect("below 20,000");
+    let mut free = (0..20_000).filter_map(|_| {
+        let offset = first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
+        TcpListener::bind(("127.0.0.1", 12_000 + offset)).ok()
+    });
+    let held: [TcpListener; N] = std::array::from_fn(|_| free.next().expect("a free port"));
     held.map(|it| it.local_addr().expect("an address").port())
 }
