@@ -74,6 +74,7 @@ mod resets;
 mod revocation;
 mod roles;
 mod rotation;
+mod run_script;
 mod seeds;
 #[path = "../server/mod.rs"]
 mod server;

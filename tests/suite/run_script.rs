@@ -1,0 +1,115 @@
+//! `./run`: from a checkout to a checked key with one command.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::server::{Home, Log};
+
+const CHECKOUT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// `./run` with the debug build, its data in `data`.
+fn run_script(home: &Home, data: &Path) -> Command {
+    let mut command = home.command("./run");
+    command.current_dir(CHECKOUT).args(["--debug", "--port", "0", "--data"]).arg(data);
+    // The build needs the caller's cargo, which `home` takes away.
+    for name in ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "CARGO_TARGET_DIR"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    command
+}
+
+/// Runs it until it says how to stop it; then runs `body` on what it printed, and stops it.
+fn while_it_runs(home: &Home, data: &Path, body: impl FnOnce(&str)) {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut command = run_script(home, data);
+    command.stdin(Stdio::null()).stdout(writer.try_clone().unwrap()).stderr(writer);
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    let log = Log::follow(reader);
+    log.wait_for("  Stop ").expect("the line that says how to stop");
+    body(&log.whole());
+    let id = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    kill_process(id, Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{}", log.whole());
+}
+
+/// The text after `label`.
+fn line<'a>(printed: &'a str, label: &str) -> Option<&'a str> {
+    let after = |line| str::trim_start(line).strip_prefix(label)?.strip_prefix("  ");
+    printed.lines().find_map(after).map(str::trim)
+}
+
+/// What the printed curl command gets, run as printed.
+fn status_of_printed_command(printed: &str) -> String {
+    let words = line(printed, "Check it").expect("a command that checks the key");
+    let mut shell = Command::new("sh");
+    let curl = format!("{words} --silent --output /dev/null --write-out '%{{http_code}}'");
+    let output = shell.args(["-c", &curl]).current_dir(CHECKOUT).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_first_run_prints_a_password_and_a_checked_key_and_the_second_reuses_both() {
+    let home = Home::new();
+    let data = home.folder().join("run data");
+    let mut first_password = String::new();
+    while_it_runs(&home, &data, |printed| {
+        assert!(line(printed, "Key").unwrap().ends_with("checked: valid"), "{printed}");
+        assert_eq!(status_of_printed_command(printed), "200", "{printed}");
+        let password = line(printed, "Password").unwrap().split_whitespace().next().unwrap();
+        password.clone_into(&mut first_password);
+        let page = line(printed, "Page").unwrap();
+        let body = serde_json::json!({"email": "owner@example.com", "password": password});
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--output", "/dev/null", "--write-out", "%{http_code}"]);
+        curl.args(["-H", "Content-Type: application/json", "--data", &body.to_string()]);
+        let output = curl.arg(format!("{page}/v1/session")).output().unwrap();
+        assert_eq!(output.stdout, b"201", "{printed}");
+    });
+    assert!(!data.join("owner-password").exists(), "the password is printed, and kept nowhere");
+    while_it_runs(&home, &data, |printed| {
+        assert_eq!(line(printed, "Password"), None, "{printed}");
+        assert_eq!(status_of_printed_command(printed), "200", "{printed}");
+    });
+    for file in fs::read_dir(&data).unwrap().map(Result::unwrap) {
+        if file.file_type().unwrap().is_file() {
+            let bytes = fs::read(file.path()).unwrap();
+            let found =
+                bytes.windows(first_password.len()).any(|it| it == first_password.as_bytes());
+            assert!(!found, "the password is in {:?}", file.path());
+        }
+    }
+}
+
+#[test]
+fn what_is_missing_is_installed_only_with_consent() {
+    // No compiler on the path, no root, no terminal.
+    let home = Home::new();
+    let [checkout, tools] = ["checkout", "tools"].map(|name| home.folder().join(name));
+    for folder in [&checkout, &tools] {
+        fs::create_dir(folder).unwrap();
+    }
+    for name in ["run", "Cargo.toml"] {
+        fs::copy(Path::new(CHECKOUT).join(name), checkout.join(name)).unwrap();
+    }
+    let readable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(home.folder(), readable).unwrap();
+    for name in ["bash", "env", "mkdir", "dirname", "sed", "apt-get", "sudo", "setpriv"] {
+        let at = ["/bin", "/usr/bin"].iter().map(|it| Path::new(it).join(name));
+        let target = at.into_iter().find(|it| it.exists()).unwrap_or_else(|| "/bin/false".into());
+        std::os::unix::fs::symlink(target, tools.join(name)).unwrap();
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "65534", "--clear-groups", "./run", "--data", "/"]);
+    command.current_dir(&checkout).env_clear().env("PATH", &tools).stdin(Stdio::null());
+    let output = command.output().unwrap();
+    let printed = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{printed}");
+    assert!(printed.contains("Install gcc") && printed.contains("sudo apt-get"), "{printed}");
+    assert!(printed.contains("in a terminal"), "{printed}");
+}
