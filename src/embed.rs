@@ -4,6 +4,8 @@
 //! It deliberately manages nothing: keys are made with the command line or a server, which both must
 //! be closed meanwhile, since one process at a time holds a store.
 
+#![warn(missing_docs)]
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;

@@ -38,6 +38,7 @@
 //! A plugin does not retry, does not interpret values, and writes no log: a [`Cause`] goes to the
 //! caller, who does.
 
+#![warn(missing_docs)]
 #![warn(clippy::missing_errors_doc)]
 
 mod batch;
