@@ -1,7 +1,7 @@
-//! Embeds the page: every file of `web/`, compressed beforehand, under one name made of all of them.
+//! Embeds the files of `web/`, compressed, in the binary.
 //!
-//! The files lie below `/assets/{hash of web/}/`, so that browsers may keep them for ever and a new
-//! version is never mixed with an old one; relative imports between modules stay as they are written.
+//! The page loads them below `/assets/{hash of web/}/`. Browsers can therefore cache them without
+//! expiry and never mix two versions. Relative imports between modules need no change.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -10,22 +10,25 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// The page that begins, which is not below the hashed folder itself.
+/// The first page. Its own path has no hash.
 const INDEX: &str = "index.html";
-/// What the first view is made of, and all that these import, is asked for at once.
+/// The browser preloads these modules and all their imports.
 const FIRST_MODULES: [&str; 2] = ["app.js", "views/keys.js"];
-/// Where in the page the list of these stands.
+/// Replaced by the list of preloaded modules.
 const MODULES_MARK: &str = "<!-- modules of the first view -->";
-/// Where the folder's name stands in the page.
+/// Replaced by the hash.
 const HASH_MARK: &str = "{hash}";
-/// Most bytes of brotli's window, as a power of two: no file of the page is larger.
+/// Size of brotli's window, as a power of two. No file of the page is larger.
 const BROTLI_WINDOW_BITS: u32 = 20;
 
 type Files = BTreeMap<String, Vec<u8>>;
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=web");
-    #[expect(clippy::disallowed_methods, reason = "so cargo tells a build script where to write")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "cargo passes the output directory to build scripts this way"
+    )]
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let mut files = Files::new();
     read_into(&mut files, Path::new("web"), "")?;
@@ -49,9 +52,11 @@ fn read_into(files: &mut Files, folder: &Path, name: &str) -> Result<(), Box<dyn
         let own = entry.file_name().into_string().map_err(|name| format!("{}", name.display()))?;
         let name = if name.is_empty() { own } else { format!("{name}/{own}") };
         if entry.file_type()?.is_dir() {
-            // The routes know one folder below the hashed one.
+            // The routes serve one level of folders below the hash.
             if name.contains('/') {
-                return Err(format!("web/{name} lies too deep to be served").into());
+                return Err(
+                    format!("web/{name} is nested too deeply: use one level of folders").into()
+                );
             }
             read_into(files, &entry.path(), &name)?;
         } else {
@@ -84,7 +89,7 @@ fn finished_index(index: &str, files: &Files, hash: &str) -> Result<String, Box<
     Ok(index.replace(MODULES_MARK, &links).replace(HASH_MARK, hash))
 }
 
-/// Adds a module and all it imports, each once. What is imported when needed (`import(`) is left out.
+/// Adds a module and its static imports, each once. Dynamic imports (`import(`) are left out.
 fn follow_imports(
     name: &str,
     files: &Files,
@@ -93,7 +98,8 @@ fn follow_imports(
     if modules.iter().any(|known| known == name) {
         return Ok(());
     }
-    let bytes = files.get(name).ok_or_else(|| format!("web/{name} is imported, but missing"))?;
+    let bytes =
+        files.get(name).ok_or_else(|| format!("web/{name} is imported but does not exist"))?;
     modules.push(name.to_owned());
     for line in str::from_utf8(bytes)?.lines() {
         let after = line.split_once(" from \"").or_else(|| line.split_once("import \""));
@@ -104,7 +110,7 @@ fn follow_imports(
     Ok(())
 }
 
-/// What a relative import means, seen from the file that has it.
+/// The path of a relative import in the file `from`.
 fn resolved(from: &str, target: &str) -> String {
     let mut path: Vec<&str> = from.split('/').collect();
     path.pop();
@@ -120,7 +126,7 @@ fn resolved(from: &str, target: &str) -> String {
     path.join("/")
 }
 
-/// The code of one embedded file, whose compressed forms are written beside it.
+/// Writes a file and its compressed forms to `out` and returns the code that embeds them.
 fn embedded(out: &Path, name: &str, bytes: &[u8]) -> Result<String, Box<dyn Error>> {
     let flat = name.replace('/', "-");
     let write = |kind: &str, bytes: &[u8]| -> Result<PathBuf, Box<dyn Error>> {
@@ -152,6 +158,9 @@ fn content_type(name: &str) -> Result<&'static str, Box<dyn Error>> {
         Some("css") => Ok("text/css; charset=utf-8"),
         Some("json") => Ok("application/json"),
         Some("svg") => Ok("image/svg+xml"),
-        _ => Err(format!("web/{name} is of no kind that the page serves").into()),
+        _ => {
+            Err(format!("web/{name} has an unknown type: add it to content_type in build.rs")
+                .into())
+        },
     }
 }

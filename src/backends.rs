@@ -1,4 +1,4 @@
-//! From a storage URL to a store: the only file that names a plugin.
+//! Opens the store of a storage URL. No other file names a storage plugin.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::config::StorageUrl;
 /// The file in which the redb plugin keeps its rows.
 const REDB_FILE: &str = "keyhouse.redb";
 
-/// Whether there is a store at a URL, so that a command does not make one by mistake.
+/// Whether the store of a URL exists. Commands check it first, since opening a store creates it.
 pub fn exists(url: &StorageUrl) -> bool {
     match url {
         StorageUrl::Redb(directory) => directory.join(REDB_FILE).exists(),
@@ -19,17 +19,14 @@ pub fn exists(url: &StorageUrl) -> bool {
     }
 }
 
-/// Opens the store of a URL. May take as long as reading all of it.
-///
-/// # Errors
-/// [`OpenError`], with what to do.
+/// Opens the store of a URL, or creates it. May take as long as reading all of it.
 pub fn open(url: &StorageUrl) -> Result<Arc<dyn Store>, OpenError> {
     match url {
         #[cfg(feature = "redb")]
         StorageUrl::Redb(directory) => Ok(Arc::new(RedbStore::open(&Settings::new(directory))?)),
         #[cfg(not(feature = "redb"))]
         StorageUrl::Redb(_) => Err(OpenError::Unavailable(keyhouse_storage::Cause::new(
-            "this program was built without the feature redb",
+            "this binary was built without the feature redb",
         ))),
         StorageUrl::Memory => Ok(Arc::new(MemoryStore::new())),
     }

@@ -1,4 +1,4 @@
-//! The clock: wall time that never goes back, and monotonic time for limits.
+//! Clocks: wall time that never goes back, and monotonic time for rate limits.
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -6,33 +6,33 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::model::moment::Moment;
 
-/// One reading of both times.
+/// One reading of both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
-    /// Wall time; within a process it never goes back.
+    /// Wall time. Within a process it never goes back.
     pub wall: Moment,
-    /// Nanoseconds on a clock that nobody sets.
+    /// Nanoseconds on a monotonic clock.
     pub ticks: u64,
 }
 
-/// Tells the time. Nobody reads it elsewhere.
+/// The source of time. No other code reads the system's clocks.
 pub trait Clock: Send + Sync + fmt::Debug {
-    /// The time.
+    /// Reads both clocks at once.
     fn now(&self) -> Now;
 }
 
-/// What is taken for the time of day, and may be set, forward or back, at any moment.
+/// A time of day that the operator may set forward or back at any moment.
 pub trait TimeOfDay: Send + Sync + fmt::Debug {
     /// Milliseconds since 1970.
     fn milliseconds(&self) -> i64;
 }
 
-/// The machine's time of day.
+/// The time of day of the operating system.
 #[derive(Debug)]
 pub struct MachineTime;
 
 impl TimeOfDay for MachineTime {
-    #[expect(clippy::disallowed_methods, reason = "this is the Clock that is handed round")]
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that is injected")]
     fn milliseconds(&self) -> i64 {
         let since_1970 =
             SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -40,7 +40,7 @@ impl TimeOfDay for MachineTime {
     }
 }
 
-/// The machine's clock.
+/// The clock of the operating system.
 #[derive(Debug)]
 pub struct SystemClock<T = MachineTime> {
     time_of_day: T,
@@ -49,15 +49,15 @@ pub struct SystemClock<T = MachineTime> {
 }
 
 impl SystemClock {
-    /// Starts reading the machine's clock.
+    /// Starts the monotonic time at zero.
     pub fn start() -> Self {
         Self::over(MachineTime)
     }
 }
 
 impl<T: TimeOfDay> SystemClock<T> {
-    /// The same over another time of day.
-    #[expect(clippy::disallowed_methods, reason = "this is the Clock that is handed round")]
+    /// As [`SystemClock::start`], with another time of day.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that is injected")]
     pub fn over(time_of_day: T) -> Self {
         Self { time_of_day, started: Instant::now(), latest: AtomicI64::new(i64::MIN) }
     }
@@ -67,7 +67,7 @@ impl<T: TimeOfDay> Clock for SystemClock<T> {
     fn now(&self) -> Now {
         let read = self.time_of_day.milliseconds();
         let latest = self.latest.load(Ordering::Relaxed);
-        // Written once a millisecond at most, so that busy cores don't pass its line to and fro.
+        // Written at most once a millisecond, so that cores don't contend for its cache line.
         let wall = if read > latest {
             self.latest.fetch_max(read, Ordering::Relaxed).max(read)
         } else {
@@ -78,7 +78,7 @@ impl<T: TimeOfDay> Clock for SystemClock<T> {
     }
 }
 
-/// A clock that stands still until it is moved.
+/// A clock that changes only when a test advances it.
 #[derive(Debug)]
 pub struct ManualClock {
     wall: AtomicI64,
@@ -86,12 +86,12 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    /// A clock that shows `wall`.
+    /// A clock whose wall time is `wall`.
     pub fn at(wall: Moment) -> Self {
         Self { wall: AtomicI64::new(wall.milliseconds()), ticks: AtomicU64::new(1) }
     }
 
-    /// Lets time pass on both clocks.
+    /// Advances both clocks.
     pub fn advance(&self, span: Duration) {
         let milliseconds = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         self.wall.fetch_add(milliseconds, Ordering::Relaxed);

@@ -1,8 +1,7 @@
-//! Keyhouse inside another program: the store of an instance, opened in process, and its keys verified
-//! without HTTP.
+//! Keyhouse as a library: opens the store of an instance and checks its keys without HTTP.
 //!
-//! It deliberately manages nothing: keys are made with the command line or a server, which both must
-//! be closed meanwhile, since one process at a time holds a store.
+//! It does not manage keys. Create them with the command line or a server, while no program has the
+//! store open: a store is held by one process at a time.
 
 #![warn(missing_docs)]
 
@@ -23,7 +22,7 @@ use crate::model::public_url::PublicUrl;
 use crate::model::requirement::Requirement;
 use crate::verify::{Code, Request};
 
-/// An instance in this process. It may be asked from many threads at once.
+/// An instance that is open in this process. Threads may share it.
 ///
 /// ```no_run
 /// use keyhouse::{Check, Keyhouse};
@@ -48,41 +47,41 @@ impl fmt::Debug for Keyhouse {
     }
 }
 
-/// What is asked of a key.
+/// The inputs of a check, besides the secret.
 #[derive(Clone, Debug)]
 pub struct Check {
-    /// What it must be granted, such as `"a:b AND (c:d OR e:f)".parse()`.
+    /// The requirement that the key must satisfy, such as `"a:b AND (c:d OR e:f)".parse()`.
     pub permissions: Option<Requirement>,
-    /// The client's address. A key with address rules is refused without one.
+    /// The client's address. Without it, a key that has address rules is rejected.
     pub ip: Option<IpAddr>,
-    /// How much is drawn from its limits, 0 to 1,000.
+    /// Units that the call takes from the key's rate limits and quota, 0 to 1,000.
     pub cost: u32,
 }
 
 impl Default for Check {
-    /// A valid key, at a cost of 1.
+    /// No requirement, no address, and a cost of 1.
     fn default() -> Self {
         Self { permissions: None, ip: None, cost: 1 }
     }
 }
 
-/// What a check came to.
+/// The outcome of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// [`Code::Valid`], or the first rule that refused.
+    /// [`Code::Valid`], or the code of the first rule that rejected the key.
     pub code: Code,
-    /// How long a limit is used up.
+    /// When a rate limit or quota is used up: how long to wait before the next call.
     pub retry_after: Option<Duration>,
-    /// The key, where there is one; it may be revoked.
+    /// The id of the key, if it was found. The key may be revoked.
     pub key: Option<KeyId>,
-    /// Its owner; a service key has none.
+    /// The owner of the key. A service key has none.
     pub owner: Option<UserId>,
-    /// The organization that it belongs to.
+    /// The organization of the key.
     pub organization: Option<OrganizationId>,
 }
 
 impl Verdict {
-    /// Whether the call may pass.
+    /// Whether the code is [`Code::Valid`].
     pub fn is_valid(&self) -> bool {
         self.code == Code::Valid
     }
@@ -91,40 +90,42 @@ impl Verdict {
 /// Why an instance could not be opened or closed.
 #[derive(Debug, thiserror::Error)]
 pub enum InstanceError {
-    /// There is no store: the path is wrong, or the instance was never started.
+    /// The directory has no store: the path is wrong, or the server was never started.
     #[error("no store in {0}")]
     Missing(String),
     /// Another process holds the store.
     #[error("{0}")]
     InUse(String),
-    /// Its `keyhouse.toml` can't be used.
+    /// Its `keyhouse.toml` has faults.
     #[error(transparent)]
     Settings(#[from] ConfigError),
-    /// Anything else, such as damage.
+    /// Any other failure, such as a damaged store.
     #[error("{0}")]
     Failed(String),
 }
 
-/// Why there is no verdict. Whoever asked is not let in.
+/// Why there is no verdict. The caller must then deny the request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Undecided {
-    /// The cost is more than may be drawn at once.
+    /// The cost is above the maximum.
     #[error("cost must be at most {COST_MAX}")]
     Cost,
-    /// The store does not answer, or the index has not caught up with it; the same codes as the
-    /// server's. Worth another try.
-    #[error("no decision is possible now: {0}")]
+    /// The store is unavailable, or the index has not caught up with it. The text is the code that the
+    /// server's API would return. Retry later.
+    #[error("the key can't be checked now: {0}")]
     Unavailable(&'static str),
 }
 
 impl Keyhouse {
-    /// Opens the instance of a data directory, with the `keyhouse.toml` in it where there is one, and
-    /// starts the threads that follow its store. What a server is told by flags or its environment, such
-    /// as another `--key-prefix`, is not known here: it belongs into that file. Reads all of the store:
-    /// seconds for a million keys.
+    /// Opens the instance of a data directory and starts the threads that follow its store. This reads
+    /// all of the store, which takes seconds for a million keys.
+    ///
+    /// It reads the settings in the directory's `keyhouse.toml`, if there is one, and ignores the
+    /// environment. Settings that the server gets from flags or the environment, such as
+    /// `--key-prefix`, must be in that file too.
     ///
     /// # Errors
-    /// [`InstanceError`]; nothing was made or changed where there is no store, or it is in use.
+    /// [`InstanceError`]. If the store is missing or in use, nothing was created or changed.
     pub fn open(directory: impl AsRef<Path>) -> Result<Self, InstanceError> {
         let flags = Written { data: Some(directory.as_ref().to_owned()), ..Written::default() };
         let settings = Settings::new(flags, None, &Environment::default())?;
@@ -132,24 +133,24 @@ impl Keyhouse {
             return Err(InstanceError::Missing(directory.as_ref().display().to_string()));
         }
         let instance = Instance::open(&settings).map_err(|failure| match failure {
-            OpenFailure::InUse(said) => InstanceError::InUse(said),
+            OpenFailure::InUse(message) => InstanceError::InUse(message),
             OpenFailure::Other(failure) => InstanceError::Failed(failure.into_said()),
         })?;
-        // Nobody is told of it: no link is made here.
-        let public_url = settings.public_url.clone().map_or_else(nowhere, Ok)?;
+        // Not visible to callers: this API creates no links.
+        let public_url = settings.public_url.clone().map_or_else(loopback_url, Ok)?;
         let app = instance.app(&settings, public_url, TrustedProxies::default());
         let app = app.map_err(|failure| InstanceError::Failed(failure.into_said()))?;
         Ok(Self { instance, app })
     }
 
-    /// Decides about a presented text and counts the call, as a server does: limits are drawn from,
-    /// the use is noted.
+    /// Checks a presented secret and counts the call, as the server does: the call takes its cost from
+    /// rate limits and quota, and updates the key's last use.
     ///
-    /// Reads memory alone, and blocks only where a quota must be reserved in the store: at most 2 s
-    /// each time. Not for the thread of a single-threaded async runtime.
+    /// It reads only memory. It blocks only to reserve quota in the store, at most 2 s each time, so do
+    /// not call it on the thread of a single-threaded async runtime.
     ///
     /// # Errors
-    /// [`Undecided`], with nothing drawn.
+    /// [`Undecided`]. The call was not counted.
     pub fn verify(&self, presented: &[u8], check: &Check) -> Result<Verdict, Undecided> {
         if check.cost > COST_MAX {
             return Err(Undecided::Cost);
@@ -160,29 +161,30 @@ impl Keyhouse {
             cost: check.cost,
             ..Request::default()
         };
-        let told = |code, retry_after, grant: Option<&Grant>| Verdict {
+        let verdict = |code, retry_after, grant: Option<&Grant>| Verdict {
             code,
             retry_after,
             key: grant.map(|grant| grant.live.key),
             owner: grant.and_then(|grant| Some(grant.owner.as_ref()?.facts().id)),
             organization: grant.map(|grant| grant.organization.load().id),
         };
-        self.app.decide_in_process(presented, &request, told).map_err(Undecided::Unavailable)
+        self.app.decide_in_process(presented, &request, verdict).map_err(Undecided::Unavailable)
     }
 
-    /// Writes the uses that wait, gives back what was reserved and not used, and lets go of the store.
-    /// Without this, its threads hold the store until the process ends, and leave it as a crash would:
-    /// whole, but what was reserved counts as used.
+    /// Writes pending usage, returns unused quota reservations, and closes the store.
+    ///
+    /// Without this call, the threads hold the store until the process ends. The store is then intact,
+    /// as after a crash, but reserved quota counts as used.
     ///
     /// # Errors
-    /// [`InstanceError::Failed`] where the store did not close in order.
+    /// [`InstanceError::Failed`] if the store did not close in order.
     pub fn close(self) -> Result<(), InstanceError> {
         drop(self.app);
         self.instance.close().map_err(|failure| InstanceError::Failed(failure.into_said()))
     }
 }
 
-fn nowhere() -> Result<PublicUrl, InstanceError> {
+fn loopback_url() -> Result<PublicUrl, InstanceError> {
     let url = format!("http://{}", Ipv4Addr::LOCALHOST).parse();
     url.map_err(|error: crate::model::public_url::InvalidPublicUrl| {
         InstanceError::Failed(error.to_string())
@@ -194,15 +196,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn threads_may_share_one() {
+    fn threads_can_share_an_instance() {
         fn is_shared<T: Send + Sync>() {}
         is_shared::<Keyhouse>();
     }
 
     #[test]
-    fn what_is_no_instance_is_not_opened() {
+    fn a_missing_store_or_a_faulty_file_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        let missing = Keyhouse::open(folder.path().join("nowhere")).unwrap_err();
+        let missing = Keyhouse::open(folder.path().join("missing")).unwrap_err();
         assert!(matches!(missing, InstanceError::Missing(_)), "{missing}");
         std::fs::write(folder.path().join("keyhouse.toml"), "no = settings").unwrap();
         let odd = Keyhouse::open(folder.path()).unwrap_err();

@@ -1,8 +1,8 @@
 //! Keyhouse: API keys for a team, self-hosted, in one binary.
 //!
-//! A program that wants its keys checked without a server in between opens the store itself:
-//! [`Keyhouse`]. The rest are the rooms that the binary is made of, public for its tests and benches
-//! and no promise; see ARCHITECTURE.md for the map.
+//! To check keys in process, without a server, open the store with [`Keyhouse`]. That type is the only
+//! stable API. The modules are the rooms of the binary; they are public only for its tests and
+//! benchmarks. ARCHITECTURE.md has the map.
 
 pub mod actions;
 pub mod backends;

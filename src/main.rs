@@ -1,8 +1,8 @@
-//! The binary.
+//! The keyhouse binary.
 
 use std::process::ExitCode;
 
-/// Smaller than the system's under many threads, and needed where musl is the C library.
+/// It uses less memory than the system's allocator with many threads, and musl needs it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,27 +1,27 @@
-//! Counters and histograms in atomics: whoever counts waits for nobody and allocates nothing.
+//! Counters and histograms made of atomics. Recording neither blocks nor allocates.
 //!
-//! What is read is each number at some moment of late; they order nothing between each other.
+//! Each number is read by itself: a reader gets no consistent view across several of them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// A number that only grows.
+/// A count that only grows.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// Counts one more.
+    /// Adds one to the count.
     pub fn count(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many it has been.
+    /// The count since the start.
     pub fn total(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// The upper bounds of every histogram: from a check to a store that stalls.
+/// Upper bounds of the buckets of every histogram, from a fast check to a store that stalls.
 const BOUNDS: [Duration; 16] = [
     Duration::from_micros(10),
     Duration::from_micros(25),
@@ -41,7 +41,7 @@ const BOUNDS: [Duration; 16] = [
     Duration::from_secs(5),
 ];
 
-/// How long something took, each time.
+/// Durations of an operation, in buckets.
 #[derive(Debug, Default)]
 pub struct Histogram {
     within: [Counter; BOUNDS.len()],
@@ -49,20 +49,20 @@ pub struct Histogram {
     nanoseconds: AtomicU64,
 }
 
-/// What a histogram has seen.
+/// The content of a histogram.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Distribution {
-    /// All spans together, in seconds.
+    /// Sum of all durations, in seconds.
     pub seconds: f64,
-    /// How many there were.
+    /// Number of durations recorded.
     pub count: u64,
-    /// Upper bounds in seconds, the last of them infinite, each with how many lay between it and the
-    /// one before.
+    /// Each bucket's upper bound in seconds and the number of durations in it. The last bound is
+    /// infinite.
     pub buckets: Vec<(f64, u64)>,
 }
 
 impl Histogram {
-    /// Takes one span in.
+    /// Records one duration.
     pub fn record(&self, span: Duration) {
         let bounds = BOUNDS.iter().zip(&self.within);
         let fitting =
@@ -72,7 +72,7 @@ impl Histogram {
         self.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
     }
 
-    /// What was taken in.
+    /// The durations recorded so far.
     pub fn distribution(&self) -> Distribution {
         let bounds = BOUNDS.iter().map(Duration::as_secs_f64).chain([f64::INFINITY]);
         let counts = self.within.iter().chain([&self.beyond]).map(Counter::total);
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_span_is_in_the_first_bucket_that_holds_it() {
+    fn a_duration_is_in_the_first_bucket_with_a_sufficient_bound() {
         let histogram = Histogram::default();
         for micros in [0, 10, 11, 5_000_000, 5_000_001] {
             histogram.record(Duration::from_micros(micros));

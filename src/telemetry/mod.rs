@@ -1,7 +1,8 @@
-//! Logs: to stderr, as text or JSON. No line ever holds a secret, since no secret prints.
+//! Logging to stderr, as text or JSON.
 //!
-//! Lines go through a bounded queue to a thread that writes them. When nobody reads stderr they are
-//! dropped: a full pipe must not stop a check.
+//! Lines go through a bounded queue to a thread that writes them. If stderr is not read, lines are
+//! dropped: a full pipe must not block a check. Secrets never reach the log, since their type does not
+//! print them.
 
 pub mod measure;
 
@@ -11,24 +12,24 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, fmt, reload};
 
-/// Why nothing is logged.
+/// Why logging did not start or change.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// The filter does not read.
+    /// The filter has a syntax error.
     #[error("log: {0:?} must be a level such as info, or filters such as keyhouse=debug,warn")]
     Filter(String),
     /// The filter could not be replaced.
     #[error("could not replace the log filter")]
     Replace(#[from] reload::Error),
-    /// Somebody else logs already.
-    #[error("could not take over logging")]
+    /// Another logger is already installed in this process.
+    #[error("could not start logging")]
     Taken(#[from] tracing_subscriber::util::TryInitError),
 }
 
-/// Most lines that wait to be written.
+/// Most lines that wait for the writer.
 pub(crate) const LINES_WAITING_MAX: usize = 4_096;
 
-/// The running log. What waits is written when it is dropped.
+/// The running log. Dropping it writes the lines that wait.
 pub struct Logs {
     _worker: WorkerGuard,
     set_filter: Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>,
@@ -41,19 +42,13 @@ impl std::fmt::Debug for Logs {
 }
 
 impl Logs {
-    /// Replaces the filter.
-    ///
-    /// # Errors
-    /// [`TelemetryError::Filter`], [`TelemetryError::Replace`].
+    /// Replaces the filter of the running log.
     pub fn set_filter(&self, filter: &str) -> Result<(), TelemetryError> {
         Ok((self.set_filter)(parse(filter)?)?)
     }
 }
 
-/// Starts logging what `filter` lets through.
-///
-/// # Errors
-/// [`TelemetryError`].
+/// Starts logging the lines that `filter` selects.
 pub fn start(filter: &str, json: bool) -> Result<Logs, TelemetryError> {
     let filter = parse(filter)?;
     let (writer, worker) = NonBlockingBuilder::default()
@@ -69,8 +64,8 @@ pub fn start(filter: &str, json: bool) -> Result<Logs, TelemetryError> {
     Ok(Logs { _worker: worker, set_filter })
 }
 
-/// Reads a filter. A bare word is a level, or the program's own name: `tracing` would take a
-/// mistyped level for the name of a program that logs nothing.
+/// Parses a filter. A bare word must be a level or this program's name: `tracing` would read a
+/// mistyped level as the name of a target, and log nothing.
 fn parse(filter: &str) -> Result<EnvFilter, TelemetryError> {
     let wrong = || TelemetryError::Filter(filter.to_owned());
     let is_level = |word: &str| word.is_empty() || word.parse::<LevelFilter>().is_ok();
