@@ -1,4 +1,4 @@
-//! `keyhouse audit`: see what was done, and prove that the log of it is whole.
+//! `keyhouse audit`: lists audit events and checks the audit log.
 
 use clap::{Args, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};
@@ -8,56 +8,54 @@ use crate::cli::client::{Ask, Client, query};
 use crate::cli::exit::{Exit, Failure, print, print_table, say};
 use crate::cli::terminal::text;
 
-/// Most events that are listed unless asked otherwise.
 const LIST_LIMIT_DEFAULT: usize = 100;
-/// Most events of one request.
+/// The API returns at most this many events a page.
 const PAGE_LIMIT: usize = 100;
 
-/// What to do with the audit log.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List events, the newest first
+    /// List audit events, newest first
     #[command(after_help = "Example: keyhouse audit list --action 'key.*' \
                             --since 2027-01-31T00:00:00Z")]
     List(List),
-    /// Prove that no event was removed, altered or added, and show the head of the seals
-    #[command(after_help = "Write the head down elsewhere: with --head, a later check also finds \
-                            that the log was\ncut short or rewritten since.\n\nExit code 0 when \
-                            the log is whole, 1 when it is not.")]
+    /// Check that no audit event was removed, changed or added
+    #[command(
+        after_help = "Prints the head, the newest seal's hash. Keep it outside this host: a \
+                            later check with --head\nalso detects a log that was cut short or \
+                            rewritten.\n\nExit code 0 if the log is intact, 1 if it is not."
+    )]
     Check {
-        /// The hash of an earlier head, which must be one of this log's
+        /// Hash of an earlier head that the log must still contain
         #[arg(long, value_name = "HASH")]
         head: Option<String>,
     },
 }
 
-/// Which events.
 #[derive(Debug, Args)]
 pub(super) struct List {
-    /// Only what this one did: the id of a user or a key, local, or none
+    /// Only events by this actor: id of a user or key, local or none
     #[arg(long, value_name = "ID")]
     actor: Option<String>,
-    /// Only this action, such as key.create, or all of a kind, such as key.*
+    /// Only events with this action, such as key.create or key.*
     #[arg(long, value_name = "A")]
     action: Option<String>,
-    /// Only what was done to the thing of this id
+    /// Only events that changed the object with this id
     #[arg(long, value_name = "ID")]
     target: Option<String>,
-    /// Only events from this time on
+    /// Only events at or after this time, such as 2027-01-31T00:00:00Z
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
     /// Only events before this time
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// How many at most
+    /// Maximum number of events
     #[arg(long, value_name = "N", default_value_t = LIST_LIMIT_DEFAULT)]
     limit: usize,
-    /// Organization, where this host has several [default: the first]
+    /// Organization [default: the first]
     #[arg(long, value_name = "ID")]
     organization: Option<String>,
 }
 
-/// Runs a command.
 pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), Failure> {
     match command {
         Command::List(list) => run_list(list, client, json),
@@ -93,7 +91,7 @@ fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
         return print(&Value::Array(items).to_string());
     }
     if items.is_empty() {
-        say("no such events");
+        say("no audit events found");
         return Ok(());
     }
     let mut table = Table::new();
@@ -115,34 +113,34 @@ fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
 fn run_check(head: Option<&str>, client: &Client, json: bool) -> Result<(), Failure> {
     let body = head.map_or_else(|| json!({}), |head| json!({ "head": head }));
     let ask = Ask { method: "POST", target: "/v1/audit/check".to_owned(), body: Some(body) };
-    let told = client.ask(&ask)?;
-    let is_whole = told.get("ok").and_then(Value::as_bool).unwrap_or(false);
+    let report = client.ask(&ask)?;
+    let is_intact = report.get("ok").and_then(Value::as_bool).unwrap_or(false);
     if json {
-        print(&told.to_string())?;
+        print(&report.to_string())?;
     } else {
-        show_check(&told, is_whole)?;
+        show_check(&report, is_intact)?;
     }
-    if is_whole { Ok(()) } else { Err(Failure::new(Exit::Failed, "the audit log is not whole")) }
+    if is_intact { Ok(()) } else { Err(Failure::new(Exit::Failed, "the audit log is not intact")) }
 }
 
-fn show_check(told: &Value, is_whole: bool) -> Result<(), Failure> {
-    let number = |name: &str| told.get(name).and_then(Value::as_u64).unwrap_or_default();
-    let head = told.get("head").unwrap_or(&Value::Null);
-    if is_whole {
-        print("the audit log is whole")?;
+fn show_check(report: &Value, is_intact: bool) -> Result<(), Failure> {
+    let number = |name: &str| report.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let head = report.get("head").unwrap_or(&Value::Null);
+    if is_intact {
+        print("the audit log is intact")?;
     }
     let (seals, events, unsealed) = (number("seals"), number("events"), number("unsealed"));
     print(&format!("seals     {seals}"))?;
-    print(&format!("events    {events}, of which {unsealed} wait for their seal"))?;
+    print(&format!("events    {events}, {unsealed} not yet sealed"))?;
     print(&format!("head      {}", text(head, "hash")))?;
-    if let Some(cut) = told.get("cut").filter(|cut| !cut.is_null()) {
+    if let Some(cut) = report.get("cut").filter(|cut| !cut.is_null()) {
         let seal = cut.get("number").and_then(Value::as_u64).unwrap_or_default();
         let kept = Some(text(cut, "retention")).filter(|kept| !kept.is_empty());
         let kept =
             kept.map_or_else(|| "by an earlier version".to_owned(), |it| format!("retention {it}"));
-        print(&format!("cut       behind seal {seal} at {}, {kept}", text(cut, "at")))?;
+        print(&format!("cut       after seal {seal} at {}, {kept}", text(cut, "at")))?;
     }
-    for fault in told.get("faults").and_then(Value::as_array).into_iter().flatten() {
+    for fault in report.get("faults").and_then(Value::as_array).into_iter().flatten() {
         let seal = fault.get("seal").and_then(Value::as_u64);
         let seal = seal.map(|number| format!(" seal {number}")).unwrap_or_default();
         let event = text(fault, "event");
@@ -152,7 +150,7 @@ fn show_check(told: &Value, is_whole: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Who it was: the name where there is one, else the id, else what kind of one.
+/// The actor's name, or its id, or its kind.
 fn actor(event: &Value) -> String {
     let actor = event.get("actor").unwrap_or(&Value::Null);
     let known = ["name", "id", "kind"].map(|field| text(actor, field));

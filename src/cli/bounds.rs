@@ -1,6 +1,6 @@
-//! The bounds that callers share, as the code has them: SECURITY.md must say the same.
+//! A test that compares the shared bounds of the code with the table in SECURITY.md.
 //!
-//! It stands here since only this room may name all others.
+//! It is in this room because only the command line may use all other rooms.
 
 use crate::actions::READERS_MAX;
 use crate::actions::accounts::ACCOUNTS_TRIED_MAX;
@@ -21,7 +21,7 @@ use crate::model::intersection::COMPARISONS_MAX;
 use crate::records::key::MAXIMA_MAX;
 use crate::telemetry::LINES_WAITING_MAX;
 
-/// Name and size of every bound, in the order of the table.
+/// Name and size of each bound, in the order of the table.
 fn bounds() -> Vec<(String, String)> {
     let limits = Limits::default();
     let mut bounds = vec![
@@ -60,9 +60,9 @@ fn bounds() -> Vec<(String, String)> {
     bounds.push(number("actors whose changes are counted", ACTORS_MAX));
     bounds.extend(bounds_of_sign_in());
     bounds.push(number("quotas that wait for a reservation", RENEWALS_WAITING_MAX));
-    bounds.push(number("keys whose use waits to be written", USES_WAITING_MAX));
-    bounds.push(number("days of use that wait to be written", OWED_MAX));
-    bounds.push(number("user agents that are told apart", AGENTS_MAX));
+    bounds.push(number("keys whose usage waits to be written", USES_WAITING_MAX));
+    bounds.push(number("days of usage that wait to be written", OWED_MAX));
+    bounds.push(number("distinct user agents", AGENTS_MAX));
     bounds.push(number("comparisons for a report of permissions", COMPARISONS_MAX));
     bounds.push(number("maxima of a transferred key", MAXIMA_MAX));
     let export = format!("{SEALS_A_TURN} seals of {} events", grouped(SEAL_EVENTS_MAX));
@@ -117,7 +117,7 @@ fn security_md_names_every_shared_bound_with_its_size() {
     let text = std::fs::read_to_string("SECURITY.md").unwrap();
     let (_, table) = text.split_once("| bound | size |").unwrap();
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
-    let said: Vec<(String, String)> = rows
+    let documented: Vec<(String, String)> = rows
         .map(|row| {
             let cells: Vec<&str> = row.split('|').map(str::trim).collect();
             assert!(
@@ -127,5 +127,5 @@ fn security_md_names_every_shared_bound_with_its_size() {
             (cells[1].to_owned(), cells[2].to_owned())
         })
         .collect();
-    assert_eq!(said, bounds());
+    assert_eq!(documented, bounds());
 }

@@ -1,5 +1,7 @@
-//! How a command reaches an instance: over the control socket of the server on this host, by opening
-//! the store itself where none runs, or from afar with a key. All three end in the same handlers.
+//! The connection of a command to an instance.
+//!
+//! A command uses the control socket of the server on this host, opens the store itself if no server
+//! runs, or calls a remote server with a key. All three run the same request handlers.
 
 use std::io;
 use std::time::Duration;
@@ -17,22 +19,20 @@ use crate::index::halt::Halt;
 use crate::model::public_url::PublicUrl;
 use crate::model::secret::Secret;
 
-/// How long a request to a far server may take.
-const FAR_TIMEOUT: Duration = Duration::from_secs(30);
-/// How often, and how long apart, the host's instance is tried while another process holds it.
+/// Timeout of a request to a remote server.
+const REMOTE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Number of attempts, and the pause between two, while another process holds the store.
 const TRIES: u32 = 60;
 const TRY_WAIT: Duration = Duration::from_millis(50);
 const USER_AGENT: &str = concat!("keyhouse-cli/", env!("CARGO_PKG_VERSION"));
 
-/// The way to an instance.
 pub(super) enum Client {
-    /// The instance of this host.
+    /// The instance on this host.
     Host(Box<Settings>),
-    /// A far one.
-    Far { url: String, key: Secret },
+    /// A server that is reached over the network.
+    Remote { url: String, key: Secret },
 }
 
-/// One request of a command.
 #[derive(Debug)]
 pub(super) struct Ask<'a> {
     pub(super) method: &'a str,
@@ -42,7 +42,7 @@ pub(super) struct Ask<'a> {
 }
 
 impl Client {
-    /// Finds the way: `KEYHOUSE_URL` means afar.
+    /// Selects the instance: `KEYHOUSE_URL` if it is set, else the instance on this host.
     pub(super) fn new(
         environment: &Environment,
         settings: impl FnOnce(Written) -> Result<Settings, ConfigError>,
@@ -50,22 +50,23 @@ impl Client {
         let Some(url) = environment.get("KEYHOUSE_URL") else {
             return Ok(Self::Host(Box::new(settings(Written::default())?)));
         };
-        let wrong = |said: String| Failure::new(Exit::Usage, said);
+        let wrong = |message: String| Failure::new(Exit::Usage, message);
         let url: PublicUrl =
             url.parse().map_err(|error| wrong(format!("KEYHOUSE_URL: {error}")))?;
         let key = environment.get("KEYHOUSE_KEY").map(|key| Secret::new(key.to_owned()));
-        let key = key.ok_or_else(|| wrong("KEYHOUSE_URL needs KEYHOUSE_KEY, a key".to_owned()))?;
+        let key = key
+            .ok_or_else(|| wrong("KEYHOUSE_URL needs KEYHOUSE_KEY: set it to a key".to_owned()))?;
         if !url.is_https() && !url.is_loopback() {
-            let said = "KEYHOUSE_URL: a key is not sent over a network in the clear; use https";
-            return Err(wrong(said.to_owned()));
+            let message = "KEYHOUSE_URL: http would send the key unencrypted; use https";
+            return Err(wrong(message.to_owned()));
         }
-        Ok(Self::Far { url: url.to_string(), key })
+        Ok(Self::Remote { url: url.to_string(), key })
     }
 
-    /// Asks, and returns the answer's JSON.
+    /// Sends a request and returns the JSON of a 2xx response.
     ///
     /// # Errors
-    /// The failure that the instance told, or that nobody was reached.
+    /// The failure that the response describes, or that the instance is unreachable.
     pub(super) fn ask(&self, ask: &Ask<'_>) -> Result<Value, Failure> {
         let (status, value) = self.answer(ask)?;
         if (200..300).contains(&status) {
@@ -75,38 +76,38 @@ impl Client {
         }
     }
 
-    /// Asks, and returns the answer's status and JSON, whatever they say.
+    /// Sends a request and returns the status and JSON of the response, whatever the status is.
     ///
     /// # Errors
-    /// That nobody was reached.
+    /// If the instance is unreachable.
     pub(super) fn answer(&self, ask: &Ask<'_>) -> Result<(u16, Value), Failure> {
         let (status, body) = match self {
             Self::Host(settings) => ask_host(settings, ask)?,
-            Self::Far { url, key } => ask_far(url, key, ask)?,
+            Self::Remote { url, key } => ask_remote(url, key, ask)?,
         };
         Ok((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
     }
 }
 
 fn ask_host(settings: &Settings, ask: &Ask<'_>) -> Result<(u16, Vec<u8>), Failure> {
-    let patience = Halt::default();
-    let mut held = String::new();
+    let halt = Halt::default();
+    let mut in_use = String::new();
     for _ in 0..TRIES {
         match send(&settings.control_socket, request(ask)?) {
             Ok(answer) => return Ok(answer),
-            Err(error) if is_nobody(&error) => {},
+            Err(error) if has_no_listener(&error) => {},
             Err(error) => {
                 let socket = settings.control_socket.display();
-                let said = format!("the server behind {socket} broke off: {error}");
-                return Err(Failure::new(Exit::Unreachable, said));
+                let message = format!("lost the connection to the server at {socket}: {error}");
+                return Err(Failure::new(Exit::Unreachable, message));
             },
         }
         if !backends::exists(&settings.storage) {
-            let said = format!(
-                "no instance at {}: start one with keyhouse serve, or name another with --data",
+            let message = format!(
+                "no instance in {}: run keyhouse serve, or set another directory with --data",
                 settings.data.display()
             );
-            return Err(Failure::new(Exit::Unreachable, said));
+            return Err(Failure::new(Exit::Unreachable, message));
         }
         match Instance::open(settings) {
             Ok(instance) => {
@@ -114,18 +115,18 @@ fn ask_host(settings: &Settings, ask: &Ask<'_>) -> Result<(u16, Vec<u8>), Failur
                 instance.close()?;
                 return answer;
             },
-            // Another command, or a server that is starting or stopping: it won't be long.
-            Err(OpenFailure::InUse(said)) => held = said,
+            // Another command, or a server that starts or stops. It ends soon.
+            Err(OpenFailure::InUse(message)) => in_use = message,
             Err(OpenFailure::Other(failure)) => return Err(failure),
         }
-        patience.pause(TRY_WAIT);
+        halt.pause(TRY_WAIT);
     }
-    let said = format!("{held}, and its control socket does not answer");
-    Err(Failure::new(Exit::Unreachable, said))
+    let message = format!("{in_use}, and its control socket does not answer");
+    Err(Failure::new(Exit::Unreachable, message))
 }
 
-/// Nobody listens there, or nothing is there.
-fn is_nobody(error: &io::Error) -> bool {
+/// Whether the socket is missing, or no process listens on it.
+fn has_no_listener(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
 }
 
@@ -163,11 +164,11 @@ fn ask_instance(
     let (mut reader, _) = response.data.into_reader_and_size();
     let mut bytes = Vec::new();
     io::Read::read_to_end(&mut reader, &mut bytes)
-        .map_err(|error| Failure::io("read the answer", &error))?;
+        .map_err(|error| Failure::io("read the response", &error))?;
     Ok((response.status_code, bytes))
 }
 
-/// Where browsers will reach the instance once it is served: what links begin with.
+/// The base of links: the public URL, or the address that `serve` would listen on.
 fn public_url(settings: &Settings) -> Result<PublicUrl, Failure> {
     if let Some(url) = &settings.public_url {
         return Ok(url.clone());
@@ -179,12 +180,12 @@ fn public_url(settings: &Settings) -> Result<PublicUrl, Failure> {
     )
 }
 
-fn ask_far(url: &str, key: &Secret, ask: &Ask<'_>) -> Result<(u16, Vec<u8>), Failure> {
+fn ask_remote(url: &str, key: &Secret, ask: &Ask<'_>) -> Result<(u16, Vec<u8>), Failure> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
-        .timeout_global(Some(FAR_TIMEOUT))
+        .timeout_global(Some(REMOTE_TIMEOUT))
         .http_status_as_error(false)
-        // A redirect could carry the key to another host, and so could a proxy of the environment
-        // where the way is not encrypted.
+        // A redirect could send the key to another host. So could an HTTP proxy from the environment
+        // if the connection is not encrypted.
         .max_redirects(0)
         .proxy(url.starts_with("https:").then(ureq::Proxy::try_from_env).flatten())
         .tls_config(
@@ -205,7 +206,7 @@ fn ask_far(url: &str, key: &Secret, ask: &Ask<'_>) -> Result<(u16, Vec<u8>), Fai
         .header("User-Agent", USER_AGENT)
         .header("Content-Type", "application/json")
         .body(ask.body.as_ref().map(Value::to_string).unwrap_or_default())
-        .map_err(|_source| Failure::new(Exit::Usage, "KEYHOUSE_KEY is no key"))?;
+        .map_err(|_source| Failure::new(Exit::Usage, "KEYHOUSE_KEY is not a valid key"))?;
     let mut response = agent.run(request).map_err(unreachable)?;
     let status = response.status().as_u16();
     let body = response.body_mut().read_to_vec().map_err(unreachable)?;
@@ -216,12 +217,12 @@ impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Host(settings) => write!(f, "Host({})", settings.data.display()),
-            Self::Far { url, .. } => write!(f, "Far({url})"),
+            Self::Remote { url, .. } => write!(f, "Remote({url})"),
         }
     }
 }
 
-/// A text as part of a query.
+/// A query string of the pairs that have a value, with its `?`.
 pub(super) fn query(pairs: &[(&str, Option<&str>)]) -> String {
     let mut text = form_urlencoded::Serializer::new(String::new());
     for (name, value) in pairs {
@@ -233,7 +234,7 @@ pub(super) fn query(pairs: &[(&str, Option<&str>)]) -> String {
     if text.is_empty() { text } else { format!("?{text}") }
 }
 
-/// A text as one segment of a path: what could mean something else there is encoded.
+/// Encodes a text as one segment of a path.
 pub(super) fn segment(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }

@@ -1,5 +1,6 @@
-//! The control socket, by which commands on this host reach the server; and the claim on the data
-//! directory that makes it ours to open.
+//! The control socket of the server, and the lock on its data directory.
+//!
+//! Commands on this host use the socket to reach the server. The lock keeps a second server out.
 
 use std::fs::{File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Write as _};
@@ -12,19 +13,19 @@ use std::path::{Path, PathBuf};
 use crate::cli::exit::{Exit, Failure};
 use crate::config::Settings;
 
-/// Locked by the server of a data directory, wherever that keeps its records.
+/// The server locks this file in its data directory, whatever its storage is.
 const CLAIM_NAME: &str = "serve.lock";
 
-/// The socket; its file goes when this is dropped.
+/// The locked data directory and its socket. Dropping it removes the socket's file.
 pub(super) struct Control {
     path: PathBuf,
     bound: bool,
-    /// Locked as long as it is open.
+    /// The lock ends when this file is closed.
     _claim: File,
 }
 
 impl Control {
-    /// Claims the data directory, which is made where it is missing, and must be its owner's alone.
+    /// Creates the data directory if it is missing, checks its owner and mode, and locks it.
     pub(super) fn claim(settings: &Settings) -> Result<Self, Failure> {
         let directory = &settings.data;
         let shown = directory.display();
@@ -32,9 +33,9 @@ impl Control {
             .recursive(true)
             .mode(0o700)
             .create(directory)
-            .map_err(|error| Failure::io(&format!("make {shown}"), &error))?;
+            .map_err(|error| Failure::io(&format!("create {shown}"), &error))?;
         let found = std::fs::metadata(directory)
-            .map_err(|error| Failure::io(&format!("look at {shown}"), &error))?;
+            .map_err(|error| Failure::io(&format!("inspect {shown}"), &error))?;
         require_own(directory, &found)?;
         let claim = OpenOptions::new()
             .create(true)
@@ -47,19 +48,21 @@ impl Control {
             Ok(()) => {},
             Err(TryLockError::WouldBlock) => {
                 let holder = holder(directory);
-                let said = format!("{shown} is in use by another keyhouse serve{holder}");
-                return Err(Failure::new(Exit::Conflict, said));
+                let message = format!("{shown} is in use by another keyhouse serve{holder}");
+                return Err(Failure::new(Exit::Conflict, message));
             },
-            Err(TryLockError::Error(error)) => return Err(Failure::io("lock the data", &error)),
+            Err(TryLockError::Error(error)) => {
+                return Err(Failure::io("lock the data directory", &error));
+            },
         }
         claim
             .set_len(0)
             .and_then(|()| write!(&claim, "{}", std::process::id()))
-            .map_err(|error| Failure::io("note this process", &error))?;
+            .map_err(|error| Failure::io("write the process id to the lock file", &error))?;
         Ok(Self { path: settings.control_socket.clone(), bound: false, _claim: claim })
     }
 
-    /// Opens the socket, over the file of a server that is no more.
+    /// Opens the socket. A socket file that a crashed server left behind is replaced.
     pub(super) fn bind(&mut self) -> Result<UnixListener, Failure> {
         let failed = |error| Failure::io(&format!("open {}", self.path.display()), &error);
         match std::fs::remove_file(&self.path) {
@@ -79,13 +82,13 @@ impl Drop for Control {
             return;
         }
         if let Err(error) = std::fs::remove_file(&self.path) {
-            tracing::debug!(%error, "the control socket's file stays behind");
+            tracing::debug!(%error, "could not remove the control socket's file");
         }
     }
 }
 
-/// Requires that the data directory belongs to the user that runs Keyhouse, and to nobody else. A
-/// volume that was just mounted often belongs to root with mode 755.
+/// Requires that only the user that runs Keyhouse has access to the data directory. A volume that
+/// was just mounted often belongs to root with mode 755.
 fn require_own(directory: &Path, found: &Metadata) -> Result<(), Failure> {
     let (mode, owner, user) =
         (found.permissions().mode() & 0o7777, found.uid(), rustix::process::geteuid().as_raw());
@@ -93,18 +96,18 @@ fn require_own(directory: &Path, found: &Metadata) -> Result<(), Failure> {
     let problem = if owner != user && user != 0 {
         format!("{shown} belongs to uid {owner} (mode {mode:o}), and keyhouse runs as uid {user}")
     } else if mode & 0o077 != 0 {
-        format!("{shown} is open to others (mode {mode:o}, owned by uid {owner})")
+        format!("{shown} is accessible to other users (mode {mode:o}, owned by uid {owner})")
     } else {
         return Ok(());
     };
     let remedy = format!(
-        "run `chown {user} {shown}` and `chmod 700 {shown}`, or use --data {shown}/keyhouse, \
-         a directory below it that keyhouse can make itself where uid {user} may write"
+        "run `chown {user} {shown}` and `chmod 700 {shown}`, or use --data {shown}/keyhouse: \
+         keyhouse creates that subdirectory if uid {user} has write permission"
     );
     Err(Failure::new(Exit::Failed, format!("{problem}: {remedy}")))
 }
 
-/// Who holds the claim, as far as it said so.
+/// The process that holds the lock, if it wrote its id.
 fn holder(directory: &Path) -> String {
     let pid = std::fs::read_to_string(directory.join(CLAIM_NAME)).unwrap_or_default();
     let digits: String = pid.trim().chars().take_while(char::is_ascii_digit).collect();

@@ -1,4 +1,4 @@
-//! How the program ends: exit codes, and the words that go with them.
+//! Exit codes, failures, and printing to stdout and stderr.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -13,19 +13,17 @@ use crate::model::text::{printable, printable_line};
 /// The exit codes; scripts depend on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exit {
-    /// Done.
     Ok,
-    /// Something went wrong that none of the others names.
+    /// Any failure that has no code of its own.
     Failed,
     /// The command, its flags or its settings are wrong.
     Usage,
-    /// There is no such thing.
     NotFound,
     /// Not allowed, or the key is not valid.
     Denied,
-    /// The state rules it out.
+    /// The current state does not allow the change.
     Conflict,
-    /// No server answers, or its store doesn't.
+    /// The server or its store is unavailable.
     Unreachable,
 }
 
@@ -43,33 +41,32 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// From how many bytes on a word could be a secret.
+/// A shorter word is not a secret.
 const SECRET_BYTES_MIN: usize = 24;
 
-/// Why a command failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
     exit: Exit,
-    said: String,
+    message: String,
 }
 
 impl Failure {
-    /// A failure with its words; an empty text is not printed.
-    pub(super) fn new(exit: Exit, said: impl Into<String>) -> Self {
-        Self { exit, said: said.into() }
+    /// A failure with its message. An empty message is not printed.
+    pub(super) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into() }
     }
 
-    /// The failure of an operation of the system.
+    /// A failed system call: `could not {what}: {error}`.
     pub(super) fn io(what: &str, error: &io::Error) -> Self {
         Self::new(Exit::Failed, format!("could not {what}: {error}"))
     }
 
-    /// The failure that a problem+json answer tells of.
+    /// The failure of a problem+json response.
     pub(super) fn of_problem(status: u16, body: &Value) -> Self {
         let text = |name: &str| terminal::text(body, name);
         let (title, detail, code) = (text("title"), text("detail"), text("code"));
-        let mut said = if title.is_empty() {
-            format!("the server answered {status}")
+        let mut message = if title.is_empty() {
+            format!("the server returned status {status}")
         } else {
             format!("{title} ({code})")
         };
@@ -77,11 +74,11 @@ impl Failure {
         if let Some(faults) = faults {
             for fault in faults {
                 let part = |name: &str| terminal::text(fault, name);
-                said.extend(["\n  ", &part("pointer"), ": ", &part("detail")]);
+                message.extend(["\n  ", &part("pointer"), ": ", &part("detail")]);
             }
         } else if !detail.is_empty() {
-            said.push_str(": ");
-            said.push_str(&detail);
+            message.push_str(": ");
+            message.push_str(&detail);
         }
         let exit = match status {
             400 | 413 | 415 => Exit::Usage,
@@ -91,18 +88,18 @@ impl Failure {
             502..=504 => Exit::Unreachable,
             _ => Exit::Failed,
         };
-        Self::new(exit, said)
+        Self::new(exit, message)
     }
 
-    /// What went wrong, for whoever else tells of it.
+    /// The message, for errors of other rooms.
     pub(crate) fn into_said(self) -> String {
-        self.said
+        self.message
     }
 
     /// Prints the failure and becomes the exit code.
     pub(super) fn report(self) -> ExitCode {
-        if !self.said.is_empty() {
-            say_lines(&format!("keyhouse: {}", self.said));
+        if !self.message.is_empty() {
+            say_lines(&format!("keyhouse: {}", self.message));
         }
         self.exit.into()
     }
@@ -114,32 +111,30 @@ impl From<ConfigError> for Failure {
     }
 }
 
-/// An error with all that caused it.
+/// The message of an error and of all its sources.
 pub(super) fn with_sources(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
+    let mut message = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {
-        said.push_str(": ");
-        said.push_str(&source.to_string());
+        message.push_str(": ");
+        message.push_str(&source.to_string());
         next = source.source();
     }
-    said
+    message
 }
 
-/// Prints what clap has to say: help to stdout, faults to stderr.
+/// Prints clap's output: help to stdout, faults to stderr.
 ///
-/// A word that could be a secret is not repeated: what was typed into the wrong place would stand
-/// in a terminal's scrollback, or in a log.
+/// A fault that contains a possible secret is replaced: the secret would end up in the terminal's
+/// scrollback or in a log.
 pub(super) fn usage(error: &clap::Error) -> ExitCode {
-    let said = error.render().to_string();
-    if error.use_stderr() && said.split(|c: char| !is_of_key(c)).any(looks_secret) {
-        say(
-            "keyhouse: a word on the command line looks like a secret; secrets are read from stdin",
-        );
+    let message = error.render().to_string();
+    if error.use_stderr() && message.split(|c: char| !is_of_key(c)).any(looks_secret) {
+        say("keyhouse: an argument looks like a secret; pass secrets on stdin instead");
         say("For more information, try '--help'.");
         return Exit::Usage.into();
     }
-    // A closed pipe is no reason to fail at telling how to use the program.
+    // A closed pipe does not change the exit code.
     let (Ok(()) | Err(_)) = error.print();
     if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() }
 }
@@ -148,25 +143,25 @@ fn is_of_key(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '+' | '/' | '=' | '.')
 }
 
-/// Long words of letters and digits are no names of flags.
+/// A long word with letters and digits that is not a flag.
 fn looks_secret(word: &str) -> bool {
     let mixed = word.chars().any(|c| c.is_ascii_digit()) && word.chars().any(char::is_alphabetic);
     word.len() >= SECRET_BYTES_MIN && mixed && !word.starts_with("--")
 }
 
-/// A line of data, to stdout. Whatever is in it, it stays one line and controls no terminal. A reader
-/// that has seen enough, such as `head`, is no error, and the command ends as it would have otherwise.
+/// Prints one line of data to stdout. Line breaks and terminal escapes in it are replaced. A reader
+/// that closes the pipe, such as `head`, is not an error and does not change the exit code.
 pub(super) fn print(line: &str) -> Result<(), Failure> {
     write_out(&printable_line(line))
 }
 
-/// A table, to stdout, as [`print`] writes a line; its cells are lines already.
+/// Prints a table to stdout, as [`print`] does a line. Its cells must already be printable.
 pub(super) fn print_table(table: &str) -> Result<(), Failure> {
     write_out(&printable(table))
 }
 
-/// A line that is shown once, to stdout. Where it can't be written the command fails: what it holds
-/// is lost.
+/// Prints a secret or link that is shown only once. The command fails if it can't be written,
+/// because the secret is lost.
 pub(super) fn print_once(line: &str) -> Result<(), Failure> {
     write_line(&printable_line(line)).map_err(|error| Failure::io("print", &error))
 }
@@ -185,20 +180,19 @@ fn write_line(text: &str) -> io::Result<()> {
     writeln!(stdout, "{text}").and_then(|()| stdout.flush())
 }
 
-/// A line of talk, to stderr. Nobody to hear it is no fault.
+/// Prints a message to stderr. A closed stderr is not an error.
 pub(super) fn say(line: &str) {
     say_lines(&printable_line(line));
 }
 
-/// Several lines of talk.
 fn say_lines(lines: &str) {
     let (Ok(()) | Err(_)) = writeln!(io::stderr().lock(), "{}", printable(lines));
 }
 
-/// Before anything else: files are the owner's alone, and a crash writes no memory to disk.
+/// Makes new files private to the user and disables core dumps, which could contain secrets.
 pub(super) fn harden() {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let none = Rlimit { current: Some(0), maximum: Some(0) };
-    // Where the system does not let go of core dumps, the service is no worse than others.
+    // A system that does not allow this is not a reason to stop.
     let (Ok(()) | Err(_)) = setrlimit(Resource::Core, none);
 }

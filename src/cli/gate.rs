@@ -1,4 +1,4 @@
-//! `keyhouse gate`: make, list, show, set, delete and try gates.
+//! `keyhouse gate`: manages and tests gates.
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
@@ -8,89 +8,96 @@ use crate::cli::exit::{Exit, Failure, print, say};
 use crate::cli::listing::{all, print_all, print_one};
 use crate::cli::verify::key_from_stdin;
 
-/// What to do with gates.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Make a gate; without a route nothing passes it
+    /// Create a gate
     #[command(after_help = EXAMPLE)]
     Create(Policy),
-    /// List gates; default, which takes any valid key, is always there too
+    /// List gates
+    #[command(
+        after_help = "The gate default always exists, accepts any valid key and is not listed."
+    )]
     List,
     /// Show a gate
     Show {
-        /// The gate's name
+        /// Name of the gate
         name: String,
     },
-    /// Set what a gate says; what is not named stays
+    /// Change a gate
+    #[command(after_help = "Only the given options change.")]
     Set(Policy),
-    /// Delete a gate: from then on nothing passes where proxies ask by its name
+    /// Delete a gate
+    #[command(after_help = "Requests from proxies that use the gate are denied from then on.")]
     Delete {
-        /// The gate's name
+        /// Name of the gate
         name: String,
     },
-    /// See what a request would come to, and why; counts nothing
+    /// Dry-run a request against a gate and explain the result
     #[command(after_help = "Example: keyhouse gate test GET https://api.example.com/orders/7 \
                             --gate orders --key - < secret.txt\n\n\
-                            Exit code 0 when it would pass, 4 when it would not.")]
+                            Exit code 0 if the request would be allowed, 4 if not. The call is not counted.")]
     Test(Test),
 }
 
 const EXAMPLE: &str = "\
-A route is [METHOD,..] [HOST]PATH [public | denied | REQUIREMENT] [cost=N] [allow=KIND,..]; the most specific decides.
-KIND is what its paths may hold and others may not: encoded_slash, double_slash, semicolon, utf8, trailing_dot, compatibility_form.
-A PATH is segments, {name} or * for one, a last ** for none or more.
+A gate without routes denies every request.
+
+Routes: [METHOD,..] [HOST]PATH [public | denied | REQUIREMENT] [cost=N] [allow=KIND,..]
+  The most specific route decides.
+  PATH matches segment by segment: {name} or * is one segment, a last ** is any number.
+  KIND allows paths that are otherwise rejected: encoded_slash, double_slash, semicolon, utf8,
+  trailing_dot or compatibility_form.
 
 Example: keyhouse gate create orders --route '/health public' \\
            --route 'GET api.example.com/orders/** orders:read' \\
            --route 'api.example.com/orders/** orders:write AND (shop:a OR shop:b)'";
 
-/// What a gate says.
 #[derive(Debug, Args)]
 pub(super) struct Policy {
-    /// Its name: a-z, 0-9 and -; proxies ask by it
+    /// Name that proxies use: a-z, 0-9 and -
     name: String,
-    /// A rule, such as 'GET /orders/** orders:read'; repeatable, and all together replace what was
+    /// Route, such as 'GET /orders/** orders:read'; repeatable; replaces all routes
     #[arg(long = "route", value_name = "R")]
     routes: Vec<String>,
-    /// Where the key may stand: authorization (Bearer and Basic), authorization:SCHEME, a header,
-    /// cookie:NAME, websocket-protocol:PREFIX; repeatable [default: authorization, x-api-key, mc-api-key]
+    /// Where a request may carry the key: authorization (Bearer and Basic), authorization:SCHEME, a
+    /// header's name, cookie:NAME or websocket-protocol:PREFIX; repeatable [default: authorization,
+    /// x-api-key, mc-api-key]
     #[arg(long = "credential", value_name = "C")]
     credentials: Vec<String>,
-    /// Organization whose keys it takes, by its id, or all; repeatable [default: all]
+    /// Accept keys of this organization's id, or all; repeatable [default: all]
     #[arg(long = "accept-organization", value_name = "ID")]
     organizations: Vec<String>,
-    /// Environment whose keys it takes, or all; repeatable [default: all]
+    /// Accept keys of this environment, or all; repeatable [default: all]
     #[arg(long = "accept-environment", value_name = "E")]
     environments: Vec<String>,
-    /// Units that a call draws from limits and quota [default: 1]
+    /// Units that a call takes from rate limits and quota [default: 1]
     #[arg(long, value_name = "N")]
     cost: Option<u32>,
-    /// CORS preflights: check (like any other request) or allow (without a key, where the request
-    /// that they announce could pass) [default: check]
+    /// CORS preflights: check them like other requests, or allow them without a key if a route
+    /// matches the announced request [default: check]
     #[arg(long, value_name = "P", value_parser = ["check", "allow"])]
     preflight: Option<String>,
-    /// What it is for
+    /// Description
     #[arg(long, value_name = "D")]
     description: Option<String>,
 }
 
-/// A request to be tried.
 #[derive(Debug, Args)]
 pub(super) struct Test {
-    /// The method, such as GET
+    /// Method, such as GET
     method: String,
-    /// The URL that the client asks for, or its path alone
+    /// URL or path of the request
     url: String,
-    /// The gate
+    /// Gate to test
     #[arg(long, value_name = "NAME", default_value = "default")]
     gate: String,
-    /// Where the key comes from: only -, stdin [default: no key]
+    /// Read the key from stdin [default: no key]
     #[arg(long, value_name = "-", value_parser = ["-"])]
     key: Option<String>,
-    /// The client's address
+    /// IP address of the client
     #[arg(long, value_name = "A")]
     ip: Option<String>,
-    /// The method that a CORS preflight announces; with the method OPTIONS
+    /// Method that a CORS preflight announces; use with OPTIONS
     #[arg(long, value_name = "METHOD")]
     preflight_for: Option<String>,
 }
@@ -108,7 +115,6 @@ const FIELDS: [&str; 10] = [
     "version",
 ];
 
-/// Runs a command.
 pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), Failure> {
     let path = |name: &str| format!("/v1/gates/{}", segment(name));
     match command {
@@ -119,7 +125,12 @@ pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), 
         },
         Command::List => {
             let gates = all(client, "/v1/gates", None)?;
-            print_all(gates, &["name", "description", "cost", "version"], "none but default", json)
+            print_all(
+                gates,
+                &["name", "description", "cost", "version"],
+                "no gates; create one with keyhouse gate create NAME",
+                json,
+            )
         },
         Command::Show { name } => {
             shown(&client.ask(&Ask { method: "GET", target: path(name), body: None })?, json)
@@ -138,7 +149,7 @@ pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), 
 }
 
 impl Policy {
-    /// The body of the request: what was named, and these fields.
+    /// The body of the request: the given options and the fields of `more`.
     fn body(&self, more: &[(&str, Value)]) -> Result<Option<Value>, Failure> {
         let mut body: Map<String, Value> =
             more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
@@ -172,7 +183,7 @@ impl Policy {
     }
 }
 
-/// A route as it is written. What methods, hosts, paths and requirements may be, the API says.
+/// Parses a route. The API validates methods, hosts, paths and requirements.
 fn route(text: &str) -> Result<Value, Failure> {
     let mut rest = text.trim();
     let mut methods = Value::Null;
@@ -184,9 +195,9 @@ fn route(text: &str) -> Result<Value, Failure> {
     }
     let (place, needs) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
     let Some(at) = place.find('/') else {
-        let said =
-            format!("{text:?} names no path; a route is such as 'GET /orders/** orders:read'");
-        return Err(Failure::new(Exit::Usage, said));
+        let message =
+            format!("{text:?} has no path; write a route such as 'GET /orders/** orders:read'");
+        return Err(Failure::new(Exit::Usage, message));
     };
     let (host, path) = place.split_at(at);
     let (mut needs, mut cost, mut allow) = (needs.trim(), Value::Null, Value::Null);
@@ -204,8 +215,8 @@ fn route(text: &str) -> Result<Value, Failure> {
         needs = before.trim_end();
     }
     if needs.contains("cost=") || needs.contains("allow=") {
-        let said = format!("{text:?}: cost= and allow= must end a route");
-        return Err(Failure::new(Exit::Usage, said));
+        let message = format!("{text:?}: cost= and allow= must be at the end of the route");
+        return Err(Failure::new(Exit::Usage, message));
     }
     let (access, permissions) = match needs {
         "public" | "denied" => (needs, Value::Null),
@@ -219,7 +230,7 @@ fn route(text: &str) -> Result<Value, Failure> {
     }))
 }
 
-/// A gate: its fields, then its routes as they are written.
+/// Prints a gate: its fields, then its routes.
 fn shown(gate: &Value, json: bool) -> Result<(), Failure> {
     print_one(gate, &FIELDS, json)?;
     let routes = gate.get("routes").and_then(Value::as_array).filter(|_routes| !json);
@@ -229,7 +240,7 @@ fn shown(gate: &Value, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A route as one writes it.
+/// A route in the form that [`route`] parses.
 fn written(route: &Value) -> String {
     let text = |name: &str| route.get(name).and_then(Value::as_str).unwrap_or_default();
     let methods = route.get("methods").and_then(Value::as_array);
@@ -256,28 +267,28 @@ impl Test {
             }
         }
         let target = format!("/v1/gates/{}/test", segment(&self.gate));
-        let told = client.ask(&Ask { method: "POST", target, body: Some(body) })?;
-        let allowed = told.get("allowed").and_then(Value::as_bool).unwrap_or(false);
+        let result = client.ask(&Ask { method: "POST", target, body: Some(body) })?;
+        let allowed = result.get("allowed").and_then(Value::as_bool).unwrap_or(false);
         if json {
-            print(&told.to_string())?;
+            print(&result.to_string())?;
         } else {
-            told_in_lines(&told)?;
+            print_result(&result)?;
         }
         if allowed { Ok(()) } else { Err(Failure::new(Exit::Denied, "")) }
     }
 }
 
-fn told_in_lines(told: &Value) -> Result<(), Failure> {
+fn print_result(result: &Value) -> Result<(), Failure> {
     let text = |of: &Value, name: &str| {
         of.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
     };
-    let status = told.get("status").and_then(Value::as_u64).unwrap_or_default();
-    print(format!("{status} {} {}", text(told, "code"), text(told, "detail")).trim_end())?;
-    match told.get("route").filter(|route| !route.is_null()) {
+    let status = result.get("status").and_then(Value::as_u64).unwrap_or_default();
+    print(format!("{status} {} {}", text(result, "code"), text(result, "detail")).trim_end())?;
+    match result.get("route").filter(|route| !route.is_null()) {
         Some(route) => print(&format!("{:<8} {}", "route", written(route)))?,
         None => print(&format!("{:<8} {}", "route", "-"))?,
     }
-    let rules = told.pointer("/explain/rules").and_then(Value::as_array);
+    let rules = result.pointer("/explain/rules").and_then(Value::as_array);
     let reached = rules.into_iter().flatten().filter(|rule| text(rule, "outcome") != "not_reached");
     for rule in reached {
         let line =

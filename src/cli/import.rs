@@ -1,6 +1,7 @@
-//! `keyhouse import`: takes keys of other systems over, from JSON lines or a JSON list, in steps that
-//! are each all or nothing. A key that is here already is passed over, so that the same file can be
-//! given again after whatever stopped it.
+//! `keyhouse import`: imports keys of another system from JSON lines or a JSON list.
+//!
+//! The keys go in steps, each all or nothing. A key that already exists is skipped, so an import that
+//! was interrupted can be repeated with the same file.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -13,52 +14,46 @@ use crate::cli::client::{Ask, Client, query};
 use crate::cli::exit::{Exit, Failure, print, say};
 use crate::cli::terminal::decoded;
 
-/// Most bytes of a file.
 const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
-/// Most keys of one step.
 const KEYS_A_STEP_MAX: usize = 500;
-/// Most bytes of one step: half of what a request may have, since what is stored of a key is more
-/// than what is said of it.
+/// Half of the limit for a request, because the stored record of a key is larger than its input.
 const BYTES_A_STEP_MAX: usize = 512 * 1024;
-/// Most lines told of one step.
-const LINES_TOLD_MAX: usize = 20;
+/// Most faults that are printed for one step.
+const FAULTS_SHOWN_MAX: usize = 20;
 
-/// Which keys.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Each line is an object: {\"algorithm\": \"sha256\", \"digest\": \"...\"} or \
+    after_help = "Each line is an object with {\"algorithm\": \"sha256\", \"digest\": \"...\"} or \
                         {\"key\": \"...\"},\nand name, owner, permissions, expires_at and the other \
-                        fields of a key.\n\nExample: keyhouse import keys.jsonl --dry-run"
+                        fields of a key.\nKeys that already exist are skipped.\n\nExample: keyhouse import keys.jsonl --dry-run"
 )]
 pub(super) struct Flags {
-    /// JSON lines or a JSON list; - for stdin
+    /// File with JSON lines or a JSON list; - for stdin
     file: PathBuf,
-    /// Say what would be done, and do nothing
+    /// Print what would be imported without importing it
     #[arg(long)]
     dry_run: bool,
-    /// Begin at this line, or entry of the list, counted from 1
+    /// Start at this line or list entry, counted from 1
     #[arg(long, value_name = "LINE", default_value_t = 1)]
     from: usize,
-    /// Organization of keys that name none, where this host has several [default: the first]
+    /// Organization of keys that name none [default: the first]
     #[arg(long, value_name = "ID")]
     organization: Option<String>,
 }
 
-/// One key, and where it stood.
+/// A key and its line in the file.
 struct Line {
     number: usize,
     key: Value,
     bytes: usize,
 }
 
-/// What was done.
 #[derive(Debug, Default)]
 struct Done {
     imported: usize,
     skipped: usize,
 }
 
-/// Runs the command.
 pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Failure> {
     let lines: Vec<Line> = read(&flags.file)?;
     let last = lines.last().map_or(0, |line| line.number);
@@ -75,7 +70,7 @@ pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Fail
         }
         send(flags, client, step, &mut done).inspect_err(|_failure| {
             say(&format!(
-                "stopped at line {first}; {} were imported before it; go on with --from {first}",
+                "stopped at line {first} after {} imported keys; continue with --from {first}",
                 done.imported
             ));
         })?;
@@ -88,10 +83,10 @@ pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Fail
         return print(&done.to_string());
     }
     let verb = if flags.dry_run { "would be imported" } else { "imported" };
-    print(&format!("{imported} {verb}, {skipped} were here already"))
+    print(&format!("{imported} {verb}, {skipped} already exist"))
 }
 
-/// Sends one step; of those that are here already it leaves out what it was told of, once.
+/// Sends one step. Keys that the API rejects as existing are left out of the next attempt.
 fn send(
     flags: &Flags,
     client: &Client,
@@ -106,41 +101,41 @@ fn send(
             return Ok(());
         }
         let body = Some(json!({ "keys": keys, "dry_run": flags.dry_run }));
-        let (status, told) =
+        let (status, response) =
             client.answer(&Ask { method: "POST", target: target.clone(), body })?;
         if (200..300).contains(&status) {
             done.imported += step.len();
             return Ok(());
         }
-        let faults = told.get("errors").and_then(Value::as_array).cloned().unwrap_or_default();
+        let faults = response.get("errors").and_then(Value::as_array).cloned().unwrap_or_default();
         let taken: Vec<usize> = faults.iter().filter_map(taken_at).collect();
         if taken.is_empty() || taken.len() < faults.len() {
-            return Err(failure(status, &told, &faults, &step));
+            return Err(failure(status, &response, &faults, &step));
         }
         let before = step.len();
         let mut at = 0..;
         step.retain(|_line| !at.next().is_some_and(|at| taken.contains(&at)));
         done.skipped += before - step.len();
         if step.len() == before {
-            return Err(Failure::of_problem(status, &told));
+            return Err(Failure::of_problem(status, &response));
         }
     }
 }
 
-/// The key that a fault says is here already.
+/// The index of the key, if the fault is that it already exists.
 fn taken_at(fault: &Value) -> Option<usize> {
     let is_taken = fault.get("code").and_then(Value::as_str) == Some("digest_taken");
     entry_of(fault).filter(|_at| is_taken)
 }
 
-/// The key that a fault is about.
+/// The index of the key that has the fault.
 fn entry_of(fault: &Value) -> Option<usize> {
     let pointer = fault.get("pointer").and_then(Value::as_str)?;
     pointer.strip_prefix("/keys/")?.split('/').next()?.parse().ok()
 }
 
-/// The failure of a step, with each fault at its line.
-fn failure(status: u16, told: &Value, faults: &[Value], step: &[Line]) -> Failure {
+/// Prints the faults of a step with their lines, and returns its failure.
+fn failure(status: u16, response: &Value, faults: &[Value], step: &[Line]) -> Failure {
     let text = |fault: &Value, name: &str| {
         fault.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
     };
@@ -148,27 +143,27 @@ fn failure(status: u16, told: &Value, faults: &[Value], step: &[Line]) -> Failur
     for fault in faults.iter().filter(|fault| taken_at(fault).is_none()) {
         let Some(line) = entry_of(fault).and_then(|at| step.get(at)) else { continue };
         known += 1;
-        if known <= LINES_TOLD_MAX {
+        if known <= FAULTS_SHOWN_MAX {
             let pointer = text(fault, "pointer");
             let field = pointer.split('/').skip(3).collect::<Vec<_>>().join("/");
             say(&format!("line {}: {field}: {}", line.number, text(fault, "detail")));
         }
     }
-    if known > LINES_TOLD_MAX {
-        say(&format!("and {} more", known - LINES_TOLD_MAX));
+    if known > FAULTS_SHOWN_MAX {
+        say(&format!("and {} more", known - FAULTS_SHOWN_MAX));
     }
     if known == 0 {
-        return Failure::of_problem(status, told);
+        return Failure::of_problem(status, response);
     }
-    Failure::new(Exit::Usage, "some lines can't be imported; nothing of this step was")
+    Failure::new(Exit::Usage, "some lines are invalid; no key of this step was imported")
 }
 
-/// Reads all keys, before any is sent. Nothing of what can't be read is repeated: it may be a secret.
+/// Reads all keys before any is sent. Errors do not repeat the input: it may be a secret.
 fn read(file: &Path) -> Result<Vec<Line>, Failure> {
     let bytes = read_bytes(file)?;
     let text = decoded(&bytes, &file.display().to_string())?;
     let wrong =
-        |number: usize| Failure::new(Exit::Usage, format!("line {number} is no JSON object"));
+        |number: usize| Failure::new(Exit::Usage, format!("line {number} is not a JSON object"));
     let line = |number: usize, key: Value| {
         let bytes = key.to_string().len();
         if key.is_object() { Ok(Line { number, key, bytes }) } else { Err(wrong(number)) }
@@ -176,7 +171,10 @@ fn read(file: &Path) -> Result<Vec<Line>, Failure> {
     if text.trim_start().starts_with('[') {
         let keys: Vec<Value> = serde_json::from_str(text).map_err(|error| {
             let place = format!("line {}, column {}", error.line(), error.column());
-            Failure::new(Exit::Usage, format!("{} is no JSON list: {place}", file.display()))
+            Failure::new(
+                Exit::Usage,
+                format!("{} is not a JSON list: error at {place}", file.display()),
+            )
         })?;
         return keys.into_iter().zip(1..).map(|(key, number)| line(number, key)).collect();
     }
@@ -199,8 +197,8 @@ fn read_bytes(file: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     };
     let bytes = bytes.map_err(failed)?;
     if u64::try_from(bytes).map_or(true, |bytes| bytes > FILE_BYTES_MAX) {
-        let said = format!("{} has more than 256 MiB: split it", file.display());
-        return Err(Failure::new(Exit::Usage, said));
+        let message = format!("{} is larger than 256 MiB: split it", file.display());
+        return Err(Failure::new(Exit::Usage, message));
     }
     Ok(read)
 }

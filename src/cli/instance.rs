@@ -1,4 +1,4 @@
-//! Puts an instance together: store, index, actions; and takes it apart in order.
+//! Opens and closes an instance: its store, index, actions and background threads.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,10 +25,10 @@ use crate::model::pace::Pace;
 use crate::model::public_url::PublicUrl;
 use crate::records::prepare;
 
-/// How far the clock may be behind the newest event.
+/// How far the clock may be behind the newest audit event.
 const CLOCK_BEHIND_MAX: Duration = Duration::from_hours(1);
 
-/// An instance without its sockets.
+/// An open instance without sockets.
 pub(crate) struct Instance {
     store: Arc<dyn Store>,
     follower: Follower,
@@ -39,12 +39,10 @@ pub(crate) struct Instance {
     pub(super) actions: Arc<Actions>,
 }
 
-/// Why an instance did not come up.
 #[derive(Debug)]
 pub(crate) enum OpenFailure {
-    /// Another process holds the store: there may be a server to ask.
+    /// Another process holds the store. It may be a server that can handle the request.
     InUse(String),
-    /// Anything else.
     Other(Failure),
 }
 
@@ -57,14 +55,14 @@ impl From<Failure> for OpenFailure {
 impl From<OpenFailure> for Failure {
     fn from(failure: OpenFailure) -> Self {
         match failure {
-            OpenFailure::InUse(said) => Self::new(Exit::Conflict, said),
+            OpenFailure::InUse(message) => Self::new(Exit::Conflict, message),
             OpenFailure::Other(failure) => failure,
         }
     }
 }
 
 impl Instance {
-    /// Opens the store, checks what it holds, and builds the index.
+    /// Opens the store, checks its format, and builds the index.
     pub(crate) fn open(settings: &Settings) -> Result<Self, OpenFailure> {
         let store = backends::open(&settings.storage).map_err(|error| match error {
             OpenError::InUse(cause) => OpenFailure::InUse(cause.to_string()),
@@ -92,7 +90,7 @@ impl Instance {
                 .map_err(|error| Failure::io("start a thread", &error))?;
         let (store_of_seals, retention) = (Arc::clone(&store), settings.audit_retention);
         let seals = SealWriter::start(store_of_seals, Arc::clone(&clock), random()?, retention)
-            .map_err(|error| Failure::io("start sealing the audit log", &error))?;
+            .map_err(|error| Failure::io("start the thread that seals the audit log", &error))?;
         let quotas = QuotaReserver::start(Arc::clone(index.reservations()), Arc::clone(&store))
             .map_err(|error| Failure::io("start a thread", &error))?;
         let actions =
@@ -104,7 +102,7 @@ impl Instance {
         Ok(Self { store, follower, last_use, seals, quotas, refusals, actions })
     }
 
-    /// The application over this instance.
+    /// The HTTP application of this instance.
     pub(crate) fn app(
         &self,
         settings: &Settings,
@@ -120,8 +118,8 @@ impl Instance {
         Ok(app.paced_by(sessions, keys.clone().unwrap_or_else(Pace::of_keys)))
     }
 
-    /// Writes what waits, gives back what was reserved and not used, seals the audit log, stops
-    /// following, and lets go of the store.
+    /// Writes pending data, returns unused quota reservations, seals the audit log, stops following
+    /// the store, and closes it.
     pub(crate) fn close(self) -> Result<(), Failure> {
         self.refusals.stop();
         self.quotas.stop();
@@ -132,14 +130,15 @@ impl Instance {
     }
 }
 
-/// Randomness from the operating system.
+/// A generator seeded by the operating system.
 fn random() -> Result<StdRng, Failure> {
-    let failed =
-        |error| Failure::new(Exit::Failed, format!("no randomness from the system: {error}"));
+    let failed = |error| {
+        Failure::new(Exit::Failed, format!("could not get random bytes from the system: {error}"))
+    };
     StdRng::try_from_rng(&mut SysRng).map_err(failed)
 }
 
-/// Refuses a clock that went back far: ended keys and sessions would live again.
+/// Rejects a clock that is far behind: expired keys and sessions would be valid again.
 fn check_clock(store: &dyn Store, clock: &dyn Clock, accepted: bool) -> Result<(), Failure> {
     let newest = audit::latest_moment(store)
         .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
@@ -148,11 +147,12 @@ fn check_clock(store: &dyn Store, clock: &dyn Clock, accepted: bool) -> Result<(
     if newest.since(now) <= CLOCK_BEHIND_MAX {
         return Ok(());
     }
-    let said = format!("the clock says {now}, more than 1 h before the newest event at {newest}");
+    let message =
+        format!("the clock shows {now}, more than 1 h before the newest audit event at {newest}");
     if accepted {
-        say(&format!("{said}; accepted"));
+        say(&format!("{message}; accepted"));
         return Ok(());
     }
-    let advice = "set the clock, or start with --accept-clock if it is right";
-    Err(Failure::new(Exit::Failed, format!("{said}: {advice}")))
+    let advice = "correct the clock, or start with --accept-clock if it is right";
+    Err(Failure::new(Exit::Failed, format!("{message}: {advice}")))
 }

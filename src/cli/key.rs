@@ -1,4 +1,4 @@
-//! `keyhouse key`: make, list, show, rename, rotate, revoke.
+//! `keyhouse key`: manages keys.
 
 use clap::{Args, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};
@@ -9,96 +9,99 @@ use crate::cli::exit::{Failure, print, print_once, print_table, say};
 use crate::cli::terminal::text;
 use crate::model::text::printable_line;
 
-/// What to do with keys.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Make a key; its secret is printed once, alone, on stdout
-    #[command(after_help = "Example: keyhouse key create --name bot --permission diagrams:read")]
+    /// Create a key
+    #[command(
+        after_help = "Prints the secret, and nothing else, to stdout. It is shown only once.\n\n\
+                            Example: keyhouse key create --name bot --permission diagrams:read"
+    )]
     Create(Create),
-    /// List keys, the newest first unless asked otherwise
+    /// List keys
     List(List),
     /// Show a key
     Show {
-        /// The key's id
+        /// Id of the key
         id: String,
     },
-    /// Give a key another name
+    /// Rename a key
     Rename {
-        /// The key's id
+        /// Id of the key
         id: String,
-        /// The new name
+        /// New name
         name: String,
     },
-    /// Give a key a new secret; it is printed once, alone, on stdout
+    /// Replace the secret of a key
+    #[command(
+        after_help = "Prints the secret, and nothing else, to stdout. It is shown only once."
+    )]
     Rotate {
-        /// The key's id
+        /// Id of the key
         id: String,
-        /// How long the old secret works on: a span such as 24h, at most 30d [default: not at all]
+        /// How long the old secret stays valid, such as 24h; at most 30d [default: none]
         #[arg(long, value_name = "SPAN")]
         overlap: Option<String>,
     },
-    /// Revoke a key, at once and for ever
+    /// Revoke a key
+    #[command(after_help = "The key is invalid at once. This can't be undone.")]
     Revoke {
-        /// The key's id
+        /// Id of the key
         id: String,
-        /// Why, for the audit
+        /// Reason for the audit log
         #[arg(long, value_name = "R")]
         reason: Option<String>,
-        /// Also revoke every key that it created, and that those created
+        /// Also revoke the keys that this key created, and the keys that those created
         #[arg(long)]
         descendants: bool,
     },
 }
 
-/// A key to be made.
 #[derive(Debug, Args)]
 pub(super) struct Create {
-    /// What people call it [default: a readable random name]
+    /// Name of the key [default: a random readable name]
     #[arg(long, value_name = "N")]
     name: Option<String>,
-    /// What it is granted; repeatable [default: nothing but being valid]
+    /// Permission to grant, such as diagrams:read; repeatable [default: none]
     #[arg(long = "permission", value_name = "P")]
     permissions: Vec<String>,
-    /// What it is for
+    /// Description of the key
     #[arg(long, value_name = "D")]
     description: Option<String>,
-    /// Second part of its text [default: live]
+    /// Environment, the second part of the secret [default: live]
     #[arg(long, value_name = "E")]
     environment: Option<String>,
-    /// When it ends: a span such as 90d
+    /// Time until the key expires, such as 90d [default: never]
     #[arg(long, value_name = "SPAN")]
     expires_in: Option<String>,
-    /// Network it may be used from; repeatable
+    /// Network that may use the key; repeatable [default: all]
     #[arg(long = "allow", value_name = "CIDR")]
     allow: Vec<String>,
-    /// Organization it belongs to, where this host has several [default: the first]
+    /// Organization of the key [default: the first]
     #[arg(long, value_name = "ID")]
     organization: Option<String>,
 }
 
-/// Which keys.
 #[derive(Debug, Args)]
 #[expect(clippy::doc_markdown, reason = "help for a terminal")]
 pub(super) struct List {
-    /// Only keys with this text in name, description, hint or id
+    /// Only keys with this text in their name, description, hint or id
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
-    /// Only keys in this state: active, disabled, not_yet_valid, expired, revoked or all
+    /// Only keys with this status: active, disabled, not_yet_valid, expired, revoked or all
     #[arg(long, value_name = "S")]
     status: Option<String>,
     /// Only keys that were never used
     #[arg(long)]
     unused: bool,
-    /// Only keys that end within this span, such as 7d
+    /// Only keys that expire within this time, such as 7d
     #[arg(long, value_name = "SPAN")]
     expires_within: Option<String>,
-    /// In this order: created_at, name, last_used or expires_at, with - before it for descending
+    /// Sort by created_at, name, last_used or expires_at; a leading - sorts in descending order
     /// [default: -created_at]
     #[arg(long, value_name = "ORDER", allow_hyphen_values = true)]
     sort: Option<String>,
 }
 
-/// Runs a command.
 pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), Failure> {
     match command {
         Command::Create(create) => run_create(create, client, json),
@@ -129,21 +132,24 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
     }
 }
 
-/// Revokes a key; with its descendants as often as it takes.
+/// Revokes a key. Descendants are revoked a batch at a time, until none is left.
 fn run_revoke(id: &str, body: &Value, client: &Client, json: bool) -> Result<(), Failure> {
     let mut revoked = 0;
     loop {
         let (target, body) = (path(id, "/revoke"), Some(body.clone()));
         let key = client.ask(&Ask { method: "POST", target, body })?;
-        let Some(told) = key.get("descendants") else { return show(&key, json) };
-        let number = |name: &str| told.get(name).and_then(Value::as_u64).unwrap_or_default();
+        let Some(outcome) = key.get("descendants") else { return show(&key, json) };
+        let number = |name: &str| outcome.get(name).and_then(Value::as_u64).unwrap_or_default();
         revoked += number("revoked");
-        if told.get("more") != Some(&Value::Bool(true)) {
+        if outcome.get("more") != Some(&Value::Bool(true)) {
             let keys = |count: u64| if count == 1 { "key" } else { "keys" };
             say(&format!("revoked {revoked} {} that it created", keys(revoked)));
             let left = number("left");
             if left > 0 {
-                say(&format!("{left} {} that it created are not yours to revoke", keys(left)));
+                say(&format!(
+                    "could not revoke {left} {} that it created: permission required",
+                    keys(left)
+                ));
             }
             return show(&key, json);
         }
@@ -173,17 +179,17 @@ fn run_create(create: Create, client: &Client, json: bool) -> Result<(), Failure
     let organization = create.organization.as_deref();
     let target = format!("/v1/keys{}", query(&[("organization", organization)]));
     let made = client.ask(&Ask { method: "POST", target, body: Some(Value::Object(body)) })?;
-    show_secret(&made, "made", json)
+    show_secret(&made, "created", json)
 }
 
-/// Prints a secret that was just made, alone, and says whose it is.
+/// Prints a new secret to stdout and the key's id and name to stderr.
 fn show_secret(made: &Value, verb: &str, json: bool) -> Result<(), Failure> {
     if json {
         return print_once(&made.to_string());
     }
     let key = made.get("key").unwrap_or(&Value::Null);
     say(&format!(
-        "{verb} {} {:?}; this is the only time its secret is shown",
+        "{verb} {} {:?}; the secret is shown only once",
         text(key, "id"),
         text(key, "name")
     ));
@@ -216,7 +222,7 @@ fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
         return print(&Value::Array(items).to_string());
     }
     if items.is_empty() {
-        say("no keys; make one with keyhouse key create --name NAME");
+        say("no keys; create one with keyhouse key create --name NAME");
         return Ok(());
     }
     let mut table = Table::new();
@@ -237,7 +243,7 @@ fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
     print_table(&table.trim_fmt())
 }
 
-/// Shows a key: its fields, one a line, or as JSON.
+/// Prints a key: one field a line, or JSON.
 fn show(key: &Value, json: bool) -> Result<(), Failure> {
     if json {
         return print(&key.to_string());

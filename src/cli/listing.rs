@@ -1,4 +1,4 @@
-//! Prints what the API answers: lists as tables, objects field by field.
+//! Prints responses of the API: lists as tables, objects as one field a line.
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use crate::cli::client::{Ask, Client, query};
 use crate::cli::exit::{Failure, print, print_table, say};
 use crate::cli::terminal::shown;
 
-/// Everything of a list, page by page.
+/// All items of a list, fetched page by page.
 pub(super) fn all(
     client: &Client,
     path: &str,
@@ -31,7 +31,7 @@ pub(super) fn all(
     }
 }
 
-/// Prints a list as a table of these fields, or as JSON.
+/// Prints a list as a table of the given fields, or as JSON. `none` is the message for an empty one.
 pub(super) fn print_all(
     items: Vec<Value>,
     columns: &[&str],
@@ -54,7 +54,7 @@ pub(super) fn print_all(
     print_table(&table.trim_fmt())
 }
 
-/// Prints an object: these of its fields, one a line, or all of it as JSON.
+/// Prints the given fields of an object, one a line, or all of it as JSON.
 pub(super) fn print_one(object: &Value, fields: &[&str], json: bool) -> Result<(), Failure> {
     if json {
         return print(&object.to_string());

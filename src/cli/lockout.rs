@@ -1,4 +1,4 @@
-//! `keyhouse lockout`: see and lift what waits after failed sign-ins.
+//! `keyhouse lockout`: lists and lifts sign-in lock-outs.
 
 use clap::Subcommand;
 
@@ -7,21 +7,19 @@ use crate::cli::exit::{Failure, say};
 use crate::cli::listing::{all, print_all};
 use crate::cli::user::{Named, id_of};
 
-/// What to do with lock-outs.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List accounts and networks that wait after failed sign-ins, the longest first
+    /// List accounts and networks that are locked out after failed sign-ins, longest first
     List,
-    /// Forget an account's or a network's failed sign-ins, so that it may try again at once
+    /// Lift a lock-out, so that the account or network can sign in again
     Lift {
-        /// The lock-out's id, or the user's e-mail address
+        /// Id of the lock-out, or e-mail address of the user
         lockout: String,
     },
 }
 
 const FIELDS: [&str; 5] = ["id", "kind", "failures", "until", "email"];
 
-/// Runs a command.
 pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), Failure> {
     match command {
         Command::List => {
@@ -32,7 +30,7 @@ pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), 
                     lockout.as_object_mut().map(|fields| fields.insert("email".to_owned(), email));
                 }
             }
-            print_all(lockouts, &FIELDS, "no sign-in waits", json)
+            print_all(lockouts, &FIELDS, "no lock-outs", json)
         },
         Command::Lift { lockout } => {
             let named = Named { user: lockout.clone(), organization: None };

@@ -1,4 +1,4 @@
-//! The command line: what people type, and the only room that prints.
+//! The command line: arguments, dispatch and exit codes. Only this room prints.
 
 mod audit;
 #[cfg(test)]
@@ -48,73 +48,74 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  keyhouse serve                                start the service, follow the link that it prints
-  keyhouse key create --name bot                make a key on the host; its secret goes to stdout
-  keyhouse key list                             see the keys
-  keyhouse import keys.jsonl --dry-run          see what taking these keys over would do
-  keyhouse verify < secret.txt                  ask whether a key is valid
+  keyhouse serve                          Start the server and print the setup link
+  keyhouse key create --name bot          Create a key and print its secret
+  keyhouse key list                       List keys
+  keyhouse import keys.jsonl --dry-run    Preview an import
+  keyhouse verify < secret.txt            Check whether a key is valid
 
 Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 denied, 5 conflict, 6 unreachable.
-On the host no credential is needed. From afar set KEYHOUSE_URL and KEYHOUSE_KEY.";
 
-/// Which instance is meant.
+On the server's host, commands need no credential. To use a remote server, set KEYHOUSE_URL and
+KEYHOUSE_KEY.";
+
 #[derive(Debug, Args)]
 #[expect(clippy::doc_markdown, reason = "help for a terminal")]
 struct Place {
     /// Data directory [default: $STATE_DIRECTORY, $XDG_STATE_HOME/keyhouse or ~/.local/state/keyhouse]
     #[arg(long, global = true, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Settings [default: keyhouse.toml in the data directory]
+    /// Settings file [default: keyhouse.toml in the data directory]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Print JSON
+    /// Print output as JSON
     #[arg(long, global = true)]
     json: bool,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the service
+    /// Run the server
     Serve(Box<serve::Flags>),
-    /// Make, list, show, rename, rotate and revoke keys
+    /// Manage keys
     #[command(subcommand)]
     Key(key::Command),
-    /// Make, list, show and delete roles
+    /// Manage roles
     #[command(subcommand)]
     Role(role::Command),
-    /// Make, list, show and delete teams, and say who is in them
+    /// Manage teams and their members
     #[command(subcommand)]
     Team(team::Command),
-    /// Make, list, show, set, delete and try gates: what a proxy's requests need
+    /// Manage and test gates
     #[command(subcommand)]
     Gate(gate::Command),
-    /// Take keys of other systems over
+    /// Import keys from another system
     Import(import::Flags),
-    /// See what was done, and prove that the log of it is whole
+    /// List audit events and check the audit log
     #[command(subcommand)]
     Audit(audit::Command),
-    /// Invite, list, show, stop, remove and reset users, and end their sessions
+    /// Manage users and their sessions
     #[command(subcommand)]
     User(user::Command),
-    /// See and lift what waits after failed sign-ins
+    /// List and lift sign-in lock-outs
     #[command(subcommand)]
     Lockout(lockout::Command),
-    /// Make, list, show, suspend and resume organizations
+    /// Manage organizations
     #[command(subcommand)]
     Org(org::Command),
-    /// List, show and set what plans give
+    /// Manage plans
     #[command(subcommand)]
     Plan(plan::Command),
-    /// Show and set an organization's subscription
+    /// Manage subscriptions
     #[command(subcommand)]
     Subscription(subscription::Command),
-    /// See how much keys were used, over time
+    /// Show how often keys were used
     Usage(usage::Flags),
-    /// Ask whether a key, read from stdin, may do something
+    /// Check a key that is read from stdin
     Verify(verify::Flags),
 }
 
-/// Runs the program with its arguments and environment, to its exit code.
+/// Runs the command of `arguments` and returns its exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     exit::harden();
     let cli = match Cli::try_parse_from(arguments) {
@@ -132,7 +133,7 @@ fn warn_of_unknown(environment: &Environment) {
     for UnknownVariable { name, meant } in environment.unknown() {
         match meant {
             Some(meant) => say(&format!("keyhouse: {name} is ignored: did you mean {meant}?")),
-            None => say(&format!("keyhouse: {name} is ignored: keyhouse has no such variable")),
+            None => say(&format!("keyhouse: {name} is ignored: unknown variable")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `keyhouse org`: make, list, show, change, suspend and resume organizations.
+//! `keyhouse org`: manages organizations.
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
@@ -7,58 +7,57 @@ use crate::cli::client::{Ask, Client, segment};
 use crate::cli::exit::{Failure, print_once, say};
 use crate::cli::listing::{all, print_all, print_one};
 
-/// What to do with organizations.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Make an organization; the link that invites its owner is printed once, alone, on stdout
-    #[command(after_help = "Example: keyhouse org create Acme --owner ada@acme.example")]
+    /// Create an organization and print the invitation link for its owner
+    #[command(after_help = "The link works once, for 24 hours.\n\n\
+                            Example: keyhouse org create Acme --owner ada@acme.example")]
     Create {
-        /// What people call it
+        /// Name of the organization
         name: String,
-        /// E-mail address of its first owner
+        /// E-mail address of the first owner
         #[arg(long, value_name = "EMAIL")]
         owner: String,
-        /// Its plan: free, pro or enterprise [default: free]
+        /// Plan: free, pro or enterprise [default: free]
         #[arg(long, value_name = "PLAN")]
         plan: Option<String>,
     },
-    /// List organizations, the newest first
+    /// List organizations, newest first
     List,
     /// Show an organization
     Show {
-        /// The organization's id
+        /// Id of the organization
         id: String,
     },
-    /// Change an organization's name, e-mail domains, or whom it requires a second factor of
+    /// Change an organization's name, e-mail domains or second-factor requirement
     #[command(
         after_help = "Example: keyhouse org change org_.. --domains acme.example,acme.test\n\
                       Example: keyhouse org change org_.. --require-second-factor operator,owner"
     )]
     Change(Change),
-    /// Stop an organization's keys, at once; its people can still sign in
+    /// Suspend an organization: its keys are rejected at once, its users can still sign in
     Suspend {
-        /// The organization's id
+        /// Id of the organization
         id: String,
     },
-    /// Let a suspended organization's keys work again
+    /// Resume a suspended organization: its keys are accepted again
     Resume {
-        /// The organization's id
+        /// Id of the organization
         id: String,
     },
 }
 
-/// What to change; what is not named stays.
 #[derive(Debug, Args)]
 pub(super) struct Change {
-    /// The organization's id
+    /// Id of the organization
     id: String,
-    /// What people call it
+    /// New name
     #[arg(long, value_name = "NAME", required_unless_present_any = ["domains", "require_second_factor"])]
     name: Option<String>,
-    /// The e-mail domains that it vouches for, by commas; "" for none
+    /// Verified e-mail domains, separated by commas; "" for none
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     domains: Option<Vec<String>>,
-    /// Whom it requires a second factor of: operator, or roles, by commas; "" for nobody
+    /// Require a second factor from operators or roles, separated by commas; "" for none
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     require_second_factor: Option<Vec<String>>,
 }
@@ -94,7 +93,6 @@ const FIELDS: [&str; 11] = [
     "version",
 ];
 
-/// Runs a command.
 pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), Failure> {
     let path = |id: &str| format!("/v1/organizations/{}", segment(id));
     let suspend = |id: &str, suspended: bool| {
@@ -110,12 +108,17 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
                 return print_once(&made.to_string());
             }
             let id = made.pointer("/organization/id").and_then(Value::as_str).unwrap_or_default();
-            say(&format!("made {id}; hand its owner this link, which works once, for 24 hours"));
+            say(&format!("created {id}; send this link to its owner: it works once, for 24 hours"));
             print_once(made.get("url").and_then(Value::as_str).unwrap_or_default())
         },
         Command::List => {
             let organizations = all(client, "/v1/organizations", None)?;
-            print_all(organizations, &["id", "name", "plan", "suspended"], "none yet", json)
+            print_all(
+                organizations,
+                &["id", "name", "plan", "suspended"],
+                "no organizations; create one with keyhouse org create NAME --owner EMAIL",
+                json,
+            )
         },
         Command::Show { id } => {
             let shown = client.ask(&Ask { method: "GET", target: path(&id), body: None })?;

@@ -1,4 +1,4 @@
-//! `keyhouse plan`: list, show and set what plans give.
+//! `keyhouse plan`: manages plans.
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
@@ -7,46 +7,46 @@ use crate::cli::client::{Ask, Client, segment};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::listing::{all, print_all, print_one};
 
-/// What to do with plans.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List the plans
+    /// List plans
     List,
     /// Show a plan
     Show {
-        /// The plan: free, pro or enterprise
+        /// Plan: free, pro or enterprise
         plan: String,
     },
-    /// Set what a plan gives; what is not named stays
+    /// Change the features and limits of a plan
     #[command(
-        after_help = "Example: keyhouse plan set free --feature api_access=true --limit keys=5"
+        after_help = "Only the given features and limits change.\n\nExample: keyhouse plan set free --feature api_access=true --limit keys=5"
     )]
     Set(Set),
 }
 
-/// What a plan is to give.
 #[derive(Debug, Args)]
 #[expect(clippy::doc_markdown, reason = "help for a terminal")]
 pub(super) struct Set {
-    /// The plan: free, pro or enterprise
+    /// Plan: free, pro or enterprise
     plan: String,
-    /// api_access, teams or multiple_teams, =true or =false; repeatable
+    /// Feature api_access, teams or multiple_teams, =true or =false; repeatable
     #[arg(long = "feature", value_name = "F=BOOL")]
     features: Vec<String>,
-    /// keys, keys_per_user, users, requests_per_10s or requests_per_month, =N or =none; repeatable
+    /// Limit keys, keys_per_user, users, requests_per_10s or requests_per_month, =N or =none; repeatable
     #[arg(long = "limit", value_name = "L=N")]
     limits: Vec<String>,
 }
 
 const FIELDS: [&str; 4] = ["id", "features", "limits", "version"];
 
-/// Runs a command.
 pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), Failure> {
     let path = |plan: &str| format!("/v1/plans/{}", segment(plan));
     match command {
-        Command::List => {
-            print_all(all(client, "/v1/plans", None)?, &["id", "features", "limits"], "none", json)
-        },
+        Command::List => print_all(
+            all(client, "/v1/plans", None)?,
+            &["id", "features", "limits"],
+            "no plans",
+            json,
+        ),
         Command::Show { plan } => {
             let shown = client.ask(&Ask { method: "GET", target: path(plan), body: None })?;
             print_one(&shown, &FIELDS, json)
@@ -61,8 +61,7 @@ pub(super) fn run(command: &Command, client: &Client, json: bool) -> Result<(), 
     }
 }
 
-/// `name=value` pairs as JSON: a number, true, false, or none for null. What the names and values
-/// may be, the API says.
+/// Parses `name=value` pairs: a value is a number, true, false or none. The API validates them.
 fn pairs(words: &[String]) -> Result<Map<String, Value>, Failure> {
     let mut pairs = Map::new();
     for word in words {

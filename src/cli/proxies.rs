@@ -1,5 +1,4 @@
-//! Keeps the list of trusted proxies: resolves the host names in it at the start, every 30 s, and
-//! when the settings are read again.
+//! Resolves the host names of trusted proxies: at start, every 30 s, and when settings are reloaded.
 
 use std::collections::HashMap;
 use std::io;
@@ -14,24 +13,21 @@ use crate::config::TrustedProxy;
 use crate::http::transport::TrustedProxies;
 use crate::index::halt::Halt;
 
-/// How often host names are resolved again.
 const RESOLVE_INTERVAL: Duration = Duration::from_secs(30);
-/// After how many failed look-ups in a row, an hour's, the addresses of a name are dropped.
+/// After this many failed look-ups in a row, which take an hour, a name's addresses are dropped.
 const FAILURES_MAX: u32 = 120;
-/// Most addresses that one host name stands for.
 const ADDRESSES_A_NAME_MAX: usize = 64;
 
-/// Resolves a host name.
 type Resolve = fn(&str) -> io::Result<Vec<IpAddr>>;
 
-/// The thread that keeps a list of trusted proxies up to date.
+/// A thread that keeps the list of trusted proxies up to date.
 pub(super) struct ProxyResolver {
     names: Arc<Names>,
     halt: Arc<Halt>,
     thread: JoinHandle<()>,
 }
 
-/// The proxies of the settings, and the list that is made of them.
+/// The proxies of the settings, and the list of networks that they resolve to.
 struct Names {
     state: Mutex<State>,
     trusted: TrustedProxies,
@@ -44,7 +40,7 @@ struct State {
     known: HashMap<Box<str>, Known>,
 }
 
-/// What a name resolved to, and how many look-ups in a row have failed since.
+/// The addresses of a name, and the number of failed look-ups since it last resolved.
 #[derive(Default)]
 struct Known {
     networks: Vec<IpNet>,
@@ -68,12 +64,12 @@ impl ProxyResolver {
         Ok(Self { names, halt, thread })
     }
 
-    /// Takes the proxies of settings that were read again.
+    /// Replaces the proxies after a reload of the settings.
     pub(super) fn replace(&self, proxies: Vec<TrustedProxy>) {
         self.names.replace(proxies);
     }
 
-    /// Ends the thread. One that waits for the system's resolver is not waited for.
+    /// Ends the thread without waiting for a look-up in progress.
     pub(super) fn stop(self) {
         self.halt.halt();
         drop(self.thread);
@@ -90,8 +86,8 @@ impl Names {
         self.resolve_all(&mut state);
     }
 
-    /// Resolves the names again. Holds the lock meanwhile, so that an older list never replaces a
-    /// newer one.
+    /// Resolves the names again. It holds the lock meanwhile, so that an older list never replaces
+    /// a newer one.
     fn refresh(&self) {
         self.resolve_all(&mut self.lock());
     }
@@ -118,9 +114,9 @@ impl Names {
 }
 
 impl Known {
-    /// Takes the outcome of a look-up. A name that never resolved stands for no network. One that
-    /// did keeps its addresses for a while: without them, the address of every client behind the
-    /// proxy would be taken for the proxy's own.
+    /// Applies the result of a look-up. A name that never resolved has no addresses. After a failure
+    /// a name keeps its addresses for an hour: without them, the server would use the proxy's address
+    /// as the address of every client behind it.
     fn update(&mut self, name: &str, outcome: io::Result<Vec<IpAddr>>) {
         match outcome {
             Ok(addresses) => {
@@ -135,8 +131,8 @@ impl Known {
                 }
                 tracing::warn!(
                     %name, %error, addresses_kept = self.networks.len(),
-                    "trusted proxy does not resolve; forwarded headers count from the addresses \
-                     that are kept for an hour, if any"
+                    "could not resolve a trusted proxy; its last known addresses stay trusted for \
+                     an hour"
                 );
             },
         }
@@ -153,7 +149,7 @@ mod tests {
 
     use super::*;
 
-    /// Which address `proxy` has; 0: it does not resolve.
+    /// Last byte of the address of `proxy`; 0 means that it does not resolve.
     static LAST_BYTE: AtomicU8 = AtomicU8::new(0);
 
     fn resolve(name: &str) -> io::Result<Vec<IpAddr>> {
@@ -164,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_trusted_with_what_it_resolves_to_and_with_nothing_otherwise() {
+    fn trust_of_a_name_follows_its_addresses_and_ends_an_hour_after_the_last() {
         let trusted = TrustedProxies::default();
         let names = Names { state: Mutex::default(), trusted: trusted.clone(), resolve };
         let is_trusted = |last: u8| trusted.contains([10, 0, 0, last].into());
@@ -180,7 +176,7 @@ mod tests {
         LAST_BYTE.store(0, Ordering::Relaxed);
         for _ in 1..FAILURES_MAX {
             names.refresh();
-            assert!(is_trusted(2), "one failed look-up must not make clients of the proxy");
+            assert!(is_trusted(2), "failed look-ups within an hour keep the address trusted");
         }
         names.refresh();
         assert!(!is_trusted(2), "it has not resolved for an hour");

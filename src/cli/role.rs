@@ -1,4 +1,4 @@
-//! `keyhouse role`: make, list, show, delete custom roles.
+//! `keyhouse role`: manages roles.
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -7,62 +7,58 @@ use crate::cli::client::{Ask, Client, query, segment};
 use crate::cli::exit::{Failure, say};
 use crate::cli::listing::{all, print_all, print_one};
 
-/// What to do with roles. ROLE is owner, administrator, user, guest, or an id.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Make a role of permissions
+    /// Create a custom role
     #[command(
         after_help = "Example: keyhouse role create Reader --permission diagrams:read --permission keyhouse:keys:create"
     )]
     Create(Create),
-    /// List roles: the built-in ones, then custom ones, the oldest first
+    /// List roles: built-in roles, then custom roles, oldest first
     List(Organization),
     /// Show a role
     Show {
-        /// The role's id
+        /// Role: owner, administrator, user, guest or an id
         role: String,
         #[command(flatten)]
         organization: Organization,
     },
-    /// Delete a custom role that nobody has
+    /// Delete a custom role that no user has
     Delete {
-        /// The role's id
+        /// Id of the role
         role: String,
         #[command(flatten)]
         organization: Organization,
     },
 }
 
-/// A role to be made.
 #[derive(Debug, Args)]
 pub(super) struct Create {
-    /// What people call it
+    /// Name of the role
     name: String,
-    /// What it holds; repeatable [default: nothing]
+    /// Permission of the role, such as diagrams:read; repeatable [default: none]
     #[arg(long = "permission", value_name = "P")]
     permissions: Vec<String>,
-    /// What it is for
+    /// Description of the role
     #[arg(long, value_name = "D")]
     description: Option<String>,
     #[command(flatten)]
     organization: Organization,
 }
 
-/// In which organization.
 #[derive(Debug, Args)]
 pub(super) struct Organization {
-    /// Organization it belongs to, where this host has several [default: the first]
+    /// Organization [default: the first]
     #[arg(long, value_name = "ID")]
     organization: Option<String>,
 }
 
 impl Organization {
-    /// The organization's id, where one was named.
     pub(super) fn id(&self) -> Option<&str> {
         self.organization.as_deref()
     }
 
-    /// A path with the query that names the organization.
+    /// Appends the organization to a path as a query.
     pub(super) fn at(&self, path: &str) -> String {
         format!("{path}{}", query(&[("organization", self.id())]))
     }
@@ -70,7 +66,6 @@ impl Organization {
 
 const FIELDS: [&str; 6] = ["id", "name", "description", "builtin", "permissions", "version"];
 
-/// Runs a command.
 pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), Failure> {
     let path = |role: &str| format!("/v1/roles/{}", segment(role));
     match command {

@@ -1,4 +1,4 @@
-//! `keyhouse serve`: the assembly. Opens, binds, says where, and stops in order.
+//! `keyhouse serve`: opens the instance, listens, reloads settings, and stops in order.
 
 use std::io::IsTerminal as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -27,65 +27,64 @@ use crate::model::public_url::PublicUrl;
 use crate::model::secret::Secret;
 use crate::telemetry::{self, Logs};
 
-/// How often, and how long apart, a store that another process holds is tried again.
+/// Number of attempts, and the pause between two, to open a store that another process holds.
 const LOCK_TRIES: u32 = 5;
 const LOCK_WAIT: Duration = Duration::from_millis(100);
 
-/// The flags of `serve`, each also as `KEYHOUSE_*` and in keyhouse.toml.
 #[derive(Debug, Args)]
 pub(super) struct Flags {
-    /// Address to listen on, or `unix:/PATH` [default: 127.0.0.1:7117]
+    /// Address to listen on, or unix:/PATH [default: 127.0.0.1:7117]
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
-    /// Another one that serves checks and health alone
+    /// Additional address that serves only checks and health
     #[arg(long, value_name = "ADDR")]
     check_listen: Option<String>,
-    /// Another one that serves metrics and health alone, to whoever reaches it
+    /// Additional address that serves only metrics and health, without authentication
     #[arg(long, value_name = "ADDR")]
     metrics_listen: Option<String>,
-    /// Where records are kept: redb:PATH or memory: [default: redb in the data directory]
+    /// Storage: redb:PATH or memory: [default: redb in the data directory]
     #[arg(long, value_name = "URL")]
     storage: Option<String>,
-    /// Where browsers reach this instance [default on loopback: the address listened on]
+    /// URL of this server for browsers [default on loopback: the listen address]
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
-    /// Where the API is that keys are for, as the page shows it [default: --public-url]
+    /// URL of the API that keys are for; shown on the page [default: --public-url]
     #[arg(long, value_name = "URL")]
     endpoint_url: Option<String>,
-    /// Where people get help: a link of the page
+    /// URL of your support; linked from the page
     #[arg(long, value_name = "URL")]
     support_url: Option<String>,
-    /// Where people read what plans there are: a link of the page
+    /// URL of your pricing; linked from the page
     #[arg(long, value_name = "URL")]
     pricing_url: Option<String>,
-    /// Network or host name of proxies whose forwarded headers count; repeatable [default: loopback]
+    /// Network or host name of a proxy whose forwarded headers are trusted; repeatable [default: loopback]
     #[arg(long, value_name = "PROXY")]
     trusted_proxy: Vec<String>,
-    /// Let passwords and keys cross a network in the clear
+    /// Allow passwords and keys over unencrypted HTTP
     #[arg(long)]
     allow_plain_http: bool,
-    /// Start although the clock is far behind the newest event
+    /// Start even if the clock is far behind the newest audit event
     #[arg(long)]
     accept_clock: bool,
-    /// On an empty store: make the owner with this address
+    /// Create the first owner with this e-mail address if the instance is not set up
     #[arg(long, value_name = "E")]
     admin_email: Option<String>,
-    /// The owner's password is the first line of this file [default: asked for on a terminal]
+    /// File with the first owner's password in its first line [default: prompt]
     #[arg(long, value_name = "F")]
     admin_password_file: Option<PathBuf>,
-    /// What new keys begin with [default: kh]
+    /// Prefix of new keys [default: kh]
     #[arg(long, value_name = "P")]
     key_prefix: Option<String>,
-    /// How long people stay signed in without a request, such as 30m [default: 1h]
+    /// Time until an idle session ends, such as 30m [default: 1h]
     #[arg(long, value_name = "SPAN")]
     session_idle: Option<String>,
-    /// How long people stay signed in at all, at most 720h [default: 24h]
+    /// Maximum length of a session, at most 720h [default: 24h]
     #[arg(long, value_name = "SPAN")]
     session_absolute: Option<String>,
-    /// What is logged, such as warn or keyhouse=debug [default: info]
+    /// Log filter, such as warn or keyhouse=debug [default: info]
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
-    /// How logs look: text or json [default: text]
+    /// Log format: text or json [default: text]
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
 }
@@ -118,8 +117,8 @@ impl From<Flags> for Written {
     }
 }
 
-/// Runs the service until SIGTERM or SIGINT. SIGHUP calls `reread` and applies what can change while
-/// the service runs.
+/// Runs the server until SIGTERM or SIGINT. SIGHUP calls `reread` and applies the settings that can
+/// change while the server runs.
 pub(super) fn run(
     settings: &Settings,
     reread: impl Fn() -> Result<Settings, ConfigError>,
@@ -135,24 +134,24 @@ pub(super) fn run(
     served.and(closed)
 }
 
-/// Opens the instance. A command that holds the store for a moment is waited for; a server that
-/// holds it is not.
+/// Opens the instance. The attempts are enough for a command that holds the store for a moment, and
+/// not for a server that holds it.
 fn open(settings: &Settings) -> Result<Instance, Failure> {
-    let patience = Halt::default();
+    let halt = Halt::default();
     for _ in 0..LOCK_TRIES {
         match Instance::open(settings) {
-            Err(OpenFailure::InUse(_)) => patience.pause(LOCK_WAIT),
+            Err(OpenFailure::InUse(_)) => halt.pause(LOCK_WAIT),
             outcome => return Ok(outcome?),
         };
     }
     Ok(Instance::open(settings)?)
 }
 
-/// What of a running service follows its settings.
+/// The parts of a running server that a reload changes.
 struct Running<'a> {
     app: &'a App,
     proxies: &'a ProxyResolver,
-    /// The settings in force.
+    /// The settings in effect.
     settings: Settings,
 }
 
@@ -162,28 +161,28 @@ fn serve(
     settings: &Settings,
     reload: impl Fn(&mut Running<'_>),
 ) -> Result<(), Failure> {
-    let founded = found_if_asked(&instance.actions, settings)?;
+    let is_set_up = create_first_owner(&instance.actions, settings)?;
     if let Err(error) = instance.actions.resume_removals() {
-        // Their keys are refused all the same; the next start tries again.
-        tracing::error!(%error, "serve: a removal of a user could not be finished");
+        // The keys of the removed user are rejected anyway. The next start tries again.
+        tracing::error!(%error, "serve: could not finish the removal of a user");
     }
-    // First: a listener that is told to open at its path then finds it in use.
+    // Opened first, so that a listener with the same path fails.
     let socket = Socket::Unix(control.bind()?);
     let mut listeners = vec![Listener { surface: Surface::Control, socket }];
     let main = sockets::open(&settings.listen)?;
-    let mut said = vec![format!("listening on {}", main.at)];
+    let mut addresses = vec![format!("listening on {}", main.at)];
     listeners.push(Listener { surface: Surface::Main, socket: main.socket });
-    // Their files go when the server has stopped.
+    // Dropped, and so removed, after the server has stopped.
     let mut files = vec![main.file];
     if let Some(at) = &settings.check_listen {
         let checks = sockets::open(at)?;
-        said.push(format!("checks alone on {}", checks.at));
+        addresses.push(format!("checks alone on {}", checks.at));
         listeners.push(Listener { surface: Surface::Checks, socket: checks.socket });
         files.push(checks.file);
     }
     if let Some(at) = &settings.metrics_listen {
         let metrics = sockets::open(at)?;
-        said.push(format!("metrics on {}", metrics.at));
+        addresses.push(format!("metrics on {}", metrics.at));
         listeners.push(Listener { surface: Surface::Metrics, socket: metrics.socket });
         files.push(metrics.file);
     }
@@ -197,18 +196,18 @@ fn serve(
         .map_err(|error| Failure::io("start a thread", &error))?;
     let app = Arc::new(instance.app(settings, public_url.clone(), trusted.clone())?);
     let runtime = signal_runtime()?;
-    // Handlers first: a signal that comes while the sockets open ends the service in order too.
+    // Before the server starts, so that an early signal also stops it in order.
     let mut stop = runtime.block_on(async { Signals::new() })?;
     let server = Server::start(listeners, Arc::clone(&app) as Arc<_>, limits(settings, trusted))
         .map_err(|error| Failure::io("serve", &error))?;
-    for line in &said {
+    for line in &addresses {
         say(line);
     }
-    if !founded {
+    if !is_set_up {
         let token = instance.actions.prepare_setup().map_err(|error| action_failed(&error))?;
         say(&format!("set up at {public_url}/setup#token={}", token.reveal()));
     }
-    tell_service_manager(&[sd_notify::NotifyState::Ready]);
+    notify_service_manager(&[sd_notify::NotifyState::Ready]);
     let purge = KeyPurge::start(Arc::clone(&instance.actions))
         .map_err(|error| Failure::io("start a thread", &error))?;
     let destination = settings.audit_export.clone();
@@ -224,7 +223,7 @@ fn serve(
         }
     };
     say("stopping");
-    tell_service_manager(&[sd_notify::NotifyState::Stopping]);
+    notify_service_manager(&[sd_notify::NotifyState::Stopping]);
     App::begin_stopping(&app);
     server.stop();
     drop(files);
@@ -236,10 +235,10 @@ fn serve(
     outcome
 }
 
-/// Applies settings that were read again: the log filter, the links of the page and the trusted
-/// proxies. Faults leave everything as it was; what else changed waits for the next start.
+/// Applies reloaded settings: the log filter, the links of the page and the trusted proxies. Settings
+/// with faults change nothing. Other changed settings take effect at the next start.
 fn reload(running: &mut Running<'_>, logs: &Logs, reread: Result<Settings, ConfigError>) {
-    tell_service_manager(&[sd_notify::NotifyState::Reloading]);
+    notify_service_manager(&[sd_notify::NotifyState::Reloading]);
     match reread.map_err(|error| with_sources(&error)).and_then(|settings| {
         logs.set_filter(&settings.log).map_err(|error| error.to_string())?;
         Ok(settings)
@@ -253,33 +252,34 @@ fn reload(running: &mut Running<'_>, logs: &Logs, reread: Result<Settings, Confi
                 trusted_proxies: settings.trusted_proxies.clone(),
                 ..running.settings.clone()
             };
-            say("settings read again: log, links and trusted proxies are in force");
+            say("settings reloaded: log filter, links and trusted proxies are in effect");
             if applied != settings {
-                say("other settings changed too; they take effect at the next start");
+                say("other changed settings take effect at the next start");
             }
             running.settings = applied;
         },
-        Err(faults) => say(&format!("settings are left as they were: {faults}")),
+        Err(faults) => say(&format!("settings not reloaded: {faults}")),
     }
-    tell_service_manager(&[sd_notify::NotifyState::Ready]);
+    notify_service_manager(&[sd_notify::NotifyState::Ready]);
 }
 
-/// Makes the first owner where flags name one and nobody is there yet. Returns whether somebody is.
-fn found_if_asked(actions: &Actions, settings: &Settings) -> Result<bool, Failure> {
+/// Creates the first owner if the settings name one and the instance is not set up. Returns whether
+/// the instance is set up afterwards.
+fn create_first_owner(actions: &Actions, settings: &Settings) -> Result<bool, Failure> {
     let founded = actions.is_founded().map_err(|error| action_failed(&error))?;
     let Some(email) = &settings.admin_email else { return Ok(founded) };
     if founded {
-        say("--admin-email is ignored: this instance is set up already");
+        say("--admin-email is ignored: this instance is already set up");
         return Ok(true);
     }
     let password = password(settings.admin_password_file.as_deref())?;
     let owner = FirstOwner { name: None, email: email.clone(), password };
     actions.found(&owner, None, None).map_err(|error| action_failed(&error))?;
-    say(&format!("{email} is owner and operator"));
+    say(&format!("created {email} as owner and operator"));
     Ok(true)
 }
 
-/// The password: the first line of a file, or typed twice on a terminal.
+/// Reads the password from the first line of a file, or asks for it twice on a terminal.
 fn password(file: Option<&Path>) -> Result<Secret, Failure> {
     if let Some(path) = file {
         let bytes = std::fs::read(path)
@@ -287,23 +287,23 @@ fn password(file: Option<&Path>) -> Result<Secret, Failure> {
         let bytes = zeroize::Zeroizing::new(bytes);
         let text = terminal::decoded(&bytes, &path.display().to_string())?;
         if is_open_to_others(path) {
-            say(&format!("{} can be read by others: chmod 600 it", path.display()));
+            say(&format!("{0} is readable by other users: run `chmod 600 {0}`", path.display()));
         }
         return Ok(Secret::new(text.lines().next().unwrap_or_default().to_owned()));
     }
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        let said = "--admin-email needs --admin-password-file where there is no terminal to ask on";
-        return Err(Failure::new(Exit::Usage, said));
+        let message = "--admin-email needs --admin-password-file if there is no terminal";
+        return Err(Failure::new(Exit::Usage, message));
     }
     let ask = |prompt: &str| {
         rpassword::prompt_password(prompt).map_err(|error| Failure::io("read a password", &error))
     };
     let first = Secret::new(ask("Password of the owner: ")?);
-    let again = Secret::new(ask("Once more: ")?);
+    let again = Secret::new(ask("Repeat the password: ")?);
     if first == again {
         Ok(first)
     } else {
-        Err(Failure::new(Exit::Usage, "the two passwords differ; nothing was made"))
+        Err(Failure::new(Exit::Usage, "the two passwords differ; no owner was created"))
     }
 }
 
@@ -321,7 +321,7 @@ fn action_failed(error: &ActionError) -> Failure {
                     format!("  {}: {}", fault.pointer.trim_start_matches('/'), fault.detail)
                 })
                 .collect();
-            Failure::new(Exit::Usage, format!("could not make the owner:\n{}", lines.join("\n")))
+            Failure::new(Exit::Usage, format!("could not create the owner:\n{}", lines.join("\n")))
         },
         ActionError::Busy
         | ActionError::StorageFull
@@ -356,30 +356,32 @@ fn signal_runtime() -> Result<tokio::runtime::Runtime, Failure> {
     builder.enable_all().build().map_err(|error| Failure::io("start a runtime", &error))
 }
 
-fn tell_service_manager(states: &[sd_notify::NotifyState<'_>]) {
+fn notify_service_manager(states: &[sd_notify::NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!(%error, "no service manager to tell");
+        tracing::debug!(%error, "could not notify the service manager");
     }
 }
 
 fn limits(settings: &Settings, trusted: TrustedProxies) -> Limits {
-    let (said, own) = (&settings.limits, Limits::default());
+    let (given, default) = (&settings.limits, Limits::default());
     Limits {
-        head_timeout: said.head_timeout.unwrap_or(own.head_timeout),
-        idle_timeout: said.idle_timeout.unwrap_or(own.idle_timeout),
-        body_timeout: said.body_timeout.unwrap_or(own.body_timeout),
-        write_timeout: said.write_timeout.unwrap_or(own.write_timeout),
-        drain_timeout: said.drain_timeout.unwrap_or(own.drain_timeout),
-        headers_max: said.headers_max.unwrap_or(own.headers_max),
-        head_bytes_max: said.head_bytes_max.unwrap_or(own.head_bytes_max),
-        proxied_headers_max: said.proxied_headers_max.unwrap_or(own.proxied_headers_max),
-        proxied_head_bytes_max: said.proxied_head_bytes_max.unwrap_or(own.proxied_head_bytes_max),
-        connections_max: said.connections_max.unwrap_or(own.connections_max),
-        connections_per_address_max: said
+        head_timeout: given.head_timeout.unwrap_or(default.head_timeout),
+        idle_timeout: given.idle_timeout.unwrap_or(default.idle_timeout),
+        body_timeout: given.body_timeout.unwrap_or(default.body_timeout),
+        write_timeout: given.write_timeout.unwrap_or(default.write_timeout),
+        drain_timeout: given.drain_timeout.unwrap_or(default.drain_timeout),
+        headers_max: given.headers_max.unwrap_or(default.headers_max),
+        head_bytes_max: given.head_bytes_max.unwrap_or(default.head_bytes_max),
+        proxied_headers_max: given.proxied_headers_max.unwrap_or(default.proxied_headers_max),
+        proxied_head_bytes_max: given
+            .proxied_head_bytes_max
+            .unwrap_or(default.proxied_head_bytes_max),
+        connections_max: given.connections_max.unwrap_or(default.connections_max),
+        connections_per_address_max: given
             .connections_per_address_max
-            .unwrap_or(own.connections_per_address_max),
-        pool_in_flight_max: said.pool_in_flight_max.unwrap_or(own.pool_in_flight_max),
+            .unwrap_or(default.connections_per_address_max),
+        pool_in_flight_max: given.pool_in_flight_max.unwrap_or(default.pool_in_flight_max),
         per_address_exempt: trusted,
-        ..own
+        ..default
     }
 }

@@ -1,4 +1,4 @@
-//! The signals that end the service, or have it read its settings again.
+//! The signals that stop the server or make it reload its settings.
 
 use std::time::Duration;
 
@@ -6,25 +6,22 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::exit::{Exit, Failure};
 
-/// How often the service looks whether the index still follows its store.
+/// How often the server checks that the index still follows the store.
 const ENDED_INTERVAL: Duration = Duration::from_secs(1);
-/// Where the kernel lists the signals that a process ignores.
+/// The kernel lists here the signals that the process ignores.
 const STATUS: &str = "/proc/self/status";
 
-/// The signals that are caught. One that the process was started to ignore, as `nohup` and a shell's
-/// `&` do, stays ignored.
+/// The signals that are caught. A signal that was ignored when the process started, as `nohup` and a
+/// shell's `&` do, stays ignored.
 pub(super) struct Signals {
     terminate: Option<Signal>,
     interrupt: Option<Signal>,
     hangup: Option<Signal>,
 }
 
-/// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Request {
-    /// To stop in order.
     Stop,
-    /// To read the settings again.
     Reload,
 }
 
@@ -44,8 +41,10 @@ impl Signals {
         })
     }
 
-    /// Waits for a signal, or for the end of the thread that follows the store: checks would then
-    /// be answered from an index that no change reaches, so the supervisor must restart the service.
+    /// Waits for a signal.
+    ///
+    /// It fails if the thread that follows the store has ended: changes would no longer reach the
+    /// index, so the supervisor must restart the server.
     pub(super) async fn wait(&mut self, has_ended: impl Fn() -> bool) -> Result<Request, Failure> {
         loop {
             tokio::select! {
@@ -55,8 +54,8 @@ impl Signals {
                 () = tokio::time::sleep(ENDED_INTERVAL) => {},
             }
             if has_ended() {
-                let said = "the store is no longer followed; the log says why";
-                return Err(Failure::new(Exit::Failed, said));
+                let message = "the index no longer follows the store; see the log";
+                return Err(Failure::new(Exit::Failed, message));
             }
         }
     }
@@ -85,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ignored_signals_are_read_as_the_kernel_lists_them() {
+    fn ignored_signals_are_read_from_the_status_of_the_process() {
         let mask =
             ignored_mask("Name:\tkeyhouse\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000001003\n");
         assert!(is_ignored(mask, SignalKind::hangup()));

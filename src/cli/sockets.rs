@@ -1,4 +1,6 @@
-//! Opens what `serve` listens on. The control socket is not among them: see `control`.
+//! Opens the listening sockets of `serve`.
+//!
+//! The control socket is opened in `control`.
 
 use std::fs::Permissions;
 use std::io::{self, ErrorKind};
@@ -12,20 +14,20 @@ use crate::cli::exit::{Exit, Failure};
 use crate::config::Listen;
 use crate::http::transport::Socket;
 
-/// How many connections the system holds while all places are taken.
+/// How many connections the system queues until the server accepts them.
 const BACKLOG: i32 = 1_024;
-/// Its user and its group connect, such as a proxy's; the group is that of a setgid folder, else
-/// the process's own.
+/// The user and the group of the socket, such as a proxy's group, may connect. The group is that of a
+/// setgid directory, else the group of the process.
 const MODE: u32 = 0o660;
 
-/// An open socket, with the port it got.
+/// An open socket with its actual port.
 pub(super) struct Opened {
     pub(super) socket: Socket,
     pub(super) at: Listen,
     pub(super) file: Option<SocketFile>,
 }
 
-/// A socket's file, which goes when this is dropped, unless it is another's by then.
+/// A socket's file. Dropping it removes the file, unless another socket has replaced it.
 pub(super) struct SocketFile {
     path: PathBuf,
     device: u64,
@@ -38,7 +40,7 @@ pub(super) fn open(at: &Listen) -> Result<Opened, Failure> {
             open_tcp(*address).map_err(|error| Failure::io(&format!("listen on {address}"), &error))
         },
         Listen::Unix(path) => {
-            make_room(path)?;
+            remove_stale(path)?;
             open_unix(path).map_err(|error| Failure::io(&format!("listen on {at}"), &error))
         },
     }
@@ -59,39 +61,40 @@ fn open_unix(path: &Path) -> io::Result<Opened> {
     socket.bind(&SockAddr::unix(path)?)?;
     let found = std::fs::symlink_metadata(path)?;
     let file = SocketFile { path: path.to_owned(), device: found.dev(), inode: found.ino() };
-    // Nobody connects before `listen`, so it is never open to more than it should be.
+    // No client can connect before `listen`, so the mode is right from the first connection on.
     std::fs::set_permissions(path, Permissions::from_mode(MODE))?;
     socket.listen(BACKLOG)?;
     let socket = Socket::Unix(socket.into());
     Ok(Opened { socket, at: Listen::Unix(path.to_owned()), file: Some(file) })
 }
 
-/// Takes the file of a server that is no more away, and nothing else.
-fn make_room(path: &Path) -> Result<(), Failure> {
+/// Removes the socket file that a crashed server left behind. Any other file is an error.
+fn remove_stale(path: &Path) -> Result<(), Failure> {
     let shown = path.display();
-    let failed = |error| Failure::io(&format!("look at {shown}"), &error);
+    let failed = |error| Failure::io(&format!("inspect {shown}"), &error);
     match std::fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(failed(error)),
         Ok(found) if !found.file_type().is_socket() => {
-            let said = format!("{shown} is there already, and is no socket; it is left as it is");
-            return Err(Failure::new(Exit::Conflict, said));
+            let message =
+                format!("{shown} exists and is not a socket: move it, or use another path");
+            return Err(Failure::new(Exit::Conflict, message));
         },
         Ok(_) => {},
     }
-    match knock(path) {
+    match try_connect(path) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => std::fs::remove_file(path)
             .map_err(|error| Failure::io(&format!("remove {shown}"), &error)),
         Err(error) if error.kind() != ErrorKind::WouldBlock => Err(failed(error)),
         Ok(()) | Err(_) => {
-            let said = format!("{shown} is in use: something listens there");
-            Err(Failure::new(Exit::Conflict, said))
+            let message = format!("{shown} is in use: another process listens on it");
+            Err(Failure::new(Exit::Conflict, message))
         },
     }
 }
 
-/// Connects without waiting: a server whose queue is full is alive too.
-fn knock(path: &Path) -> io::Result<()> {
+/// Connects without waiting: a server whose queue is full counts as running.
+fn try_connect(path: &Path) -> io::Result<()> {
     let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     socket.connect(&SockAddr::unix(path)?)
@@ -102,7 +105,7 @@ impl Drop for SocketFile {
         let ours = std::fs::symlink_metadata(&self.path)
             .is_ok_and(|found| (found.dev(), found.ino()) == (self.device, self.inode));
         if ours && let Err(error) = std::fs::remove_file(&self.path) {
-            tracing::debug!(%error, "a socket's file stays behind");
+            tracing::debug!(%error, "could not remove a socket's file");
         }
     }
 }

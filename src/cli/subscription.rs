@@ -1,4 +1,4 @@
-//! `keyhouse subscription`: show and set an organization's plan, status and period.
+//! `keyhouse subscription`: manages the plan, status and period of an organization.
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
@@ -7,32 +7,31 @@ use crate::cli::client::{Ask, Client, segment};
 use crate::cli::exit::Failure;
 use crate::cli::listing::print_one;
 
-/// What to do with subscriptions.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Show the subscription of an organization
+    /// Show a subscription
     Show {
-        /// The organization's id [default: the first]
+        /// Id of the organization [default: the first]
         organization: Option<String>,
     },
-    /// Set the subscription of an organization; it counts at once
-    #[command(after_help = "Example: keyhouse subscription set org_... --plan enterprise")]
+    /// Change a subscription
+    #[command(after_help = "The change takes effect at once.\n\n\
+                            Example: keyhouse subscription set org_... --plan enterprise")]
     Set(Set),
 }
 
-/// What a subscription is to be.
 #[derive(Debug, Args)]
 #[expect(clippy::doc_markdown, reason = "help for a terminal")]
 pub(super) struct Set {
-    /// The organization's id
+    /// Id of the organization
     organization: String,
-    /// free, pro or enterprise
+    /// Plan: free, pro or enterprise
     #[arg(long, value_name = "PLAN")]
     plan: Option<String>,
-    /// trialing, active, past_due or canceled
+    /// Status: trialing, active, past_due or canceled
     #[arg(long, value_name = "S")]
     status: Option<String>,
-    /// When it ends: a time such as 2027-01-01T00:00:00Z, or none
+    /// End of the period, such as 2027-01-01T00:00:00Z, or none
     #[arg(long, value_name = "TIME")]
     current_period_end: Option<String>,
 }
@@ -49,10 +48,9 @@ const FIELDS: [&str; 9] = [
     "version",
 ];
 
-/// Runs a command.
 pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), Failure> {
     let path = |id: &str| format!("/v1/organizations/{}/subscription", segment(id));
-    let asked = match command {
+    let request = match command {
         Command::Show { organization } => {
             let own = || "/v1/subscription".to_owned();
             let target = organization.as_deref().map_or_else(own, path);
@@ -71,5 +69,5 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
             Ask { method: "PATCH", target, body: Some(Value::Object(body)) }
         },
     };
-    print_one(&client.ask(&asked)?, &FIELDS, json)
+    print_one(&client.ask(&request)?, &FIELDS, json)
 }

@@ -1,4 +1,4 @@
-//! `keyhouse team`: make, list, show, delete teams, and say who is in them.
+//! `keyhouse team`: manages teams and their members.
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -8,61 +8,58 @@ use crate::cli::exit::{Failure, say};
 use crate::cli::listing::{all, print_all, print_one};
 use crate::cli::role::Organization;
 
-/// What to do with teams. TEAM and USER are ids.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Make a team
+    /// Create a team
     Create(Create),
-    /// List teams, the oldest first
+    /// List teams, oldest first
     List(Organization),
     /// Show a team
     Show {
-        /// The team's id
+        /// Id of the team
         team: String,
         #[command(flatten)]
         organization: Organization,
     },
-    /// Delete a team; keys that are shared with it stay with their owners
+    /// Delete a team; keys that are shared with it are kept
     Delete {
-        /// The team's id
+        /// Id of the team
         team: String,
         #[command(flatten)]
         organization: Organization,
     },
-    /// List who is in a team
+    /// List the members of a team
     Members {
-        /// The team's id
+        /// Id of the team
         team: String,
         #[command(flatten)]
         organization: Organization,
     },
-    /// Put a user into a team
+    /// Add a user to a team
     Add(Membership),
-    /// Take a user out of a team
+    /// Remove a user from a team
     Remove(Membership),
 }
 
-/// A team to be made.
 #[derive(Debug, Args)]
 pub(super) struct Create {
-    /// What people call it
+    /// Name of the team
     name: String,
-    /// Hide it from all who are not in it
+    /// Hide the team from users who are not members
     #[arg(long)]
     secret: bool,
-    /// What it is for
+    /// Description of the team
     #[arg(long, value_name = "D")]
     description: Option<String>,
     #[command(flatten)]
     organization: Organization,
 }
 
-/// Who, and which team.
 #[derive(Debug, Args)]
 pub(super) struct Membership {
-    /// The team's id
+    /// Id of the team
     team: String,
-    /// The user's id
+    /// Id of the user
     user: String,
     #[command(flatten)]
     organization: Organization,
@@ -70,7 +67,6 @@ pub(super) struct Membership {
 
 const FIELDS: [&str; 6] = ["id", "name", "description", "visibility", "created_at", "version"];
 
-/// Runs a command.
 pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), Failure> {
     let path = |team: &str, below: &str| format!("/v1/teams/{}{below}", segment(team));
     match command {
@@ -85,7 +81,7 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
         },
         Command::List(organization) => {
             let teams = all(client, "/v1/teams", organization.id())?;
-            let none = "no teams; make one with keyhouse team create NAME";
+            let none = "no teams; create one with keyhouse team create NAME";
             print_all(teams, &["id", "name", "visibility"], none, json)
         },
         Command::Show { team, organization } => {
@@ -100,7 +96,12 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
         },
         Command::Members { team, organization } => {
             let members = all(client, &path(&team, "/members"), organization.id())?;
-            print_all(members, &["id", "name", "email"], "nobody is in it", json)
+            print_all(
+                members,
+                &["id", "name", "email"],
+                "no members; add one with keyhouse team add TEAM USER",
+                json,
+            )
         },
         Command::Add(membership) => change(&membership, "PUT", client),
         Command::Remove(membership) => change(&membership, "DELETE", client),
@@ -111,7 +112,7 @@ fn change(membership: &Membership, method: &str, client: &Client) -> Result<(), 
     let (team, user) = (segment(&membership.team), segment(&membership.user));
     let target = membership.organization.at(&format!("/v1/teams/{team}/members/{user}"));
     client.ask(&Ask { method, target, body: None })?;
-    let done = if method == "PUT" { "is in" } else { "is not in" };
+    let done = if method == "PUT" { "is a member of" } else { "is not a member of" };
     say(&format!("{} {done} {}", membership.user, membership.team));
     Ok(())
 }

@@ -1,21 +1,21 @@
-//! Text on its way in from files and stdin, and on its way out to a terminal.
+//! Decodes text from files and stdin, and makes values printable on a terminal.
 
 use serde_json::Value;
 
 use crate::cli::exit::{Exit, Failure};
 use crate::model::text::{decode, printable_line};
 
-/// What a file or stdin holds as text; `what` names it in the failure.
+/// Decodes the content of a file or stdin. `what` names it in the failure.
 pub(super) fn decoded<'a>(bytes: &'a [u8], what: &str) -> Result<&'a str, Failure> {
     decode(bytes).map_err(|error| Failure::new(Exit::Usage, format!("{what} {error}")))
 }
 
-/// A field as text for one line of a terminal; nothing where there is none.
+/// A text field, printable on one line; empty if it is missing.
 pub(super) fn text(value: &Value, name: &str) -> String {
     printable_line(value.get(name).and_then(Value::as_str).unwrap_or_default())
 }
 
-/// A value for one line of a terminal: `-` for none, a list with spaces between.
+/// A value, printable on one line: `-` for none, a list with spaces between its values.
 pub(super) fn shown(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => "-".to_owned(),

@@ -1,4 +1,4 @@
-//! `keyhouse usage`: how much keys were used, over time.
+//! `keyhouse usage`: shows how often keys were used.
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
@@ -7,24 +7,23 @@ use crate::cli::client::{Ask, Client, query};
 use crate::cli::exit::{Failure, print};
 use crate::cli::listing::print_all;
 
-/// Which use.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example: keyhouse usage key_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f --interval day"
 )]
 pub(super) struct Flags {
-    /// The id of a key [default: all keys of the organization]
+    /// Id of a key [default: all keys of the organization]
     key: Option<String>,
-    /// By hour, which are kept 7 days, or by day of UTC, kept 90
+    /// Group calls by hour, kept for 7 days, or by UTC day, kept for 90 days
     #[arg(long, value_name = "I", default_value = "hour")]
     interval: Interval,
-    /// From this time on [default: the last 24 hours, or 30 days]
+    /// Only calls at or after this time [default: 24 hours ago, or 30 days ago for days]
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
-    /// Before this time
+    /// Only calls before this time
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
-    /// Organization, where this host has several [default: the first]
+    /// Organization [default: the first]
     #[arg(long, value_name = "ID")]
     organization: Option<String>,
 }
@@ -35,7 +34,6 @@ enum Interval {
     Day,
 }
 
-/// Runs the command.
 pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Failure> {
     let interval = match flags.interval {
         Interval::Hour => "hour",
@@ -55,10 +53,10 @@ pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Fail
     }
     let items = usage.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
     let items = items.iter().map(line).collect();
-    print_all(items, &["start", "calls", "codes"], "no calls", false)
+    print_all(items, &["start", "calls", "codes"], "no calls in this period", false)
 }
 
-/// A line of the table: outcomes as `VALID=12 RATE_LIMITED=3`.
+/// A row of the table, with codes such as `VALID=12 RATE_LIMITED=3`.
 fn line(item: &Value) -> Value {
     let codes = item.get("codes").and_then(Value::as_object);
     let codes = codes.into_iter().flatten().map(|(code, calls)| format!("{code}={calls}"));

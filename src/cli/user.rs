@@ -1,5 +1,4 @@
-//! `keyhouse user`: list, show, invite, change the address, disable, enable, remove, reset, and their
-//! sessions.
+//! `keyhouse user`: manages users and their sessions.
 
 use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::{ContentArrangement, Table, presets};
@@ -11,105 +10,105 @@ use crate::cli::listing::{all, print_all};
 use crate::cli::terminal::text;
 use crate::model::text::printable_line;
 
-/// What to do with users. USER is an id or an e-mail address.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List users, the newest first
+    /// List users, newest first
     List(List),
     /// Show a user
     Show(Named),
-    /// Invite somebody; prints the one-time link, which works for 24 hours
+    /// Invite a user and print the invitation link
+    #[command(after_help = "The link works once, for 24 hours.")]
     Invite(Invite),
-    /// Stop a user, their sessions and their keys, at once
+    /// Disable a user: their sessions end and their keys are rejected at once
     Disable(Named),
-    /// Let a stopped user go on
+    /// Enable a disabled user
     Enable(Named),
-    /// Give a user another e-mail address; their sessions end
-    #[command(after_help = "Example: keyhouse user change-email ada@old.example ada@new.example")]
+    /// Change the e-mail address of a user
+    #[command(after_help = "The user's sessions end.\n\n\
+                            Example: keyhouse user change-email ada@old.example ada@new.example")]
     ChangeEmail {
         #[command(flatten)]
         named: Named,
-        /// The new address
+        /// New e-mail address
         email: String,
     },
-    /// Remove a user, and revoke their keys or hand them on
+    /// Remove a user and revoke or transfer their keys
     Remove(Remove),
-    /// Print a one-time link with which a user sets a new password
-    #[command(after_help = "This is the way back for an owner whom nobody else can reset.")]
+    /// Print a link with which a user sets a new password
+    #[command(
+        after_help = "The link works once, for 24 hours. Use it for an owner who has lost their \
+                            password and whom no other\nowner can reset."
+    )]
     Reset {
         #[command(flatten)]
         named: Named,
-        /// Take the second factor away too, when the link is used
+        /// Also remove the user's second factor when the link is used
         #[arg(long)]
         totp: bool,
     },
-    /// List a user's sessions, the newest first
+    /// List the sessions of a user, newest first
     Sessions(Named),
-    /// End all sessions of a user, or one of them; the user is told at the next sign-in
+    /// End the sessions of a user
+    #[command(after_help = "The user is notified at the next sign-in.")]
     EndSessions {
         #[command(flatten)]
         named: Named,
-        /// Only this one
+        /// End only the session with this id
         #[arg(long, value_name = "ID")]
         session: Option<String>,
     },
 }
 
-/// A user.
 #[derive(Debug, Args)]
 pub(super) struct Named {
-    /// The user's id or e-mail address
+    /// Id or e-mail address of the user
     pub(super) user: String,
-    /// In which organization, where several have a user of that address
+    /// Organization of the user, if the address has users in several
     #[arg(long, value_name = "ID")]
     pub(super) organization: Option<String>,
 }
 
-/// Which users.
 #[derive(Debug, Args)]
 pub(super) struct List {
-    /// Of which organization, where this host has several [default: the first]
+    /// Organization [default: the first]
     #[arg(long, value_name = "ID")]
     organization: Option<String>,
 }
 
-/// Whom to invite.
 #[derive(Debug, Args)]
 pub(super) struct Invite {
-    /// Their e-mail address
+    /// E-mail address of the user
     email: String,
-    /// Their role: owner, administrator, user, guest, or a custom role's id
+    /// Role: owner, administrator, user, guest or the id of a custom role
     #[arg(long, value_name = "R", default_value = "user")]
     role: String,
-    /// The name proposed to them
+    /// Suggested name of the user
     #[arg(long, value_name = "N")]
     name: Option<String>,
-    /// Into which organization, where this host has several [default: the first]
+    /// Organization to join [default: the first]
     #[arg(long, value_name = "ID")]
     organization: Option<String>,
 }
 
-/// Whom to remove.
 #[derive(Debug, Args)]
 pub(super) struct Remove {
     #[command(flatten)]
     named: Named,
-    /// What becomes of their keys
+    /// Revoke the user's keys or transfer them to --to
     #[arg(long, value_name = "K", default_value = "revoke")]
     keys: Keys,
-    /// Who takes the keys over: a user's id or e-mail address, or organization
+    /// New owner of the keys: id or e-mail address of a user, or organization
     #[arg(long, value_name = "WHO", required_if_eq("keys", "transfer"))]
     to: Option<String>,
 }
 
-/// What becomes of keys: they end, or go on with no more than they granted.
+/// What happens to the keys. A transferred key grants no more than before.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Keys {
     Revoke,
     Transfer,
 }
 
-/// Runs a command.
 pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), Failure> {
     match command {
         Command::List(list) => run_list(&list, client, json),
@@ -132,7 +131,7 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
         },
         Command::Sessions(named) => {
             let target = path(&id_of(&named, client)?, "/sessions");
-            print_all(all(client, &target, None)?, &SESSION_FIELDS, "not signed in", json)
+            print_all(all(client, &target, None)?, &SESSION_FIELDS, "no sessions", json)
         },
         Command::EndSessions { named, session } => {
             let id = id_of(&named, client)?;
@@ -141,7 +140,7 @@ pub(super) fn run(command: Command, client: &Client, json: bool) -> Result<(), F
                 |session| format!("/sessions/{}", segment(&session)),
             );
             client.ask(&Ask { method: "DELETE", target: path(&id, &below), body: None })?;
-            say(&format!("ended sessions of {id}"));
+            say(&format!("ended the sessions of {id}"));
             Ok(())
         },
     }
@@ -153,7 +152,7 @@ fn path(id: &str, below: &str) -> String {
     format!("/v1/users/{}{below}", segment(id))
 }
 
-/// The id of a user who is named by id, or by an address that is one user's.
+/// The id of a user. An e-mail address must belong to exactly one user.
 pub(super) fn id_of(named: &Named, client: &Client) -> Result<String, Failure> {
     let user = &*named.user;
     if !user.contains('@') {
@@ -166,15 +165,15 @@ pub(super) fn id_of(named: &Named, client: &Client) -> Result<String, Failure> {
         users.retain(|user| text(user, "organization") == *organization);
     }
     match &*users {
-        [] => Err(Failure::new(Exit::NotFound, format!("no user has the address {user}"))),
+        [] => Err(Failure::new(Exit::NotFound, format!("no user has the e-mail address {user}"))),
         [user] => Ok(text(user, "id")),
         several => {
             let line = |user| format!("\n  {} in {}", text(user, "id"), text(user, "organization"));
             let lines: String = several.iter().map(line).collect();
-            let advice = "name one by id, or with --organization";
+            let advice = "use the id, or add --organization";
             Err(Failure::new(
                 Exit::Usage,
-                format!("several users have the address {user}: {advice}{lines}"),
+                format!("several users have the e-mail address {user}: {advice}{lines}"),
             ))
         },
     }
@@ -238,7 +237,7 @@ fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
         return print(&Value::Array(items).to_string());
     }
     if items.is_empty() {
-        say("no users; invite somebody with keyhouse user invite EMAIL");
+        say("no users; invite one with keyhouse user invite EMAIL");
         return Ok(());
     }
     let mut table = Table::new();
@@ -260,16 +259,16 @@ fn run_list(list: &List, client: &Client, json: bool) -> Result<(), Failure> {
     print_table(&table.trim_fmt())
 }
 
-/// Prints a one-time link, alone.
+/// Prints a one-time link to stdout.
 fn link(made: &Value, json: bool) -> Result<(), Failure> {
     if json {
         return print_once(&made.to_string());
     }
-    say("this link works once and for 24 hours; give it to them and to nobody else");
+    say("send this link only to the user: it works once, for 24 hours");
     print_once(&text(made, "url"))
 }
 
-/// Shows a user: their fields, one a line, or as JSON.
+/// Prints a user: one field a line, or JSON.
 fn show(user: &Value, json: bool) -> Result<(), Failure> {
     let Some(fields) = user.as_object().filter(|_fields| !json) else {
         return print(&user.to_string());

@@ -1,5 +1,6 @@
-//! `keyhouse verify`: asks whether a key may do something. The key comes on stdin, never as an
-//! argument: arguments are everybody's to read.
+//! `keyhouse verify`: checks a key.
+//!
+//! It reads the key from stdin, never from an argument: other users of the host can read arguments.
 
 use std::io::{BufRead as _, Read as _};
 
@@ -11,29 +12,26 @@ use crate::cli::client::{Ask, Client};
 use crate::cli::exit::{Exit, Failure, print};
 use crate::cli::terminal::decoded;
 
-/// Most bytes read from stdin.
 const INPUT_BYTES_MAX: u64 = 4_096;
 
-/// What is asked of the key.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: keyhouse verify --permission diagrams:read < secret.txt\n\n\
-                        Exit code 0 when the key is valid, 4 when it is not.")]
+                        Exit code 0 if the key is valid, 4 if it is not. The call is counted.")]
 pub(super) struct Flags {
-    /// What the key must be granted; repeatable, or one requirement such as "a:b AND (c:d OR e:f)"
+    /// Permission that the key needs; repeatable, or one requirement such as "a:b AND (c:d OR e:f)"
     #[arg(long = "permission", value_name = "P")]
     permissions: Vec<String>,
-    /// The client's address
+    /// IP address of the client
     #[arg(long, value_name = "A")]
     ip: Option<String>,
-    /// Units to draw from limits and quota [default: 1]
+    /// Units to take from rate limits and quota [default: 1]
     #[arg(long, value_name = "N")]
     cost: Option<u32>,
-    /// Where the key comes from: only -, stdin
+    /// Read the key from stdin
     #[arg(long, value_name = "-", value_parser = ["-"], default_value = "-")]
     key: String,
 }
 
-/// Runs the command.
 pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Failure> {
     let mut body = Map::new();
     body.insert("key".to_owned(), key_from_stdin()?.as_str().into());
@@ -50,19 +48,19 @@ pub(super) fn run(flags: &Flags, client: &Client, json: bool) -> Result<(), Fail
     }
     let ask =
         Ask { method: "POST", target: "/v1/verify".to_owned(), body: Some(Value::Object(body)) };
-    let told = client.ask(&ask)?;
-    let valid = told.get("valid").and_then(Value::as_bool).unwrap_or(false);
+    let verdict = client.ask(&ask)?;
+    let valid = verdict.get("valid").and_then(Value::as_bool).unwrap_or(false);
     if json {
-        print(&told.to_string())?;
+        print(&verdict.to_string())?;
     } else {
-        let key = told.get("key").and_then(|key| key.get("id")).and_then(Value::as_str);
-        let code = told.get("code").and_then(Value::as_str).unwrap_or("UNKNOWN");
+        let key = verdict.get("key").and_then(|key| key.get("id")).and_then(Value::as_str);
+        let code = verdict.get("code").and_then(Value::as_str).unwrap_or("UNKNOWN");
         print([code, key.unwrap_or_default()].join(" ").trim_end())?;
     }
     if valid { Ok(()) } else { Err(Failure::new(Exit::Denied, "")) }
 }
 
-/// The first line of stdin: a key.
+/// Reads a key from the first line of stdin.
 pub(super) fn key_from_stdin() -> Result<Zeroizing<String>, Failure> {
     let mut bytes = Zeroizing::new(Vec::new());
     std::io::stdin()

@@ -1,4 +1,4 @@
-//! Limits of the transport and paces of changes, as the table `[limits]` of the file sets them.
+//! The table `[limits]` of the settings file: limits of the transport and rates of changes.
 
 use std::time::Duration;
 
@@ -6,44 +6,44 @@ use crate::config::used::parse_span;
 use crate::config::{Environment, WrittenLimits};
 use crate::model::pace::Pace;
 
-/// Switches the paces of changes off, for load tests.
+/// Set to `off` for load tests, it removes the rates of changes.
 const CHANGE_RATE: &str = "KEYHOUSE_CHANGE_RATE";
 
-/// Limits of the transport; `None` is the transport's own.
+/// Limits of the transport and rates of changes. `None` is the default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// See [`WrittenLimits`], as all of these.
+    /// See the fields of [`WrittenLimits`] for each meaning.
     pub head_timeout: Option<Duration>,
-    /// Idle connections.
+    /// Maximum time that a connection is idle.
     pub idle_timeout: Option<Duration>,
-    /// Bodies.
+    /// Maximum time to receive a body.
     pub body_timeout: Option<Duration>,
-    /// Responses.
+    /// Maximum time to write a response.
     pub write_timeout: Option<Duration>,
-    /// Stopping.
+    /// Maximum time to finish requests while stopping.
     pub drain_timeout: Option<Duration>,
-    /// Header lines.
+    /// Maximum number of header lines.
     pub headers_max: Option<usize>,
-    /// Bytes of a head.
+    /// Maximum size of a request's head.
     pub head_bytes_max: Option<usize>,
-    /// Header lines of a trusted proxy's question.
+    /// Maximum number of header lines in a request from a trusted proxy.
     pub proxied_headers_max: Option<usize>,
-    /// Bytes of the head of a trusted proxy's question.
+    /// Maximum size of the head of a request from a trusted proxy.
     pub proxied_head_bytes_max: Option<usize>,
-    /// Connections.
+    /// Maximum number of connections.
     pub connections_max: Option<usize>,
-    /// Connections of an address.
+    /// Maximum number of connections from one address.
     pub connections_per_address_max: Option<usize>,
-    /// Management requests at once.
+    /// Maximum number of management requests in progress.
     pub pool_in_flight_max: Option<usize>,
-    /// How many changes a user makes in sessions.
+    /// Rate of changes by a user in sessions.
     pub session_changes: Option<Pace>,
-    /// How many changes a key makes.
+    /// Rate of changes by a key.
     pub key_changes: Option<Pace>,
 }
 
 impl Limits {
-    /// The limits of the table `[limits]`. What is wrong there becomes a fault, and counts as not set.
+    /// Validates the table `[limits]`. An invalid value adds a fault and counts as not set.
     pub(super) fn of_table(
         written: &WrittenLimits,
         environment: &Environment,
@@ -54,8 +54,9 @@ impl Limits {
             let text = text.as_ref()?;
             let span = parse_span(text).ok();
             if span.is_none_or(|span| span.is_zero()) {
-                let fault =
-                    format!("  limits.{name} (keyhouse.toml): {text:?} must be a span such as 10s");
+                let fault = format!(
+                    "  limits.{name} (keyhouse.toml): {text:?} must be a duration such as 10s"
+                );
                 faults.push(fault);
                 return None;
             }
@@ -78,7 +79,7 @@ impl Limits {
             number
         };
         limits.headers_max = count("headers_max", written.headers_max, 1);
-        // hyper reads into a buffer of at least 8 KiB.
+        // hyper's buffer has at least 8 KiB.
         limits.head_bytes_max = count("head_bytes_max", written.head_bytes_max, 8_192);
         limits.proxied_headers_max = count("proxied_headers_max", written.proxied_headers_max, 1);
         limits.proxied_head_bytes_max =
@@ -91,7 +92,7 @@ impl Limits {
     }
 }
 
-/// The paces of changes by sessions and by keys. `KEYHOUSE_CHANGE_RATE=off` is for load tests.
+/// The rates of changes by sessions and by keys. `KEYHOUSE_CHANGE_RATE=off` is for load tests.
 fn paces(
     written: &WrittenLimits,
     environment: &Environment,
@@ -99,7 +100,8 @@ fn paces(
 ) -> (Option<Pace>, Option<Pace>) {
     match environment.get(CHANGE_RATE) {
         Some("off") => return (Some(Pace::OFF), Some(Pace::OFF)),
-        Some(_) => faults.push(format!("  {CHANGE_RATE}: must be off, or not set")),
+        Some(_) => faults
+            .push(format!("  {CHANGE_RATE} (environment): must be off; unset it for the default")),
         None => {},
     }
     let mut pace = |name: &str, text: &Option<String>| {
@@ -119,7 +121,7 @@ mod tests {
     use crate::config::{Settings, Written};
 
     #[test]
-    fn the_pace_of_changes_is_set_by_the_file_and_switched_off_by_the_environment() {
+    fn the_file_sets_the_rates_of_changes_and_the_environment_removes_them() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("any.toml");
         let read = |text: &str, environment: &Environment| {
@@ -133,11 +135,11 @@ mod tests {
         };
         let none = Environment::from([("HOME", "/home/ada")]);
         let off = Environment::from([("HOME", "/home/ada"), (CHANGE_RATE, "off")]);
-        let said = "session_changes = \"5/s burst 50\"\nkey_changes = \"off\"";
-        let limits = read(said, &none).unwrap();
+        let rates = "session_changes = \"5/s burst 50\"\nkey_changes = \"off\"";
+        let limits = read(rates, &none).unwrap();
         assert_eq!(limits.session_changes, Some(Pace::new(5, 50)));
         assert_eq!(limits.key_changes, Some(Pace::OFF));
-        assert_eq!(read(said, &off).unwrap().session_changes, Some(Pace::OFF));
+        assert_eq!(read(rates, &off).unwrap().session_changes, Some(Pace::OFF));
         assert_eq!(read("", &none).unwrap().session_changes, None);
         let wrong = read("key_changes = \"fast\"", &none).unwrap_err();
         assert!(wrong.contains("limits.key_changes") && wrong.contains("burst"), "{wrong}");

@@ -1,4 +1,4 @@
-//! Where a listener opens: an address and a port, or a path.
+//! Addresses of listeners: an IP address with a port, or the path of a Unix socket.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -7,22 +7,22 @@ use std::str::FromStr;
 
 use crate::config::Environment;
 
-/// Longest path of a Unix socket that every system takes.
+/// Every system accepts a socket path of this length.
 const SOCKET_PATH_BYTES_MAX: usize = 100;
 const UNIX: &str = "unix:";
 const SOCKET_NAME: &str = "control.sock";
 
-/// Where a listener opens.
+/// The address of a listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listen {
-    /// An address and a port.
+    /// An IP address and a port.
     Tcp(SocketAddr),
-    /// `unix:PATH`, the file of a socket.
+    /// `unix:PATH`, the path of a Unix socket.
     Unix(PathBuf),
 }
 
 impl Listen {
-    /// Whether somebody beyond this machine may come in.
+    /// Whether clients on other machines can connect.
     pub(super) fn is_beyond_loopback(&self) -> bool {
         matches!(self, Self::Tcp(address) if !address.ip().to_canonical().is_loopback())
     }
@@ -33,18 +33,18 @@ impl FromStr for Listen {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let Some(path) = text.strip_prefix(UNIX) else {
-            let said = "must be an address and a port, such as 127.0.0.1:7117, or unix:/PATH";
-            return text.parse().map(Self::Tcp).map_err(|_source| said.to_owned());
+            let message = "must be an IP address and a port, such as 127.0.0.1:7117, or unix:/PATH";
+            return text.parse().map(Self::Tcp).map_err(|_source| message.to_owned());
         };
         if !Path::new(path).is_absolute() || path.ends_with('/') || path.contains('\0') {
             return Err(
-                "must name a file by its whole path, such as unix:/run/keyhouse/checks.sock"
+                "must be an absolute path of a file, such as unix:/run/keyhouse/checks.sock"
                     .to_owned(),
             );
         }
         if path.len() > SOCKET_PATH_BYTES_MAX {
             return Err(format!(
-                "is too long: the path of a socket has at most {SOCKET_PATH_BYTES_MAX} bytes"
+                "is too long: a socket path has at most {SOCKET_PATH_BYTES_MAX} bytes"
             ));
         }
         Ok(Self::Unix(path.into()))
@@ -60,15 +60,16 @@ impl fmt::Display for Listen {
     }
 }
 
-/// The control socket: in the data directory, or where sockets of long paths go.
+/// The path of the control socket: in the data directory, or, if that path is too long, in
+/// `XDG_RUNTIME_DIR`.
 pub(super) fn control_socket(directory: &Path, environment: &Environment) -> Option<PathBuf> {
     let beside = directory.join(SOCKET_NAME);
     if beside.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
         return Some(beside);
     }
-    // Not the service manager's run directory: commands would not know it.
+    // Not the service manager's runtime directory, which commands do not know.
     let folder = environment.get("XDG_RUNTIME_DIR")?;
-    // Named after the data directory, however it was typed, so that two instances don't meet.
+    // The name depends on the absolute data directory, so that two instances do not share a socket.
     let directory = std::path::absolute(directory).ok()?;
     let name = blake3::hash(directory.as_os_str().as_encoded_bytes()).to_hex();
     Some(Path::new(folder).join(format!("keyhouse-{}.sock", name.get(..16)?)))
@@ -79,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_or_a_whole_path() {
+    fn a_listener_is_an_address_with_a_port_or_an_absolute_path() {
         let (fits, long) =
             (format!("unix:/{}", "x".repeat(99)), format!("unix:/{}", "x".repeat(100)));
         for (text, shown) in [

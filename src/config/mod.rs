@@ -1,5 +1,7 @@
-//! Settings: as written in flags, environment and file, and as used: validated, typed, with every
-//! fault reported at once.
+//! Settings from flags, the environment and a file.
+//!
+//! `written` holds the text that the operator wrote, `used` the validated settings. All faults are
+//! reported at once.
 
 mod limits;
 mod listen;
@@ -15,26 +17,26 @@ pub use written::{
     Environment, Origin, UnknownVariable, Written, WrittenAudit, WrittenLimits, WrittenSessions,
 };
 
-/// Why settings can't be used. Says all that is wrong.
+/// Why settings are invalid, with all faults.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file does not read.
+    /// The file could not be read.
     #[error("could not read {path}")]
     File {
-        /// Which.
+        /// The path of the file.
         path: String,
-        /// Why.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// The file is not what this program knows.
+    /// The file is not valid TOML.
     #[error("{path}: {detail}")]
     Syntax {
-        /// Which.
+        /// The path of the file.
         path: String,
-        /// What is wrong, with its line.
+        /// The syntax error, with its line.
         detail: String,
     },
-    /// Settings that can't be used, each with where it was written.
-    #[error("settings can't be used:\n{}", .0.join("\n"))]
+    /// Invalid settings, each with its source: flag, environment or file.
+    #[error("invalid settings:\n{}", .0.join("\n"))]
     Faults(Vec<String>),
 }

@@ -1,4 +1,4 @@
-//! A trusted proxy as settings name it: a network, or a host name.
+//! A trusted proxy in the settings: a network, an address or a host name.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,12 +12,12 @@ const HOST_BYTES_MAX: usize = 253;
 /// Longest label of a host name, in bytes.
 const LABEL_BYTES_MAX: usize = 63;
 
-/// A proxy whose forwarded headers count.
+/// A proxy whose forwarded headers are trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TrustedProxy {
     /// A network, or one address.
     Network(IpNet),
-    /// A host name, as the system resolves it.
+    /// A host name, resolved by the operating system.
     Name(Box<str>),
 }
 
@@ -41,7 +41,7 @@ impl fmt::Display for TrustedProxy {
     }
 }
 
-/// Whether a text is a host name. One whose last label is a number would be a mistyped address.
+/// Whether a text is a host name. A name whose last label is a number is a mistyped address.
 fn is_host_name(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let is_label = |label: &str| {
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mistyped_address_is_no_host_name() {
+    fn a_mistyped_address_is_not_a_host_name() {
         for (text, is_name) in [
             ("proxy", true),
             ("proxy-1.internal.example.com.", true),

@@ -1,4 +1,4 @@
-//! Settings as they are used.
+//! Validated settings, merged from flags, the environment and the file.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -19,64 +19,62 @@ const LISTEN_DEFAULT: &str = "127.0.0.1:7117";
 const FILE_NAME: &str = "keyhouse.toml";
 const LOG_DEFAULT: &str = "info";
 
-/// Where records are kept.
+/// The storage of an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StorageUrl {
-    /// `redb:PATH`, a directory.
+    /// `redb:PATH`; the path is a directory.
     Redb(PathBuf),
-    /// `memory:`, gone with the process.
+    /// `memory:`. The data is lost when the process ends.
     Memory,
 }
 
-/// Everything the instance is told from outside.
+/// All settings of an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The data directory.
+    /// The data directory of the instance.
     pub data: PathBuf,
-    /// Where records are kept.
+    /// The storage of the records.
     pub storage: StorageUrl,
-    /// Where to listen.
+    /// The address of the main listener.
     pub listen: Listen,
-    /// Where checks alone are served.
+    /// The address of a listener that serves only checks and health.
     pub check_listen: Option<Listen>,
-    /// Where metrics alone are served, to whoever reaches it.
+    /// The address of a listener that serves only metrics and health, without authentication.
     pub metrics_listen: Option<Listen>,
-    /// Where browsers come, if it was said; else `http://` and the address that was bound.
+    /// The URL of the server for browsers. The default is `http://` and the bound address.
     pub public_url: Option<PublicUrl>,
-    /// Where the page's links lead.
+    /// Links to other sites that the page shows.
     pub links: Links,
-    /// Whose forwarded headers count.
+    /// Proxies whose forwarded headers are trusted.
     pub trusted_proxies: Vec<TrustedProxy>,
-    /// Starts although the clock is behind the newest event.
+    /// Starts even if the clock is far behind the newest audit event.
     pub accept_clock: bool,
-    /// Address of the first owner.
+    /// E-mail address of the first owner.
     pub admin_email: Option<String>,
     /// File with the first owner's password.
     pub admin_password_file: Option<PathBuf>,
-    /// What keys begin with.
+    /// Prefix of new keys.
     pub key_prefix: Prefix,
-    /// What is logged.
+    /// The filter of the log.
     pub log: String,
-    /// Whether logs are JSON.
+    /// Whether log lines are JSON.
     pub log_json: bool,
-    /// The control socket of the command line.
+    /// Path of the socket for commands on this host.
     pub control_socket: PathBuf,
-    /// Limits of the transport that differ from its own.
+    /// Limits that differ from the defaults.
     pub limits: Limits,
-    /// How long audit events are kept.
+    /// How long audit events are stored.
     pub audit_retention: Retention,
-    /// Where audit events and heads go as they are sealed.
+    /// Destination to which sealed audit events are exported.
     pub audit_export: Option<Destination>,
-    /// How long people stay signed in.
+    /// Idle and maximum time of sessions.
     pub session_times: SessionTimes,
 }
 
-/// The data directory: as said, else the service manager's, else the user's own.
-///
-/// # Errors
-/// [`ConfigError::Faults`] where nothing tells.
+/// Finds the data directory: the one that is set, else that of the service manager, else that of the
+/// user.
 pub fn locate(flags: &Written, environment: &Environment) -> Result<PathBuf, ConfigError> {
-    let said = flags.data.clone().or_else(|| environment.get("KEYHOUSE_DATA").map(PathBuf::from));
+    let set = flags.data.clone().or_else(|| environment.get("KEYHOUSE_DATA").map(PathBuf::from));
     let service = || {
         let folders = environment.get("STATE_DIRECTORY")?;
         folders.split(':').next().map(PathBuf::from)
@@ -86,18 +84,18 @@ pub fn locate(flags: &Written, environment: &Environment) -> Result<PathBuf, Con
         let home = || Some(PathBuf::from(environment.get("HOME")?).join(".local/state"));
         Some(state.or_else(home)?.join("keyhouse"))
     };
-    said.or_else(service).or_else(user).ok_or_else(|| {
-        ConfigError::Faults(vec!["  data: no --data, and no HOME to look in".to_owned()])
+    set.or_else(service).or_else(user).ok_or_else(|| {
+        ConfigError::Faults(vec!["  data: set --data, since HOME is not set".to_owned()])
     })
 }
 
 impl Settings {
-    /// Puts the layers together, the flags first, and validates all of it.
+    /// Merges flags, environment and file, in this order of precedence, and validates the result.
     ///
-    /// The file is `file`, else `keyhouse.toml` in the data directory where there is one.
+    /// The file is `file`, or else `keyhouse.toml` in the data directory, if it exists.
     ///
     /// # Errors
-    /// [`ConfigError`], with every fault at once.
+    /// [`ConfigError`] with all faults.
     pub fn new(
         flags: Written,
         file: Option<&Path>,
@@ -111,8 +109,8 @@ impl Settings {
             None if beside.is_file() => Written::of_file(&beside)?,
             None => (Written::default(), Vec::new()),
         };
-        let said = flags.data.is_some() || from_environment.data.is_some();
-        if let (Some(path), false) = (&from_file.data, said) {
+        let is_set = flags.data.is_some() || from_environment.data.is_some();
+        if let (Some(path), false) = (&from_file.data, is_set) {
             directory.clone_from(path);
         }
         let (limits, audit) = (from_file.limits.clone(), from_file.audit.clone());
@@ -126,7 +124,7 @@ impl Settings {
     }
 }
 
-/// The tables of the file, which no other layer has.
+/// The tables that only the file has.
 struct Tables {
     limits: WrittenLimits,
     audit: WrittenAudit,
@@ -184,11 +182,11 @@ impl Reader {
         let admin_password_file =
             self.first(|layer| layer.admin_password_file.clone()).map(|(_, file)| file);
         if admin_password_file.is_some() && admin_email.is_none() {
-            self.fault("admin-password-file", "is of no use without --admin-email");
+            self.fault("admin-password-file", "needs --admin-email");
         }
         let control_socket = control_socket(&directory, environment);
         if control_socket.is_none() {
-            self.fault("data", "its path is too long for a socket, and no XDG_RUNTIME_DIR is set");
+            self.fault("data", "the path is too long for the control socket: use a shorter one or set XDG_RUNTIME_DIR");
         }
         match (listen, control_socket) {
             (Some(listen), Some(control_socket)) if self.faults.is_empty() => Ok(Settings {
@@ -220,30 +218,33 @@ impl Reader {
         self.parse(name, take, |text| text.parse::<WebUrl>().map_err(|error| error.to_string()))
     }
 
-    /// What may be reached from beyond this machine must be reached safely.
+    /// Rejects addresses that other machines can reach without TLS.
     fn guard_addresses(&mut self, reach: &Reach<'_>) {
         for (name, address) in reach.addresses {
             let beyond = address.is_some_and(Listen::is_beyond_loopback);
             if beyond && !reach.is_proxied && !reach.is_plain {
                 self.fault(
                     name,
-                    "an address beyond loopback needs --trusted-proxy CIDR, the proxy \
-                                  that speaks TLS, or --allow-plain-http",
+                    "an address beyond loopback needs --trusted-proxy CIDR for the proxy \
+                     that terminates TLS, or --allow-plain-http",
                 );
             }
             let is_socket = matches!(address, Some(Listen::Unix(_)));
-            // Browsers don't come to where only checks are served.
+            // Browsers do not use a listener that serves only checks.
             if (beyond || is_socket) && name == "listen" && reach.public_url.is_none() {
-                self.fault(name, "an address beyond loopback, or a socket, needs --public-url");
+                self.fault(name, "an address beyond loopback or a Unix socket needs --public-url");
             }
         }
         let clear = reach.public_url.is_some_and(|url| !url.is_https() && !url.is_loopback());
         if clear && !reach.is_plain {
-            self.fault("public-url", "http needs a loopback name or --allow-plain-http");
+            self.fault(
+                "public-url",
+                "http needs a loopback name or --allow-plain-http; use https otherwise",
+            );
         }
     }
 
-    /// What the weightiest layer that says anything says.
+    /// The value of the first layer that sets it.
     fn first<T>(&self, take: impl Fn(&Written) -> Option<T>) -> Option<(Origin, T)> {
         self.layers.iter().find_map(|(origin, layer)| Some((*origin, take(layer)?)))
     }
@@ -264,7 +265,7 @@ impl Reader {
         }
     }
 
-    /// A setting of one of the file's tables.
+    /// Parses a setting of one of the file's tables.
     fn of_table<T>(&mut self, name: &str, text: Option<&str>) -> Option<T>
     where
         T: FromStr<Err: std::fmt::Display>,
@@ -299,7 +300,7 @@ impl Reader {
         let idle = self.parse("session-idle", |layer| layer.sessions.idle.clone(), parse_span);
         let absolute =
             self.parse("session-absolute", |layer| layer.sessions.absolute.clone(), parse_span);
-        // Each alone first, so that the fault names the one that is wrong.
+        // Each is validated by itself first, so that the fault names the right setting.
         for (name, alone) in [
             ("session-idle", SessionTimes::new(idle, Some(SESSION_MAX))),
             ("session-absolute", SessionTimes::new(None, absolute)),
@@ -316,7 +317,7 @@ impl Reader {
     }
 }
 
-/// From where the instance can be reached, and what was said to make that safe.
+/// The addresses of the instance and the settings that protect them.
 struct Reach<'a> {
     addresses: [(&'static str, Option<&'a Listen>); 2],
     public_url: Option<&'a PublicUrl>,
@@ -324,17 +325,17 @@ struct Reach<'a> {
     is_plain: bool,
 }
 
-fn log_or_default(said: Option<(Origin, String)>) -> String {
-    said.map_or_else(|| LOG_DEFAULT.to_owned(), |(_, log)| log)
+fn log_or_default(set: Option<(Origin, String)>) -> String {
+    set.map_or_else(|| LOG_DEFAULT.to_owned(), |(_, log)| log)
 }
 
 pub(super) fn parse_span(text: &str) -> Result<Duration, String> {
     let parsed = jiff::SignedDuration::from_str(text).ok();
     let span = parsed.and_then(|span| Duration::try_from(span).ok());
-    span.ok_or_else(|| "must be a span such as 30m or 8h".to_owned())
+    span.ok_or_else(|| "must be a duration such as 30m or 8h".to_owned())
 }
 
-/// Whether it is JSON.
+/// Whether a log format is JSON.
 fn parse_log_format(text: &str) -> Result<bool, String> {
     match text {
         "text" => Ok(false),
@@ -371,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_are_loopback_and_the_users_own_directory() {
+    fn defaults_are_loopback_and_a_directory_of_the_user() {
         let settings = settings(Written::default()).unwrap();
         assert_eq!(settings.data, Path::new("/home/ada/.local/state/keyhouse"));
         assert_eq!(settings.listen.to_string(), format!("http://{LISTEN_DEFAULT}"));
@@ -380,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn links_of_the_page_lead_to_web_pages_alone() {
+    fn links_of_the_page_must_be_http_or_https_urls() {
         for (url, fits) in [
             ("https://help.example.com/keys?topic=1#top", true),
             ("http://intranet/help", true),
@@ -398,18 +399,18 @@ mod tests {
             let wrong = || Some("ftp://example.com".to_owned());
             (it.support_url, it.pricing_url, it.endpoint_url) = (wrong(), wrong(), wrong());
         }));
-        let said = all.unwrap_err();
+        let error = all.unwrap_err();
         assert!(
-            ["support-url", "pricing-url", "endpoint-url"].iter().all(|it| said.contains(it)),
-            "{said}"
+            ["support-url", "pricing-url", "endpoint-url"].iter().all(|it| error.contains(it)),
+            "{error}"
         );
     }
 
     #[test]
-    fn an_address_beyond_loopback_needs_its_safeguards() {
+    fn an_address_beyond_loopback_needs_a_proxy_or_plain_http() {
         let beyond = || "0.0.0.0:80".to_owned();
-        let said = settings(flags(|it| it.listen = Some(beyond()))).unwrap_err();
-        assert!(said.contains("--public-url") && said.contains("--trusted-proxy"), "{said}");
+        let error = settings(flags(|it| it.listen = Some(beyond()))).unwrap_err();
+        assert!(error.contains("--public-url") && error.contains("--trusted-proxy"), "{error}");
         let url = || Some("https://keys.example.com".to_owned());
         for (claim, fits, change) in [
             ("no proxy", false, &(|_: &mut Written| {}) as &dyn Fn(&mut Written)),
@@ -428,7 +429,7 @@ mod tests {
 
     #[test]
     fn all_faults_are_reported_at_once() {
-        let said = settings(flags(|it| {
+        let error = settings(flags(|it| {
             it.listen = Some("here".to_owned());
             it.storage = Some("mysql:".to_owned());
             it.trusted_proxies = Some(vec!["10.0.0.1/8".to_owned()]);
@@ -437,16 +438,16 @@ mod tests {
         }))
         .unwrap_err();
         for part in ["listen (flag)", "storage", "10.0.0.0/8?", "key-prefix", "admin-email"] {
-            assert!(said.contains(part), "{part}: {said}");
+            assert!(error.contains(part), "{part}: {error}");
         }
     }
 
     #[test]
-    fn sessions_last_as_long_as_was_said_within_bounds() {
+    fn session_times_are_set_within_bounds() {
         let times = |idle: &str, absolute: &str| {
             settings(flags(|it| {
-                let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-                (it.sessions.idle, it.sessions.absolute) = (said(idle), said(absolute));
+                let set = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+                (it.sessions.idle, it.sessions.absolute) = (set(idle), set(absolute));
             }))
             .map(|settings| settings.session_times)
         };
@@ -454,26 +455,26 @@ mod tests {
         let set = times("15m", "8h").unwrap();
         assert_eq!((set.idle().as_secs(), set.absolute().as_secs()), (900, 28_800));
         for (idle, absolute, part) in [
-            ("soon", "", "session-idle (flag): \"soon\" must be a span"),
+            ("soon", "", "session-idle (flag): \"soon\" must be a duration"),
             ("1m", "", "session-idle: must be from 5m to 720h"),
             ("", "721h", "session-absolute: must be from 5m to 720h"),
             ("9h", "8h", "session-idle: must be no longer than the absolute time"),
         ] {
-            let said = times(idle, absolute).unwrap_err();
-            assert!(said.contains(part), "{said}");
+            let error = times(idle, absolute).unwrap_err();
+            assert!(error.contains(part), "{error}");
         }
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("keyhouse.toml");
         std::fs::write(&file, "[sessions]\nidle = \"10m\"\nabsolut = \"1h\"\n").unwrap();
         let written = || Written { data: Some(folder.path().into()), ..Written::default() };
-        let said = settings(written()).unwrap_err();
-        assert!(said.contains("sessions.absolut"), "{said}");
+        let error = settings(written()).unwrap_err();
+        assert!(error.contains("sessions.absolut"), "{error}");
         std::fs::write(&file, "[sessions]\nidle = \"10m\"\n").unwrap();
         assert_eq!(settings(written()).unwrap().session_times.idle().as_secs(), 600);
     }
 
     #[test]
-    fn flags_outweigh_the_environment_and_that_the_file() {
+    fn flags_override_the_environment_which_overrides_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("any.toml");
         std::fs::write(&file, "listen = \"127.0.0.1:1\"\nkey_prefix = \"fromfile\"\n").unwrap();
@@ -486,17 +487,17 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_file_is_named_with_its_line_and_field() {
+    fn a_fault_in_the_file_names_the_file_and_the_field() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("keyhouse.toml");
         std::fs::write(&file, "[limits]\nhead_timeot = \"1s\"\n").unwrap();
         let written = Written { data: Some(folder.path().into()), ..Written::default() };
-        let said = settings(written).unwrap_err();
-        assert!(said.contains("keyhouse.toml") && said.contains("head_timeot"), "{said}");
+        let error = settings(written).unwrap_err();
+        assert!(error.contains("keyhouse.toml") && error.contains("head_timeot"), "{error}");
     }
 
     #[test]
-    fn a_long_path_moves_the_control_socket() {
+    fn a_long_data_path_moves_the_control_socket() {
         let environment = Environment::from([("XDG_RUNTIME_DIR", "/run/user/1")]);
         let long = PathBuf::from(format!("/{}", "x".repeat(120)));
         let socket = control_socket(&long, &environment).unwrap();

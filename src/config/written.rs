@@ -1,4 +1,4 @@
-//! Settings as people write them: flags, `KEYHOUSE_*`, `keyhouse.toml`, in this order of weight.
+//! Settings before validation: flags, `KEYHOUSE_*` variables and `keyhouse.toml`.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,14 +10,14 @@ use toml::Table;
 use crate::config::ConfigError;
 use crate::model::text;
 
-/// Where a setting was written.
+/// The source of a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// A flag.
+    /// A flag of the command.
     Flag,
-    /// A variable of the environment.
+    /// A variable of the process's environment.
     Environment,
-    /// The file.
+    /// The file `keyhouse.toml`.
     File,
 }
 
@@ -31,9 +31,8 @@ impl fmt::Display for Origin {
     }
 }
 
-/// What the program's own variables begin with.
 const VARIABLE_PREFIX: &str = "KEYHOUSE_";
-/// All of the program's own variables.
+/// All variables that the program reads.
 const VARIABLES: [&str; 22] = [
     "KEYHOUSE_ACCEPT_CLOCK",
     "KEYHOUSE_ADMIN_EMAIL",
@@ -58,28 +57,27 @@ const VARIABLES: [&str; 22] = [
     "KEYHOUSE_TRUSTED_PROXY",
     "KEYHOUSE_URL",
 ];
-/// How alike a mistyped name and a known one are at least, from 0 to 1.
-const LIKENESS_MIN: f64 = 0.9;
+/// A mistyped name is at least this similar to the known one, from 0 to 1.
+const SIMILARITY_MIN: f64 = 0.9;
 
-/// The variables of the environment, read once.
+/// The environment variables, read once.
 #[derive(Clone, Debug, Default)]
 pub struct Environment(HashMap<String, String>);
 
-/// A `KEYHOUSE_*` variable that the program does not read.
+/// A `KEYHOUSE_*` variable that the program does not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownVariable {
-    /// Its name.
+    /// The name of the variable.
     pub name: String,
-    /// The known variable that was probably meant.
+    /// The known variable with the most similar name.
     pub meant: Option<&'static str>,
 }
 
 impl Environment {
-    /// Reads the process's own.
+    /// Reads the environment of the process.
     ///
-    /// # Errors
-    /// [`ConfigError::Faults`] for a variable of the program whose value is not UTF-8. Others that
-    /// are not UTF-8 are left out.
+    /// A `KEYHOUSE_*` variable that is not UTF-8 is a fault. Other variables that are not UTF-8 are
+    /// ignored.
     pub fn of_process() -> Result<Self, ConfigError> {
         let (mut variables, mut faults) = (HashMap::new(), Vec::new());
         for (name, value) in std::env::vars_os() {
@@ -94,7 +92,7 @@ impl Environment {
         if faults.is_empty() { Ok(Self(variables)) } else { Err(ConfigError::Faults(faults)) }
     }
 
-    /// The variables that begin as the program's own do and are none of them, sorted by name.
+    /// The unknown `KEYHOUSE_*` variables, sorted by name.
     pub fn unknown(&self) -> Vec<UnknownVariable> {
         let names = self.0.keys().filter(|name| name.starts_with(VARIABLE_PREFIX));
         let unknown = names.filter(|name| !VARIABLES.contains(&name.as_str()));
@@ -105,11 +103,11 @@ impl Environment {
         unknown
     }
 
-    /// A variable that is set and not empty.
+    /// The value of a variable, if it is set and not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         debug_assert!(
             !name.starts_with(VARIABLE_PREFIX) || VARIABLES.contains(&name),
-            "{name} is read but not listed in VARIABLES"
+            "{name} is missing from VARIABLES"
         );
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
@@ -122,122 +120,121 @@ impl<const N: usize> From<[(&str, &str); N]> for Environment {
     }
 }
 
-/// The known variable that a mistyped name is most like.
+/// The known variable that is most similar to a mistyped name.
 fn nearest(name: &str) -> Option<&'static str> {
-    let likeness = |known: &str| strsim::normalized_damerau_levenshtein(name, known);
-    let alike = VARIABLES.into_iter().filter(|known| likeness(known) >= LIKENESS_MIN);
-    alike.max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
+    let similarity = |known: &str| strsim::normalized_damerau_levenshtein(name, known);
+    let similar = VARIABLES.into_iter().filter(|known| similarity(known) >= SIMILARITY_MIN);
+    similar.max_by(|one, other| similarity(one).total_cmp(&similarity(other)))
 }
 
-/// One layer of settings: what one place says.
+/// The settings of one source.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Written {
-    /// Data directory.
+    /// Data directory of the instance.
     pub data: Option<PathBuf>,
-    /// Address to listen on.
+    /// Address of the main listener.
     pub listen: Option<String>,
-    /// Address that serves checks alone.
+    /// Additional address that serves only checks and health.
     pub check_listen: Option<String>,
-    /// Address that serves metrics alone.
+    /// Additional address that serves only metrics and health.
     pub metrics_listen: Option<String>,
-    /// Storage URL.
+    /// `redb:PATH` or `memory:`.
     pub storage: Option<String>,
-    /// Where browsers reach this instance.
+    /// URL of this server for browsers.
     pub public_url: Option<String>,
-    /// Where the protected API is, for people who make keys.
+    /// URL of the API that keys are for; shown on the page.
     pub endpoint_url: Option<String>,
-    /// Where people get help.
+    /// URL of the operator's support; linked from the page.
     pub support_url: Option<String>,
-    /// Where people read what plans there are.
+    /// URL of the operator's pricing; linked from the page.
     pub pricing_url: Option<String>,
-    /// Networks of trusted proxies.
+    /// Networks and host names of trusted proxies.
     pub trusted_proxies: Option<Vec<String>>,
-    /// Lets passwords and keys cross a network in the clear.
+    /// Allows passwords and keys over unencrypted HTTP.
     pub allow_plain_http: Option<bool>,
-    /// Starts although the clock is behind the newest event.
+    /// Starts even if the clock is far behind the newest audit event.
     pub accept_clock: Option<bool>,
-    /// Address of the first owner.
+    /// E-mail address of the first owner.
     pub admin_email: Option<String>,
     /// File with the first owner's password.
     pub admin_password_file: Option<PathBuf>,
-    /// What keys begin with.
+    /// Prefix of new keys.
     pub key_prefix: Option<String>,
-    /// What is logged, as tracing's filters are written.
+    /// Log filter in the syntax of `tracing`.
     pub log: Option<String>,
-    /// `text` or `json`.
+    /// Format of log lines: `text` or `json`.
     pub log_format: Option<String>,
-    /// Limits of the transport.
+    /// The table `[limits]`.
     #[serde(default)]
     pub limits: WrittenLimits,
-    /// The audit log.
+    /// The table `[audit]`.
     #[serde(default)]
     pub audit: WrittenAudit,
-    /// How long people stay signed in.
+    /// The table `[sessions]`.
     #[serde(default)]
     pub sessions: WrittenSessions,
 }
 
-/// The `[sessions]` of the file. Spans are written as `1h` or `30m`.
+/// The table `[sessions]` of the file. Durations are written as `1h` or `30m`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WrittenSessions {
     /// How long a session lasts without a request.
     pub idle: Option<String>,
-    /// How long a session lasts at all.
+    /// Maximum length of a session.
     pub absolute: Option<String>,
 }
 
-/// The `[audit]` of the file.
+/// The table `[audit]` of the file.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WrittenAudit {
-    /// How long events are kept, such as `400d`.
+    /// How long audit events are stored, such as `400d`.
     pub retention: Option<String>,
-    /// Where events and heads go as they are sealed.
+    /// Destination to which sealed audit events are exported.
     pub export: Option<String>,
 }
 
-/// The `[limits]` of the file. Spans are written as `10s` or `500ms`.
+/// The table `[limits]` of the file. Durations are written as `10s` or `500ms`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WrittenLimits {
-    /// From the first byte of a head to its last.
+    /// Maximum time from the first byte of a request's head to its last.
     pub head_timeout: Option<String>,
-    /// How long an idle connection lives.
+    /// Maximum time that a connection is idle.
     pub idle_timeout: Option<String>,
-    /// From the end of the head to the end of the body.
+    /// Maximum time from the end of the head to the end of the body.
     pub body_timeout: Option<String>,
-    /// How long a response may take to be written.
+    /// Maximum time to write a response.
     pub write_timeout: Option<String>,
-    /// How long a stop waits for requests.
+    /// Maximum time to finish requests while stopping.
     pub drain_timeout: Option<String>,
-    /// Header lines of one request.
+    /// Maximum number of header lines in a request.
     pub headers_max: Option<usize>,
-    /// Bytes of one request's head.
+    /// Maximum size of a request's head, in bytes.
     pub head_bytes_max: Option<usize>,
-    /// Header lines of a trusted proxy's question.
+    /// Maximum number of header lines in a request from a trusted proxy.
     pub proxied_headers_max: Option<usize>,
-    /// Bytes of the head of a trusted proxy's question.
+    /// Maximum size of the head of a request from a trusted proxy, in bytes.
     pub proxied_head_bytes_max: Option<usize>,
-    /// Connections in all.
+    /// Maximum number of connections.
     pub connections_max: Option<usize>,
-    /// Connections of one address.
+    /// Maximum number of connections from one address.
     pub connections_per_address_max: Option<usize>,
-    /// Management requests under way at once.
+    /// Maximum number of management requests in progress.
     pub pool_in_flight_max: Option<usize>,
-    /// Changes by a user in sessions, such as `10/s burst 100`, or `off`. Guests have a tenth of the
-    /// rate and a fifth of the burst.
+    /// Rate of changes by a user in sessions, such as `10/s burst 100`, or `off`. Guests have a tenth
+    /// of the rate and a fifth of the burst.
     pub session_changes: Option<String>,
-    /// Changes by a service key, or by all personal keys of a user.
+    /// Rate of changes by a service key, or by all personal keys of a user together.
     pub key_changes: Option<String>,
 }
 
 impl Written {
-    /// What the environment says.
+    /// Reads the settings of the environment.
     ///
-    /// # Errors
-    /// [`ConfigError::Faults`] for a switch that is neither true nor false.
+    /// A switch that is neither true nor false is a fault.
     pub fn of_environment(environment: &Environment) -> Result<Self, ConfigError> {
         let mut faults = Vec::new();
         let text = |name: &str| environment.get(name).map(str::to_owned);
@@ -280,10 +277,11 @@ impl Written {
         if faults.is_empty() { Ok(written) } else { Err(ConfigError::Faults(faults)) }
     }
 
-    /// What a file says, and what is wrong with it, field by field: a fault in one hides no other.
+    /// Reads the settings of a file, and the faults of its fields. A field with a fault is left out, and
+    /// the others are still read.
     ///
     /// # Errors
-    /// [`ConfigError::File`]; [`ConfigError::Syntax`] where it is no TOML.
+    /// [`ConfigError::File`] if the file can't be read, [`ConfigError::Syntax`] if it is not TOML.
     pub fn of_file(path: &Path) -> Result<(Self, Vec<String>), ConfigError> {
         let shown = path.display().to_string();
         let bytes = std::fs::read(path)
@@ -324,7 +322,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mistyped_variable_is_named_with_the_one_that_was_meant() {
+    fn a_mistyped_variable_is_reported_with_the_most_similar_known_one() {
         let environment = Environment::from([
             ("KEYHOUSE_LISEN", "127.0.0.1:1"),
             ("KEYHOUSE_LISTEN", "127.0.0.1:2"),

@@ -340,13 +340,13 @@ fn a_person_reads_what_the_check_found() {
     let home = logged();
     let ended = home.run_cli(&["audit", "check"], "");
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert!(ended.stdout.starts_with("the audit log is whole\n"), "{}", ended.stdout);
+    assert!(ended.stdout.starts_with("the audit log is intact\n"), "{}", ended.stdout);
     assert!(ended.stdout.contains(&head_of(&home)), "{}", ended.stdout);
     let (seal, id) = third(&opened(&home));
     delete(&opened(&home), &Place::Event(id));
     let ended = home.run_cli(&["audit", "check"], "");
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.stderr.contains("not whole"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("not intact"), "{}", ended.stderr);
     let line = format!("event_removed seal {} {id}", seal.number);
     assert!(ended.stdout.contains(&line), "{}", ended.stdout);
     let listed = home.run_cli(&["audit", "list", "--action", "key.*", "--limit", "3"], "");

@@ -1,4 +1,4 @@
-//! `keyhouse gate`, beside a server and without one.
+//! `keyhouse gate`, with and without a running server.
 
 use std::sync::Arc;
 
@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use crate::house::House;
 use crate::server::{Ended, Home};
 
-fn fine(ended: &Ended) -> String {
+fn stdout_of(ended: &Ended) -> String {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     ended.stdout.clone()
 }
 
 fn gates(home: &Home, secret: &str) {
-    let made = fine(&home.run_cli(
+    let made = stdout_of(&home.run_cli(
         &[
             "gate",
             "create",
@@ -43,7 +43,7 @@ fn gates(home: &Home, secret: &str) {
     let made: Value = serde_json::from_str(&made).unwrap();
     assert_eq!(made["routes"][1]["methods"], json!(["GET", "PUT"]), "{made}");
     assert_eq!(made["routes"][1]["host"], "api.example.com", "{made}");
-    let shown = fine(&home.run_cli(&["gate", "show", "orders"], ""));
+    let shown = stdout_of(&home.run_cli(&["gate", "show", "orders"], ""));
     for line in [
         "route           /health public",
         "route           GET,PUT api.example.com/orders/{id} orders:read AND (a:b OR a:c)",
@@ -56,7 +56,7 @@ fn gates(home: &Home, secret: &str) {
     ] {
         assert!(shown.contains(line), "{line}: {shown}");
     }
-    assert!(fine(&home.run_cli(&["gate", "list"], "")).contains("orders"));
+    assert!(stdout_of(&home.run_cli(&["gate", "list"], "")).contains("orders"));
 
     let test = |args: &[&str], input: &str| {
         let ended = home.run_cli(&[&["gate", "test"], args].concat(), input);
@@ -87,22 +87,22 @@ fn gates(home: &Home, secret: &str) {
         (&["GET", "/any", "--gate", "none"], 3, &[]),
         (&["get", "/any"], 2, &[]),
     ] {
-        let (ended, said) = test(args, &format!("{secret}\n"));
-        assert_eq!(ended, Some(code), "{args:?}: {said}");
+        let (ended, stdout) = test(args, &format!("{secret}\n"));
+        assert_eq!(ended, Some(code), "{args:?}: {stdout}");
         for line in lines {
-            assert!(said.contains(line), "{args:?}: {line} in {said}");
+            assert!(stdout.contains(line), "{args:?}: {line} in {stdout}");
         }
     }
     let set = ["gate", "set", "orders", "--preflight", "allow"];
     let odd = ["--route", "PUT /npm/{p} a:b cost=3 allow=encoded_slash,utf8"];
-    let shown = fine(&home.run_cli(&[&set[..], &odd].concat(), ""));
+    let shown = stdout_of(&home.run_cli(&[&set[..], &odd].concat(), ""));
     let written = "route           PUT /npm/{p} a:b cost=3 allow=encoded_slash,utf8";
     assert!(shown.contains(written) && shown.contains("preflight       allow"), "{shown}");
     let announced = ["OPTIONS", "/npm/@a%2fb", "--gate", "orders", "--preflight-for", "PUT"];
-    let (ended, said) = test(&announced, "");
-    assert_eq!(ended, Some(0), "{said}");
+    let (ended, stdout) = test(&announced, "");
+    assert_eq!(ended, Some(0), "{stdout}");
     let set = ["gate", "set", "orders", "--route", "/** a:b", "--accept-environment", "all"];
-    let shown = fine(&home.run_cli(&set, ""));
+    let shown = stdout_of(&home.run_cli(&set, ""));
     assert!(shown.contains("route           /** a:b") && !shown.contains("/health"), "{shown}");
     assert!(shown.contains("environments    -") && shown.contains("cost            2"), "{shown}");
     assert_eq!(home.run_cli(&["gate", "create", "orders"], "").code, Some(5));
@@ -118,13 +118,16 @@ fn gates(home: &Home, secret: &str) {
         assert_eq!(home.run_cli(&["gate", "create", "a", "--route", route], "").code, Some(2));
     }
     assert_eq!(home.run_cli(&["gate", "show", "none"], "").code, Some(3));
-    fine(&home.run_cli(&["gate", "delete", "orders"], ""));
+    stdout_of(&home.run_cli(&["gate", "delete", "orders"], ""));
     let none = home.run_cli(&["gate", "list"], "");
-    assert!(fine(&none).is_empty() && none.stderr.contains("none but default"), "{none:?}");
+    assert!(
+        stdout_of(&none).is_empty() && none.stderr.contains("no gates; create one"),
+        "{none:?}"
+    );
 }
 
 #[test]
-fn gates_are_kept_and_tried_from_the_host_with_and_without_a_server() {
+fn gates_are_managed_and_tested_with_and_without_a_server() {
     let mut house = House::start();
     let (home, key) = (Arc::clone(house.home()), house.create(&json!({"permissions": ["a:b"]})));
     gates(&home, &key.secret);

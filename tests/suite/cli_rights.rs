@@ -1,4 +1,4 @@
-//! `keyhouse role` and `keyhouse team`, beside a server and without one.
+//! `keyhouse role` and `keyhouse team`, with and without a running server.
 
 use std::sync::Arc;
 
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use crate::house::House;
 use crate::server::{Ended, Home};
 
-fn fine(ended: &Ended) -> String {
+fn stdout_of(ended: &Ended) -> String {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     ended.stdout.clone()
 }
 
 fn json_of(home: &Home, args: &[&str]) -> Value {
     let args = [args, &["--json"]].concat();
-    serde_json::from_str(&fine(&home.run_cli(&args, ""))).unwrap()
+    serde_json::from_str(&stdout_of(&home.run_cli(&args, ""))).unwrap()
 }
 
 fn roles_and_teams(home: &Home, user: &str) {
@@ -22,12 +22,12 @@ fn roles_and_teams(home: &Home, user: &str) {
     let role = ["role", "create", "Reader", "--permission", "a:read", "--permission", "b:read"];
     let role = json_of(home, &role);
     assert_eq!(role["permissions"], json!(["a:read", "b:read"]));
-    let listed = fine(&home.run_cli(&["role", "list"], ""));
+    let listed = stdout_of(&home.run_cli(&["role", "list"], ""));
     assert!(listed.contains("administrator") && listed.contains("Reader"), "{listed}");
     assert_eq!(json_of(home, &["role", "show", &id(&role)]), role);
-    let shown = fine(&home.run_cli(&["role", "show", "user"], ""));
+    let shown = stdout_of(&home.run_cli(&["role", "show", "user"], ""));
     assert!(shown.contains("* keyhouse:keys:create"), "{shown}");
-    assert_eq!(fine(&home.run_cli(&["role", "delete", &id(&role)], "")), "");
+    assert_eq!(stdout_of(&home.run_cli(&["role", "delete", &id(&role)], "")), "");
     assert_eq!(home.run_cli(&["role", "delete", &id(&role)], "").code, Some(3));
     assert_eq!(home.run_cli(&["role", "delete", "owner"], "").code, Some(5));
     assert_eq!(home.run_cli(&["role", "create", "owner"], "").code, Some(2));
@@ -35,21 +35,21 @@ fn roles_and_teams(home: &Home, user: &str) {
     let team = json_of(home, &["team", "create", "Blue", "--secret"]);
     assert_eq!(team["visibility"], "secret");
     let team = id(&team);
-    assert_eq!(home.run_cli(&["team", "create", "Red"], "").code, Some(4), "the plan gives one");
-    fine(&home.run_cli(&["team", "add", &team, user], ""));
+    assert_eq!(home.run_cli(&["team", "create", "Red"], "").code, Some(4), "the plan has one team");
+    stdout_of(&home.run_cli(&["team", "add", &team, user], ""));
     assert_eq!(json_of(home, &["team", "members", &team])[0]["id"], user);
-    let listed = fine(&home.run_cli(&["team", "list"], ""));
+    let listed = stdout_of(&home.run_cli(&["team", "list"], ""));
     assert!(listed.contains("Blue") && listed.contains(&team), "{listed}");
-    fine(&home.run_cli(&["team", "remove", &team, user], ""));
+    stdout_of(&home.run_cli(&["team", "remove", &team, user], ""));
     assert_eq!(json_of(home, &["team", "members", &team]), json!([]));
-    assert!(fine(&home.run_cli(&["team", "show", &team], "")).contains("secret"));
-    fine(&home.run_cli(&["team", "delete", &team], ""));
+    assert!(stdout_of(&home.run_cli(&["team", "show", &team], "")).contains("secret"));
+    stdout_of(&home.run_cli(&["team", "delete", &team], ""));
     let none = home.run_cli(&["team", "list"], "");
-    assert!(fine(&none).is_empty() && none.stderr.contains("no teams"), "{none:?}");
+    assert!(stdout_of(&none).is_empty() && none.stderr.contains("no teams"), "{none:?}");
 }
 
 #[test]
-fn roles_and_teams_are_kept_from_the_host_with_and_without_a_server() {
+fn roles_and_teams_are_managed_with_and_without_a_server() {
     let mut house = House::start();
     let (home, user) = (Arc::clone(house.home()), house.owner().id);
     roles_and_teams(&home, &user);

@@ -1,4 +1,4 @@
-//! `keyhouse user`: the host's way to people, beside a server and without one.
+//! `keyhouse user`, with and without a running server.
 
 use serde_json::{Value, json};
 
@@ -7,40 +7,41 @@ use crate::house::{EMAIL, House, made};
 use crate::people::{acceptance, token_in};
 use crate::server::Ended;
 
-fn done(ended: Ended) -> String {
+fn stdout_of(ended: Ended) -> String {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     ended.stdout
 }
 
-fn url(said: &str) -> Value {
-    json!({ "url": said.trim() })
+fn url(stdout: &str) -> Value {
+    json!({ "url": stdout.trim() })
 }
 
 #[test]
-fn people_are_invited_seen_stopped_and_removed_from_the_host() {
+fn users_are_invited_listed_disabled_and_removed() {
     let house = House::start();
     let cli = |args: &[&str]| house.server().run_cli(args, "");
-    let link = url(&done(cli(&["user", "invite", "bo@example.com", "--role", "administrator"])));
+    let link =
+        url(&stdout_of(cli(&["user", "invite", "bo@example.com", "--role", "administrator"])));
     let accepted = house.bare(&acceptance(&token_in(&link)));
     let id = accepted.expect(201)["user"]["id"].as_str().unwrap().to_owned();
     let cookie = accepted.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
     let key = Ask::post("/v1/keys", &json!({"name": "theirs"})).header("Cookie", &cookie);
     let key = made(&house.bare(&key).expect(201));
 
-    let listed = done(cli(&["user", "list"]));
+    let listed = stdout_of(cli(&["user", "list"]));
     assert!(listed.contains("bo@example.com") && listed.contains("owner, operator"), "{listed}");
-    let shown = done(cli(&["user", "show", "bo@example.com"]));
+    let shown = stdout_of(cli(&["user", "show", "bo@example.com"]));
     assert!(shown.contains(&id) && shown.contains("administrator"), "{shown}");
     let stopped: Value =
-        serde_json::from_str(&done(cli(&["user", "disable", &id, "--json"]))).unwrap();
+        serde_json::from_str(&stdout_of(cli(&["user", "disable", &id, "--json"]))).unwrap();
     assert_eq!(stopped["disabled"], true);
     assert_eq!(house.verify(&key.secret)["code"], "OWNER_DISABLED");
-    done(cli(&["user", "enable", "BO@example.com"]));
+    stdout_of(cli(&["user", "enable", "BO@example.com"]));
     assert_eq!(house.verify(&key.secret)["code"], "VALID");
 
     let transfer = ["user", "remove", "bo@example.com", "--keys", "transfer"];
-    assert_eq!(cli(&transfer).code, Some(2), "a transfer says to whom");
-    done(cli(&[&transfer[..], &["--to", EMAIL]].concat()));
+    assert_eq!(cli(&transfer).code, Some(2), "a transfer needs --to");
+    stdout_of(cli(&[&transfer[..], &["--to", EMAIL]].concat()));
     assert_eq!(house.key(&key.id)["owner"], house.owner().id);
     for (args, code) in [
         (["user", "show", "bo@example.com"], 3),
@@ -54,14 +55,14 @@ fn people_are_invited_seen_stopped_and_removed_from_the_host() {
 }
 
 #[test]
-fn a_link_made_without_a_server_works_with_it() {
+fn a_link_that_was_created_without_a_server_works_with_it() {
     let mut house = House::start();
     house.stop();
-    let said = done(house.home().run_cli(&["user", "reset", EMAIL], ""));
-    assert!(said.starts_with("http://127.0.0.1:7117/reset#token="), "{said}");
+    let stdout = stdout_of(house.home().run_cli(&["user", "reset", EMAIL], ""));
+    assert!(stdout.starts_with("http://127.0.0.1:7117/reset#token="), "{stdout}");
     house.restart();
     let password = "a lighthouse made of salt";
-    let body = json!({"token": token_in(&url(&said)), "password": password});
+    let body = json!({"token": token_in(&url(&stdout)), "password": password});
     assert_eq!(house.bare(&Ask::post("/v1/reset", &body)).status, 204);
     house
         .bare(&Ask::post("/v1/session", &json!({"email": EMAIL, "password": password})))

@@ -360,20 +360,20 @@ fn the_command_takes_files_lists_and_stdin_in_steps() {
         ended.stdout
     };
     let told = run(&house, &[&file, "--dry-run"], "");
-    assert_eq!(told, "1100 would be imported, 0 were here already\n");
+    assert_eq!(told, "1100 would be imported, 0 already exist\n");
     assert!(house.all_keys().is_empty());
     let told: Value = serde_json::from_str(&run(&house, &[&file, "--json"], "")).unwrap();
     let expected = json!({"dry_run": false, "imported": 1_100, "skipped": 0, "next": 1_102});
     assert_eq!(told, expected);
     assert_eq!(house.all_keys().len(), 1_100);
-    assert_eq!(run(&house, &[&file], ""), "0 imported, 1100 were here already\n");
-    assert_eq!(run(&house, &["-"], &lines_of(1_099..1_102)), "2 imported, 1 were here already\n");
+    assert_eq!(run(&house, &[&file], ""), "0 imported, 1100 already exist\n");
+    assert_eq!(run(&house, &["-"], &lines_of(1_099..1_102)), "2 imported, 1 already exist\n");
     let list = format!("[{}]", lines_of(1_102..1_105).trim_end().replace('\n', ","));
-    assert_eq!(run(&house, &["-", "--from", "2"], &list), "2 imported, 0 were here already\n");
+    assert_eq!(run(&house, &["-", "--from", "2"], &list), "2 imported, 0 already exist\n");
     house.stop();
     // On the store itself, where no server runs.
     let told = run(&house, &["-"], &lines_of(1_102..1_104));
-    assert_eq!(told, "1 imported, 1 were here already\n");
+    assert_eq!(told, "1 imported, 1 already exist\n");
     house.restart();
     house.sign_in();
     assert_eq!(house.verify(&foreign(1_102))["code"], "VALID");

@@ -1,4 +1,4 @@
-//! `keyhouse serve`: what it needs to start, what it says when it can't, and how it ends.
+//! `keyhouse serve`: starting, errors at start, and stopping.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -13,17 +13,17 @@ use crate::bounds::run_within;
 use crate::house::{House, serve_empty, write_settings};
 use crate::server::{BINARY, Ended, Home, Launch, Server, bytes_of};
 
-/// As long as the issue gives a start that can't be.
+/// Longest time for a start to fail.
 const REFUSED_WITHIN: Duration = Duration::from_secs(1);
-/// For a start that reads the whole file first.
+/// Longest time for a start that reads the whole file first.
 const CHECKED_WITHIN: Duration = Duration::from_secs(10);
 
-fn refused(ended: &Ended, words: &[&str]) {
+fn assert_refused(ended: &Ended, words: &[&str]) {
     assert!(!matches!(ended.code, Some(0) | None), "{ended:?}");
     assert_eq!(ended.stdout, "", "stdout is data");
-    let said = ended.stderr.to_lowercase();
+    let stderr = ended.stderr.to_lowercase();
     for word in words {
-        assert!(said.contains(&word.to_lowercase()), "{word:?} is not said: {}", ended.stderr);
+        assert!(stderr.contains(&word.to_lowercase()), "{word:?} is missing: {}", ended.stderr);
     }
     for noise in ["panicked", "RUST_BACKTRACE", "Err("] {
         assert!(!ended.stderr.contains(noise), "{}", ended.stderr);
@@ -31,13 +31,16 @@ fn refused(ended: &Ended, words: &[&str]) {
 }
 
 #[test]
-fn a_second_server_on_the_same_data_names_the_first() {
+fn a_second_server_on_the_same_data_fails_and_names_the_first() {
     let house = House::start();
     let ended = run_within(REFUSED_WITHIN, &mut serve_empty(house.home()));
-    refused(&ended, &[&house.server().id().to_string(), house.home().data().to_str().unwrap()]);
+    assert_refused(
+        &ended,
+        &[&house.server().id().to_string(), house.home().data().to_str().unwrap()],
+    );
     assert_eq!(ended.code, Some(5), "{ended:?}");
     house.ask(&Ask::get("/v1/session")).expect(200);
-    // By another way to the same folder it is the same folder.
+    // A link to the directory is the same directory.
     let link = house.home().folder().join("link");
     std::os::unix::fs::symlink(house.home().data(), &link).unwrap();
     let mut command = house.home().command(BINARY);
@@ -48,12 +51,12 @@ fn a_second_server_on_the_same_data_names_the_first() {
 }
 
 #[test]
-fn one_flipped_byte_is_noticed_and_left_as_it_is() {
+fn a_file_with_a_flipped_byte_is_rejected_and_not_changed() {
     let mut house = House::start();
     for _ in 0..50 {
         house.create(&json!({"description": "d".repeat(500)}));
     }
-    // The last one made stands only in pages that are in use: those before it left copies behind.
+    // The last key is only in pages that are in use. Earlier keys left stale copies in free pages.
     let name = "a-name-to-be-found-again-in-the-file";
     house.create(&json!({"name": name}));
     house.stop();
@@ -67,7 +70,7 @@ fn one_flipped_byte_is_noticed_and_left_as_it_is() {
             bad[at + offset] ^= 0x04;
             fs::write(&file, &bad).unwrap();
             let ended = run_within(CHECKED_WITHIN, &mut serve_empty(house.home()));
-            refused(&ended, &["keyhouse restore", file.to_str().unwrap()]);
+            assert_refused(&ended, &["keyhouse restore", file.to_str().unwrap()]);
             assert!(bytes_of(&file) == bad, "the file was changed");
             assert_eq!(mode_of(&file), 0o600);
         }
@@ -78,7 +81,7 @@ fn one_flipped_byte_is_noticed_and_left_as_it_is() {
 }
 
 #[test]
-fn a_file_that_is_no_store_is_left_as_it_is() {
+fn a_file_that_is_not_a_store_is_rejected_and_not_changed() {
     let mut house = House::start();
     house.create(&json!({"name": "lost"}));
     house.stop();
@@ -95,13 +98,13 @@ fn a_file_that_is_no_store_is_left_as_it_is() {
         fs::write(&file, &bytes).unwrap();
         let ended = run_within(CHECKED_WITHIN, &mut serve_empty(house.home()));
         assert!(!ended.stderr.contains("listening on"), "{claim}: {}", ended.stderr);
-        refused(&ended, &[file.to_str().unwrap()]);
+        assert_refused(&ended, &[file.to_str().unwrap()]);
         assert!(bytes_of(&file) == bytes, "{claim}: the file was changed");
     }
 }
 
 #[test]
-fn data_that_others_may_read_is_refused() {
+fn data_that_others_can_access_is_rejected() {
     let mut house = House::start();
     house.stop();
     let (data, file) = (house.home().data(), store_file(house.home()));
@@ -110,17 +113,17 @@ fn data_that_others_may_read_is_refused() {
     {
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
         let ended = run_within(REFUSED_WITHIN, &mut serve_empty(house.home()));
-        refused(&ended, &[path.to_str().unwrap(), &format!("{proper:o}")]);
+        assert_refused(&ended, &[path.to_str().unwrap(), &format!("{proper:o}")]);
         let offline = house.home().run_cli(&["key", "list"], "");
-        refused(&offline, &[path.to_str().unwrap()]);
-        assert_eq!(mode_of(path), mode, "it is for its owner to mend");
+        assert_refused(&offline, &[path.to_str().unwrap()]);
+        assert_eq!(mode_of(path), mode, "the server does not change the mode");
         fs::set_permissions(path, Permissions::from_mode(proper)).unwrap();
     }
     house.restart();
 }
 
 #[test]
-fn data_is_made_for_its_owner_alone_whatever_the_umask() {
+fn data_is_private_to_its_user_whatever_the_umask() {
     let home = Home::new();
     let wrapper = ["sh", "-c", "umask 000; exec \"$0\" \"$@\""];
     let server = Server::launch(&Launch { home: &home, wrapper: &wrapper, args: &[] }).unwrap();
@@ -130,7 +133,7 @@ fn data_is_made_for_its_owner_alone_whatever_the_umask() {
         let path = entry.unwrap().path();
         assert_eq!(mode_of(&path) & 0o077, 0, "{}", path.display());
     }
-    // Secrets are not on disk in plain text.
+    // The file contains no secret or password in plain text.
     let secret = server.sign_in().make_key(&json!({"name": "x"})).secret;
     server.stop();
     let bytes = bytes_of(&store_file(&home));
@@ -139,7 +142,7 @@ fn data_is_made_for_its_owner_alone_whatever_the_umask() {
 }
 
 #[test]
-fn a_door_to_the_world_needs_a_name_and_a_proxy() {
+fn a_public_address_needs_a_public_url_and_a_proxy() {
     for (claim, args, words) in [
         ("without a name", &["--listen", "0.0.0.0:0"][..], &["--public-url"][..]),
         (
@@ -149,7 +152,7 @@ fn a_door_to_the_world_needs_a_name_and_a_proxy() {
         ),
         ("IPv6", &["--listen", "[::]:0"], &["--public-url"]),
         (
-            "plain http to the world",
+            "plain http on a public address",
             &[
                 "--listen",
                 "0.0.0.0:0",
@@ -192,16 +195,16 @@ fn a_door_to_the_world_needs_a_name_and_a_proxy() {
         command.arg("serve").arg("--data").arg(home.data()).args(args);
         let ended = run_within(REFUSED_WITHIN, &mut command);
         assert_eq!(ended.code, Some(2), "{claim}: {ended:?}");
-        refused(&ended, words);
+        assert_refused(&ended, words);
         assert!(
             !home.data().exists(),
-            "{claim}: something was made before the settings were right"
+            "{claim}: the directory was created in spite of invalid settings"
         );
     }
 }
 
 #[test]
-fn all_that_is_wrong_with_the_settings_is_said_at_once() {
+fn all_faults_of_the_settings_are_reported_at_once() {
     let home = Home::new();
     write_settings(
         &home,
@@ -211,20 +214,20 @@ fn all_that_is_wrong_with_the_settings_is_said_at_once() {
     command.arg("serve").arg("--data").arg(home.data()).args(["--listen", "nowhere"]);
     let ended = run_within(REFUSED_WITHIN, command.env("KEYHOUSE_TRUSTED_PROXY", "10.0.0.0.0"));
     assert_eq!(ended.code, Some(2), "{ended:?}");
-    refused(
+    assert_refused(
         &ended,
         &["ftp://x", "KH", "head_timeout", "nowhere", "10.0.0.0.0", "keyhouse.toml", "environment"],
     );
 }
 
 #[test]
-fn an_owner_without_a_way_to_ask_for_a_password_is_refused() {
+fn an_owner_without_a_password_file_or_terminal_is_rejected() {
     let home = Home::new();
     let mut command = serve_empty(&home);
     command.args(["--admin-email", "ada@example.com"]);
     let ended = run_within(REFUSED_WITHIN, &mut command);
     assert_eq!(ended.code, Some(2), "{ended:?}");
-    refused(&ended, &["--admin-password-file"]);
+    assert_refused(&ended, &["--admin-password-file"]);
     let missing = home.folder().join("missing");
     let short = home.folder().join("short");
     fs::write(&short, "short").unwrap();
@@ -236,12 +239,12 @@ fn an_owner_without_a_way_to_ask_for_a_password_is_refused() {
     ] {
         let mut command = serve_empty(&home);
         command.args(["--admin-email", email, "--admin-password-file"]).arg(path);
-        refused(&run_within(CHECKED_WITHIN, &mut command), &[word]);
+        assert_refused(&run_within(CHECKED_WITHIN, &mut command), &[word]);
     }
 }
 
 #[test]
-fn an_owner_named_again_is_noted_and_ignored() {
+fn an_owner_of_an_instance_that_is_set_up_is_ignored_with_a_message() {
     let mut house = House::start();
     house.restart();
     assert!(house.server().log().tail().contains("admin-email"), "{}", house.server().log().tail());
@@ -249,23 +252,23 @@ fn an_owner_named_again_is_noted_and_ignored() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_named() {
+fn a_port_in_use_is_reported_with_its_address() {
     let (house, home) = (House::start(), Home::new());
     let address = house.address().to_string();
     let mut command = home.command(BINARY);
     command.arg("serve").arg("--data").arg(home.data()).args(["--listen", &address]);
-    refused(&run_within(REFUSED_WITHIN, &mut command), &[&address, "in use"]);
+    assert_refused(&run_within(REFUSED_WITHIN, &mut command), &[&address, "in use"]);
 }
 
 #[test]
-fn asked_to_stop_it_finishes_and_remembers_the_last_use() {
+fn a_stopping_server_finishes_requests_and_stores_the_last_use() {
     let mut house = House::start();
     let made = house.create(&json!({"name": "used"}));
     let ask = Ask::forward_auth(&made.secret).header("User-Agent", "curl/8.0");
     assert_eq!(house.bare(&ask).status, 200);
     let used = house.key(&made.id)["last_used"].clone();
     assert_eq!(used["ip"], "192.0.2.7", "{used}");
-    // A connection that only waits does not hold it up, one in the middle of a request is heard out.
+    // An idle connection does not delay the stop. A request in progress is finished.
     let idle = house.line();
     let mut half = house.line();
     let body = json!({"name": "made while stopping"}).to_string();
@@ -286,18 +289,18 @@ fn asked_to_stop_it_finishes_and_remembers_the_last_use() {
         })
         .unwrap();
     house.stop();
-    let heard = finisher.join().unwrap();
+    let response = finisher.join().unwrap();
     drop(idle);
     house.restart();
     assert_eq!(house.key(&made.id)["last_used"], used);
-    // Whatever it said before it ended is true.
+    // The key exists exactly if the server returned 201.
     let names: Vec<_> = house.all_keys().iter().map(|key| key["name"].clone()).collect();
     let made_while_stopping = names.iter().any(|name| name == "made while stopping");
-    assert_eq!(heard.is_ok_and(|answer| answer.status == 201), made_while_stopping, "{names:?}");
+    assert_eq!(response.is_ok_and(|answer| answer.status == 201), made_while_stopping, "{names:?}");
 }
 
 #[test]
-fn a_key_outlives_the_server_and_its_limits_are_as_they_were() {
+fn keys_survive_a_restart_and_a_crash_unchanged() {
     let mut house = House::start();
     let made = house.create(
         &json!({"name": "kept", "permissions": ["a:b"], "ip_rules": {"allow": ["192.0.2.0/24"]}}),
@@ -315,7 +318,7 @@ fn mode_of(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
-/// The largest file of the data directory: the store.
+/// The store, which is the largest file of the data directory.
 fn store_file(home: &Home) -> PathBuf {
     let files = fs::read_dir(home.data()).unwrap().map(|entry| entry.unwrap());
     let largest = files
@@ -324,15 +327,14 @@ fn store_file(home: &Home) -> PathBuf {
     largest.unwrap().path()
 }
 
-/// Where a text stands in the file.
+/// The positions of a text in a file.
 fn places_of(bytes: &[u8], text: &str) -> Vec<usize> {
     let windows = bytes.windows(text.len()).enumerate();
     windows.filter(|(_, window)| *window == text.as_bytes()).map(|(at, _)| at).collect()
 }
 
-/// What a program says about itself takes no store.
 #[test]
-fn help_and_version_need_nothing() {
+fn help_and_version_need_no_store() {
     let home = Home::new();
     for args in [&["--help"][..], &["--version"], &["serve", "--help"]] {
         let mut command: Command = home.command(BINARY);
@@ -344,7 +346,7 @@ fn help_and_version_need_nothing() {
 }
 
 #[test]
-fn all_that_is_wrong_with_the_file_is_said_at_once() {
+fn all_faults_of_the_settings_file_are_reported_at_once() {
     for (settings, words) in [
         ("listen = \n", &["keyhouse.toml", "1"][..]),
         ("typo = 1\nlisten = 7\n", &["keyhouse.toml", "typo", "listen"]),
@@ -358,12 +360,12 @@ fn all_that_is_wrong_with_the_file_is_said_at_once() {
         let mut command = home.command(BINARY);
         let ended = run_within(REFUSED_WITHIN, command.arg("serve").arg("--data").arg(home.data()));
         assert_eq!(ended.code, Some(2), "{ended:?}");
-        refused(&ended, words);
+        assert_refused(&ended, words);
     }
 }
 
 #[test]
-fn every_file_of_the_data_is_for_reading_and_writing_alone() {
+fn every_file_of_the_data_has_mode_600() {
     let house = House::start();
     for entry in fs::read_dir(house.home().data()).unwrap() {
         let path = entry.unwrap().path();
@@ -371,7 +373,7 @@ fn every_file_of_the_data_is_for_reading_and_writing_alone() {
     }
 }
 
-/// A terminal, with the server at its other end.
+/// A terminal that runs the server.
 struct Terminal {
     child: std::process::Child,
     keyboard: std::process::ChildStdin,
@@ -393,12 +395,12 @@ impl Terminal {
         Self { child, keyboard, screen, seen: String::new() }
     }
 
-    /// Reads the screen until some words stand on it.
+    /// Reads the screen until it shows `words`.
     fn until(&mut self, words: &str) {
         let mut bytes = [0; 512];
         while !self.seen.contains(words) {
             let read = std::io::Read::read(&mut self.screen, &mut bytes).unwrap();
-            assert!(read > 0, "{words:?} never came: {}", self.seen);
+            assert!(read > 0, "{words:?} is missing: {}", self.seen);
             self.seen.push_str(&String::from_utf8_lossy(&bytes[..read]));
         }
     }
@@ -415,12 +417,12 @@ impl Terminal {
 }
 
 #[test]
-fn on_a_terminal_the_owners_password_is_asked_for_twice() {
+fn the_password_of_the_owner_is_read_twice_from_a_terminal() {
     let home = Home::new();
     let mut terminal = Terminal::open(&home);
-    terminal.answer("Password of the owner", "a sentence nobody guesses");
-    terminal.answer("Once more", "a sentence nobody guesses");
-    terminal.until("ada@example.com is owner and operator");
+    terminal.answer("Password of the owner", "a long enough passphrase");
+    terminal.answer("Repeat the password", "a long enough passphrase");
+    terminal.until("created ada@example.com as owner and operator");
     terminal.until("listening on");
     std::io::Write::write_all(&mut terminal.keyboard, b"\x03").unwrap();
     terminal.until("stopping");
@@ -429,11 +431,11 @@ fn on_a_terminal_the_owners_password_is_asked_for_twice() {
 }
 
 #[test]
-fn two_passwords_that_differ_make_nobody_an_owner() {
+fn two_different_passwords_create_no_owner() {
     let home = Home::new();
     let mut terminal = Terminal::open(&home);
-    terminal.answer("Password of the owner", "a sentence nobody guesses");
-    terminal.answer("Once more", "a sentence somebody guesses");
+    terminal.answer("Password of the owner", "a long enough passphrase");
+    terminal.answer("Repeat the password", "a different passphrase");
     terminal.until("differ");
     assert_eq!(terminal.end().0, Some(2));
 }

@@ -1,4 +1,4 @@
-//! The process as its supervisor, shell or pipe sees it: signals, settings read again, closed pipes.
+//! The process under a supervisor, a shell or a pipe: signals, reloaded settings, closed pipes.
 
 use std::fs;
 use std::process::Stdio;
@@ -13,10 +13,10 @@ fn send(server: &Server, signal: Signal) {
     kill_process(id, signal).unwrap();
 }
 
-/// A start under `nohup`, or from a script with `&`, ended on the next hangup or interrupt, with the
-/// exit code of success, so that no supervisor started it again.
+/// A server that was started under `nohup`, or from a script with `&`, ended on the next hangup or
+/// interrupt. Its exit code was 0, so no supervisor restarted it.
 #[test]
-fn signals_that_were_ignored_at_the_start_stay_ignored() {
+fn signals_that_are_ignored_at_start_stay_ignored() {
     let home = Home::new();
     let wrapper = ["sh", "-c", "trap '' HUP INT; exec \"$@\"", "sh"];
     let server = Server::launch(&Launch { home: &home, wrapper: &wrapper, args: &[] }).unwrap();
@@ -29,11 +29,11 @@ fn signals_that_were_ignored_at_the_start_stay_ignored() {
     assert_eq!(server.ask("GET", "/healthz", &[], "").status, 200);
     let ended = server.stop();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert!(!ended.stderr.contains("settings read again"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("settings reloaded"), "{}", ended.stderr);
 }
 
 #[test]
-fn hangup_reads_the_settings_again_and_faults_leave_them_as_they_were() {
+fn hangup_reloads_the_settings_and_faults_change_nothing() {
     let home = Home::new();
     fs::create_dir(home.data()).unwrap();
     fs::set_permissions(home.data(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
@@ -46,21 +46,21 @@ fn hangup_reads_the_settings_again_and_faults_leave_them_as_they_were() {
 
     write("support_url = \"https://two.example\"\nlog = \"debug\"\nkey_prefix = \"other\"\n");
     send(&server, Signal::HUP);
-    server.log().wait_for("settings read again").unwrap();
-    server.log().wait_for("other settings changed too").unwrap();
+    server.log().wait_for("settings reloaded").unwrap();
+    server.log().wait_for("other changed settings").unwrap();
     assert_eq!(support(&server), "https://two.example");
     server.log().wait_for("/v1/instance").unwrap();
 
     write("support_url = \"javascript:alert(1)\"\n");
     send(&server, Signal::HUP);
-    let fault = server.log().wait_for("settings are left as they were").unwrap();
-    assert!(fault.contains("settings"), "{fault}");
+    let fault = server.log().wait_for("settings not reloaded").unwrap();
+    assert!(fault.contains("invalid settings"), "{fault}");
     assert_eq!(support(&server), "https://two.example");
     assert_eq!(server.stop().code, Some(0));
 }
 
 #[test]
-fn a_mistyped_variable_or_log_level_is_named() {
+fn a_mistyped_variable_or_log_level_is_reported() {
     let home = Home::new();
     let mut command = home.command(BINARY);
     command.args(["key", "list", "--data"]).arg(home.data()).env("KEYHOUSE_LISEN", "127.0.0.1:1");
@@ -71,9 +71,9 @@ fn a_mistyped_variable_or_log_level_is_named() {
     assert!(ended.stderr.contains("\"inof\" must be a level"), "{}", ended.stderr);
 }
 
-/// `keyhouse key list | head` ended with an error once `head` had seen enough.
+/// `keyhouse key list | head` ended with an error when `head` closed the pipe.
 #[test]
-fn a_closed_pipe_ends_a_list_quietly_and_never_hides_a_lost_secret() {
+fn a_closed_pipe_is_no_error_for_a_list_and_an_error_for_a_secret() {
     let server = Server::start();
     let into_closed_pipe = |words: &[&str]| {
         let (reader, writer) = std::io::pipe().unwrap();
@@ -88,31 +88,30 @@ fn a_closed_pipe_ends_a_list_quietly_and_never_hides_a_lost_secret() {
     assert_eq!(into_closed_pipe(&["key", "list"]), (Some(0), String::new()));
     assert_eq!(into_closed_pipe(&["key", "list", "--json"]), (Some(0), String::new()));
     for words in [&["key", "create"][..], &["key", "create", "--json"]] {
-        let (code, said) = into_closed_pipe(words);
-        assert_eq!(code, Some(1), "{words:?}: {said}");
-        assert!(said.contains("could not print"), "{words:?}: {said}");
+        let (code, stderr) = into_closed_pipe(words);
+        assert_eq!(code, Some(1), "{words:?}: {stderr}");
+        assert!(stderr.contains("could not print"), "{words:?}: {stderr}");
     }
-    // The exit code of a refusal is not lost with the words about it.
+    // A closed pipe does not change the exit code of a key that is not valid.
     assert_eq!(into_closed_pipe(&["verify"]).0, Some(4));
 }
 
-/// Whoever mounts a volume sees a directory of root's with mode 755.
+/// A volume that was just mounted is a directory of root with mode 755.
 #[test]
-fn a_data_directory_that_is_open_to_others_is_refused_with_its_owner_and_what_to_do() {
+fn a_data_directory_that_others_can_access_is_rejected_with_a_remedy() {
     let home = Home::new();
     fs::create_dir(home.data()).unwrap();
     fs::set_permissions(home.data(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let ended = home.run_cli(&["serve", "--listen", "127.0.0.1:0"], "");
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
     let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(home.data()).unwrap());
-    for part in [&format!("owned by uid {owner}"), "mode 755", "chmod 700", "a directory below it"]
-    {
+    for part in [&format!("owned by uid {owner}"), "mode 755", "chmod 700", "that subdirectory"] {
         assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
     }
 }
 
 #[test]
-fn a_proxy_that_is_trusted_by_name_counts_and_one_that_does_not_resolve_does_not() {
+fn forwarded_headers_are_trusted_only_from_a_proxy_name_that_resolves() {
     let headers = [
         ("X-Forwarded-Method", "GET"),
         ("X-Forwarded-Proto", "https"),
