@@ -141,7 +141,8 @@ fn request(ask: &Ask<'_>) -> Result<http::Request<Vec<u8>>, Failure> {
     builder.body(body.into_bytes()).map_err(|error| Failure::new(Exit::Usage, error.to_string()))
 }
 
-fn ask_instance(
+/// Sends a request to an instance of this process.
+pub(super) fn ask_instance(
     instance: &Instance,
     settings: &Settings,
     ask: &Ask<'_>,

@@ -5,6 +5,7 @@ mod audit;
 mod bounds;
 mod client;
 mod control;
+mod docs;
 mod exit;
 mod gate;
 mod import;
@@ -113,6 +114,9 @@ enum Command {
     Usage(usage::Flags),
     /// Check a key that is read from stdin
     Verify(verify::Flags),
+    /// Write the reference pages of the documentation
+    #[command(hide = true)]
+    Docs(docs::Flags),
 }
 
 /// Runs the command of `arguments` and returns its exit code.
@@ -189,5 +193,6 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<(), Failure> {
         Command::Verify(flags) => {
             verify::run(&flags, &client::Client::new(environment, settings)?, json)
         },
+        Command::Docs(flags) => docs::run(&flags),
     }
 }

@@ -14,7 +14,8 @@ pub use listen::Listen;
 pub use proxy::TrustedProxy;
 pub use used::{Settings, StorageUrl, locate};
 pub use written::{
-    Environment, Origin, UnknownVariable, Written, WrittenAudit, WrittenLimits, WrittenSessions,
+    Environment, Origin, UnknownVariable, VARIABLES, Written, WrittenAudit, WrittenLimits,
+    WrittenSessions,
 };
 
 /// Why settings are invalid, with all faults.

@@ -33,7 +33,7 @@ impl fmt::Display for Origin {
 
 const VARIABLE_PREFIX: &str = "KEYHOUSE_";
 /// All variables that the program reads.
-const VARIABLES: [&str; 22] = [
+pub const VARIABLES: [&str; 22] = [
     "KEYHOUSE_ACCEPT_CLOCK",
     "KEYHOUSE_ADMIN_EMAIL",
     "KEYHOUSE_ADMIN_PASSWORD_FILE",

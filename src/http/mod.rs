@@ -46,6 +46,7 @@ use crate::model::public_url::{Links, PublicUrl};
 use client::{Hops, Hourly};
 use encoding::Encoded;
 use metrics::counts::Counts;
+pub(crate) use openapi::{error_codes, identity_headers};
 use parameters::Parameters;
 use problem::Problem;
 use router::{Found, Route, Run};

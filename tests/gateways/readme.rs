@@ -1,4 +1,4 @@
-//! The commands of README.md and of the examples' pages do what they say.
+//! The commands of the examples' pages do what they say. `tests/docs` runs those of all other pages.
 #![expect(
     clippy::unwrap_used,
     reason = "a page or an answer of another shape should stop its test"
@@ -7,28 +7,8 @@
 use std::fs;
 use std::path::Path;
 
-use crate::proxy::{Kind, Proxy, free_ports};
+use crate::proxy::{Kind, Proxy};
 use crate::server::{BINARY, Home, SEARCH_PATH, Server, run};
-
-#[test]
-fn the_first_commands_of_the_readme_lead_to_a_checked_request() {
-    let commands = first_block("README.md");
-    let (install, rest): (Vec<_>, Vec<_>) =
-        commands.lines().partition(|it| it.contains("apt-get") || it.starts_with("cargo install"));
-    assert_eq!(install.len(), 2, "installing is a line for apt and one for cargo: {install:?}");
-    let rest = rest.join("\n");
-    assert_eq!(rest.matches("7117").count(), 2, "{rest}");
-
-    let home = Home::new();
-    let [port] = free_ports();
-    let script = format!(
-        "set -euo pipefail\ntrap 'kill %1; wait' EXIT\nexport KEYHOUSE_LISTEN=127.0.0.1:{port}\n{}",
-        rest.replace("7117", &port.to_string())
-    );
-    let ended = bash(&home, &script);
-    assert_eq!(ended.code, Some(0), "{script}\n{ended:?}");
-    assert!(ended.stdout.contains("\"first\""), "whoami names the key: {ended:?}");
-}
 
 #[test]
 fn the_commands_of_the_examples_answer_with_the_identity() {

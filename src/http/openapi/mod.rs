@@ -39,6 +39,16 @@ pub(super) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     Ok(description.json(call.request.header("Accept-Encoding")))
 }
 
+/// Every error: its status, its code and what it means.
+pub(crate) fn error_codes() -> impl Iterator<Item = (u16, &'static str, &'static str)> {
+    errors::ERRORS.iter().map(|error| (error.status, error.code, error.means))
+}
+
+/// The identity headers, and what each says.
+pub(crate) fn identity_headers() -> impl Iterator<Item = (&'static str, &'static str)> {
+    crate::http::check::identity::HEADERS.into_iter()
+}
+
 fn describe(app: &App) -> String {
     let url = app.settings.public_url.to_string();
     let cookie = cookie_name(&app.settings.public_url);

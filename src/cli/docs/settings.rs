@@ -1,0 +1,280 @@
+//! The page on settings: flags of `serve` from clap, with their variables and keys of the file, and the
+//! tables of the file.
+
+use std::time::Duration;
+
+use clap::CommandFactory as _;
+
+use super::{Table, code};
+use crate::cli::Cli;
+use crate::config::VARIABLES;
+use crate::http::transport::Limits;
+use crate::model::pace::Pace;
+use crate::model::retention::Retention;
+
+const INTRODUCTION: &str = "\
+# Settings
+
+A flag takes precedence over the environment, the environment over `keyhouse.toml`, and the file over the
+default. The file is `keyhouse.toml` in the data directory, or the one that `--config` names. All mistakes
+are reported at once, each with its place. An unknown key of the file is an error; an unknown `KEYHOUSE_*`
+variable is a warning.
+
+`SIGHUP` reads the settings again: the log filter, the page's links and the trusted proxies change at
+once, everything else at the next start.
+
+## Flags of `keyhouse serve`
+
+";
+
+const LIMITS: &str = "
+## `[limits]`
+
+Limits of the server's sockets and paces of changes. [SECURITY.md](../../SECURITY.md#bounds-that-callers-share)
+lists the bounds that are fixed. Times are written as `10s` or `500ms`.
+
+";
+
+const AUDIT: &str = "
+## `[audit]`
+
+";
+
+const VARIABLES_ONLY: &str = "
+## Variables without a flag
+
+";
+
+pub(super) fn page() -> String {
+    let mut page = format!("{INTRODUCTION}{}", flags().text);
+    for (heading, rows) in [(LIMITS, limits()), (AUDIT, audit())] {
+        let mut table = Table::new(["key", "default", "meaning"]);
+        for Row { key, default, meaning } in &rows {
+            table.row([&code(key), default, meaning]);
+        }
+        page.extend([heading, &table.text]);
+    }
+    let mut table = Table::new(["variable", "meaning"]);
+    for (name, meaning) in OTHER_VARIABLES {
+        table.row([&code(name), meaning]);
+    }
+    page.extend([VARIABLES_ONLY, &table.text]);
+    page
+}
+
+/// A key of one of the file's tables.
+struct Row {
+    key: &'static str,
+    default: String,
+    meaning: &'static str,
+}
+
+/// Variables that no flag of `serve` names.
+const OTHER_VARIABLES: [(&str, &str); 3] = [
+    (
+        "KEYHOUSE_CHANGE_RATE",
+        "`off` switches `session_changes` and `key_changes` off, for load tests. It has no other value.",
+    ),
+    ("KEYHOUSE_KEY", "The key with which commands call the server of `KEYHOUSE_URL`."),
+    (
+        "KEYHOUSE_URL",
+        "A remote server for all commands but `serve`, `https` unless it is on loopback. It needs `KEYHOUSE_KEY`.",
+    ),
+];
+
+fn flags() -> Table {
+    let mut root = Cli::command();
+    root.build();
+    let mut table = Table::new(["flag", "variable", "key of the file", "default", "meaning"]);
+    let Some(serve) = root.find_subcommand("serve") else { return table };
+    for argument in serve.get_arguments() {
+        let Some(long) = argument.get_long() else { continue };
+        let variable = variable(long).unwrap_or_default();
+        // `--json`, `--help` and `--version` are no settings.
+        if variable.is_empty() && long != "config" {
+            continue;
+        }
+        let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+        let (meaning, default) = split_default(&help);
+        let key = if variable.is_empty() { String::new() } else { key(long) };
+        table.row([&code(&format!("--{long}")), &code(variable), &code(&key), default, meaning]);
+    }
+    table
+}
+
+/// The variable of a flag.
+fn variable(long: &str) -> Option<&'static str> {
+    let name = format!("KEYHOUSE_{}", long.replace('-', "_").to_uppercase());
+    VARIABLES.into_iter().find(|known| *known == name)
+}
+
+/// The key of the file for a flag.
+fn key(long: &str) -> String {
+    match long {
+        "trusted-proxy" => "trusted_proxies".to_owned(),
+        "session-idle" => "sessions.idle".to_owned(),
+        "session-absolute" => "sessions.absolute".to_owned(),
+        _ => long.replace('-', "_"),
+    }
+}
+
+/// The help without its default, and the default.
+fn split_default(help: &str) -> (&str, &str) {
+    let split = help.rsplit_once(" [default").and_then(|(meaning, default)| {
+        let default = default.strip_suffix(']')?;
+        Some((meaning, default.strip_prefix(": ").unwrap_or(default.trim_start())))
+    });
+    split.unwrap_or((help, ""))
+}
+
+fn limits() -> Vec<Row> {
+    let own = Limits::default();
+    let row = |key, default, meaning| Row { key, default, meaning };
+    vec![
+        row(
+            "head_timeout",
+            span(own.head_timeout),
+            "From the first byte of a request's head to its last.",
+        ),
+        row(
+            "idle_timeout",
+            span(own.idle_timeout),
+            "How long a connection may stay without a request.",
+        ),
+        row(
+            "body_timeout",
+            span(own.body_timeout),
+            "From the end of the head to the end of the body.",
+        ),
+        row(
+            "write_timeout",
+            span(own.write_timeout),
+            "How long a client may take to read a response.",
+        ),
+        row(
+            "drain_timeout",
+            span(own.drain_timeout),
+            "How long a stop waits for requests in flight.",
+        ),
+        row("headers_max", own.headers_max.to_string(), "Header lines of a request."),
+        row(
+            "head_bytes_max",
+            own.head_bytes_max.to_string(),
+            "Bytes of a request's head, at least 8192.",
+        ),
+        row(
+            "proxied_headers_max",
+            own.proxied_headers_max.to_string(),
+            "Header lines of a trusted proxy's request to a gate.",
+        ),
+        row(
+            "proxied_head_bytes_max",
+            own.proxied_head_bytes_max.to_string(),
+            "Bytes of the head of a trusted proxy's request to a gate, at least 8192.",
+        ),
+        row("connections_max", own.connections_max.to_string(), "Open connections."),
+        row(
+            "connections_per_address_max",
+            own.connections_per_address_max.to_string(),
+            "Open connections of an IPv4 address or an IPv6 /64 that is no trusted proxy.",
+        ),
+        row(
+            "pool_in_flight_max",
+            own.pool_in_flight_max.to_string(),
+            "Management requests that run at once.",
+        ),
+        row(
+            "session_changes",
+            pace(&Pace::of_sessions()),
+            "Changes by a user in sessions, or `off`. Guests have a tenth of the rate and a fifth of the burst.",
+        ),
+        row(
+            "key_changes",
+            pace(&Pace::of_keys()),
+            "Changes by a service key, or by all personal keys of a user together, or `off`.",
+        ),
+    ]
+}
+
+fn audit() -> Vec<Row> {
+    vec![
+        Row {
+            key: "retention",
+            default: Retention::default().to_string(),
+            meaning: "How long audit events are kept, `30d` to `3650d`.",
+        },
+        Row {
+            key: "export",
+            default: String::new(),
+            meaning: "Where events and heads are sent as they are sealed: `file:/PATH`, `syslog:unix:/PATH` or `syslog:tcp://HOST:PORT`.",
+        },
+    ]
+}
+
+fn pace(pace: &Pace) -> String {
+    let limit = pace.limit().map(|it| (it.limit / it.window_seconds, it.limit));
+    limit.map_or_else(|| "off".to_owned(), |(rate, burst)| code(&format!("{rate}/s burst {burst}")))
+}
+
+fn span(duration: Duration) -> String {
+    format!("{}s", duration.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde::Deserialize as _;
+
+    use super::*;
+    use crate::config::Written;
+
+    /// The fields that serde knows in a table of the file, from its message for an unknown field.
+    fn known(table: &str) -> BTreeSet<String> {
+        let text = if table.is_empty() { "?".to_owned() } else { format!("{table}.?") };
+        let text = text.replace('?', "\"?\" = 1");
+        let error = Written::deserialize(text.parse::<toml::Table>().unwrap()).unwrap_err();
+        let (_, fields) = error
+            .message()
+            .split_once("expected one of ")
+            .unwrap_or_else(|| error.message().split_once("expected ").unwrap());
+        fields
+            .split([',', ' '])
+            .map(|it| it.trim_matches('`').to_owned())
+            .filter(|it| !it.is_empty() && it != "or")
+            .collect()
+    }
+
+    #[test]
+    fn every_key_of_the_file_is_described() {
+        let rows = |rows: Vec<Row>| rows.into_iter().map(|it| it.key.to_owned()).collect();
+        assert_eq!(known("limits"), rows(limits()));
+        assert_eq!(known("audit"), rows(audit()));
+        let flags = flags().text;
+        for name in known("") {
+            let in_table = ["limits", "audit"].contains(&&*name);
+            let described = match &*name {
+                "sessions" => {
+                    known("sessions").iter().all(|it| flags.contains(&format!("`sessions.{it}`")))
+                },
+                _ => flags.contains(&format!("`{name}`")),
+            };
+            assert!(described || in_table, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_variable_is_described_once() {
+        let page = page();
+        for variable in VARIABLES {
+            assert_eq!(page.matches(&format!("| `{variable}` |")).count(), 1, "{variable}");
+        }
+    }
+
+    #[test]
+    fn default_is_split_from_help() {
+        assert_eq!(split_default("Where [default: here]"), ("Where", "here"));
+        assert_eq!(split_default("Where [default on loopback: x]"), ("Where", "on loopback: x"));
+        assert_eq!(split_default("Where"), ("Where", ""));
+    }
+}
