@@ -1,4 +1,7 @@
 //! Who asks: a session's user, a management key, or the operator on the host.
+//!
+//! A key is not its owner. It lists keys only where its own list names management of keys, changes its
+//! owner's keys only as far as it holds everything they grant, and never changes its own permissions.
 
 use std::net::IpAddr;
 use std::sync::Arc;

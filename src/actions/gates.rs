@@ -1,5 +1,7 @@
 //! Gates: what stands before a protected API. They are the instance's, so operators alone manage
 //! them; every change counts for the very next check.
+//!
+//! The gate `default` accepts any valid key and has no record.
 
 use keyhouse_storage::Batch;
 use serde_json::{Value, json};

@@ -2,6 +2,10 @@
 //! the index has it.
 //!
 //! Actions block their thread for as long as the store takes. They know nothing of HTTP.
+//!
+//! No answer precedes the index, also where the store shows that another caller made the same change
+//! already. An actor that loses the race for a row that many want waits for a turn (`in_turn`); without
+//! it, a caller that lost sixteen times got 503 while there was room.
 
 pub mod acceptance;
 pub mod access;

@@ -2,6 +2,9 @@
 //!
 //! Suspending an organization stops its keys, not its people: an operator who suspends their own
 //! can still sign in and take it back.
+//!
+//! The link of an organization's first owner becomes invalid with the rights of the operator who
+//! created it. The host creates another with `keyhouse user invite --organization`.
 
 use keyhouse_storage::Batch;
 use serde_json::json;

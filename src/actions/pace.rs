@@ -2,6 +2,9 @@
 //!
 //! A user has one allowance over all their sessions, and one over all their personal keys; a service
 //! key has its own, within one of all service keys of its organization. The operator on the host has none. What is refused later counts all the same.
+//!
+//! The rate is tested right after the actor is known, before the body is read into fields. The table
+//! holds 65,536 actors; an actor that does not fit is not counted.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,9 @@
 //! What changes of who may do what have in common: roles, teams and one-time links.
+//!
+//! A change that gives or takes rights reads and counts up one record, `people`, in its batch, after
+//! the index has everything counted before. Two owners therefore cannot demote each other at once, and
+//! a link whose creator is removed at the same moment is invalid. Changes of keys and sign-ins do not
+//! wait for it.
 
 use keyhouse_storage::{At, Order, Range};
 

@@ -1,5 +1,8 @@
 //! Removing users: first a tombstone, which refuses all their keys at once, then their keys, each in
 //! a step that is whole, can be resumed, and done again does nothing.
+//!
+//! The tombstone holds what the role granted and the organization's maximum. A start of the server
+//! resumes an unfinished removal.
 
 use std::ops::ControlFlow;
 

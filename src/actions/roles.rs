@@ -2,6 +2,9 @@
 //!
 //! A role's change reaches every user who has it, and every key of theirs, with the next check: both
 //! look the role up, neither keeps a copy.
+//!
+//! Whether an actor holds everything a role grants is decided without the organization's maximum, which
+//! bounds everyone alike: with a low maximum an owner would not hold the `*` of a plain user's role.
 
 use keyhouse_storage::Batch;
 use serde_json::{Value, json};

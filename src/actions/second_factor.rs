@@ -1,4 +1,7 @@
 //! Whether a user must enrol a second factor before they may do anything else.
+//!
+//! It restricts a session, not a sign-in: it is read with each request, on every route whose access is
+//! not `Enrolling`.
 
 use crate::actions::{ActionError, Actions};
 use crate::index::facts::{OrganizationFacts, UserFacts};

@@ -1,4 +1,8 @@
 //! Sessions of people in browsers: opened, known again, listed, ended.
+//!
+//! The batch that opens a session guards the user's record and second factor as they were checked. A
+//! password that is changed or reset meanwhile, or a code that another session used, leaves no session
+//! behind. A session stores whether a code was used for it; removing another user's factor needs that.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -3,6 +3,9 @@
 //! A secret team does not exist for those outside: every way to a team goes through
 //! [`Actions::known_team`], and what is refused for want of a permission is refused before anybody
 //! looks whether the team is there.
+//!
+//! Users and keys keep the ids of removed teams until they are written again, so that removing a team
+//! is one row. Readers of such a list ask the index which teams exist.
 
 use std::sync::Arc;
 

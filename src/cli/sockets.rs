@@ -1,6 +1,10 @@
 //! Opens the listening sockets of `serve`.
 //!
 //! The control socket is opened in `control`.
+//!
+//! The kind of a listener decides what a peer may do, not its socket: a Unix peer is a trusted proxy on
+//! the main listener and on that for checks, and the operator on the control socket only. The control
+//! socket opens first, so that no other listener takes its path.
 
 use std::fs::Permissions;
 use std::io::{self, ErrorKind};

@@ -3,6 +3,9 @@
 //!
 //! It reads no store, decides no permission and counts no call of a valid key: the handler does. A
 //! request that has no credential, or one that is not known or not valid, is answered here.
+//!
+//! The index therefore holds sessions too, with their users; whether a session has expired is read from
+//! the store by the handler.
 
 use http::header::{COOKIE, HeaderMap};
 use rouille::Response;

@@ -1,5 +1,9 @@
 //! What a 401 offers (RFC 9110, section 11.6.1): every scheme that is accepted where it was asked, from
 //! the same list by which credentials are taken.
+//!
+//! Each challenge has a `WWW-Authenticate` line of its own, as Apache `HttpClient` 4 and wget need.
+//! `X-Keyhouse-Challenge` repeats all but the first, for nginx before 1.23, which passes on one line.
+//! Management offers Bearer only: with Basic, browsers would open a password dialog over the page.
 
 use crate::http::answer::Header;
 use crate::model::credential::{CredentialSource, Scheme, schemes, titled};

@@ -3,6 +3,9 @@
 //! A request to this instance's public name, or to any name that is not a loopback name from a
 //! loopback peer, came through a proxy. Where that proxy sends no `X-Forwarded-For`, the client's
 //! address is unknown: it is never the proxy's.
+//!
+//! While the address is unknown, no address rule matches, failed sign-ins count for one network, and
+//! the log names the missing header once an hour.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};

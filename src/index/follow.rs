@@ -2,6 +2,10 @@
 //!
 //! When the feed has missed commits, the index is built anew in place: what the store has is put
 //! in, and what it no longer has is taken out. Checks go on meanwhile.
+//!
+//! A rebuild reads pages of the latest state and catches up by reading again. Holding one revision over
+//! the whole scan would make the store keep it while others write; replaying old values would make a
+//! revoked key valid for a moment.
 
 use std::io;
 use std::sync::Arc;

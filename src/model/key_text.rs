@@ -3,6 +3,9 @@
 //! `{prefix}_{environment}_{43 base62 digits of 256 random bits}{6 base62 digits of a CRC-32}`. The
 //! checksum is CRC-32/ISO-HDLC of every byte before it, so that a scanner can tell a key from a
 //! look-alike offline, and a typing error never costs a lookup.
+//!
+//! A text is malformed only if no key can have it, whatever the prefix is today. A change of the prefix
+//! therefore ends no key.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,7 @@
 //! Moments and spans of time, and how people write them.
+//!
+//! Moments are milliseconds. With whole seconds, a key that expires "in one second" could expire at
+//! once.
 
 use std::fmt;
 use std::str::FromStr;

@@ -2,6 +2,9 @@
 //!
 //! A password is the NFC of what was typed: keyboards send one text in several forms. No character is
 //! demanded. What may be chosen is decided by length, and by how many guesses it takes.
+//!
+//! A hash of the text as typed, from before NFC, is accepted and replaced at sign-in. zxcvbn judges the
+//! first 40 characters, in the turn of a hash: 100 characters made for it take 0.9 s.
 
 use unicode_normalization::UnicodeNormalization as _;
 use zxcvbn::zxcvbn;

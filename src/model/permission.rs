@@ -6,6 +6,9 @@
 //! Two realms are walled off. No wildcard reaches into `keyhouse:`, Keyhouse's own management: only
 //! a pattern whose first segment is literally `keyhouse` does. And none reaches from there into
 //! `keyhouse:instance:`, which is the operators': both segments must be literal.
+//!
+//! An organization's maximum bounds protected APIs, not management: its default `*` stops before
+//! `keyhouse:` like every wildcard, or no user could manage anything. Roles bound management.
 
 use std::collections::HashSet;
 use std::fmt;

@@ -2,6 +2,9 @@
 //!
 //! A record is a byte for the version of its format, then JSON with short names. Fields may be
 //! added with a default; anything else needs a new version, with a reader for the one before.
+//!
+//! Records reject unknown fields. A program that is rolled back to an older version stops at a record
+//! it does not know, instead of dropping its address rules, for example.
 
 pub mod access;
 pub mod event;

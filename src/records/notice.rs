@@ -1,4 +1,8 @@
 //! Notices: what others did to a user's account, kept on the user's record until the user has seen it.
+//!
+//! A notice is added in the batch of the change. It stays until the user acknowledges it; a reset, a
+//! removed second factor and a changed address stay at least 7 days. Each kind has a bound of its own,
+//! so that many of one kind push out none of another.
 
 use std::fmt;
 use std::str::FromStr;

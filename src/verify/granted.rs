@@ -1,4 +1,8 @@
 //! What a key is granted today, as a list of patterns: for reports. No decision uses it.
+//!
+//! Reports are what the key is granted, not its own list: upstreams decide by `X-Keyhouse-Permissions`,
+//! and the list of a guest's key may be `*`. A report is computed once after each change, with at most
+//! `COMPARISONS_MAX` comparisons. Where no list of 100 patterns is exact, there is none (`-`, `null`).
 
 use std::sync::Arc;
 

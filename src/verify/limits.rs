@@ -1,4 +1,8 @@
 //! Limits on calls: a key's own and those of its organization's plan, drawn from together.
+//!
+//! Limits are tested in the order of their codes: both rates, then both quotas, the key's before the
+//! plan's. Quotas are drawn first, because only they can turn out to be unreserved. A rejected call
+//! gives everything back.
 
 use std::time::Duration;
 

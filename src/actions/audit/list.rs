@@ -1,4 +1,7 @@
 //! Lists audit events, the newest first, as far as the actor may see them.
+//!
+//! Everyone who sees a key whole sees its events: actor, action and time. Addresses and changed values
+//! need the permission to read the log, and so do events about teams that the actor does not see.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,8 @@
 //! How many keys a plan gives, and how long an organization lets them last.
+//!
+//! The keys of an organization are counted at the moment of creation, because keys expire without a
+//! write. One row (`KeysMade`) is guarded, and written only where the plan has a limit. Enabling an
+//! expired key takes a place; transferring a key takes none.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;

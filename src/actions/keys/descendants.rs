@@ -1,4 +1,6 @@
 //! Revoking a key with every key that it created, and that those created.
+//!
+//! It follows `created_by`: the key itself first, then one batch for each key.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;

@@ -1,4 +1,8 @@
 //! What a key shall be: drafts of new ones, changes of old ones, and what an event tells of either.
+//!
+//! A key without a list follows its owner, so creating one for oneself needs `keyhouse:keys:create` and
+//! nothing else. An actor that gives a list or a preset must hold all of it. `KeyChange::is_label`
+//! names every field: a new field is closed to team mates until it is added there.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,7 @@
 //! What the holder of a secret may do with its key, whoever they are: end it.
+//!
+//! It accepts a secret that works or that overlaps during a rotation, never one that has ended: that
+//! one may have been rotated away because it leaked.
 
 use std::net::IpAddr;
 

@@ -1,6 +1,10 @@
 //! Import: keys of other systems, by digest or as they are, taken over all at once or not at all.
 //!
 //! An importer mints nothing stronger than they are: they may know the texts of what they bring.
+//!
+//! An importer must hold everything that each key lists. Keys with management permissions are imported
+//! into the importer's own organization only, and for another user only by an actor that manages keys
+//! there.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -1,6 +1,9 @@
 //! Rotation: the same key with a new secret, while the old one works on for a while, or not at all.
 //!
 //! A secret is shown only to one who holds all that the key grants, whoever else may manage it.
+//!
+//! A personal key is rotated by its owner in a session, not by a key and not by the operator on the
+//! host.
 
 use std::cmp::min;
 use std::time::Duration;

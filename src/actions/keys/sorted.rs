@@ -2,6 +2,9 @@
 //!
 //! Keys are stored by the time they were made, so any other order takes one pass over all keys of
 //! the organization for each page. Only the page itself is held in memory.
+//!
+//! Up to 200,000 keys. A key of which the actor sees only the existence is listed last in any order, by
+//! id, so that no order reveals anything about it.
 
 use std::cmp::Ordering;
 use std::fmt;

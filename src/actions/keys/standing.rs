@@ -1,5 +1,8 @@
 //! Who stands how to a key: whose it is, who manages it, which team it is shared with, and for whom
 //! it is not even there.
+//!
+//! Every action finds a key through `find_key`, which applies `is_concealed_from`. A missing permission
+//! is reported before the lookup.
 
 use crate::actions::actor::Actor;
 use crate::actions::{ActionError, Actions};

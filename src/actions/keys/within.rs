@@ -2,6 +2,12 @@
 //!
 //! One that leaked would otherwise free itself of its end, its networks and its limits by making a
 //! second key, and changing the first by that one. Its begin bounds nothing: it acts only after it.
+//!
+//! `Authorized::require_within` is for what a key creates, `require_over` for what it changes,
+//! `require_lasting` for rights that would outlive it. A limit is no looser if neither its burst nor
+//! its sustained rate is greater. A change that widens a key (permissions, networks, limits, times,
+//! enabling) needs an actor that holds everything the key is granted, or its owner within their role;
+//! narrowing and naming need less.
 
 use crate::actions::ActionError;
 use crate::actions::authority::Authorized;

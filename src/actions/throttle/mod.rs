@@ -5,6 +5,10 @@
 //! signed in before, and this host, are counted apart: a stranger keeps neither out. An attempt
 //! holds its place until it is decided: guesses made at once don't slip through together. It knows
 //! neither passwords nor users; its state ends with the process.
+//!
+//! A client is an address or an IPv6 /64, a site a /24 or a /48 with ten times the allowance. Only a
+//! complete sign-in clears a count, never a correct password without its code. See
+//! `docs/decisions/0010`.
 
 mod accounts;
 mod networks;

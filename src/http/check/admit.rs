@@ -1,4 +1,8 @@
 //! Through a gate: what is the same for every way in which a proxy asks.
+//!
+//! A gate decides before the key is read, and both endpoints pass through this file; they differ only
+//! in how they read the request. A request that no rule matches is denied. `default` is part of the
+//! program and cannot be changed, so proxies that were set up by an example keep their meaning.
 
 use std::sync::atomic::Ordering;
 

@@ -1,5 +1,8 @@
 //! What is counted of requests and checks as they are answered: atomics alone, in places that are
 //! found without a lock and, but for the first call of a gate, without an allocation.
+//!
+//! A name becomes a gate's label only after a gate has answered; other names are counted under
+//! `(unknown)`. Every label has a fixed list of values.
 
 use std::array::from_fn;
 use std::sync::Arc;

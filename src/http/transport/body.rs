@@ -1,5 +1,8 @@
 //! Reads a request's body: whole, in time, and within its own limit, its caller's share and that of all bodies
 //! of its part.
+//!
+//! A request with a chunked body ends its connection: only hyper knows where the body ended, and a
+//! second opinion is how requests are smuggled.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

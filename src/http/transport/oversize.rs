@@ -1,5 +1,9 @@
 //! The answer to a head that hyper doesn't read for its size: the application's, in place of hyper's own,
 //! which has no body and no code.
+//!
+//! A trusted proxy's request to a gate repeats its client's target, so its head may have 80 KiB; every
+//! other head has 16 KiB. Below the gates the answer is 403 `REQUEST_REFUSED`, because nginx passes no
+//! 431.
 
 use std::fmt::Write as _;
 use std::time::Duration;

@@ -1,4 +1,8 @@
 //! What programs read differently in a path, and that a route may allow.
+//!
+//! A path that a route allows is rejected all the same where another reading of it belongs to a more
+//! specific rule: otherwise an upstream with that reading would serve it under the more general rule.
+//! Two rules that no request can tell apart are never stored.
 
 use std::fmt;
 use std::str::FromStr;

@@ -37,6 +37,8 @@
 //!
 //! A plugin does not retry, does not interpret values, and writes no log: a [`Cause`] goes to the
 //! caller, who does.
+//!
+//! A scan has a direction, because lists show the newest first.
 
 #![warn(missing_docs)]
 #![warn(clippy::missing_errors_doc)]
