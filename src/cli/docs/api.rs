@@ -16,6 +16,10 @@ page lists the operations.
 
 - Bodies are JSON in UTF-8. Times are RFC 3339 in UTC. Lists are `{items, next_cursor}`. Errors are
   `application/problem+json` with a stable [`code`](codes.md).
+- `HEAD` is accepted where `GET` is. A JSON response to `GET` over 1 KiB is compressed (br, gzip); a response
+  with a secret never is. Every response has `X-Request-Id`.
+- A body has at most 64 KiB: 1 MiB for import and batch, 4 KiB for sign-in and one-time links. Unknown fields
+  and parameters are rejected. A whole number may be written `2.0`.
 - Credentials: `Authorization: Bearer KEY`, Basic with the key as the password, `X-API-Key` or
   `MC-Api-Key`; browsers use the session cookie. A key in the URL is never read.
 - A change that sends `If-Match` with the `ETag` of an earlier response is rejected with 412

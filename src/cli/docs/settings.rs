@@ -20,6 +20,15 @@ default. The file is `keyhouse.toml` in the data directory, or the one that `--c
 are reported at once, each with its place. An unknown key of the file is an error; an unknown `KEYHOUSE_*`
 variable is a warning.
 
+An address beyond loopback needs `--public-url`, and either `--trusted-proxy`, the proxy that speaks TLS, or
+`--allow-plain-http`. A socket (`unix:/PATH`) is open to its user and group (0660); a process that can connect
+is trusted with its clients' addresses, as a trusted proxy is.
+
+Host names of trusted proxies are resolved at the start and every 30 s. A name that never resolved is trusted
+with nothing; a name that stops resolving keeps its addresses for an hour. If a proxy sends no
+`X-Forwarded-For`, the client's address is unknown: address rules reject it, and the log names the missing
+header once an hour.
+
 `SIGHUP` reads the settings again: the log filter, the page's links and the trusted proxies change at
 once, everything else at the next start.
 
