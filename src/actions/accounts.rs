@@ -2,7 +2,7 @@
 //!
 //! A sign-in tries the password on at most four accounts of the address: those of organizations that
 //! vouch for its domain first, then the oldest. Each failure counts for its own user, so that a success
-//! on one clears nothing on another. Where several match, the response asks for the organization (409),
+//! on one clears nothing on another. Where several match, the response requires the organization (409),
 //! and only then for a code.
 
 use keyhouse_storage::{At, Batch, Range};

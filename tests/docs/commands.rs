@@ -150,7 +150,7 @@ fn offboarding_guide_removes_a_user() {
         "docs/how-to/offboarding.md",
         "link=$(keyhouse user invite ben@example.com --name Ben)
         printf '{\"token\": \"%s\", \"password\": \"nine purple otters sing at dawn\"}' \"${link#*token=}\" |
-            curl --silent --show-error --fail --json @- http://127.0.0.1:7117/v1/invitations/accept",
+            curl --silent --show-error --fail --header 'Content-Type: application/json' --data @- http://127.0.0.1:7117/v1/invitations/accept",
     );
 }
 
