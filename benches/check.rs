@@ -1,16 +1,17 @@
-//! The whole in-process check (parse, digest, lookup, decide) against its floor (BLAKE3 of the text
-//! and one lookup in a plain hash map, nothing else), at 1 k, 100 k and 1 M keys, and what a key
-//! costs in memory. Then what counting adds: the same check of keys that were called before, counted;
-//! and how long a busy key's counting takes on one thread and on two at once.
+//! Benchmark of the in-process check at 1 k, 100 k and 1 M keys, with the memory per key.
 //!
-//! Both are timed in turn, block by block, so that the ratio holds on a machine whose speed drifts:
-//! quote the ratio, not the times.
+//! The check parses, hashes, looks up and decides. Its floor is BLAKE3 of the text and one lookup in a
+//! plain hash map. The benchmark also measures the check with counting, for keys that were called
+//! before, and the counting of one busy key on one thread and on two at once.
+//!
+//! Check and floor are timed in turn, block by block, so that the ratio is stable on a machine whose
+//! speed drifts. Quote the ratio, not the times.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::unwrap_used,
     clippy::cast_precision_loss,
-    reason = "a benchmark reads clocks, prints, and stops at the first surprise"
+    reason = "a benchmark reads clocks, prints, and stops at the first failure"
 )]
 
 use std::collections::HashMap;
@@ -45,12 +46,12 @@ use rand::{Rng as _, SeedableRng as _};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const NOW: Now = Now { wall: Moment::from_milliseconds(1_800_000_000_000), ticks: 1 };
-/// Keys of one organization, which share their owner's and its facts.
+/// Number of keys that share an owner.
 const KEYS_A_USER: usize = 20;
-/// Different texts presented, so that caches are as cold as in life.
+/// Number of distinct secrets, enough to make caches as cold as in production.
 const PRESENTED_MAX: usize = 200_000;
 const BLOCKS: usize = 21;
-/// How often a busy key is called.
+/// Number of calls of the busy key.
 const BUSY_CALLS: usize = 1_000_000;
 
 fn main() {
@@ -128,7 +129,7 @@ fn measure_counting(index: &Index, presented: &[String], request: &Request<'_>) 
     println!("{counted_ns:>13.0} {busy_ns:>9.0} {:>8.0}", by_two[0].max(by_two[1]));
 }
 
-/// Nanoseconds one text takes, where every one must be let through.
+/// Nanoseconds per text. Every text must pass.
 fn timed(texts: &[String], mut passes: impl FnMut(&str) -> bool) -> f64 {
     let begun = Instant::now();
     let passed = texts.iter().filter(|text| passes(black_box(text))).count();
@@ -147,7 +148,7 @@ fn resident_bytes() -> usize {
     statm.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 4_096
 }
 
-/// The `number`th key: the same text, id and record whenever it is asked for.
+/// The `number`th key. Its secret, id and record are always the same.
 fn made(number: usize) -> (String, KeyRecord) {
     let mut random = StdRng::seed_from_u64(number as u64);
     let key = generate(&Prefix::default(), &Environment::default(), &mut random);
@@ -213,7 +214,7 @@ fn floor_map(keys: usize) -> FloorMap {
     map
 }
 
-/// The cheapest hash of a digest there is: a part of it.
+/// The cheapest hash of a digest: its first bytes.
 #[derive(Default)]
 struct FirstBytes(u64);
 
@@ -231,7 +232,7 @@ impl Hasher for FirstBytes {
     fn write_usize(&mut self, _length: usize) {}
 }
 
-/// A store that makes its rows when they are read, so that the memory measured is the index's.
+/// A store that creates its rows on read, so that the measured memory is that of the index.
 #[derive(Debug)]
 struct Made {
     keys: usize,

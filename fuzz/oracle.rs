@@ -1,13 +1,12 @@
-//! What must hold of every raw path: none that a gate lets through is one that some upstream would
-//! take for a place which the gate closes. The fuzz target asks it of bytes that libFuzzer makes up,
-//! the tests of `model::route` of the corpus and of made-up paths.
+//! The oracle for raw paths: a path that a gate allows must not reach a denied path of an upstream.
 //!
-//! It reads paths as upstreams are known to, in all their ways at once, and shares nothing with the
-//! code that it tests.
+//! It interprets a path in every way that is known of upstreams, and shares no code with the router
+//! that it tests. The fuzz target calls it with the input of libFuzzer, the tests of `model::route`
+//! with the corpus and with generated paths.
 
 use super::{Ambiguities, Ambiguity, Asked, PathPattern, RawPath, Route, RouteTable, raw_path};
 
-/// Whether the gate lets everybody through, where its open route allows this.
+/// Whether the gate allows the path without a key. `allow` is the allowance of its open route.
 fn is_open(path: RawPath<'_>, allow: Ambiguities) -> bool {
     let rules = [("/open/**", true), ("/open/secret/**", false), ("/admin/**", false)];
     let rules = rules.map(|(text, open)| {
@@ -20,19 +19,22 @@ fn is_open(path: RawPath<'_>, allow: Ambiguities) -> bool {
     found.ok().flatten().is_some_and(|(_, open)| *open)
 }
 
-/// Fails where a path leads around a rule.
+/// Panics if a path bypasses a rule.
 pub(super) fn check(target: &str) {
     let Ok(path) = raw_path(target) else { return };
-    assert!(target.starts_with(path.as_str()), "{target:?}: the path is not its beginning");
-    // A route that allows everything must not open what a more specific one closes either.
+    assert!(
+        target.starts_with(path.as_str()),
+        "{target:?}: the path is not a prefix of the target"
+    );
+    // A route with every allowance must not open a path that a more specific route denies.
     for allow in [Ambiguities::default(), Ambiguity::ALL.into_iter().collect()] {
         if is_open(path, allow) {
-            assert!(!is_closed_to_somebody(target), "{target:?} leads around a rule: {allow:?}");
+            assert!(!is_closed_to_somebody(target), "{target:?} bypasses a rule: {allow:?}");
         }
     }
 }
 
-/// Whether some upstream would take a target for a place that is closed.
+/// Whether some upstream would interpret a target as a denied path.
 pub(super) fn is_closed_to_somebody(target: &str) -> bool {
     readings(target).iter().any(|segments| {
         let names: Vec<&str> = segments.iter().map(String::as_str).collect();
@@ -40,9 +42,9 @@ pub(super) fn is_closed_to_somebody(target: &str) -> bool {
     })
 }
 
-/// The segments of a target in every way of reading: decoded never, once or twice; before or after
-/// its parameters are cut off; with `\\` as a slash or not; cut at a NUL, a fragment and a query or not;
-/// with dots and spaces cut off the ends of segments, as Windows does; with wide letters as narrow ones.
+/// The segments of a target in every interpretation: decoded up to three times; with or without
+/// parameters; with `\\` as a slash or not; cut at a NUL, a fragment or a query or not; with dots and
+/// spaces removed from the ends of segments, as on Windows; with wide characters as narrow ones.
 fn readings(target: &str) -> Vec<Vec<String>> {
     let mut texts = vec![target.split('?').next().unwrap_or_default().to_owned()];
     for _ in 0..3 {
@@ -62,7 +64,7 @@ fn decoded(text: &str) -> String {
         let digits = bytes.get(at + 1..at + 3).and_then(|it| std::str::from_utf8(it).ok());
         let byte = digits.and_then(|it| u8::from_str_radix(it, 16).ok());
         match byte.filter(|_byte| bytes[at] == b'%') {
-            // An overlong dot and an overlong slash, as lenient decoders read them.
+            // `%c0%ae`, an overlong dot that lenient decoders accept.
             Some(0xc0)
                 if text.get(at + 3..at + 6).is_some_and(|it| it.eq_ignore_ascii_case("%ae")) =>
             {
@@ -95,14 +97,14 @@ fn without_ends(text: &str) -> String {
     text.split('/').map(without_end).collect::<Vec<_>>().join("/")
 }
 
-/// `..` stays what it is.
+/// Keeps `..` as it is.
 fn without_end(segment: &str) -> &str {
     if segment == ".." { segment } else { segment.trim_end_matches(['.', ' ']) }
 }
 
 fn narrowed(text: &str) -> String {
     let narrow = |letter: char| match letter {
-        // Wide letters are other letters, as capitals are; wide signs are taken for narrow ones.
+        // Wide letters are distinct letters. Wide punctuation is read as narrow punctuation.
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(letter) - 0xfee0)
             .filter(char::is_ascii_punctuation)
             .unwrap_or(letter),
@@ -118,7 +120,7 @@ fn cut(text: &str) -> String {
     text.split(['\0', '#', '?']).next().unwrap_or_default().to_owned()
 }
 
-/// Segments without empty ones and dots.
+/// The segments without empty ones, `.` and `..`.
 fn resolved(text: &str) -> Vec<String> {
     let mut segments = Vec::new();
     for segment in text.split('/') {

@@ -1,4 +1,4 @@
-//! Raw paths against a gate's routes: `cargo +nightly fuzz run routes -- -dict=fuzz/routes.dict`.
+//! Fuzzes the routes of a gate: `cargo +nightly fuzz run routes -- -dict=fuzz/routes.dict`.
 #![no_main]
 
 use keyhouse::model::route::{

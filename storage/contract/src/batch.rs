@@ -1,37 +1,37 @@
-//! A batch: guards that must hold, and writes that then happen together.
+//! A batch: guards that must hold, and writes that are then applied atomically.
 
 use std::collections::HashSet;
 
 use crate::Revision;
 
-/// Most writes in one batch.
+/// Maximum number of writes in one batch.
 pub const BATCH_WRITES_MAX: usize = 1_024;
-/// Most guards in one batch.
+/// Maximum number of guards in one batch.
 pub const BATCH_GUARDS_MAX: usize = 1_024;
-/// Most bytes of keys and values in one batch.
+/// Maximum size of the keys and values of one batch, in bytes.
 pub const BATCH_BYTES_MAX: usize = 1 << 20;
-/// Most bytes of one key. A key has at least one byte.
+/// Maximum size of a key, in bytes. The minimum is one byte.
 pub const KEY_BYTES_MAX: usize = 512;
 
-/// What must be true of a key for a batch to go in.
+/// A condition on a key. A batch is committed only if all its guards hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Guard {
     /// The key has no row.
     Absent {
-        /// The key.
+        /// The key of the row.
         key: Vec<u8>,
     },
-    /// The key's row is still the one written at that revision.
+    /// The key's row was last written at this revision.
     Unchanged {
-        /// The key.
+        /// The key of the row.
         key: Vec<u8>,
-        /// The revision of the row, as it was read.
+        /// The revision of the row when it was read.
         revision: Revision,
     },
 }
 
 impl Guard {
-    /// The key it speaks of.
+    /// The key that the guard reads.
     pub fn key(&self) -> &[u8] {
         match self {
             Self::Absent { key } | Self::Unchanged { key, .. } => key,
@@ -39,32 +39,32 @@ impl Guard {
     }
 }
 
-/// A change of one key.
+/// A change to one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
-    /// The key has this value from now on.
+    /// Sets the value of the key.
     Put {
-        /// The key.
+        /// The key of the row.
         key: Vec<u8>,
-        /// The value.
+        /// The new value.
         value: Vec<u8>,
     },
-    /// The key has no row from now on; it need not have had one.
+    /// Removes the row of the key. The row need not exist.
     Delete {
-        /// The key.
+        /// The key of the row.
         key: Vec<u8>,
     },
 }
 
 impl Write {
-    /// The key it changes.
+    /// The key that the write changes.
     pub fn key(&self) -> &[u8] {
         match self {
             Self::Put { key, .. } | Self::Delete { key } => key,
         }
     }
 
-    /// Bytes of its key and value, as the bounds of batches and feeds count them.
+    /// Size of the key and value in bytes. The bounds of batches and feeds use this size.
     pub fn bytes(&self) -> usize {
         match self {
             Self::Put { key, value } => key.len() + value.len(),
@@ -73,33 +73,33 @@ impl Write {
     }
 }
 
-/// Why a batch can't be submitted.
+/// A rule that a batch breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidBatch {
-    /// It changes nothing.
+    /// The batch has no writes.
     #[error("no writes")]
     Empty,
-    /// More than [`BATCH_WRITES_MAX`] writes.
-    #[error("over {BATCH_WRITES_MAX} writes")]
+    /// The batch has more than [`BATCH_WRITES_MAX`] writes.
+    #[error("more than {BATCH_WRITES_MAX} writes")]
     TooManyWrites,
-    /// More than [`BATCH_GUARDS_MAX`] guards.
-    #[error("over {BATCH_GUARDS_MAX} guards")]
+    /// The batch has more than [`BATCH_GUARDS_MAX`] guards.
+    #[error("more than {BATCH_GUARDS_MAX} guards")]
     TooManyGuards,
-    /// More than [`BATCH_BYTES_MAX`] bytes.
-    #[error("over {BATCH_BYTES_MAX} bytes")]
+    /// The batch has more than [`BATCH_BYTES_MAX`] bytes.
+    #[error("more than {BATCH_BYTES_MAX} bytes")]
     TooLarge,
     /// A key is empty or longer than [`KEY_BYTES_MAX`].
-    #[error("a key of no byte or over {KEY_BYTES_MAX}")]
+    #[error("a key is empty or longer than {KEY_BYTES_MAX} bytes")]
     KeyLength,
-    /// Two writes, or two guards, name one key.
-    #[error("one key named twice")]
+    /// Two writes or two guards have the same key.
+    #[error("two writes or two guards have the same key")]
     Repeated,
 }
 
-/// Guards and writes that are decided as one.
+/// Guards and writes that a store commits atomically.
 ///
-/// A batch holds 1 to [`BATCH_WRITES_MAX`] writes and at most [`BATCH_GUARDS_MAX`] guards, each
-/// set over distinct keys, [`BATCH_BYTES_MAX`] bytes in all.
+/// A batch has 1 to [`BATCH_WRITES_MAX`] writes, at most [`BATCH_GUARDS_MAX`] guards and at most
+/// [`BATCH_BYTES_MAX`] bytes. The keys of its writes are distinct, and so are the keys of its guards.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     guards: Vec<Guard>,
@@ -107,60 +107,60 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// An empty batch, to be filled.
+    /// An empty batch. Add at least one write before submitting it.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Demands that a key has no row.
+    /// Adds a guard that the key has no row.
     #[must_use]
     pub fn absent(mut self, key: impl Into<Vec<u8>>) -> Self {
         self.guards.push(Guard::Absent { key: key.into() });
         self
     }
 
-    /// Demands that a key's row is still the one of `revision`.
+    /// Adds a guard that the key's row was last written at `revision`.
     #[must_use]
     pub fn unchanged(mut self, key: impl Into<Vec<u8>>, revision: Revision) -> Self {
         self.guards.push(Guard::Unchanged { key: key.into(), revision });
         self
     }
 
-    /// Writes a value.
+    /// Adds a write that sets the value of a key.
     #[must_use]
     pub fn put(mut self, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Self {
         self.writes.push(Write::Put { key: key.into(), value: value.into() });
         self
     }
 
-    /// Removes a row.
+    /// Adds a write that removes the row of a key.
     #[must_use]
     pub fn delete(mut self, key: impl Into<Vec<u8>>) -> Self {
         self.writes.push(Write::Delete { key: key.into() });
         self
     }
 
-    /// The guards, in the order given.
+    /// The guards, in the order in which they were added.
     pub fn guards(&self) -> &[Guard] {
         &self.guards
     }
 
-    /// The writes, in the order given.
+    /// The writes, in the order in which they were added.
     pub fn writes(&self) -> &[Write] {
         &self.writes
     }
 
-    /// The writes alone, for a feed.
+    /// The writes without the guards, for a feed.
     #[must_use]
     pub fn into_writes(self) -> Vec<Write> {
         self.writes
     }
 
-    /// Whether the batch keeps the rules; a store asks before anything else.
+    /// Checks the rules of a batch. A store calls this first in [`crate::Store::submit`].
     ///
     /// # Errors
-    /// The first rule that is broken.
+    /// The first rule that the batch breaks.
     pub fn validate(&self) -> Result<(), InvalidBatch> {
         if self.writes.is_empty() {
             return Err(InvalidBatch::Empty);

@@ -1,4 +1,4 @@
-//! A wrapper that makes chosen operations of a store fail or wait, for tests of what uses a store.
+//! A wrapper that makes chosen operations of a store fail or wait, for tests of the store's users.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -24,27 +24,27 @@ pub enum Operation {
     Next,
 }
 
-/// What happens to an operation. A fault that the operation's error can't express comes out as
-/// unavailable.
+/// A fault of an operation. If the operation's error type lacks a matching variant, the error is
+/// `Unavailable`.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// The store can't be reached; nothing happens.
+    /// The store is unavailable. Nothing changes.
     Unavailable,
-    /// The revision is gone, or the feed has missed commits: for reads, follows and feeds.
+    /// For reads, follows and feeds: the revision is gone, or the feed missed commits.
     Compacted,
-    /// The batch conflicts, whatever its guards say.
+    /// The batch conflicts, even if its guards hold.
     Conflict,
-    /// The medium is full.
+    /// The storage medium is full.
     Full,
-    /// The outcome is unknown, and the batch is in, if its guards hold.
+    /// The outcome is unknown. The batch was committed if its guards hold.
     UnknownApplied,
-    /// The outcome is unknown, and the batch is not in.
+    /// The outcome is unknown. The batch was not committed.
     UnknownDropped,
-    /// The operation waits until the gate is open, then goes on as if nothing were.
+    /// The operation waits until the gate opens and then runs without a fault.
     Wait(Gate),
 }
 
-/// Where operations wait until a test lets them go on. Clones are the same gate.
+/// Blocks operations until a test opens it. Clones are the same gate.
 #[derive(Clone, Debug, Default)]
 pub struct Gate(Arc<(Mutex<GateState>, Condvar)>);
 
@@ -55,19 +55,19 @@ struct GateState {
 }
 
 impl Gate {
-    /// A closed gate.
+    /// A gate that is closed until [`Self::open`].
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Lets go on whoever waits, and whoever comes later.
+    /// Releases waiting operations and lets later ones pass.
     pub fn open(&self) {
         lock(&self.0.0).open = true;
         self.0.1.notify_all();
     }
 
-    /// Waits until so many operations have come to the gate; whether they did within `timeout`.
+    /// Waits until `arrivals` operations have reached the gate. Returns false after `timeout`.
     pub fn wait_for_arrivals(&self, arrivals: usize, timeout: Duration) -> bool {
         let (state, changed) = &*self.0;
         let waiting =
@@ -84,11 +84,11 @@ impl Gate {
     }
 }
 
-/// A store whose operations fail when a test says so, and are the wrapped store's otherwise.
+/// A store whose operations fail as a test requests. Other operations reach the wrapped store.
 ///
-/// After an unknown outcome it behaves as a store that was reopened: feeds end with
-/// [`FeedError::Compacted`], and earlier revisions can be neither read nor followed. Wrap it in an
-/// `Arc` to keep a handle while something else owns the store: `Arc<S>` is a [`Store`] too.
+/// After an unknown outcome it behaves like a reopened store: feeds end with
+/// [`FeedError::Compacted`], and earlier revisions can be neither read nor followed. To keep a handle
+/// to it, wrap it in an `Arc`: `Arc<S>` is a [`Store`] too.
 #[derive(Debug)]
 pub struct FaultyStore<S> {
     inner: S,
@@ -103,7 +103,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Plan {
-    /// Each with the number of operations that are still to come, itself included.
+    /// Each with the number of operations until the fault, which counts as one.
     once: Vec<(Operation, usize, Fault)>,
     always: Vec<(Operation, Fault)>,
 }
@@ -115,7 +115,7 @@ struct Reopening {
     feeds: Vec<Following>,
 }
 
-/// A feed of the current epoch, as long as it is in use.
+/// A feed of the current epoch. The weak pointer ends when the feed is dropped.
 #[derive(Debug)]
 struct Following {
     in_use: Weak<()>,
@@ -123,17 +123,17 @@ struct Following {
 }
 
 impl<S: Store> FaultyStore<S> {
-    /// Wraps a store; without a fault injected, nothing changes.
+    /// Wraps a store, without faults.
     pub fn new(inner: S) -> Self {
         Self { inner, shared: Arc::default() }
     }
 
-    /// The wrapped store, past all faults.
+    /// The wrapped store. Its operations meet no faults.
     pub fn inner(&self) -> &S {
         &self.inner
     }
 
-    /// Makes the `nth` operation of a kind from now on meet a fault, once; 1 is the next one.
+    /// Makes the `nth` next operation of a kind meet a fault, once; 1 is the next operation.
     pub fn inject(&self, operation: Operation, nth: usize, fault: Fault) {
         lock(&self.shared.plan).once.push((operation, nth.max(1), fault));
     }
@@ -143,12 +143,12 @@ impl<S: Store> FaultyStore<S> {
         lock(&self.shared.plan).always.push((operation, fault));
     }
 
-    /// Forgets all faults that were injected. Gates stay as they are.
+    /// Removes all injected faults. Gates keep their state.
     pub fn heal(&self) {
         *lock(&self.shared.plan) = Plan::default();
     }
 
-    /// Behaves as a store that was just reopened.
+    /// Makes the store behave as if it had just been reopened.
     pub fn reopen(&self) {
         let mut reopening = lock(&self.shared.reopening);
         reopening.epoch += 1;
@@ -184,11 +184,11 @@ impl Shared {
             }
             *left > 0
         });
-        let standing = || plan.always.iter().find(|(of, _)| *of == operation);
-        due.or_else(|| standing().map(|(_, fault)| fault.clone()))
+        let permanent = || plan.always.iter().find(|(of, _)| *of == operation);
+        due.or_else(|| permanent().map(|(_, fault)| fault.clone()))
     }
 
-    /// Meets the fault of a read, if there is one.
+    /// Applies the fault of a read, if one is due.
     fn read(&self, operation: Operation) -> Result<(), ReadError> {
         match self.fault(operation) {
             None => Ok(()),
@@ -247,7 +247,7 @@ impl<S: Store> Store for FaultyStore<S> {
                 CommitError::Unknown(injected())
             },
             Some(Fault::UnknownApplied) => {
-                // The feeds end before the batch goes in, as they must not show it.
+                // The feeds end before the commit, since they must not show it.
                 self.reopen();
                 let outcome = self.inner.commit(batch);
                 self.reopen();
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn nth_operation_of_a_kind_fails_once_and_the_others_go_on() {
+    fn only_the_nth_operation_of_a_kind_fails() {
         let store = faulty();
         store.inject(Operation::Submit, 2, Fault::Full);
         let batch = |key: &str| Batch::new().absent(key).put(key, "");
@@ -362,8 +362,9 @@ mod tests {
     }
 
     #[test]
-    fn unknown_outcome_ends_feeds_and_only_reading_tells() {
-        let cases = [("in", Fault::UnknownApplied, true), ("not in", Fault::UnknownDropped, false)];
+    fn unknown_outcome_ends_feeds_and_a_read_shows_the_outcome() {
+        let cases =
+            [("committed", Fault::UnknownApplied, true), ("dropped", Fault::UnknownDropped, false)];
         for (name, fault, applied) in cases {
             let store = faulty();
             let before = store.commit(Batch::new().put("a", "1")).unwrap();

@@ -1,7 +1,7 @@
-//! A bounded log of commits in this process, and the feeds that read it.
+//! A bounded log of recent commits in memory, and the feeds that read it.
 //!
-//! It serves every store whose commits all pass through one process. It keeps nothing on a medium,
-//! and it doesn't know whether a commit is durable: the store publishes it once it is.
+//! It fits every store whose commits all pass through one process. It writes nothing to a medium, and
+//! it does not check durability: the store publishes a commit when it is durable.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,17 +10,17 @@ use std::time::Duration;
 
 use crate::{Cause, Commit, Feed, FeedError, ReadError, Revision, Step, Stop, Write};
 
-/// Most commits kept for feeds that are behind.
+/// Maximum number of commits that are kept for slow feeds.
 pub const BACKLOG_COMMITS_MAX: usize = 8_192;
-/// Most bytes of keys and values kept for feeds that are behind.
+/// Maximum size of the keys and values that are kept for slow feeds, in bytes.
 pub const BACKLOG_BYTES_MAX: usize = 16 << 20;
 
-/// How much a [`FeedLog`] keeps. The newest commit is kept whatever its size.
+/// The bounds of a [`FeedLog`]. The newest commit is kept whatever its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// Most commits.
+    /// Maximum number of commits.
     pub commits_max: usize,
-    /// Most bytes of keys and values.
+    /// Maximum size of keys and values, in bytes.
     pub bytes_max: usize,
 }
 
@@ -30,10 +30,10 @@ impl Default for Bounds {
     }
 }
 
-/// The latest commits of a store, kept once for all feeds.
+/// The latest commits of a store, shared by all feeds.
 ///
-/// A feed holds a position and nothing else, so a slow one costs no memory; one whose next commit
-/// has been dropped from the log ends with [`FeedError::Compacted`].
+/// A feed holds only a position, so a slow feed costs no memory. A feed whose next commit was dropped
+/// from the log ends with [`FeedError::Compacted`].
 #[derive(Clone, Debug)]
 pub struct FeedLog(Arc<Shared>);
 
@@ -50,7 +50,7 @@ struct State {
     backlog: VecDeque<Arc<Commit>>,
     backlog_bytes: usize,
     latest: Revision,
-    /// Counts the reopenings; a feed of an earlier epoch has missed commits.
+    /// Number of restarts. A feed of an earlier epoch has missed commits.
     epoch: u64,
     condition: Condition,
 }
@@ -63,7 +63,7 @@ enum Condition {
 }
 
 impl FeedLog {
-    /// An empty log of a store that is at a revision.
+    /// An empty log of a store whose latest revision is `latest`.
     #[must_use]
     pub fn new(latest: Revision, bounds: Bounds) -> Self {
         let state = State {
@@ -76,7 +76,7 @@ impl FeedLog {
         Self(Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new(), bounds }))
     }
 
-    /// Hands commits to all feeds. They are durable and directly follow what was published before.
+    /// Adds commits for all feeds. They must be durable and follow the last published one without gaps.
     pub fn publish(&self, commits: impl IntoIterator<Item = Commit>) {
         let mut state = self.0.lock();
         for commit in commits {
@@ -95,8 +95,8 @@ impl FeedLog {
         self.0.changed.notify_all();
     }
 
-    /// A feed of every commit after `from`. `reached` is the revision up to which reads of the
-    /// store see commits, which may be ahead of what was published.
+    /// A feed of every commit after `from`. `reached` is the latest revision that reads of the store
+    /// see. It may be ahead of the published commits.
     ///
     /// # Errors
     /// As [`crate::Store::follow`].
@@ -118,12 +118,12 @@ impl FeedLog {
             position: from,
             epoch,
             stopped,
-            told: false,
+            reported: false,
         }))
     }
 
-    /// Makes feeds that have shown all commits answer [`FeedError::Unavailable`] for now: each at
-    /// once, and after that when nothing has changed within its timeout.
+    /// Makes feeds that have no more commits return [`FeedError::Unavailable`] until [`Self::restart`]:
+    /// the first time at once, later after the timeout of [`Feed::next`].
     pub fn interrupt(&self, cause: Cause) {
         let mut state = self.0.lock();
         if !matches!(state.condition, Condition::Closed) {
@@ -133,8 +133,8 @@ impl FeedLog {
         self.0.changed.notify_all();
     }
 
-    /// Ends every feed with [`FeedError::Compacted`] and begins anew at a revision: the store was
-    /// reopened, and what is in it is known from reading alone.
+    /// Ends every feed with [`FeedError::Compacted`] and starts an empty log at a revision. A store
+    /// calls this when it was reopened, because only a read shows what it contains.
     pub fn restart(&self, latest: Revision) {
         let mut state = self.0.lock();
         state.backlog.clear();
@@ -156,14 +156,14 @@ impl FeedLog {
 }
 
 impl Shared {
-    /// The state holds after every statement that changes it, so a poisoned lock is still good.
+    /// Every statement leaves the state consistent, so a poisoned lock is still usable.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    /// The last revision whose commit is no longer here.
+    /// The last revision that is no longer in the log.
     fn dropped(&self) -> Revision {
         Revision(self.latest.0.saturating_sub(self.backlog.len() as u64))
     }
@@ -184,12 +184,12 @@ struct LogFeed {
     position: Revision,
     epoch: u64,
     stopped: Arc<AtomicBool>,
-    /// Whether it has said that the store can't be reached.
-    told: bool,
+    /// Whether the last step was [`FeedError::Unavailable`].
+    reported: bool,
 }
 
 impl LogFeed {
-    /// What the feed has to say now; `None` when nothing new.
+    /// The next step of the feed, or `None` if nothing is new.
     fn step(&self, state: &State) -> Option<Result<Arc<Commit>, FeedError>> {
         if self.stopped.load(Ordering::Acquire) || matches!(state.condition, Condition::Closed) {
             return Some(Err(FeedError::Stopped));
@@ -201,7 +201,7 @@ impl LogFeed {
             return Some(Ok(Arc::clone(commit)));
         }
         match &state.condition {
-            Condition::Interrupted(cause) if !self.told => {
+            Condition::Interrupted(cause) if !self.reported => {
                 Some(Err(FeedError::Unavailable(cause.clone())))
             },
             Condition::Interrupted(_) | Condition::Running | Condition::Closed => None,
@@ -233,7 +233,7 @@ impl Feed for LogFeed {
             },
             Some(Err(error)) => Err(error),
         };
-        self.told = matches!(outcome, Err(FeedError::Unavailable(_)));
+        self.reported = matches!(outcome, Err(FeedError::Unavailable(_)));
         outcome
     }
 
@@ -250,7 +250,7 @@ struct LogStop {
 
 impl Stop for LogStop {
     fn stop(&self) {
-        // Under the lock, so that a feed can't miss it between looking and waiting.
+        // Under the lock, so that a feed can't miss it between its check and its wait.
         let state = self.log.lock();
         self.stopped.store(true, Ordering::Release);
         drop(state);
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn feed_from_a_read_ahead_of_the_log_shows_no_commit_twice() {
+    fn feed_from_a_revision_ahead_of_the_log_shows_no_earlier_commit() {
         let log = log(10, 1 << 20);
         let mut feed = log.follow(Revision(2), Revision(2)).unwrap();
         log.publish([commit(1, 1), commit(2, 1), commit(3, 1)]);
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn interrupted_feed_shows_what_was_published_then_says_so_then_misses() {
+    fn interrupted_feed_shows_commits_then_unavailable_then_compacted() {
         let log = log(10, 1 << 20);
         let mut feed = log.follow(Revision::ZERO, Revision::ZERO).unwrap();
         log.publish([commit(1, 1)]);

@@ -1,4 +1,4 @@
-//! Boxes and shared handles of stores are stores.
+//! `Box<S>` and `Arc<S>` of a store `S` are stores too.
 
 use std::sync::Arc;
 

@@ -1,19 +1,19 @@
-//! Revisions that a store keeps readable so that scans can go on where they stopped.
+//! Revisions that a store keeps readable, so that a scan can continue at its revision.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::{At, Page, Revision};
 
-/// Most revisions held at once; the one that was used longest ago goes first.
+/// Maximum number of revisions held at once. The least recently used one is dropped first.
 pub const HELD_MAX: usize = 8;
-/// How long a revision stays held after its last use.
+/// How long a revision is held after its last use.
 pub const HELD_AGE_MAX: Duration = Duration::from_mins(1);
 
-/// Snapshots by revision, few and young.
+/// A bounded number of recent snapshots, by revision.
 ///
-/// A finished scan doesn't let its revision go, because whoever scans several prefixes at one
-/// revision comes back; but finished ones make room before those still under way.
+/// The revision of a finished scan stays held, because a caller may scan several prefixes at one
+/// revision. Revisions of finished scans are dropped before those of scans in progress.
 #[derive(Debug)]
 pub struct Held<T> {
     snapshots: BTreeMap<Revision, Entry<T>>,
@@ -33,8 +33,8 @@ impl<T> Default for Held<T> {
 }
 
 impl<T> Held<T> {
-    /// Notes a page that a scan returned: holds the state it was read from when the page has rows
-    /// and more are to come, and counts the scan as finished when none are.
+    /// Records a page that a scan returned. If the page has rows and more rows follow, its snapshot is
+    /// held. If no more rows follow, the scan counts as finished.
     pub fn note(&mut self, page: &Page, at: At, snapshot: impl FnOnce() -> T) {
         match (page.more, at) {
             (true, _) if page.rows.is_empty() => {},
@@ -46,17 +46,17 @@ impl<T> Held<T> {
         }
     }
 
-    /// The snapshot of a revision, if it is still held. This counts as use.
+    /// The snapshot of a revision, if it is still held. This counts as a use.
     pub fn get(&mut self, revision: Revision) -> Option<&T> {
         self.get_at(revision, now())
     }
 
-    /// Lets go of what is older than [`HELD_AGE_MAX`].
+    /// Drops snapshots that were not used for [`HELD_AGE_MAX`].
     pub fn expire(&mut self) {
         self.expire_at(now());
     }
 
-    /// Lets go of everything.
+    /// Drops all snapshots.
     pub fn clear(&mut self) {
         self.snapshots.clear();
     }
@@ -96,7 +96,7 @@ impl<T> Held<T> {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the age of a held read bounds memory alone; no rule of the product depends on it"
+    reason = "the age of a held snapshot only bounds memory; no product rule depends on it"
 )]
 fn now() -> Instant {
     Instant::now()
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn held_revision_lives_a_minute_after_its_last_use() {
+    fn revision_is_held_for_a_minute_after_its_last_use() {
         let start = now();
         let mut held = Held::default();
         held.begin(Revision(1), || "one", start);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn finished_scans_make_room_first_and_the_number_is_bounded() {
+    fn revisions_of_finished_scans_are_dropped_first() {
         let start = now();
         let mut held = Held::default();
         for revision in 1..=8 {

@@ -1,8 +1,8 @@
-//! What Keyhouse asks of a store: ordered keys, guarded batches, one revision counter, a feed.
+//! The storage contract of Keyhouse: ordered keys, guarded batches, one revision counter, and a feed.
 //!
-//! A store maps byte keys to byte values, in byte order of the keys. Every batch that is committed
-//! gets the next [`Revision`]; the empty store is at [`Revision::ZERO`]. A store knows nothing of
-//! API keys, users or HTTP, and no error type of its own crosses this contract.
+//! A store maps byte keys to byte values, in byte order of the keys. Every committed batch gets the
+//! next [`Revision`]. An empty store is at [`Revision::ZERO`]. A store has no concept of API keys,
+//! users or HTTP, and its own error types do not cross this contract.
 //!
 //! ```
 //! use keyhouse_storage::{At, Batch, MemoryStore, Store};
@@ -13,32 +13,31 @@
 //! assert_eq!(store.get(b"a", At::Latest).unwrap().unwrap().revision, revision);
 //! ```
 //!
-//! [`conformance::run`] is the suite that every store passes; [`FaultyStore`] wraps a store and
-//! makes chosen operations fail or wait.
+//! [`conformance::run`] is the suite that every store passes. [`FaultyStore`] wraps a store and makes
+//! chosen operations fail or wait.
 //!
-//! Writing a plugin: implement [`Store`] and [`Feed`], and let the suite tell what is missing. The
-//! parts that most plugins need are here: [`Batch::validate`] before anything else,
-//! [`Range::bounds`] and [`Page::collect`] for scans, [`Held`] for the revisions that scans go on
-//! at, [`FeedLog`] for feeds of a store whose commits all pass through one process. What a plugin
-//! must keep, beyond the signatures:
+//! To write a plugin, implement [`Store`] and [`Feed`], and run the suite. This crate has the parts
+//! that most plugins need: [`Batch::validate`], which `submit` calls first, [`Range::bounds`] and
+//! [`Page::collect`] for scans, [`Held`] for the revisions at which scans continue, and [`FeedLog`]
+//! for the feeds of a store whose commits all pass through one process. Beyond the signatures, a
+//! plugin makes these promises:
 //!
-//! - One counter. The n-th committed batch has revision n, for ever: a store that is closed and
-//!   opened again, or moved to another medium as it is, goes on counting. A refused batch takes
-//!   no revision.
-//! - Durable before visible to feeds, and before acknowledged. What [`Pending::wait`] returned
-//!   survives a power cut; what a feed showed does too.
-//! - A certain outcome is certain. [`CommitError::Unknown`] is the only one that leaves open
-//!   whether the batch is in; a plugin that can't prove that nothing changed answers it.
-//! - After [`CommitError::Unknown`] nothing is guessed: until the plugin has read the medium anew,
-//!   reads are unavailable; then every feed from before ends with [`FeedError::Compacted`], and
-//!   [`Store::follow`] from any revision before the reopening does as well.
-//! - Nothing grows without bound: not the queue of batches, not the commits kept for slow feeds,
-//!   not the revisions held for scans.
+//! - One counter. The n-th committed batch has revision n. The counter continues after the store is
+//!   closed and opened again, or moved to another medium. A rejected batch takes no revision.
+//! - A commit is durable before it is acknowledged or visible to feeds. Every commit that
+//!   [`Pending::wait`] returned or a feed showed survives a power cut.
+//! - Only [`CommitError::Unknown`] leaves open whether the batch was committed. A plugin returns it
+//!   unless it can prove that nothing changed.
+//! - After [`CommitError::Unknown`], reads are unavailable until the plugin has read the medium
+//!   again. Then every earlier feed ends with [`FeedError::Compacted`], and [`Store::follow`] from an
+//!   earlier revision fails with [`ReadError::Compacted`].
+//! - Everything is bounded: the queue of batches, the commits kept for slow feeds, and the revisions
+//!   held for scans.
 //!
-//! A plugin does not retry, does not interpret values, and writes no log: a [`Cause`] goes to the
-//! caller, who does.
+//! A plugin does not retry, does not interpret values, and does not log. It returns a [`Cause`], which
+//! the caller logs.
 //!
-//! A scan has a direction, because lists show the newest first.
+//! A scan has a direction, because lists show the newest rows first.
 
 #![warn(missing_docs)]
 #![warn(clippy::missing_errors_doc)]
@@ -65,12 +64,12 @@ pub use memory::MemoryStore;
 pub use outcome::{Cause, CommitError, FeedError, OpenError, Pending, ReadError};
 pub use range::{KeyBounds, Order, PAGE_BYTES_MAX, PAGE_ROWS_MAX, Page, Range};
 
-/// A position in the history of a store: the number of batches committed so far.
+/// A position in the history of a store: the number of batches committed up to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(pub u64);
 
 impl Revision {
-    /// The revision of a store in which nothing was ever committed.
+    /// The revision of an empty store that has committed no batch.
     pub const ZERO: Self = Self(0);
 
     /// The revision after this one.
@@ -89,79 +88,80 @@ impl fmt::Display for Revision {
 /// The state of the store that a read sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum At {
-    /// Every batch whose commit was acknowledged before the read began, and perhaps later ones.
+    /// A state with every batch that was acknowledged before the read began. It may have later ones.
     Latest,
-    /// Exactly the state after that revision; [`ReadError::Compacted`] when it is gone.
+    /// Exactly the state at that revision, or [`ReadError::Compacted`] if it is gone.
     ///
-    /// A store keeps the revision of a [`Page`] that has rows, and more of them to come, readable
-    /// for at least [`HELD_AGE_MAX`] after its last use while fewer than [`HELD_MAX`] scans are
-    /// under way, so that a scan can go on.
+    /// To let a scan continue, a store keeps the revision of a [`Page`] that has rows and more to
+    /// follow. The revision stays readable for at least [`HELD_AGE_MAX`] after its last use, while
+    /// fewer than [`HELD_MAX`] scans are in progress.
     Revision(Revision),
 }
 
 /// A key with its value and the revision of the batch that last wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// The key.
+    /// The key of the row.
     pub key: Vec<u8>,
-    /// The value; may be empty.
+    /// The value. It may be empty.
     pub value: Vec<u8>,
-    /// The revision of the batch that wrote this value. Guards compare it.
+    /// The revision of the batch that wrote this value. Guards compare with it.
     pub revision: Revision,
 }
 
 /// One committed batch, as a feed shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
-    /// The revision of the batch.
+    /// The revision that the batch got.
     pub revision: Revision,
-    /// All its writes, in the order of the batch.
+    /// All writes of the batch, in their order.
     pub writes: Vec<Write>,
 }
 
-/// What a feed has to say.
+/// The result of [`Feed::next`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// The next commit.
+    /// The next commit in order.
     Commit(Commit),
-    /// Nothing came within the timeout: every commit up to this revision was handed out.
+    /// No commit came within the timeout. The feed has shown every commit up to this revision.
     Progress(Revision),
 }
 
-/// Every commit after a revision, whole, in order, without gaps.
+/// Every commit after a revision, complete, in order, without gaps.
 ///
-/// A feed shows a commit only once it is durable. It holds a bounded number of commits back; one
-/// that falls too far behind ends with [`FeedError::Compacted`], and so does every feed of a store
-/// that had to be reopened: whoever follows scans again and follows from the page's revision.
+/// A feed shows a commit only when it is durable. A store keeps a bounded number of commits for its
+/// feeds. A feed that falls too far behind ends with [`FeedError::Compacted`], and so does every feed
+/// of a store that had to be reopened. The caller then scans again and follows from the revision of
+/// the page.
 pub trait Feed: Send + fmt::Debug {
-    /// Waits until the next commit, at most `timeout`.
+    /// Waits for the next commit, at most `timeout`.
     ///
     /// # Errors
-    /// [`FeedError::Stopped`] after [`Stop::stop`] or [`Store::close`], from then on always;
-    /// [`FeedError::Compacted`] when commits were missed, from then on always;
-    /// [`FeedError::Unavailable`] while the store can't be reached, at once the first time and then
-    /// after `timeout`: call again.
+    /// [`FeedError::Stopped`] on every call after [`Stop::stop`] or [`Store::close`].
+    /// [`FeedError::Compacted`] on every call after the feed missed commits.
+    /// [`FeedError::Unavailable`] while the store is unavailable, at once the first time and later
+    /// after `timeout`. Call again.
     fn next(&mut self, timeout: Duration) -> Result<Step, FeedError>;
 
-    /// A handle with which another thread ends this feed.
+    /// A handle that another thread can use to end this feed.
     fn stopper(&self) -> Box<dyn Stop>;
 }
 
-/// Ends one feed.
+/// A handle that ends one feed.
 pub trait Stop: Send + Sync + fmt::Debug {
-    /// Makes the feed's pending and later `next` return [`FeedError::Stopped`] at once.
+    /// Makes the current and all later calls of the feed's `next` return [`FeedError::Stopped`] at once.
     fn stop(&self);
 }
 
-/// A store. All calls may block the thread for as long as the medium takes.
+/// An ordered key-value store. Every call may block the thread for as long as the medium takes.
 ///
-/// Order: commits are totally ordered by revision. Whoever has seen a commit acknowledged, by
-/// [`Pending::wait`] or through a feed, reads it and everything before it at [`At::Latest`].
+/// Order: commits are totally ordered by revision. After [`Pending::wait`] or a feed has returned a
+/// commit, a read at [`At::Latest`] sees it and all earlier commits.
 pub trait Store: Send + Sync + fmt::Debug {
-    /// The row of a key, or `None` when it is absent.
+    /// The row of a key, or `None` if the key has no row.
     ///
     /// # Errors
-    /// [`ReadError::Compacted`] when `at` is gone, [`ReadError::Unavailable`] when the medium fails.
+    /// [`ReadError::Compacted`] if `at` is gone, [`ReadError::Unavailable`] if the medium fails.
     fn get(&self, key: &[u8], at: At) -> Result<Option<Row>, ReadError>;
 
     /// The first rows of a range, all of one revision.
@@ -170,38 +170,37 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// As [`Store::get`].
     fn scan(&self, range: &Range<'_>, at: At) -> Result<Page, ReadError>;
 
-    /// Hands a batch over. Batches handed over by one thread are decided in that order.
+    /// Submits a batch. Batches of one thread are committed in the order of their submission.
     ///
-    /// All guards hold and all writes become durable, under one revision, or nothing changes. The
-    /// outcome is [`Pending::wait`]'s; a `Pending` that is dropped is committed all the same. A store
-    /// takes in a bounded number of batches that are not yet decided; `submit` blocks while that
-    /// many wait.
+    /// If all guards hold, all writes become durable under one revision. Otherwise nothing changes.
+    /// [`Pending::wait`] returns the outcome. Dropping the `Pending` does not cancel the batch. The
+    /// queue of a store is bounded: `submit` blocks while it is full.
     fn submit(&self, batch: Batch) -> Pending;
 
     /// A feed of every commit after `from`.
     ///
     /// # Errors
-    /// [`ReadError::Compacted`] when commits after `from` are no longer known, or `from` lies ahead
-    /// of the store; [`ReadError::Unavailable`] when the medium fails.
+    /// [`ReadError::Compacted`] if the store no longer has the commits after `from`, or if `from` is
+    /// ahead of the store. [`ReadError::Unavailable`] if the medium fails.
     fn follow(&self, from: Revision) -> Result<Box<dyn Feed>, ReadError>;
 
-    /// Whether the medium is sound, as far as the store can tell by reading all of it.
+    /// Reads all of the medium and checks it for damage.
     ///
     /// # Errors
-    /// [`ReadError::Unavailable`] with what is wrong.
+    /// [`ReadError::Unavailable`] with a description of the damage.
     fn check(&self) -> Result<(), ReadError>;
 
-    /// Commits what was submitted, ends the feeds, lets go of the medium. Later calls are
-    /// unavailable; closing twice is harmless.
+    /// Commits all submitted batches, ends the feeds, and releases the medium. Later calls return
+    /// `Unavailable`. Closing twice has no further effect.
     ///
     /// # Errors
-    /// [`ReadError::Unavailable`] when the last commit failed to reach the medium.
+    /// [`ReadError::Unavailable`] if the last commit failed to reach the medium.
     fn close(&self) -> Result<(), ReadError>;
 
-    /// Submits and waits: [`Store::submit`] then [`Pending::wait`].
+    /// Submits a batch and waits for its outcome.
     ///
     /// # Errors
-    /// Those of [`Pending::wait`].
+    /// As [`Pending::wait`].
     fn commit(&self, batch: Batch) -> Result<Revision, CommitError> {
         self.submit(batch).wait()
     }

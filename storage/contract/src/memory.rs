@@ -1,4 +1,4 @@
-//! A store in memory: for tests, trials, and as the shortest reading of the contract.
+//! A store in memory, for tests and trials. It is also the shortest example of the contract.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,10 +10,10 @@ use crate::{
 
 type Rows = Arc<BTreeMap<Vec<u8>, Arc<Row>>>;
 
-/// Rows in a map that is copied on the first write after a scan had to hold it.
+/// A store in memory. Its map is copied on the first write after a scan holds it.
 ///
-/// Nothing is durable: dropping the store drops the rows. A batch is decided within
-/// [`Store::submit`].
+/// Nothing is durable: dropping the store drops its rows. [`Store::submit`] commits a batch before it
+/// returns.
 #[derive(Debug)]
 pub struct MemoryStore {
     state: Mutex<State>,
@@ -35,13 +35,13 @@ impl Default for MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// An empty store with the default bounds.
     #[must_use]
     pub fn new() -> Self {
         Self::with_backlog(Bounds::default())
     }
 
-    /// An empty store that keeps so much for feeds that are behind.
+    /// An empty store with the given bounds for slow feeds.
     #[must_use]
     pub fn with_backlog(bounds: Bounds) -> Self {
         let state = State {
@@ -80,7 +80,7 @@ impl MemoryStore {
                 },
             }
         }
-        // Published under the lock, so that the log has the order of the revisions.
+        // Published under the lock, so that the log is in the order of revisions.
         self.log.publish([Commit { revision, writes: batch.into_writes() }]);
         Ok(revision)
     }

@@ -1,15 +1,15 @@
-//! How an operation of a store can end, each way with a name.
+//! Outcomes and errors of the operations of a store.
 
 use std::fmt;
 
 use crate::{InvalidBatch, Revision};
 
-/// What a store says of a failure, for a log: text without values or secrets.
+/// The description of a failure, for a log. It contains no values and no secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause(String);
 
 impl Cause {
-    /// Keeps the text of an error and of all its sources.
+    /// The messages of an error and of all its sources.
     pub fn of(error: &dyn std::error::Error) -> Self {
         let mut text = error.to_string();
         let mut next = error.source();
@@ -21,7 +21,7 @@ impl Cause {
         Self(text)
     }
 
-    /// Keeps a text.
+    /// A cause with the given text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -33,34 +33,34 @@ impl fmt::Display for Cause {
     }
 }
 
-/// Why a read gave nothing.
+/// Why a read failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
-    /// The revision asked for is no longer, or not yet, readable: read the latest instead.
-    #[error("revision gone from the store")]
+    /// The requested revision is no longer or not yet readable. Read the latest one instead.
+    #[error("revision no longer in the store")]
     Compacted,
-    /// The medium can't be reached, was closed, or is broken.
+    /// The medium is unreachable, closed or damaged.
     #[error("store unavailable: {0}")]
     Unavailable(Cause),
 }
 
-/// Why a batch was not, or perhaps not, committed.
+/// Why a commit failed, or why its outcome is unknown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommitError {
-    /// A guard did not hold; nothing changed. Read again and decide anew.
+    /// A guard did not hold. Nothing changed. Read again and retry.
     #[error("a guard did not hold")]
     Conflict,
-    /// The batch breaks a rule of [`crate::Batch`]; nothing changed.
-    #[error("batch refused: {0}")]
+    /// The batch breaks a rule of [`crate::Batch`]. Nothing changed.
+    #[error("invalid batch: {0}")]
     Invalid(#[from] InvalidBatch),
-    /// No room is left on the medium; nothing changed.
+    /// The medium is full. Nothing changed.
     #[error("store full: {0}")]
     Full(Cause),
-    /// The medium can't be reached, was closed, or is broken; nothing changed.
+    /// The medium is unreachable, closed or damaged. Nothing changed.
     #[error("store unavailable: {0}")]
     Unavailable(Cause),
-    /// The store can't say whether the batch is in. Only reading after the feed ended with
-    /// [`FeedError::Compacted`] tells.
+    /// The batch may or may not have been committed. To find out, wait until the feeds have ended with
+    /// [`FeedError::Compacted`], and then read.
     #[error("outcome unknown: {0}")]
     Unknown(Cause),
 }
@@ -68,44 +68,44 @@ pub enum CommitError {
 /// Why a feed has no next step.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FeedError {
-    /// Commits were missed: scan again, then follow from the scan's revision.
-    #[error("commits missed")]
+    /// The feed missed commits. Scan again and follow from the revision of the scan.
+    #[error("the feed missed commits")]
     Compacted,
-    /// The feed was stopped or the store closed.
+    /// The feed was stopped or the store was closed.
     #[error("feed stopped")]
     Stopped,
-    /// The store can't be reached now; the feed goes on when it can.
+    /// The store is unavailable now. The feed continues when it is available again.
     #[error("store unavailable: {0}")]
     Unavailable(Cause),
 }
 
-/// Why a store did not open. The text names the place and says what to do.
+/// Why a store did not open. The message names the path and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
-    /// Another process holds the store.
+    /// Another process has the store open.
     #[error("{0}")]
     InUse(Cause),
-    /// The stored bytes are damaged; they were left as they are.
+    /// The stored data is damaged. It was not changed.
     #[error("{0}")]
     Damaged(Cause),
-    /// A newer version wrote the store; the bytes were left as they are.
+    /// A newer version wrote the store. It was not changed.
     #[error("{0}")]
     Newer(Cause),
-    /// The medium refused: missing rights, wrong mode, no such place.
+    /// The medium can't be used, for example because of its permissions or a wrong path.
     #[error("{0}")]
     Unavailable(Cause),
 }
 
-/// The outcome of a submitted batch, once there is one.
+/// The future outcome of a submitted batch.
 pub struct Pending(Box<dyn FnOnce() -> Result<Revision, CommitError> + Send>);
 
 impl Pending {
-    /// An outcome that `wait` will block for.
+    /// An outcome that `wait` computes or blocks for.
     pub fn new(wait: impl FnOnce() -> Result<Revision, CommitError> + Send + 'static) -> Self {
         Self(Box::new(wait))
     }
 
-    /// An outcome that is known already.
+    /// An outcome that is already known.
     pub fn ready(outcome: Result<Revision, CommitError>) -> Self {
         Self::new(move || outcome)
     }
@@ -113,7 +113,7 @@ impl Pending {
     /// Blocks until the batch is durable, and returns its revision.
     ///
     /// # Errors
-    /// As [`CommitError`] says; every variant but [`CommitError::Unknown`] means nothing changed.
+    /// With every variant of [`CommitError`] but [`CommitError::Unknown`], nothing changed.
     pub fn wait(self) -> Result<Revision, CommitError> {
         (self.0)()
     }

@@ -1,49 +1,49 @@
-//! Which rows a scan asks for, and the page it gets.
+//! The range of a scan, and the page that it returns.
 
 use std::ops::Bound;
 
 use crate::{Revision, Row};
 
-/// Most rows that one page holds, whatever limit was asked for.
+/// Maximum number of rows in a page, whatever the requested limit is.
 pub const PAGE_ROWS_MAX: usize = 10_000;
-/// Bytes of keys and values after which a page ends, whatever limit was asked for.
+/// A page ends when its keys and values have this size in bytes, whatever the requested limit is.
 pub const PAGE_BYTES_MAX: usize = 16 << 20;
 
-/// The smallest and the greatest key of a range.
+/// The lower and the upper bound of the keys of a range.
 pub type KeyBounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 
 /// The direction of a scan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
-    /// From the smallest key up.
+    /// From the smallest key to the greatest.
     #[default]
     Ascending,
-    /// From the greatest key down.
+    /// From the greatest key to the smallest.
     Descending,
 }
 
-/// Which rows a scan returns.
+/// The rows that a scan returns.
 #[derive(Clone, Copy, Debug)]
 pub struct Range<'a> {
-    /// Only keys that start with these bytes; empty means all.
+    /// Only keys that start with these bytes. Empty means all keys.
     pub prefix: &'a [u8],
-    /// Only keys beyond this one, in the direction of the scan; it need not exist.
+    /// Only keys after this one in the direction of the scan. The key need not exist.
     pub after: Option<&'a [u8]>,
-    /// Most rows wanted; a store returns at most [`PAGE_ROWS_MAX`]. Zero yields no row.
+    /// Maximum number of rows. A store returns at most [`PAGE_ROWS_MAX`]. Zero returns no row.
     pub limit: usize,
-    /// The direction.
+    /// The direction of the scan.
     pub order: Order,
 }
 
 impl<'a> Range<'a> {
-    /// All rows below `prefix` in ascending order, as many as a page holds.
+    /// All rows whose key starts with `prefix`, in ascending order, up to a full page.
     pub const fn prefix(prefix: &'a [u8]) -> Self {
         Self { prefix, after: None, limit: PAGE_ROWS_MAX, order: Order::Ascending }
     }
 
-    /// The smallest and the greatest key of the range, or `None` when no key can be in it.
+    /// The bounds of the keys, or `None` if no key can be in the range.
     ///
-    /// What is returned never makes `BTreeMap::range` panic: the bounds are in order.
+    /// The bounds are in order, so `BTreeMap::range` does not panic.
     pub fn bounds(&self) -> Option<KeyBounds> {
         let mut lower = Bound::Included(self.prefix.to_vec());
         let end = successor(self.prefix);
@@ -72,7 +72,7 @@ impl<'a> Range<'a> {
     }
 }
 
-/// The first key behind all that start with `prefix`; `None` when there is none.
+/// The first key after all keys that start with `prefix`, or `None` if there is none.
 fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
     let mut next = prefix.to_vec();
     while let Some(last) = next.pop() {
@@ -87,22 +87,22 @@ fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
 /// The rows of one scan, in its order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// The rows. A page ends early once it holds [`PAGE_BYTES_MAX`]: ask [`Page::more`], not the
-    /// number of rows, whether there are more.
+    /// The rows. A page ends early when it reaches [`PAGE_BYTES_MAX`]: use [`Page::more`], not the
+    /// number of rows, to detect the end.
     pub rows: Vec<Row>,
-    /// Whether rows of the range remain beyond the last one here.
+    /// Whether the range has more rows after the last one of this page.
     pub more: bool,
-    /// The revision that was read: hand it back as [`crate::At::Revision`] to read on unchanged
-    /// ground.
+    /// The revision that was read. Pass it as [`crate::At::Revision`] to read the next page of the
+    /// same state.
     pub revision: Revision,
 }
 
 impl Page {
-    /// Takes rows, which come in the order of the scan and all lie within [`Range::bounds`], until
-    /// the page is full.
+    /// Collects rows until the page is full. The rows must be in the order of the scan and within
+    /// [`Range::bounds`].
     ///
     /// # Errors
-    /// The first error among the rows.
+    /// The first error of `rows`.
     pub fn collect<E>(
         range: &Range<'_>,
         revision: Revision,

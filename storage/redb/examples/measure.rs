@@ -1,7 +1,7 @@
-//! Measures opening, and commits alone and in groups, on the disk below a directory.
+//! Measures opening, single commits and grouped commits on the disk of a directory.
 //!
 //! `cargo run --release -p keyhouse-storage-redb --example measure -- [DIRECTORY [ROWS]]`
-#![expect(clippy::disallowed_methods, reason = "it measures time, and nothing depends on it")]
+#![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 
 use std::error::Error;
 use std::io::Write;
@@ -76,7 +76,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let store = RedbStore::open(&settings)?;
     writeln!(out, "open and check, closed: {:?}", begun.elapsed())?;
     store.commit(Batch::new().put("last", ""))?;
-    // Ends here without closing, as a kill would.
+    // Copied without closing the store, as after a kill.
     let copy = settings.directory.with_extension("killed");
     let open_file = settings.directory.join("keyhouse.redb");
     let killed = Settings { directory: copy, ..settings };

@@ -1,6 +1,6 @@
-//! The disk under a store: how its one file is read and written.
+//! The disk of a store: reads and writes its one file.
 //!
-//! It is a trait so that a test can hand in a disk that fails; see [`crate::FaultyDisk`].
+//! It is a trait so that tests can inject a disk that fails: see [`crate::FaultyDisk`].
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -10,45 +10,36 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Where files are.
+/// Opens files. Tests replace it.
 pub trait Disk: fmt::Debug + Send + Sync {
     /// Opens an existing file for reading and writing.
-    ///
-    /// # Errors
-    /// Whatever the system says.
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
 }
 
-/// A file that is open for reading and writing, from several threads at once.
+/// An open file. Several threads may read and write it at once.
 pub trait DiskFile: fmt::Debug + Send + Sync {
-    /// How many bytes it has.
-    ///
-    /// # Errors
-    /// Whatever the system says; so for all methods.
+    /// Length of the file in bytes.
     fn length(&self) -> io::Result<u64>;
 
-    /// Fills `into` with the bytes from `offset` on.
+    /// Fills `into` with the bytes at `offset`.
     ///
     /// # Errors
-    /// `UnexpectedEof` when the file ends before.
+    /// `UnexpectedEof` if the file ends earlier.
     fn read(&self, offset: u64, into: &mut [u8]) -> io::Result<()>;
 
     /// Writes all of `bytes` at `offset`. They are durable after the next [`DiskFile::sync`].
     ///
     /// # Errors
-    /// After an error any part of the bytes may have been written.
+    /// After an error, any part of the bytes may have been written.
     fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 
-    /// Cuts the file, or makes it longer with zeros.
-    ///
-    /// # Errors
-    /// Whatever the system says.
+    /// Truncates the file, or extends it with zeros.
     fn set_length(&self, length: u64) -> io::Result<()>;
 
-    /// Makes durable all that was written, and the length.
+    /// Makes all writes and the length of the file durable.
     ///
     /// # Errors
-    /// After an error nobody knows which of the writes are durable.
+    /// After an error, it is unknown which writes are durable.
     fn sync(&self) -> io::Result<()>;
 }
 
@@ -84,14 +75,14 @@ impl DiskFile for File {
     }
 }
 
-/// A file as redb sees it. redb's own locks are left out: the store holds a lock file.
+/// The file as a backend of redb. It does not implement redb's locks: the store has a lock file.
 #[derive(Debug)]
 pub(crate) struct Backend {
     file: Box<dyn DiskFile>,
     watch: Arc<Watch>,
 }
 
-/// What the store can see and do from outside while redb holds the file.
+/// Lets the store observe and block the file while redb holds it.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     syncs: AtomicU64,
@@ -99,20 +90,20 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// How often a sync was begun. A two-phase commit moves the root of the database only after
-    /// its first sync has succeeded: without one, nothing of it can be in.
+    /// Number of started syncs. A two-phase commit moves the root of the database only after its first
+    /// sync has succeeded: without a sync, no part of the commit is in the database.
     pub(crate) fn syncs(&self) -> u64 {
         self.syncs.load(Ordering::Acquire)
     }
 
-    /// Refuses all changes of the file from now on, those of redb's closing among them.
+    /// Rejects all further changes to the file, including those that redb makes when it closes.
     pub(crate) fn fence(&self) {
         self.fenced.store(true, Ordering::Release);
     }
 
     fn admit(&self) -> io::Result<()> {
         if self.fenced.load(Ordering::Acquire) {
-            return Err(io::Error::other("file given up after a fault"));
+            return Err(io::Error::other("the file is closed to writes after a fault"));
         }
         Ok(())
     }
@@ -145,7 +136,7 @@ impl redb::StorageBackend for Backend {
         self.file.sync()
     }
 
-    #[expect(clippy::disallowed_names, reason = "the trait names it so")]
+    #[expect(clippy::disallowed_names, reason = "the trait uses this name")]
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.watch.admit()?;
         self.file.write(offset, data)

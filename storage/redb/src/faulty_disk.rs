@@ -1,4 +1,4 @@
-//! A disk that fails when a test says so, under the real redb.
+//! A disk that fails as a test requests, below the real redb.
 
 use std::io;
 use std::path::Path;
@@ -6,24 +6,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{Disk, DiskFile, Files};
 
-/// What a disk does.
+/// An operation of a disk that can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiskOperation {
-    /// [`Disk::open`].
     Open,
-    /// [`DiskFile::read`].
     Read,
-    /// [`DiskFile::write`].
     Write,
     /// [`DiskFile::set_length`], which every growth of the file goes through.
     SetLength,
-    /// [`DiskFile::sync`]. A commit syncs twice: a batch whose first sync fails is not in, one
-    /// whose second fails is in as long as the machine doesn't lose power; either way the
-    /// outcome is unknown. A failed sync isn't carried out.
+    /// [`DiskFile::sync`], which a failure skips. A commit syncs twice. If the first sync fails, the
+    /// batch is not in the file. If the second one fails, the batch is in the file unless the machine
+    /// loses power. Either way, the outcome is unknown.
     Sync,
 }
 
-/// The operating system's files, with faults. Clones share them.
+/// The operating system's files with injected faults. Clones share the faults.
 #[derive(Clone, Debug, Default)]
 pub struct FaultyDisk {
     plan: Arc<Mutex<Plan>>,
@@ -36,13 +33,12 @@ struct Plan {
 }
 
 impl FaultyDisk {
-    /// A disk without faults.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Makes the `nth` operation of a kind from now on fail, once; 1 is the next one.
+    /// Makes the `nth` next operation of a kind fail, once; 1 is the next operation.
     pub fn inject(&self, operation: DiskOperation, nth: usize, kind: io::ErrorKind) {
         self.lock().once.push((operation, nth.max(1), kind));
     }
@@ -52,7 +48,7 @@ impl FaultyDisk {
         self.lock().always.push((operation, kind));
     }
 
-    /// Forgets all faults.
+    /// Removes all injected faults.
     pub fn heal(&self) {
         *self.lock() = Plan::default();
     }
@@ -74,8 +70,8 @@ impl FaultyDisk {
             }
             *left > 0
         });
-        let standing = plan.always.iter().find(|(of, _)| *of == operation);
-        match due.or(standing.map(|(_, kind)| *kind)) {
+        let permanent = plan.always.iter().find(|(of, _)| *of == operation);
+        match due.or(permanent.map(|(_, kind)| *kind)) {
             None => Ok(()),
             Some(kind) => Err(kind.into()),
         }

@@ -1,4 +1,4 @@
-//! A group of batches in one transaction: each with guards, outcome and revision of its own.
+//! Commits a group of batches in one transaction. Each batch has its own outcome and revision.
 
 use std::io::ErrorKind;
 
@@ -9,10 +9,10 @@ use crate::tables::{META, REVISION, ROWS, decode, encode};
 
 type Rows<'a> = Table<'a, &'static [u8], &'static [u8]>;
 
-/// Commits a group durably. Each batch sees those before it; one whose guards don't hold leaves
-/// nothing and gets `None`, the others get their revisions.
+/// Commits a group durably. Each batch sees the batches before it. A batch whose guards do not hold
+/// changes nothing and gets `None`. The other batches get their revisions.
 ///
-/// On an error nothing is known to be in; [`failure`] says what that means.
+/// After an error, [`failure`] gives the outcome of every batch.
 pub(crate) fn commit<'a>(
     database: &Database,
     batches: impl Iterator<Item = &'a Batch>,
@@ -80,16 +80,16 @@ fn write(batch: &Batch, revision: Revision, rows: &mut Rows<'_>) -> Result<(), r
     Ok(())
 }
 
-/// Whether a sync was begun by the time a group failed.
+/// How far a group had come when it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reached {
-    /// No sync: redb had not moved its root, so nothing of the group is in.
+    /// Before the first sync: redb had not moved its root, so no part of the group is committed.
     Preparation,
-    /// A sync: the root may have moved.
+    /// During or after a sync: redb may have moved its root.
     Sync,
 }
 
-/// What the batches of a group that failed are told.
+/// The outcome of every batch of a group that failed.
 pub(crate) fn failure(error: &redb::Error, reached: Reached) -> CommitError {
     let cause = Cause::of(error);
     match (reached, error) {
@@ -114,7 +114,7 @@ mod tests {
     use crate::tables::{self, Snapshot};
 
     #[test]
-    fn batches_of_a_group_see_each_other_and_have_their_own_outcomes() {
+    fn batches_of_a_group_see_earlier_batches_and_have_their_own_outcomes() {
         let database = Builder::new().create_with_backend(InMemoryBackend::new()).unwrap();
         tables::make(&database).unwrap();
         let batches = [
@@ -136,13 +136,13 @@ mod tests {
     }
 
     #[test]
-    fn failure_is_certain_only_before_the_first_sync() {
+    fn outcome_of_a_failure_is_known_only_before_the_first_sync() {
         let full = || redb::Error::Io(ErrorKind::StorageFull.into());
         let other = || redb::Error::PreviousIo;
-        let told = |error, reached| failure(&error, reached);
-        assert!(matches!(told(full(), Reached::Preparation), CommitError::Full(_)));
-        assert!(matches!(told(other(), Reached::Preparation), CommitError::Unavailable(_)));
-        assert!(matches!(told(full(), Reached::Sync), CommitError::Unknown(_)));
-        assert!(matches!(told(other(), Reached::Sync), CommitError::Unknown(_)));
+        let outcome = |error, reached| failure(&error, reached);
+        assert!(matches!(outcome(full(), Reached::Preparation), CommitError::Full(_)));
+        assert!(matches!(outcome(other(), Reached::Preparation), CommitError::Unavailable(_)));
+        assert!(matches!(outcome(full(), Reached::Sync), CommitError::Unknown(_)));
+        assert!(matches!(outcome(other(), Reached::Sync), CommitError::Unknown(_)));
     }
 }

@@ -1,4 +1,4 @@
-//! Opening the file: first a look that leaves it as it is, then for real.
+//! Opens the file, after an inspection that does not change it.
 
 use std::fmt::Display;
 use std::io::ErrorKind;
@@ -14,14 +14,13 @@ use crate::overlay::Overlay;
 use crate::tables::{self, FORMAT_NEWEST, Snapshot};
 use crate::{Disk, Files};
 
-/// An open database.
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) database: Database,
     pub(crate) watch: Arc<Watch>,
 }
 
-/// Makes an empty store in an empty file.
+/// Writes an empty store to an empty file.
 pub(crate) fn make(path: &Path) -> Result<(), OpenError> {
     let made = guarded(|| {
         let (backend, _) = Backend::new(Files.open(path).map_err(redb::Error::Io)?);
@@ -30,7 +29,7 @@ pub(crate) fn make(path: &Path) -> Result<(), OpenError> {
     made.map_err(|error| unavailable(path, &error))
 }
 
-/// Looks whether the file is sound, then opens it, and tells the revision it is at.
+/// Inspects the file, opens it, and returns the database with its latest revision.
 pub(crate) fn open(
     disk: &dyn Disk,
     path: &Path,
@@ -46,23 +45,23 @@ pub(crate) fn open(
     opened.map_err(|error| refusal(path, &error))
 }
 
-/// Reads the whole file and checks every checksum in it, without changing a byte of it.
+/// Reads the whole file and verifies every checksum, without changing a byte.
 ///
-/// redb notices flipped bits neither when it opens a file nor when it reads from it, and opening
-/// changes the file even when it then fails: so the look goes through an overlay. A file that was
-/// not closed is repaired in the overlay first, as it will be on disk.
+/// redb detects flipped bits neither when it opens a file nor when it reads from it. It changes the
+/// file when it opens it, even if that fails. The inspection therefore uses an overlay. A file that was
+/// not closed is first repaired in the overlay, as it will be repaired on disk.
 pub(crate) fn inspect(disk: &dyn Disk, path: &Path, cache_bytes: usize) -> Result<(), OpenError> {
     let seen = guarded(|| {
         let file = disk.open(path).map_err(redb::Error::Io)?;
         let overlay = Overlay::new(file).map_err(redb::Error::Io)?;
         if redb::StorageBackend::len(&overlay).map_err(redb::Error::Io)? == 0 {
-            return Err(redb::Error::Corrupted("no byte in it".to_owned()));
+            return Err(redb::Error::Corrupted("the file is empty".to_owned()));
         }
         let mut builder = Builder::new();
         let mut database = builder.set_cache_size(cache_bytes).create_with_backend(overlay)?;
         let sound = database.check_integrity()?;
         if !sound {
-            return Err(redb::Error::Corrupted("checksums don't match".to_owned()));
+            return Err(redb::Error::Corrupted("checksums do not match".to_owned()));
         }
         Snapshot::latest(&database)?.format()
     });
@@ -71,28 +70,28 @@ pub(crate) fn inspect(disk: &dyn Disk, path: &Path, cache_bytes: usize) -> Resul
         Ok(Some(format)) => {
             let path = path.display();
             let text = format!(
-                "{path} has format {format}, this version reads up to {FORMAT_NEWEST}: \
+                "{path} has format {format}, but this version reads formats up to {FORMAT_NEWEST}: \
                  run the newer version of keyhouse that wrote it"
             );
             Err(OpenError::Newer(Cause::new(text)))
         },
-        Ok(None) => Err(damaged(path, "holds no keyhouse store")),
+        Ok(None) => Err(damaged(path, "not a keyhouse store")),
         Err(error) => Err(refusal(path, &error)),
     }
 }
 
-/// Runs what redb does; a panic inside it comes out as corruption.
+/// Runs an operation of redb. A panic inside it becomes an error.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, redb::Error> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(redb::Error::Corrupted("redb panicked".to_owned())))
 }
 
-/// What a failure to open says of the file.
+/// The error of a file that could not be opened.
 fn refusal(path: &Path, error: &redb::Error) -> OpenError {
     if is_damage(error) { damaged(path, error) } else { unavailable(path, error) }
 }
 
-/// Whether an error is about the bytes of the file rather than about reaching them.
+/// Whether an error is about the content of the file and not about access to it.
 fn is_damage(error: &redb::Error) -> bool {
     use redb::Error::{
         Corrupted, Io, RepairAborted, TableDoesNotExist, TableIsMultimap, TableIsNotMultimap,
@@ -113,7 +112,7 @@ fn is_damage(error: &redb::Error) -> bool {
             | TableIsNotMultimap(_)
             | TableTypeMismatch { .. }
             | TypeDefinitionChanged { .. }
-            // Never written by this store: the byte that says so is wrong.
+            // This store never writes an old format, so the format byte is damaged.
             | UpgradeRequired(_)
     )
 }
@@ -121,7 +120,7 @@ fn is_damage(error: &redb::Error) -> bool {
 fn damaged(path: &Path, why: impl Display) -> OpenError {
     let path = path.display();
     let text = format!(
-        "{path} is damaged and was left as it is ({why}): run `keyhouse restore` with a backup"
+        "{path} is damaged and was not changed ({why}): run `keyhouse restore` with a backup"
     );
     OpenError::Damaged(Cause::new(text))
 }

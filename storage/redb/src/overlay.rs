@@ -1,4 +1,4 @@
-//! A file under redb whose changes stay in memory, so that a look at it leaves it as it is.
+//! A file for redb whose changes stay in memory, so that an inspection does not change the file.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -11,9 +11,10 @@ const PAGE_BYTES: usize = 4_096;
 
 type Page = Box<[u8; PAGE_BYTES]>;
 
-/// The file as it is on disk, with the pages that were written since laid over it.
+/// The file on disk, overlaid with the pages that were written since.
 ///
-/// Opening a database that wasn't closed writes little: its header and the state of its allocator.
+/// The overlay stays small: opening a database that was not closed writes only its header and the
+/// state of its allocator.
 #[derive(Debug)]
 pub(crate) struct Overlay {
     file: Box<dyn DiskFile>,
@@ -23,7 +24,7 @@ pub(crate) struct Overlay {
 #[derive(Debug)]
 struct State {
     length: u64,
-    /// What of the file is still to be seen; a cut hides the rest for good.
+    /// Length of the file's visible part. Truncation hides the rest permanently.
     file_visible: u64,
     pages: BTreeMap<u64, Page>,
 }
@@ -39,7 +40,7 @@ impl Overlay {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The bytes of the file at `offset`, with zeros behind its end.
+    /// Reads the bytes of the file at `offset`, and zeros after its visible part.
     fn read_file(&self, visible: u64, offset: u64, into: &mut [u8]) -> io::Result<()> {
         let there = visible.saturating_sub(offset).min(into.len() as u64);
         let there = usize::try_from(there).map_err(io::Error::other)?;
@@ -49,8 +50,8 @@ impl Overlay {
     }
 }
 
-/// Calls `each` for every page that `length` bytes from `offset` on touch, with the number of the
-/// page, where in the page they begin, and which of the bytes lie there.
+/// Calls `each` for every page that the `length` bytes at `offset` touch, with the number of the page,
+/// the offset within it, and the range of bytes in it.
 fn on_pages(
     offset: u64,
     length: usize,
@@ -110,7 +111,7 @@ impl redb::StorageBackend for Overlay {
         Ok(())
     }
 
-    #[expect(clippy::disallowed_names, reason = "the trait names it so")]
+    #[expect(clippy::disallowed_names, reason = "the trait uses this name")]
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let mut state = self.lock();
         if offset.checked_add(data.len() as u64).is_none_or(|end| end > state.length) {
@@ -144,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn overlay_reads_as_the_changed_file_would_and_leaves_the_file() {
+    fn overlay_reads_like_a_changed_file_and_does_not_change_the_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         let content: Vec<u8> = (0..10_000_u16).map(|byte| byte.to_le_bytes()[0]).collect();

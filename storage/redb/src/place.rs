@@ -1,4 +1,4 @@
-//! The directory a store lives in: whose it is, who is in it, and the making of a new file.
+//! The directory of a store: its permissions, its lock, and the creation of a new file.
 
 use std::fmt::Display;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -9,15 +9,15 @@ use std::path::{Path, PathBuf};
 use keyhouse_storage::{Cause, OpenError};
 
 const FILE: &str = "keyhouse.redb";
-/// A file in the making: it gets its name once it is a whole, durable, empty store.
+/// A file that is being created. It is renamed when it is a complete, durable, empty store.
 const FILE_NEW: &str = "keyhouse.redb.new";
 const LOCK: &str = "keyhouse.lock";
-/// Bytes of the lock file that are read; it holds the number of a process.
+/// The lock file contains a process id. No more bytes of it are read.
 const LOCK_BYTES_MAX: u64 = 20;
-/// Bits of a mode that let the group or others in.
+/// Mode bits that give access to the group or to others.
 const MODE_OTHERS: u32 = 0o077;
 
-/// A directory that this process alone has the store of, until it leaves.
+/// The locked directory of an open store.
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) file: PathBuf,
@@ -25,8 +25,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Makes the directory if there is none, locks it, and has a new store made if there is none:
-    /// `make` writes it to the file at the path it gets.
+    /// Creates the directory if it is missing, locks it, and creates the store if it is missing. `make`
+    /// writes an empty store to the file at the given path.
     pub(crate) fn enter(
         directory: &Path,
         make: impl FnOnce(&Path) -> Result<(), OpenError>,
@@ -44,21 +44,21 @@ impl Place {
                 .create_new(true)
                 .mode(0o600)
                 .open(&new)
-                .map_err(|error| unavailable("make", &new, error))?;
+                .map_err(|error| unavailable("create", &new, error))?;
             make(&new)?;
-            settle(directory, &new, &file).map_err(|error| unavailable("make", &file, error))?;
+            settle(directory, &new, &file).map_err(|error| unavailable("create", &file, error))?;
         }
         refuse_others(&file, "600")?;
         Ok(Self { file, lock })
     }
 
-    /// Lets the next one in. A lock that can't be let go of ends with the process.
+    /// Releases the lock. If that fails, the lock ends with the process.
     pub(crate) fn leave(&self) {
         drop(self.lock.unlock());
     }
 }
 
-/// Gives the new file its name, durably.
+/// Renames the new file durably.
 fn settle(directory: &Path, new: &Path, file: &Path) -> io::Result<()> {
     File::open(new)?.sync_all()?;
     fs::rename(new, file)?;
@@ -79,7 +79,9 @@ fn refuse_others(path: &Path, right: &str) -> Result<(), OpenError> {
         return Ok(());
     }
     let path = path.display();
-    let text = format!("{path} is open to others (mode {mode:03o}): run `chmod {right} {path}`");
+    let text = format!(
+        "{path} is accessible to other users (mode {mode:03o}): run `chmod {right} {path}`"
+    );
     Err(OpenError::Unavailable(Cause::new(text)))
 }
 
@@ -95,7 +97,7 @@ fn lock(directory: &Path) -> Result<File, OpenError> {
         Err(TryLockError::Error(error)) => return Err(failed(error)),
     }
     refuse_others(&path, "600")?;
-    // Should the process end right here, the lock ends with it; the number is for people.
+    // The lock ends with the process even without this line. The id is for error messages.
     file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
     writeln!(file, "{}", std::process::id()).map_err(failed)?;
     Ok(file)

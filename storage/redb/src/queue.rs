@@ -1,4 +1,4 @@
-//! Batches on their way to the writer thread, few enough to fit in memory.
+//! The bounded queue of batches for the writer thread.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use keyhouse_storage::{Batch, Cause, CommitError, Pending, Revision, Write};
 
-/// Most batches that wait for the writer; `submit` blocks beyond.
+/// Maximum number of queued batches. `submit` blocks while the queue is full.
 pub(crate) const QUEUE_BATCHES_MAX: usize = 4_096;
-/// Most bytes of batches that wait for the writer; `submit` blocks beyond.
+/// Maximum size of queued batches, in bytes. `submit` blocks while the queue is full.
 pub(crate) const QUEUE_BYTES_MAX: usize = 32 << 20;
-/// Most batches that share one durable commit.
+/// Maximum number of batches in one durable commit.
 pub(crate) const GROUP_BATCHES_MAX: usize = 256;
-/// Bytes of batches after which a group is full.
+/// A group is full when its batches have this size in bytes.
 pub(crate) const GROUP_BYTES_MAX: usize = 8 << 20;
 
 pub(crate) type Outcome = Result<Revision, CommitError>;
 
-/// A batch and where its outcome goes.
+/// A batch with the channel for its outcome.
 #[derive(Debug)]
 pub(crate) struct Submission {
     pub(crate) batch: Batch,
@@ -34,7 +34,7 @@ impl Submission {
     }
 
     pub(crate) fn answer(self, outcome: Outcome) {
-        // Whoever dropped the `Pending` doesn't want to know.
+        // The send fails if the caller has dropped its `Pending`.
         drop(self.outcome.send(outcome));
     }
 
@@ -48,14 +48,12 @@ fn await_outcome(receiver: &Receiver<Outcome>) -> Outcome {
     receiver.recv().unwrap_or_else(gone)
 }
 
-/// What the writer does next.
 #[derive(Debug)]
 pub(crate) enum Work {
-    /// Commit these together.
     Group(Vec<Submission>),
-    /// A read met a broken database: open it anew.
+    /// A read failed: reopen the database.
     Broken(Cause),
-    /// Everything submitted is decided and nothing more will be.
+    /// The store is closing and the queue is empty.
     Close,
 }
 
@@ -70,7 +68,7 @@ struct State {
     waiting: VecDeque<Submission>,
     waiting_bytes: usize,
     broken: Option<Cause>,
-    /// Why batches are refused on arrival.
+    /// Set while new batches are rejected, with the reason.
     refusing: Option<Cause>,
     closing: bool,
 }
@@ -80,7 +78,7 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a batch in, once there is room, or refuses it.
+    /// Queues a batch, after waiting for space, or rejects it.
     pub(crate) fn push(&self, submission: Submission) {
         let waiting = self.changed.wait_while(self.lock(), |state| {
             let full =
@@ -100,19 +98,19 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Tells the writer that a read met a broken database.
+    /// Reports a failed read to the writer.
     pub(crate) fn report(&self, cause: Cause) {
         self.lock().broken.get_or_insert(cause);
         self.changed.notify_all();
     }
 
-    /// Takes no more batches in; those that wait are still handed to the writer.
+    /// Rejects new batches. The writer still gets the queued ones.
     pub(crate) fn close(&self) {
         self.lock().closing = true;
         self.changed.notify_all();
     }
 
-    /// Waits for work.
+    /// Waits for the next work of the writer.
     pub(crate) fn next(&self) -> Work {
         let waiting = self.changed.wait_while(self.lock(), |state| {
             state.waiting.is_empty() && state.broken.is_none() && !state.closing
@@ -137,7 +135,7 @@ impl Queue {
         Work::Group(group)
     }
 
-    /// Refuses what waits and what comes, until [`Self::admit`].
+    /// Rejects queued and new batches until [`Self::admit`].
     pub(crate) fn refuse(&self, cause: &Cause) {
         let mut state = self.lock();
         state.refusing = Some(cause.clone());
@@ -150,14 +148,14 @@ impl Queue {
         }
     }
 
-    /// Takes batches in again, with a database that isn't known to be broken.
+    /// Accepts batches again, after the database was reopened.
     pub(crate) fn admit(&self) {
         let mut state = self.lock();
         state.refusing = None;
         state.broken = None;
     }
 
-    /// Waits, at most `timeout`, for the store to be closed; whether it is.
+    /// Waits until the store is closing, at most `timeout`. Returns whether it is.
     pub(crate) fn pause(&self, timeout: Duration) -> bool {
         let waiting = self.changed.wait_timeout_while(self.lock(), timeout, |state| !state.closing);
         waiting.unwrap_or_else(PoisonError::into_inner).0.closing

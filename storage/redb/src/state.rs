@@ -1,4 +1,4 @@
-//! What the callers of a store and its writer thread share.
+//! State that the callers of a store share with its writer thread.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
@@ -11,7 +11,7 @@ use crate::place::Place;
 use crate::queue::Queue;
 use crate::tables::Snapshot;
 
-/// Shared by all; the writer thread alone changes the condition.
+/// Only the writer thread changes the condition.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) disk: Arc<dyn Disk>,
@@ -20,17 +20,17 @@ pub(crate) struct State {
     pub(crate) queue: Queue,
     pub(crate) log: FeedLog,
     pub(crate) reopenings: AtomicU64,
-    /// Reads hold it shared, so that a database is given up only when nobody reads from it.
+    /// Every read holds it shared, so that the database is not closed during a read.
     pub(crate) condition: RwLock<Condition>,
     pub(crate) held: Mutex<Held<Arc<Snapshot>>>,
-    /// While it is held, the writer leaves the file as it is.
+    /// While this lock is held, the writer does not change the file.
     pub(crate) still: Mutex<()>,
 }
 
 #[derive(Debug)]
 pub(crate) enum Condition {
     Open(Engine),
-    /// Given up after a fault, and to be opened anew.
+    /// Closed after a fault, until the writer has reopened it.
     Down(Cause),
     Closed,
 }
@@ -53,7 +53,7 @@ impl State {
         matches!(&*condition, Condition::Down(_))
     }
 
-    /// Runs `work` on the open database, which stays open meanwhile; or tells why there is none.
+    /// Runs `work` with the open database, or returns why it is not open. It stays open meanwhile.
     pub(crate) fn with_engine<T>(&self, work: impl FnOnce(&Engine) -> T) -> Result<T, Cause> {
         match &*self.condition.read().unwrap_or_else(PoisonError::into_inner) {
             Condition::Open(engine) => Ok(work(engine)),
@@ -62,7 +62,7 @@ impl State {
         }
     }
 
-    /// Reads from the database. A read that fails makes the writer open it anew.
+    /// Reads from the database. A failed read makes the writer reopen it.
     pub(crate) fn read<T>(
         &self,
         read: impl FnOnce(&Engine) -> Result<T, redb::Error>,
@@ -70,7 +70,7 @@ impl State {
         let outcome = self.with_engine(|engine| {
             guarded(|| read(engine)).map_err(|error| {
                 let cause = Cause::of(&error);
-                // Within the shared lock, so that no later database is taken for this one.
+                // Under the shared lock, so that the report is about this database and not a later one.
                 self.queue.report(cause.clone());
                 cause
             })
@@ -78,7 +78,7 @@ impl State {
         outcome.flatten().map_err(ReadError::Unavailable)
     }
 
-    /// The state of the store that a read asks for; `None` when it is gone.
+    /// The snapshot for a read, or `None` if its revision is gone.
     pub(crate) fn snapshot(
         &self,
         engine: &Engine,

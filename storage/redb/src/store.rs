@@ -1,4 +1,4 @@
-//! The store itself: opening, and the operations of the contract.
+//! `RedbStore`: opening, and the operations of the contract.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,22 +16,22 @@ use crate::state::{Condition, State};
 use crate::tables::Snapshot;
 use crate::{Disk, Files, opening, writer};
 
-/// How much of the file redb keeps in memory unless told otherwise.
+/// Default size of redb's cache.
 pub const CACHE_BYTES_DEFAULT: usize = 64 << 20;
 
-/// Where a store is and how much memory it may use.
+/// The directory of a store and its memory bounds.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The directory that the store has for itself; made when there is none.
+    /// The directory of the store, which contains nothing else. It is created if it is missing.
     pub directory: PathBuf,
-    /// Most bytes of the file that redb keeps in memory.
+    /// Maximum size of redb's cache, in bytes.
     pub cache_bytes: usize,
-    /// What is kept for feeds that are behind.
+    /// Bounds of the commits that are kept for slow feeds.
     pub backlog: Bounds,
 }
 
 impl Settings {
-    /// A store in a directory, with the default bounds.
+    /// Settings with the default bounds.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
             directory: directory.into(),
@@ -51,24 +51,19 @@ pub struct RedbStore {
 type Writer = JoinHandle<Result<(), ReadError>>;
 
 impl RedbStore {
-    /// Opens the store in a directory, or makes one there.
+    /// Opens the store in a directory, or creates it.
     ///
-    /// Takes as long as reading the whole file once or, after a crash, a few times.
+    /// This reads the whole file once, and a few times after a crash.
     ///
     /// # Errors
-    /// [`OpenError::InUse`] when another process, or this one, has it open;
-    /// [`OpenError::Damaged`] when the file is not what was written, [`OpenError::Newer`] when a
-    /// newer version wrote it, [`OpenError::Unavailable`] for everything else, such as modes that
-    /// let others in. After any of them the file is as it was.
+    /// [`OpenError::InUse`] also if this process has the store open. [`OpenError::Unavailable`] also if
+    /// other users can access the directory or the file. No error changes the file.
     pub fn open(settings: &Settings) -> Result<Self, OpenError> {
         Self::open_on(settings, Arc::new(Files))
     }
 
-    /// Opens a store whose file is read and written through `disk`, for tests of failing disks.
-    /// The directory, the lock and a new file are made past it.
-    ///
-    /// # Errors
-    /// As [`RedbStore::open`].
+    /// Opens a store whose file is read and written through `disk`, for tests of failing disks. The
+    /// directory, the lock and a new file are created without it.
     pub fn open_on(settings: &Settings, disk: Arc<dyn Disk>) -> Result<Self, OpenError> {
         let place = Place::enter(&settings.directory, opening::make)?;
         let (engine, revision) = opening::open(&*disk, &place.file, settings.cache_bytes)?;
@@ -91,7 +86,7 @@ impl RedbStore {
         Ok(Self { state, writer: Mutex::new(Some(writer)) })
     }
 
-    /// How often the store had to open its file anew, for a metric.
+    /// How often the store has reopened its file after a fault.
     pub fn reopenings(&self) -> u64 {
         self.state.reopenings.load(Ordering::Acquire)
     }
@@ -134,7 +129,7 @@ impl Store for RedbStore {
 
     fn check(&self) -> Result<(), ReadError> {
         self.state.with_engine(|_| ()).map_err(ReadError::Unavailable)?;
-        // Reads go on meanwhile, changes wait.
+        // Meanwhile reads continue and commits wait.
         let still = self.state.still();
         let disk = &*self.state.disk;
         let checked = opening::inspect(disk, &self.state.place.file, self.state.cache_bytes);
@@ -153,7 +148,7 @@ impl Store for RedbStore {
 
 impl Drop for RedbStore {
     fn drop(&mut self) {
-        // Whoever wants to know the outcome calls `close`.
+        // A caller that needs the outcome calls `close`.
         drop(self.close());
     }
 }

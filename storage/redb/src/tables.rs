@@ -1,20 +1,20 @@
-//! The tables in the file, and reading them.
+//! The tables of the file, and reads from them.
 
 use keyhouse_storage::{Order, Page, Range, Revision, Row};
 use redb::{Database, ReadTransaction, ReadableDatabase, TableDefinition, TableError};
 
-/// Keys to values; each value behind the revision that wrote it, as eight bytes, greatest first.
+/// Keys to values. A value starts with the revision that wrote it, in eight bytes, big-endian.
 pub(crate) const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
-/// Numbers about the whole: [`FORMAT`], [`REVISION`].
+/// The numbers [`FORMAT`] and [`REVISION`].
 pub(crate) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
-/// Which version of this layout the file has.
+/// The version of the file's layout.
 pub(crate) const FORMAT: &str = "format";
-/// The number of batches committed so far.
+/// The number of committed batches.
 pub(crate) const REVISION: &str = "revision";
-/// The version that this code writes, and the newest it reads.
+/// The version that this code writes, which is also the newest that it reads.
 pub(crate) const FORMAT_NEWEST: u64 = 1;
 
-/// Puts an empty store into an empty database.
+/// Writes an empty store to an empty database.
 pub(crate) fn make(database: &Database) -> Result<(), redb::Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_two_phase_commit(true);
@@ -26,7 +26,7 @@ pub(crate) fn make(database: &Database) -> Result<(), redb::Error> {
     Ok(transaction.commit()?)
 }
 
-/// A value as it is stored.
+/// The stored form of a value.
 pub(crate) fn encode(revision: Revision, value: &[u8]) -> Vec<u8> {
     [&revision.0.to_be_bytes(), value].concat()
 }
@@ -38,11 +38,11 @@ pub(crate) struct Stored<'a> {
     pub(crate) value: &'a [u8],
 }
 
-/// Takes a stored value apart.
+/// Splits a stored value into revision and value.
 pub(crate) fn decode(stored: &[u8]) -> Result<Stored<'_>, redb::Error> {
     let (revision, value) = stored
         .split_first_chunk()
-        .ok_or_else(|| redb::Error::Corrupted("a row without a revision".to_owned()))?;
+        .ok_or_else(|| redb::Error::Corrupted("a row has no revision".to_owned()))?;
     Ok(Stored { revision: Revision(u64::from_be_bytes(*revision)), value })
 }
 
@@ -51,12 +51,11 @@ pub(crate) fn decode(stored: &[u8]) -> Result<Stored<'_>, redb::Error> {
 pub(crate) struct Snapshot(ReadTransaction);
 
 impl Snapshot {
-    /// The latest state.
     pub(crate) fn latest(database: &Database) -> Result<Self, redb::Error> {
         Ok(Self(database.begin_read()?))
     }
 
-    /// The version of the layout, or `None` when the database isn't a store of ours.
+    /// The version of the layout, or `None` if the database is not a Keyhouse store.
     pub(crate) fn format(&self) -> Result<Option<u64>, redb::Error> {
         self.number(FORMAT)
     }

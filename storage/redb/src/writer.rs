@@ -1,4 +1,4 @@
-//! The thread that commits, and that opens the database anew after a fault.
+//! The thread that commits batches and reopens the database after a fault.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
@@ -11,17 +11,17 @@ use crate::opening::{self, guarded};
 use crate::queue::{Submission, Work};
 use crate::state::{Condition, State};
 
-/// How long the writer waits after the first failed reopening; twice as long after each more.
+/// The wait after the first failed reopening. It doubles after every further one.
 const REOPEN_WAIT_MIN: Duration = Duration::from_millis(100);
 /// The longest wait between two reopenings.
 const REOPEN_WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// Commits what is submitted until the store is closed.
+/// Commits submitted batches until the store is closed.
 pub(crate) fn run(state: &State) -> Result<(), ReadError> {
     let ended = catch_unwind(AssertUnwindSafe(|| work(state))).unwrap_or_else(|_| {
-        // Not redb's panics, which are faults of the database, but one of ours.
+        // A panic of this crate. Panics of redb are handled as faults of the database.
         let cause = Cause::new("the writer thread panicked");
-        go_down(state, &cause);
+        take_down(state, &cause);
         Err(ReadError::Unavailable(cause))
     });
     state.queue.refuse(&Cause::new("store closed"));
@@ -38,16 +38,16 @@ fn work(state: &State) -> Result<(), ReadError> {
     loop {
         match state.queue.next() {
             Work::Group(group) => decide(state, group),
-            Work::Broken(cause) => go_down(state, &cause),
+            Work::Broken(cause) => take_down(state, &cause),
             Work::Close => return Ok(()),
         }
         if state.is_down() {
-            come_back(state)?;
+            reopen(state)?;
         }
     }
 }
 
-/// Commits a group, shows it to the feeds, then answers each batch.
+/// Commits a group, publishes it to the feeds, and then sends each batch its outcome.
 fn decide(state: &State, group: Vec<Submission>) {
     let still = state.still();
     state.held().expire();
@@ -64,9 +64,9 @@ fn decide(state: &State, group: Vec<Submission>) {
     let outcomes = match committed {
         Ok(Ok(outcomes)) => outcomes,
         Ok(Err((cause, failure))) => {
-            // First down, then the answers: whoever hears of the failure reads nothing that the
+            // Taken down before the callers get their outcomes, so that they read nothing that the
             // reopened database may contradict.
-            go_down(state, &cause);
+            take_down(state, &cause);
             for submission in group {
                 submission.answer(Err(failure.clone()));
             }
@@ -93,12 +93,12 @@ fn decide(state: &State, group: Vec<Submission>) {
     }
 }
 
-/// Gives the database up: nothing more is read from it or written to it.
-fn go_down(state: &State, cause: &Cause) {
+/// Closes the database after a fault: nothing more is read from it or written to it.
+fn take_down(state: &State, cause: &Cause) {
     state.queue.refuse(cause);
     state.log.interrupt(cause.clone());
     let still = state.still();
-    // Nobody reads once the condition is held; a read before might have held another revision.
+    // No read runs while the condition is locked. An earlier read may have held another revision.
     let mut condition = state.condition_mut();
     state.held().clear();
     if let Condition::Open(engine) = &*condition {
@@ -109,8 +109,8 @@ fn go_down(state: &State, cause: &Cause) {
     drop(still);
 }
 
-/// Opens the database anew, as often as it takes. An error means that the store was closed before.
-fn come_back(state: &State) -> Result<(), ReadError> {
+/// Reopens the database, with as many attempts as it takes. Fails if the store is closed meanwhile.
+fn reopen(state: &State) -> Result<(), ReadError> {
     let mut wait = REOPEN_WAIT_MIN;
     loop {
         let still = state.still();

@@ -1,11 +1,10 @@
-//! The suite of the contract, against redb: bare, wrapped, and opened again.
-#![expect(clippy::unwrap_used, reason = "a step of a test that fails should end it")]
+//! The conformance suite with redb: plain, wrapped, and reopened.
+#![expect(clippy::unwrap_used, reason = "a failed step ends the test")]
 
 use keyhouse_storage::{FaultyStore, Store, conformance};
 use keyhouse_storage_redb::{RedbStore, Settings};
 use tempfile::TempDir;
 
-/// A store with the directory it lives in, which goes when the test does.
 fn open(directory: &TempDir) -> Box<dyn Store> {
     Box::new(RedbStore::open(&Settings::new(directory.path().join("store"))).unwrap())
 }
@@ -32,7 +31,7 @@ fn wrapped_redb_store_passes_the_suite() {
 }
 
 #[test]
-fn redb_store_passes_the_suite_of_reopening() {
+fn redb_store_passes_the_reopening_suite() {
     let checked = conformance::run_reopening(|| {
         let directory = tempfile::tempdir().unwrap();
         move || open(&directory)

@@ -1,9 +1,9 @@
-//! Flipped bits and cut files: what is damaged is refused and left alone, or does no harm.
+//! Flipped bits and truncated files: damage is rejected without changing the file, or is harmless.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a step of a test that fails should end it"
+    reason = "a failed step ends the test"
 )]
 
 use std::fs;
@@ -20,7 +20,7 @@ fn rows(store: &RedbStore) -> Vec<Row> {
     store.scan(&Range::prefix(b""), At::Latest).unwrap().rows
 }
 
-/// The bytes of a store's file, closed or as a kill would leave it, and the rows in it.
+/// The bytes of a store's file, closed or as after a kill, and its rows.
 fn sample(closed: bool) -> (Vec<u8>, Vec<Row>) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store");
@@ -45,7 +45,7 @@ fn place(bytes: &[u8]) -> TempDir {
     directory
 }
 
-/// Opens a store in a place; a refusal must have left the file alone.
+/// Opens a store. A rejected file must not have been changed.
 fn open(directory: &Path, bytes: &[u8], name: &str) -> Option<RedbStore> {
     match RedbStore::open(&Settings::new(directory)) {
         Ok(store) => Some(store),
@@ -53,23 +53,23 @@ fn open(directory: &Path, bytes: &[u8], name: &str) -> Option<RedbStore> {
             let file = directory.join("keyhouse.redb");
             assert!(cause.to_string().contains(file.to_str().unwrap()), "{name}: {cause}");
             assert!(cause.to_string().contains("keyhouse restore"), "{name}: {cause}");
-            assert!(fs::read(file).unwrap() == bytes, "{name}: file changed on refusal");
+            assert!(fs::read(file).unwrap() == bytes, "{name}: the rejected file was changed");
             None
         },
         Err(other) => panic!("{name}: {other:?}"),
     }
 }
 
-/// What became of files with flipped bits.
+/// Counts of the outcomes of opening files with flipped bits.
 #[derive(Debug, Default)]
 struct Swept {
-    refused: usize,
+    rejected: usize,
     harmless: usize,
-    /// Opened with other rows than were written.
-    believed: Vec<String>,
+    /// Opened with wrong rows.
+    wrong: Vec<String>,
 }
 
-/// Flips bits, the mask's in each place by itself, and opens each damaged file.
+/// Opens one damaged file for each flip, with the bits of the mask flipped.
 fn sweep(closed: bool, flips: impl Iterator<Item = (usize, u8)>) -> Swept {
     let (mut bytes, expected) = sample(closed);
     let mut swept = Swept::default();
@@ -79,12 +79,12 @@ fn sweep(closed: bool, flips: impl Iterator<Item = (usize, u8)>) -> Swept {
         let name = format!("byte {position} ^ {mask:#x}");
         let directory = place(&bytes);
         match open(directory.path(), &bytes, &name) {
-            None => swept.refused += 1,
+            None => swept.rejected += 1,
             Some(store) if rows(&store) == expected => {
                 assert_eq!(store.check(), Ok(()), "{name}");
                 swept.harmless += 1;
             },
-            Some(_) => swept.believed.push(name),
+            Some(_) => swept.wrong.push(name),
         }
         bytes[position] ^= mask;
     }
@@ -92,26 +92,26 @@ fn sweep(closed: bool, flips: impl Iterator<Item = (usize, u8)>) -> Swept {
 }
 
 #[test]
-fn flipped_bit_in_any_page_is_refused_or_harmless() {
+fn flipped_bit_in_any_page_is_rejected_or_harmless() {
     for closed in [true, false] {
         // Two places in each page, near the head and in the middle.
         let places = (1..).flat_map(|page| [page * PAGE_BYTES + 9, page * PAGE_BYTES + 2_000]);
         let swept = sweep(closed, places.step_by(5).map(|place| (place, 8)));
-        assert_eq!(swept.believed, Vec::<String>::new(), "closed {closed}");
-        assert!(swept.refused > 10, "closed {closed}: {swept:?}");
+        assert_eq!(swept.wrong, Vec::<String>::new(), "closed {closed}");
+        assert!(swept.rejected > 10, "closed {closed}: {swept:?}");
     }
 }
 
 #[test]
-fn flipped_bit_in_the_header_is_refused_or_harmless() {
-    // All bits of the byte with redb's flags, and one bit of every third byte besides.
+fn flipped_bit_in_the_header_is_rejected_or_harmless() {
+    // All bits of redb's flags, and one bit of every third byte.
     let flips = || (0..8).map(|bit| (9, 1 << bit)).chain((0..320).step_by(3).map(one_bit));
-    for (closed, believed) in [(true, vec![]), (false, vec!["byte 9 ^ 0x1"])] {
+    for (closed, wrong) in [(true, vec![]), (false, vec!["byte 9 ^ 0x1"])] {
         let swept = sweep(closed, flips());
-        // That bit names the newer of two roots. In a file that wasn't closed it is what a crash
-        // between the two phases of a commit leaves, and redb believes it.
-        assert_eq!(swept.believed, believed, "closed {closed}");
-        assert!(swept.refused > 30, "closed {closed}: {swept:?}");
+        // This bit selects the newer of two roots. In a file that was not closed, the flip looks like a
+        // crash between the two phases of a commit, so redb accepts it.
+        assert_eq!(swept.wrong, wrong, "closed {closed}");
+        assert!(swept.rejected > 30, "closed {closed}: {swept:?}");
     }
 }
 
@@ -120,7 +120,7 @@ fn one_bit(byte: usize) -> (usize, u8) {
 }
 
 #[test]
-fn cut_file_is_refused() {
+fn truncated_file_is_rejected() {
     for closed in [true, false] {
         let (bytes, _) = sample(closed);
         for length in [0, 1, 9, 512, 4_096, 8_192, bytes.len() / 2, bytes.len() - 4_096] {
@@ -133,7 +133,7 @@ fn cut_file_is_refused() {
 }
 
 #[test]
-fn file_that_is_no_store_is_refused() {
+fn file_that_is_not_a_store_is_rejected() {
     let text = b"this is not the file you are looking for".repeat(1_000);
     let directory = place(&text);
     assert!(open(directory.path(), &text, "text").is_none());

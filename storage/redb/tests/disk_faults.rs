@@ -1,5 +1,5 @@
-//! A disk that fails under the real redb: what a batch is told, and what is there afterwards.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a step of a test that fails should end it")]
+//! A failing disk below the real redb: the outcome of a batch, and the content afterwards.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed step ends the test")]
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -21,12 +21,12 @@ fn open() -> (RedbStore, FaultyDisk, TempDir) {
     (store, disk, directory)
 }
 
-/// Waits until a feed from before the fault ends, which is when the store is open anew.
+/// Waits until a feed from before the fault ends. The store is then open again.
 fn await_reopening(feed: &mut dyn Feed) {
     loop {
         match feed.next(PATIENCE) {
             Err(FeedError::Compacted) => return,
-            // The feed answers at once while the store is down.
+            // The feed returns at once while the store is unavailable.
             Err(FeedError::Unavailable(_)) => std::thread::yield_now(),
             other => panic!("{other:?}"),
         }
@@ -34,7 +34,7 @@ fn await_reopening(feed: &mut dyn Feed) {
 }
 
 #[test]
-fn failed_sync_is_unknown_and_reopening_tells() {
+fn failed_sync_is_unknown_and_reopening_shows_the_outcome() {
     for (name, nth, applied) in [("first sync", 1, false), ("second sync", 2, true)] {
         let (store, disk, _directory) = open();
         let before = store.commit(Batch::new().put("a", "1")).unwrap();
@@ -43,7 +43,7 @@ fn failed_sync_is_unknown_and_reopening_tells() {
         let outcome = store.commit(Batch::new().put("b", "2"));
         assert!(matches!(outcome, Err(CommitError::Unknown(_))), "{name}: {outcome:?}");
         await_reopening(&mut *feed);
-        assert_eq!(feed.next(Duration::ZERO), Err(FeedError::Compacted), "{name}: for good");
+        assert_eq!(feed.next(Duration::ZERO), Err(FeedError::Compacted), "{name}: permanent");
         let page = store.scan(&Range::prefix(b""), At::Latest).unwrap();
         assert_eq!(page.revision, if applied { before.next() } else { before }, "{name}");
         assert_eq!(page.rows.len(), if applied { 2 } else { 1 }, "{name}");
@@ -57,7 +57,7 @@ fn failed_sync_is_unknown_and_reopening_tells() {
 }
 
 #[test]
-fn every_write_of_a_commit_may_fail_and_nothing_is_claimed_that_is_not_so() {
+fn reported_outcome_is_true_whichever_operation_of_a_commit_fails() {
     for operation in [DiskOperation::Write, DiskOperation::Sync, DiskOperation::Read] {
         for nth in 1..12 {
             let name = format!("{operation:?} {nth}");
@@ -83,7 +83,7 @@ fn every_write_of_a_commit_may_fail_and_nothing_is_claimed_that_is_not_so() {
 }
 
 #[test]
-fn full_disk_is_said_to_be_full_and_nothing_is_in() {
+fn full_disk_is_reported_and_nothing_is_committed() {
     let (store, disk, _directory) = open();
     disk.inject_always(DiskOperation::SetLength, ErrorKind::StorageFull);
     let mut committed = 0;
@@ -111,7 +111,7 @@ fn full_disk_is_said_to_be_full_and_nothing_is_in() {
 }
 
 #[test]
-fn store_that_cannot_reopen_answers_unavailable_until_it_can() {
+fn store_is_unavailable_until_it_can_reopen() {
     let (store, disk, _directory) = open();
     let before = store.commit(Batch::new().put("a", "1")).unwrap();
     let mut feed = store.follow(before).unwrap();
@@ -130,7 +130,7 @@ fn store_that_cannot_reopen_answers_unavailable_until_it_can() {
 }
 
 #[test]
-fn store_that_is_down_closes_at_once_and_says_so() {
+fn closing_an_unavailable_store_fails_at_once() {
     let (store, disk, directory) = open();
     disk.inject_always(DiskOperation::Open, ErrorKind::PermissionDenied);
     disk.inject(DiskOperation::Sync, 1, ErrorKind::Other);
@@ -166,7 +166,7 @@ fn failed_read_makes_the_store_reopen() {
 }
 
 #[test]
-fn group_that_fails_tells_every_batch() {
+fn every_batch_of_a_failed_group_gets_an_outcome() {
     let (store, disk, _directory) = open();
     let mut feed = store.follow(Revision::ZERO).unwrap();
     disk.inject(DiskOperation::Sync, 1, ErrorKind::Other);
@@ -188,7 +188,7 @@ fn group_that_fails_tells_every_batch() {
 }
 
 #[test]
-fn scan_under_way_is_compacted_by_a_reopening() {
+fn reopening_compacts_a_scan_in_progress() {
     let (store, disk, _directory) = open();
     let before = store.commit(Batch::new().put("a", "").put("b", "")).unwrap();
     let first = Range { limit: 1, ..Range::prefix(b"") };

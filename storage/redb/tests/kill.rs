@@ -1,5 +1,5 @@
-//! A process killed under load: the store opens again with everything that was acknowledged.
-#![expect(clippy::unwrap_used, reason = "a step of a test that fails should end it")]
+//! A process that is killed under load: the store reopens with every acknowledged commit.
+#![expect(clippy::unwrap_used, reason = "a failed step ends the test")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -13,24 +13,24 @@ use keyhouse_storage_redb::{RedbStore, Settings};
 const ROUNDS: usize = 5;
 const THREADS: usize = 4;
 
-/// Names the store to the process that is to be killed: this test once more, in the other role.
+/// Path of the store, for the child process that is killed. The child runs this test in another role.
 const PLACE: &str = "KEYHOUSE_TEST_KILL_PLACE";
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "the role comes through the environment")]
-fn killed_store_opens_again_with_all_that_was_acknowledged() {
+#[expect(clippy::disallowed_methods, reason = "the environment selects the role")]
+fn killed_store_reopens_with_every_acknowledged_commit() {
     match env::var_os(PLACE) {
         Some(place) => work_until_killed(Path::new(&place)),
-        None => kill_again_and_again(),
+        None => kill_repeatedly(),
     }
 }
 
-fn kill_again_and_again() {
+fn kill_repeatedly() {
     let directory = tempfile::tempdir().unwrap();
     let place = directory.path().join("store");
     let mut acknowledged = BTreeMap::new();
     for round in 0..ROUNDS {
-        // Another moment each time: soon after opening, or well under load.
+        // Each round kills at another moment, soon after opening or later under load.
         load_and_kill(&place, 1 + (round * 137) % 700, &mut acknowledged);
         let store = RedbStore::open(&Settings::new(&place)).unwrap();
         let (rows, revision) = all_rows(&store);
@@ -40,7 +40,7 @@ fn kill_again_and_again() {
                 assert_eq!(row.map(|row| row.revision.0), Some(*revision), "{round}: {half}{key}");
             }
         }
-        // Every batch has keys of its own, so the counter tells how many rows there must be.
+        // Every batch has distinct keys, so the counter gives the number of rows.
         assert_eq!(rows.len() as u64, revision * 2, "round {round}: half a batch");
         store.check().unwrap();
     }
@@ -48,7 +48,7 @@ fn kill_again_and_again() {
 }
 
 fn load_and_kill(place: &Path, enough: usize, acknowledged: &mut BTreeMap<String, u64>) {
-    let this_test = "killed_store_opens_again_with_all_that_was_acknowledged";
+    let this_test = "killed_store_reopens_with_every_acknowledged_commit";
     let mut child = Command::new(env::current_exe().unwrap())
         .args(["--exact", this_test, "--nocapture"])
         .env(PLACE, place)
@@ -59,7 +59,7 @@ fn load_and_kill(place: &Path, enough: usize, acknowledged: &mut BTreeMap<String
     for (seen, line) in lines.map_while(Result::ok).enumerate() {
         if let Some((key, revision)) = line.strip_prefix("ack ").and_then(|ack| ack.split_once(' '))
         {
-            // A line cut by the kill may miss digits; its end mark tells.
+            // The kill may truncate a line. A complete line ends with a dot.
             if let Some(revision) = revision.strip_suffix('.') {
                 acknowledged.insert(key.to_owned(), revision.parse().unwrap());
             }
@@ -87,10 +87,10 @@ fn all_rows(store: &RedbStore) -> (BTreeMap<Vec<u8>, Row>, u64) {
     }
 }
 
-/// What the process does that gets killed: commits as fast as it can, and says what was acknowledged.
+/// Runs in the child: commits as fast as it can and prints each acknowledged commit.
 fn work_until_killed(place: &Path) {
     let store = RedbStore::open(&Settings::new(place)).unwrap();
-    // Keys of its own for each process.
+    // The process id makes the keys of each process distinct.
     let round = std::process::id();
     thread::scope(|scope| {
         for number in 0..THREADS {

@@ -1,5 +1,5 @@
-//! The directory: one process at a time, no other people, no newer format.
-#![expect(clippy::unwrap_used, reason = "a step of a test that fails should end it")]
+//! The directory of a store: one process at a time, no access for other users, no newer format.
+#![expect(clippy::unwrap_used, reason = "a failed step ends the test")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +13,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn second_opening_is_refused_with_the_holder_until_the_first_closes() {
+fn second_opening_fails_and_names_the_holder_until_the_first_closes() {
     let directory = tempfile::tempdir().unwrap();
     let settings = Settings::new(directory.path().join("store"));
     let first = RedbStore::open(&settings).unwrap();
@@ -25,7 +25,7 @@ fn second_opening_is_refused_with_the_holder_until_the_first_closes() {
 }
 
 #[test]
-fn what_is_made_is_closed_to_others() {
+fn new_directory_and_files_are_private() {
     let directory = tempfile::tempdir().unwrap();
     let place = directory.path().join("deep/store");
     let _store = RedbStore::open(&Settings::new(&place)).unwrap();
@@ -37,7 +37,7 @@ fn what_is_made_is_closed_to_others() {
 }
 
 #[test]
-fn what_is_open_to_others_is_refused_with_the_remedy() {
+fn access_of_other_users_is_rejected_with_a_remedy() {
     let cases = [("", 0o750, "chmod 700"), ("keyhouse.redb", 0o640, "chmod 600")];
     for (file, opened, remedy) in cases {
         let directory = tempfile::tempdir().unwrap();
@@ -53,7 +53,7 @@ fn what_is_open_to_others_is_refused_with_the_remedy() {
 }
 
 #[test]
-fn file_half_made_is_made_again() {
+fn incomplete_new_file_is_replaced() {
     let directory = tempfile::tempdir().unwrap();
     let settings = Settings::new(directory.path().join("store"));
     drop(RedbStore::open(&settings).unwrap());
@@ -65,7 +65,7 @@ fn file_half_made_is_made_again() {
 }
 
 #[test]
-fn newer_format_is_refused_and_left_alone() {
+fn newer_format_is_rejected_and_not_changed() {
     let directory = tempfile::tempdir().unwrap();
     let settings = Settings::new(directory.path().join("store"));
     drop(RedbStore::open(&settings).unwrap());

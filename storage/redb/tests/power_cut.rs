@@ -1,6 +1,5 @@
-//! A simulated power cut at every step: what was not synced is lost in part, what was acknowledged
-//! is not.
-#![expect(clippy::unwrap_used, reason = "a step of a test that fails should end it")]
+//! Simulated power cuts at many steps: unsynced writes may be lost, acknowledged commits are not.
+#![expect(clippy::unwrap_used, reason = "a failed step ends the test")]
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -13,10 +12,10 @@ use keyhouse_storage_redb::{Disk, DiskFile, RedbStore, Settings};
 
 const SECTOR_BYTES: usize = 512;
 const COMMITS: u64 = 12;
-/// Every how many steps the power is cut; 1 tries them all.
+/// The power is cut at every third step. 1 would try all steps.
 const STEP: u64 = 3;
 
-/// A file whose unsynced changes may be lost, each sector by itself.
+/// A file whose unsynced sectors may each be lost.
 #[derive(Clone, Debug)]
 struct Cut {
     state: Arc<Mutex<Image>>,
@@ -38,7 +37,7 @@ enum Change {
 }
 
 impl Image {
-    /// Counts a step; at the last one the power goes.
+    /// Counts a step, and fails when the power is cut.
     fn step(&mut self) -> io::Result<()> {
         if self.steps_left == 0 {
             return Err(io::Error::other("no power"));
@@ -54,7 +53,7 @@ impl Image {
         self.random & 1 == 0
     }
 
-    /// What is on the disk after the power came back: any part of what was not synced.
+    /// The content of the disk after the cut: a random part of the unsynced changes is lost.
     fn after_the_cut(&mut self) -> Vec<u8> {
         let mut left = self.durable.clone();
         for change in std::mem::take(&mut self.unsynced) {
@@ -68,7 +67,7 @@ impl Image {
     }
 }
 
-/// Writes what of the bytes lies within the file.
+/// Writes the bytes if they are within the file.
 fn put(file: &mut [u8], offset: usize, bytes: &[u8]) {
     if let Some(place) = file.get_mut(offset..offset + bytes.len()) {
         place.copy_from_slice(bytes);
@@ -128,7 +127,7 @@ impl DiskFile for Cut {
     }
 }
 
-/// The n-th batch: it changes the row that tells the revision, and enough to make the file grow.
+/// The n-th batch: it writes its number to a row, and enough data to make the file grow.
 fn batch(number: u64) -> Batch {
     let filler = vec![u8::try_from(number % 251).unwrap(); 120_000];
     Batch::new()
@@ -143,17 +142,16 @@ fn write_private(path: &Path, bytes: &[u8]) {
     file.unwrap().write_all(bytes).unwrap();
 }
 
-/// What a run leaves behind.
+/// The result of a run.
 struct Left {
     file: Vec<u8>,
     acknowledged: u64,
     /// Whether the last outcome was unknown.
     unknown: bool,
-    /// Whether the power went.
     cut: bool,
 }
 
-/// Commits until the power goes after so many steps, or all is done.
+/// Commits until the power is cut after `steps` steps, or until all commits are done.
 fn run(place: &Settings, start: &[u8], steps: u64) -> Left {
     write_private(&place.directory.join("keyhouse.redb"), start);
     let image = Image {
@@ -184,7 +182,7 @@ fn run(place: &Settings, start: &[u8], steps: u64) -> Left {
 }
 
 #[test]
-fn nothing_acknowledged_is_lost_wherever_the_power_is_cut() {
+fn power_cut_at_any_step_loses_no_acknowledged_commit() {
     let directory = tempfile::tempdir().unwrap();
     let place = Settings::new(directory.path().join("store"));
     fs::DirBuilder::new().mode(0o700).create(&place.directory).unwrap();

@@ -1,4 +1,4 @@
-//! Claims on batches: guards, atomicity, revisions, bounds, and many threads at once.
+//! Claims about batches: guards, atomicity, revisions, bounds and concurrency.
 
 use std::thread;
 
@@ -11,19 +11,19 @@ use crate::{
 pub(super) const CASES: &[Case] = &[
     ("an empty store is at revision zero", empty_store_is_at_zero),
     ("every committed batch takes the next revision", revisions_count_batches),
-    ("a guard on absence holds only for a key without a row", guard_on_absence),
-    ("a guard on a revision holds only for the very row that was read", guard_on_revision),
-    ("a batch that conflicts changes nothing and takes no revision", conflict_leaves_nothing),
+    ("an absence guard holds only for a key without a row", guard_on_absence),
+    ("a revision guard holds only for the row that was read", guard_on_revision),
+    ("a conflicting batch changes nothing and takes no revision", conflict_leaves_nothing),
     ("guards see the store before the batch, not its own writes", guards_precede_writes),
-    ("a batch's writes share its revision", writes_share_a_revision),
-    ("deleting an absent key is a change all the same", deleting_the_absent),
-    ("values may be empty and keys may be any bytes", any_bytes),
+    ("all writes of a batch have its revision", writes_share_a_revision),
+    ("deleting an absent key takes a revision", deleting_the_absent),
+    ("values may be empty and keys may have any bytes", any_bytes),
     ("a batch at the bounds is committed", batch_at_the_bounds),
-    ("a batch beyond the bounds is refused with its reason", batch_beyond_the_bounds),
-    ("batches of one thread are decided in the order of submission", submission_order),
-    ("a batch whose outcome nobody awaits is committed", outcome_not_awaited),
-    ("eight threads that count with guards lose nothing", counting_loses_nothing),
-    ("what was acknowledged is read by every thread", acknowledged_is_read),
+    ("a batch beyond the bounds is rejected with its reason", batch_beyond_the_bounds),
+    ("batches of one thread are committed in the order of submission", submission_order),
+    ("a batch whose outcome is not awaited is committed", outcome_not_awaited),
+    ("eight threads that count with guards lose no update", counting_loses_nothing),
+    ("every thread reads acknowledged commits", acknowledged_is_read),
 ];
 
 fn empty_store_is_at_zero(store: &dyn Store) -> Seen {

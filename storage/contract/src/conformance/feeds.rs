@@ -1,4 +1,4 @@
-//! Claims on feeds: whole commits, in order, without gaps, and how a feed ends.
+//! Claims about feeds: complete commits, in order, without gaps, and the end of a feed.
 
 use std::thread;
 use std::time::Duration;
@@ -10,17 +10,17 @@ use super::{
 use crate::{Batch, Commit, CommitError, ReadError, Store, Write};
 
 pub(super) const CASES: &[Case] = &[
-    ("a feed shows every commit whole and in order", commits_are_whole),
-    ("a feed starts right after the revision it was asked for", any_start),
-    ("a refused batch is not in the feed", refused_is_not_shown),
-    ("a feed without commits reports how far it is", progress_is_reported),
-    ("a feed waits for the commit that comes later", waits_for_a_commit),
+    ("a feed shows every commit completely and in order", commits_are_whole),
+    ("a feed starts right after the requested revision", any_start),
+    ("a rejected batch is not in the feed", refused_is_not_shown),
+    ("a feed without commits reports its position", progress_is_reported),
+    ("a feed waits for a later commit", waits_for_a_commit),
     ("a feed has no gaps while threads commit", no_gaps_under_load),
-    ("a scan and the feed from its revision make the store's rows", scan_then_follow),
-    ("two feeds don't take from each other", feeds_are_independent),
-    ("a stopped feed ends at once, and alone", stopped_feed_ends),
-    ("following from the future is compacted", future_is_compacted),
-    ("what a feed showed is read", shown_is_read),
+    ("a scan and the feed from its revision equal the store's rows", scan_then_follow),
+    ("two feeds are independent", feeds_are_independent),
+    ("a stopped feed ends at once and other feeds continue", stopped_feed_ends),
+    ("following from a future revision is compacted", future_is_compacted),
+    ("a commit that a feed showed is read", shown_is_read),
 ];
 
 fn commits_are_whole(store: &dyn Store) -> Seen {

@@ -1,4 +1,4 @@
-//! Claims on checking, closing, and opening again.
+//! Claims about checking, closing and reopening.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use super::{
 use crate::{At, Batch, Range, Store};
 
 pub(super) const CASES: &[Case] = &[
-    ("a store in use is sound", store_is_sound),
-    ("closing twice is harmless", closing_twice),
-    ("a closed store answers nothing", closed_is_unavailable),
+    ("the check of a store in use succeeds", store_is_sound),
+    ("a store can be closed twice", closing_twice),
+    ("a closed store is unavailable", closed_is_unavailable),
     ("closing ends every feed", closing_ends_feeds),
-    ("closing decides what was submitted", closing_decides),
+    ("closing commits all submitted batches", closing_decides),
 ];
 
 pub(super) const REOPENING: &[ReopeningCase] = &[
-    ("everything acknowledged is there after reopening", acknowledged_is_kept),
-    ("revisions go on after reopening", revisions_go_on),
-    ("a feed from the last revision goes on after reopening", feed_goes_on),
+    ("all acknowledged commits exist after reopening", acknowledged_is_kept),
+    ("revisions continue after reopening", revisions_go_on),
+    ("a feed from the last revision continues after reopening", feed_goes_on),
 ];
 
 fn store_is_sound(store: &dyn Store) -> Seen {
@@ -40,12 +40,12 @@ fn closed_is_unavailable(store: &dyn Store) -> Seen {
     store.commit(Batch::new().put("a", ""))?;
     store.close()?;
     let read = |error| matches!(error, Some(ReadError::Unavailable(_)));
-    holds("get is refused", read(store.get(b"a", At::Latest).err()))?;
-    holds("scan is refused", read(store.scan(&Range::prefix(b""), At::Latest).err()))?;
-    holds("follow is refused", read(store.follow(Revision(1)).err()))?;
-    holds("check is refused", read(store.check().err()))?;
+    holds("get is unavailable", read(store.get(b"a", At::Latest).err()))?;
+    holds("scan is unavailable", read(store.scan(&Range::prefix(b""), At::Latest).err()))?;
+    holds("follow is unavailable", read(store.follow(Revision(1)).err()))?;
+    holds("check is unavailable", read(store.check().err()))?;
     let outcome = store.commit(Batch::new().put("b", ""));
-    holds("commit is refused", matches!(outcome, Err(CommitError::Unavailable(_))))
+    holds("commit is unavailable", matches!(outcome, Err(CommitError::Unavailable(_))))
 }
 
 fn closing_ends_feeds(store: &dyn Store) -> Seen {
@@ -102,7 +102,7 @@ fn feed_goes_on(open: &dyn Fn() -> Box<dyn Store>) -> Seen {
     drop(store);
     let store = open();
     let earlier = store.follow(Revision(last.0 - 1)).map(drop);
-    // A store that keeps its history may show it; one that doesn't says so.
+    // A store may or may not keep its history.
     holds("earlier", matches!(earlier, Ok(()) | Err(ReadError::Compacted)))?;
     let mut feed = store.follow(last)?;
     let next = store.commit(Batch::new().put("a", "3"))?;

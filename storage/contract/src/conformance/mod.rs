@@ -1,4 +1,4 @@
-//! The suite that every store passes: each case is a claim of the contract.
+//! The conformance suite for stores. Each case checks one claim of the contract.
 //!
 //! ```
 //! use keyhouse_storage::{MemoryStore, conformance};
@@ -6,8 +6,8 @@
 //! conformance::run(|| Box::new(MemoryStore::new())).unwrap();
 //! ```
 //!
-//! A case that fails is named by its claim, and the other cases run all the same. The suite waits
-//! only for a store's own doing; a store that hangs makes it hang.
+//! A failed case is reported with its claim, and the other cases still run. The suite has no overall
+//! timeout: a store that hangs makes the suite hang.
 
 mod batches;
 mod feeds;
@@ -21,15 +21,15 @@ use crate::{
     At, Commit, CommitError, Feed, FeedError, Order, Range, ReadError, Revision, Row, Step, Store,
 };
 
-/// How long the suite waits for a commit that must come. Long enough for a busy machine.
+/// How long the suite waits for an expected commit. Enough for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The claims that a store did not keep.
+/// The claims that a store broke.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken(Vec<(&'static str, String)>);
 
 impl Broken {
-    /// Each broken claim, with what was seen instead.
+    /// Each broken claim with the observed behaviour.
     pub fn claims(&self) -> &[(&'static str, String)] {
         &self.0
     }
@@ -44,10 +44,10 @@ impl fmt::Display for Broken {
 
 impl std::error::Error for Broken {}
 
-/// Checks every claim, each against a fresh, empty store. Returns how many there are.
+/// Checks every claim, each with a new, empty store. Returns the number of claims.
 ///
 /// # Errors
-/// The claims that don't hold.
+/// The claims that the store broke.
 pub fn run(fresh: impl Fn() -> Box<dyn Store>) -> Result<usize, Broken> {
     let groups = [batches::CASES, reads::CASES, feeds::CASES, life::CASES];
     let mut broken = Vec::new();
@@ -61,11 +61,11 @@ pub fn run(fresh: impl Fn() -> Box<dyn Store>) -> Result<usize, Broken> {
     if broken.is_empty() { Ok(checked) } else { Err(Broken(broken)) }
 }
 
-/// Checks the claims of stores that outlive their process. `place` yields, each time, the opening
-/// of a store in a new, empty place. Returns how many claims there are.
+/// Checks the claims of stores that outlive their process. Each call of `place` returns a function
+/// that opens and reopens one new, empty store. Returns the number of claims.
 ///
 /// # Errors
-/// The claims that don't hold.
+/// The claims that the store broke.
 pub fn run_reopening<P>(place: impl Fn() -> P) -> Result<usize, Broken>
 where
     P: Fn() -> Box<dyn Store>,
@@ -88,7 +88,7 @@ type Seen = Result<(), Unexpected>;
 type Case = (&'static str, fn(&dyn Store) -> Seen);
 type ReopeningCase = (&'static str, fn(&dyn Fn() -> Box<dyn Store>) -> Seen);
 
-/// What a case saw instead of what was claimed.
+/// The behaviour that a case observed instead of the claimed one.
 #[derive(Debug)]
 struct Unexpected(String);
 
@@ -98,7 +98,7 @@ impl<E: std::error::Error> From<E> for Unexpected {
     }
 }
 
-/// Claims that two things are equal.
+/// Checks that two values are equal.
 fn equal<T: PartialEq + fmt::Debug>(what: &str, seen: &T, expected: &T) -> Seen {
     if seen == expected {
         return Ok(());
@@ -106,21 +106,21 @@ fn equal<T: PartialEq + fmt::Debug>(what: &str, seen: &T, expected: &T) -> Seen 
     Err(Unexpected(format!("{what}: {seen:?}, expected {expected:?}")))
 }
 
-/// Claims that something is so.
+/// Checks that a condition is true.
 fn holds(what: &str, holds: bool) -> Seen {
-    if holds { Ok(()) } else { Err(Unexpected(format!("not so: {what}"))) }
+    if holds { Ok(()) } else { Err(Unexpected(format!("false: {what}"))) }
 }
 
 fn value(store: &dyn Store, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
     Ok(store.get(key, At::Latest)?.map(|row| row.value))
 }
 
-/// The revision that a store is at.
+/// The latest revision of a store.
 fn latest(store: &dyn Store) -> Result<Revision, ReadError> {
     Ok(store.scan(&Range { limit: 0, ..Range::prefix(b"") }, At::Latest)?.revision)
 }
 
-/// All rows at one revision, read page by page.
+/// All rows at one revision, read in pages.
 fn all_rows(store: &dyn Store, limit: usize) -> Result<(Vec<Row>, Revision), ReadError> {
     let first = Range { limit, ..Range::prefix(b"") };
     let mut page = store.scan(&first, At::Latest)?;
@@ -134,7 +134,7 @@ fn all_rows(store: &dyn Store, limit: usize) -> Result<(Vec<Row>, Revision), Rea
     Ok((rows, page.revision))
 }
 
-/// The next commit of a feed, within the suite's patience.
+/// The next commit of a feed, within [`PATIENCE`].
 fn next_commit(feed: &mut dyn Feed) -> Result<Commit, Unexpected> {
     match feed.next(PATIENCE)? {
         Step::Commit(commit) => Ok(commit),

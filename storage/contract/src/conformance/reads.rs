@@ -1,29 +1,29 @@
-//! Claims on reads: order, bounds of ranges, pages, and reading at a revision.
+//! Claims about reads: order, bounds of ranges, pages, and reads at a revision.
 
 use super::{Case, Order, Range, Revision, Seen, all_rows, equal, holds};
 use crate::{At, Batch, CommitError, HELD_MAX, PAGE_BYTES_MAX, PAGE_ROWS_MAX, ReadError, Store};
 
 pub(super) const CASES: &[Case] = &[
-    ("a scan yields the rows of its range in byte order", ranges_are_exact),
-    ("a page says whether there are more rows", page_says_more),
-    ("a page is bounded in rows whatever limit was asked for", page_is_bounded_in_rows),
-    ("a page is bounded in bytes whatever limit was asked for", page_is_bounded_in_bytes),
-    ("a page names the revision it was read at", page_names_its_revision),
-    ("a scan goes on at its revision while writers go on", scan_goes_on_unchanged),
-    ("a get at a held revision sees the row of that time", get_at_a_held_revision),
-    ("seven scans under way keep their revisions", several_scans_are_held),
+    ("a scan returns the rows of its range in byte order", ranges_are_exact),
+    ("a page reports whether more rows follow", page_says_more),
+    ("the rows of a page are bounded whatever the limit is", page_is_bounded_in_rows),
+    ("the bytes of a page are bounded whatever the limit is", page_is_bounded_in_bytes),
+    ("a page has the revision at which it was read", page_names_its_revision),
+    ("a scan continues at its revision while writers commit", scan_goes_on_unchanged),
+    ("a get at a held revision returns the row of that revision", get_at_a_held_revision),
+    ("seven scans in progress keep their revisions", several_scans_are_held),
     (
-        "a revision that never was is compacted, and one long gone is that or right",
+        "a future revision is compacted, and an old one is compacted or correct",
         nonsense_is_compacted,
     ),
-    ("reading at the latest revision needs no scan before it", latest_by_number),
+    ("a read at the latest revision needs no scan before it", latest_by_number),
 ];
 
 fn fill(store: &dyn Store, keys: &[&[u8]]) -> Result<Revision, CommitError> {
     store.commit(keys.iter().fold(Batch::new(), |batch, key| batch.put(*key, *key)))
 }
 
-/// Its name, prefix, start, limit, order, and the keys expected.
+/// Name, prefix, start, limit, order and expected keys of a scan.
 type Scan<'a> = (&'a str, &'a [u8], Option<&'a [u8]>, usize, Order, &'a [&'a [u8]]);
 
 fn ranges_are_exact(store: &dyn Store) -> Seen {
@@ -40,12 +40,12 @@ fn ranges_are_exact(store: &dyn Store) -> Seen {
         ("prefix of 0xff alone, down", b"\xff", None, 99, Descending, &[b"\xff\xff", b"\xff"]),
         ("prefix without rows", b"d", None, 99, Ascending, &[]),
         ("after a row", b"a", Some(b"ab"), 99, Ascending, &[b"a\xff", b"a\xff\x01"]),
-        ("after a key that isn't", b"a", Some(b"aa"), 1, Ascending, &[b"ab"]),
+        ("after an absent key", b"a", Some(b"aa"), 1, Ascending, &[b"ab"]),
         ("after a key before the prefix", b"b", Some(b"a"), 99, Ascending, &[b"b"]),
         ("after a key behind the prefix", b"a", Some(b"b"), 99, Ascending, &[]),
         ("after the last", b"", Some(b"\xff\xff"), 99, Ascending, &[]),
         ("down after a row", b"a", Some(b"a\xff"), 99, Descending, &[b"ab", b"a"]),
-        ("down after a key that isn't", b"a", Some(b"aa"), 99, Descending, &[b"a"]),
+        ("down after an absent key", b"a", Some(b"aa"), 99, Descending, &[b"a"]),
         ("down after a key behind the prefix", b"a", Some(b"c"), 1, Descending, &[b"a\xff\x01"]),
         ("down after a key before the prefix", b"b", Some(b"a"), 99, Descending, &[]),
         ("down after the first", b"", Some(b"\x00"), 99, Descending, &[]),
@@ -56,7 +56,7 @@ fn ranges_are_exact(store: &dyn Store) -> Seen {
         let page = store.scan(&range, At::Latest)?;
         let keys: Vec<_> = page.rows.iter().map(|row| row.key.as_slice()).collect();
         equal(name, &keys, &expected.to_vec())?;
-        holds("values are the keys' own", page.rows.iter().all(|row| row.key == row.value))?;
+        holds("each value equals its key", page.rows.iter().all(|row| row.key == row.value))?;
     }
     Ok(())
 }
@@ -135,7 +135,7 @@ fn scan_goes_on_unchanged(store: &dyn Store) -> Seen {
         let undo = Batch::new().put("c", "c").put("d", "d").delete("bb0").delete("bb1");
         store.commit(undo)?;
     }
-    holds("revision has moved", super::latest(store)? > revision)
+    holds("revision has increased", super::latest(store)? > revision)
 }
 
 fn get_at_a_held_revision(store: &dyn Store) -> Seen {
@@ -174,10 +174,12 @@ fn nonsense_is_compacted(store: &dyn Store) -> Seen {
         equal("get", &store.get(b"a", at), &Err(ReadError::Compacted))?;
         equal("scan", &store.scan(&Range::prefix(b""), at), &Err(ReadError::Compacted))?;
     }
-    // A store may keep more of its history than it must, and then shows it as it was.
+    // A store may keep more of its history than it must. That history must be correct.
     match store.get(b"a", At::Revision(Revision(1))) {
         Err(ReadError::Compacted) => Ok(()),
-        other => equal("row of then", &other?.map(|row| row.revision), &Some(Revision(1))),
+        other => {
+            equal("row of the old revision", &other?.map(|row| row.revision), &Some(Revision(1)))
+        },
     }
 }
 
