@@ -16,7 +16,7 @@ const INDEX: &str = "index.html";
 const FIRST_MODULES: [&str; 2] = ["app.js", "views/keys.js"];
 /// Replaced by the list of preloaded modules.
 const MODULES_MARK: &str = "<!-- modules of the first view -->";
-/// Replaced by the hash.
+/// Replaced by the hash of all files.
 const HASH_MARK: &str = "{hash}";
 /// Size of brotli's window, as a power of two. No file of the page is larger.
 const BROTLI_WINDOW_BITS: u32 = 20;

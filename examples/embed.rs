@@ -1,5 +1,7 @@
-//! `embed DIRECTORY PERMISSION`: may a key, read from stdin, do that? Asked in process, without HTTP, of
-//! the instance whose data directory it is. Exit status 0: yes; 4: no, and why; else: nobody knows.
+//! `embed DIRECTORY PERMISSION`: checks a key from stdin in process, without HTTP.
+//!
+//! DIRECTORY is the data directory of the instance. The exit status is 0 if the key has the permission,
+//! 4 if not, and another one if the check failed. The code of the verdict goes to stdout.
 
 use std::error::Error;
 use std::io::{self, Read as _, Write as _};
@@ -10,7 +12,7 @@ use keyhouse::{Check, Keyhouse};
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let (Some(directory), Some(permission)) = (arguments.next(), arguments.next()) else {
-        return Err("give a data directory and a permission, and the key on stdin".into());
+        return Err("usage: embed DIRECTORY PERMISSION < secret.txt".into());
     };
     let mut presented = String::new();
     io::stdin().read_to_string(&mut presented)?;

@@ -1,4 +1,4 @@
-//! A store in under a hundred lines that keeps every state it was in; running it runs the suite.
+//! A storage plugin of 100 lines that keeps all its states. Running it runs the conformance suite.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -12,12 +12,12 @@ use keyhouse_storage::{
 type Rows = Arc<BTreeMap<Vec<u8>, Row>>;
 
 #[derive(Debug)]
-struct Museum {
-    states: Mutex<Vec<Rows>>, // One for each revision from zero on; none once closed.
+struct HistoryStore {
+    states: Mutex<Vec<Rows>>, // One for each revision; empty when the store is closed.
     log: FeedLog,
 }
 
-impl Museum {
+impl HistoryStore {
     fn open() -> Box<dyn Store> {
         let log = FeedLog::new(Revision::ZERO, Bounds::default());
         Box::new(Self { states: vec![Rows::default()].into(), log })
@@ -60,7 +60,7 @@ impl Museum {
     }
 }
 
-impl Store for Museum {
+impl Store for HistoryStore {
     fn get(&self, key: &[u8], at: At) -> Result<Option<Row>, ReadError> {
         Ok(self.rows(at)?.0.get(key).cloned())
     }
@@ -90,10 +90,10 @@ impl Store for Museum {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let claims = conformance::run(Museum::open)?;
+    let claims = conformance::run(HistoryStore::open)?;
     Ok(writeln!(io::stdout(), "all {claims} claims of the contract hold")?)
 }
 #[test]
-fn museum_passes_the_suite() {
-    conformance::run(Museum::open).unwrap();
+fn history_store_passes_the_suite() {
+    conformance::run(HistoryStore::open).unwrap();
 }

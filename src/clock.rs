@@ -23,7 +23,7 @@ pub trait Clock: Send + Sync + fmt::Debug {
 
 /// A time of day that the operator may set forward or back at any moment.
 pub trait TimeOfDay: Send + Sync + fmt::Debug {
-    /// Milliseconds since 1970.
+    /// Milliseconds since the Unix epoch.
     fn milliseconds(&self) -> i64;
 }
 
@@ -91,7 +91,6 @@ impl ManualClock {
         Self { wall: AtomicI64::new(wall.milliseconds()), ticks: AtomicU64::new(1) }
     }
 
-    /// Advances both clocks.
     pub fn advance(&self, span: Duration) {
         let milliseconds = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         self.wall.fetch_add(milliseconds, Ordering::Relaxed);

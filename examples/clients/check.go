@@ -1,4 +1,5 @@
-// May a key, read from stdin, do what the first argument names? Exit status 0: yes; 4: no, and why; else: nobody knows.
+// Checks whether the key on stdin has the permission in the first argument.
+// Exit status 0: yes. 4: no; stdout has the code. Any other: the check failed.
 package main
 
 import (
@@ -15,7 +16,7 @@ import (
 func main() {
 	key, err := io.ReadAll(os.Stdin)
 	if err != nil || len(os.Args) != 2 {
-		log.Fatal("give a key on stdin and a permission: ", err)
+		log.Fatal("usage: check PERMISSION < secret.txt ", err)
 	}
 	verdict, err := check(string(bytes.TrimSpace(key)), os.Args[1])
 	if err != nil {
@@ -27,7 +28,7 @@ func main() {
 	}
 }
 
-// Verdict is what a check came to.
+// Verdict is the outcome of a check.
 type Verdict struct {
 	Valid bool   `json:"valid"`
 	Code  string `json:"code"`
@@ -44,19 +45,19 @@ func check(key, permissions string) (Verdict, error) {
 	if err != nil {
 		return verdict, err
 	}
-	asked, err := http.NewRequest(http.MethodPost, os.Getenv("KEYHOUSE_URL")+"/v1/verify", bytes.NewReader(body))
+	request, err := http.NewRequest(http.MethodPost, os.Getenv("KEYHOUSE_URL")+"/v1/verify", bytes.NewReader(body))
 	if err != nil {
 		return verdict, err
 	}
-	asked.Header.Set("Authorization", "Bearer "+os.Getenv("KEYHOUSE_KEY"))
-	asked.Header.Set("Content-Type", "application/json")
-	answer, err := client.Do(asked)
+	request.Header.Set("Authorization", "Bearer "+os.Getenv("KEYHOUSE_KEY"))
+	request.Header.Set("Content-Type", "application/json")
+	response, err := client.Do(request)
 	if err != nil {
 		return verdict, err
 	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return verdict, fmt.Errorf("Keyhouse answered %s", answer.Status)
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return verdict, fmt.Errorf("Keyhouse answered %s", response.Status)
 	}
-	return verdict, json.NewDecoder(io.LimitReader(answer.Body, 1<<20)).Decode(&verdict)
+	return verdict, json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(&verdict)
 }

@@ -1,15 +1,18 @@
-"""May a key, read from stdin, do what the first argument names? Exit status 0: yes; 4: no, and why; else: nobody knows."""
+"""Checks whether the key on stdin has the permission in the first argument.
+
+Exit status 0: yes. 4: no; stdout has the code. Any other: the check failed.
+"""
 
 import os
 import sys
 
 import requests
 
-asked = {"key": sys.stdin.read().strip(), "permissions": sys.argv[1]}
-# As Basic: a netrc would replace an Authorization header, but not this.
-own = ("check", os.environ["KEYHOUSE_KEY"])
-answer = requests.post(os.environ["KEYHOUSE_URL"] + "/v1/verify", json=asked, auth=own, timeout=2, allow_redirects=False)
-answer.raise_for_status()
-verdict = answer.json()
+body = {"key": sys.stdin.read().strip(), "permissions": sys.argv[1]}
+# Sent as Basic, because a netrc file would replace an Authorization header.
+credentials = ("check", os.environ["KEYHOUSE_KEY"])
+response = requests.post(os.environ["KEYHOUSE_URL"] + "/v1/verify", json=body, auth=credentials, timeout=2, allow_redirects=False)
+response.raise_for_status()
+verdict = response.json()
 print(verdict["code"])
 sys.exit(0 if verdict["valid"] is True else 4)

@@ -36,7 +36,7 @@ pub(super) enum Client {
 #[derive(Debug)]
 pub(super) struct Ask<'a> {
     pub(super) method: &'a str,
-    /// Path and query.
+    /// The path with its query.
     pub(super) target: String,
     pub(super) body: Option<Value>,
 }

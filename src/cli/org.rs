@@ -54,7 +54,7 @@ pub(super) struct Change {
     /// New name
     #[arg(long, value_name = "NAME", required_unless_present_any = ["domains", "require_second_factor"])]
     name: Option<String>,
-    /// Verified e-mail domains, separated by commas; "" for none
+    /// E-mail domains that the organization owns, separated by commas; "" for none
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     domains: Option<Vec<String>>,
     /// Require a second factor from operators or roles, separated by commas; "" for none

@@ -151,7 +151,6 @@ fn open(settings: &Settings) -> Result<Instance, Failure> {
 struct Running<'a> {
     app: &'a App,
     proxies: &'a ProxyResolver,
-    /// The settings in effect.
     settings: Settings,
 }
 

@@ -9,36 +9,22 @@ use crate::model::pace::Pace;
 /// Set to `off` for load tests, it removes the rates of changes.
 const CHANGE_RATE: &str = "KEYHOUSE_CHANGE_RATE";
 
-/// Limits of the transport and rates of changes. `None` is the default.
+/// The validated fields of [`WrittenLimits`]. `None` is the default of the transport.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// See the fields of [`WrittenLimits`] for each meaning.
     pub head_timeout: Option<Duration>,
-    /// Maximum time that a connection is idle.
     pub idle_timeout: Option<Duration>,
-    /// Maximum time to receive a body.
     pub body_timeout: Option<Duration>,
-    /// Maximum time to write a response.
     pub write_timeout: Option<Duration>,
-    /// Maximum time to finish requests while stopping.
     pub drain_timeout: Option<Duration>,
-    /// Maximum number of header lines.
     pub headers_max: Option<usize>,
-    /// Maximum size of a request's head.
     pub head_bytes_max: Option<usize>,
-    /// Maximum number of header lines in a request from a trusted proxy.
     pub proxied_headers_max: Option<usize>,
-    /// Maximum size of the head of a request from a trusted proxy.
     pub proxied_head_bytes_max: Option<usize>,
-    /// Maximum number of connections.
     pub connections_max: Option<usize>,
-    /// Maximum number of connections from one address.
     pub connections_per_address_max: Option<usize>,
-    /// Maximum number of management requests in progress.
     pub pool_in_flight_max: Option<usize>,
-    /// Rate of changes by a user in sessions.
     pub session_changes: Option<Pace>,
-    /// Rate of changes by a key.
     pub key_changes: Option<Pace>,
 }
 

@@ -23,16 +23,10 @@ pub use written::{
 pub enum ConfigError {
     /// The file could not be read.
     #[error("could not read {path}")]
-    File {
-        /// The path of the file.
-        path: String,
-        /// The error of the operating system.
-        source: std::io::Error,
-    },
+    File { path: String, source: std::io::Error },
     /// The file is not valid TOML.
     #[error("{path}: {detail}")]
     Syntax {
-        /// The path of the file.
         path: String,
         /// The syntax error, with its line.
         detail: String,

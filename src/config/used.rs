@@ -19,7 +19,6 @@ const LISTEN_DEFAULT: &str = "127.0.0.1:7117";
 const FILE_NAME: &str = "keyhouse.toml";
 const LOG_DEFAULT: &str = "info";
 
-/// The storage of an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StorageUrl {
     /// `redb:PATH`; the path is a directory.
@@ -31,11 +30,8 @@ pub enum StorageUrl {
 /// All settings of an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The data directory of the instance.
     pub data: PathBuf,
-    /// The storage of the records.
     pub storage: StorageUrl,
-    /// The address of the main listener.
     pub listen: Listen,
     /// The address of a listener that serves only checks and health.
     pub check_listen: Option<Listen>,
@@ -49,25 +45,18 @@ pub struct Settings {
     pub trusted_proxies: Vec<TrustedProxy>,
     /// Starts even if the clock is far behind the newest audit event.
     pub accept_clock: bool,
-    /// E-mail address of the first owner.
     pub admin_email: Option<String>,
-    /// File with the first owner's password.
     pub admin_password_file: Option<PathBuf>,
-    /// Prefix of new keys.
     pub key_prefix: Prefix,
-    /// The filter of the log.
     pub log: String,
-    /// Whether log lines are JSON.
     pub log_json: bool,
     /// Path of the socket for commands on this host.
     pub control_socket: PathBuf,
     /// Limits that differ from the defaults.
     pub limits: Limits,
-    /// How long audit events are stored.
     pub audit_retention: Retention,
     /// Destination to which sealed audit events are exported.
     pub audit_export: Option<Destination>,
-    /// Idle and maximum time of sessions.
     pub session_times: SessionTimes,
 }
 

@@ -10,14 +10,10 @@ use toml::Table;
 use crate::config::ConfigError;
 use crate::model::text;
 
-/// The source of a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// A flag of the command.
     Flag,
-    /// A variable of the process's environment.
     Environment,
-    /// The file `keyhouse.toml`.
     File,
 }
 
@@ -67,7 +63,6 @@ pub struct Environment(HashMap<String, String>);
 /// A `KEYHOUSE_*` variable that the program does not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownVariable {
-    /// The name of the variable.
     pub name: String,
     /// The known variable with the most similar name.
     pub meant: Option<&'static str>,
@@ -131,9 +126,7 @@ fn nearest(name: &str) -> Option<&'static str> {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Written {
-    /// Data directory of the instance.
     pub data: Option<PathBuf>,
-    /// Address of the main listener.
     pub listen: Option<String>,
     /// Additional address that serves only checks and health.
     pub check_listen: Option<String>,
@@ -155,23 +148,17 @@ pub struct Written {
     pub allow_plain_http: Option<bool>,
     /// Starts even if the clock is far behind the newest audit event.
     pub accept_clock: Option<bool>,
-    /// E-mail address of the first owner.
     pub admin_email: Option<String>,
-    /// File with the first owner's password.
     pub admin_password_file: Option<PathBuf>,
-    /// Prefix of new keys.
     pub key_prefix: Option<String>,
     /// Log filter in the syntax of `tracing`.
     pub log: Option<String>,
     /// Format of log lines: `text` or `json`.
     pub log_format: Option<String>,
-    /// The table `[limits]`.
     #[serde(default)]
     pub limits: WrittenLimits,
-    /// The table `[audit]`.
     #[serde(default)]
     pub audit: WrittenAudit,
-    /// The table `[sessions]`.
     #[serde(default)]
     pub sessions: WrittenSessions,
 }
@@ -218,7 +205,6 @@ pub struct WrittenLimits {
     pub proxied_headers_max: Option<usize>,
     /// Maximum size of the head of a request from a trusted proxy, in bytes.
     pub proxied_head_bytes_max: Option<usize>,
-    /// Maximum number of connections.
     pub connections_max: Option<usize>,
     /// Maximum number of connections from one address.
     pub connections_per_address_max: Option<usize>,

@@ -54,7 +54,6 @@ pub struct Histogram {
 pub struct Distribution {
     /// Sum of all durations, in seconds.
     pub seconds: f64,
-    /// Number of durations recorded.
     pub count: u64,
     /// Each bucket's upper bound in seconds and the number of durations in it. The last bound is
     /// infinite.
@@ -62,7 +61,6 @@ pub struct Distribution {
 }
 
 impl Histogram {
-    /// Records one duration.
     pub fn record(&self, span: Duration) {
         let bounds = BOUNDS.iter().zip(&self.within);
         let fitting =

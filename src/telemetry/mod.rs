@@ -15,10 +15,8 @@ use tracing_subscriber::{EnvFilter, fmt, reload};
 /// Why logging did not start or change.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// The filter has a syntax error.
     #[error("log: {0:?} must be a level such as info, or filters such as keyhouse=debug,warn")]
     Filter(String),
-    /// The filter could not be replaced.
     #[error("could not replace the log filter")]
     Replace(#[from] reload::Error),
     /// Another logger is already installed in this process.

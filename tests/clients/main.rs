@@ -127,7 +127,7 @@ fn a_program_with_keyhouse_inside_decides_and_counts_as_a_server_does() {
     owner.revoke(&revoked.id);
     let ask = |directory: PathBuf, key: &str, permission: &str| {
         let program = Path::new(BINARY).parent().unwrap().join("examples/embed");
-        assert!(program.exists(), "cargo builds the examples with the tests");
+        assert!(program.exists(), "run cargo build --examples first");
         let mut command = home.command(program);
         command.arg(directory).arg(permission);
         run(command, key.as_bytes())

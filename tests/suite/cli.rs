@@ -1,4 +1,4 @@
-//! The command line: data on stdout, talk on stderr, an exit code that scripts can go by.
+//! The command line: data on stdout, messages on stderr, and an exit code for scripts.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,23 +10,23 @@ use crate::ask::Expect;
 use crate::house::House;
 use crate::server::{BINARY, Ended, Home, run};
 
-const NOBODYS: &str = "key_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f";
-/// Nothing listens on port 1 of this host.
-const NOWHERE: &str = "http://127.0.0.1:1";
+const UNKNOWN_KEY: &str = "key_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f";
+/// No server listens on port 1 of this host.
+const UNREACHABLE: &str = "http://127.0.0.1:1";
 
-fn fine(ended: &Ended) -> String {
+fn stdout_of(ended: &Ended) -> String {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     ended.stdout.clone()
 }
 
-/// It failed with this code, and said these words on stderr and nothing on stdout.
-fn failed(ended: &Ended, code: i32, words: &[&str]) {
+/// Asserts a failure with this exit code, these words on stderr and nothing on stdout.
+fn assert_failed(ended: &Ended, code: i32, words: &[&str]) {
     assert_eq!(ended.code, Some(code), "{words:?}: {ended:?}");
     assert_eq!(ended.stdout, "", "{ended:?}");
     for word in words {
         assert!(
             ended.stderr.to_lowercase().contains(&word.to_lowercase()),
-            "{word:?} is not said: {}",
+            "{word:?} is missing: {}",
             ended.stderr
         );
     }
@@ -42,31 +42,30 @@ fn only_line(stdout: &str) -> &str {
 }
 
 fn json_of(ended: &Ended) -> Value {
-    serde_json::from_str(&fine(ended)).unwrap_or_else(|error| panic!("{error}: {ended:?}"))
+    serde_json::from_str(&stdout_of(ended)).unwrap_or_else(|error| panic!("{error}: {ended:?}"))
 }
 
-/// A home in which the first owner was made and no server runs.
-fn closed() -> Arc<Home> {
+/// A home of an instance that is set up and whose server is stopped.
+fn home_without_server() -> Arc<Home> {
     let mut house = House::start();
     let home = Arc::clone(house.home());
     house.stop();
     home
 }
 
-/// The same words through the control socket and on the store itself.
 #[test]
-fn keys_are_made_shown_renamed_and_revoked_with_and_without_a_server() {
+fn keys_are_created_shown_renamed_and_revoked_with_and_without_a_server() {
     let house = House::start();
-    live_and_die(house.home());
+    manage_keys(house.home());
     let names: Vec<_> = house.all_keys().iter().map(|key| key["name"].clone()).collect();
     assert_eq!(names, ["machine", "other"], "newest first");
-    live_and_die(&closed());
+    manage_keys(&home_without_server());
 }
 
-fn live_and_die(home: &Home) {
+fn manage_keys(home: &Home) {
     let keyhouse = |args: &[&str]| home.run_cli(args, "");
-    fine(&keyhouse(&["key", "create", "--name", "other"]));
-    let created = fine(&keyhouse(&[
+    stdout_of(&keyhouse(&["key", "create", "--name", "other"]));
+    let created = stdout_of(&keyhouse(&[
         "key",
         "create",
         "--name",
@@ -85,10 +84,10 @@ fn live_and_die(home: &Home) {
     assert_eq!(items.len(), 2);
     assert_eq!((&key["kind"], &key["permissions"]), (&json!("service"), &json!(["a:b", "c:*"])));
     let id = key["id"].as_str().unwrap();
-    let table = fine(&keyhouse(&["key", "list"]));
+    let table = stdout_of(&keyhouse(&["key", "list"]));
     assert!(table.contains("deploy") && table.contains(id), "{table}");
     assert!(!table.contains('\u{1b}'), "no colours into a pipe");
-    assert!(!fine(&keyhouse(&["key", "list", "--search", "deploy"])).contains("other"));
+    assert!(!stdout_of(&keyhouse(&["key", "list", "--search", "deploy"])).contains("other"));
     for (args, names) in [
         (&["--sort", "name"][..], &["deploy", "other"][..]),
         (&["--sort", "-name"], &["other", "deploy"]),
@@ -99,29 +98,33 @@ fn live_and_die(home: &Home) {
         let listed = listed.as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap());
         assert_eq!(listed.collect::<Vec<_>>(), names, "{args:?}");
     }
-    failed(&keyhouse(&["key", "list", "--sort", "colour"]), 2, &["?sort", "created_at"]);
+    assert_failed(&keyhouse(&["key", "list", "--sort", "colour"]), 2, &["?sort", "created_at"]);
 
     assert_eq!(json_of(&keyhouse(&["key", "show", id, "--json"]))["id"], id);
-    assert!(fine(&keyhouse(&["key", "show", id])).contains("deploy"));
-    fine(&keyhouse(&["key", "rename", id, "machine"]));
+    assert!(stdout_of(&keyhouse(&["key", "show", id])).contains("deploy"));
+    stdout_of(&keyhouse(&["key", "rename", id, "machine"]));
     assert_eq!(json_of(&keyhouse(&["key", "show", id, "--json"]))["name"], "machine");
 
     let verify =
         |args: &[&str]| home.run_cli(&[&["verify"], args].concat(), &format!("{secret}\n"));
-    let told = json_of(&verify(&["--json", "--permission", "a:b"]));
-    assert_eq!((&told["valid"], &told["code"]), (&json!(true), &json!("VALID")), "{told}");
+    let verdict = json_of(&verify(&["--json", "--permission", "a:b"]));
+    assert_eq!((&verdict["valid"], &verdict["code"]), (&json!(true), &json!("VALID")), "{verdict}");
     assert_eq!(verify(&["--permission", "x:y"]).code, Some(4));
-    fine(&keyhouse(&["key", "revoke", id, "--reason", "gone"]));
-    let told = verify(&["--json"]);
-    assert_eq!((told.code, &told.stdout.contains("REVOKED")), (Some(4), &true), "{told:?}");
+    stdout_of(&keyhouse(&["key", "revoke", id, "--reason", "gone"]));
+    let verdict = verify(&["--json"]);
+    assert_eq!(
+        (verdict.code, &verdict.stdout.contains("REVOKED")),
+        (Some(4), &true),
+        "{verdict:?}"
+    );
     let shown = json_of(&keyhouse(&["key", "show", id, "--json"]));
     assert_eq!((&shown["status"], &shown["revoked_reason"]), (&json!("revoked"), &json!("gone")));
     assert_eq!(json_of(&keyhouse(&["key", "list", "--json", "--status", "revoked"]))[0]["id"], id);
-    assert!(!fine(&keyhouse(&["key", "list"])).contains(id));
+    assert!(!stdout_of(&keyhouse(&["key", "list"])).contains(id));
 }
 
 #[test]
-fn json_is_the_apis_own() {
+fn json_output_equals_the_response_of_the_api() {
     let house = House::start();
     let created = json_of(&house.server().run_cli(&["key", "create", "--name", "n", "--json"], ""));
     let id = created["key"]["id"].as_str().unwrap();
@@ -132,10 +135,10 @@ fn json_is_the_apis_own() {
 }
 
 #[test]
-fn from_afar_a_management_key_does_the_same() {
+fn a_management_key_manages_keys_of_a_remote_server() {
     let house = House::start();
     let manager = house.manager();
-    let far = |args: &[&str], stdin: &str| {
+    let remote = |args: &[&str], stdin: &str| {
         let mut command = house.home().command(BINARY);
         command
             .args(args)
@@ -143,29 +146,29 @@ fn from_afar_a_management_key_does_the_same() {
             .env("KEYHOUSE_KEY", &manager.secret);
         run(command, stdin.as_bytes())
     };
-    let secret = fine(&far(&["key", "create", "--name", "far", "--permission", "a:b"], ""));
+    let secret = stdout_of(&remote(&["key", "create", "--name", "far", "--permission", "a:b"], ""));
     assert_eq!(house.verify(only_line(&secret))["code"], "VALID");
-    let listed = json_of(&far(&["key", "list", "--search", "far", "--json"], ""));
+    let listed = json_of(&remote(&["key", "list", "--search", "far", "--json"], ""));
     let id = listed[0]["id"].as_str().unwrap();
-    fine(&far(&["key", "rename", id, "farther"], ""));
-    fine(&far(&["verify"], &secret));
-    fine(&far(&["key", "revoke", id], ""));
-    assert_eq!(far(&["verify"], &secret).code, Some(4));
-    failed(&far(&["key", "show", NOBODYS], ""), 3, &["no such key"]);
-    // It holds no more than it was given.
-    failed(
-        &far(&["key", "create", "--permission", "keyhouse:users:manage"], ""),
+    stdout_of(&remote(&["key", "rename", id, "farther"], ""));
+    stdout_of(&remote(&["verify"], &secret));
+    stdout_of(&remote(&["key", "revoke", id], ""));
+    assert_eq!(remote(&["verify"], &secret).code, Some(4));
+    assert_failed(&remote(&["key", "show", UNKNOWN_KEY], ""), 3, &["no such key"]);
+    // It has only the permissions that it was granted.
+    assert_failed(
+        &remote(&["key", "create", "--permission", "keyhouse:users:manage"], ""),
         4,
         &["keyhouse:users:manage"],
     );
     house.act(&manager.id, "revoke").expect(200);
-    let refused = far(&["key", "list"], "");
-    failed(&refused, 4, &["revoked"]);
+    let refused = remote(&["key", "list"], "");
+    assert_failed(&refused, 4, &["revoked"]);
     assert!(!refused.stderr.contains(&manager.secret), "{}", refused.stderr);
 }
 
 #[test]
-fn what_can_not_be_reached_is_code_6_and_named() {
+fn an_unreachable_server_is_exit_code_6_with_its_address() {
     let home = Home::new();
     let ask = |url: &str| {
         let mut command = home.command(BINARY);
@@ -174,22 +177,21 @@ fn what_can_not_be_reached_is_code_6_and_named() {
         assert!(!ended.stderr.contains("kh_live_x"), "{}", ended.stderr);
         ended
     };
-    for url in [NOWHERE, "https://127.0.0.1:1"] {
-        failed(&ask(url), 6, &["127.0.0.1:1"]);
+    for url in [UNREACHABLE, "https://127.0.0.1:1"] {
+        assert_failed(&ask(url), 6, &["127.0.0.1:1"]);
     }
-    // A key is not sent in the clear, nor to what is no address.
+    // A key is not sent unencrypted or to an invalid URL.
     for url in ["nonsense", "ftp://a", "http://keys.example.com", "https://a:b@c", "https://"] {
-        failed(&ask(url), 2, &["KEYHOUSE_URL"]);
+        assert_failed(&ask(url), 2, &["KEYHOUSE_URL"]);
     }
     let mut command = home.command(BINARY);
-    command.args(["key", "list"]).env("KEYHOUSE_URL", NOWHERE);
-    failed(&run(command, b""), 2, &["KEYHOUSE_KEY"]);
+    command.args(["key", "list"]).env("KEYHOUSE_URL", UNREACHABLE);
+    assert_failed(&run(command, b""), 2, &["KEYHOUSE_KEY"]);
 }
 
-/// Wrong words, each with its exit code and what must be said about it.
 #[test]
-fn wrong_words_are_named() {
-    let home = closed();
+fn invalid_arguments_are_reported_with_their_exit_code() {
+    let home = home_without_server();
     let long = "n".repeat(300);
     let cases: [(&[&str], i32, &[&str]); 22] = [
         (&["kye"], 2, &["kye", "key"]),
@@ -206,74 +208,79 @@ fn wrong_words_are_named() {
         (&["key", "show", "7"], 3, &["not_found"]),
         (&["key", "show", "usr_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f"], 3, &["not_found"]),
         (&["key", "show", "../session"], 3, &["not_found"]),
-        (&["key", "show", NOBODYS], 3, &["no such key"]),
-        (&["key", "rename", NOBODYS, "x"], 3, &["no such key"]),
-        (&["key", "revoke", NOBODYS], 3, &["no such key"]),
-        (&["key", "rename", NOBODYS], 2, &["<name>"]),
+        (&["key", "show", UNKNOWN_KEY], 3, &["no such key"]),
+        (&["key", "rename", UNKNOWN_KEY, "x"], 3, &["no such key"]),
+        (&["key", "revoke", UNKNOWN_KEY], 3, &["no such key"]),
+        (&["key", "rename", UNKNOWN_KEY], 2, &["<name>"]),
         (&["verify", "--permission", "x"], 2, &["permissions"]),
         (&["verify", "--ip", "here"], 2, &["ip"]),
         (&["serve", "--listen", "nowhere"], 2, &["nowhere"]),
         (&["serve", "--storage", "oracle:x"], 2, &["oracle"]),
     ];
     for (args, code, words) in cases {
-        failed(&home.run_cli(args, "kh_live_x\n"), code, words);
+        assert_failed(&home.run_cli(args, "kh_live_x\n"), code, words);
     }
     let listed = json_of(&home.run_cli(&["key", "list", "--json", "--status", "all"], ""));
-    assert_eq!(listed, json!([]), "nothing was made");
+    assert_eq!(listed, json!([]), "no key was created");
 }
 
 #[test]
-fn wrong_words_are_answered_alike_beside_a_server() {
+fn invalid_arguments_have_the_same_exit_code_with_a_server() {
     let house = House::start();
     for (args, code) in [
-        (&["key", "show", NOBODYS][..], 3),
-        (&["key", "revoke", NOBODYS], 3),
+        (&["key", "show", UNKNOWN_KEY][..], 3),
+        (&["key", "revoke", UNKNOWN_KEY], 3),
         (&["key", "show", "7"], 3),
         (&["key", "create", "--name", ""], 2),
         (&["key", "create", "--permission", "Read"], 2),
         (&["key", "list", "--status", "gone"], 2),
     ] {
-        let beside = house.server().run_cli(args, "");
-        failed(&beside, code, &[]);
+        let ended = house.server().run_cli(args, "");
+        assert_failed(&ended, code, &[]);
     }
     let made = house.create(&json!({"name": "gone"}));
     house.act(&made.id, "revoke").expect(200);
-    failed(&house.server().run_cli(&["key", "rename", &made.id, "x"], ""), 5, &["revoked"]);
+    assert_failed(&house.server().run_cli(&["key", "rename", &made.id, "x"], ""), 5, &["revoked"]);
 }
 
 #[test]
-fn data_that_is_not_there_is_not_made_by_asking() {
+fn commands_do_not_create_a_missing_data_directory() {
     let home = Home::new();
-    for args in [&["key", "list"][..], &["key", "create", "--name", "x"], &["key", "show", NOBODYS]]
+    for args in
+        [&["key", "list"][..], &["key", "create", "--name", "x"], &["key", "show", UNKNOWN_KEY]]
     {
         let ended = home.run_cli(args, "");
         assert!(matches!(ended.code, Some(1 | 3 | 6)), "{args:?}: {ended:?}");
-        failed(&ended, ended.code.unwrap(), &[home.data().to_str().unwrap()]);
+        assert_failed(&ended, ended.code.unwrap(), &[home.data().to_str().unwrap()]);
         assert!(!home.data().exists(), "{args:?}");
     }
     fs::write(home.data(), "a file").unwrap();
     let ended = home.run_cli(&["key", "list"], "");
-    failed(&ended, 6, &[home.data().to_str().unwrap()]);
+    assert_failed(&ended, 6, &[home.data().to_str().unwrap()]);
 }
 
 #[test]
-fn a_store_that_nobody_owns_yet_says_what_to_do() {
+fn an_instance_that_is_not_set_up_points_to_the_setup_link() {
     let mut house = House::start_empty();
     let home = Arc::clone(house.home());
-    failed(&home.run_cli(&["key", "create", "--name", "x"], ""), 5, &["setup link"]);
+    assert_failed(&home.run_cli(&["key", "create", "--name", "x"], ""), 5, &["setup link"]);
     house.stop();
-    failed(&home.run_cli(&["key", "create", "--name", "x"], ""), 5, &["setup link"]);
+    assert_failed(&home.run_cli(&["key", "create", "--name", "x"], ""), 5, &["setup link"]);
 }
 
 #[test]
-fn data_of_the_wrong_mode_is_refused() {
-    let home = closed();
+fn data_of_the_wrong_mode_is_rejected() {
+    let home = home_without_server();
     fs::set_permissions(home.data(), fs::Permissions::from_mode(0o755)).unwrap();
-    failed(&home.run_cli(&["key", "list"], ""), 1, &["chmod 700", home.data().to_str().unwrap()]);
+    assert_failed(
+        &home.run_cli(&["key", "list"], ""),
+        1,
+        &["chmod 700", home.data().to_str().unwrap()],
+    );
 }
 
 #[test]
-fn a_secret_is_read_from_stdin_and_repeated_nowhere() {
+fn a_secret_is_read_from_stdin_and_never_printed() {
     let house = House::start();
     let made = house.create(&json!({"name": "quiet"}));
     let verify =
@@ -291,20 +298,20 @@ fn a_secret_is_read_from_stdin_and_repeated_nowhere() {
         let tail = made.secret.get(20..).unwrap();
         assert!(!ended.stdout.contains(tail) && !ended.stderr.contains(tail), "{ended:?}");
     }
-    // Empty input and input without end are no key.
+    // Neither empty nor very long input is a key.
     assert!(matches!(verify(&[], "").code, Some(2 | 4)));
     assert!(matches!(verify(&[], &"x".repeat(1_000_000)).code, Some(2 | 4)));
-    // Nor does a list, a key shown, or the server's log hold it.
+    // Lists, a shown key and the server's log do not contain it.
     let seen = [
-        fine(&house.server().run_cli(&["key", "show", &made.id, "--json"], "")),
-        fine(&house.server().run_cli(&["key", "list", "--json"], "")),
+        stdout_of(&house.server().run_cli(&["key", "show", &made.id, "--json"], "")),
+        stdout_of(&house.server().run_cli(&["key", "list", "--json"], "")),
         house.server().log().tail(),
     ];
     assert!(seen.iter().all(|text| !text.contains(made.secret.get(20..).unwrap())), "{seen:?}");
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_panic() {
+fn a_closed_pipe_is_not_a_panic() {
     let house = House::start();
     for at in 0..300 {
         house.create(&json!({"name": format!("key {at} {}", "n".repeat(200))}));
@@ -315,37 +322,37 @@ fn a_reader_that_goes_away_is_no_panic() {
         .arg(house.home().data());
     let ended = run(command, b"");
     assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
-    // All of them are listed, not the first page alone.
+    // All keys are listed, not only the first page.
     let listed = json_of(&house.server().run_cli(&["key", "list", "--json"], ""));
     assert_eq!(listed.as_array().unwrap().len(), 300);
 }
 
 #[test]
-fn many_commands_at_once_beside_a_server_all_get_through() {
+fn many_commands_at_once_succeed_with_a_server() {
     let house = House::start();
     std::thread::scope(|scope| {
         for at in 0..12 {
             let house = &house;
             scope.spawn(move || {
                 let name = format!("n{at}");
-                fine(&house.server().run_cli(&["key", "create", "--name", &name], ""));
+                stdout_of(&house.server().run_cli(&["key", "create", "--name", &name], ""));
             });
         }
     });
     assert_eq!(house.all_keys().len(), 12);
 }
 
-/// Help and usage as they are printed, one file a command; `TRYCMD=overwrite` writes them anew.
+/// Compares help and usage with one file a command. `TRYCMD=overwrite` rewrites the files.
 #[test]
-fn help_and_usage_read_as_written_down() {
+fn help_and_usage_equal_the_files() {
     trycmd::TestCases::new().default_bin_path(BINARY).case("tests/cmd/*.trycmd");
 }
 
 #[test]
-fn a_secret_among_the_words_is_refused_and_not_repeated() {
+fn a_secret_among_the_arguments_is_rejected_and_not_printed() {
     let house = House::start();
     let made = house.create(&json!({"name": "quiet"}));
-    // Every user of the host can read the words of a process, and logs keep what is on stderr.
+    // Every user of the host can read the arguments of a process, and logs store its stderr.
     for words in [
         &["verify", "--key", &made.secret][..],
         &["verify", &made.secret],
@@ -357,15 +364,15 @@ fn a_secret_among_the_words_is_refused_and_not_repeated() {
     }
 }
 
-/// Two jobs of one host that run at the same minute.
+/// Jobs of one host may start in the same minute.
 #[test]
-fn many_commands_at_once_without_a_server_all_get_through() {
-    let home = closed();
+fn many_commands_at_once_succeed_without_a_server() {
+    let home = home_without_server();
     std::thread::scope(|scope| {
         for at in 0..6 {
             let home = &home;
             scope.spawn(move || {
-                fine(&home.run_cli(&["key", "create", "--name", &format!("n{at}")], ""))
+                stdout_of(&home.run_cli(&["key", "create", "--name", &format!("n{at}")], ""))
             });
         }
     });
