@@ -24,6 +24,7 @@ impl Ledger {
 
     /// How much one payer holds.
     pub(super) fn held(&self, payer: Payer) -> usize {
+        looks::count();
         self.held.get(&payer).copied().unwrap_or_default()
     }
 
@@ -63,6 +64,32 @@ impl Ledger {
             }
         }
     }
+}
+
+/// Counts look-ups of payers on this thread, for tests that bound the work of a turn.
+#[cfg(test)]
+pub(super) mod looks {
+    use std::cell::Cell;
+
+    thread_local! {
+        static COUNT: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(super) fn count() {
+        COUNT.set(COUNT.get() + 1);
+    }
+
+    /// Returns how many look-ups `work` made.
+    pub(in crate::http::transport) fn of(work: impl FnOnce()) -> usize {
+        let before = COUNT.get();
+        work();
+        COUNT.get() - before
+    }
+}
+
+#[cfg(not(test))]
+mod looks {
+    pub(super) const fn count() {}
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod limits;
 mod oversize;
 mod part;
 mod pool;
+mod queue;
 mod rules;
 mod server;
 mod stream;

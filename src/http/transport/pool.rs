@@ -6,7 +6,6 @@
 //! and a share of both that one caller can hold. So neither a crowd of strangers nor one of users keeps
 //! the other kind from its turn.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use tokio::time::timeout;
 
 use super::caller::{Caller, Claims, Payer};
 use super::ledger::Ledger;
+use super::queue::{Queue, Waiter, kind};
 
 /// How many requests may wait for each place.
 pub(crate) const WAITING_A_PLACE: usize = 4;
@@ -35,17 +35,10 @@ pub(super) struct Pool {
 struct State {
     running: Ledger,
     waiting: Ledger,
-    queue: VecDeque<Waiter>,
+    queue: Queue,
     next_number: u64,
     /// The kind of caller that was handed a place last.
     last_kind: Option<Payer>,
-}
-
-#[derive(Debug)]
-struct Waiter {
-    number: u64,
-    caller: Caller,
-    granted: oneshot::Sender<()>,
 }
 
 /// A place; given back on drop.
@@ -71,7 +64,7 @@ impl Pool {
         let state = State {
             running: Ledger::new(places),
             waiting: Ledger::new(waiting),
-            queue: VecDeque::new(),
+            queue: Queue::default(),
             next_number: 0,
             last_kind: None,
         };
@@ -101,14 +94,15 @@ impl Pool {
         if state.running.take(&claims, 1) {
             return Ok(self.place(caller));
         }
-        let claims = caller.claims_on_queue(state.waiting.whole());
-        if self.wait.is_zero() || !state.queue_up(&claims) {
+        if self.wait.is_zero() || !state.queue_up(caller) {
             return Err(None);
         }
         let (sender, granted) = oneshot::channel();
         let number = state.next_number;
         state.next_number += 1;
-        state.queue.push_back(Waiter { number, caller: *caller, granted: sender });
+        let state = &mut *state;
+        let waiter = Waiter { number, caller: *caller, claims, granted: sender };
+        state.queue.push(waiter, &state.running);
         let pool = Arc::clone(self);
         Err(Some(Waiting { pool, number, caller: *caller, granted, is_over: false }))
     }
@@ -126,10 +120,11 @@ impl Pool {
 impl State {
     /// Takes a place in the queue. A caller who has less than a few requests here gets one though others
     /// have filled the queue, their organization among them; as many wait as there are connections.
-    fn queue_up(&mut self, claims: &Claims) -> bool {
-        let is_admitted = self.waiting.fits(claims, 1) || self.has_few(claims);
+    fn queue_up(&mut self, caller: &Caller) -> bool {
+        let claims = caller.claims_on_queue(self.waiting.whole());
+        let is_admitted = self.waiting.fits(&claims, 1) || self.has_few(&claims);
         if is_admitted {
-            self.waiting.add(claims, 1);
+            self.waiting.add(&claims, 1);
         }
         is_admitted
     }
@@ -149,47 +144,21 @@ impl State {
     /// Gives a place back, and hands it on.
     fn leave(&mut self, claims: &Claims) {
         self.running.give_back(claims, 1);
-        while let Some(at) = self.next_in_turn() {
-            let Some(waiter) = self.queue.remove(at) else { return };
+        self.queue.reorder(claims, &self.running);
+        while let Some(waiter) = self.queue.take_next(&self.running, self.last_kind) {
             self.stop_waiting(&waiter.caller);
-            let claims = waiter.caller.claims_on_places(self.running.whole());
-            self.running.take(&claims, 1);
-            self.last_kind = kind(&claims);
+            self.running.take(&waiter.claims, 1);
+            self.queue.reorder(&waiter.claims, &self.running);
+            self.last_kind = kind(&waiter.claims);
             // One that has gone meanwhile gives the place back itself.
             let _gone = waiter.granted.send(());
         }
-    }
-
-    fn next_in_turn(&self) -> Option<usize> {
-        let whole = self.running.whole();
-        let mut best = None;
-        for (at, waiter) in self.queue.iter().enumerate() {
-            let claims = waiter.caller.claims_on_places(whole);
-            if !self.running.fits(&claims, 1) {
-                continue;
-            }
-            let held = |payer: Option<Payer>| payer.map_or(0, |it| self.running.held(it));
-            let [narrowest, ..] = claims;
-            let narrowest = narrowest.map(|(payer, _)| payer);
-            let kind = kind(&claims);
-            let rank = (held(narrowest), held(kind), kind == self.last_kind);
-            if best.is_none_or(|(least, _)| rank < least) {
-                best = Some((rank, at));
-            }
-        }
-        best.map(|(_, at)| at)
     }
 
     fn stop_waiting(&mut self, caller: &Caller) {
         let claims = caller.claims_on_queue(self.waiting.whole());
         self.waiting.give_back(&claims, 1);
     }
-}
-
-/// Whether these are the claims of one who is known, or of a stranger; neither for the operator.
-fn kind(claims: &Claims) -> Option<Payer> {
-    let [_, _, kind] = claims;
-    kind.map(|(payer, _)| payer)
 }
 
 impl Drop for Place {
@@ -204,23 +173,23 @@ impl Drop for Waiting {
             return;
         }
         let mut state = self.pool.lock();
-        let known = state.queue.iter().position(|waiter| waiter.number == self.number);
-        if let Some(at) = known {
-            state.queue.remove(at);
-            state.stop_waiting(&self.caller);
-        } else {
-            let claims = self.caller.claims_on_places(self.pool.places);
-            state.leave(&claims);
+        let claims = self.caller.claims_on_places(self.pool.places);
+        match state.queue.remove(&claims, self.number) {
+            Some(_waiter) => state.stop_waiting(&self.caller),
+            None => state.leave(&claims),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
     use std::net::IpAddr;
 
     use tokio::runtime::Builder;
 
+    use super::super::ledger::looks;
+    use super::super::limits::Limits;
     use super::*;
 
     const LONG: Duration = Duration::from_secs(30);
@@ -286,6 +255,25 @@ mod tests {
             let state = pool.lock();
             assert!(state.running.fits(&[None; 3], 4) && state.queue.is_empty());
         });
+    }
+
+    #[test]
+    fn the_order_follows_what_each_caller_holds_now() {
+        let pool = Pool::new(8, LONG);
+        let mut others: Vec<_> = (3..7)
+            .flat_map(|id| [actor(id), actor(id)])
+            .filter_map(|caller| at_once(&pool, &caller))
+            .collect();
+        assert_eq!(others.len(), 8);
+        let mut queue = [1, 2, 2, 1, 1].map(|id| pool.ask(&actor(id)).err().flatten().unwrap());
+        let mut granted = || queue.each_mut().map(|it| it.granted.try_recv().is_ok());
+        drop(others.pop());
+        assert_eq!(granted(), [true, false, false, false, false], "the first that came");
+        drop(others.pop());
+        assert_eq!(granted(), [false, true, false, false, false], "it holds nothing");
+        // The first caller ends its request and holds nothing again.
+        drop(Place { pool: Arc::clone(&pool), claims: actor(1).claims_on_places(8) });
+        assert_eq!(granted(), [false, false, false, true, false], "it holds the fewest");
     }
 
     /// Two guests, or four addresses in two neighbourhoods, once filled the queue for everybody.
@@ -355,6 +343,45 @@ mod tests {
                     held.push_back(pool.place(&next.caller));
                 }
                 assert!(turns <= 2, "{places} places");
+            }
+        }
+    }
+
+    /// With 10,000 in the queue each free place cost 50,000 look-ups under the pool's lock.
+    #[test]
+    fn a_turn_costs_the_same_however_many_wait() {
+        let bytes = |at: u32| at.to_be_bytes();
+        let stranger = |at: u32| Caller::of(Some(IpAddr::from(bytes((1 << 24) + (at << 8)))));
+        let known = |at: u32| {
+            let mut caller = actor(9);
+            caller.actor = caller.actor.map(|mut id| {
+                id[..4].copy_from_slice(&bytes(at));
+                id
+            });
+            caller
+        };
+        let most = u32::try_from(Limits::default().connections_max).unwrap();
+        // Strangers of as many neighbourhoods, or users of one organization that holds its half.
+        for crowd in [&stranger as &dyn Fn(u32) -> Caller, &known] {
+            for waiters in [100, most] {
+                let pool = Pool::new(64, LONG);
+                let mut held: Vec<_> = (0..32)
+                    .flat_map(|at| [stranger(at), known(at)])
+                    .filter_map(|caller| at_once(&pool, &caller))
+                    .collect();
+                assert_eq!(held.len(), 64);
+                let mut queue: VecDeque<_> = (64..64 + waiters)
+                    .filter_map(|at| pool.ask(&crowd(at)).err().flatten())
+                    .collect();
+                assert_eq!(queue.len(), waiters as usize);
+                let mut late = pool.ask(&stranger(32)).err().flatten().unwrap();
+                let freed = held.swap_remove(0);
+                let looks = looks::of(|| drop(freed));
+                let first = queue[0].granted.try_recv().is_ok();
+                assert!(first != late.granted.try_recv().is_ok(), "{waiters} wait");
+                assert!(looks <= 40, "{waiters} wait: {looks} look-ups for a free place");
+                let looks = looks::of(|| drop(queue.pop_back()));
+                assert!(looks <= 40, "{waiters} wait: {looks} look-ups for one that leaves");
             }
         }
     }

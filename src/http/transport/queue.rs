@@ -1,0 +1,276 @@
+//! The requests that wait for a place, ordered so that finding the next one costs the same however
+//! many wait.
+//!
+//! Requests of one caller wait in one line. The lines of a group (an organization, a neighbourhood)
+//! are ordered by their turns, and so are the groups of a kind (known, strangers, the operator) by
+//! their first lines. Finding the next request looks at the first line of each kind. It passes over
+//! the groups and callers that hold their shares; each of them holds places, of which there are few.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use tokio::sync::oneshot;
+
+use super::caller::{Caller, Claims, Payer};
+use super::ledger::Ledger;
+
+/// A request that waits.
+#[derive(Debug)]
+pub(super) struct Waiter {
+    pub(super) number: u64,
+    pub(super) caller: Caller,
+    /// The caller's claims on places.
+    pub(super) claims: Claims,
+    pub(super) granted: oneshot::Sender<()>,
+}
+
+/// All that wait for a place.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    /// By the narrowest payer.
+    lines: HashMap<Option<Payer>, Line>,
+    groups: HashMap<Group, BTreeMap<Turn, Claims>>,
+    kinds: HashMap<Option<Payer>, BTreeMap<Turn, Group>>,
+}
+
+/// The requests of one caller, the first to come in front.
+#[derive(Debug)]
+struct Line {
+    turn: Turn,
+    waiters: VecDeque<Waiter>,
+}
+
+/// The place of a line in its group, and of a group in its kind: by how much the caller holds, then
+/// by the number of its first request, which no other has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Turn {
+    held: usize,
+    number: u64,
+}
+
+/// The organization or neighbourhood, and the kind.
+type Group = [Option<Payer>; 2];
+
+fn payers(claims: &Claims) -> [Option<Payer>; 3] {
+    claims.map(|claim| claim.map(|(payer, _)| payer))
+}
+
+fn narrowest(claims: &Claims) -> Option<Payer> {
+    let [narrowest, ..] = payers(claims);
+    narrowest
+}
+
+/// Whether these are the claims of one who is known, or of a stranger; neither for the operator.
+pub(super) fn kind(claims: &Claims) -> Option<Payer> {
+    let [_, _, kind] = payers(claims);
+    kind
+}
+
+fn held(running: &Ledger, payer: Option<Payer>) -> usize {
+    payer.map_or(0, |payer| running.held(payer))
+}
+
+impl Queue {
+    /// Puts a request behind the others of its caller.
+    pub(super) fn push(&mut self, waiter: Waiter, running: &Ledger) {
+        let (claims, number) = (waiter.claims, waiter.number);
+        let caller = narrowest(&claims);
+        if let Some(line) = self.lines.get_mut(&caller) {
+            line.waiters.push_back(waiter);
+            return;
+        }
+        let turn = Turn { held: held(running, caller), number };
+        self.lines.insert(caller, Line { turn, waiters: VecDeque::from([waiter]) });
+        self.enter(turn, claims);
+    }
+
+    /// Takes the request of this number out; `None` where it does not wait any more.
+    pub(super) fn remove(&mut self, claims: &Claims, number: u64) -> Option<Waiter> {
+        let waiters = &self.lines.get(&narrowest(claims))?.waiters;
+        let at = waiters.iter().position(|waiter| waiter.number == number)?;
+        self.change(narrowest(claims), |line| line.waiters.remove(at))
+    }
+
+    /// Takes out the request whose turn it is: of those that fit, of the caller that holds the
+    /// fewest; then of the kind that holds the fewest, then of the one that was not served last; then
+    /// the first that came.
+    pub(super) fn take_next(
+        &mut self,
+        running: &Ledger,
+        last_kind: Option<Payer>,
+    ) -> Option<Waiter> {
+        if !running.fits(&[None; 3], 1) {
+            return None;
+        }
+        let first_of_kind = |(kind, groups): (&Option<Payer>, &BTreeMap<Turn, Group>)| {
+            let (turn, claims) = self.first_that_fits(groups, running)?;
+            let rank = (turn.held, held(running, *kind), *kind == last_kind, turn.number);
+            Some((rank, claims))
+        };
+        let (_, claims) = self.kinds.iter().filter_map(first_of_kind).min_by_key(|it| it.0)?;
+        self.change(narrowest(&claims), |line| line.waiters.pop_front())
+    }
+
+    /// Orders a caller's line by how much the caller now holds.
+    pub(super) fn reorder(&mut self, claims: &Claims, running: &Ledger) {
+        let caller = narrowest(claims);
+        self.change(caller, |line| {
+            line.turn.held = held(running, caller);
+            None
+        });
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+            && self.groups.is_empty()
+            && self.kinds.values().all(BTreeMap::is_empty)
+    }
+
+    /// The first line of the first group that fits. Where the first line of a group does not, either
+    /// the group holds its share, or the line's caller does: then all others of the group hold as much.
+    fn first_that_fits(
+        &self,
+        groups: &BTreeMap<Turn, Group>,
+        running: &Ledger,
+    ) -> Option<(Turn, Claims)> {
+        let mut firsts = groups.iter().filter_map(|(turn, group)| {
+            let claims = self.groups.get(group)?.get(turn)?;
+            Some((*turn, *claims))
+        });
+        firsts.find(|(_, claims)| running.fits(claims, 1))
+    }
+
+    /// Changes a line, which then has the place that is due to it.
+    fn change(
+        &mut self,
+        caller: Option<Payer>,
+        change: impl FnOnce(&mut Line) -> Option<Waiter>,
+    ) -> Option<Waiter> {
+        let line = self.lines.get_mut(&caller)?;
+        let before = (line.turn, line.waiters.front()?.claims);
+        let taken = change(line);
+        let now = line.waiters.front().map(|first| {
+            line.turn.number = first.number;
+            (line.turn, first.claims)
+        });
+        if now != Some(before) {
+            self.leave(before.0, &before.1);
+            match now {
+                Some((turn, claims)) => self.enter(turn, claims),
+                None => drop(self.lines.remove(&caller)),
+            }
+        }
+        taken
+    }
+
+    fn enter(&mut self, turn: Turn, claims: Claims) {
+        self.change_group(&claims, |lines| lines.insert(turn, claims));
+    }
+
+    fn leave(&mut self, turn: Turn, claims: &Claims) {
+        self.change_group(claims, |lines| lines.remove(&turn));
+    }
+
+    /// Changes the lines of a group, which then has the place in its kind that is due to it.
+    fn change_group(
+        &mut self,
+        claims: &Claims,
+        change: impl FnOnce(&mut BTreeMap<Turn, Claims>) -> Option<Claims>,
+    ) {
+        let [_, many, kind] = payers(claims);
+        let group = [many, kind];
+        let lines = self.groups.entry(group).or_default();
+        let before = lines.keys().next().copied();
+        let _before = change(lines);
+        let now = lines.keys().next().copied();
+        if now.is_none() {
+            self.groups.remove(&group);
+        }
+        let groups = self.kinds.entry(kind).or_default();
+        before.map(|turn| groups.remove(&turn));
+        now.map(|turn| groups.insert(turn, group));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PLACES: usize = 8;
+
+    /// The turn by the rule itself: each request is looked at.
+    fn next_of_all(waiting: &[Waiter], running: &Ledger, last: Option<Payer>) -> Option<u64> {
+        let fitting = waiting.iter().filter(|waiter| running.fits(&waiter.claims, 1));
+        let rank = |waiter: &&Waiter| {
+            let kind = kind(&waiter.claims);
+            let of_caller = held(running, narrowest(&waiter.claims));
+            (of_caller, held(running, kind), kind == last, waiter.number)
+        };
+        fitting.min_by_key(rank).map(|waiter| waiter.number)
+    }
+
+    fn caller() -> impl Strategy<Value = Caller> {
+        let user = (0_u8..6, 0_u8..3, any::<bool>()).prop_map(|(user, organization, by_key)| {
+            // Some have no organization: their groups are of all such users.
+            let organization = (organization > 0).then_some([organization; 16]);
+            Caller { actor: Some([user; 16]), organization, by_key, ..Caller::default() }
+        });
+        let stranger = (0_u8..3, 0_u8..4)
+            .prop_map(|(near, at)| Caller::of(Some(IpAddr::from([192, 0, near, at]))));
+        prop_oneof![4 => user, 4 => stranger, 1 => Just(Caller::default())]
+    }
+
+    proptest! {
+        #[test]
+        fn the_next_is_the_one_that_looking_at_each_finds(
+            steps in proptest::collection::vec((caller(), 0_u8..8, any::<proptest::sample::Index>()), 1..120),
+        ) {
+            let (mut queue, mut running) = (Queue::default(), Ledger::new(PLACES));
+            let waiter = |number: u64, caller: Caller| {
+                let (granted, _) = oneshot::channel();
+                Waiter { number, caller, claims: caller.claims_on_places(PLACES), granted }
+            };
+            let (mut waiting, mut holding, mut last) = (Vec::new(), Vec::<Claims>::new(), None);
+            for (number, (caller, step, at)) in steps.into_iter().enumerate() {
+                match step {
+                    0 if !waiting.is_empty() => {
+                        let gone: Waiter = waiting.remove(at.index(waiting.len()));
+                        let found = queue.remove(&gone.claims, gone.number);
+                        prop_assert_eq!(found.map(|it| it.number), Some(gone.number));
+                        prop_assert!(queue.remove(&gone.claims, gone.number).is_none());
+                    },
+                    1 | 2 if !holding.is_empty() => {
+                        let claims = holding.swap_remove(at.index(holding.len()));
+                        running.give_back(&claims, 1);
+                        queue.reorder(&claims, &running);
+                    },
+                    3 | 4 => {
+                        let due = next_of_all(&waiting, &running, last);
+                        let next = queue.take_next(&running, last);
+                        prop_assert_eq!(next.as_ref().map(|it| it.number), due);
+                        if let Some(next) = next {
+                            waiting.retain(|it| it.number != next.number);
+                            prop_assert!(running.take(&next.claims, 1));
+                            queue.reorder(&next.claims, &running);
+                            last = kind(&next.claims);
+                            holding.push(next.claims);
+                        }
+                    },
+                    _ => {
+                        let number = number as u64;
+                        queue.push(waiter(number, caller), &running);
+                        waiting.push(waiter(number, caller));
+                    },
+                }
+            }
+            for gone in waiting {
+                prop_assert!(queue.remove(&gone.claims, gone.number).is_some());
+            }
+            prop_assert!(queue.is_empty(), "{:?}", queue);
+        }
+    }
+}
