@@ -2,7 +2,8 @@
 //!
 //! The check parses, hashes, looks up and decides. Its floor is BLAKE3 of the text and one lookup in a
 //! plain hash map. The benchmark also measures the check with counting, for keys that were called
-//! before, and the counting of one busy key on one thread and on two at once.
+//! before, and the counting of one busy key on one thread and on two at once. The last row is the longest
+//! requirement against the longest lists, beside the same requirement compared pattern by pattern.
 //!
 //! Check and floor are timed in turn, block by block, so that the ratio is stable on a machine whose
 //! speed drifts. Quote the ratio, not the times.
@@ -26,12 +27,13 @@ use keyhouse::model::foreign::Algorithm;
 use keyhouse::model::id::{KeyId, OrganizationId, UserId};
 use keyhouse::model::key_text::{Environment, Prefix, generate};
 use keyhouse::model::moment::Moment;
-use keyhouse::model::permission::Patterns;
+use keyhouse::model::permission::{PATTERNS_MAX, Patterns};
 use keyhouse::model::plan::SubscriptionStatus;
+use keyhouse::model::requirement::{REQUIREMENT_NAMES_MAX, Requirement};
 use keyhouse::model::role::BuiltinRole;
 use keyhouse::model::secret::Secret;
 use keyhouse::records::access::{OrganizationRecord, PlanRecord, UserRecord};
-use keyhouse::records::key::{Author, KeyRecord, SecretRecord};
+use keyhouse::records::key::{Author, KeyRecord, MAXIMA_MAX, SecretRecord};
 use keyhouse::records::notice::Notices;
 use keyhouse::records::place::Place;
 use keyhouse::records::{Record, encode};
@@ -61,6 +63,7 @@ fn main() {
     for keys in [1_000, 100_000, 1_000_000] {
         measure(keys);
     }
+    measure_long_lists();
 }
 
 fn measure(keys: usize) {
@@ -127,6 +130,57 @@ fn measure_counting(index: &Index, presented: &[String], request: &Request<'_>) 
         both.map(|thread| thread.join().unwrap())
     });
     println!("{counted_ns:>13.0} {busy_ns:>9.0} {:>8.0}", by_two[0].max(by_two[1]));
+}
+
+/// Measures the longest requirement against a transferred key with the longest lists. The lists cross,
+/// and the pattern that grants the permissions is the last of each list.
+fn measure_long_lists() {
+    let list = |list: usize| -> Patterns {
+        let pattern = |at: usize| {
+            let literal = |place: usize| (place == at % 8).then(|| format!("l{list}p{}", at / 8));
+            let segment = |place: usize| literal(place).unwrap_or_else(|| "*".to_owned());
+            (0..8).map(segment).collect::<Vec<_>>().join(":")
+        };
+        let patterns: Vec<_> = (1..PATTERNS_MAX).map(pattern).collect();
+        format!("{} *:*:*:*:*:*:*:last", patterns.join(" ")).parse().unwrap()
+    };
+    let (text, mut key) = made(0);
+    (key.owner, key.permissions) = (None, Some(list(0)));
+    key.maxima = (1..=MAXIMA_MAX).map(list).collect();
+    let names = (0..REQUIREMENT_NAMES_MAX).map(|at| format!("f{at}:b:c:d:e:f:g:last"));
+    let requirement = Requirement::all(names.map(|name| name.parse().unwrap()).collect()).unwrap();
+    let request = Request { requirement: Some(&requirement), ..Request::default() };
+
+    let store = Arc::new(MemoryStore::new());
+    let people = Made { keys: 0, feed: MemoryStore::new() }.people(&Range::prefix(b""));
+    let rows = people.into_iter().chain([Made::row(&key.place(), &key)]);
+    let batch = rows.fold(Batch::new(), |batch, row| batch.put(row.key, row.value));
+    store.commit(batch).unwrap();
+    let index = Arc::new(Index::new());
+    let follower = follow::start(Arc::clone(&index), store).unwrap();
+
+    let texts = [text];
+    let lists: Vec<_> = key.permissions.iter().chain(&key.maxima).map(Patterns::as_set).collect();
+    let (mut by_pattern, mut decided, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..BLOCKS {
+        let by_pattern_ns = timed(&texts, |_text| {
+            requirement.is_met(|name| lists.iter().all(|list| list.grants(name.as_str())))
+        });
+        let decided_ns = timed(&texts, |text| {
+            let judge = |grant: &_| decide(grant, &request, NOW);
+            check(&index, text.as_bytes(), judge, |verdict, _grant| verdict.is_valid()).unwrap()
+        });
+        by_pattern.push(by_pattern_ns);
+        decided.push(decided_ns);
+        ratios.push(by_pattern_ns / decided_ns);
+    }
+    let (by_pattern_ns, decided_ns, ratio) = (median(by_pattern), median(decided), median(ratios));
+    println!(
+        "{REQUIREMENT_NAMES_MAX} names of {} lists of {PATTERNS_MAX} patterns that cross: \
+         pattern by pattern {by_pattern_ns:.0} ns, decided {decided_ns:.0} ns, ratio {ratio:.1}",
+        lists.len()
+    );
+    follower.stop();
 }
 
 /// Nanoseconds per text. Every text must pass.

@@ -11,7 +11,7 @@ use crate::index::Index;
 use crate::index::facts::{Ask, HeldRole, OrganizationFacts, UserFacts};
 use crate::index::grant::Grant;
 use crate::model::id::{KeyId, OrganizationId, TeamId, UserId};
-use crate::model::permission::{PatternSet, Patterns};
+use crate::model::permission::PatternSet;
 use crate::model::role::INSTANCE_MANAGE;
 use crate::model::secret::Digest;
 use crate::records::key::Author;
@@ -263,7 +263,7 @@ impl Actor {
     /// on all in the organization alike: under a low one an owner would not hold the `*` of a plain
     /// user's role, and nobody could invite anybody.
     fn outranks(&self, pattern: &str) -> bool {
-        let ceiling = Patterns::everything();
+        let ceiling = PatternSet::ALL.into();
         let unbounded = OrganizationFacts { ceiling, ..(*self.organization).clone() };
         self.holds_in(&unbounded, Ask::Pattern(pattern))
     }

@@ -148,7 +148,7 @@ impl Actions {
             heir,
             holds,
             operator: leaver.operator,
-            ceiling: organization.ceiling.clone(),
+            ceiling: organization.ceiling.as_set().into(),
         })
     }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use crate::index::list::List;
 use crate::index::live::{OrganizationLive, RateCounter};
 use crate::index::quota::QuotaRule;
 use crate::index::standing::{Rank, Standing, StandingSlot};
@@ -104,7 +105,7 @@ pub struct RoleFacts {
     /// The name.
     pub name: String,
     /// What it holds.
-    pub permissions: Patterns,
+    pub permissions: List,
 }
 
 /// What is known of a team.
@@ -135,13 +136,13 @@ impl RoleFacts {
     /// What is known of a role before, or after, there is a record: it holds nothing.
     pub fn unknown(id: RoleId) -> Self {
         let organization = OrganizationId::default();
-        Self { id, organization, name: String::new(), permissions: Patterns::default() }
+        Self { id, organization, name: String::new(), permissions: List::EMPTY }
     }
 }
 
 impl From<&RoleRecord> for RoleFacts {
     fn from(record: &RoleRecord) -> Self {
-        let (name, permissions) = (record.name.clone(), record.permissions.clone());
+        let (name, permissions) = (record.name.clone(), (&record.permissions).into());
         Self { id: record.id, organization: record.organization, name, permissions }
     }
 }
@@ -164,7 +165,7 @@ impl HeldRole {
     fn holds(&self, organization: &OrganizationFacts, ask: Ask<'_>) -> bool {
         match self {
             Self::Builtin(role) => ask.of(role.patterns(organization.members_create_keys)),
-            Self::Custom(role) => ask.of(role.load().permissions.as_set()),
+            Self::Custom(role) => role.load().permissions.holds(ask),
         }
     }
 
@@ -172,7 +173,7 @@ impl HeldRole {
     pub fn patterns(&self, members_create_keys: bool) -> Patterns {
         match self {
             Self::Builtin(role) => Patterns::from(role.patterns(members_create_keys)),
-            Self::Custom(role) => role.load().permissions.clone(),
+            Self::Custom(role) => role.load().permissions.as_set().into(),
         }
     }
 
@@ -195,7 +196,7 @@ pub struct OrganizationFacts {
     /// Whether operators stopped it, or it is not known at all.
     pub suspended: bool,
     /// The ceiling of what its keys may be granted outside `keyhouse:`.
-    pub ceiling: Patterns,
+    pub ceiling: List,
     /// Whether plain users may make personal keys.
     pub members_create_keys: bool,
     /// The longest a key may last, in days; `None` for no bound.
@@ -328,7 +329,7 @@ impl OrganizationFacts {
             id,
             name: String::new(),
             suspended: true,
-            ceiling: Patterns::default(),
+            ceiling: List::EMPTY,
             members_create_keys: false,
             key_lifetime_days_max: None,
             live: Arc::new(OrganizationLive::new(id, Arc::default())),
@@ -353,7 +354,7 @@ impl OrganizationFacts {
             id: record.id,
             name: record.name.clone(),
             suspended: record.suspended,
-            ceiling: record.ceiling.clone(),
+            ceiling: (&record.ceiling).into(),
             members_create_keys: record.members_create_keys,
             key_lifetime_days_max: record.key_lifetime_days_max,
             calls: PlanCalls::new(plan.limits, &live),
@@ -371,7 +372,7 @@ impl OrganizationFacts {
     /// The ceiling is about protected APIs. Management is bounded by roles alone: under the default
     /// ceiling `*`, which like every wildcard stops before `keyhouse:`, nobody could manage.
     pub fn admits(&self, ask: Ask<'_>) -> bool {
-        is_own(ask.text()) || ask.of(self.ceiling.as_set())
+        is_own(ask.text()) || self.ceiling.holds(ask)
     }
 
     /// Whether the organization vouches for an address. The operators' own vouches for every one
@@ -436,7 +437,7 @@ mod tests {
     #[test]
     fn the_ceiling_bounds_all_but_management_and_operators_alone_have_the_instance() {
         let mut organization = OrganizationFacts::unknown(OrganizationId::default());
-        organization.ceiling = "diagrams:*".parse().unwrap();
+        organization.ceiling = PatternSet::trusted("diagrams:*").into();
         let mut user = UserFacts::unknown(UserId::default());
         user.role = HeldRole::Builtin(BuiltinRole::Owner);
         for (ask, held) in [

@@ -11,6 +11,7 @@ pub mod follow;
 mod gone;
 pub mod grant;
 pub mod halt;
+pub mod list;
 pub mod live;
 mod organizations;
 pub mod quota;

@@ -17,11 +17,11 @@ use std::str::FromStr;
 /// Longest permission or pattern.
 pub const PERMISSION_BYTES_MAX: usize = 128;
 /// Most segments of a permission or pattern.
-const SEGMENTS_MAX: usize = 8;
+pub(super) const SEGMENTS_MAX: usize = 8;
 /// Most patterns in one set.
 pub const PATTERNS_MAX: usize = 100;
 /// Most patterns in one stored set: a frozen maximum names the two realms of management as well.
-const STORED_PATTERNS_MAX: usize = PATTERNS_MAX + 2;
+pub(super) const STORED_PATTERNS_MAX: usize = PATTERNS_MAX + 2;
 
 /// First segment of Keyhouse's own permissions.
 pub const OWN_REALM: &str = "keyhouse";
@@ -222,7 +222,12 @@ impl<'a> PatternSet<'a> {
 
     /// Whether one of the patterns grants the permission.
     pub fn grants(self, permission: &str) -> bool {
-        self.texts().any(|pattern| grants(pattern, permission))
+        self.granting(permission).is_some()
+    }
+
+    /// The first of the patterns that grants the permission.
+    pub fn granting(self, permission: &str) -> Option<&'a str> {
+        self.texts().find(|pattern| grants(pattern, permission))
     }
 
     /// Whether one of the patterns grants all that `wanted` grants. A wish that only several
@@ -265,7 +270,7 @@ fn is_literal(segment: &str) -> bool {
 }
 
 /// How many leading segments a pattern must spell out to reach this permission.
-fn walled_segments(text: &str) -> usize {
+pub(super) fn walled_segments(text: &str) -> usize {
     if !is_own(text) {
         return 0;
     }
@@ -288,8 +293,7 @@ fn grants(pattern: &str, permission: &str) -> bool {
     spells_out(pattern, walled_segments(permission), permission) && fits(pattern, permission)
 }
 
-/// Whether a pattern fits a permission, the walls aside. Byte by byte, since a check may ask 100
-/// permissions of 100 patterns.
+/// Whether a pattern fits a permission, the walls aside.
 fn fits(pattern: &str, permission: &str) -> bool {
     let (mut pattern, mut permission) = (pattern.as_bytes(), permission.as_bytes());
     loop {
@@ -327,7 +331,8 @@ pub(super) fn covers(held: &str, wanted: &str) -> bool {
     wanted.next().is_none()
 }
 
-/// Counts comparisons of two patterns on this thread, for tests that bound the work of a step.
+/// Counts comparisons of patterns, and of segments in an index of them, on this thread: for tests that
+/// bound the work of a step.
 #[cfg(test)]
 pub(crate) mod comparisons {
     use std::cell::Cell;
@@ -349,8 +354,8 @@ pub(crate) mod comparisons {
 }
 
 #[cfg(not(test))]
-mod comparisons {
-    pub(super) const fn count() {}
+pub(super) mod comparisons {
+    pub(in crate::model) const fn count() {}
 }
 
 #[cfg(test)]

@@ -121,15 +121,17 @@ pub(super) mod tests {
     use arc_swap::ArcSwap;
 
     use super::*;
-    use crate::index::facts::{SharedUser, UserFacts};
+    use crate::index::facts::{HeldRole, RoleFacts, SharedUser, UserFacts};
     use crate::index::live::Live;
     use crate::index::reservations::tests::renew_all;
     use crate::index::standing::{Rank, Standings};
     use crate::model::id::{Id, OrganizationId};
+    use crate::model::permission::{PATTERNS_MAX, PatternSet, Patterns, comparisons};
     use crate::model::plan::{Plan, Subscription, SubscriptionStatus};
+    use crate::model::requirement::{REQUIREMENT_NAMES_MAX, Requirement};
     use crate::model::role::BuiltinRole;
     use crate::records::key::tests::record;
-    use crate::records::key::{DisabledBy, KeyRecord, QuotaRecord, RateLimitRecord};
+    use crate::records::key::{DisabledBy, KeyRecord, MAXIMA_MAX, QuotaRecord, RateLimitRecord};
 
     pub(in crate::verify) const NOW: Now =
         Now { wall: Moment::from_milliseconds(1_800_000_000_000), ticks: 1 };
@@ -143,7 +145,7 @@ pub(super) mod tests {
     pub(in crate::verify) fn organization() -> OrganizationFacts {
         let mut facts = OrganizationFacts::unknown(Id::default());
         facts.suspended = false;
-        facts.ceiling = "*".parse().unwrap();
+        facts.ceiling = PatternSet::ALL.into();
         facts.plan = Plan { api_access: true, ..Plan::unknown("pro") };
         facts.subscription = Subscription {
             plan: "pro".into(),
@@ -320,5 +322,72 @@ pub(super) mod tests {
         let verdict =
             decided(&grant(&key, Some(owner()), organization()), &Request::default(), NOW);
         assert_eq!(verdict.code, Code::Expired);
+    }
+
+    /// A key whose list, maxima, role and organization's maximum have 100 patterns each, of which the
+    /// last grants what is asked; a requirement of 100 names; and how many comparisons of segments a
+    /// decision takes: each is looked up among at most 100 in order.
+    pub(in crate::verify) struct LongLists {
+        pub(in crate::verify) claim: &'static str,
+        pub(in crate::verify) key: KeyRecord,
+        pub(in crate::verify) grant: Grant,
+        pub(in crate::verify) requirement: Requirement,
+        pub(in crate::verify) comparisons_max: usize,
+    }
+
+    impl LongLists {
+        /// Lists of plain permissions, and lists of patterns that cross.
+        pub(in crate::verify) fn both() -> [Self; 2] {
+            let plain = |list: usize, at: usize| format!("l{list}:p{at}");
+            let crossing = |list: usize, at: usize| {
+                let mut segments = vec!["*".to_owned(); 8];
+                segments[at % 8] = format!("l{list}p{}", at / 8);
+                segments.join(":")
+            };
+            [
+                Self::new("plain", plain, "files:*", |at| format!("files:f{at}")),
+                Self::new("crossing", crossing, "*:*:*:*:*:*:*:last", |at| {
+                    format!("f{at}:b:c:d:e:f:g:last")
+                }),
+            ]
+        }
+
+        fn new(
+            claim: &'static str,
+            pattern: impl Fn(usize, usize) -> String,
+            last: &str,
+            name: impl Fn(usize) -> String,
+        ) -> Self {
+            let list = |list: usize| -> Patterns {
+                let others = (1..PATTERNS_MAX).map(|at| pattern(list, at));
+                others.chain([last.to_owned()]).collect::<Vec<_>>().join(" ").parse().unwrap()
+            };
+            let mut key = record();
+            key.permissions = Some(list(0));
+            key.maxima = (1..=MAXIMA_MAX).map(list).collect();
+            let mut user = owner();
+            let permissions = (&list(MAXIMA_MAX + 1)).into();
+            user.role =
+                HeldRole::of(RoleFacts { permissions, ..RoleFacts::unknown(Id::default()) });
+            user.standing.role = Rank::Custom;
+            let ceiling = (&list(MAXIMA_MAX + 2)).into();
+            let grant = grant(&key, Some(user), OrganizationFacts { ceiling, ..organization() });
+            let names = (0..REQUIREMENT_NAMES_MAX).map(|at| name(at).parse().unwrap()).collect();
+            let requirement = Requirement::all(names).unwrap();
+            let segments = name(0).split(':').count();
+            let comparisons_max = REQUIREMENT_NAMES_MAX * (MAXIMA_MAX + 3) * segments * 7;
+            Self { claim, key, grant, requirement, comparisons_max }
+        }
+    }
+
+    /// 100 names asked of 11 lists of 100 patterns were 110,000 comparisons of whole patterns.
+    #[test]
+    fn a_decision_costs_segments_not_patterns() {
+        for LongLists { claim, grant, requirement, comparisons_max, .. } in LongLists::both() {
+            let request = Request { requirement: Some(&requirement), ..Request::default() };
+            let (compared, verdict) = comparisons::of(|| decide(&grant, &request, NOW).unwrap());
+            assert_eq!(verdict.code, Code::Valid, "{claim}");
+            assert!(compared <= comparisons_max, "{claim}: {compared}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::index::facts::{Ask, HeldRole, OrganizationFacts, RoleFacts, UserFacts};
 use crate::index::grant::Grant;
+use crate::index::list::List;
 use crate::index::report::{MadeOf, Report};
 use crate::model::intersection::intersection;
 use crate::model::permission::{PatternSet, Patterns};
@@ -84,8 +85,9 @@ impl Facts {
         let operator = self.owner.as_deref().is_some_and(|owner| owner.standing.operator);
         let by_role = self.held().map(|held| Patterns::of_holder(held, operator));
         let by_organization = Patterns::of_organization(self.organization.ceiling.as_set());
-        let bounds = grant.maxima().iter().chain(&by_role).chain([&by_organization]);
-        match intersection(listed, bounds.map(Patterns::as_set)) {
+        let made = by_role.iter().chain([&by_organization]).map(Patterns::as_set);
+        let bounds = grant.maxima().iter().map(List::as_set).chain(made);
+        match intersection(listed, bounds) {
             Some(patterns) if patterns.as_set() == listed => Report::Listed,
             Some(patterns) => Report::Narrowed(patterns),
             None => Report::TooLong,
@@ -160,12 +162,13 @@ mod tests {
         assert!((1..=3 * COMPARISONS_MAX).contains(&first), "{first}");
         let (again, _) = comparisons::of(|| told(&made));
         assert_eq!(again, 0);
-        let facts = OrganizationFacts { ceiling: "a:b".parse().unwrap(), ..organization() };
+        let facts =
+            OrganizationFacts { ceiling: PatternSet::trusted("a:b").into(), ..organization() };
         made.organization.store(Arc::new(facts));
         let (_, said) = comparisons::of(|| told(&made));
         assert_eq!(said.as_deref(), None, "the role comes first");
         let role = RoleFacts {
-            permissions: "*".parse().unwrap(),
+            permissions: PatternSet::ALL.into(),
             ..RoleFacts::unknown(RoleId::default())
         };
         let owner = made.owner.as_ref().unwrap();
@@ -185,10 +188,10 @@ mod tests {
         let mut key = record();
         key.permissions = Some(listed.parse().unwrap());
         let mut facts = organization();
-        facts.ceiling = ceiling.parse().unwrap();
+        facts.ceiling = PatternSet::trusted(ceiling).into();
         let user = role.map(|patterns| {
             let mut user = owner();
-            let permissions = patterns.parse().unwrap();
+            let permissions = PatternSet::trusted(patterns).into();
             user.role =
                 HeldRole::of(RoleFacts { permissions, ..RoleFacts::unknown(RoleId::default()) });
             (user.standing.role, user.standing.operator) = (Rank::Custom, operator);

@@ -2,14 +2,15 @@
 
 use serde_json::{Value, json};
 
+use crate::index::list::List;
 use crate::records::key::KeyRecord;
 use crate::verify::{Explanation, Granting, Lists, Outcome, Step};
 
 /// What a key lists, as its record has it.
 pub(in crate::http) fn lists_of(record: &KeyRecord) -> Lists {
     Lists {
-        permissions: record.permissions.clone(),
-        maxima: record.maxima.clone(),
+        permissions: record.permissions.as_ref().map(List::from),
+        maxima: record.maxima.iter().map(List::from).collect(),
         expires_at: record.expires_at,
     }
 }
