@@ -206,11 +206,13 @@ impl Actions {
     ) -> Result<(), ActionError> {
         let facts = self.index.organization(organization);
         let facts = facts.ok_or(ActionError::NotFound("organization"))?;
-        let Some(maximum) = facts.plan.limits.users.map(u64::from) else { return Ok(()) };
+        let Some(maximum) = facts.plan.load().plan.limits.users.map(u64::from) else {
+            return Ok(());
+        };
         if u64::try_from(wanted).is_ok_and(|wanted| wanted <= maximum) {
             return Ok(());
         }
-        let plan = facts.plan.name.to_string();
+        let plan = facts.subscription.plan.to_string();
         Err(ActionError::LimitReached { plan, limit: USERS_LIMIT, maximum })
     }
 

@@ -339,7 +339,8 @@ fn require_window(actor: &Actor) -> Result<(), ActionError> {
 /// The first team needs one feature of the plan, every further one another. A plan that lost them
 /// takes no team away.
 fn require_feature(actor: &Actor, teams: usize) -> Result<(), ActionError> {
-    let plan = &actor.organization().plan;
+    let plan = actor.organization().plan.load();
+    let plan = &plan.plan;
     let lacking = if !plan.teams {
         TEAMS
     } else if teams > 0 && !plan.multiple_teams {

@@ -11,18 +11,18 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::index::list::List;
-use crate::index::live::{OrganizationLive, RateCounter};
-use crate::index::quota::QuotaRule;
+use crate::index::live::OrganizationLive;
+use crate::index::quota_rule::QuotaTerms;
 use crate::index::standing::{Rank, Standing, StandingSlot};
 use crate::model::domain::domain_of;
 use crate::model::id::{OrganizationId, RoleId, TeamId, UserId};
 use crate::model::limit::{Period, Quota, RateLimit, Zone};
 use crate::model::moment::Moment;
 use crate::model::permission::{PatternSet, Patterns, is_instance, is_own};
-use crate::model::plan::{PLAN_RATE, Plan, PlanLimits, Subscription};
+use crate::model::plan::{PLAN_RATE, Plan, Subscription};
 use crate::model::role::{BuiltinRole, Role};
 use crate::model::second_factor::RequiredOf;
-use crate::records::access::{OrganizationRecord, PlanRecord, UserRecord};
+use crate::records::access::{OrganizationRecord, UserRecord};
 use crate::records::rights::{RoleRecord, TeamRecord};
 
 /// Facts behind a handle that many grants share.
@@ -203,10 +203,8 @@ pub struct OrganizationFacts {
     pub key_lifetime_days_max: Option<u32>,
     /// What its calls leave behind; the same for as long as the organization is known.
     pub live: Arc<OrganizationLive>,
-    /// What its plan limits calls to; `None` where it doesn't.
-    pub calls: Option<Arc<PlanCalls>>,
-    /// Its plan.
-    pub plan: Plan,
+    /// Handle to its plan.
+    pub plan: Shared<PlanFacts>,
     /// How it stands with that plan.
     pub subscription: Subscription,
     /// Whether it is the operators' own, the first of the instance.
@@ -217,27 +215,35 @@ pub struct OrganizationFacts {
     pub second_factor_required_of: Arc<[RequiredOf]>,
 }
 
-/// The calls that a plan gives all keys of an organization together.
+/// What is known of a plan: one handle for all organizations on it, so that a change of it is one
+/// swap.
 #[derive(Debug)]
-pub struct PlanCalls {
-    /// In ten seconds.
-    pub rate: Option<(RateLimit, Arc<RateCounter>)>,
+pub struct PlanFacts {
+    /// What it allows.
+    pub plan: Plan,
+    /// The calls that it gives all keys of an organization together: in ten seconds.
+    pub rate: Option<RateLimit>,
     /// In a calendar month, in UTC.
-    pub quota: Option<QuotaRule>,
+    pub quota: Option<QuotaTerms>,
 }
 
-impl PlanCalls {
-    /// Those of a plan's limits, counted there.
-    pub fn new(limits: PlanLimits, live: &OrganizationLive) -> Option<Arc<Self>> {
-        let rate = limits.requests_per_10s.map(|limit| {
-            let limit = RateLimit { name: PLAN_RATE.into(), limit, window_seconds: 10 };
-            (limit, Arc::clone(&live.rate))
-        });
-        let quota = limits.requests_per_month.map(|limit| {
-            let quota = Quota { limit, period: Period::Month, zone: Zone::utc() };
-            QuotaRule::new(quota, Arc::clone(&live.quota))
-        });
-        (rate.is_some() || quota.is_some()).then(|| Arc::new(Self { rate, quota }))
+impl PlanFacts {
+    /// A plan with what it limits calls to.
+    pub fn new(plan: Plan) -> Self {
+        let limits = plan.limits;
+        let rate = |limit| RateLimit { name: PLAN_RATE.into(), limit, window_seconds: 10 };
+        let quota =
+            |limit| QuotaTerms::new(Quota { limit, period: Period::Month, zone: Zone::utc() });
+        Self {
+            plan,
+            rate: limits.requests_per_10s.map(rate),
+            quota: limits.requests_per_month.map(quota),
+        }
+    }
+
+    /// A handle to a plan.
+    pub fn shared(plan: Plan) -> Shared<Self> {
+        Arc::new(ArcSwap::from_pointee(Self::new(plan)))
     }
 }
 
@@ -319,7 +325,7 @@ impl UserFacts {
 impl OrganizationFacts {
     /// What is known of an organization before, or after, there is a record: it is stopped.
     pub fn unknown(id: OrganizationId) -> Self {
-        let plan = Plan::unknown("");
+        let plan = PlanFacts::shared(Plan::unknown(""));
         let subscription = Subscription {
             plan: "".into(),
             status: crate::model::plan::SubscriptionStatus::Canceled,
@@ -333,7 +339,6 @@ impl OrganizationFacts {
             members_create_keys: false,
             key_lifetime_days_max: None,
             live: Arc::new(OrganizationLive::new(id, Arc::default())),
-            calls: None,
             plan,
             subscription,
             founding: false,
@@ -342,14 +347,12 @@ impl OrganizationFacts {
         }
     }
 
-    /// The facts of a record; without a record of its plan there is no access.
+    /// The facts of a record; `plan` is the handle to what it names.
     pub fn new(
         record: &OrganizationRecord,
-        plan: Option<&PlanRecord>,
+        plan: Shared<PlanFacts>,
         live: Arc<OrganizationLive>,
     ) -> Self {
-        let unknown = || Plan::unknown(&record.plan);
-        let plan = plan.map_or_else(unknown, Plan::from);
         Self {
             id: record.id,
             name: record.name.clone(),
@@ -357,7 +360,6 @@ impl OrganizationFacts {
             ceiling: (&record.ceiling).into(),
             members_create_keys: record.members_create_keys,
             key_lifetime_days_max: record.key_lifetime_days_max,
-            calls: PlanCalls::new(plan.limits, &live),
             live,
             plan,
             subscription: record.subscription(),
@@ -393,7 +395,7 @@ impl OrganizationFacts {
 
     /// Whether keys work at `now`.
     pub fn has_access(&self, now: Moment) -> bool {
-        self.subscription.gives_access(&self.plan, now)
+        self.subscription.gives_access(&self.plan.load().plan, now)
     }
 }
 

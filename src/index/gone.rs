@@ -25,7 +25,7 @@ impl Gone {
         Self {
             keys: writer.lives.keys().copied().collect(),
             users: writer.index.users.pin().keys().copied().collect(),
-            organizations: writer.organizations.keys().copied().collect(),
+            organizations: writer.index.organizations.pin().keys().copied().collect(),
             roles: writer.index.roles.pin().keys().copied().collect(),
             teams: writer.index.teams.pin().keys().copied().collect(),
             plans: writer.plans.keys().cloned().collect(),

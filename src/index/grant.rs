@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::index::facts::{Ask, OrganizationFacts, Shared, SharedUser};
 use crate::index::list::List;
 use crate::index::live::{Live, OrganizationLive, RateCounter};
-use crate::index::quota::QuotaRule;
+use crate::index::quota::QuotaCounter;
+use crate::index::quota_rule::{QuotaRule, QuotaTerms};
 use crate::index::report::ReportCell;
 use crate::index::standing::{Standing, StandingSlot};
 use crate::index::uses::{LastUse, UseCell};
@@ -61,8 +62,7 @@ pub struct Rules {
     pub ip: IpRules,
     /// Rate limits, each with its counter.
     pub rate_limits: Box<[(RateLimit, Arc<RateCounter>)]>,
-    /// The quota, with its counter.
-    pub quota: Option<QuotaRule>,
+    quota: Option<(QuotaTerms, Arc<QuotaCounter>)>,
     /// Where the uses of this secret are noted, while the key has another.
     uses: Option<Arc<UseCell>>,
 }
@@ -172,6 +172,11 @@ impl Grant {
 }
 
 impl Rules {
+    /// The quota.
+    pub fn quota(&self) -> Option<QuotaRule<'_>> {
+        self.quota.as_ref().map(|(terms, counter)| QuotaRule::new(terms, counter))
+    }
+
     fn new(
         record: &KeyRecord,
         secret: &SecretRecord,
@@ -203,7 +208,7 @@ impl Rules {
             let (quota, counter) =
                 (Quota::from(quota), live.quota_counter(&organization.reservations));
             counter.change(&quota, record.updated_at);
-            QuotaRule::new(quota, counter)
+            (QuotaTerms::new(quota), counter)
         });
         Some(Arc::new(Self { maxima, teams, ip, rate_limits, quota, uses }))
     }

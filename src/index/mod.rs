@@ -15,6 +15,7 @@ pub mod list;
 pub mod live;
 mod organizations;
 pub mod quota;
+pub mod quota_rule;
 pub mod report;
 pub mod reservations;
 mod sessions;

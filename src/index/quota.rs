@@ -25,7 +25,7 @@ const STEP_MAX: u64 = 1_000;
 const LATE_MAX: Duration = Duration::from_hours(1);
 /// Marks a count that another window has taken over.
 const MOVED: u64 = 1 << 63;
-const NOWHERE: Span = Span { begins: Moment::BEGINNING, ends: Moment::BEGINNING };
+pub(super) const NOWHERE: Span = Span { begins: Moment::BEGINNING, ends: Moment::BEGINNING };
 
 /// Whose calls a quota counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,71 +46,18 @@ impl QuotaOwner {
     }
 }
 
-/// A quota with its counter.
-#[derive(Debug)]
-pub struct QuotaRule {
-    /// The quota.
-    pub quota: Quota,
-    counter: Arc<QuotaCounter>,
-    /// The period found last, so that the calendar is asked once a period and not once a call. It
-    /// belongs to this very rule: another one has other periods.
-    span: ArcSwap<Span>,
-}
-
 /// What drawing from a quota came to.
 #[derive(Debug)]
 pub enum QuotaDraw {
     /// Counted, in the period that begins then.
     Granted {
-        /// Names the period, for [`QuotaRule::give_back`].
+        /// Names the period, for [`super::quota_rule::QuotaRule::give_back`].
         begins: Moment,
     },
     /// The period has no room for it.
     Refused,
     /// There is room, but the store does not hold the reservation yet.
     Unreserved(Unreserved),
-}
-
-impl QuotaRule {
-    /// A quota that counts there.
-    pub fn new(quota: Quota, counter: Arc<QuotaCounter>) -> Self {
-        Self { quota, counter, span: ArcSwap::from_pointee(NOWHERE) }
-    }
-
-    /// The period of `now`.
-    pub fn span(&self, now: Moment) -> Span {
-        let known = **self.span.load();
-        if now >= known.begins && now < known.ends {
-            return known;
-        }
-        let span = self.quota.span(now);
-        self.span.store(Arc::new(span));
-        span
-    }
-
-    /// Draws `cost` where all of it fits. A cost of nothing always fits.
-    pub fn draw(&self, now: Moment, cost: u32) -> QuotaDraw {
-        let span = self.span(now);
-        if cost == 0 {
-            return QuotaDraw::Granted { begins: span.begins };
-        }
-        self.counter.draw(self.quota.limit, span, now, cost)
-    }
-
-    /// Whether `cost` would fit, drawing nothing.
-    pub fn has_room(&self, now: Moment, cost: u32) -> bool {
-        cost == 0 || self.used(now).saturating_add(u64::from(cost)) <= self.quota.limit
-    }
-
-    /// Takes a granted draw back, unless its period is over.
-    pub fn give_back(&self, begins: Moment, cost: u32) {
-        self.counter.give_back(begins, cost);
-    }
-
-    /// How much of the period of `now` is used.
-    pub fn used(&self, now: Moment) -> u64 {
-        self.counter.used(now)
-    }
 }
 
 /// The state of a quota.
@@ -218,7 +165,13 @@ impl QuotaCounter {
         self.owner
     }
 
-    fn draw(self: &Arc<Self>, limit: u64, span: Span, now: Moment, cost: u32) -> QuotaDraw {
+    pub(super) fn draw(
+        self: &Arc<Self>,
+        limit: u64,
+        span: Span,
+        now: Moment,
+        cost: u32,
+    ) -> QuotaDraw {
         loop {
             let known = self.window.load();
             let window = if known.takes(limit, span, now) {
@@ -279,7 +232,7 @@ impl QuotaCounter {
         }
     }
 
-    fn give_back(&self, begins: Moment, cost: u32) {
+    pub(super) fn give_back(&self, begins: Moment, cost: u32) {
         let window = self.window.load();
         if window.span.begins != begins {
             return;
@@ -292,7 +245,7 @@ impl QuotaCounter {
         }
     }
 
-    fn used(&self, now: Moment) -> u64 {
+    pub(super) fn used(&self, now: Moment) -> u64 {
         let window = self.window.load();
         let used = window.used.load(Ordering::Relaxed) & !MOVED;
         if now < window.span.ends { used } else { 0 }
@@ -403,6 +356,7 @@ mod tests {
     use std::thread::scope;
 
     use super::*;
+    use crate::index::quota_rule::{QuotaRule, QuotaTerms};
     use crate::index::reservations::tests::renew_all;
     use crate::model::id::Id;
 
@@ -421,9 +375,10 @@ mod tests {
     }
 
     /// A rule as the index's writer makes it of a change at that moment.
-    fn ruled(counter: &Arc<QuotaCounter>, quota: Quota, changed_at: &str) -> QuotaRule {
+    fn ruled(counter: &Arc<QuotaCounter>, quota: Quota, changed_at: &str) -> QuotaRule<'static> {
         counter.change(&quota, at(changed_at));
-        QuotaRule::new(quota, Arc::clone(counter))
+        let terms = Box::leak(Box::new(QuotaTerms::new(quota)));
+        QuotaRule::new(terms, Box::leak(Box::new(Arc::clone(counter))))
     }
 
     /// Each try let those who asked meanwhile queue the quota once more; two of them in one batch were
@@ -444,11 +399,11 @@ mod tests {
     }
 
     /// How many of so many calls pass, where the store takes every reservation at once.
-    fn pass(rule: &QuotaRule, now: &str, calls: u64) -> u64 {
+    fn pass(rule: &QuotaRule<'_>, now: &str, calls: u64) -> u64 {
         (0..calls).filter(|_| passes(rule, at(now), 1)).count().try_into().unwrap()
     }
 
-    fn passes(rule: &QuotaRule, now: Moment, cost: u32) -> bool {
+    fn passes(rule: &QuotaRule<'_>, now: Moment, cost: u32) -> bool {
         loop {
             match rule.draw(now, cost) {
                 QuotaDraw::Granted { .. } => return true,
@@ -459,17 +414,17 @@ mod tests {
     }
 
     /// A counter as the next process has it: the store's record is all that is left.
-    fn after_crash(rule: &QuotaRule, changed_at: &str) -> QuotaRule {
+    fn after_crash(rule: &QuotaRule<'_>, changed_at: &str) -> QuotaRule<'static> {
         let window = rule.counter.window.load();
         let Span { begins, ends } = window.span;
         let reserved = window.reserved.load(Ordering::Relaxed);
         let (counter, _) = counter();
-        let next = ruled(&counter, rule.quota.clone(), changed_at);
+        let next = ruled(&counter, rule.quota().clone(), changed_at);
         next.counter.restore(&ReservationRecord { begins, ends, reserved });
         next
     }
 
-    fn unused(rule: &QuotaRule) -> u64 {
+    fn unused(rule: &QuotaRule<'_>) -> u64 {
         let window = rule.counter.window.load();
         let used = window.used.load(Ordering::Relaxed) & !MOVED;
         window.reserved.load(Ordering::Relaxed) - used

@@ -2,8 +2,8 @@
 //!
 //! A step does work for what its own row holds, within that row's named maxima: a key's two secrets,
 //! each with a list and [`crate::records::key::MAXIMA_MAX`] more, a gate's routes. No step compares
-//! two lists, and a row that many keys share (a user, a role, an organization) is one handle that is
-//! swapped. A plan's row is the one exception: it is carried to each organization on that plan.
+//! two lists, and a row that many share (a user, a role, an organization, a plan) is one handle that is
+//! swapped.
 
 use std::time::{Duration, Instant};
 
@@ -78,10 +78,10 @@ mod tests {
     use crate::model::id::{Id, KeyId, RoleId};
     use crate::model::moment::Moment;
     use crate::model::permission::{Patterns, comparisons};
-    use crate::model::plan::SubscriptionStatus;
+    use crate::model::plan::{API_ACCESS, SubscriptionStatus};
     use crate::model::role::Role;
     use crate::model::secret::Digest;
-    use crate::records::access::{OrganizationRecord, UserRecord};
+    use crate::records::access::{OrganizationRecord, PlanRecord, UserRecord};
     use crate::records::key::tests::record;
     use crate::records::key::{KeyRecord, MAXIMA_MAX, SecretRecord};
     use crate::records::rights::RoleRecord;
@@ -207,6 +207,31 @@ mod tests {
         let (compared, built) = comparisons::of(|| writer.rebuild(&store).is_ok());
         assert_eq!((compared, built), (0, true), "start");
         assert_eq!(writer.index.len(), 2);
+    }
+
+    /// A plan's row was carried to each organization on it: a millisecond for each thousand.
+    #[test]
+    fn a_plan_change_rewrites_no_organization() {
+        let index = Arc::new(Index::new());
+        let mut writer = Writer::new(Arc::clone(&index));
+        let place = Place::Plan("pro".into());
+        let [organization, ..] = Crossing::new().writes();
+        let before = || index.organization(Id::default()).unwrap();
+        writer.apply(&[organization]).unwrap();
+        let known = before();
+        assert!(!known.has_access(Moment::BEGINNING), "its plan is not known yet");
+        let plan = |features: &[&str]| put(&place, &PlanRecord::unlimited("pro", features));
+        for (claim, write, access) in [
+            ("a plan that comes later", plan(&[API_ACCESS]), true),
+            ("a change", plan(&[]), false),
+            ("another", plan(&[API_ACCESS]), true),
+            ("no such plan any more", Write::Delete { key: place.to_bytes() }, false),
+            ("a plan of that name again", plan(&[API_ACCESS]), true),
+        ] {
+            writer.apply(&[write]).unwrap();
+            assert_eq!(before().has_access(Moment::BEGINNING), access, "{claim}");
+            assert!(Arc::ptr_eq(&known, &before()), "{claim}: the organization was rewritten");
+        }
     }
 
     #[test]

@@ -8,7 +8,9 @@ use std::sync::{Arc, PoisonError};
 use arc_swap::ArcSwap;
 use keyhouse_storage::{At, Feed, Range, Revision, Row, Step, Store};
 
-use crate::index::facts::{HeldRole, OrganizationFacts, RoleFacts, Shared, SharedUser, UserFacts};
+use crate::index::facts::{
+    HeldRole, OrganizationFacts, PlanFacts, RoleFacts, Shared, SharedUser, UserFacts,
+};
 use crate::index::follow::{FEED_WAIT, Stopped};
 use crate::index::gone::Gone;
 use crate::index::grant::Grant;
@@ -19,9 +21,10 @@ use crate::index::{AGENT_NONE, DigestKey, Index, State};
 use crate::model::gate::Gate;
 use crate::model::id::{KeyId, OrganizationId, RoleId, UserId};
 use crate::model::moment::Moment;
+use crate::model::plan::Plan;
 use crate::model::role::Role;
 use crate::model::secret::Digest;
-use crate::records::access::{OrganizationRecord, PlanRecord, UserRecord};
+use crate::records::access::{OrganizationRecord, UserRecord};
 use crate::records::gate::GateRecord;
 use crate::records::key::KeyRecord;
 use crate::records::place::{INDEXED, Place};
@@ -32,15 +35,14 @@ use crate::records::{RecordError, Stored, read};
 pub(super) struct Writer {
     pub(super) index: Arc<Index>,
     pub(super) lives: HashMap<KeyId, Arc<Live>>,
-    pub(super) plans: HashMap<Box<str>, PlanRecord>,
-    pub(super) organizations: HashMap<OrganizationId, OrganizationRecord>,
+    pub(super) plans: HashMap<Box<str>, Shared<PlanFacts>>,
     standings: Standings,
 }
 
 impl Writer {
     pub(super) fn new(index: Arc<Index>) -> Self {
-        let (lives, plans, organizations) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Self { index, lives, plans, organizations, standings: Standings::default() }
+        let (lives, plans) = (HashMap::new(), HashMap::new());
+        Self { index, lives, plans, standings: Standings::default() }
     }
 
     pub(super) fn reach(&self, revision: Revision) {
@@ -123,18 +125,11 @@ impl Writer {
     pub(super) fn put(&mut self, stored: Stored) {
         match stored {
             Stored::Gate(record) => self.put_gate(&record),
-            Stored::Plan(plan) => self.put_plan(plan),
-            Stored::Founded(record) => {
-                // Written once, and never again.
-                self.index.founded.get_or_init(|| record.organization);
-                if let Some(record) = self.organizations.get(&record.organization) {
-                    self.share_organization(record);
-                }
+            Stored::Plan(record) => {
+                self.plan(&record.name).store(Arc::new(PlanFacts::new((&record).into())));
             },
-            Stored::Organization(record) => {
-                self.share_organization(&record);
-                self.organizations.insert(record.id, record);
-            },
+            Stored::Founded(record) => self.put_founded(record.organization),
+            Stored::Organization(record) => self.put_organization(&record),
             Stored::User(record) => self.put_user(&record),
             Stored::Role(record) => self.role(record.id).store(Arc::new((&record).into())),
             Stored::Team(record) => {
@@ -164,11 +159,9 @@ impl Writer {
                 self.index.gates.pin().remove(name);
             },
             Place::Plan(name) => {
-                self.plans.remove(name);
-                self.share_organizations_on(name);
+                self.plan(name).store(Arc::new(PlanFacts::new(Plan::unknown(name))));
             },
             Place::Organization(id) => {
-                self.organizations.remove(id);
                 self.organization(*id).store(Arc::new(OrganizationFacts::unknown(*id)));
                 self.index.organizations.pin().remove(id);
             },
@@ -220,22 +213,19 @@ impl Writer {
         self.index.gates.pin().insert(record.name.clone(), Arc::new(gate));
     }
 
-    fn put_plan(&mut self, plan: PlanRecord) {
-        let name = plan.name.clone();
-        self.plans.insert(name.clone(), plan);
-        self.share_organizations_on(&name);
-    }
-
-    fn share_organizations_on(&self, plan: &str) {
-        for record in self.organizations.values().filter(|record| &*record.plan == plan) {
-            self.share_organization(record);
+    /// Written once, and never again.
+    fn put_founded(&self, id: OrganizationId) {
+        self.index.founded.get_or_init(|| id);
+        if let Some(shared) = self.index.organizations.pin().get(&id) {
+            let known = shared.load_full();
+            shared.store(Arc::new(OrganizationFacts { founding: true, ..(*known).clone() }));
         }
     }
 
-    fn share_organization(&self, record: &OrganizationRecord) {
+    fn put_organization(&mut self, record: &OrganizationRecord) {
         let shared = self.organization(record.id);
         let live: Arc<OrganizationLive> = Arc::clone(&shared.load().live);
-        let mut facts = OrganizationFacts::new(record, self.plans.get(&record.plan), live);
+        let mut facts = OrganizationFacts::new(record, self.plan(&record.plan), live);
         facts.founding = self.index.founding_organization() == Some(record.id);
         shared.store(Arc::new(facts));
     }
@@ -333,6 +323,17 @@ impl Writer {
     fn role(&self, id: RoleId) -> Shared<RoleFacts> {
         let unknown = || Arc::new(ArcSwap::from_pointee(RoleFacts::unknown(id)));
         Arc::clone(self.index.roles.pin().get_or_insert_with(id, unknown))
+    }
+
+    /// The handle to a plan's facts: made before its record comes, if an organization comes first.
+    /// It stays where the record goes, since another plan may get its name.
+    fn plan(&mut self, name: &str) -> Shared<PlanFacts> {
+        if let Some(plan) = self.plans.get(name) {
+            return Arc::clone(plan);
+        }
+        let plan = PlanFacts::shared(Plan::unknown(name));
+        self.plans.insert(name.into(), Arc::clone(&plan));
+        plan
     }
 
     fn organization(&self, id: OrganizationId) -> Shared<OrganizationFacts> {

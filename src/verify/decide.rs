@@ -1,7 +1,7 @@
 //! The order of deciding, from the grant on.
 
 use crate::clock::Now;
-use crate::index::facts::{Ask, OrganizationFacts};
+use crate::index::facts::{Ask, OrganizationFacts, PlanFacts};
 use crate::index::grant::{Grant, Rules};
 use crate::index::quota::Unreserved;
 use crate::index::standing::StandingSlot;
@@ -22,10 +22,11 @@ pub fn decide(grant: &Grant, request: &Request<'_>, now: Now) -> Result<Verdict,
         return Ok(Verdict::of(code));
     }
     let organization = grant.organization.load();
-    if let Some(code) = refusal(grant, &organization, request, now) {
+    let plan = organization.plan.load();
+    if let Some(code) = refusal(grant, &organization, &plan, request, now) {
         return Ok(Verdict::of(code));
     }
-    let limits = Limits::of(grant, &organization);
+    let limits = Limits::of(grant, &organization, &plan);
     if limits.is_none() {
         return Ok(Verdict::of(Code::Valid));
     }
@@ -38,10 +39,11 @@ pub fn foretell(grant: &Grant, request: &Request<'_>, now: Now) -> Verdict {
         return Verdict::of(code);
     }
     let organization = grant.organization.load();
-    if let Some(code) = refusal(grant, &organization, request, now) {
+    let plan = organization.plan.load();
+    if let Some(code) = refusal(grant, &organization, &plan, request, now) {
         return Verdict::of(code);
     }
-    let limits = Limits::of(grant, &organization);
+    let limits = Limits::of(grant, &organization, &plan);
     limits.refusal(request.cost, now).unwrap_or(Verdict::of(Code::Valid))
 }
 
@@ -49,6 +51,7 @@ pub fn foretell(grant: &Grant, request: &Request<'_>, now: Now) -> Verdict {
 fn refusal(
     grant: &Grant,
     organization: &OrganizationFacts,
+    plan: &PlanFacts,
     request: &Request<'_>,
     now: Now,
 ) -> Option<Code> {
@@ -56,7 +59,7 @@ fn refusal(
     if owner.is_some_and(|owner| owner.disabled) {
         return Some(Code::OwnerDisabled);
     }
-    if let Some(code) = state_of_organization(organization, now.wall) {
+    if let Some(code) = state_of_organization(organization, plan, now.wall) {
         return Some(code);
     }
     if !is_accepted(&request.acceptance, organization, grant) {
@@ -88,10 +91,14 @@ fn state_of_key(grant: &Grant, now: Moment) -> Option<Code> {
     }
 }
 
-fn state_of_organization(organization: &OrganizationFacts, now: Moment) -> Option<Code> {
+fn state_of_organization(
+    organization: &OrganizationFacts,
+    plan: &PlanFacts,
+    now: Moment,
+) -> Option<Code> {
     if organization.suspended {
         Some(Code::OrganizationSuspended)
-    } else if !organization.has_access(now) {
+    } else if !organization.subscription.gives_access(&plan.plan, now) {
         Some(Code::SubscriptionRequired)
     } else {
         None
@@ -146,13 +153,23 @@ pub(super) mod tests {
         let mut facts = OrganizationFacts::unknown(Id::default());
         facts.suspended = false;
         facts.ceiling = PatternSet::ALL.into();
-        facts.plan = Plan { api_access: true, ..Plan::unknown("pro") };
+        facts.plan = PlanFacts::shared(Plan { api_access: true, ..Plan::unknown("pro") });
         facts.subscription = Subscription {
             plan: "pro".into(),
             status: SubscriptionStatus::Active,
             current_period_end: Moment::NEVER,
         };
         facts
+    }
+
+    /// Changes the plan of an organization, which then shares it with no other.
+    pub(in crate::verify) fn on_plan(
+        facts: &mut OrganizationFacts,
+        change: impl FnOnce(&mut Plan),
+    ) {
+        let mut plan = facts.plan.load().plan.clone();
+        change(&mut plan);
+        facts.plan = PlanFacts::shared(plan);
     }
 
     pub(in crate::verify) fn grant(
@@ -204,7 +221,7 @@ pub(super) mod tests {
         });
         let mut facts = organization();
         facts.suspended = true;
-        facts.plan.api_access = false;
+        on_plan(&mut facts, |plan| plan.api_access = false);
         let mut user = owner();
         user.standing.disabled = true;
         let foreign = [OrganizationId::from_bytes([9; 16])];
@@ -232,7 +249,7 @@ pub(super) mod tests {
         assert_eq!(code(&key, &user, &facts, &request), Code::OrganizationSuspended);
         facts.suspended = false;
         assert_eq!(code(&key, &user, &facts, &request), Code::SubscriptionRequired);
-        facts.plan.api_access = true;
+        on_plan(&mut facts, |plan| plan.api_access = true);
         assert_eq!(code(&key, &user, &facts, &request), Code::NotAcceptedHere);
         request.acceptance.organizations = None;
         let environments = ["test".parse().unwrap()];

@@ -4,7 +4,7 @@
 //! says anything but what a check would.
 
 use crate::clock::Now;
-use crate::index::facts::{Ask, HeldRole, OrganizationFacts, UserFacts};
+use crate::index::facts::{Ask, HeldRole, OrganizationFacts, PlanFacts, UserFacts};
 use crate::index::grant::Grant;
 use crate::index::list::List;
 use crate::model::limit::Draw;
@@ -100,8 +100,8 @@ pub fn explain(grant: &Grant, lists: &Lists, request: &Request<'_>, now: Now) ->
     let code = foretell(grant, request, now).code;
     let (owner, organization) =
         (grant.owner.as_ref().map(|owner| owner.facts()), grant.organization.load());
-    let view =
-        View { grant, lists, request, now, owner: owner.as_deref(), organization: &organization };
+    let (owner, plan) = (owner.as_deref(), organization.plan.load());
+    let view = View { grant, lists, request, now, owner, organization: &organization, plan: &plan };
     told(code, |step| view.tell(step))
 }
 
@@ -158,9 +158,14 @@ struct View<'a> {
     now: Now,
     owner: Option<&'a UserFacts>,
     organization: &'a OrganizationFacts,
+    plan: &'a PlanFacts,
 }
 
 impl View<'_> {
+    fn limits(&self) -> Limits<'_> {
+        Limits::of(self.grant, self.organization, self.plan)
+    }
+
     fn tell(&self, step: &mut Step) {
         let failed = step.outcome == Outcome::Failed;
         match step.code {
@@ -203,7 +208,7 @@ impl View<'_> {
     }
 
     fn tell_access(&self, step: &mut Step) {
-        let (plan, subscription) = (&self.organization.plan, &self.organization.subscription);
+        let (plan, subscription) = (&self.plan.plan, &self.organization.subscription);
         if !plan.api_access {
             step.source = "plan";
             step.detail = Some(format!("the plan {:?} gives no API access", plan.name));
@@ -299,16 +304,14 @@ impl View<'_> {
 
     /// The rate limit that makes the call wait longest, as the verdict does.
     fn tell_rate(&self, step: &mut Step) {
-        let plan = self.organization.calls.as_deref().and_then(|calls| calls.rate.as_ref());
-        let refusing =
-            Limits::of(self.grant, self.organization).rates().filter_map(|(limit, counter)| {
-                match counter.peek(limit, self.now.ticks, self.request.cost) {
-                    Draw::Refused { wait } => Some((wait, limit)),
-                    Draw::Granted { .. } => None,
-                }
-            });
+        let refusing = self.limits().rates().filter_map(|(limit, counter)| {
+            match counter.peek(limit, self.now.ticks, self.request.cost) {
+                Draw::Refused { wait } => Some((wait, limit)),
+                Draw::Granted { .. } => None,
+            }
+        });
         let Some((_, limit)) = refusing.max_by_key(|(wait, _)| *wait) else { return };
-        if plan.is_some_and(|(known, _)| std::ptr::eq(known, limit)) {
+        if self.plan.rate.as_ref().is_some_and(|known| std::ptr::eq(known, limit)) {
             step.source = "plan";
         }
         let (name, count, window) = (&limit.name, limit.limit, limit.window_seconds);
@@ -316,10 +319,10 @@ impl View<'_> {
     }
 
     fn tell_quota(&self, step: &mut Step) {
-        let quotas = Limits::of(self.grant, self.organization).quotas();
+        let quotas = self.limits().quotas();
         let full = quotas.into_iter().zip(["key", "plan"]).find_map(|(rule, source)| {
             let rule = rule.filter(|rule| !rule.has_room(self.now.wall, self.request.cost))?;
-            Some((&rule.quota, source))
+            Some((rule.quota(), source))
         });
         let Some((quota, source)) = full else { return };
         step.source = source;
@@ -336,14 +339,13 @@ fn stage(source: &'static str, pattern: Option<&str>) -> Stage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::facts::PlanCalls;
     use crate::index::standing::Rank;
     use crate::model::permission::comparisons;
     use crate::model::plan::PlanLimits;
     use crate::model::role::BuiltinRole;
     use crate::records::key::tests::record;
     use crate::records::key::{KeyRecord, RateLimitRecord};
-    use crate::verify::decide::tests::{LongLists, NOW, grant, organization, owner};
+    use crate::verify::decide::tests::{LongLists, NOW, grant, on_plan, organization, owner};
 
     fn lists(key: &KeyRecord) -> Lists {
         Lists {
@@ -437,7 +439,7 @@ mod tests {
             requests_per_month: Some(1),
             ..PlanLimits::default()
         };
-        facts.calls = PlanCalls::new(limits, &facts.live);
+        on_plan(&mut facts, |plan| plan.limits = limits);
         let grant = grant(&key, None, facts);
         let told = |cost: u32| {
             let request = Request { cost, ..Request::default() };
@@ -462,7 +464,7 @@ mod tests {
     fn without_a_plan_for_it_the_plan_decides() {
         let key = record();
         let mut facts = organization();
-        facts.plan.api_access = false;
+        on_plan(&mut facts, |plan| plan.api_access = false);
         let grant = grant(&key, Some(owner()), facts);
         let told = explain(&grant, &lists(&key), &Request::default(), NOW);
         let (code, source, _) = decisive(&told);

@@ -7,10 +7,11 @@
 use std::time::Duration;
 
 use crate::clock::Now;
-use crate::index::facts::{OrganizationFacts, PlanCalls};
+use crate::index::facts::{OrganizationFacts, PlanFacts};
 use crate::index::grant::{Grant, Rules};
-use crate::index::live::RateCounter;
-use crate::index::quota::{QuotaDraw, QuotaRule, Unreserved};
+use crate::index::live::{OrganizationLive, RateCounter};
+use crate::index::quota::{QuotaDraw, Unreserved};
+use crate::index::quota_rule::QuotaRule;
 use crate::model::limit::{Draw, RateLimit};
 use crate::model::moment::Moment;
 use crate::verify::{Code, Verdict};
@@ -19,32 +20,33 @@ use crate::verify::{Code, Verdict};
 #[derive(Clone, Copy, Debug)]
 pub struct Limits<'a> {
     rules: Option<&'a Rules>,
-    calls: Option<&'a PlanCalls>,
+    plan: &'a PlanFacts,
+    live: &'a OrganizationLive,
 }
 
 impl<'a> Limits<'a> {
-    /// Those of a key in its organization.
-    pub fn of(grant: &'a Grant, organization: &'a OrganizationFacts) -> Self {
-        Self { rules: grant.rules.as_deref(), calls: organization.calls.as_deref() }
+    /// Those of a key in its organization, on its plan.
+    pub fn of(grant: &'a Grant, organization: &'a OrganizationFacts, plan: &'a PlanFacts) -> Self {
+        Self { rules: grant.rules.as_deref(), plan, live: &organization.live }
     }
 
     /// Whether there are none: nearly always.
     pub(super) fn is_none(self) -> bool {
-        self.rules.is_none() && self.calls.is_none()
+        self.rules.is_none() && self.plan.rate.is_none() && self.plan.quota.is_none()
     }
 
     /// All rate limits, the key's first.
     pub fn rates(self) -> impl Iterator<Item = (&'a RateLimit, &'a RateCounter)> + Clone {
         let own = self.rules.map(|rules| &*rules.rate_limits).unwrap_or_default().iter();
-        let plan = self.calls.and_then(|calls| calls.rate.as_ref());
-        own.chain(plan).map(|(limit, counter)| (limit, &**counter))
+        let plan = self.plan.rate.as_ref().map(|limit| (limit, &*self.live.rate));
+        own.map(|(limit, counter)| (limit, &**counter)).chain(plan)
     }
 
     /// The key's quota and the plan's.
-    pub fn quotas(self) -> [Option<&'a QuotaRule>; 2] {
-        let own = self.rules.and_then(|rules| rules.quota.as_ref());
-        let plan = self.calls.and_then(|calls| calls.quota.as_ref());
-        [own, plan]
+    pub fn quotas(self) -> [Option<QuotaRule<'a>>; 2] {
+        let plan = self.plan.quota.as_ref();
+        let plan = plan.map(|terms| QuotaRule::new(terms, &self.live.quota));
+        [self.rules.and_then(Rules::quota), plan]
     }
 
     /// The refusal, if some limit has no room for the call; draws nothing.
@@ -110,11 +112,11 @@ fn draw_from_each(limits: Limits<'_>, cost: u32, now: Now) -> Result<Verdict, Un
 
 /// What drawing from one quota came to.
 enum Drawn<'a> {
-    From((&'a QuotaRule, Moment)),
+    From((QuotaRule<'a>, Moment)),
     Refused(Verdict),
 }
 
-fn draw_quota(rule: &QuotaRule, cost: u32, now: Now) -> Result<Drawn<'_>, Unreserved> {
+fn draw_quota(rule: QuotaRule<'_>, cost: u32, now: Now) -> Result<Drawn<'_>, Unreserved> {
     match rule.draw(now.wall, cost) {
         QuotaDraw::Granted { begins } => Ok(Drawn::From((rule, begins))),
         QuotaDraw::Refused => Ok(Drawn::Refused(exceeded(rule.span(now.wall).ends, now))),
@@ -123,7 +125,7 @@ fn draw_quota(rule: &QuotaRule, cost: u32, now: Now) -> Result<Drawn<'_>, Unrese
 }
 
 /// Takes back what quotas had granted.
-fn give_back(drawn: [Option<(&QuotaRule, Moment)>; 2], cost: u32) {
+fn give_back(drawn: [Option<(QuotaRule<'_>, Moment)>; 2], cost: u32) {
     for (rule, begins) in drawn.into_iter().flatten() {
         rule.give_back(begins, cost);
     }
@@ -151,7 +153,7 @@ mod tests {
     use crate::model::plan::PlanLimits;
     use crate::records::key::tests::record;
     use crate::records::key::{QuotaRecord, RateLimitRecord};
-    use crate::verify::decide::tests::{NOW, grant, organization};
+    use crate::verify::decide::tests::{NOW, grant, on_plan, organization};
 
     /// What a race leaves: each limit had room when it was asked, and one has none when it is drawn
     /// from. Each row: how many the key's two rates, its quota, the plan's rate and the plan's quota
@@ -175,15 +177,16 @@ mod tests {
             let (period, zone) = ("month".parse().unwrap(), "UTC".parse().unwrap());
             key.quota = Some(QuotaRecord { limit: quota, period, zone });
             let mut facts = organization();
-            let plan = PlanLimits {
+            let limits = PlanLimits {
                 requests_per_10s: Some(plan_rate),
                 requests_per_month: Some(plan_quota),
                 ..PlanLimits::default()
             };
-            facts.calls = PlanCalls::new(plan, &facts.live);
+            on_plan(&mut facts, |plan| plan.limits = limits);
             let grant = grant(&key, None, facts);
             let organization = grant.organization.load();
-            let limits = Limits::of(&grant, &organization);
+            let plan = organization.plan.load();
+            let limits = Limits::of(&grant, &organization, &plan);
             let verdict = loop {
                 match draw_from_each(limits, 5, NOW) {
                     Ok(verdict) => break verdict,

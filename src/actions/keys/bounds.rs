@@ -54,7 +54,7 @@ impl Actions {
     ) -> Result<Batch, ActionError> {
         let organization = self.index.organization(organization);
         let organization = organization.ok_or(ActionError::NotFound("organization"))?;
-        let limits = organization.plan.limits;
+        let limits = organization.plan.load().plan.limits;
         let users: HashSet<UserId> = owners.iter().copied().flatten().collect();
         let per_user = limits.keys_per_user.filter(|_limit| !users.is_empty());
         if limits.keys.is_none() && per_user.is_none() {
@@ -67,7 +67,7 @@ impl Actions {
             None => (batch.absent(place.to_bytes()), 0),
         };
         let reached = |limit, maximum| {
-            let plan = organization.plan.name.to_string();
+            let plan = organization.subscription.plan.to_string();
             Err(ActionError::LimitReached { plan, limit, maximum })
         };
         let counted = self.count_with(organization.id, owners)?;
@@ -120,7 +120,7 @@ pub(super) fn require_access(
     if organization.has_access(now) {
         return Ok(());
     }
-    let plan = organization.plan.name.to_string();
+    let plan = organization.subscription.plan.to_string();
     Err(ActionError::SubscriptionRequired { plan, feature: API_ACCESS })
 }
 

@@ -114,16 +114,18 @@ fn described(app: &App, actor: &Actor, address: Option<IpAddr>) -> Result<Value,
         .into_iter()
         .filter(|permission| actor.holds(Ask::Permission(permission)))
         .collect();
+    let features = organization.plan.load();
+    let features = &features.plan;
     Ok(json!({
         "user": user,
         "organization": {
             "id": organization.id.to_string(),
             "name": organization.name,
-            "plan": organization.plan.name,
+            "plan": features.name,
             "features": {
-                "api_access": organization.plan.api_access,
-                "teams": organization.plan.teams,
-                "multiple_teams": organization.plan.multiple_teams,
+                "api_access": features.api_access,
+                "teams": features.teams,
+                "multiple_teams": features.multiple_teams,
             },
             "subscription_status": organization.subscription.status.to_string(),
             "api_access": organization.has_access(now),

@@ -71,7 +71,7 @@ impl Identity {
             user(|owner| owner.role.role().to_string()),
             joined(teams.iter().map(String::as_str)),
             within(PERMISSIONS_BYTES_MAX, permissions),
-            encoded(&organization.plan.name),
+            encoded(&organization.subscription.plan),
             encoded(grant.environment()),
         ])
     }
@@ -121,7 +121,8 @@ fn encoded(value: &str) -> String {
 /// the organization share, as `plan` and `plan_quota`.
 pub(super) fn limit_headers(grant: &Grant, now: Now) -> Vec<(&'static str, String)> {
     let organization = grant.organization.load();
-    let limits = Limits::of(grant, &organization);
+    let plan = organization.plan.load();
+    let limits = Limits::of(grant, &organization, &plan);
     let (mut policies, mut states) = (Vec::new(), Vec::new());
     for (limit, counter) in limits.rates() {
         let arrival = counter.arrival();
@@ -133,10 +134,10 @@ pub(super) fn limit_headers(grant: &Grant, now: Now) -> Vec<(&'static str, Strin
     for (name, rule) in [QUOTA, PLAN_QUOTA].into_iter().zip(limits.quotas()) {
         let Some(rule) = rule else { continue };
         let span = rule.span(now.wall);
-        let remaining = rule.quota.limit.saturating_sub(rule.used(now.wall));
+        let remaining = rule.quota().limit.saturating_sub(rule.used(now.wall));
         let window = seconds_up(span.ends.since(span.begins));
         let reset = seconds_up(span.ends.since(now.wall));
-        policies.push(format!("\"{name}\";q={};w={window}", rule.quota.limit));
+        policies.push(format!("\"{name}\";q={};w={window}", rule.quota().limit));
         states.push(format!("\"{name}\";r={remaining};t={reset}"));
     }
     if policies.is_empty() {

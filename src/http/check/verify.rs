@@ -17,7 +17,7 @@ use crate::http::problem::{Problem, seconds_up};
 use crate::http::transport::Arrival;
 use crate::http::{App, Call, answer, forwarded};
 use crate::index::Index;
-use crate::index::grant::Grant;
+use crate::index::grant::{Grant, Rules};
 use crate::model::credential::CREDENTIALS;
 use crate::model::fault::Fault;
 use crate::model::limit::COST_MAX;
@@ -270,8 +270,8 @@ pub(super) fn described(index: &Index, grant: &Grant, now: Now) -> Map<String, V
             })
         })
         .collect();
-    let quota = rules.and_then(|rules| rules.quota.as_ref()).map(|rule| {
-        let (quota, span) = (&rule.quota, rule.span(now.wall));
+    let quota = rules.and_then(Rules::quota).map(|rule| {
+        let (quota, span) = (rule.quota(), rule.span(now.wall));
         let used = rule.used(now.wall);
         json!({
             "limit": quota.limit,
@@ -308,7 +308,7 @@ pub(super) fn described(index: &Index, grant: &Grant, now: Now) -> Map<String, V
         "organization": {
             "id": organization.id.to_string(),
             "name": organization.name,
-            "plan": organization.plan.name,
+            "plan": organization.subscription.plan,
         },
         "teams": teams,
         "rate_limits": rate_limits,

@@ -1,0 +1,83 @@
+//! A quota's terms, and the rule that they make with a counter.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::index::quota::{NOWHERE, QuotaCounter, QuotaDraw};
+use crate::model::limit::{Quota, Span};
+use crate::model::moment::Moment;
+
+/// A quota as a key or a plan has it; organizations on one plan share its terms.
+#[derive(Debug)]
+pub struct QuotaTerms {
+    quota: Quota,
+    /// The period found last, so that the calendar is asked once a period and not once a call. It
+    /// belongs to these very terms: others have other periods.
+    span: ArcSwap<Span>,
+}
+
+/// A quota with the counter of those whose calls it counts.
+#[derive(Clone, Copy, Debug)]
+pub struct QuotaRule<'a> {
+    terms: &'a QuotaTerms,
+    pub(super) counter: &'a Arc<QuotaCounter>,
+}
+
+impl QuotaTerms {
+    /// The terms of a quota.
+    pub fn new(quota: Quota) -> Self {
+        Self { quota, span: ArcSwap::from_pointee(NOWHERE) }
+    }
+
+    fn span(&self, now: Moment) -> Span {
+        let known = **self.span.load();
+        if now >= known.begins && now < known.ends {
+            return known;
+        }
+        let span = self.quota.span(now);
+        self.span.store(Arc::new(span));
+        span
+    }
+}
+
+impl<'a> QuotaRule<'a> {
+    /// A quota that counts there.
+    pub fn new(terms: &'a QuotaTerms, counter: &'a Arc<QuotaCounter>) -> Self {
+        Self { terms, counter }
+    }
+
+    /// The quota.
+    pub fn quota(self) -> &'a Quota {
+        &self.terms.quota
+    }
+
+    /// The period of `now`.
+    pub fn span(self, now: Moment) -> Span {
+        self.terms.span(now)
+    }
+
+    /// Draws `cost` where all of it fits. A cost of nothing always fits.
+    pub fn draw(self, now: Moment, cost: u32) -> QuotaDraw {
+        let span = self.span(now);
+        if cost == 0 {
+            return QuotaDraw::Granted { begins: span.begins };
+        }
+        self.counter.draw(self.quota().limit, span, now, cost)
+    }
+
+    /// Whether `cost` would fit, drawing nothing.
+    pub fn has_room(self, now: Moment, cost: u32) -> bool {
+        cost == 0 || self.used(now).saturating_add(u64::from(cost)) <= self.quota().limit
+    }
+
+    /// Takes a granted draw back, unless its period is over.
+    pub fn give_back(self, begins: Moment, cost: u32) {
+        self.counter.give_back(begins, cost);
+    }
+
+    /// How much of the period of `now` is used.
+    pub fn used(self, now: Moment) -> u64 {
+        self.counter.used(now)
+    }
+}
