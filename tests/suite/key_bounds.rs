@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
 use crate::house::{House, Made, made};
+use crate::import::foreign;
+use crate::people::{acceptance, token_in};
 
 fn by(house: &House, key: &str, ask: Ask) -> crate::server::wire::Answer {
     house.bare(&ask.bearer(key))
@@ -23,6 +25,7 @@ fn bounded(house: &House) -> Made {
         "expires_in": "1h",
         "ip_rules": {"allow": ["127.0.0.1/32"]},
         "rate_limits": [{"name": "m", "limit": 50, "window_seconds": 60}],
+        "quota": {"limit": 100, "period": "day", "timezone": "UTC"},
     }))
 }
 
@@ -35,14 +38,20 @@ fn a_key_does_not_free_itself_by_a_sibling() {
     let list = ["diagrams:read", "keyhouse:keys:create"];
     let told = by(&house, &key.secret, Ask::post("/v1/keys", &json!({"permissions": list})))
         .problem(403, "beyond_key");
-    assert_eq!(pointers(&told), ["/expires_at", "/environment", "/ip_rules", "/rate_limits"]);
+    let respects = ["/expires_at", "/environment", "/ip_rules", "/rate_limits", "/quota"];
+    assert_eq!(pointers(&told), respects);
     let within = json!({
         "permissions": list,
         "environment": "test",
         "expires_in": "30m",
         "ip_rules": {"allow": ["127.0.0.1/32"]},
         "rate_limits": [{"name": "other", "limit": 10, "window_seconds": 60}],
+        "quota": {"limit": 100, "period": "month", "timezone": "UTC"},
     });
+    let mut more = within.clone();
+    more["permissions"] = json!(["diagrams:*"]);
+    let told = by(&house, &key.secret, Ask::post("/v1/keys", &more));
+    assert_eq!(told.problem(403, "permission_required")["permission"], "diagrams:*");
     let sibling = made(&by(&house, &key.secret, Ask::post("/v1/keys", &within)).expect(201));
     let path = format!("/v1/keys/{}", key.id);
     let freed = json!({"ip_rules": null, "expires_at": null, "rate_limits": null});
@@ -54,6 +63,70 @@ fn a_key_does_not_free_itself_by_a_sibling() {
     let freed = json!({"expires_at": null});
     let own = format!("/v1/keys/{}", sibling.id);
     by(&house, &sibling.secret, Ask::patch(&own, &freed)).problem(409, "own_key");
+}
+
+/// A key creates a key within its bounds, then changes it: no respect grows beyond the bounds.
+#[test]
+fn a_key_widens_no_key_by_a_change() {
+    let house = House::start();
+    let list = ["keyhouse:keys:manage", "keyhouse:keys:read", "diagrams:read"];
+    let bounds = json!({
+        "kind": "service",
+        "permissions": list,
+        "expires_in": "1h",
+        "ip_rules": {"allow": ["127.0.0.1/32"]},
+        "rate_limits": [{"name": "m", "limit": 50, "window_seconds": 60}],
+        "quota": {"limit": 100, "period": "day", "timezone": "UTC"},
+    });
+    let key = house.create(&bounds);
+    let mut narrower = bounds.clone();
+    narrower["expires_in"] = json!("30m");
+    let child = made(&by(&house, &key.secret, Ask::post("/v1/keys", &narrower)).expect(201));
+    let path = format!("/v1/keys/{}", child.id);
+    for (change, pointer) in [
+        (json!({"expires_in": "2h"}), "/expires_at"),
+        (json!({"ip_rules": {"allow": ["127.0.0.0/8"]}}), "/ip_rules"),
+        (
+            json!({"rate_limits": [{"name": "m", "limit": 51, "window_seconds": 60}]}),
+            "/rate_limits",
+        ),
+        (json!({"quota": {"limit": 101, "period": "day", "timezone": "UTC"}}), "/quota"),
+    ] {
+        let told = by(&house, &key.secret, Ask::patch(&path, &change)).problem(403, "beyond_key");
+        assert_eq!(pointers(&told), [pointer], "{change}");
+    }
+    let more = Ask::patch(&path, &json!({"permissions": ["diagrams:*"]}));
+    by(&house, &key.secret, more).problem(403, "permission_required");
+    assert_eq!(house.key(&child.id)["version"], 1);
+    by(&house, &key.secret, Ask::patch(&path, &json!({"expires_in": "40m"}))).expect(200);
+}
+
+/// An importer may know the texts of the keys that it imports.
+#[test]
+fn a_bounded_key_imports_no_wider_key() {
+    let house = House::start();
+    let list = json!(["keyhouse:instance:import", "diagrams:read"]);
+    let key = house.create(&json!({"kind": "service", "permissions": list, "expires_in": "1h"}));
+    let import = |text: &str, end: &str| {
+        let line = json!({"key": text, "permissions": ["diagrams:read"], "expires_at": end});
+        by(&house, &key.secret, Ask::post("/v1/keys/import", &json!({"keys": [line]})))
+    };
+    let told = import(&foreign(1), "2998-01-01T00:00:00Z").problem(403, "beyond_key");
+    assert_eq!(pointers(&told), ["/expires_at"]);
+    import(&foreign(1), key.key["expires_at"].as_str().unwrap()).expect(201);
+}
+
+/// The secret that a rotation replaced ends with the overlap, whatever the key's own end is.
+#[test]
+fn an_old_secret_makes_no_key_that_outlives_it() {
+    let house = House::start();
+    let body = json!({"kind": "service", "permissions": ["keyhouse:keys:manage"]});
+    let key = house.create(&body);
+    let rotate = Ask::post(&format!("/v1/keys/{}/rotate", key.id), &json!({"overlap": "1h"}));
+    let new = made(&house.ask(&rotate).expect(200));
+    let told = by(&house, &key.secret, Ask::post("/v1/keys", &body)).problem(403, "beyond_key");
+    assert_eq!(pointers(&told), ["/expires_at"]);
+    by(&house, &new.secret, Ask::post("/v1/keys", &body)).expect(201);
 }
 
 #[test]
@@ -80,6 +153,12 @@ fn a_bounded_manager_changes_no_wider_key_but_stops_it() {
     by(&house, &manager.secret, Ask::post(&path("/disable"), &json!({}))).expect(200);
     by(&house, &manager.secret, Ask::post(&path("/enable"), &json!({}))).problem(403, "beyond_key");
     by(&house, &manager.secret, Ask::post(&path("/revoke"), &json!({}))).expect(200);
+    // A key without other bounds is bounded by its list alone.
+    let unbounded = json!({"kind": "service", "permissions": ["keyhouse:keys:manage"]});
+    let (unbounded, other) = (house.create(&unbounded), house.create(&body));
+    let rename = Ask::patch(&format!("/v1/keys/{}", other.id), &json!({"name": "other"}));
+    let told = by(&house, &unbounded.secret, rename).problem(403, "permission_required");
+    assert_eq!(told["permission"], "diagrams:read");
     let narrower = json!({"kind": "service", "permissions": ["diagrams:read"], "expires_in": "5m"});
     let made = made(&by(&house, &manager.secret, Ask::post("/v1/keys", &narrower)).expect(201));
     let renamed = Ask::patch(&format!("/v1/keys/{}", made.id), &json!({"name": "other"}));
@@ -93,6 +172,7 @@ fn a_bounded_key_gives_no_right_that_outlives_it() {
     let bounds = json!({"kind": "service", "permissions": list, "expires_in": "1h"});
     let unbounded = json!({"kind": "service", "permissions": list});
     let tess = house.join("tess", "user");
+    let (team, role) = (house.team("Build", "visible", &[]), house.role("Any", &["diagrams:read"]));
     let user = format!("/v1/users/{}", tess.id);
     let reset = format!("{user}/reset");
     let asks = [
@@ -100,7 +180,11 @@ fn a_bounded_key_gives_no_right_that_outlives_it() {
         Ask::post(&reset, &json!({})),
         Ask::patch(&user, &json!({"role": "guest"})),
         Ask::patch(&user, &json!({"email": "other@example.com"})),
+        Ask::patch(&user, &json!({"operator": true})),
         Ask::new("DELETE", &format!("{user}?keys=transfer&to=organization")),
+        Ask::new("PUT", &format!("/v1/teams/{team}/members/{}", tess.id)),
+        Ask::patch(&format!("/v1/roles/{role}"), &json!({"permissions": ["diagrams:*"]})),
+        Ask::post("/v1/organizations", &json!({"name": "c", "owner_email": "c@example.com"})),
     ];
     let (bounded, other) = (house.create(&bounds), house.create(&unbounded));
     for ask in &asks {
@@ -111,6 +195,34 @@ fn a_bounded_key_gives_no_right_that_outlives_it() {
     by(&house, &bounded.secret, enabled.clone()).problem(403, "beyond_key");
     by(&house, &other.secret, enabled).expect(200);
     by(&house, &other.secret, asks[0].clone()).expect(201);
+    for bound in [
+        json!({"ip_rules": {"allow": ["127.0.0.1/32"]}}),
+        json!({"rate_limits": [{"name": "m", "limit": 50, "window_seconds": 60}]}),
+        json!({"quota": {"limit": 100, "period": "day", "timezone": "UTC"}}),
+    ] {
+        let mut body = unbounded.clone();
+        body.as_object_mut().unwrap().extend(bound.as_object().unwrap().clone());
+        by(&house, &house.create(&body).secret, asks[1].clone()).problem(403, "beyond_key");
+    }
+}
+
+/// An invitation is dead once the key that made it has an end or a limit.
+#[test]
+fn a_link_is_dead_once_the_key_that_made_it_has_bounds() {
+    let house = House::start();
+    let list = json!({"kind": "service", "permissions": ["*", "keyhouse:*"]});
+    let body = json!({"email": "bo@example.com", "role": "user"});
+    for (bound, status) in [
+        (json!({"expires_in": "1h"}), 403),
+        (json!({"rate_limits": [{"name": "m", "limit": 50, "window_seconds": 60}]}), 403),
+        (json!({"name": "other"}), 201),
+    ] {
+        let key = house.create(&list);
+        let made = by(&house, &key.secret, Ask::post("/v1/invitations", &body)).expect(201);
+        house.ask(&Ask::patch(&format!("/v1/keys/{}", key.id), &bound)).expect(200);
+        let answer = house.bare(&acceptance(&token_in(&made)));
+        assert_eq!(answer.status, status, "{bound}: {}", answer.body);
+    }
 }
 
 /// A review found it: a key that ended in an hour opened a gate, had an organization vouch for another
@@ -157,6 +269,7 @@ fn a_key_is_revoked_with_all_that_it_created() {
     let child = made(&by(&house, &root.secret, Ask::post("/v1/keys", &body)).expect(201));
     let other = made(&by(&house, &root.secret, Ask::post("/v1/keys", &body)).expect(201));
     let grandchild = made(&by(&house, &child.secret, Ask::post("/v1/keys", &body)).expect(201));
+    let nephew = made(&by(&house, &other.secret, Ask::post("/v1/keys", &body)).expect(201));
     let bystander = house.create(&body);
     let path = format!("/v1/keys/{}/revoke", root.id);
     let alone = house.ask(&Ask::post(&path, &json!({}))).expect(200);
@@ -164,10 +277,10 @@ fn a_key_is_revoked_with_all_that_it_created() {
     house.act(&other.id, "revoke").expect(200);
     let ask = Ask::post(&path, &json!({"descendants": true}));
     let told = house.ask(&ask).expect(200);
-    assert_eq!(told["descendants"], json!({"revoked": 2, "left": 0, "more": false}), "{told}");
+    assert_eq!(told["descendants"], json!({"revoked": 3, "left": 0, "more": false}), "{told}");
     let again = house.ask(&ask).expect(200);
     assert_eq!(again["descendants"], json!({"revoked": 0, "left": 0, "more": false}));
-    for key in [&root, &child, &other, &grandchild] {
+    for key in [&root, &child, &other, &grandchild, &nephew] {
         assert_eq!(house.key(&key.id)["status"], "revoked");
     }
     assert_eq!(house.key(&bystander.id)["status"], "active");
