@@ -8,6 +8,7 @@
 )]
 
 mod authority;
+mod clients;
 mod gates;
 mod metrics;
 mod pace;
@@ -96,7 +97,8 @@ impl House {
         let settings = Settings {
             links: keyhouse::model::public_url::Links::default(),
             public_url: "http://localhost".parse().unwrap(),
-            trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()].into(),
+            trusted_proxies: vec!["127.0.0.0/8".parse().unwrap(), "10.0.0.7/32".parse().unwrap()]
+                .into(),
         };
         let app = App::new(Arc::clone(&actions), settings, 1).paced_by(paces.0, paces.1);
         Self { app, actions, index, store, follower: Some(follower) }

@@ -79,6 +79,58 @@ fn a_maker_who_is_dismissed_at_the_same_moment_lets_nobody_in() {
 }
 
 #[test]
+fn a_link_of_a_key_that_is_revoked_at_the_same_moment_is_dead() {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
+    let list = json!({"kind": "service", "permissions": ["*", "keyhouse:*"]});
+    let (_, made) = house.manage("POST", "/v1/keys", &list);
+    let bearer = format!("Bearer {}", made["secret"].as_str().unwrap());
+    let body = json!({"email": "bo@example.com", "role": "user"});
+    let by_key = [("Authorization", &*bearer)];
+    let (status, _, invited) = house.ask("POST", "/v1/invitations", &by_key, &body);
+    assert_eq!(status, 201, "{invited}");
+    let token = invited["url"].as_str().unwrap().rsplit_once("#token=").unwrap().1;
+    let revoke = format!("/v1/keys/{}/revoke", made["key"]["id"].as_str().unwrap());
+    let (status, _, problem) = overtaken(
+        &store,
+        || accept(&house, token),
+        || assert_eq!(house.manage("POST", &revoke, &json!({})).0, 200),
+    );
+    assert_eq!((status, &problem["code"]), (403, &json!("link_invalid")), "{problem}");
+}
+
+/// A key that is about to be revoked with its creator creates another key before that.
+#[test]
+fn a_key_that_is_made_while_its_descent_is_revoked_is_revoked_too() {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+    let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
+    let list = json!({"kind": "service", "permissions": ["keyhouse:keys:manage"]});
+    let make = |secret: &str| {
+        let bearer = format!("Bearer {secret}");
+        let (status, _, made) = house.ask("POST", "/v1/keys", &[("Authorization", &bearer)], &list);
+        assert_eq!(status, 201, "{made}");
+        made
+    };
+    let secret = |made: &Value| made["secret"].as_str().unwrap().to_owned();
+    let (_, root) = house.manage("POST", "/v1/keys", &list);
+    let child = make(&secret(&root));
+    let revoke = format!("/v1/keys/{}/revoke", root["key"]["id"].as_str().unwrap());
+    let gate = Gate::new();
+    // The root's own revocation is the first.
+    store.inject(Operation::Submit, 2, Fault::Wait(gate.clone()));
+    let all = json!({"descendants": true});
+    let (status, told) = scope(|threads| {
+        let revoked = threads.spawn(|| house.manage("POST", &revoke, &all));
+        assert!(gate.wait_for_arrivals(1, LONG));
+        make(&secret(&child));
+        gate.open();
+        revoked.join().unwrap()
+    });
+    assert_eq!(status, 200, "{told}");
+    assert_eq!(told["descendants"], json!({"revoked": 2, "left": 0, "more": false}));
+}
+
+#[test]
 fn an_owner_who_is_demoted_at_the_same_moment_demotes_nobody() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
     let house = House::over(Arc::clone(&store) as Arc<dyn Store>);

@@ -8,8 +8,8 @@ use argon2::password_hash::PasswordHasher as _;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, Version};
 use keyhouse::clock::{Clock as _, ManualClock};
-use keyhouse::http::transport::{Application as _, Origin, Peer, Surface};
-use keyhouse::model::id::Id;
+use keyhouse::http::transport::{Application as _, Arrival, Caller, Origin, Peer, Surface};
+use keyhouse::model::id::{Id, KeyId, UserId};
 use keyhouse::model::moment::Moment;
 use keyhouse::model::totp::code_at;
 use keyhouse::records::access::{EmailRecord, UserRecord};
@@ -21,6 +21,7 @@ use keyhouse_storage::{At, Batch, Fault, FaultyStore, Gate, MemoryStore, Operati
 use rouille::Request;
 use serde_json::{Value, json};
 
+use crate::people::{join, overtaken};
 use crate::{House, LONG};
 
 pub(crate) const EMAIL: &str = "ada@example.com";
@@ -234,25 +235,49 @@ fn a_hash_of_older_parameters_is_made_anew_at_sign_in() {
     assert_eq!(Door::afar().sign_in(&house, PASSWORD).status, 201);
 }
 
-/// A password that is changed while somebody signs in with the old one: the sign-in was checked
-/// before the change, its session would be written after all others were ended.
+/// A hash of the form in which the password was typed, as earlier versions made it.
 #[test]
-fn a_sign_in_that_a_change_of_password_overtakes_fails() {
-    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let house = House::over_with(Arc::clone(&store) as Arc<_>, clock());
-    let user = user_of(&house);
-    let gate = Gate::new();
-    store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
-    let status = scope(|threads| {
-        let signing_in = threads.spawn(|| Door::afar().sign_in(&house, PASSWORD).status);
-        assert!(gate.wait_for_arrivals(1, LONG));
-        let hash = user.password.replace("$argon2id$", "$argon2i$");
-        put_user(&house, &UserRecord { password: hash, ..user });
-        gate.open();
-        signing_in.join().unwrap()
-    });
-    assert_eq!(status, 401);
-    assert!(house.store.scan(&Range::prefix(b"session/"), At::Latest).unwrap().rows.is_empty());
+fn a_hash_of_another_unicode_form_is_made_anew_at_sign_in() {
+    const COMPOSED: &str = "zw\u{f6}lf wilde G\u{e4}nse am See";
+    const TYPED: &str = "zwo\u{308}lf wilde Ga\u{308}nse am See";
+    let house = House::over_with(Arc::new(MemoryStore::new()), clock());
+    let salt = b"sixteen bytes ok";
+    let hash: PasswordHash =
+        Argon2::default().hash_password_with_salt(TYPED.as_bytes(), salt).unwrap();
+    put_user(&house, &UserRecord { password: hash.to_string(), ..user_of(&house) });
+    assert_eq!(Door::afar().sign_in(&house, COMPOSED).status, 401);
+    for typed in [TYPED, COMPOSED, TYPED] {
+        assert_eq!(Door::afar().sign_in(&house, typed).status, 201, "{typed:?}");
+    }
+}
+
+/// A password that is changed, or a user who is disabled, while a sign-in is under way: the password was
+/// checked before the change, the session would be written after all others were ended.
+#[test]
+fn a_sign_in_that_a_new_password_or_a_disabling_overtakes_fails() {
+    type Change = fn(UserRecord) -> UserRecord;
+    let changes: [Change; 2] = [
+        |user| UserRecord { password: user.password.replace("$argon2id$", "$argon2i$"), ..user },
+        |user| UserRecord { disabled: true, ..user },
+    ];
+    for change in changes {
+        let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+        let house = House::over_with(Arc::clone(&store) as Arc<_>, clock());
+        let user = user_of(&house);
+        // The first sign-in of all stores the key of device cookies before it looks at anything.
+        house.actions.device_cookie(None, user.id).unwrap();
+        let gate = Gate::new();
+        store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
+        let status = scope(|threads| {
+            let signing_in = threads.spawn(|| Door::afar().sign_in(&house, PASSWORD).status);
+            assert!(gate.wait_for_arrivals(1, LONG));
+            put_user(&house, &change(user));
+            gate.open();
+            signing_in.join().unwrap()
+        });
+        assert_eq!(status, 401);
+        assert!(house.store.scan(&Range::prefix(b"session/"), At::Latest).unwrap().rows.is_empty());
+    }
 }
 
 /// Another user, with the owner's password.
@@ -285,6 +310,24 @@ fn a_session_opened_while_all_are_ended_is_ended_too() {
     assert_eq!(changed.0, 200, "{}", changed.1);
     let session = Door::afar().ask(&house, "GET", "/v1/session", &cookie);
     assert_eq!((session.status, session.code()), (401, "session_ended"));
+}
+
+/// Two sessions that are opened at once are both in the list by which all are ended.
+#[test]
+fn sessions_opened_at_once_are_all_ended() {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+    let house = House::over_with(Arc::clone(&store) as Arc<_>, clock());
+    let bob = add_bob(&house);
+    house.actions.device_cookie(None, bob.id).unwrap();
+    let sign_in = || Door::afar().with_email(BOB).sign_in(&house, PASSWORD).cookie;
+    let mut other = String::new();
+    let one = overtaken(&store, sign_in, || other = sign_in());
+    let shown =
+        |cookie: &str| Door::afar().ask(&house, "GET", "/v1/session", cookie).code().to_owned();
+    assert_eq!([shown(&one), shown(&other)], ["", ""]);
+    let path = format!("/v1/users/{}/sessions", bob.id);
+    assert_eq!(house.manage("DELETE", &path, &Value::Null).0, 204);
+    assert_eq!([shown(&one), shown(&other)], ["session_ended", "session_ended"]);
 }
 
 #[test]
@@ -372,4 +415,47 @@ fn a_code_that_is_used_up_while_a_session_is_written_opens_nothing() {
         signing_in.join().unwrap()
     });
     assert_eq!(status, 401);
+}
+
+/// In whose share of places and memory a request waits, as its head alone shows it.
+fn caller(house: &House, target: &str, header: (&str, &str)) -> Caller {
+    let request = http::Request::builder().method("POST").uri(target);
+    let request = request.header("host", "localhost").header(header.0, header.1);
+    let (parts, ()) = request.body(()).unwrap().into_parts();
+    let peer = Peer::Tcp(([192, 0, 2, 7], 1).into());
+    house.app.admit(&Arrival { surface: Surface::Main, peer, parts: &parts }).unwrap()
+}
+
+/// Strangers who filled the queue kept users out of browsers in which they had signed in before.
+#[test]
+fn who_asks_is_known_by_a_credential_and_who_signs_in_by_the_device_cookie() {
+    let house = House::over(Arc::new(MemoryStore::new()));
+    let bo = join(&house, "bo", "administrator");
+    let user: UserId = bo.id.parse().unwrap();
+    let device = house.actions.device_cookie(None, user).unwrap();
+    let device = format!("keyhouse-device={}", device.reveal());
+    let forged = format!("{device}A");
+    let make = |body: &Value| {
+        let (status, _, made) = house.ask("POST", "/v1/keys", &[("Cookie", &bo.cookie)], body);
+        assert_eq!(status, 201, "{made}");
+        let text = |pointer: &str| made.pointer(pointer).unwrap().as_str().unwrap().to_owned();
+        (text("/key/id"), format!("Bearer {}", text("/secret")))
+    };
+    let (_, own) = make(&json!({}));
+    let (id, service) = make(&json!({"kind": "service", "permissions": ["keyhouse:keys:verify"]}));
+    let id: KeyId = id.parse().unwrap();
+    for (target, header, actor, by_key) in [
+        ("/v1/session", ("cookie", &*device), Some(*user.bytes()), false),
+        ("/v1/session", ("cookie", &forged), None, false),
+        ("/v1/session", ("cookie", "theme=dark"), None, false),
+        ("/v1/keys", ("cookie", &bo.cookie), Some(*user.bytes()), false),
+        ("/v1/keys", ("authorization", &own), Some(*user.bytes()), true),
+        ("/v1/keys", ("authorization", &service), Some(*id.bytes()), true),
+        // The holder of a leaked key revokes it in the share of their address.
+        ("/v1/whoami/revoke", ("authorization", &own), None, false),
+    ] {
+        let known = caller(&house, target, header);
+        assert_eq!((known.actor, known.by_key), (actor, by_key), "{target} {header:?}");
+        assert_eq!(known.organization.is_some(), actor.is_some(), "{target} {header:?}");
+    }
 }

@@ -1,0 +1,51 @@
+//! The client's address on each listener, behind a proxy and without one.
+
+use std::sync::Arc;
+
+use keyhouse::http::transport::{Application as _, Arrival, Peer, Surface};
+use keyhouse_storage::MemoryStore;
+use serde_json::json;
+
+use crate::House;
+
+/// A trusted peer on another host counts as the client on the check listener alone, and only where its
+/// request shows no sign of a proxy.
+#[test]
+fn the_address_of_a_proxy_on_another_host_is_never_its_clients() {
+    let house = House::over(Arc::new(MemoryStore::new()));
+    let body = json!({"ip_rules": {"allow": ["10.0.0.0/8"]}});
+    let (status, made) = house.manage("POST", "/v1/keys", &body);
+    assert_eq!(status, 201, "{made}");
+    let secret = made["secret"].as_str().unwrap();
+    let code = |surface: Surface, host: &str, line: Option<(&str, &str)>| {
+        let request = http::Request::builder().uri("/v1/whoami").header("host", host);
+        let request =
+            line.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let (parts, ()) = request.header("x-api-key", secret).body(()).unwrap().into_parts();
+        let peer = Peer::Tcp(([10, 0, 0, 7], 1).into());
+        let response = house.app.check(&Arrival { surface, peer, parts: &parts }, b"");
+        response.status_code
+    };
+    for (claim, surface, host, line, expected) in [
+        ("asks for itself", Surface::Checks, "keyhouse:7118", None, 200),
+        ("by the public name", Surface::Checks, "localhost", None, 403),
+        ("on the main listener", Surface::Main, "keyhouse:7117", None, 403),
+        ("a header of proxies", Surface::Checks, "keyhouse:7118", Some(("via", "1.1 a")), 403),
+        (
+            "a client elsewhere",
+            Surface::Checks,
+            "keyhouse:7118",
+            Some(("x-forwarded-for", "192.0.2.7")),
+            403,
+        ),
+        (
+            "a client within",
+            Surface::Checks,
+            "keyhouse:7118",
+            Some(("x-forwarded-for", "10.9.9.9")),
+            200,
+        ),
+    ] {
+        assert_eq!(code(surface, host, line), expected, "{claim}");
+    }
+}
