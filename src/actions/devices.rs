@@ -188,6 +188,7 @@ fn devices_in<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::actions::trial::Trial;
 
     fn device() -> Device {
         Device {
@@ -196,6 +197,36 @@ mod tests {
             ends_at: Moment::from_milliseconds(1_800_000_000_000),
             password_changes: 3,
         }
+    }
+
+    /// A new browser at each sign-in would be a new allowance.
+    #[test]
+    fn a_browser_stays_the_same_at_each_sign_in() {
+        let trial = Trial::new();
+        let (actions, owner) = (&trial.actions, trial.owner);
+        let browsers = |cookie: &Secret| {
+            let devices = actions.devices(cookie).unwrap();
+            devices.into_iter().map(|device| (device.user, device.browser)).collect::<Vec<_>>()
+        };
+        let first = actions.device_cookie(None, owner).unwrap();
+        let again = actions.device_cookie(Some(&first), owner).unwrap();
+        assert_eq!(browsers(&first).len(), 1);
+        assert_eq!(browsers(&again), browsers(&first));
+        let other = actions.device_cookie(None, owner).unwrap();
+        assert_ne!(browsers(&other), browsers(&first));
+    }
+
+    #[test]
+    fn a_cookie_names_each_browser_until_its_end() {
+        let key = [7; KEY_BYTES];
+        let (first, user) = (device(), Id::from_bytes([3; 16]));
+        let later = Device { user, ends_at: first.ends_at.after(DEVICE_LIFETIME), ..first };
+        let cookie = Secret::new(format!("{}.x.{}", first.write(&key), later.write(&key)));
+        let known = |now: Moment| devices_in(&cookie, &key, now).collect::<Vec<_>>();
+        let moment = Duration::from_millis(1);
+        assert_eq!(known(first.ends_at.before(moment)), [first, later]);
+        assert_eq!(known(first.ends_at), [later]);
+        assert_eq!(known(later.ends_at), []);
     }
 
     #[test]

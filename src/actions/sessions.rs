@@ -304,6 +304,42 @@ mod tests {
     use super::*;
     use crate::actions::trial::Trial;
 
+    #[test]
+    fn a_session_ends_when_it_is_idle_and_at_the_latest_after_its_absolute_time() {
+        let trial = Trial::new();
+        let (actions, times) = (&trial.actions, trial.actions.session_times);
+        let organization = actions.index.user(trial.owner).unwrap().organization;
+        let open = || {
+            let origin = Origin { ip: None, user_agent: None };
+            actions.open_session(trial.owner, organization, origin).unwrap().token
+        };
+        let is_open = |token: &Secret| match actions.session(token) {
+            Ok(_) => true,
+            Err(ActionError::SessionEnded) => false,
+            Err(error) => panic!("{error}"),
+        };
+        let moment = Duration::from_millis(1);
+        let almost = |span: Duration| span.saturating_sub(moment);
+        let idle = open();
+        trial.clock.advance(almost(times.idle()));
+        assert!(is_open(&idle));
+        trial.clock.advance(almost(times.idle()));
+        assert!(is_open(&idle), "it was seen meanwhile");
+        trial.clock.advance(times.idle());
+        assert!(!is_open(&idle));
+        assert_eq!(actions.sessions(trial.owner).unwrap().len(), 0);
+        let busy = open();
+        let mut left = almost(times.absolute());
+        while !left.is_zero() {
+            let step = left.min(times.idle() / 2);
+            trial.clock.advance(step);
+            assert!(is_open(&busy), "{left:?} before its end");
+            left = left.saturating_sub(step);
+        }
+        trial.clock.advance(moment);
+        assert!(!is_open(&busy));
+    }
+
     /// Sessions that ended by time stayed in the store and in the index's memory until their user had
     /// 20 newer ones.
     #[test]

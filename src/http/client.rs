@@ -167,6 +167,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_host_that_could_be_a_secret_is_not_logged() {
+        let long = "a".repeat(300);
+        for (host, logged) in [
+            ("keys.example.com", "keys.example.com"),
+            ("127.0.0.1:7117", "127.0.0.1:7117"),
+            ("xn--a-name-without-any-digits.example", "xn--a-name-without-any-digits.example"),
+            ("kh_live_0000", "(withheld)"),
+            ("keys.0f1e2d3c4b5a69788796a5b4.example", "(withheld)"),
+            (&long, &"a".repeat(HOST_CHARS_MAX)),
+        ] {
+            assert_eq!(logged_host(host), logged, "{host}");
+        }
+    }
+
+    #[test]
     fn a_warning_is_due_once_an_hour() {
         let second = 1_000_000_000;
         let hourly = Hourly::default();

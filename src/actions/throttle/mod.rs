@@ -455,7 +455,8 @@ mod tests {
         clock.advance(Duration::from_secs(10));
         begin(1_000, afar(7)).map(Guess::failed).unwrap();
         assert!(begin(1_001, afar(7)).is_err());
-        for number in 0..CLIENT_FAILURES * 2 {
+        // More than any network may fail.
+        for number in 0..=SITE_FAILURES {
             let socket = Source { address: None, on_host: true };
             let socket = Attempter { source: socket, browser: None };
             begin(number, socket).map(Guess::failed).unwrap();

@@ -139,6 +139,31 @@ impl BodyLimits {
 mod tests {
     use super::*;
 
+    /// 33 connections from one address once held all memory for bodies.
+    #[test]
+    fn an_address_holds_an_eighth_of_the_memory() {
+        let purse = Purse::new(4_096);
+        let from = |text: &str| purse.open(&Caller::of(Some(text.parse().unwrap())));
+        for [one, same, other] in [
+            ["192.0.2.1", "192.0.2.1", "192.0.2.2"],
+            ["2001:db8::1", "2001:db8::ffff:2", "2001:db8:0:1::1"],
+        ] {
+            let mut most = from(one);
+            assert!(most.grow(512) && !most.grow(1), "{one}");
+            assert!(!from(same).grow(1), "{same}");
+            assert!(from(other).grow(1), "{other}");
+        }
+        // The address of a known caller has the same share.
+        let known = |actor| Caller {
+            actor: Some([actor; 16]),
+            organization: Some([actor; 16]),
+            ..Caller::of(Some("192.0.2.1".parse().unwrap()))
+        };
+        let mut most = purse.open(&known(1));
+        assert!(most.grow(512) && !most.grow(1));
+        assert!(!purse.open(&known(2)).grow(1));
+    }
+
     /// Eight /64s of one /60 once held all memory for the bodies of those who sign in.
     #[test]
     fn a_neighbourhood_of_strangers_holds_half_of_the_memory() {
