@@ -36,7 +36,7 @@ impl Control {
             .map_err(|error| Failure::io(&format!("create {shown}"), &error))?;
         let found = std::fs::metadata(directory)
             .map_err(|error| Failure::io(&format!("inspect {shown}"), &error))?;
-        require_own(directory, &found)?;
+        require_own(directory, &found, rustix::process::geteuid().as_raw())?;
         let claim = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -89,9 +89,8 @@ impl Drop for Control {
 
 /// Requires that only the user that runs Keyhouse has access to the data directory. A volume that
 /// was just mounted often belongs to root with mode 755.
-fn require_own(directory: &Path, found: &Metadata) -> Result<(), Failure> {
-    let (mode, owner, user) =
-        (found.permissions().mode() & 0o7777, found.uid(), rustix::process::geteuid().as_raw());
+fn require_own(directory: &Path, found: &Metadata, user: u32) -> Result<(), Failure> {
+    let (mode, owner) = (found.permissions().mode() & 0o7777, found.uid());
     let shown = directory.display();
     let problem = if owner != user && user != 0 {
         format!("{shown} belongs to uid {owner} (mode {mode:o}), and keyhouse runs as uid {user}")
@@ -112,4 +111,24 @@ fn holder(directory: &Path) -> String {
     let pid = std::fs::read_to_string(directory.join(CLAIM_NAME)).unwrap_or_default();
     let digits: String = pid.trim().chars().take_while(char::is_ascii_digit).collect();
     if digits.is_empty() { digits } else { format!(", process {digits}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_directory_of_another_user_is_refused_unless_root_runs() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(directory.path(), Permissions::from_mode(0o700)).unwrap();
+        let found = std::fs::metadata(directory.path()).unwrap();
+        let (owner, other) = (found.uid(), found.uid() + 1);
+        let required = |user| require_own(directory.path(), &found, user);
+        assert!(required(owner).is_ok());
+        assert!(required(0).is_ok());
+        let said = required(other).unwrap_err().into_said();
+        let expected =
+            format!("belongs to uid {owner} (mode 700), and keyhouse runs as uid {other}");
+        assert!(said.contains(&expected), "{said}");
+    }
 }
