@@ -182,6 +182,7 @@ fn a_code_is_asked_for_once_the_organization_is_known() {
         }
         house.bare(&Ask::post("/v1/session", &body))
     };
+    sign_in(&house, EMAIL, PASSWORD, None).problem(409, "organization_required");
     with(None, &codes[0]).problem(409, "organization_required");
     sign_in(&house, EMAIL, PASSWORD, Some(&second)).problem(401, "code_required");
     with(Some(&second), "000000").problem(401, "sign_in_failed");

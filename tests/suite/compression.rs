@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use serde_json::json;
 
 use crate::ask::{Ask, Expect};
-use crate::house::House;
+use crate::house::{House, PASSWORD};
 
 /// The head of an answer, in lower case, and its body as it was sent.
 fn raw(house: &House, ask: &Ask) -> (String, Vec<u8>) {
@@ -73,7 +73,7 @@ fn an_answer_with_a_secret_is_never_compressed() {
     for (ask, status) in [
         (Ask::post("/v1/keys", &fields), 201),
         (Ask::post(&format!("/v1/keys/{}/rotate", made.id), &json!({})), 200),
-        (Ask::post("/v1/me/totp", &json!({})), 400),
+        (Ask::post("/v1/me/totp", &json!({ "current_password": PASSWORD })), 201),
         (Ask::post("/v1/invitations", &invitation), 201),
         (Ask::get("/v1/whoami").bearer(&other.secret), 200),
     ] {

@@ -48,6 +48,7 @@ fn a_route_may_allow_what_other_routes_refuse() {
             ("/dav/locked;a", "REQUEST_REFUSED", "other_route"),
             ("/dav/a%5cb", "REQUEST_REFUSED", "encoded_delimiter"),
             ("/a;b", "ROUTE_NOT_ALLOWED", "semicolon"),
+            ("/a//b", "REQUEST_REFUSED", "double_slash"),
             ("/admin.", "REQUEST_REFUSED", "trailing_dot"),
             ("/admin%20", "REQUEST_REFUSED", "trailing_dot"),
             ("/a%ef%bc%8fb", "REQUEST_REFUSED", "compatibility_form"),

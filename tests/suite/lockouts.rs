@@ -61,6 +61,12 @@ fn an_owner_sees_the_accounts_of_their_organization_alone() {
     neighbour.ask(&house, others).problem(404, "not_found");
     let own = Ask::new("DELETE", &format!("/v1/sign-in-lockouts/{}", neighbour.id));
     neighbour.ask(&house, own).expect(204);
+    let admin = house.join("admin", "administrator");
+    let owners = format!("/v1/sign-in-lockouts/{}", house.owner().id);
+    for ask in [Ask::get("/v1/sign-in-lockouts"), Ask::new("DELETE", &owners)] {
+        let refused = admin.ask(&house, ask).problem(403, "permission_required");
+        assert_eq!(refused["permission"], "owner");
+    }
 }
 
 #[test]

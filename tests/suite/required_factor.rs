@@ -55,6 +55,10 @@ fn whoever_lacks_a_required_factor_enrols_one_and_does_nothing_else() {
     user.ask(&house, Ask::get("/v1/keys")).expect(200);
     house.ask(&Ask::get("/v1/keys")).expect(200);
     house.bare(&Ask::get("/v1/users").bearer(&key.secret)).expect(200);
+    // A factor that was begun and not confirmed does not count.
+    let begin = Ask::post("/v1/me/totp", &json!({"current_password": THEIRS}));
+    admin.ask(&house, begin).expect(201);
+    admin.ask(&house, Ask::get("/v1/users")).problem(403, "second_factor_required");
     let codes = protect(&house, &admin, THEIRS);
     admin.ask(&house, Ask::get("/v1/users")).expect(200);
     let told = admin.ask(&house, Ask::get("/v1/session")).expect(200);

@@ -160,6 +160,34 @@ fn codes_are_guessed_no_faster_than_passwords() {
     assert!(statuses.contains(&429), "{statuses:?}");
 }
 
+/// An open session and its password give no unlimited guesses at the second factor.
+#[test]
+fn codes_are_guessed_no_faster_in_a_session() {
+    let proof = json!({"current_password": PASSWORD, "code": "000000"});
+    let address =
+        json!({"email": "ada@new.example", "current_password": PASSWORD, "code": "000000"});
+    for ask in [
+        Ask::patch("/v1/me", &address),
+        Ask::post("/v1/me/totp/backup-codes", &proof),
+        Ask::new("DELETE", "/v1/me/totp").json(&proof),
+    ] {
+        let house = House::start();
+        set_up(&house);
+        let mut guesses = 0;
+        let refused = loop {
+            let answer = house.ask(&ask);
+            if answer.status == 429 || guesses >= 20 {
+                break answer;
+            }
+            let problem = answer.problem(400, "invalid_input");
+            assert_eq!(problem["errors"][0]["code"], "wrong_code", "{problem}");
+            guesses += 1;
+        };
+        refused.problem(429, "too_many_attempts");
+        assert!(guesses >= 5, "{guesses}");
+    }
+}
+
 #[test]
 fn beside_a_factor_a_password_may_be_short_and_then_the_factor_stays() {
     let house = House::start();

@@ -84,14 +84,22 @@ fn a_route_that_no_request_could_take_is_refused() {
         (json!({"path": "/a%2fb"}), "invalid_path"),
         (json!({"path": "/a;b"}), "invalid_path"),
         (json!({"path": "/a?b"}), "invalid_path"),
+        (json!({"path": "/a./b"}), "invalid_path"),
+        (json!({"path": "/a%20"}), "invalid_path"),
+        (json!({"path": "/a%ef%bc%8fb", "allow": ["trailing_dot"]}), "invalid_path"),
+        (json!({"path": "/.%20", "allow": ["trailing_dot"]}), "invalid_path"),
     ] {
         let gate = json!({"name": "shop", "routes": [route]});
         let (pointer, told) = fault(&house.ask(&Ask::post("/v1/gates", &gate)));
         assert!(pointer.starts_with("/routes/0/"), "{pointer}");
         assert_eq!(told, code, "{route}");
     }
-    let gate = json!({"name": "shop", "routes": [{"path": "/a", "methods": ["TRACE", "GET"]}]});
-    house.ask(&Ask::post("/v1/gates", &gate)).expect(201);
+    let routes = json!([
+        {"path": "/a", "methods": ["TRACE", "GET"]},
+        {"path": "/a./b", "allow": ["trailing_dot"]},
+        {"path": "/a%ef%bc%8fb", "allow": ["compatibility_form"]},
+    ]);
+    house.ask(&Ask::post("/v1/gates", &json!({"name": "shop", "routes": routes}))).expect(201);
 }
 
 /// `deny 10.0.0.0/8` did not see `64:ff9b::a00:1`.

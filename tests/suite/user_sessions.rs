@@ -61,6 +61,23 @@ fn nobody_ends_the_sessions_of_who_holds_more() {
     house.ask(&Ask::get("/v1/session")).expect(200);
 }
 
+/// Another user's sessions need `keyhouse:users:manage`, also those of a user of the same role.
+#[test]
+fn a_user_ends_no_other_users_sessions_and_their_own_elsewhere() {
+    let house = House::start();
+    let (bo, peer) = (house.join("bo", "user"), house.join("peer", "user"));
+    let sessions = |person: &Person| format!("/v1/users/{}/sessions", person.id);
+    for method in ["GET", "DELETE"] {
+        let others = Ask::new(method, &sessions(&peer));
+        let refused = bo.ask(&house, others).problem(403, "permission_required");
+        assert_eq!(refused["permission"], "keyhouse:users:manage", "{method}");
+        let own = Ask::new(method, &sessions(&house.owner()));
+        house.ask(&own).problem(409, "own_account");
+    }
+    peer.ask(&house, Ask::get("/v1/session")).expect(200);
+    house.ask(&Ask::get("/v1/session")).expect(200);
+}
+
 /// An account that was reset, or whose sessions were ended, said nothing of it to its user.
 #[test]
 fn a_user_is_told_at_sign_in_what_others_did_until_it_is_acknowledged() {
