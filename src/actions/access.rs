@@ -78,7 +78,7 @@ impl Actions {
         origin: Origin<'_>,
     ) -> Result<NewSession, ActionError> {
         if self.is_founded()? {
-            return Err(ActionError::NotFound("setup: it is done"));
+            return Err(ActionError::NotFound("setup link"));
         }
         let setup: Held<SetupRecord> = self.read(&Place::Setup)?.ok_or(ActionError::LinkInvalid)?;
         let now = self.clock.now().wall;

@@ -1,4 +1,4 @@
-//! The problem that an error of an action is answered with.
+//! Converts the errors of actions into problem responses.
 
 use serde_json::json;
 
@@ -13,26 +13,26 @@ impl From<ActionError> for Problem {
         match error {
             ActionError::Invalid(faults) => Self::invalid(faults),
             ActionError::NotFound(what) => {
-                Self::not_found().detail(format!("no such {what} that you may know of"))
+                Self::not_found().detail(format!("{what} not found"))
             },
             ActionError::PermissionRequired(permission) => Self::permission_required(&permission),
             ActionError::BeyondKey(faults) => Self::beyond_key(faults),
             ActionError::SubscriptionRequired { plan, feature } => {
-                Self::new(403, "subscription_required", "The plan does not give this")
-                    .detail(format!("the plan {plan:?} or its subscription does not give {feature}"))
+                Self::new(403, "subscription_required", "Not included in the plan")
+                    .detail(format!("the plan {plan:?}, or its subscription, does not include {feature}"))
                     .extra("plan", plan)
                     .extra("feature", feature)
             },
             ActionError::LimitReached { plan, limit, maximum } => {
-                Self::new(403, "subscription_limit", "The plan gives no more")
-                    .detail(format!("the plan {plan:?} gives {maximum} of {limit}"))
+                Self::new(403, "subscription_limit", "Plan limit reached")
+                    .detail(format!("the limit {limit} of the plan {plan:?} is {maximum}"))
                     .extra("plan", plan)
                     .extra("limit", limit)
                     .extra("maximum", maximum)
             },
             ActionError::CodeRequired => {
-                Self::new(401, "code_required", "Code of the second factor required")
-                    .detail("send it as code, beside e-mail address and password")
+                Self::new(401, "code_required", "Second factor code required")
+                    .detail("send it as code, with email and password")
                     .challenge("")
             },
             ActionError::OrganizationRequired(organizations) => Self::organization_required(
@@ -40,38 +40,39 @@ impl From<ActionError> for Problem {
             ),
             ActionError::SecondFactorRequired => Self::second_factor_required(),
             ActionError::Throttled { wait } => {
-                Self::new(429, "too_many_attempts", "Too many sign-ins failed")
-                    .detail("wait, then try again")
+                Self::new(429, "too_many_attempts", "Too many failed sign-ins")
+                    .detail("wait for the seconds in Retry-After, then try again")
                     .retry_after(seconds_up(wait))
             },
             ActionError::Conflict { code, detail } => {
-                Self::new(409, code, "Not possible in this state").detail(detail)
+                Self::new(409, code, "Conflict with the current state").detail(detail)
             },
             ActionError::VersionConflict { current } => {
-                Self::new(412, "version_conflict", "Changed by somebody else meanwhile")
-                    .detail("read it again and decide anew")
+                Self::new(412, "version_conflict", "Changed since it was read")
+                    .detail("another request changed it: read it again, then repeat the change")
                     .extra("current_version", current)
             },
             ActionError::SignInFailed => {
                 Self::new(401, "sign_in_failed", "Sign-in failed")
-                    .detail("e-mail address, password and code, where there is one, don't belong together")
+                    .detail("email, password or code is incorrect")
                     .challenge("")
             },
             ActionError::SessionEnded => Self::session_ended(),
             ActionError::KeyRefused(code) => Self::denied(Verdict::of(code), None),
-            ActionError::LinkInvalid => Self::new(403, "link_invalid", "Link not valid").detail(
-                "a one-time link works once, for 24 hours, and no longer than its maker may make it: \
-                 ask for a new one, or start keyhouse anew where nobody is set up yet",
+            ActionError::LinkInvalid => Self::new(403, "link_invalid", "Invalid link").detail(
+                "the link was used, has expired (24 h), or its creator lost the permission: ask for a \
+                 new one, or restart keyhouse if setup was never completed",
             ),
-            ActionError::Busy => unavailable("busy", "Busy"),
-            ActionError::StorageFull => unavailable("storage_full", "No room in the store"),
+            ActionError::Busy => unavailable("busy", "Server busy")
+                .detail("too many requests are in progress: retry after Retry-After"),
+            ActionError::StorageFull => unavailable("storage_full", "Store is full")
+                .detail("nothing was changed: free disk space, then retry"),
             ActionError::StorageUnavailable => {
-                unavailable("storage_unavailable", "Store unavailable; nothing was changed")
+                unavailable("storage_unavailable", "Store unavailable")
+                    .detail("nothing was changed: retry, and see the server log if it persists")
             },
-            ActionError::OutcomeUnknown => {
-                unavailable("outcome_unknown", "Nobody can say whether this was done")
-                    .detail("look before you do it again")
-            },
+            ActionError::OutcomeUnknown => unavailable("outcome_unknown", "Outcome unknown")
+                .detail("the change may or may not have been applied: check before retrying"),
         }
     }
 }

@@ -1,11 +1,11 @@
-//! Who a request is from, as far as its head and the index show: before its body is read, and before it
-//! gets a place on the pool.
+//! Identifies the caller from a request's head and the index, before the body is read and before the
+//! request enters the pool's queue.
 //!
-//! It reads no store, decides no permission and counts no call of a valid key: the handler does. A
-//! request that has no credential, or one that is not known or not valid, is answered here.
+//! It answers requests without a credential, or with an unknown or invalid one. It reads no store,
+//! decides no permission and counts no call of a valid key: the handler does.
 //!
-//! The index therefore holds sessions too, with their users; whether a session has expired is read from
-//! the store by the handler.
+//! The index therefore holds sessions too, with their users. The handler reads from the store whether a
+//! session has expired.
 
 use http::header::{COOKIE, HeaderMap};
 use rouille::Response;
@@ -24,7 +24,7 @@ use crate::model::secret::Secret;
 use crate::verify::{Code, Request, Verdict, check as look_up, digest_of, foretell};
 
 impl App {
-    /// The caller of a request, or why it goes no further.
+    /// The caller of a request, or the error that ends it.
     pub(super) fn admit_head(&self, arrival: &Arrival<'_>) -> Result<Caller, Problem> {
         let route = match find_head(arrival.parts, arrival.surface) {
             Found::Route { route, .. } => route,
@@ -56,7 +56,7 @@ impl App {
         }
     }
 
-    /// The answer to a request that goes no further.
+    /// The response to a request that admission rejects.
     pub(super) fn refused_head(&self, arrival: &Arrival<'_>, problem: Problem) -> Response {
         let problem = match find_head(arrival.parts, arrival.surface) {
             Found::Route { route, .. } if route.access == Access::Client => {
@@ -70,7 +70,7 @@ impl App {
         self.told(path_of(arrival.parts), problem, self.id_of(arrival.parts))
     }
 
-    /// The caller as one of whom only the address is known; the operator on the host has no share.
+    /// The caller by address alone. The local operator has no share.
     fn stranger(&self, arrival: &Arrival<'_>) -> Caller {
         match arrival.surface {
             Surface::Control => Caller::default(),
@@ -80,8 +80,9 @@ impl App {
         }
     }
 
-    /// One who signs in, by the user who did so before in the same browser. That is no credential: it
-    /// decides in whose share of the queue the request waits, so that strangers keep no user out.
+    /// A sign-in, attributed to the user who signed in with the same browser before. The device cookie
+    /// is not a credential. It only selects the share of the queue in which the request waits, so that
+    /// unauthenticated callers cannot block known users.
     fn in_known_browser(&self, arrival: &Arrival<'_>, caller: Caller) -> Caller {
         let cookies = match arrival.surface {
             Surface::Main => text_of(&arrival.parts.headers, COOKIE.as_str()),
@@ -99,7 +100,7 @@ impl App {
         self.is_sessions(arrival.surface, &arrival.parts.headers)
     }
 
-    /// A caller of a check endpoint, where no session asks.
+    /// The caller of a check endpoint without a session.
     fn admit_service(&self, arrival: &Arrival<'_>, caller: Caller) -> Result<Caller, Problem> {
         match credential::take(&arrival.parts.headers, &CREDENTIALS) {
             Credential::Presented(text) => self.admit_key(arrival, &text, caller),
@@ -120,19 +121,20 @@ impl App {
                 Err(Problem::doubled_credential(unusable.to_string()))
             },
             (Credential::Presented(_), Some(_)) => {
-                Err(Problem::doubled_credential("a key and a session's cookie were sent: send one"))
+                Err(Problem::doubled_credential("a key and a session cookie were sent: send one"))
             },
             (Credential::Presented(text), None) => self.admit_key(arrival, &text, caller),
             (Credential::None { .. }, Some(token)) => self.admit_session(arrival, &token, caller),
             (Credential::None { .. }, None) => match arrival.surface {
-                // Which organization the query names, the handler reads.
+                // The handler reads the organization from the query.
                 Surface::Control => Ok(caller),
                 Surface::Main | Surface::Checks | Surface::Metrics => Err(Problem::no_credential()),
             },
         }
     }
 
-    /// A key that would pass now. Another is decided about, counted and refused as any call is.
+    /// The caller of a key that is valid now. Any other key is checked, counted and rejected like a
+    /// call.
     fn admit_key(
         &self,
         arrival: &Arrival<'_>,
@@ -151,14 +153,14 @@ impl App {
             Ok(_) | Err(_) => {
                 let user_agent = user_agent(&arrival.parts.headers);
                 let actor = self.caller_by_key(text, Holder { address, user_agent })?;
-                // Became valid between the two looks.
+                // The key became valid between the two checks.
                 Ok(Caller { organization: Some(*actor.organization_id().bytes()), ..caller })
             },
         }
     }
 
-    /// The holder of a key that is known, whatever a check of it would say. Whoever holds a leaked key
-    /// does this on account of their network alone.
+    /// The holder of a known key, valid or not. The request draws on the share of its network only, so
+    /// that the holder of a leaked key cannot use up its owner's share.
     fn admit_holder(&self, text: &[u8], caller: Caller) -> Result<Caller, Problem> {
         let digest = digest_of(self.index(), text).ok_or_else(malformed)?;
         match self.index().grant(&digest) {
@@ -168,7 +170,8 @@ impl App {
         }
     }
 
-    /// A session that the store has. Whether it has ended by time, the handler reads there.
+    /// The user of a session that the index has. The handler reads from the store whether it has
+    /// expired.
     fn admit_session(
         &self,
         arrival: &Arrival<'_>,
@@ -190,7 +193,6 @@ impl App {
     }
 }
 
-/// The caller as a user.
 fn as_user(user: &UserFacts, caller: Caller) -> Caller {
     Caller {
         actor: Some(*user.id.bytes()),
@@ -199,7 +201,7 @@ fn as_user(user: &UserFacts, caller: Caller) -> Caller {
     }
 }
 
-/// The caller with a key: a personal one is its owner, with all their keys.
+/// The caller with a key. All personal keys of a user share the user's identity.
 fn named(grant: &Grant, caller: Caller) -> Caller {
     let owner = grant.owner.as_ref().map(|owner| *owner.facts().id.bytes());
     Caller {

@@ -1,11 +1,10 @@
-//! Makes successful answers, and puts on every answer what every answer carries.
+//! Builds successful responses, and adds the headers that every response has.
 
 use std::borrow::Cow;
 
 use rouille::{Response, ResponseBody};
 use serde_json::Value;
 
-/// A header line.
 pub(super) type Header = (Cow<'static, str>, Cow<'static, str>);
 
 /// 200 with a JSON object.
@@ -23,20 +22,19 @@ pub(super) fn empty() -> Response {
     Response { status_code: 204, headers: Vec::new(), data: ResponseBody::empty(), upgrade: None }
 }
 
-/// 200 with nothing to read: all is in the headers.
+/// 200 with headers and an empty body.
 pub(super) fn headers_only(headers: Vec<Header>) -> Response {
     Response { status_code: 200, headers, data: ResponseBody::empty(), upgrade: None }
 }
 
-/// A JSON document with a status.
 pub(super) fn with_status(status_code: u16, value: &Value) -> Response {
     let headers = vec![("Content-Type".into(), "application/json".into())];
     let body = ResponseBody::from_data(value.to_string());
     Response { status_code, headers, data: body, upgrade: None }
 }
 
-/// Puts on an answer what every answer carries. Decisions and personal data are never stored by
-/// anything between here and the client.
+/// Adds the headers that every response has. `no-store` keeps decisions and personal data out of every
+/// cache between Keyhouse and the client.
 pub(super) fn finish(mut response: Response) -> Response {
     for (name, value) in [
         ("Cache-Control", "no-store"),

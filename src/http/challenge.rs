@@ -1,5 +1,7 @@
-//! What a 401 offers (RFC 9110, section 11.6.1): every scheme that is accepted where it was asked, from
-//! the same list by which credentials are taken.
+//! `WWW-Authenticate` challenges of a 401 (RFC 9110, section 11.6.1).
+//!
+//! They are made from the list of sources from which credentials are read, so a 401 offers every scheme
+//! that is accepted and no other.
 //!
 //! Each challenge has a `WWW-Authenticate` line of its own, as Apache `HttpClient` 4 and wget need.
 //! `X-Keyhouse-Challenge` repeats all but the first, for nginx before 1.23, which passes on one line.
@@ -14,18 +16,19 @@ const NAME: &str = "WWW-Authenticate";
 /// All challenges but the first.
 const OTHERS: &str = "X-Keyhouse-Challenge";
 
-/// Bearer alone, with these parameters (RFC 6750, section 3): what Keyhouse's management offers. It
-/// leaves Basic out, since browsers would open a dialog over Keyhouse's own page.
+/// The Bearer challenge (RFC 6750, section 3), which the management API sends. Basic is left out, because
+/// browsers would open a dialog over Keyhouse's own page.
 pub(super) fn bearer(parameters: &str) -> Header {
     (NAME.into(), one(&Scheme::Bearer, parameters).into())
 }
 
-/// The challenges for these sources; `parameters` are Bearer's.
+/// The challenges for these sources. `parameters` belong to Bearer.
 ///
-/// Each has a line of its own: Apache `HttpClient` 4 (Maven) reads one challenge a line, and wget 1.21
-/// aborts where a line with two is followed by another. nginx before 1.23 passes on the first line only,
-/// so the others are repeated in a header that the recipe can read. Where no scheme is accepted the
-/// header's name stands for one: a 401 must offer something, and no client takes it for a scheme.
+/// Each challenge has its own line: Apache `HttpClient` 4 (Maven) reads one challenge a line, and wget
+/// 1.21 aborts when a line with two is followed by another. nginx before 1.23 passes on the first line
+/// only, so the other challenges are repeated in a header that the nginx recipe reads. If no scheme is
+/// accepted, the challenge has the header's name as its scheme: a 401 must carry a challenge, and no
+/// client implements a scheme of that name.
 pub(super) fn offered(sources: &[CredentialSource], parameters: &str) -> Vec<Header> {
     let schemes = schemes(sources);
     let mut challenges: Vec<String> =
@@ -43,7 +46,6 @@ pub(super) fn offered(sources: &[CredentialSource], parameters: &str) -> Vec<Hea
     lines
 }
 
-/// Whether Bearer is among the schemes.
 pub(super) fn offers_bearer(sources: &[CredentialSource]) -> bool {
     schemes(sources).contains(&&Scheme::Bearer)
 }
@@ -71,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_accepted_is_offered_and_nothing_else() {
+    fn a_401_offers_exactly_the_accepted_schemes() {
         let bearer = "Bearer realm=\"keyhouse\", error=\"e\"";
         let basic = "Basic realm=\"keyhouse\", charset=\"UTF-8\"";
         let token = "Token realm=\"keyhouse\"";

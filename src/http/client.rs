@@ -1,8 +1,8 @@
-//! Where a request's client is: its address, and whether it runs on this host.
+//! Finds a request's client address, and whether the client runs on this host.
 //!
-//! A request to this instance's public name, or to any name that is not a loopback name from a
-//! loopback peer, came through a proxy. Where that proxy sends no `X-Forwarded-For`, the client's
-//! address is unknown: it is never the proxy's.
+//! A request came through a proxy if its Host is the public name of this instance, or if its peer is a
+//! loopback address and its Host is not. If that proxy sends no `X-Forwarded-For`, the client's address
+//! is unknown; the proxy's own address is never used for it.
 //!
 //! While the address is unknown, no address rule matches, failed sign-ins count for one network, and
 //! the log names the missing header once an hour.
@@ -18,20 +18,20 @@ use crate::http::{App, forwarded};
 use crate::model::network::canonical;
 use crate::model::public_url::names_loopback;
 
-/// How long a warning that any client can cause stays silent after it was logged.
+/// Minimum time between two log lines of a warning that any client can cause.
 const REPEAT_SECONDS: u64 = 60 * 60;
-/// From how many characters on a part of a host name with digits in it could be a secret.
+/// A label of a host name that is at least this long and has digits could be a secret.
 const SECRET_CHARS_MIN: usize = 24;
-/// Most characters of a Host header that an answer or a log line repeats.
+/// Most characters of a Host header that a response or a log line repeats.
 const HOST_CHARS_MAX: usize = 255;
 
-/// What a request's head says about where it comes from.
+/// The parts of a request's head that determine the client's address.
 #[derive(Debug)]
 pub(super) struct Hops<'a> {
     origin: Origin,
     host: Option<&'a str>,
     forwarded_for: Vec<&'a str>,
-    /// Whether a header is present that only proxies set.
+    /// The request has a header that only proxies set.
     is_proxied: bool,
 }
 
@@ -46,7 +46,8 @@ impl Default for Hourly {
 }
 
 impl Hourly {
-    /// Whether the warning is due at this tick of the monotonic clock. Of several callers one is told.
+    /// Whether the warning is due at this tick of the monotonic clock. Of concurrent callers only one
+    /// gets `true`.
     pub(super) fn is_due(&self, ticks: u64) -> bool {
         let second = ticks / 1_000_000_000;
         let logged = self.0.load(Ordering::Relaxed);
@@ -56,7 +57,7 @@ impl Hourly {
 }
 
 impl<'a> Hops<'a> {
-    /// Of a request whose head alone was read.
+    /// From a request whose body is not read yet.
     pub(super) fn of_arrival(arrival: &Arrival<'a>) -> Self {
         let headers = &arrival.parts.headers;
         let text = |value: &'a http::HeaderValue| value.to_str().unwrap_or("?");
@@ -68,7 +69,7 @@ impl<'a> Hops<'a> {
         }
     }
 
-    /// Of a request on the pool.
+    /// From a request on the pool.
     pub(super) fn of_request(origin: Origin, request: &'a Request) -> Self {
         let chain = request
             .headers()
@@ -83,8 +84,9 @@ impl<'a> Hops<'a> {
 }
 
 impl App {
-    /// Where the client is. Its address is the peer's, or what a trusted peer says; none where a
-    /// trusted peer says nothing or nothing that can be read: no address rule then fits.
+    /// The client's address and whether it runs on this host. The address is the peer's, or the one that
+    /// a trusted peer forwards. If a trusted peer forwards none, or none that is readable, the address is
+    /// unknown, and no address rule matches.
     pub(super) fn locate(&self, hops: &Hops<'_>) -> Source {
         let Peer::Tcp(peer) = hops.origin.peer else {
             let on_host = hops.origin.surface == Surface::Control;
@@ -101,9 +103,9 @@ impl App {
         Source { address, on_host }
     }
 
-    /// Whether a trusted peer that is not on this host asks for itself: on the listener for checks, by
-    /// another name than the public one, with no header that only proxies set. On the main listener
-    /// that is also what a proxy sends that was not told to pass anything on.
+    /// Whether a trusted peer on another host is the client itself: its request is on the listener for
+    /// checks, names a host other than the public one, and has no header that only proxies set. On the
+    /// main listener such a request may also come from a proxy that forwards no headers.
     fn asks_for_itself(&self, address: IpAddr, hops: &Hops<'_>) -> bool {
         let url = &self.settings.public_url;
         let is_public = hops.host.is_none_or(|host| url.is_named_by(host));
@@ -124,36 +126,35 @@ impl App {
             tracing::warn!(
                 peer = ?hops.origin.peer,
                 host = logged_host(hops.host.unwrap_or("-")),
-                "a trusted proxy sent no X-Forwarded-For, so the client's address is unknown: \
-                 keys with address rules are refused, and sign-ins are throttled together; \
-                 let the proxy set it (nginx: proxy_set_header X-Forwarded-For $remote_addr; \
+                "a trusted proxy sent no X-Forwarded-For, so client addresses are unknown: keys with \
+                 address rules are rejected, and all sign-ins share one throttle; set the header in \
+                 the proxy (nginx: proxy_set_header X-Forwarded-For $remote_addr; \
                  HAProxy: option forwardfor; Envoy: use_remote_address: true)"
             );
         }
     }
 
-    /// Says in the log that requests reach this instance under another name than its public one.
+    /// Logs that requests reach this instance under a name other than its public one.
     pub(super) fn warn_misdirected(&self, host: &str) {
         if self.misdirected.is_due(self.actions.clock().now().ticks) {
             tracing::warn!(
                 host = logged_host(host),
                 public_url = %self.settings.public_url,
-                "a browser's request was refused with 421, since its Host is not the public one; \
-                 let the proxy pass Host on (nginx: proxy_set_header Host $host; \
-                 Apache: ProxyPreserveHost On), or start with the right --public-url"
+                "a browser request was rejected with 421, because its Host is not the public one; \
+                 forward Host in the proxy (nginx: proxy_set_header Host $host; \
+                 Apache: ProxyPreserveHost On), or correct --public-url"
             );
         }
     }
 }
 
-/// A Host header as answers and log lines repeat it: the transport has refused other characters
-/// than those of hosts and ports.
+/// The Host header, cut for responses. The transport has rejected characters that no host or port has.
 pub(super) fn shown_host(host: &str) -> &str {
     host.char_indices().nth(HOST_CHARS_MAX).map_or(host, |(end, _)| host.get(..end).unwrap_or(host))
 }
 
-/// A Host header as log lines repeat it. A client may send anything as Host: what could be a secret
-/// is left out.
+/// The Host header for log lines. A client may send anything as Host, so a value that could be a secret
+/// is withheld.
 fn logged_host(host: &str) -> &str {
     let could_be_secret = |label: &str| {
         let has_digit = label.bytes().any(|byte| byte.is_ascii_digit());

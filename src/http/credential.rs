@@ -1,4 +1,4 @@
-//! Takes the credential out of a request's headers: at most one.
+//! Reads the credential from a request's headers. A request has at most one.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,44 +8,41 @@ use zeroize::Zeroizing;
 use crate::model::credential::{AUTHORIZATION, CredentialSource, Scheme, titled};
 use crate::model::key_text::has_key_shape;
 
-/// The text that was presented. It is wiped when it is dropped.
+/// The presented text, wiped from memory on drop.
 type Text = Zeroizing<Vec<u8>>;
 
-/// What the headers hold.
+/// Result of reading the headers.
 pub(super) enum Credential {
-    /// None that is accepted.
+    /// No accepted source holds a credential.
     None {
-        /// Whether `Authorization` was sent, with something that is not accepted.
+        /// `Authorization` was sent with a scheme that is not accepted.
         authorization_ignored: bool,
     },
-    /// This text, whatever it is worth.
+    /// This text, which may or may not be a valid key.
     Presented(Text),
-    /// Something from which no single text can be taken.
     Unusable(Unusable),
 }
 
-/// Why no single credential can be taken. Names places, never texts.
+/// Why no single credential could be read. Names the places, never the texts.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unusable {
-    /// Two texts that differ.
     #[error("two different credentials were sent, in {0} and in {1}: send one")]
     Two(String, String),
-    /// One place twice: of two lines a proxy may pass one on, and the upstream read the other.
-    #[error("{0} was sent twice: send it once")]
+    /// One place twice. A proxy may check one line while the upstream reads the other.
+    #[error("{0} was sent more than once: send it once")]
     Doubled(String),
-    /// A key as user name and another as password.
+    /// One key as user name and a different one as password.
     #[error(
         "two different credentials were sent in Authorization (Basic), as user name and as \
          password: send one"
     )]
     TwoInBasic,
-    /// Basic that does not decode.
-    #[error("Authorization (Basic) can't be read: send the base64 of user:password")]
+    #[error("Authorization (Basic) is not readable: send the base64 of user:password")]
     Basic,
 }
 
-/// Takes the credential out of the places that may carry one. The same text in two places is one;
-/// query parameters never count.
+/// Reads the credential from these sources. The same text in two places counts as one credential. Query
+/// parameters are never read.
 pub(super) fn take(headers: &HeaderMap, sources: &[CredentialSource]) -> Credential {
     let mut found: Option<(&CredentialSource, Text)> = None;
     for source in sources {
@@ -69,7 +66,6 @@ pub(super) fn take(headers: &HeaderMap, sources: &[CredentialSource]) -> Credent
 }
 
 impl Unusable {
-    /// A stable name.
     pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::Two(..) | Self::TwoInBasic => "two_credentials",
@@ -78,7 +74,7 @@ impl Unusable {
         }
     }
 
-    /// A header that is on two lines.
+    /// A header on two lines.
     pub(super) fn doubled_header(name: &str) -> Self {
         Self::Doubled(titled(name))
     }
@@ -105,7 +101,7 @@ fn read(headers: &HeaderMap, source: &CredentialSource) -> Result<Option<Text>, 
     }
 }
 
-/// The header's line, of which there may be one.
+/// The only line of the header.
 fn single<'a>(
     headers: &'a HeaderMap,
     source: &CredentialSource,
@@ -115,7 +111,7 @@ fn single<'a>(
     if lines.next().is_some() { Err(Unusable::Doubled(source.place())) } else { Ok(line) }
 }
 
-/// The one entry of a list that `pick` takes, on whatever line it stands.
+/// The only entry of a list header that `pick` accepts, on any of its lines.
 fn entry(
     headers: &HeaderMap,
     source: &CredentialSource,
@@ -129,7 +125,7 @@ fn entry(
     if picked.next().is_some() { Err(Unusable::Doubled(source.place())) } else { Ok(first) }
 }
 
-/// The text behind the scheme, where that is one of these.
+/// The text after the scheme, if the scheme is one of these.
 fn authorized(line: &[u8], schemes: &[Scheme]) -> Result<Option<Text>, Unusable> {
     let cut = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
     let (name, rest) = line.split_at(cut);
@@ -142,8 +138,8 @@ fn authorized(line: &[u8], schemes: &[Scheme]) -> Result<Option<Text>, Unusable>
     }
 }
 
-/// RFC 7617: base64 of user name, colon, password. The key is the password, or the user name where
-/// the password is empty or a filler: clients differ in which of the two they let people fill in.
+/// RFC 7617: base64 of user name, colon, password. The key is the password, or the user name if the
+/// password is empty or a filler, because some clients offer only one of the two fields.
 fn basic(encoded: &[u8]) -> Result<Text, Unusable> {
     let pair = Zeroizing::new(STANDARD.decode(encoded).map_err(|_source| Unusable::Basic)?);
     let cut = pair.iter().position(|byte| *byte == b':').ok_or(Unusable::Basic)?;
@@ -191,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn one_credential_is_taken_from_wherever_it_stands() {
+    fn a_credential_is_read_from_every_accepted_place() {
         let unreadable = Unusable::Basic.to_string();
         for (lines, expected) in [
             (&[][..], "none"),
@@ -212,7 +208,7 @@ mod tests {
             ),
             (
                 &[("x-api-key", "abc"), ("x-api-key", "abc")],
-                "X-Api-Key was sent twice: send it once",
+                "X-Api-Key was sent more than once: send it once",
             ),
             (&[("x-api-key", "")], ""),
             (&[("cookie", "a=abc"), ("sec-websocket-protocol", "keyhouse.abc")], "none"),
@@ -221,10 +217,10 @@ mod tests {
         }
     }
 
-    /// Clients that let people fill in one of the two fields fill the other themselves: `key:x`,
-    /// `key:x-oauth-basic`, `token:key`. The filler was looked up as if it were the key.
+    /// Clients that offer one of the two fields fill the other themselves: `key:x`, `key:x-oauth-basic`,
+    /// `token:key`. The filler was looked up as if it were the key.
     #[test]
-    fn of_basic_the_part_with_a_keys_shape_is_taken() {
+    fn in_basic_the_part_with_the_shape_of_a_key_is_used() {
         for (pair, expected) in [
             (format!("{KEY}:"), KEY),
             (format!("{KEY}:x"), KEY),
@@ -235,7 +231,7 @@ mod tests {
             (format!("{KEY}:{OTHER}"), "two"),
             ("foreign:secret".to_owned(), "secret"),
             ("foreign:".to_owned(), "foreign"),
-            // Begins like a key and is none: a user name.
+            // A user name that begins like a key.
             ("kh_admin:secret".to_owned(), "secret"),
             ("a:b:c".to_owned(), "b:c"),
         ] {
@@ -247,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn schemes_are_those_that_the_sources_name() {
+    fn only_the_schemes_of_the_sources_are_accepted() {
         let named = sources(&["authorization:token", "authorization:bearer"]);
         for (line, expected) in [
             ("Token abc", "abc"),
@@ -256,7 +252,7 @@ mod tests {
             ("Token", ""),
             ("Token token=\"abc\"", "token=\"abc\""),
             ("Tokens abc", "ignored"),
-            // Basic is left out, so that not even a broken one is looked at.
+            // Basic is not accepted, so a malformed one is ignored too.
             ("Basic !!", "ignored"),
         ] {
             assert_eq!(taken(&[("authorization", line)], &named), expected, "{line}");
@@ -267,9 +263,9 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_and_a_subprotocol_are_found_by_name_and_once() {
+    fn a_cookie_or_subprotocol_is_read_by_name_and_must_be_single() {
         let named = sources(&["cookie:feed", "websocket-protocol:keyhouse."]);
-        let doubled = "the cookie feed was sent twice: send it once";
+        let doubled = "the cookie feed was sent more than once: send it once";
         for (lines, expected) in [
             (&[("cookie", "a=b; feed=abc; c=d")][..], "abc"),
             (&[("cookie", "feed=abc=")], "abc="),
@@ -287,7 +283,7 @@ mod tests {
                     ("sec-websocket-protocol", "keyhouse.abc"),
                     ("sec-websocket-protocol", "keyhouse.abc"),
                 ],
-                "Sec-WebSocket-Protocol (keyhouse.) was sent twice: send it once",
+                "Sec-WebSocket-Protocol (keyhouse.) was sent more than once: send it once",
             ),
             (
                 &[("cookie", "feed=abc"), ("sec-websocket-protocol", "keyhouse.abd")],
@@ -301,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_carry_a_key_is_looked_at() {
+    fn only_accepted_sources_are_read() {
         let mut headers = HeaderMap::new();
         for (name, value) in [("authorization", "Basic !!"), ("x-key", "abc")] {
             headers.append(name, value.parse().unwrap());

@@ -1,21 +1,21 @@
-//! Compressed answers: which coding a client takes, and which answers may be compressed.
+//! Compresses responses with a content coding that the client accepts.
 //!
-//! Only what a GET of management or a batch of checks answers is compressed, on the pool. No such
-//! answer holds a secret: each is shown once, by the change that makes it. An answer that held a secret
-//! beside text of somebody else's choosing would give the secret away by its length (BREACH).
+//! Only responses of management GETs and of batch checks are compressed, on the pool. They hold no
+//! secret: a secret is returned once, by the change that makes it. A compressed response with both a
+//! secret and text that an attacker chose would reveal the secret by its length (BREACH).
 
 use std::io::{Read as _, Write as _};
 
 use rouille::{Response, ResponseBody};
 
-/// Smaller answers are sent as they are: the head is as long.
+/// Smaller responses are not compressed: their head is as long.
 const COMPRESSED_FROM_BYTES: usize = 1024;
-/// As fast as the network on a slow day; the page's files, which are compressed once, get the best.
+/// Brotli's quality for responses: about as fast as a slow network. The page's files are compressed at
+/// build time, with the best quality.
 const BROTLI_QUALITY: u32 = 4;
 const BROTLI_WINDOW_BITS: u32 = 22;
 const BROTLI_BUFFER_BYTES: usize = 4096;
 
-/// A content coding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encoding {
     /// RFC 7932.
@@ -25,7 +25,6 @@ pub(super) enum Encoding {
 }
 
 impl Encoding {
-    /// The name in `Content-Encoding`.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Brotli => "br",
@@ -33,7 +32,7 @@ impl Encoding {
         }
     }
 
-    /// The smallest coding that the client takes (RFC 9110, section 12.5.3).
+    /// The smallest coding that the client accepts (RFC 9110, section 12.5.3).
     pub(super) fn accepted(accept_encoding: Option<&str>) -> Option<Self> {
         let accepted = accept_encoding.unwrap_or_default();
         let takes = |wanted: &Self| {
@@ -46,7 +45,7 @@ impl Encoding {
         [Self::Brotli, Self::Gzip].into_iter().find(takes)
     }
 
-    /// The bytes in this coding; none where the coder fails, which memory alone could make it.
+    /// The bytes in this coding. `None` if the coder fails, which only a lack of memory can cause.
     pub(super) fn encode(self, bytes: &[u8]) -> Option<Vec<u8>> {
         match self {
             Self::Brotli => {
@@ -72,7 +71,7 @@ impl Encoding {
     }
 }
 
-/// A text in every form that clients take, made once.
+/// A text in every coding, made once.
 #[derive(Debug)]
 pub(super) struct Encoded {
     plain: Box<[u8]>,
@@ -87,7 +86,7 @@ impl Encoded {
         Self { plain: plain.into_boxed_slice(), brotli, gzip }
     }
 
-    /// 200 with this JSON, in a form that the client takes.
+    /// 200 with this JSON, in a coding that the client accepts.
     pub(super) fn json(&self, accept_encoding: Option<&str>) -> Response {
         let encoding = Encoding::accepted(accept_encoding);
         let encoded = match encoding {
@@ -103,21 +102,20 @@ impl Encoded {
     }
 }
 
-/// An answer that holds no secret, compressed where it is long JSON and the client takes it.
+/// Compresses a response without secrets, if it is long JSON and the client accepts a coding.
 pub(super) fn compressed(mut response: Response, accept_encoding: Option<&str>) -> Response {
     let header = |wanted: &str| {
         let mut lines = response.headers.iter();
         lines.find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| &**value)
     };
     let is_json = header("Content-Type") == Some("application/json");
-    // A cookie in the head is a secret, if not in the body; what is encoded stays as it is.
+    // A cookie is a secret, though in the head. An encoded response stays as it is.
     let is_apart = header("Set-Cookie").is_some() || header("Content-Encoding").is_some();
     if !is_json || is_apart {
         return response;
     }
     let (mut reader, _) = response.data.into_reader_and_size();
     let mut plain = Vec::new();
-    // It lies in memory.
     let is_read = reader.read_to_end(&mut plain).is_ok();
     let encoding = Encoding::accepted(accept_encoding);
     let encoding = encoding.filter(|_it| is_read && plain.len() > COMPRESSED_FROM_BYTES);
@@ -143,7 +141,7 @@ mod tests {
     use crate::http::answer;
 
     #[test]
-    fn the_coding_is_the_smallest_that_the_client_takes() {
+    fn the_smallest_accepted_coding_is_chosen() {
         for (accepted, chosen) in [
             ("gzip, deflate, br, zstd", Some(Encoding::Brotli)),
             ("gzip", Some(Encoding::Gzip)),

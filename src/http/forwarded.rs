@@ -1,7 +1,7 @@
-//! What a trusted proxy says of the request it received: `X-Forwarded-*`, and nothing else.
+//! Reads the `X-Forwarded-*` headers in which a trusted proxy describes its client's request.
 //!
-//! There is no fallback from one set of headers to another: a client can forge whatever the proxy
-//! does not set. `X-Original-*` and `Forwarded` are never read.
+//! There is no fallback from one set of headers to another, because a client can forge every header that
+//! the proxy does not set. `X-Original-*` and `Forwarded` are never read.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -13,7 +13,7 @@ use crate::model::credential::CredentialSource;
 use crate::model::network::canonical;
 use crate::model::route::{Asked, DoubtfulPath, RawPath, canonical_host, raw_path};
 
-/// The chain of addresses.
+/// The header with the chain of addresses.
 pub(super) const FORWARDED_FOR: &str = "x-forwarded-for";
 const METHOD: &str = "x-forwarded-method";
 const PROTO: &str = "x-forwarded-proto";
@@ -22,30 +22,34 @@ const URI: &str = "x-forwarded-uri";
 const OWN_HOST: &str = "host";
 const ORIGIN: &str = "origin";
 const ANNOUNCED_METHOD: &str = "access-control-request-method";
-/// Longest chain of proxies that is followed.
+/// Most entries of `X-Forwarded-For` that are read.
 const HOPS_MAX: usize = 32;
 
-/// What is wrong with the forwarded headers; for the log, and safe to show.
+/// Fault of the forwarded headers. Its text is safe to log and to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NotForwarded {
-    #[error("a proxy asks with GET or HEAD")]
+    #[error("the method of the check is not GET or HEAD: configure the proxy to use one of them")]
     Asked,
-    #[error("{0} is missing")]
+    #[error("{0} is missing: configure the proxy to set it")]
     Missing(&'static str),
-    #[error("{0} is doubled")]
+    #[error("{0} was sent more than once: configure the proxy to set it once")]
     Doubled(&'static str),
-    #[error("{0} can't be read")]
+    #[error("{0} is not readable")]
     Unreadable(&'static str),
     #[error(transparent)]
     Path(#[from] DoubtfulPath),
-    #[error("TRACE is refused: it answers with the identity that the proxy adds")]
+    #[error(
+        "TRACE is rejected: its response would contain the identity headers that the proxy adds"
+    )]
     Echo,
-    #[error("a header that Keyhouse or the proxy sets came with '_' or another sign for '-'")]
+    #[error(
+        "a header has the name of a header that Keyhouse or the proxy sets, with '_' or another \
+         character in place of '-'"
+    )]
     Alias,
 }
 
 impl NotForwarded {
-    /// A stable name.
     pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::Asked => "check_method",
@@ -59,30 +63,26 @@ impl NotForwarded {
     }
 }
 
-/// A client's request, as its proxy tells of it.
+/// The client's request, as the proxy forwards it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Told<'a> {
-    /// Where it came from.
+    /// The client's address.
     pub(super) client: IpAddr,
-    /// The host it asked, in canonical form.
+    /// The requested host, in canonical form.
     pub(super) host: String,
-    /// The path it asked for, raw, without the query.
+    /// The requested path, raw, without the query.
     pub(super) path: RawPath<'a>,
-    /// The method.
     pub(super) method: &'a str,
 }
 
 impl<'a> Told<'a> {
-    /// What routes look at.
+    /// The parts that routes match.
     pub(super) fn asked(&'a self) -> Asked<'a> {
         Asked { host: &self.host, path: self.path, method: self.method }
     }
 }
 
-/// Reads the forwarded headers of a request whose peer is trusted, all of them.
-///
-/// # Errors
-/// [`NotForwarded`]: the request is denied.
+/// Reads all forwarded headers of a request whose peer is trusted. A fault denies the request.
 pub(super) fn read<'a>(
     headers: &'a HeaderMap,
     trusted: &[IpNet],
@@ -93,7 +93,7 @@ pub(super) fn read<'a>(
         return Err(NotForwarded::Unreadable(PROTO));
     }
     let host = canonical_host(single(headers, HOST)?).ok_or(NotForwarded::Unreadable(HOST))?;
-    // Bytes of UTF-8 that are not encoded are the routes' business.
+    // The routes decide about UTF-8 that is not percent-encoded.
     let uri = str::from_utf8(single_line(headers, URI)?.as_bytes());
     let path = raw_path(uri.map_err(|_source| NotForwarded::Unreadable(URI))?)?;
     let chain = forwarded_for(headers)?;
@@ -101,12 +101,9 @@ pub(super) fn read<'a>(
     Ok(Told { client, host, path, method })
 }
 
-/// Reads a request that a proxy repeats as its client made it, `target` being the client's path and
-/// query. Of `X-Forwarded-For` the last entry counts, which the proxy has written: those before may
-/// be the client's own.
-///
-/// # Errors
-/// [`NotForwarded`]: the request is denied.
+/// Reads a request that a proxy repeats as its client made it. `target` is the client's path and query.
+/// The client's address is the last entry of `X-Forwarded-For`, which the proxy writes; earlier entries
+/// may be forged. A fault denies the request.
 pub(super) fn read_repeated<'a>(
     parts: &'a Parts,
     target: &'a str,
@@ -126,12 +123,9 @@ pub(super) fn read_repeated<'a>(
     Ok(Told { client, host, path, method })
 }
 
-/// Refuses headers whose names some servers take for the identity, for what a proxy tells, or for one
-/// that carries a credential: to CGI and its heirs `X_Keyhouse_User` and `X.Keyhouse.User` are both
+/// Rejects header names that some servers treat as an identity header, a forwarded header or a
+/// credential header: for CGI and its successors `X_Keyhouse_User` and `X.Keyhouse.User` are both
 /// `X-Keyhouse-User`.
-///
-/// # Errors
-/// [`NotForwarded::Alias`].
 pub(super) fn refuse_aliases(
     headers: &HeaderMap,
     sources: &[CredentialSource],
@@ -147,8 +141,8 @@ pub(super) fn refuse_aliases(
     if odd.any(is_alias) { Err(NotForwarded::Alias) } else { Ok(()) }
 }
 
-/// The method that a CORS preflight announces, as both endpoints read it: from `Origin` and
-/// `Access-Control-Request-Method`, each there once. What else it asks is the application's business.
+/// The method that a CORS preflight announces: `Access-Control-Request-Method`, if it and `Origin` are
+/// each present once. The application decides about the rest of the preflight.
 pub(super) fn announced_method(headers: &HeaderMap) -> Option<&str> {
     single(headers, ORIGIN).ok()?;
     let method = single(headers, ANNOUNCED_METHOD).ok()?;
@@ -173,13 +167,13 @@ fn forwarded_for(headers: &HeaderMap) -> Result<Vec<&str>, NotForwarded> {
     if chain.is_empty() { Err(NotForwarded::Missing(FORWARDED_FOR)) } else { Ok(chain) }
 }
 
-/// The client's address in a chain: from the right, the first that is no trusted proxy; where all
-/// are, the leftmost. `None` where an entry that counts can't be read.
+/// The client's address in a chain: the rightmost entry that is not a trusted proxy, else the leftmost
+/// entry. `None` if an entry up to that one is not readable.
 pub(super) fn client(lines: &[&str], trusted: &[IpNet]) -> Option<IpAddr> {
     furthest(lines, trusted).map(canonical)
 }
 
-/// The same in the form in which it was written, since trust is asked of that.
+/// The same, not canonical, because trusted networks are compared with the address as written.
 fn furthest(lines: &[&str], trusted: &[IpNet]) -> Option<IpAddr> {
     let mut furthest = None;
     let entries = lines.iter().rev().flat_map(|line| line.rsplit(','));
@@ -193,13 +187,13 @@ fn furthest(lines: &[&str], trusted: &[IpNet]) -> Option<IpAddr> {
     furthest
 }
 
-/// Whether a header is one that a proxy adds to what it passes on.
+/// Whether proxies add this header to forwarded requests.
 pub(super) fn is_set_by_proxies(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     lower.starts_with("x-forwarded-") || matches!(lower.as_str(), "forwarded" | "via" | "x-real-ip")
 }
 
-/// An address as proxies write it: bare, with a port, or IPv6 in brackets; `None` for anything else.
+/// Parses an address as proxies write it: bare, with a port, or IPv6 in brackets.
 pub(super) fn address(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     let parsed = bare.parse::<IpAddr>().ok();
@@ -248,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_proxies_set_is_known() {
+    fn headers_that_proxies_add_are_recognized() {
         for (name, set) in [
             ("X-Forwarded-For", true),
             ("x-forwarded-proto", true),
@@ -263,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_set_is_read() {
+    fn a_complete_set_of_headers_is_read() {
         let headers = headers(&[]);
         let client = "192.0.2.7".parse().unwrap();
         let path = raw_path("/a").unwrap();
@@ -272,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_some_servers_take_for_others_are_refused() {
+    fn aliases_of_trusted_headers_are_rejected() {
         for name in
             ["x_keyhouse_user", "x-forwarded_for", "x_api_key", "x.keyhouse.user", "x~api!key"]
         {
@@ -284,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_doubled_or_unreadable_is_denied() {
+    fn missing_repeated_and_unreadable_headers_are_denied() {
         for (lines, fault) in [
             (&[(METHOD, "")][..], NotForwarded::Missing(METHOD)),
             (&[(URI, "")], NotForwarded::Missing(URI)),

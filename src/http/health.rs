@@ -1,4 +1,4 @@
-//! Liveness and readiness; neither says anything about keys.
+//! Liveness and readiness endpoints. Neither reveals anything about keys.
 
 use std::sync::atomic::Ordering;
 
@@ -10,7 +10,7 @@ use crate::http::transport::Arrival;
 use crate::http::{App, answer};
 use crate::index::State;
 
-/// The process answers.
+/// `/healthz`: 200 while the process runs.
 pub(super) fn alive(
     _app: &App,
     _arrival: &Arrival<'_>,
@@ -20,7 +20,8 @@ pub(super) fn alive(
     answer::finish(answer::json(&json!({ "status": "ok" })))
 }
 
-/// Changes and checks work: the index follows its store, and nobody is stopping.
+/// `/readyz`: 200 while changes and checks work, which needs an index that follows its store and a
+/// process that is not stopping.
 pub(super) fn ready(app: &App, arrival: &Arrival<'_>, _params: &[&str], _body: &[u8]) -> Response {
     let response = match hindrance(app) {
         None => answer::json(&json!({ "status": "ready" })),
@@ -29,14 +30,14 @@ pub(super) fn ready(app: &App, arrival: &Arrival<'_>, _params: &[&str], _body: &
     answer::finish(response)
 }
 
-/// What keeps changes or checks from working.
+/// Why changes or checks do not work; `None` if they do.
 pub(super) fn hindrance(app: &App) -> Option<&'static str> {
     match app.index().state() {
-        _ if app.stopping.load(Ordering::Acquire) => Some("stopping"),
-        State::Following if app.index().is_behind() => Some("index behind its store"),
+        _ if app.stopping.load(Ordering::Acquire) => Some("the server is stopping"),
+        State::Following if app.index().is_behind() => Some("the index is behind the store"),
         State::Following => None,
-        State::Loading => Some("index loading"),
-        State::Unavailable(_) => Some("store unavailable"),
-        State::Ended(_) => Some("store no longer followed"),
+        State::Loading => Some("the index is loading"),
+        State::Unavailable(_) => Some("the store is unavailable"),
+        State::Ended(_) => Some("the index no longer follows the store: restart keyhouse"),
     }
 }

@@ -1,5 +1,6 @@
-//! Reads what clients send: JSON bodies field by field, with every fault reported at once and where
-//! it lies.
+//! Reads JSON request bodies field by field.
+//!
+//! Every fault of a body is reported at once, each with a JSON pointer.
 
 use std::fmt;
 use std::io::Read as _;
@@ -13,18 +14,18 @@ use crate::model::edit::Edit;
 use crate::model::fault::Fault;
 use crate::model::name::parse_description;
 
-/// Most bytes of a body.
+/// Most bytes of an ordinary body.
 pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
-/// Most bytes of a body of a caller who is not known: a sign-in, a one-time link.
+/// Most bytes of a body from an unauthenticated caller: a sign-in, a one-time link.
 pub(super) const OPEN_BODY_BYTES_MAX: usize = 4 * 1024;
-/// Most bytes of a body that lists many things: a batch, an import.
+/// Most bytes of a body with a long list: a batch, an import.
 pub(super) const LARGE_BODY_BYTES_MAX: usize = 1024 * 1024;
 
-/// Reads a request's body, which the transport has collected within its limit.
+/// Returns the body that the transport has read within its limit.
 pub(super) fn read_body(request: &Request) -> Result<Vec<u8>, Problem> {
     let mut body = Vec::new();
     if let Some(mut stream) = request.data() {
-        // The body lies in memory; reading it fails only if it was taken before.
+        // The body is in memory. Reading it fails only if it was taken before.
         stream
             .read_to_end(&mut body)
             .map_err(|error| Problem::invalid_json(format!("could not read the body: {error}")))?;
@@ -32,24 +33,23 @@ pub(super) fn read_body(request: &Request) -> Result<Vec<u8>, Problem> {
     Ok(body)
 }
 
-/// What bodies are, but for those of OAuth clients.
+/// Content type of all bodies but forms.
 pub(super) const JSON: &str = "application/json";
-/// What OAuth clients send.
+/// Content type of the forms that OAuth clients send.
 pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Whether a content type says JSON.
 pub(super) fn is_json(content_type: Option<&str>) -> bool {
     is_of_type(JSON, content_type)
 }
 
-/// Whether a content type says this one.
+/// Whether a `Content-Type` header has this type; its parameters are ignored.
 pub(super) fn is_of_type(taken: &str, content_type: Option<&str>) -> bool {
     let essence = content_type.map(|text| text.split(';').next().unwrap_or(text).trim());
     essence.is_some_and(|text| text.eq_ignore_ascii_case(taken))
 }
 
-/// The fields of an object, taken one by one. What is wrong with one does not hide the next. They
-/// may hold secrets: nothing of them prints.
+/// The fields of an object, read one by one. A fault of one does not hide the next. Fields may hold
+/// secrets, so `Debug` prints nothing of them.
 pub(super) struct Fields {
     left: Map<String, Value>,
     pointer: String,
@@ -80,20 +80,19 @@ impl Fields {
         Self { left, pointer, faults: Vec::new() }
     }
 
-    /// Notes a fault of a field.
     pub(super) fn fault(&mut self, name: &str, code: &'static str, detail: impl fmt::Display) {
         self.faults.push(Fault::new(format!("{}/{}", self.pointer, escaped(name)), code, detail));
     }
 
-    /// Notes that a field is missing, unless something is wrong here already, of which that could
-    /// be a mere echo.
+    /// Adds the fault of a missing field, unless the object has faults already: the missing field may be
+    /// a consequence of those.
     pub(super) fn incomplete(&mut self, name: &str, detail: impl fmt::Display) {
         if self.faults.is_empty() {
             self.fault(name, "required", detail);
         }
     }
 
-    /// Takes a field that may be absent or null, and reads it.
+    /// Reads a field that may be absent or null.
     pub(super) fn optional<T>(
         &mut self,
         name: &str,
@@ -102,7 +101,7 @@ impl Fields {
         self.nullable(name, read).value()
     }
 
-    /// Takes a field that may be absent, null or a value, and reads it.
+    /// Reads a field where null differs from absent.
     pub(super) fn nullable<T>(
         &mut self,
         name: &str,
@@ -122,7 +121,7 @@ impl Fields {
         }
     }
 
-    /// Takes a description; null empties it.
+    /// Reads a description. Null empties it.
     pub(super) fn description(&mut self, name: &str) -> Option<String> {
         match self.nullable(name, parsed("invalid_description", parse_description)) {
             Edit::Keep => None,
@@ -131,7 +130,6 @@ impl Fields {
         }
     }
 
-    /// Takes a field that must be there.
     pub(super) fn required<T>(
         &mut self,
         name: &str,
@@ -139,23 +137,22 @@ impl Fields {
     ) -> Option<T> {
         if self.left.get(name).is_none_or(Value::is_null) {
             self.left.remove(name);
-            self.fault(name, "required", "must be given");
+            self.fault(name, "required", "is required");
             return None;
         }
         self.optional(name, read)
     }
 
-    /// Ends the reading: what is left was not known.
+    /// Ends the reading. Fields that are left are unknown, which is a fault.
     pub(super) fn finish(mut self) -> Result<(), Vec<Fault>> {
         let unknown: Vec<_> = self.left.keys().cloned().collect();
         for name in unknown {
-            self.fault(&name, "unknown_field", "is not known here");
+            self.fault(&name, "unknown_field", "is not a field of this request");
         }
         if self.faults.is_empty() { Ok(()) } else { Err(self.faults) }
     }
 }
 
-/// A fault of one value.
 pub(super) fn wrong<T>(
     pointer: &str,
     code: &'static str,
@@ -164,7 +161,6 @@ pub(super) fn wrong<T>(
     Err(vec![Fault::new(pointer, code, detail)])
 }
 
-/// Reads a text.
 pub(super) fn text(value: Value, pointer: &str) -> Result<String, Vec<Fault>> {
     match value {
         Value::String(text) => Ok(text),
@@ -174,13 +170,12 @@ pub(super) fn text(value: Value, pointer: &str) -> Result<String, Vec<Fault>> {
     }
 }
 
-/// Reads true or false.
-#[expect(clippy::needless_pass_by_value, reason = "the shape of all that read a field")]
+#[expect(clippy::needless_pass_by_value, reason = "the signature of every field reader")]
 pub(super) fn boolean(value: Value, pointer: &str) -> Result<bool, Vec<Fault>> {
     value.as_bool().ok_or(()).or_else(|()| wrong(pointer, "wrong_type", "must be true or false"))
 }
 
-/// Reads a text and what it says.
+/// Reads a string and parses it.
 pub(super) fn parsed<T, E: fmt::Display>(
     code: &'static str,
     parse: impl FnOnce(&str) -> Result<T, E>,
@@ -191,7 +186,7 @@ pub(super) fn parsed<T, E: fmt::Display>(
     }
 }
 
-/// Reads a whole number within bounds.
+/// Reads a whole number from `min` to `max`.
 pub(super) fn number(min: u32, max: u32) -> impl FnOnce(Value, &str) -> Result<u32, Vec<Fault>> {
     move |value, pointer| {
         let number = whole(&value).and_then(|number| u32::try_from(number).ok());
@@ -202,16 +197,16 @@ pub(super) fn number(min: u32, max: u32) -> impl FnOnce(Value, &str) -> Result<u
     }
 }
 
-/// The whole number that a value is; to JSON, and to many a program that writes it, `2.0` is one.
+/// The whole number in a value. `2.0` is one too, since JSON and many programs make no difference.
 pub(super) fn whole(value: &Value) -> Option<u64> {
-    // Up to here a float tells whole numbers apart.
+    // A float is exact for whole numbers up to this one.
     const FLOAT_EXACT_MAX: f64 = 9_007_199_254_740_991.0;
     let exact = |number: &f64| number.fract() == 0.0 && number.abs() <= FLOAT_EXACT_MAX;
     let float = || value.as_f64().filter(exact)?.to_string().parse().ok();
     value.as_u64().or_else(float)
 }
 
-/// Reads a list of at most `max`, each by `read`.
+/// Reads a list of at most `max` items, each with `read`.
 pub(super) fn list<T>(
     max: usize,
     read: impl Fn(Value, &str) -> Result<T, Vec<Fault>>,
@@ -221,7 +216,7 @@ pub(super) fn list<T>(
             return wrong(pointer, "wrong_type", "must be a list");
         };
         if values.len() > max {
-            return wrong(pointer, "too_many", format!("must be at most {max}"));
+            return wrong(pointer, "too_many", format!("must have at most {max} items"));
         }
         let (mut good, mut faults) = (Vec::new(), Vec::new());
         for (at, value) in values.into_iter().enumerate() {
@@ -234,7 +229,7 @@ pub(super) fn list<T>(
     }
 }
 
-/// Reads an object by its fields.
+/// Reads an object, its fields with `read`.
 pub(super) fn object<T>(
     read: impl FnOnce(&mut Fields) -> Option<T>,
 ) -> impl FnOnce(Value, &str) -> Result<T, Vec<Fault>> {
@@ -245,11 +240,11 @@ pub(super) fn object<T>(
         let mut fields = Fields::of(left, pointer.to_owned());
         let made = read(&mut fields);
         fields.finish()?;
-        made.map_or_else(|| wrong(pointer, "required", "is not complete"), Ok)
+        made.map_or_else(|| wrong(pointer, "required", "is incomplete"), Ok)
     }
 }
 
-/// A name as part of a JSON pointer (RFC 6901).
+/// Escapes a field name for a JSON pointer (RFC 6901).
 pub(super) fn escaped(name: &str) -> String {
     let short: String = name.chars().take(100).collect();
     short.replace('~', "~0").replace('/', "~1")
@@ -313,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_numbers_are_whole_however_they_are_written() {
+    fn a_whole_number_may_be_written_as_a_float() {
         for (json, expected) in [
             ("2", Some(2)),
             ("2.0", Some(2)),

@@ -1,4 +1,4 @@
-//! Reads JSON more strictly than most: not too deep, and no field of an object named twice.
+//! Parses JSON strictly: with a depth limit, and without repeated fields.
 
 use std::fmt;
 
@@ -7,23 +7,21 @@ use serde_json::{Map, Value};
 
 use crate::http::input::escaped;
 
-/// How deep JSON may nest.
+/// Deepest nesting of JSON.
 pub(super) const JSON_DEPTH_MAX: usize = 32;
 
-/// Parses a whole text.
-///
-/// # Errors
-/// What is wrong: names line and column, and quotes no more than a field's name.
+/// Parses a text that is one JSON value. The error names line and column, and quotes at most a field's
+/// name.
 pub(super) fn parse(text: &[u8]) -> Result<Value, String> {
     if depth(text) > JSON_DEPTH_MAX {
-        return Err(format!("nests deeper than {JSON_DEPTH_MAX} levels"));
+        return Err(format!("is nested deeper than {JSON_DEPTH_MAX} levels"));
     }
     let mut reader = serde_json::Deserializer::from_slice(text);
     let value = Strict.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
     value.map_err(|error| error.to_string())
 }
 
-/// How deep JSON nests, counted on the bytes before anything is built of them.
+/// The nesting depth, counted on the bytes before a value is built.
 fn depth(json: &[u8]) -> usize {
     let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
     for byte in json {
@@ -42,8 +40,8 @@ fn depth(json: &[u8]) -> usize {
     deepest
 }
 
-/// Builds a value and refuses an object that names a field twice: two programs could each take
-/// another one for true.
+/// Builds a value and rejects an object that repeats a field, because two programs could each read a
+/// different one.
 struct Strict;
 
 impl<'de> DeserializeSeed<'de> for Strict {
@@ -98,7 +96,7 @@ impl<'de> Visitor<'de> for Strict {
         while let Some(name) = map.next_key::<String>()? {
             let value = map.next_value_seed(Self)?;
             if fields.contains_key(&name) {
-                return Err(A::Error::custom(format!("field {:?} named twice", escaped(&name))));
+                return Err(A::Error::custom(format!("field {:?} is repeated", escaped(&name))));
             }
             fields.insert(name, value);
         }

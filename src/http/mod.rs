@@ -1,4 +1,4 @@
-//! HTTP: from bytes on a socket to an action, a check, a page, and back.
+//! HTTP: transport, routes, check endpoints, management API, page and metrics.
 
 mod action_errors;
 mod admission;
@@ -55,14 +55,14 @@ use transport::{
     Surface, Take, TrustedProxies,
 };
 
-/// What the HTTP side needs to know beside actions.
+/// Settings of the HTTP side.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where browsers reach this instance.
+    /// The URL at which browsers reach this instance.
     pub public_url: PublicUrl,
-    /// Where the page's links lead; see [`App::set_links`].
+    /// Targets of the page's links; see [`App::set_links`].
     pub links: Links,
-    /// Whose forwarded headers count.
+    /// The proxies whose forwarded headers are read.
     pub trusted_proxies: TrustedProxies,
 }
 
@@ -73,31 +73,31 @@ pub struct App {
     settings: Settings,
     links: ArcSwap<Links>,
     stopping: AtomicBool,
-    /// What the next request's id is made of; begins at random, so that ids of two starts differ.
+    /// Number of the next request id. It starts at random, so that the ids of two starts differ.
     request_ids: AtomicU64,
-    /// Checks that wait for the store to hold a reservation.
+    /// Checks that wait for the store to write a reservation.
     waiting: Aside,
     counts: Counts,
-    /// In which second of the monotonic clock a refused proxy was last told of in the log.
+    /// Second of the monotonic clock in which the last rejected proxy request was logged.
     warned_at: AtomicU64,
-    /// How many changes each actor may make.
+    /// Limits on the changes of each actor.
     paces: Paces,
-    /// A trusted proxy sent no `X-Forwarded-For`.
+    /// Warning: a trusted proxy sent no `X-Forwarded-For`.
     unforwarded: Hourly,
-    /// A browser came by another name than the public one.
+    /// Warning: a browser's Host is not the public one.
     misdirected: Hourly,
-    /// The API's description, made when it is first asked for.
+    /// The OpenAPI document, made on the first request for it.
     description: OnceLock<Encoded>,
 }
 
-/// A management request on its way to its handler. Its body may hold secrets: it prints nothing.
+/// A management request for its handler. Its body may hold secrets, so it has no `Debug`.
 struct Call<'a> {
     request: &'a Request,
     origin: Origin,
-    /// What stood in the place of `{..}` in the route's path.
+    /// The values of the path parameters.
     params: Vec<&'a str>,
     body: Vec<u8>,
-    /// The client's address; none where it is unknown.
+    /// The client's address; `None` if it is unknown.
     address: Option<IpAddr>,
     /// Whether the client runs on this host.
     on_host: bool,
@@ -105,29 +105,28 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// The actor, who is known on every route that isn't open to all.
+    /// The actor. Every route that requires authentication has one.
     fn actor(&self) -> Result<&Actor, Problem> {
         self.actor.as_ref().ok_or_else(Problem::no_credential)
     }
 
-    /// The query's parameters, but for the organization, which says who acts.
+    /// The query's parameters. The local operator's `organization` is left out: it selects the actor.
     fn parameters(&self) -> Parameters {
         let parameters = Parameters::parse(self.request.raw_url());
         let names_one = self.actor.as_ref().is_some_and(Actor::is_local);
         if names_one { parameters.without_organization() } else { parameters }
     }
 
-    /// Where the client asks from.
     fn source(&self) -> Source {
         Source { address: self.address, on_host: self.on_host }
     }
 
-    /// The same for people to read: from which address, and in which browser.
+    /// The client's address and user agent, for people to read.
     fn browser(&self) -> index::Origin<'_> {
         index::Origin { ip: self.address, user_agent: self.user_agent() }
     }
 
-    /// What the client calls itself, as checks take it: visible ASCII, or nothing.
+    /// The `User-Agent`, if it is visible ASCII, as in checks.
     fn user_agent(&self) -> Option<&str> {
         let is_visible = |text: &&str| text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
         self.request.header("User-Agent").filter(is_visible)
@@ -139,7 +138,7 @@ impl Call<'_> {
 }
 
 impl App {
-    /// Puts the application together. `request_id_seed` should be random.
+    /// Creates the application. `request_id_seed` should be random.
     pub fn new(actions: Arc<Actions>, settings: Settings, request_id_seed: u64) -> Self {
         let (stopping, request_ids) = (AtomicBool::new(false), AtomicU64::new(request_id_seed));
         let warned_at = AtomicU64::new(u64::MAX);
@@ -164,29 +163,29 @@ impl App {
         }
     }
 
-    /// Replaces where the page's links lead.
+    /// Replaces the targets of the page's links.
     pub fn set_links(&self, links: Links) {
         self.links.store(Arc::new(links));
     }
 
-    /// The same with a bound on how many changes each actor may make.
+    /// Limits the changes of each actor, with a session and with a key.
     #[must_use]
     pub fn paced_by(self, sessions: Pace, keys: Pace) -> Self {
         Self { paces: Paces::new(sessions, keys), ..self }
     }
 
-    /// From now on not ready: whoever balances load sends nothing more.
+    /// Makes `/readyz` answer 503 from now on, so that load balancers send no more requests.
     pub fn begin_stopping(&self) {
         self.stopping.store(true, Ordering::Release);
     }
 
-    /// Answers a request without a transport, as the operator on the host: what the command line
-    /// does where no server runs.
+    /// Answers a request without a transport, as the local operator. The command line uses it when no
+    /// server runs.
     pub fn answer_locally(&self, request: &Request) -> Response {
         self.handle(Origin { surface: Surface::Control, peer: Peer::Unix }, request)
     }
 
-    /// The response for a problem of a request to this target.
+    /// The response for a problem, with the challenges and links of this target.
     fn told(&self, target: &str, problem: Problem, request_id: String) -> Response {
         let offers_all = check::offers_all(target);
         let problem = if offers_all { problem.offering(&CREDENTIALS) } else { problem };
@@ -236,8 +235,8 @@ impl App {
         Ok(response)
     }
 
-    /// Counts a change by the actor who asks. One that is refused by what follows counts as well: to
-    /// find that out costs as much. Without a known actor nothing is counted here.
+    /// Counts a change of the actor. A change that is rejected later counts too, because the rejection
+    /// costs as much. Requests without an actor are not counted here.
     fn count_change(&self, route: &Route, call: &Call<'_>) -> Result<(), Problem> {
         let Some(actor) = call.actor.as_ref().filter(|_actor| route.is_change()) else {
             return Ok(());
@@ -246,14 +245,14 @@ impl App {
         self.paces.count(actor, now).map_err(|soon| Problem::too_many_changes(&soon))
     }
 
-    /// Finds out who asks, as far as the route wants to know, and whether they may at all.
+    /// The actor, if the route requires authentication.
     fn authenticate(&self, route: &Route, call: &Call<'_>) -> Result<Option<Actor>, Problem> {
         match route.access {
             router::Access::Open | router::Access::Holder | router::Access::Client => Ok(None),
             router::Access::Enrolling => self.actor(call).map(Some),
             router::Access::Actor => {
                 let actor = self.actor(call)?;
-                // A key is not its owner: it goes on.
+                // A key is not its owner: its requests are not held up.
                 if let Some(user) = actor.user_facts().filter(|_user| !actor.is_key())
                     && self.actions.must_enrol(actor.organization(), user)?
                 {
@@ -275,7 +274,7 @@ impl Application for App {
             Found::Nothing if check::is_below_gates(path_of(arrival.parts)) => {
                 Lane::Check { body: None }
             },
-            // Refused on admission.
+            // Admission rejects these.
             Found::MethodNotAllowed(_) | Found::Nothing => {
                 Lane::Pool { body: Take { part: Part::Page, body_bytes_max: 0 } }
             },
@@ -327,7 +326,6 @@ impl Application for App {
     }
 }
 
-/// The path of a request's target, raw.
 fn path_of(parts: &Parts) -> &str {
     parts.uri.path()
 }

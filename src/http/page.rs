@@ -1,7 +1,6 @@
-//! The page: static files, embedded and compressed when the program is built (`build.rs`), under a
-//! content security policy without exceptions.
+//! Serves the page: static files, embedded and compressed at build time (`build.rs`).
 //!
-//! It uses the public API alone and knows nothing that a client would not.
+//! The content security policy has no exceptions. The page uses only the public API.
 
 use rouille::{Response, ResponseBody};
 
@@ -10,12 +9,12 @@ use crate::http::encoding::Encoding;
 use crate::http::problem::Problem;
 use crate::http::{App, Call};
 
-/// Nothing but our own files, no inline code or style, no frames, no other host.
+/// Allows only Keyhouse's own files: no inline code or style, no frames, no other host.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; \
                       require-trusted-types-for 'script'; trusted-types 'none'";
 
-/// A file of the page, as it is and compressed.
+/// A file of the page, plain and compressed.
 #[derive(Debug)]
 struct File {
     name: &'static str,
@@ -27,7 +26,7 @@ struct File {
 
 include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
-/// The page. Which view it shows, its script decides by the address.
+/// Returns the page. Its script selects the view by the URL.
 #[expect(clippy::unnecessary_wraps, reason = "a handler of the table")]
 pub(super) fn index(_app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let tag = format!("\"{HASH}\"");
@@ -44,7 +43,7 @@ pub(super) fn index(_app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     Ok(INDEX.answer(call, "no-cache").with_additional_header("ETag", tag))
 }
 
-/// The page with the form of the first start; gone once that is over.
+/// Returns the page for the setup form, or 404 once the setup is completed.
 pub(super) fn setup(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     if app.actions.is_founded()? {
         return Err(Problem::not_found());
@@ -52,7 +51,7 @@ pub(super) fn setup(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     index(app, call)
 }
 
-/// A file of the page. Its address names what it holds, so it never changes.
+/// Returns a file of the page. Its URL contains the hash of all files, so it never changes.
 pub(super) fn asset(_app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let Some((hash, path)) = call.params.split_first() else { return Err(Problem::not_found()) };
     let name = path.join("/");
@@ -75,7 +74,7 @@ impl File {
         Response { status_code: 200, headers, data: ResponseBody::from_data(body), upgrade: None }
     }
 
-    /// The smallest form that the client takes.
+    /// The smallest form that the client accepts.
     fn encoded(&self, accepted: Option<&str>) -> (Option<&'static str>, &'static [u8]) {
         match Encoding::accepted(accepted) {
             Some(Encoding::Brotli) => (Some(Encoding::Brotli.name()), self.brotli),

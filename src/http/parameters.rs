@@ -1,5 +1,6 @@
-//! Reads the parameters of a query or a form, each at most once, each known, with every fault reported
-//! at once.
+//! Reads the parameters of a query or a form.
+//!
+//! Unknown and repeated parameters are faults. Every fault is reported at once.
 
 use std::fmt;
 
@@ -7,19 +8,18 @@ use crate::http::problem::Problem;
 use crate::model::fault::Fault;
 use crate::model::id::OrganizationId;
 
-/// The parameter by which the operator on the host names an organization.
+/// The parameter with which the local operator selects an organization.
 const ORGANIZATION: &str = "organization";
 
-/// What stands before a parameter's name in a fault: of a query, and of a body.
+/// Prefix of a parameter's name in a fault's pointer: in a query, and in a form.
 const OF_QUERY: char = '?';
 const OF_FORM: char = '/';
 
-/// Most parameters that are looked at: no route knows as many, and each is held against all others, a
-/// form's on the event loop.
+/// Most parameters of a request. No route has as many, and each is compared with all others, a form's on
+/// the event loop.
 const PARAMETERS_MAX: usize = 64;
 
-/// The parameters of a query or a form, each at most once, each known. They may hold secrets: nothing
-/// of them prints.
+/// The parameters of a query or a form. They may hold secrets, so `Debug` prints nothing of them.
 pub(super) struct Parameters {
     left: Vec<(String, String)>,
     mark: char,
@@ -27,13 +27,13 @@ pub(super) struct Parameters {
 }
 
 impl Parameters {
-    /// Parses what follows the `?`.
+    /// Parses the query of a URL.
     pub(super) fn parse(raw_url: &str) -> Self {
         let query = raw_url.split_once('?').map_or("", |(_, query)| query);
         Self::of(OF_QUERY, query.as_bytes())
     }
 
-    /// Parses a body.
+    /// Parses the body of a form.
     pub(super) fn of_form(body: &[u8]) -> Self {
         Self::of(OF_FORM, body)
     }
@@ -43,18 +43,18 @@ impl Parameters {
         let left: Vec<(String, String)> = pairs.by_ref().take(PARAMETERS_MAX).collect();
         let mut faults = Vec::new();
         if pairs.next().is_some() {
-            let detail = format!("must be at most {PARAMETERS_MAX}");
+            let detail = format!("must have at most {PARAMETERS_MAX} parameters");
             faults.push(Fault::new(mark, "too_many", detail));
         }
         for (at, (name, _)) in left.iter().enumerate() {
             if left.iter().take(at).any(|(earlier, _)| earlier == name) {
-                faults.push(Fault::new(format!("{mark}{name}"), "doubled", "must be given once"));
+                faults.push(Fault::new(format!("{mark}{name}"), "doubled", "must appear once"));
             }
         }
         Self { left, mark, faults }
     }
 
-    /// The organization that the operator on the host acts in, where the query names one.
+    /// The organization that the local operator selects in the query, if any.
     pub(super) fn organization(raw_url: &str) -> Result<Option<OrganizationId>, Problem> {
         let mut parameters = Self::parse(raw_url);
         let id = parameters.optional(ORGANIZATION, "invalid_id", str::parse);
@@ -63,13 +63,13 @@ impl Parameters {
         if wrong.is_empty() { Ok(id) } else { Err(Problem::invalid(wrong)) }
     }
 
-    /// Leaves the organization to [`Parameters::organization`], for callers who may name one.
+    /// Drops the parameter that [`Parameters::organization`] reads, for callers that may use it.
     pub(super) fn without_organization(mut self) -> Self {
         self.left.retain(|(name, _)| name != ORGANIZATION);
         self
     }
 
-    /// Notes a fault of a parameter that has none yet.
+    /// Adds a fault of a parameter, unless it has one.
     pub(super) fn fault(&mut self, name: &str, code: &'static str, detail: &str) {
         let pointer = format!("{}{name}", self.mark);
         if !self.faults.iter().any(|fault| fault.pointer == pointer) {
@@ -77,7 +77,6 @@ impl Parameters {
         }
     }
 
-    /// Takes a parameter and reads it.
     pub(super) fn optional<T, E: fmt::Display>(
         &mut self,
         name: &'static str,
@@ -95,24 +94,27 @@ impl Parameters {
         }
     }
 
-    /// Takes a parameter that must be there, and reads it.
     pub(super) fn required<T, E: fmt::Display>(
         &mut self,
         name: &'static str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
         if !self.left.iter().any(|(known, _)| known == name) {
-            self.fault(name, "required", "must be given");
+            self.fault(name, "required", "is required");
         }
         self.optional(name, "required", parse)
     }
 
-    /// Ends the reading: what is left was not known.
+    /// Ends the reading. Parameters that are left are unknown, which is a fault.
     pub(super) fn finish(mut self) -> Result<(), Problem> {
         for (name, _) in &self.left {
             let pointer = format!("{}{name}", self.mark);
             if !self.faults.iter().any(|fault| fault.pointer == pointer) {
-                self.faults.push(Fault::new(pointer, "unknown_parameter", "is not known here"));
+                self.faults.push(Fault::new(
+                    pointer,
+                    "unknown_parameter",
+                    "is not a parameter of this endpoint",
+                ));
             }
         }
         if self.faults.is_empty() { Ok(()) } else { Err(Problem::invalid(self.faults)) }
@@ -132,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_as_fit_into_a_body_are_not_compared() {
+    fn too_many_parameters_are_rejected_without_comparing_them() {
         let body: Vec<_> = (0..10_000).map(|number| format!("p{number}=")).collect();
         let parameters = Parameters::of_form(body.join("&").as_bytes());
         assert_eq!(parameters.left.len(), PARAMETERS_MAX);

@@ -1,8 +1,7 @@
-//! What every request gets on its way in, and every answer on its way out: an id, a place among the
-//! counts, and a line in the log.
+//! Request ids, request metrics and the access log.
 //!
-//! The line repeats nothing that a client wrote but an id that is fit for it: for the path stands the
-//! route's pattern, for an unknown method that it is another, and no header and no query is in it.
+//! The log line repeats nothing that a client sent, except a request id that passes validation. It has
+//! the route's pattern instead of the path, `other` for an unknown method, and no header and no query.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -16,20 +15,20 @@ use crate::http::transport::{Arrival, Head, Surface};
 use crate::http::{App, path_of, router};
 use crate::model::key_text::{Prefix, is_like_ours};
 
-/// Carries a request's id, in and out.
+/// Header of the request id, in requests and responses.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Carries a problem's code, for proxies that keep the body to themselves.
+/// Header of a problem's code, for clients of proxies that drop the body.
 pub(super) const CODE: HeaderName = HeaderName::from_static("x-keyhouse-code");
-/// Longest id that is taken over.
+/// Longest request id that is accepted from a client.
 const REQUEST_ID_BYTES_MAX: usize = 64;
-/// Browsers that came over TLS come back over TLS alone, for a year (RFC 6797). Not for subdomains:
-/// other services may live below the same name.
+/// Browsers use only TLS for a year (RFC 6797). Subdomains are not included, because other services may
+/// use them.
 const TLS_ALONE: HeaderValue = HeaderValue::from_static("max-age=31536000");
-/// What the log says where there is nothing to say.
+/// Placeholder in the log for an absent value.
 const NOTHING: &str = "-";
 
 impl App {
-    /// Leaves a request with one id: its own where it is fit to be repeated, else a new one.
+    /// Gives a request exactly one id: the client's if it is valid, else a new one.
     pub(super) fn name_request(&self, headers: &mut HeaderMap) {
         let mut lines = headers.get_all(REQUEST_ID).iter();
         let only = lines.next().filter(|_line| lines.next().is_none());
@@ -41,12 +40,12 @@ impl App {
         }
     }
 
-    /// The id of a request that came through the transport.
+    /// The id that [`App::name_request`] gave to the request.
     pub(super) fn id_of(&self, parts: &Parts) -> String {
         self.id_or_new(parts.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()))
     }
 
-    /// The id that a request was given, or a new one where it came without a transport.
+    /// The given id, or a new one for a request that did not pass through the transport.
     pub(super) fn id_or_new(&self, given: Option<&str>) -> String {
         given.map_or_else(|| self.new_id(), str::to_owned)
     }
@@ -55,12 +54,12 @@ impl App {
         format!("req_{:016x}", self.request_ids.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Gives an answer its request's id and what browsers must know, counts it, and logs it.
+    /// Adds the request id and HSTS to a response, counts it, and logs it.
     pub(super) fn let_go(&self, arrival: &Arrival<'_>, answer: &mut Head<'_>, took: Duration) {
         if let Some(id) = arrival.parts.headers.get(REQUEST_ID) {
             answer.headers.insert(REQUEST_ID, id.clone());
         }
-        // Proxies pass a gate's denial on to the client of another host, which makes its own rules.
+        // Proxies forward a gate's denial to the client of another host, which sets its own policy.
         if self.settings.public_url.is_https() && !is_below_gates(path_of(arrival.parts)) {
             answer.headers.insert(STRICT_TRANSPORT_SECURITY, TLS_ALONE);
         }
@@ -81,7 +80,7 @@ impl App {
     }
 }
 
-/// The name of a listener.
+/// The name of a listener in logs and metrics.
 pub(super) const fn surface(surface: Surface) -> &'static str {
     match surface {
         Surface::Main => "main",
@@ -91,7 +90,7 @@ pub(super) const fn surface(surface: Surface) -> &'static str {
     }
 }
 
-/// A method that is none of the known ones may be anything, a secret too.
+/// The method's name. An unknown method may be any text, even a secret, and becomes `other`.
 fn method(parts: &Parts) -> &'static str {
     let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
     let own = parts.method.as_str();
@@ -105,7 +104,7 @@ fn route(arrival: &Arrival<'_>) -> &'static str {
     }
 }
 
-/// Whether an id may be repeated in headers, bodies and logs. What looks like a key is none.
+/// Whether an id may be repeated in headers, bodies and logs. A text that looks like a key may not.
 fn is_fit(id: &[u8], prefix: &Prefix) -> bool {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
     (1..=REQUEST_ID_BYTES_MAX).contains(&id.len())
@@ -118,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_short_plain_and_no_key() {
+    fn a_request_id_is_short_plain_and_not_a_key() {
         for (id, fits) in [
             ("a", true),
             ("4bf92f35-77b3.4da6_a3ce", true),

@@ -1,5 +1,6 @@
-//! Every error as problem+json (RFC 9457). No other file but `action_errors` names a status of 400 or
-//! more.
+//! Errors as problem+json responses (RFC 9457).
+//!
+//! Statuses of 400 or more appear only here, in `action_errors` and in `check/problem`.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -17,9 +18,9 @@ use crate::model::credential::{CREDENTIALS, CredentialSource};
 use crate::model::fault::Fault;
 use crate::model::public_url::WebUrl;
 
-/// What a client is told to wait where nobody knows better.
+/// `Retry-After` where the wait is not known.
 pub(super) const RETRY_AFTER_SECONDS: u64 = 1;
-/// An error on its way out; boxed, since most calls return none.
+/// An error response. Boxed, because most calls return no error.
 #[derive(Debug)]
 pub(super) struct Problem(Box<Told>);
 
@@ -32,7 +33,7 @@ struct Told {
     faults: Vec<Fault>,
     extra: Map<String, Value>,
     headers: Vec<Header>,
-    /// The parameters of Bearer's challenge, where there is to be one.
+    /// The parameters of the Bearer challenge; `None` sends no challenge.
     challenge: Option<String>,
 }
 
@@ -62,15 +63,15 @@ impl Problem {
         self
     }
 
-    /// Says how to authenticate (RFC 9110, 11.6.1; RFC 6750, 3): by Bearer, with these parameters,
-    /// unless [`Problem::offering`] says more.
+    /// Adds a Bearer challenge with these parameters (RFC 9110, 11.6.1; RFC 6750, 3).
+    /// [`Problem::offering`] replaces it by challenges for more schemes.
     pub(super) fn challenge(mut self, parameters: impl Into<String>) -> Self {
         self.0.challenge = Some(parameters.into());
         self
     }
 
-    /// Offers what these sources accept. What a 403 says to Bearer is left out where Bearer is not
-    /// accepted.
+    /// Replaces the challenge by the schemes that these sources accept. A 403 keeps its Bearer challenge
+    /// only if Bearer is among them.
     pub(super) fn offering(mut self, sources: &[CredentialSource]) -> Self {
         let Some(parameters) = self.0.challenge.take() else { return self };
         if self.0.status == 401 {
@@ -85,27 +86,24 @@ impl Problem {
         self.header("Retry-After", seconds.to_string())
     }
 
-    /// What there is to say of this one.
     pub(super) fn says(&self) -> Option<&str> {
         self.0.detail.as_deref()
     }
 
-    /// A member of the body beside those that every problem has.
+    /// A member of the body that only some problems have.
     pub(super) fn member(&self, name: &str) -> Option<&Value> {
         self.0.extra.get(name)
     }
 
-    /// The stable name.
     pub(super) fn code(&self) -> &'static str {
         self.0.code
     }
 
-    /// The status.
     pub(super) fn status(&self) -> u16 {
         self.0.status
     }
 
-    /// Names where plans are, to who lacks one.
+    /// Adds the URL of the plans to errors about a missing plan.
     pub(super) fn with_prices(self, url: Option<&WebUrl>) -> Self {
         match (self.code(), url) {
             ("subscription_required" | "subscription_limit", Some(url)) => {
@@ -115,12 +113,12 @@ impl Problem {
         }
     }
 
-    /// What went wrong with one of many things that were asked in one request.
+    /// The error of one item of a batch request.
     pub(super) fn into_item(self) -> Value {
         Value::Object(self.members())
     }
 
-    /// The response; `request_id` is what a person quotes to the operator.
+    /// The response. People quote its `request_id` to the operator.
     pub(super) fn into_response(mut self, request_id: String) -> Response {
         let mut body = self.members();
         body.insert("type".to_owned(), "about:blank".into());
@@ -151,30 +149,30 @@ impl Problem {
     // Input.
 
     pub(super) fn invalid(faults: Vec<Fault>) -> Self {
-        let mut problem = Self::new(400, "invalid_input", "Input not valid").detail("see errors");
+        let mut problem = Self::new(400, "invalid_input", "Invalid input").detail("see errors");
         problem.0.faults = faults;
         problem
     }
 
     pub(super) fn invalid_json(detail: String) -> Self {
-        Self::new(400, "invalid_json", "Body is not JSON as this API takes it").detail(detail)
+        Self::new(400, "invalid_json", "Request body is not valid JSON").detail(detail)
     }
 
-    /// No single credential of a management request.
+    /// A management request with several credentials, or with one that cannot be read.
     pub(super) fn doubled_credential(detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(400, "doubled_credential", "More than one credential, or one that can't be read")
+        Self::new(400, "doubled_credential", "Several credentials, or an unreadable one")
             .detail(detail)
     }
 
     pub(super) fn media_type(taken: &'static str) -> Self {
-        Self::new(415, "unsupported_media_type", "Body of a type that is not taken here")
+        Self::new(415, "unsupported_media_type", "Unsupported content type")
             .detail(format!("send Content-Type: {taken}"))
     }
 
     // Routes.
 
     pub(super) fn not_found() -> Self {
-        Self::new(404, "not_found", "Nothing here")
+        Self::new(404, "not_found", "Not found")
     }
 
     pub(super) fn method_not_allowed(allowed: &[Method]) -> Self {
@@ -182,36 +180,37 @@ impl Problem {
         if names.contains(&"GET") {
             names.push("HEAD");
         }
-        Self::new(405, "method_not_allowed", "Method not allowed here")
-            .header("Allow", names.join(", "))
+        Self::new(405, "method_not_allowed", "Method not allowed").header("Allow", names.join(", "))
     }
 
-    // Who asks.
+    // Authentication and permissions.
 
     pub(super) fn no_credential() -> Self {
         Self::no_credential_in(&CREDENTIALS, false)
     }
 
     pub(super) fn not_set_up() -> Self {
-        Self::new(409, "not_set_up", "No organization yet")
-            .detail("start the server and follow its setup link, or use --admin-email")
+        Self::new(409, "not_set_up", "Setup not completed")
+            .detail("start the server and open its setup link, or start it with --admin-email")
     }
 
     pub(super) fn session_required() -> Self {
-        Self::new(403, "session_required", "For people").detail("a key asks /v1/whoami")
+        Self::new(403, "session_required", "Sign-in required").detail(
+            "this endpoint needs the session of a signed-in user; with a key use /v1/whoami",
+        )
     }
 
     pub(super) fn organization_required(organizations: impl Iterator<Item = Value>) -> Self {
         Self::new(409, "organization_required", "Organization required")
             .detail(
-                "the password is right in several organizations: send one of these as organization",
+                "the password is correct in several organizations: send one of them as organization",
             )
             .extra("organizations", organizations.collect::<Vec<_>>())
     }
 
     pub(super) fn second_factor_required() -> Self {
         Self::new(403, "second_factor_required", "Second factor required").detail(
-            "turn a second factor on (POST /v1/me/totp), or sign in with it, then try again",
+            "turn on a second factor (POST /v1/me/totp), or sign in with it, then try again",
         )
     }
 
@@ -221,47 +220,47 @@ impl Problem {
 
     pub(super) fn permission_required(permission: &str) -> Self {
         Self::new(403, "permission_required", "Permission required")
-            .detail(format!("this needs {permission}"))
+            .detail(format!("this request needs the permission {permission}"))
             .extra("permission", permission)
             .challenge(format!(", error=\"insufficient_scope\", scope=\"{permission}\""))
     }
 
     pub(super) fn beyond_key(faults: Vec<Fault>) -> Self {
-        let mut problem = Self::new(403, "beyond_key", "Wider than the key that asks")
-            .detail("a key gives and changes nothing that is wider than itself: see errors");
+        let mut problem = Self::new(403, "beyond_key", "Exceeds the key's own rights")
+            .detail("a key cannot grant or change more than its own rights: see errors");
         problem.0.faults = faults;
         problem
     }
 
-    /// Too many changes, with the state of the limit.
+    /// Too many changes. The headers carry the state of the limit.
     pub(super) fn too_many_changes(soon: &TooSoon) -> Self {
         let limit = &soon.limit;
         let policy = format!("\"{}\";q={};w={}", limit.name, limit.limit, limit.window_seconds);
         let state = format!("\"{}\";r=0;t={}", limit.name, seconds_up(soon.full_after));
         Self::new(429, "too_many_changes", "Too many changes")
-            .detail("wait as long as Retry-After says, then go on")
+            .detail("wait for the seconds in Retry-After, then retry")
             .retry_after(seconds_up(soon.wait))
             .header("RateLimit-Policy", policy)
             .header("RateLimit", state)
     }
 
     pub(super) fn cross_site() -> Self {
-        Self::new(403, "cross_site", "Request of another site refused")
-            .detail("a browser sent this from another origin than public_url")
+        Self::new(403, "cross_site", "Cross-site request rejected")
+            .detail("the browser sent this request from an origin other than public_url")
     }
 
     pub(super) fn misdirected(host: &str, public_url: &str) -> Self {
-        Self::new(421, "misdirected_request", "Host is not this instance's").detail(format!(
-            "the request's Host is {host}, and browsers reach this instance at {public_url}; let the \
-             proxy pass Host on (nginx: proxy_set_header Host $host), or start with the right \
-             --public-url"
+        Self::new(421, "misdirected_request", "Host does not match public_url").detail(format!(
+            "the request's Host is {host}, but the public URL of this instance is {public_url}: \
+             forward Host in the proxy (nginx: proxy_set_header Host $host), or correct --public-url"
         ))
     }
 
     // Readiness.
 
     pub(super) fn index_behind() -> Self {
-        Self::new(503, "index_behind", "Not up to date; no check is answered until it is")
+        Self::new(503, "index_behind", "Index is behind the store")
+            .detail("checks are rejected until the index has caught up: retry after Retry-After")
             .retry_after(RETRY_AFTER_SECONDS)
     }
 
@@ -282,24 +281,26 @@ impl Problem {
             | Refusal::HeadUnseen
             | Refusal::HeaderNotText { .. }
             | Refusal::BodyBroken => {
-                Self::new(400, "malformed_request", "Request malformed").detail(said(refusal))
+                Self::new(400, "malformed_request", "Malformed request").detail(said(refusal))
             },
-            Refusal::DoubledHeader { name } => Self::new(400, "doubled_header", "Header doubled")
-                .detail(format!("{name} must appear once")),
+            Refusal::DoubledHeader { name } => Self::new(400, "doubled_header", "Duplicate header")
+                .detail(format!("{name} was sent more than once: send it once")),
             Refusal::HeadTooLarge { .. } => {
-                Self::new(431, "head_too_large", "Head too large").detail(said(refusal))
+                Self::new(431, "head_too_large", "Request head too large").detail(said(refusal))
             },
             Refusal::TunnelAsked => Self::method_not_allowed(&[]),
-            Refusal::BodyTimeout => Self::new(408, "body_timeout", "Body not whole in time"),
+            Refusal::BodyTimeout => Self::new(408, "body_timeout", "Request body timed out")
+                .detail("the body did not arrive in time: send it faster, or send less"),
             Refusal::BodyTooLarge { bytes_max } => {
-                Self::new(413, "body_too_large", "Body too large")
-                    .detail(format!("at most {bytes_max} bytes are taken here"))
+                Self::new(413, "body_too_large", "Request body too large")
+                    .detail(format!("this endpoint accepts at most {bytes_max} bytes"))
             },
-            Refusal::Busy { retry_after_seconds } => {
-                Self::new(503, "busy", "Busy").retry_after(u64::from(*retry_after_seconds))
-            },
+            Refusal::Busy { retry_after_seconds } => Self::new(503, "busy", "Server busy")
+                .detail("the server is at its limit: retry after Retry-After")
+                .retry_after(u64::from(*retry_after_seconds)),
             Refusal::Panicked | Refusal::ResponseNotSendable => {
-                Self::new(500, "internal", "Fault of this program").detail("see its log")
+                Self::new(500, "internal", "Internal error")
+                    .detail("the server log has the cause; quote request_id to the operator")
             },
         }
     }
@@ -309,7 +310,7 @@ fn fault(fault: &Fault) -> Value {
     json!({ "pointer": fault.pointer, "code": fault.code, "detail": fault.detail })
 }
 
-/// Whole seconds, rounded up: whoever waits as long as told must not come too early.
+/// Whole seconds, rounded up, so that a client that waits that long does not retry too early.
 pub(super) fn seconds_up(span: Duration) -> u64 {
     span.as_secs() + u64::from(span.subsec_nanos() > 0)
 }

@@ -1,4 +1,4 @@
-//! One route: who may ask, what runs, and what it takes of what callers share.
+//! One route of the table: its access, its handler, and the shared capacity that it uses.
 
 use http::Method;
 use rouille::Response;
@@ -7,57 +7,54 @@ use crate::http::problem::Problem;
 use crate::http::transport::{Arrival, Lane, Part, Surface, Take};
 use crate::http::{App, Call, input};
 
-/// Runs on the event loop: answers, whatever happens.
+/// Runs on the event loop, and always returns a response.
 pub(super) type CheckHandler = fn(&App, &Arrival<'_>, &[&str], &[u8]) -> Response;
 /// Runs on the blocking pool.
 pub(super) type ManageHandler = fn(&App, &Call<'_>) -> Result<Response, Problem>;
 
-/// One route.
 #[derive(Debug)]
 pub(super) struct Route {
-    /// The method; `None` is any, for check endpoints that answer in their own way.
+    /// The method. `None` is any method, for check endpoints that handle each themselves.
     pub(super) method: Option<Method>,
-    /// The path; `{..}` stands for one segment, `{path}` at the end for all that is left.
+    /// The path. `{name}` matches one segment, `{path}` at the end the rest of the path.
     pub(super) path: &'static str,
-    /// Who may ask.
     pub(super) access: Access,
-    /// What runs.
     pub(super) run: Run,
-    /// Whether the handler reads the query; on every other route a parameter is a fault.
+    /// Whether the handler reads the query. On every other route a parameter is a fault.
     pub(super) reads_query: bool,
 }
 
-/// Who may ask at all; what they may do with this or that thing is the action's to say. It is decided
-/// from the head, before a body is read: see [`crate::http::admission`].
+/// The authentication that a route requires. It is checked on the head, before the body is read: see
+/// [`crate::http::admission`]. The action checks permissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
-    /// Anybody; a check endpoint looks at the credential itself.
+    /// None. A check endpoint reads the credential itself.
     Open,
-    /// Anybody who holds a key that is known, valid or not.
+    /// A known key, valid or not.
     Holder,
-    /// Anybody who is known.
+    /// A session or a valid key.
     Actor,
-    /// The same, also a user who must enrol a second factor before they may do anything else.
+    /// The same. A user who must enrol a second factor first may use the route too.
     Enrolling,
-    /// A key alone, as OAuth clients send it.
+    /// A valid key, as OAuth clients send it; no session.
     Client,
 }
 
-/// What runs, and what it takes.
+/// The handler, and where it runs.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Run {
     /// On the event loop.
     Check { handler: CheckHandler, body_bytes_max: Option<usize> },
     /// On the blocking pool.
     Manage { handler: ManageHandler, take: Take },
-    /// On the blocking pool whoever asks: a check that is too long for the event loop.
+    /// On the blocking pool: a check that is too long for the event loop.
     LongCheck { handler: ManageHandler, take: Take },
-    /// On the event loop for a key; on the pool for a session, which lies in the store.
+    /// On the event loop for a key, on the pool for a session, because sessions are in the store.
     ByCaller { check: CheckHandler, manage: ManageHandler, body_bytes_max: Option<usize> },
 }
 
 impl Run {
-    /// Where it runs; `by_session` tells whether a session asks.
+    /// Where it runs. `by_session`: the caller uses a session.
     pub(super) fn lane(self, surface: Surface, by_session: bool) -> Lane {
         let checks = |body_bytes_max| Take { part: Part::Checks, body_bytes_max };
         let lane = match self {
@@ -83,7 +80,7 @@ pub(super) const fn get(path: &'static str, access: Access, handler: ManageHandl
     manage(Method::GET, path, access, handler)
 }
 
-/// A list, whose query says what of it.
+/// A list, filtered by its query.
 pub(super) const fn list(path: &'static str, handler: ManageHandler) -> Route {
     asking(Method::GET, path, handler)
 }
@@ -94,13 +91,13 @@ pub(super) const fn long(method: Method, path: &'static str, handler: ManageHand
     Route { method: Some(method), path, access: Access::Actor, run, reads_query: true }
 }
 
-/// A route whose query says more.
+/// A route that reads its query.
 pub(super) const fn asking(method: Method, path: &'static str, handler: ManageHandler) -> Route {
     let run = Run::Manage { handler, take: take(Part::Management) };
     Route { method: Some(method), path, access: Access::Actor, run, reads_query: true }
 }
 
-/// Where it is open, it opens a session or uses a one-time link, and hashes a password.
+/// A POST. An open one starts a session or uses a one-time link, and hashes a password.
 pub(super) const fn post(path: &'static str, access: Access, handler: ManageHandler) -> Route {
     let part = match access {
         Access::Open => Part::SignIn,
@@ -133,7 +130,7 @@ pub(super) const fn in_part(
     Route { method: Some(method), path, access, run, reads_query: false }
 }
 
-/// What a route of a part takes, where it says nothing else.
+/// The default capacity of a route in this part.
 pub(super) const fn take(part: Part) -> Take {
     let body_bytes_max = match part {
         Part::SignIn | Part::Page => input::OPEN_BODY_BYTES_MAX,

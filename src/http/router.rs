@@ -1,4 +1,4 @@
-//! The one table of routes: method, path, who may ask, and what runs.
+//! The table of all routes: method, path, access and handler.
 
 use http::Method;
 use http::request::Parts;
@@ -8,7 +8,7 @@ use crate::http::route::{asking, check, get, in_part, list, long, manage, post, 
 use crate::http::transport::{Part, Surface, Take};
 use crate::http::{api, check, health, input, metrics, openapi, page, path_of};
 
-/// All routes, the busiest first. HEAD is answered wherever GET is.
+/// All routes, the busiest first. Every GET route also serves HEAD.
 pub(super) static ROUTES: &[Route] = &[
     check("/v1/forward-auth/{gate}", check::forward_auth::answer),
     check("/v1/ext-authz/{gate}/{path}", check::ext_authz::answer),
@@ -206,28 +206,28 @@ pub(super) static ROUTES: &[Route] = &[
     get("/assets/{hash}/{folder}/{part}", Access::Open, page::asset),
 ];
 
-/// What the table says of a request.
+/// Result of looking a request up in the table.
 #[derive(Debug)]
 pub(super) enum Found<'a> {
-    /// This route, with what stood in its places.
+    /// The route and the values of its path parameters.
     Route { route: &'static Route, params: Vec<&'a str> },
-    /// The path is known, the method is none of these.
+    /// The path exists, with these methods only.
     MethodNotAllowed(Vec<Method>),
-    /// Nothing there.
+    /// No route has this path.
     Nothing,
 }
 
-/// Finds the route of a request's head.
 pub(super) fn find_head(parts: &Parts, surface: Surface) -> Found<'_> {
     find(&parts.method, path_of(parts), surface)
 }
 
-/// Finds a route. Paths match byte for byte: nothing is decoded, a doubled or a last slash counts.
+/// Finds a route. Paths match byte for byte: percent-encoding is not decoded, and a double or trailing
+/// slash is significant.
 pub(super) fn find<'a>(method: &Method, path: &'a str, surface: Surface) -> Found<'a> {
     let mut allowed = Vec::new();
     for route in ROUTES.iter().filter(|route| route.is_served_on(surface)) {
         let Some(params) = matches(route.path, path) else { continue };
-        // `/v1/keys/import` is no key: a path that is spelt out is nothing else.
+        // A literal path never matches a parameter: `/v1/keys/import` is not `/v1/keys/{key}`.
         if !params.is_empty() && route.method.is_some() && is_spelt_out(path) {
             continue;
         }
@@ -240,7 +240,7 @@ pub(super) fn find<'a>(method: &Method, path: &'a str, surface: Surface) -> Foun
 }
 
 impl Route {
-    /// Whether no answer holds a secret: a secret is shown once, by the change that makes it.
+    /// Whether its responses hold no secret. A secret is returned once, by the change that makes it.
     pub(super) fn has_no_secret(&self) -> bool {
         match self.run {
             Run::Manage { .. } => self.method == Some(Method::GET),
@@ -249,19 +249,19 @@ impl Route {
         }
     }
 
-    /// Whether a request waits for its turn to hash a password.
+    /// Whether its requests wait in the queue for password hashing.
     pub(super) fn hashes(&self) -> bool {
         matches!(self.run, Run::Manage { take, .. } if take.part == Part::SignIn)
     }
 
-    /// Whether it counts as a change: whatever is not read on the blocking pool.
+    /// Whether it counts as a change: a route on the blocking pool that is not a GET.
     pub(super) fn is_change(&self) -> bool {
         let reads = matches!(self.method, Some(Method::GET | Method::HEAD));
         matches!(self.run, Run::Manage { .. }) && !reads
     }
 
-    /// The listener for checks serves nothing but these and health, that for metrics nothing but
-    /// them and health.
+    /// The listener for checks serves only checks and health, the one for metrics only metrics and
+    /// health.
     fn is_served_on(&self, surface: Surface) -> bool {
         match surface {
             Surface::Main | Surface::Control => true,

@@ -1,5 +1,4 @@
-//! From a request's headers to an actor: a session's user, a management key, or the operator on the
-//! host.
+//! Authenticates a request: a session's user, a management key, or the local operator.
 
 use rouille::{Request, Response};
 use zeroize::Zeroizing;
@@ -20,12 +19,12 @@ use crate::model::id::UserId;
 use crate::model::public_url::PublicUrl;
 use crate::model::secret::Secret;
 
-/// The name of the session's cookie: with the `__Host-` prefix wherever browsers come over TLS.
+/// The name of the session cookie. It has the `__Host-` prefix if the public URL is https.
 pub(super) fn cookie_name(url: &PublicUrl) -> &'static str {
     if url.is_https() { "__Host-keyhouse" } else { "keyhouse" }
 }
 
-/// The name of the cookie of a browser in which somebody signed in before.
+/// The name of the cookie that marks a browser in which a user signed in before.
 fn device_cookie_name(url: &PublicUrl) -> &'static str {
     if url.is_https() { "__Host-keyhouse-device" } else { "keyhouse-device" }
 }
@@ -35,17 +34,17 @@ fn cookie(url: &PublicUrl, name: &str, value: &str, max_age_seconds: u64) -> Str
     format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={max_age_seconds}{secure}")
 }
 
-/// The header that gives a browser its session.
+/// The `Set-Cookie` value of a new session.
 pub(super) fn cookie_of(url: &PublicUrl, token: &Secret, seconds: u64) -> String {
     cookie(url, cookie_name(url), token.reveal(), seconds)
 }
 
-/// The header that takes it away.
+/// The `Set-Cookie` value that deletes the session cookie.
 pub(super) fn cookie_gone(url: &PublicUrl) -> String {
     cookie(url, cookie_name(url), "", 0)
 }
 
-/// Who asks, where a session does.
+/// The session of the request, and its user.
 pub(super) struct OwnSession<'a> {
     actor: &'a Actor,
     user: UserId,
@@ -60,12 +59,12 @@ impl OwnSession<'_> {
 }
 
 impl App {
-    /// Who asks. A key goes before the operator on the host, so that a control socket can be used
-    /// to try what a key may do.
+    /// The actor of a request. On the control socket a presented key is the actor, not the local
+    /// operator, so that the socket can be used to test a key's permissions.
     pub(super) fn actor(&self, call: &Call<'_>) -> Result<Actor, Problem> {
         let token = match call.origin.surface {
             Surface::Main | Surface::Control => self.session_token(call.request)?,
-            // A cookie means nothing there, not even beside a key.
+            // These listeners ignore cookies, also next to a key.
             Surface::Checks | Surface::Metrics => None,
         };
         match (credential::take(&header_map(call.request)?, &CREDENTIALS), token) {
@@ -73,7 +72,7 @@ impl App {
                 Err(Problem::doubled_credential(unusable.to_string()))
             },
             (Credential::Presented(_), Some(_)) => {
-                Err(Problem::doubled_credential("a key and a session's cookie were sent: send one"))
+                Err(Problem::doubled_credential("a key and a session cookie were sent: send one"))
             },
             (Credential::Presented(text), None) => self.key_actor(call, &text),
             (Credential::None { .. }, Some(token)) => self.session_actor(call, &token),
@@ -84,7 +83,7 @@ impl App {
         }
     }
 
-    /// The operator on the host, on the control socket and nowhere else.
+    /// The local operator, on the control socket only.
     pub(super) fn local_actor(&self, surface: Surface) -> Result<Actor, Problem> {
         match surface {
             Surface::Control => {
@@ -95,7 +94,7 @@ impl App {
         }
     }
 
-    /// The operator on the host, in the organization that the query names.
+    /// The local operator, in the organization that the query names.
     fn local_actor_in(&self, raw_url: &str) -> Result<Actor, Problem> {
         match Parameters::organization(raw_url)? {
             None => self.local_actor(Surface::Control),
@@ -122,7 +121,7 @@ impl App {
         Ok(actor.with_second_factor(session.second_factor))
     }
 
-    /// The session of the user who asks, for what people do with their own account and no key may.
+    /// The caller's session, for the endpoints of the user's own account. A key may not use those.
     pub(super) fn own_session<'a>(&self, call: &'a Call<'_>) -> Result<OwnSession<'a>, Problem> {
         let actor = call.actor()?;
         let user = actor.user_id().filter(|_user| !actor.is_key());
@@ -134,7 +133,7 @@ impl App {
         }
     }
 
-    /// Whether a session asks, as far as the head tells: its cookie is there and no key.
+    /// Whether the head has a session cookie and no key.
     pub(super) fn is_sessions(&self, surface: Surface, headers: &http::HeaderMap) -> bool {
         if matches!(surface, Surface::Checks | Surface::Metrics) {
             return false;
@@ -146,13 +145,13 @@ impl App {
         !keyed && pairs.any(|(known, _)| known == name)
     }
 
-    /// The device cookie, where the request has one. Two of them are none: it decides nothing but in
-    /// which count an attempt falls.
+    /// The device cookie, if the request has exactly one. It only selects the counter for a sign-in
+    /// attempt.
     pub(super) fn device_cookie_of(&self, request: &Request) -> Option<Secret> {
         self.device_cookie_in(request.header("Cookie")?)
     }
 
-    /// The same among the cookies of a request.
+    /// The device cookie in a `Cookie` header.
     pub(super) fn device_cookie_in(&self, header: &str) -> Option<Secret> {
         let name = device_cookie_name(&self.settings.public_url);
         let mut values =
@@ -163,8 +162,8 @@ impl App {
         }
     }
 
-    /// The answer to a browser in which a user has just shown all that is asked for, with a device
-    /// cookie. The session is there whether or not one can be made.
+    /// Adds a device cookie to the response of a successful sign-in. If none can be made, the sign-in
+    /// succeeds without it.
     pub(super) fn with_device(&self, call: &Call<'_>, user: UserId, answer: Response) -> Response {
         let old = self.device_cookie_of(call.request);
         match self.actions.device_cookie(old.as_ref(), user) {
@@ -175,18 +174,18 @@ impl App {
                 answer.with_additional_header("Set-Cookie", device)
             },
             Err(error) => {
-                tracing::warn!(%error, "session: no device cookie for this browser");
+                tracing::warn!(%error, "session: could not make a device cookie; the sign-in succeeds without it");
                 answer
             },
         }
     }
 
-    /// The session's token, where the request has its cookie.
+    /// The token in the session cookie, if the request has one.
     pub(super) fn session_token(&self, request: &Request) -> Result<Option<Secret>, Problem> {
         self.token_in(request.header("Cookie"))
     }
 
-    /// The session's token among the cookies of a request.
+    /// The session token in a `Cookie` header.
     pub(super) fn token_in(&self, cookie: Option<&str>) -> Result<Option<Secret>, Problem> {
         let Some(header) = cookie else { return Ok(None) };
         let name = cookie_name(&self.settings.public_url);
@@ -196,13 +195,13 @@ impl App {
             (Some(value), None) => Ok(Some(Secret::new(value.to_owned()))),
             (None, _) => Ok(None),
             (Some(_), Some(_)) => Err(Problem::doubled_credential(
-                "the session's cookie was sent twice: send it once",
+                "the session cookie was sent more than once: send it once",
             )),
         }
     }
 
-    /// Refuses a session's request to another name than this instance's: a page that had itself
-    /// resolved to this address (DNS rebinding) has no business here.
+    /// Rejects a session's request whose Host is not this instance's: it may come from a page whose name
+    /// was resolved to this address (DNS rebinding).
     pub(super) fn guard_host(&self, host: Option<&str>) -> Result<(), Problem> {
         let public_url = &self.settings.public_url;
         match host {
@@ -215,7 +214,8 @@ impl App {
         }
     }
 
-    /// Refuses what another site made a browser send. A client without either header is no browser.
+    /// Rejects requests that another site made a browser send. A client that sends neither header is not
+    /// a browser.
     pub(super) fn guard_origin<'a>(
         &self,
         header: impl Fn(&str) -> Option<&'a str>,
@@ -232,15 +232,11 @@ impl App {
     }
 }
 
-/// The pairs of a Cookie header.
 fn cookies(header: &str) -> impl Iterator<Item = (&str, &str)> {
     header.split(';').filter_map(|pair| pair.trim().split_once('='))
 }
 
-/// The headers that carry credentials, in the type that takes them apart.
-///
-/// # Errors
-/// One that the type does not take: never as if it were not there.
+/// The credential headers as a `HeaderMap`. A header that does not fit is an error; it is never skipped.
 pub(super) fn header_map(request: &Request) -> Result<http::HeaderMap, Problem> {
     let mut headers = http::HeaderMap::new();
     for (name, value) in request.headers() {
@@ -251,7 +247,7 @@ pub(super) fn header_map(request: &Request) -> Result<http::HeaderMap, Problem> 
         let name = http::HeaderName::from_bytes(name.as_bytes()).ok();
         let (Some(name), Ok(value)) = (name, value.parse()) else {
             return Err(Problem::doubled_credential(
-                "a header that may carry a key can't be read: send visible ASCII",
+                "a credential header is not readable: send only visible ASCII characters",
             ));
         };
         headers.append(name, value);

@@ -37,7 +37,7 @@ UNFORESEEABLE_AT = {
     ("/overlap", "out_of_range"),  # the longest is shorter than the longest span
     ("?to", "required"),  # with keys=transfer
     ("?from", "out_of_range"),  # it lies behind `to`
-    ("?cursor", "invalid_cursor"),  # it is of a list in another order
+    ("?cursor", "invalid_cursor"),  # it belongs to a list with another sort
 }
 
 

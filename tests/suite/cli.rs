@@ -154,7 +154,7 @@ fn a_management_key_manages_keys_of_a_remote_server() {
     stdout_of(&remote(&["verify"], &secret));
     stdout_of(&remote(&["key", "revoke", id], ""));
     assert_eq!(remote(&["verify"], &secret).code, Some(4));
-    assert_failed(&remote(&["key", "show", UNKNOWN_KEY], ""), 3, &["no such key"]);
+    assert_failed(&remote(&["key", "show", UNKNOWN_KEY], ""), 3, &["key not found"]);
     // It has only the permissions that it was granted.
     assert_failed(
         &remote(&["key", "create", "--permission", "keyhouse:users:manage"], ""),
@@ -208,9 +208,9 @@ fn invalid_arguments_are_reported_with_their_exit_code() {
         (&["key", "show", "7"], 3, &["not_found"]),
         (&["key", "show", "usr_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f"], 3, &["not_found"]),
         (&["key", "show", "../session"], 3, &["not_found"]),
-        (&["key", "show", UNKNOWN_KEY], 3, &["no such key"]),
-        (&["key", "rename", UNKNOWN_KEY, "x"], 3, &["no such key"]),
-        (&["key", "revoke", UNKNOWN_KEY], 3, &["no such key"]),
+        (&["key", "show", UNKNOWN_KEY], 3, &["key not found"]),
+        (&["key", "rename", UNKNOWN_KEY, "x"], 3, &["key not found"]),
+        (&["key", "revoke", UNKNOWN_KEY], 3, &["key not found"]),
         (&["key", "rename", UNKNOWN_KEY], 2, &["<name>"]),
         (&["verify", "--permission", "x"], 2, &["permissions"]),
         (&["verify", "--ip", "here"], 2, &["ip"]),

@@ -54,7 +54,7 @@ fn a_gate_takes_the_schemes_that_it_names() {
     assert_eq!(code, "NO_CREDENTIAL");
     assert_eq!(
         detail,
-        "what Authorization holds is not accepted here; send a key in one of: Authorization \
+        "the scheme in Authorization is not accepted: send a key in one of Authorization \
          (Token, Apikey), X-Api-Key"
     );
     let answer = house.bare(&forwarded("schemes", WANTED).header("Authorization", "Key x"));
@@ -103,7 +103,7 @@ fn a_gate_takes_a_cookie_and_a_subprotocol_by_name() {
 
 /// `key:x`, `key:x-oauth-basic`: the filler was looked up, and the answer was that no such key exists.
 #[test]
-fn a_filler_beside_the_key_in_basic_is_passed_over() {
+fn a_filler_next_to_the_key_in_basic_is_ignored() {
     let house = House::start();
     let [secret, other] = [(); 2].map(|()| house.create(&json!({})).secret);
     for (pair, code) in [
@@ -125,12 +125,12 @@ fn a_filler_beside_the_key_in_basic_is_passed_over() {
 
 /// Two credentials were answered like a mistyped one, so that people looked for a typing error.
 #[test]
-fn whoever_sends_two_credentials_is_told_so_and_where_they_stand() {
+fn two_credentials_are_rejected_with_their_places() {
     let house = House::start();
     let [one, two] = [(); 2].map(|()| house.create(&json!({})).secret);
     house.takes("own", &json!(["authorization", "x-shop-key", "cookie:k"]));
     let bearer = format!("Bearer {one}");
-    let twice = |place: &str| format!("{place} was sent twice: send it once");
+    let twice = |place: &str| format!("{place} was sent more than once: send it once");
     let differ = |first: &str, second: &str| {
         format!("two different credentials were sent, in {first} and in {second}: send one")
     };

@@ -154,7 +154,12 @@ fn a_refused_grpc_call_has_a_status_of_grpc() {
             assert_eq!(answer.body, "");
             assert!(answer.header("x-keyhouse-code").is_some());
         };
-        refused(&ask, 401, "16", "NO_CREDENTIAL: send a key in one of: Authorization");
+        refused(
+            &ask,
+            401,
+            "16",
+            "NO_CREDENTIAL: the request has no key: send it in one of Authorization",
+        );
         refused(&ask.clone().bearer(&gone.secret), 401, "16", "REVOKED");
         let traced = ask.clone().header("X_Keyhouse_User", "x").bearer(&good);
         refused(&traced, 403, "7", "REQUEST_REFUSED: a header that");

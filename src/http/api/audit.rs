@@ -1,4 +1,4 @@
-//! `/v1/audit`: what was done, the head of its seals, and whether it is all there as it was.
+//! `/v1/audit`: the audit events, the newest seal, and the verification of the log.
 
 use rouille::Response;
 use serde_json::{Map, Value, json};
@@ -14,9 +14,9 @@ use crate::model::moment::Moment;
 use crate::model::secret::Digest;
 use crate::records::key::Author;
 
-/// Longest name of an action, and longest id of a target, that can be asked for.
+/// Longest action, and longest target id, in a filter.
 const FILTER_CHARACTERS_MAX: usize = 100;
-/// The actor of what nobody did who was signed in.
+/// The actor of events without an authenticated actor.
 const NOBODY: &str = "none";
 
 pub(in crate::http) fn list_events(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
@@ -54,10 +54,10 @@ fn parse_actor(text: &str) -> Result<WantedActor, &'static str> {
     }
     text.parse()
         .map(WantedActor::Only)
-        .map_err(|_source| "must be the id of a user or a key, local or none")
+        .map_err(|_source| "must be the id of a user or a key, or local, or none")
 }
 
-/// An action's name, or what it begins with and `.*`.
+/// Parses an action, or a prefix of actions that ends in `.*`.
 fn parse_action(text: &str) -> Result<WantedAction, &'static str> {
     let (name, is_start) = text.strip_suffix(".*").map_or((text, false), |name| (name, true));
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
@@ -66,7 +66,7 @@ fn parse_action(text: &str) -> Result<WantedAction, &'static str> {
     match (is_name, is_start) {
         (true, true) => Ok(WantedAction::Below(format!("{name}."))),
         (true, false) => Ok(WantedAction::Only(name.to_owned())),
-        (false, _) => Err("must be an action such as key.create, or several such as key.*"),
+        (false, _) => Err("must be an action such as key.create, or a prefix such as key.*"),
     }
 }
 
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn actions_are_named_whole_or_by_what_they_begin_with() {
+    fn an_action_filter_is_a_name_or_a_prefix() {
         for (text, wanted) in [
             ("key.create", Ok(WantedAction::Only("key.create".to_owned()))),
             ("key.*", Ok(WantedAction::Below("key.".to_owned()))),

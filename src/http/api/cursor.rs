@@ -1,5 +1,6 @@
-//! Cursors: opaque to clients, and one id's place in the list to us. Base64url without padding,
-//! since rouille and others cut a parameter at a second `=`.
+//! Cursors of lists: the last item of a page, as text that is opaque to clients.
+//!
+//! They are base64url without padding, because rouille and others cut a parameter at a second `=`.
 
 use std::str::FromStr;
 
@@ -9,38 +10,26 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::model::id::Id;
 use crate::model::plan::FIRST_PLANS;
 
-/// The cursor behind a thing of the list.
 pub(super) fn write<K>(last: Id<K>) -> String {
     URL_SAFE_NO_PAD.encode(last.bytes())
 }
 
-/// The thing a cursor stands behind.
-///
-/// # Errors
-/// A text that none of our pages gave.
 pub(super) fn read<K>(text: &str) -> Result<Id<K>, &'static str> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
     bytes.map(Id::from_bytes).ok_or("must be the next_cursor of an earlier page")
 }
 
-/// The cursor behind a thing that lists sort by its name.
+/// The cursor of an item in a list that is sorted by name.
 pub(super) fn write_name(last: &str) -> String {
     URL_SAFE_NO_PAD.encode(last)
 }
 
-/// The plan a cursor stands behind.
-///
-/// # Errors
-/// A text that none of our pages gave.
 pub(super) fn read_plan(text: &str) -> Result<&'static str, &'static str> {
     let mut names = FIRST_PLANS.iter().map(|(name, _features)| *name);
     names.find(|name| write_name(name) == text).ok_or("must be the next_cursor of an earlier page")
 }
 
-/// The text that a cursor of [`write_name`] holds.
-///
-/// # Errors
-/// A text that none of our pages gave.
+/// Reads a cursor of [`write_name`].
 pub(super) fn read_text<T: FromStr>(text: &str) -> Result<T, &'static str> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok();
     let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
@@ -53,7 +42,7 @@ mod tests {
     use crate::model::id::KeyId;
 
     #[test]
-    fn a_cursor_comes_back_and_nothing_else_is_one() {
+    fn only_a_written_cursor_is_read() {
         let key = KeyId::from_bytes([7; 16]);
         assert_eq!(read(&write(key)), Ok(key));
         for wrong in ["", "abc", "====", "key_0198"] {

@@ -1,4 +1,4 @@
-//! `GET /v1/instance`: what a page or a client needs to know before anybody signs in.
+//! `GET /v1/instance`: facts about the instance that clients need before sign-in.
 
 use rouille::Response;
 use serde_json::json;

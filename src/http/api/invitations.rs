@@ -1,4 +1,4 @@
-//! `/v1/invitations`: invite, list, show, withdraw; and accept, for the holder of the one-time link.
+//! `/v1/invitations`: create, list, show and withdraw invitations, and accept one with its link.
 
 use rouille::Response;
 use serde_json::{Value, json};
@@ -69,12 +69,12 @@ pub(in crate::http) fn accept(app: &App, call: &Call<'_>) -> Result<Response, Pr
     opened(app, call, &app.actions.accept_invitation(&newcomer, call.browser())?)
 }
 
-/// The one-time link of an invitation. The token stands behind the `#`, which no browser sends on.
+/// The one-time link of an invitation. The token is in the fragment, which browsers do not send.
 pub(super) fn link(app: &App, token: &Secret) -> String {
     format!("{}/invitation#token={}", app.settings.public_url, token.reveal())
 }
 
-/// An invitation as clients see it: never its token.
+/// An invitation, without its token.
 pub(super) fn shown(seen: &SeenInvitation) -> Value {
     let record = &seen.record;
     json!({
@@ -90,7 +90,7 @@ pub(super) fn shown(seen: &SeenInvitation) -> Value {
     })
 }
 
-/// The invitation in the path. A text that is no id names none.
+/// The invitation in the path. A malformed id is not found.
 fn invitation_id(call: &Call<'_>) -> Result<InvitationId, Problem> {
     call.param(0).parse().map_err(|_source| ActionError::NotFound("invitation").into())
 }

@@ -1,5 +1,6 @@
-//! `POST /v1/links`: whom a one-time link is for, told to its holder, so that a form can show the
-//! account and a password manager can name it. It changes nothing, and the link works on.
+//! `POST /v1/links`: shows the account of a one-time link to its holder.
+//!
+//! The page displays the account in its form, for password managers. The link stays usable.
 
 use rouille::Response;
 use serde_json::json;

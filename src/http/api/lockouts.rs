@@ -1,4 +1,4 @@
-//! `/v1/sign-in-lockouts`: accounts and networks that wait after failed sign-ins, to see and to lift.
+//! `/v1/sign-in-lockouts`: lists and lifts lockouts of accounts and networks after failed sign-ins.
 
 use rouille::Response;
 use serde_json::{Value, json};
@@ -15,12 +15,12 @@ pub(in crate::http) fn list_lockouts(app: &App, call: &Call<'_>) -> Result<Respo
     parameters.finish()?;
     let lockouts = app.actions.lockouts(call.actor()?, limit)?;
     let items: Vec<Value> = lockouts.iter().map(shown).collect();
-    // They come and go with each attempt: a second page would be of another moment.
+    // Lockouts change with each attempt, so a second page would not match the first.
     Ok(answer::json(&json!({ "items": items, "next_cursor": null })))
 }
 
 pub(in crate::http) fn lift(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
-    // Who may lift none is refused whatever the path names.
+    // A caller that may lift no lockout is rejected, whether or not the lockout exists.
     app.actions.lockouts(call.actor()?, 1)?;
     let id = call.param(0).parse().map_err(|_no_id| ActionError::NotFound("lock-out"))?;
     app.actions.lift_lockout(call.actor()?, id)?;

@@ -1,4 +1,4 @@
-//! `/v1/me`: one's own account. For people: a key asks `/v1/whoami`.
+//! `/v1/me`: the account of the signed-in user. A key uses `/v1/whoami`.
 
 use rouille::Response;
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let code = fields.optional("code", text).map(Secret::new);
     let current_password = fields.optional("current_password", text).map(Secret::new);
     if (password.is_some() || email.is_some()) && current_password.is_none() {
-        let detail = "must be given with a new password or a new address";
+        let detail = "is required with a new password or a new email address";
         fields.fault("current_password", "required", detail);
     }
     fields.finish().map_err(Problem::invalid)?;
@@ -39,7 +39,7 @@ pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let (account, token) = app.actions.change_me(&own.me(), &change)?;
     let answered = answer_account(app, &account);
     let Some(token) = token else { return Ok(answered) };
-    // The session goes on as long as it would have; the server ends it in any case.
+    // The expiry of the session does not change. The server enforces it in any case.
     let (session, _) = app.actions.session(&token)?;
     let (times, now) = (app.actions.session_times(), app.actions.clock().now().wall);
     let seconds = session.lifetime_left(times, now).as_secs();

@@ -1,4 +1,4 @@
-//! The management API: wire shapes and handlers, one file a resource.
+//! The management API: wire shapes and handlers, one file per resource.
 
 pub(super) mod audit;
 mod cursor;
@@ -33,10 +33,10 @@ use crate::http::parameters::Parameters;
 use crate::http::problem::Problem;
 use crate::model::id::{Id, Kind};
 
-/// How many things a page holds unless asked otherwise.
+/// Default number of items on a page.
 const LIST_LIMIT_DEFAULT: usize = 50;
 
-/// How many things of a list are wanted, and behind which one.
+/// Reads `limit` and `cursor`.
 fn paging<K: Kind>(parameters: &mut Parameters) -> (usize, Option<Id<K>>) {
     let limit = page_limit(parameters);
     (limit, parameters.optional("cursor", "invalid_cursor", cursor::read))
@@ -52,19 +52,18 @@ fn page_limit(parameters: &mut Parameters) -> usize {
     limit.unwrap_or(LIST_LIMIT_DEFAULT)
 }
 
-/// Refuses a body that says anything.
+/// Rejects a body that has fields.
 pub(super) fn no_fields(call: &Call<'_>) -> Result<(), Problem> {
     let fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     fields.finish().map_err(Problem::invalid)
 }
 
-/// Names the version of what was answered.
 fn with_etag(response: Response, version: u64) -> Response {
     response.with_additional_header("ETag", format!("\"{version}\""))
 }
 
-/// The versions that `If-Match` names (RFC 9110, 13.1.1), where it names any; `*` matches any, a tag
-/// that we never gave matches none.
+/// The versions in `If-Match` (RFC 9110, 13.1.1). `None` without the header, or with `*`, which matches
+/// every version. A tag that is not one of ours matches none.
 fn versions(call: &Call<'_>) -> Option<Vec<u64>> {
     let header = call.request.header("If-Match").filter(|header| header.trim() != "*");
     header.map(|header| header.split(',').filter_map(version_of_tag).collect())

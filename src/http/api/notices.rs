@@ -1,5 +1,6 @@
-//! `/v1/me/notices`: what others did to one's own account. The notices themselves are part of
-//! `/v1/session`; here they are acknowledged.
+//! `/v1/me/notices`: acknowledges notices about changes that others made to the user's account.
+//!
+//! `GET /v1/session` lists the notices.
 
 use rouille::Response;
 use serde_json::{Value, json};
@@ -21,7 +22,7 @@ pub(in crate::http) fn acknowledge(app: &App, call: &Call<'_>) -> Result<Respons
     Ok(answer::empty())
 }
 
-/// A notice as its user sees it. Names of other organizations' users are not shown.
+/// A notice. Names of users of other organizations are left out.
 pub(super) fn shown(app: &App, actor: &Actor, notice: &Notice) -> Value {
     let (kind, id, name) = match notice.by {
         Author::User(id) => {

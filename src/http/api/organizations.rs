@@ -1,4 +1,4 @@
-//! `/v1/organization`, `/v1/subscription`, and for operators `/v1/organizations`.
+//! `/v1/organization` and `/v1/subscription`, and for operators `/v1/organizations`.
 
 use rouille::Response;
 use serde_json::{Value, json};
@@ -122,14 +122,14 @@ fn domain(value: Value, pointer: &str) -> Result<Box<str>, Vec<Fault>> {
     parsed("invalid_domain", parse_domain)(value, pointer)
 }
 
-/// Whom a second factor is required of.
+/// Reads the users for whom a second factor is required.
 fn required_of(fields: &mut Fields) -> Option<Vec<RequiredOf>> {
     let entry =
         |value, pointer: &str| parsed("invalid_role", str::parse::<RequiredOf>)(value, pointer);
     fields.optional("second_factor_required_of", list(REQUIRED_OF_MAX, entry))
 }
 
-/// The organization in the path. A text that is no id names none.
+/// The organization in the path. A malformed id is not found.
 fn named(call: &Call<'_>) -> Result<OrganizationId, Problem> {
     call.param(0).parse().map_err(|_source| ActionError::NotFound("organization").into())
 }

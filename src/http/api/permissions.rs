@@ -1,4 +1,4 @@
-//! `/v1/permissions`: the catalogue of what protected APIs ask for, and Keyhouse's own.
+//! `/v1/permissions`: the catalogue of permissions of protected APIs and of Keyhouse itself.
 
 use rouille::Response;
 use serde_json::{Value, json};
@@ -66,12 +66,12 @@ fn read_entry(fields: &mut Fields) -> EntryChange {
     EntryChange { texts: texts.unwrap_or_default(), group }
 }
 
-/// The name of a group; an empty one is none.
+/// Parses the name of a group. An empty name means no group.
 fn parse_group(text: &str) -> Result<String, InvalidName> {
     if text.trim().is_empty() { Ok(String::new()) } else { parse_name(text) }
 }
 
-/// The permission in the path. Clients may encode its colons, and nothing else in it needs it.
+/// The permission in the path. Clients may percent-encode its colons; no other character needs it.
 fn name(call: &Call<'_>) -> Result<Permission, Problem> {
     let text = call.param(0).replace("%3A", ":").replace("%3a", ":");
     text.parse().map_err(|_source| ActionError::NotFound("permission in the catalogue").into())

@@ -1,4 +1,4 @@
-//! `/v1/plans`: what each plan gives, for operators.
+//! `/v1/plans`: features and limits of the plans, for operators.
 
 use rouille::Response;
 use serde_json::{Value, json};
@@ -64,7 +64,6 @@ fn answer_record(record: &PlanRecord) -> Response {
     with_etag(answer::json(&shown(record)), record.version)
 }
 
-/// A plan as everybody sees it who may see it.
 pub(super) fn shown(record: &PlanRecord) -> Value {
     json!({
         "id": record.name,

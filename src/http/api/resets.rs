@@ -1,4 +1,4 @@
-//! `/v1/users/{user}/reset` and `/v1/reset`: a one-time link for a new password, and its use.
+//! `/v1/users/{user}/reset` and `/v1/reset`: creates a password reset link, and uses one.
 
 use rouille::Response;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! `/v1/roles`: the built-in four, and those that the organization makes.
+//! `/v1/roles`: the four built-in roles and the custom roles of the organization.
 
 use rouille::Response;
 use serde_json::{Value, json};
@@ -65,7 +65,7 @@ pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Pr
     Ok(answer::empty())
 }
 
-/// The role in the path. A text that is none names none.
+/// The role in the path. A malformed one is not found.
 fn named(call: &Call<'_>) -> Result<Role, Problem> {
     call.param(0).parse().map_err(|_source| ActionError::NotFound("role").into())
 }

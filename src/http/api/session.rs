@@ -1,4 +1,4 @@
-//! `/v1/session`: sign in, who am I, sign out.
+//! `/v1/session`: signs in, shows the session, signs out.
 
 use std::net::IpAddr;
 
@@ -38,7 +38,7 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let (source, device) = (call.source(), app.device_cookie_of(call.request));
     let shown = SignIn { email, organization, password, code, source, user_agent, device };
     let session = app.actions.sign_in(&shown)?;
-    // The browser forgets the cookie it had, so nobody needs that session any more.
+    // The browser replaces its cookie, so its previous session is no longer reachable.
     if let Some(old) = old {
         app.actions.sign_out(&old, call.address)?;
     }
@@ -53,7 +53,7 @@ pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Prob
     Ok(answer::json(&described(app, actor, call.address)?))
 }
 
-/// Signs out. Without a session there is nothing to end, which is as good.
+/// Signs out. Without a session it succeeds too.
 pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     if let Some(token) = app.session_token(call.request)? {
         app.guard_host(call.request.header("Host"))?;
@@ -64,13 +64,13 @@ pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Pr
     Ok(answer::empty().with_additional_header("Set-Cookie", gone))
 }
 
-/// 201 with the cookie of a session that was just opened.
+/// 201 with the cookie of a new session.
 pub(super) fn opened(
     app: &App,
     call: &Call<'_>,
     session: &NewSession,
 ) -> Result<Response, Problem> {
-    // Only an index that is far behind does not know the user yet; they can sign in when it does.
+    // The user is missing only if the index is far behind. The sign-in works once it has caught up.
     let user = app.index().user(session.user).ok_or_else(Problem::index_behind)?;
     let actor = Actor::user(app.index(), user, None).ok_or_else(Problem::index_behind)?;
     let mut told = described(app, &actor, call.address)?;
@@ -84,8 +84,8 @@ pub(super) fn opened(
     Ok(app.with_device(call, session.user, answer))
 }
 
-/// Who somebody is, and what of their organization decides what they can do: enough for a page to
-/// say why something can't be done, and who could change that.
+/// The user, and the facts about the organization that determine what the user can do. The page uses
+/// them to explain why an action is not available.
 fn described(app: &App, actor: &Actor, address: Option<IpAddr>) -> Result<Value, Problem> {
     let organization = actor.organization();
     let now = app.actions.clock().now().wall;

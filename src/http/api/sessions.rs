@@ -1,4 +1,4 @@
-//! `/v1/sessions`: one's own sessions, to see and to end.
+//! `/v1/sessions`: lists and ends the sessions of the signed-in user.
 
 use std::cmp::Reverse;
 
@@ -28,7 +28,7 @@ pub(in crate::http) fn list_sessions(app: &App, call: &Call<'_>) -> Result<Respo
     }))
 }
 
-/// A page of sessions, the newest first: so many, behind one.
+/// A page of sessions, the newest first.
 pub(super) fn page(
     mut sessions: Vec<(Digest, SessionRecord)>,
     (limit, after): (usize, Option<SessionId>),
@@ -58,7 +58,7 @@ pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Pr
     Ok(gone)
 }
 
-/// What is shown of a session. Whether it is the one that asks is for its own user alone.
+/// A session. Only its own user also sees which session is the current one.
 pub(super) fn shown(app: &App, session: &SessionRecord) -> Map<String, Value> {
     let mut shown = Map::new();
     shown.insert("id".to_owned(), session.id.to_string().into());

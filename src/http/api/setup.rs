@@ -1,4 +1,4 @@
-//! `POST /v1/setup`: the first owner, for the holder of the one-time link; not there once it is done.
+//! `POST /v1/setup`: creates the first owner with the one-time setup link. 404 once that is done.
 
 use rouille::Response;
 

@@ -1,4 +1,4 @@
-//! `/v1/teams`: teams, and who is in them.
+//! `/v1/teams`: teams and their members.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub(in crate::http) fn list_teams(app: &App, call: &Call<'_>) -> Result<Response
     Ok(answer::json(&json!({ "items": items, "next_cursor": last.map(cursor::write) })))
 }
 
-/// The teams that a user is in, of those that are still there.
+/// The teams of a user, without removed teams.
 pub(super) fn own_teams(app: &App, teams: &[TeamId]) -> Vec<Value> {
     let known = teams.iter().filter_map(|id| app.index().team(*id));
     let shape = |team: Arc<TeamFacts>| {
@@ -103,12 +103,11 @@ pub(in crate::http) fn remove_member(app: &App, call: &Call<'_>) -> Result<Respo
     Ok(answer::empty())
 }
 
-/// A team in the path. A text that is no id names no team.
+/// The team in the path. A malformed id is not found.
 pub(super) fn team_id(call: &Call<'_>, at: usize) -> Result<TeamId, Problem> {
     call.param(at).parse().map_err(|_source| ActionError::NotFound("team").into())
 }
 
-/// The name of a team's visibility.
 pub(super) fn visibility(secret: bool) -> &'static str {
     if secret { "secret" } else { "visible" }
 }
@@ -122,7 +121,6 @@ fn target(call: &Call<'_>) -> Result<TeamTarget, Problem> {
     Ok(TeamTarget { id: team_id(call, 0)?, versions: versions(call) })
 }
 
-/// Whether a team of this visibility is secret.
 fn parse_visibility(text: &str) -> Result<bool, &'static str> {
     match text {
         "visible" => Ok(false),

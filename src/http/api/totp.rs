@@ -1,4 +1,4 @@
-//! `/v1/me/totp`: one's own second factor.
+//! `/v1/me/totp`: the second factor of the signed-in user.
 
 use qrcodegen::{QrCode, QrCodeEcc};
 use rouille::Response;
@@ -10,16 +10,22 @@ use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
 use crate::model::secret::Secret;
 
-/// Begins with `current_password`, confirms with `code`.
+/// Starts the enrolment with `current_password`, confirms it with `code`.
 pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let own = app.own_session(call)?;
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     let code = fields.optional("code", text).map(Secret::new);
     let password = fields.optional("current_password", text).map(Secret::new);
     match (&code, &password) {
-        (None, None) => fields.fault("current_password", "required", "must be given, or code"),
+        (None, None) => {
+            fields.fault("current_password", "required", "is required to start, or code to confirm")
+        },
         (Some(_), Some(_)) => {
-            fields.fault("code", "contradiction", "must not come together with current_password");
+            fields.fault(
+                "code",
+                "contradiction",
+                "cannot be combined with current_password: send one of them",
+            );
         },
         (Some(_), None) | (None, Some(_)) => {},
     }
@@ -53,7 +59,7 @@ pub(in crate::http) fn renew_codes(app: &App, call: &Call<'_>) -> Result<Respons
     Ok(answer::json(&json!({ "backup_codes": codes })))
 }
 
-/// What changes a second factor that is on.
+/// Reads the proof that a change of an enrolled second factor requires.
 fn proof(call: &Call<'_>) -> Result<Proof, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     let password = fields.required("current_password", text).map(Secret::new);
@@ -65,8 +71,8 @@ fn proof(call: &Call<'_>) -> Result<Proof, Problem> {
     }
 }
 
-/// The rows of a QR code, 1 for dark; null for a text that is too long for one, which a page then
-/// shows as text. The page draws them: it takes no image from anywhere.
+/// The rows of a QR code, 1 for dark. The page draws them, because its policy allows no image from
+/// elsewhere. Null if the text is too long for a QR code; the page then shows the text.
 fn modules(text: &str) -> Value {
     let Ok(code) = QrCode::encode_text(text, QrCodeEcc::Medium) else { return Value::Null };
     let row = |y: i32| -> String {

@@ -1,4 +1,4 @@
-//! `/v1/usage`: how much keys were used, over time.
+//! `/v1/usage`: calls per key over time.
 
 use rouille::Response;
 use serde_json::{Map, Value, json};
@@ -24,7 +24,7 @@ pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Prob
     if let (Some(from), Some(to)) = (query.from, query.to)
         && from >= to
     {
-        parameters.fault("from", "out_of_range", "must lie before to");
+        parameters.fault("from", "out_of_range", "must be before to");
     }
     parameters.finish()?;
     Ok(answer::json(&shown(&app.actions.usage(call.actor()?, &query)?)))

@@ -1,4 +1,4 @@
-//! `/v1/users/{user}/sessions`: another user's sessions, to see and to end.
+//! `/v1/users/{user}/sessions`: lists and ends the sessions of another user.
 
 use rouille::Response;
 
@@ -24,7 +24,7 @@ pub(in crate::http) fn end_all(app: &App, call: &Call<'_>) -> Result<Response, P
 
 pub(in crate::http) fn end_one(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let id: Option<SessionId> = call.param(1).parse().ok();
-    // A text that is no id names none, for those alone who may end what it could name.
+    // A malformed id is not found, but only for callers that may end sessions.
     let id = id.unwrap_or_default();
     app.actions.end_user_sessions(call.actor()?, user_id(call)?, Some(id))?;
     Ok(answer::empty())

@@ -1,4 +1,4 @@
-//! `/v1/users`: list, show, change, remove; and the keys that a removal would touch.
+//! `/v1/users`: lists, shows, changes and removes users, and lists the keys that a removal affects.
 
 use rouille::Response;
 use serde_json::{Value, json};
@@ -62,7 +62,7 @@ pub(in crate::http) fn list_keys(app: &App, call: &Call<'_>) -> Result<Response,
     Ok(page(app, actor, &listed))
 }
 
-/// What the query says becomes of the keys.
+/// Reads what happens to the keys of a removed user.
 fn heir(parameters: &mut Parameters) -> Heir {
     let transfer = parameters.optional("keys", "invalid_choice", |text| match text {
         "revoke" => Ok(false),
@@ -75,9 +75,13 @@ fn heir(parameters: &mut Parameters) -> Heir {
     });
     match (transfer.unwrap_or(false), to) {
         (true, Some(heir)) => return heir,
-        (true, None) => parameters.fault("to", "required", "must say who takes the keys over"),
+        (true, None) => parameters.fault(
+            "to",
+            "required",
+            "is required with keys=transfer: a user id, or organization",
+        ),
         (false, Some(_)) => {
-            parameters.fault("to", "contradiction", "must come together with keys=transfer");
+            parameters.fault("to", "contradiction", "requires keys=transfer");
         },
         (false, None) => {},
     }
@@ -107,12 +111,12 @@ fn shown(seen: &SeenUser) -> Value {
     })
 }
 
-/// The user in the path. A text that is no id names nobody.
+/// The user in the path. A malformed id is not found.
 pub(super) fn user_id(call: &Call<'_>) -> Result<UserId, Problem> {
     call.param(0).parse().map_err(|_source| ActionError::NotFound("user").into())
 }
 
-/// The user in the path, at the versions that `If-Match` names.
+/// The user in the path, with the versions of `If-Match`.
 fn target(call: &Call<'_>) -> Result<UserTarget, Problem> {
     Ok(UserTarget { id: user_id(call)?, versions: versions(call) })
 }

@@ -1,8 +1,8 @@
-//! Through a gate: what is the same for every way in which a proxy asks.
+//! Applies a gate to a proxy's request, for forward-auth and ext_authz alike.
 //!
-//! A gate decides before the key is read, and both endpoints pass through this file; they differ only
-//! in how they read the request. A request that no rule matches is denied. `default` is part of the
-//! program and cannot be changed, so proxies that were set up by an example keep their meaning.
+//! A gate decides before the key is read. Both endpoints use this file; they differ only in how they
+//! read the request. A request that no route matches is denied. `default` is part of the program and
+//! cannot be changed, so that proxies that were configured from an example keep their behavior.
 
 use std::sync::atomic::Ordering;
 
@@ -16,7 +16,7 @@ use crate::model::gate::Way;
 use crate::verify::Request;
 
 impl App {
-    /// Answers a proxy about what it tells of its client's request.
+    /// Answers a proxy about its client's request.
     pub(super) fn answer_proxy(
         &self,
         arrival: &Arrival<'_>,
@@ -29,7 +29,7 @@ impl App {
         }
     }
 
-    /// The gate decides by its routes before a key is looked at; a public one reads no credential.
+    /// The gate's routes are evaluated before the key. A public route reads no credential.
     fn pass_gate(
         &self,
         arrival: &Arrival<'_>,
@@ -37,7 +37,7 @@ impl App {
         told: Result<Told<'_>, NotForwarded>,
     ) -> Result<Allowed, Problem> {
         if !self.is_trusted(arrival.peer) {
-            let detail = "this address is none of trusted_proxies";
+            let detail = "the address of the proxy is not in trusted_proxies: add it";
             self.warn_refused(arrival, &detail);
             return Err(Problem::request_refused(detail).reason("proxy_not_trusted"));
         }
@@ -69,12 +69,12 @@ impl App {
         Problem::request_refused(fault.to_string()).reason(fault.reason())
     }
 
-    /// Says why a proxy's question was refused, at most once a second: whoever sends such requests
-    /// must not be able to fill the log.
+    /// Logs why a proxy request was rejected, at most once a second, so that such requests cannot fill
+    /// the log.
     fn warn_refused(&self, arrival: &Arrival<'_>, fault: &dyn std::fmt::Display) {
         let second = self.actions.clock().now().ticks / 1_000_000_000;
         if self.warned_at.swap(second, Ordering::Relaxed) != second {
-            tracing::warn!(peer = ?arrival.peer, %fault, "a proxy's question was refused; others may be too");
+            tracing::warn!(peer = ?arrival.peer, %fault, "rejected a proxy request (logged at most once per second)");
         }
     }
 }

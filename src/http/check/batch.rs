@@ -1,4 +1,4 @@
-//! `POST /v1/verify/batch`: many questions in one request, each decided as if it were asked alone.
+//! `POST /v1/verify/batch`: many checks in one request, each independent of the others.
 
 use rouille::Response;
 use serde_json::{Value, json};
@@ -10,14 +10,14 @@ use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
 use crate::model::fault::Fault;
 
-/// Most questions in one request.
+/// Most checks in one request.
 pub(in crate::http) const REQUESTS_MAX: usize = 1_000;
 
 pub(in crate::http) fn answer(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let actor = call.actor()?;
     require_verify(actor)?;
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
-    // What is wrong with one question is its own answer, and no fault of the others.
+    // A faulty check is an error in its own result, not of the batch.
     let one = |value: Value, pointer: &str| Ok(object(read_asked)(value, pointer));
     let requests = fields.required("requests", list(REQUESTS_MAX, one));
     fields.finish().map_err(Problem::invalid)?;

@@ -1,4 +1,4 @@
-//! What an explanation looks like to clients.
+//! JSON of an explanation.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::index::list::List;
 use crate::records::key::KeyRecord;
 use crate::verify::{Explanation, Granting, Lists, Outcome, Step};
 
-/// What a key lists, as its record has it.
+/// The lists in a key's record.
 pub(in crate::http) fn lists_of(record: &KeyRecord) -> Lists {
     Lists {
         permissions: record.permissions.as_ref().map(List::from),
@@ -15,7 +15,7 @@ pub(in crate::http) fn lists_of(record: &KeyRecord) -> Lists {
     }
 }
 
-/// The verdict, the rule that decided and where it came from, then every rule in its order.
+/// The verdict, the rule that decided and its source, then all rules in their order.
 pub(in crate::http) fn shown(explanation: &Explanation) -> Value {
     let decisive = explanation.steps.iter().find(|step| step.outcome == Outcome::Failed);
     json!({

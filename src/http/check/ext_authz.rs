@@ -1,6 +1,7 @@
-//! `/v1/ext-authz/{gate}/...`: Envoy's `ext_authz` over HTTP, which repeats its client's request below
-//! a prefix. Reads its own request line, `Host`, the last entry of `X-Forwarded-For` and the
-//! credential, nothing else.
+//! `/v1/ext-authz/{gate}/...`: Envoy's `ext_authz` over HTTP, which repeats the client's request below a
+//! prefix.
+//!
+//! It reads only its own request line, `Host`, the last entry of `X-Forwarded-For` and the credential.
 
 use rouille::Response;
 

@@ -1,5 +1,7 @@
-//! `/v1/forward-auth/{gate}`: nginx `auth_request`, Caddy `forward_auth`, Traefik `ForwardAuth`,
-//! `HAProxy`. Reads `X-Forwarded-{Method,Proto,Host,Uri,For}` and the credential, nothing else.
+//! `/v1/forward-auth/{gate}`: for nginx `auth_request`, Caddy `forward_auth`, Traefik `ForwardAuth` and
+//! `HAProxy`.
+//!
+//! It reads only `X-Forwarded-{Method,Proto,Host,Uri,For}` and the credential.
 
 use http::Method;
 use rouille::Response;

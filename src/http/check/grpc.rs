@@ -1,8 +1,8 @@
-//! Refusals for gRPC clients, which read a status of their own and no problem document.
+//! Denials for gRPC clients, which read `grpc-status` instead of a problem document.
 //!
-//! Both endpoints read the client's `Content-Type`, where the proxy passes it on. The HTTP status
-//! stays what it is: by it the proxy refuses. `Trailers-Only` of the gRPC protocol is what the client
-//! gets: `grpc-status` and `grpc-message` in the head, no body.
+//! Both gate endpoints read the client's `Content-Type`, if the proxy forwards it. The HTTP status is
+//! unchanged, because the proxy acts on it. The client gets a `Trailers-Only` response of the gRPC
+//! protocol: `grpc-status` and `grpc-message` in the head, and no body.
 
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
@@ -13,7 +13,7 @@ use crate::http::problem::Problem;
 const GRPC: &str = "application/grpc";
 const GRPC_WEB: &str = "application/grpc-web";
 
-/// The type of the answer to a request that is gRPC's, by its `Content-Type`.
+/// The response's content type for a gRPC request; `None` for any other request.
 pub(super) fn content_type(headers: &HeaderMap) -> Option<&'static str> {
     let mut lines = headers.get_all(CONTENT_TYPE).iter();
     let line = lines.next().filter(|_line| lines.next().is_none())?;
@@ -22,7 +22,7 @@ pub(super) fn content_type(headers: &HeaderMap) -> Option<&'static str> {
     [GRPC, GRPC_WEB].into_iter().find(|known| *known == kind)
 }
 
-/// The refusal, with the status of gRPC that stands for the problem's.
+/// The denial, with the gRPC status for the problem's HTTP status.
 pub(super) fn refusal(problem: Problem, kind: &'static str, request_id: String) -> Response {
     let status = status(problem.status());
     let detail = problem.says().map(|detail| format!(": {detail}")).unwrap_or_default();
@@ -36,7 +36,7 @@ pub(super) fn refusal(problem: Problem, kind: &'static str, request_id: String) 
     response
 }
 
-/// The codes of gRPC: unauthenticated, permission denied, resource exhausted, unavailable, internal.
+/// gRPC codes: unauthenticated, permission denied, resource exhausted, unavailable, internal.
 fn status(http: u16) -> u8 {
     match http {
         401 => 16,
@@ -47,7 +47,7 @@ fn status(http: u16) -> u8 {
     }
 }
 
-/// A message as gRPC writes it in a header: percent-encoded but for printable ASCII.
+/// Encodes a message for `grpc-message`: percent-encoded except printable ASCII.
 fn encoded(message: &str) -> String {
     let letter = |byte: u8| match byte {
         b'%' => "%25".to_owned(),
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn grpc_is_told_by_the_type_of_the_request() {
+    fn grpc_is_recognized_by_the_content_type() {
         for (value, kind) in [
             ("application/grpc", Some(GRPC)),
             ("Application/gRPC+proto", Some(GRPC)),

@@ -1,4 +1,4 @@
-//! What an upstream is told of whom it serves, and what a client is told of its limits.
+//! Identity headers for the upstream, and rate limit headers for the client.
 
 use std::fmt::Write as _;
 
@@ -10,32 +10,33 @@ use crate::index::grant::Grant;
 use crate::model::plan::PLAN_QUOTA;
 use crate::verify::{Limits, with_granted};
 
-/// Longest list of permissions that is passed on: nginx answers 500 to a response head of more
-/// than 4 KiB, its `proxy_buffer_size`.
+/// Longest list of permissions in a header: nginx answers 500 to a response head of more than 4 KiB, its
+/// `proxy_buffer_size`.
 const PERMISSIONS_BYTES_MAX: usize = 2_048;
-/// Longest name, and longest address, that is passed on, for the same reason.
+/// Longest name, and longest email address, in a header, for the same reason.
 const TEXT_BYTES_MAX: usize = 256;
-/// What a key's quota is called among its limits.
+/// Name of the key's quota in the rate limit headers.
 const QUOTA: &str = "quota";
-/// What stands where nothing applies: an empty or missing header would let a proxy pass the
-/// client's own through.
+/// Placeholder for an absent value. With an empty or missing header, a proxy could forward the client's
+/// own header.
 const NOTHING: &str = "-";
 
-/// The headers that tell an upstream whom it serves, and what each says.
+/// The identity headers and their descriptions.
 pub(in crate::http) const HEADERS: [(&str, &str); 10] = [
-    ("X-Keyhouse-Key", "The key's id."),
-    ("X-Keyhouse-Key-Name", "Its name."),
-    ("X-Keyhouse-User", "Its owner's id."),
-    ("X-Keyhouse-Email", "Its owner's address, where the organization vouches for it."),
-    ("X-Keyhouse-Organization", "The organization's id."),
-    ("X-Keyhouse-Role", "Its owner's role."),
-    ("X-Keyhouse-Teams", "The teams it is shared with, by commas."),
+    ("X-Keyhouse-Key", "Id of the key."),
+    ("X-Keyhouse-Key-Name", "Name of the key."),
+    ("X-Keyhouse-User", "Id of the key's owner; `-` for a service key."),
+    ("X-Keyhouse-Email", "Verified email address of the key's owner; `-` if there is none."),
+    ("X-Keyhouse-Organization", "Id of the organization."),
+    ("X-Keyhouse-Role", "Role of the key's owner; `-` for a service key."),
+    ("X-Keyhouse-Teams", "Ids of the teams with which the key is shared, separated by commas."),
     (
         "X-Keyhouse-Permissions",
-        "What it is granted today, by commas; `-` where that is nothing, or too long to list.",
+        "Permissions that the key is granted now, separated by commas; `-` if there are none, or if \
+         the list is too long.",
     ),
-    ("X-Keyhouse-Plan", "The organization's plan."),
-    ("X-Keyhouse-Environment", "Its environment."),
+    ("X-Keyhouse-Plan", "Plan of the organization."),
+    ("X-Keyhouse-Environment", "Environment of the key."),
 ];
 
 /// The values of [`HEADERS`], each encoded and none empty.
@@ -43,12 +44,11 @@ pub(in crate::http) const HEADERS: [(&str, &str); 10] = [
 pub(super) struct Identity([String; HEADERS.len()]);
 
 impl Identity {
-    /// Nobody's: of a request whose credential was not read.
+    /// The empty identity, of a request whose credential was not read.
     pub(super) fn nobody() -> Self {
         Self(HEADERS.map(|_header| NOTHING.to_owned()))
     }
 
-    /// The identity behind a grant.
     pub(super) fn of(index: &Index, grant: &Grant) -> Self {
         let owner = grant.owner.as_ref().map(|owner| owner.facts());
         let organization = grant.organization.load();
@@ -85,7 +85,7 @@ impl Identity {
     }
 }
 
-/// A value, or that there is nothing, where the value is too long to be passed on.
+/// The value, or the placeholder if the value is too long.
 fn within(bytes_max: usize, value: String) -> String {
     if value.len() <= bytes_max { value } else { NOTHING.to_owned() }
 }
@@ -95,8 +95,8 @@ fn joined<'a>(values: impl Iterator<Item = &'a str>) -> String {
     if encoded.is_empty() { NOTHING.to_owned() } else { encoded.join(",") }
 }
 
-/// Percent-encodes every byte outside `A-Za-z0-9._~@:*-`. Never empty, and never the `-` that means
-/// nothing.
+/// Percent-encodes every byte outside `A-Za-z0-9._~@:*-`. The result of a value is never empty; a value
+/// `-` is encoded, because `-` is the placeholder.
 fn encoded(value: &str) -> String {
     if value.is_empty() {
         return NOTHING.to_owned();
@@ -117,8 +117,8 @@ fn encoded(value: &str) -> String {
 
 /// `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers, still a draft).
 ///
-/// The key's own limits by their names, its quota as `quota`; those of the plan, which all keys of
-/// the organization share, as `plan` and `plan_quota`.
+/// The key's own limits have their names, its quota the name `quota`. The plan's limits, which all keys
+/// of the organization share, are `plan` and `plan_quota`.
 pub(super) fn limit_headers(grant: &Grant, now: Now) -> Vec<(&'static str, String)> {
     let organization = grant.organization.load();
     let plan = organization.plan.load();
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_encoded_never_empty_and_never_the_placeholder() {
+    fn encoded_values_are_never_empty_or_the_placeholder() {
         for (value, expected) in [
             ("usr_1-a", "usr_1-a"),
             ("ada@example.com", "ada@example.com"),

@@ -1,4 +1,4 @@
-//! Checks by a program that has Keyhouse inside: the same decision, counted in the same place.
+//! Checks for a program that embeds Keyhouse, decided and counted as over HTTP.
 
 use std::time::Duration;
 
@@ -8,10 +8,8 @@ use crate::index::grant::Grant;
 use crate::verify::{Code, Request};
 
 impl App {
-    /// Decides about a presented text, and counts the call.
-    ///
-    /// # Errors
-    /// The code of a 503: nobody can decide at the moment.
+    /// Decides about a presented text, and counts the call. The error is the code of a 503: no decision
+    /// is possible at the moment.
     pub fn decide_in_process<T>(
         &self,
         presented: &[u8],

@@ -1,10 +1,10 @@
-//! `POST /v1/introspect`: token introspection (RFC 7662), for OAuth clients that were shown a key.
+//! `POST /v1/introspect`: token introspection (RFC 7662), for OAuth clients to which a key was presented.
 //!
-//! Draws on no limit and counts no call. A key whose limit is used up is active all the same: RFC 7662
-//! asks for the state of the token, clients keep the answer for a while, and one that lets a key go
-//! for good over a second's limit would be told wrong. Limits are `/v1/verify`'s and the gates'.
+//! It draws on no limit and counts no call. A key whose limit is used up is still active: RFC 7662
+//! returns the state of the token, and clients cache the response, so they would reject the key long
+//! after the limit has recovered. `/v1/verify` and the gates enforce limits.
 //!
-//! For programs alone, never for a session: browsers send forms to any site that a page names.
+//! It accepts keys only, never a session, because browsers send forms to any site that a page names.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -33,7 +33,7 @@ use crate::model::role::INSTANCE_VERIFY;
 use crate::model::secret::Secret;
 use crate::verify::{Code, Request, Verdict, check, digest_of, foretell, with_granted};
 
-/// What a client asks.
+/// Inputs of an introspection.
 struct Asked {
     token: Secret,
     requirement: Option<Requirement>,
@@ -52,7 +52,7 @@ pub(in crate::http) fn answer(
     }
 }
 
-/// The error in OAuth's words too (RFC 6749, 5.2).
+/// Adds the OAuth error code (RFC 6749, 5.2).
 pub(in crate::http) fn as_oauth(problem: Problem) -> Problem {
     match problem.status() {
         400 | 415 => problem.extra("error", "invalid_request"),
@@ -94,7 +94,7 @@ fn introspect(app: &App, arrival: &Arrival<'_>, body: &[u8]) -> Result<Value, Pr
         .map_err(|_unreserved| ActionError::StorageUnavailable.into())
 }
 
-/// Limits are asked last: whoever comes to them has passed all else.
+/// Limits are evaluated last, so a key that exceeds one has passed all other rules.
 fn is_active(code: Code) -> bool {
     matches!(code, Code::Valid | Code::RateLimited | Code::QuotaExceeded)
 }
@@ -106,8 +106,8 @@ fn caller(app: &App, arrival: &Arrival<'_>) -> Result<Actor, Problem> {
     app.caller_by_key(&text, caller)
 }
 
-/// OAuth clients write their secret as a form's value before they send it as Basic (RFC 6749, 2.3.1);
-/// others send it as it is. Where that makes a difference, the text as it stands goes first.
+/// OAuth clients form-encode their secret before they send it as Basic (RFC 6749, 2.3.1); others do not.
+/// If that makes a difference, the text is tried as sent first.
 pub(in crate::http) fn unescaped(
     app: &App,
     headers: &HeaderMap,
@@ -129,7 +129,7 @@ fn is_basic(headers: &HeaderMap) -> bool {
     scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic"))
 }
 
-/// Reads the form. What is not known is refused: a misspelt `permissions` would be no question.
+/// Reads the form. Unknown fields are rejected: a misspelt `permissions` would require nothing.
 fn read(headers: &HeaderMap, body: &[u8]) -> Result<Asked, Problem> {
     let content_type = headers.get(http::header::CONTENT_TYPE);
     if !input::is_of_type(FORM, content_type.and_then(|value| value.to_str().ok())) {
@@ -137,8 +137,8 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<Asked, Problem> {
     }
     let mut fields = Parameters::of_form(body);
     let given = |text: &str| match text {
-        // RFC 6749, 3.2: what has no value was not given.
-        "" => Err("must be given"),
+        // RFC 6749, 3.2: a parameter without a value is treated as absent.
+        "" => Err("is required"),
         text => Ok(Secret::new(text.to_owned())),
     };
     let token = fields.required("token", given);
@@ -153,7 +153,7 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<Asked, Problem> {
     Ok(Asked { token, requirement, ip })
 }
 
-/// What is told of an active key: RFC 7662, 2.2, and where it belongs.
+/// The fields of RFC 7662, 2.2, for an active key, and its organization and environment.
 fn described(app: &App, grant: &Grant) -> Value {
     let owner = grant.owner.as_ref().map(|owner| owner.facts());
     let organization = grant.organization.load();
@@ -185,12 +185,12 @@ fn described(app: &App, grant: &Grant) -> Value {
     Value::Object(told)
 }
 
-/// The last whole second that a moment does not come before: no time is promised that is not left.
+/// Whole seconds, rounded down, so that `exp` is never later than the real expiry.
 fn seconds_down(moment: Moment) -> i64 {
     moment.milliseconds().div_euclid(1_000)
 }
 
-/// The first whole second from a moment on.
+/// Whole seconds, rounded up.
 fn seconds_up(moment: Moment) -> i64 {
     seconds_down(moment.after(Duration::from_millis(999)))
 }

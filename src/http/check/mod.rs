@@ -1,8 +1,8 @@
-//! The check endpoints: a credential and a request in, a decision out.
+//! Check endpoints, which decide whether a credential allows a request.
 //!
-//! Each has one fixed set of inputs. Exactly one function here makes the answer that lets a request
-//! through, [`allow`], and it takes an [`Allowed`], which only a valid verdict or a gate's public route
-//! makes. Every error denies; nothing redirects; health lives elsewhere.
+//! Each has one fixed set of inputs. Exactly one function builds the response that lets a request
+//! through, [`allow`]. It takes an [`Allowed`], which only a valid verdict or a gate's public route
+//! creates. Every error denies. Nothing redirects.
 
 mod admit;
 pub(super) mod batch;
@@ -41,77 +41,73 @@ use crate::model::credential::{CREDENTIALS, CredentialSource};
 use crate::verify::{Code, Request, Verdict, check, decide, digest_of};
 use identity::Identity;
 
-/// How long a check waits for the store to hold a quota's reservation.
+/// How long a check waits for the store to write a quota reservation.
 const RESERVATION_WAIT: Duration = Duration::from_secs(2);
-/// How often it decides anew because others were faster to use up what it had waited for. Each time
-/// another call was let through.
+/// Most decisions about one call. A call decides again when other calls have used up the reservation
+/// that it waited for; each time another call was let through.
 const RESERVATION_TRIES_MAX: usize = 1_000;
 
-/// Who presents a credential, as far as last use and address rules want to know.
+/// The presenter of a credential, for last use and address rules.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Holder<'a> {
-    /// The address.
     pub(super) address: Option<IpAddr>,
-    /// The program, as it names itself.
     pub(super) user_agent: Option<&'a str>,
 }
 
-/// What is presented, and by which program. From where, the request tells.
+/// A presented credential, and the program that presents it.
 struct Presented<'a> {
     text: &'a [u8],
     user_agent: Option<&'a str>,
 }
 
-/// Whether a request's path is a check endpoint's.
 pub(super) fn is_check(parts: &Parts) -> bool {
     is_check_path(path_of(parts))
 }
 
-/// Whether a path is a check endpoint's.
 pub(super) fn is_check_path(path: &str) -> bool {
     is_below_gates(path) || CHECKS.contains(&path)
 }
 
-/// Whether a path is where proxies ask.
+/// Whether a path belongs to the endpoints that proxies call.
 pub(super) fn is_below_gates(path: &str) -> bool {
     path.starts_with(FORWARD_AUTH) || path.starts_with(EXT_AUTHZ)
 }
 
-/// Whether a 401 at this address offers all that is accepted. Elsewhere browsers ask, for Keyhouse's
-/// own page, and would open a dialog where Basic is offered.
+/// Whether a 401 of this URL offers every accepted scheme. Other URLs are called by browsers on
+/// Keyhouse's own page, and an offer of Basic would make them open a dialog.
 pub(super) fn offers_all(raw_url: &str) -> bool {
     let path = raw_url.split_once('?').map_or(raw_url, |(path, _)| path);
     is_check_path(path) || path == REVOKE
 }
 
-/// The name of the gate that a path asks.
+/// The name of the gate in a path.
 fn gate_of(path: &str) -> Option<&str> {
     let below = path.strip_prefix(FORWARD_AUTH).or_else(|| path.strip_prefix(EXT_AUTHZ))?;
     below.split('/').next()
 }
 
-/// Where a holder ends their key: no check, but asked by the same clients.
+/// The endpoint with which a holder revokes the own key. It is not a check, but has the same clients.
 const REVOKE: &str = "/v1/whoami/revoke";
-/// Checks that are no gate's.
+/// Check endpoints without a gate.
 const CHECKS: [&str; 4] = ["/v1/verify", "/v1/verify/batch", "/v1/introspect", "/v1/whoami"];
-/// Below these lie the gates.
+/// Path prefixes before a gate's name.
 pub(super) const FORWARD_AUTH: &str = "/v1/forward-auth/";
 pub(super) const EXT_AUTHZ: &str = "/v1/ext-authz/";
 
-/// A request that may pass, and as whom. Made by [`App::decide_presented`] and for public routes by
-/// [`App::pass_gate`], and by nothing else.
+/// A request that may pass, with its identity. Only [`App::decide_presented`] and, for public routes,
+/// [`App::pass_gate`] create it.
 struct Allowed(Identity);
 
-/// The one answer that lets a request through: every identity header, none empty.
+/// The only response that lets a request through. It has every identity header, none empty.
 fn allow(allowed: Allowed) -> Response {
     answer::finish(answer::headers_only(allowed.0.into_headers()))
 }
 
 impl App {
-    /// Denies for a refusal of the transport.
+    /// Denies a request that the transport rejects.
     pub(super) fn deny_refusal(&self, arrival: &Arrival<'_>, refusal: &Refusal) -> Response {
         let is_asked = is_below_gates(path_of(arrival.parts));
-        // Not every proxy can pass 431 on, and none explains it.
+        // Not every proxy forwards a 431, and none explains it.
         let problem = if is_asked && matches!(refusal, Refusal::HeadTooLarge { .. }) {
             Problem::request_refused(said(refusal))
         } else {
@@ -120,12 +116,12 @@ impl App {
         self.deny(arrival, problem)
     }
 
-    /// Denies for a path that is no gate's.
+    /// Denies a path that names no gate.
     pub(super) fn deny_path(&self, arrival: &Arrival<'_>) -> Response {
         self.deny(arrival, Problem::gate_not_found())
     }
 
-    /// Denies what a request asks, and offers what is accepted where it asked.
+    /// Denies a request, and offers the schemes that its gate or endpoint accepts.
     pub(super) fn deny(&self, arrival: &Arrival<'_>, problem: Problem) -> Response {
         let name = gate_of(path_of(arrival.parts));
         let gate = name.and_then(|name| self.index().gate(name));
@@ -138,7 +134,7 @@ impl App {
         answer::finish(answer)
     }
 
-    /// Decides about a presented text, and tells as whom it passes.
+    /// Decides about a presented text, and returns its identity.
     fn decide_presented(
         &self,
         text: &[u8],
@@ -148,7 +144,7 @@ impl App {
         self.judge(text, request, caller, |grant, _now| Allowed(Identity::of(self.index(), grant)))
     }
 
-    /// The actor behind a management key, decided like any other check.
+    /// The actor of a management key, which is checked like any other key.
     pub(super) fn caller_by_key(&self, text: &[u8], caller: Holder<'_>) -> Result<Actor, Problem> {
         let request = Request { ip: caller.address, ..Request::default() };
         let secret = digest_of(self.index(), text).ok_or_else(malformed)?;
@@ -170,9 +166,9 @@ impl App {
         })?
     }
 
-    /// Decides about a presented text, and counts the call: every one that a grant decided, valid or
-    /// not, and nothing else anywhere. A key that the asker may not know of, by `is_known`, is as
-    /// good as none, and untouched.
+    /// Decides about a presented text, and counts the call. Every call that a grant decided counts,
+    /// valid or not; calls are counted nowhere else. A key for which `is_known` is false, because the
+    /// caller may not see it, is not found, and its call is not counted.
     fn decide_counted<T>(
         &self,
         presented: &Presented<'_>,
@@ -181,7 +177,7 @@ impl App {
         answer: impl Fn(Verdict, Option<&Grant>, Now) -> T,
     ) -> Result<T, Problem> {
         let origin = Origin { ip: request.ip, user_agent: presented.user_agent };
-        // Whose check may have to wait.
+        // The caller whose check may have to wait.
         let waits = Cell::new(Caller::default());
         self.until_reserved(&waits, |now| {
             let judge = |grant: &Grant| {
@@ -199,8 +195,8 @@ impl App {
         })
     }
 
-    /// Makes an attempt, and makes it again where it had to wait for the store to hold a
-    /// reservation: outside of the index's guard, and without stopping the event loop.
+    /// Repeats an attempt while it has to wait for the store to write a reservation. It waits outside of
+    /// the index's guard, and without blocking the event loop.
     fn until_reserved<T>(
         &self,
         waits: &Cell<Caller>,
@@ -216,8 +212,8 @@ impl App {
             };
             match self.waiting.run(&waits.get(), || unreserved.wait(RESERVATION_WAIT)) {
                 Some(true) => {},
-                // The store does not answer, or too many wait for it: nothing is let through that
-                // a crash could forget.
+                // The store does not answer, or too many checks wait for it. No call passes whose
+                // reservation a crash could lose.
                 Some(false) | None => break,
             }
         }
@@ -238,13 +234,13 @@ impl App {
         }
     }
 
-    /// The client's address of a request that is about nobody else's.
+    /// The client's address, for endpoints that clients call themselves.
     fn direct_address(&self, arrival: &Arrival<'_>) -> Option<IpAddr> {
         self.locate(&Hops::of_arrival(arrival)).address
     }
 }
 
-/// Whose share a check of a key draws on: its own and its organization's.
+/// The share on which a check of a key draws: the key's and its organization's.
 fn key_alone(grant: &Grant) -> Caller {
     Caller {
         actor: Some(*grant.live.key.bytes()),
@@ -254,12 +250,12 @@ fn key_alone(grant: &Grant) -> Caller {
     }
 }
 
-/// Two credentials, or one that can't be read, on a check endpoint.
+/// The denial of a malformed key.
 pub(super) fn malformed() -> Problem {
     Problem::denied(Verdict::of(Code::Malformed), None)
 }
 
-/// The denial of a verdict, with the state of the limits where one of them decided.
+/// The denial for a verdict, with the state of the limits if one of them decided.
 pub(in crate::http) fn denied(
     verdict: Verdict,
     request: &Request<'_>,
@@ -279,7 +275,7 @@ pub(in crate::http) fn denied(
     }
 }
 
-/// The user agent of a request, as far as it is text.
+/// The `User-Agent` of a request, if it is text.
 pub(super) fn user_agent(headers: &HeaderMap) -> Option<&str> {
     headers.get(http::header::USER_AGENT)?.to_str().ok().filter(|text| !text.is_empty())
 }

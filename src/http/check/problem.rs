@@ -1,4 +1,4 @@
-//! The errors of check endpoints, as [`Problem`]s.
+//! Problem responses of the check endpoints.
 
 use std::borrow::Cow;
 
@@ -10,58 +10,60 @@ use crate::model::route::DoubtfulPath;
 use crate::verify::{Code, Verdict};
 
 impl Problem {
-    /// No credential in any of these places. `authorization_ignored`: `Authorization` was sent, with
-    /// something else.
+    /// None of these places holds a credential. With `authorization_ignored`, `Authorization` was sent
+    /// with a scheme that is not accepted.
     pub(in crate::http) fn no_credential_in(
         sources: &[CredentialSource],
         authorization_ignored: bool,
     ) -> Self {
         let places = listed(sources);
         let detail = if authorization_ignored {
-            format!("what Authorization holds is not accepted here; send a key in one of: {places}")
+            format!("the scheme in Authorization is not accepted: send a key in one of {places}")
         } else {
-            format!("send a key in one of: {places}")
+            format!("the request has no key: send it in one of {places}")
         };
         Self::new(401, "NO_CREDENTIAL", "Credential required").detail(detail).challenge("")
     }
 
-    /// No single credential of a request to a check endpoint.
+    /// Several credentials, or an unreadable one, in a check.
     pub(in crate::http) fn unusable_credential(unusable: &Unusable) -> Self {
         let title = match unusable {
             Unusable::Two(..) | Unusable::Doubled(_) | Unusable::TwoInBasic => {
-                "More than one credential"
+                "Several credentials"
             },
-            Unusable::Basic => "Credential can't be read",
+            Unusable::Basic => "Unreadable credential",
         };
         let problem = Self::new(401, Code::Malformed.as_str(), title).detail(unusable.to_string());
         problem.reason(unusable.reason()).challenge(invalid_token(title))
     }
 
     pub(in crate::http) fn request_refused(detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(403, "REQUEST_REFUSED", "Request refused").detail(detail)
+        Self::new(403, "REQUEST_REFUSED", "Request rejected").detail(detail)
     }
 
     pub(in crate::http) fn gate_not_found() -> Self {
-        Self::new(403, "GATE_NOT_FOUND", "No such gate")
+        Self::new(403, "GATE_NOT_FOUND", "Gate not found")
+            .detail("the proxy's check URL names a gate that does not exist: correct its name")
     }
 
-    /// No route for the request, or one that denies; or, of a path with a `;`, one that allows none.
+    /// The gate has no route for the request, or the route denies it. `doubt` names what the path holds
+    /// that the route does not allow.
     pub(in crate::http) fn route_not_allowed(doubt: Option<DoubtfulPath>) -> Self {
-        let problem = Self::new(403, "ROUTE_NOT_ALLOWED", "The gate lets nobody through here");
+        let problem = Self::new(403, "ROUTE_NOT_ALLOWED", "The gate denies this request");
         match doubt {
             Some(doubt) => problem.detail(doubt.to_string()).reason(doubt.reason()),
-            None => problem,
+            None => problem.detail("no route of the gate allows this method and path"),
         }
     }
 
-    /// Names what was wrong with the request, for programs: in the body, and in a header for clients
-    /// of proxies that keep the body to themselves.
+    /// Adds the machine-readable reason to the body, and to a header for clients of proxies that drop
+    /// the body.
     pub(in crate::http) fn reason(self, reason: &'static str) -> Self {
         self.extra("reason", reason).header("X-Keyhouse-Reason", reason)
     }
 
-    /// A verdict other than valid, with the challenge of RFC 6750 and, for limits, when to return.
-    /// `scope` is what was asked for, for `insufficient_scope`.
+    /// A verdict other than valid, with the challenge of RFC 6750 or, for limits, `Retry-After`.
+    /// `scope` is the required permissions, for `insufficient_scope`.
     pub(in crate::http) fn denied(verdict: Verdict, scope: Option<&str>) -> Self {
         let code = verdict.code;
         let (status, title) = denial(code);
@@ -77,8 +79,8 @@ impl Problem {
         }
     }
 
-    /// The same on a check endpoint: its decisions are 200, 401, 403, 429 and 503. What is no whole
-    /// HTTP request never gets as far as a decision, and is 400, 408, 413 or 431 here too.
+    /// A rejection by the transport, on a check endpoint. Decisions are 200, 401, 403, 429 and 503; an
+    /// incomplete or malformed HTTP request gets no decision, and is 400, 408, 413 or 431 here too.
     pub(in crate::http) fn check_refused(refusal: &Refusal) -> Self {
         match refusal {
             Refusal::DoubledHeader { name } => {
@@ -99,35 +101,34 @@ impl Problem {
             | Refusal::BodyTooLarge { .. }
             | Refusal::Busy { .. } => Self::refused(refusal),
             Refusal::Panicked | Refusal::ResponseNotSendable => {
-                Self::new(503, "internal", "Fault of this program").retry_after(RETRY_AFTER_SECONDS)
+                Self::new(503, "internal", "Internal error").retry_after(RETRY_AFTER_SECONDS)
             },
         }
     }
 }
 
-/// The parameters of Bearer's challenge for a credential that is not valid.
+/// The Bearer challenge's parameters for an invalid credential.
 fn invalid_token(title: &str) -> String {
     format!(", error=\"invalid_token\", error_description=\"{title}\"")
 }
 
-/// Status and title of every code that denies.
 fn denial(code: Code) -> (u16, &'static str) {
     match code {
-        Code::Malformed => (401, "Not a key, or a mistyped one"),
-        Code::NotFound => (401, "No such key"),
+        Code::Malformed => (401, "Malformed or mistyped key"),
+        Code::NotFound => (401, "Key not found"),
         Code::Revoked => (401, "Key revoked"),
         Code::Disabled => (401, "Key disabled"),
         Code::NotYetValid => (401, "Key not valid yet"),
         Code::Expired => (401, "Key expired"),
-        Code::OwnerDisabled => (401, "Owner of the key disabled"),
+        Code::OwnerDisabled => (401, "Key owner disabled"),
         Code::OrganizationSuspended => (403, "Organization suspended"),
-        Code::SubscriptionRequired => (403, "Organization has no API access"),
-        Code::NotAcceptedHere => (403, "Key not accepted here"),
-        Code::IpNotAllowed => (403, "Address not allowed"),
-        Code::InsufficientPermissions => (403, "Permission missing"),
-        Code::RateLimited => (429, "Too many calls of late"),
-        Code::QuotaExceeded => (429, "Quota used up"),
-        // Nobody denies with this; if somebody did, it must not let anyone through.
+        Code::SubscriptionRequired => (403, "Plan has no API access"),
+        Code::NotAcceptedHere => (403, "Key not accepted by this gate"),
+        Code::IpNotAllowed => (403, "IP address not allowed"),
+        Code::InsufficientPermissions => (403, "Insufficient permissions"),
+        Code::RateLimited => (429, "Rate limit exceeded"),
+        Code::QuotaExceeded => (429, "Quota exceeded"),
+        // Never used as a denial. If it were, the request must not pass.
         Code::Valid => (503, "No decision"),
     }
 }

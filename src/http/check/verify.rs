@@ -1,4 +1,4 @@
-//! `POST /v1/verify`: a service asks about a key that was presented to it.
+//! `POST /v1/verify`: checks a key for the service to which it was presented.
 
 use std::net::IpAddr;
 
@@ -30,7 +30,7 @@ use crate::verify::{
     Code, Explanation, Request, Verdict, check, explain, explain_absence, foretell, with_granted,
 };
 
-/// What a service asks.
+/// Inputs of a check.
 pub(super) struct Asked {
     key: Secret,
     requirement: Option<Requirement>,
@@ -39,7 +39,7 @@ pub(super) struct Asked {
     explain: bool,
 }
 
-/// Answers a caller with a key, or the operator on the host, on the event loop.
+/// Answers a key or the local operator, on the event loop.
 pub(in crate::http) fn answer(
     app: &App,
     arrival: &Arrival<'_>,
@@ -56,13 +56,13 @@ pub(in crate::http) fn answer(
     }
 }
 
-/// Answers a session's user.
+/// Answers a session, on the pool.
 pub(in crate::http) fn answer_session(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let content_type = call.request.header("Content-Type");
     Ok(answer::json(&answer_actor(app, call.actor()?, content_type, &call.body)?))
 }
 
-/// Who asks, where no session does: a key, or the operator on the host.
+/// The actor of a request without a session: a key, or the local operator.
 pub(in crate::http) fn caller(app: &App, arrival: &Arrival<'_>) -> Result<Actor, Problem> {
     let headers: &HeaderMap = &arrival.parts.headers;
     match credential::take(headers, &CREDENTIALS) {
@@ -87,7 +87,7 @@ fn answer_actor(
     answer_asked(app, actor, &asked, Endpoint::Verify)
 }
 
-/// Requires that the actor may ask about keys at all.
+/// Requires a permission to check keys.
 pub(super) fn require_verify(actor: &Actor) -> Result<(), Problem> {
     if actor.has(KEYS_VERIFY) || actor.has(INSTANCE_VERIFY) {
         return Ok(());
@@ -95,7 +95,7 @@ pub(super) fn require_verify(actor: &Actor) -> Result<(), Problem> {
     Err(Problem::permission_required(KEYS_VERIFY))
 }
 
-/// Answers one question of an actor who may ask, and counts it.
+/// Answers and counts one check. The actor's permission is already verified.
 pub(super) fn answer_asked(
     app: &App,
     actor: &Actor,
@@ -119,7 +119,7 @@ fn answer_one(app: &App, actor: &Actor, asked: &Asked) -> Result<Value, Problem>
         ..Request::default()
     };
     let everywhere = actor.has(INSTANCE_VERIFY);
-    // A key of another organization is as if it were not there: unknown, and untouched.
+    // A key of another organization is not found, and its call is not counted.
     let is_known =
         |grant: &Grant| everywhere || grant.organization.load().id == actor.organization_id();
     let presented = asked.key.reveal().as_bytes();
@@ -132,7 +132,7 @@ fn answer_one(app: &App, actor: &Actor, asked: &Asked) -> Result<Value, Problem>
     })
 }
 
-/// The same answer with its reasons; counts nothing.
+/// The verdict with its explanation. The call is not counted.
 fn explain_asked(
     app: &App,
     actor: &Actor,
@@ -149,7 +149,7 @@ fn explain_asked(
     Ok(told)
 }
 
-/// What a check of a presented text would come to, and why.
+/// Result of a dry-run check, with its explanation.
 pub(in crate::http) struct Explained {
     pub(in crate::http) verdict: Verdict,
     pub(in crate::http) grant: Option<Grant>,
@@ -157,7 +157,7 @@ pub(in crate::http) struct Explained {
     now: Now,
 }
 
-/// Explains a check, for one who may see the keys of the organization. Counts nothing.
+/// Explains a check to an actor that may read the organization's keys. The call is not counted.
 pub(in crate::http) fn explain_presented(
     app: &App,
     actor: &Actor,
@@ -180,7 +180,8 @@ pub(in crate::http) fn explain_presented(
     let explanation = match &grant {
         None => explain_absence(verdict.code),
         Some(grant) => {
-            // What its record lists lies in the store alone; this is no check, and may wait for it.
+            // The key's lists are only in the store. An explanation may wait for the store, unlike a
+            // check.
             let organization = grant.organization.load().id;
             let read = || app.actions.stored_key(actor, organization, grant.live.key);
             let record =
@@ -198,7 +199,7 @@ fn read(content_type: Option<&str>, body: &[u8]) -> Result<Asked, Problem> {
     asked.ok_or_else(|| Problem::invalid(Vec::new()))
 }
 
-/// Reads a question; `None` where its fields have faults.
+/// Reads the inputs of a check; `None` if a field has faults.
 pub(super) fn read_asked(fields: &mut Fields) -> Option<Asked> {
     let key = fields.required("key", input::text).map(Secret::new);
     let requirement = fields.optional("permissions", requirement);
@@ -208,14 +209,14 @@ pub(super) fn read_asked(fields: &mut Fields) -> Option<Asked> {
     Some(Asked { key: key?, requirement, ip, cost, explain })
 }
 
-/// Reads an address. A port, as many frameworks write it behind an address, is ignored.
+/// Reads an address. A port after it, which many frameworks add, is ignored.
 pub(in crate::http) fn address(value: Value, pointer: &str) -> Result<IpAddr, Vec<Fault>> {
     let read = |text: &str| forwarded::address(text).map(canonical);
     let parse = |text: &str| read(text).ok_or("must be an IPv4 or IPv6 address");
     input::parsed("invalid_ip", parse)(value, pointer)
 }
 
-/// A requirement: the language, or a list of names that all must be granted.
+/// Reads a requirement: an expression, or a list of permissions that must all be granted.
 pub(in crate::http) fn requirement(value: Value, pointer: &str) -> Result<Requirement, Vec<Fault>> {
     if !value.is_array() {
         return input::parsed("invalid_requirement", str::parse::<Requirement>)(value, pointer);
@@ -240,9 +241,8 @@ fn told(index: &Index, verdict: Verdict, grant: Option<&Grant>, now: Now) -> Val
     Value::Object(told)
 }
 
-/// The patterns that a key is granted today: what it lists, or what the absence of a list means, as
-/// far as its owner's role and the organization's ceiling let it. `null` where no short list says
-/// that.
+/// The patterns that a key is granted now: its own list, or the default without a list, within its
+/// owner's role and the organization's maximum. `null` if no short list expresses that.
 pub(super) fn permissions(grant: &Grant) -> Value {
     with_granted(grant, |granted| match granted {
         Some(granted) => granted.texts().map(Value::from).collect(),
@@ -250,7 +250,7 @@ pub(super) fn permissions(grant: &Grant) -> Value {
     })
 }
 
-/// What a key is: for its holder, and for a service that may ask about it.
+/// The description of a key, for its holder and for services that may check it.
 pub(super) fn described(index: &Index, grant: &Grant, now: Now) -> Map<String, Value> {
     let owner = grant.owner.as_ref().map(|owner| owner.facts());
     let organization = grant.organization.load();
@@ -282,7 +282,7 @@ pub(super) fn described(index: &Index, grant: &Grant, now: Now) -> Map<String, V
             "resets_at": span.ends.to_string(),
         })
     });
-    // A secret team is told of a key whose owner is in it, and does not exist for any other owner.
+    // A secret team is listed only if the key's owner is a member.
     let teams: Vec<Value> = index
         .teams_of(grant)
         .iter()

@@ -1,4 +1,4 @@
-//! `/v1/whoami`: what the presented key is and may do, told to its holder, who may also end it.
+//! `/v1/whoami`: describes the presented key to its holder, and revokes it.
 
 use rouille::Response;
 use serde_json::Value;
@@ -15,7 +15,7 @@ use crate::http::{App, Call, answer};
 use crate::model::credential::CREDENTIALS;
 use crate::verify::{Code, Request, Verdict, digest_of};
 
-/// Most bytes of the body of a revocation, which has no fields: also a revoked key may send it.
+/// Most bytes of the body of a revocation. It has no fields, and a key that is not valid may send it.
 pub(in crate::http) const REVOKE_BODY_BYTES_MAX: usize = 64;
 
 pub(in crate::http) fn answer(
@@ -43,12 +43,12 @@ fn tell(app: &App, arrival: &Arrival<'_>) -> Result<Value, Problem> {
     })
 }
 
-/// Revokes the presented key. It is not decided about: no limit, network, role or subscription keeps
-/// a key that leaked alive.
+/// Revokes the presented key without a check: no limit, network, role or subscription prevents the
+/// revocation of a leaked key.
 pub(in crate::http) fn revoke(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let presented = App::presented(&header_map(call.request)?, &CREDENTIALS)?;
     no_fields(call)?;
-    // A key that was just made may not be known yet: that it is nobody's would be no answer.
+    // While the index is behind, a new key may be missing from it, so it is not reported as not found.
     let unknown = || {
         if app.index().is_behind() {
             return Problem::index_behind();

@@ -1,5 +1,7 @@
-//! What is counted of requests and checks as they are answered: atomics alone, in places that are
-//! found without a lock and, but for the first call of a gate, without an allocation.
+//! Counters of requests and checks.
+//!
+//! They are atomics that are found without a lock and, except for the first call of a gate, without an
+//! allocation.
 //!
 //! A name becomes a gate's label only after a gate has answered; other names are counted under
 //! `(unknown)`. Every label has a fixed list of values.
@@ -19,9 +21,9 @@ use crate::model::gate::DEFAULT_GATE;
 use crate::telemetry::measure::{Counter, Histogram};
 use crate::verify::Code;
 
-/// What stands for a gate that is none, or one too many: no gate can have this name.
+/// Label for unknown gates and for gates beyond the maximum. No gate can have this name.
 const GATE_UNKNOWN: &str = "(unknown)";
-/// Codes of answers to a check that are no verdict; a code that is none of all is told as the last.
+/// Codes of check responses that are not verdicts. The last one counts every other code.
 const CODES_BESIDE: [&str; 10] = [
     "REQUEST_REFUSED",
     "GATE_NOT_FOUND",
@@ -34,11 +36,11 @@ const CODES_BESIDE: [&str; 10] = [
     "internal",
     "other",
 ];
-/// Statuses that are told apart; one that is none of them is told as 0.
+/// Statuses with a counter of their own. The last one, 0, counts every other status.
 const STATUSES: [u16; 19] =
     [200, 201, 204, 304, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 421, 429, 500, 503, 0];
 
-/// An endpoint that decides about keys.
+/// A check endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::http) enum Endpoint {
     ForwardAuth,
@@ -70,7 +72,7 @@ impl Endpoint {
         }
     }
 
-    /// The endpoint of a path, and the gate that the path names.
+    /// The endpoint of a path, and the gate in the path.
     fn of(path: &str) -> Option<(Self, &str)> {
         if let Some(gate) = path.strip_prefix(FORWARD_AUTH) {
             return Some((Self::ForwardAuth, gate));
@@ -89,45 +91,45 @@ impl Endpoint {
     }
 }
 
-/// Everything that is counted of what HTTP answers.
+/// All counters of HTTP responses.
 #[derive(Debug)]
 pub(in crate::http) struct Counts {
     pub(super) transport: Arc<Counters>,
     checks: [Codes; Endpoint::ALL.len()],
     default_gate: Gate,
     unknown_gate: Gate,
-    /// At most [`GATES_MAX`], those that were removed among them.
+    /// At most [`GATES_MAX`], including removed gates.
     gates: HashMap<Box<str>, Arc<Gate>>,
     took: [Histogram; Endpoint::ALL.len()],
     surfaces: [Requests; Surface::ALL.len()],
 }
 
-/// How many checks came to what.
+/// Number of checks by code.
 #[derive(Debug, Default)]
 struct Codes {
     verdicts: [Counter; Code::ALL.len()],
     beside: [Counter; CODES_BESIDE.len()],
 }
 
-/// The checks of one gate, by who asks for it.
+/// Checks of one gate, by endpoint.
 #[derive(Debug, Default)]
 struct Gate {
     forward_auth: Codes,
     ext_authz: Codes,
 }
 
-/// The requests of one listener that were no checks.
+/// Requests of one listener that are not checks.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     statuses: [Counter; STATUSES.len()],
     pub(super) took: Histogram,
 }
 
-/// How many checks of one kind came to one code.
+/// Number of checks with one endpoint, gate and code.
 #[derive(Debug)]
 pub(super) struct Checked {
     pub(super) endpoint: Endpoint,
-    /// Empty where none is asked.
+    /// Empty for endpoints without a gate.
     pub(super) gate: String,
     pub(super) code: &'static str,
     pub(super) count: u64,
@@ -146,12 +148,12 @@ impl Counts {
         }
     }
 
-    /// Where the transport counts.
+    /// The counters of the transport.
     pub(in crate::http) fn transport(&self) -> Arc<Counters> {
         Arc::clone(&self.transport)
     }
 
-    /// Counts an answer that is about to be sent; `code` is its problem's.
+    /// Counts a response that is about to be sent. `code` is the code of its problem.
     pub(in crate::http) fn note(
         &self,
         arrival: &Arrival<'_>,
@@ -169,12 +171,12 @@ impl Counts {
             Endpoint::ForwardAuth => self.note_at_gate(gate, code, |gate| &gate.forward_auth),
             Endpoint::ExtAuthz => self.note_at_gate(gate, code, |gate| &gate.ext_authz),
             Endpoint::WhoAmI => self.note_check(endpoint, code),
-            // What they answer tells nothing of what the questions in them came to.
+            // `note_check` counts these: their status does not depend on the verdict.
             Endpoint::Verify | Endpoint::VerifyBatch | Endpoint::Introspect => {},
         }
     }
 
-    /// Counts one question about a key by what it came to.
+    /// Counts one check by its code.
     pub(in crate::http) fn note_check(&self, endpoint: Endpoint, code: &str) {
         if let Some(codes) = self.checks.get(endpoint as usize) {
             codes.count(code);
@@ -188,7 +190,8 @@ impl Counts {
         if let Some(gate) = self.gates.pin().get(name) {
             return of(gate).count(code);
         }
-        // Whoever asks must not be able to make names up: these codes are a gate's own to say.
+        // A caller must not be able to create labels with invented names. Only an existing gate
+        // returns these codes.
         if !is_said_by_gates(code) || self.gates.len() >= GATES_MAX {
             return of(&self.unknown_gate).count(code);
         }
@@ -204,7 +207,7 @@ impl Counts {
         }
     }
 
-    /// All checks that came to anything, and the valid ones of the default gate in any case.
+    /// All counts above zero, and always the valid checks of the default gate.
     pub(super) fn checks(&self) -> Vec<Checked> {
         let mut checked = Vec::new();
         let mut tell = |endpoint, gate: &str, codes: &Codes| {
@@ -228,19 +231,19 @@ impl Counts {
         checked
     }
 
-    /// How long checks took.
+    /// Durations of checks, by endpoint.
     pub(super) fn took(&self) -> impl Iterator<Item = (Endpoint, &Histogram)> {
         Endpoint::ALL.into_iter().zip(&self.took)
     }
 
-    /// The requests that were no checks.
+    /// Requests that are not checks, by listener.
     pub(super) fn requests(&self) -> impl Iterator<Item = (Surface, &Requests)> {
         Surface::ALL.into_iter().zip(&self.surfaces)
     }
 }
 
 impl Requests {
-    /// How many were answered with each status that was answered at all.
+    /// Number of responses by status, without the statuses that never occurred.
     pub(super) fn statuses(&self) -> impl Iterator<Item = (u16, u64)> {
         let counted = STATUSES.into_iter().zip(self.statuses.iter().map(Counter::total));
         counted.filter(|(_, count)| *count > 0)
@@ -249,7 +252,7 @@ impl Requests {
 
 impl Codes {
     fn count(&self, code: &str) {
-        // Most are valid, which is the last of the verdicts.
+        // Search from the end: most checks are valid, which is the last verdict.
         let verdict = Code::ALL.iter().rposition(|known| known.as_str() == code);
         let beside = || {
             let place = CODES_BESIDE.iter().position(|known| *known == code);
@@ -268,8 +271,8 @@ impl Codes {
     }
 }
 
-/// Whether a gate that is there has said this: it is looked for before the route and the key, and a
-/// request whose credential is doubled is `MALFORMED` before that.
+/// Whether only an existing gate returns this code. The gate is looked up before its routes and the key;
+/// a request with several credentials may be `MALFORMED` before that.
 fn is_said_by_gates(code: &str) -> bool {
     match code.parse() {
         Ok(Code::Malformed) => false,
@@ -295,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_somebody_makes_up_is_no_gate() {
+    fn an_unknown_gate_name_gets_no_label() {
         let counts = Counts::new();
         for code in ["GATE_NOT_FOUND", "REQUEST_REFUSED", "MALFORMED", "body_too_large"] {
             at_gate(&counts, "made-up", code);
@@ -319,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn gates_beyond_the_bound_are_one() {
+    fn gates_beyond_the_maximum_share_one_label() {
         let counts = Counts::new();
         for number in 0..GATES_MAX + 5 {
             at_gate(&counts, &format!("gate-{number}"), "VALID");
@@ -329,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_endpoints_and_name_gates() {
+    fn a_path_determines_endpoint_and_gate() {
         for (path, expected) in [
             ("/v1/forward-auth/default", Some((Endpoint::ForwardAuth, "default"))),
             ("/v1/ext-authz/orders/a/b", Some((Endpoint::ExtAuthz, "orders"))),

@@ -1,7 +1,8 @@
-//! `GET /metrics`: what Prometheus reads.
+//! `GET /metrics`: metrics in the Prometheus text format.
 //!
-//! Open on the listener of `--metrics-listen`, which serves nothing else but health. Elsewhere it is
-//! for who may manage the instance. It reads no store, and runs where a full pool can't keep it out.
+//! On the listener of `--metrics-listen`, which serves only metrics and health, it needs no credential.
+//! Elsewhere it needs the permission to manage the instance. It reads no store, and runs on the event
+//! loop, so that a full pool cannot block it.
 
 pub(super) mod counts;
 mod scrape;
@@ -18,12 +19,11 @@ use crate::http::{App, Call, answer};
 use crate::model::role::INSTANCE_MANAGE;
 use scrape::Scrape;
 
-/// The path.
 pub(super) const PATH: &str = "/metrics";
 /// The text format of Prometheus, which every scraper reads.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Answers a scraper, a key, or the operator on the host, on the event loop.
+/// Answers a scraper, a key or the local operator, on the event loop.
 pub(super) fn answer(app: &App, arrival: &Arrival<'_>, _params: &[&str], _body: &[u8]) -> Response {
     let allowed = match arrival.surface {
         Surface::Metrics => Ok(()),
@@ -37,7 +37,7 @@ pub(super) fn answer(app: &App, arrival: &Arrival<'_>, _params: &[&str], _body: 
     }
 }
 
-/// Answers a session's user.
+/// Answers a session, on the pool.
 pub(super) fn answer_session(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     require(call.actor()?)?;
     told(app)
@@ -52,7 +52,7 @@ fn told(app: &App) -> Result<Response, Problem> {
     registry.register_collector(Box::new(Scrape::of(app)));
     let mut text = String::new();
     if let Err(error) = encode_registry(&mut text, &registry) {
-        tracing::error!(%error, "metrics could not be written down");
+        tracing::error!(%error, "metrics: could not encode them");
         return Err(Problem::refused(&Refusal::ResponseNotSendable));
     }
     let headers = vec![("Content-Type".into(), CONTENT_TYPE.into())];

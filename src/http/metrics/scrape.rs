@@ -1,7 +1,7 @@
-//! One reading of everything, as families of samples, written down in the text format of Prometheus.
+//! Collects all metrics for one scrape, and encodes them in the Prometheus text format.
 //!
-//! A label has a value from a list of this program, or the name of a gate; never a key, a user, an
-//! address or anything else that a client sent.
+//! A label's value is from a list in this program, or the name of a gate. It is never a key, a user, an
+//! address or other text from a client.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,7 +17,7 @@ use crate::http::{App, health};
 use crate::index::State;
 use crate::telemetry::measure::{Distribution, Histogram};
 
-/// One reading.
+/// The metrics of one scrape.
 #[derive(Debug)]
 pub(super) struct Scrape(Vec<Family>);
 
@@ -46,7 +46,6 @@ enum Value {
 }
 
 impl Scrape {
-    /// Reads everything now.
     pub(super) fn of(app: &App) -> Self {
         let mut families = of_process(app);
         families.extend(of_checks(app));
@@ -77,7 +76,7 @@ impl Collector for Scrape {
 }
 
 impl Value {
-    /// A counter is written like a gauge: this format has its `_total` in the family's own name.
+    /// A counter is encoded like a gauge: in this format `_total` is part of the family's name.
     fn encode(&self, metric: &mut MetricEncoder<'_>) -> Result<(), fmt::Error> {
         match self {
             Self::Whole(value) => metric.encode_gauge(value),
@@ -130,7 +129,6 @@ impl Sample {
     }
 }
 
-/// A sample for each outcome.
 fn outcomes<const N: usize>(outcomes: [(&'static str, u64); N]) -> Vec<Sample> {
     outcomes.into_iter().map(|(name, count)| whole(count).label("outcome", name)).collect()
 }
@@ -139,15 +137,19 @@ fn of_process(app: &App) -> Vec<Family> {
     let ticks = app.actions.clock().now().ticks;
     let build = whole(1).label("version", env!("CARGO_PKG_VERSION"));
     vec![
-        gauge("keyhouse_build_info", "What runs, as labels of a constant 1.", vec![build]),
+        gauge(
+            "keyhouse_build_info",
+            "Version of Keyhouse, as a label of the constant 1.",
+            vec![build],
+        ),
         gauge(
             "keyhouse_uptime_seconds",
-            "Since the process began.",
+            "Seconds since the process started.",
             vec![real(Duration::from_nanos(ticks).as_secs_f64())],
         ),
         gauge(
             "keyhouse_ready",
-            "1 while /readyz says that changes and checks work, else 0.",
+            "1 while /readyz returns 200 (changes and checks work), else 0.",
             vec![whole(u64::from(health::hindrance(app).is_none()))],
         ),
     ]
@@ -164,17 +166,17 @@ fn of_checks(app: &App) -> Vec<Family> {
     vec![
         counter(
             "keyhouse_checks_total",
-            "Checks by endpoint, gate and what they came to; refused calls are all codes but VALID.",
+            "Checks by endpoint, gate and code. Every code except VALID is a rejected call.",
             checked.collect(),
         ),
         histogram(
             "keyhouse_check_duration_seconds",
-            "From the end of a check's head to its answer.",
+            "Seconds from the end of a check's request head to its response.",
             took.collect(),
         ),
         gauge(
             "keyhouse_checks_waiting",
-            "Checks that wait for the store to hold a quota's reservation.",
+            "Checks that currently wait for the store to write a quota reservation.",
             vec![amount(app.waiting.waiting())],
         ),
     ]
@@ -191,12 +193,12 @@ fn of_requests(app: &App) -> Vec<Family> {
     vec![
         counter(
             "keyhouse_http_requests_total",
-            "Requests that were no checks, by listener and status; 0 is a status out of the list.",
+            "Requests other than checks, by listener and status. Status 0 counts rare statuses.",
             answered.collect(),
         ),
         histogram(
             "keyhouse_http_request_duration_seconds",
-            "From the end of a request's head to its answer, for all but checks.",
+            "Seconds from the end of a request's head to its response, for requests other than checks.",
             took.collect(),
         ),
     ]
@@ -210,40 +212,40 @@ fn of_transport(app: &App) -> Vec<Family> {
     let refused = [("busy", busy), ("malformed", malformed), ("panic", panics)];
     let crowded = whole(total(&counters.connections_refused)).label("reason", "per_address");
     vec![
-        gauge("keyhouse_connections_open", "Open now.", read(&counters.connections_open)),
+        gauge("keyhouse_connections_open", "Open connections.", read(&counters.connections_open)),
         counter(
             "keyhouse_connections_accepted_total",
-            "Accepted, those refused at once among them.",
+            "Accepted connections, including those closed at once.",
             read(&counters.connections_accepted),
         ),
         counter(
             "keyhouse_connections_refused_total",
-            "Closed at once, as their address had too many.",
+            "Connections closed at once because their address had too many open.",
             vec![crowded],
         ),
         counter(
             "keyhouse_connections_waited_total",
-            "Times that accepting waited, as connections in all were at their limit.",
+            "Times that accepting paused because the total number of connections was at its limit.",
             read(&counters.connections_waited),
         ),
         counter(
             "keyhouse_accept_errors_total",
-            "Errors of accept, out of files among them.",
+            "Errors of accept, such as too many open files.",
             read(&counters.accept_errors),
         ),
         counter(
             "keyhouse_http_requests_refused_total",
-            "Requests that the transport refused; busy are those for which pool or memory were full.",
+            "Requests that the transport rejected, by reason. Reason busy: the pool or memory was full.",
             refused.map(|(reason, count)| whole(count).label("reason", reason)).into(),
         ),
         gauge(
             "keyhouse_pool_in_flight",
-            "Requests on the blocking pool now.",
+            "Requests that currently run on the blocking pool.",
             read(&counters.pool_in_flight),
         ),
         histogram(
             "keyhouse_pool_wait_seconds",
-            "How long requests waited for a thread of the blocking pool.",
+            "Seconds that requests waited for a thread of the blocking pool.",
             vec![spread(&counters.pool_wait)],
         ),
     ]
@@ -258,27 +260,27 @@ fn of_index(app: &App) -> Vec<Family> {
     vec![
         gauge(
             "keyhouse_index_entries",
-            "What the index holds; a key that is being rotated has two secrets.",
+            "Entries of the index by kind. A key in rotation has two secrets.",
             entries.collect(),
         ),
         gauge(
             "keyhouse_index_revision",
-            "The store's revision that the index has.",
+            "Store revision up to which the index has applied changes.",
             vec![whole(index.revision().0)],
         ),
         gauge(
             "keyhouse_index_behind",
-            "1 while the index lacks a change that was answered, and no check is answered.",
+            "1 while the index lacks an acknowledged change, so that checks return 503, else 0.",
             vec![whole(u64::from(index.is_behind()))],
         ),
         histogram(
             "keyhouse_index_step_seconds",
-            "How long the index's writer took for each record; slower than 5 ms is logged with its id.",
+            "Seconds the index took to apply a record. Slower than 5 ms is logged with the record's id.",
             vec![spread(index.steps())],
         ),
         gauge(
             "keyhouse_store_state",
-            "1 at how the index stands with its store, 0 at what it might be else.",
+            "State of the index; 1 for the current state, else 0.",
             states.collect(),
         ),
     ]
@@ -290,44 +292,44 @@ fn of_actions(app: &App) -> Vec<Family> {
     vec![
         counter(
             "keyhouse_store_commits_total",
-            "Batches handed to the store, by what became of them.",
+            "Batches submitted to the store, by outcome.",
             outcomes(actions.commits().outcomes()),
         ),
         histogram(
             "keyhouse_store_commit_duration_seconds",
-            "From handing a batch over until it was durable.",
+            "Seconds from submitting a batch until it was durable.",
             vec![spread(&actions.commits().took)],
         ),
         gauge(
             "keyhouse_last_use_flush_lag_seconds",
-            "Since all uses that waited were last in the store, keys written in the last minute aside.",
+            "Seconds since pending last-use data was last fully written.",
             vec![real(lag.as_secs_f64())],
         ),
         counter(
             "keyhouse_sign_ins_total",
-            "Sign-ins by what they came to.",
+            "Sign-in attempts, by outcome.",
             outcomes(actions.sign_ins().outcomes()),
         ),
     ]
 }
 
-/// All zero where the audit log is not exported.
+/// All values are 0 if the audit log is not exported.
 fn of_export(app: &App) -> Vec<Family> {
     let exported = app.actions.exported().now(app.actions.clock().now().wall);
     vec![
         gauge(
             "keyhouse_audit_export_last_seal",
-            "The number of the last seal of the audit log that was sent.",
+            "Number of the last exported seal of the audit log.",
             vec![whole(exported.last_seal)],
         ),
         counter(
             "keyhouse_audit_export_failures_total",
-            "Times that the destination was not reached or did not take what was sent.",
+            "Failed exports: the destination was unreachable, or rejected the data.",
             vec![whole(exported.failures)],
         ),
         gauge(
             "keyhouse_audit_export_lag_seconds",
-            "The age of the oldest seal that is still to be sent, 0 where there is none.",
+            "Age in seconds of the oldest seal that is not exported yet, 0 if there is none.",
             vec![real(exported.lag.as_secs_f64())],
         ),
     ]

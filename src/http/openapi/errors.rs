@@ -1,14 +1,10 @@
-//! Every code of an error, with its status and what it means: the one list that operations name
-//! theirs from.
+//! Error codes of the API, with their status and meaning. Operations list theirs from here.
 
-/// An error that an operation may answer.
 #[derive(Debug)]
 pub(super) struct Told {
-    /// The stable name, in the problem's `code`.
+    /// The stable name in the problem's `code`.
     pub(super) code: &'static str,
-    /// The status.
     pub(super) status: u16,
-    /// What it means.
     pub(super) means: &'static str,
 }
 
@@ -16,7 +12,7 @@ const fn told(status: u16, code: &'static str, means: &'static str) -> Told {
     Told { code, status, means }
 }
 
-/// What the transport may say to anybody.
+/// Errors of the transport, on every operation.
 pub(super) const OF_TRANSPORT: &[&str] = &[
     "malformed_request",
     "doubled_header",
@@ -28,19 +24,19 @@ pub(super) const OF_TRANSPORT: &[&str] = &[
     "busy",
 ];
 
-/// What every management route may say: its parameters are known ones.
+/// Errors of every management operation. Unknown parameters are `invalid_input`.
 pub(super) const OF_MANAGEMENT: &[&str] = &["invalid_input", "storage_unavailable"];
 
-/// What a route with a body may say of it.
+/// Errors of operations with a JSON body.
 pub(super) const OF_BODY: &[&str] = &["invalid_json", "unsupported_media_type"];
 
-/// The same of a form.
+/// Errors of operations with a form as body.
 pub(super) const OF_FORM: &[&str] = &["invalid_input", "unsupported_media_type"];
 
-/// What a change may say.
+/// Errors of operations that change something.
 pub(super) const OF_CHANGE: &[&str] = &["storage_full", "outcome_unknown"];
 
-/// What a presented key may be told.
+/// Errors of operations that accept a key.
 pub(super) const OF_KEY: &[&str] = &[
     "NO_CREDENTIAL",
     "MALFORMED",
@@ -59,7 +55,7 @@ pub(super) const OF_KEY: &[&str] = &[
     "index_behind",
 ];
 
-/// What a session may be told, and a browser without one.
+/// Errors of operations that accept a session.
 pub(super) const OF_SESSION: &[&str] = &[
     "session_ended",
     "second_factor_required",
@@ -68,125 +64,151 @@ pub(super) const OF_SESSION: &[&str] = &[
     "misdirected_request",
 ];
 
-/// All of them.
 pub(super) const ERRORS: &[Told] = &[
-    told(
-        400,
-        "malformed_request",
-        "no whole HTTP request, or one that two programs could read in two ways",
-    ),
-    told(400, "doubled_header", "a header that must appear once appears twice"),
-    told(400, "invalid_input", "`errors` names every field and parameter at fault"),
+    told(400, "malformed_request", "the HTTP request is malformed or ambiguous"),
+    told(400, "doubled_header", "a header that must appear once was sent more than once"),
+    told(400, "invalid_input", "`errors` lists every invalid field and parameter"),
     told(
         400,
         "invalid_json",
-        "the body is no single JSON object, names a field twice, or nests too deep",
+        "the body is not a single JSON object, repeats a field, or is nested too deeply",
     ),
-    told(400, "doubled_credential", "more than one credential, or one that can't be read"),
-    told(401, "NO_CREDENTIAL", "no credential"),
-    told(401, "MALFORMED", "not a key, or a mistyped one"),
-    told(401, "NOT_FOUND", "no such key"),
+    told(
+        400,
+        "doubled_credential",
+        "the request has several credentials, or one that is not readable",
+    ),
+    told(401, "NO_CREDENTIAL", "the request has no credential"),
+    told(401, "MALFORMED", "the credential is malformed or mistyped, or there are several"),
+    told(401, "NOT_FOUND", "the key does not exist"),
     told(401, "REVOKED", "the key is revoked"),
     told(401, "DISABLED", "the key is disabled"),
     told(401, "NOT_YET_VALID", "the key is not valid yet"),
     told(401, "EXPIRED", "the key has expired"),
-    told(401, "OWNER_DISABLED", "the key's owner is disabled or gone"),
+    told(401, "OWNER_DISABLED", "the owner of the key is disabled or removed"),
     told(401, "session_ended", "the session has ended: sign in again"),
-    told(401, "sign_in_failed", "address and password don't belong together"),
-    told(401, "code_required", "the code of the second factor is missing or wrong"),
-    told(403, "ORGANIZATION_SUSPENDED", "the key's organization is suspended"),
-    told(403, "SUBSCRIPTION_REQUIRED", "the key's organization has no API access"),
-    told(403, "NOT_ACCEPTED_HERE", "the key is not accepted here"),
-    told(403, "IP_NOT_ALLOWED", "the key may not be used from this address"),
-    told(403, "INSUFFICIENT_PERMISSIONS", "the key lacks a permission"),
-    told(403, "REQUEST_REFUSED", "the asking proxy, or what it forwards, is not acceptable"),
-    told(403, "GATE_NOT_FOUND", "no such gate"),
-    told(403, "ROUTE_NOT_ALLOWED", "the gate has no rule for this request, or one that denies it"),
-    told(403, "permission_required", "the actor lacks `permission`"),
-    told(403, "beyond_key", "a key gives and changes nothing that is wider than itself"),
-    told(403, "session_required", "for people: a key does not do this"),
+    told(401, "sign_in_failed", "email, password or code is incorrect"),
+    told(401, "code_required", "the account has a second factor, and `code` is missing"),
+    told(403, "ORGANIZATION_SUSPENDED", "the organization of the key is suspended"),
+    told(403, "SUBSCRIPTION_REQUIRED", "the plan of the key's organization has no API access"),
+    told(
+        403,
+        "NOT_ACCEPTED_HERE",
+        "the gate does not accept keys of this organization or environment",
+    ),
+    told(403, "IP_NOT_ALLOWED", "the key does not allow this IP address"),
+    told(403, "INSUFFICIENT_PERMISSIONS", "the key lacks a required permission"),
+    told(
+        403,
+        "REQUEST_REFUSED",
+        "the proxy is not trusted, or the request that it forwards is invalid",
+    ),
+    told(403, "GATE_NOT_FOUND", "the gate does not exist"),
+    told(403, "ROUTE_NOT_ALLOWED", "no route of the gate allows the request"),
+    told(403, "permission_required", "the caller lacks `permission`"),
+    told(403, "beyond_key", "a key cannot grant or change more than its own rights"),
+    told(403, "session_required", "the endpoint needs the session of a signed-in user, not a key"),
     told(
         403,
         "second_factor_required",
-        "the session must have been opened with a second factor, or its user must turn one on first",
+        "the user must turn on a second factor, or sign in with it",
     ),
     told(
         403,
         "subscription_required",
-        "`plan` or its subscription does not give `feature`; `pricing_url` where there is one",
+        "`plan`, or its subscription, does not include `feature`; `pricing_url` is set if configured",
     ),
     told(
         403,
         "subscription_limit",
-        "`plan` gives no more than `maximum` of `limit`; `pricing_url` where there is one",
+        "the organization has reached `maximum`, the limit `limit` of `plan`; `pricing_url` is set if configured",
     ),
-    told(403, "link_invalid", "the one-time link was used, has ended, or never was"),
-    told(403, "cross_site", "a browser sent this from another origin"),
-    told(404, "not_found", "nothing here that the actor may know of"),
-    told(405, "method_not_allowed", "`Allow` names the methods of this path"),
-    told(408, "body_timeout", "the body did not arrive in time"),
-    told(409, "key_revoked", "the key is revoked, for ever"),
-    told(409, "own_key", "a key does not change what it may do itself"),
-    told(409, "own_account", "this is for other users' accounts, not for one's own"),
+    told(403, "link_invalid", "the link was used, has expired, or never existed"),
+    told(403, "cross_site", "a browser sent the request from another origin"),
+    told(404, "not_found", "the resource does not exist, or the caller may not see it"),
+    told(
+        405,
+        "method_not_allowed",
+        "the path does not support the method; `Allow` lists those that it supports",
+    ),
+    told(408, "body_timeout", "the request body did not arrive in time"),
+    told(409, "key_revoked", "the key is revoked, which is permanent"),
+    told(409, "own_key", "a key cannot change its own rights"),
+    told(409, "own_account", "the endpoint is for the accounts of other users"),
     told(409, "key_expired", "the key has expired"),
-    told(409, "name_taken", "another one has this name"),
-    told(409, "email_taken", "a user of the organization has the address"),
-    told(409, "domain_taken", "the e-mail domain is assigned to another organization"),
+    told(409, "name_taken", "the name is already in use"),
+    told(409, "email_taken", "another user of the organization has this email address"),
+    told(409, "domain_taken", "the email domain is assigned to another organization"),
     told(
         409,
         "organization_required",
-        "the password is right in several `organizations`: name one",
+        "the password is correct in several `organizations`: send one of them as `organization`",
     ),
-    told(409, "role_in_use", "somebody holds the role, or is invited to it"),
-    told(409, "builtin_role", "the four built-in roles stay as they are"),
-    told(409, "own_permission", "Keyhouse's own permissions stay as they are"),
-    told(409, "last_owner", "an organization always keeps an owner"),
-    told(409, "last_operator", "the instance always keeps an operator"),
-    told(409, "removal_under_way", "the user is being removed, in another way"),
-    told(409, "totp_already_on", "the second factor is on already"),
-    told(409, "totp_not_begun", "no second factor was begun"),
-    told(409, "password_too_short", "without a second factor the password is too short"),
-    told(409, "too_many_teams", "no more teams fit"),
-    told(409, "too_many_roles", "no more roles fit"),
-    told(409, "too_many_permissions", "no more permissions fit"),
-    told(409, "too_many_gates", "no more gates fit"),
-    told(409, "too_many_organizations", "no more organizations fit"),
-    told(409, "too_many_invitations", "no more invitations fit"),
-    told(409, "not_set_up", "no organization yet"),
+    told(409, "role_in_use", "the role is assigned to a user or an invitation"),
+    told(409, "builtin_role", "built-in roles cannot be changed"),
+    told(409, "own_permission", "Keyhouse's own permissions cannot be changed"),
+    told(409, "last_owner", "an organization must keep at least one owner"),
+    told(409, "last_operator", "the instance must keep at least one operator"),
+    told(
+        409,
+        "removal_under_way",
+        "a removal of the user with a different key transfer is already in progress",
+    ),
+    told(409, "totp_already_on", "the second factor is already on"),
+    told(409, "totp_not_begun", "the enrolment of a second factor was not started"),
+    told(
+        409,
+        "password_too_short",
+        "the password is too short for an account without a second factor",
+    ),
+    told(409, "too_many_teams", "the maximum number of teams is reached"),
+    told(409, "too_many_roles", "the maximum number of roles is reached"),
+    told(409, "too_many_permissions", "the maximum number of catalogue entries is reached"),
+    told(409, "too_many_gates", "the maximum number of gates is reached"),
+    told(409, "too_many_organizations", "the maximum number of organizations is reached"),
+    told(409, "too_many_invitations", "the maximum number of pending invitations is reached"),
+    told(409, "not_set_up", "the setup of the instance is not completed"),
     told(
         412,
         "version_conflict",
-        "changed meanwhile: `current_version` is not what `If-Match` names",
+        "the object has changed: `current_version` does not match `If-Match`",
     ),
-    told(413, "body_too_large", "the body is too large"),
-    told(415, "unsupported_media_type", "the body is not of the type that is taken here"),
-    told(421, "misdirected_request", "Host is not this instance's: see --public-url"),
-    told(429, "RATE_LIMITED", "a rate limit of the key is used up"),
-    told(429, "QUOTA_EXCEEDED", "the quota of the key is used up"),
-    told(429, "too_many_attempts", "too many sign-ins failed: `Retry-After` says how long to wait"),
-    told(429, "too_many_changes", "too many changes: `Retry-After` says how long to wait"),
-    told(431, "head_too_large", "the request's head is too large"),
-    told(500, "internal", "a fault of this program"),
-    told(503, "internal", "a fault of this program, on a check endpoint"),
-    told(503, "busy", "too much to do at the moment"),
-    told(503, "index_behind", "not up to date: no check is answered until it is"),
-    told(503, "not_ready", "not ready"),
-    told(503, "storage_full", "no room in the store"),
+    told(413, "body_too_large", "the request body is too large"),
+    told(415, "unsupported_media_type", "the endpoint does not accept this `Content-Type`"),
+    told(421, "misdirected_request", "`Host` does not match the public URL of the instance"),
+    told(429, "RATE_LIMITED", "a rate limit is exceeded"),
+    told(429, "QUOTA_EXCEEDED", "a quota is exceeded"),
+    told(
+        429,
+        "too_many_attempts",
+        "too many sign-ins failed: wait for the seconds in `Retry-After`",
+    ),
+    told(429, "too_many_changes", "too many changes: wait for the seconds in `Retry-After`"),
+    told(431, "head_too_large", "the request head is too large"),
+    told(500, "internal", "internal error; the server log has the cause"),
+    told(503, "internal", "internal error on a check endpoint: retry"),
+    told(503, "busy", "the server is at its limit: retry"),
+    told(
+        503,
+        "index_behind",
+        "the index is behind the store, and checks are rejected until it has caught up: retry",
+    ),
+    told(503, "not_ready", "the server is not ready to serve changes and checks"),
+    told(503, "storage_full", "the store is full; nothing was changed"),
     told(503, "storage_unavailable", "the store is unavailable; nothing was changed"),
     told(
         503,
         "outcome_unknown",
-        "nobody can say whether this was done: look before doing it again",
+        "the change may or may not have been applied: check before retrying",
     ),
 ];
 
-/// The names of all codes.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     ERRORS.iter().map(|told| told.code)
 }
 
-/// The error with this code. What is a fault of the program elsewhere is no decision on a check
-/// endpoint, whose clients must come back.
+/// The error with this code. An internal error is 500, but 503 on a check endpoint, so that its clients
+/// retry.
 pub(super) fn error(code: &str, on_check: bool) -> Option<&'static Told> {
     let mut named = ERRORS.iter().filter(|told| told.code == code);
     if on_check { named.next_back() } else { named.next() }

@@ -1,4 +1,4 @@
-//! `/v1/gates`: what stands before protected APIs, for operators.
+//! `/v1/gates`: the access policies of protected APIs, for operators.
 
 pub(in crate::http) mod trial;
 
@@ -88,7 +88,7 @@ fn read_change(fields: &mut Fields) -> GateChange {
     }
 }
 
-/// Reads a list that names something; what it names twice is named once.
+/// Reads a list that must not be empty. Repeated items are dropped.
 fn some<T: PartialEq>(
     max: usize,
     read: impl Fn(Value, &str) -> Result<T, Vec<Fault>>,
@@ -101,7 +101,7 @@ fn some<T: PartialEq>(
             }
         }
         if named.is_empty() {
-            return wrong(pointer, "required", "must name at least one");
+            return wrong(pointer, "required", "must have at least one item");
         }
         Ok(named)
     }
@@ -122,7 +122,11 @@ fn route(value: Value, pointer: &str) -> Result<RouteRecord, Vec<Fault>> {
         let cost = fields.optional("cost", number(0, COST_MAX));
         for (name, is_said) in [("permissions", requirement.is_some()), ("cost", cost.is_some())] {
             if is_said && access != Access::Key {
-                fields.fault(name, "contradiction", "goes with the access key alone");
+                fields.fault(
+                    name,
+                    "contradiction",
+                    "requires the access key: leave it out, or set access to key",
+                );
             }
         }
         let allow = fields.optional("allow", allow).unwrap_or_default();
@@ -135,7 +139,7 @@ fn route(value: Value, pointer: &str) -> Result<RouteRecord, Vec<Fault>> {
     })(value, pointer)
 }
 
-/// Reads what a route allows; what it names twice is named once, and it may name nothing.
+/// Reads the ambiguities that a route allows. The list may be empty; repeated items are dropped.
 fn allow(value: Value, pointer: &str) -> Result<Vec<Ambiguity>, Vec<Fault>> {
     let kind = |value: Value, pointer: &str| {
         parsed("invalid_choice", str::parse::<Ambiguity>)(value, pointer)
@@ -158,7 +162,6 @@ fn answer_record(record: &GateRecord) -> Response {
     with_etag(answer::json(&shown(record)), record.version)
 }
 
-/// A gate as operators see it.
 fn shown(record: &GateRecord) -> Value {
     let mut shown = shape(record);
     if let Value::Object(fields) = &mut shown {

@@ -1,4 +1,5 @@
-//! `POST /v1/gates/{gate}/test`: what a gate would say to a request, and why. It counts nothing.
+//! `POST /v1/gates/{gate}/test`: dry-runs a request against a gate and explains the result. It counts no
+//! call.
 
 use rouille::Response;
 use serde_json::{Value, json};
@@ -16,18 +17,17 @@ use crate::model::secret::Secret;
 use crate::records::gate::RouteRecord;
 use crate::verify::Request;
 
-/// Longest URL that is tried.
 const URL_BYTES_MAX: usize = 8_192;
 
-/// A URL in its parts. Without a host only rules for any host fit.
+/// The parts of a URL. Without a host, only routes without a host match.
 struct Target {
     host: String,
     line: String,
 }
 
-/// What a request comes to.
+/// Result of a dry run.
 struct Outcome {
-    /// The refusal; `None` where it passes.
+    /// The denial; `None` if the request passes.
     refusal: Option<Problem>,
     explanation: Option<Value>,
 }

@@ -1,4 +1,4 @@
-//! `POST /v1/keys/{id}/explain`: what a check of this key would say, and why. It counts nothing.
+//! `POST /v1/keys/{id}/explain`: dry-runs a check of a key and explains the verdict. It counts no call.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub(in crate::http) fn explain(app: &App, call: &Call<'_>) -> Result<Response, P
     let record = app.actions.key(actor, key_id(call)?)?;
     let gate = gate.map(|name| known_gate(app, actor, &name)).transpose()?;
     let newest = record.secrets.first();
-    // What is stored is in the index, or soon will be.
+    // A key that is in the store but not in the index yet will be there soon.
     let grant = newest.and_then(|secret| app.index().grant(&secret.digest));
     let grant = grant.ok_or_else(Problem::index_behind)?;
     let acceptance = gate.as_deref().map(Gate::acceptance).unwrap_or_default();
@@ -35,8 +35,7 @@ pub(in crate::http) fn explain(app: &App, call: &Call<'_>) -> Result<Response, P
     Ok(answer::json(&explained::shown(&explanation)))
 }
 
-/// A gate that the actor may list; another one is answered like none. The one that every instance
-/// has is no secret.
+/// A gate that the actor may see; any other gate is not found. Every actor may see the built-in gate.
 fn known_gate(app: &App, actor: &Actor, name: &str) -> Result<Arc<Gate>, ActionError> {
     let may_know = name == DEFAULT_GATE || actor.has(INSTANCE_MANAGE);
     let gate = app.index().gate(name).filter(|_gate| may_know);

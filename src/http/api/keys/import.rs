@@ -1,4 +1,4 @@
-//! `POST /v1/keys/import`: keys of other systems, by digest or as they are.
+//! `POST /v1/keys/import`: imports keys of other systems, by digest or as plain text.
 
 use rouille::Response;
 use serde_json::{Value, json};
@@ -21,7 +21,6 @@ use crate::model::key_text::Environment;
 use crate::model::name::parse_email;
 use crate::model::secret::{Digest, Secret};
 
-/// Most bytes of an import.
 pub(in crate::http) const IMPORT_BODY_BYTES_MAX: usize = 1024 * 1024;
 
 pub(in crate::http) fn import(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
@@ -34,7 +33,7 @@ pub(in crate::http) fn import(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let records = app.actions.import_keys(actor, &Import { keys, faults, dry_run })?;
     let mut keys: Vec<Value> = records.iter().map(|record| shown(app, actor, record)).collect();
     if dry_run {
-        // The ids are made anew when it is done.
+        // The real import creates other ids.
         for key in &mut keys {
             if let Some(fields) = key.as_object_mut() {
                 fields.insert("id".to_owned(), Value::Null);
@@ -45,14 +44,14 @@ pub(in crate::http) fn import(app: &App, call: &Call<'_>) -> Result<Response, Pr
     Ok(answer::created(&json!({ "dry_run": false, "imported": keys.len(), "keys": keys })))
 }
 
-/// Reads all keys that can be read, and what is wrong with the others.
+/// Reads the keys, and the faults of those that are invalid.
 fn keys(value: Value, pointer: &str) -> Result<(Vec<ForeignKey>, Vec<Fault>), Vec<Fault>> {
     let Value::Array(values) = value else {
         return wrong(pointer, "wrong_type", "must be a list");
     };
     if values.is_empty() || values.len() > IMPORT_KEYS_MAX {
         let code = if values.is_empty() { "required" } else { "too_many" };
-        return wrong(pointer, code, format!("must be 1 to {IMPORT_KEYS_MAX} keys"));
+        return wrong(pointer, code, format!("must have 1 to {IMPORT_KEYS_MAX} keys"));
     }
     let (mut keys, mut faults) = (Vec::new(), Vec::new());
     for (at, value) in values.into_iter().enumerate() {
@@ -74,13 +73,17 @@ fn key(fields: &mut Fields, pointer: &str) -> Option<ForeignKey> {
         fields.optional("environment", parsed("invalid_environment", str::parse::<Environment>));
     let change = read_change(fields);
     if change.preset.is_some() {
-        fields.fault("preset", "unknown_field", "is not known here: name the permissions");
+        fields.fault(
+            "preset",
+            "unknown_field",
+            "is not a field of an import: list the permissions",
+        );
     }
     let draft = draft(change, environment);
     Some(ForeignKey { pointer: pointer.to_owned(), secret: secret?, owner, organization, draft })
 }
 
-/// What the key is known by: a digest with its algorithm, or the key itself.
+/// Reads the secret: a digest with its algorithm, or the key itself.
 fn secret(fields: &mut Fields) -> Option<ForeignSecret> {
     let algorithm =
         fields.optional("algorithm", parsed("invalid_algorithm", str::parse::<Algorithm>));
@@ -122,11 +125,11 @@ fn secret(fields: &mut Fields) -> Option<ForeignSecret> {
             hint: hint.unwrap_or_else(|| HINT_UNKNOWN.to_owned()),
         }),
         (Some(_), _, _) => {
-            fields.fault("key", "contradiction", "must not come with algorithm or digest");
+            fields.fault("key", "contradiction", "cannot be combined with algorithm or digest");
             None
         },
         (None, _, _) => {
-            fields.incomplete("digest", "give algorithm and digest, or key");
+            fields.incomplete("digest", "is required with algorithm, or send key instead");
             None
         },
     }
@@ -135,7 +138,7 @@ fn secret(fields: &mut Fields) -> Option<ForeignSecret> {
 fn parse_owner(text: &str) -> Result<OwnerName, &'static str> {
     let by_id = text.parse().map(OwnerName::Id);
     let name = by_id.or_else(|_no_id| parse_email(text).map(OwnerName::Email));
-    name.map_err(|_no_email| "must be the id of a user or an e-mail address")
+    name.map_err(|_no_email| "must be a user id or an email address")
 }
 
 fn draft(change: KeyChange, environment: Option<Environment>) -> KeyDraft {

@@ -1,4 +1,4 @@
-//! `/v1/keys`: make, list, show, change, revoke, switch off and on, share.
+//! `/v1/keys`: creates, lists, shows, changes, revokes, disables, enables and shares keys.
 
 use rouille::Response;
 use serde_json::{Value, json};
@@ -27,9 +27,8 @@ use reading::{access, parse_kind, parse_owner, read_change_from, shares};
 pub(in crate::http) use reading::{calls, patterns};
 use shape::{hidden, shown};
 
-/// Longest text searched for.
+/// Longest search text.
 const SEARCH_CHARACTERS_MAX: usize = 100;
-/// Longest reason for revoking.
 const REASON_CHARACTERS_MAX: usize = 256;
 
 pub(in crate::http) fn list_keys(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
@@ -45,7 +44,9 @@ pub(in crate::http) fn list_keys(app: &App, call: &Call<'_>) -> Result<Response,
     } else {
         position = parameters.optional("cursor", "invalid_cursor", |text| {
             let position = cursor::read_text::<Position>(text)?;
-            (position.sort() == sort).then_some(position).ok_or("is of a list in another order")
+            (position.sort() == sort)
+                .then_some(position)
+                .ok_or("belongs to a list with another sort: restart without cursor")
         });
     }
     let search = parameters.optional("search", "too_long", |text| {
@@ -87,7 +88,7 @@ pub(in crate::http) fn list_keys(app: &App, call: &Call<'_>) -> Result<Response,
     Ok(answer::json(&json!({ "items": items(app, actor, &sorted.keys), "next_cursor": next })))
 }
 
-/// A page of keys, each as far as the actor may see it.
+/// A page of keys, each with the fields that the actor may see.
 pub(super) fn page(app: &App, actor: &Actor, listed: &ListedKeys) -> Response {
     let next = listed.next.map(cursor::write);
     answer::json(&json!({ "items": items(app, actor, &listed.keys), "next_cursor": next }))
@@ -172,7 +173,7 @@ pub(in crate::http) fn revoke(app: &App, call: &Call<'_>) -> Result<Response, Pr
     Ok(answer_record(app, actor, &revoked))
 }
 
-/// How many keys would be revoked with this one.
+/// Counts the keys that a revocation with `descendants` would include.
 pub(in crate::http) fn descendants(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let count = app.actions.count_descendants(call.actor()?, key_id(call)?)?;
     Ok(answer::json(&json!({ "count": count })))
@@ -195,7 +196,6 @@ pub(in crate::http) fn enable(app: &App, call: &Call<'_>) -> Result<Response, Pr
     Ok(answer_record(app, actor, &app.actions.enable_key(actor, &target(call)?)?))
 }
 
-/// Shares a key with a team.
 pub(in crate::http) fn share(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut fields = Fields::parse(call.request.header("Content-Type"), &call.body)?;
     let access = access(&mut fields);
@@ -206,7 +206,6 @@ pub(in crate::http) fn share(app: &App, call: &Call<'_>) -> Result<Response, Pro
     Ok(answer_record(app, actor, &app.actions.share_key(actor, &target(call)?, share)?))
 }
 
-/// Ends that a key is shared with a team.
 pub(in crate::http) fn unshare(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     app.actions.unshare_key(call.actor()?, &target(call)?, team_id(call, 1)?)?;
     Ok(answer::empty())
@@ -216,12 +215,12 @@ fn answer_record(app: &App, actor: &Actor, record: &KeyRecord) -> Response {
     with_etag(answer::json(&shown(app, actor, record)), record.version)
 }
 
-/// The key in the path. A text that is no id names no key.
+/// The key in the path. A malformed id is not found.
 fn key_id(call: &Call<'_>) -> Result<KeyId, Problem> {
     call.param(0).parse().map_err(|_source| ActionError::NotFound("key").into())
 }
 
-/// The key in the path, at the versions that `If-Match` names.
+/// The key in the path, with the versions of `If-Match`.
 fn target(call: &Call<'_>) -> Result<Target, Problem> {
     Ok(Target { id: key_id(call)?, versions: versions(call) })
 }

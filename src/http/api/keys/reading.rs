@@ -1,4 +1,4 @@
-//! Reads what clients say a key shall be.
+//! Reads the fields of a key from a request body.
 
 use ipnet::IpNet;
 use serde_json::{Map, Value};
@@ -29,12 +29,12 @@ pub(super) fn parse_kind(text: &str) -> Result<KeyKind, &'static str> {
     }
 }
 
-/// Whose keys to list: a user's, by id, or one's own.
+/// Parses the owner filter: a user id, or `me`.
 pub(super) fn parse_owner(text: &str) -> Result<OwnerWanted, InvalidId> {
     if text == "me" { Ok(OwnerWanted::Me) } else { text.parse().map(OwnerWanted::User) }
 }
 
-/// The fields that creating and changing have in common.
+/// Reads the fields that creation and change have in common.
 pub(super) fn read_change(fields: &mut Fields) -> KeyChange {
     let change = KeyChange {
         name: name(fields),
@@ -49,7 +49,11 @@ pub(super) fn read_change(fields: &mut Fields) -> KeyChange {
         expires_at: fields.nullable("expires_at", parsed("invalid_time", str::parse::<Moment>)),
     };
     if change.preset.is_some() && !change.permissions.is_keep() {
-        fields.fault("preset", "contradiction", "must not come together with permissions");
+        fields.fault(
+            "preset",
+            "contradiction",
+            "cannot be combined with permissions: send one of them",
+        );
     }
     change
 }
@@ -58,14 +62,14 @@ fn preset(fields: &mut Fields) -> Option<Preset> {
     fields.optional("preset", parsed("invalid_preset", str::parse::<Preset>))
 }
 
-/// The teams that a new key is shared with.
+/// Reads the teams with which a new key is shared.
 pub(super) fn shares(value: Value, pointer: &str) -> Result<Vec<ShareRecord>, Vec<Fault>> {
     let one = |value: Value, pointer: &str| object(share)(value, pointer);
     let shares = list(TEAMS_A_KEY_MAX, one)(value, pointer)?;
     for (at, share) in shares.iter().enumerate() {
         if shares.iter().take(at).any(|earlier| earlier.team == share.team) {
             let pointer = format!("{pointer}/{at}/id");
-            return wrong(&pointer, "doubled", "names an earlier team again");
+            return wrong(&pointer, "doubled", "repeats a team");
         }
     }
     Ok(shares)
@@ -74,13 +78,15 @@ pub(super) fn shares(value: Value, pointer: &str) -> Result<Vec<ShareRecord>, Ve
 fn share(fields: &mut Fields) -> Option<ShareRecord> {
     let team = fields.required(
         "id",
-        parsed("unknown_team", |text| text.parse::<TeamId>().map_err(|_no_id| "names no team")),
+        parsed("unknown_team", |text| {
+            text.parse::<TeamId>().map_err(|_no_id| "is not the id of a team")
+        }),
     );
     let access = access(fields);
     Some(ShareRecord { team: team?, access: access? })
 }
 
-/// What a team's members may do.
+/// Reads the access of a team's members.
 pub(super) fn access(fields: &mut Fields) -> Option<Access> {
     fields.required("access", parsed("invalid_access", str::parse::<Access>))
 }
@@ -91,7 +97,7 @@ fn name(fields: &mut Fields) -> Option<String> {
         fields.fault(
             "name",
             "required",
-            "must not be null: leave it out to keep it, or to have one made",
+            "must not be null: leave it out to keep the name, or to generate one",
         );
     }
     name.value()
@@ -109,8 +115,8 @@ fn ip_rules(fields: &mut Fields) -> IpRules {
     let one = |value: Value, pointer: &str| -> Result<IpNet, Vec<Fault>> {
         let network = parsed("invalid_network", parse_network)(value, pointer)?;
         if is_translated_away(network) {
-            let detail = "is a NAT64 prefix, behind which addresses are taken as IPv4: \
-                          name the IPv4 networks";
+            let detail = "is a NAT64 prefix, whose addresses are converted to IPv4: \
+                          send the IPv4 networks instead";
             return wrong(pointer, "invalid_network", detail);
         }
         Ok(canonical_network(network))
@@ -120,7 +126,7 @@ fn ip_rules(fields: &mut Fields) -> IpRules {
     let rules = IpRules { allow, deny };
     if rules.admits_nobody() {
         let detail =
-            "leaves no address that could use the key: everything allowed is denied as well";
+            "denies every allowed network, so no address could use the key: remove a network";
         fields.fault("deny", "contradiction", detail);
     }
     rules
@@ -134,7 +140,7 @@ fn rate_limits(value: Value, pointer: &str) -> Result<Vec<RateLimit>, Vec<Fault>
             return wrong(
                 &format!("{pointer}/{at}/name"),
                 "doubled",
-                "names an earlier limit again",
+                "repeats the name of another limit",
             );
         }
     }
@@ -147,7 +153,7 @@ fn rate_limit(fields: &mut Fields) -> Option<RateLimit> {
         if RateLimit::is_name(&name) {
             Ok(name)
         } else {
-            wrong(pointer, "invalid_name", "must be 1 to 32 of a-z, 0-9, _ and -")
+            wrong(pointer, "invalid_name", "must be 1 to 32 characters of a-z, 0-9, _ and -")
         }
     });
     let limit = fields.required("limit", number(1, RATE_LIMIT_CALLS_MAX));
@@ -162,7 +168,7 @@ fn quota(fields: &mut Fields) -> Option<Quota> {
     Some(Quota { limit: limit?, period: period?, zone: zone? })
 }
 
-/// The same, where begin and end may also be said as spans from now on.
+/// Reads a change, in which start and expiry may also be durations from now.
 pub(super) fn read_change_from(fields: &mut Fields, now: Moment) -> KeyChange {
     let mut change = read_change(fields);
     read_span(fields, ("not_before_in", "not_before"), now, &mut change.not_before);
@@ -182,12 +188,12 @@ fn read_span(
         if moment > now && moment <= Moment::LATEST {
             Ok(moment)
         } else {
-            wrong(pointer, "out_of_range", "must end after now and before the year 10000")
+            wrong(pointer, "out_of_range", "must give a time after now and before the year 10000")
         }
     });
     match moment {
         Some(_) if !edit.is_keep() => {
-            let detail = format!("must not come together with {instead_of}");
+            let detail = format!("cannot be combined with {instead_of}: send one of them");
             fields.fault(name, "contradiction", detail);
         },
         Some(moment) => *edit = Edit::Set(moment),
@@ -195,8 +201,7 @@ fn read_span(
     }
 }
 
-/// Reads a number of calls.
-#[expect(clippy::needless_pass_by_value, reason = "the shape of all that read a field")]
+#[expect(clippy::needless_pass_by_value, reason = "the signature of every field reader")]
 pub(in crate::http) fn calls(value: Value, pointer: &str) -> Result<u64, Vec<Fault>> {
     let number = whole(&value).filter(|number| (1..=QUOTA_CALLS_MAX).contains(number));
     number.ok_or(()).or_else(|()| {

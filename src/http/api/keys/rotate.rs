@@ -1,4 +1,4 @@
-//! `POST /v1/keys/{id}/rotate`: a new secret for the same key.
+//! `POST /v1/keys/{id}/rotate`: creates a new secret for a key.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What clients see of a key: all of it, or that it is there.
+//! JSON of a key: all fields, or the few that every member of the organization may see.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::model::id::UserId;
 use crate::model::moment::Moment;
 use crate::records::key::{Access, Author, KeyRecord, QuotaRecord, SecretRecord, Status};
 
-/// A key as those see it who may see all of it; its teams as far as the actor may know of them.
+/// A key with all fields. Teams that the actor may not see are left out.
 pub(super) fn shown(app: &App, actor: &Actor, record: &KeyRecord) -> Value {
     let now = app.actions.clock().now().wall;
     let time = |moment: Option<Moment>| moment.map(|moment| moment.to_string());
@@ -80,7 +80,7 @@ pub(super) fn shown(app: &App, actor: &Actor, record: &KeyRecord) -> Value {
     })
 }
 
-/// What a user of the key's organization is called; nothing once they are gone.
+/// The name of a user of the key's organization; `None` for a removed user.
 fn user_name(app: &App, record: &KeyRecord, user: UserId) -> Option<String> {
     let user = app.index().user(user)?;
     (user.organization == record.organization).then(|| user.name.clone())
@@ -99,7 +99,7 @@ fn teams(app: &App, actor: &Actor, record: &KeyRecord) -> Vec<Value> {
     teams.iter().map(shape).collect()
 }
 
-/// A key as all others see it: that it is there.
+/// A key with the fields that every member of the organization may see.
 pub(super) fn hidden(app: &App, record: &KeyRecord) -> Value {
     let status: Status = record.status(app.actions.clock().now().wall);
     json!({
@@ -119,7 +119,7 @@ fn kind_name(record: &KeyRecord) -> &'static str {
     if record.is_service() { "service" } else { "personal" }
 }
 
-/// A last use, from live state: it is seen here at once, written later.
+/// The last use, from the key's counters, which are current. The store is updated later.
 fn last_used(
     app: &App,
     secret: Option<&SecretRecord>,
