@@ -1,4 +1,4 @@
-//! Accepts connections and gives each a place and a task.
+//! Accepts connections, and starts a task for each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,12 +20,12 @@ use super::limits::{HeadLimits, Limits};
 use super::stream::{Progress, Stream};
 use super::{Listener, Peer, Socket, Surface};
 
-/// How long accepting waits when files, memory or the socket itself fail it.
+/// Pause after an accept error, such as too many open files.
 const ERROR_PAUSE: Duration = Duration::from_millis(50);
-/// A flood writes at most one line of each kind in this time.
+/// Minimum time between two log lines of one kind, so that a flood cannot fill the log.
 const QUIET: Duration = Duration::from_mins(1);
 
-/// What every accept loop of a server shares.
+/// State that all accept loops of a server share.
 pub(super) struct Floor {
     pub(super) service: Arc<Service>,
     pub(super) connections: Arc<Connections>,
@@ -72,7 +72,7 @@ impl Acceptor {
         Ok(Self { surface: listener.surface, socket })
     }
 
-    /// Accepts until `stop` says so. No error ends it.
+    /// Accepts until `stop` is set. No error ends the loop.
     pub(super) async fn run(self, floor: Arc<Floor>, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             () = self.accept_all(&floor) => {},
@@ -96,7 +96,7 @@ impl Acceptor {
             };
             count(&floor.counters.connections_accepted);
             let Some(share) = floor.connections.share(self.surface, peer) else { continue };
-            // The one connection that waits here has a file already; the rest stay in the backlog.
+            // Only the connection that waits here holds a file descriptor. The others stay in the backlog.
             let Ok(place) = floor.connections.place(self.surface, share).await else { return };
             floor.serve(self.surface, accepted, peer, place);
         }
@@ -108,9 +108,9 @@ impl AsyncSocket {
         match self {
             Self::Tcp(socket) => {
                 let (stream, mut address) = socket.accept().await?;
-                // Without it keep-alive proxies stall 40 ms a request.
+                // Without it each request of a keep-alive proxy stalls for 40 ms.
                 if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "could not set TCP_NODELAY, serving on");
+                    tracing::debug!(%error, "could not set TCP_NODELAY; serving the connection without it");
                 }
                 address.set_ip(address.ip().to_canonical());
                 Ok((Accepted::Tcp(stream), Peer::Tcp(address)))
@@ -157,20 +157,20 @@ fn builder(limits: &Limits, heads: HeadLimits) -> http1::Builder {
         .header_read_timeout(limits.idle_timeout)
         .max_headers(heads.lines_max)
         .max_header_size(heads.bytes_max)
-        // What hyper reads ahead; it accepts no less than 8 KiB.
+        // Bytes that hyper reads ahead. Its minimum is 8 KiB.
         .max_buf_size(heads.bytes_max.max(8 * 1024))
-        // A client may close its sending side and still read the answer, as `nc -N` does.
+        // A client may close its sending side and still read the response, as `nc -N` does.
         .half_close(true);
     builder
 }
 
-/// Whether an error of accept is about the connection that was to be accepted, not about us.
+/// Whether an accept error concerns only the connection, not the listener.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
 }
 
-/// Logs the first of many equal troubles.
+/// Logs the first of many equal errors.
 #[derive(Default)]
 struct Complaint {
     quiet_until: Option<Instant>,
@@ -181,7 +181,7 @@ impl Complaint {
         let now = Instant::now();
         if self.quiet_until.is_none_or(|until| now >= until) {
             self.quiet_until = Some(now + QUIET);
-            tracing::warn!(%error, "could not accept a connection, trying on");
+            tracing::warn!(%error, "could not accept a connection; retrying");
         }
     }
 }

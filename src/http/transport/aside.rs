@@ -1,4 +1,4 @@
-//! Lets a check wait for something without stopping the event loop.
+//! Lets a check wait without blocking the event loop.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::caller::{Caller, Claims};
 use super::ledger::Ledger;
 
-/// Most checks that wait at once. Each takes a thread for as long as it waits, beside those of the
-/// blocking pool. One key has a quarter of them, one organization half.
+/// Most checks that wait at once. Each uses a thread while it waits, in addition to those of the blocking
+/// pool. One key can use a quarter of them, one organization half.
 pub(crate) const WAITING_MAX: usize = 256;
 
 /// The checks that wait.
@@ -17,7 +17,7 @@ pub struct Aside {
     waiting: AtomicUsize,
 }
 
-/// Counts one out again, also when it panics.
+/// Ends one wait on drop, also after a panic.
 struct Place<'a> {
     aside: &'a Aside,
     claims: Claims,
@@ -37,14 +37,14 @@ impl Default for Aside {
 }
 
 impl Aside {
-    /// How many wait now.
+    /// Number of checks that wait now.
     pub fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Runs `work`, which blocks, for a caller. On the event loop another thread takes the other
-    /// connections over meanwhile; elsewhere it just runs. `None`: as many as may are waiting
-    /// already, in all or for this caller.
+    /// Runs `work`, which blocks, for a caller. On the event loop another thread serves the other
+    /// connections meanwhile. Returns `None` without running it if the maximum, in total or for this
+    /// caller, is already waiting.
     pub fn run<T>(&self, caller: &Caller, work: impl FnOnce() -> T) -> Option<T> {
         let claims = caller.claims_on_places(WAITING_MAX);
         if !self.lock().take(&claims, 1) {
@@ -69,14 +69,14 @@ mod tests {
         Caller { actor, organization, by_key: true, ..Caller::default() }
     }
 
-    /// Runs itself in as many places as it gets, and returns how many those were.
+    /// Nests waits until one is rejected, and returns how many were admitted.
     fn nested(aside: &Aside, of: &dyn Fn(usize) -> Caller, depth: usize) -> usize {
         let inside = aside.run(&of(depth), || nested(aside, of, depth + 1));
         inside.unwrap_or(depth)
     }
 
     #[test]
-    fn one_key_waits_in_a_quarter_of_the_places_and_one_organization_in_half() {
+    fn one_key_can_wait_in_a_quarter_and_one_organization_in_half() {
         let aside = Aside::default();
         assert_eq!(nested(&aside, &|_| key(1, 1), 0), WAITING_MAX / 4);
         let of_one = |depth: usize| key(u8::try_from(depth % 100).unwrap(), 1);

@@ -1,7 +1,7 @@
-//! Between hyper's messages and rouille's.
+//! Converts requests and responses between hyper and rouille.
 //!
-//! `rouille::Request` shows only the first of equal headers and has no place for values that
-//! aren't text or for Unix peers; `rules` and `Origin` see to those. Upgrades are not supported.
+//! `rouille::Request` shows only the first of several equal headers, and cannot hold header values that
+//! are not text, or Unix peers. `rules` and `Origin` handle those. Upgrades are not supported.
 
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,10 +18,10 @@ use hyper::body::Bytes;
 use super::rules::FORWARDED_FOR;
 use super::{Peer, Refusal};
 
-/// What `rouille::Request` says for a peer without an address.
+/// Address in `rouille::Request` for a peer without an address.
 const PLACEHOLDER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// Headers that belong to the connection; hyper writes those that are needed.
+/// Headers of the connection. hyper writes the ones that are needed.
 const OURS: [HeaderName; 8] = [
     ACCEPT_RANGES,
     CONNECTION,
@@ -33,7 +33,7 @@ const OURS: [HeaderName; 8] = [
     UPGRADE,
 ];
 
-/// A request of hyper as rouille's, with the target in origin form.
+/// Converts a request, with the target in origin form.
 pub(super) fn request(
     parts: &Parts,
     peer: Peer,
@@ -63,7 +63,7 @@ pub(super) fn request(
     Ok(rouille::Request::fake_http_from(from, parts.method.as_str(), target, headers, body))
 }
 
-/// A response of rouille as hyper's, its body read whole.
+/// Converts a response, and reads its whole body.
 pub(super) fn response(
     response: rouille::Response,
     bytes_max: usize,
@@ -103,7 +103,7 @@ fn read(body: rouille::ResponseBody, bytes_max: usize) -> Result<Bytes, Refusal>
         Ok(length) if length <= bytes_max => Ok(bytes.into()),
         Ok(_) => Err(Refusal::ResponseNotSendable),
         Err(error) => {
-            tracing::warn!(%error, "could not read a response's body");
+            tracing::warn!(%error, "could not read a response body");
             Err(Refusal::ResponseNotSendable)
         },
     }

@@ -1,12 +1,12 @@
-//! Whose share of what all callers share a request draws on.
+//! Identifies the caller whose share of threads, memory and queue places a request uses.
 //!
-//! The application names the actor from the head of a request; the transport only compares names.
+//! The application determines the actor from the head of a request. The transport only compares ids.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::model::network::canonical;
 
-/// What counts as one client: an IPv4 address, or an IPv6 /64, which one host has to itself.
+/// The network that counts as one client: an IPv4 address, or an IPv6 /64, which belongs to one host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Network {
     /// An IPv4 address.
@@ -30,7 +30,8 @@ impl Network {
         }
     }
 
-    /// What one customer of a provider may have many networks of: an IPv4 /24, an IPv6 /48.
+    /// The larger network around it, an IPv4 /24 or an IPv6 /48, of which one customer of a provider may
+    /// hold many networks.
     fn neighbourhood(self) -> Self {
         match self {
             Self::V4(address) => {
@@ -42,7 +43,7 @@ impl Network {
         }
     }
 
-    /// What one network may hold, and its neighbourhood, of what there is of something.
+    /// The most that one network, and its neighbourhood, may hold of a shared amount.
     pub(super) fn claims(self, most: usize, whole: usize) -> Claims {
         let near = (Payer::Neighbourhood(self.neighbourhood()), share(whole, SHARE_OF_MANY));
         [Some((Payer::Network(self), most)), Some(near), None]
@@ -52,39 +53,38 @@ impl Network {
 /// The 16 bytes of an actor's or organization's id.
 pub type Id = [u8; 16];
 
-/// Who sent a request, as far as its head shows.
+/// The sender of a request, as determined from its head.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
-    /// The client's network; none for the operator on the host, who has no share to keep to.
+    /// The client's network. `None` for the local operator, who has no limit.
     pub network: Option<Network>,
-    /// The actor, where the request has a credential that is known: a user with all sessions, a user
-    /// with all personal keys, or a service key. At sign-in the user who signed in before in this
-    /// browser.
+    /// The actor, if the request has a known credential: a user for all sessions or all personal keys,
+    /// or a service key. For a sign-in, the user who signed in with this browser before.
     pub actor: Option<Id>,
-    /// Whether a key says who the actor is. What leaked keys do is not on the account of their owner's
-    /// sessions, in which the owner revokes them.
+    /// The actor authenticated with a key. Keys and sessions of a user have separate shares, so that a
+    /// leaked key cannot block the sessions in which its owner revokes it.
     pub by_key: bool,
     /// The actor's organization.
     pub organization: Option<Id>,
 }
 
 impl Caller {
-    /// A caller of whom only the network is known.
+    /// An unauthenticated caller at this address.
     pub fn of(address: Option<IpAddr>) -> Self {
         Self { network: Some(Network::of(address)), ..Self::default() }
     }
 
-    /// Places of a pool: those who are known by who they are, all others by where they are.
+    /// Claims on places of a pool: by actor if it is known, else by network.
     pub(super) fn claims_on_places(&self, whole: usize) -> Claims {
         self.claims_in_kind(whole, whole)
     }
 
-    /// Waiting for a place: neither strangers nor those who are known fill the queue alone.
+    /// Claims on places of a queue. Neither all unauthenticated nor all known callers can fill it alone.
     pub(super) fn claims_on_queue(&self, whole: usize) -> Claims {
         self.claims_in_kind(whole, whole - whole / KEPT_FOR_THE_OTHER_KIND)
     }
 
-    /// The claims of one who is known, or of a stranger, where `most` is what all of that kind may hold.
+    /// Claims by actor or by network. `most` is the maximum for all callers of that kind together.
     fn claims_in_kind(&self, whole: usize, most: usize) -> Claims {
         if self.actor.is_some() {
             let [actor, organization, _] = self.claims_of_actor(whole);
@@ -94,7 +94,7 @@ impl Caller {
         [network, near, self.network.map(|_| (Payer::Strangers, most))]
     }
 
-    /// Memory for bodies: by where and by who they are.
+    /// Claims on memory for bodies: by network, and by actor if it is known.
     pub(super) fn claims_on_bytes(&self, whole: usize) -> Claims {
         let claims = self.claims_of_network(share(whole, SHARE_OF_BYTES), whole);
         if self.actor.is_none() {
@@ -120,20 +120,21 @@ impl Caller {
     }
 }
 
-/// One caller holds at most this part of a pool.
+/// One caller holds at most one part in this many of a pool.
 pub(super) const SHARE_OF_PLACES: usize = 4;
-/// One network holds at most this part of the memory for bodies.
+/// One network holds at most one part in this many of the memory for bodies.
 pub(super) const SHARE_OF_BYTES: usize = 8;
-/// One organization, and one neighbourhood of networks, holds at most this part of anything.
+/// One organization, or one neighbourhood of networks, holds at most one part in this many of anything.
 pub(super) const SHARE_OF_MANY: usize = 2;
-/// This part of a queue is kept from all strangers together, and from all who are known.
+/// One part in this many of a queue is closed to all unauthenticated callers together, and one to all
+/// known callers together.
 const KEPT_FOR_THE_OTHER_KIND: usize = 4;
 
 fn share(whole: usize, part: usize) -> usize {
     (whole / part).max(1)
 }
 
-/// On whose account something is held.
+/// The holder of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Payer {
     Network(Network),
@@ -143,13 +144,13 @@ pub(super) enum Payer {
     /// A service key, or all personal keys of a user.
     Keys(Id),
     Organization(Id),
-    /// All who are known: by a credential, or by the cookie of a browser that signed in before.
+    /// All known callers: by a credential, or by the cookie of a browser that signed in before.
     Known,
-    /// All of whom only the network is known.
+    /// All unauthenticated callers.
     Strangers,
 }
 
-/// Who pays for one thing, each with the most that they may hold. The first is the narrowest.
+/// The holders of one claim, each with its maximum. The first one is the narrowest.
 pub(super) type Claims = [Option<(Payer, usize)>; 3];
 
 #[cfg(test)]
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_one_client_as_their_networks_are() {
+    fn addresses_of_one_network_are_one_client() {
         for (name, first, second, same, near) in [
             ("same IPv4", "192.0.2.1", "192.0.2.1", true, true),
             ("other IPv4 of a /24", "192.0.2.1", "192.0.2.2", false, true),

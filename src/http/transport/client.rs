@@ -1,4 +1,4 @@
-//! One request over a Unix socket: how the command line speaks to the server on its host.
+//! Sends one request over a Unix socket, for the command line.
 
 use std::io;
 use std::path::Path;
@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-/// How long a request may take in all.
+/// Total timeout of a request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Most bytes of a response.
 const RESPONSE_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -19,8 +19,8 @@ const RESPONSE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Sends a request to the server behind a socket, and returns status and body. Blocks.
 ///
 /// # Errors
-/// [`io::ErrorKind::NotFound`] or [`io::ErrorKind::ConnectionRefused`] where nobody listens; others
-/// when the exchange breaks off or takes too long.
+/// [`io::ErrorKind::NotFound`] or [`io::ErrorKind::ConnectionRefused`] if no server listens, others if
+/// the exchange fails or times out.
 pub fn send(socket: &Path, request: http::Request<Vec<u8>>) -> io::Result<(u16, Vec<u8>)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let exchange = async {
@@ -36,7 +36,7 @@ pub fn send(socket: &Path, request: http::Request<Vec<u8>>) -> io::Result<(u16, 
             Ok((status, body))
         };
         tokio::pin!(answer);
-        // The connection does the reading and writing; it ends when the answer is whole.
+        // The connection reads and writes. It ends when the response is complete.
         tokio::select! {
             answer = &mut answer => answer,
             ended = connection => {

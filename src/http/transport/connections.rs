@@ -1,4 +1,4 @@
-//! How many connections there are: in all, and of each address and its neighbourhood.
+//! Limits the number of connections: in total, per address and per neighbourhood of addresses.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,16 +11,16 @@ use super::ledger::Ledger;
 use super::limits::Limits;
 use super::{Peer, Surface, TrustedProxies};
 
-/// This part of all connections is kept for trusted proxies.
+/// One part in this many of all connections is reserved for trusted proxies.
 pub(super) const KEPT_FOR_PROXIES: usize = 4;
 
-/// The places for connections of one server. Its ledgers have at most two entries a connection.
+/// The connections of one server. The ledgers have at most two entries per connection.
 #[derive(Debug)]
 pub(super) struct Connections {
     all: Arc<Semaphore>,
-    /// Of all, what peers that are no trusted proxies may have: a proxy always finds a place.
+    /// Connections of peers that are not trusted proxies, bounded so that a proxy can always connect.
     strangers: Mutex<Ledger>,
-    /// Who measures, by network alone: in all, they wait for `metrics`.
+    /// Connections to the metrics listener, by network. `metrics` bounds their total.
     measuring: Mutex<Ledger>,
     control: Arc<Semaphore>,
     metrics: Arc<Semaphore>,
@@ -30,21 +30,21 @@ pub(super) struct Connections {
     counters: Arc<Counters>,
 }
 
-/// One connection's share of its network's limit; given back on drop.
+/// One connection's part of its network's limit, returned on drop.
 #[derive(Debug)]
 pub(super) struct Share {
     connections: Arc<Connections>,
     taken: Option<(Kept, Claims)>,
 }
 
-/// Whose places a connection takes.
+/// The limits that apply to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Kept {
     All,
     Metrics,
 }
 
-/// A connection's place among all; given back on drop.
+/// One connection's part of the total limit, returned on drop.
 #[derive(Debug)]
 pub(super) struct Place {
     share: Share,
@@ -68,8 +68,8 @@ impl Connections {
         }
     }
 
-    /// A share for a connection from `peer`; `None` when its network, its neighbourhood, or
-    /// all peers that are no trusted proxies have their fill.
+    /// A share for a connection from `peer`. `None` if its network, its neighbourhood, or all peers that
+    /// are not trusted proxies are at their limit.
     pub(super) fn share(self: &Arc<Self>, surface: Surface, peer: Peer) -> Option<Share> {
         let share = self.try_share(surface, peer);
         if share.is_none() {
@@ -91,9 +91,9 @@ impl Connections {
             Surface::Metrics => Kept::Metrics,
             Surface::Main | Surface::Checks | Surface::Control => Kept::All,
         };
-        // Not waited for: behind this connection a proxy's may stand in the backlog.
+        // Does not wait, because a proxy's connection may be next in the backlog.
         let claims = self.claims(kept, Network::of(Some(address)));
-        // No share is made where none is taken: dropped, it would give one back.
+        // No `Share` without a successful `take`: its drop would return what was not taken.
         if !self.ledger(kept).take(&claims, 1) {
             return None;
         }
@@ -113,10 +113,10 @@ impl Connections {
         }
     }
 
-    /// A place for a connection, at once if there is one, else when one falls free.
+    /// Returns a place for a connection, and waits until one is free.
     ///
-    /// Waiting is first come, first served. Connections that are not accepted meanwhile queue in
-    /// the kernel's backlog, where they cost no file descriptor.
+    /// Waiting is first come, first served. Connections that are not accepted meanwhile queue in the
+    /// kernel's backlog, where they use no file descriptor.
     pub(super) async fn place(
         &self,
         surface: Surface,
@@ -158,7 +158,7 @@ impl Drop for Share {
 impl Drop for Place {
     fn drop(&mut self) {
         self.share.connections.counters.connections_open.fetch_sub(1, Ordering::Relaxed);
-        tracing::trace!(permits = self.permit.num_permits(), "connection's place is free");
+        tracing::trace!(permits = self.permit.num_permits(), "a connection has ended");
     }
 }
 
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_that_is_given_back_leaves_nothing_behind() {
+    fn a_returned_share_leaves_no_entry_behind() {
         let limits = Limits { connections_per_address_max: 1, ..Limits::default() };
         let connections = connections(&limits);
         let held = on_main(&connections, "192.0.2.1").unwrap();
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_leave_a_quarter_to_trusted_proxies() {
+    fn a_quarter_is_reserved_for_trusted_proxies() {
         let limits = Limits {
             per_address_exempt: vec!["127.0.0.0/8".parse().unwrap()].into(),
             ..Limits::default()
@@ -208,9 +208,9 @@ mod tests {
         assert!(on_main(&connections, "192.0.2.1").is_some());
     }
 
-    /// Thirty /64s of one /48 once took the connections of all who come through no proxy.
+    /// Thirty /64s of one /48 once used up the connections of all peers that are not trusted proxies.
     #[test]
-    fn a_neighbourhood_has_half_of_what_strangers_have() {
+    fn a_neighbourhood_can_use_half_of_the_unreserved_connections() {
         let connections = connections(&Limits::default());
         let near = |it: usize| on_main(&connections, &format!("2001:db8:0:{it}::1"));
         let held: Vec<_> = (0..9).filter_map(near).collect();
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn one_address_has_a_quarter_of_the_metrics_listener() {
+    fn one_address_can_use_a_quarter_of_the_metrics_listener() {
         let limits = Limits {
             per_address_exempt: vec!["127.0.0.0/8".parse().unwrap()].into(),
             ..Limits::default()

@@ -1,4 +1,4 @@
-//! What the transport counts, for metrics.
+//! Counters of the transport, for metrics.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,29 +6,28 @@ use std::time::Duration;
 
 use crate::telemetry::measure::Histogram;
 
-/// Counts since the start of a `Server`, except `connections_open` and `pool_in_flight`, which go
-/// down again.
+/// Counts since the start of a `Server`. `connections_open` and `pool_in_flight` are current values.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Connections that are open now.
+    /// Connections that are currently open.
     pub connections_open: AtomicU64,
-    /// Connections accepted, those closed at once by the limit per address included.
+    /// Accepted connections, including those closed at once by the limit per address.
     pub connections_accepted: AtomicU64,
-    /// Connections closed at once because their address had too many.
+    /// Connections closed at once because their address had too many open.
     pub connections_refused: AtomicU64,
-    /// Times that accepting had to wait because connections in all were at their limit.
+    /// Times that accepting paused because the total number of connections was at its limit.
     pub connections_waited: AtomicU64,
-    /// Errors of accept, out of file descriptors among them.
+    /// Accept errors, such as too many open files.
     pub accept_errors: AtomicU64,
     /// Requests on which the application panicked.
     pub panics: AtomicU64,
-    /// Requests refused because the pool or the memory for bodies was in full use.
+    /// Requests rejected because the pool or the memory for bodies was full.
     pub busy: AtomicU64,
-    /// Requests refused by the transport for any reason, the two above included.
+    /// Requests rejected by the transport for any reason, including the two above.
     pub requests_refused: AtomicU64,
-    /// Requests on the blocking pool now.
+    /// Requests that currently run on the blocking pool.
     pub pool_in_flight: AtomicU64,
-    /// From the handing over of a request until a thread of the pool took it up.
+    /// Time from submitting a request to the pool until a thread started it.
     pub pool_wait: Histogram,
 }
 
@@ -53,7 +52,7 @@ impl Drop for OnPool {
     }
 }
 
-/// Adds one; counters order nothing.
+/// Adds one. Relaxed, because no other memory access depends on a counter.
 pub(super) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }

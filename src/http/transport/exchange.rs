@@ -1,4 +1,4 @@
-//! One request and its response: rules, lane, who asks, body, a place, application.
+//! Handles one request: rules, choice of lane, admission, body, place on the pool, application.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use super::{
     Application, Arrival, Head, Lane, Origin, Peer, Refusal, Surface, Take, bridge, rules,
 };
 
-/// What all connections of a server share.
+/// State that all connections of a server share.
 pub(super) struct Service {
     application: Arc<dyn Application>,
     bodies: BodyLimits,
@@ -34,38 +34,38 @@ pub(super) struct Service {
     counters: Arc<Counters>,
 }
 
-/// One connection as its requests see it.
+/// One connection, for its requests.
 pub(super) struct Connection {
     pub(super) service: Arc<Service>,
     pub(super) surface: Surface,
     pub(super) peer: Peer,
     pub(super) progress: Progress,
-    /// The largest head that hyper reads on it.
+    /// The largest head that hyper reads on this connection.
     pub(super) heads: HeadLimits,
 }
 
-/// No response can be made, not even a refusal: the connection is closed.
+/// No response could be made, not even an error. The connection is closed.
 #[derive(Debug, thiserror::Error)]
-#[error("the application could not refuse a request")]
+#[error("the application could not build an error response")]
 pub(super) struct Cut;
 
-/// A request on its way, and whether bytes of its body may still come.
+/// The state of a request, and whether more bytes of its body may arrive.
 struct Exchange {
     framing: Framing,
     unread: bool,
-    /// It was answered on admission.
+    /// Admission has answered the request.
     is_denied: bool,
 }
 
-/// Most bytes of a denied request's body for which its connection is kept: hyper discards what came
-/// with the head, and ends the connection where there is more to come.
+/// Largest announced body of a denied request for which the connection is kept. hyper discards the bytes
+/// that arrived with the head, and closes the connection if more are to come.
 const DISCARDED_BYTES_MAX: u64 = 4 * 1024;
 
 impl Exchange {
-    /// Whether the next request can't be read from this connection.
+    /// Whether no further request can be read from this connection.
     fn ends_connection(&self) -> bool {
         let is_small = matches!(self.framing, Framing::Length(it) if it <= DISCARDED_BYTES_MAX);
-        // Where a chunked body ends only hyper knows, so what follows one couldn't be checked.
+        // Only hyper finds the end of a chunked body, so the head after it could not be verified.
         let is_chunked = self.framing == Framing::Chunked;
         is_chunked || (self.unread && !(self.is_denied && is_small))
     }
@@ -96,8 +96,8 @@ impl Service {
 }
 
 impl Connection {
-    /// Answers one request. What happens before the future is first polled matters: hyper may
-    /// read on as soon as this returns, and those bytes are no longer the head's.
+    /// Answers one request. The head's bytes are taken before the future is first polled, because hyper
+    /// may read further bytes as soon as this function returns.
     pub(super) fn answer(
         self: Arc<Self>,
         request: Request<Incoming>,
@@ -142,12 +142,12 @@ impl Connection {
         Ok(response)
     }
 
-    /// Lets the application do what it does with every request.
+    /// Calls `Application::receive`.
     pub(super) fn receive(&self, headers: &mut HeaderMap) -> Result<(), Refusal> {
         caught(|| self.service.application.receive(headers))
     }
 
-    /// Lets the application do what it does with every answer.
+    /// Calls `Application::send_off`.
     pub(super) fn send_off(
         &self,
         arrival: &Arrival<'_>,
@@ -159,7 +159,7 @@ impl Connection {
             .map_err(|_panicked| Cut)
     }
 
-    /// A trusted proxy's head may be large only where it repeats its client's.
+    /// A trusted proxy may send a large head only if the request repeats the client's head.
     fn check_size(&self, arrival: &Arrival<'_>, raw: Option<RawHead>) -> Result<(), Refusal> {
         let service = &self.service;
         let repeats = caught(|| service.application.repeats_a_head(arrival))?;
@@ -198,7 +198,7 @@ impl Connection {
         }
     }
 
-    /// Answers without having read the body.
+    /// Answers without reading the body.
     fn deny(
         &self,
         denied: rouille::Response,
@@ -245,14 +245,14 @@ impl Connection {
         let (counted, handed_over) = (OnPool::enter(&service.counters), Instant::now());
         let task = spawn_blocking(move || {
             counted.is_taken_up(handed_over.elapsed());
-            // Held until the handler is done, even if the client has gone meanwhile.
+            // Held until the handler has finished, even if the client has disconnected.
             let _held = (place, body.held, counted);
             bridge::response(application.handle(origin, &request), bytes_max)
         });
         match task.await {
             Ok(outcome) => outcome,
             Err(error) if error.is_panic() => Err(Refusal::Panicked),
-            // The server is stopping and the pool takes no more.
+            // The server is stopping, and the pool accepts no more requests.
             Err(_cancelled) => Err(service.busy()),
         }
     }
@@ -276,12 +276,14 @@ impl Connection {
     }
 }
 
-/// Runs the application. What a panic left half done stays inside the application.
+/// Runs the application, and turns a panic into a rejection. The application must tolerate its own
+/// interrupted work.
 fn caught<T>(run: impl FnOnce() -> T) -> Result<T, Refusal> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|_payload| Refusal::Panicked)
 }
 
-/// Whether, after this, it is unclear where a next request would begin, or not worth knowing.
+/// Whether the connection must be closed after this rejection, because the start of the next request is
+/// unknown or not worth finding.
 fn ends_connection(refusal: &Refusal) -> bool {
     match refusal {
         Refusal::LengthAndEncoding

@@ -1,17 +1,17 @@
-//! Follows the raw bytes of request heads, to see what hyper hides.
+//! Records the raw bytes of request heads, to detect ambiguities that hyper hides.
 //!
-//! hyper drops Content-Length without a trace when Transfer-Encoding is there too, merges equal
-//! Content-Lengths, and takes a bare line feed for a line's end. A proxy in front may read such a
-//! head otherwise, and the two then disagree about where the next request begins. So the stream
-//! copies what it hands to hyper in here, and the head is looked at again once hyper has parsed it.
-//! This is no second parser: it finds the lines of a head that hyper has accepted, nothing more.
+//! hyper drops Content-Length silently if Transfer-Encoding is present too, merges equal
+//! Content-Lengths, and accepts a bare line feed as the end of a line. A proxy in front may parse such a
+//! head differently, and the two then disagree about the start of the next request. So the stream copies
+//! the bytes that it passes to hyper into this record, and the head is inspected once hyper has parsed
+//! it. This is not a second parser: it only finds the lines of a head that hyper has accepted.
 
-/// More bytes than a connection ever holds back: hyper reads at most its buffer ahead.
+/// More bytes than a connection ever holds, since hyper reads at most its buffer ahead.
 const RECORD_BYTES_MAX: usize = 256 * 1024;
-/// A connection that waits keeps at most this much.
+/// Most bytes of buffer that an idle connection keeps.
 const RECORD_BYTES_KEPT: usize = 2 * 1024;
 
-/// What is remarkable about a raw head.
+/// Facts about a raw head that hyper does not report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct RawHead {
     pub(super) bytes: usize,
@@ -19,7 +19,7 @@ pub(super) struct RawHead {
     pub(super) line_feed_alone: bool,
 }
 
-/// The bytes that hyper has been given and that belong to no request taken so far.
+/// The bytes that hyper has received and that belong to no request taken so far.
 #[derive(Debug, Default)]
 pub(super) struct HeadRecord {
     bytes: Vec<u8>,
@@ -28,7 +28,7 @@ pub(super) struct HeadRecord {
 }
 
 impl HeadRecord {
-    /// Adds what the socket gave.
+    /// Adds bytes from the socket.
     pub(super) fn add(&mut self, read: &[u8]) {
         let of_body = usize::try_from(self.body_left).unwrap_or(usize::MAX).min(read.len());
         self.body_left -= u64::try_from(of_body).unwrap_or(self.body_left);
@@ -40,20 +40,20 @@ impl HeadRecord {
         self.bytes.extend_from_slice(rest);
     }
 
-    /// Whether bytes of a next head, or of what follows it, are here.
+    /// Whether bytes after the last request have arrived.
     pub(super) fn has_bytes(&self) -> bool {
         !self.bytes.is_empty()
     }
 
-    /// The first line of a head that isn't whole, or what is here of it.
+    /// The first line of an incomplete head, as far as it has arrived.
     pub(super) fn first_line(&self) -> &[u8] {
         let begun = self.bytes.trim_ascii_start();
         begun.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end()
     }
 
-    /// Takes the head that hyper has just parsed. After `body_bytes` more, the next one begins.
+    /// Takes the head that hyper has just parsed. The next one begins after `body_bytes` more bytes.
     ///
-    /// `None` when its bytes weren't seen from their beginning; the caller must not trust lengths.
+    /// `None` if the start of the head was not recorded; the caller must then not trust its lengths.
     pub(super) fn take(&mut self, body_bytes: u64) -> Option<RawHead> {
         if self.lost {
             return None;
@@ -75,14 +75,14 @@ impl HeadRecord {
         Some(head)
     }
 
-    /// Says that the next head's beginning can't be known; it and all later ones are `None`.
+    /// Marks the start of the next head as unknown. That head and all later ones are `None`.
     pub(super) fn lose(&mut self) {
         self.lost = true;
         self.bytes = Vec::new();
     }
 }
 
-/// The first head in `bytes`, and its length with the empty line at its end and those before it.
+/// The first head in `bytes`, and its length, including empty lines before it and the one at its end.
 fn scan(bytes: &[u8]) -> Option<(RawHead, usize)> {
     let mut head = RawHead::default();
     let mut start = 0;
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn heads_are_told_from_bodies_however_the_bytes_arrive() {
+    fn heads_are_separated_from_bodies_for_every_chunking() {
         let stream = b"\r\nPOST / HTTP/1.1\r\nContent-Length: 23\r\n\r\n\
             \r\nContent-Length: 1\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n\
             GET / HTTP/1.1\r\nCONTENT-length: 0\r\ncontent-length:0\r\n\r\n";
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn bare_line_feeds_are_seen() {
+    fn bare_line_feeds_are_detected() {
         for bytes in ["GET / HTTP/1.1\nHost: a\n\n", "GET / HTTP/1.1\r\nHost: a\n\r\n"] {
             let mut record = HeadRecord::default();
             record.add(bytes.as_bytes());
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn record_that_lost_its_place_stays_lost() {
+    fn a_lost_record_stays_lost() {
         let mut record = HeadRecord::default();
         assert_eq!(record.take(0), None);
         record.add(b"GET / HTTP/1.1\r\n\r\n");

@@ -1,64 +1,65 @@
-//! What the transport allows at most, all configurable.
+//! Limits of the transport. All are configurable.
 
 use std::time::Duration;
 
 use super::part::{POOL_WAIT, Part, SIGN_IN_WAIT, hashes_at_once};
 use super::{Peer, TrustedProxies};
 
-/// The limits of a `Server`; `default()` is what the design asks for.
+/// The limits of a `Server`. `default()` has the documented defaults.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// From the first byte of a request's head to its last. Later: the connection is closed.
+    /// Time from the first to the last byte of a request's head. After that the connection is closed.
     pub head_timeout: Duration,
-    /// How long a connection may stay without a byte of a next request.
+    /// Time that a connection may be idle before the next request.
     pub idle_timeout: Duration,
-    /// From the end of the head to the end of the body.
+    /// Time from the end of the head to the end of the body.
     pub body_timeout: Duration,
-    /// From the first moment a response can't be written on until all of it is.
+    /// Time from the first blocked write of a response until all of it is written.
     pub write_timeout: Duration,
     /// Header lines in one head.
     pub headers_max: usize,
     /// Bytes of one head, and of the trailers of a chunked body.
     pub head_bytes_max: usize,
-    /// Header lines in one head of a proxy's question ([`Application::repeats_a_head`]).
+    /// Header lines in a head that repeats the client's head ([`Application::repeats_a_head`]).
     ///
     /// [`Application::repeats_a_head`]: super::Application::repeats_a_head
     pub proxied_headers_max: usize,
-    /// Bytes of such a head: the largest target that proxies take by default (Envoy: 60 KiB), and
-    /// what they add to it. Never less than `head_bytes_max`.
+    /// Bytes of such a head: the largest target that proxies accept by default (Envoy: 60 KiB), and the
+    /// headers that they add. Never less than `head_bytes_max`.
     pub proxied_head_bytes_max: usize,
     /// Bytes of one response's body.
     pub response_bytes_max: usize,
-    /// Connections in all, if the limit of open files leaves as many.
+    /// Connections in total, if the limit of open files allows as many.
     pub connections_max: usize,
-    /// Open files that connections leave to the store, logs and outgoing calls.
+    /// Open files that are reserved for the store, logs and outgoing calls.
     pub files_reserved: usize,
     /// Connections of one IPv4 address or one IPv6 /64.
     pub connections_per_address_max: usize,
-    /// Trusted proxies, whose connections carry many clients: without a limit per address, and with
-    /// larger heads where they repeat their client's. A quarter of all connections is kept for them.
+    /// Trusted proxies, whose connections carry the requests of many clients. They have no limit per
+    /// address, may send larger heads when they repeat the client's, and a quarter of all connections is
+    /// reserved for them.
     pub per_address_exempt: TrustedProxies,
-    /// Connections of `Surface::Control`, which count neither in all nor per address, so that a
-    /// flood elsewhere doesn't lock out the operator.
+    /// Connections of `Surface::Control`. They count neither in total nor per address, so that a flood on
+    /// another listener cannot lock out the operator.
     pub control_connections_max: usize,
-    /// Connections of `Surface::Metrics`, which have places of their own for the same reason. One
-    /// address has a quarter of them.
+    /// Connections of `Surface::Metrics`, which have a limit of their own for the same reason. One
+    /// address can use a quarter of them.
     pub metrics_connections_max: usize,
-    /// Requests of management on the blocking pool at once. More wait, then: `Refusal::Busy`.
+    /// Management requests on the blocking pool at once. More wait, then get `Refusal::Busy`.
     pub pool_in_flight_max: usize,
-    /// How long a request waits for a place on the pool.
+    /// Time that a request waits for a place on the pool.
     pub pool_wait: Duration,
-    /// How long one that hashes a password waits.
+    /// Time that a request that hashes a password waits.
     pub sign_in_wait: Duration,
-    /// Bytes of bodies held at once for each part, but for what `of` names; tests make them small.
+    /// Bytes of bodies in memory at once for each part that `of` does not set. Tests use small values.
     pub body_bytes: Option<usize>,
-    /// What a client that was refused as busy is told to wait.
+    /// `Retry-After` of a request that is rejected as busy.
     pub retry_after_seconds: u32,
-    /// How long `Server::stop` waits for requests in flight.
+    /// Time that `Server::stop` waits for requests in flight.
     pub drain_timeout: Duration,
 }
 
-/// How large a head may be.
+/// Largest request head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct HeadLimits {
     pub(super) lines_max: usize,
@@ -66,12 +67,12 @@ pub(super) struct HeadLimits {
 }
 
 impl Limits {
-    /// Of a head of anybody's.
+    /// The limit for an ordinary head.
     pub(super) fn of_heads(&self) -> HeadLimits {
         HeadLimits { lines_max: self.headers_max, bytes_max: self.head_bytes_max }
     }
 
-    /// Of the largest head that is read on a connection: a trusted proxy may repeat its client's.
+    /// The limit for the largest head on a connection, since a trusted proxy may repeat its client's.
     pub(super) fn of_heads_from(&self, peer: Peer) -> HeadLimits {
         let own = self.of_heads();
         let is_proxy = match peer {
@@ -129,9 +130,10 @@ impl Limits {
     /// The limits of one part.
     pub fn of(&self, part: Part) -> PartLimits {
         let (places, body_bytes) = match part {
-            // As many as connections: none of them waits.
+            // As many as connections, so that none of them waits.
             Part::Control => (self.control_connections_max, 8 * MIB),
-            // 8,192 bodies of 4 KiB, more than strangers have connections: places are scarce, not this.
+            // 8,192 bodies of 4 KiB, more than unauthenticated callers have connections: places run out
+            // first.
             Part::SignIn => (hashes_at_once(), 32 * MIB),
             Part::Page => (16, MIB / 2),
             Part::Checks => (16, 4 * MIB),

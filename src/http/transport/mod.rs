@@ -1,9 +1,9 @@
 //! The HTTP transport: sockets, limits and timeouts around one `Application`.
 //!
-//! It is the only part of `http` that names hyper. It knows nothing of keys, routes or what a
-//! refusal looks like on the wire: `Application::refuse` turns each `Refusal` into a response.
-//! A request that hyper can't parse never reaches the application, and hyper answers 400 with an empty
-//! body itself; of a head that is too large the application is told. No log line of this module contains a header value or a target.
+//! It is the only part of `http` that uses hyper. It has no knowledge of keys, routes or the format of
+//! errors: `Application::refuse` turns each `Refusal` into a response. A request that hyper cannot parse
+//! does not reach the application; hyper answers it with 400 and an empty body. A head that is too large
+//! is reported to the application. No log line of this module contains a header value or a target.
 
 mod accept;
 mod aside;
@@ -41,23 +41,23 @@ pub use self::part::Part;
 pub use self::server::Server;
 pub use self::trusted_proxies::TrustedProxies;
 
-/// The sizes of queues, for the table in SECURITY.md.
+/// Sizes of queues, for the table in SECURITY.md.
 #[cfg(test)]
 pub(crate) mod bounds {
     pub(crate) use super::aside::WAITING_MAX as WAITING_FOR_QUOTAS_MAX;
     pub(crate) use super::pool::{OWN_MIN, WAITING_A_PLACE, WAITING_MIN};
 }
 
-/// Which listener a connection came through; the application decides by it what it serves there.
+/// The kind of a listener, which determines the endpoints that the application serves on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Surface {
     /// Everything: page, management, checks.
     Main,
-    /// Check endpoints alone.
+    /// Only check endpoints and health.
     Checks,
     /// The control socket of the command line on the same host.
     Control,
-    /// What there is to measure, and health: nothing else, and without a credential.
+    /// Only metrics and health, without a credential.
     Metrics,
 }
 
@@ -71,67 +71,67 @@ impl Surface {
 pub enum Socket {
     /// A TCP socket.
     Tcp(std::net::TcpListener),
-    /// A Unix stream socket; who may open it is decided by the file's mode and folder.
+    /// A Unix stream socket. The mode and folder of its file control access.
     Unix(std::os::unix::net::UnixListener),
 }
 
-/// A socket to accept on, and what is served there.
+/// A socket to accept on, and its kind.
 #[derive(Debug)]
 pub struct Listener {
-    /// What is served there.
+    /// The endpoints that it serves.
     pub surface: Surface,
-    /// Where connections come from.
+    /// The socket that accepts its connections.
     pub socket: Socket,
 }
 
-/// The other end of a connection, as the operating system tells it; no header takes part.
+/// The other end of a connection, from the operating system and never from a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Peer {
-    /// Its address; an IPv4-mapped IPv6 address is given as IPv4.
+    /// Its address. An IPv4-mapped IPv6 address is converted to IPv4.
     Tcp(SocketAddr),
     /// A process on this host that may open the socket's file.
     Unix,
 }
 
-/// A request whose head has been read, before any byte of its body is asked for.
+/// A request whose head has been read, and whose body has not.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival<'a> {
     /// The listener.
     pub surface: Surface,
     /// The other end of the connection.
     pub peer: Peer,
-    /// Method, target as sent (origin or absolute form, fragment cut by hyper), all header lines,
-    /// but for what [`Application::receive`] wrote.
+    /// Method, target as sent (origin or absolute form; hyper removes a fragment) and all header lines,
+    /// with the changes of [`Application::receive`].
     pub parts: &'a Parts,
 }
 
-/// Where a request that reaches `Application::handle` came from.
+/// The listener and peer of a request, for `Application::handle`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Origin {
     /// The listener.
     pub surface: Surface,
-    /// The other end of the connection; the address inside `rouille::Request` is a placeholder
-    /// where this says `Unix`.
+    /// The other end of the connection. If it is `Unix`, the address in `rouille::Request` is a
+    /// placeholder.
     pub peer: Peer,
 }
 
-/// How a request is run.
+/// Where a request runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
-    /// By `Application::check` on the event loop, where blocking would stop every connection.
+    /// `Application::check`, on the event loop, where blocking would stop every connection.
     Check {
-        /// `None`: the body isn't read, and a request that announces one ends its connection.
+        /// `None`: the body is not read, and a request with a body ends its connection.
         body: Option<Take>,
     },
-    /// By `Application::handle` on the bounded blocking pool.
+    /// `Application::handle`, on the bounded blocking pool.
     Pool {
-        /// Its body.
+        /// The capacity for its place and its body.
         body: Take,
     },
 }
 
 impl Lane {
-    /// The same, from another part of what is shared.
+    /// The same lane, with capacity from another part.
     #[must_use]
     pub fn in_part(self, part: Part) -> Self {
         match self {
@@ -141,91 +141,91 @@ impl Lane {
     }
 }
 
-/// What a request takes of what all share.
+/// The shared capacity that a request uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Take {
-    /// From which part.
+    /// The part that provides the capacity.
     pub part: Part,
-    /// More than this many bytes of body: `Refusal::BodyTooLarge`.
+    /// Largest body in bytes; a larger one is `Refusal::BodyTooLarge`.
     pub body_bytes_max: usize,
 }
 
-/// The head of an answer.
+/// The head of a response, which the application may change.
 #[derive(Debug)]
 pub struct Head<'a> {
-    /// The status.
+    /// The HTTP status code.
     pub status: StatusCode,
-    /// The header lines.
+    /// The headers of the response.
     pub headers: &'a mut HeaderMap,
 }
 
-/// Why the transport refuses a request.
+/// Why the transport rejects a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// HTTP/1.1 without a Host line. HTTP/1.0 may leave it out.
+    /// HTTP/1.1 without a Host header. HTTP/1.0 may omit it.
     NoHost,
-    /// A Host line that can't be a host and port.
+    /// The Host header is not a valid host and port.
     HostNotValid,
-    /// The target is in absolute form and names another host than the Host line.
+    /// The target is in absolute form, and its host differs from the Host header.
     HostMismatch,
-    /// A header that must appear at most once appeared twice, with equal values or not.
+    /// A header that must appear at most once appears twice, with equal values or not.
     DoubledHeader {
         /// Its name.
         name: HeaderName,
     },
-    /// A header value isn't UTF-8; only the pool's lane asks for that.
+    /// A header value is not UTF-8. Only the pool's lane requires UTF-8.
     HeaderNotText {
         /// Its name.
         name: HeaderName,
     },
-    /// Content-Length and Transfer-Encoding together, in whichever order.
+    /// Content-Length and Transfer-Encoding are both present.
     LengthAndEncoding,
-    /// A transfer encoding other than one plain `chunked`.
+    /// The transfer encoding is not a single `chunked`.
     EncodingNotSupported,
-    /// A line of the head ends in a line feed without a carriage return.
+    /// A line of the head ends with a line feed without a carriage return.
     LineFeedAlone,
-    /// The bytes of the head can't be told from those before it.
+    /// The start of the head is unknown, because the end of the previous request is.
     HeadUnseen,
-    /// The head is larger than what is read here.
+    /// The head exceeds the limits of this connection.
     HeadTooLarge {
-        /// Lines that may be in it.
+        /// Most header lines that are allowed.
         lines_max: usize,
-        /// Bytes that it may have.
+        /// Most bytes that are allowed.
         bytes_max: usize,
     },
-    /// CONNECT: Keyhouse is no proxy.
+    /// The method is CONNECT, which Keyhouse does not support.
     TunnelAsked,
-    /// The body is, or says that it is, larger than its lane allows.
+    /// The body, or its announced length, exceeds the limit of its lane.
     BodyTooLarge {
-        /// What the lane allows.
+        /// Most bytes that the lane allows.
         bytes_max: usize,
     },
-    /// The body wasn't whole in time.
+    /// The body did not arrive in time.
     BodyTimeout,
-    /// The body ended early or its chunks are malformed.
+    /// The body ended early, or its chunks are malformed.
     BodyBroken,
-    /// The part of the pool, or of the memory for bodies, is in full use, or the caller's share of it.
+    /// The part's places or memory for bodies, or the caller's share of them, are used up.
     Busy {
-        /// When to try again.
+        /// Seconds until the client should retry.
         retry_after_seconds: u32,
     },
     /// The application panicked on this request.
     Panicked,
-    /// The application's response can't be sent: status outside 200..=599, a malformed header
-    /// (nothing is left out silently: a missing identity header would be a hole), an upgrade, or
-    /// a body that failed or is over `Limits::response_bytes_max`.
+    /// The application's response cannot be sent: its status is outside 200..=599, a header is malformed
+    /// (none is dropped silently, since a missing identity header would be a security hole), it is an
+    /// upgrade, or its body failed or exceeds `Limits::response_bytes_max`.
     ResponseNotSendable,
 }
 
-/// What is served. Calls come from many threads at once; a panic in any of them costs that request
-/// alone.
+/// The application behind the transport. It is called from many threads at once. A panic in a call fails
+/// only that request.
 pub trait Application: Send + Sync + 'static {
-    /// Chooses how a request is run. Called on the event loop: must not block.
+    /// Chooses where a request runs. Called on the event loop: must not block.
     fn lane(&self, arrival: &Arrival<'_>) -> Lane;
 
-    /// Says from the head alone who sent a request, before its body is read and before it gets a
-    /// place on the pool; or answers it, where its credential is none that may go on. Called on the
-    /// event loop: must not block. Not called for a check without a body.
+    /// Identifies the caller from the head, before the body is read and before the request gets a place
+    /// on the pool. Returns a response if the request may not continue. Called on the event loop: must
+    /// not block. Not called for a check without a body.
     fn admit(&self, arrival: &Arrival<'_>) -> Result<Caller, Box<rouille::Response>> {
         let address = match arrival.peer {
             Peer::Tcp(address) => Some(address.ip()),
@@ -236,36 +236,36 @@ pub trait Application: Send + Sync + 'static {
 
     /// Answers a request of `Lane::Check`. Called on the event loop: must not block.
     ///
-    /// Host and credential headers are single here; other headers may be doubled or not be text.
+    /// Host and credential headers appear at most once. Other headers may be repeated or not be text.
     fn check(&self, arrival: &Arrival<'_>, body: &[u8]) -> rouille::Response;
 
     /// Answers a request of `Lane::Pool`. Called on a blocking thread.
     ///
-    /// In `request` the target is in origin form, every header value is UTF-8, headers that must
-    /// be single are, and the lines of X-Forwarded-For are joined into one.
+    /// In `request` the target is in origin form, every header value is UTF-8, headers that must be
+    /// single are single, and the lines of X-Forwarded-For are joined into one.
     fn handle(&self, origin: Origin, request: &rouille::Request) -> rouille::Response;
 
-    /// Whether a request repeats another's head, as a proxy's question does: from a trusted proxy its head
-    /// may have `Limits::proxied_head_bytes_max`. Called on the event loop: must not block.
+    /// Whether a request repeats the head of another request, as a proxy's check does. From a trusted
+    /// proxy its head may have `Limits::proxied_head_bytes_max`. Called on the event loop: must not block.
     fn repeats_a_head(&self, _arrival: &Arrival<'_>) -> bool {
         false
     }
 
-    /// Called once for every request, before anything of it is looked at: what the application
-    /// writes into its head is there for all that follows. Called on the event loop: must not block.
+    /// Called once for every request, before anything else. The application may change the head for all
+    /// later steps. Called on the event loop: must not block.
     fn receive(&self, _headers: &mut HeaderMap) {}
 
-    /// Called once for every answer, refusals among them, right before it is sent; `took` is counted
-    /// from the end of the request's head. Called on the event loop: must not block.
+    /// Called once for every response, including errors, right before it is sent. `took` is the time
+    /// since the end of the request's head. Called on the event loop: must not block.
     fn send_off(&self, _arrival: &Arrival<'_>, _answer: &mut Head<'_>, _took: Duration) {}
 
-    /// Where to count.
+    /// The counters that the transport increments.
     fn counters(&self) -> Arc<Counters> {
         Arc::default()
     }
 
-    /// Turns a refusal into a response. Called on the event loop: must not block.
+    /// Turns a rejection into a response. Called on the event loop: must not block.
     ///
-    /// If this panics or its response can't be sent, the connection is closed without one.
+    /// If this panics, or its response cannot be sent, the connection is closed without a response.
     fn refuse(&self, arrival: &Arrival<'_>, refusal: &Refusal) -> rouille::Response;
 }

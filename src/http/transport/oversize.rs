@@ -1,9 +1,10 @@
-//! The answer to a head that hyper doesn't read for its size: the application's, in place of hyper's own,
-//! which has no body and no code.
+//! Replaces hyper's response to an oversized head by the application's response.
+//!
+//! hyper's own response has no body and no code.
 //!
 //! A trusted proxy's request to a gate repeats its client's target, so its head may have 80 KiB; every
-//! other head has 16 KiB. Below the gates the answer is 403 `REQUEST_REFUSED`, because nginx passes no
-//! 431.
+//! other head has 16 KiB. Below the gates the response is 403 `REQUEST_REFUSED`, because nginx forwards
+//! no 431.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -17,18 +18,18 @@ use super::exchange::Connection;
 use super::limits::HeadLimits;
 use super::{Arrival, Refusal};
 
-/// How hyper answers to a target, and to a head, that is too large.
+/// Status lines of hyper's responses to a target, and to a head, that is too large.
 const STATUS_LINES: [&[u8]; 2] = [b"HTTP/1.1 414 ", b"HTTP/1.1 431 "];
-/// More of a target than any route has.
+/// Longer than the path of any route.
 const PATH_BYTES_MAX: usize = 512;
 
-/// Whether this is the beginning of such an answer. The application's own never end up here: hyper
-/// writes them while no head is being read.
+/// Whether these bytes begin such a response. The application's own responses are not affected, because
+/// hyper writes them while no head is being read.
 pub(super) fn is_refused_by_hyper(written: &[u8]) -> bool {
     STATUS_LINES.iter().any(|it| written.starts_with(it))
 }
 
-/// The application's answer, whole; `None` where no head is being read, or it has none.
+/// The application's complete response. `None` if no head is being read, or the application fails.
 pub(super) fn refusal(connection: &Connection) -> Option<Vec<u8>> {
     let mut parts = begun(&connection.progress.first_line()?)?;
     connection.receive(&mut parts.headers).ok()?;
@@ -40,8 +41,7 @@ pub(super) fn refusal(connection: &Connection) -> Option<Vec<u8>> {
     Some(bytes(response))
 }
 
-/// What is known of a request whose head isn't read: method and path. A path that is cut off here is
-/// no route's.
+/// Method and path of a request whose head is not read. A path that is cut here belongs to no route.
 fn begun(line: &[u8]) -> Option<Parts> {
     let mut words = line.split(|byte| *byte == b' ');
     let method = Method::from_bytes(words.next()?).unwrap_or_default();
@@ -56,7 +56,7 @@ fn bytes(response: Response<Full<Bytes>>) -> Vec<u8> {
     let length = body.size_hint().exact().unwrap_or_default();
     let mut head = format!("HTTP/1.1 {}\r\n", parts.status);
     for (name, value) in &parts.headers {
-        // Bytes that aren't ASCII have no place in what this program writes.
+        // This program writes no header values that are not ASCII.
         if let Ok(value) = value.to_str() {
             let _infallible = write!(head, "{name}: {value}\r\n");
         }

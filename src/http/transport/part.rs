@@ -1,4 +1,4 @@
-//! The parts of what requests share. No part can use up another's threads or memory.
+//! Divides shared threads and memory into parts. No part can use up the capacity of another.
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -8,27 +8,27 @@ use super::body::Purse;
 use super::limits::{Limits, PartLimits};
 use super::pool::Pool;
 
-/// What a request's place on the pool, and the memory for its body, are taken from.
+/// The part that provides a request's place on the pool and the memory for its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Part {
-    /// The control socket.
+    /// Requests on the control socket.
     Control,
-    /// What hashes a password: sign-in, one-time links, changes of one's own account.
+    /// Requests that hash a password: sign-in, one-time links, changes of the user's own account.
     SignIn,
-    /// What anybody may read: the page, the API's description.
+    /// Requests without authentication that read: the page, the OpenAPI document.
     Page,
-    /// Single checks, and whatever else is asked with a small body on the event loop.
+    /// Single checks, and other requests with a small body on the event loop.
     Checks,
-    /// Many checks in one request.
+    /// Batch checks: many checks in one request.
     Batch,
-    /// Management.
+    /// Management requests that are not long.
     Management,
-    /// Management that reads or writes many records.
+    /// Management requests that read or write many records.
     Long,
 }
 
 impl Part {
-    /// All of them.
+    /// All parts, in the order of the table of bounds.
     pub const ALL: [Self; 7] = [
         Self::Control,
         Self::SignIn,
@@ -53,12 +53,12 @@ impl Part {
     }
 }
 
-/// How many passwords may be hashed at once: each takes a core for about 40 ms, and 19 MiB.
+/// Passwords hashed at once. Each uses a core for about 40 ms, and 19 MiB.
 pub(super) fn hashes_at_once() -> usize {
     available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-/// The places and the memory of every part.
+/// Places and memory of every part.
 #[derive(Debug)]
 pub(super) struct Parts([(Arc<Pool>, Arc<Purse>); 7]);
 
@@ -101,12 +101,12 @@ impl Parts {
     }
 }
 
-/// Threads of the blocking pool that all parts may use at once.
+/// Threads of the blocking pool for all parts together.
 pub(super) fn places_in_all(limits: &Limits) -> usize {
     Part::ALL.into_iter().map(|part| limits.of(part).places).sum()
 }
 
-/// How long a sign-in waits for its turn to hash.
+/// Time that a sign-in waits until its password is hashed.
 pub(super) const SIGN_IN_WAIT: Duration = Duration::from_secs(10);
-/// How long any other request waits for a place.
+/// Time that any other request waits for a place.
 pub(super) const POOL_WAIT: Duration = Duration::from_secs(2);

@@ -1,7 +1,7 @@
-//! Which parsed heads are refused before anything decides on them.
+//! Rejects parsed heads that are ambiguous or too large, before they are used.
 //!
-//! hyper already refuses what isn't HTTP at all, Content-Lengths that differ or aren't digits,
-//! a transfer coding that doesn't end in chunked, folded lines and spaces before a colon.
+//! hyper already rejects text that is not HTTP, Content-Lengths that differ or are not digits, a transfer
+//! coding that does not end in chunked, folded lines, and spaces before a colon.
 
 use http::header::{
     CONTENT_LENGTH, CONTENT_TYPE, COOKIE, FORWARDED, HOST, HeaderMap, IF_MATCH, ORIGIN,
@@ -14,15 +14,15 @@ use super::Refusal;
 use super::head::RawHead;
 use super::limits::HeadLimits;
 
-/// Credentials and what decides where a request goes: single for every request.
+/// Credential headers and headers that determine the route. They must be single in every request.
 const SINGLE: [&str; 4] = ["authorization", "host", "x-api-key", "mc-api-key"];
-/// What the handlers of the pool decide on; `rouille::Request` would show the first line alone.
+/// Headers that handlers on the pool evaluate. `rouille::Request` would show only the first line.
 const SINGLE_ON_POOL: [HeaderName; 5] = [CONTENT_TYPE, COOKIE, FORWARDED, IF_MATCH, ORIGIN];
 const SINGLE_ON_POOL_PREFIXES: [&str; 2] = ["x-forwarded-", "sec-fetch-"];
-/// Proxies append to it, some (`HAProxy`) as a line of its own.
+/// Proxies append to this header. Some (`HAProxy`) add a separate line.
 pub(super) const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// What a head says about the body that follows it.
+/// The framing of a body, from the head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
     Empty,
@@ -31,7 +31,7 @@ pub(super) enum Framing {
 }
 
 impl Framing {
-    /// As hyper decides it: Transfer-Encoding wins.
+    /// The framing that hyper uses: Transfer-Encoding takes precedence.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         if headers.contains_key(TRANSFER_ENCODING) {
             return Self::Chunked;
@@ -43,7 +43,7 @@ impl Framing {
         }
     }
 
-    /// `None` when only the end of the body shows its length.
+    /// The length of the body. `None` if only its end shows it.
     pub(super) fn body_bytes(self) -> Option<u64> {
         match self {
             Self::Empty => Some(0),
@@ -53,7 +53,7 @@ impl Framing {
     }
 }
 
-/// The rules for every request.
+/// Rules for every request.
 pub(super) fn check(parts: &Parts, framing: Framing, raw: Option<RawHead>) -> Result<(), Refusal> {
     check_framing(parts, framing, raw)?;
     if parts.method == Method::CONNECT {
@@ -63,7 +63,7 @@ pub(super) fn check(parts: &Parts, framing: Framing, raw: Option<RawHead>) -> Re
     check_single(&parts.headers, |name| SINGLE.contains(&name.as_str()))
 }
 
-/// The further rules for requests that rouille's types will carry.
+/// Additional rules for requests that are converted to rouille's types.
 pub(super) fn check_for_pool(parts: &Parts) -> Result<(), Refusal> {
     check_single(&parts.headers, |name| {
         let prefixed = SINGLE_ON_POOL_PREFIXES.iter().any(|it| name.as_str().starts_with(it));
@@ -71,7 +71,7 @@ pub(super) fn check_for_pool(parts: &Parts) -> Result<(), Refusal> {
     })
 }
 
-/// Whether a head is small enough.
+/// Rejects a head that exceeds the limits.
 pub(super) fn check_size(
     parts: &Parts,
     head_bytes: usize,
@@ -109,13 +109,13 @@ fn check_framing(parts: &Parts, framing: Framing, raw: Option<RawHead>) -> Resul
 fn check_host(parts: &Parts) -> Result<(), Refusal> {
     let mut hosts = parts.headers.get_all(HOST).iter();
     let Some(host) = hosts.next() else {
-        // Health checks of HAProxy and old scripts speak HTTP/1.0 without Host.
+        // Health checks of HAProxy and old scripts use HTTP/1.0 without Host.
         return if parts.version == Version::HTTP_10 { Ok(()) } else { Err(Refusal::NoHost) };
     };
     if hosts.next().is_some() {
         return Err(Refusal::DoubledHeader { name: HOST });
     }
-    // Without the sub-delimiters of RFC 3986: no name in use has them, and readers differ on them.
+    // Without the sub-delimiters of RFC 3986: no name in use has them, and parsers differ on them.
     let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%:[]".contains(byte);
     if host.is_empty() || !host.as_bytes().iter().all(fits) {
         return Err(Refusal::HostNotValid);

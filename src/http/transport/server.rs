@@ -1,4 +1,4 @@
-//! Starts and stops the transport: one runtime of its own, one task a listener.
+//! Starts and stops the transport, which has its own runtime and one task per listener.
 
 use std::io;
 use std::sync::Arc;
@@ -20,11 +20,11 @@ use super::limits::Limits;
 use super::part::places_in_all;
 use super::{Application, Listener};
 
-/// What remains for handlers on the pool once connections have been drained or cut.
+/// Time that handlers on the pool have to finish after connections are drained or cut.
 const POOL_GRACE: Duration = Duration::from_millis(500);
 
-/// A running transport. `stop` lets requests finish; dropping it cuts every connection, and waits
-/// for handlers on the pool without a limit.
+/// A running transport. `stop` lets requests finish. Dropping it cuts every connection, and waits for
+/// handlers on the pool without a limit.
 #[derive(Debug)]
 pub struct Server {
     runtime: Runtime,
@@ -70,17 +70,17 @@ impl Server {
             .map(|it| tokio::spawn(it.run(Arc::clone(&floor), stop.subscribe())))
             .collect();
         drop(entered);
-        tracing::debug!(connections_max, "transport is up");
+        tracing::debug!(connections_max, "transport started");
         Ok(Self { runtime, acceptors, floor, stop, drain_timeout })
     }
 
-    /// What has been counted so far; stays valid after `stop`.
+    /// The counters, which stay valid after `stop`.
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.floor.counters)
     }
 
-    /// Stops accepting, closes idle connections, lets requests in flight finish for up to
-    /// `Limits::drain_timeout`, then cuts what is left. Blocks until that is done.
+    /// Stops accepting, closes idle connections, waits up to `Limits::drain_timeout` for requests in
+    /// flight, then cuts the remaining connections. Blocks until that is done.
     ///
     /// Must not be called from an asynchronous task.
     pub fn stop(self) {
@@ -89,7 +89,7 @@ impl Server {
         runtime.block_on(async {
             for acceptor in acceptors {
                 if let Err(error) = acceptor.await {
-                    tracing::error!(%error, "a listener's task had failed");
+                    tracing::error!(%error, "the task of a listener failed");
                 }
             }
             let Some(floor) = Arc::into_inner(floor) else { return };
@@ -101,7 +101,7 @@ impl Server {
     }
 }
 
-/// The limit of connections in all, with regard to the limit of open files.
+/// The limit of connections in total, reduced to what the limit of open files allows.
 fn connections_max(limits: &Limits) -> io::Result<usize> {
     let Some(files) = getrlimit(Resource::Nofile).current else {
         return Ok(limits.connections_max);
@@ -109,7 +109,7 @@ fn connections_max(limits: &Limits) -> io::Result<usize> {
     let files = usize::try_from(files).unwrap_or(usize::MAX);
     match files.saturating_sub(limits.files_reserved).min(limits.connections_max) {
         0 => Err(io::Error::other(format!(
-            "the limit of {files} open files leaves none for connections ({} are reserved)",
+            "the limit of {files} open files leaves none for connections, since {} are reserved: raise it",
             limits.files_reserved,
         ))),
         connections_max => Ok(connections_max),

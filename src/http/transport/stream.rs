@@ -1,8 +1,8 @@
-//! A socket that follows the exchange on it: deadlines for heads and writes, and a kind close.
+//! A socket with deadlines for heads and writes, and a lingering close.
 //!
-//! hyper's own `header_read_timeout` starts when the connection falls idle, so it can't tell an
-//! idle connection from one that sends a head byte by byte. The stream can: it knows from
-//! `Progress` whether a head has begun.
+//! hyper's own `header_read_timeout` starts when the connection becomes idle, so it cannot distinguish
+//! an idle connection from one that sends a head byte by byte. The stream can, because `Progress` records
+//! whether a head has begun.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -18,12 +18,12 @@ use super::head::{HeadRecord, RawHead};
 use super::limits::Limits;
 use super::oversize;
 
-/// How long, and how much, a connection is read on after our last byte, so that a client that is
-/// still sending reads our answer instead of a reset (RFC 9112, section 9.6).
+/// Time and bytes for which a connection is still read after the last byte of the response, so that a
+/// client that is still sending reads the response instead of a reset (RFC 9112, section 9.6).
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Where a connection stands; shared by the stream below hyper and the service above it.
+/// State of a connection, shared by the stream below hyper and the service above it.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     state: Mutex<State>,
@@ -32,7 +32,7 @@ pub(super) struct Progress {
 #[derive(Debug, Default)]
 struct State {
     phase: Phase,
-    /// How many heads have begun; tells one head's deadline from the next one's.
+    /// Number of heads that have begun, so that each head gets a deadline of its own.
     heads: u64,
     record: HeadRecord,
     linger: bool,
@@ -40,18 +40,18 @@ struct State {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Phase {
-    /// No byte of a next request is here.
+    /// No byte of the next request has arrived.
     #[default]
     Idle,
-    /// A head has begun and isn't whole.
+    /// A head has begun and is incomplete.
     Head,
-    /// A head has been parsed and its response isn't ready.
+    /// A head is parsed, and its response is not ready.
     Exchange,
 }
 
 impl Progress {
-    /// Says that hyper has parsed a head and what body it announced (`None`: of unknown length),
-    /// and gives what is remarkable about its bytes; `None` if they weren't followed.
+    /// Records that hyper has parsed a head with this body (`None`: of unknown length). Returns facts
+    /// about the head's bytes, or `None` if they were not recorded.
     pub(super) fn begin_exchange(&self, body_bytes: Option<u64>) -> Option<RawHead> {
         let mut state = self.lock();
         state.phase = Phase::Exchange;
@@ -62,7 +62,7 @@ impl Progress {
         head
     }
 
-    /// Says that the response is ready; `unread` when the client may still be sending a body.
+    /// Records that the response is ready. `unread`: the client may still be sending a body.
     pub(super) fn end_exchange(&self, unread: bool) {
         let mut state = self.lock();
         state.linger |= unread;
@@ -89,7 +89,7 @@ impl Progress {
         (state.phase == Phase::Head).then_some(state.heads)
     }
 
-    /// The first line of the head that is being read, as far as it is here.
+    /// The first line of the head that is being read, as far as it has arrived.
     pub(super) fn first_line(&self) -> Option<Vec<u8>> {
         let state = self.lock();
         (state.phase == Phase::Head).then(|| state.record.first_line().to_vec())
@@ -105,7 +105,7 @@ impl Progress {
     }
 }
 
-/// A deadline that costs nothing until something has to wait.
+/// A deadline whose timer is created only when it is first needed.
 #[derive(Debug, Default)]
 struct Deadline {
     sleep: Option<Pin<Box<Sleep>>>,
@@ -113,7 +113,7 @@ struct Deadline {
 }
 
 impl Deadline {
-    /// Whether `after` has passed since the first call since `disarm`. Wakes the task when it has.
+    /// Whether `after` has passed since the first call after `disarm`. Wakes the task when it has.
     fn has_passed(&mut self, context: &mut Context<'_>, after: Duration) -> bool {
         let until = Instant::now() + after;
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(until)));
@@ -133,7 +133,7 @@ impl Deadline {
 pub(super) struct Stream<S> {
     socket: S,
     connection: Arc<Connection>,
-    /// What goes out in place of hyper's own answer, and how much of it has.
+    /// Bytes to write in place of hyper's own response, and how many are written.
     in_place: Option<(Vec<u8>, usize)>,
     head_timeout: Duration,
     write_timeout: Duration,
@@ -213,8 +213,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Stream<S> {
 }
 
 impl<S: AsyncWrite + Unpin> Stream<S> {
-    /// Whether hyper now writes its own empty answer to a head that is too large, and the application has
-    /// one in its place.
+    /// Whether hyper is writing its own empty response to an oversized head, and the application has a
+    /// response to replace it.
     fn is_in_place(&mut self, hypers: &[u8]) -> bool {
         if self.in_place.is_none() && oversize::is_refused_by_hyper(hypers) {
             self.in_place = oversize::refusal(&self.connection).map(|bytes| (bytes, 0));
@@ -276,7 +276,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
         self.socket.is_write_vectored()
     }
 
-    /// hyper flushes when all it had has been written; that ends the write's deadline.
+    /// hyper flushes once everything is written, which ends the deadline of the write.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.socket).poll_flush(cx);

@@ -1,4 +1,4 @@
-//! The networks of the proxies whose forwarded headers count.
+//! Networks of the proxies whose forwarded headers are read.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 use ipnet::IpNet;
 
-/// Networks of trusted proxies. Clones share one list, which is replaced while requests are served:
-/// when a proxy's name resolves to another address, and when the settings are read again.
+/// Networks of trusted proxies. Clones share one list. It is replaced while requests are served: when a
+/// proxy's name resolves to another address, and when the settings are reloaded.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies(Arc<ArcSwap<Vec<IpNet>>>);
 
@@ -18,7 +18,7 @@ impl TrustedProxies {
         self.0.load().iter().any(|network| network.contains(&address))
     }
 
-    /// The list as it is now.
+    /// The current list of networks.
     pub fn load(&self) -> Guard<Arc<Vec<IpNet>>> {
         self.0.load()
     }
