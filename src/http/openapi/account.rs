@@ -1,4 +1,4 @@
-//! The first owner, signing in and out, and one's own account.
+//! Setup, sign-in and sign-out, and the account of the signed-in user.
 
 use http::Method;
 use serde_json::json;
@@ -19,33 +19,34 @@ pub(super) fn operations() -> Vec<Operation> {
 
 fn sessions() -> Vec<Operation> {
     vec![
-        operation(Method::POST, "/v1/setup", "setUp", "Makes the first owner, who is operator.")
+        operation(Method::POST, "/v1/setup", "setUp", "Create the first owner")
             .details(
-                "For the holder of the one-time link of the first start; gone once it was used.",
+                "Creates the first user, who is owner and operator, with the token of the setup link \
+                 that the first start prints. Afterwards this operation returns 404.",
             )
             .asked_by(Asker::Open)
             .takes(
                 request([
-                    field("token", text("what stands behind #token= in the link")),
+                    field("token", text("the text after #token= in the link")),
                     optional("name", name("Ada")),
                     field("email", email("ada@example.com")),
                     field("password", password(PASSWORD)),
                 ]),
                 json!({
-                    "token": "what stands behind #token= in the link", "name": "Ada",
+                    "token": "the text after #token= in the link", "name": "Ada",
                     "email": "ada@example.com", "password": PASSWORD,
                 }),
             )
-            .answers(201, opened(), "The owner, signed in.")
-            .with("Set-Cookie", "The session.")
+            .answers(201, opened(), "The session of the new owner.")
+            .with("Set-Cookie", "The session cookie.")
             .fails(&ENTRANCE),
-        operation(Method::POST, "/v1/session", "signIn", "Signs in.")
+        operation(Method::POST, "/v1/session", "signIn", "Sign in")
             .details(
-                "`code` is the second factor's, or a backup code, where there is one. An address may \
-                 be a user's in several organizations: where the password is right in more than one, \
-                 409 `organization_required` lists them, and the request is repeated with \
-                 `organization`. Without it at most four accounts of an address are tried, those of \
-                 organizations that vouch for its domain first.",
+                "`code` is a code of the second factor, or a backup code, if the account has one. An \
+                 email address may belong to users of several organizations. If the password is correct \
+                 in more than one, 409 `organization_required` lists them: repeat the request with \
+                 `organization`. Without it, at most four accounts of an address are tried, first those \
+                 of organizations that have verified its domain.",
             )
             .asked_by(Asker::Open)
             .takes(
@@ -57,28 +58,28 @@ fn sessions() -> Vec<Operation> {
                 ]),
                 json!({"email": "ada@example.com", "password": PASSWORD}),
             )
-            .answers(201, opened(), "Signed in.")
-            .with("Set-Cookie", "The session, and that this browser was signed in.")
+            .answers(201, opened(), "The new session.")
+            .with("Set-Cookie", "The session cookie, and the cookie that recognizes this browser.")
             .fails(&["sign_in_failed", "code_required", "organization_required"])
             .fails(&["too_many_attempts", "doubled_credential"])
             .fails(&["misdirected_request", "cross_site", "index_behind"]),
-        operation(Method::GET, "/v1/session", "showSession", "Who am I?")
+        operation(Method::GET, "/v1/session", "showSession", "Show the session")
             .asked_by(Asker::Person)
-            .answers(200, the("Session"), "User, organization, and what they may do."),
-        operation(Method::DELETE, "/v1/session", "signOut", "Signs out.")
-            .details("Without a session there is nothing to end, which is as good.")
+            .answers(200, the("Session"), "The user, the organization and the user's permissions."),
+        operation(Method::DELETE, "/v1/session", "signOut", "Sign out")
+            .details("Succeeds without a session too.")
             .asked_by(Asker::Visitor)
-            .answers_empty(204, "Signed out.")
-            .with("Set-Cookie", "Takes the session's cookie away.")
+            .answers_empty(204, "The session has ended.")
+            .with("Set-Cookie", "Deletes the session cookie.")
             .fails(&["misdirected_request", "cross_site", "doubled_credential"]),
     ]
 }
 
-/// What those may be told who come in by a one-time link.
+/// Errors of operations that sign in with a one-time link.
 pub(super) const ENTRANCE: [&str; 5] =
     ["link_invalid", "not_found", "misdirected_request", "cross_site", "index_behind"];
 
-/// A session just opened.
+/// A new session.
 pub(super) fn opened() -> Schema {
     both(the("Session"), answer([field("ends_at", moment())]))
 }
@@ -86,27 +87,29 @@ pub(super) fn opened() -> Schema {
 fn own_sessions() -> Vec<Operation> {
     let session = both(the("OpenSession"), answer([field("current", truth(true))]));
     vec![
-        operation(Method::GET, "/v1/sessions", "listSessions", "Lists one's own sessions.")
+        operation(Method::GET, "/v1/sessions", "listSessions", "List the user's sessions")
+            .details("Returns the sessions of the signed-in user, the newest first.")
             .asked_by(Asker::Person)
             .paged()
-            .answers(200, page(session), "A page."),
-        operation(Method::DELETE, "/v1/sessions/{session}", "endSession", "Ends one's session.")
+            .answers(200, page(session), "A page of sessions."),
+        operation(Method::DELETE, "/v1/sessions/{session}", "endSession", "End a session")
+            .details("Ends a session of the signed-in user.")
             .asked_by(Asker::Person)
-            .answers_empty(204, "Ended."),
+            .answers_empty(204, "The session has ended."),
     ]
 }
 
 fn me() -> Vec<Operation> {
     vec![
-        operation(Method::GET, "/v1/me", "showMe", "Shows one's own account.")
+        operation(Method::GET, "/v1/me", "showMe", "Show the user's account")
             .asked_by(Asker::Person)
             .answers(200, the("Account"), "The account.")
             .with_etag(),
-        operation(Method::PATCH, "/v1/me", "changeMe", "Changes one's own account.")
+        operation(Method::PATCH, "/v1/me", "changeMe", "Change the user's account")
             .details(
-                "`password` and `email` need `current_password`, and end all other sessions; `email` \
-                 needs `code` too where there is a second factor. The new address counts once one \
-                 who manages users confirms it.",
+                "Changes of `password` and `email` require `current_password`, and end all other \
+                 sessions. A change of `email` also requires `code` if the account has a second factor. \
+                 The new address is unverified until a user with `keyhouse:users:manage` confirms it.",
             )
             .asked_by(Asker::Person)
             .versioned()
@@ -121,17 +124,17 @@ fn me() -> Vec<Operation> {
                 ]),
                 json!({"name": "Ada Lovelace", "locale": "fr"}),
             )
-            .answers(200, the("Account"), "The account as it is now.")
+            .answers(200, the("Account"), "The changed account.")
             .with_etag()
             .fails(&["too_many_attempts", "email_taken"]),
-        operation(Method::DELETE, "/v1/me/notices", "acknowledgeNotices", "Removes seen notices.")
+        operation(Method::DELETE, "/v1/me/notices", "acknowledgeNotices", "Acknowledge notices")
             .details(
-                "These are the `notices` of `GET /v1/session`. A reset, a removed second factor and a \
-                 changed address stay for 7 days, whatever is acknowledged.",
+                "Removes `notices` of `GET /v1/session`. Notices about a reset, a removed second factor \
+                 or a changed email address stay for 7 days, even if they are acknowledged.",
             )
             .asked_by(Asker::Person)
-            .query("until", moment(), "Only those up to this one's `at`; later ones stay.")
-            .answers_empty(204, "Acknowledged."),
+            .query("until", moment(), "Only notices up to this time, such as the `at` of the last one shown.")
+            .answers_empty(204, "The notices are acknowledged."),
     ]
 }
 
@@ -145,17 +148,18 @@ fn totp() -> Vec<Operation> {
     ]);
     let confirmed = answer([field("backup_codes", each(text("k7qd-93bx-m2vh")))]);
     vec![
-        operation(Method::POST, "/v1/me/totp", "turnOnTotp", "Begins or confirms a second factor.")
+        operation(Method::POST, "/v1/me/totp", "turnOnTotp", "Enable the second factor")
             .details(
-                "`current_password` begins: 201 with the secret, and the rows of its QR code. \
-                 `code` confirms: 200 with the backup codes, once.",
+                "Takes two requests. The first one, with `current_password`, returns 201 with the secret \
+                 and the rows of its QR code. The second one, with a `code` from the authenticator, \
+                 returns 200 with the backup codes, which cannot be shown again.",
             )
             .asked_by(Asker::Person)
             .takes(any_of([begin, confirm]), json!({"current_password": PASSWORD}))
-            .answers(200, confirmed, "It is on.")
-            .answers(201, begun, "Begun: show it to the authenticator, then confirm.")
+            .answers(200, confirmed, "The second factor is on.")
+            .answers(201, begun, "The secret: add it to an authenticator, then send a `code`.")
             .fails(&["totp_already_on", "totp_not_begun", "too_many_attempts"]),
-        operation(Method::DELETE, "/v1/me/totp", "turnOffTotp", "Removes the second factor.")
+        operation(Method::DELETE, "/v1/me/totp", "turnOffTotp", "Disable the second factor")
             .asked_by(Asker::Person)
             .takes(
                 request([
@@ -164,15 +168,15 @@ fn totp() -> Vec<Operation> {
                 ]),
                 json!({"current_password": PASSWORD, "code": "123456"}),
             )
-            .answers_empty(204, "It is off.")
+            .answers_empty(204, "The second factor is off.")
             .fails(&["not_found", "password_too_short", "too_many_attempts"]),
         operation(
             Method::POST,
             "/v1/me/totp/backup-codes",
             "renewBackupCodes",
-            "Replaces the backup codes.",
+            "Create new backup codes",
         )
-        .details("Those from before are gone. `code` may be one of them.")
+        .details("The previous backup codes stop working. `code` may be one of them.")
         .asked_by(Asker::Person)
         .takes(
             request([field("current_password", password(PASSWORD)), field("code", text("123456"))]),
@@ -181,7 +185,7 @@ fn totp() -> Vec<Operation> {
         .answers(
             200,
             answer([field("backup_codes", each(text("k7qd-93bx-m2vh")))]),
-            "The new backup codes, once.",
+            "The new backup codes, which cannot be shown again.",
         )
         .fails(&["not_found", "too_many_attempts"]),
     ]
@@ -265,7 +269,7 @@ fn notice() -> Schema {
     ])
 }
 
-/// A session, as its user and those who manage the user see it.
+/// A session, as its user and the managers of the user see it.
 fn open_session() -> Schema {
     answer([
         field("id", id("ses")),

@@ -1,4 +1,4 @@
-//! The audit log: what was done, the head of its seals, and whether it is all there.
+//! The audit log: its events, its newest seal, and its verification.
 
 use http::Method;
 use serde_json::json;
@@ -14,37 +14,44 @@ const HASH: &str = "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f
 
 pub(super) fn operations() -> Vec<Operation> {
     vec![
-        operation(Method::GET, "/v1/audit", "listEvents", "Lists what was done, the newest first.")
+        operation(Method::GET, "/v1/audit", "listEvents", "List audit events")
             .details(
-                "Whoever sees a key whole may ask for what was done to it (`target`), also without \
-                 the permission: without `address`, `before` and `after`, and without what concerns \
-                 teams that they may not know of.",
+                "Returns the newest events first. The permission is not needed with the `target` of a \
+                 key of which the caller can see all fields; `address`, `before` and `after` are then \
+                 empty, and events about teams that the caller may not see are left out.",
             )
             .needs(&[AUDIT_READ])
             .paged()
-            .query("actor", formatted("author", "local"), "By a user, a key, `local`, or `none`.")
+            .query("actor", formatted("author", "local"), "Only events of this actor: a user or key id, `local`, or `none`.")
             .query(
                 "action",
                 fitting(r"^[a-z0-9_]{1,40}(\.[a-z0-9_]{1,20}){0,2}(\.\*)?$", "key.create"),
-                "This action, or all of a kind, such as `key.*`.",
+                "Only events with this action, or with a prefix such as `key.*`.",
             )
             .query(
                 "target",
                 text("key_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f").max_length(Some(100)),
-                "Done to this thing.",
+                "Only events about the object with this id.",
             )
-            .query("since", moment(), "Not before.")
-            .query("until", moment(), "Before.")
-            .answers(200, page(the("Event")), "A page.")
+            .query("since", moment(), "Only events at or after this time.")
+            .query("until", moment(), "Only events before this time.")
+            .answers(200, page(the("Event")), "A page of events.")
             .fails(&["not_found"]),
-        operation(Method::GET, "/v1/audit/head", "showAuditHead", "The last seal.")
-            .details("Kept elsewhere, it proves later that nothing before it was altered.")
+        operation(Method::GET, "/v1/audit/head", "showAuditHead", "Show the newest seal")
+            .details(
+                "Store the hash outside of Keyhouse. Later it proves that no event before the seal was \
+                 altered.",
+            )
             .needs(&[AUDIT_READ])
-            .answers(200, the("Head"), "Its number and hash."),
-        operation(Method::POST, "/v1/audit/check", "checkAudit", "Is the log as it was sealed?")
+            .answers(200, the("Head"), "Number and hash of the seal."),
+        operation(Method::POST, "/v1/audit/check", "checkAudit", "Verify the audit log")
+            .details(
+                "Verifies that the log is complete and unaltered. With `head`, a hash that was stored \
+                 earlier, also that the log still contains that seal.",
+            )
             .needs(&[INSTANCE_MANAGE])
             .may_take(request([optional("head", fitting("^[0-9a-f]{64}$", HASH))]), json!({}))
-            .answers(200, the("Checked"), "What was found."),
+            .answers(200, the("Checked"), "Result of the verification."),
     ]
 }
 

@@ -1,4 +1,4 @@
-//! Checks: a credential and a request in, a decision out.
+//! The check endpoints.
 
 use http::Method;
 use serde_json::json;
@@ -22,13 +22,13 @@ pub(super) fn operations() -> Vec<Operation> {
         forward_auth(Method::HEAD, "forwardAuthHead"),
         ext_authz(Method::GET, "extAuthz"),
         ext_authz(Method::HEAD, "extAuthzHead"),
-        operation(Method::POST, "/v1/verify", "verify", "May this key do that?")
+        operation(Method::POST, "/v1/verify", "verify", "Verify a key")
             .details(
-                "For a service to which the key was presented. The answer is 200 whatever the key \
-                 is worth: `valid` and `code` say it. Keys of other organizations are unknown, \
-                 unless an operator gave `keyhouse:instance:verify`. `permissions` is the list of \
-                 what the key is granted today, or null where no list of 100 patterns says it: the \
-                 verdict does not depend on that list.",
+                "For a service to which the key was presented. Returns 200 for valid and invalid keys: \
+                 read `valid` and `code`. Keys of other organizations are not found, unless the caller \
+                 has `keyhouse:instance:verify`. `permissions` lists what the key is granted now; it is \
+                 null if a list of 100 patterns cannot express that. The verdict does not depend on that \
+                 list.",
             )
             .needs(&[KEYS_VERIFY, INSTANCE_VERIFY])
             .takes(
@@ -39,27 +39,31 @@ pub(super) fn operations() -> Vec<Operation> {
                 }),
             )
             .answers(200, the("Verdict"), "The verdict."),
-        operation(Method::POST, "/v1/verify/batch", "verifyBatch", "Many questions at once.")
-            .details("Each is answered as if it were asked alone; what is wrong with one is its `error`.")
+        operation(Method::POST, "/v1/verify/batch", "verifyBatch", "Verify many keys")
+            .details(
+                "Each check is independent of the others. A faulty check has an `error` in its result.",
+            )
             .needs(&[KEYS_VERIFY, INSTANCE_VERIFY])
             .takes(
                 request([field("requests", list(REQUESTS_MAX, any(json!({"key": "kh_live_one"}))))]),
                 json!({"requests": [{"key": "kh_live_one"}, {"key": "kh_live_two", "cost": 0}]}),
             )
-            .answers(200, answer([field("results", each(results))]), "In their order."),
+            .answers(200, answer([field("results", each(results))]), "The results, in the order of the checks."),
         introspect(),
-        operation(Method::GET, "/v1/whoami", "whoAmI", "What this key is and may do.")
+        operation(Method::GET, "/v1/whoami", "whoAmI", "Show the presented key")
             .details(
-                "`permissions` is what the key is granted today, or null where no list of 100 \
-                 patterns says it.",
+                "`permissions` lists what the key is granted now; it is null if a list of 100 patterns \
+                 cannot express that.",
             )
             .asked_by(Asker::Holder)
             .answers(200, the("Holding"), "The presented key."),
-        operation(Method::POST, "/v1/whoami/revoke", "revokeMe", "Revokes this key, for ever.")
-            .details("Nothing keeps a key that leaked alive: no limit, network, role or subscription.")
+        operation(Method::POST, "/v1/whoami/revoke", "revokeMe", "Revoke the presented key")
+            .details(
+                "Revokes the key permanently. A limit, IP rule, role or subscription does not prevent it.",
+            )
             .asked_by(Asker::Holder)
             .may_take(request([]), json!({}))
-            .answers_empty(204, "Revoked.")
+            .answers_empty(204, "The key is revoked.")
             .fails(OF_MANAGEMENT)
             .fails(OF_CHANGE),
     ]
@@ -86,17 +90,16 @@ fn introspect() -> Operation {
         sometimes("organization", id("org")),
         sometimes("environment", text("live")),
     ];
-    operation(Method::POST, "/v1/introspect", "introspect", "Is this token active, by RFC 7662?")
+    operation(Method::POST, "/v1/introspect", "introspect", "Introspect a token")
         .details(
-            "For OAuth clients, with a key of their own as Bearer or Basic. It counts no call and \
-             draws on no limit, and a key whose limits are used up is active: `/v1/verify` and the \
-             gates hold keys to their limits. With `permissions` and `ip`, `active` says whether \
-             the key may do that from there; a key with address rules is active nowhere but where \
-             `ip` says. `scope` is what the key is granted, wildcards as they are, and left out \
-             where that is nothing or no list of 100 patterns says it; `client_id` is \
-             the key, `sub` its owner or, of a service key, its organization, `iat` when the key \
-             was made. Whatever is not active is `{\"active\": false}` and no more, a key of \
-             another organization too, unless an operator gave `keyhouse:instance:verify`.",
+            "Token introspection (RFC 7662) for OAuth clients, which authenticate with a key of their \
+             own as Bearer or Basic. The call is not counted and draws on no limit. A key whose limits \
+             are used up is active; `/v1/verify` and the gates enforce limits. With `permissions` and \
+             `ip`, `active` also depends on those; a key with IP rules is active only with an allowed \
+             `ip`. `scope` is left out if the key is granted no permission, or if a list of 100 patterns \
+             cannot express what it is granted. For a token that is not active, the response is \
+             `{\"active\": false}`. That includes keys of other organizations, unless the caller has \
+             `keyhouse:instance:verify`.",
         )
         .asked_by(Asker::Program)
         .needs(&[KEYS_VERIFY, INSTANCE_VERIFY])
@@ -106,53 +109,57 @@ fn introspect() -> Operation {
                 "token": "kh_live_what-the-client-presented", "permissions": "diagrams:read",
             }),
         )
-        .answers(200, answer(told), "Whether it is active and, if so, what it is.")
+        .answers(200, answer(told), "The state of the token.")
 }
 
 fn forward_auth(method: Method, id: &'static str) -> Operation {
-    let summary = "May this request pass? For nginx, Caddy, Traefik and HAProxy.";
+    let summary = "Authorize a request (nginx, Caddy, Traefik, HAProxy)";
     let operation = operation(method, "/v1/forward-auth/{gate}", id, summary)
         .details(
-            "Asked by a proxy whose address is among `trusted_proxies`, with the credential of its \
-             client. Other methods are refused with 403 like everything that is no clear yes.",
+            "Called by a proxy whose address is in `trusted_proxies`, with the credential of its \
+             client. Any method other than GET and HEAD is rejected with 403.",
         )
         .asked_by(Asker::Proxy)
-        .header("X-Forwarded-Method", fitting("^[A-Z]+$", "GET"), "The client's method.")
-        .header("X-Forwarded-Proto", choice(&["https", "http"]), "The client's scheme.")
+        .header("X-Forwarded-Method", fitting("^[A-Z]+$", "GET"), "Method of the client's request.")
+        .header("X-Forwarded-Proto", choice(&["https", "http"]), "Scheme of the client's request.")
         .header(
             "X-Forwarded-Host",
             fitting("^[!-~]{1,255}$", "app.example.com"),
-            "The host asked for.",
+            "Host of the client's request.",
         )
-        .header("X-Forwarded-Uri", fitting("^/[!-~]*$", "/diagrams/7"), "Path and query asked for.")
+        .header(
+            "X-Forwarded-Uri",
+            fitting("^/[!-~]*$", "/diagrams/7"),
+            "Path and query of the client's request.",
+        )
         .header(
             "X-Forwarded-For",
             fitting("^[0-9a-fA-F.:, ]+$", "192.0.2.7"),
-            "The client's address.",
+            "Address of the client.",
         );
     passing(operation)
 }
 
 fn ext_authz(method: Method, id: &'static str) -> Operation {
-    let summary = "May this request pass? For Envoy, which repeats it below this path.";
+    let summary = "Authorize a request (Envoy)";
     let operation = operation(method, "/v1/ext-authz/{gate}/{path}", id, summary)
         .details(
-            "Asked with any method by a proxy whose address is among `trusted_proxies`. The client's \
-             request is this one without the prefix: its method, `Host`, path and credential. Of \
-             `X-Forwarded-For` the last entry counts.",
+            "Called by a proxy whose address is in `trusted_proxies`, with any method. The request \
+             repeats the method, `Host`, path and credential of the client's request, with this prefix \
+             before the path. The client's address is the last entry of `X-Forwarded-For`.",
         )
         .asked_by(Asker::Proxy)
         .header(
             "X-Forwarded-For",
             fitting("^[0-9a-fA-F.:, ]+$", "192.0.2.7"),
-            "The client's address.",
+            "Address of the client.",
         );
     passing(operation)
 }
 
 fn passing(operation: Operation) -> Operation {
     let operation = operation
-        .answers_empty(200, "It may. Every header is there; `-` where it says nothing.")
+        .answers_empty(200, "The request may pass. Every header is present; `-` means no value.")
         .fails(&[
             "REQUEST_REFUSED",
             "GATE_NOT_FOUND",
@@ -164,11 +171,11 @@ fn passing(operation: Operation) -> Operation {
         .fold(operation, |operation, (name, says)| operation.with(name, says))
 }
 
-/// What is wrong with one of many questions.
+/// The error of one check in a batch.
 fn item_error() -> Schema {
     answer([
         field("code", text("invalid_input")),
-        field("title", text("Input not valid")),
+        field("title", text("Invalid input")),
         sometimes("detail", text("see errors")),
         sometimes("errors", each(the("Fault"))),
         sometimes("permission", text("keyhouse:keys:read")),
@@ -198,7 +205,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
     ]
 }
 
-/// What is told of a key to its holder, and to a service that may ask about it.
+/// The description of a key for its holder, and for services that may check it.
 fn held() -> Vec<Field> {
     let key = answer([
         field("id", id("key")),
@@ -228,7 +235,7 @@ fn held() -> Vec<Field> {
     ]
 }
 
-/// What is required of a key: names that it must all have, or the language.
+/// A requirement: permissions that must all be granted, or an expression.
 pub(super) fn requirement() -> Schema {
     let listed = list(REQUIREMENT_NAMES_MAX, permission("diagrams:read")).min_items(Some(1));
     any_of([listed.into(), formatted("requirement", "a:read AND (b:list OR c:list)").into()])
@@ -250,14 +257,14 @@ fn explanation() -> Schema {
         field("code", the("CheckCode")),
         field("outcome", choice(&["passed", "failed", "not_reached"])),
         field("source", text("key")),
-        field("detail", nullable(text("what decided").into())),
+        field("detail", nullable(text("the rule's reason").into())),
         field("permissions", each(granting)),
     ]);
     answer([
         field("code", the("CheckCode")),
         field("valid", truth(true)),
         field("source", nullable(text("key").into())),
-        field("detail", nullable(text("what decided").into())),
+        field("detail", nullable(text("the rule's reason").into())),
         field("rules", each(step)),
     ])
 }

@@ -1,5 +1,4 @@
-//! What the description says once: the problem, the schemes by which callers are known, and what
-//! stands in a path's places.
+//! Shared components of the document: the problem, the security schemes and the path parameters.
 
 use std::collections::BTreeSet;
 
@@ -17,15 +16,15 @@ use crate::http::openapi::schema::{
 use crate::http::openapi::schemas;
 use crate::model::code::Code;
 
-/// What has to be known to describe an instance.
+/// Facts about the instance that the document contains.
 pub(super) struct Instance<'a> {
-    /// Its public URL.
+    /// The public URL.
     pub(super) url: &'a str,
-    /// The name of the session's cookie.
+    /// The name of the session cookie.
     pub(super) cookie: &'static str,
 }
 
-/// The names of the schemes: the session's, and those of keys.
+/// The names of the security schemes: the one of sessions, and those of keys.
 pub(super) const SCHEMES: (&str, [&str; 4]) =
     ("session", ["bearer", "basic", "api_key", "mc_api_key"]);
 
@@ -34,13 +33,17 @@ pub(super) fn components(instance: &Instance<'_>) -> Components {
     let http = |scheme, says| {
         SecurityScheme::Http(HttpBuilder::new().scheme(scheme).description(Some(says)).build())
     };
-    let cookie = ApiKeyValue::with_description(instance.cookie, "What signing in answers.");
+    let cookie =
+        ApiKeyValue::with_description(instance.cookie, "The session cookie that a sign-in sets.");
     let builder = ComponentsBuilder::new()
         .security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)))
-        .security_scheme("bearer", http(HttpAuthScheme::Bearer, "A key."))
+        .security_scheme("bearer", http(HttpAuthScheme::Bearer, "A key as the bearer token."))
         .security_scheme(
             "basic",
-            http(HttpAuthScheme::Basic, "A key as the password, or as the name without password."),
+            http(
+                HttpAuthScheme::Basic,
+                "A key as the password, or as the user name with an empty password.",
+            ),
         )
         .security_scheme("api_key", header("X-API-Key"))
         .security_scheme("mc_api_key", header("MC-Api-Key"))
@@ -53,14 +56,14 @@ pub(super) fn components(instance: &Instance<'_>) -> Components {
     alone().fold(builder, |builder, (name, response)| builder.response(name, response)).build()
 }
 
-/// The outcomes of checks, in upper case.
+/// The codes of checks, in upper case.
 fn check_code() -> Schema {
     let verdicts = Code::ALL.iter().map(|code| code.as_str());
     codes(verdicts.chain(errors::names().filter(|name| is_of_check(name))))
 }
 
-/// The errors of management, in lower case. Apart from the outcomes of checks, since many languages
-/// tell names of an enum's values apart by their letters alone.
+/// The error codes of the management API, in lower case. They are a separate enum, because generators for
+/// many languages cannot have two enum values that differ in case only.
 fn error_code() -> Schema {
     codes(errors::names().filter(|name| !is_of_check(name)))
 }
@@ -78,7 +81,7 @@ fn fault() -> Schema {
     answer([
         field("pointer", text("/name")),
         field("code", text("required")),
-        field("detail", text("must be given")),
+        field("detail", text("is required")),
     ])
 }
 
@@ -86,7 +89,7 @@ fn problem() -> Schema {
     let organization = answer([field("id", id("org")), field("name", text("Example"))]);
     answer([
         field("type", text("about:blank")),
-        field("title", text("Input not valid")),
+        field("title", text("Invalid input")),
         field("status", whole(400, 599, 400)),
         field("code", any_of([the("CheckCode"), the("ErrorCode")])),
         field("request_id", text("req_00c0ffee00c0ffee")),
@@ -104,26 +107,26 @@ fn problem() -> Schema {
     ])
 }
 
-/// What stands in the place of this name in a path.
+/// Schema and description of a path parameter.
 pub(super) fn place(name: &str) -> (Schema, &'static str) {
     match name {
-        "gate" => (gate_name(), "The gate's name."),
-        "path" => (text("orders/7").into(), "The path that the client asked for."),
-        "hash" => {
-            (text("0123456789abcdef").into(), "The name that all files of the page have together.")
+        "gate" => (gate_name(), "Name of the gate."),
+        "path" => (text("orders/7").into(), "Path that the client requested."),
+        "hash" => (text("0123456789abcdef").into(), "Hash of all files of the page."),
+        "file" | "part" => (text("style.css").into(), "Name of the file."),
+        "folder" => {
+            (choice(&["views", "elements", "locales", "key"]).into(), "Name of the folder.")
         },
-        "file" | "part" => (text("style.css").into(), "The file's name."),
-        "folder" => (choice(&["views", "elements", "locales", "key"]).into(), "The folder's name."),
-        "key" => (id("key").into(), "The key's id."),
-        "user" => (id("usr").into(), "The user's id."),
-        "team" => (id("team").into(), "The team's id."),
-        "role" => (role(), "One of the four, or the id of a custom role."),
-        "name" => (permission("diagrams:read").into(), "The permission."),
-        "organization" => (id("org").into(), "The organization's id."),
-        "plan" => (choice(&["pro", "free", "enterprise"]).into(), "The plan's name."),
-        "invitation" => (id("inv").into(), "The invitation's id."),
-        "lockout" => (text("203.0.113.7_32").into(), "The lock-out's id."),
-        "session" => (id("ses").into(), "The session's id."),
+        "key" => (id("key").into(), "Id of the key."),
+        "user" => (id("usr").into(), "Id of the user."),
+        "team" => (id("team").into(), "Id of the team."),
+        "role" => (role(), "Name of a built-in role, or id of a custom role."),
+        "name" => (permission("diagrams:read").into(), "Name of the permission."),
+        "organization" => (id("org").into(), "Id of the organization."),
+        "plan" => (choice(&["pro", "free", "enterprise"]).into(), "Name of the plan."),
+        "invitation" => (id("inv").into(), "Id of the invitation."),
+        "lockout" => (text("203.0.113.7_32").into(), "Id of the lockout."),
+        "session" => (id("ses").into(), "Id of the session."),
         _ => (text("").into(), ""),
     }
 }

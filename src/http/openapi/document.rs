@@ -20,12 +20,13 @@ use crate::http::openapi::responses::responses;
 use crate::http::router::Route;
 
 const INTRODUCTION: &str = "API keys for a team, self-hosted.\n\n\
-    Times are RFC 3339 in UTC. Lists are `{items, next_cursor}`. Errors are problem+json (RFC 9457) \
-    with a stable `code`. Unknown fields and parameters are refused. Wherever GET is answered, HEAD \
-    is too. `x-permission` names what an operation needs: one of these permissions, or `none` \
-    (anybody who is known), `session` (people alone), `key` (the key itself), `open` (anybody).";
+    Times are RFC 3339 in UTC. Lists are `{items, next_cursor}`: send `next_cursor` as `cursor` to get \
+    the next page. Errors are problem+json (RFC 9457) with a stable `code`. Unknown fields and \
+    parameters are rejected. Every GET operation also supports HEAD. `x-permission` lists what an \
+    operation requires: one of the listed permissions, or `none` (any session or valid key), `session` \
+    (a session), `key` (the key that the operation is about), `open` (no authentication).";
 
-/// The document: of each route that is described, what is said of it.
+/// Builds the document from the routes and their descriptions.
 pub(super) fn document(
     routes: &[Route],
     operations: &[Operation],
@@ -55,8 +56,8 @@ pub(super) fn document(
         .build()
 }
 
-/// The methods and the path by which a route is described. A check endpoint answers each method in
-/// its own way; proxies ask with two.
+/// The methods and the path under which a route is described. A route for any method is described with
+/// GET and HEAD, which proxies use.
 pub(super) fn described_by(route: &Route) -> Vec<(Method, &'static str)> {
     let methods =
         route.method.clone().map_or_else(|| vec![Method::GET, Method::HEAD], |it| vec![it]);
@@ -98,7 +99,7 @@ fn described(operation: &Operation, examples: &Examples) -> OperationBuilder {
     }
 }
 
-/// What an operation needs, as `x-permission` says it.
+/// The value of `x-permission`.
 pub(super) fn needs(operation: &Operation) -> Vec<&'static str> {
     if !operation.permissions.is_empty() {
         return operation.permissions.to_vec();
@@ -111,7 +112,7 @@ pub(super) fn needs(operation: &Operation) -> Vec<&'static str> {
     }]
 }
 
-/// Any of the schemes will do.
+/// The accepted security schemes; any one is enough.
 fn securities(asker: Asker) -> Vec<SecurityRequirement> {
     let require = |name: &str| SecurityRequirement::new(name, Vec::<String>::new());
     let (session, keys) = SCHEMES;
@@ -126,7 +127,7 @@ fn securities(asker: Asker) -> Vec<SecurityRequirement> {
     }
 }
 
-/// Operations of one resource stand together.
+/// The tag that groups operations of one resource.
 fn tag(path: &str) -> &str {
     let mut segments = path.split('/').filter(|segment| !segment.is_empty() && *segment != "v1");
     let first = segments.next().unwrap_or("instance");
@@ -139,7 +140,7 @@ fn tag(path: &str) -> &str {
     }
 }
 
-/// The names of the places in a path.
+/// The names of the parameters in a path.
 pub(super) fn places(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
 }

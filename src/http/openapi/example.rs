@@ -1,14 +1,14 @@
-//! Makes the example of an answer of the examples of its parts.
+//! Builds the example of a response from the examples of its parts.
 
 use serde_json::{Map, Value};
 use utoipa::openapi::Components;
 
 use crate::http::openapi::schema::Schema;
 
-/// How deep a schema is followed; none nests deeper, and none may hold itself for ever.
+/// Deepest nesting that is followed, so that a recursive schema cannot loop.
 const DEPTH_MAX: usize = 16;
 
-/// The schemas of the components, which others refer to.
+/// The schemas of the components, to resolve references.
 pub(super) struct Examples {
     schemas: Value,
 }
@@ -19,7 +19,6 @@ impl Examples {
         Self { schemas }
     }
 
-    /// The example of what a schema describes.
     pub(super) fn of_schema(&self, schema: &Schema) -> Value {
         let schema = serde_json::to_value(schema).unwrap_or_default();
         self.make(&schema, DEPTH_MAX)

@@ -21,35 +21,39 @@ const PREFLIGHT: [&str; 2] = ["check", "allow"];
 
 pub(super) fn operations() -> Vec<Operation> {
     vec![
-        operation(Method::GET, "/v1/gates", "listGates", "Lists gates.")
-            .details("Without `default`, which every instance has: any valid key, on any route.")
-            .needs(&[INSTANCE_MANAGE])
-            .query("limit", whole(1, 100, 50), "How many a page holds; 50 unless given.")
-            .query("cursor", name_cursor(), "The `next_cursor` of the page before.")
-            .answers(200, page_by_name(the("Gate")), "A page."),
-        operation(Method::POST, "/v1/gates", "createGate", "Makes a gate.")
+        operation(Method::GET, "/v1/gates", "listGates", "List gates")
             .details(
-                "What no route is for is denied, so a gate without routes lets nothing through. The \
-                 most specific route wins: by its host, then its path from the left, then its \
-                 methods. A path is literal segments, `{name}` or `*` for one segment, and a last \
-                 `**` for none or more; a last slash says nothing. Capitals count: where an \
-                 upstream serves `/Admin` from `/admin`, a route for the one says nothing of the \
-                 other. Two routes that no request tells apart are refused. `credentials` are where a \
-                 request may carry the key: `authorization` (Bearer and Basic), \
-                 `authorization:bearer`, `authorization:basic` or another scheme before the key, \
-                 such as `authorization:token`; a header that holds nothing else; `cookie:NAME`; \
-                 `websocket-protocol:PREFIX`, an entry of `Sec-WebSocket-Protocol` that begins so. \
-                 A 401 offers exactly the schemes that are accepted: without Basic, browsers open \
-                 no dialog. A cookie goes with every request that another site makes a browser \
-                 send: the application must then refuse those itself. With `preflight` `allow` a \
-                 CORS preflight (OPTIONS with `Origin` and `Access-Control-Request-Method`) passes \
-                 without a key where the request that it announces could, so that the application \
-                 answers it; a route that names OPTIONS goes first. `allow` of a route names what \
-                 its paths may hold that programs read differently, and that is refused elsewhere: \
-                 `encoded_slash` (`%2F`, which never separates segments), `double_slash`, \
-                 `semicolon`, `utf8` (not percent-encoded), `trailing_dot` (or space, of a \
-                 segment), `compatibility_form` (of `.` or `/`). Where another reading of the path \
-                 belongs to a more specific route, it is refused all the same.",
+                "Returns gates by name. The built-in gate `default`, which accepts any valid key on any \
+                 route, is not listed.",
+            )
+            .needs(&[INSTANCE_MANAGE])
+            .paged_by(name_cursor())
+            .answers(200, page_by_name(the("Gate")), "A page of gates."),
+        operation(Method::POST, "/v1/gates", "createGate", "Create a gate")
+            .details(
+                "A request that matches no route is denied, so a gate without routes denies every \
+                 request.\n\n\
+                 **Routes.** The most specific route applies: by host, then by path from the left, then \
+                 by methods. A path consists of literal segments, `{name}` or `*` for any one segment, \
+                 and a trailing `**` for zero or more segments. A trailing slash is ignored. Paths are \
+                 case-sensitive: if the upstream serves `/admin` for `/Admin` too, add a route for each. \
+                 Two routes that match the same requests are rejected.\n\n\
+                 **Credentials.** `credentials` lists the places of a request that may hold the key: \
+                 `authorization` (Bearer and Basic); `authorization:bearer`, `authorization:basic` or \
+                 another scheme, such as `authorization:token`; the name of a header that holds only the \
+                 key; `cookie:NAME`; `websocket-protocol:PREFIX`, an entry of `Sec-WebSocket-Protocol` \
+                 with this prefix. A 401 offers exactly the accepted schemes; without Basic, browsers \
+                 open no dialog. Browsers send a cookie with cross-site requests too, so the application \
+                 must reject those itself.\n\n\
+                 **CORS.** With `preflight` set to `allow`, a CORS preflight (OPTIONS with `Origin` and \
+                 `Access-Control-Request-Method`) passes without a key if the announced request has a \
+                 route, so that the application can answer it. A route for OPTIONS takes precedence.\n\n\
+                 **Ambiguous paths.** Paths that programs interpret differently are rejected, unless \
+                 `allow` of the route lists the reason: `encoded_slash` (`%2F`, which never separates \
+                 segments), `double_slash`, `semicolon`, `utf8` (not percent-encoded), `trailing_dot` \
+                 (or a trailing space of a segment), `compatibility_form` (of `.` or `/`). If another \
+                 interpretation of the path matches a more specific route, the request is still \
+                 rejected.",
             )
             .needs(&[INSTANCE_MANAGE])
             .takes(
@@ -66,27 +70,30 @@ pub(super) fn operations() -> Vec<Operation> {
             .answers(201, the("Gate"), "The gate.")
             .with_location()
             .fails(&["name_taken", "too_many_gates"]),
-        operation(Method::GET, "/v1/gates/{gate}", "showGate", "Shows a gate.")
+        operation(Method::GET, "/v1/gates/{gate}", "showGate", "Show a gate")
             .needs(&[INSTANCE_MANAGE])
             .answers(200, the("Gate"), "The gate.")
             .with_etag(),
-        operation(Method::PATCH, "/v1/gates/{gate}", "changeGate", "Changes a gate.")
-            .details("Counts for the very next check. The name stays: proxies ask by it.")
+        operation(Method::PATCH, "/v1/gates/{gate}", "changeGate", "Change a gate")
+            .details(
+                "The change applies to the next check. The name cannot be changed, because proxies use \
+                 it in their check URL.",
+            )
             .needs(&[INSTANCE_MANAGE])
             .versioned()
             .may_take(request(policy()), json!({"cost": 2}))
-            .answers(200, the("Gate"), "The gate as it is now.")
+            .answers(200, the("Gate"), "The changed gate.")
             .with_etag(),
-        operation(Method::DELETE, "/v1/gates/{gate}", "removeGate", "Removes a gate.")
-            .details("From then on proxies that ask by its name are answered `GATE_NOT_FOUND`.")
+        operation(Method::DELETE, "/v1/gates/{gate}", "removeGate", "Delete a gate")
+            .details("Proxies that still use the gate get `GATE_NOT_FOUND`.")
             .needs(&[INSTANCE_MANAGE])
             .versioned()
-            .answers_empty(204, "Removed."),
-        operation(Method::POST, "/v1/gates/{gate}/test", "testGate", "What would it say, and why?")
+            .answers_empty(204, "The gate is deleted."),
+        operation(Method::POST, "/v1/gates/{gate}/test", "testGate", "Explain a request to a gate")
             .details(
-                "Counts nothing. `default` can be asked too. `preflight_for` is the method that an \
-                 OPTIONS request announces as a CORS preflight. With a `key` it also needs \
-                 `keyhouse:instance:verify` and `keyhouse:keys:read`.",
+                "Dry-runs a request against the gate, which may be `default`, and explains the result. \
+                 No call is counted. With `key`, the caller also needs `keyhouse:instance:verify` and \
+                 `keyhouse:keys:read`.",
             )
             .needs(&[INSTANCE_MANAGE])
             .takes(
@@ -105,7 +112,7 @@ pub(super) fn operations() -> Vec<Operation> {
                 ]),
                 json!({"method": "GET", "url": "https://api.example.com/orders/7"}),
             )
-            .answers(200, the("GateTest"), "What a proxy would be answered.")
+            .answers(200, the("GateTest"), "The response that a proxy would get.")
             .fails(&["index_behind"]),
     ]
 }
@@ -118,7 +125,7 @@ fn method() -> Schema {
     fitting("^[A-Z-]{1,32}$", "GET").into()
 }
 
-/// What a gate is beside its name, as it is sent.
+/// The fields of a gate that a client can set, without its name.
 fn policy() -> Vec<Field> {
     let route = request([
         optional(

@@ -1,4 +1,4 @@
-//! The instance itself: is it up, what is it, its page and this description.
+//! The instance: health, metrics, its facts, the page and this document.
 
 use http::Method;
 
@@ -18,17 +18,19 @@ pub(super) fn operations() -> Vec<Operation> {
         field("prefix", text("kh")),
     ]);
     vec![
-        operation(Method::GET, "/healthz", "isAlive", "Whether the process answers.")
+        operation(Method::GET, "/healthz", "isAlive", "Check liveness")
+            .details("Returns 200 while the process is running.")
             .asked_by(Asker::Probe)
-            .answers(200, answer([field("status", choice(&["ok"]))]), "It does."),
-        operation(Method::GET, "/readyz", "isReady", "Whether changes and checks work.")
+            .answers(200, answer([field("status", choice(&["ok"]))]), "The process is running."),
+        operation(Method::GET, "/readyz", "isReady", "Check readiness")
+            .details("Returns 200 while changes and checks work, else 503 with the reason.")
             .asked_by(Asker::Probe)
-            .answers(200, answer([field("status", choice(&["ready"]))]), "They do.")
+            .answers(200, answer([field("status", choice(&["ready"]))]), "Changes and checks work.")
             .fails(&["not_ready"]),
-        operation(Method::GET, "/metrics", "showMetrics", "What there is to measure.")
+        operation(Method::GET, "/metrics", "showMetrics", "Show metrics")
             .details(
-                "The text format of Prometheus. The listener of --metrics-listen serves it without a \
-                 credential, and nothing else but health.",
+                "Returns the metrics in the Prometheus text format. The listener of --metrics-listen \
+                 serves them without a credential.",
             )
             .needs(&[INSTANCE_MANAGE])
             .answers_with(
@@ -36,21 +38,22 @@ pub(super) fn operations() -> Vec<Operation> {
                 vec![("text/plain", text("keyhouse_ready 1\n").into())],
                 "Counters, gauges and histograms.",
             ),
-        operation(Method::GET, "/openapi.json", "describe", "This description.")
+        operation(Method::GET, "/openapi.json", "describe", "Show the OpenAPI document")
             .asked_by(Asker::Open)
-            .answers(200, anything(serde_json::json!({"openapi": "3.1.0"})).into(), "OpenAPI 3.1."),
+            .answers(200, anything(serde_json::json!({"openapi": "3.1.0"})).into(), "The OpenAPI 3.1 document."),
         operation(
             Method::GET,
             "/v1/instance",
             "showInstance",
-            "What a client needs to know first.",
+            "Show the instance",
         )
         .asked_by(Asker::Open)
-        .answers(200, about, "Version, addresses, and the prefix of its keys."),
-        form("/", "showPage", "The page."),
-        form("/setup", "showSetupPage", "The page, for the first start.").fails(&["not_found"]),
-        form("/invitation", "showInvitationPage", "The page, for those who were invited."),
-        form("/reset", "showResetPage", "The page, for a new password."),
+        .details("Returns the facts that a client needs before sign-in.")
+        .answers(200, about, "Version, URLs and key prefix."),
+        form("/", "showPage", "Show the page"),
+        form("/setup", "showSetupPage", "Show the setup form").fails(&["not_found"]),
+        form("/invitation", "showInvitationPage", "Show the form of an invitation"),
+        form("/reset", "showResetPage", "Show the form for a new password"),
         asset("/assets/{hash}/{file}", "showAsset"),
         asset("/assets/{hash}/{folder}/{part}", "showAssetInFolder"),
     ]
@@ -66,7 +69,7 @@ fn form(path: &'static str, id: &'static str, summary: &'static str) -> Operatio
 
 fn asset(path: &'static str, id: &'static str) -> Operation {
     let kinds = ["text/css", "text/javascript", "application/json", "image/svg+xml"];
-    operation(Method::GET, path, id, "A file of the page.").asked_by(Asker::Open).answers_with(
+    operation(Method::GET, path, id, "Show a file of the page").asked_by(Asker::Open).answers_with(
         200,
         kinds.map(|kind| (kind, text("").into())).into(),
         "The file.",

@@ -1,4 +1,4 @@
-//! What a key is, what it may be told to be, and what others see of it.
+//! Schemas of keys: as returned, as created or changed, and as imported.
 
 use serde_json::json;
 
@@ -19,7 +19,7 @@ pub(super) const STATUSES: [&str; 5] =
     ["active", "disabled", "not_yet_valid", "expired", "revoked"];
 const HASH: &str = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
 
-/// A secret of ours.
+/// A secret that Keyhouse generated.
 pub(super) fn secret() -> Schema {
     text("kh_live_01234567890123456789012345678901234567890123456").into()
 }
@@ -50,15 +50,15 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         ("RateLimit", rate_limit()),
         ("IpRules", ip_rules()),
         ("Use", last_use()),
-        // Named, since generators of clients name an object of one place twice where it is nullable.
+        // A component, because client generators create two types for an inline nullable object.
         ("Metadata", anything(json!({"ticket": "OPS-7"})).into()),
     ]
 }
 
-/// What a client says a key shall be, when it is made and later.
+/// The fields of a key that a client can set, at creation and later.
 fn told() -> Vec<Field> {
     vec![
-        // Leaving it out keeps it, or has one made; null says nothing that could be meant.
+        // An absent name is kept, or generated. Null is rejected, because it has no meaning.
         field("name", name("deploy")).seldom(),
         optional("description", line(DESCRIPTION_CHARACTERS_MAX, "What it is for.")),
         optional("permissions", list(PATTERNS_MAX, pattern("diagrams:read"))),
@@ -71,17 +71,16 @@ fn told() -> Vec<Field> {
     ]
 }
 
-/// Begin and end as spans from now on.
+/// Start and expiry as durations from now.
 fn spans() -> [Field; 2] {
     [optional("not_before_in", span("1h")), optional("expires_in", span("90d"))]
 }
 
-/// Permissions by a word.
+/// A predefined set of permissions.
 fn preset() -> Field {
     optional("preset", choice(&["read", "read-write"]))
 }
 
-/// A team that a new key is shared with.
 fn share() -> Schema {
     request([field("id", id("team")), field("access", choice(&["read", "write"]))])
 }
@@ -94,7 +93,7 @@ fn quota() -> Schema {
     ])
 }
 
-/// A key of another system: by its digest, or as it is.
+/// A key of another system, by its digest or as plain text.
 fn foreign() -> Schema {
     let more = || {
         told().into_iter().chain([
@@ -140,7 +139,7 @@ fn key() -> Schema {
     answer([field("id", id("key"))].into_iter().chain(of_key()))
 }
 
-/// The same, whose id is null where it was not made.
+/// The same, with a null id in a dry run.
 fn imported() -> Schema {
     answer([field("id", nullable(id("key").into()))].into_iter().chain(of_key()))
 }

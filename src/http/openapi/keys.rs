@@ -1,4 +1,4 @@
-//! Keys: made, found, changed, switched off and on, rotated, shared, imported, revoked.
+//! Keys: create, list, change, disable, enable, rotate, share, import, revoke.
 
 use http::Method;
 use serde_json::json;
@@ -14,14 +14,15 @@ use crate::http::openapi::schema::{
 };
 use crate::model::role::{INSTANCE_IMPORT, KEYS_CREATE, KEYS_MANAGE};
 
-/// What changing a key that is not one's own needs.
-const OTHERS: &str = "One's own key needs nothing; any other `keyhouse:keys:manage`.";
+/// The permission to change a key.
+const OTHERS: &str =
+    "The caller's own key needs no permission, any other key `keyhouse:keys:manage`.";
 
 pub(super) fn operations() -> Vec<Operation> {
     [all(), one(), switched(), renewed(), shared()].into_iter().flatten().collect()
 }
 
-/// A `-` before it is descending.
+/// Sort orders. A leading `-` means descending.
 const SORTS: [&str; 8] = [
     "-created_at",
     "created_at",
@@ -36,25 +37,27 @@ const SORTS: [&str; 8] = [
 fn all() -> Vec<Operation> {
     let wanted = ["active", "disabled", "not_yet_valid", "expired", "revoked", "all"];
     vec![
-        operation(Method::GET, "/v1/keys", "listKeys", "Lists keys, the newest first.")
+        operation(Method::GET, "/v1/keys", "listKeys", "List keys")
             .details(
-                "One's own keys and those shared with one's teams whole, others as what they are \
-                 alone; `keyhouse:keys:read` shows all. Revoked keys are left out unless asked for.",
+                "Returns the newest keys first. The caller's own keys, and keys that are shared with \
+                 the caller's teams, have all fields. Other keys are `HiddenKey`, unless the caller has \
+                 `keyhouse:keys:read`. Revoked keys are left out without `status`.",
             )
             .paged()
-            .query("search", text("deploy").max_length(Some(100)), "Part of the name.")
-            .query("status", choice(&wanted), "Only of this status.")
-            .query("kind", choice(&["personal", "service"]), "Only of this kind.")
-            .query("owner", any_of([choice(&["me"]).into(), id("usr").into()]), "Of this user, or one's own.")
-            .query("team", id("team"), "Only those shared with this team.")
-            .query("used", choice(&["never"]), "Only those never used.")
-            .query("expires_within", span("7d"), "Only those that end within this span from now.")
-            .query("sort", choice(&SORTS), "In which order; what has no value comes last, then keys that one only knows to be there.")
-            .answers(200, page(any_of([the("Key"), the("HiddenKey")])), "A page."),
-        operation(Method::POST, "/v1/keys", "createKey", "Makes a key and shows its secret, once.")
+            .query("search", text("deploy").max_length(Some(100)), "Only keys whose name contains this text.")
+            .query("status", choice(&wanted), "Only keys with this status. Default: all except revoked keys.")
+            .query("kind", choice(&["personal", "service"]), "Only keys of this kind.")
+            .query("owner", any_of([choice(&["me"]).into(), id("usr").into()]), "Only keys of this user; `me` is the caller.")
+            .query("team", id("team"), "Only keys that are shared with this team.")
+            .query("used", choice(&["never"]), "Only keys that were never used.")
+            .query("expires_within", span("7d"), "Only keys that expire within this duration from now.")
+            .query("sort", choice(&SORTS), "Sort order. Keys without a value are last, and hidden keys after those.")
+            .answers(200, page(any_of([the("Key"), the("HiddenKey")])), "A page of keys."),
+        operation(Method::POST, "/v1/keys", "createKey", "Create a key")
             .details(
-                "A personal key needs `keyhouse:keys:create`, a service key `keyhouse:keys:manage`; \
-                 both all that the key shall grant.",
+                "Returns the secret, which cannot be shown again. A personal key needs \
+                 `keyhouse:keys:create`, a service key `keyhouse:keys:manage`. The caller must have \
+                 everything that the key grants.",
             )
             .needs(&[KEYS_CREATE, KEYS_MANAGE])
             .may_take(
@@ -67,7 +70,7 @@ fn all() -> Vec<Operation> {
                     "metadata": {"ticket": "OPS-7"},
                 }),
             )
-            .answers(201, answer([field("key", the("Key")), field("secret", secret())]), "Made.")
+            .answers(201, answer([field("key", the("Key")), field("secret", secret())]), "The key and its secret.")
             .with_location()
             .fails(&["subscription_required", "subscription_limit"]),
     ]
@@ -75,21 +78,26 @@ fn all() -> Vec<Operation> {
 
 fn one() -> Vec<Operation> {
     vec![
-        operation(Method::GET, "/v1/keys/{key}", "showKey", "Shows a key.")
-            .details("One's own, one shared with one's teams, or any with `keyhouse:keys:read`.")
+        operation(Method::GET, "/v1/keys/{key}", "showKey", "Show a key")
+            .details(
+                "The caller's own key and a key that is shared with the caller's teams need no \
+                 permission, any other key `keyhouse:keys:read`.",
+            )
             .answers(200, the("Key"), "The key.")
             .with_etag(),
-        operation(Method::PATCH, "/v1/keys/{key}", "changeKey", "Changes a key.")
+        operation(Method::PATCH, "/v1/keys/{key}", "changeKey", "Change a key")
             .details(OTHERS)
             .versioned()
             .may_take(the("KeyChange"), json!({"name": "deploy to staging"}))
-            .answers(200, the("Key"), "The key as it is now.")
+            .answers(200, the("Key"), "The changed key.")
             .with_etag()
             .fails(&["permission_required", "key_revoked", "own_key"]),
-        operation(Method::DELETE, "/v1/keys/{key}", "deleteKey", "Revokes a key, for ever.")
-            .details("The record stays for a while, with the status `revoked`.")
+        operation(Method::DELETE, "/v1/keys/{key}", "deleteKey", "Revoke a key (DELETE)")
+            .details(
+                "Revokes the key permanently. Its record is kept for a while, with the status `revoked`.",
+            )
             .versioned()
-            .answers_empty(204, "Revoked.")
+            .answers_empty(204, "The key is revoked.")
             .fails(&["permission_required"]),
     ]
 }
@@ -99,7 +107,7 @@ fn switched() -> Vec<Operation> {
         operation(Method::POST, path, id, summary)
             .details(OTHERS)
             .versioned()
-            .answers(200, the("Key"), "The key as it is now.")
+            .answers(200, the("Key"), "The changed key.")
             .with_etag()
             .fails(&["permission_required"])
     };
@@ -107,29 +115,33 @@ fn switched() -> Vec<Operation> {
     let descendants =
         answer([field("revoked", count(3)), field("left", count(0)), field("more", truth(false))]);
     vec![
-        operation(Method::GET, "/v1/keys/{key}/descendants", "countDescendants", "Counts the keys that a key created.")
-            .details("Those that are not revoked, and those that they created in turn.")
-            .answers(200, answer([field("count", count(3))]), "How many there are.")
-            .fails(&["permission_required"]),
-        operation(Method::POST, "/v1/keys/{key}/revoke", "revokeKey", "Revokes a key, for ever.")
+        operation(Method::GET, "/v1/keys/{key}/descendants", "countDescendants", "Count the descendants of a key")
             .details(
-                "One's own key needs nothing; any other `keyhouse:keys:manage`. With `descendants` \
-                 every key that it created is revoked too, and what those created: at most 1,000 a \
-                 request. `descendants` of the answer counts them, and those that are `left` because \
-                 the actor may not revoke them; while `more` is true, send the request again.",
+                "Descendants are the keys that the key created, and the keys that those created. Revoked \
+                 keys are not counted.",
+            )
+            .answers(200, answer([field("count", count(3))]), "Number of descendants.")
+            .fails(&["permission_required"]),
+        operation(Method::POST, "/v1/keys/{key}/revoke", "revokeKey", "Revoke a key")
+            .details(
+                "Revokes the key permanently. The caller's own key needs no permission, any other key \
+                 `keyhouse:keys:manage`. With `descendants`, the keys that it created, and the keys that \
+                 those created, are revoked too, at most 1,000 per request. `descendants` in the \
+                 response counts them; `left` are those that the caller may not revoke. While `more` is \
+                 true, repeat the request.",
             )
             .versioned()
             .may_take(
                 request([optional("reason", reason), optional("descendants", truth(true))]),
                 json!({"reason": "laptop stolen"}),
             )
-            .answers(200, both(the("Key"), answer([sometimes("descendants", descendants)])), "The key as it is now.")
+            .answers(200, both(the("Key"), answer([sometimes("descendants", descendants)])), "The changed key.")
             .with_etag()
             .fails(&["permission_required"]),
-        switch("/v1/keys/{key}/disable", "disableKey", "Switches a key off.")
+        switch("/v1/keys/{key}/disable", "disableKey", "Disable a key")
             .may_take(request([]), json!({}))
             .fails(&["key_revoked"]),
-        switch("/v1/keys/{key}/enable", "enableKey", "Switches a key on again.")
+        switch("/v1/keys/{key}/enable", "enableKey", "Enable a key")
             .may_take(request([]), json!({}))
             .fails(&["key_revoked", "own_key"]),
     ]
@@ -154,15 +166,16 @@ fn renewed() -> Vec<Operation> {
             Method::POST,
             "/v1/keys/{key}/rotate",
             "rotateKey",
-            "Makes a new secret, shown once.",
+            "Rotate a key",
         )
         .details(
-            "A personal key is rotated by its owner alone, a service key by one who holds all \
-                 that it grants. The old secret goes on for `overlap`, at most 30 days.",
+            "Creates a new secret, which cannot be shown again. The old secret works for `overlap`, at \
+             most 30 days; without it, the old secret stops working at once. Only the owner can rotate \
+             a personal key. The caller must have everything that a service key grants.",
         )
         .versioned()
         .may_take(request([optional("overlap", span("24h"))]), json!({"overlap": "24h"}))
-        .answers(200, answer([field("key", the("Key")), field("secret", secret())]), "Rotated.")
+        .answers(200, answer([field("key", the("Key")), field("secret", secret())]), "The key and its new secret.")
         .with_etag()
         .fails(&["permission_required", "key_revoked", "key_expired", "own_key"])
         .fails(&["subscription_required"]),
@@ -170,21 +183,22 @@ fn renewed() -> Vec<Operation> {
             Method::POST,
             "/v1/keys/{key}/explain",
             "explainKey",
-            "What would a check say, and why?",
+            "Explain a check",
         )
-        .details("Counts nothing.")
+        .details("Dry-runs a check of the key and explains the verdict. The call is not counted.")
         .may_take(explained, json!({"permissions": ["diagrams:read"], "ip": "192.0.2.7"}))
-        .answers(200, the("Explanation"), "The rule that decided, and every other.")
+        .answers(200, the("Explanation"), "The verdict, the rule that decided, and all rules.")
         .fails(&["permission_required"]),
         operation(
             Method::POST,
             "/v1/keys/import",
             "importKeys",
-            "Takes over keys of other systems.",
+            "Import keys",
         )
         .details(
-            "All or none. Each by `algorithm` and `digest`, or as it is in `key`, which is \
-                 hashed on arrival. A dry run says what would be done.",
+            "Imports keys of another system, all or none. Each is given by `algorithm` and `digest`, or \
+             as plain text in `key`, which is hashed on arrival. A dry run returns the result without \
+             importing.",
         )
         .needs(&[INSTANCE_IMPORT])
         .takes(
@@ -194,8 +208,8 @@ fn renewed() -> Vec<Operation> {
                 "digest": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
             }]}),
         )
-        .answers(200, imported(), "What would be imported.")
-        .answers(201, imported(), "Imported.")
+        .answers(200, imported(), "Result of a dry run.")
+        .answers(201, imported(), "The imported keys.")
         .fails(&["subscription_required", "subscription_limit"]),
     ]
 }
@@ -203,20 +217,24 @@ fn renewed() -> Vec<Operation> {
 fn shared() -> Vec<Operation> {
     let path = "/v1/keys/{key}/teams/{team}";
     vec![
-        operation(Method::PUT, path, "shareKey", "Shares a key with a team.")
-            .details("With a team one is in, or any with `keyhouse:teams:manage`.")
+        operation(Method::PUT, path, "shareKey", "Share a key with a team")
+            .details(
+                "The caller must be a member of the team, or have `keyhouse:teams:manage`. If the key is \
+                 shared with the team already, the access is changed.",
+            )
             .versioned()
             .takes(
                 request([field("access", choice(&["read", "write"]))]),
                 json!({"access": "read"}),
             )
-            .answers(200, the("Key"), "The key as it is now.")
+            .answers(200, the("Key"), "The changed key.")
             .with_etag()
             .fails(&["permission_required", "subscription_required", "key_revoked", "own_key"])
             .fails(&["too_many_teams"]),
-        operation(Method::DELETE, path, "unshareKey", "Ends that a key is shared with a team.")
+        operation(Method::DELETE, path, "unshareKey", "Remove a key from a team")
+            .details("Stops sharing the key with the team.")
             .versioned()
-            .answers_empty(204, "It is not.")
+            .answers_empty(204, "The key is no longer shared with the team.")
             .fails(&["permission_required", "key_revoked", "own_key"]),
     ]
 }

@@ -1,6 +1,6 @@
-//! `GET /openapi.json`: the API's description, made from the router's own table.
+//! `GET /openapi.json`: the OpenAPI document, made from the router's table.
 //!
-//! What is said of each route stands in one file a resource. A route without a description, or a
+//! Each resource has one file with the descriptions of its routes. A route without a description, or a
 //! description without a route, fails the tests.
 
 mod account;
@@ -53,11 +53,11 @@ fn describe(app: &App) -> String {
     let url = app.settings.public_url.to_string();
     let cookie = cookie_name(&app.settings.public_url);
     let document = document::document(ROUTES, &operations(), &Instance { url: &url, cookie });
-    // Maps of texts and numbers always have a form in JSON.
+    // Serialization cannot fail: the document has only maps, strings and numbers.
     document.to_json().unwrap_or_default()
 }
 
-/// What is said of every route.
+/// All operations.
 fn operations() -> Vec<Operation> {
     let resources = [
         checks::operations(),
@@ -74,7 +74,7 @@ fn operations() -> Vec<Operation> {
     resources.into_iter().flatten().collect()
 }
 
-/// The schemas that several operations speak of.
+/// The schemas of the components.
 fn schemas() -> Vec<(&'static str, Schema)> {
     let resources = [
         checks::schemas(),
@@ -106,13 +106,43 @@ mod tests {
     use errors::{ERRORS, error};
     use operation::Asker;
 
+    /// Summaries begin with one of these, so that they stay imperative and consistent.
+    const VERBS: [&str; 26] = [
+        "Accept",
+        "Acknowledge",
+        "Add",
+        "Authorize",
+        "Change",
+        "Check",
+        "Count",
+        "Create",
+        "Delete",
+        "Disable",
+        "Enable",
+        "End",
+        "Explain",
+        "Import",
+        "Introspect",
+        "Lift",
+        "List",
+        "Remove",
+        "Reset",
+        "Revoke",
+        "Rotate",
+        "Set",
+        "Share",
+        "Show",
+        "Sign",
+        "Verify",
+    ];
+
     fn described() -> Value {
         let instance = Instance { url: "https://keys.example.com", cookie: "keyhouse" };
         serde_json::to_value(document::document(ROUTES, &operations(), &instance)).unwrap()
     }
 
-    /// Every operation of the document: its name, such as `GET /v1/keys`, and what is said of it.
-    fn said() -> Vec<(String, Value)> {
+    /// Every operation of the document, by its name, such as `GET /v1/keys`.
+    fn documented() -> Vec<(String, Value)> {
         let document = described();
         let paths = document["paths"].as_object().unwrap();
         let each = paths.iter().flat_map(|(path, item)| {
@@ -124,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn routes_and_description_are_equal() {
+    fn every_route_is_described_exactly_once() {
         let routed: BTreeSet<String> = ROUTES
             .iter()
             .flat_map(described_by)
@@ -135,32 +165,34 @@ mod tests {
         let once: BTreeSet<String> = written.iter().cloned().collect();
         assert_eq!(once, routed, "left: described; right: routed");
         assert_eq!(written.len(), once.len(), "an operation is described twice");
-        let told: BTreeSet<String> = said().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(told, routed, "left: in the document; right: routed");
+        let names: BTreeSet<String> = documented().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, routed, "left: in the document; right: routed");
     }
 
     #[test]
-    fn every_operation_says_its_permission_its_errors_and_an_example() {
+    fn every_operation_has_permissions_errors_and_examples() {
         let mut ids = BTreeSet::new();
-        for (name, operation) in said() {
+        for (name, operation) in documented() {
             let id = operation["operationId"].as_str().unwrap().to_owned();
-            assert!(ids.insert(id), "{name}: its id is another's");
-            let text = |field: &str| operation[field].as_str().unwrap_or_default().to_owned();
-            assert!(text("summary").ends_with(['.', '?']), "{name}: {:?}", text("summary"));
+            assert!(ids.insert(id), "{name}: another operation has its id");
+            let summary = operation["summary"].as_str().unwrap_or_default();
+            let verb = summary.split(' ').next().unwrap_or_default();
+            assert!(VERBS.contains(&verb), "{name}: {summary:?} does not begin with a known verb");
+            assert!(!summary.ends_with(['.', '?']), "{name}: {summary:?}");
             for needed in operation["x-permission"].as_array().unwrap() {
                 let word = needed.as_str().unwrap();
                 let known = ["open", "none", "session", "key"].contains(&word)
                     || OWN_PERMISSIONS.contains(&word);
-                assert!(known, "{name}: no such permission {word}");
+                assert!(known, "{name}: unknown permission {word}");
             }
             let responses = operation["responses"].as_object().unwrap();
             let good: Vec<_> = responses.keys().filter(|it| it.starts_with('2')).collect();
-            assert!(!good.is_empty(), "{name}: no answer");
+            assert!(!good.is_empty(), "{name}: no success response");
             assert!(responses.len() > good.len(), "{name}: no errors");
             let sends = !operation["requestBody"].is_null();
             let sent = operation["requestBody"]["content"].as_object().cloned().unwrap_or_default();
             let whole = sent.values().all(|content| content["example"].is_object());
-            assert!(!sends || (whole && sent.len() == 1), "{name}: no example of what is sent");
+            assert!(!sends || (whole && sent.len() == 1), "{name}: no example of the request body");
             let contents = responses[good[0]]["content"].as_object().cloned().unwrap_or_default();
             for (kind, content) in contents {
                 assert!(!content["example"].is_null(), "{name}: no example of {kind}");
@@ -169,10 +201,11 @@ mod tests {
     }
 
     #[test]
-    fn who_may_ask_is_said_as_the_router_decides_it() {
+    fn authentication_is_described_as_the_router_requires_it() {
         let of = |route: &Route| -> Vec<Asker> {
-            let said = operations();
-            said.iter()
+            let operations = operations();
+            operations
+                .iter()
                 .filter(|it| {
                     it.path == route.path
                         && described_by(route).iter().any(|(method, _)| *method == it.method)
@@ -196,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn every_place_of_a_path_and_every_reference_is_known() {
+    fn every_path_parameter_and_every_reference_is_defined() {
         let document = described();
         for route in ROUTES {
             for place in places(route.path) {
@@ -212,7 +245,7 @@ mod tests {
         }
         for (name, _) in document["components"]["schemas"].as_object().unwrap() {
             let used = text.contains(&format!("\"#/components/schemas/{name}\""));
-            assert!(used, "nothing speaks of {name}");
+            assert!(used, "no schema refers to {name}");
         }
     }
 
@@ -235,14 +268,14 @@ mod tests {
     }
 
     #[test]
-    fn every_code_that_is_named_is_one_that_is_answered() {
+    fn the_described_codes_are_those_that_the_code_returns() {
         let mut codes = BTreeSet::new();
         for told in ERRORS {
-            assert!(codes.insert((told.status, told.code)), "{} stands twice", told.code);
+            assert!(codes.insert((told.status, told.code)), "{} is listed twice", told.code);
         }
         for operation in operations() {
             for code in responses::codes(&operation) {
-                assert!(error(code, false).is_some(), "{}: no such error {code}", operation.id);
+                assert!(error(code, false).is_some(), "{}: unknown error {code}", operation.id);
             }
         }
         let named: BTreeSet<(u16, String)> =
@@ -250,7 +283,7 @@ mod tests {
         assert_eq!(named, answered(), "left: described; right: in the code");
     }
 
-    /// Every status and code that the source can answer.
+    /// Every status and code in the source.
     fn answered() -> BTreeSet<(u16, String)> {
         let files = ["problem.rs", "action_errors.rs", "check/problem.rs"];
         let read = |file| fs::read_to_string(format!("src/http/{file}")).unwrap();
@@ -277,7 +310,7 @@ mod tests {
         found
     }
 
-    /// The codes of every `ActionError::Conflict` that is made.
+    /// The codes of every `ActionError::Conflict` in the source.
     fn conflicts_in(folder: &Path, found: &mut Vec<String>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

@@ -1,4 +1,4 @@
-//! What the description says of one operation.
+//! Builds the description of one operation.
 
 use http::Method;
 use serde_json::Value;
@@ -7,46 +7,46 @@ use crate::http::check;
 use crate::http::input::{FORM, JSON};
 use crate::http::openapi::schema::{Schema, cursor, fitting, whole};
 
-/// What one method on one path does.
+/// The description of one method on one path.
 pub(super) struct Operation {
     pub(super) method: Method,
     pub(super) path: &'static str,
-    /// The name by which clients know it.
+    /// The `operationId`, from which generated clients name their functions.
     pub(super) id: &'static str,
     pub(super) summary: &'static str,
     pub(super) details: &'static str,
     pub(super) asker: Asker,
-    /// The permissions, one of which it needs; which one, the details say.
+    /// The operation requires one of these permissions. `details` says which, if it depends.
     pub(super) permissions: &'static [&'static str],
     pub(super) parameters: Vec<Parameter>,
     pub(super) body: Option<Body>,
     pub(super) answers: Vec<Answer>,
-    /// The codes of its own errors, beside those that all of its kind have.
+    /// The codes of its own errors, in addition to those of its kind.
     pub(super) errors: Vec<&'static str>,
 }
 
-/// Who may ask at all.
+/// The authentication that an operation requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asker {
-    /// Anybody, without a look at who it is or what else they send.
+    /// None. Parameters are ignored.
     Probe,
-    /// Anybody.
+    /// None. Unknown parameters are rejected.
     Open,
-    /// A program, with a key of its own.
+    /// A key; no session.
     Program,
-    /// Anybody; a session is looked at where there is one.
+    /// None, but a session is read if there is one.
     Visitor,
-    /// A session's user or a key.
+    /// A session or a key.
     Known,
-    /// People, through their session.
+    /// A session.
     Person,
-    /// The holder of a key, who asks about that key.
+    /// The key that the operation is about.
     Holder,
-    /// A proxy, about the key that its client presented.
+    /// The key that the proxy's client presented.
     Proxy,
 }
 
-/// A parameter of the query or a header.
+/// A query parameter or a header.
 pub(super) struct Parameter {
     pub(super) name: &'static str,
     pub(super) place: Place,
@@ -55,33 +55,32 @@ pub(super) struct Parameter {
     pub(super) schema: Schema,
 }
 
-/// Where a parameter stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Query,
     Header,
 }
 
-/// What is sent.
+/// A request body.
 pub(super) struct Body {
-    /// Its content type.
+    /// The content type.
     pub(super) kind: &'static str,
     pub(super) schema: Schema,
     pub(super) example: Value,
-    /// Whether an empty body is refused.
+    /// Whether an empty body is rejected.
     pub(super) required: bool,
 }
 
-/// What is answered when all is well.
+/// A success response.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) says: &'static str,
-    /// By content type; none where there is no body.
+    /// Schemas by content type; empty without a body.
     pub(super) content: Vec<(&'static str, Schema)>,
     pub(super) headers: Vec<(&'static str, &'static str)>,
 }
 
-/// An operation for anybody who is known, without a word about the rest.
+/// An operation that requires a session or a key.
 pub(super) fn operation(
     method: Method,
     path: &'static str,
@@ -109,13 +108,13 @@ impl Operation {
         self
     }
 
-    /// Who asks, where it is not anybody who is known.
+    /// Replaces the required authentication.
     pub(super) fn asked_by(mut self, asker: Asker) -> Self {
         self.asker = asker;
         self
     }
 
-    /// Needs one of these permissions.
+    /// Requires one of these permissions.
     pub(super) fn needs(mut self, permissions: &'static [&'static str]) -> Self {
         self.permissions = permissions;
         self
@@ -132,7 +131,7 @@ impl Operation {
         self
     }
 
-    /// A header that must be sent.
+    /// Adds a required header.
     pub(super) fn header(
         mut self,
         name: &'static str,
@@ -144,22 +143,25 @@ impl Operation {
         self
     }
 
-    /// Lists: `limit` and `cursor`.
+    /// Adds `limit` and `cursor`.
     pub(super) fn paged(self) -> Self {
-        self.query("limit", whole(1, 100, 50), "How many a page holds; 50 unless given.").query(
-            "cursor",
-            cursor(),
-            "The `next_cursor` of the page before.",
-        )
+        self.paged_by(cursor())
     }
 
-    /// Changes what has a version, and takes `If-Match`.
+    /// Adds `limit` and `cursor`, with a schema for the cursor.
+    pub(super) fn paged_by(self, cursor: impl Into<Schema>) -> Self {
+        self.query("limit", whole(1, 100, 50), "Maximum number of items on the page. Default: 50.")
+            .query("cursor", cursor, "The `next_cursor` of the previous page.")
+    }
+
+    /// Accepts `If-Match`.
     pub(super) fn versioned(mut self) -> Self {
         self.parameters.push(Parameter {
             name: "If-Match",
             place: Place::Header,
             required: false,
-            says: "Only where its version is still this one: an `ETag` that was answered, or `*`.",
+            says: "Apply the change only if the object has this version: an `ETag` of an earlier \
+                   response, or `*` for any version.",
             schema: fitting(r#"^(\*|"[1-9][0-9]{0,15}")$"#, "*").into(),
         });
         self.errors.push("version_conflict");
@@ -171,24 +173,22 @@ impl Operation {
         self
     }
 
-    /// The same as a form, the way OAuth clients send it.
+    /// Requires a form, as OAuth clients send it.
     pub(super) fn takes_form(mut self, schema: Schema, example: Value) -> Self {
         self.body = Some(Body { kind: FORM, schema, example, required: true });
         self
     }
 
-    /// The same, where nothing must be sent.
+    /// Accepts a JSON body, which may be empty.
     pub(super) fn may_take(mut self, schema: Schema, example: Value) -> Self {
         self.body = Some(Body { kind: JSON, schema, example, required: false });
         self
     }
 
-    /// Answers JSON.
     pub(super) fn answers(self, status: u16, schema: Schema, says: &'static str) -> Self {
         self.answers_with(status, vec![(JSON, schema)], says)
     }
 
-    /// Answers without a body.
     pub(super) fn answers_empty(self, status: u16, says: &'static str) -> Self {
         self.answers_with(status, Vec::new(), says)
     }
@@ -203,7 +203,7 @@ impl Operation {
         self
     }
 
-    /// A header of the last answer.
+    /// Adds a header to the last response.
     pub(super) fn with(mut self, name: &'static str, says: &'static str) -> Self {
         if let Some(answer) = self.answers.last_mut() {
             answer.headers.push((name, says));
@@ -211,14 +211,12 @@ impl Operation {
         self
     }
 
-    /// The last answer names the object's version.
     pub(super) fn with_etag(self) -> Self {
-        self.with("ETag", "The object's version, in quotes.")
+        self.with("ETag", "Version of the object, in quotes, for `If-Match`.")
     }
 
-    /// The last answer says where the new object is.
     pub(super) fn with_location(self) -> Self {
-        self.with("Location", "Where it is.").with_etag()
+        self.with("Location", "URL of the new object.").with_etag()
     }
 
     pub(super) fn fails(mut self, codes: &[&'static str]) -> Self {
@@ -226,12 +224,11 @@ impl Operation {
         self
     }
 
-    /// Whether it answers as checks do.
+    /// Whether its errors are those of a check endpoint.
     pub(super) fn is_check(&self) -> bool {
         check::is_check_path(self.path)
     }
 
-    /// Whether it only reads.
     pub(super) fn reads(&self) -> bool {
         matches!(self.method, Method::GET | Method::HEAD)
     }

@@ -1,4 +1,4 @@
-//! The organization, its subscription, and for operators all of them and the plans.
+//! The caller's organization and subscription, and for operators all organizations and the plans.
 
 use http::Method;
 use serde_json::json;
@@ -23,14 +23,14 @@ pub(super) fn operations() -> Vec<Operation> {
 
 fn own() -> Vec<Operation> {
     vec![
-        operation(Method::GET, "/v1/organization", "showOrganization", "Shows one's organization.")
+        operation(Method::GET, "/v1/organization", "showOrganization", "Show the caller's organization")
             .needs(&[ORGANIZATION_READ])
             .answers(200, the("Organization"), "The organization.")
             .with_etag(),
-        operation(Method::PATCH, "/v1/organization", "changeOrganization", "Changes its settings.")
+        operation(Method::PATCH, "/v1/organization", "changeOrganization", "Change the caller's organization")
             .details(
-                "Whom a second factor is required of is for owners alone; to let somebody off takes \
-                 a session that was opened with one.",
+                "Only owners can change `second_factor_required_of`. Removing an item requires a session \
+                 with a second factor.",
             )
             .needs(&[ORGANIZATION_MANAGE])
             .versioned()
@@ -43,12 +43,12 @@ fn own() -> Vec<Operation> {
                 ]),
                 json!({"name": "Example", "members_create_keys": true}),
             )
-            .answers(200, the("Organization"), "The organization as it is now.")
+            .answers(200, the("Organization"), "The changed organization.")
             .with_etag()
             .fails(&["second_factor_required"]),
-        operation(Method::GET, "/v1/subscription", "showSubscription", "Shows its subscription.")
+        operation(Method::GET, "/v1/subscription", "showSubscription", "Show the caller's subscription")
             .needs(&[SUBSCRIPTION_READ])
-            .answers(200, the("Subscription"), "Plan, status, and what is used of it.")
+            .answers(200, the("Subscription"), "Plan, status, limits and current usage.")
             .with_etag(),
     ]
 }
@@ -57,19 +57,19 @@ fn all() -> Vec<Operation> {
     let made = answer([
         field("organization", the("Organization")),
         field("invitation", the("Invitation")),
-        field("url", text("https://keys.example.com/invitation#token=what-only-its-holder-knows")),
+        field("url", text("https://keys.example.com/invitation#token=a-secret-token")),
     ]);
     let path = "/v1/organizations/{organization}";
     vec![
-        operation(Method::GET, "/v1/organizations", "listOrganizations", "Lists organizations.")
+        operation(Method::GET, "/v1/organizations", "listOrganizations", "List organizations")
             .needs(&[INSTANCE_MANAGE])
             .paged()
-            .answers(200, page(the("Organization")), "A page."),
+            .answers(200, page(the("Organization")), "A page of organizations."),
         operation(
             Method::POST,
             "/v1/organizations",
             "createOrganization",
-            "Makes an organization.",
+            "Create an organization",
         )
         .needs(&[INSTANCE_MANAGE])
         .takes(
@@ -80,20 +80,20 @@ fn all() -> Vec<Operation> {
             ]),
             json!({"name": "Example", "plan": "pro", "owner_email": "olga@example.org"}),
         )
-        .answers(201, made, "The organization, and the link for its first owner.")
+        .answers(201, made, "The organization, and the invitation of its first owner.")
         .with_location()
         .fails(&["too_many_organizations"]),
-        operation(Method::GET, path, "showAnyOrganization", "Shows an organization.")
+        operation(Method::GET, path, "showAnyOrganization", "Show an organization")
             .needs(&[INSTANCE_MANAGE])
             .answers(200, the("Organization"), "The organization.")
             .with_etag(),
-        operation(Method::PATCH, path, "changeAnyOrganization", "Suspends, caps or renames one.")
+        operation(Method::PATCH, path, "changeAnyOrganization", "Change an organization")
             .details(
-                "`permissions` is the ceiling of all its keys; null takes it away. `domains` are the \
-                 e-mail domains that it vouches for, each by its exact name; one is at most one \
-                 organization's. A key with an end, networks or limits changes neither of them, nor \
-                 whom a second factor is required of; to let somebody off takes an operator in a \
-                 session that was opened with one.",
+                "`permissions` is the maximum of all keys of the organization; null removes it. \
+                 `domains` are the verified email domains of the organization, by exact name; a domain \
+                 belongs to at most one organization. A key with an expiry, IP rules or limits can \
+                 change neither of them, nor `second_factor_required_of`. Removing an item of \
+                 `second_factor_required_of` requires an operator in a session with a second factor.",
             )
             .needs(&[INSTANCE_MANAGE])
             .versioned()
@@ -107,7 +107,7 @@ fn all() -> Vec<Operation> {
                 ]),
                 json!({"suspended": false, "permissions": ["diagrams:*"]}),
             )
-            .answers(200, the("Organization"), "The organization as it is now.")
+            .answers(200, the("Organization"), "The changed organization.")
             .with_etag()
             .fails(&["domain_taken", "second_factor_required"]),
     ]
@@ -117,7 +117,7 @@ fn domain() -> Schema {
     text("example.com").into()
 }
 
-/// Whom a second factor is required of: operators, or users of a role.
+/// Users for whom a second factor is required: operators, or users with a role.
 fn required_of() -> Schema {
     let named = choice(&["operator", "user", "guest", "administrator", "owner"]);
     any_of([named.into(), id("role").into()])
@@ -130,13 +130,16 @@ fn subscriptions() -> Vec<Operation> {
             Method::GET,
             path,
             "showAnySubscription",
-            "Shows an organization's subscription.",
+            "Show the subscription of an organization",
         )
         .needs(&[INSTANCE_MANAGE])
         .answers(200, the("Subscription"), "The subscription.")
         .with_etag(),
-        operation(Method::PATCH, path, "changeSubscription", "Changes a subscription.")
-            .details("Counts on the very next check, and deletes nothing.")
+        operation(Method::PATCH, path, "changeSubscription", "Change the subscription of an organization")
+            .details(
+                "The change applies to the next check and deletes nothing. Without API access, keys are \
+                 rejected with `SUBSCRIPTION_REQUIRED`.",
+            )
             .needs(&[INSTANCE_MANAGE])
             .versioned()
             .may_take(
@@ -147,7 +150,7 @@ fn subscriptions() -> Vec<Operation> {
                 ]),
                 json!({"plan": "enterprise", "status": "active", "current_period_end": null}),
             )
-            .answers(200, the("Subscription"), "The subscription as it is now.")
+            .answers(200, the("Subscription"), "The changed subscription.")
             .with_etag(),
     ]
 }
@@ -162,18 +165,18 @@ fn plans() -> Vec<Operation> {
         ["api_access", "teams", "multiple_teams"].map(|name| optional(name, truth(true)));
     let limits = limits(optional);
     vec![
-        operation(Method::GET, "/v1/plans", "listPlans", "Lists plans.")
+        operation(Method::GET, "/v1/plans", "listPlans", "List plans")
             .needs(&[INSTANCE_MANAGE])
-            .query("limit", whole(1, 100, 50), "How many a page holds; 50 unless given.")
-            .query("cursor", cursor(), "The `next_cursor` of the page before.")
-            .answers(200, listed, "A page, by name."),
-        operation(Method::GET, "/v1/plans/{plan}", "showPlan", "Shows a plan.")
+            .paged_by(cursor())
+            .answers(200, listed, "A page of plans, by name."),
+        operation(Method::GET, "/v1/plans/{plan}", "showPlan", "Show a plan")
             .needs(&[INSTANCE_MANAGE])
             .answers(200, the("Plan"), "The plan.")
             .with_etag(),
-        operation(Method::PATCH, "/v1/plans/{plan}", "changePlan", "Changes a plan.")
+        operation(Method::PATCH, "/v1/plans/{plan}", "changePlan", "Change a plan")
             .details(
-                "For the very next check of every organization on it. A limit of null is none.",
+                "The change applies to the next check of every organization with the plan. A limit of \
+                 null means unlimited.",
             )
             .needs(&[INSTANCE_MANAGE])
             .versioned()
@@ -184,7 +187,7 @@ fn plans() -> Vec<Operation> {
                 ]),
                 json!({"features": {"teams": true}, "limits": {"keys": 10000, "users": null}}),
             )
-            .answers(200, the("Plan"), "The plan as it is now.")
+            .answers(200, the("Plan"), "The changed plan.")
             .with_etag(),
     ]
 }

@@ -1,4 +1,4 @@
-//! People: invited, shown, changed, reset, removed.
+//! Users: invitations, changes, sessions, lockouts, password resets and removal.
 
 use http::Method;
 use serde_json::json;
@@ -18,7 +18,7 @@ pub(super) fn operations() -> Vec<Operation> {
     [invitations(), users(), sessions(), lockouts(), resets()].into_iter().flatten().collect()
 }
 
-/// The name of a role: one of the four, or an id.
+/// A role: the name of a built-in role, or the id of a custom role.
 pub(super) fn role() -> Schema {
     any_of([choice(&["user", "guest", "administrator", "owner"]).into(), id("role").into()])
 }
@@ -26,14 +26,14 @@ pub(super) fn role() -> Schema {
 fn invitations() -> Vec<Operation> {
     let team = list(TEAMS_A_USER_MAX, id("team"));
     vec![
-        operation(Method::GET, "/v1/invitations", "listInvitations", "Lists invitations.")
+        operation(Method::GET, "/v1/invitations", "listInvitations", "List invitations")
             .needs(&[USERS_READ])
             .paged()
-            .answers(200, page(the("Invitation")), "A page, the newest first."),
-        operation(Method::POST, "/v1/invitations", "invite", "Invites somebody.")
+            .answers(200, page(the("Invitation")), "A page of invitations, the newest first."),
+        operation(Method::POST, "/v1/invitations", "invite", "Create an invitation")
             .details(
-                "The link works once and for 24 hours, and only while its maker may still give \
-                 what it gives. Nobody invites to more than they hold.",
+                "Returns a one-time link, which expires after 24 hours. The caller must have every \
+                 permission of the role. The link stops working if its creator loses one of them.",
             )
             .needs(&[USERS_MANAGE])
             .takes(
@@ -48,38 +48,49 @@ fn invitations() -> Vec<Operation> {
             .answers(
                 201,
                 answer([field("invitation", the("Invitation")), field("url", link())]),
-                "The invitation, and the link to hand over.",
+                "The invitation, and the link for the new user.",
             )
-            .with("Location", "Where it is.")
+            .with("Location", "URL of the new object.")
             .fails(&["subscription_limit", "email_taken", "too_many_invitations"]),
         operation(
             Method::POST,
             "/v1/invitations/accept",
             "acceptInvitation",
-            "Comes in by a link.",
+            "Accept an invitation",
         )
         .asked_by(Asker::Open)
         .takes(
             request([
-                field("token", text("what stands behind #token= in the link")),
+                field("token", text("the text after #token= in the link")),
                 optional("name", name("Grace")),
                 field("password", password(PASSWORD)),
             ]),
             json!({
-                "token": "what stands behind #token= in the link", "name": "Grace",
+                "token": "the text after #token= in the link", "name": "Grace",
                 "password": PASSWORD,
             }),
         )
-        .answers(201, opened(), "The user, signed in.")
-        .with("Set-Cookie", "The session.")
+        .answers(201, opened(), "The session of the new user.")
+        .with("Set-Cookie", "The session cookie.")
         .fails(&ENTRANCE)
         .fails(&["subscription_limit", "email_taken"]),
-        operation(Method::GET, "/v1/invitations/{invitation}", "showInvitation", "Shows one.")
-            .needs(&[USERS_READ])
-            .answers(200, the("Invitation"), "The invitation, without its link."),
-        operation(Method::DELETE, "/v1/invitations/{invitation}", "withdraw", "Withdraws one.")
-            .needs(&[USERS_MANAGE])
-            .answers_empty(204, "Its link is dead."),
+        operation(
+            Method::GET,
+            "/v1/invitations/{invitation}",
+            "showInvitation",
+            "Show an invitation",
+        )
+        .needs(&[USERS_READ])
+        .answers(200, the("Invitation"), "The invitation, without its link."),
+        operation(
+            Method::DELETE,
+            "/v1/invitations/{invitation}",
+            "withdraw",
+            "Delete an invitation",
+        )
+        .details("The link of the invitation stops working.")
+        .needs(&[USERS_MANAGE])
+        .answers_empty(204, "The invitation is deleted."),
     ]
 }
 
@@ -89,21 +100,21 @@ fn link() -> Schema {
 
 fn users() -> Vec<Operation> {
     vec![
-        operation(Method::GET, "/v1/users", "listUsers", "Lists users.")
+        operation(Method::GET, "/v1/users", "listUsers", "List users")
             .needs(&[USERS_READ])
             .paged()
-            .query("email", email("grace@example.com"), "Only those with this address.")
-            .answers(200, page(the("User")), "A page."),
-        operation(Method::GET, "/v1/users/{user}", "showUser", "Shows a user.")
-            .details("Oneself, or anybody with `keyhouse:users:read`.")
+            .query("email", email("grace@example.com"), "Only users with this email address.")
+            .answers(200, page(the("User")), "A page of users."),
+        operation(Method::GET, "/v1/users/{user}", "showUser", "Show a user")
+            .details("The caller's own user needs no permission, other users `keyhouse:users:read`.")
             .answers(200, the("User"), "The user.")
             .with_etag()
             .fails(&["permission_required"]),
-        operation(Method::PATCH, "/v1/users/{user}", "changeUser", "Changes a user.")
+        operation(Method::PATCH, "/v1/users/{user}", "changeUser", "Change a user")
             .details(
-                "Nobody changes a user who holds more than they do, or who is in a secret team that \
-                 they don't see, or gives more than they hold; `operator` is given and taken by \
-                 operators alone. A new `email` ends the user's sessions and confirms the address.",
+                "The caller must have every permission that the user has before and after the change, \
+                 and must be able to see every secret team of the user. Only operators can change \
+                 `operator`. A new `email` ends the user's sessions and is verified.",
             )
             .needs(&[USERS_MANAGE])
             .versioned()
@@ -118,36 +129,37 @@ fn users() -> Vec<Operation> {
                 ]),
                 json!({"name": "Grace Hopper", "role": "guest"}),
             )
-            .answers(200, the("User"), "The user as they are now.")
+            .answers(200, the("User"), "The changed user.")
             .with_etag()
             .fails(&["last_owner", "last_operator", "email_taken", "own_account"]),
-        operation(Method::DELETE, "/v1/users/{user}", "removeUser", "Removes a user.")
+        operation(Method::DELETE, "/v1/users/{user}", "removeUser", "Remove a user")
             .details(
-                "Their keys are revoked, or handed over with what they granted at that moment as \
-                 their ceiling.",
+                "The user's keys are revoked or transferred. A transferred key keeps at most the \
+                 permissions that it grants at that moment.",
             )
             .needs(&[USERS_MANAGE])
             .versioned()
-            .query("keys", choice(&["revoke", "transfer"]), "What becomes of their keys.")
+            .query("keys", choice(&["revoke", "transfer"]), "What happens to the user's keys. Default: `revoke`.")
             .query(
                 "to",
                 formatted("heir", "organization"),
-                "With `transfer`: a user, or `organization`.",
+                "New owner of the keys, required with `transfer`: a user id, or `organization`.",
             )
-            .answers_empty(204, "Removed.")
+            .answers_empty(204, "The user is removed.")
             .fails(&["last_owner", "last_operator", "removal_under_way"]),
         operation(
             Method::GET,
             "/v1/users/{user}/keys",
             "listKeysOfUser",
-            "What a removal touches.",
+            "List the keys of a user",
         )
+        .details("Lists the keys that a removal of the user would affect.")
         .needs(&[KEYS_READ, USERS_MANAGE])
         .paged()
         .answers(
             200,
             page(any_of([the("Key"), the("HiddenKey")])),
-            "A page of their keys.",
+            "A page of keys.",
         ),
     ]
 }
@@ -158,32 +170,32 @@ fn sessions() -> Vec<Operation> {
             Method::GET,
             "/v1/users/{user}/sessions",
             "listSessionsOfUser",
-            "Lists another user's sessions.",
+            "List the sessions of a user",
         )
-        .details("One's own are at `/v1/sessions`.")
+        .details("The caller's own sessions are at `/v1/sessions`.")
         .needs(&[USERS_MANAGE])
         .paged()
-        .answers(200, page(the("OpenSession")), "A page, the newest first.")
+        .answers(200, page(the("OpenSession")), "A page of sessions, the newest first.")
         .fails(&["own_account"]),
         operation(
             Method::DELETE,
             "/v1/users/{user}/sessions",
             "endSessionsOfUser",
-            "Ends all sessions of another user.",
+            "End all sessions of a user",
         )
-        .details("The user is told at the next sign-in.")
+        .details("The user gets a notice at the next sign-in.")
         .needs(&[USERS_MANAGE])
-        .answers_empty(204, "Ended.")
+        .answers_empty(204, "The sessions have ended.")
         .fails(&["own_account"]),
         operation(
             Method::DELETE,
             "/v1/users/{user}/sessions/{session}",
             "endSessionOfUser",
-            "Ends one session of another user.",
+            "End a session of a user",
         )
-        .details("The user is told at the next sign-in.")
+        .details("The user gets a notice at the next sign-in.")
         .needs(&[USERS_MANAGE])
-        .answers_empty(204, "Ended.")
+        .answers_empty(204, "The session has ended.")
         .fails(&["own_account"]),
     ]
 }
@@ -194,25 +206,28 @@ fn lockouts() -> Vec<Operation> {
             Method::GET,
             "/v1/sign-in-lockouts",
             "listLockouts",
-            "Lists what waits after failed sign-ins.",
+            "List sign-in lockouts",
         )
         .details(
-            "Owners see the accounts of their organization; operators see all accounts, and \
-             networks. It is what the answering node knows at this moment, the longest first: there \
-             is one page.",
+            "Lists accounts and networks that are locked after failed sign-ins, the longest lockout \
+             first. Owners see the accounts of their organization, operators see all accounts and \
+             networks. The list is that of the node that answers, and has only one page.",
         )
         .needs(&[INSTANCE_MANAGE])
-        .query("limit", whole(1, 100, 50), "How many; 50 unless given.")
-        .answers(200, page(the("Lockout")), "The page."),
+        .query("limit", whole(1, 100, 50), "Maximum number of items. Default: 50.")
+        .answers(200, page(the("Lockout")), "The lockouts."),
         operation(
             Method::DELETE,
             "/v1/sign-in-lockouts/{lockout}",
             "liftLockout",
-            "Lets an account or a network try again.",
+            "Lift a sign-in lockout",
         )
-        .details("Owners those of their organization's accounts; operators all.")
+        .details(
+            "Clears the failed sign-ins of an account or a network. Owners can lift lockouts of their \
+             organization's accounts, operators all lockouts.",
+        )
         .needs(&[INSTANCE_MANAGE])
-        .answers_empty(204, "Its failures are forgotten."),
+        .answers_empty(204, "The lockout is lifted."),
     ]
 }
 
@@ -228,36 +243,42 @@ fn resets() -> Vec<Operation> {
         field("organization", text("example.com")),
     ]);
     vec![
-        operation(Method::POST, "/v1/users/{user}/reset", "resetUser", "Makes a reset link.")
+        operation(Method::POST, "/v1/users/{user}/reset", "resetUser", "Create a password reset link")
             .details(
-                "`totp` also takes the second factor away when the link is used: for owners in a \
-                 session that was opened with a second factor, and for the host. Never for oneself: \
-                 whoever finds an open session must not take the account over.",
+                "With `totp`, using the link also removes the second factor; this requires an owner \
+                 who signed in with a second factor, or the local operator. A user cannot create a reset \
+                 link for the own account, so that an unattended session cannot be used to take over \
+                 the account.",
             )
             .needs(&[USERS_MANAGE])
             .may_take(request([optional("totp", truth(false))]), json!({"totp": false}))
-            .answers(201, made, "The link to hand over: once, for 24 hours.")
+            .answers(201, made, "The one-time link for the user, which expires after 24 hours.")
             .fails(&["own_account", "second_factor_required"]),
-        operation(Method::POST, "/v1/reset", "resetPassword", "Sets a new password by a link.")
-            .details("Ends all sessions; a second factor stays.")
+        operation(Method::POST, "/v1/reset", "resetPassword", "Reset a password")
+            .details(
+                "Sets a new password with the token of a reset link. All sessions of the user end. A \
+                 second factor stays on, unless the link removes it.",
+            )
             .asked_by(Asker::Open)
             .takes(
                 request([
-                    field("token", text("what stands behind #token= in the link")),
+                    field("token", text("the text after #token= in the link")),
                     field("password", password(PASSWORD)),
                 ]),
-                json!({"token": "what stands behind #token= in the link", "password": PASSWORD}),
+                json!({"token": "the text after #token= in the link", "password": PASSWORD}),
             )
-            .answers_empty(204, "Set: sign in with it.")
+            .answers_empty(204, "The password is set. Sign in with it.")
             .fails(&["link_invalid", "misdirected_request", "cross_site"]),
-        operation(Method::POST, "/v1/links", "showLink", "Whom is a one-time link for?")
-            .details("For the holder of an invitation's or a reset's link, which works on.")
+        operation(Method::POST, "/v1/links", "showLink", "Show a one-time link")
+            .details(
+                "Returns the account of an invitation or reset link to its holder. The link stays usable.",
+            )
             .asked_by(Asker::Open)
             .takes(
-                request([field("token", text("what stands behind #token= in the link"))]),
-                json!({"token": "what stands behind #token= in the link"}),
+                request([field("token", text("the text after #token= in the link"))]),
+                json!({"token": "the text after #token= in the link"}),
             )
-            .answers(200, linked, "The account that it makes, or whose password it sets.")
+            .answers(200, linked, "The account of the link.")
             .fails(&["link_invalid", "misdirected_request", "cross_site"]),
     ]
 }

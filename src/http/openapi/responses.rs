@@ -1,4 +1,4 @@
-//! What an operation answers: its answers when all is well, and its errors by status.
+//! Builds the responses of an operation: success responses, and errors by status.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +16,8 @@ use crate::http::openapi::operation::{Answer, Asker, Operation};
 use crate::http::openapi::schema::{text, the};
 
 const PROBLEM: &str = "application/problem+json";
-/// The codes of one response. An enum of each response's own would give a generated client some
-/// three hundred types for one field.
+/// Extension with the codes of one response. A separate enum per response would give a generated client
+/// about three hundred types for one field.
 const CODES: &str = "x-codes";
 
 pub(super) fn responses(operation: &Operation, examples: &Examples) -> Responses {
@@ -36,7 +36,7 @@ pub(super) fn responses(operation: &Operation, examples: &Examples) -> Responses
     responses.build()
 }
 
-/// The errors that an operation may answer: its own, and those that all of its kind have.
+/// The error codes of an operation: its own, and those of its kind.
 pub(super) fn codes(operation: &Operation) -> Vec<&'static str> {
     let mut codes: Vec<&'static str> = errors::OF_TRANSPORT.to_vec();
     match operation.asker {
@@ -79,7 +79,7 @@ pub(super) fn codes(operation: &Operation) -> Vec<&'static str> {
     codes
 }
 
-/// Responses that say one thing wherever they are answered, and so stand among the components.
+/// Error responses with only one code, which are the same for every operation and so are components.
 pub(super) fn alone() -> impl Iterator<Item = (&'static str, Response)> {
     let single = ERRORS.iter().filter(|told| stands_alone(told));
     single.map(|told| (told.code, bad(&[told], false)))
@@ -121,10 +121,10 @@ fn bad(codes: &[&'static Told], bare: bool) -> Response {
     let headers: &[(&str, &str)] = match status {
         401 => &[(
             "WWW-Authenticate",
-            "How to authenticate: each scheme that is accepted (RFC 9110, RFC 6750, RFC 7617).",
+            "The accepted authentication schemes (RFC 9110, RFC 6750, RFC 7617).",
         )],
-        405 => &[("Allow", "The methods of this path.")],
-        429 | 503 => &[("Retry-After", "After how many seconds to come back.")],
+        405 => &[("Allow", "Methods that the path supports.")],
+        429 | 503 => &[("Retry-After", "Seconds to wait before a retry.")],
         _ => &[],
     };
     for (name, says) in headers {
@@ -144,7 +144,7 @@ fn bad(codes: &[&'static Told], bare: bool) -> Response {
 
 fn example(status: u16, code: &str) -> Value {
     json!({
-        "type": "about:blank", "title": "What happened, in a few words", "status": status,
+        "type": "about:blank", "title": "Short description of the error", "status": status,
         "code": code, "request_id": "req_00c0ffee00c0ffee",
     })
 }

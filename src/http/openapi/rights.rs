@@ -26,12 +26,13 @@ fn patterns() -> Schema {
 
 fn roles() -> Vec<Operation> {
     vec![
-        operation(Method::GET, "/v1/roles", "listRoles", "Lists roles: the built-in four, and custom ones.")
+        operation(Method::GET, "/v1/roles", "listRoles", "List roles")
+            .details("Returns the four built-in roles, then the custom roles.")
             .needs(&[ROLES_READ, ROLES_MANAGE])
             .paged()
-            .answers(200, page(the("Role")), "A page."),
-        operation(Method::POST, "/v1/roles", "createRole", "Makes a custom role.")
-            .details("Of nothing but what one holds oneself.")
+            .answers(200, page(the("Role")), "A page of roles."),
+        operation(Method::POST, "/v1/roles", "createRole", "Create a role")
+            .details("The caller must have every permission of the role.")
             .needs(&[ROLES_MANAGE])
             .takes(
                 request([
@@ -44,12 +45,15 @@ fn roles() -> Vec<Operation> {
             .answers(201, the("Role"), "The role.")
             .with_location()
             .fails(&["name_taken", "too_many_roles"]),
-        operation(Method::GET, "/v1/roles/{role}", "showRole", "Shows a role.")
+        operation(Method::GET, "/v1/roles/{role}", "showRole", "Show a role")
             .needs(&[ROLES_READ, ROLES_MANAGE])
             .answers(200, the("Role"), "The role.")
             .with_etag(),
-        operation(Method::PATCH, "/v1/roles/{role}", "changeRole", "Changes a custom role.")
-            .details("Counts on the very next check. Nobody changes a role that holds more than they do.")
+        operation(Method::PATCH, "/v1/roles/{role}", "changeRole", "Change a role")
+            .details(
+                "Only custom roles can be changed. The caller must have every permission that the role \
+                 has before and after the change. The change applies to the next check.",
+            )
             .needs(&[ROLES_MANAGE])
             .versioned()
             .may_take(
@@ -60,13 +64,14 @@ fn roles() -> Vec<Operation> {
                 ]),
                 json!({"permissions": ["diagrams:read"]}),
             )
-            .answers(200, the("Role"), "The role as it is now.")
+            .answers(200, the("Role"), "The changed role.")
             .with_etag()
             .fails(&["name_taken", "builtin_role"]),
-        operation(Method::DELETE, "/v1/roles/{role}", "removeRole", "Removes a custom role.")
+        operation(Method::DELETE, "/v1/roles/{role}", "removeRole", "Delete a role")
+            .details("Only custom roles without users and invitations can be deleted.")
             .needs(&[ROLES_MANAGE])
             .versioned()
-            .answers_empty(204, "Removed.")
+            .answers_empty(204, "The role is deleted.")
             .fails(&["role_in_use", "builtin_role"]),
     ]
 }
@@ -74,16 +79,15 @@ fn roles() -> Vec<Operation> {
 fn teams() -> Vec<Operation> {
     let visibility = || choice(&["visible", "secret"]);
     vec![
-        operation(Method::GET, "/v1/teams", "listTeams", "Lists teams.")
+        operation(Method::GET, "/v1/teams", "listTeams", "List teams")
             .details(
-                "Visible ones, and those one is in; `keyhouse:teams:read` shows secret ones too. A \
-                 key needs that permission in its list.",
+                "Returns visible teams, and secret teams of which the caller is a member. With \
+                 `keyhouse:teams:read`, returns all teams. A key needs that permission in its own list.",
             )
             .paged()
-            .answers(200, page(the("Team")), "A page.")
+            .answers(200, page(the("Team")), "A page of teams.")
             .fails(&["permission_required"]),
-        operation(Method::POST, "/v1/teams", "createTeam", "Makes a team.")
-            .details("A visible one unless said.")
+        operation(Method::POST, "/v1/teams", "createTeam", "Create a team")
             .needs(&[TEAMS_MANAGE])
             .takes(
                 request([
@@ -96,12 +100,12 @@ fn teams() -> Vec<Operation> {
             .answers(201, the("Team"), "The team.")
             .with_location()
             .fails(&["subscription_required", "name_taken", "too_many_teams"]),
-        operation(Method::GET, "/v1/teams/{team}", "showTeam", "Shows a team.")
-            .details("A secret team is not there for those outside.")
+        operation(Method::GET, "/v1/teams/{team}", "showTeam", "Show a team")
+            .details("A secret team is not found, unless the caller is a member or may see all teams.")
             .answers(200, the("Team"), "The team.")
             .with_etag()
             .fails(&["permission_required"]),
-        operation(Method::PATCH, "/v1/teams/{team}", "changeTeam", "Changes a team.")
+        operation(Method::PATCH, "/v1/teams/{team}", "changeTeam", "Change a team")
             .needs(&[TEAMS_MANAGE])
             .versioned()
             .may_take(
@@ -112,14 +116,14 @@ fn teams() -> Vec<Operation> {
                 ]),
                 json!({"description": "Who builds."}),
             )
-            .answers(200, the("Team"), "The team as it is now.")
+            .answers(200, the("Team"), "The changed team.")
             .with_etag()
             .fails(&["name_taken"]),
-        operation(Method::DELETE, "/v1/teams/{team}", "removeTeam", "Removes a team.")
-            .details("Keys stay; they are just shared with it no longer.")
+        operation(Method::DELETE, "/v1/teams/{team}", "removeTeam", "Delete a team")
+            .details("The keys that are shared with the team are kept, but no longer shared with it.")
             .needs(&[TEAMS_MANAGE])
             .versioned()
-            .answers_empty(204, "Removed."),
+            .answers_empty(204, "The team is deleted."),
     ]
 }
 
@@ -131,19 +135,19 @@ fn members() -> Vec<Operation> {
     ]);
     let path = "/v1/teams/{team}/members/{user}";
     vec![
-        operation(Method::GET, "/v1/teams/{team}/members", "listMembers", "Who is in a team?")
-            .details("For its members, and with `keyhouse:teams:read`.")
+        operation(Method::GET, "/v1/teams/{team}/members", "listMembers", "List team members")
+            .details("Members of the team need no permission, other callers `keyhouse:teams:read`.")
             .paged()
-            .answers(200, page(member), "A page.")
+            .answers(200, page(member), "A page of members.")
             .fails(&["permission_required"]),
-        operation(Method::PUT, path, "addMember", "Puts a user into a team.")
+        operation(Method::PUT, path, "addMember", "Add a team member")
             .needs(&[TEAMS_MANAGE])
             .may_take(request([]), json!({}))
-            .answers_empty(204, "They are in it.")
+            .answers_empty(204, "The user is a member.")
             .fails(&["too_many_teams"]),
-        operation(Method::DELETE, path, "removeMember", "Takes a user out of a team.")
+        operation(Method::DELETE, path, "removeMember", "Remove a team member")
             .needs(&[TEAMS_MANAGE])
-            .answers_empty(204, "They are not in it."),
+            .answers_empty(204, "The user is not a member."),
     ]
 }
 
@@ -164,12 +168,16 @@ fn catalogue() -> Vec<Operation> {
             Method::GET,
             "/v1/permissions",
             "listPermissions",
-            "The catalogue of permissions.",
+            "List permissions",
         )
-        .query("limit", whole(1, 100, 50), "How many a page holds; 50 unless given.")
-        .query("cursor", name_cursor(), "The `next_cursor` of the page before.")
-        .answers(200, page_by_name(the("Permission")), "A page, by name."),
-        operation(Method::POST, "/v1/permissions", "createPermission", "Adds to the catalogue.")
+        .details(
+            "Returns the permission catalogue by name. Users choose the permissions of keys and roles \
+             from it.",
+        )
+        .paged_by(name_cursor())
+        .answers(200, page_by_name(the("Permission")), "A page of permissions."),
+        operation(Method::POST, "/v1/permissions", "createPermission", "Create a permission")
+            .details("Adds a permission to the catalogue.")
             .needs(&[INSTANCE_MANAGE])
             .takes(
                 request(named),
@@ -178,29 +186,32 @@ fn catalogue() -> Vec<Operation> {
                     "description": {"en": "Exports diagrams.", "fr": "Exporte les diagrammes."},
                 }),
             )
-            .answers(201, the("Permission"), "The entry.")
+            .answers(201, the("Permission"), "The permission.")
             .with_location()
             .fails(&["name_taken", "too_many_permissions"]),
-        operation(Method::GET, "/v1/permissions/{name}", "showPermission", "Shows an entry.")
-            .answers(200, the("Permission"), "The entry.")
+        operation(Method::GET, "/v1/permissions/{name}", "showPermission", "Show a permission")
+            .answers(200, the("Permission"), "The permission.")
             .with_etag(),
-        operation(Method::PATCH, "/v1/permissions/{name}", "changePermission", "Changes an entry.")
+        operation(Method::PATCH, "/v1/permissions/{name}", "changePermission", "Change a permission")
+            .details("Changes the descriptions or the group of a permission in the catalogue.")
             .needs(&[INSTANCE_MANAGE])
             .versioned()
             .may_take(request(entry()), json!({"description": {"es": "Lee diagramas."}}))
-            .answers(200, the("Permission"), "The entry as it is now.")
+            .answers(200, the("Permission"), "The changed permission.")
             .with_etag()
             .fails(&["own_permission"]),
         operation(
             Method::DELETE,
             "/v1/permissions/{name}",
             "removePermission",
-            "Removes an entry.",
+            "Delete a permission",
         )
-        .details("What keys and roles grant stays as it is.")
+        .details(
+            "Removes the permission from the catalogue. The permissions of keys and roles do not change.",
+        )
         .needs(&[INSTANCE_MANAGE])
         .versioned()
-        .answers_empty(204, "Removed.")
+        .answers_empty(204, "The permission is deleted.")
         .fails(&["own_permission"]),
     ]
 }

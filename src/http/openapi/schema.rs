@@ -1,6 +1,6 @@
-//! The words that the description's schemas are written with.
+//! Builders for the schemas of the OpenAPI document.
 //!
-//! Each carries an example of itself, so that the example of an object is made of its fields'.
+//! Each schema has an example, so that the example of an object can be made from those of its fields.
 
 use serde_json::Value;
 use utoipa::openapi::schema::{
@@ -11,56 +11,54 @@ use utoipa::openapi::{Ref, RefOr};
 
 use crate::model::permission::PERMISSION_BYTES_MAX;
 
-/// A schema, or where it stands.
+/// A schema, or a reference to one.
 pub(super) type Schema = RefOr<utoipa::openapi::Schema>;
 
-/// Sixteen bytes that stand for a thing in examples.
+/// The UUID of all ids in examples.
 pub(super) const EXAMPLE_UUID: &str = "0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f";
-/// A moment in examples.
 const EXAMPLE_MOMENT: &str = "2025-01-31T12:00:00.000Z";
-/// A permission, in the catalogue's own words.
+/// Regular expression of a permission.
 const PERMISSION: &str = r"^[a-z0-9_-]+(:[a-z0-9_-]+){1,7}$";
-/// A pattern of permissions.
+/// Regular expression of a permission pattern.
 const PATTERN: &str = r"^(\*|([a-z0-9_-]+|\*)(:([a-z0-9_-]+|\*)){1,7})$";
-/// A text that is neither blank nor able to forge a line in somebody's terminal.
+/// Regular expression of a text without control characters, which could forge lines in a terminal.
 const LINE: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
 
-/// A field of an object.
 pub(super) struct Field {
     name: &'static str,
     schema: Schema,
     required: bool,
 }
 
-/// A field that is always there.
+/// A field that is always present.
 pub(super) fn field(name: &'static str, schema: impl Into<Schema>) -> Field {
     Field { name, schema: schema.into(), required: true }
 }
 
-/// A field that may be left out of a request, or be null in it, which says the same.
+/// A field that a request may omit or set to null, with the same meaning.
 pub(super) fn optional(name: &'static str, schema: impl Into<Schema>) -> Field {
     Field { name, schema: nullable(schema.into()), required: false }
 }
 
-/// A field of an answer that is there only where it says something.
+/// A field of a response that may be absent.
 pub(super) fn sometimes(name: &'static str, schema: impl Into<Schema>) -> Field {
     field(name, schema).seldom()
 }
 
 impl Field {
-    /// The same field, there only where it says something.
+    /// Makes the field optional, but not nullable.
     pub(super) fn seldom(mut self) -> Self {
         self.required = false;
         self
     }
 }
 
-/// What a client sends: unknown fields are refused.
+/// The schema of a request body. Unknown fields are rejected.
 pub(super) fn request(fields: impl IntoIterator<Item = Field>) -> Schema {
     object(fields).additional_properties(Some(AdditionalProperties::FreeForm(false))).into()
 }
 
-/// What a client is sent. It must live with fields that come later.
+/// The schema of a response. Clients must ignore unknown fields, since later versions may add some.
 pub(super) fn answer(fields: impl IntoIterator<Item = Field>) -> Schema {
     object(fields).into()
 }
@@ -72,7 +70,7 @@ fn object(fields: impl IntoIterator<Item = Field>) -> ObjectBuilder {
     })
 }
 
-/// An object of any fields.
+/// An object with arbitrary fields.
 pub(super) fn anything(example: Value) -> ObjectBuilder {
     ObjectBuilder::new()
         .additional_properties(Some(AdditionalProperties::FreeForm(true)))
@@ -84,12 +82,12 @@ pub(super) fn any(example: Value) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(SchemaType::AnyValue).examples([example])
 }
 
-/// A component.
+/// A reference to a component.
 pub(super) fn the(name: &str) -> Schema {
     Ref::from_schema_name(name).into()
 }
 
-/// The same with null.
+/// The schema, or null.
 pub(super) fn nullable(schema: Schema) -> Schema {
     use utoipa::openapi::Schema::{Array, Object};
     let with_null = |kind: SchemaType| match kind {
@@ -115,37 +113,35 @@ pub(super) fn any_of(schemas: impl IntoIterator<Item = Schema>) -> Schema {
     schemas.into_iter().fold(AnyOfBuilder::new(), AnyOfBuilder::item).into()
 }
 
-/// A schema and more about it.
+/// An object with the fields of both schemas.
 pub(super) fn both(one: Schema, other: Schema) -> Schema {
     AllOfBuilder::new().item(one).item(other).into()
 }
 
-/// A text.
 pub(super) fn text(example: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).examples([example])
 }
 
-/// A text that fits an expression.
+/// A text that matches a regular expression.
 pub(super) fn fitting(pattern: &str, example: &str) -> ObjectBuilder {
     text(example).pattern(Some(pattern))
 }
 
-/// A text in a format that has a name.
+/// A text in a named format.
 pub(super) fn formatted(format: &str, example: &str) -> ObjectBuilder {
     text(example).format(Some(SchemaFormat::Custom(format.to_owned())))
 }
 
-/// An IPv4 or IPv6 address.
 pub(super) fn address() -> Schema {
     any_of([formatted("ipv4", "192.0.2.7").into(), formatted("ipv6", "2001:db8::7").into()])
 }
 
-/// A network in CIDR notation without bits beyond its prefix, or one address.
+/// A network in CIDR notation, without bits set beyond its prefix, or a single address.
 pub(super) fn network() -> ObjectBuilder {
     formatted("cidr", "192.0.2.0/24")
 }
 
-/// A span of time: a number and `y`, `mo`, `w`, `d`, `h`, `m` or `s`, or several of them.
+/// A duration: one or several pairs of a number and `y`, `mo`, `w`, `d`, `h`, `m` or `s`.
 pub(super) fn span(example: &str) -> ObjectBuilder {
     formatted("span", example).max_length(Some(32))
 }
@@ -155,25 +151,22 @@ pub(super) fn line(characters_max: usize, example: &str) -> ObjectBuilder {
     fitting(LINE, example).max_length(Some(characters_max))
 }
 
-/// A name: one line with something on it.
+/// A name: one line that is not blank.
 pub(super) fn name(example: &str) -> ObjectBuilder {
-    // Spaces at the ends are cut off, so one character must be none.
+    // Spaces at both ends are trimmed, so one character must not be a space.
     fitting(r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$", example)
         .min_length(Some(1))
         .max_length(Some(crate::model::name::NAME_CHARACTERS_MAX))
 }
 
-/// An e-mail address.
 pub(super) fn email(example: &str) -> ObjectBuilder {
     text(example).format(Some(SchemaFormat::KnownFormat(KnownFormat::Email))).max_length(Some(254))
 }
 
-/// A password on its way in.
 pub(super) fn password(example: &str) -> ObjectBuilder {
     text(example).format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)))
 }
 
-/// One of these words.
 pub(super) fn choice(words: &[&'static str]) -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(Type::String)
@@ -181,19 +174,18 @@ pub(super) fn choice(words: &[&'static str]) -> ObjectBuilder {
         .examples(words.first().copied())
 }
 
-/// A whole number.
 pub(super) fn whole(min: u32, max: u32, example: u32) -> ObjectBuilder {
     count(example).minimum(Some(min)).maximum(Some(max))
 }
 
-/// A whole number that may be large.
+/// A whole number that may exceed 32 bits.
 pub(super) fn long(min: u64, max: u64, example: u32) -> ObjectBuilder {
     // The library's numbers are floats; these are small enough to be exact.
     let exact = |number: u64| u32::try_from(number / 1_000).map(|it| f64::from(it) * 1_000.0).ok();
     count(example).minimum(Some(u32::try_from(min).unwrap_or(0))).maximum(exact(max))
 }
 
-/// A whole number from 0 on.
+/// A whole number of at least 0.
 pub(super) fn count(example: u32) -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(Type::Integer)
@@ -202,48 +194,43 @@ pub(super) fn count(example: u32) -> ObjectBuilder {
         .examples([example])
 }
 
-/// Yes or no.
 pub(super) fn truth(example: bool) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Boolean).examples([example])
 }
 
-/// A moment: RFC 3339.
+/// A time in RFC 3339.
 pub(super) fn moment() -> ObjectBuilder {
     moment_as(EXAMPLE_MOMENT)
 }
 
-/// The same with an example of its own.
+/// A time with this example.
 pub(super) fn moment_as(example: &str) -> ObjectBuilder {
     text(example).format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
 }
 
-/// An id with this prefix.
 pub(super) fn id(prefix: &str) -> ObjectBuilder {
     let uuid = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
     fitting(&format!("^{prefix}_{uuid}$"), &format!("{prefix}_{EXAMPLE_UUID}"))
 }
 
-/// A permission.
 pub(super) fn permission(example: &str) -> ObjectBuilder {
     fitting(PERMISSION, example).max_length(Some(PERMISSION_BYTES_MAX))
 }
 
-/// A pattern of permissions.
 pub(super) fn pattern(example: &str) -> ObjectBuilder {
     fitting(PATTERN, example).max_length(Some(PERMISSION_BYTES_MAX))
 }
 
-/// A list of at most so many.
+/// A list of at most `items_max` items.
 pub(super) fn list(items_max: usize, item: impl Into<Schema>) -> ArrayBuilder {
     each(item).max_items(Some(items_max))
 }
 
-/// A list.
+/// A list without a maximum.
 pub(super) fn each(item: impl Into<Schema>) -> ArrayBuilder {
     ArrayBuilder::new().items(item.into())
 }
 
-/// A page of a list.
 pub(super) fn page(item: Schema) -> Schema {
     page_by(cursor().into(), item)
 }
@@ -257,12 +244,11 @@ fn page_by(cursor: Schema, item: Schema) -> Schema {
     answer([field("items", each(item)), field("next_cursor", nullable(cursor))])
 }
 
-/// A place in a list that is sorted by name.
+/// The cursor of a list that is sorted by name.
 pub(super) fn name_cursor() -> ObjectBuilder {
     formatted("name-cursor", "ZGlhZ3JhbXM6cmVhZA")
 }
 
-/// A place in a list.
 pub(super) fn cursor() -> ObjectBuilder {
     fitting("^[A-Za-z0-9_-]{21}[AQgw]$", "AZnzom8efMOYxNwMDAc5jw")
 }

@@ -1,4 +1,4 @@
-//! How much keys were used, over time.
+//! Usage of keys over time.
 
 use http::Method;
 use serde_json::json;
@@ -12,18 +12,23 @@ use crate::model::role::USAGE_READ;
 
 pub(super) fn operations() -> Vec<Operation> {
     vec![
-        operation(Method::GET, "/v1/usage", "showUsage", "How much were keys used?")
+        operation(Method::GET, "/v1/usage", "showUsage", "Show usage")
             .details(
-                "Calls by what they came to, those of the last seconds among them: hours are kept 7 \
-                 days, days of UTC 90. Without `key`, the sum over the organization's keys. Whoever \
-                 sees all of a key sees its use without the permission.",
+                "Returns the number of calls by code, including those of the last seconds. Hourly \
+                 numbers are kept for 7 days, daily ones (in UTC) for 90. Without `key`, returns the \
+                 sum over all keys of the organization. The permission is not needed for a key of which \
+                 the caller can see all fields.",
             )
             .needs(&[USAGE_READ])
-            .query("key", id("key"), "Of this key alone.")
-            .query("interval", choice(&["hour", "day"]), "By what calls are summed; by hour.")
-            .query("from", moment(), "From its hour or day on; the last 24 hours, or 30 days.")
-            .query("to", moment(), "Before, up to the end of its hour or day.")
-            .answers(200, the("Usage"), "Only hours or days in which there were calls.")
+            .query("key", id("key"), "Only calls with this key.")
+            .query("interval", choice(&["hour", "day"]), "Interval of the sums. Default: `hour`.")
+            .query(
+                "from",
+                moment(),
+                "Start, rounded down to its hour or day. Default: 24 hours, or 30 days, ago.",
+            )
+            .query("to", moment(), "End, rounded up to its hour or day. Default: now.")
+            .answers(200, the("Usage"), "The usage. Hours and days without calls are left out.")
             .fails(&["not_found"]),
     ]
 }
