@@ -12,14 +12,14 @@ impl From<ActionError> for Problem {
             |code, title| Self::new(503, code, title).retry_after(RETRY_AFTER_SECONDS);
         match error {
             ActionError::Invalid(faults) => Self::invalid(faults),
-            ActionError::NotFound(what) => {
-                Self::not_found().detail(format!("{what} not found"))
-            },
+            ActionError::NotFound(what) => Self::not_found().detail(format!("{what} not found")),
             ActionError::PermissionRequired(permission) => Self::permission_required(&permission),
             ActionError::BeyondKey(faults) => Self::beyond_key(faults),
             ActionError::SubscriptionRequired { plan, feature } => {
                 Self::new(403, "subscription_required", "Not included in the plan")
-                    .detail(format!("the plan {plan:?}, or its subscription, does not include {feature}"))
+                    .detail(format!(
+                        "the plan {plan:?}, or its subscription, does not include {feature}"
+                    ))
                     .extra("plan", plan)
                     .extra("feature", feature)
             },
@@ -36,7 +36,9 @@ impl From<ActionError> for Problem {
                     .challenge("")
             },
             ActionError::OrganizationRequired(organizations) => Self::organization_required(
-                organizations.iter().map(|(id, name)| json!({ "id": id.to_string(), "name": name })),
+                organizations
+                    .iter()
+                    .map(|(id, name)| json!({ "id": id.to_string(), "name": name })),
             ),
             ActionError::SecondFactorRequired => Self::second_factor_required(),
             ActionError::Throttled { wait } => {
@@ -52,16 +54,15 @@ impl From<ActionError> for Problem {
                     .detail("another request changed it: read it again, then repeat the change")
                     .extra("current_version", current)
             },
-            ActionError::SignInFailed => {
-                Self::new(401, "sign_in_failed", "Sign-in failed")
-                    .detail("email, password or code is incorrect")
-                    .challenge("")
-            },
+            ActionError::SignInFailed => Self::new(401, "sign_in_failed", "Sign-in failed")
+                .detail("email, password or code is incorrect")
+                .challenge(""),
             ActionError::SessionEnded => Self::session_ended(),
             ActionError::KeyRefused(code) => Self::denied(Verdict::of(code), None),
             ActionError::LinkInvalid => Self::new(403, "link_invalid", "Invalid link").detail(
-                "the link was used, has expired (24 h), or its creator lost the permission: ask for a \
-                 new one, or restart keyhouse if setup was never completed",
+                "the link was used, has expired (24 h), or its creator lost the \
+                 permission: ask for a new one, or restart keyhouse if setup was never \
+                 completed",
             ),
             ActionError::Busy => unavailable("busy", "Server busy")
                 .detail("too many requests are in progress: retry after Retry-After"),

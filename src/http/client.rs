@@ -126,9 +126,9 @@ impl App {
             tracing::warn!(
                 peer = ?hops.origin.peer,
                 host = logged_host(hops.host.unwrap_or("-")),
-                "a trusted proxy sent no X-Forwarded-For, so client addresses are unknown: keys with \
-                 address rules are rejected, and all sign-ins share one throttle; set the header in \
-                 the proxy (nginx: proxy_set_header X-Forwarded-For $remote_addr; \
+                "a trusted proxy sent no X-Forwarded-For, so client addresses are unknown: keys \
+                 with address rules are rejected, and all sign-ins share one throttle; set the \
+                 header in the proxy (nginx: proxy_set_header X-Forwarded-For $remote_addr; \
                  HAProxy: option forwardfor; Envoy: use_remote_address: true)"
             );
         }
@@ -141,8 +141,8 @@ impl App {
                 host = logged_host(host),
                 public_url = %self.settings.public_url,
                 "a browser request was rejected with 421, because its Host is not the public one; \
-                 forward Host in the proxy (nginx: proxy_set_header Host $host; \
-                 Apache: ProxyPreserveHost On), or correct --public-url"
+                 forward Host in the proxy (nginx: proxy_set_header Host $host; Apache: \
+                 ProxyPreserveHost On), or correct --public-url"
             );
         }
     }

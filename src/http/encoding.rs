@@ -97,7 +97,7 @@ impl Encoded {
         let body = ResponseBody::from_data(encoded.unwrap_or(&self.plain));
         let headers = vec![("Content-Type".into(), "application/json".into())];
         let mut response = Response { status_code: 200, headers, data: body, upgrade: None };
-        say(&mut response, encoding.filter(|_encoding| encoded.is_some()));
+        add_headers(&mut response, encoding.filter(|_encoding| encoded.is_some()));
         response
     }
 }
@@ -122,11 +122,11 @@ pub(super) fn compressed(mut response: Response, accept_encoding: Option<&str>) 
     let encoded = encoding.and_then(|encoding| Some((encoding, encoding.encode(&plain)?)));
     let (encoding, body) = encoded.map_or((None, plain), |(it, bytes)| (Some(it), bytes));
     response.data = ResponseBody::from_data(body);
-    say(&mut response, encoding);
+    add_headers(&mut response, encoding);
     response
 }
 
-fn say(response: &mut Response, encoding: Option<Encoding>) {
+fn add_headers(response: &mut Response, encoding: Option<Encoding>) {
     response.headers.push(("Vary".into(), "Accept-Encoding".into()));
     if let Some(encoding) = encoding {
         response.headers.push(("Content-Encoding".into(), encoding.name().into()));
@@ -168,8 +168,8 @@ mod tests {
             ("encoded", of(long).with_additional_header("Content-Encoding", "br"), false),
         ] {
             let sent = compressed(response, Some("gzip"));
-            let told = sent.headers.iter().any(|(_, value)| value == "gzip");
-            assert_eq!(told, compresses, "{name}");
+            let is_marked = sent.headers.iter().any(|(_, value)| value == "gzip");
+            assert_eq!(is_marked, compresses, "{name}");
         }
     }
 }

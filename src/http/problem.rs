@@ -196,21 +196,24 @@ impl Problem {
 
     pub(super) fn session_required() -> Self {
         Self::new(403, "session_required", "Sign-in required").detail(
-            "this endpoint needs the session of a signed-in user; with a key use /v1/whoami",
+            "this endpoint needs the session of a signed-in user; with a key use \
+             /v1/whoami",
         )
     }
 
     pub(super) fn organization_required(organizations: impl Iterator<Item = Value>) -> Self {
         Self::new(409, "organization_required", "Organization required")
             .detail(
-                "the password is correct in several organizations: send one of them as organization",
+                "the password is correct in several organizations: send one of them as \
+                 organization",
             )
             .extra("organizations", organizations.collect::<Vec<_>>())
     }
 
     pub(super) fn second_factor_required() -> Self {
         Self::new(403, "second_factor_required", "Second factor required").detail(
-            "turn on a second factor (POST /v1/me/totp), or sign in with it, then try again",
+            "turn on a second factor (POST /v1/me/totp), or sign in with it, then try \
+             again",
         )
     }
 
@@ -251,8 +254,9 @@ impl Problem {
 
     pub(super) fn misdirected(host: &str, public_url: &str) -> Self {
         Self::new(421, "misdirected_request", "Host does not match public_url").detail(format!(
-            "the request's Host is {host}, but the public URL of this instance is {public_url}: \
-             forward Host in the proxy (nginx: proxy_set_header Host $host), or correct --public-url"
+            "the request's Host is {host}, but the public URL of this instance is \
+             {public_url}: forward Host in the proxy (nginx: proxy_set_header \
+             Host $host), or correct --public-url"
         ))
     }
 

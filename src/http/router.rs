@@ -228,11 +228,11 @@ pub(super) fn find<'a>(method: &Method, path: &'a str, surface: Surface) -> Foun
     for route in ROUTES.iter().filter(|route| route.is_served_on(surface)) {
         let Some(params) = matches(route.path, path) else { continue };
         // A literal path never matches a parameter: `/v1/keys/import` is not `/v1/keys/{key}`.
-        if !params.is_empty() && route.method.is_some() && is_spelt_out(path) {
+        if !params.is_empty() && route.method.is_some() && is_literal(path) {
             continue;
         }
         match &route.method {
-            Some(only) if !takes(only, method) => allowed.push(only.clone()),
+            Some(only) if !accepts(only, method) => allowed.push(only.clone()),
             Some(_) | None => return Found::Route { route, params },
         }
     }
@@ -275,11 +275,11 @@ impl Route {
     }
 }
 
-fn is_spelt_out(path: &str) -> bool {
+fn is_literal(path: &str) -> bool {
     ROUTES.iter().any(|route| route.path == path)
 }
 
-fn takes(route: &Method, method: &Method) -> bool {
+fn accepts(route: &Method, method: &Method) -> bool {
     route == method || (*route == Method::GET && *method == Method::HEAD)
 }
 
@@ -289,7 +289,7 @@ fn matches<'a>(pattern: &str, path: &'a str) -> Option<Vec<&'a str>> {
     loop {
         match (wanted.next(), given.next()) {
             (None, None) | (Some("{path}"), Some(_)) => return Some(params),
-            (Some(place), Some(segment)) if place.starts_with('{') && !segment.is_empty() => {
+            (Some(name), Some(segment)) if name.starts_with('{') && !segment.is_empty() => {
                 params.push(segment);
             },
             (Some(name), Some(segment)) if name == segment => {},
@@ -329,12 +329,12 @@ mod tests {
             ("GET", "/v1/instance", Surface::Metrics, ""),
             ("GET", "/", Surface::Metrics, ""),
         ] {
-            let said = match find(&method.parse().unwrap(), path, surface) {
+            let path_found = match find(&method.parse().unwrap(), path, surface) {
                 Found::Route { route, .. } => route.path,
                 Found::MethodNotAllowed(_) => "405",
                 Found::Nothing => "",
             };
-            assert_eq!(said, found, "{method} {path}");
+            assert_eq!(path_found, found, "{method} {path}");
         }
     }
 

@@ -174,7 +174,8 @@ impl App {
                 answer.with_additional_header("Set-Cookie", device)
             },
             Err(error) => {
-                tracing::warn!(%error, "session: could not make a device cookie; the sign-in succeeds without it");
+                tracing::warn!(%error, "session: could not make a device cookie; the sign-in \
+                                        succeeds without it");
                 answer
             },
         }

@@ -74,7 +74,8 @@ impl App {
     fn warn_refused(&self, arrival: &Arrival<'_>, fault: &dyn std::fmt::Display) {
         let second = self.actions.clock().now().ticks / 1_000_000_000;
         if self.warned_at.swap(second, Ordering::Relaxed) != second {
-            tracing::warn!(peer = ?arrival.peer, %fault, "rejected a proxy request (logged at most once per second)");
+            tracing::warn!(peer = ?arrival.peer, %fault, "rejected a proxy request (logged at \
+                                                          most once per second)");
         }
     }
 }

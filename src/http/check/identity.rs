@@ -32,8 +32,8 @@ pub(in crate::http) const HEADERS: [(&str, &str); 10] = [
     ("X-Keyhouse-Teams", "Ids of the teams with which the key is shared, separated by commas."),
     (
         "X-Keyhouse-Permissions",
-        "Permissions that the key is granted now, separated by commas; `-` if there are none, or if \
-         the list is too long.",
+        "Permissions that the key is granted now, separated by commas; `-` \
+         if there are none, or if the list is too long.",
     ),
     ("X-Keyhouse-Plan", "Plan of the organization."),
     ("X-Keyhouse-Environment", "Environment of the key."),

@@ -104,7 +104,7 @@ pub(super) fn answer_asked(
 ) -> Result<Value, Problem> {
     let answered = answer_one(app, actor, asked);
     let code = match &answered {
-        Ok(told) => told.get("code").and_then(Value::as_str).unwrap_or_default(),
+        Ok(fields) => fields.get("code").and_then(Value::as_str).unwrap_or_default(),
         Err(problem) => problem.code(),
     };
     app.counts.note_check(endpoint, code);
@@ -128,7 +128,7 @@ fn answer_one(app: &App, actor: &Actor, asked: &Asked) -> Result<Value, Problem>
     }
     let presented = Presented { text: presented, user_agent: None };
     app.decide_counted(&presented, &request, is_known, |verdict, grant, now| {
-        told(app.index(), verdict, grant, now)
+        verdict_fields(app.index(), verdict, grant, now)
     })
 }
 
@@ -142,11 +142,11 @@ fn explain_asked(
 ) -> Result<Value, Problem> {
     let explained = explain_presented(app, actor, presented, request, is_known)?;
     let grant = explained.grant.as_ref();
-    let mut told = told(app.index(), explained.verdict, grant, explained.now);
-    if let Value::Object(fields) = &mut told {
+    let mut answer = verdict_fields(app.index(), explained.verdict, grant, explained.now);
+    if let Value::Object(fields) = &mut answer {
         fields.insert("explain".to_owned(), explained::shown(&explained.explanation));
     }
-    Ok(told)
+    Ok(answer)
 }
 
 /// Result of a dry-run check, with its explanation.
@@ -228,17 +228,17 @@ pub(in crate::http) fn requirement(value: Value, pointer: &str) -> Result<Requir
     Requirement::all(names).or_else(|error| wrong(pointer, "invalid_requirement", error))
 }
 
-fn told(index: &Index, verdict: Verdict, grant: Option<&Grant>, now: Now) -> Value {
-    let mut told = grant.map(|grant| described(index, grant, now)).unwrap_or_default();
-    told.insert("valid".to_owned(), verdict.is_valid().into());
-    told.insert("code".to_owned(), verdict.code.as_str().into());
+fn verdict_fields(index: &Index, verdict: Verdict, grant: Option<&Grant>, now: Now) -> Value {
+    let mut fields = grant.map(|grant| described(index, grant, now)).unwrap_or_default();
+    fields.insert("valid".to_owned(), verdict.is_valid().into());
+    fields.insert("code".to_owned(), verdict.code.as_str().into());
     if let Some(wait) = verdict.retry_after {
-        told.insert("retry_after".to_owned(), seconds_up(wait).into());
+        fields.insert("retry_after".to_owned(), seconds_up(wait).into());
     }
     if let Some(grant) = grant.filter(|_grant| verdict.is_valid()) {
-        told.insert("permissions".to_owned(), permissions(grant));
+        fields.insert("permissions".to_owned(), permissions(grant));
     }
-    Value::Object(told)
+    Value::Object(fields)
 }
 
 /// The patterns that a key is granted now: its own list, or the default without a list, within its

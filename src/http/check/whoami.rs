@@ -24,22 +24,22 @@ pub(in crate::http) fn answer(
     _params: &[&str],
     _body: &[u8],
 ) -> Response {
-    match tell(app, arrival) {
+    match describe(app, arrival) {
         Ok(value) => answer::finish(answer::json(&value)),
         Err(problem) => app.deny(arrival, problem),
     }
 }
 
-fn tell(app: &App, arrival: &Arrival<'_>) -> Result<Value, Problem> {
+fn describe(app: &App, arrival: &Arrival<'_>) -> Result<Value, Problem> {
     let headers = &arrival.parts.headers;
     let presented = App::presented(headers, &CREDENTIALS)?;
     let address = app.direct_address(arrival);
     let request = Request { ip: address, ..Request::default() };
     let caller = Holder { address, user_agent: user_agent(headers) };
     app.judge(&presented, &request, caller, |grant, now: Now| {
-        let mut told = verify::described(app.index(), grant, now);
-        told.insert("permissions".to_owned(), verify::permissions(grant));
-        Value::Object(told)
+        let mut fields = verify::described(app.index(), grant, now);
+        fields.insert("permissions".to_owned(), verify::permissions(grant));
+        Value::Object(fields)
     })
 }
 

@@ -192,7 +192,7 @@ impl Counts {
         }
         // A caller must not be able to create labels with invented names. Only an existing gate
         // returns these codes.
-        if !is_said_by_gates(code) || self.gates.len() >= GATES_MAX {
+        if !is_gate_code(code) || self.gates.len() >= GATES_MAX {
             return of(&self.unknown_gate).count(code);
         }
         of(self.gates.pin().get_or_insert_with(name.into(), Arc::default)).count(code);
@@ -210,7 +210,7 @@ impl Counts {
     /// All counts above zero, and always the valid checks of the default gate.
     pub(super) fn checks(&self) -> Vec<Checked> {
         let mut checked = Vec::new();
-        let mut tell = |endpoint, gate: &str, codes: &Codes| {
+        let mut push = |endpoint, gate: &str, codes: &Codes| {
             for (code, count) in codes.counts() {
                 let always = gate == DEFAULT_GATE && code == Code::Valid.as_str();
                 if count > 0 || always {
@@ -219,14 +219,14 @@ impl Counts {
             }
         };
         for (endpoint, codes) in Endpoint::ALL.into_iter().zip(&self.checks) {
-            tell(endpoint, "", codes);
+            push(endpoint, "", codes);
         }
         let gates = self.gates.pin();
         let named = gates.iter().map(|(name, gate)| (&**name, &**gate));
         let fixed = [(DEFAULT_GATE, &self.default_gate), (GATE_UNKNOWN, &self.unknown_gate)];
         for (name, gate) in fixed.into_iter().chain(named) {
-            tell(Endpoint::ForwardAuth, name, &gate.forward_auth);
-            tell(Endpoint::ExtAuthz, name, &gate.ext_authz);
+            push(Endpoint::ForwardAuth, name, &gate.forward_auth);
+            push(Endpoint::ExtAuthz, name, &gate.ext_authz);
         }
         checked
     }
@@ -273,7 +273,7 @@ impl Codes {
 
 /// Whether only an existing gate returns this code. The gate is looked up before its routes and the key;
 /// a request with several credentials may be `MALFORMED` before that.
-fn is_said_by_gates(code: &str) -> bool {
+fn is_gate_code(code: &str) -> bool {
     match code.parse() {
         Ok(Code::Malformed) => false,
         Ok(_) => true,

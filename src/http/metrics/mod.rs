@@ -31,7 +31,7 @@ pub(super) fn answer(app: &App, arrival: &Arrival<'_>, _params: &[&str], _body: 
             caller(app, arrival).and_then(|actor| require(&actor))
         },
     };
-    match allowed.and_then(|()| told(app)) {
+    match allowed.and_then(|()| scraped(app)) {
         Ok(response) => answer::finish(response),
         Err(problem) => app.deny(arrival, problem),
     }
@@ -40,14 +40,14 @@ pub(super) fn answer(app: &App, arrival: &Arrival<'_>, _params: &[&str], _body: 
 /// Answers a session, on the pool.
 pub(super) fn answer_session(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     require(call.actor()?)?;
-    told(app)
+    scraped(app)
 }
 
 fn require(actor: &Actor) -> Result<(), Problem> {
     Ok(actor.require(INSTANCE_MANAGE)?)
 }
 
-fn told(app: &App) -> Result<Response, Problem> {
+fn scraped(app: &App) -> Result<Response, Problem> {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Scrape::of(app)));
     let mut text = String::new();

@@ -198,7 +198,8 @@ fn of_requests(app: &App) -> Vec<Family> {
         ),
         histogram(
             "keyhouse_http_request_duration_seconds",
-            "Seconds from the end of a request's head to its response, for requests other than checks.",
+            "Seconds from the end of a request's head to its response, for requests other than \
+             checks.",
             took.collect(),
         ),
     ]
@@ -235,7 +236,8 @@ fn of_transport(app: &App) -> Vec<Family> {
         ),
         counter(
             "keyhouse_http_requests_refused_total",
-            "Requests that the transport rejected, by reason. Reason busy: the pool or memory was full.",
+            "Requests that the transport rejected, by reason. Reason busy: the pool or memory was \
+             full.",
             refused.map(|(reason, count)| whole(count).label("reason", reason)).into(),
         ),
         gauge(
@@ -275,7 +277,8 @@ fn of_index(app: &App) -> Vec<Family> {
         ),
         histogram(
             "keyhouse_index_step_seconds",
-            "Seconds the index took to apply a record. Slower than 5 ms is logged with the record's id.",
+            "Seconds the index took to apply a record. Slower than 5 ms is logged with the \
+             record's id.",
             vec![spread(index.steps())],
         ),
         gauge(

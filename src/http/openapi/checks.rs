@@ -16,7 +16,10 @@ use crate::model::requirement::REQUIREMENT_NAMES_MAX;
 use crate::model::role::{INSTANCE_VERIFY, KEYS_VERIFY};
 
 pub(super) fn operations() -> Vec<Operation> {
-    let results = any_of([the("Verdict"), answer([field("error", item_error())])]);
+    let results = any_of([
+        the("Verdict"),
+        answer([field("error", item_error(), "Error of a faulty check.")]),
+    ]);
     vec![
         forward_auth(Method::GET, "forwardAuth"),
         forward_auth(Method::HEAD, "forwardAuthHead"),
@@ -24,11 +27,11 @@ pub(super) fn operations() -> Vec<Operation> {
         ext_authz(Method::HEAD, "extAuthzHead"),
         operation(Method::POST, "/v1/verify", "verify", "Verify a key")
             .details(
-                "For a service to which the key was presented. Returns 200 for valid and invalid keys: \
-                 read `valid` and `code`. Keys of other organizations are not found, unless the caller \
-                 has `keyhouse:instance:verify`. `permissions` lists what the key is granted now; it is \
-                 null if a list of 100 patterns cannot express that. The verdict does not depend on that \
-                 list.",
+                "For a service to which the key was presented. Returns 200 for valid and \
+                 invalid keys: read `valid` and `code`. Keys of other organizations are not \
+                 found, unless the caller has `keyhouse:instance:verify`. `permissions` \
+                 lists what the key is granted now; it is null if a list of 100 patterns \
+                 cannot express that. The verdict does not depend on that list.",
             )
             .needs(&[KEYS_VERIFY, INSTANCE_VERIFY])
             .takes(
@@ -41,25 +44,35 @@ pub(super) fn operations() -> Vec<Operation> {
             .answers(200, the("Verdict"), "The verdict."),
         operation(Method::POST, "/v1/verify/batch", "verifyBatch", "Verify many keys")
             .details(
-                "Each check is independent of the others. A faulty check has an `error` in its result.",
+                "Each check is independent of the others. A faulty check has an `error` in \
+                 its result.",
             )
             .needs(&[KEYS_VERIFY, INSTANCE_VERIFY])
             .takes(
-                request([field("requests", list(REQUESTS_MAX, any(json!({"key": "kh_live_one"}))))]),
+                request([field(
+                    "requests",
+                    list(REQUESTS_MAX, any(json!({"key": "kh_live_one"}))),
+                    "Checks, each as in `POST /v1/verify`.",
+                )]),
                 json!({"requests": [{"key": "kh_live_one"}, {"key": "kh_live_two", "cost": 0}]}),
             )
-            .answers(200, answer([field("results", each(results))]), "The results, in the order of the checks."),
+            .answers(
+                200,
+                answer([field("results", each(results), "A verdict or an error for each check.")]),
+                "The results, in the order of the checks.",
+            ),
         introspect(),
         operation(Method::GET, "/v1/whoami", "whoAmI", "Show the presented key")
             .details(
-                "`permissions` lists what the key is granted now; it is null if a list of 100 patterns \
-                 cannot express that.",
+                "`permissions` lists what the key is granted now; it is null if a list of \
+                 100 patterns cannot express that.",
             )
             .asked_by(Asker::Holder)
             .answers(200, the("Holding"), "The presented key."),
         operation(Method::POST, "/v1/whoami/revoke", "revokeMe", "Revoke the presented key")
             .details(
-                "Revokes the key permanently. A limit, IP rule, role or subscription does not prevent it.",
+                "Revokes the key permanently. A limit, IP rule, role or subscription does \
+                 not prevent it.",
             )
             .asked_by(Asker::Holder)
             .may_take(request([]), json!({}))
@@ -71,34 +84,59 @@ pub(super) fn operations() -> Vec<Operation> {
 
 fn introspect() -> Operation {
     let fields = [
-        field("token", text("kh_live_what-the-client-presented").min_length(Some(1))),
-        sometimes("token_type_hint", text("access_token")),
-        sometimes("permissions", formatted("requirement", "diagrams:read AND diagrams:list")),
-        sometimes("ip", address()),
+        field(
+            "token",
+            text("kh_live_what-the-client-presented").min_length(Some(1)),
+            "Presented key.",
+        ),
+        sometimes("token_type_hint", text("access_token"), "Ignored."),
+        sometimes(
+            "permissions",
+            formatted("requirement", "diagrams:read AND diagrams:list"),
+            "Required permissions, as an expression.",
+        ),
+        sometimes("ip", address(), "IP address of the client that presented the key."),
     ];
-    let told = [
-        field("active", truth(true)),
-        sometimes("scope", text("diagrams:read files:*")),
-        sometimes("token_type", text("Bearer")),
-        sometimes("client_id", id("key")),
-        sometimes("sub", text("usr_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f")),
-        sometimes("username", text("ada@example.com")),
-        sometimes("iss", text("https://keys.example.com")),
-        sometimes("iat", count(1_761_000_000)),
-        sometimes("nbf", count(1_761_000_000)),
-        sometimes("exp", count(1_792_000_000)),
-        sometimes("organization", id("org")),
-        sometimes("environment", text("live")),
+    let state = [
+        field("active", truth(true), "Whether the key is valid."),
+        sometimes(
+            "scope",
+            text("diagrams:read files:*"),
+            "Granted permission patterns, separated by spaces.",
+        ),
+        sometimes("token_type", text("Bearer"), "Always `Bearer`."),
+        sometimes("client_id", id("key"), "Id of the key."),
+        sometimes(
+            "sub",
+            text("usr_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f"),
+            "Id of the key's owner, or of the organization for a service key.",
+        ),
+        sometimes(
+            "username",
+            text("ada@example.com"),
+            "Verified email address of the key's owner.",
+        ),
+        sometimes("iss", text("https://keys.example.com"), "Public URL of the instance."),
+        sometimes("iat", count(1_761_000_000), "Time of creation, in Unix seconds."),
+        sometimes(
+            "nbf",
+            count(1_761_000_000),
+            "Time from which the key is valid, in Unix seconds.",
+        ),
+        sometimes("exp", count(1_792_000_000), "Time of expiry, in Unix seconds."),
+        sometimes("organization", id("org"), "Id of the organization."),
+        sometimes("environment", text("live"), "Environment of the key."),
     ];
     operation(Method::POST, "/v1/introspect", "introspect", "Introspect a token")
         .details(
-            "Token introspection (RFC 7662) for OAuth clients, which authenticate with a key of their \
-             own as Bearer or Basic. The call is not counted and draws on no limit. A key whose limits \
-             are used up is active; `/v1/verify` and the gates enforce limits. With `permissions` and \
-             `ip`, `active` also depends on those; a key with IP rules is active only with an allowed \
-             `ip`. `scope` is left out if the key is granted no permission, or if a list of 100 patterns \
-             cannot express what it is granted. For a token that is not active, the response is \
-             `{\"active\": false}`. That includes keys of other organizations, unless the caller has \
+            "Token introspection (RFC 7662) for OAuth clients, which authenticate with a key \
+             of their own as Bearer or Basic. The call is not counted and draws on no limit. \
+             A key whose limits are used up is active; `/v1/verify` and the gates enforce \
+             limits. With `permissions` and `ip`, `active` also depends on those; a key with \
+             IP rules is active only with an allowed `ip`. `scope` is left out if the key is \
+             granted no permission, or if a list of 100 patterns cannot express what it is \
+             granted. For a token that is not active, the response is `{\"active\": false}`. \
+             That includes keys of other organizations, unless the caller has \
              `keyhouse:instance:verify`.",
         )
         .asked_by(Asker::Program)
@@ -109,15 +147,15 @@ fn introspect() -> Operation {
                 "token": "kh_live_what-the-client-presented", "permissions": "diagrams:read",
             }),
         )
-        .answers(200, answer(told), "The state of the token.")
+        .answers(200, answer(state), "The state of the token.")
 }
 
 fn forward_auth(method: Method, id: &'static str) -> Operation {
     let summary = "Authorize a request (nginx, Caddy, Traefik, HAProxy)";
     let operation = operation(method, "/v1/forward-auth/{gate}", id, summary)
         .details(
-            "Called by a proxy whose address is in `trusted_proxies`, with the credential of its \
-             client. Any method other than GET and HEAD is rejected with 403.",
+            "Called by a proxy whose address is in `trusted_proxies`, with the credential of \
+             its client. Any method other than GET and HEAD is rejected with 403.",
         )
         .asked_by(Asker::Proxy)
         .header("X-Forwarded-Method", fitting("^[A-Z]+$", "GET"), "Method of the client's request.")
@@ -144,9 +182,10 @@ fn ext_authz(method: Method, id: &'static str) -> Operation {
     let summary = "Authorize a request (Envoy)";
     let operation = operation(method, "/v1/ext-authz/{gate}/{path}", id, summary)
         .details(
-            "Called by a proxy whose address is in `trusted_proxies`, with any method. The request \
-             repeats the method, `Host`, path and credential of the client's request, with this prefix \
-             before the path. The client's address is the last entry of `X-Forwarded-For`.",
+            "Called by a proxy whose address is in `trusted_proxies`, with any method. The \
+             request repeats the method, `Host`, path and credential of the client's \
+             request, with this prefix before the path. The client's address is the last \
+             entry of `X-Forwarded-For`.",
         )
         .asked_by(Asker::Proxy)
         .header(
@@ -174,25 +213,55 @@ fn passing(operation: Operation) -> Operation {
 /// The error of one check in a batch.
 fn item_error() -> Schema {
     answer([
-        field("code", text("invalid_input")),
-        field("title", text("Invalid input")),
-        sometimes("detail", text("see errors")),
-        sometimes("errors", each(the("Fault"))),
-        sometimes("permission", text("keyhouse:keys:read")),
+        field("code", text("invalid_input"), "Code of the error."),
+        field("title", text("Invalid input"), "Short description of the error."),
+        sometimes("detail", text("see errors"), "Explanation of this error."),
+        sometimes("errors", each(the("Fault")), "Invalid fields."),
+        sometimes("permission", text("keyhouse:keys:read"), "Missing permission."),
     ])
 }
 
 pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
     let check = request([
-        field("key", text("kh_live_what-the-client-presented")),
-        optional("permissions", requirement()),
-        optional("ip", address()),
-        optional("cost", whole(0, COST_MAX, 1)),
-        optional("explain", truth(false)),
+        field("key", text("kh_live_what-the-client-presented"), "Presented key."),
+        optional(
+            "permissions",
+            requirement(),
+            "Required permissions: a list, or an expression. Default: none.",
+        ),
+        optional("ip", address(), "IP address of the client that presented the key, for IP rules."),
+        optional(
+            "cost",
+            whole(0, COST_MAX, 1),
+            "Number of calls to count. Default: 1. With 0 the check draws on no limit.",
+        ),
+        optional(
+            "explain",
+            truth(false),
+            "Whether to return an explanation. The call is then not counted.",
+        ),
     ]);
-    let patterns = || field("permissions", nullable(each(text("diagrams:*")).into()));
-    let verdict = [field("valid", truth(true)), field("code", the("CheckCode"))].into_iter().chain(
-        held().into_iter().chain([field("retry_after", count(7)), patterns()]).map(Field::seldom),
+    let patterns = || {
+        field(
+            "permissions",
+            nullable(each(text("diagrams:*")).into()),
+            "Permission patterns that the key is granted now. Null if a short list cannot express \
+             them.",
+        )
+    };
+    let verdict = [
+        field("valid", truth(true), "Whether the key is valid for this check."),
+        field("code", the("CheckCode"), "Code of the verdict."),
+    ]
+    .into_iter()
+    .chain(
+        held()
+            .into_iter()
+            .chain([
+                field("retry_after", count(7), "Seconds until a limit allows the next call."),
+                patterns(),
+            ])
+            .map(Field::seldom),
     );
     let holding = held().into_iter().chain([patterns()]);
     vec![
@@ -208,30 +277,49 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
 /// The description of a key for its holder, and for services that may check it.
 fn held() -> Vec<Field> {
     let key = answer([
-        field("id", id("key")),
-        field("name", text("deploy")),
-        field("kind", choice(&["personal", "service"])),
-        field("environment", text("live")),
-        field("expires_at", nullable(moment().into())),
+        field("id", id("key"), "Id of the key."),
+        field("name", text("deploy"), "Name of the key."),
+        field(
+            "kind",
+            choice(&["personal", "service"]),
+            "A personal key belongs to a user, a service key to the organization.",
+        ),
+        field("environment", text("live"), "Environment of the key."),
+        field("expires_at", nullable(moment().into()), "Time of expiry. Null: never."),
     ]);
     let owner = answer([
-        field("id", id("usr")),
-        field("name", text("Ada")),
-        field("email", nullable(text("ada@example.com").into())),
-        field("role", text("user")),
+        field("id", id("usr"), "Id of the user."),
+        field("name", text("Ada"), "Name of the user."),
+        field(
+            "email",
+            nullable(text("ada@example.com").into()),
+            "Verified email address. Null if there is none.",
+        ),
+        field("role", text("user"), "Name of a built-in role, or id of a custom role."),
     ]);
     let organization = answer([
-        field("id", id("org")),
-        field("name", text("example.com")),
-        field("plan", text("pro")),
+        field("id", id("org"), "Id of the organization."),
+        field("name", text("example.com"), "Name of the organization."),
+        field("plan", text("pro"), "Name of the plan."),
     ]);
     vec![
-        field("key", key),
-        field("owner", nullable(owner)),
-        field("organization", organization),
-        field("teams", each(answer([field("id", id("team")), field("name", text("Build"))]))),
-        field("rate_limits", each(the("LimitState"))),
-        field("quota", nullable(the("QuotaState"))),
+        field("key", key, "The key."),
+        field("owner", nullable(owner), "Owner of a personal key. Null for a service key."),
+        field("organization", organization, "Organization of the key."),
+        field(
+            "teams",
+            each(answer([
+                field("id", id("team"), "Id of the team."),
+                field("name", text("Build"), "Name of the team."),
+            ])),
+            "Teams with which the key is shared.",
+        ),
+        field("rate_limits", each(the("LimitState")), "State of the key's rate limits."),
+        field(
+            "quota",
+            nullable(the("QuotaState")),
+            "State of the key's quota. Null without a quota.",
+        ),
     ]
 }
 
@@ -243,49 +331,73 @@ pub(super) fn requirement() -> Schema {
 
 fn explanation() -> Schema {
     let stage = answer([
-        field("source", text("role")),
-        field("name", nullable(text("user").into())),
-        field("pattern", nullable(text("*").into())),
-        field("granted", truth(true)),
+        field(
+            "source",
+            text("role"),
+            "Rule that restricts the permission, such as `key` or `role`.",
+        ),
+        field(
+            "name",
+            nullable(text("user").into()),
+            "Name of the source, such as the name of the role.",
+        ),
+        field(
+            "pattern",
+            nullable(text("*").into()),
+            "Pattern that grants the permission. Null if none does.",
+        ),
+        field("granted", truth(true), "Whether the source grants the permission."),
     ]);
     let granting = answer([
-        field("permission", text("diagrams:read")),
-        field("granted", truth(true)),
-        field("by", each(stage)),
+        field("permission", text("diagrams:read"), "Required permission."),
+        field("granted", truth(true), "Whether the key has the permission."),
+        field("by", each(stage), "Result of each source."),
     ]);
     let step = answer([
-        field("code", the("CheckCode")),
-        field("outcome", choice(&["passed", "failed", "not_reached"])),
-        field("source", text("key")),
-        field("detail", nullable(text("the rule's reason").into())),
-        field("permissions", each(granting)),
+        field("code", the("CheckCode"), "Code of the verdict if this rule fails."),
+        field("outcome", choice(&["passed", "failed", "not_reached"]), "Outcome of the rule."),
+        field("source", text("key"), "Origin of the rule, such as `key` or `plan`."),
+        field("detail", nullable(text("the rule's reason").into()), "Reason of the outcome."),
+        field("permissions", each(granting), "Result for each required permission."),
     ]);
     answer([
-        field("code", the("CheckCode")),
-        field("valid", truth(true)),
-        field("source", nullable(text("key").into())),
-        field("detail", nullable(text("the rule's reason").into())),
-        field("rules", each(step)),
+        field("code", the("CheckCode"), "Code of the verdict."),
+        field("valid", truth(true), "Whether the check would pass."),
+        field(
+            "source",
+            nullable(text("key").into()),
+            "Origin of the rule that decided. Null if the check passes.",
+        ),
+        field(
+            "detail",
+            nullable(text("the rule's reason").into()),
+            "Reason of the decision. Null if the check passes.",
+        ),
+        field("rules", each(step), "All rules, in the order of evaluation."),
     ])
 }
 
 fn limit_state() -> Schema {
     answer([
-        field("name", text("burst")),
-        field("limit", count(20)),
-        field("window_seconds", count(10)),
-        field("remaining", count(19)),
-        field("reset_seconds", count(1)),
+        field("name", text("burst"), "Name of the rate limit."),
+        field("limit", count(20), "Calls per window."),
+        field("window_seconds", count(10), "Length of the window in seconds."),
+        field("remaining", count(19), "Calls that are left now."),
+        field("reset_seconds", count(1), "Seconds until the full limit is available."),
     ])
 }
 
 fn quota_state() -> Schema {
     answer([
-        field("limit", count(100_000)),
-        field("period", choice(&["day", "week", "month"])),
-        field("timezone", text("Europe/Paris")),
-        field("used", count(1)),
-        field("remaining", count(99_999)),
-        field("resets_at", moment()),
+        field("limit", count(100_000), "Calls per period."),
+        field("period", choice(&["day", "week", "month"]), "Calendar period of the quota."),
+        field(
+            "timezone",
+            text("Europe/Paris"),
+            "IANA name of the time zone in which the periods start.",
+        ),
+        field("used", count(1), "Calls in the current period."),
+        field("remaining", count(99_999), "Calls that are left in the current period."),
+        field("resets_at", moment(), "Time at which the next period starts."),
     ])
 }

@@ -79,31 +79,46 @@ fn codes(names: impl Iterator<Item = &'static str>) -> Schema {
 
 fn fault() -> Schema {
     answer([
-        field("pointer", text("/name")),
-        field("code", text("required")),
-        field("detail", text("is required")),
+        field(
+            "pointer",
+            text("/name"),
+            "JSON pointer to the field, or `?` and the name of a query parameter.",
+        ),
+        field("code", text("required"), "Code of the fault."),
+        field("detail", text("is required"), "Explanation of the fault."),
     ])
 }
 
 fn problem() -> Schema {
-    let organization = answer([field("id", id("org")), field("name", text("Example"))]);
+    let organization = answer([
+        field("id", id("org"), "Id of the organization."),
+        field("name", text("Example"), "Name of the organization."),
+    ]);
     answer([
-        field("type", text("about:blank")),
-        field("title", text("Invalid input")),
-        field("status", whole(400, 599, 400)),
-        field("code", any_of([the("CheckCode"), the("ErrorCode")])),
-        field("request_id", text("req_00c0ffee00c0ffee")),
-        sometimes("detail", text("see errors")),
-        sometimes("errors", each(the("Fault"))),
-        sometimes("reason", text("dot_segment")),
-        sometimes("permission", text("keyhouse:keys:manage")),
-        sometimes("plan", text("free")),
-        sometimes("feature", text("api_access")),
-        sometimes("limit", text("keys")),
-        sometimes("maximum", count(10)),
-        sometimes("pricing_url", text("https://example.com/plans")),
-        sometimes("current_version", count(2)),
-        sometimes("organizations", each(organization)),
+        field("type", text("about:blank"), "Always `about:blank`."),
+        field("title", text("Invalid input"), "Short description of the error."),
+        field("status", whole(400, 599, 400), "HTTP status."),
+        field("code", any_of([the("CheckCode"), the("ErrorCode")]), "Stable code of the error."),
+        field(
+            "request_id",
+            text("req_00c0ffee00c0ffee"),
+            "Id of the request, for questions to the operator.",
+        ),
+        sometimes("detail", text("see errors"), "Explanation of this error, with a remedy."),
+        sometimes("errors", each(the("Fault")), "Invalid fields and parameters."),
+        sometimes("reason", text("dot_segment"), "Machine-readable reason of a denial."),
+        sometimes("permission", text("keyhouse:keys:manage"), "Missing permission."),
+        sometimes("plan", text("free"), "Plan that lacks the feature, or whose limit is reached."),
+        sometimes("feature", text("api_access"), "Feature that the plan does not include."),
+        sometimes("limit", text("keys"), "Limit of the plan that is reached."),
+        sometimes("maximum", count(10), "Value of the limit."),
+        sometimes("pricing_url", text("https://example.com/plans"), "URL of the plans and prices."),
+        sometimes("current_version", count(2), "Current version of the object."),
+        sometimes(
+            "organizations",
+            each(organization),
+            "Organizations in which the password is correct.",
+        ),
     ])
 }
 

@@ -1,4 +1,4 @@
-//! Makes the document of the table of routes and of what is said of each.
+//! Builds the OpenAPI document from the table of routes and the description of each.
 
 use std::collections::BTreeMap;
 
@@ -20,11 +20,12 @@ use crate::http::openapi::responses::responses;
 use crate::http::router::Route;
 
 const INTRODUCTION: &str = "API keys for a team, self-hosted.\n\n\
-    Times are RFC 3339 in UTC. Lists are `{items, next_cursor}`: send `next_cursor` as `cursor` to get \
-    the next page. Errors are problem+json (RFC 9457) with a stable `code`. Unknown fields and \
+    Times are RFC 3339 in UTC. Lists are `{items, next_cursor}`: send `next_cursor` as `cursor` to \
+    get the next page. Errors are problem+json (RFC 9457) with a stable `code`. Unknown fields and \
     parameters are rejected. Every GET operation also supports HEAD. `x-permission` lists what an \
-    operation requires: one of the listed permissions, or `none` (any session or valid key), `session` \
-    (a session), `key` (the key that the operation is about), `open` (no authentication).";
+    operation requires: one of the listed permissions, or `none` (any session or valid key), \
+    `session` (a session), `key` (the key that the operation is about), `open` (no \
+    authentication).";
 
 /// Builds the document from the routes and their descriptions.
 pub(super) fn document(

@@ -1,4 +1,4 @@
-//! Gates: what stands before protected APIs.
+//! Gates: the access policies of protected APIs.
 
 use http::Method;
 use serde_json::json;
@@ -20,11 +20,13 @@ const ACCESS: [&str; 3] = ["key", "public", "denied"];
 const PREFLIGHT: [&str; 2] = ["check", "allow"];
 
 pub(super) fn operations() -> Vec<Operation> {
+    let says = "Name of the gate, which proxies use in their check URL.";
+    let name = field("name", gate_name(), says);
     vec![
         operation(Method::GET, "/v1/gates", "listGates", "List gates")
             .details(
-                "Returns gates by name. The built-in gate `default`, which accepts any valid key on any \
-                 route, is not listed.",
+                "Returns gates by name. The built-in gate `default`, which accepts any valid key \
+                 on any route, is not listed.",
             )
             .needs(&[INSTANCE_MANAGE])
             .paged_by(name_cursor())
@@ -33,31 +35,33 @@ pub(super) fn operations() -> Vec<Operation> {
             .details(
                 "A request that matches no route is denied, so a gate without routes denies every \
                  request.\n\n\
-                 **Routes.** The most specific route applies: by host, then by path from the left, then \
-                 by methods. A path consists of literal segments, `{name}` or `*` for any one segment, \
-                 and a trailing `**` for zero or more segments. A trailing slash is ignored. Paths are \
-                 case-sensitive: if the upstream serves `/admin` for `/Admin` too, add a route for each. \
-                 Two routes that match the same requests are rejected.\n\n\
-                 **Credentials.** `credentials` lists the places of a request that may hold the key: \
-                 `authorization` (Bearer and Basic); `authorization:bearer`, `authorization:basic` or \
-                 another scheme, such as `authorization:token`; the name of a header that holds only the \
-                 key; `cookie:NAME`; `websocket-protocol:PREFIX`, an entry of `Sec-WebSocket-Protocol` \
-                 with this prefix. A 401 offers exactly the accepted schemes; without Basic, browsers \
-                 open no dialog. Browsers send a cookie with cross-site requests too, so the application \
-                 must reject those itself.\n\n\
-                 **CORS.** With `preflight` set to `allow`, a CORS preflight (OPTIONS with `Origin` and \
-                 `Access-Control-Request-Method`) passes without a key if the announced request has a \
-                 route, so that the application can answer it. A route for OPTIONS takes precedence.\n\n\
-                 **Ambiguous paths.** Paths that programs interpret differently are rejected, unless \
-                 `allow` of the route lists the reason: `encoded_slash` (`%2F`, which never separates \
-                 segments), `double_slash`, `semicolon`, `utf8` (not percent-encoded), `trailing_dot` \
-                 (or a trailing space of a segment), `compatibility_form` (of `.` or `/`). If another \
-                 interpretation of the path matches a more specific route, the request is still \
-                 rejected.",
+                 **Routes.** The most specific route applies: by host, then by path from the \
+                 left, then by methods. A path consists of literal segments, `{name}` or `*` for \
+                 any one segment, and a trailing `**` for zero or more segments. A trailing slash \
+                 is ignored. Paths are case-sensitive: if the upstream serves `/admin` for \
+                 `/Admin` too, add a route for each. Two routes that match the same requests are \
+                 rejected.\n\n\
+                 **Credentials.** `credentials` lists the places of a request that may hold the \
+                 key: `authorization` (Bearer and Basic); `authorization:bearer`, \
+                 `authorization:basic` or another scheme, such as `authorization:token`; the name \
+                 of a header that holds only the key; `cookie:NAME`; `websocket-protocol:PREFIX`, \
+                 an entry of `Sec-WebSocket-Protocol` with this prefix. A 401 offers exactly the \
+                 accepted schemes; without Basic, browsers open no dialog. Browsers send a cookie \
+                 with cross-site requests too, so the application must reject those itself.\n\n\
+                 **CORS.** With `preflight` set to `allow`, a CORS preflight (OPTIONS with \
+                 `Origin` and `Access-Control-Request-Method`) passes without a key if the \
+                 announced request has a route, so that the application can answer it. A route \
+                 for OPTIONS takes precedence.\n\n\
+                 **Ambiguous paths.** Paths that programs interpret differently are rejected, \
+                 unless `allow` of the route lists the reason: `encoded_slash` (`%2F`, which \
+                 never separates segments), `double_slash`, `semicolon`, `utf8` (not \
+                 percent-encoded), `trailing_dot` (or a trailing space of a segment), \
+                 `compatibility_form` (of `.` or `/`). If another interpretation of the path \
+                 matches a more specific route, the request is still rejected.",
             )
             .needs(&[INSTANCE_MANAGE])
             .takes(
-                request([field("name", gate_name())].into_iter().chain(policy())),
+                request([name].into_iter().chain(policy())),
                 json!({
                     "name": "orders",
                     "routes": [
@@ -76,8 +80,8 @@ pub(super) fn operations() -> Vec<Operation> {
             .with_etag(),
         operation(Method::PATCH, "/v1/gates/{gate}", "changeGate", "Change a gate")
             .details(
-                "The change applies to the next check. The name cannot be changed, because proxies use \
-                 it in their check URL.",
+                "The change applies to the next check. The name cannot be changed, because \
+                 proxies use it in their check URL.",
             )
             .needs(&[INSTANCE_MANAGE])
             .versioned()
@@ -91,30 +95,39 @@ pub(super) fn operations() -> Vec<Operation> {
             .answers_empty(204, "The gate is deleted."),
         operation(Method::POST, "/v1/gates/{gate}/test", "testGate", "Explain a request to a gate")
             .details(
-                "Dry-runs a request against the gate, which may be `default`, and explains the result. \
-                 No call is counted. With `key`, the caller also needs `keyhouse:instance:verify` and \
-                 `keyhouse:keys:read`.",
+                "Dry-runs a request against the gate, which may be `default`, and explains the \
+                 result. No call is counted. With `key`, the caller also needs \
+                 `keyhouse:instance:verify` and `keyhouse:keys:read`.",
             )
             .needs(&[INSTANCE_MANAGE])
-            .takes(
-                request([
-                    field("method", method()),
-                    field(
-                        "url",
-                        fitting(
-                            r"^(https?://[a-z0-9]{1,9}(\.[a-z0-9]{1,9}){0,3})?/[a-z0-9/._~%?=&-]{0,99}$",
-                            "https://api.example.com/orders/7",
-                        ),
-                    ),
-                    optional("key", text("kh_live_what-the-client-presents")),
-                    optional("ip", address()),
-                    optional("preflight_for", method()),
-                ]),
-                json!({"method": "GET", "url": "https://api.example.com/orders/7"}),
-            )
+            .takes(trial(), json!({"method": "GET", "url": "https://api.example.com/orders/7"}))
             .answers(200, the("GateTest"), "The response that a proxy would get.")
             .fails(&["index_behind"]),
     ]
+}
+
+/// A request to explain.
+fn trial() -> Schema {
+    const URL: &str = r"^(https?://[a-z0-9]{1,9}(\.[a-z0-9]{1,9}){0,3})?/[a-z0-9/._~%?=&-]{0,99}$";
+    request([
+        field("method", method(), "Method of the request."),
+        field(
+            "url",
+            fitting(URL, "https://api.example.com/orders/7"),
+            "URL or path of the request. Without a host, only routes without a host match.",
+        ),
+        optional(
+            "key",
+            text("kh_live_what-the-client-presents"),
+            "Key of the request. Without it, the request has no credential.",
+        ),
+        optional("ip", address(), "IP address of the client, for IP rules."),
+        optional(
+            "preflight_for",
+            method(),
+            "Method that the request announces, if it is a CORS preflight.",
+        ),
+    ])
 }
 
 pub(super) fn gate_name() -> Schema {
@@ -131,13 +144,39 @@ fn policy() -> Vec<Field> {
         optional(
             "host",
             fitting(r"^(\*\.)?[a-z0-9]{1,9}(\.[a-z0-9]{1,9}){0,3}$", "api.example.com"),
+            "Host, or `*.` and a domain. Default: any host.",
         ),
-        field("path", fitting(r"^(/[a-z0-9]{1,9}){1,5}(/\*\*)?$", "/orders/**")),
-        optional("methods", list(METHODS_MAX, method()).min_items(Some(1))),
-        optional("access", choice(&ACCESS)),
-        optional("permissions", requirement()),
-        optional("cost", whole(0, COST_MAX, 1)),
-        optional("allow", list(Ambiguity::ALL.len(), choice(&ambiguities()))),
+        field(
+            "path",
+            fitting(r"^(/[a-z0-9]{1,9}){1,5}(/\*\*)?$", "/orders/**"),
+            "Path, with `{name}` or `*` for one segment and a trailing `**` for the rest.",
+        ),
+        optional(
+            "methods",
+            list(METHODS_MAX, method()).min_items(Some(1)),
+            "Methods. Default: all.",
+        ),
+        optional(
+            "access",
+            choice(&ACCESS),
+            "`key` requires a valid key, `public` lets every request pass, `denied` none. \
+             Default: `key`.",
+        ),
+        optional(
+            "permissions",
+            requirement(),
+            "Required permissions: a list, or an expression. Default: none.",
+        ),
+        optional(
+            "cost",
+            whole(0, COST_MAX, 1),
+            "Number of calls to count. Default: the cost of the gate.",
+        ),
+        optional(
+            "allow",
+            list(Ambiguity::ALL.len(), choice(&ambiguities())),
+            "Ambiguities that the paths of this route may contain.",
+        ),
     ]);
     let credential = fitting(
         "^(authorization(:[a-z]{1,9}x)?|x-[a-z]{1,20}-key|cookie:[a-z]{1,9}-key|websocket-protocol:[a-z]{1,9}[.])$",
@@ -145,13 +184,38 @@ fn policy() -> Vec<Field> {
     );
     let environment = fitting("^[a-z][a-z0-9]{0,15}$", "live");
     vec![
-        optional("description", line(DESCRIPTION_CHARACTERS_MAX, "The shop's orders.")),
-        optional("credentials", list(CREDENTIALS_MAX, credential).min_items(Some(1))),
-        optional("routes", list(ROUTES_MAX, route)),
-        optional("organizations", list(ACCEPTED_MAX, id("org")).min_items(Some(1))),
-        optional("environments", list(ACCEPTED_MAX, environment).min_items(Some(1))),
-        optional("cost", whole(0, COST_MAX, 1)),
-        optional("preflight", choice(&PREFLIGHT)),
+        optional(
+            "description",
+            line(DESCRIPTION_CHARACTERS_MAX, "The shop's orders."),
+            "Description for people.",
+        ),
+        optional(
+            "credentials",
+            list(CREDENTIALS_MAX, credential).min_items(Some(1)),
+            "Places of a request that may hold the key. Default: the standard headers.",
+        ),
+        optional("routes", list(ROUTES_MAX, route), "Routes of the gate."),
+        optional(
+            "organizations",
+            list(ACCEPTED_MAX, id("org")).min_items(Some(1)),
+            "Organizations whose keys are accepted. Default: all.",
+        ),
+        optional(
+            "environments",
+            list(ACCEPTED_MAX, environment).min_items(Some(1)),
+            "Environments whose keys are accepted. Default: all.",
+        ),
+        optional(
+            "cost",
+            whole(0, COST_MAX, 1),
+            "Number of calls to count for each request. Default: 1.",
+        ),
+        optional(
+            "preflight",
+            choice(&PREFLIGHT),
+            "Whether CORS preflights are checked like other requests, or pass without a key. \
+             Default: `check`.",
+        ),
     ]
 }
 
@@ -161,35 +225,83 @@ fn ambiguities() -> [&'static str; 6] {
 
 pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
     let route = answer([
-        field("host", nullable(text("api.example.com").into())),
-        field("path", text("/orders/{id}")),
-        field("methods", nullable(each(text("GET")).into())),
-        field("access", choice(&ACCESS)),
-        field("permissions", nullable(text("orders:read").into())),
-        field("cost", nullable(count(1).into())),
-        field("allow", each(choice(&ambiguities()))),
+        field(
+            "host",
+            nullable(text("api.example.com").into()),
+            "Host, or `*.` and a domain. Null: any host.",
+        ),
+        field(
+            "path",
+            text("/orders/{id}"),
+            "Path, with `{name}` or `*` for one segment and a trailing `**` for the rest.",
+        ),
+        field("methods", nullable(each(text("GET")).into()), "Methods. Null: all."),
+        field(
+            "access",
+            choice(&ACCESS),
+            "`key` requires a valid key, `public` lets every request pass, `denied` none.",
+        ),
+        field(
+            "permissions",
+            nullable(text("orders:read").into()),
+            "Required permissions, as an expression. Null: none.",
+        ),
+        field(
+            "cost",
+            nullable(count(1).into()),
+            "Number of calls to count. Null: the cost of the gate.",
+        ),
+        field(
+            "allow",
+            each(choice(&ambiguities())),
+            "Ambiguities that the paths of this route may contain.",
+        ),
     ]);
     let gate = answer([
-        field("id", id("gate")),
-        field("name", text("orders")),
-        field("description", text("The shop's orders.")),
-        field("credentials", each(text("x-api-key"))),
-        field("routes", each(the("Route"))),
-        field("organizations", nullable(each(id("org")).into())),
-        field("environments", nullable(each(text("live")).into())),
-        field("cost", count(1)),
-        field("preflight", choice(&PREFLIGHT)),
-        field("created_at", moment()),
-        field("version", count(1)),
+        field("id", id("gate"), "Id of the gate."),
+        field("name", text("orders"), "Name of the gate."),
+        field("description", text("The shop's orders."), "Description for people."),
+        field("credentials", each(text("x-api-key")), "Places of a request that may hold the key."),
+        field("routes", each(the("Route")), "Routes of the gate."),
+        field(
+            "organizations",
+            nullable(each(id("org")).into()),
+            "Organizations whose keys are accepted. Null: all.",
+        ),
+        field(
+            "environments",
+            nullable(each(text("live")).into()),
+            "Environments whose keys are accepted. Null: all.",
+        ),
+        field("cost", count(1), "Number of calls to count for each request."),
+        field(
+            "preflight",
+            choice(&PREFLIGHT),
+            "Whether CORS preflights are checked like other requests, or pass without a key.",
+        ),
+        field("created_at", moment(), "Time of creation."),
+        field("version", count(1), "Version of the object, for `If-Match`."),
     ]);
     let test = answer([
-        field("allowed", truth(false)),
-        field("status", whole(200, 599, 403)),
-        field("code", text("ROUTE_NOT_ALLOWED")),
-        field("detail", nullable(text("the path holds a dot segment").into())),
-        field("reason", nullable(text("dot_segment").into())),
-        field("route", nullable(the("Route"))),
-        field("explain", nullable(the("Explanation"))),
+        field("allowed", truth(false), "Whether the request would pass."),
+        field("status", whole(200, 599, 403), "HTTP status that the proxy would get."),
+        field("code", text("ROUTE_NOT_ALLOWED"), "Code of the decision."),
+        field(
+            "detail",
+            nullable(text("the path holds a dot segment").into()),
+            "Explanation of a denial. Null if the request would pass.",
+        ),
+        field(
+            "reason",
+            nullable(text("dot_segment").into()),
+            "Machine-readable reason of a denial, if it has one.",
+        ),
+        field("route", nullable(the("Route")), "Matching route. Null if there is none."),
+        field(
+            "explain",
+            nullable(the("Explanation")),
+            "Explanation of the check of the key. Null if no key was checked.",
+        ),
     ]);
     vec![("Route", route), ("Gate", gate), ("GateTest", test)]
 }

@@ -9,28 +9,44 @@ use crate::model::role::INSTANCE_MANAGE;
 pub(super) fn operations() -> Vec<Operation> {
     let url = || text("https://keys.example.com");
     let about = answer([
-        field("version", text(env!("CARGO_PKG_VERSION"))),
-        field("public_url", url()),
-        field("endpoint_url", url()),
-        field("support_url", nullable(url().into())),
-        field("pricing_url", nullable(url().into())),
-        field("set_up", truth(true)),
-        field("prefix", text("kh")),
+        field("version", text(env!("CARGO_PKG_VERSION")), "Version of Keyhouse."),
+        field("public_url", url(), "URL of the page and the API."),
+        field("endpoint_url", url(), "URL at which clients call the protected API."),
+        field(
+            "support_url",
+            nullable(url().into()),
+            "URL for questions. Null if it is not configured.",
+        ),
+        field(
+            "pricing_url",
+            nullable(url().into()),
+            "URL of the plans and prices. Null if it is not configured.",
+        ),
+        field("set_up", truth(true), "Whether the setup is completed."),
+        field("prefix", text("kh"), "Prefix of new keys."),
     ]);
     vec![
         operation(Method::GET, "/healthz", "isAlive", "Check liveness")
             .details("Returns 200 while the process is running.")
             .asked_by(Asker::Probe)
-            .answers(200, answer([field("status", choice(&["ok"]))]), "The process is running."),
+            .answers(
+                200,
+                answer([field("status", choice(&["ok"]), "Always `ok`.")]),
+                "The process is running.",
+            ),
         operation(Method::GET, "/readyz", "isReady", "Check readiness")
             .details("Returns 200 while changes and checks work, else 503 with the reason.")
             .asked_by(Asker::Probe)
-            .answers(200, answer([field("status", choice(&["ready"]))]), "Changes and checks work.")
+            .answers(
+                200,
+                answer([field("status", choice(&["ready"]), "Always `ready`.")]),
+                "Changes and checks work.",
+            )
             .fails(&["not_ready"]),
         operation(Method::GET, "/metrics", "showMetrics", "Show metrics")
             .details(
-                "Returns the metrics in the Prometheus text format. The listener of --metrics-listen \
-                 serves them without a credential.",
+                "Returns the metrics in the Prometheus text format. The listener of \
+                 --metrics-listen serves them without a credential.",
             )
             .needs(&[INSTANCE_MANAGE])
             .answers_with(
@@ -40,16 +56,15 @@ pub(super) fn operations() -> Vec<Operation> {
             ),
         operation(Method::GET, "/openapi.json", "describe", "Show the OpenAPI document")
             .asked_by(Asker::Open)
-            .answers(200, anything(serde_json::json!({"openapi": "3.1.0"})).into(), "The OpenAPI 3.1 document."),
-        operation(
-            Method::GET,
-            "/v1/instance",
-            "showInstance",
-            "Show the instance",
-        )
-        .asked_by(Asker::Open)
-        .details("Returns the facts that a client needs before sign-in.")
-        .answers(200, about, "Version, URLs and key prefix."),
+            .answers(
+                200,
+                anything(serde_json::json!({"openapi": "3.1.0"})).into(),
+                "The OpenAPI 3.1 document.",
+            ),
+        operation(Method::GET, "/v1/instance", "showInstance", "Show the instance")
+            .asked_by(Asker::Open)
+            .details("Returns the facts that a client needs before sign-in.")
+            .answers(200, about, "Version, URLs and key prefix."),
         form("/", "showPage", "Show the page"),
         form("/setup", "showSetupPage", "Show the setup form").fails(&["not_found"]),
         form("/invitation", "showInvitationPage", "Show the form of an invitation"),

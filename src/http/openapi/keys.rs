@@ -15,8 +15,8 @@ use crate::http::openapi::schema::{
 use crate::model::role::{INSTANCE_IMPORT, KEYS_CREATE, KEYS_MANAGE};
 
 /// The permission to change a key.
-const OTHERS: &str =
-    "The caller's own key needs no permission, any other key `keyhouse:keys:manage`.";
+const OTHERS: &str = "The caller's own key needs no permission, any other key \
+                      `keyhouse:keys:manage`.";
 
 pub(super) fn operations() -> Vec<Operation> {
     [all(), one(), switched(), renewed(), shared()].into_iter().flatten().collect()
@@ -39,25 +39,46 @@ fn all() -> Vec<Operation> {
     vec![
         operation(Method::GET, "/v1/keys", "listKeys", "List keys")
             .details(
-                "Returns the newest keys first. The caller's own keys, and keys that are shared with \
-                 the caller's teams, have all fields. Other keys are `HiddenKey`, unless the caller has \
-                 `keyhouse:keys:read`. Revoked keys are left out without `status`.",
+                "Returns the newest keys first. The caller's own keys, and keys that are \
+                 shared with the caller's teams, have all fields. Other keys are \
+                 `HiddenKey`, unless the caller has `keyhouse:keys:read`. Revoked keys are \
+                 left out without `status`.",
             )
             .paged()
-            .query("search", text("deploy").max_length(Some(100)), "Only keys whose name contains this text.")
-            .query("status", choice(&wanted), "Only keys with this status. Default: all except revoked keys.")
+            .query(
+                "search",
+                text("deploy").max_length(Some(100)),
+                "Only keys whose name contains this text.",
+            )
+            .query(
+                "status",
+                choice(&wanted),
+                "Only keys with this status. Default: all except revoked keys.",
+            )
             .query("kind", choice(&["personal", "service"]), "Only keys of this kind.")
-            .query("owner", any_of([choice(&["me"]).into(), id("usr").into()]), "Only keys of this user; `me` is the caller.")
+            .query(
+                "owner",
+                any_of([choice(&["me"]).into(), id("usr").into()]),
+                "Only keys of this user; `me` is the caller.",
+            )
             .query("team", id("team"), "Only keys that are shared with this team.")
             .query("used", choice(&["never"]), "Only keys that were never used.")
-            .query("expires_within", span("7d"), "Only keys that expire within this duration from now.")
-            .query("sort", choice(&SORTS), "Sort order. Keys without a value are last, and hidden keys after those.")
+            .query(
+                "expires_within",
+                span("7d"),
+                "Only keys that expire within this duration from now.",
+            )
+            .query(
+                "sort",
+                choice(&SORTS),
+                "Sort order. Keys without a value are last, and hidden keys after those.",
+            )
             .answers(200, page(any_of([the("Key"), the("HiddenKey")])), "A page of keys."),
         operation(Method::POST, "/v1/keys", "createKey", "Create a key")
             .details(
                 "Returns the secret, which cannot be shown again. A personal key needs \
-                 `keyhouse:keys:create`, a service key `keyhouse:keys:manage`. The caller must have \
-                 everything that the key grants.",
+                 `keyhouse:keys:create`, a service key `keyhouse:keys:manage`. The caller \
+                 must have everything that the key grants.",
             )
             .needs(&[KEYS_CREATE, KEYS_MANAGE])
             .may_take(
@@ -70,7 +91,14 @@ fn all() -> Vec<Operation> {
                     "metadata": {"ticket": "OPS-7"},
                 }),
             )
-            .answers(201, answer([field("key", the("Key")), field("secret", secret())]), "The key and its secret.")
+            .answers(
+                201,
+                answer([
+                    field("key", the("Key"), "The new key."),
+                    field("secret", secret(), "Secret of the key. It cannot be shown again."),
+                ]),
+                "The key and its secret.",
+            )
             .with_location()
             .fails(&["subscription_required", "subscription_limit"]),
     ]
@@ -80,8 +108,8 @@ fn one() -> Vec<Operation> {
     vec![
         operation(Method::GET, "/v1/keys/{key}", "showKey", "Show a key")
             .details(
-                "The caller's own key and a key that is shared with the caller's teams need no \
-                 permission, any other key `keyhouse:keys:read`.",
+                "The caller's own key and a key that is shared with the caller's teams need \
+                 no permission, any other key `keyhouse:keys:read`.",
             )
             .answers(200, the("Key"), "The key.")
             .with_etag(),
@@ -92,9 +120,10 @@ fn one() -> Vec<Operation> {
             .answers(200, the("Key"), "The changed key.")
             .with_etag()
             .fails(&["permission_required", "key_revoked", "own_key"]),
-        operation(Method::DELETE, "/v1/keys/{key}", "deleteKey", "Revoke a key (DELETE)")
+        operation(Method::DELETE, "/v1/keys/{key}", "deleteKey", "Delete a key")
             .details(
-                "Revokes the key permanently. Its record is kept for a while, with the status `revoked`.",
+                "Revokes the key permanently. Its record is kept for a while, with the \
+                 status `revoked`.",
             )
             .versioned()
             .answers_empty(204, "The key is revoked.")
@@ -112,30 +141,56 @@ fn switched() -> Vec<Operation> {
             .fails(&["permission_required"])
     };
     let reason = line(256, "its laptop was stolen");
-    let descendants =
-        answer([field("revoked", count(3)), field("left", count(0)), field("more", truth(false))]);
+    let descendants = answer([
+        field("revoked", count(3), "Number of revoked descendants."),
+        field("left", count(0), "Number of descendants that the caller may not revoke."),
+        field(
+            "more",
+            truth(false),
+            "Whether descendants remain, so that the request must be repeated.",
+        ),
+    ]);
     vec![
-        operation(Method::GET, "/v1/keys/{key}/descendants", "countDescendants", "Count the descendants of a key")
-            .details(
-                "Descendants are the keys that the key created, and the keys that those created. Revoked \
-                 keys are not counted.",
-            )
-            .answers(200, answer([field("count", count(3))]), "Number of descendants.")
-            .fails(&["permission_required"]),
+        operation(
+            Method::GET,
+            "/v1/keys/{key}/descendants",
+            "countDescendants",
+            "Count the descendants of a key",
+        )
+        .details(
+            "Descendants are the keys that the key created, and the keys that those created. \
+             Revoked keys are not counted.",
+        )
+        .answers(
+            200,
+            answer([field("count", count(3), "Number of descendants.")]),
+            "Number of descendants.",
+        )
+        .fails(&["permission_required"]),
         operation(Method::POST, "/v1/keys/{key}/revoke", "revokeKey", "Revoke a key")
             .details(
-                "Revokes the key permanently. The caller's own key needs no permission, any other key \
-                 `keyhouse:keys:manage`. With `descendants`, the keys that it created, and the keys that \
-                 those created, are revoked too, at most 1,000 per request. `descendants` in the \
-                 response counts them; `left` are those that the caller may not revoke. While `more` is \
-                 true, repeat the request.",
+                "Revokes the key permanently. The caller's own key needs no permission, any \
+                 other key `keyhouse:keys:manage`. With `descendants`, the keys that it \
+                 created, and the keys that those created, are revoked too, at most 1,000 \
+                 per request. `descendants` in the response counts them; `left` are those \
+                 that the caller may not revoke. While `more` is true, repeat the request.",
             )
             .versioned()
             .may_take(
-                request([optional("reason", reason), optional("descendants", truth(true))]),
+                request([
+                    optional("reason", reason, "Reason of the revocation, for the record."),
+                    optional("descendants", truth(true), "Whether to revoke the descendants too."),
+                ]),
                 json!({"reason": "laptop stolen"}),
             )
-            .answers(200, both(the("Key"), answer([sometimes("descendants", descendants)])), "The changed key.")
+            .answers(
+                200,
+                both(
+                    the("Key"),
+                    answer([sometimes("descendants", descendants, "Result for the descendants.")]),
+                ),
+                "The changed key.",
+            )
             .with_etag()
             .fails(&["permission_required"]),
         switch("/v1/keys/{key}/disable", "disableKey", "Disable a key")
@@ -149,18 +204,40 @@ fn switched() -> Vec<Operation> {
 
 fn renewed() -> Vec<Operation> {
     let explained = request([
-        optional("permissions", requirement()),
-        optional("ip", address()),
-        optional("gate", gate_name()),
+        optional(
+            "permissions",
+            requirement(),
+            "Required permissions: a list, or an expression. Default: none.",
+        ),
+        optional("ip", address(), "IP address of the client, for IP rules."),
+        optional(
+            "gate",
+            gate_name(),
+            "Gate whose accepted organizations and environments apply. Default: none.",
+        ),
     ]);
     let import = request([
-        field("keys", list(IMPORT_KEYS_MAX, the("ForeignKey")).min_items(Some(1))),
-        optional("dry_run", truth(false)),
+        field(
+            "keys",
+            list(IMPORT_KEYS_MAX, the("ForeignKey")).min_items(Some(1)),
+            "Keys to import.",
+        ),
+        optional("dry_run", truth(false), "Whether to validate without importing."),
     ]);
     let imported = || {
         let keys = each(the("ImportedKey"));
-        answer([field("dry_run", truth(false)), field("imported", count(1)), field("keys", keys)])
+        answer([
+            field("dry_run", truth(false), "Whether this was a dry run."),
+            field("imported", count(1), "Number of imported keys."),
+            field("keys", keys, "The keys, in the order of the request."),
+        ])
     };
+    let overlap = "Duration for which the old secret still works. Default: none.";
+    let rotation = request([optional("overlap", span("24h"), overlap)]);
+    let rotated = answer([
+        field("key", the("Key"), "The key."),
+        field("secret", secret(), "New secret of the key. It cannot be shown again."),
+    ]);
     vec![
         operation(
             Method::POST,
@@ -169,13 +246,14 @@ fn renewed() -> Vec<Operation> {
             "Rotate a key",
         )
         .details(
-            "Creates a new secret, which cannot be shown again. The old secret works for `overlap`, at \
-             most 30 days; without it, the old secret stops working at once. Only the owner can rotate \
-             a personal key. The caller must have everything that a service key grants.",
+            "Creates a new secret, which cannot be shown again. The old secret works for \
+             `overlap`, at most 30 days; without it, the old secret stops working at once. Only \
+             the owner can rotate a personal key. The caller must have everything that a service \
+             key grants.",
         )
         .versioned()
-        .may_take(request([optional("overlap", span("24h"))]), json!({"overlap": "24h"}))
-        .answers(200, answer([field("key", the("Key")), field("secret", secret())]), "The key and its new secret.")
+        .may_take(rotation, json!({"overlap": "24h"}))
+        .answers(200, rotated, "The key and its new secret.")
         .with_etag()
         .fails(&["permission_required", "key_revoked", "key_expired", "own_key"])
         .fails(&["subscription_required"]),
@@ -196,9 +274,9 @@ fn renewed() -> Vec<Operation> {
             "Import keys",
         )
         .details(
-            "Imports keys of another system, all or none. Each is given by `algorithm` and `digest`, or \
-             as plain text in `key`, which is hashed on arrival. A dry run returns the result without \
-             importing.",
+            "Imports keys of another system, all or none. Each is given by `algorithm` and \
+             `digest`, or as plain text in `key`, which is hashed on arrival. A dry run returns \
+             the result without importing.",
         )
         .needs(&[INSTANCE_IMPORT])
         .takes(
@@ -219,12 +297,17 @@ fn shared() -> Vec<Operation> {
     vec![
         operation(Method::PUT, path, "shareKey", "Share a key with a team")
             .details(
-                "The caller must be a member of the team, or have `keyhouse:teams:manage`. If the key is \
-                 shared with the team already, the access is changed.",
+                "The caller must be a member of the team, or have `keyhouse:teams:manage`. \
+                 If the key is shared with the team already, the access is changed.",
             )
             .versioned()
             .takes(
-                request([field("access", choice(&["read", "write"]))]),
+                request([field(
+                    "access",
+                    choice(&["read", "write"]),
+                    "`read` shows the key and its usage to members; `write` also lets them \
+                     rename, disable and revoke it.",
+                )]),
                 json!({"access": "read"}),
             )
             .answers(200, the("Key"), "The changed key.")

@@ -32,22 +32,30 @@ fn invitations() -> Vec<Operation> {
             .answers(200, page(the("Invitation")), "A page of invitations, the newest first."),
         operation(Method::POST, "/v1/invitations", "invite", "Create an invitation")
             .details(
-                "Returns a one-time link, which expires after 24 hours. The caller must have every \
-                 permission of the role. The link stops working if its creator loses one of them.",
+                "Returns a one-time link, which expires after 24 hours. The caller must have \
+                 every permission of the role. The link stops working if its creator loses \
+                 one of them.",
             )
             .needs(&[USERS_MANAGE])
             .takes(
                 request([
-                    field("email", email("grace@example.com")),
-                    field("role", role()),
-                    optional("name", name("Grace")),
-                    optional("teams", team),
+                    field("email", email("grace@example.com"), "Email address of the new user."),
+                    field(
+                        "role",
+                        role(),
+                        "Role of the new user: name of a built-in role, or id of a custom role.",
+                    ),
+                    optional("name", name("Grace"), "Name of the new user."),
+                    optional("teams", team, "Teams of the new user."),
                 ]),
                 json!({"email": "grace@example.com", "role": "user", "name": "Grace"}),
             )
             .answers(
                 201,
-                answer([field("invitation", the("Invitation")), field("url", link())]),
+                answer([
+                    field("invitation", the("Invitation"), "The new invitation."),
+                    field("url", link(), "One-time link, which cannot be shown again."),
+                ]),
                 "The invitation, and the link for the new user.",
             )
             .with("Location", "URL of the new object.")
@@ -61,9 +69,17 @@ fn invitations() -> Vec<Operation> {
         .asked_by(Asker::Open)
         .takes(
             request([
-                field("token", text("the text after #token= in the link")),
-                optional("name", name("Grace")),
-                field("password", password(PASSWORD)),
+                field(
+                    "token",
+                    text("the text after #token= in the link"),
+                    "Token of the invitation link.",
+                ),
+                optional(
+                    "name",
+                    name("Grace"),
+                    "Name of the user. Default: the name in the invitation.",
+                ),
+                field("password", password(PASSWORD), "Password: at least 15 characters."),
             ]),
             json!({
                 "token": "the text after #token= in the link", "name": "Grace",
@@ -106,26 +122,42 @@ fn users() -> Vec<Operation> {
             .query("email", email("grace@example.com"), "Only users with this email address.")
             .answers(200, page(the("User")), "A page of users."),
         operation(Method::GET, "/v1/users/{user}", "showUser", "Show a user")
-            .details("The caller's own user needs no permission, other users `keyhouse:users:read`.")
+            .details(
+                "The caller's own user needs no permission, other users \
+                 `keyhouse:users:read`.",
+            )
             .answers(200, the("User"), "The user.")
             .with_etag()
             .fails(&["permission_required"]),
         operation(Method::PATCH, "/v1/users/{user}", "changeUser", "Change a user")
             .details(
-                "The caller must have every permission that the user has before and after the change, \
-                 and must be able to see every secret team of the user. Only operators can change \
-                 `operator`. A new `email` ends the user's sessions and is verified.",
+                "The caller must have every permission that the user has before and after \
+                 the change, and must be able to see every secret team of the user. Only \
+                 operators can change `operator`. A new `email` ends the user's sessions and \
+                 is verified.",
             )
             .needs(&[USERS_MANAGE])
             .versioned()
             .may_take(
                 request([
-                    optional("name", name("Grace")),
-                    optional("email", email("grace@example.com")),
-                    optional("locale", choice(&["en", "fr", "es"])),
-                    optional("role", role()),
-                    optional("disabled", truth(false)),
-                    optional("operator", truth(false)),
+                    optional("name", name("Grace"), "Name of the user."),
+                    optional("email", email("grace@example.com"), "Email address of the user."),
+                    optional(
+                        "locale",
+                        choice(&["en", "fr", "es"]),
+                        "Preferred language. Null: the language of the browser.",
+                    ),
+                    optional("role", role(), "Name of a built-in role, or id of a custom role."),
+                    optional(
+                        "disabled",
+                        truth(false),
+                        "Whether the user is disabled: sign-in and personal keys are rejected.",
+                    ),
+                    optional(
+                        "operator",
+                        truth(false),
+                        "Whether the user administers the instance.",
+                    ),
                 ]),
                 json!({"name": "Grace Hopper", "role": "guest"}),
             )
@@ -134,12 +166,16 @@ fn users() -> Vec<Operation> {
             .fails(&["last_owner", "last_operator", "email_taken", "own_account"]),
         operation(Method::DELETE, "/v1/users/{user}", "removeUser", "Remove a user")
             .details(
-                "The user's keys are revoked or transferred. A transferred key keeps at most the \
-                 permissions that it grants at that moment.",
+                "The user's keys are revoked or transferred. A transferred key keeps at most \
+                 the permissions that it grants at that moment.",
             )
             .needs(&[USERS_MANAGE])
             .versioned()
-            .query("keys", choice(&["revoke", "transfer"]), "What happens to the user's keys. Default: `revoke`.")
+            .query(
+                "keys",
+                choice(&["revoke", "transfer"]),
+                "What happens to the user's keys. Default: `revoke`.",
+            )
             .query(
                 "to",
                 formatted("heir", "organization"),
@@ -156,11 +192,7 @@ fn users() -> Vec<Operation> {
         .details("Lists the keys that a removal of the user would affect.")
         .needs(&[KEYS_READ, USERS_MANAGE])
         .paged()
-        .answers(
-            200,
-            page(any_of([the("Key"), the("HiddenKey")])),
-            "A page of keys.",
-        ),
+        .answers(200, page(any_of([the("Key"), the("HiddenKey")])), "A page of keys."),
     ]
 }
 
@@ -202,20 +234,16 @@ fn sessions() -> Vec<Operation> {
 
 fn lockouts() -> Vec<Operation> {
     vec![
-        operation(
-            Method::GET,
-            "/v1/sign-in-lockouts",
-            "listLockouts",
-            "List sign-in lockouts",
-        )
-        .details(
-            "Lists accounts and networks that are locked after failed sign-ins, the longest lockout \
-             first. Owners see the accounts of their organization, operators see all accounts and \
-             networks. The list is that of the node that answers, and has only one page.",
-        )
-        .needs(&[INSTANCE_MANAGE])
-        .query("limit", whole(1, 100, 50), "Maximum number of items. Default: 50.")
-        .answers(200, page(the("Lockout")), "The lockouts."),
+        operation(Method::GET, "/v1/sign-in-lockouts", "listLockouts", "List sign-in lockouts")
+            .details(
+                "Lists accounts and networks that are locked after failed sign-ins, the \
+                 longest lockout first. Owners see the accounts of their organization, \
+                 operators see all accounts and networks. The list is that of the node that \
+                 answers, and has only one page.",
+            )
+            .needs(&[INSTANCE_MANAGE])
+            .query("limit", whole(1, 100, 50), "Maximum number of items. Default: 50.")
+            .answers(200, page(the("Lockout")), "The lockouts."),
         operation(
             Method::DELETE,
             "/v1/sign-in-lockouts/{lockout}",
@@ -223,8 +251,8 @@ fn lockouts() -> Vec<Operation> {
             "Lift a sign-in lockout",
         )
         .details(
-            "Clears the failed sign-ins of an account or a network. Owners can lift lockouts of their \
-             organization's accounts, operators all lockouts.",
+            "Clears the failed sign-ins of an account or a network. Owners can lift lockouts \
+             of their organization's accounts, operators all lockouts.",
         )
         .needs(&[INSTANCE_MANAGE])
         .answers_empty(204, "The lockout is lifted."),
@@ -233,37 +261,65 @@ fn lockouts() -> Vec<Operation> {
 
 fn resets() -> Vec<Operation> {
     let made = answer([
-        field("url", text("https://keys.example.com/reset#token=what-only-its-holder-knows")),
-        field("expires_at", moment()),
+        field(
+            "url",
+            text("https://keys.example.com/reset#token=what-only-its-holder-knows"),
+            "One-time link, which cannot be shown again.",
+        ),
+        field("expires_at", moment(), "Time at which the link expires."),
     ]);
     let linked = answer([
-        field("kind", choice(&["invitation", "reset"])),
-        field("email", email("grace@example.com")),
-        field("name", nullable(text("Grace").into())),
-        field("organization", text("example.com")),
+        field("kind", choice(&["invitation", "reset"]), "Kind of the link."),
+        field("email", email("grace@example.com"), "Email address of the account."),
+        field(
+            "name",
+            nullable(text("Grace").into()),
+            "Name of the user. Null if the invitation has none.",
+        ),
+        field("organization", text("example.com"), "Name of the organization."),
     ]);
     vec![
-        operation(Method::POST, "/v1/users/{user}/reset", "resetUser", "Create a password reset link")
-            .details(
-                "With `totp`, using the link also removes the second factor; this requires an owner \
-                 who signed in with a second factor, or the local operator. A user cannot create a reset \
-                 link for the own account, so that an unattended session cannot be used to take over \
-                 the account.",
-            )
-            .needs(&[USERS_MANAGE])
-            .may_take(request([optional("totp", truth(false))]), json!({"totp": false}))
-            .answers(201, made, "The one-time link for the user, which expires after 24 hours.")
-            .fails(&["own_account", "second_factor_required"]),
+        operation(
+            Method::POST,
+            "/v1/users/{user}/reset",
+            "resetUser",
+            "Create a password reset link",
+        )
+        .details(
+            "With `totp`, using the link also removes the second factor; this requires an \
+             owner who signed in with a second factor, or the local operator. A user cannot \
+             create a reset link for the own account, so that an unattended session cannot \
+             be used to take over the account.",
+        )
+        .needs(&[USERS_MANAGE])
+        .may_take(
+            request([optional(
+                "totp",
+                truth(false),
+                "Whether the link also removes the second factor. Default: false.",
+            )]),
+            json!({"totp": false}),
+        )
+        .answers(201, made, "The one-time link for the user, which expires after 24 hours.")
+        .fails(&["own_account", "second_factor_required"]),
         operation(Method::POST, "/v1/reset", "resetPassword", "Reset a password")
             .details(
-                "Sets a new password with the token of a reset link. All sessions of the user end. A \
-                 second factor stays on, unless the link removes it.",
+                "Sets a new password with the token of a reset link. All sessions of the \
+                 user end. A second factor stays on, unless the link removes it.",
             )
             .asked_by(Asker::Open)
             .takes(
                 request([
-                    field("token", text("the text after #token= in the link")),
-                    field("password", password(PASSWORD)),
+                    field(
+                        "token",
+                        text("the text after #token= in the link"),
+                        "Token of the reset link.",
+                    ),
+                    field(
+                        "password",
+                        password(PASSWORD),
+                        "New password: at least 15 characters, or 8 with a second factor.",
+                    ),
                 ]),
                 json!({"token": "the text after #token= in the link", "password": PASSWORD}),
             )
@@ -271,11 +327,16 @@ fn resets() -> Vec<Operation> {
             .fails(&["link_invalid", "misdirected_request", "cross_site"]),
         operation(Method::POST, "/v1/links", "showLink", "Show a one-time link")
             .details(
-                "Returns the account of an invitation or reset link to its holder. The link stays usable.",
+                "Returns the account of an invitation or reset link to its holder. The link \
+                 stays usable.",
             )
             .asked_by(Asker::Open)
             .takes(
-                request([field("token", text("the text after #token= in the link"))]),
+                request([field(
+                    "token",
+                    text("the text after #token= in the link"),
+                    "Token of the link.",
+                )]),
                 json!({"token": "the text after #token= in the link"}),
             )
             .answers(200, linked, "The account of the link.")
@@ -285,47 +346,79 @@ fn resets() -> Vec<Operation> {
 
 pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
     let invitation = answer([
-        field("id", id("inv")),
-        field("email", email("grace@example.com")),
-        field("name", nullable(text("Grace").into())),
-        field("role", text("user")),
-        field("teams", each(id("team"))),
-        field("status", choice(&["pending", "expired", "void"])),
-        field("created_by", text("usr_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f")),
-        field("created_at", moment()),
-        field("expires_at", moment()),
+        field("id", id("inv"), "Id of the invitation."),
+        field("email", email("grace@example.com"), "Email address of the invited user."),
+        field(
+            "name",
+            nullable(text("Grace").into()),
+            "Name of the invited user. Null if none was given.",
+        ),
+        field("role", text("user"), "Role of the invited user."),
+        field("teams", each(id("team")), "Ids of the teams of the invited user."),
+        field(
+            "status",
+            choice(&["pending", "expired", "void"]),
+            "`void`: the creator has lost a permission that the invitation grants.",
+        ),
+        field(
+            "created_by",
+            text("usr_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f"),
+            "Id of the user or key that created the invitation, or `local`.",
+        ),
+        field("created_at", moment(), "Time of creation."),
+        field("expires_at", moment(), "Time at which the link expires."),
     ]);
     let user = answer([
-        field("id", id("usr")),
-        field("name", text("Grace")),
-        field("email", email("grace@example.com")),
-        field("email_verified", truth(true)),
-        field("organization", id("org")),
-        field("role", text("user")),
-        field("operator", truth(false)),
-        field("disabled", truth(false)),
-        field("teams", each(id("team"))),
-        field("locale", nullable(choice(&["en", "fr", "es"]).into())),
-        field("totp", truth(false)),
-        field("created_at", moment()),
-        field("version", count(1)),
+        field("id", id("usr"), "Id of the user."),
+        field("name", text("Grace"), "Name of the user."),
+        field("email", email("grace@example.com"), "Email address of the user."),
+        field("email_verified", truth(true), "Whether the email address is verified."),
+        field("organization", id("org"), "Id of the organization."),
+        field("role", text("user"), "Name of a built-in role, or id of a custom role."),
+        field("operator", truth(false), "Whether the user administers the instance."),
+        field(
+            "disabled",
+            truth(false),
+            "Whether the user is disabled: sign-in and personal keys are rejected.",
+        ),
+        field("teams", each(id("team")), "Ids of the teams of the user that the caller may see."),
+        field(
+            "locale",
+            nullable(choice(&["en", "fr", "es"]).into()),
+            "Preferred language. Null: the language of the browser.",
+        ),
+        field("totp", truth(false), "Whether the second factor is on."),
+        field("created_at", moment(), "Time of creation."),
+        field("version", count(1), "Version of the object, for `If-Match`."),
     ]);
     vec![("Invitation", invitation), ("User", user), ("Lockout", lockout())]
 }
 
 fn lockout() -> Schema {
     let user = answer([
-        field("id", id("usr")),
-        field("name", text("Grace")),
-        field("email", email("grace@example.com")),
-        field("organization", id("org")),
+        field("id", id("usr"), "Id of the user."),
+        field("name", text("Grace"), "Name of the user."),
+        field("email", email("grace@example.com"), "Email address of the user."),
+        field("organization", id("org"), "Id of the organization."),
     ]);
     answer([
-        field("id", text("203.0.113.7_32")),
-        field("kind", choice(&["account", "network"])),
-        field("user", nullable(user)),
-        field("network", nullable(text("203.0.113.7/32").into())),
-        field("failures", nullable(count(12).into())),
-        field("until", nullable(moment().into())),
+        field("id", text("203.0.113.7_32"), "Id of the lockout."),
+        field(
+            "kind",
+            choice(&["account", "network"]),
+            "Whether an account or a network is locked.",
+        ),
+        field("user", nullable(user), "Locked user. Null for a network."),
+        field(
+            "network",
+            nullable(text("203.0.113.7/32").into()),
+            "Locked network. Null for an account.",
+        ),
+        field(
+            "failures",
+            nullable(count(12).into()),
+            "Number of failed sign-ins in a row. Null for a network.",
+        ),
+        field("until", nullable(moment().into()), "Time of the next allowed sign-in. Null: now."),
     ])
 }

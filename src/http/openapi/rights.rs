@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::http::openapi::operation::{Operation, operation};
 use crate::http::openapi::schema::{
     Schema, answer, choice, count, each, email, field, id, line, list, moment, name, name_cursor,
-    nullable, optional, page, page_by_name, pattern, permission, request, text, the, truth, whole,
+    nullable, optional, page, page_by_name, pattern, permission, request, text, the, truth,
 };
 use crate::model::name::DESCRIPTION_CHARACTERS_MAX;
 use crate::model::permission::PATTERNS_MAX;
@@ -15,6 +15,13 @@ use crate::model::role::{INSTANCE_MANAGE, ROLES_MANAGE, ROLES_READ, TEAMS_MANAGE
 pub(super) fn operations() -> Vec<Operation> {
     [roles(), teams(), members(), catalogue()].into_iter().flatten().collect()
 }
+
+/// The languages of a permission's description.
+const LANGUAGES: [(&str, &str); 3] = [
+    ("en", "Description in English."),
+    ("fr", "Description in French."),
+    ("es", "Description in Spanish."),
+];
 
 fn description() -> Schema {
     line(DESCRIPTION_CHARACTERS_MAX, "Who may deploy.").into()
@@ -36,9 +43,9 @@ fn roles() -> Vec<Operation> {
             .needs(&[ROLES_MANAGE])
             .takes(
                 request([
-                    field("name", name("Deployer")),
-                    optional("description", description()),
-                    field("permissions", patterns()),
+                    field("name", name("Deployer"), "Name of the role."),
+                    optional("description", description(), "Description for people."),
+                    field("permissions", patterns(), "Permission patterns of the role."),
                 ]),
                 json!({"name": "Deployer", "permissions": ["diagrams:*", "keyhouse:keys:create"]}),
             )
@@ -51,16 +58,17 @@ fn roles() -> Vec<Operation> {
             .with_etag(),
         operation(Method::PATCH, "/v1/roles/{role}", "changeRole", "Change a role")
             .details(
-                "Only custom roles can be changed. The caller must have every permission that the role \
-                 has before and after the change. The change applies to the next check.",
+                "Only custom roles can be changed. The caller must have every permission \
+                 that the role has before and after the change. The change applies to the \
+                 next check.",
             )
             .needs(&[ROLES_MANAGE])
             .versioned()
             .may_take(
                 request([
-                    optional("name", name("Deployer")),
-                    optional("description", description()),
-                    optional("permissions", patterns()),
+                    optional("name", name("Deployer"), "Name of the role."),
+                    optional("description", description(), "Description for people."),
+                    optional("permissions", patterns(), "Permission patterns of the role."),
                 ]),
                 json!({"permissions": ["diagrams:read"]}),
             )
@@ -81,8 +89,9 @@ fn teams() -> Vec<Operation> {
     vec![
         operation(Method::GET, "/v1/teams", "listTeams", "List teams")
             .details(
-                "Returns visible teams, and secret teams of which the caller is a member. With \
-                 `keyhouse:teams:read`, returns all teams. A key needs that permission in its own list.",
+                "Returns visible teams, and secret teams of which the caller is a member. \
+                 With `keyhouse:teams:read`, returns all teams. A key needs that permission \
+                 in its own list.",
             )
             .paged()
             .answers(200, page(the("Team")), "A page of teams.")
@@ -91,9 +100,13 @@ fn teams() -> Vec<Operation> {
             .needs(&[TEAMS_MANAGE])
             .takes(
                 request([
-                    field("name", name("Build")),
-                    optional("description", description()),
-                    optional("visibility", visibility()),
+                    field("name", name("Build"), "Name of the team."),
+                    optional("description", description(), "Description for people."),
+                    optional(
+                        "visibility",
+                        visibility(),
+                        "Secret teams are shown only to members and managers. Default: `visible`.",
+                    ),
                 ]),
                 json!({"name": "Build", "visibility": "visible"}),
             )
@@ -101,7 +114,10 @@ fn teams() -> Vec<Operation> {
             .with_location()
             .fails(&["subscription_required", "name_taken", "too_many_teams"]),
         operation(Method::GET, "/v1/teams/{team}", "showTeam", "Show a team")
-            .details("A secret team is not found, unless the caller is a member or may see all teams.")
+            .details(
+                "A secret team is not found, unless the caller is a member or may see all \
+                 teams.",
+            )
             .answers(200, the("Team"), "The team.")
             .with_etag()
             .fails(&["permission_required"]),
@@ -110,9 +126,13 @@ fn teams() -> Vec<Operation> {
             .versioned()
             .may_take(
                 request([
-                    optional("name", name("Build")),
-                    optional("description", description()),
-                    optional("visibility", visibility()),
+                    optional("name", name("Build"), "Name of the team."),
+                    optional("description", description(), "Description for people."),
+                    optional(
+                        "visibility",
+                        visibility(),
+                        "Secret teams are shown only to members and managers.",
+                    ),
                 ]),
                 json!({"description": "Who builds."}),
             )
@@ -120,7 +140,10 @@ fn teams() -> Vec<Operation> {
             .with_etag()
             .fails(&["name_taken"]),
         operation(Method::DELETE, "/v1/teams/{team}", "removeTeam", "Delete a team")
-            .details("The keys that are shared with the team are kept, but no longer shared with it.")
+            .details(
+                "The keys that are shared with the team are kept, but no longer shared with \
+                 it.",
+            )
             .needs(&[TEAMS_MANAGE])
             .versioned()
             .answers_empty(204, "The team is deleted."),
@@ -129,9 +152,9 @@ fn teams() -> Vec<Operation> {
 
 fn members() -> Vec<Operation> {
     let member = answer([
-        field("id", id("usr")),
-        field("name", text("Grace")),
-        field("email", email("grace@example.com")),
+        field("id", id("usr"), "Id of the user."),
+        field("name", text("Grace"), "Name of the user."),
+        field("email", email("grace@example.com"), "Email address of the user."),
     ]);
     let path = "/v1/teams/{team}/members/{user}";
     vec![
@@ -154,28 +177,29 @@ fn members() -> Vec<Operation> {
 fn catalogue() -> Vec<Operation> {
     let texts = || {
         let text = || line(DESCRIPTION_CHARACTERS_MAX, "Reads diagrams.");
-        request([optional("en", text()), optional("fr", text()), optional("es", text())])
+        request(LANGUAGES.map(|(name, description)| optional(name, text(), description)))
     };
     let entry = || {
         [
-            optional("description", texts()),
-            optional("group", line(crate::model::name::NAME_CHARACTERS_MAX, "Diagrams")),
+            optional("description", texts(), "Descriptions by language."),
+            optional(
+                "group",
+                line(crate::model::name::NAME_CHARACTERS_MAX, "Diagrams"),
+                "Group under which the page lists the permission.",
+            ),
         ]
     };
-    let named = [field("name", permission("diagrams:read"))].into_iter().chain(entry());
+    let named = [field("name", permission("diagrams:read"), "Name of the permission.")]
+        .into_iter()
+        .chain(entry());
     vec![
-        operation(
-            Method::GET,
-            "/v1/permissions",
-            "listPermissions",
-            "List permissions",
-        )
-        .details(
-            "Returns the permission catalogue by name. Users choose the permissions of keys and roles \
-             from it.",
-        )
-        .paged_by(name_cursor())
-        .answers(200, page_by_name(the("Permission")), "A page of permissions."),
+        operation(Method::GET, "/v1/permissions", "listPermissions", "List permissions")
+            .details(
+                "Returns the permission catalogue by name. Users choose the permissions of \
+                 keys and roles from it.",
+            )
+            .paged_by(name_cursor())
+            .answers(200, page_by_name(the("Permission")), "A page of permissions."),
         operation(Method::POST, "/v1/permissions", "createPermission", "Create a permission")
             .details("Adds a permission to the catalogue.")
             .needs(&[INSTANCE_MANAGE])
@@ -192,14 +216,19 @@ fn catalogue() -> Vec<Operation> {
         operation(Method::GET, "/v1/permissions/{name}", "showPermission", "Show a permission")
             .answers(200, the("Permission"), "The permission.")
             .with_etag(),
-        operation(Method::PATCH, "/v1/permissions/{name}", "changePermission", "Change a permission")
-            .details("Changes the descriptions or the group of a permission in the catalogue.")
-            .needs(&[INSTANCE_MANAGE])
-            .versioned()
-            .may_take(request(entry()), json!({"description": {"es": "Lee diagramas."}}))
-            .answers(200, the("Permission"), "The changed permission.")
-            .with_etag()
-            .fails(&["own_permission"]),
+        operation(
+            Method::PATCH,
+            "/v1/permissions/{name}",
+            "changePermission",
+            "Change a permission",
+        )
+        .details("Changes the descriptions or the group of a permission in the catalogue.")
+        .needs(&[INSTANCE_MANAGE])
+        .versioned()
+        .may_take(request(entry()), json!({"description": {"es": "Lee diagramas."}}))
+        .answers(200, the("Permission"), "The changed permission.")
+        .with_etag()
+        .fails(&["own_permission"]),
         operation(
             Method::DELETE,
             "/v1/permissions/{name}",
@@ -207,7 +236,8 @@ fn catalogue() -> Vec<Operation> {
             "Delete a permission",
         )
         .details(
-            "Removes the permission from the catalogue. The permissions of keys and roles do not change.",
+            "Removes the permission from the catalogue. The permissions of keys and roles do \
+             not change.",
         )
         .needs(&[INSTANCE_MANAGE])
         .versioned()
@@ -218,30 +248,47 @@ fn catalogue() -> Vec<Operation> {
 
 pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
     let role = answer([
-        field("id", text("role_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f")),
-        field("name", text("Deployer")),
-        field("description", text("Who may deploy.")),
-        field("builtin", truth(false)),
-        field("permissions", each(text("diagrams:*"))),
-        field("created_at", nullable(moment().into())),
-        field("version", nullable(count(1).into())),
+        field(
+            "id",
+            text("role_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f"),
+            "Name of a built-in role, or id of a custom role.",
+        ),
+        field("name", text("Deployer"), "Name of the role."),
+        field("description", text("Who may deploy."), "Description for people."),
+        field("builtin", truth(false), "Whether the role is built in."),
+        field("permissions", each(text("diagrams:*")), "Permission patterns of the role."),
+        field(
+            "created_at",
+            nullable(moment().into()),
+            "Time of creation. Null for a built-in role.",
+        ),
+        field(
+            "version",
+            nullable(count(1).into()),
+            "Version of the object, for `If-Match`. Null for a built-in role.",
+        ),
     ]);
     let team = answer([
-        field("id", id("team")),
-        field("name", text("Build")),
-        field("description", text("Who builds.")),
-        field("visibility", choice(&["visible", "secret"])),
-        field("is_member", truth(true)),
-        field("created_at", moment()),
-        field("version", count(1)),
+        field("id", id("team"), "Id of the team."),
+        field("name", text("Build"), "Name of the team."),
+        field("description", text("Who builds."), "Description for people."),
+        field(
+            "visibility",
+            choice(&["visible", "secret"]),
+            "Secret teams are shown only to members and managers.",
+        ),
+        field("is_member", truth(true), "Whether the caller is a member."),
+        field("created_at", moment(), "Time of creation."),
+        field("version", count(1), "Version of the object, for `If-Match`."),
     ]);
-    let texts = ["en", "fr", "es"].map(|name| field(name, text("Reads diagrams.")));
+    let texts =
+        LANGUAGES.map(|(name, description)| field(name, text("Reads diagrams."), description));
     let permission = answer([
-        field("name", text("diagrams:read")),
-        field("group", text("Diagrams")),
-        field("description", answer(texts)),
-        field("own", truth(false)),
-        field("version", count(1)),
+        field("name", text("diagrams:read"), "Name of the permission."),
+        field("group", text("Diagrams"), "Group under which the page lists the permission."),
+        field("description", answer(texts), "Descriptions by language."),
+        field("own", truth(false), "Whether it is one of Keyhouse's own permissions."),
+        field("version", count(1), "Version of the object, for `If-Match`."),
     ]);
     vec![("Role", role), ("Team", team), ("Permission", permission)]
 }

@@ -31,18 +31,30 @@ pub(super) struct Field {
 }
 
 /// A field that is always present.
-pub(super) fn field(name: &'static str, schema: impl Into<Schema>) -> Field {
-    Field { name, schema: schema.into(), required: true }
+pub(super) fn field(
+    name: &'static str,
+    schema: impl Into<Schema>,
+    description: &'static str,
+) -> Field {
+    Field { name, schema: described(schema.into(), description), required: true }
 }
 
 /// A field that a request may omit or set to null, with the same meaning.
-pub(super) fn optional(name: &'static str, schema: impl Into<Schema>) -> Field {
-    Field { name, schema: nullable(schema.into()), required: false }
+pub(super) fn optional(
+    name: &'static str,
+    schema: impl Into<Schema>,
+    description: &'static str,
+) -> Field {
+    field(name, nullable(schema.into()), description).seldom()
 }
 
 /// A field of a response that may be absent.
-pub(super) fn sometimes(name: &'static str, schema: impl Into<Schema>) -> Field {
-    field(name, schema).seldom()
+pub(super) fn sometimes(
+    name: &'static str,
+    schema: impl Into<Schema>,
+    description: &'static str,
+) -> Field {
+    field(name, schema, description).seldom()
 }
 
 impl Field {
@@ -50,6 +62,29 @@ impl Field {
     pub(super) fn seldom(mut self) -> Self {
         self.required = false;
         self
+    }
+}
+
+/// The schema with a description. OpenAPI 3.1 allows a description next to a reference.
+fn described(schema: Schema, description: &'static str) -> Schema {
+    use utoipa::openapi::Schema::{AllOf, AnyOf, Array, Object, OneOf};
+    let text = Some(description.to_owned());
+    match schema {
+        RefOr::Ref(mut reference) => {
+            description.clone_into(&mut reference.description);
+            RefOr::Ref(reference)
+        },
+        RefOr::T(mut schema) => {
+            match &mut schema {
+                Array(array) => array.description = text,
+                Object(object) => object.description = text,
+                OneOf(one) => one.description = text,
+                AllOf(all) => all.description = text,
+                AnyOf(any) => any.description = text,
+                _ => {},
+            }
+            RefOr::T(schema)
+        },
     }
 }
 
@@ -241,7 +276,10 @@ pub(super) fn page_by_name(item: Schema) -> Schema {
 }
 
 fn page_by(cursor: Schema, item: Schema) -> Schema {
-    answer([field("items", each(item)), field("next_cursor", nullable(cursor))])
+    answer([
+        field("items", each(item), "Items of the page."),
+        field("next_cursor", nullable(cursor), "Cursor of the next page. Null on the last page."),
+    ])
 }
 
 /// The cursor of a list that is sorted by name.

@@ -110,7 +110,8 @@ impl AsyncSocket {
                 let (stream, mut address) = socket.accept().await?;
                 // Without it each request of a keep-alive proxy stalls for 40 ms.
                 if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "could not set TCP_NODELAY; serving the connection without it");
+                    tracing::debug!(%error, "could not set TCP_NODELAY; serving the connection \
+                                             without it");
                 }
                 address.set_ip(address.ip().to_canonical());
                 Ok((Accepted::Tcp(stream), Peer::Tcp(address)))
