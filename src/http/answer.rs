@@ -17,7 +17,6 @@ pub(super) fn created(value: &Value) -> Response {
     with_status(201, value)
 }
 
-/// 204.
 pub(super) fn empty() -> Response {
     Response { status_code: 204, headers: Vec::new(), data: ResponseBody::empty(), upgrade: None }
 }

@@ -18,9 +18,9 @@ const BROTLI_BUFFER_BYTES: usize = 4096;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encoding {
-    /// RFC 7932.
+    /// Brotli, defined in RFC 7932.
     Brotli,
-    /// RFC 1952.
+    /// Gzip, defined in RFC 1952.
     Gzip,
 }
 

@@ -66,7 +66,6 @@ impl NotForwarded {
 /// The client's request, as the proxy forwards it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Told<'a> {
-    /// The client's address.
     pub(super) client: IpAddr,
     /// The requested host, in canonical form.
     pub(super) host: String,

@@ -7,7 +7,6 @@ use serde_json::{Map, Value};
 
 use crate::http::input::escaped;
 
-/// Deepest nesting of JSON.
 pub(super) const JSON_DEPTH_MAX: usize = 32;
 
 /// Parses a text that is one JSON value. The error names line and column, and quotes at most a field's

@@ -43,9 +43,9 @@ pub(super) enum Access {
 /// The handler, and where it runs.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Run {
-    /// On the event loop.
+    /// Runs on the event loop.
     Check { handler: CheckHandler, body_bytes_max: Option<usize> },
-    /// On the blocking pool.
+    /// Runs on the blocking pool.
     Manage { handler: ManageHandler, take: Take },
     /// On the blocking pool: a check that is too long for the event loop.
     LongCheck { handler: ManageHandler, take: Take },

@@ -36,7 +36,6 @@ use crate::model::id::{Id, Kind};
 /// Default number of items on a page.
 const LIST_LIMIT_DEFAULT: usize = 50;
 
-/// Reads `limit` and `cursor`.
 fn paging<K: Kind>(parameters: &mut Parameters) -> (usize, Option<Id<K>>) {
     let limit = page_limit(parameters);
     (limit, parameters.optional("cursor", "invalid_cursor", cursor::read))

@@ -33,7 +33,6 @@ use crate::model::role::INSTANCE_VERIFY;
 use crate::model::secret::Secret;
 use crate::verify::{Code, Request, Verdict, check, digest_of, foretell, with_granted};
 
-/// Inputs of an introspection.
 struct Asked {
     token: Secret,
     requirement: Option<Requirement>,
@@ -190,7 +189,6 @@ fn seconds_down(moment: Moment) -> i64 {
     moment.milliseconds().div_euclid(1_000)
 }
 
-/// Whole seconds, rounded up.
 fn seconds_up(moment: Moment) -> i64 {
     seconds_down(moment.after(Duration::from_millis(999)))
 }

@@ -30,7 +30,6 @@ use crate::verify::{
     Code, Explanation, Request, Verdict, check, explain, explain_absence, foretell, with_granted,
 };
 
-/// Inputs of a check.
 pub(super) struct Asked {
     key: Secret,
     requirement: Option<Requirement>,

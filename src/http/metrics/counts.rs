@@ -40,7 +40,6 @@ const CODES_BESIDE: [&str; 10] = [
 const STATUSES: [u16; 19] =
     [200, 201, 204, 304, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 421, 429, 500, 503, 0];
 
-/// A check endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::http) enum Endpoint {
     ForwardAuth,

@@ -93,7 +93,6 @@ fn sessions() -> Vec<Operation> {
 pub(super) const ENTRANCE: [&str; 5] =
     ["link_invalid", "not_found", "misdirected_request", "cross_site", "index_behind"];
 
-/// A new session.
 pub(super) fn opened() -> Schema {
     both(the("Session"), answer([field("ends_at", moment(), "Time at which the session ends.")]))
 }

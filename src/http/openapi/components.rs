@@ -18,7 +18,6 @@ use crate::model::code::Code;
 
 /// Facts about the instance that the document contains.
 pub(super) struct Instance<'a> {
-    /// The public URL.
     pub(super) url: &'a str,
     /// The name of the session cookie.
     pub(super) cookie: &'static str,

@@ -100,7 +100,6 @@ fn described(operation: &Operation, examples: &Examples) -> OperationBuilder {
     }
 }
 
-/// The value of `x-permission`.
 pub(super) fn needs(operation: &Operation) -> Vec<&'static str> {
     if !operation.permissions.is_empty() {
         return operation.permissions.to_vec();

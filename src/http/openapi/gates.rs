@@ -106,7 +106,6 @@ pub(super) fn operations() -> Vec<Operation> {
     ]
 }
 
-/// A request to explain.
 fn trial() -> Schema {
     const URL: &str = r"^(https?://[a-z0-9]{1,9}(\.[a-z0-9]{1,9}){0,3})?/[a-z0-9/._~%?=&-]{0,99}$";
     request([

@@ -57,7 +57,6 @@ fn describe(app: &App) -> String {
     document.to_json().unwrap_or_default()
 }
 
-/// All operations.
 fn operations() -> Vec<Operation> {
     let resources = [
         checks::operations(),

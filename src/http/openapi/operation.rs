@@ -28,17 +28,17 @@ pub(super) struct Operation {
 /// The authentication that an operation requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asker {
-    /// None. Parameters are ignored.
+    /// None, and parameters are ignored.
     Probe,
     /// None. Unknown parameters are rejected.
     Open,
-    /// A key; no session.
+    /// A key, but no session.
     Program,
     /// None, but a session is read if there is one.
     Visitor,
     /// A session or a key.
     Known,
-    /// A session.
+    /// A session of a user.
     Person,
     /// The key that the operation is about.
     Holder,
@@ -61,9 +61,7 @@ pub(super) enum Place {
     Header,
 }
 
-/// A request body.
 pub(super) struct Body {
-    /// The content type.
     pub(super) kind: &'static str,
     pub(super) schema: Schema,
     pub(super) example: Value,
@@ -71,7 +69,6 @@ pub(super) struct Body {
     pub(super) required: bool,
 }
 
-/// A success response.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) says: &'static str,
@@ -108,7 +105,6 @@ impl Operation {
         self
     }
 
-    /// Replaces the required authentication.
     pub(super) fn asked_by(mut self, asker: Asker) -> Self {
         self.asker = asker;
         self
@@ -131,7 +127,6 @@ impl Operation {
         self
     }
 
-    /// Adds a required header.
     pub(super) fn header(
         mut self,
         name: &'static str,
@@ -143,7 +138,6 @@ impl Operation {
         self
     }
 
-    /// Adds `limit` and `cursor`.
     pub(super) fn paged(self) -> Self {
         self.paged_by(cursor())
     }
@@ -154,7 +148,6 @@ impl Operation {
             .query("cursor", cursor, "The `next_cursor` of the previous page.")
     }
 
-    /// Accepts `If-Match`.
     pub(super) fn versioned(mut self) -> Self {
         self.parameters.push(Parameter {
             name: "If-Match",

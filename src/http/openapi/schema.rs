@@ -112,7 +112,6 @@ pub(super) fn anything(example: Value) -> ObjectBuilder {
         .examples([example])
 }
 
-/// Any JSON.
 pub(super) fn any(example: Value) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(SchemaType::AnyValue).examples([example])
 }
@@ -122,7 +121,6 @@ pub(super) fn the(name: &str) -> Schema {
     Ref::from_schema_name(name).into()
 }
 
-/// The schema, or null.
 pub(super) fn nullable(schema: Schema) -> Schema {
     use utoipa::openapi::Schema::{Array, Object};
     let with_null = |kind: SchemaType| match kind {
@@ -143,7 +141,6 @@ pub(super) fn nullable(schema: Schema) -> Schema {
     }
 }
 
-/// One of several.
 pub(super) fn any_of(schemas: impl IntoIterator<Item = Schema>) -> Schema {
     schemas.into_iter().fold(AnyOfBuilder::new(), AnyOfBuilder::item).into()
 }

@@ -10,7 +10,6 @@ use super::ledger::Ledger;
 /// pool. One key can use a quarter of them, one organization half.
 pub(crate) const WAITING_MAX: usize = 256;
 
-/// The checks that wait.
 #[derive(Debug)]
 pub struct Aside {
     held: Mutex<Ledger>,

@@ -9,7 +9,6 @@ use crate::model::network::canonical;
 /// The network that counts as one client: an IPv4 address, or an IPv6 /64, which belongs to one host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Network {
-    /// An IPv4 address.
     V4(Ipv4Addr),
     /// The first four groups of an IPv6 address.
     V6([u16; 4]),
@@ -64,7 +63,6 @@ pub struct Caller {
     /// The actor authenticated with a key. Keys and sessions of a user have separate shares, so that a
     /// leaked key cannot block the sessions in which its owner revokes it.
     pub by_key: bool,
-    /// The actor's organization.
     pub organization: Option<Id>,
 }
 
@@ -146,7 +144,6 @@ pub(super) enum Payer {
     Organization(Id),
     /// All known callers: by a credential, or by the cookie of a browser that signed in before.
     Known,
-    /// All unauthenticated callers.
     Strangers,
 }
 

@@ -142,12 +142,10 @@ impl Connection {
         Ok(response)
     }
 
-    /// Calls `Application::receive`.
     pub(super) fn receive(&self, headers: &mut HeaderMap) -> Result<(), Refusal> {
         caught(|| self.service.application.receive(headers))
     }
 
-    /// Calls `Application::send_off`.
     pub(super) fn send_off(
         &self,
         arrival: &Arrival<'_>,

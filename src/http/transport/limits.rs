@@ -59,7 +59,6 @@ pub struct Limits {
     pub drain_timeout: Duration,
 }
 
-/// Largest request head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct HeadLimits {
     pub(super) lines_max: usize,

@@ -51,7 +51,7 @@ pub(crate) mod bounds {
 /// The kind of a listener, which determines the endpoints that the application serves on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Surface {
-    /// Everything: page, management, checks.
+    /// All endpoints: page, management and checks.
     Main,
     /// Only check endpoints and health.
     Checks,
@@ -62,14 +62,11 @@ pub enum Surface {
 }
 
 impl Surface {
-    /// All of them.
     pub const ALL: [Self; 4] = [Self::Main, Self::Checks, Self::Control, Self::Metrics];
 }
 
-/// A bound, listening socket.
 #[derive(Debug)]
 pub enum Socket {
-    /// A TCP socket.
     Tcp(std::net::TcpListener),
     /// A Unix stream socket. The mode and folder of its file control access.
     Unix(std::os::unix::net::UnixListener),
@@ -96,7 +93,6 @@ pub enum Peer {
 /// A request whose head has been read, and whose body has not.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival<'a> {
-    /// The listener.
     pub surface: Surface,
     /// The other end of the connection.
     pub peer: Peer,
@@ -108,14 +104,12 @@ pub struct Arrival<'a> {
 /// The listener and peer of a request, for `Application::handle`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// The listener.
     pub surface: Surface,
     /// The other end of the connection. If it is `Unix`, the address in `rouille::Request` is a
     /// placeholder.
     pub peer: Peer,
 }
 
-/// Where a request runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
     /// `Application::check`, on the event loop, where blocking would stop every connection.
@@ -153,7 +147,6 @@ pub struct Take {
 /// The head of a response, which the application may change.
 #[derive(Debug)]
 pub struct Head<'a> {
-    /// The HTTP status code.
     pub status: StatusCode,
     /// The headers of the response.
     pub headers: &'a mut HeaderMap,
@@ -169,15 +162,9 @@ pub enum Refusal {
     /// The target is in absolute form, and its host differs from the Host header.
     HostMismatch,
     /// A header that must appear at most once appears twice, with equal values or not.
-    DoubledHeader {
-        /// Its name.
-        name: HeaderName,
-    },
+    DoubledHeader { name: HeaderName },
     /// A header value is not UTF-8. Only the pool's lane requires UTF-8.
-    HeaderNotText {
-        /// Its name.
-        name: HeaderName,
-    },
+    HeaderNotText { name: HeaderName },
     /// Content-Length and Transfer-Encoding are both present.
     LengthAndEncoding,
     /// The transfer encoding is not a single `chunked`.

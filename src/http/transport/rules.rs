@@ -53,7 +53,7 @@ impl Framing {
     }
 }
 
-/// Rules for every request.
+/// The rules that apply to every request.
 pub(super) fn check(parts: &Parts, framing: Framing, raw: Option<RawHead>) -> Result<(), Refusal> {
     check_framing(parts, framing, raw)?;
     if parts.method == Method::CONNECT {

@@ -27,7 +27,6 @@ use reading::{access, parse_kind, parse_owner, read_change_from, shares};
 pub(in crate::http) use reading::{calls, patterns};
 use shape::{hidden, shown};
 
-/// Longest search text.
 const SEARCH_CHARACTERS_MAX: usize = 100;
 const REASON_CHARACTERS_MAX: usize = 256;
 
