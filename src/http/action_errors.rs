@@ -64,8 +64,10 @@ impl From<ActionError> for Problem {
                  permission: ask for a new one, or restart keyhouse if setup was never \
                  completed",
             ),
-            ActionError::Busy => unavailable("busy", "Server busy")
-                .detail("too many requests are in progress: retry after Retry-After"),
+            ActionError::Busy => unavailable("busy", "Server busy").detail(
+                "too many requests are in progress: retry after the seconds in \
+                 Retry-After",
+            ),
             ActionError::StorageFull => unavailable("storage_full", "Store is full")
                 .detail("nothing was changed: free disk space, then retry"),
             ActionError::StorageUnavailable => {

@@ -264,7 +264,10 @@ impl Problem {
 
     pub(super) fn index_behind() -> Self {
         Self::new(503, "index_behind", "Index is behind the store")
-            .detail("checks are rejected until the index has caught up: retry after Retry-After")
+            .detail(
+                "checks are rejected until the index has caught up: retry after the seconds \
+                 in Retry-After",
+            )
             .retry_after(RETRY_AFTER_SECONDS)
     }
 
@@ -300,7 +303,7 @@ impl Problem {
                     .detail(format!("this endpoint accepts at most {bytes_max} bytes"))
             },
             Refusal::Busy { retry_after_seconds } => Self::new(503, "busy", "Server busy")
-                .detail("the server is at its limit: retry after Retry-After")
+                .detail("the server is at its limit: retry after the seconds in Retry-After")
                 .retry_after(u64::from(*retry_after_seconds)),
             Refusal::Panicked | Refusal::ResponseNotSendable => {
                 Self::new(500, "internal", "Internal error")

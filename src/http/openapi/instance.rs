@@ -11,7 +11,7 @@ pub(super) fn operations() -> Vec<Operation> {
     let about = answer([
         field("version", text(env!("CARGO_PKG_VERSION")), "Version of Keyhouse."),
         field("public_url", url(), "URL of the page and the API."),
-        field("endpoint_url", url(), "URL at which clients call the protected API."),
+        field("endpoint_url", url(), "URL of the API that keys are for. Default: `public_url`."),
         field(
             "support_url",
             nullable(url().into()),

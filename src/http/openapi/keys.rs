@@ -42,7 +42,7 @@ fn all() -> Vec<Operation> {
                 "Returns the newest keys first. The caller's own keys, and keys that are \
                  shared with the caller's teams, have all fields. Other keys are \
                  `HiddenKey`, unless the caller has `keyhouse:keys:read`. Revoked keys are \
-                 left out without `status`.",
+                 returned only with `status`.",
             )
             .paged()
             .query(
