@@ -133,7 +133,7 @@ fn a_gate_may_pass_cors_preflights_on() {
     }
 }
 
-/// gRPC clients read no problem document: they said "unknown" for every refusal.
+/// gRPC clients read no problem document: they reported "unknown" for every denial.
 #[test]
 fn a_refused_grpc_call_has_a_status_of_grpc() {
     let house = House::start();
@@ -162,7 +162,7 @@ fn a_refused_grpc_call_has_a_status_of_grpc() {
         );
         refused(&ask.clone().bearer(&gone.secret), 401, "16", "REVOKED");
         let traced = ask.clone().header("X_Keyhouse_User", "x").bearer(&good);
-        refused(&traced, 403, "7", "REQUEST_REFUSED: a header that");
+        refused(&traced, 403, "7", "REQUEST_REFUSED: a header has the name");
         let passed = house.bare(&ask.clone().bearer(&good));
         assert_eq!(passed.status, 200);
         assert_eq!(passed.header("grpc-status"), None);

@@ -66,7 +66,7 @@ fn the_address_of_a_proxy_that_says_nothing_fits_no_rule() {
 
 /// The answer once blamed `--public-url` alone, which was right; the proxy sent its own upstream's name.
 #[test]
-fn a_browser_by_another_name_is_told_which_and_what_to_change_in_the_proxy() {
+fn a_wrong_host_is_answered_with_both_hosts_and_the_proxy_setting() {
     let server = start();
     for host in ["127.0.0.1:7117", "keyhouse:7117"] {
         let wrong = sign_in(PASSWORD).without("Host").header("Host", host);
@@ -76,10 +76,10 @@ fn a_browser_by_another_name_is_told_which_and_what_to_change_in_the_proxy() {
             assert!(detail.contains(words), "{words}: {detail}");
         }
     }
-    let line = server.log().wait_for("refused with 421").unwrap();
+    let line = server.log().wait_for("rejected with 421").unwrap();
     assert!(line.contains("127.0.0.1:7117"), "{line}");
     let whole = server.log().whole();
-    assert_eq!(whole.matches("refused with 421").count(), 1, "once an hour: {whole}");
+    assert_eq!(whole.matches("rejected with 421").count(), 1, "once an hour: {whole}");
 }
 
 #[test]
