@@ -248,7 +248,11 @@ fn what_is_no_socket_or_no_path_for_one_is_refused() {
     std::os::unix::fs::symlink(folder.join("nowhere"), &dangling).unwrap();
     for path in [file.as_path(), &link, &dangling, folder] {
         let at = at(path);
-        refused(&home, &[&listen[..], &[&at]].concat(), &["no socket", path.to_str().unwrap()]);
+        refused(
+            &home,
+            &[&listen[..], &[&at]].concat(),
+            &["is not a socket", path.to_str().unwrap()],
+        );
     }
     assert_eq!(fs::read(&file).unwrap(), b"words");
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink() && dead.exists());
