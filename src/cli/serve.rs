@@ -32,6 +32,7 @@ const LOCK_TRIES: u32 = 5;
 const LOCK_WAIT: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "help for a terminal")]
 pub(super) struct Flags {
     /// Address to listen on, or unix:/PATH [default: 127.0.0.1:7117]
     #[arg(long, value_name = "ADDR")]
@@ -175,7 +176,7 @@ fn serve(
     let mut files = vec![main.file];
     if let Some(at) = &settings.check_listen {
         let checks = sockets::open(at)?;
-        addresses.push(format!("checks alone on {}", checks.at));
+        addresses.push(format!("checks on {}", checks.at));
         listeners.push(Listener { surface: Surface::Checks, socket: checks.socket });
         files.push(checks.file);
     }

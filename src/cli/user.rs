@@ -36,8 +36,8 @@ pub(super) enum Command {
     Remove(Remove),
     /// Print a link with which a user sets a new password
     #[command(
-        after_help = "The link works once, for 24 hours. Use it for an owner who has lost their \
-                            password and whom no other\nowner can reset."
+        after_help = "The link works once, for 24 hours. Use it if an owner has lost the password \
+                            and no other owner can\nreset it."
     )]
     Reset {
         #[command(flatten)]

@@ -61,8 +61,7 @@ impl Stage {
             "--log",
             "keyhouse=debug",
         ]);
-        let (checks, metrics) =
-            (address(&server, "checks alone on "), address(&server, "metrics on "));
+        let (checks, metrics) = (address(&server, "checks on "), address(&server, "metrics on "));
         let owner = server.sign_in();
         let guest = join(&owner, "guest", "guest");
         let user = join(&owner, "user", "user");

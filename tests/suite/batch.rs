@@ -107,7 +107,7 @@ fn a_key_asks_in_batches_too_also_where_only_checks_are_served() {
     house.bare(&ask(&made.secret)).problem(403, "permission_required");
     let nobody = ask(&made.secret).without("Authorization");
     house.bare(&nobody).problem(401, "NO_CREDENTIAL");
-    let line = house.server().log().wait_for("checks alone on http://").unwrap();
+    let line = house.server().log().wait_for("checks on http://").unwrap();
     let address = line.split_once("http://").unwrap().1.trim().parse().unwrap();
     let mut checks = crate::server::wire::Connection::open(address);
     let asked = ask(&verifier.secret);

@@ -31,7 +31,7 @@ const UNDESCRIBED: [&str; 8] = [
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PURGE"];
 
 fn checks(house: &House) -> Line {
-    let line = house.server().log().wait_for("checks alone on http://").unwrap();
+    let line = house.server().log().wait_for("checks on http://").unwrap();
     Line(Connection::open(line.split_once("http://").unwrap().1.trim().parse().unwrap()))
 }
 

@@ -42,7 +42,7 @@ impl Hidden {
         let hidden = Self { home: Arc::clone(home), child, log };
         for said in [
             format!("listening on {}", at(&main_of(home))),
-            format!("checks alone on {}", at(&checks_of(home))),
+            format!("checks on {}", at(&checks_of(home))),
         ] {
             assert!(hidden.log.wait_for(&said).is_some(), "{said}: {}", hidden.log.tail());
         }
@@ -270,7 +270,7 @@ fn what_is_no_socket_or_no_path_for_one_is_refused() {
     for (args, words) in [
         (&["--listen", &twice][..], &["--public-url"][..]),
         (&["--check-listen", &long], &["check-listen", "100 bytes"]),
-        (&["--check-listen", "unix:checks.sock"], &["check-listen", "whole path"]),
+        (&["--check-listen", "unix:checks.sock"], &["check-listen", "absolute path"]),
         (&["--check-listen", "0.0.0.0:0"], &["--trusted-proxy", "--allow-plain-http"]),
     ] {
         assert_eq!(refused(&home, args, words).code, Some(2));
@@ -286,5 +286,5 @@ fn the_file_of_settings_names_sockets_too_and_one_beyond_loopback_needs_no_name(
     assert_eq!(ask(&socket, "GET", "/v1/session", &[("Cookie", house.cookie())], "").0, 404);
     let args = ["--check-listen", "0.0.0.0:0", "--trusted-proxy", "127.0.0.0/8"];
     let beyond = House::start_with(&args);
-    assert!(beyond.server().log().wait_for("checks alone on http://0.0.0.0:").is_some());
+    assert!(beyond.server().log().wait_for("checks on http://0.0.0.0:").is_some());
 }

@@ -122,7 +122,7 @@ fn it_is_for_who_manages_the_instance_and_for_the_listener_of_its_own() {
     );
     house.ask(&Ask::get("/metrics?all=1")).problem(400, "invalid_input");
 
-    let checks = listener(&house, "checks alone on http://");
+    let checks = listener(&house, "checks on http://");
     ask_at(checks, &metrics.clone().bearer(&manager.secret)).problem(404, "not_found");
     let own = listener(&house, "metrics on http://");
     // Nobody is anybody in particular there, so a wrong credential is none.
