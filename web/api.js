@@ -1,15 +1,14 @@
-// Asks the API. The only file that fetches.
+// Sends requests to the API. No other file calls `fetch`.
 //
-// Every fault is a `Problem`, whatever went wrong: no view meets another kind.
+// Every failure is thrown as a `Problem`.
 
-/** Longer than any answer should take; the server gives up on its own sooner. */
+/** Longer than the server's own deadline for a response. */
 const PATIENCE_MS = 30_000;
-/** After this long, people are told that something is on its way. */
+/** A request that takes longer shows the progress bar. */
 const SLOW_MS = 400;
 
 /**
- * What went wrong: the members of the API's problem (RFC 9457), or one of ours: `unreachable`, `timeout`, `outdated`,
- * `unreadable`.
+ * A problem of the API (RFC 9457), or a code of the page itself: `unreachable`, `timeout`, `outdated`, `unreadable`.
  */
 export class Problem extends Error {
   constructor(status, members) {
@@ -20,32 +19,32 @@ export class Problem extends Error {
     this.retryAfter = members.retryAfter;
   }
 
-  /** The faults of the input: `[{pointer, code, detail}]`. */
+  /** Faults of the input: `[{pointer, code, detail}]`. */
   get faults() {
     return this.members.errors ?? [];
   }
 }
 
-/** Asked where a session has ended: signs the person in again; resolves to whether that worked. */
+/** Called when the session has ended. Resolves to whether the user signed in again. */
 let signInAgain = async () => false;
-export const whenSessionEnds = (handler) => (signInAgain = handler);
+export const onSessionEnd = (handler) => (signInAgain = handler);
 
-/** Told when a thing was changed elsewhere since it was shown. */
-let toldStale = () => {};
-export const whenStale = (handler) => (toldStale = handler);
+/** Called when a resource was changed elsewhere after it was shown. */
+let notifyStale = () => {};
+export const onStale = (handler) => (notifyStale = handler);
 
-/** Told whenever the number of requests that people wait for goes from or to none. */
-let toldBusy = () => {};
-export const whenBusy = (handler) => (toldBusy = handler);
+/** Called with `true` when the first slow request starts, with `false` when the last one ends. */
+let notifyBusy = () => {};
+export const onBusy = (handler) => (notifyBusy = handler);
 
 export const get = (path, query) => request("GET", path, { query });
 export const post = (path, body = {}, options = {}) => request("POST", path, { body, ...options });
 export const put = (path, body = {}) => request("PUT", path, { body });
-/** Changes a thing; with `version`, only if it is still at that. */
+/** Changes a resource. With `version`, only if the resource still has that version. */
 export const patch = (path, body, version) => request("PATCH", path, { body, version });
 export const remove = (path, query, version) => request("DELETE", path, { query, version });
 
-/** All items of a list, page after page, up to a bound; for short lists such as teams. */
+/** All items of a short list, such as teams, up to `itemsMax`. */
 export async function all(path, query = {}, itemsMax = 2000) {
   const items = [];
   let cursor;
@@ -57,18 +56,18 @@ export async function all(path, query = {}, itemsMax = 2000) {
   return items;
 }
 
-/** The texts of a language; they lie beside this file. */
+/** The texts of a language, from the folder `locales` beside this file. */
 export async function locale(name) {
   try {
     return await exchange(new URL(`./locales/${name}.json`, import.meta.url), {});
   } catch (problem) {
-    // After an update of the server the files of the page before it are gone.
+    // After an update of the server, the files of the previous page no longer exist.
     throw problem.status === 404 ? new Problem(404, { code: "outdated" }) : problem;
   }
 }
 
 /**
- * One request. `quietly` neither shows that it runs nor asks to sign in again where nobody is.
+ * Sends one request. With `quietly`, it shows no progress bar and no sign-in dialog.
  */
 export async function request(method, path, { query, body, version, quietly } = {}) {
   const url = new URL(path, location.origin);
@@ -76,54 +75,54 @@ export async function request(method, path, { query, body, version, quietly } = 
     if (value !== undefined && value !== null && value !== "") url.searchParams.set(name, value);
   }
   const headers = {};
-  const asked = { method, headers, credentials: "same-origin", cache: "no-store", redirect: "error" };
+  const options = { method, headers, credentials: "same-origin", cache: "no-store", redirect: "error" };
   if (body !== undefined) {
     headers["Content-Type"] = "application/json";
-    asked.body = JSON.stringify(body);
+    options.body = JSON.stringify(body);
   }
   if (version !== undefined) headers["If-Match"] = `"${version}"`;
-  const answer = () => (quietly ? exchange(url, asked) : watched(exchange(url, asked)));
+  const answer = () => (quietly ? exchange(url, options) : watched(exchange(url, options)));
   try {
     return await answer();
   } catch (problem) {
     for (const fault of problem.faults ?? []) fault.item = itemAt(body, fault.pointer);
-    if (problem.code === "version_conflict") toldStale();
-    const nobody = problem.status === 401 && ["session_ended", "NO_CREDENTIAL"].includes(problem.code);
-    if (quietly || !nobody || !(await signInAgain())) throw problem;
+    if (problem.code === "version_conflict") notifyStale();
+    const isSignedOut = problem.status === 401 && ["session_ended", "NO_CREDENTIAL"].includes(problem.code);
+    if (quietly || !isSignedOut || !(await signInAgain())) throw problem;
     return answer();
   }
 }
 
-/** The item of a list that a pointer names, where it is a text: of many, people look for the wrong one. */
+/** The list item that a pointer names, if it is a text. Shown with its fault, because a list has many items. */
 function itemAt(body, pointer) {
   const names = pointer.split("/").slice(1);
   const item = names.reduce((at, name) => at?.[name], body);
   return /^\d+$/.test(names.at(-1) ?? "") && typeof item === "string" ? item : undefined;
 }
 
-async function exchange(url, asked) {
-  const response = await reach(url, asked);
+async function exchange(url, options) {
+  const response = await reach(url, options);
   const text = await response.text().catch(() => {
     throw new Problem(0, { code: "unreachable" });
   });
   const members = parse(text);
   if (response.ok && members) return members;
-  // A proxy before Keyhouse that finds nobody there, or has a page of its own for everything.
+  // A proxy in front of Keyhouse answered: it can't reach Keyhouse, or it returns a page of its own.
   const isAlone = [502, 503, 504].includes(response.status) && !members?.code;
-  const told = isAlone ? { code: "unreachable" } : (members ?? { code: "unreadable" });
+  const error = isAlone ? { code: "unreachable" } : (members ?? { code: "unreadable" });
   const retryAfter = Number(response.headers.get("Retry-After")) || undefined;
-  throw new Problem(response.status, { code: "internal", ...told, retryAfter });
+  throw new Problem(response.status, { code: "internal", ...error, retryAfter });
 }
 
-async function reach(url, asked) {
+async function reach(url, options) {
   try {
-    return await fetch(url, { ...asked, signal: AbortSignal.timeout(PATIENCE_MS) });
+    return await fetch(url, { ...options, signal: AbortSignal.timeout(PATIENCE_MS) });
   } catch (error) {
     throw new Problem(0, { code: error.name === "TimeoutError" ? "timeout" : "unreachable" });
   }
 }
 
-/** The members of an answer; `null` where it is none of Keyhouse's. */
+/** The members of a response; `null` if it is not JSON and therefore not from Keyhouse. */
 function parse(text) {
   if (text === "") return {};
   try {
@@ -138,12 +137,12 @@ async function watched(promise) {
   let isSlow = false;
   const timer = setTimeout(() => {
     isSlow = true;
-    if (++waitingFor === 1) toldBusy(true);
+    if (++waitingFor === 1) notifyBusy(true);
   }, SLOW_MS);
   try {
     return await promise;
   } finally {
     clearTimeout(timer);
-    if (isSlow && --waitingFor === 0) toldBusy(false);
+    if (isSlow && --waitingFor === 0) notifyBusy(false);
   }
 }

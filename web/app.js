@@ -1,14 +1,14 @@
-// Begins: finds out who is there and in which language, and shows the view that the address names.
+// Starts the page: loads the session and the language, then shows the view of the current address.
 
-import { get, Problem, whenBusy, whenSessionEnds } from "./api.js";
-import { fill, h } from "./dom.js";
-import { problemNotice } from "./say.js";
+import { get, Problem, onBusy, onSessionEnd } from "./api.js";
+import { replaceChildren, h } from "./dom.js";
+import { problemNotice } from "./messages.js";
 import { frame, place, showBusy } from "./shell.js";
-import { load, reload, session, whenElsewhere } from "./state.js";
-import { preferred, speak, spoken, t } from "./text.js";
+import { load, reload, session, onOtherTab } from "./state.js";
+import { preferredLanguage, setLanguage, currentLanguage, t } from "./text.js";
 import { signInDialog, signInView } from "./views/sign-in.js";
 
-/** Views by the pattern of their address behind `#/`; `:` stands for one part. */
+/** Views by the pattern of their address after `#/`. `:` matches one segment. */
 const VIEWS = [
   ["keys", () => import("./views/keys.js")],
   ["keys/new", () => import("./views/new-key.js")],
@@ -30,7 +30,7 @@ const VIEWS = [
   ["gates/:", () => import("./views/gate.js")],
 ];
 
-/** Forms behind one-time links, by their path; they need nobody signed in. */
+/** Forms of one-time links, by path. They need no session. */
 const LINKS = {
   "/setup": () => import("./views/setup.js"),
   "/invitation": () => import("./views/invitation.js"),
@@ -40,24 +40,24 @@ const LINKS = {
 let shown = 0;
 
 async function begin() {
-  whenBusy(showBusy);
-  whenSessionEnds(signInAgain);
-  whenElsewhere(({ data: user }) => {
-    if (asking && user === session?.user.id) asking.close(true);
-    // Somebody else, or nobody: what this tab shows is not for them.
+  onBusy(showBusy);
+  onSessionEnd(signInAgain);
+  onOtherTab(({ data: user }) => {
+    if (signInPrompt && user === session?.user.id) signInPrompt.close(true);
+    // Another user signed in, or the user signed out: this tab must not show the previous user's data.
     else if (user !== (session?.user.id ?? null)) location.reload();
   });
-  const texts = speak(preferred());
+  const texts = setLanguage(preferredLanguage());
   const link = LINKS[location.pathname];
   let form;
   try {
     await Promise.all([load(), texts]);
     const wanted = session?.user.locale;
-    if (wanted && wanted !== spoken()) await speak(wanted);
-    form = link && (await fetched(link));
+    if (wanted && wanted !== currentLanguage()) await setLanguage(wanted);
+    form = link && (await imported(link));
   } catch (problem) {
     if (!problem.members) throw problem;
-    // What went wrong may be known before the words for it have come.
+    // A request may fail before the texts are loaded.
     await texts.catch(() => {});
     document.body.append(
       h(
@@ -70,7 +70,7 @@ async function begin() {
   }
   if (form) {
     frame({ alone: true });
-    // Another link in the place of this one changes no more than the fragment.
+    // Opening another one-time link in this tab changes only the fragment.
     window.addEventListener("hashchange", () => showLink(form));
     return showLink(form);
   }
@@ -79,13 +79,13 @@ async function begin() {
   await route();
 }
 
-/** Shows the view that the address names; who isn't signed in signs in first, and is then there. */
+/** Shows the view of the current address, or the sign-in form until the user has signed in. */
 async function route() {
   const turn = ++shown;
   const hash = location.hash.replace(/^#\//, "") || "keys";
   const [path, query] = hash.split("?");
   const view = await viewOf(path, new URLSearchParams(query));
-  // They went on meanwhile.
+  // The user has navigated elsewhere in the meantime.
   if (turn !== shown) return;
   const title = place(view, path);
   const first = view.body.querySelector?.("[autofocus]");
@@ -93,14 +93,14 @@ async function route() {
   if (turn > 1) scrollTo(0, 0);
 }
 
-/** The view of an address for whoever is there: nobody signs in first, and some turn a second factor on first. */
+/** The view of an address. Without a session it is the sign-in form; a required second factor is set up first. */
 async function viewOf(path, query) {
   if (!session) return signInView(enter, query.get("organization"));
-  if (!session.user.second_factor_required) return found(path, query);
-  return shownOr(async () => (await fetched(() => import("./views/required-factor.js"))).requiredFactor(route));
+  if (!session.user.second_factor_required) return matchingView(path, query);
+  return viewOrProblem(async () => (await imported(() => import("./views/required-factor.js"))).requiredFactor(route));
 }
 
-async function found(path, query) {
+async function matchingView(path, query) {
   const names = path.split("/");
   const fits = ([pattern]) => {
     const wanted = pattern.split("/");
@@ -109,11 +109,11 @@ async function found(path, query) {
   const view = VIEWS.find(fits);
   if (!view) return { title: t("problems.no_page"), body: h("p", {}, h("a", { href: "#/keys" }, t("keys.title"))) };
   const params = names.filter((_, at) => view[0].split("/")[at] === ":").map(decode);
-  return shownOr(async () => (await fetched(view[1])).view({ params, query, again: route }));
+  return viewOrProblem(async () => (await imported(view[1])).view({ params, query, redraw: route }));
 }
 
-/** A view, or what kept it away. */
-async function shownOr(view) {
+/** The view, or a notice with the problem that prevented it. */
+async function viewOrProblem(view) {
   try {
     return await view();
   } catch (problem) {
@@ -122,12 +122,12 @@ async function shownOr(view) {
   }
 }
 
-/** A view's module; what keeps it away is a problem like any other. */
-async function fetched(module) {
+/** Imports a view's module. A failure is thrown as a `Problem`. */
+async function imported(module) {
   try {
     return await module();
   } catch {
-    // Either nobody can be reached, or after an update of the server the old page's modules are gone.
+    // Either the server is unreachable, or an update of the server removed the modules of this page.
     await get("/v1/instance");
     throw new Problem(404, { code: "outdated" });
   }
@@ -143,35 +143,35 @@ function decode(part) {
 
 async function enter() {
   const wanted = session.user.locale;
-  if (wanted && wanted !== spoken()) await speak(wanted);
-  // The form with the password goes at once, not when the first view has come.
-  fill(document.querySelector("main"));
+  if (wanted && wanted !== currentLanguage()) await setLanguage(wanted);
+  // Remove the form with the password now, before the first view is loaded.
+  replaceChildren(document.querySelector("main"));
   frame();
   await route();
 }
 
 function showLink(module) {
   const token = new URLSearchParams(location.hash.slice(1)).get("token") ?? "";
-  // The token leaves the address bar and the history at once.
+  // Remove the token from the address bar and the history.
   history.replaceState(null, "", location.pathname);
   const done = () => location.replace("/");
   place(module.view({ token, done }), "");
   document.querySelector("main input:not([hidden])")?.focus();
 }
 
-/** While the session has ended: the dialog that asks to sign in again. */
-let asking = null;
+/** The open sign-in dialog after a session has ended, else `null`. */
+let signInPrompt = null;
 
 async function signInAgain() {
   if (!session) return false;
   const { id, email } = session.user;
-  asking ??= signInDialog(email, session.organization.id);
-  const done = await asking.closed;
-  asking = null;
+  signInPrompt ??= signInDialog(email, session.organization.id);
+  const done = await signInPrompt.closed;
+  signInPrompt = null;
   if (!done) return false;
   await reload();
   if (session?.user.id === id) return true;
-  // Somebody else: what was asked was not theirs, and what this tab shows is not for them.
+  // Another user signed in: the request belonged to the previous user, and so does what this tab shows.
   location.reload();
   return false;
 }

@@ -1,14 +1,14 @@
-// Dialogs: the platform's own, which keep the focus inside and give it back where it came from.
+// Modal dialogs, built on the `dialog` element, which keeps the focus inside and restores it on close.
 
 import { freshId, h } from "./dom.js";
-import { problemNotice, say } from "./say.js";
+import { problemNotice, announce } from "./messages.js";
 import { t } from "./text.js";
 
 /**
- * Opens a dialog and resolves, when it closes, to what `close` was given (`undefined` for Escape).
+ * Opens a dialog. Resolves on close to the argument of `close`, or to `undefined` after Escape.
  *
- * `content(close)` makes what stands below the title. With `stays`, only `close` closes it: for what
- * must not be lost by a slip.
+ * `content(close)` returns the nodes below the title. With `stays`, only `close` closes the dialog, so that
+ * Escape does not lose a secret.
  */
 export function open(title, content, { stays = false, wide = false } = {}) {
   return new Promise((resolve) => {
@@ -32,10 +32,10 @@ export function open(title, content, { stays = false, wide = false } = {}) {
         "aria-labelledby": heading.id,
         closedby: stays ? "none" : "closerequest",
         onclose: () => {
-          // A browser that does not know `closedby` yet, or a gesture that asks nobody.
+          // Browsers without `closedby`, and some gestures, close the dialog anyway.
           if (!closable) return dialog.showModal();
           dialog.remove();
-          // The platform gives focus back to what had it; what is gone meanwhile can't take it.
+          // The browser restores the focus, unless the element was removed.
           if (!came?.isConnected) document.querySelector("main h1")?.focus();
           resolve(result);
         },
@@ -54,10 +54,10 @@ export function open(title, content, { stays = false, wide = false } = {}) {
 let isLoading = false;
 
 /**
- * What `load` brings for a dialog; `undefined` where it can't be had, which a dialog of this title
- * says, and while something else is loaded: a second click opens no second dialog.
+ * Loads the data of a dialog. Resolves to `undefined` if the load fails, after a dialog with this title has shown
+ * the problem, and while another load is running, so that a second click opens no second dialog.
  */
-export async function loaded(title, load) {
+export async function loadForDialog(title, load) {
   if (isLoading) return undefined;
   isLoading = true;
   try {
@@ -72,9 +72,8 @@ export async function loaded(title, load) {
 }
 
 /**
- * Asks before something that can't be taken back; does it, and says so. Resolves to whether it was
- * done. `words`: `{title, body, button, done, safe}`; `body` may be nodes; what is `safe` takes
- * nothing from anybody.
+ * Asks for confirmation, runs `act` and announces `done`. Resolves to `true` if `act` succeeded.
+ * `words`: `{title, body, button, done, safe}`. `body` may be nodes; `safe` shows no danger button.
  */
 export function confirm(words, act) {
   return open(words.title, (close) => {
@@ -86,7 +85,7 @@ export function confirm(words, act) {
       try {
         await act();
         close(true);
-        if (words.done) say(words.done);
+        if (words.done) announce(words.done);
       } catch (problem) {
         trouble.replaceChildren(problemNotice(problem));
         go.disabled = false;

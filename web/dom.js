@@ -1,33 +1,32 @@
-// Builds nodes. The only file that makes elements; text goes in as text, never as markup.
+// Creates DOM nodes. No other file creates elements. Text is inserted as text, never as markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * An element. `tag` may carry classes: `h("button.primary", {type: "button", onclick}, t("save"))`.
+ * Creates an element. `tag` may have classes: `h("button.primary", {type: "button", onclick}, t("actions.save"))`.
  *
- * Properties that are functions are listeners (`onclick`); `true` is an attribute without a value;
- * `null`, `undefined` and `false` are left out; `value`, `checked`, `selected` and `indeterminate`
- * are set as properties. Children are nodes, texts, numbers, or lists of those; `null` and `false`
- * are left out.
+ * Functions become listeners (`onclick`). `true` becomes an attribute without a value. `null`, `undefined` and
+ * `false` are omitted. `value`, `checked`, `selected` and `indeterminate` are set as properties.
+ * Children are nodes, texts, numbers, or lists of those; `null` and `false` are omitted.
  */
 export function h(tag, properties, ...children) {
   const [name, ...classes] = tag.split(".");
   return dress(document.createElement(name), classes, properties, children);
 }
 
-/** The same for a part of a drawing. */
+/** Creates an SVG element, with the same arguments as `h`. */
 export function svg(tag, properties, ...children) {
   const [name, ...classes] = tag.split(".");
   return dress(document.createElementNS(SVG, name), classes, properties, children);
 }
 
-/** Puts these in the place of all that an element holds. */
-export function fill(element, ...children) {
+/** Replaces the children of an element with any children that `h` takes. */
+export function replaceChildren(element, ...children) {
   element.replaceChildren(...nodesOf(children));
   return element;
 }
 
-/** An id that no other element of this document has. */
+/** An id that is unique in this document. */
 export function freshId(word) {
   return `${word}-${++idsGiven}`;
 }
@@ -44,7 +43,7 @@ function dress(element, classes, properties, children) {
     else element.setAttribute(name, value === true ? "" : String(value));
   }
   element.append(...nodesOf(children));
-  // After the children: a select knows its value only once it has its options.
+  // Set after the children: a select has a value only after its options exist.
   for (const name of AS_PROPERTY) {
     const value = properties?.[name];
     if (value !== null && value !== undefined) element[name] = value;

@@ -1,15 +1,14 @@
-// Forms: labelled fields, what is wrong next to where it is wrong, and nothing typed is ever lost.
+// Forms with labelled fields. Faults appear at their field, and a failed request keeps the input.
 
-import { fill, freshId, h } from "./dom.js";
-import { faultText, problemNotice } from "./say.js";
+import { replaceChildren, freshId, h } from "./dom.js";
+import { faultText, problemNotice } from "./messages.js";
 import { t } from "./text.js";
 
-/** What people put something into. */
 const CONTROLS = "input,select,textarea";
 
 /**
- * A labelled field around one control (`input`, `select`, `textarea`, or an element of ours that
- * has `name` and `value`). `hint` stands below the label.
+ * A labelled field around `control`: an `input`, `select` or `textarea`, or an element that contains one.
+ * `hint` appears below the label.
  */
 export function field(label, control, { hint, optional } = {}) {
   const target = control.matches(CONTROLS) ? control : control.querySelector(CONTROLS);
@@ -27,14 +26,14 @@ export function field(label, control, { hint, optional } = {}) {
   );
 }
 
-/** A group of controls under one name, such as radio buttons. */
+/** A group of controls with one legend, such as radio buttons. */
 export function group(name, legend, ...children) {
   const fault = h("p.fault", { id: freshId("fault") });
-  const told = { "data-field": name, "aria-describedby": fault.id };
-  return h("fieldset.field", told, h("legend", {}, legend), ...children, fault);
+  const attributes = { "data-field": name, "aria-describedby": fault.id };
+  return h("fieldset.field", attributes, h("legend", {}, legend), ...children, fault);
 }
 
-/** One of several: `choices` are `[value, label, hint?]`. */
+/** Radio buttons. `choices` are `[value, label, hint?]`. */
 export function radios(name, choices, chosen, onchange) {
   return choices.map(([value, label, hint]) => {
     const id = freshId("choice");
@@ -49,22 +48,21 @@ export function radios(name, choices, chosen, onchange) {
   });
 }
 
-/** A box to tick. */
 export function checkbox(name, label, properties = {}) {
   const id = freshId("box");
   return h("div.choice", {}, h("input", { type: "checkbox", name, id, ...properties }), h("label", { for: id }, label));
 }
 
-/** A list to choose one of: `options` are `[value, label]`. */
+/** A select. `options` are `[value, label]`. */
 export function select(name, options, chosen, properties = {}) {
   const option = ([value, label]) => h("option", { value, selected: value === chosen }, label);
   return h("select", { name, ...properties }, options.map(option));
 }
 
 /**
- * A form. `submit(form)` does the work and may throw a `Problem`: each of its faults is then shown
- * at the field whose `data-field` is its pointer (`rate_limits/0/name`) or the nearest above it, all
- * else above the buttons, and the first wrong field gets the focus. While it runs the form can't be sent again.
+ * A form. `submit(form)` may throw a `Problem`. Each fault then appears at the field whose `data-field` is its
+ * pointer (`rate_limits/0/name`) or the nearest parent of it; other problems appear above the buttons. The first
+ * field with a fault gets the focus. The form can't be submitted again while `submit` runs.
  */
 export function form({ submit, button, cancel, danger }, ...children) {
   const trouble = h("div.trouble", {});
@@ -75,7 +73,7 @@ export function form({ submit, button, cancel, danger }, ...children) {
     clear(element, trouble);
     element.setAttribute("aria-busy", "true");
     send.setAttribute("aria-disabled", "true");
-    fill(send, t("forms.sending"));
+    replaceChildren(send, t("forms.sending"));
     try {
       await submit(element);
     } catch (problem) {
@@ -84,7 +82,7 @@ export function form({ submit, button, cancel, danger }, ...children) {
     } finally {
       element.removeAttribute("aria-busy");
       send.removeAttribute("aria-disabled");
-      fill(send, button);
+      replaceChildren(send, button);
     }
   };
   const leave = cancel ? h("button", { type: "button", onclick: cancel }, t("actions.cancel")) : null;
@@ -92,31 +90,32 @@ export function form({ submit, button, cancel, danger }, ...children) {
   return element;
 }
 
-/** The text in a form's control of this name. */
+/** The value of the form's control with this name. */
 export const valueOf = (element, name) => element.elements.namedItem(name).value;
 
 /**
- * After a thing was changed elsewhere: fields that were left as they were shown show what it is now,
- * what was typed stays, and where both changed a field, what it is now stands below. `before` and
- * `now` are the values of fields by name.
+ * Updates a form after its resource was changed elsewhere. Fields that the user did not edit take the current
+ * value. Fields that the user edited keep the input; if the current value differs, it appears below the field.
+ * `before` and `now` are the values by field name.
  */
-export function catchUp(element, before, now) {
+export function showCurrentValues(element, before, now) {
   for (const [name, value] of Object.entries(now)) {
     if (value === before[name]) continue;
     const control = element.elements.namedItem(name);
     const member = control.type === "checkbox" ? "checked" : "value";
     if (control[member] === before[name]) control[member] = value;
-    // A box that both changed is as both want it.
+    // A checkbox that both changed already has the current value.
     else if (control[member] !== value) {
       const shown = control.selectedOptions ? [...control.options].find((one) => one.value === value)?.text : value;
-      fill(element.querySelector(`[data-field="${name}"] > .fault`), t("forms.now", { value: shown || "–" }));
+      const line = element.querySelector(`[data-field="${name}"] > .fault`);
+      replaceChildren(line, t("forms.current_value", { value: shown || "–" }));
     }
   }
 }
 
 function clear(element, trouble) {
-  fill(trouble);
-  for (const fault of element.querySelectorAll(".fault")) fill(fault);
+  replaceChildren(trouble);
+  for (const fault of element.querySelectorAll(".fault")) replaceChildren(fault);
   for (const wrong of element.querySelectorAll("[aria-invalid]")) wrong.removeAttribute("aria-invalid");
 }
 
@@ -124,10 +123,10 @@ function show(element, trouble, problem) {
   const unplaced = problem.faults.filter((fault) => !place(element, fault));
   if (unplaced.length > 0 || problem.faults.length === 0) {
     const line = (fault) => h("p.fault", {}, `${fault.pointer}: ${faultText(fault)}`);
-    fill(trouble, problemNotice(problem), unplaced.map(line));
+    replaceChildren(trouble, problemNotice(problem), unplaced.map(line));
   }
   const wrong = [...element.querySelectorAll("[aria-invalid]")];
-  // What is folded away opens: nothing that is wrong is hidden.
+  // Open every closed `details` that contains a fault.
   wrong.forEach(unfold);
   wrong[0]?.focus();
 }
@@ -137,11 +136,11 @@ function unfold(control) {
 }
 
 /**
- * Shows a fault at its field; tells whether there is one: that of its pointer (`rate_limits/0/name`),
- * or the innermost that a part of it names.
+ * Shows a fault at the field of its pointer (`rate_limits/0/name`) or of the longest part of it. Returns `false`
+ * if there is no such field.
  */
 function place(element, fault) {
-  // A pointer into the body begins with a slash, one to the query with a question mark.
+  // Pointers into the body start with a slash, pointers to the query with a question mark.
   const path = fault.pointer.split(/[/?]/).slice(1);
   const whole = path.map((_, at) => path.slice(0, at + 1).join("/")).slice(1);
   const fieldOf = (name) => element.querySelector(`[data-field="${CSS.escape(name)}"]`);

@@ -1,63 +1,65 @@
-// What the forms behind one-time links have in common. The token comes in the link's fragment, which
-// no server and no log ever sees; it stays in this page's memory alone.
+// Shared parts of the forms of one-time links. The token is in the link's fragment, which browsers do not send
+// to servers. The page keeps it in memory only.
 
 import { post } from "./api.js";
-import { fill, h } from "./dom.js";
+import { replaceChildren, h } from "./dom.js";
 import { form, valueOf } from "./form.js";
-import { become } from "./state.js";
+import { setSession } from "./state.js";
 import { t } from "./text.js";
 
 /**
- * The form of a link, or what to do where there is no token or nothing more behind it (`dead`).
+ * The form of a one-time link. Without a token, or when the link is no longer valid (`invalid`), it says what to do.
  */
-export function linkForm({ token, dead, lead, submit, button }, ...fields) {
+export function linkForm({ token, invalid, lead, submit, button }, ...fields) {
   const card = h("div.card.stack", {});
   const away = h("p", {}, h("a", { href: "/" }, t("link.sign_in")));
-  if (token === "") return fill(card, h("p", {}, t("link.no_token")), h("p.soft", {}, t("link.whole")), away);
+  if (token === "") {
+    return replaceChildren(card, h("p", {}, t("link.incomplete")), h("p.soft", {}, t("link.open_again")), away);
+  }
   const send = async (element) => {
     try {
       await submit(element);
     } catch (problem) {
       if (!["link_invalid", "not_found"].includes(problem.code)) throw problem;
-      const title = h("h2", { tabindex: "-1" }, t("link.dead"));
-      fill(card, title, h("p", {}, dead), away);
+      const title = h("h2", { tabindex: "-1" }, t("link.invalid"));
+      replaceChildren(card, title, h("p", {}, invalid), away);
       title.focus();
     }
   };
-  return fill(card, h("p", {}, lead), form({ submit: send, button }, ...fields));
+  return replaceChildren(card, h("p", {}, lead), form({ submit: send, button }, ...fields));
 }
 
 /**
- * Whose account a link is for, shown and named to password managers once it is known; nothing where the
- * link is dead: the form then tells so.
+ * The email of the link's account, for the user and for password managers, after the server has returned it.
+ * Empty if the link is no longer valid; the form then shows that.
  */
-export function accountOf(token) {
+export function accountOfLink(token) {
   const place = h("div", {});
   const show = async () => {
     try {
       const { email } = await post("/v1/links", { token }, { quietly: true });
-      fill(place, h("p", {}, t("link.account", { email })), userName(email));
+      replaceChildren(place, h("p", {}, t("link.account", { email })), userName(email));
     } catch (problem) {
       if (!problem.members) throw problem;
     }
   };
-  // A token that was cut short is refused when the form is sent.
+  // The server rejects a truncated token when the form is submitted.
   if (/^(inv|usr)_[^.]+\../.test(token)) show();
   return place;
 }
 
-/** The account of a form without a field for it: password managers ask for one. */
+/** A hidden username field. Password managers need one in every password form. */
 export function userName(email) {
   return h("input", { hidden: true, autocomplete: "username", value: email, "aria-hidden": "true", tabindex: "-1" });
 }
 
-/** What was typed in the fields of these names; what is empty is not sent. */
-export function filled(element, names) {
+/** The values of the named fields, without empty ones. */
+export function filledFields(element, names) {
   return Object.fromEntries(names.map((name) => [name, valueOf(element, name)]).filter(([, value]) => value !== ""));
 }
 
-/** Goes into the page as whoever the link signed in. */
-export function enterBy(somebody, done) {
-  become(somebody);
+/** Continues with the session that the link created. */
+export function enterWith(signedIn, done) {
+  setSession(signedIn);
   done();
 }

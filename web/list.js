@@ -1,41 +1,40 @@
-// Lists that come page by page.
+// Lists that load one page at a time.
 
 import { get } from "./api.js";
-import { fill, h } from "./dom.js";
-import { problemNotice, say } from "./say.js";
+import { replaceChildren, h } from "./dom.js";
+import { problemNotice, announce } from "./messages.js";
 import { t } from "./text.js";
 
 const PAGE_ITEMS = 50;
 
 /**
- * A list of `path`, whose answers are `{items, next_cursor}`. `show(items, isMore)` makes an element
- * out of the first page (`isMore`: others follow), `more(element, items)` adds those of a later one,
- * `empty()` makes what stands there where there are none. Returns `{element, reload}`;
- * `reload(query)` begins anew. What is `beside` is waited for too before anything is shown.
+ * A list of `path`, which returns `{items, next_cursor}`. `show(items, isMore)` creates an element from the first
+ * page, `more(element, items)` adds a later page, and `empty()` creates the element of an empty list. The list waits
+ * for the promise `beside` before it shows the first page. Returns `{element, reload}`; `reload(query)` starts over.
  */
 export function list(path, { query = {}, show, more, empty, beside, pageItems = PAGE_ITEMS }) {
   const element = h("div.list", { "aria-live": "off" });
-  let asked = 0;
+  let latestTurn = 0;
   const reload = async (wanted = query) => {
     query = wanted;
-    const turn = ++asked;
+    const turn = ++latestTurn;
     element.setAttribute("aria-busy", "true");
     try {
       const [page] = await Promise.all([get(path, { ...query, limit: pageItems }), beside]);
-      // A later question was asked meanwhile: its answer counts.
-      if (turn !== asked) return;
+      // A newer request is running: ignore this response.
+      if (turn !== latestTurn) return;
       let shown = null;
       if (page.items.length > 0 || page.next_cursor) shown = show(page.items, Boolean(page.next_cursor));
-      fill(element, shown ?? empty(), shown ? next(page.next_cursor, shown, turn) : null);
+      replaceChildren(element, shown ?? empty(), shown ? next(page.next_cursor, shown, turn) : null);
     } catch (problem) {
       if (!problem.members) throw problem;
-      if (turn === asked)
-        fill(
+      if (turn === latestTurn)
+        replaceChildren(
           element,
           problemNotice(problem, () => reload()),
         );
     } finally {
-      if (turn === asked) element.removeAttribute("aria-busy");
+      if (turn === latestTurn) element.removeAttribute("aria-busy");
     }
   };
   const next = (cursor, shown, turn) => {
@@ -45,18 +44,18 @@ export function list(path, { query = {}, show, more, empty, beside, pageItems = 
       button.disabled = true;
       try {
         const page = await get(path, { ...query, limit: pageItems, cursor });
-        if (turn !== asked) return;
+        if (turn !== latestTurn) return;
         const first = more(shown, page.items);
         foot.replaceWith(...[next(page.next_cursor, shown, turn)].filter(Boolean));
-        say(t("lists.loaded", { count: page.items.length }));
+        announce(t("lists.loaded", { count: page.items.length }));
         first?.focus?.();
       } catch (problem) {
         if (!problem.members) throw problem;
-        fill(foot, problemNotice(problem, load));
+        replaceChildren(foot, problemNotice(problem, load));
       }
     };
     const button = h("button", { type: "button", onclick: load }, t("lists.more"));
-    return fill(foot, button);
+    return replaceChildren(foot, button);
   };
   reload();
   return { element, reload };

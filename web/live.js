@@ -1,33 +1,33 @@
-// A part of a view that is drawn anew after a change, with the focus where it was.
+// A part of a view that is redrawn after a change and keeps the focus.
 
-import { whenStale } from "./api.js";
-import { fill, h } from "./dom.js";
-import { problemNotice } from "./say.js";
+import { onStale } from "./api.js";
+import { replaceChildren, h } from "./dom.js";
+import { problemNotice } from "./messages.js";
 
 /**
- * The element that `draw(again)` fills; `again()` draws it once more. What goes wrong the first time
- * is the caller's to show.
+ * An element with the nodes that `draw(redraw)` returns. `redraw()` draws it again. The caller handles a problem of
+ * the first draw.
  */
 export async function live(draw) {
   const element = h("div.stack.sections", {});
-  const again = async () => {
+  const redraw = async () => {
     let drawn;
     try {
-      drawn = await draw(again);
+      drawn = await draw(redraw);
     } catch (problem) {
       if (!problem.members) throw problem;
-      drawn = problemNotice(problem, again);
+      drawn = problemNotice(problem, redraw);
     }
     const name = element.contains(document.activeElement) ? nameOf(document.activeElement) : null;
-    fill(element, drawn);
+    replaceChildren(element, drawn);
     if (name === null) return;
     const same = [...element.querySelectorAll("a, button, input, select, summary")].find((one) => nameOf(one) === name);
     (same ?? document.querySelector("main h1")).focus();
   };
-  fill(element, await draw(again));
-  // What was changed elsewhere is shown as it is now, behind the dialog that says so.
-  whenStale(() => element.isConnected && again());
-  return { element, again };
+  replaceChildren(element, await draw(redraw));
+  // Behind the dialog that reports a conflict, show the current state.
+  onStale(() => element.isConnected && redraw());
+  return { element, redraw };
 }
 
 const nameOf = (control) => control.getAttribute("aria-label") ?? (control.textContent || control.name);

@@ -1,12 +1,12 @@
-// What others did to the person's account: above every view until the person has seen it.
+// Notices about changes that others made to the user's account, above every view until acknowledged.
 
 import { remove } from "./api.js";
 import { h } from "./dom.js";
-import { problemNotice } from "./say.js";
+import { problemNotice } from "./messages.js";
 import { session } from "./state.js";
-import { exactly, t } from "./text.js";
+import { exactMoment, t } from "./text.js";
 
-/** The notices, or nothing. */
+/** The notices, or `null` if there are none. */
 export function notices() {
   const unseen = session?.notices ?? [];
   if (unseen.length === 0) return null;
@@ -24,21 +24,21 @@ export function notices() {
     place.remove();
     document.querySelector("h1")?.focus();
   };
-  const button = h("button", { type: "button", onclick: acknowledge }, t("notices.seen"));
+  const button = h("button", { type: "button", onclick: acknowledge }, t("notices.acknowledge"));
   const place = h(
     "section.notice.warn.stack",
     { "aria-label": t("notices.title") },
     h("p", {}, t("notices.lead")),
-    h("ul.plain", {}, unseen.map((notice) => h("li", {}, inWords(notice)))),
+    h("ul.plain", {}, unseen.map((notice) => h("li", {}, noticeText(notice)))),
     h("div", {}, button),
   );
   return place;
 }
 
-function inWords({ kind, at, by }) {
+function noticeText({ kind, at, by }) {
   const nameless = { local: "events.actor_local", key: "notices.key", user: "notices.operator" };
   // events.actor_local, notices.key, notices.operator
   const actor = by.name ?? t(nameless[by.kind]);
   // notices.password_reset, .totp_removed, .sessions_ended, .email_changed
-  return t(`notices.${kind}`, { actor, moment: exactly(at) });
+  return t(`notices.${kind}`, { actor, moment: exactMoment(at) });
 }

@@ -1,53 +1,54 @@
-// Says in words what a list of permissions lets somebody do.
+// Describes a list of permissions in words.
 
 import { covers } from "./roles.js";
-import { known, listed, t } from "./text.js";
+import { optionalText, formatList, t } from "./text.js";
 
 const WORDS_MAX = 2;
 const SENTENCE_MAX = 8;
 
-/** In a few words, for a list: the first resources, and how many more there are. */
-export function inFewWords(permissions) {
+/** A short description for lists: the first resources, and the number of others. */
+export function shortPermissions(permissions) {
   if (permissions === null) return t("permission_words.follows_owner");
-  const said = told(permissions);
-  return said.length === 0 ? t("permission_words.nothing") : inWords(said, WORDS_MAX);
+  const shown = uncovered(permissions);
+  if (shown.length === 0) return t("permission_words.nothing");
+  return shown.join() === "*" ? t("permission_words.all") : inWords(shown, WORDS_MAX);
 }
 
-/** As a whole sentence: "This key may ...". Without a list it follows its owner. */
-export function inSentence(permissions) {
-  if (permissions === null) return t("permission_words.may_as_owner");
-  const said = told(permissions);
-  if (said.length === 0) return t("permission_words.may_nothing");
-  return t("permission_words.may", { what: inWords(said, SENTENCE_MAX) });
+/** A sentence: "This key can ...". A key without a list of permissions has those of its owner. */
+export function keySentence(permissions) {
+  if (permissions === null) return t("permission_words.key_as_owner");
+  const shown = uncovered(permissions);
+  if (shown.length === 0) return t("permission_words.key_nothing");
+  return t("permission_words.key", { what: inWords(shown, SENTENCE_MAX) });
 }
 
-/** The same of a role: "This role may ...". */
-export function inRolesSentence(permissions) {
-  const said = told(permissions);
-  if (said.length === 0) return t("permission_words.role_may_nothing");
-  return t("permission_words.role_may", { what: inWords(said, SENTENCE_MAX) });
+/** A sentence about a role: "This role can ...". */
+export function roleSentence(permissions) {
+  const shown = uncovered(permissions);
+  if (shown.length === 0) return t("permission_words.role_nothing");
+  return t("permission_words.role", { what: inWords(shown, SENTENCE_MAX) });
 }
 
 /**
- * Without what another permission says already, or what is none yet, for want of a colon. The
- * management of Keyhouse comes first: it is never among "and 3 more" where the rest is shown.
+ * The permissions without those that another one covers, and without incomplete ones that have no colon yet.
+ * Permissions to manage Keyhouse come first, so that "and 3 more" never hides them.
  */
-function told(permissions) {
+function uncovered(permissions) {
   const wide = permissions.filter((permission) => permission.includes("*"));
-  const isSaid = (permission) => wide.some((pattern) => pattern !== permission && covers(pattern, permission));
-  const isWhole = (permission) => permission === "*" || permission.includes(":");
+  const isCovered = (permission) => wide.some((pattern) => pattern !== permission && covers(pattern, permission));
+  const isComplete = (permission) => permission === "*" || permission.includes(":");
   const manages = (permission) => permission.startsWith("keyhouse:");
-  const said = permissions.filter((permission) => isWhole(permission) && !isSaid(permission));
-  return [...said.filter(manages), ...said.filter((permission) => !manages(permission))];
+  const shown = permissions.filter((permission) => isComplete(permission) && !isCovered(permission));
+  return [...shown.filter(manages), ...shown.filter((permission) => !manages(permission))];
 }
 
-/** What may be done with the first `max` resources, and how many more there are. */
+/** The actions on the first `max` resources, and the number of other resources. */
 function inWords(permissions, max) {
   const resources = byResource(permissions);
   const count = resources.length - max;
-  const names = count > 0 ? (items) => items.join(", ") : listed;
-  const said = byActions(resources.slice(0, max)).map(([actions, named]) => phrase(actions, named, names));
-  const what = said.reduce((first, second) => t("permission_words.both", { first, second }));
+  const names = count > 0 ? (items) => items.join(", ") : formatList;
+  const phrases = byActions(resources.slice(0, max)).map(([actions, named]) => phrase(actions, named, names));
+  const what = phrases.reduce((first, second) => t("permission_words.both", { first, second }));
   return count > 0 ? t("permission_words.and_more", { what, count }) : what;
 }
 
@@ -56,15 +57,15 @@ function phrase(actions, resources, names) {
   if (isAll && isEverywhere) return t("permission_words.everything");
   const resource = names(resources);
   if (isAll) return t("permission_words.all_of", { resource });
-  const said = listed(actions.map(inWord));
-  if (isEverywhere) return t("permission_words.on_all", { actions: said });
-  return t("permission_words.some_of", { resource, actions: said });
+  const verbs = formatList(actions.map(inWord));
+  if (isEverywhere) return t("permission_words.on_all", { actions: verbs });
+  return t("permission_words.some_of", { resource, actions: verbs });
 }
 
-/** The usual actions are words; others stand as they are. */
-const inWord = (action) => known(`permission_words.actions.${action}`) ?? action;
+/** The word for a usual action; other actions keep their name. */
+const inWord = (action) => optionalText(`permission_words.actions.${action}`) ?? action;
 
-/** `[[resource, [action, ...]], ...]`, in the order of the first mention. */
+/** `[[resource, [action, ...]], ...]`, in the order of first occurrence. */
 function byResource(permissions) {
   const groups = new Map();
   for (const permission of permissions) {
@@ -77,11 +78,11 @@ function byResource(permissions) {
   return [...groups];
 }
 
-/** Resources with which the same may be done, together: `[[actions, [resource, ...]], ...]`. */
+/** Resources with equal actions, grouped: `[[actions, [resource, ...]], ...]`. */
 function byActions(resources) {
   const groups = new Map();
   for (const [resource, actions] of resources) {
-    // What is said of all resources stands alone.
+    // `*` is not grouped with other resources.
     const key = [resource === "*", ...actions].join(" ");
     if (!groups.has(key)) groups.set(key, [actions, []]);
     groups.get(key)[1].push(resource);

@@ -1,6 +1,5 @@
-// Plans by the names that people know them by.
+// Display names of plans.
 
-import { known } from "./text.js";
+import { optionalText } from "./text.js";
 
-/** The name of a plan. */
-export const planName = (id) => known(`plans.name_${id}`) ?? id; // plans.name_free, .name_pro, .name_enterprise
+export const planName = (id) => optionalText(`plans.name_${id}`) ?? id; // plans.name_free, .name_pro, .name_enterprise

@@ -1,21 +1,21 @@
-// What a link fills in of a new key, such as `#/keys/new?name=Nightly&permissions=diagrams:read&expires=30d`.
+// Reads a link that fills in the form of a new key, such as
+// `#/keys/new?name=Nightly&permissions=diagrams:read&expires=30d`.
 //
-// A link is somebody else's word. What people could type themselves is put into its field as it is, and
-// judged with the rest when they create the key: an address rule with a slip in it must not be lost on the
-// way. What can't be shown as a choice is left out and told, not guessed at.
+// Links are untrusted. Text goes into its field unchanged and is validated when the key is saved, so that a
+// mistyped IP restriction is reported and not dropped. A value that no choice offers is ignored and listed.
 
-const TOLD_CHARACTERS_MAX = 80;
+const SHOWN_CHARACTERS_MAX = 80;
 const DAY_MS = 86_400_000;
 
 /**
- * Reads a link's query. `kinds` are the kinds of key that the person may make, `teams` those they may
- * share with, `daysMax` is how long a key may last, or `null`. Returns `{values, strange}`: what fills
- * the form in, and what of the link means nothing, as texts such as `expires=soon`.
+ * Reads a link's query. `kinds` are the kinds of key that the user may create, `teams` the teams they may share
+ * with, `daysMax` the longest lifetime of a key or `null`. Returns `{values, ignored}`: the values of the form, and
+ * the ignored parts of the link as texts such as `expires=soon`.
  */
 export function prefill(query, { kinds, teams, daysMax }) {
   const values = { permissions: [], networks: [], shares: new Map() };
-  const strange = [];
-  const wrong = (name, value) => strange.push(cut(`${name}=${value}`));
+  const ignored = [];
+  const wrong = (name, value) => ignored.push(cut(`${name}=${value}`));
   const text = (name) => (value) => (values[name] = value);
   const choice = (name, fits) => (value) => (fits(value) ? (values[name] = value) : wrong(name, value));
   const readers = {
@@ -33,23 +33,23 @@ export function prefill(query, { kinds, teams, daysMax }) {
     if (Object.hasOwn(readers, name)) readers[name](value);
     else wrong(name, value);
   }
-  return { values, strange };
+  return { values, ignored };
 }
 
-/** Whether an end can be chosen: `30d`, `2027-01-31` or `never`. */
+/** Whether the form offers an expiry: `30d`, `2027-01-31` or `never`. */
 function isEnd(value, daysMax) {
   if (value === "never") return daysMax === null;
   const days = /^[1-9]\d{0,3}d$/.test(value) ? Number.parseInt(value, 10) : daysUntil(value);
   return days > 0 && (daysMax === null || days <= daysMax);
 }
 
-/** How many days from now on a date is; not a number where it is none. */
+/** The number of days until a date; `NaN` if it is not a date. */
 function daysUntil(value) {
   if (!/^\d{4}-\d{2}-\d{2}$/.test(value)) return Number.NaN;
   return Math.floor((new Date(`${value}T23:59:59`) - Date.now()) / DAY_MS) + 1;
 }
 
-/** A team by its id or name, with `:write` behind it where it may do more than look; whether there is one. */
+/** Adds a team, given by id or name with an optional `:read` or `:write`. Returns whether the team exists. */
 function share(item, teams, shares) {
   const [, named, access = "read"] = item.match(/^(.*?)(?::(read|write))?$/s);
   const team = teams.find(({ id, name }) => id === named || name.toLowerCase() === named.toLowerCase());
@@ -58,4 +58,4 @@ function share(item, teams, shares) {
 }
 
 const itemsIn = (text) => text.split(",").map((item) => item.trim()).filter((item) => item !== "");
-const cut = (text) => (text.length > TOLD_CHARACTERS_MAX ? `${text.slice(0, TOLD_CHARACTERS_MAX)}…` : text);
+const cut = (text) => (text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}…` : text);

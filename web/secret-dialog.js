@@ -1,34 +1,34 @@
-// Shows a new secret, once: masked, to be copied, and gone when the dialog closes.
+// The dialog that shows a new secret once: masked, with a copy button, cleared on close.
 
 import { open } from "./dialog.js";
-import { fill, freshId, h, svg } from "./dom.js";
+import { replaceChildren, freshId, h, svg } from "./dom.js";
 import { copyButton } from "./elements/copy-button.js";
 import { checkbox } from "./form.js";
-import { say } from "./say.js";
+import { announce } from "./messages.js";
 import { instance } from "./state.js";
 import { t } from "./text.js";
 
-/** Shows the secret of a key that was just made or renewed; resolves when it is closed. */
+/** Shows the secret of a created or rotated key. Resolves when the dialog closes. */
 export async function showSecret({ key, secret }) {
-  const asked = {};
+  const handlers = {};
   const onEscape = (event) => {
-    if (event.key === "Escape") asked.leave(event);
+    if (event.key === "Escape") handlers.leave(event);
   };
   addEventListener("beforeunload", warn);
-  // Wherever the focus is: a click beside the buttons leaves it outside of the dialog.
+  // On the window: a click beside the buttons moves the focus out of the dialog.
   addEventListener("keydown", onEscape);
   try {
-    await open(t("secret.title"), (close) => content(key, secret, close, asked), { stays: true, wide: true });
+    await open(t("secret.title"), (close) => content(key, secret, close, handlers), { stays: true, wide: true });
   } finally {
     removeEventListener("beforeunload", warn);
     removeEventListener("keydown", onEscape);
   }
 }
 
-/** Whoever reloads now loses the secret. */
+/** Reloading the page now would lose the secret. */
 const warn = (event) => event.preventDefault();
 
-function content(key, secret, close, asked) {
+function content(key, secret, close, handlers) {
   const input = h("input.code", {
     id: freshId("secret"),
     type: "password",
@@ -45,32 +45,32 @@ function content(key, secret, close, asked) {
     eye.setAttribute("aria-label", label);
     eye.title = label;
     strike.toggleAttribute("hidden", shown);
-    fill(line, curlLine(shown ? secret : t("secret.masked", { hint: key.hint })));
+    replaceChildren(line, curlLine(shown ? secret : t("secret.masked", { hint: key.hint })));
   };
   const strike = svg("path", { d: "M4 4l16 16" });
   const eye = h("button.icon", { type: "button", onclick: () => show(input.type === "password") }, eyeDrawing(strike));
-  // Where a page may not copy, the text is selected: so it must be seen.
+  // If copying is not available, the text is selected, so it must be visible.
   const revealed = (element) => {
     show(true);
     return element;
   };
   show(false);
-  const stored = checkbox("stored", t("secret.stored"), { onchange: () => follow() });
+  const saved = checkbox("stored", t("secret.saved"), { onchange: () => follow() });
   const done = h("button.primary", { type: "submit" }, t("secret.close"));
-  const box = stored.querySelector("input");
+  const box = saved.querySelector("input");
   const follow = () => done.setAttribute("aria-disabled", String(!box.checked));
   follow();
   const leave = (event) => {
     event.preventDefault();
     if (box.checked) return finish();
     box.focus();
-    say(t("secret.store_first"));
+    announce(t("secret.save_first"));
   };
-  asked.leave = leave;
+  handlers.leave = leave;
   const finish = () => {
-    // Nothing of it stays in what the browser keeps of this page.
+    // Remove the secret from the document.
     input.value = "";
-    fill(line);
+    replaceChildren(line);
     close();
   };
   return h(
@@ -108,12 +108,12 @@ function content(key, secret, close, asked) {
         ),
       ),
     ),
-    stored,
+    saved,
     h("div.buttons", {}, done),
   );
 }
 
-/** An eye, crossed out by the `strike`. */
+/** An eye icon; `strike` crosses it out. */
 function eyeDrawing(strike) {
   return svg(
     "svg.drawn",
@@ -124,7 +124,7 @@ function eyeDrawing(strike) {
   );
 }
 
-/** What asks the key who it is; the secret goes to nobody but this instance. */
+/** A command that tests the key. It sends the secret only to this instance. */
 function curlLine(secret) {
   return `curl -H "Authorization: Bearer ${secret}" ${instance.public_url}/v1/whoami`;
 }

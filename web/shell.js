@@ -1,14 +1,14 @@
-// What stands around every view: the bar with the person's menu, the navigation, the place of the view.
+// The frame around every view: the header with the user menu, the navigation and the main area.
 
 import { remove } from "./api.js";
-import { fill, h } from "./dom.js";
+import { replaceChildren, h } from "./dom.js";
 import { notices } from "./notices.js";
-import { problemText, say, status } from "./say.js";
-import { become, instance, isOperator, may, session } from "./state.js";
+import { problemText, announce, status } from "./messages.js";
+import { setSession, instance, isOperator, may, session } from "./state.js";
 import { t } from "./text.js";
 import { about } from "./views/about.js";
 
-/** Where the navigation leads: hash, key of its text, and who sees it. */
+/** Entries of the navigation: hash, text key, and whether the user sees the entry. */
 const PLACES = [
   ["keys", "keys.title", () => true],
   ["teams", "teams.title", () => true],
@@ -27,12 +27,12 @@ const OPERATORS_PLACES = [
 const main = h("main", { id: "main", tabindex: "-1" });
 const busy = h("progress.busy", { hidden: true });
 let links = [];
-/** The first part of the address of the view that is shown. */
+/** The first segment of the address of the current view. */
 let here = "";
 
 /**
- * Puts the page around what `place` will show. Without a person there is no navigation, nor when
- * `alone`: behind a one-time link, which may be for somebody else.
+ * Draws the frame. Without a session there is no navigation, nor with `alone`: a one-time link may belong to a
+ * user other than the one who is signed in.
  */
 export function frame({ alone = !session } = {}) {
   busy.setAttribute("aria-label", t("shell.busy"));
@@ -41,7 +41,7 @@ export function frame({ alone = !session } = {}) {
   document.body.replaceChildren(skip(), busy, ...around, main, status);
 }
 
-/** Draws anew what stands around the view, after a change of what it says; the view stays as it is. */
+/** Redraws the frame, for example after a change of language. Keeps the view. */
 export function refresh() {
   const focused = document.activeElement;
   frame();
@@ -49,18 +49,18 @@ export function refresh() {
   focused?.focus({ preventScroll: true });
 }
 
-/** Puts a view in its place. `view`: `{title, actions, body}`. */
+/** Shows a view: `{title, actions, body}`. */
 export function place(view, hash) {
   [here] = hash.split("/");
   const title = h("h1", { tabindex: "-1" }, view.title);
-  fill(main, notices(), h("div.heading", {}, title, h("div.actions", {}, view.actions ?? [])), view.body);
+  replaceChildren(main, notices(), h("div.heading", {}, title, h("div.actions", {}, view.actions ?? [])), view.body);
   document.title = `${view.title} · Keyhouse`;
   mark();
   document.querySelector("nav.side")?.classList.remove("open");
   return title;
 }
 
-/** Marks the place where the view is in the navigation. */
+/** Marks the current view in the navigation. */
 function mark() {
   for (const link of links) {
     if (link.dataset.place === here) link.setAttribute("aria-current", "page");
@@ -68,13 +68,13 @@ function mark() {
   }
 }
 
-/** The thing that the view shows goes by another name now. */
-export function retitle(title) {
-  fill(main.querySelector("h1"), title);
+/** Changes the title of the current view. */
+export function setTitle(title) {
+  replaceChildren(main.querySelector("h1"), title);
   document.title = `${title} · Keyhouse`;
 }
 
-/** Shows that a view is on its way, or that people wait for an answer. */
+/** Shows or hides the progress bar. */
 export function showBusy(is) {
   busy.hidden = !is;
 }
@@ -119,12 +119,13 @@ function bar() {
     h(
       "button.quiet.person",
       { type: "button", popovertarget: "person-menu", "aria-label": t("shell.account", { name }) },
-      h("span", {}, name),
+      h("span.soft", {}, t("shell.user"), " "),
+      h("span.name", {}, name),
       h("span.chevron", { "aria-hidden": "true" }, "▾"),
     ),
     h(
       "nav.menu",
-      { id: "person-menu", popover: "auto", "aria-label": t("shell.own_menu") },
+      { id: "person-menu", popover: "auto", "aria-label": t("shell.user") },
       h("p.who", {}, h("strong", {}, name), h("span", {}, session.user.email)),
       item("#/keys", t("keys.title")),
       item("#/profile", t("profile.title")),
@@ -169,10 +170,10 @@ async function signOut() {
     await remove("/v1/session");
   } catch (problem) {
     hideMenu();
-    say(problemText(problem));
+    announce(problemText(problem));
     return;
   }
-  become(null);
-  // Nothing of the person stays in this page's memory.
+  setSession(null);
+  // Load a new page, so that no data of the user stays in memory.
   location.replace("/");
 }

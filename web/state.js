@@ -1,42 +1,41 @@
-// What the page knows of whoever sits before it, and of the instance.
+// The state of the page: the current session and the instance.
 
 import { get, request } from "./api.js";
 
 /** `GET /v1/instance`. */
 export let instance = {};
-/** `GET /v1/session`, or `null` where nobody is signed in. */
+/** `GET /v1/session`, or `null` without a session. */
 export let session = null;
 
 const channel = new BroadcastChannel("keyhouse");
 
-/** Asks who is there, and where. */
+/** Loads the instance and the session. */
 export async function load() {
-  [instance, session] = await Promise.all([get("/v1/instance"), whoIsThere()]);
+  [instance, session] = await Promise.all([get("/v1/instance"), fetchSession()]);
 }
 
-/** Asks again who is there. */
+/** Loads the session again. */
 export async function reload() {
-  session = await whoIsThere();
+  session = await fetchSession();
 }
 
-/** Somebody signed in, or out (`null`): other tabs are told. */
-export function become(somebody) {
-  session = somebody;
+/** Sets the session after a sign-in or sign-out (`null`) and notifies other tabs. */
+export function setSession(signedIn) {
+  session = signedIn;
   channel.postMessage(session?.user.id ?? null);
 }
 
-/** Told when another tab signs in or out. */
-export function whenElsewhere(handler) {
+/** Calls `handler` when another tab signs in or out. */
+export function onOtherTab(handler) {
   channel.addEventListener("message", handler);
 }
 
-/** Whether the person holds one of Keyhouse's own permissions. */
+/** Whether the user has a `keyhouse:` permission. */
 export const may = (permission) => session?.permissions.includes(permission) ?? false;
 
-/** Whether the person runs the instance. */
 export const isOperator = () => session?.user.operator ?? false;
 
-async function whoIsThere() {
+async function fetchSession() {
   try {
     return await request("GET", "/v1/session", { quietly: true });
   } catch (problem) {

@@ -1,16 +1,18 @@
-// Tables that fold into blocks where there is little room. Their roles are spelled out, since what
-// is no longer laid out as a table is no longer read as one.
+// Tables that become blocks on narrow screens. Their ARIA roles are explicit, because browsers drop the table
+// roles when the layout is not a table.
 
 import { h } from "./dom.js";
 
 /**
- * A table. `columns` are the headings; of a row, given as a list of cells, the first names it.
- * A heading that is only said (`{said: text}`) is not shown.
+ * A table. `columns` are the headings. A row is a list of cells; the first cell is the row's heading.
+ * A heading `{hidden: text}` is visible only to screen readers.
  */
 export function table(label, columns, rows) {
   const body = h("tbody", { role: "rowgroup" });
-  const heading = (column) =>
-    h("th", { scope: "col", role: "columnheader" }, column.said ? h("span.said-only", {}, column.said) : column);
+  const heading = (column) => {
+    const text = column.hidden ? h("span.visually-hidden", {}, column.hidden) : column;
+    return h("th", { scope: "col", role: "columnheader" }, text);
+  };
   const element = h(
     "table.folds",
     { role: "table", "aria-label": label },
@@ -21,7 +23,7 @@ export function table(label, columns, rows) {
   return element;
 }
 
-/** Adds rows below; returns the first one. */
+/** Adds rows at the end. Returns the first added row. */
 export function addRows(element, columns, rows) {
   const made = rows.map((cells) => row(columns, cells));
   element.querySelector("tbody").append(...made);
@@ -32,6 +34,6 @@ function row(columns, cells) {
   const cell = (content, at) =>
     at === 0
       ? h("th", { scope: "row", role: "rowheader" }, content)
-      : h("td", { role: "cell", "data-label": columns[at].said ? null : columns[at] }, h("div", {}, content));
+      : h("td", { role: "cell", "data-label": columns[at].hidden ? null : columns[at] }, h("div", {}, content));
   return h("tr", { role: "row" }, cells.map(cell));
 }

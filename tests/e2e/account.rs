@@ -1,4 +1,4 @@
-//! What people do with their own account, and what stands around every view for them.
+//! The user's own account, and the frame around every view.
 
 use serde_json::json;
 use totp_rs::{Builder, Secret};
@@ -16,7 +16,7 @@ const NO_CLIPBOARD: &str =
     "Object.defineProperty(Navigator.prototype, 'clipboard', {get: () => undefined})";
 
 #[test]
-fn two_step_sign_in_is_turned_on_and_asked_for() {
+fn two_step_sign_in_requires_a_code_once_it_is_on() {
     let house = House::start();
     let mut page = Page::open(&house, "en");
     page.go("/#/profile");
@@ -39,10 +39,10 @@ fn two_step_sign_in_is_turned_on_and_asked_for() {
     codes.click("button", &page.t("totp.copy_codes"));
     codes.see(&page.t("copy.copied"));
     let backup = page.clipboard();
-    codes.click("button", &page.t("totp.stored"));
+    codes.click("button", &page.t("totp.saved"));
     page.find("button", &page.t("totp.turn_off"));
 
-    // The app's next code, and then one of the sheet: each once.
+    // The app's next code, then a backup code: each works once.
     let sheet = backup.lines().next().unwrap();
     for code in [code_of(&seed, 1), sheet.to_owned()] {
         sign_out(&page, "ada");
@@ -61,7 +61,7 @@ fn two_step_sign_in_is_turned_on_and_asked_for() {
 }
 
 #[test]
-fn what_others_did_is_shown_until_it_is_acknowledged() {
+fn changes_by_others_are_shown_until_acknowledged() {
     let house = House::start();
     let mate = house.join("mate", "user");
     let mut page = Page::open(&house, "en");
@@ -77,7 +77,7 @@ fn what_others_did_is_shown_until_it_is_acknowledged() {
     page.see(&page.t("notices.lead"));
     page.go("/#/teams");
     page.see(&page.t("notices.lead"));
-    page.click("button", &page.t("notices.seen"));
+    page.click("button", &page.t("notices.acknowledge"));
     page.reload();
     page.find("heading", &page.t("teams.title"));
     let left = page.evaluate("document.querySelectorAll('main .notice.warn').length");
@@ -86,9 +86,9 @@ fn what_others_did_is_shown_until_it_is_acknowledged() {
     page.finish();
 }
 
-/// Backup codes that were used up could be had anew only by turning the second factor off.
+/// Before, used backup codes could be renewed only by turning the second factor off.
 #[test]
-fn backup_codes_are_counted_and_had_anew() {
+fn backup_codes_are_counted_and_renewed() {
     let house = House::start();
     let ask = |body| house.ask(&Ask::post("/v1/me/totp", &body));
     let begun = ask(json!({"current_password": PASSWORD})).expect(201);
@@ -105,15 +105,15 @@ fn backup_codes_are_counted_and_had_anew() {
     dialog.fill(&page.t("totp.code"), &code(1));
     dialog.click("button", &page.t("totp.renew"));
     let codes = page.within("dialog", &page.t("totp.codes_title"));
-    codes.click("button", &page.t("totp.stored"));
+    codes.click("button", &page.t("totp.saved"));
     page.see("8 backup codes left");
     page.expect("status of 401");
     page.finish();
 }
 
-/// Nobody could see who had to wait after failed sign-ins, nor let them in.
+/// Before, no user could see or lift the lockouts after failed sign-ins.
 #[test]
-fn lock_outs_are_seen_and_lifted_by_an_owner() {
+fn owner_sees_and_lifts_lockouts() {
     let house = House::start();
     let mate = house.join("mate", "user");
     let wrong = Ask::post("/v1/session", &json!({"email": mate.email, "password": "wrong"}));
@@ -133,7 +133,7 @@ fn lock_outs_are_seen_and_lifted_by_an_owner() {
 }
 
 #[test]
-fn another_language_is_spoken_at_once_and_at_the_next_sign_in() {
+fn changed_language_applies_at_once_and_after_the_next_sign_in() {
     let house = House::start();
     let page = Page::open(&house, "en");
     page.go("/#/profile");
@@ -147,7 +147,7 @@ fn another_language_is_spoken_at_once_and_at_the_next_sign_in() {
     assert_eq!(page.evaluate("document.documentElement.lang"), "fr");
     page.click("button", &french.with("shell.account", &[("name", "ada")]));
     page.click("button", &french.t("shell.sign_out"));
-    // Nobody's page is in the browser's language.
+    // Without a session the page uses the browser's language.
     page.see(&page.t("sign_in.forgotten"));
     page.try_sign_in(EMAIL, PASSWORD);
     page.find("heading", &french.t("keys.title"));
@@ -155,7 +155,7 @@ fn another_language_is_spoken_at_once_and_at_the_next_sign_in() {
 }
 
 #[test]
-fn where_the_page_may_not_copy_the_text_is_selected() {
+fn text_is_selected_if_copying_is_not_available() {
     let house = House::start();
     let page = Page::open(&house, "en");
     page.before_documents(NO_CLIPBOARD);
@@ -166,7 +166,7 @@ fn where_the_page_may_not_copy_the_text_is_selected() {
     assert_eq!(page.evaluate("getSelection().toString()"), json!(house.server().url()));
 
     page.go("/#/keys/new");
-    page.click("button", &page.t("new_key.make"));
+    page.click("button", &page.t("new_key.save"));
     let dialog = page.within("dialog", &page.t("secret.title"));
     dialog.click("button", &page.t("secret.copy"));
     dialog.see(&page.t("copy.selected"));
@@ -179,7 +179,7 @@ fn where_the_page_may_not_copy_the_text_is_selected() {
 }
 
 #[test]
-fn what_is_looked_for_stands_in_the_address() {
+fn filters_are_part_of_the_address() {
     let house = House::start();
     let gone = house.create(&json!({"name": "left in a taxi"}));
     house.act(&gone.id, "revoke").expect(200);
@@ -192,7 +192,7 @@ fn what_is_looked_for_stands_in_the_address() {
     page.find("link", "diagram exporter");
     page.fill(&page.t("keys.search"), "backup");
     page.choose(&page.t("keys.sort"), &page.t("keys.sort_name"));
-    page.choose(&page.t("keys.whose"), &page.t("keys.of_organization"));
+    page.choose(&page.t("keys.owner"), &page.t("keys.of_organization"));
     page.find_no("link", "diagram exporter");
     let found = ["backup of diagrams", "nightly backup"];
     let listed = || {
@@ -213,7 +213,7 @@ fn what_is_looked_for_stands_in_the_address() {
     page.find_no("link", "diagram exporter");
     assert_eq!(page.value(&page.t("keys.sort")), page.t("keys.sort_name"));
 
-    // A link that somebody sent.
+    // A link with filters.
     page.go("/#/keys?status=revoked");
     page.find("link", "left in a taxi");
     page.find_no("link", "nightly backup");
@@ -221,7 +221,7 @@ fn what_is_looked_for_stands_in_the_address() {
 }
 
 #[test]
-fn who_can_t_make_keys_on_a_plan_is_told_who_changes_that() {
+fn plan_without_api_access_shows_who_can_change_it() {
     let house = House::start_with(&["--support-url", "https://support.example.com/keys"]);
     let mate = house.join("mate", "user");
     house.put_on_plan(&house.organization(), "free");
@@ -235,16 +235,16 @@ fn who_can_t_make_keys_on_a_plan_is_told_who_changes_that() {
         page.see(&page.t("keys.change_plan"));
         page.within("main", "").find("link", &page.t("shell.support"));
         page.find_no("link", &page.t("keys.new"));
-        page.find_no("link", &page.t("keys.make_first"));
+        page.find_no("link", &page.t("keys.create_first"));
         page.go("/#/keys/new");
         page.find("heading", &page.t("keys.no_access"));
-        page.find_no("button", &page.t("new_key.make"));
+        page.find_no("button", &page.t("new_key.save"));
         page.finish();
     }
 }
 
 #[test]
-fn help_is_two_clicks_away() {
+fn support_is_two_clicks_away() {
     let support = "https://support.example.com/keys";
     let house = House::start_with(&["--support-url", support]);
     let page = Page::open(&house, "en");
@@ -262,7 +262,7 @@ fn help_is_two_clicks_away() {
     page.finish();
 }
 
-/// The code of a seed, so many steps after now. Only now and the next are asked for: the server takes both.
+/// The TOTP code of a seed, a number of steps from now. Tests use steps 0 and 1, which the server accepts.
 pub(crate) fn code_of(seed: &str, steps_ahead: u64) -> String {
     let totp = Builder::new().with_secret(Secret::try_from_base32(seed).unwrap()).build().unwrap();
     totp.generate(seconds_since_1970() + 30 * steps_ahead).to_string()

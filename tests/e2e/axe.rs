@@ -13,7 +13,7 @@ const TAGS: [&str; 7] =
     ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"];
 
 impl Page {
-    /// What axe-core finds wrong, one thing a line: rule, help, where, and what stands there.
+    /// Violations found by axe-core, one per line: rule, help, selector, markup.
     pub(crate) fn axe_faults(&self) -> Vec<String> {
         let source =
             fs::read_to_string(SOURCE).expect("target/axe-core, which ./test browser fetches");
@@ -66,8 +66,8 @@ const DRAWN_TEXT: &str = r"(() => {
     return null;
 })()";
 
-/// Where the contrast of text could not be told, which would hide every fault of it. A sign such as `×` is no text,
-/// and text in a drawing is looked at by [`DRAWN_TEXT`].
+/// Texts whose contrast axe-core could not determine, which would hide a violation. A sign such as `×` is not a text,
+/// and text in a drawing is checked by [`DRAWN_TEXT`].
 fn undecided_contrasts(told: &Value) -> Vec<String> {
     let undecided = told["incomplete"].as_array().into_iter().flatten();
     let contrasts = undecided.filter(|found| found["id"] == "color-contrast").cloned();

@@ -1,4 +1,4 @@
-//! Every dialog: opened, walked and left by keyboard alone, with the focus back where it was.
+//! Opens, walks through and closes every dialog by keyboard, and checks that the focus is restored.
 //!
 //! The same table gives screens to axe-core and to the pictures.
 
@@ -22,7 +22,7 @@ const fn dialog(
     Dialog { name, place, opener }
 }
 
-/// For the owner of a furnished house.
+/// Screens of the owner of an instance with data.
 pub(crate) const DIALOGS: &[Dialog] = &[
     dialog("rotate", screens::key, |page| page.t("rotate.button")),
     dialog("disable-key", screens::key, |page| page.t("key.disable")),
@@ -32,7 +32,7 @@ pub(crate) const DIALOGS: &[Dialog] = &[
     dialog("edit-networks", screens::key, |page| page.t("key.edit_networks")),
     dialog("edit-limits", screens::key, |page| page.t("key.edit_limits")),
     dialog("edit-description", screens::key, |page| page.t("key.add_description")),
-    dialog("change-expiry", screens::key, |page| page.t("key.change_end")),
+    dialog("change-expiry", screens::key, |page| page.t("key.change_expiry")),
     dialog("invite", screens::people, |page| page.t("people.invite")),
     dialog("remove-person", screens::person, |page| page.t("person.remove_button")),
     dialog("disable-person", screens::person, |page| page.t("person.disable_button")),
@@ -41,7 +41,7 @@ pub(crate) const DIALOGS: &[Dialog] = &[
     dialog("lift-lock-out", screens::people_locked_out, |page| {
         page.t_with("lockouts.lift_one", &[("name", "grace@example.com")])
     }),
-    dialog("reset-link", screens::person, |page| page.t("person.reset_make")),
+    dialog("reset-link", screens::person, |page| page.t("person.reset_create")),
     dialog("new-team", screens::teams, |page| page.t("teams.new")),
     dialog("edit-team", screens::team, |page| page.t("team.edit")),
     dialog("remove-team", screens::team, |page| page.t("team.remove")),
@@ -55,7 +55,7 @@ pub(crate) const DIALOGS: &[Dialog] = &[
         page.t("one_organization.change_subscription")
     }),
     dialog("change-ceiling", screens::one_organization, |page| {
-        page.t("one_organization.change_ceiling")
+        page.t("one_organization.change_maximum")
     }),
     dialog("change-domains", screens::acme, |page| page.t("one_organization.change_domains")),
     dialog("suspend", screens::one_organization, |page| page.t("one_organization.suspend")),
@@ -89,7 +89,7 @@ impl Dialog {
 }
 
 #[test]
-fn dialogs_work_by_keyboard_alone_and_give_the_focus_back() {
+fn dialogs_work_by_keyboard_and_restore_the_focus() {
     let house = furnished();
     let page = Page::open(&house, "en");
     page.go("/#/teams");

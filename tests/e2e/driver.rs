@@ -1,6 +1,6 @@
-//! One chromedriver with one Chromium and a fresh profile, asked and answered in turn; ended with its test.
+//! One chromedriver with one Chromium and a new profile, which end with their test.
 //!
-//! It knows nothing of Keyhouse.
+//! Independent of Keyhouse.
 
 use std::fmt::{self, Debug, Formatter};
 use std::fs;
@@ -54,7 +54,7 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// Starts a browser whose person reads this language (`fr`).
+    /// Starts a browser with this language (`fr`).
     pub(crate) fn start(language: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("keyhouse-browser-").tempdir().unwrap();
         let mut process = chromedriver(folder.path(), language);
@@ -76,12 +76,12 @@ impl Driver {
         Self { process, session, runtime, folder }
     }
 
-    /// Does one thing in the browser; what goes wrong stops the test.
+    /// Runs a WebDriver command. An error fails the test.
     pub(crate) fn run<T>(&self, work: impl Future<Output = WebDriverResult<T>>) -> T {
         self.attempt(work).unwrap_or_else(|error| panic!("the browser refused: {error}"))
     }
 
-    /// Does one thing in the browser.
+    /// Runs a WebDriver command.
     pub(crate) fn attempt<T>(
         &self,
         work: impl Future<Output = WebDriverResult<T>>,
@@ -89,18 +89,18 @@ impl Driver {
         self.runtime.block_on(work)
     }
 
-    /// The session, for what is done with [`Self::run`].
+    /// The session for commands of [`Self::run`].
     pub(crate) fn session(&self) -> &WebDriver {
         &self.session
     }
 
-    /// Asks the browser itself, by the protocol of its developer tools.
+    /// Sends a command of the DevTools protocol. An error fails the test.
     pub(crate) fn devtools(&self, method: &str, parameters: Value) -> Value {
         self.attempt_devtools(method, parameters)
             .unwrap_or_else(|error| panic!("{method}: {error}"))
     }
 
-    /// The same where the answer may be a refusal, such as for a node that is gone.
+    /// Sends a command of the DevTools protocol that may fail, such as for a removed node.
     pub(crate) fn attempt_devtools(
         &self,
         method: &str,
@@ -109,7 +109,7 @@ impl Driver {
         self.attempt(self.session.cdp().send_raw(method, parameters))
     }
 
-    /// The value of an expression in the page, which may be a promise. The page's policy does not bind it.
+    /// The value of an expression in the page, which may be a promise. The page's CSP does not apply to it.
     pub(crate) fn evaluate(&self, expression: &str) -> Value {
         self.evaluate_in(None, expression)
     }
@@ -146,14 +146,14 @@ impl Debug for Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         kill(&mut self.process);
-        // Else it would ask what is dead to end the session.
+        // Otherwise it would send a command to the ended process.
         let _already_quit = self.session.clone().leak();
     }
 }
 
 /// Asks again until there is an answer; stops the test with `missing` when none comes in 20 s.
 ///
-/// The only place where a test lets time pass.
+/// The only place where a test waits for time to pass.
 #[expect(clippy::disallowed_methods, reason = "what a browser shows can only be looked at again")]
 pub(crate) fn wait<T>(missing: impl Fn() -> String, mut ask: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + WAIT_MAX;

@@ -1,6 +1,6 @@
-//! The page in a real Chromium: what a person sees, clicks and types, by the names that a screen reader says.
+//! The page in a real Chromium: tests see, click and type by accessible names.
 //!
-//! Nothing here knows a class or an id of the page, and no text is written twice: they come from `web/locales`.
+//! No test uses a class or an id of the page. Texts come from `web/locales`; only `guides` writes labels out.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -11,16 +11,16 @@ use crate::record::Request;
 /// How the name of each key begins.
 const NAME: &str = "exporter of region";
 const KEYS: usize = 10_000;
-/// Most keys in one request of an import.
+/// Maximum number of keys in one import request.
 const KEYS_A_REQUEST: usize = 500;
 const WIRE_BYTES_MAX: u64 = 100_000;
-/// The page; its files; who is there and in which words; the keys.
+/// The document; its files; session and texts; the keys.
 const ROUNDS_MAX: usize = 4;
 /// What an answer waits for while rounds are counted.
 const LATENCY_MS: u32 = 600;
 
 #[test]
-fn the_first_look_at_ten_thousand_keys_is_light() {
+fn first_load_with_ten_thousand_keys_is_small() {
     let house = House::start();
     import(&house);
     let page = Page::open(&house, "en");
@@ -41,7 +41,7 @@ fn the_first_look_at_ten_thousand_keys_is_light() {
     page.click("button", &page.t("lists.more"));
     assert_eq!(self::listed(&page, listed), 2 * listed);
 
-    // The second time only what may have changed is asked for.
+    // The second load requests only what may have changed.
     let seen = page.requests().len();
     page.reload();
     self::listed(&page, 0);
@@ -60,7 +60,7 @@ fn the_first_look_at_ten_thousand_keys_is_light() {
 }
 
 #[test]
-fn the_first_look_asks_in_few_rounds() {
+fn first_load_needs_few_round_trips() {
     let house = House::start();
     house.create(&json!({"name": NAME}));
     let page = Page::open(&house, "en");
@@ -110,8 +110,8 @@ fn is_compressed(request: &Request) -> bool {
     ["br", "gzip"].contains(&request.header("content-encoding"))
 }
 
-/// How often the page asked only after an answer: the network makes each answer wait for
-/// [`LATENCY_MS`], so that what was asked in one go begins close together, and the next go far off.
+/// The number of round trips: requests that started only after a response. The network delays each response by
+/// [`LATENCY_MS`], so that requests of one round start close together and those of the next round much later.
 fn rounds(requests: &[Request]) -> usize {
     let mut begun: Vec<f64> = requests.iter().map(|request| request.began_s).collect();
     begun.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! An operator makes a gate, sees what is wrong with it where it is wrong, tries, changes and removes it.
+//! An operator creates, tests, changes and removes a gate; faults appear at their field.
 
 use serde_json::{Value, json};
 
@@ -6,25 +6,25 @@ use crate::ask::{Ask, Expect};
 use crate::house::{EMAIL, House, PASSWORD};
 use crate::page::Page;
 
-/// Beyond what anybody would write there.
+/// Longer than any value used in practice.
 const MARKUP: &str = "<img src=x onerror=alert(1)>";
 const READ: (&str, &str) = ("GET", "/orders/{id}");
 
 #[test]
-fn a_gate_is_made_tried_and_removed() {
+fn gate_is_created_tested_and_removed() {
     let house = House::start();
     let key = house.create(&json!({"name": "exporter", "permissions": ["orders:list"]}));
     let mut page = open(&house);
-    page.click("button", &page.t("gates.make_first"));
+    page.click("button", &page.t("gates.create_first"));
     page.dialog();
     page.fill(&page.t("gates.name"), "Not One");
-    page.click("button", &page.t("gates.make"));
+    page.click("button", &page.t("gates.create"));
     page.see(&page.t("faults.invalid_gate_name"));
     page.fill(&page.t("gates.name"), "orders");
     page.fill(&page.t("gates.description"), MARKUP);
-    page.click("button", &page.t("gates.make"));
+    page.click("button", &page.t("gates.create"));
     page.find("heading", "orders");
-    page.see(&page.t("gate.nothing_passes"));
+    page.see(&page.t("gate.no_routes"));
     page.see(MARKUP);
 
     add_route(&page, READ, |page| page.fill(&page.t("gate.permission"), "orders:read"));
@@ -37,23 +37,23 @@ fn a_gate_is_made_tried_and_removed() {
     ]);
     assert_eq!(stored(&house)["routes"], routes);
 
-    // One that no request could tell from another is refused at its path, which says the other.
+    // A route equal to another one is rejected at its path, and the fault names the other route.
     page.click("button", &page.t("gate.add_route"));
     page.fill(&page.t("gate.path"), "/orders/*");
     page.fill(&page.t("gate.methods"), "post, get");
     page.fill(&page.t("gate.permission"), "((");
-    page.click("button", &page.t("gate.make_route"));
+    page.click("button", &page.t("gate.create_route"));
     page.see(&page.t("faults.invalid_requirement"));
     page.see_focus("combobox", &optional(&page, "gate.permission"));
     page.fill(&page.t("gate.permission"), "");
-    page.click("button", &page.t("gate.make_route"));
+    page.click("button", &page.t("gate.create_route"));
     page.see(&page.t_with("faults.equal_to", &[("route", &named(&page, READ))]));
     page.see_focus("textbox", &page.t("gate.path"));
     page.fill(&page.t("gate.methods"), "post");
-    page.click("button", &page.t("gate.make_route"));
+    page.click("button", &page.t("gate.create_route"));
     page.no_dialog();
     assert_eq!(stored(&house)["routes"][2]["methods"], json!(["POST"]));
-    // Also where the one that is changed stands before the other.
+    // Also if the changed route comes first.
     page.click("button", &of_route(&page, "actions.edit", READ));
     page.fill(&page.t("gate.methods"), "POST");
     page.click("button", &page.t("actions.save"));
@@ -72,14 +72,14 @@ fn a_gate_is_made_tried_and_removed() {
     ] {
         page.fill(&page.t("gate.url"), url);
         page.fill(&page.t("gate.key"), secret);
-        page.click("button", &page.t("gate.ask"));
+        page.click("button", &page.t("gate.send_test"));
         page.see(&page.t(told));
     }
     page.choose(&page.t("gate.method"), "POST");
     page.fill(&page.t("gate.url"), "/orders/7");
-    page.click("button", &page.t("gate.ask"));
+    page.click("button", &page.t("gate.send_test"));
     page.see(&page.t("explain.why_VALID"));
-    page.see(&page.t_with("gate.answered", &[("status", "200")]));
+    page.see(&page.t_with("gate.proxy_status", &[("status", "200")]));
     assert!(!page.text().contains(&key.secret), "the key is shown");
     page.assert_keeps_no(&key.secret);
 
@@ -105,9 +105,9 @@ fn a_gate_is_made_tried_and_removed() {
     page.finish();
 }
 
-/// What another tab did in between is told before it is written over, and nothing typed is lost.
+/// A change in another tab is shown before it is overwritten, and the input stays.
 #[test]
-fn a_gate_that_was_changed_meanwhile_is_told_before_it_is_written_over() {
+fn conflicting_change_of_a_gate_is_shown_before_it_is_overwritten() {
     let house = House::start();
     let route = json!({"path": READ.1, "methods": [READ.0]});
     let gate = json!({"name": "orders", "description": "before", "routes": [route]});
@@ -121,7 +121,7 @@ fn a_gate_that_was_changed_meanwhile_is_told_before_it_is_written_over() {
     page.fill(&page.t("gates.description"), "mine");
     page.click("button", &page.t("actions.save"));
     page.see(&page.t("problems.version_conflict"));
-    page.see(&page.t_with("forms.now", &[("value", "theirs")]));
+    page.see(&page.t_with("forms.current_value", &[("value", "theirs")]));
     assert_eq!(page.value(&page.t("gate.cost")), "3");
     page.click("button", &page.t("actions.save"));
     page.no_dialog();
@@ -157,7 +157,7 @@ fn a_gate_that_was_changed_meanwhile_is_told_before_it_is_written_over() {
 }
 
 #[test]
-fn whose_keys_are_taken_is_never_everybody_by_a_slip() {
+fn gate_without_organizations_never_accepts_all_of_them() {
     let house = House::start();
     let (neighbour, _) = house.neighbour("neighbours");
     house.ask(&Ask::post("/v1/gates", &json!({"name": "orders"}))).expect(201);
@@ -165,7 +165,7 @@ fn whose_keys_are_taken_is_never_everybody_by_a_slip() {
     page.click("link", "orders");
     page.click("button", &page.t("gate.edit"));
     page.find_no("checkbox", "neighbours");
-    page.click("radio", &page.t("gate.these"));
+    page.click("radio", &page.t("gate.these_organizations"));
     page.fill(&page.t("gate.credentials"), "X-Shop-Key, cookie");
     page.click("button", &page.t("actions.save"));
     page.see(&page.t("faults.required"));
@@ -198,7 +198,7 @@ fn whose_keys_are_taken_is_never_everybody_by_a_slip() {
 }
 
 #[test]
-fn a_route_allows_what_others_refuse_and_a_gate_passes_preflights_on() {
+fn route_allows_special_paths_and_gate_forwards_preflights() {
     let house = House::start();
     house.ask(&Ask::post("/v1/gates", &json!({"name": "orders"}))).expect(201);
     let page = open(&house);
@@ -216,7 +216,7 @@ fn a_route_allows_what_others_refuse_and_a_gate_passes_preflights_on() {
     }
     let ask = |page: &Page, url: &str, told: &str| {
         page.fill(&page.t("gate.url"), url);
-        page.click("button", &page.t("gate.ask"));
+        page.click("button", &page.t("gate.send_test"));
         page.see(&page.t(told));
     };
     ask(&page, "/packages/@scope%2Fname", "gate.why_public");
@@ -228,7 +228,7 @@ fn a_route_allows_what_others_refuse_and_a_gate_passes_preflights_on() {
     assert_eq!(stored(&house)["routes"][0]["allow"], json!(["semicolon"]));
     ask(&page, "/packages/@scope%2Fname", "gate.why_unclear");
 
-    // A preflight is a request like any other, until the gate passes it on where what it announces could pass.
+    // A preflight is checked like any request, until the gate forwards those whose announced request a route accepts.
     let announce = |page: &Page, told: &str| {
         page.choose(&page.t("gate.method"), "OPTIONS");
         page.fill(&page.t("gate.preflight_for"), "GET");
@@ -245,7 +245,7 @@ fn a_route_allows_what_others_refuse_and_a_gate_passes_preflights_on() {
 }
 
 #[test]
-fn who_runs_no_instance_sees_no_gates() {
+fn gates_are_hidden_from_users_who_are_not_operators() {
     let house = House::start();
     let adam = house.join("adam", "administrator");
     let mut page = Page::open(&house, "en");
@@ -258,7 +258,7 @@ fn who_runs_no_instance_sees_no_gates() {
         page.go(path);
         page.see(&page.t_with("problems.permission_required", &[missing]));
         page.find_no("button", &page.t("gates.new"));
-        page.find_no("heading", &page.t("gate.try"));
+        page.find_no("heading", &page.t("gate.test"));
     }
     page.expect("403 (Forbidden)");
     page.finish();
@@ -277,7 +277,7 @@ fn add_route(page: &Page, (methods, path): (&str, &str), rest: impl Fn(&Page)) {
     page.fill(&page.t("gate.path"), path);
     page.fill(&page.t("gate.methods"), methods);
     rest(page);
-    page.click("button", &page.t("gate.make_route"));
+    page.click("button", &page.t("gate.create_route"));
     page.no_dialog();
 }
 

@@ -14,7 +14,7 @@ fn markup_in_a_name_is_shown_as_text_everywhere() {
 }
 
 #[test]
-fn two_hundred_emoji_are_a_name_like_any_other() {
+fn name_of_two_hundred_emoji_works() {
     shown_everywhere(&"🔑".repeat(200));
 }
 
@@ -70,10 +70,10 @@ fn shown_everywhere(name: &str) {
     page.go(&format!("/#/keys/new?name={query}"));
     page.see(&page.t("new_key.from_link"));
     assert_eq!(page.value(&page.t("new_key.name")), name);
-    page.click("button", &page.t("new_key.make"));
+    page.click("button", &page.t("new_key.save"));
     page.dialog();
     shown("the dialog of a new key");
-    page.click("checkbox", &page.t("secret.stored"));
+    page.click("checkbox", &page.t("secret.saved"));
     page.click("button", &page.t("secret.close"));
     page.no_dialog();
     page.go(&format!("/#/people/{}", mate.id));

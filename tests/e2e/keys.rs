@@ -1,4 +1,4 @@
-//! The list of keys and the form of a new one: what is chosen is kept, what is wrong is said where it is.
+//! The list of keys and the form of a new key: filters are kept, faults appear at their field.
 
 use serde_json::json;
 
@@ -7,9 +7,9 @@ use crate::driver::wait;
 use crate::house::{EMAIL, House, Made, PASSWORD, made};
 use crate::page::Page;
 
-/// The list once forgot each choice as the next was made: Back left it altogether.
+/// Before, each filter replaced the history entry of the previous one, and Back left the list.
 #[test]
-fn the_back_button_takes_back_the_last_choice() {
+fn back_button_undoes_the_last_filter() {
     let house = House::start();
     house.create(&json!({"name": "courier"}));
     house.create(&json!({"name": "robot"}));
@@ -29,13 +29,15 @@ fn the_back_button_takes_back_the_last_choice() {
     page.finish();
 }
 
-/// A search that was still waiting for the last letter once wrote itself into the address of the view that came
+/// Before, a search that was still waiting for more typing wrote itself into the address of the next
 /// after it.
 #[test]
-fn a_search_does_not_follow_into_another_view() {
+fn pending_search_does_not_change_another_view() {
     let house = House::start();
     let page = open(&house, "/#/keys");
     page.find("searchbox", &page.t("keys.search"));
+    // The next view loads slower than the search waits, so the search field is still on the page.
+    page.network(Some(600));
     page.evaluate(
         "{ const field = document.querySelector('main input'); field.value = 'late'; \
          field.dispatchEvent(new Event('input', {bubbles: true})); location.hash = '#/teams'; }",
@@ -47,9 +49,9 @@ fn a_search_does_not_follow_into_another_view() {
     page.finish();
 }
 
-/// Two people who rename a key at once: the later one is told, and nothing they typed is lost.
+/// Two users rename a key at once: the second one sees the conflict, and the input stays.
 #[test]
-fn a_name_that_was_changed_meanwhile_is_told_before_it_is_written_over() {
+fn conflicting_rename_is_shown_before_it_is_overwritten() {
     let house = House::start();
     let key = house.create(&json!({"name": "courier"}));
     let mut page = open(&house, "/#/keys");
@@ -59,14 +61,14 @@ fn a_name_that_was_changed_meanwhile_is_told_before_it_is_written_over() {
     house.ask(&Ask::patch(&path, &json!({"name": "their name"}))).expect(200);
     page.fill(&page.t("keys.name"), "my name");
     page.press(&["Enter"]);
-    page.see(&page.t_with("faults.named_meanwhile", &[("name", "their name")]));
+    page.see(&page.t_with("faults.renamed_meanwhile", &[("name", "their name")]));
     assert_eq!(house.key(&key.id)["name"], "their name");
     assert_eq!(page.value(&page.t("keys.name")), "my name");
     page.press(&["Enter"]);
     page.find("link", "my name");
     page.see_focus("button", &rename("my name"));
 
-    // Where something else of it was changed there is nothing to ask.
+    // If only other fields were changed, the name is saved without a question.
     page.press(&["Enter"]);
     house.ask(&Ask::patch(&path, &json!({"description": "meanwhile"}))).expect(200);
     page.fill(&page.t("keys.name"), "last name");
@@ -78,7 +80,7 @@ fn a_name_that_was_changed_meanwhile_is_told_before_it_is_written_over() {
 }
 
 #[test]
-fn who_may_only_look_at_a_shared_key_is_offered_no_other_name() {
+fn read_access_to_a_shared_key_offers_no_rename() {
     let house = House::start();
     let mate = house.join("mate", "user");
     let (looks, writes) = ("looked at", "written by all");
@@ -96,9 +98,9 @@ fn who_may_only_look_at_a_shared_key_is_offered_no_other_name() {
     page.finish();
 }
 
-/// What a key that leaked had created lived on, and had to be found and revoked one by one.
+/// Before, keys created by a leaked key kept working and had to be revoked one by one.
 #[test]
-fn a_key_is_revoked_with_those_that_it_created() {
+fn key_is_revoked_with_the_keys_that_it_created() {
     let house = House::start();
     let robot = house.create(&json!({"name": "robot", "permissions": ["keyhouse:keys:create"]}));
     let create = |by: &Made, name: &str| {
@@ -110,7 +112,7 @@ fn a_key_is_revoked_with_those_that_it_created() {
     let page = open(&house, &format!("/#/keys/{}", grandchild.id));
     page.click("button", &page.t("key.revoke"));
     let dialog = page.within("dialog", &page.t("key.revoke_title"));
-    dialog.find("button", &page.t("key.revoke_it"));
+    dialog.find("button", &page.t("key.revoke_confirm"));
     assert_eq!(dialog.names("checkbox"), Vec::<String>::new());
     dialog.click("button", &page.t("actions.cancel"));
     page.no_dialog();
@@ -119,7 +121,7 @@ fn a_key_is_revoked_with_those_that_it_created() {
     page.find("heading", "robot");
     page.click("button", &page.t("key.revoke"));
     dialog.click("checkbox", &page.t_with("key.revoke_descendants", &[("count", "2")]));
-    dialog.click("button", &page.t("key.revoke_it"));
+    dialog.click("button", &page.t("key.revoke_confirm"));
     page.no_dialog();
     page.see(&page.t("status.revoked"));
     for key in [&robot, &child, &grandchild] {
@@ -128,9 +130,9 @@ fn a_key_is_revoked_with_those_that_it_created() {
     page.finish();
 }
 
-/// The page said that all were revoked, also where some were not.
+/// Before, the page reported all keys as revoked, even if some were not.
 #[test]
-fn who_may_not_revoke_what_a_key_created_is_told_what_is_left() {
+fn keys_that_remain_after_a_revocation_are_counted() {
     let house = House::start();
     let mate = house.join("mate", "user");
     let team = house.team("makers", "visible", &[&house.owner(), &mate]);
@@ -148,7 +150,7 @@ fn who_may_not_revoke_what_a_key_created_is_told_what_is_left() {
     page.click("button", &page.t("key.revoke"));
     let dialog = page.within("dialog", &page.t("key.revoke_title"));
     dialog.click("checkbox", &page.t_with("key.revoke_descendants", &[("count", "2")]));
-    dialog.click("button", &page.t("key.revoke_it"));
+    dialog.click("button", &page.t("key.revoke_confirm"));
     let told = page.within("dialog", &page.t_with("key.descendants_left", &[("count", "2")]));
     told.click("button", &page.t("actions.close"));
     page.no_dialog();
@@ -160,9 +162,9 @@ fn who_may_not_revoke_what_a_key_created_is_told_what_is_left() {
     page.finish();
 }
 
-/// A link's wrong values were once left out in silence: a day became 30, a team nobody.
+/// Before, invalid values of a link were ignored silently: a wrong day became 30 days, a wrong team none.
 #[test]
-fn what_a_link_says_is_shown_or_told() {
+fn values_of_a_link_are_filled_in_or_listed_as_ignored() {
     let house = House::start();
     house.team("makers", "visible", &[&house.owner()]);
     let page = open(
@@ -178,46 +180,46 @@ fn what_a_link_says_is_shown_or_told() {
     }
     assert_eq!(page.find("radio", &page.t("expiry.date")).checked, "true");
     assert_eq!(page.find("combobox", "makers").value, page.t("new_key.share_write"));
-    // A slip in an address rule is no rule less: it is refused.
-    page.click("button", &page.t("new_key.make"));
+    // A mistyped IP restriction is rejected, not dropped.
+    page.click("button", &page.t("new_key.save"));
     page.see(&page.t("faults.invalid_network"));
     assert!(house.all_keys().is_empty());
     page.fill(&page.t("networks.allow"), "10.0.0.0/8");
-    page.click("button", &page.t("new_key.make"));
+    page.click("button", &page.t("new_key.save"));
     page.dialog();
     assert_eq!(house.all_keys()[0]["ip_rules"]["allow"], json!(["10.0.0.0/8"]));
     end_with_400(page);
 }
 
 #[test]
-fn a_fault_in_a_folded_part_unfolds_it_and_has_the_focus() {
+fn fault_in_a_closed_section_opens_it_and_gets_the_focus() {
     let house = House::start();
     let page = open(&house, "/#/keys/new");
     page.click("DisclosureTriangle", &page.t("new_key.more"));
     page.fill(&page.t("new_key.environment"), "Not One");
     page.click("DisclosureTriangle", &page.t("new_key.more"));
     page.find_no("textbox", &page.t("new_key.environment"));
-    page.click("button", &page.t("new_key.make"));
+    page.click("button", &page.t("new_key.save"));
     page.see_focus("textbox", &page.t("new_key.environment"));
     page.see(&page.t("faults.invalid_environment"));
     end_with_400(page);
 }
 
-/// Enter in the search among permissions once made the key.
+/// Before, Enter in the permission search created the key.
 #[test]
-fn whoever_looks_for_a_permission_makes_no_key() {
+fn enter_in_the_permission_search_creates_no_key() {
     let house = House::start();
     for name in ["diagrams:read", "diagrams:write", "reports:read"] {
         house.ask(&Ask::post("/v1/permissions", &json!({"name": name}))).expect(201);
     }
     let page = open(&house, "/#/keys/new");
-    page.click("radio", &page.t("new_key.own"));
+    page.click("radio", &page.t("new_key.custom"));
     page.fill(&page.t("matrix.find"), "diag");
     page.press(&["Enter"]);
     page.find_no("checkbox", "reports:read");
     page.click("checkbox", &page.t_with("matrix.all_of", &[("resource", "diagrams")]));
     let everything = page.t_with("permission_words.all_of", &[("resource", "diagrams")]);
-    page.see(&page.t_with("permission_words.may", &[("what", &everything)]));
+    page.see(&page.t_with("permission_words.key", &[("what", &everything)]));
     assert!(house.all_keys().is_empty());
     page.finish();
 }

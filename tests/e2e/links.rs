@@ -1,4 +1,4 @@
-//! People who come by a link: the first owner, who was invited, who forgot their password, who was sent a filled-in form.
+//! Links: setup, invitation, password reset, and links that fill in the form of a new key.
 
 use serde_json::{Value, json};
 
@@ -13,13 +13,13 @@ use crate::texts::LANGUAGES;
 const NEW_PASSWORD: &str = "seven slow snails on the wall";
 
 #[test]
-fn the_printed_link_makes_the_owner_who_lands_before_an_empty_list() {
+fn setup_link_creates_the_owner_and_shows_an_empty_list() {
     let mut house = House::start_empty();
     let link = house.setup_link();
     let mut page = Page::open(&house, "en");
     page.follow(&link);
     page.find("heading", &page.t("setup.title"));
-    // What is typed wrong costs neither the link nor what was typed.
+    // Wrong input uses up neither the link nor the input.
     page.fill(&page.t("setup.name"), "Ada");
     page.fill(&page.t("setup.email"), EMAIL);
     page.fill(&page.t("setup.password"), "short");
@@ -30,7 +30,7 @@ fn the_printed_link_makes_the_owner_who_lands_before_an_empty_list() {
     page.click("button", &page.t("setup.button"));
     page.see(&page.t("keys.none"));
     page.find("heading", &page.t("keys.none"));
-    page.find("link", &page.t("keys.make_first"));
+    page.find("link", &page.t("keys.create_first"));
     page.find("button", &page.t_with("shell.account", &[("name", "Ada")]));
     page.assert_keeps_no(token_in(&link));
     house.sign_in();
@@ -40,9 +40,9 @@ fn the_printed_link_makes_the_owner_who_lands_before_an_empty_list() {
     page.finish();
 }
 
-/// Another link in the place of a dead one changed the address alone, and the page stayed as it was.
+/// Before, opening another link in the tab of an invalid one changed only the address.
 #[test]
-fn an_invitation_lets_in_once() {
+fn invitation_works_once() {
     let house = House::start();
     let invited = |email: &str| {
         let told = house.ask(&invitation(email, "user")).expect(201);
@@ -63,8 +63,8 @@ fn an_invitation_lets_in_once() {
     page.follow(&first);
     page.fill(&page.t("invitation.password"), THEIRS);
     page.click("button", &page.t("invitation.button"));
-    page.find("heading", &page.t("link.dead"));
-    page.see(&page.t("invitation.dead"));
+    page.find("heading", &page.t("link.invalid"));
+    page.see(&page.t("invitation.link_invalid"));
     page.follow(&second);
     page.fill(&page.t("invitation.name"), "Lin");
     page.fill(&page.t("invitation.password"), THEIRS);
@@ -77,7 +77,7 @@ fn an_invitation_lets_in_once() {
 }
 
 #[test]
-fn a_link_for_a_new_password_works_once() {
+fn reset_link_works_once() {
     let house = House::start();
     let mate = house.join("mate", "user");
     let reset = Ask::post(&format!("/v1/users/{}/reset", mate.id), &json!({}));
@@ -97,21 +97,21 @@ fn a_link_for_a_new_password_works_once() {
     page.follow(link);
     page.fill(&page.t("reset.password"), THEIRS);
     page.click("button", &page.t("reset.button"));
-    page.find("heading", &page.t("link.dead"));
-    page.see(&page.t("reset.dead"));
+    page.find("heading", &page.t("link.invalid"));
+    page.see(&page.t("reset.link_invalid"));
     page.expect("status of 401");
     page.expect("status of 403");
     page.finish();
 }
 
 #[test]
-fn a_link_without_its_end_says_what_is_missing() {
+fn truncated_link_says_what_is_missing() {
     let house = House::start();
     for language in LANGUAGES {
         let page = Page::open(&house, language);
         for path in ["/invitation", "/reset"] {
             page.go(path);
-            page.see(&page.t("link.no_token"));
+            page.see(&page.t("link.incomplete"));
             assert_eq!(page.names("textbox"), Vec::<String>::new());
         }
         page.finish();
@@ -119,20 +119,20 @@ fn a_link_without_its_end_says_what_is_missing() {
 }
 
 #[test]
-fn a_link_fills_a_new_key_in_and_makes_nothing() {
+fn link_fills_in_a_new_key_and_creates_nothing() {
     let house = House::start();
     let page = Page::open(&house, "en");
     page.go("/#/keys/new?name=diagram%20exporter&permissions=diagrams:read,diagrams:write\
          &kind=service&expires=7d&ip=192.0.2.0/24&description=nightly&color=red&size=3");
     page.sign_in(EMAIL, PASSWORD);
     page.see(&page.t("new_key.from_link"));
-    page.see(&page.t("new_key.strange"));
+    page.see(&page.t("new_key.ignored"));
     page.see("color=red");
     assert_eq!(page.value(&page.t("new_key.name")), "diagram exporter");
     page.reload();
     page.see(&page.t("new_key.from_link"));
     assert_eq!(house.all_keys(), Vec::<Value>::new());
-    page.click("button", &page.t("new_key.make"));
+    page.click("button", &page.t("new_key.save"));
     copied_secret(&page);
     let keys = house.all_keys();
     let [key] = keys.as_slice() else { panic!("{keys:?}") };

@@ -1,6 +1,6 @@
-//! A person before a browser of their own: where they go, which keys they press, how the page looks to them.
+//! A user with a browser: navigation, keyboard, look of the page.
 //!
-//! What they do inside the page is in `part`. A test ends with [`Page::finish`], which tells what went wrong unseen.
+//! Actions inside the page are in `part`. A test ends with [`Page::finish`], which fails on unseen faults.
 
 use std::cell::RefCell;
 use std::fs;
@@ -21,7 +21,7 @@ const HEIGHT: u32 = 800;
 /// Highest screenshot of a whole page.
 const SHOT_HEIGHT_MAX: f64 = 6_000.0;
 
-/// How a person has set up their browser and their desk.
+/// Colour scheme and width of the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Look {
     pub(crate) dark: bool,
@@ -29,7 +29,7 @@ pub(crate) struct Look {
 }
 
 impl Look {
-    /// A light screen of a desk.
+    /// A light, wide screen.
     pub(crate) const DESK: Self = Self { dark: false, width: 1280 };
     /// Light, wide and narrow.
     pub(crate) const LIGHT: [Self; 2] = [Self::DESK, Self { dark: false, width: 360 }];
@@ -59,12 +59,12 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// A browser for somebody who reads this language (`en`, `fr`, `es`), on an empty tab.
+    /// A browser with this language (`en`, `fr`, `es`) and an empty tab.
     pub(crate) fn open(house: &House, language: &'static str) -> Self {
         Self::open_at(house.server().url(), language)
     }
 
-    /// The same for a house that is found at another origin than its own, such as a proxy's.
+    /// The same for a server that is reached at another origin, such as a proxy's.
     pub(crate) fn open_at(origin: String, language: &'static str) -> Self {
         let driver = Rc::new(Driver::start(language));
         let page = Self {
@@ -79,13 +79,13 @@ impl Page {
         page
     }
 
-    /// Goes to a path of the house (`/setup`), or on the page to a hash (`/#/keys`).
+    /// Opens a path of the server (`/setup`) or a hash of the page (`/#/keys`).
     pub(crate) fn go(&self, path: &str) {
         let url = format!("{}{path}", self.origins.last().unwrap());
         self.driver.run(self.driver.session().goto(url));
     }
 
-    /// Follows a link that the house gave, as if it had come by mail.
+    /// Opens a link that the server created.
     pub(crate) fn follow(&self, link: &str) {
         self.driver.run(self.driver.session().goto(link));
     }
@@ -105,25 +105,25 @@ impl Page {
         self.driver.run(self.driver.session().current_url()).to_string()
     }
 
-    /// The house moved to another port: from now on it is there.
+    /// Uses the server's new port from now on.
     pub(crate) fn moved(&mut self, house: &House) {
         self.origins.push(house.server().url());
     }
 
-    /// Signs in by the form, from a page of nobody.
+    /// Signs in with the form.
     pub(crate) fn sign_in(&self, email: &str, password: &str) {
         self.try_sign_in(email, password);
         self.find("navigation", &self.t("shell.navigation"));
     }
 
-    /// Sends the form, whatever comes of it.
+    /// Submits the sign-in form and does not wait for the result.
     pub(crate) fn try_sign_in(&self, email: &str, password: &str) {
         self.fill(&self.t("sign_in.email"), email);
         self.fill(&self.t("sign_in.password"), password);
         self.click("button", &self.t("sign_in.button"));
     }
 
-    /// Signs in with a second factor: by a code of the app, or a backup code.
+    /// Signs in with a second factor: a code of the app or a backup code.
     pub(crate) fn sign_in_with_code(&self, email: &str, password: &str, code: &str) {
         self.try_sign_in(email, password);
         self.fill(&self.t("sign_in.code"), code);
@@ -143,7 +143,7 @@ impl Page {
         self.driver.devtools("Network.setCookie", cookie);
     }
 
-    /// Presses keys one after the other: `["Tab", "Shift+Tab", "Enter"]`.
+    /// Presses keys in order: `["Tab", "Shift+Tab", "Enter"]`.
     pub(crate) fn press(&self, chords: &[&str]) {
         for chord in chords {
             let names: Vec<&str> = chord.split('+').collect();
@@ -158,7 +158,7 @@ impl Page {
         }
     }
 
-    /// Types where the focus is.
+    /// Types into the focused element.
     pub(crate) fn write(&self, text: &str) {
         self.driver.devtools("Input.insertText", json!({"text": text}));
     }
@@ -168,7 +168,7 @@ impl Page {
         wait(|| "nothing has the focus".to_owned(), || self.driver.focused_node())
     }
 
-    /// Waits until what has the focus is of this role and name.
+    /// Waits until the focused element has this role and name.
     pub(crate) fn see_focus(&self, role: &str, name: &str) {
         let missing = || format!("{role} {name:?} has no focus, but {:?}", self.focused());
         let is_there = |node: &Node| node.role == role && node.name == name;
@@ -198,7 +198,7 @@ impl Page {
         text.as_str().expect("a text in the clipboard").to_owned()
     }
 
-    /// Another tab in the same browser, which is now the one before the person; the one they had.
+    /// Opens a new tab and returns the previous one.
     pub(crate) fn new_tab(&self) -> Tab {
         let session = self.driver.session();
         let tab = Tab(self.driver.run(session.window()));
@@ -209,14 +209,14 @@ impl Page {
         tab
     }
 
-    /// Turns to another tab; the one they had.
+    /// Switches to a tab and returns the previous one.
     pub(crate) fn turn_to(&self, tab: &Tab) -> Tab {
         let had = Tab(self.driver.run(self.driver.session().window()));
         self.driver.run(self.driver.session().switch_to_window(tab.0.clone()));
         had
     }
 
-    /// Light or dark, narrow or wide, from now on and without a reload.
+    /// Changes colour scheme and width without a reload.
     pub(crate) fn looks(&self, look: Look) {
         let scheme = if look.dark { "dark" } else { "light" };
         let features = json!({"features": [
@@ -231,7 +231,7 @@ impl Page {
         );
     }
 
-    /// How fast the network is from now on: the milliseconds that each answer waits; `None` is no network.
+    /// Sets the latency of each response in milliseconds; `None` disconnects the network.
     pub(crate) fn network(&self, latency: Option<u32>) {
         self.driver.devtools("Network.enable", json!({}));
         self.driver.devtools(
@@ -241,7 +241,7 @@ impl Page {
         );
     }
 
-    /// Writes a picture of the page, also of what lies below the fold.
+    /// Writes a screenshot of the whole page.
     pub(crate) fn screenshot(&self, file: &Path) {
         let size = self.driver.devtools("Page.getLayoutMetrics", json!({}));
         let size = &size["cssContentSize"];
@@ -253,12 +253,12 @@ impl Page {
         fs::write(file, bytes_of_base64(told["data"].as_str().unwrap())).unwrap();
     }
 
-    /// The value of an expression in the page: for what can't be seen, such as what is stored.
+    /// The value of an expression in the page, for state that is not visible, such as storage.
     pub(crate) fn evaluate(&self, expression: &str) -> Value {
         self.driver.evaluate(expression)
     }
 
-    /// Everything that the page has left in the browser for scripts to find, as one text.
+    /// Everything that the page has stored in the browser and scripts can read, as one text.
     pub(crate) fn kept(&self) -> String {
         self.driver
             .evaluate(
@@ -272,29 +272,29 @@ impl Page {
             .to_owned()
     }
 
-    /// Every request so far, in the order in which they were asked.
+    /// All requests so far, in order.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.record().in_order()
     }
 
-    /// What all requests so far took on the wire, heads and all.
+    /// Bytes of all requests so far on the wire, with headers.
     pub(crate) fn wire_bytes(&self) -> u64 {
         self.requests().iter().map(|request| request.wire_bytes).sum()
     }
 
-    /// All that the browser told so far.
+    /// Everything that the browser has reported so far.
     pub(crate) fn record(&self) -> Record {
         let mut record = self.record.borrow_mut();
         record.read(&self.driver);
         record.clone()
     }
 
-    /// From now on a line of the console that holds this text is no fault.
+    /// A console line with this text is not a fault from now on.
     pub(crate) fn expect(&mut self, part: &str) {
         self.expected.push(part.to_owned());
     }
 
-    /// No address of the run, nor what the page left in the browser, holds this secret.
+    /// Asserts that no address of the run and no storage of the browser contains this secret.
     pub(crate) fn assert_keeps_no(&self, secret: &str) {
         let addresses = self.record().addresses;
         let found: Vec<_> = addresses.iter().filter(|url| url.contains(secret)).collect();
@@ -303,7 +303,7 @@ impl Page {
         assert!(!self.kept().contains(secret), "a secret is left in the browser");
     }
 
-    /// What went wrong unseen: errors on the console, reports against the policy, other hosts.
+    /// Unseen faults: console errors, CSP reports, requests to other hosts.
     pub(crate) fn faults(&self) -> Vec<String> {
         let record = self.record();
         let mut faults = record.faults(&self.expected);
@@ -311,7 +311,7 @@ impl Page {
         faults
     }
 
-    /// Ends the browser. Nothing may have gone wrong unseen.
+    /// Ends the browser. Fails on unseen faults.
     pub(crate) fn finish(mut self) {
         self.finished = true;
         let faults = self.faults();

@@ -1,6 +1,6 @@
-//! A part of the page, or all of it, and what a person does there: look, click, fill, choose.
+//! The page or a part of it, and the actions of a user: see, click, fill, choose.
 //!
-//! Everything waits until it can be done, and what can't be done within 20 s stops the test.
+//! Each action waits until it is possible, and fails the test after 20 s.
 
 use std::rc::Rc;
 
@@ -12,15 +12,15 @@ use crate::driver::{Driver, is_passing, wait};
 use crate::texts::Texts;
 use crate::tree::Node;
 
-/// Roles of what takes text.
+/// Roles of text fields.
 const TAKE_TEXT: [&str; 6] = ["textbox", "searchbox", "spinbutton", "combobox", "Date", "DateTime"];
 
-/// The whole page, or what is inside one thing on it.
+/// The whole page, or the content of one element.
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
     pub(crate) driver: Rc<Driver>,
     pub(crate) texts: Texts,
-    /// Each inside the one before: role, and a text that it holds.
+    /// Nested elements: role, and a text that the element contains.
     within: Vec<(String, String)>,
 }
 
@@ -30,7 +30,7 @@ impl Part {
         Self { driver, texts, within: Vec::new() }
     }
 
-    /// What is inside the one thing of this role that holds this text: `("row", "deploy key")`.
+    /// The content of the only element of this role that contains this text: `("row", "deploy key")`.
     pub(crate) fn within(&self, role: &str, text: &str) -> Self {
         let mut part = self.clone();
         part.within.push((role.to_owned(), text.to_owned()));
@@ -42,23 +42,23 @@ impl Part {
         self.texts.t(key)
     }
 
-    /// The same with its places filled.
+    /// The page's text with its parameters.
     pub(crate) fn t_with(&self, key: &str, parameters: &[(&str, &str)]) -> String {
         self.texts.with(key, parameters)
     }
 
-    /// Clicks the one thing of this role and name.
+    /// Clicks the only element of this role and name.
     pub(crate) fn click(&self, role: &str, name: &str) {
         self.act(&[role], &[name], |driver, element| driver.attempt(element.click()));
     }
 
-    /// Puts this text in the field of this label, in the place of what it holds.
+    /// Replaces the text of the field with this label.
     pub(crate) fn fill(&self, label: &str, text: &str) {
         let optional = format!("{label} {}", self.t("forms.optional"));
         self.act(&TAKE_TEXT, &[label, &optional], |driver, element| {
             driver.attempt(async {
                 element.clear().await?;
-                // chromedriver has no keys for what lies beyond U+FFFF, such as emoji.
+                // chromedriver can't type characters above U+FFFF, such as emoji.
                 if text.chars().all(|letter| letter <= '\u{ffff}') {
                     return element.send_keys(text).await;
                 }
@@ -69,7 +69,7 @@ impl Part {
         });
     }
 
-    /// Chooses an option of the list of this label.
+    /// Chooses an option of the select with this label.
     pub(crate) fn choose(&self, label: &str, option: &str) {
         let optional = format!("{label} {}", self.t("forms.optional"));
         assert!(!option.contains('"'), "an option that XPath can't name: {option}");
@@ -79,7 +79,7 @@ impl Part {
         });
     }
 
-    /// Puts the focus on the one thing of this role and name, as a script would: for keyboard tests.
+    /// Focuses the only element of this role and name by script, for keyboard tests.
     pub(crate) fn focus(&self, role: &str, name: &str) {
         self.act(&[role], &[name], |driver, element| driver.attempt(element.focus()));
     }
@@ -97,12 +97,12 @@ impl Part {
         wait(still, || (!shown(&self.text()).contains(&shown(text))).then_some(()));
     }
 
-    /// Waits until there is one thing of this role and name; what it is.
+    /// Waits for the only element of this role and name.
     pub(crate) fn find(&self, role: &str, name: &str) -> Node {
         self.wait_for(&[role], &[name], Some)
     }
 
-    /// Waits until there is nothing of this role and name.
+    /// Waits until no element has this role and name.
     pub(crate) fn find_no(&self, role: &str, name: &str) {
         let still = || format!("there is still a {role} {name:?}{}", self.place());
         let gone =
@@ -110,13 +110,13 @@ impl Part {
         wait(still, || gone().then_some(()));
     }
 
-    /// Waits for the field of this label; what it holds.
+    /// The value of the field with this label.
     pub(crate) fn value(&self, label: &str) -> String {
         let optional = format!("{label} {}", self.t("forms.optional"));
         self.wait_for(&TAKE_TEXT, &[label, &optional], |node| Some(node.value))
     }
 
-    /// The names of all that has this role now, in the page's order.
+    /// The names of all elements of this role, in page order.
     pub(crate) fn names(&self, role: &str) -> Vec<String> {
         let Some(below) = self.here() else { return Vec::new() };
         let nodes = self.driver.nodes(below.as_ref(), Some(role), None);
@@ -135,7 +135,7 @@ impl Part {
         }
     }
 
-    /// Does something to the one thing that has one of these roles and names, once it can be done.
+    /// Acts on the only element with one of these roles and names, once it is enabled.
     fn act(
         &self,
         roles: &[&str],
@@ -175,7 +175,7 @@ impl Part {
         all.filter(|node| roles.contains(&node.role.as_str())).collect()
     }
 
-    /// The node this part is, `Some(None)` for all of the page, `None` while there is none.
+    /// The node of this part; `Some(None)` is the whole page, `None` means that the part does not exist.
     #[expect(clippy::option_option, reason = "no such part, the whole, or that part")]
     fn here(&self) -> Option<Option<Node>> {
         let mut at = None;
@@ -198,12 +198,12 @@ impl Part {
     }
 }
 
-/// Text without regard to how it is broken into lines.
+/// Text without its line breaks.
 fn shown(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A key by its name (`Enter`), or the one that writes a character.
+/// A key by its name (`Enter`) or its character.
 pub(crate) fn key(name: &str) -> char {
     let key = match name {
         "Shift" => Key::Shift,

@@ -1,4 +1,4 @@
-//! What the browser told of a whole run: what was asked for, what the console and the policy said.
+//! Events of a whole run of the browser: requests, console messages, CSP reports.
 //!
 //! It is taken from chromedriver's logs, which outlive documents and tabs. `witness` shows that it is not blind.
 
@@ -16,18 +16,18 @@ addEventListener("securitypolicyviolation", (event) => {
   console.error("POLICY", disposition, effectiveDirective, blockedURI, `${sourceFile}:${lineNumber}`, sample);
 }, true);
 "#;
-/// What the page asks by its nature: whether somebody is signed in.
+/// A request that fails by design: whether there is a session.
 const EXPECTED: &str =
     "/v1/session - Failed to load resource: the server responded with a status of 401";
 /// Addresses that leave no browser.
 const INNER: [&str; 3] = ["data:", "blob:", "about:"];
 
-/// All that was told so far.
+/// All events so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Record {
     /// Warnings and errors of the console, uncaught exceptions and reports against the policy among them.
     pub(crate) console: Vec<String>,
-    /// What was asked for, by the browser's id of each request; a redirect replaces what led to it.
+    /// Requests by the browser's id. A redirect replaces the request that led to it.
     pub(crate) requests: BTreeMap<String, Request>,
     /// Every address that a request or a document went to, and every `Referer`.
     pub(crate) addresses: Vec<String>,
@@ -48,7 +48,7 @@ pub(crate) struct Request {
     pub(crate) kind: String,
     /// The answer's header, names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
-    /// When it was asked for and when all of it had come, by the browser's own clock.
+    /// Start and end of the request by the browser's clock.
     pub(crate) began_s: f64,
     pub(crate) ended_s: f64,
     /// Its place among all requests.
@@ -63,7 +63,7 @@ impl Request {
 }
 
 impl Record {
-    /// Takes in what was told since the last time.
+    /// Reads the events since the last call.
     pub(crate) fn read(&mut self, driver: &Driver) {
         let log = |name| driver.run(driver.session().get_log(name));
         for entry in log("performance") {
@@ -78,7 +78,7 @@ impl Record {
         }
     }
 
-    /// What the console said against the run, but for what was expected: parts of its lines.
+    /// Console errors and reports, without lines that contain an expected text.
     pub(crate) fn faults(&self, expected: &[String]) -> Vec<String> {
         let is_known = |line: &&String| {
             line.contains(EXPECTED) || expected.iter().any(|part| line.contains(part.as_str()))
@@ -100,7 +100,7 @@ impl Record {
         self.addresses.iter().filter(|url| !is_own(url)).cloned().collect()
     }
 
-    /// All requests, in the order in which they were asked.
+    /// All requests in order.
     pub(crate) fn in_order(&self) -> Vec<Request> {
         let mut requests: Vec<Request> = self.requests.values().cloned().collect();
         requests.sort_by_key(|request| request.at);
@@ -141,7 +141,7 @@ impl Record {
                 let lower = headers.map(|(name, value)| (name.to_lowercase(), text(value)));
                 request.headers = lower.collect();
             },
-            // What came over the wire: of a 304, the other event tells what it stands for.
+            // Bytes on the wire. For a 304, another event contains the response.
             "Network.responseReceivedExtraInfo" => {
                 self.request(id).status = told["statusCode"].as_u64().unwrap_or_default();
             },

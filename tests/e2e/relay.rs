@@ -1,6 +1,6 @@
-//! A proxy before the house, on loopback: it passes requests on, and answers in the house's place where a test says so.
+//! A proxy in front of the server, on loopback. It forwards requests, or answers them itself if a test says so.
 //!
-//! Each connection carries one request, so that what a test changes holds from the next request on.
+//! Each connection carries one request, so that a change by the test applies to the next request.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -13,12 +13,12 @@ use crate::house::House;
 /// Longest wait for the rest of a request or an answer.
 const SILENCE_MAX: Duration = Duration::from_mins(1);
 
-/// The page that proxies show where they find nobody behind them.
+/// The page that a proxy returns if it can't reach the server.
 pub(crate) const BAD_GATEWAY: (&str, &str) =
     ("502 Bad Gateway", "<html><h1>502 Bad Gateway</h1></html>");
 /// What a hotel's network puts in the place of every answer.
 pub(crate) const PORTAL: (&str, &str) = ("200 OK", "<html><h1>Welcome to our network</h1></html>");
-/// What a newer version says of a file that the older one had.
+/// The response of a newer version to a request for a file of the older one.
 pub(crate) const GONE: (&str, &str) = ("404 Not Found", "{\"code\":\"not_found\"}");
 
 /// The proxy. It listens for as long as its test runs.
@@ -30,14 +30,14 @@ pub(crate) struct Relay {
 
 #[derive(Debug, Default)]
 struct Manner {
-    /// Where requests go; without, connections are closed without a word.
+    /// The server that receives the requests; without one, connections are closed.
     house: Option<SocketAddr>,
     /// A part of a path, and the status and page that answer it.
     answers: Vec<(String, (&'static str, &'static str))>,
 }
 
 impl Relay {
-    /// A relay, and the house behind it, whose own address is the relay's.
+    /// A relay, and a server behind it whose public URL is the relay's.
     pub(crate) fn before_house() -> (Self, House) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let relay = Self { address: listener.local_addr().unwrap(), manner: Arc::default() };
@@ -46,7 +46,7 @@ impl Relay {
             for stream in listener.incoming().map_while(Result::ok) {
                 let manner = Arc::clone(&manner);
                 named("relayed", move || {
-                    // Who hangs up early, or sends nothing on a connection made in advance, is no fault.
+                    // Early closes, and connections opened in advance without a request, are not faults.
                     let _gone = pass(&stream, &manner);
                 });
             }
@@ -56,12 +56,12 @@ impl Relay {
         (relay, house)
     }
 
-    /// Where browsers find the house.
+    /// The address for browsers.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Requests go to this house, as it is now.
+    /// Forwards requests to this server.
     pub(crate) fn leads_to(&self, house: &House) {
         self.manner.lock().unwrap().house = Some(house.address());
     }

@@ -1,6 +1,6 @@
-//! Every screen of the page and the way there: one table, walked by axe-core and by the pictures.
+//! A table of all screens and how to reach them, used by the axe-core tests and the pictures.
 //!
-//! A new screen is a row; what must be there for it is furnished in [`furnished`].
+//! A new screen is a new row. [`furnished`] creates the data that screens need.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub(crate) struct Screen {
     reach: fn(&Page, &House),
 }
 
-/// Before somebody is signed in.
+/// Screens without a session.
 const OUTSIDE: &[Screen] = &[
     Screen { name: "sign-in", reach: sign_in },
     Screen { name: "sign-in-organization", reach: sign_in_organization },
@@ -31,7 +31,7 @@ const OUTSIDE: &[Screen] = &[
     Screen { name: "dead-link", reach: dead_link },
 ];
 
-/// For the owner of a furnished house.
+/// Screens of the owner of an instance with data.
 const INSIDE: &[Screen] = &[
     Screen { name: "account-menu", reach: account_menu },
     Screen { name: "about", reach: about },
@@ -116,13 +116,13 @@ fn dialogs_pass_axe_in_spanish() {
     pass_axe("es", &[Look::DESK], &[walk_dialogs]);
 }
 
-/// Shows screens one after the other in this language.
+/// Shows screens in this language, one after the other.
 pub(crate) type Walk = fn(&'static str, &mut dyn FnMut(&Page, &str));
 
-/// All of them, each with a house of its own.
+/// All walks, each with an instance of its own.
 pub(crate) const WALKS: [Walk; 4] = [walk_screens, walk_dialogs, walk_as_onlooker, walk_as_warned];
 
-/// Shows each screen of a furnished house in turn: before and after its owner signs in.
+/// Shows each screen of an instance with data, before and after its owner signs in.
 fn walk_screens(language: &'static str, show: &mut dyn FnMut(&Page, &str)) {
     let house = furnished();
     let mut page = Page::open(&house, language);
@@ -143,7 +143,7 @@ fn walk_screens(language: &'static str, show: &mut dyn FnMut(&Page, &str)) {
     page.finish();
 }
 
-/// Shows each dialog of a furnished house to its owner.
+/// Shows each dialog of an instance with data to its owner.
 fn walk_dialogs(language: &'static str, show: &mut dyn FnMut(&Page, &str)) {
     let house = furnished();
     let page = Page::open(&house, language);
@@ -158,7 +158,7 @@ fn walk_dialogs(language: &'static str, show: &mut dyn FnMut(&Page, &str)) {
     page.finish();
 }
 
-/// Shows each screen of one who may only look on, in an organization without API access.
+/// Shows each screen of a user with read access, in an organization without API access.
 fn walk_as_onlooker(language: &'static str, show: &mut dyn FnMut(&Page, &str)) {
     let house = furnished();
     let user = house.join("onlooker", "user");
@@ -179,8 +179,7 @@ fn walk_as_onlooker(language: &'static str, show: &mut dyn FnMut(&Page, &str)) {
     page.finish();
 }
 
-/// Shows what stands in the way of people or above every view: a second factor that they lack, and what others
-/// did to their account.
+/// Shows the setup of a required second factor, and the notices about changes to an account by others.
 fn walk_as_warned(language: &'static str, show: &mut dyn FnMut(&Page, &str)) {
     let house = furnished();
     let (hopper, lacking) = (house.join("hopper", "administrator"), house.join("lacking", "user"));
@@ -226,7 +225,7 @@ fn second_factor(house: &House, person: &Person) -> Vec<String> {
     serde_json::from_value(codes).unwrap()
 }
 
-/// A house with something on every screen.
+/// An instance with data for every screen.
 pub(crate) fn furnished() -> House {
     let house = House::start();
     house.put_on_plan(&house.organization(), "enterprise");
@@ -267,7 +266,7 @@ pub(crate) fn furnished() -> House {
         let fields = json!({"name": name, "permissions": []});
         house.bare(&Ask::post("/v1/keys", &fields).bearer(&robot.secret)).expect(201);
     }
-    // Somebody's address and password are those of another organization too.
+    // The same email and password exist in another organization too.
     let (acme, owner) = house.neighbour("acme");
     let domains = json!({"domains": ["acme.example", "acme.example.com"]});
     house.ask(&Ask::patch(&format!("/v1/organizations/{acme}"), &domains)).expect(200);
@@ -275,7 +274,7 @@ pub(crate) fn furnished() -> House {
     house
 }
 
-/// Goes to a screen in a fresh document: nothing of the one before is left open.
+/// Opens a screen in a new document, so that nothing of the previous one stays open.
 fn reach(screen: &Screen, page: &Page, house: &House) {
     page.looks(Look::DESK);
     page.follow("about:blank");
@@ -360,7 +359,7 @@ pub(crate) fn team(page: &Page, house: &House) {
 
 pub(crate) fn person(page: &Page, house: &House) {
     people(page, house);
-    // Who is locked out stands in a table of their own.
+    // Lockouts have their own table.
     let list = page.within("table", &page.t("people.title"));
     list.within("row", "grace@example.com").click("link", "Somebody");
     page.find("heading", "Somebody");
@@ -406,7 +405,7 @@ pub(crate) fn plans(page: &Page, _house: &House) {
 
 fn gates_none(page: &Page, _house: &House) {
     page.go("/#/gates");
-    page.find("button", &page.t("gates.make_first"));
+    page.find("button", &page.t("gates.create_first"));
 }
 
 pub(crate) fn gates(page: &Page, house: &House) {
@@ -419,7 +418,7 @@ pub(crate) fn gate(page: &Page, house: &House) {
     gates(page, house);
     page.click("link", "orders");
     page.find("heading", "orders");
-    page.find("heading", &page.t("gate.try"));
+    page.find("heading", &page.t("gate.test"));
 }
 
 fn gate_tried(page: &Page, house: &House) {
@@ -429,7 +428,7 @@ fn gate_tried(page: &Page, house: &House) {
         &page.t("gate.key"),
         &house.create(&json!({"name": "tried", "permissions": []})).secret,
     );
-    page.click("button", &page.t("gate.ask"));
+    page.click("button", &page.t("gate.send_test"));
     page.click("DisclosureTriangle", &page.t("explain.all_rules"));
     page.see(&page.t("explain.rule_QUOTA_EXCEEDED"));
 }
@@ -470,7 +469,7 @@ fn reset(page: &Page, _house: &House) {
 
 fn dead_link(page: &Page, _house: &House) {
     page.go("/invitation");
-    page.see(&page.t("link.no_token"));
+    page.see(&page.t("link.incomplete"));
 }
 
 fn keys(page: &Page, _house: &House) {
@@ -511,14 +510,14 @@ fn key_revoked(page: &Page, _house: &House) {
 fn key_explained(page: &Page, house: &House) {
     key(page, house);
     page.fill(&page.t("explain.permission"), "diagrams:write");
-    page.click("button", &page.t("explain.ask"));
+    page.click("button", &page.t("explain.test"));
     page.see(&page.t("explain.why_INSUFFICIENT_PERMISSIONS"));
 }
 
 /// A new key with all of its parts unfolded.
 fn new_key(page: &Page, _house: &House) {
     page.go("/#/keys/new");
-    page.click("radio", &page.t("new_key.own"));
+    page.click("radio", &page.t("new_key.custom"));
     page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true");
     page.see(&page.t("networks.deny"));
 }
@@ -533,14 +532,14 @@ fn new_key_by_link(page: &Page, _house: &House) {
 fn new_key_refused(page: &Page, _house: &House) {
     page.go("/#/keys/new");
     page.fill(&page.t("new_key.name"), " ");
-    page.click("button", &page.t("new_key.make"));
+    page.click("button", &page.t("new_key.save"));
     page.see(&page.t("faults.invalid_name"));
 }
 
 fn secret(page: &Page, _house: &House) {
     page.go("/#/keys/new");
     page.fill(&page.t("new_key.name"), "shown once");
-    page.click("button", &page.t("new_key.make"));
+    page.click("button", &page.t("new_key.save"));
     page.dialog();
 }
 
@@ -570,7 +569,7 @@ fn invitation_made(page: &Page, house: &House) {
     let there = house.ask(&Ask::get("/v1/invitations")).expect(200);
     let address = format!("new-{}@example.com", there["items"].as_array().unwrap().len());
     page.fill(&page.t("people.email"), &address);
-    page.click("button", &page.t("people.invite_make"));
+    page.click("button", &page.t("people.invite_create"));
     page.find("button", &page.t("one_time_link.copy"));
 }
 

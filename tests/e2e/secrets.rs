@@ -11,16 +11,16 @@ use crate::page::Page;
 use crate::seeds::copied_secret;
 
 #[test]
-fn a_new_key_is_shown_once_and_left_nowhere() {
+fn new_secret_is_shown_once_and_stored_nowhere() {
     let house = House::start();
     let page = Page::open(&house, "en");
     page.go("/#/keys/new");
     page.sign_in(EMAIL, PASSWORD);
     page.fill(&page.t("new_key.name"), "courier");
-    page.click("button", &page.t("new_key.make"));
+    page.click("button", &page.t("new_key.save"));
     page.find("dialog", &page.t("secret.title"));
 
-    // Masked until somebody wants to see it.
+    // Masked until the user shows it.
     page.click("button", &page.t("secret.copy"));
     let secret = page.clipboard();
     assert!(secret.starts_with("kh_live_"), "no secret was copied");
@@ -34,10 +34,10 @@ fn a_new_key_is_shown_once_and_left_nowhere() {
     page.click("button", &page.t("secret.hide"));
     page.see_no(&secret);
 
-    // A slip of the finger loses nothing.
+    // Escape does not close the dialog.
     page.press(&["Escape"]);
     page.press(&["Escape"]);
-    page.see_focus("checkbox", &page.t("secret.stored"));
+    page.see_focus("checkbox", &page.t("secret.saved"));
     assert_eq!(page.dialog(), page.t("secret.title"));
     assert!(page.find("button", &page.t("secret.close")).disabled, "it closes before it is stored");
     page.press(&["Space"]);
@@ -46,7 +46,7 @@ fn a_new_key_is_shown_once_and_left_nowhere() {
     page.find("heading", "courier");
     left_nowhere(&house, &page, &secret);
 
-    // Nor can it be had again.
+    // It can't be shown again.
     page.reload();
     page.find("heading", "courier");
     left_nowhere(&house, &page, &secret);
@@ -57,12 +57,12 @@ fn a_new_key_is_shown_once_and_left_nowhere() {
 }
 
 #[test]
-fn a_reload_before_it_is_stored_shows_nothing_of_it() {
+fn reload_before_saving_does_not_show_the_secret_again() {
     let house = House::start();
     let page = Page::open(&house, "en");
     page.go("/#/keys/new");
     page.sign_in(EMAIL, PASSWORD);
-    page.click("button", &page.t("new_key.make"));
+    page.click("button", &page.t("new_key.save"));
     page.dialog();
     page.click("button", &page.t("secret.copy"));
     let secret = page.clipboard();
@@ -73,7 +73,7 @@ fn a_reload_before_it_is_stored_shows_nothing_of_it() {
 }
 
 #[test]
-fn a_rotated_secret_is_shown_once_too() {
+fn rotated_secret_is_shown_once() {
     let house = House::start();
     let key = house.create(&json!({"name": "courier"}));
     let page = Page::open(&house, "en");
@@ -81,7 +81,7 @@ fn a_rotated_secret_is_shown_once_too() {
     page.sign_in(EMAIL, PASSWORD);
     page.click("button", &page.t("rotate.button"));
     assert_eq!(page.dialog(), page.t("rotate.title"));
-    page.click("radio", &page.t("rotate.none"));
+    page.click("radio", &page.t("rotate.stop_now"));
     page.within("dialog", &page.t("rotate.title")).click("button", &page.t("rotate.button"));
     let secret = copied_secret(&page);
     assert_ne!(secret, key.secret);

@@ -1,5 +1,5 @@
-//! The two policies that Keyhouse was asked for, click by click, in each language: from the sign-in to
-//! a request that is let through with the key that was copied, and one that is refused.
+//! Two common policies for keys, step by step in each language: from the sign-in to
+//! an allowed and a refused request with the copied key.
 
 use serde_json::json;
 
@@ -10,32 +10,32 @@ use crate::people::{PASSWORD as THEIRS, Person};
 use crate::texts::LANGUAGES;
 
 #[test]
-fn an_owner_decides_and_a_plain_user_sees_that_keys_exist_in_english() {
+fn owner_manages_keys_and_user_sees_that_keys_exist_in_english() {
     an_owner_decides("en");
 }
 
 #[test]
-fn an_owner_decides_and_a_plain_user_sees_that_keys_exist_in_french() {
+fn owner_manages_keys_and_user_sees_that_keys_exist_in_french() {
     an_owner_decides("fr");
 }
 
 #[test]
-fn an_owner_decides_and_a_plain_user_sees_that_keys_exist_in_spanish() {
+fn owner_manages_keys_and_user_sees_that_keys_exist_in_spanish() {
     an_owner_decides("es");
 }
 
 #[test]
-fn a_user_makes_keys_and_revokes_one_at_once_in_english() {
+fn user_creates_keys_and_revokes_one_in_english() {
     a_user_helps_themselves("en");
 }
 
 #[test]
-fn a_user_makes_keys_and_revokes_one_at_once_in_french() {
+fn user_creates_keys_and_revokes_one_in_french() {
     a_user_helps_themselves("fr");
 }
 
 #[test]
-fn a_user_makes_keys_and_revokes_one_at_once_in_spanish() {
+fn user_creates_keys_and_revokes_one_in_spanish() {
     a_user_helps_themselves("es");
 }
 
@@ -54,13 +54,13 @@ fn an_owner_decides(language: &'static str) {
     open_keys_by_menu(&page, "ada");
 
     // They make a key, name it, give it the least it needs, and share it.
-    page.click("link", &page.t("keys.make_first"));
+    page.click("link", &page.t("keys.create_first"));
     page.fill(&page.t("new_key.name"), "diagram exporter");
-    page.click("radio", &page.t("new_key.for_organization"));
-    page.click("radio", &page.t("new_key.own"));
+    page.click("radio", &page.t("new_key.owner_organization"));
+    page.click("radio", &page.t("new_key.custom"));
     page.click("checkbox", "diagrams:read");
     page.choose("diagram makers", &page.t("new_key.share_read"));
-    page.click("button", &page.t("new_key.make"));
+    page.click("button", &page.t("new_key.save"));
     let secret = copied_secret(&page);
     page.find("heading", "diagram exporter");
 
@@ -72,11 +72,11 @@ fn an_owner_decides(language: &'static str) {
     };
     assert_eq!(may("diagrams:write"), "INSUFFICIENT_PERMISSIONS");
 
-    // A plain user sees that it exists, no more, and why they can't make one.
+    // A user sees that the key exists without details, and why they can't create one.
     let theirs = signed_in(&house, language, &outsider);
     theirs.find("heading", &theirs.t("keys.title"));
     theirs.see(&theirs.t("keys.hidden_service"));
-    theirs.see(&theirs.t("keys.members_may_not"));
+    theirs.see(&theirs.t("keys.members_cannot_create"));
     assert!(!theirs.text().contains("diagram exporter"), "{}", theirs.text());
     assert_eq!(
         theirs.names("link").iter().filter(|name| **name == theirs.t("keys.new")).count(),
@@ -84,7 +84,7 @@ fn an_owner_decides(language: &'static str) {
     );
     theirs.finish();
 
-    // A team mate sees it whole.
+    // A team member sees all of it.
     let theirs = signed_in(&house, language, &mate);
     theirs.click("link", "diagram exporter");
     theirs.find("heading", "diagram exporter");
@@ -98,7 +98,7 @@ fn an_owner_decides(language: &'static str) {
     page.finish();
 }
 
-/// Everybody makes as many keys of their own as they like.
+/// Users create any number of their own keys.
 fn a_user_helps_themselves(language: &'static str) {
     let house = House::start();
     let user = house.join("maker", "user");
@@ -106,23 +106,23 @@ fn a_user_helps_themselves(language: &'static str) {
     open_keys_by_menu(&page, "Somebody");
 
     // A key for each application; a readable name is proposed.
-    page.click("link", &page.t("keys.make_first"));
+    page.click("link", &page.t("keys.create_first"));
     let proposed = page.value(&page.t("new_key.name"));
     assert!(proposed.split('-').count() >= 3, "{proposed}");
-    page.click("radio", &page.t("new_key.as_role"));
-    page.click("button", &page.t("new_key.make"));
+    page.click("radio", &page.t("new_key.full_access"));
+    page.click("button", &page.t("new_key.save"));
     let first = copied_secret(&page);
     page.find("heading", &proposed);
     page.go("/#/keys");
     page.click("link", &page.t("keys.new"));
     page.fill(&page.t("new_key.name"), "exporter");
     page.click("radio", &page.t("new_key.read_write"));
-    page.click("button", &page.t("new_key.make"));
+    page.click("button", &page.t("new_key.save"));
     let second = copied_secret(&page);
     assert_ne!(first, second);
     assert_eq!((forward(&house, &first), forward(&house, &second)), (200, 200));
 
-    // They see name, last use and last address, and rename one in its place.
+    // The list shows name, last use and last address, and renames a key in place.
     page.go("/#/keys");
     page.see("192.0.2.7");
     page.click("button", &page.t_with("keys.rename", &[("name", "exporter")]));
@@ -130,16 +130,16 @@ fn a_user_helps_themselves(language: &'static str) {
     page.press(&["Enter"]);
     page.find("link", "old exporter");
 
-    // They revoke one, and it is refused at once; the other works on.
+    // A revoked key is refused at once; the other keeps working.
     revoke(&page, "old exporter");
     house.bare(&Ask::forward_auth(&second)).problem(401, "REVOKED");
     assert_eq!(forward(&house, &first), 200);
     page.finish();
 }
 
-/// Every language of the page has its two procedures above.
+/// Every language has its two tests above.
 #[test]
-fn no_language_is_left_out() {
+fn every_language_is_tested() {
     assert_eq!(LANGUAGES, ["en", "fr", "es"]);
 }
 
@@ -149,13 +149,13 @@ fn open_keys_by_menu(page: &Page, name: &str) {
     page.find("heading", &page.t("keys.title"));
 }
 
-/// Copies the secret out of the dialog that shows it, says that it is stored, and closes it.
+/// Copies the secret from its dialog, confirms that it is saved, and closes the dialog.
 pub(crate) fn copied_secret(page: &Page) -> String {
     page.find("dialog", &page.t("secret.title"));
     page.click("button", &page.t("secret.copy"));
     page.see(&page.t("copy.copied"));
     let secret = page.clipboard();
-    page.click("checkbox", &page.t("secret.stored"));
+    page.click("checkbox", &page.t("secret.saved"));
     page.click("button", &page.t("secret.close"));
     page.no_dialog();
     secret
@@ -165,7 +165,7 @@ fn revoke(page: &Page, name: &str) {
     page.click("link", name);
     page.click("button", &page.t("key.revoke"));
     assert_eq!(page.dialog(), page.t("key.revoke_title"));
-    page.within("dialog", name).click("button", &page.t("key.revoke_it"));
+    page.within("dialog", name).click("button", &page.t("key.revoke_confirm"));
     page.no_dialog();
     page.see(&page.t("status.revoked"));
 }
@@ -177,7 +177,7 @@ fn signed_in(house: &House, language: &'static str, person: &Person) -> Page {
     page
 }
 
-/// What a proxy in front of a protected API is told.
+/// The status that a proxy in front of a protected API receives.
 fn forward(house: &House, secret: &str) -> u16 {
     house.bare(&Ask::forward_auth(secret)).status
 }

@@ -1,4 +1,4 @@
-//! A session that ends while its person is at work, here or in another tab, and what two tabs do to each other.
+//! Sessions that end while the user works, here or in another tab, and the effect of tabs on each other.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::seeds::copied_secret;
 const NEW_PASSWORD: &str = "seven slow snails on the wall";
 
 #[test]
-fn who_signs_in_again_goes_on_where_they_were() {
+fn user_continues_after_signing_in_again() {
     let house = House::start();
     let mut page = at_new_key(&house);
     page.fill(&page.t("new_key.name"), "diagram exporter");
@@ -19,14 +19,14 @@ fn who_signs_in_again_goes_on_where_they_were() {
     end_other_sessions(&house);
 
     // They turn the question away first: nothing typed is lost.
-    page.click("button", &page.t("new_key.make"));
+    page.click("button", &page.t("new_key.save"));
     assert_eq!(page.dialog(), page.t("sign_in.again"));
     page.press(&["Escape"]);
     page.no_dialog();
     page.see(&page.t("problems.session_ended"));
     assert_eq!(page.value(&page.t("new_key.name")), "diagram exporter");
 
-    page.click("button", &page.t("new_key.make"));
+    page.click("button", &page.t("new_key.save"));
     sign_in_again(&page, PASSWORD);
     copied_secret(&page);
     page.find("heading", "diagram exporter");
@@ -38,13 +38,13 @@ fn who_signs_in_again_goes_on_where_they_were() {
 }
 
 #[test]
-fn a_password_changed_elsewhere_asks_for_the_new_one() {
+fn password_changed_elsewhere_requires_the_new_one() {
     let house = House::start();
     let mut page = at_new_key(&house);
     page.fill(&page.t("new_key.name"), "diagram exporter");
     let changed = json!({"current_password": PASSWORD, "password": NEW_PASSWORD});
     house.ask(&Ask::patch("/v1/me", &changed)).expect(200);
-    page.click("button", &page.t("new_key.make"));
+    page.click("button", &page.t("new_key.save"));
     let dialog = page.within("dialog", &page.t("sign_in.again"));
     dialog.fill(&page.t("sign_in.password"), PASSWORD);
     dialog.click("button", &page.t("sign_in.button"));
@@ -56,15 +56,15 @@ fn a_password_changed_elsewhere_asks_for_the_new_one() {
     page.finish();
 }
 
-/// The former's form was sent in the name of whoever signed in instead, and their view stayed.
+/// Before, the previous user's form was sent in the name of the new user, and their view stayed.
 #[test]
-fn somebody_else_who_signs_in_instead_finds_nothing_of_the_former() {
+fn another_user_who_signs_in_sees_no_data_of_the_previous_user() {
     let house = House::start();
     house.join("mate", "user");
     let mut page = at_new_key(&house);
     page.fill(&page.t("new_key.name"), "secret project");
     end_other_sessions(&house);
-    page.click("button", &page.t("new_key.make"));
+    page.click("button", &page.t("new_key.save"));
     let dialog = page.within("dialog", &page.t("sign_in.again"));
     dialog.fill(&page.t("sign_in.email"), "mate@example.com");
     dialog.fill(&page.t("sign_in.password"), THEIRS);
@@ -80,7 +80,7 @@ fn somebody_else_who_signs_in_instead_finds_nothing_of_the_former() {
 }
 
 #[test]
-fn other_tabs_follow_who_signs_out_and_in() {
+fn other_tabs_follow_sign_out_and_sign_in() {
     let house = House::start();
     house.join("mate", "user");
     let page = Page::open(&house, "en");
@@ -103,7 +103,7 @@ fn other_tabs_follow_who_signs_out_and_in() {
 }
 
 #[test]
-fn a_name_that_was_changed_in_another_tab_is_not_overwritten() {
+fn name_changed_in_another_tab_is_not_overwritten() {
     let house = House::start();
     let key = house.create(&json!({"name": "exporter"}));
     let mut page = Page::open(&house, "en");
@@ -111,7 +111,7 @@ fn a_name_that_was_changed_in_another_tab_is_not_overwritten() {
     page.sign_in(EMAIL, PASSWORD);
     let own = format!("/#/keys/{}", key.id);
     let in_list = page.t_with("keys.rename", &[("name", "exporter")]);
-    let meanwhile = page.t_with("faults.named_meanwhile", &[("name", "first name")]);
+    let meanwhile = page.t_with("faults.renamed_meanwhile", &[("name", "first name")]);
     for (path, button, field, told) in [
         ("/#/keys", in_list, page.t("keys.name"), meanwhile),
         (
@@ -146,7 +146,7 @@ fn a_name_that_was_changed_in_another_tab_is_not_overwritten() {
 }
 
 #[test]
-fn a_key_that_was_revoked_in_another_tab_is_told_of() {
+fn key_revoked_in_another_tab_is_shown_as_revoked() {
     let house = House::start();
     let key = house.create(&json!({"name": "exporter"}));
     let mut page = Page::open(&house, "en");
@@ -157,12 +157,12 @@ fn a_key_that_was_revoked_in_another_tab_is_told_of() {
     let first = page.new_tab();
     page.go(&path);
     page.click("button", &page.t("key.revoke"));
-    page.within("dialog", "exporter").click("button", &page.t("key.revoke_it"));
+    page.within("dialog", "exporter").click("button", &page.t("key.revoke_confirm"));
     page.no_dialog();
     page.turn_to(&first);
     page.click("button", &page.t("key.disable"));
     let dialog = page.within("dialog", "exporter");
-    dialog.click("button", &page.t("key.disable_it"));
+    dialog.click("button", &page.t("key.disable_confirm"));
     dialog.see(&page.t("problems.key_revoked"));
     dialog.click("button", &page.t("actions.cancel"));
     page.reload();
@@ -186,7 +186,7 @@ fn sign_in_again(page: &Page, password: &str) {
     page.find_no("heading", &page.t("sign_in.again"));
 }
 
-/// Signs out by the menu of the person who goes by this name.
+/// Signs out with the menu of the user with this name.
 pub(crate) fn sign_out(page: &Page, name: &str) {
     page.click("button", &page.t_with("shell.account", &[("name", name)]));
     page.click("button", &page.t("shell.sign_out"));

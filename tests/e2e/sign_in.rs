@@ -1,4 +1,4 @@
-//! Who comes in: by the form, and not by a wrong password.
+//! Signing in with the form.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::people::{PASSWORD as THEIRS, invitation, token_in};
 use crate::texts::LANGUAGES;
 
 #[test]
-fn people_sign_in_in_their_language() {
+fn users_sign_in_in_their_language() {
     let house = House::start();
     for language in LANGUAGES {
         let page = Page::open(&house, language);
@@ -23,7 +23,7 @@ fn people_sign_in_in_their_language() {
 }
 
 #[test]
-fn who_is_in_two_organizations_chooses_one_after_the_password() {
+fn user_of_two_organizations_chooses_one_after_the_password() {
     let house = House::start();
     let (_, owner) = house.neighbour("acme");
     let invited = owner.ask(&house, invitation(EMAIL, "user")).expect(201);
@@ -48,7 +48,7 @@ fn who_is_in_two_organizations_chooses_one_after_the_password() {
 }
 
 #[test]
-fn who_lacks_a_required_factor_is_shown_the_way_to_it_and_nothing_else() {
+fn missing_required_factor_shows_only_its_setup() {
     let house = House::start();
     let user = house.join("mate", "user");
     let page = Page::open(&house, "en");
@@ -72,7 +72,7 @@ fn who_lacks_a_required_factor_is_shown_the_way_to_it_and_nothing_else() {
 }
 
 #[test]
-fn another_address_is_set_with_the_password_and_confirmed_by_who_manages_users() {
+fn changed_email_needs_the_password_and_is_confirmed_by_a_user_manager() {
     let house = House::start();
     let user = house.join("mate", "user");
     let page = Page::open(&house, "en");
@@ -92,7 +92,7 @@ fn another_address_is_set_with_the_password_and_confirmed_by_who_manages_users()
     page.see(&page.t("profile.unverified"));
     page.click("button", &page.t("person.email_button"));
     let dialog = page.within("dialog", &page.t("person.email"));
-    dialog.see(&page.t("person.email_vouches"));
+    dialog.see(&page.t("person.email_confirms"));
     dialog.click("button", &page.t("actions.save"));
     page.see(&page.t("person.saved"));
     page.see_no(&page.t("profile.unverified"));

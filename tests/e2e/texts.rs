@@ -1,4 +1,4 @@
-//! The page's own texts, by key, in the language that a test runs in.
+//! The page's texts by key, in the language of a test.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 /// The languages of the page.
 pub(crate) const LANGUAGES: [&str; 3] = ["en", "fr", "es"];
 
-/// The texts of one language.
+/// The texts of a language.
 #[derive(Clone, Debug)]
 pub(crate) struct Texts {
     pub(crate) language: &'static str,
@@ -15,19 +15,19 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
-    /// Reads the language's file; stops the test when the page does not speak it.
+    /// Reads the file of the language. Fails the test if there is none.
     pub(crate) fn of(language: &'static str) -> Self {
         let path = format!("{}/../../web/locales/{language}.json", env!("CARGO_MANIFEST_DIR"));
         let text = fs::read_to_string(&path).expect("the texts of the language");
         Self { language, texts: serde_json::from_str(&text).expect("texts are JSON") }
     }
 
-    /// The text with this key; stops the test where there is none.
+    /// The text with this key. Fails the test if there is none.
     pub(crate) fn t(&self, key: &str) -> String {
         self.with(key, &[])
     }
 
-    /// The same with its places filled: `[("name", "Ada")]`. Of a text with plural forms it is `other`.
+    /// The text with its parameters: `[("name", "Ada")]`. For a plural it is the form `other`.
     pub(crate) fn with(&self, key: &str, parameters: &[(&str, &str)]) -> String {
         let found = self.texts.pointer(&format!("/{}", key.replace('.', "/")));
         let found = found.map(|text| text.get("other").unwrap_or(text));

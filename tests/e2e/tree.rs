@@ -1,7 +1,8 @@
-//! The page as a screen reader has it: nodes of Chromium's accessibility tree, by role and name.
+//! Nodes of Chromium's accessibility tree, by role and name, as screen readers use them.
 //!
-//! What is hidden, or behind a modal dialog, is not there. Chromium's tab may crash when it is asked for its tree while
-//! one document takes the place of another: after such a click, [`crate::part::Part::see`] waits without the tree.
+//! Elements that are hidden or behind a modal dialog are not in the tree. Chromium's tab may crash if the tree is
+//! read while one document replaces another: after such a click, use [`crate::part::Part::see`], which waits
+//! without the tree.
 
 use serde_json::{Value, json};
 use thirtyfour::{By, WebElement};
@@ -13,12 +14,12 @@ use crate::driver::Driver;
 pub(crate) struct Node {
     pub(crate) role: String,
     pub(crate) name: String,
-    /// What a field holds, empty for what holds nothing.
+    /// The value of a field, else empty.
     pub(crate) value: String,
     pub(crate) disabled: bool,
-    /// `true`, `false` or `mixed`, where it can be ticked or pressed.
+    /// `true`, `false` or `mixed` for elements that can be checked or pressed.
     pub(crate) checked: String,
-    /// `true` or `false`, where it opens something.
+    /// `true` or `false` for elements that can be expanded.
     pub(crate) expanded: String,
     id: u64,
 }
@@ -26,7 +27,7 @@ pub(crate) struct Node {
 impl Driver {
     /// The nodes of a role, of a name, or both, below a node or in the whole page, in the page's order.
     ///
-    /// While the page changes below the question there may be none.
+    /// Empty while the page is changing.
     pub(crate) fn nodes(
         &self,
         below: Option<&Node>,
@@ -82,7 +83,7 @@ impl Driver {
         Some(WebElement::from_json(told, self.session().handle().clone()).unwrap())
     }
 
-    /// None while the page is just being loaded anew.
+    /// `None` while the page reloads.
     fn document(&self) -> Option<u64> {
         let told = self.attempt_devtools("DOM.getDocument", json!({"depth": 0})).ok()?;
         told["root"]["backendNodeId"].as_u64()

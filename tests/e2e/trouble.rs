@@ -1,4 +1,4 @@
-//! When the server, the network or what lies between them fails: people are told, nothing they typed is lost,
+//! Failures of the server, the network or a proxy: the page shows them, the input stays,
 //! and the same click works once it is over.
 
 use serde_json::json;
@@ -8,38 +8,38 @@ use crate::page::Page;
 use crate::relay::{BAD_GATEWAY, GONE, PORTAL, Relay};
 use crate::seeds::copied_secret;
 
-/// Slow enough that people are told, and that a second click comes before the answer.
+/// Slow enough for the progress bar, and for a second click before the response.
 const SLOW_MS: u32 = 2_000;
 
 #[test]
-fn a_restart_while_a_form_is_filled_loses_nothing() {
+fn restart_of_the_server_keeps_the_input_of_a_form() {
     let (relay, mut house) = Relay::before_house();
     let mut page = filled_form(&relay);
     house.stop();
-    page.click("button", &page.t("new_key.make"));
+    page.click("button", &page.t("new_key.save"));
     page.see(&page.t("problems.unreachable"));
     assert_eq!(page.value(&page.t("new_key.name")), "diagram exporter");
     house.restart();
     relay.leads_to(&house);
-    page.click("button", &page.t("new_key.make"));
+    page.click("button", &page.t("new_key.save"));
     made_one_key(&page, &house);
     page.expect("net::ERR_EMPTY_RESPONSE");
     page.finish();
 }
 
 #[test]
-fn without_a_network_nothing_is_lost_either() {
+fn network_failure_keeps_the_input_of_a_form() {
     let (relay, house) = Relay::before_house();
     let mut page = filled_form(&relay);
     page.network(None);
-    page.click("button", &page.t("new_key.make"));
+    page.click("button", &page.t("new_key.save"));
     page.see(&page.t("problems.unreachable"));
     assert_eq!(page.value(&page.t("new_key.name")), "diagram exporter");
     page.network(Some(0));
-    page.click("button", &page.t("new_key.make"));
+    page.click("button", &page.t("new_key.save"));
     made_one_key(&page, &house);
 
-    // A view whose files were never loaded.
+    // A view whose module was not loaded before.
     page.network(None);
     page.click("link", &page.t("teams.title"));
     page.see(&page.t("problems.unreachable"));
@@ -51,12 +51,12 @@ fn without_a_network_nothing_is_lost_either() {
 }
 
 #[test]
-fn a_slow_answer_is_shown_to_be_on_its_way_and_is_asked_for_once() {
+fn slow_request_shows_progress_and_is_sent_once() {
     let (relay, house) = Relay::before_house();
     let page = filled_form(&relay);
     page.find_no("progressbar", &page.t("shell.busy"));
     page.network(Some(SLOW_MS));
-    page.click("button", &page.t("new_key.make"));
+    page.click("button", &page.t("new_key.save"));
     let sending = page.find("button", &page.t("forms.sending"));
     assert!(sending.disabled, "{sending:?}");
     // The focus is on the button, and then in a field: each would send the form.
@@ -74,7 +74,7 @@ fn a_slow_answer_is_shown_to_be_on_its_way_and_is_asked_for_once() {
 }
 
 #[test]
-fn a_view_that_can_t_be_shown_is_tried_again() {
+fn view_that_fails_to_load_can_be_retried() {
     let (relay, _house) = Relay::before_house();
     let mut page = owner_at(&relay, "/#/keys");
     page.find("heading", &page.t("keys.title"));
@@ -97,7 +97,7 @@ fn a_view_that_can_t_be_shown_is_tried_again() {
 
 /// Such a button did nothing at all, and left an error on the console.
 #[test]
-fn a_dialog_that_can_t_be_filled_says_why() {
+fn dialog_that_fails_to_load_says_why() {
     let (relay, house) = Relay::before_house();
     let key = house.create(&json!({"name": "exporter"}));
     let mut page = owner_at(&relay, &format!("/#/keys/{}", key.id));
@@ -122,17 +122,17 @@ fn a_dialog_that_can_t_be_filled_says_why() {
 }
 
 #[test]
-fn a_form_says_that_a_proxy_answered_in_keyhouse_s_place() {
+fn form_says_that_a_proxy_answered_for_keyhouse() {
     let (relay, house) = Relay::before_house();
     let mut page = filled_form(&relay);
     for (with, told) in [(BAD_GATEWAY, "unreachable"), (PORTAL, "unreadable")] {
         relay.answer("/v1/keys", with);
-        page.click("button", &page.t("new_key.make"));
+        page.click("button", &page.t("new_key.save"));
         page.see(&page.t(&format!("problems.{told}")));
         assert_eq!(page.value(&page.t("new_key.name")), "diagram exporter");
         relay.pass_all();
     }
-    page.click("button", &page.t("new_key.make"));
+    page.click("button", &page.t("new_key.save"));
     made_one_key(&page, &house);
     page.expect("status of 502");
     page.finish();
@@ -140,7 +140,7 @@ fn a_form_says_that_a_proxy_answered_in_keyhouse_s_place() {
 
 /// The notice came before the texts, and was made of their keys.
 #[test]
-fn a_page_that_can_t_begin_says_why_in_words() {
+fn page_that_fails_to_start_says_why() {
     let (relay, _house) = Relay::before_house();
     for (with, told) in [(BAD_GATEWAY, "unreachable"), (PORTAL, "unreadable")] {
         relay.answer("/v1/instance", with);
@@ -157,7 +157,7 @@ fn a_page_that_can_t_begin_says_why_in_words() {
 
 /// After an update of the server the files of the older page are gone.
 #[test]
-fn a_page_of_an_older_version_says_what_to_do() {
+fn outdated_page_says_what_to_do() {
     let (relay, _house) = Relay::before_house();
     let mut page = owner_at(&relay, "/#/keys");
     page.find("heading", &page.t("keys.title"));
@@ -203,7 +203,7 @@ fn filled_form(relay: &Relay) -> Page {
     page
 }
 
-/// The one key was made by the session that there was.
+/// The only key was created by the previous session.
 fn made_one_key(page: &Page, house: &House) {
     copied_secret(page);
     page.find("heading", "diagram exporter");

@@ -1,4 +1,4 @@
-//! That the watchers see: what they must report is done on purpose, and they report it.
+//! Tests of the watchers: each causes a fault on purpose and expects the report.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +11,7 @@ use crate::driver::{Driver, wait};
 use crate::house::House;
 use crate::page::{Look, Page};
 
-/// An empty house, and the page of it that shows a form.
+/// An empty instance, and its page with a form.
 fn at_the_door(language: &'static str) -> (House, Page) {
     let house = House::start();
     let page = Page::open(&house, language);
@@ -27,7 +27,7 @@ fn told(page: &Page, part: &str) -> String {
 }
 
 #[test]
-fn a_breach_of_the_policy_is_told_also_when_the_page_is_left() {
+fn policy_violation_is_reported_even_after_leaving_the_page() {
     let (_house, mut page) = at_the_door("en");
     assert_eq!(page.faults(), Vec::<String>::new());
     for (breach, directive) in [
@@ -48,7 +48,7 @@ fn a_breach_of_the_policy_is_told_also_when_the_page_is_left() {
 }
 
 #[test]
-fn what_the_console_says_fails_a_test() {
+fn console_error_fails_a_test() {
     let (_house, mut page) = at_the_door("en");
     for (deed, told_of) in [
         ("console.error('loud')", "loud"),
@@ -65,7 +65,7 @@ fn what_the_console_says_fails_a_test() {
 }
 
 #[test]
-fn a_fault_of_the_run_stops_finish() {
+fn fault_of_the_run_fails_finish() {
     let (_house, page) = at_the_door("en");
     page.evaluate("console.error('loud')");
     told(&page, "loud");
@@ -73,7 +73,7 @@ fn a_fault_of_the_run_stops_finish() {
 }
 
 #[test]
-fn another_host_is_told() {
+fn request_to_another_host_is_reported() {
     let (house, other) = (House::start(), House::start());
     let mut page = Page::open(&house, "en");
     page.follow(&other.server().url());
@@ -83,7 +83,7 @@ fn another_host_is_told() {
 }
 
 #[test]
-fn a_secret_that_is_left_behind_is_found() {
+fn stored_secret_is_found() {
     let (_house, page) = at_the_door("en");
     page.assert_keeps_no("kh_secret");
     for deed in [
@@ -103,7 +103,7 @@ fn a_secret_that_is_left_behind_is_found() {
 }
 
 #[test]
-fn axe_finds_what_is_wrong() {
+fn axe_finds_violations() {
     let (_house, page) = at_the_door("en");
     page.axe();
     page.evaluate(
@@ -130,7 +130,7 @@ fn axe_finds_what_is_wrong() {
 }
 
 #[test]
-fn the_browser_is_as_its_person_set_it_up() {
+fn browser_follows_its_settings() {
     let (_house, page) = at_the_door("fr");
     assert_eq!(page.evaluate("navigator.languages"), json!(["fr"]));
     for look in Look::all() {
@@ -143,7 +143,7 @@ fn the_browser_is_as_its_person_set_it_up() {
 }
 
 #[test]
-fn what_came_over_the_wire_is_counted() {
+fn bytes_on_the_wire_are_counted() {
     let (_house, page) = at_the_door("en");
     let before = page.wire_bytes();
     page.evaluate("fetch('/openapi.json').then((answer) => answer.text())");
@@ -159,7 +159,7 @@ fn what_came_over_the_wire_is_counted() {
 }
 
 #[test]
-fn a_test_that_fails_leaves_no_process_and_no_file() {
+fn failed_test_leaves_no_process_and_no_file() {
     let mut left = None;
     let test = catch_unwind(AssertUnwindSafe(|| {
         let driver = Driver::start("en");

@@ -1,5 +1,5 @@
-//! Checks properties of the page's source: its languages have the same texts, no text stands in the
-//! code, one file fetches, one makes elements, none turns text into markup.
+//! Checks the page's source: its languages have the same keys, scripts contain no texts,
+//! one file fetches, one creates elements, none turns text into markup.
 #![expect(clippy::unwrap_used, reason = "a missing source file should stop the check at once")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,11 +12,11 @@ mod script;
 use script::literals;
 
 const LANGUAGES: [&str; 3] = ["en", "fr", "es"];
-/// Plural forms that a text may have (CLDR); `other` it must have.
+/// Plural forms (CLDR). `other` is required.
 const PLURAL_FORMS: [&str; 3] = ["one", "many", "other"];
 const LINES_MAX: usize = 400;
 const LINE_CHARACTERS_MAX: usize = 120;
-/// What turns text into markup or code, and what keeps things in the browser.
+/// APIs that turn text into markup or code, or that store data in the browser.
 const BANNED: &[&str] = &[
     "innerHTML",
     "outerHTML",
@@ -36,7 +36,7 @@ const BANNED: &[&str] = &[
     "http://",
     "https://",
 ];
-/// Words in the code that look like text and are none: names, and words of protocols.
+/// Names and protocol words in the code that are not texts for users.
 const NO_TEXT: &[&str] = &[
     "Keyhouse",
     "English",
@@ -51,11 +51,11 @@ const NO_TEXT: &[&str] = &[
     "Escape",
     "curl -H \"Authorization: Bearer",
 ];
-/// Whose first argument is a selector.
+/// Functions whose first argument is a selector.
 const TAKE_SELECTORS: &[&str] = &["querySelector", "querySelectorAll", "matches", "closest"];
 
 #[test]
-fn the_languages_have_the_same_texts_with_the_same_places() {
+fn languages_have_the_same_keys_and_parameters() {
     let [english, others @ ..] = LANGUAGES.map(texts);
     let mut faults = Vec::new();
     for (name, other) in LANGUAGES.iter().skip(1).zip(&others) {
@@ -79,7 +79,7 @@ fn the_languages_have_the_same_texts_with_the_same_places() {
 }
 
 #[test]
-fn every_text_is_said_and_every_plural_is_whole() {
+fn every_text_is_set_and_every_plural_is_complete() {
     for language in LANGUAGES {
         for (key, text) in texts(language) {
             if let Some(forms) = text.as_object() {
@@ -100,9 +100,9 @@ fn every_text_is_said_and_every_plural_is_whole() {
     }
 }
 
-/// A key that is made of parts counts for all that begin as it does: `status.${status}`.
+/// A key built from parts, such as `status.${status}`, uses all keys with that beginning.
 #[test]
-fn the_code_asks_for_texts_that_there_are_and_for_all_of_them() {
+fn every_used_key_exists_and_every_key_is_used() {
     let known: BTreeSet<String> = texts("en").into_keys().collect();
     let sections: BTreeSet<&str> = known.iter().filter_map(|key| key.split('.').next()).collect();
     let (mut faults, mut asked, mut beginnings) = (Vec::new(), BTreeSet::new(), Vec::new());
@@ -120,7 +120,7 @@ fn the_code_asks_for_texts_that_there_are_and_for_all_of_them() {
                 beginnings.push(literal.text);
             } else if known.contains(&literal.text) {
                 asked.insert(literal.text);
-            } else if literal.is_argument_of(&["t", "parts", "known", "words"]) {
+            } else if literal.is_argument_of(&["t", "parts", "optionalText", "words"]) {
                 faults.push(format!("{}: there is no {}", path.display(), literal.text));
             }
         }
@@ -134,7 +134,7 @@ fn the_code_asks_for_texts_that_there_are_and_for_all_of_them() {
 }
 
 #[test]
-fn no_text_that_people_read_stands_in_the_code() {
+fn scripts_contain_no_texts_for_users() {
     let mut faults = Vec::new();
     for path in scripts() {
         for literal in literals(&fs::read_to_string(&path).unwrap()) {
@@ -148,7 +148,7 @@ fn no_text_that_people_read_stands_in_the_code() {
 }
 
 #[test]
-fn text_is_known_for_what_it_is() {
+fn texts_are_told_apart_from_code_strings() {
     for (text, is) in [
         ("Save", true),
         ("Try again", true),
@@ -176,11 +176,11 @@ fn text_is_known_for_what_it_is() {
 }
 
 #[test]
-fn every_error_of_the_api_has_its_words() {
+fn every_api_error_has_a_text() {
     let known = texts("en");
     let source = fs::read_to_string("src/http/openapi/errors.rs").unwrap();
     let (_, list) = source.split_once("ERRORS: &[Told]").unwrap();
-    // What only proxies and services meet: those ask with a key, which a page never does.
+    // Upper-case codes are for proxies and services, which send a key; the page never does.
     let for_people = |code: &&str| code.starts_with(|first: char| first.is_ascii_lowercase());
     let codes = list.split("told(").skip(1).filter_map(|one| one.split('"').nth(1));
     let missing: Vec<_> = codes
@@ -191,7 +191,7 @@ fn every_error_of_the_api_has_its_words() {
 }
 
 #[test]
-fn every_fault_of_an_input_has_its_words() {
+fn every_input_fault_has_a_text() {
     let known = texts("en");
     let mut sources = Vec::new();
     walk(Path::new("src/http"), &mut sources);
@@ -199,7 +199,7 @@ fn every_fault_of_an_input_has_its_words() {
     let codes: BTreeSet<&str> =
         text.split('"').filter(|one| one.starts_with("invalid_") && is_code(one)).collect();
     assert!(codes.contains("invalid_network"), "{codes:?}");
-    // What RFC 6749 calls errors goes to programs that introspect, never to the page.
+    // Errors of RFC 6749 are for introspection clients, not for the page.
     let of_oauth = ["invalid_client", "invalid_request"];
     let is_known = |code: &&str| {
         of_oauth.contains(code)
@@ -216,7 +216,7 @@ fn is_code(text: &str) -> bool {
 }
 
 #[test]
-fn scripts_keep_to_their_rooms() {
+fn scripts_follow_the_rules_of_the_page() {
     let mut faults = Vec::new();
     for path in scripts() {
         let (text, name) = (fs::read_to_string(&path).unwrap(), path.display());
@@ -233,7 +233,7 @@ fn scripts_keep_to_their_rooms() {
             faults.push(format!("{name}: a line of more than {LINE_CHARACTERS_MAX}: {line}"));
         }
         for word in BANNED {
-            // The drawing's name space is a name, not an address.
+            // The SVG namespace is a name, not an address.
             let names = |line: &&&str| line.contains(word) && !line.contains("const SVG = ");
             if let Some(line) = code.iter().find(names) {
                 faults.push(format!("{name}: {word}: {line}"));
@@ -270,7 +270,7 @@ fn reads_like_text(text: &str) -> bool {
     title || spoken > 1
 }
 
-/// The texts of a language by their whole keys. Plural forms and lists of words are one text each.
+/// The texts of a language by full key. Plural forms and word lists are one text each.
 fn texts(language: &str) -> BTreeMap<String, Value> {
     let text = fs::read_to_string(format!("web/locales/{language}.json")).unwrap();
     let mut all = BTreeMap::new();
@@ -290,7 +290,7 @@ fn flatten(prefix: &str, value: Value, all: &mut BTreeMap<String, Value>) {
     }
 }
 
-/// The names in braces. A plural's forms may leave some out ("one key"), so all forms count as one.
+/// The parameters of a text. Forms of a plural may omit some ("one key"), so all forms count together.
 fn places(text: &Value) -> BTreeSet<String> {
     let text = text.to_string();
     let forms = text.split("{\"one\"").last().unwrap_or_default();

@@ -3,13 +3,13 @@
 /// A text in the code.
 #[derive(Debug)]
 pub(crate) struct Literal {
-    /// What it says; of a template, the part up to a `${`, or between two, or after the last.
+    /// Its content; of a template, the part before, between or after `${...}`.
     pub(crate) text: String,
     /// On which line it begins.
     pub(crate) line: usize,
     /// Whether it is the part of a template before its first `${`.
     pub(crate) is_begun: bool,
-    /// The name before the opening bracket, where it is a first argument.
+    /// The name before the opening bracket, if it is a first argument.
     called: Option<String>,
 }
 
@@ -37,7 +37,7 @@ struct Reader {
     code: Vec<char>,
     at: usize,
     line: usize,
-    /// Braces that are open; true where one closes a `${` of a template.
+    /// Open braces; `true` for one that closes a `${` of a template.
     open: Vec<bool>,
     found: Vec<Literal>,
 }
@@ -83,7 +83,7 @@ impl Reader {
         code.get(..end).unwrap_or_default()
     }
 
-    /// A slash begins a regular expression where no value stands before it.
+    /// A slash starts a regular expression unless a value precedes it.
     fn begins_expression(&self) -> bool {
         let before = self.before();
         let after_return = before.ends_with(&['r', 'e', 't', 'u', 'r', 'n']);

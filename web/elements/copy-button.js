@@ -1,13 +1,13 @@
-// <copy-button>: copies a text and says that it did. Where the browser gives no clipboard (a page
-// without a secure context), it selects the text instead, and says so.
+// A button that copies a text and confirms it. Without access to the clipboard, such as on a page without a
+// secure context, it selects the text instead.
 
-import { fill, h } from "../dom.js";
-import { say } from "../say.js";
+import { replaceChildren, h } from "../dom.js";
+import { announce } from "../messages.js";
 import { t } from "../text.js";
 
 /**
- * A button that copies. `text()` gives what to copy; `shown()` gives the element whose text is
- * selected where copying can't be done; `label` names what is copied for those who don't see it.
+ * A copy button. `text()` returns the text to copy, `shown()` the element whose text is selected if copying is not
+ * available. `label` is the accessible name.
  */
 export function copyButton(text, shown, label) {
   const button = h("button.copy", { type: "button", "aria-label": label, onclick: () => copy() }, t("copy.copy"));
@@ -15,19 +15,19 @@ export function copyButton(text, shown, label) {
     try {
       await navigator.clipboard.writeText(text());
     } catch {
-      // No secure context, or the person said no.
+      // No secure context, or the user denied access.
       const element = shown();
       element.focus?.();
       if (element.select) element.select();
       else getSelection().selectAllChildren(element);
-      say(t("copy.selected"));
+      announce(t("copy.selected"));
       return;
     }
-    fill(button, t("copy.copied"));
+    replaceChildren(button, t("copy.copied"));
     button.classList.add("done");
-    say(t("copy.copied"));
+    announce(t("copy.copied"));
     setTimeout(() => {
-      fill(button, t("copy.copy"));
+      replaceChildren(button, t("copy.copy"));
       button.classList.remove("done");
     }, 2000);
   };

@@ -1,6 +1,6 @@
-// When a key ends: a few spans, a day, or never where the organization allows that.
+// The choice of a key's expiry: a number of days, a date, or never if the organization allows that.
 
-import { fill, h } from "../dom.js";
+import { replaceChildren, h } from "../dom.js";
 import { field, group, radios } from "../form.js";
 import { session } from "../state.js";
 import { day, t } from "../text.js";
@@ -11,18 +11,18 @@ const PROPOSED = "30d";
 const YEAR = 365;
 
 /**
- * The choice, with `chosen` set: a number of days (`30d`), a date (`2027-01-31`), or `never`. Returns
- * `{element, fields}`; `fields()` is what the API is told.
+ * The choice, with `chosen` selected: a number of days (`30d`), a date (`2027-01-31`), or `never`. Returns
+ * `{element, fields}`; `fields()` returns the fields of the request.
  */
 export function expiryChoice(chosen = PROPOSED) {
   const daysMax = session.organization.key_lifetime_days_max;
   const fits = (days) => daysMax === null || days <= daysMax;
   const span = (days) => [`${days}d`, lasting(days), endsAt(days)];
   const spans = DAYS.filter(fits).map(span);
-  // An organization that allows less than the shortest of ours.
+  // The organization allows less than the shortest of these.
   if (spans.length === 0) spans.push(span(daysMax));
   const known = spans.some(([days]) => days === chosen) || (chosen === "never" && daysMax === null);
-  // Another number of days than ours is a date, too.
+  // Any other number of days is shown as a date.
   if (!known && /^\d+d$/.test(chosen)) chosen = inputDate(Number.parseInt(chosen, 10));
   const isDate = /^\d{4}-\d{2}-\d{2}$/.test(chosen);
   const now = isDate ? "date" : known ? chosen : spans.some(([days]) => days === PROPOSED) ? PROPOSED : spans[0][0];
@@ -41,7 +41,7 @@ export function expiryChoice(chosen = PROPOSED) {
   const show = () => {
     dateField.hidden = value() !== "date";
     warning.hidden = value() !== "never";
-    fill(warning, value() === "never" ? t("expiry.never_warning") : null);
+    replaceChildren(warning, value() === "never" ? t("expiry.never_warning") : null);
   };
   const element = group(
     "expires_in",
@@ -59,7 +59,7 @@ export function expiryChoice(chosen = PROPOSED) {
   const fields = () => {
     if (value() === "never") return {};
     if (value() !== "date") return { expires_in: value() };
-    // To the end of that day where the person is.
+    // The end of that day in the user's time zone.
     return { expires_at: date.value === "" ? "" : new Date(`${date.value}T23:59:59`).toISOString() };
   };
   return { element, fields };
@@ -68,7 +68,7 @@ export function expiryChoice(chosen = PROPOSED) {
 const lasting = (days) => (days === YEAR ? t("expiry.year") : t("expiry.days", { count: days }));
 const endsAt = (days) => t("expiry.until", { day: day(Date.now() + days * DAY_MS) });
 
-/** A day from now on as a date field writes it, in the person's time zone. */
+/** The date in a number of days, in the format of a date field and the user's time zone. */
 function inputDate(days) {
   const then = new Date(Date.now() + days * DAY_MS);
   const two = (part) => String(part).padStart(2, "0");

@@ -1,11 +1,10 @@
-// The status of a key as a badge: a word first, a colour second.
+// A badge with the status of a key.
 
 import { h } from "../dom.js";
 import { t } from "../text.js";
 
 const TONES = { active: "good", not_yet_valid: "accent", disabled: "warn", expired: "warn", revoked: "bad" };
 
-/** The badge of a key's status. */
 export function keyStatus(key) {
   // status.active, status.disabled, status.expired, status.not_yet_valid, status.revoked
   return h(`span.badge.${TONES[key.status] ?? "soft"}`, {}, t(`status.${key.status}`));

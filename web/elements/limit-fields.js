@@ -1,6 +1,6 @@
-// Fields for how often a key may call: rate limits, each on a line of its own, and a quota.
+// Fields for the rate limits and the quota of a key.
 
-import { fill, h } from "../dom.js";
+import { replaceChildren, h } from "../dom.js";
 import { checkbox, field, group, select, valueOf } from "../form.js";
 import { allZones, ownZone, t } from "../text.js";
 
@@ -8,15 +8,15 @@ const RATE_LIMITS_MAX = 8;
 const CALLS_MAX = 1_000_000_000;
 const WINDOW_SECONDS_MAX = 86_400;
 
-/** The fields; `limitsFrom(form)` reads them. */
+/** The fields. `limitsFrom(form)` reads their values. */
 export function limitFields(limits, quota) {
   const rows = h("div.stack", {});
   const more = h("button", { type: "button", onclick: () => add(null) }, t("key.add_limit"));
   const number = () => {
     for (const [at, row] of [...rows.children].entries()) {
-      fill(row.querySelector("legend"), t("key.limit_number", { number: at + 1 }));
-      fill(row.querySelector("button"), t("key.remove_limit", { number: at + 1 }));
-      // So that what is wrong with a limit is said at its own fields.
+      replaceChildren(row.querySelector("legend"), t("key.limit_number", { number: at + 1 }));
+      replaceChildren(row.querySelector("button"), t("key.remove_limit", { number: at + 1 }));
+      // The pointer of a fault contains the index of the limit.
       for (const part of row.querySelectorAll("[data-part]")) {
         part.dataset.field = `rate_limits/${at}/${part.dataset.part}`;
       }
@@ -77,7 +77,7 @@ function quotaFields(quota) {
   return group("quota", t("key.quota"), box, parts);
 }
 
-/** What the API is told: `{rate_limits, quota}`. */
+/** The fields of the request: `{rate_limits, quota}`. */
 export function limitsFrom(form) {
   const rows = [...form.querySelectorAll("fieldset.limit")];
   const text = (row, name) => row.querySelector(`[name="${name}"]`).value;

@@ -1,12 +1,12 @@
-// From where a key may be used: networks that are allowed, and networks that are not.
+// Fields for the allowed and the denied networks of a key.
 
 import { h } from "../dom.js";
 import { field } from "../form.js";
-import { say } from "../say.js";
+import { announce } from "../messages.js";
 import { session } from "../state.js";
 import { t } from "../text.js";
 
-/** The fields, with these rules set. Returns `{element, rules}`. */
+/** Returns `{element, rules}`; `rules()` returns the entered networks. */
 export function networkFields({ allow, deny }) {
   const lines = (name, networks) =>
     h("textarea.code", { name, rows: 3, spellcheck: "false", autocomplete: "off", value: networks.join("\n") });
@@ -17,7 +17,7 @@ export function networkFields({ allow, deny }) {
       allowed.value = [...listIn(allowed), session.address].join("\n");
     }
     allowed.focus();
-    say(t("networks.added", { address: session.address }));
+    announce(t("networks.added", { address: session.address }));
   };
   const mine = session.address
     ? h("button", { type: "button", onclick: addMine }, t("networks.mine", { address: session.address }))

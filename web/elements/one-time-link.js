@@ -1,11 +1,11 @@
-// The dialog that shows a one-time link: once, since only a digest of it is kept. No mail is sent.
+// The dialog that shows a one-time link. It is shown once, because Keyhouse stores only its digest and sends no mail.
 
 import { open } from "../dialog.js";
 import { h } from "../dom.js";
 import { moment, t } from "../text.js";
 import { copyButton } from "./copy-button.js";
 
-/** Shows a link; `body` says whom it is for and what it does. Resolves once the person is done. */
+/** Shows a link. `body` describes its recipient and its purpose. Resolves when the dialog closes. */
 export function oneTimeLink({ title, body, url, endsAt }) {
   const show = (close) => {
     const link = h("p.code.one-time", { tabindex: "-1" }, url);

@@ -1,16 +1,16 @@
-// A field for a password: paste and password managers are welcome, and it can be looked at.
+// A password field that can show the password. Paste and password managers work.
 
-import { fill, h } from "../dom.js";
+import { replaceChildren, h } from "../dom.js";
 import { field } from "../form.js";
 import { t } from "../text.js";
 
-/** Fewest characters of a password, and beside a second factor; the server decides. */
+/** Minimum lengths of a password, without and with a second factor. The server enforces them. */
 export const CHARACTERS_MIN = 15;
 export const CHARACTERS_MIN_WITH_CODE = 8;
 
 /**
- * The field. A `fresh` one is for a password that is chosen now: it counts what is typed against
- * `charactersMin`, without complaining.
+ * A password field. With `fresh`, for a new password, it shows the number of characters and marks when
+ * `charactersMin` is reached.
  */
 export function passwordField(label, name, options = {}) {
   const { fresh = false, charactersMin = CHARACTERS_MIN, hint, ...properties } = options;
@@ -18,7 +18,7 @@ export function passwordField(label, name, options = {}) {
   const count = h("span.soft.small.count", {});
   const show = () => {
     const characters = [...input.value].length;
-    fill(count, characters > 0 ? t("password.characters", { count: characters }) : "");
+    replaceChildren(count, characters > 0 ? t("password.characters", { count: characters }) : "");
     count.classList.toggle("enough", characters >= charactersMin);
   };
   const input = h("input", {
@@ -35,15 +35,15 @@ export function passwordField(label, name, options = {}) {
     "button.look",
     {
       type: "button",
-      "aria-label": t("password.show", { label }),
+      "aria-label": t("password.show_label", { label }),
       onclick: () => look(input.type === "password"),
     },
-    t("password.look"),
+    t("password.show"),
   );
   const look = (seen) => {
     input.type = seen ? "text" : "password";
-    eye.setAttribute("aria-label", seen ? t("password.hide", { label }) : t("password.show", { label }));
-    fill(eye, seen ? t("password.unlook") : t("password.look"));
+    eye.setAttribute("aria-label", seen ? t("password.hide_label", { label }) : t("password.show_label", { label }));
+    replaceChildren(eye, seen ? t("password.hide") : t("password.show"));
   };
   const control = h("div.stack.tight", {}, h("div.with-button", {}, input, eye), fresh ? count : null);
   return field(label, control, { hint: hint ?? (fresh ? t("password.hint", { count: charactersMin }) : undefined) });

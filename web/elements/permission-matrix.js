@@ -1,20 +1,19 @@
-// The catalogue of permissions as a matrix to tick: a row a resource, a box an action, and room for
-// patterns that no box stands for.
+// The permission catalogue as a matrix of checkboxes: one row per resource, one checkbox per action, and a field
+// for other patterns.
 
-import { fill, freshId, h } from "../dom.js";
+import { replaceChildren, freshId, h } from "../dom.js";
 import { field } from "../form.js";
-import { inSentence } from "../permission-words.js";
+import { keySentence } from "../permission-words.js";
 import { may } from "../state.js";
-import { inOrder, searched, spoken, t } from "../text.js";
+import { compareNames, normalizedForSearch, currentLanguage, t } from "../text.js";
 
 const SENTENCE_MS = 300;
 
 /**
- * The matrix over `entries` (`GET /v1/permissions`), with these patterns chosen; `said` puts what is
- * chosen into a sentence, where nobody else does. Returns `{element, permissions}`; `permissions()`
- * is the list as it is chosen now.
+ * The matrix of `entries` (`GET /v1/permissions`) with the patterns `chosen`. `inWords` describes the selection in a
+ * sentence; `null` omits the sentence. Returns `{element, permissions}`; `permissions()` returns the selection.
  */
-export function permissionMatrix(entries, chosen, said = inSentence) {
+export function permissionMatrix(entries, chosen, inWords = keySentence) {
   const rest = new Set(chosen);
   const resources = resourcesOf(entries.filter((entry) => !entry.own));
   const own = resourcesOf(entries.filter((entry) => entry.own && may(entry.name)));
@@ -31,26 +30,26 @@ export function permissionMatrix(entries, chosen, said = inSentence) {
     const typed = other.value.split(/[\s,]+/).filter((text) => text !== "");
     return [...new Set([...rows, ...ownRows].flatMap((one) => one.chosen()).concat(typed))];
   };
-  const sum = said ? sentence(() => said(permissions())) : null;
+  const sum = inWords ? sentence(() => inWords(permissions())) : null;
   const nothing = h("p.soft", { hidden: true }, t("matrix.none_found"));
   const find = () => {
-    const needle = searched(search.value.trim());
+    const needle = normalizedForSearch(search.value.trim());
     for (const one of [...rows, ...ownRows]) one.element.hidden = !one.text.includes(needle);
     const isFound = (list) => list.some((one) => !one.element.hidden);
     nothing.hidden = isFound(rows) || isFound(ownRows);
-    // What is looked for among Keyhouse's own opens them; nothing is ever closed over what is ticked.
+    // If only Keyhouse's own permissions match, open their section. A search never closes it.
     if (needle !== "" && !isFound(rows) && isFound(ownRows)) management.open = true;
   };
   const search = h("input", {
     type: "search",
     name: "find",
     autocomplete: "off",
-    // What is looked for is not chosen yet.
+    // The search does not change the selection.
     oninput: (event) => {
       event.stopPropagation();
       find();
     },
-    // Whoever presses Enter looks for something: the form is not done.
+    // Enter in the search field must not submit the form.
     onkeydown: (event) => {
       if (event.key === "Enter") event.preventDefault();
     },
@@ -64,7 +63,7 @@ export function permissionMatrix(entries, chosen, said = inSentence) {
   );
   const element = h(
     "div.matrix.stack",
-    { oninput: sum?.again },
+    { oninput: sum?.update },
     rows.length > 0 ? field(t("matrix.find"), search) : h("p.soft", {}, t("matrix.empty")),
     h("div.resources", {}, rows.map((one) => one.element)),
     nothing,
@@ -75,18 +74,18 @@ export function permissionMatrix(entries, chosen, said = inSentence) {
   return { element, permissions };
 }
 
-/** A sentence that is said anew, once there is a moment's rest: `{element, again}`. */
+/** A sentence that is updated after a short pause in the input: `{element, update}`. */
 export function sentence(words) {
   const element = h("p.sentence", { role: "status" }, words());
   let timer;
-  const again = () => {
+  const update = () => {
     clearTimeout(timer);
-    timer = setTimeout(() => fill(element, words()), SENTENCE_MS);
+    timer = setTimeout(() => replaceChildren(element, words()), SENTENCE_MS);
   };
-  return { element, again };
+  return { element, update };
 }
 
-/** `[{resource, group, entries}]`, in order of group and name. */
+/** `[{resource, group, entries}]`, ordered by group and name. */
 function resourcesOf(entries) {
   const found = new Map();
   for (const entry of entries) {
@@ -94,15 +93,15 @@ function resourcesOf(entries) {
     if (!found.has(resource)) found.set(resource, { resource, group: entry.group, entries: [] });
     found.get(resource).entries.push(entry);
   }
-  const inGroups = (one, other) => inOrder(one.group, other.group) || inOrder(one.resource, other.resource);
+  const inGroups = (one, other) => compareNames(one.group, other.group) || compareNames(one.resource, other.resource);
   return [...found.values()].sort(inGroups);
 }
 
-/** One resource: its boxes, and a box for all of it, which ticks and locks the others. */
+/** The row of one resource. Its checkbox for all actions checks and locks the others. */
 function row({ resource, group, entries }, rest, hasWhole) {
   const whole = `${resource}:*`;
   const boxes = entries.map((entry) => {
-    const about = entry.description[spoken()] || entry.description.en;
+    const about = entry.description[currentLanguage()] || entry.description.en;
     const made = tick(entry.name, entry.name.slice(resource.length + 1), about, rest.delete(entry.name));
     return { name: entry.name, about, ...made };
   });
@@ -132,7 +131,7 @@ function row({ resource, group, entries }, rest, hasWhole) {
   const words = [resource, group, ...boxes.flatMap((one) => [one.name, one.about])];
   return {
     element,
-    text: searched(words.join(" ")),
+    text: normalizedForSearch(words.join(" ")),
     chosen: () => {
       if (all?.box.checked) return [whole];
       return boxes.filter(({ box }) => box.checked).map(({ name }) => name);

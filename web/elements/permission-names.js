@@ -1,15 +1,15 @@
-// Offers the names of the catalogue of permissions where one is typed.
+// Suggests permissions of the catalogue for a text field.
 
 import { all } from "../api.js";
-import { fill, freshId, h } from "../dom.js";
+import { replaceChildren, freshId, h } from "../dom.js";
 
-/** The list to put beside `input`; it is fetched once somebody is there. */
+/** The `datalist` of `input`. It is loaded when the field first gets the focus. */
 export function permissionNames(input) {
   const names = h("datalist", { id: freshId("names") });
   const offer = async () => {
-    // An offer, no more: without it the name is typed.
+    // Without suggestions the user can still type a name.
     const items = await all("/v1/permissions").catch(() => []);
-    fill(names, items.map((item) => h("option", { value: item.name })));
+    replaceChildren(names, items.map((item) => h("option", { value: item.name })));
   };
   input.setAttribute("list", names.id);
   input.addEventListener("focus", offer, { once: true });

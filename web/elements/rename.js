@@ -1,12 +1,12 @@
-// Renames a thing where its name stands: the name gives way to a field, Enter saves, Escape leaves.
+// Renames a resource in place: a field replaces the name, Enter saves, Escape cancels.
 
 import { h } from "../dom.js";
 import { field, form, valueOf } from "../form.js";
 import { t } from "../text.js";
 
 /**
- * A button that renames. `place()` is the element that shows the name, and that the field takes the
- * place of; `name()` is the name now; `label` names the field; `save(name)` may throw a `Problem`.
+ * A rename button with the content `label`. `place()` returns the element with the name, which a field labelled
+ * `field` replaces; `name()` returns the current name; `save(name)` may throw a `Problem`.
  */
 export function renameButton({ label, field: fieldLabel, place, name, save }) {
   const begin = () => {
@@ -18,8 +18,8 @@ export function renameButton({ label, field: fieldLabel, place, name, save }) {
       autocomplete: "off",
       dir: "auto",
     });
-    // A view keeps its heading for those who don't see it.
-    const hide = (is) => (shown.matches("h1") ? shown.classList.toggle("said-only", is) : (shown.hidden = is));
+    // A hidden `h1` would leave screen readers without a page heading.
+    const hide = (is) => (shown.matches("h1") ? shown.classList.toggle("visually-hidden", is) : (shown.hidden = is));
     const leave = () => {
       element.remove();
       hide(false);

@@ -1,8 +1,7 @@
-// <time-ago>: a moment as "3 hours ago", kept true while it is looked at; the exact moment is its
-// title and its machine-readable form.
+// <time-ago>: a relative time such as "3 hours ago" that updates itself, with the exact time as its title.
 
-import { fill, h } from "../dom.js";
-import { ago, exactly } from "../text.js";
+import { replaceChildren, h } from "../dom.js";
+import { ago, exactMoment } from "../text.js";
 
 const REFRESH_MS = 30_000;
 
@@ -17,13 +16,13 @@ class TimeAgo extends HTMLElement {
   }
 
   refresh() {
-    fill(this.firstElementChild, ago(this.firstElementChild.dateTime));
+    replaceChildren(this.firstElementChild, ago(this.firstElementChild.dateTime));
   }
 }
 customElements.define("time-ago", TimeAgo);
 
-/** A moment, or `otherwise` where there is none. */
+/** The relative time, or `otherwise` if `iso` is empty. */
 export function timeAgo(iso, otherwise = null) {
   if (!iso) return otherwise;
-  return h("time-ago", {}, h("time", { datetime: iso, title: exactly(iso) }));
+  return h("time-ago", {}, h("time", { datetime: iso, title: exactMoment(iso) }));
 }

@@ -1,26 +1,26 @@
-// <usage-chart>: calls over time as stacked bars, drawn for the room there is, so that its letters stay
-// as large as all others. Each kind of outcome has a colour and a pattern; the numbers stand beside it.
+// <usage-chart>: calls over time as stacked bars. It is redrawn for its width, so that its text keeps its size.
+// Each outcome has a colour and a pattern. The numbers are also available as a table.
 
-import { fill, freshId, h, svg } from "../dom.js";
-import { dated, known, number, t } from "../text.js";
+import { replaceChildren, freshId, h, svg } from "../dom.js";
+import { formatDate, optionalText, number, t } from "../text.js";
 
 const HEIGHT = 190;
 const TOP = 10;
 const FOOT = 24;
-/** What a letter of the axes takes at most. */
+/** Maximum width of a character of the axis labels. */
 const LETTER_PX = 7;
-/** How many looks there are; later outcomes share the last. */
+/** Number of looks (colour and pattern). Further outcomes share the last look. */
 const LOOKS = 6;
-/** The pattern drawn over the colour of each look. */
+/** The pattern of each look. */
 const PATTERNS = [null, "M0,6 L6,0", "M0,0 L6,6", "M0,3 L6,3", "M3,0 L3,6", "M0,3 L6,3 M3,0 L3,6"];
 
-/** The name of an outcome; as the API calls it where it is new. */
-export const codeName = (code) => known(`codes.${code}`) ?? code; // codes.VALID, codes.RATE_LIMITED, ...
+/** The name of an outcome; its API code if there is no text for it. */
+export const codeName = (code) => optionalText(`codes.${code}`) ?? code; // codes.VALID, codes.RATE_LIMITED, ...
 
-/** The look of each of these outcomes: the first one is for calls that passed, and for nothing else. */
+/** The look of each outcome. The first look is reserved for allowed calls. */
 export const looksOf = (codes) => codes.map((code, at) => (codes.includes("VALID") ? at : at + 1));
 
-/** A small square that looks like the bars of an outcome. */
+/** A small square with the look of an outcome, for the legend. */
 export function swatch(at) {
   const id = freshId("look");
   return svg(
@@ -31,7 +31,7 @@ export function swatch(at) {
   );
 }
 
-/** The chart of `buckets` (`{start, calls, codes}`), stacked by `codes`; `label` says what it shows. */
+/** The chart of `buckets` (`{start, calls, codes}`), stacked by `codes`. `label` is its accessible name. */
 export function usageChart(shown) {
   const element = h("usage-chart", {});
   element.shown = shown;
@@ -52,7 +52,7 @@ class UsageChart extends HTMLElement {
     const width = Math.floor(this.clientWidth);
     if (width === 0 || width === this.drawnAt) return;
     this.drawnAt = width;
-    fill(this, drawing(this.shown, width));
+    replaceChildren(this, drawing(this.shown, width));
   }
 }
 customElements.define("usage-chart", UsageChart);
@@ -87,21 +87,21 @@ function column(bucket, { x, step, y, codes, ids, interval }) {
     const calls = bucket.codes[code] ?? 0;
     if (calls === 0) return null;
     const [from, to] = [y(below), y((below += calls))];
-    // Even one call among thousands is seen.
+    // One call among thousands must be visible.
     const height = Math.max(from - to, 1.5);
     return svg("rect", { x: x + gap / 2, y: from - height, width: step - gap, height, fill: `url(#${ids[at]})` });
   });
   return svg(
     "g.bucket",
     {},
-    svg("title", {}, told(bucket, codes, interval)),
+    svg("title", {}, bucketText(bucket, codes, interval)),
     svg("rect.reach", { x, y: TOP, width: step, height: HEIGHT - TOP - FOOT }),
     bars,
   );
 }
 
-/** What a column says when it is pointed at. */
-function told(bucket, codes, interval) {
+/** The tooltip of a column. */
+function bucketText(bucket, codes, interval) {
   const counted = codes.filter((code) => bucket.codes[code]);
   const lines = counted.map((code) => t("usage.of_code", { code: codeName(code), count: bucket.codes[code] }));
   return [startOf(bucket, interval), t("usage.count", { count: bucket.calls }), ...lines].join("\n");
@@ -110,10 +110,10 @@ function told(bucket, codes, interval) {
 function timeTicks(buckets, { left, step, interval }) {
   const hour = { hour: "numeric", minute: "2-digit" };
   const short = interval === "hour" ? hour : { day: "numeric", month: "short", timeZone: "UTC" };
-  const texts = buckets.map((bucket) => dated(bucket.start, short));
+  const texts = buckets.map((bucket) => formatDate(bucket.start, short));
   const longest = Math.max(...texts.map((text) => text.length)) * LETTER_PX + 14;
   const every = Math.max(1, Math.ceil(longest / step));
-  // Counted from now backwards: the newest is always named.
+  // Counted backwards, so that the newest bucket always has a label.
   return texts.map((text, at) => {
     if ((texts.length - 1 - at) % every !== 0 || (at + 0.5) * step < longest / 2 - left) return null;
     const isLast = at === texts.length - 1;
@@ -122,10 +122,10 @@ function timeTicks(buckets, { left, step, interval }) {
   });
 }
 
-/** When a bucket begins, in words; days are those of UTC. */
+/** The start of a bucket. Days are in UTC. */
 export function startOf(bucket, interval) {
   const hour = { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" };
-  return dated(bucket.start, interval === "hour" ? hour : { dateStyle: "medium", timeZone: "UTC" });
+  return formatDate(bucket.start, interval === "hour" ? hour : { dateStyle: "medium", timeZone: "UTC" });
 }
 
 function look(id, at) {
@@ -139,7 +139,7 @@ function look(id, at) {
   );
 }
 
-/** The least of 1, 2, 5, 10, 20, ... that holds this much, even where it is halved. */
+/** A round number of at least `most` whose half is a whole number too. */
 function niceTop(most) {
   if (most <= 1) return 1;
   const power = 10 ** Math.floor(Math.log10(most));

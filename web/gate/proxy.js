@@ -1,35 +1,34 @@
-// What a proxy's configuration needs of a gate: the path to ask, and lines that keep the key from
-// the service behind it.
+// The proxy configuration of a gate: the path of the check, and lines that hide the key from the service.
 
-import { fill, h } from "../dom.js";
+import { replaceChildren, h } from "../dom.js";
 import { copyButton } from "../elements/copy-button.js";
 import { field, select } from "../form.js";
 import { card } from "../key/parts.js";
-import { listed, t } from "../text.js";
+import { formatList, t } from "../text.js";
 import { DEFAULT_GATE } from "./words.js";
 
-/** `orders` asked by a proxy's headers, and as Envoy asks. */
+/** The check paths of a gate: for most proxies, and for Envoy. */
 export const pathsOf = ({ name }) => [`/v1/forward-auth/${name}`, `/v1/ext-authz/${name}`];
 
-/** A path, to be copied. */
+/** A path with a copy button. */
 export function pathLine(path) {
   const shown = h("code", {}, path);
   return h("div.row.path", {}, shown, copyButton(() => path, () => shown, t("gates.copy_path", { path })));
 }
 
-/** The headers of credential sources, each once: `authorization:token` stands in `authorization`. */
+/** The headers of credential sources, each once. `authorization:token` is in the header `authorization`. */
 const headersIn = (sources) => [...new Set(sources.map((source) => source.split(":")[0]))];
 
-/** Sources inside a header that carries other things too: taking it away would take those away. */
+/** Sources inside a header with other content, which removing the header would remove too. */
 const isPartOfHeader = (source) => /^(cookie|websocket-protocol):/.test(source);
 
-/** The header that a proxy must pass on to Keyhouse for a source. */
+/** The header that a proxy must forward to Keyhouse for a source. */
 const passedFor = (source) => source.replace(/^websocket-protocol:.*/, "sec-websocket-protocol").split(":")[0];
 
-/** `x-api-key` as headers are usually written. */
+/** A header in its usual spelling: `X-Api-Key`. */
 const titled = (header) => header.replaceAll(/(^|-)[a-z]/g, (first) => first.toUpperCase());
 
-/** Proxies by name: which path they ask, and the lines that take these headers away. */
+/** Proxies by name: index of their check path, and the lines that remove these headers. */
 const PROXIES = {
   nginx: {
     label: "nginx",
@@ -59,12 +58,12 @@ const PROXIES = {
   },
 };
 
-/** The proxy that was chosen last: most people have one. */
+/** The proxy that was selected last. */
 let chosen = "nginx";
 
 export function proxyCard(gate) {
   const advice = h("div.stack", {});
-  const show = () => fill(advice, adviceFor(gate, PROXIES[chosen]));
+  const show = () => replaceChildren(advice, adviceFor(gate, PROXIES[chosen]));
   const onchange = (event) => {
     chosen = event.target.value;
     show();
@@ -88,16 +87,16 @@ function adviceFor(gate, proxy) {
   const passed = [...new Set(gate.credentials.map(passedFor))];
   const own = passed.filter((header) => !DEFAULT_GATE.credentials.includes(header));
   return [
-    h("div.stack.tight", {}, h("h3", {}, t("gate.path_asked")), pathLine(proxy.repeats ? byLine : byHeaders)),
-    own.length > 0 ? h("p.small", {}, t("gate.pass_on", { headers: listed(own) })) : null,
-    inside.length > 0 ? h("p.small", {}, t("gate.strip_inside", { sources: listed(inside) })) : null,
+    h("div.stack.tight", {}, h("h3", {}, t("gate.check_path")), pathLine(proxy.repeats ? byLine : byHeaders)),
+    own.length > 0 ? h("p.small", {}, t("gate.forward_headers", { headers: formatList(own) })) : null,
+    inside.length > 0 ? h("p.small", {}, t("gate.strip_inside", { sources: formatList(inside) })) : null,
     whole.length === 0
       ? null
       : h(
           "div.stack.tight",
           {},
           h("h3", {}, t("gate.strip")),
-          // gate.strip_nginx, .strip_caddy, .strip_traefik, .strip_haproxy, .strip_envoy: where the lines go
+          // gate.strip_nginx, .strip_caddy, .strip_traefik, .strip_haproxy, .strip_envoy
           h("p.small.soft", {}, t(`gate.strip_${chosen}`)),
           shown,
           h("div", {}, copyButton(() => lines, () => shown, t("gate.copy_lines"))),

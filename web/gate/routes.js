@@ -1,4 +1,4 @@
-// The routes of a gate: which request needs what; adding, changing and removing one.
+// The routes of a gate, and the dialogs that add, change and remove a route.
 
 import { get, patch, Problem } from "../api.js";
 import { confirm, open } from "../dialog.js";
@@ -6,10 +6,10 @@ import { h } from "../dom.js";
 import { permissionNames } from "../elements/permission-names.js";
 import { checkbox, field, form, group, radios, valueOf } from "../form.js";
 import { card } from "../key/parts.js";
-import { say } from "../say.js";
+import { announce } from "../messages.js";
 import { table } from "../table.js";
 import { number, parts, t } from "../text.js";
-import { kindName, KINDS, listedKinds, namesIn, placeOf, routeName, wholeIn } from "./words.js";
+import { kindName, KINDS, listedKinds, namesIn, placeOf, routeName, wholeNumber } from "./words.js";
 
 const LOOKS = { key: "span.badge.accent", public: "span.badge.warn", denied: "span.badge.bad" };
 
@@ -17,7 +17,7 @@ export function routesCard(page) {
   const { routes } = page.gate;
   const add = h("button", { type: "button", onclick: () => edit(page, null) }, t("gate.add_route"));
   if (routes.length === 0) {
-    const nothing = h("p.notice.warn", {}, t("gate.nothing_passes"));
+    const nothing = h("p.notice.warn", {}, t("gate.no_routes"));
     return card(t("gates.routes"), add, nothing, h("p.soft", {}, t("gate.order")));
   }
   const columns = [
@@ -26,7 +26,7 @@ export function routesCard(page) {
     t("gate.access"),
     t("gate.permission"),
     t("gate.cost_short"),
-    { said: t("gate.actions") },
+    { hidden: t("gate.actions") },
   ];
   const rows = routes.map((route) => cells(page, route));
   return card(
@@ -58,13 +58,13 @@ function cells(page, route) {
   ];
 }
 
-/** What the paths of a route may hold and those of others may not, where there is anything. */
+/** The special paths that a route allows, if any. */
 const allowed = ({ allow }) =>
   allow.length > 0 ? h("div.small.soft", {}, t("gate.allows", { kinds: listedKinds(allow) })) : null;
 
 const accessName = (access) => t(`gate.access_${access}`); // gate.access_key, .access_public, .access_denied
 
-/** Where the routes have this one now: somebody else may have changed them. */
+/** The current index of a route. The routes may have been changed elsewhere. */
 function placeIn(routes, route) {
   const written = JSON.stringify(route);
   const at = routes.findIndex((one) => JSON.stringify(one) === written);
@@ -72,12 +72,12 @@ function placeIn(routes, route) {
   return at;
 }
 
-/** Saves the routes that `changed(routes)` makes of those that were shown. */
+/** Saves the result of `changed(routes)`. */
 async function save(page, changed) {
   try {
     page.gate = await patch(page.path, { routes: changed(page.gate.routes) }, page.gate.version);
   } catch (problem) {
-    // Whoever goes on after they were told means what there is now.
+    // After the conflict was shown, the next attempt starts from the current routes.
     if (problem.code === "version_conflict") page.gate = await get(page.path);
     throw problem;
   }
@@ -99,15 +99,15 @@ async function edit(page, route) {
       }
       close(true);
     };
-    const button = route ? t("actions.save") : t("gate.make_route");
+    const button = route ? t("actions.save") : t("gate.create_route");
     return form({ submit, button, cancel: () => close() }, fields(page.gate, route));
   });
   if (!done) return;
-  say(t("gate.saved"));
-  page.again();
+  announce(t("gate.saved"));
+  page.redraw();
 }
 
-/** Says of a route that is equal to another which one that is, wherever of the two the API found it. */
+/** Names the equal route in the fault, whichever of the two routes the API reports. */
 function nameEqual(fault, at, routes) {
   if (fault.code !== "equal_route") return;
   const places = `${fault.pointer} ${fault.detail}`.match(/(?<=\/routes\/)\d+/g).map(Number);
@@ -157,7 +157,7 @@ function fields(gate, route) {
   ];
 }
 
-/** The route as it is typed. What goes with a key alone is left out of others. */
+/** The entered route. Fields that apply only to routes with a key are omitted for others. */
 function typedIn(element) {
   const text = (name) => valueOf(element, name).trim() || null;
   const methods = namesIn(valueOf(element, "methods").toUpperCase());
@@ -170,7 +170,7 @@ function typedIn(element) {
     methods: methods.length > 0 ? methods : null,
     access,
     permissions: needsKey ? text("permissions") : null,
-    cost: needsKey && cost !== null ? wholeIn(cost) : null,
+    cost: needsKey && cost !== null ? wholeNumber(cost) : null,
     allow: KINDS.filter((kind) => element.elements.namedItem(kind).checked),
   };
 }
@@ -184,5 +184,5 @@ async function drop(page, route) {
     done: t("gate.route_removed"),
   };
   const without = (routes) => routes.toSpliced(placeIn(routes, route), 1);
-  if (await confirm(words, () => save(page, without))) page.again();
+  if (await confirm(words, () => save(page, without))) page.redraw();
 }

@@ -1,13 +1,13 @@
-// What a gate is beside its routes: which headers carry the key, whose keys it takes, what a call costs.
+// The settings of a gate: accepted credentials, organizations, environments and the cost of a call.
 
 import { get, patch } from "../api.js";
 import { open } from "../dialog.js";
 import { h } from "../dom.js";
-import { catchUp, checkbox, field, form, group, radios, valueOf } from "../form.js";
+import { showCurrentValues, checkbox, field, form, group, radios, valueOf } from "../form.js";
 import { card } from "../key/parts.js";
-import { say } from "../say.js";
-import { inOrder, listed, t } from "../text.js";
-import { namesIn, whoseKeys, wholeIn } from "./words.js";
+import { announce } from "../messages.js";
+import { compareNames, formatList, t } from "../text.js";
+import { namesIn, acceptedKeys, wholeNumber } from "./words.js";
 
 export function settingsCard(page) {
   const { gate, organizations } = page;
@@ -22,8 +22,8 @@ export function settingsCard(page) {
       {},
       gate.description ? fact(t("gates.description"), gate.description) : null,
       fact(t("gate.credentials"), h("ul.inline", {}, headers)),
-      fact(t("gates.whose"), whoseKeys(gate, organizations)),
-      fact(t("gates.environments"), gate.environments ? listed(gate.environments) : t("gates.all_environments")),
+      fact(t("gates.accepted_keys"), acceptedKeys(gate, organizations)),
+      fact(t("gates.environments"), gate.environments ? formatList(gate.environments) : t("gates.all_environments")),
       fact(t("gate.cost"), t("gate.units", { count: gate.cost })),
       fact(t("gate.preflight"), gate.preflight === "allow" ? t("gate.preflight_allow") : t("gate.preflight_check")),
     ),
@@ -31,10 +31,10 @@ export function settingsCard(page) {
 }
 
 async function change(page) {
-  // One that is no longer listed stays until somebody unticks it.
+  // Keep organizations that no longer exist until the user unchecks them.
   const gone = (page.gate.organizations ?? []).filter((id) => !page.organizations.some((one) => one.id === id));
   const organizations = [...page.organizations, ...gone.map((id) => ({ id, name: id }))];
-  organizations.sort((one, other) => inOrder(one.name, other.name));
+  organizations.sort((one, other) => compareNames(one.name, other.name));
   let shown = page.gate;
   const done = await open(t("gate.edit"), (close) => {
     const submit = async (element) => {
@@ -43,7 +43,7 @@ async function change(page) {
       } catch (problem) {
         if (problem.code === "version_conflict") {
           const now = await get(page.path);
-          catchUp(element, typed(shown, organizations), typed(now, organizations));
+          showCurrentValues(element, typed(shown, organizations), typed(now, organizations));
           shown = now;
         }
         throw problem;
@@ -52,8 +52,8 @@ async function change(page) {
     return form({ submit, button: t("actions.save"), cancel: () => close() }, fields(shown, organizations));
   });
   if (!done) return;
-  say(t("gate.saved"));
-  page.again();
+  announce(t("gate.saved"));
+  page.redraw();
 }
 
 function fields(gate, organizations) {
@@ -61,8 +61,8 @@ function fields(gate, organizations) {
   const input = (name, properties = {}) =>
     h("input", { name, value: now[name], autocomplete: "off", spellcheck: "false", ...properties });
   const whose = [
-    ["all", t("gates.everybody"), t("gate.everybody_hint")],
-    ["these", t("gate.these")],
+    ["all", t("gates.all_organizations"), t("gate.all_organizations_hint")],
+    ["these", t("gate.these_organizations")],
   ];
   const preflights = [
     ["check", t("gate.preflight_check"), t("gate.preflight_check_hint")],
@@ -72,14 +72,19 @@ function fields(gate, organizations) {
   return [
     field(t("gates.description"), input("description", { spellcheck: "true" }), { optional: true }),
     field(t("gate.credentials"), input("credentials"), { hint: t("gate.credentials_hint") }),
-    group("organizations", t("gates.whose"), radios("whose", whose, now.whose), h("div.choices.these", {}, boxes)),
+    group(
+      "organizations",
+      t("gates.accepted_keys"),
+      radios("whose", whose, now.whose),
+      h("div.choices.these", {}, boxes),
+    ),
     field(t("gates.environments"), input("environments"), { optional: true, hint: t("gate.environments_hint") }),
     field(t("gate.cost"), input("cost", { inputmode: "numeric" }), { hint: t("gate.cost_hint") }),
     group("preflight", t("gate.preflight"), radios("preflight", preflights, now.preflight)),
   ];
 }
 
-/** The settings as their fields hold them. */
+/** The values of the settings fields. */
 function typed({ description, credentials, organizations: whose, environments, cost, preflight }, organizations) {
   const ticked = organizations.map(({ id }) => [id, whose?.includes(id) ?? false]);
   return {
@@ -93,7 +98,7 @@ function typed({ description, credentials, organizations: whose, environments, c
   };
 }
 
-/** What to send of what is typed. "These" with none ticked is sent as it is: nobody means everybody by it. */
+/** The fields of the request. "These" without a checked organization is sent as an empty list, not as "all". */
 function typedIn(element, organizations) {
   const ticked = organizations.map(({ id }) => id).filter((id) => element.elements.namedItem(id).checked);
   const environments = namesIn(valueOf(element, "environments"));
@@ -102,7 +107,7 @@ function typedIn(element, organizations) {
     credentials: namesIn(valueOf(element, "credentials")),
     organizations: valueOf(element, "whose") === "all" ? null : ticked,
     environments: environments.length > 0 ? environments : null,
-    cost: wholeIn(valueOf(element, "cost")),
+    cost: wholeNumber(valueOf(element, "cost")),
     preflight: valueOf(element, "preflight"),
   };
 }

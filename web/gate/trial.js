@@ -1,8 +1,8 @@
-// What a gate would say to a request: asks, and says the answer, the route and the reasons in words.
+// The card that tests a request against a gate, and shows the result, the route and the reasons.
 
 import { post } from "../api.js";
-import { fill, h } from "../dom.js";
-import { explanation, whyWords } from "../explanation.js";
+import { replaceChildren, h } from "../dom.js";
+import { explanation, whyText } from "../explanation.js";
 import { field, form, select, valueOf } from "../form.js";
 import { card } from "../key/parts.js";
 import { parts, t } from "../text.js";
@@ -13,19 +13,19 @@ const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 export function trialCard(gate) {
   const answer = h("div.answer", { role: "status" });
   const submit = async (element) => {
-    fill(answer);
-    const asked = {};
+    replaceChildren(answer);
+    const test = {};
     for (const name of ["method", "url", "key", "ip", "preflight_for"]) {
       const text = valueOf(element, name).trim();
-      if (text !== "") asked[name] = text;
+      if (text !== "") test[name] = text;
     }
-    fill(answer, verdict(await post(`/v1/gates/${encodeURIComponent(gate.name)}/test`, asked)));
+    replaceChildren(answer, verdict(await post(`/v1/gates/${encodeURIComponent(gate.name)}/test`, test)));
   };
   const methods = [...new Set([...METHODS, ...gate.routes.flatMap((route) => route.methods ?? [])])];
-  // No name or password of a person goes in here, and nothing of it is kept for later.
+  // Password managers must not fill in or store this form.
   const typed = { autocomplete: "off", spellcheck: "false" };
   const secret = h("input.code", { ...typed, name: "key", type: "password", autocomplete: "one-time-code" });
-  // Only OPTIONS can be a preflight; what was typed for it does not count for another method.
+  // Only OPTIONS can be a preflight request. Ignore the announced method otherwise.
   const onchange = (event) => {
     announced.hidden = event.target.value !== "OPTIONS";
     if (announced.hidden) announced.querySelector("input").value = "";
@@ -36,8 +36,8 @@ export function trialCard(gate) {
   });
   announced.hidden = true;
   const element = form(
-    { submit, button: t("gate.ask") },
-    h("p.soft", {}, t("gate.try_what")),
+    { submit, button: t("gate.send_test") },
+    h("p.soft", {}, t("gate.test_what")),
     field(t("gate.method"), select("method", methods.map((one) => [one, one]), "GET", { class: "short", onchange })),
     announced,
     field(t("gate.url"), h("input.code", { ...typed, name: "url", inputmode: "url", required: true }), {
@@ -53,20 +53,21 @@ export function trialCard(gate) {
       }),
     ),
   );
-  return card(t("gate.try"), null, element, answer);
+  return card(t("gate.test"), null, element, answer);
 }
 
-function verdict(told) {
-  const badge = told.allowed ? h("span.badge.good", {}, t("gate.passes")) : h("span.badge.bad", {}, t("gate.refused"));
+function verdict(result) {
+  const { allowed } = result;
+  const badge = h(`span.badge.${allowed ? "good" : "bad"}`, {}, allowed ? t("gate.allowed") : t("gate.refused"));
   return h(
     "div.notice.stack",
     {},
-    h("p", {}, badge, " ", why(told)),
-    told.route ? h("p", {}, parts("gate.by_route", { route: h("code", {}, routeName(told.route)) })) : null,
-    // What the API adds is in English: which part of the request is not clear.
-    told.detail && !told.explain ? h("p.small", { lang: "en" }, told.detail) : null,
-    told.explain ? explanation(told.explain) : null,
-    h("p.small.soft", {}, t("gate.answered", { status: String(told.status) })),
+    h("p", {}, badge, " ", why(result)),
+    result.route ? h("p", {}, parts("gate.by_route", { route: h("code", {}, routeName(result.route)) })) : null,
+    // The detail of the API is in English. It names the ambiguous part of the request.
+    result.detail && !result.explain ? h("p.small", { lang: "en" }, result.detail) : null,
+    result.explain ? explanation(result.explain) : null,
+    h("p.small.soft", {}, t("gate.proxy_status", { status: String(result.status) })),
   );
 }
 
@@ -75,5 +76,5 @@ function why({ code, route }) {
   if (code === "ROUTE_NOT_ALLOWED") return route ? t("gate.why_denied") : t("gate.why_no_route");
   if (code === "NO_CREDENTIAL") return t("gate.why_no_key");
   if (code === "REQUEST_REFUSED") return t("gate.why_unclear");
-  return whyWords(code);
+  return whyText(code);
 }

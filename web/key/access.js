@@ -1,7 +1,7 @@
-// What a key may do, from where, and how often.
+// The permissions, IP restrictions and limits of a key.
 
 import { all } from "../api.js";
-import { loaded } from "../dialog.js";
+import { loadForDialog } from "../dialog.js";
 import { h } from "../dom.js";
 import { limitFields, limitsFrom } from "../elements/limit-fields.js";
 import { networkFields } from "../elements/network-fields.js";
@@ -54,7 +54,7 @@ function limits({ rate_limits, quota }) {
   );
 }
 
-/** A span in its own unit: `10 seconds`, `1 hour`. */
+/** A number of seconds in the largest fitting unit: `10 seconds`, `1 hour`. */
 function seconds(span) {
   const units = [[86400, "day"], [3600, "hour"], [60, "minute"], [1, "second"]];
   const [size, unit] = units.find(([size]) => span % size === 0);
@@ -63,14 +63,14 @@ function seconds(span) {
 
 async function changePermissions(page) {
   const { key } = page;
-  const catalogue = await loaded(t("key.edit_permissions"), () => all("/v1/permissions"));
+  const catalogue = await loadForDialog(t("key.edit_permissions"), () => all("/v1/permissions"));
   if (catalogue === undefined) return;
   const isPersonal = key.kind === "personal";
   const matrix = permissionMatrix(catalogue, key.permissions ?? []);
-  const list = group("permissions", t("key.listed"), matrix.element);
+  const list = group("permissions", t("key.permission_choice"), matrix.element);
   const choices = [
-    ["follow", t("key.follow"), t("key.follow_hint")],
-    ["list", t("key.own_list"), t("key.own_list_hint")],
+    ["follow", t("key.same_as_owner"), t("key.same_as_owner_hint")],
+    ["list", t("key.custom"), t("key.custom_hint")],
   ];
   const chosen = key.permissions === null ? "follow" : "list";
   const how = isPersonal ? group("how", t("key.permissions"), radios("how", choices, chosen, () => show())) : null;

@@ -1,9 +1,9 @@
-// "May this key do X from Y?": asks, and says the answer and what decided it in words.
+// The card that tests what a key can access, and shows the rule that decided.
 
 import { post } from "../api.js";
-import { fill, h } from "../dom.js";
+import { replaceChildren, h } from "../dom.js";
 import { permissionNames } from "../elements/permission-names.js";
-import { explanation, whyWords } from "../explanation.js";
+import { explanation, whyText } from "../explanation.js";
 import { field, form, valueOf } from "../form.js";
 import { t } from "../text.js";
 import { card } from "./parts.js";
@@ -11,19 +11,19 @@ import { card } from "./parts.js";
 export function explainCard(key) {
   const answer = h("div.answer", { role: "status" });
   const submit = async (element) => {
-    fill(answer);
-    const asked = {};
+    replaceChildren(answer);
+    const test = {};
     for (const name of ["permissions", "ip"]) {
       const text = valueOf(element, name).trim();
-      if (text !== "") asked[name] = text;
+      if (text !== "") test[name] = text;
     }
-    const told = await post(`/v1/keys/${key.id}/explain`, asked);
-    fill(answer, verdict(told, asked));
+    const result = await post(`/v1/keys/${key.id}/explain`, test);
+    replaceChildren(answer, verdict(result, test));
   };
   const wanted = h("input", { name: "permissions", autocomplete: "off", spellcheck: "false" });
   const address = h("input", { name: "ip", autocomplete: "off", spellcheck: "false" });
   const element = form(
-    { submit, button: t("explain.ask") },
+    { submit, button: t("explain.test") },
     h("p.soft", {}, t("explain.what")),
     h(
       "div.side-by-side",
@@ -36,13 +36,13 @@ export function explainCard(key) {
   return card(t("explain.title"), null, element, answer);
 }
 
-function verdict(told, asked) {
-  const badge = told.valid ? h("span.badge.good", {}, t("explain.yes")) : h("span.badge.bad", {}, t("explain.no"));
+function verdict(result, test) {
+  const badge = result.valid ? h("span.badge.good", {}, t("explain.yes")) : h("span.badge.bad", {}, t("explain.no"));
   return h(
     "div.notice.stack",
     {},
-    h("p", {}, badge, " ", whyWords(told.code)),
-    asked.ip || asked.permissions ? null : h("p.small.soft", {}, t("explain.asked_nothing")),
-    explanation(told),
+    h("p", {}, badge, " ", whyText(result.code)),
+    test.ip || test.permissions ? null : h("p.small.soft", {}, t("explain.tested_nothing")),
+    explanation(result),
   );
 }

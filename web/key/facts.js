@@ -1,4 +1,4 @@
-// What a key is: whose, since when, until when, last used.
+// The details of a key: owner, creation, expiry, last use.
 
 import { h } from "../dom.js";
 import { expiryChoice } from "../elements/expiry-choice.js";
@@ -22,7 +22,7 @@ export function factsCard(page) {
       keyStatus(key),
       key.hint ? h("code", {}, t("key.hint", { hint: key.hint })) : null,
       h("span.badge", {}, key.kind === "service" ? t("key.service") : t("key.personal")),
-      // An organization names its environments itself.
+      // Environments are named by the organization, so they have no text.
       h("span.badge", {}, key.environment),
       key.origin === "imported" ? h("span.badge", {}, t("key.imported")) : null,
     ),
@@ -32,11 +32,13 @@ export function factsCard(page) {
       {},
       fact(t("key.owner"), ownerName(key)),
       fact(t("key.created"), created(key)),
-      key.not_before ? fact(t("key.begins"), h("time", { datetime: key.not_before }, moment(key.not_before))) : null,
+      key.not_before
+        ? fact(t("key.valid_from"), h("time", { datetime: key.not_before }, moment(key.not_before)))
+        : null,
       fact(
-        t("key.ends"),
+        t("key.expires"),
         end(key),
-        rights.change ? action("end", t("key.change_end"), () => changeEnd(page), { class: "link" }) : null,
+        rights.change ? action("end", t("key.change_expiry"), () => changeEnd(page), { class: "link" }) : null,
       ),
       fact(t("key.last_used"), lastUse(key.last_used)),
       fact(t("key.id"), h("code", {}, key.id)),
@@ -60,7 +62,7 @@ function description(page) {
 function changeDescription(page) {
   const value = page.key.description;
   const text = h("textarea", { name: "description", maxlength: DESCRIPTION_CHARACTERS_MAX, value });
-  // The API takes one line; the field is larger so that all of it is seen.
+  // The API accepts one line. The field is taller, so that a long line is visible.
   const changes = (form) => ({ description: valueOf(form, "description").replaceAll(/\s+/g, " ").trim() });
   const title = value ? t("key.edit_description") : t("key.add_description");
   return change(page, title, changes, field(t("key.description"), text, { hint: t("key.description_hint") }));
@@ -72,7 +74,7 @@ export function ownerName(key) {
   return key.owner_name ?? h("code", {}, key.owner);
 }
 
-/** When it was made, and by whom where the person may know. */
+/** The time of creation, and the creator if the user may see it. */
 function created(key) {
   const when = timeAgo(key.created_at);
   const who = creator(key);
@@ -87,12 +89,12 @@ function creator(key) {
 }
 
 function end(key) {
-  if (!key.expires_at) return t("key.never_ends");
+  if (!key.expires_at) return t("key.never_expires");
   const exact = h("time", { datetime: key.expires_at }, moment(key.expires_at));
   return [exact, h("span.soft", {}, " · ", timeAgo(key.expires_at))];
 }
 
-/** When, from where and with what a key or a secret was last used. */
+/** Time, address and user agent of the last use of a key or a secret. */
 export function lastUse(last) {
   if (!last) return t("key.never_used");
   return [
@@ -111,16 +113,18 @@ function metadata(key) {
 function changeEnd(page) {
   const { key } = page;
   const choice = expiryChoice(key.expires_at ? localDay(key.expires_at) : "never");
-  // That there shall be no end has to be said where there was one.
+  // To remove an expiry, the request must contain `null`.
   const changes = () => {
     const fields = choice.fields();
     return Object.keys(fields).length > 0 ? fields : { expires_at: null };
   };
-  const now = key.expires_at ? t("key.ends_now", { day: day(key.expires_at) }) : t("key.ends_never_now");
-  return change(page, t("key.change_end"), changes, h("p", {}, now), choice.element);
+  const now = key.expires_at
+    ? t("key.expires_currently", { day: day(key.expires_at) })
+    : t("key.never_expires_currently");
+  return change(page, t("key.change_expiry"), changes, h("p", {}, now), choice.element);
 }
 
-/** A moment's day as a date field has it, in the person's time zone. */
+/** A date in the format of a date field, in the user's time zone. */
 function localDay(iso) {
   const then = new Date(iso);
   const two = (part) => String(part).padStart(2, "0");

@@ -1,7 +1,7 @@
-// What was done to a key, the newest first.
+// The audit events of a key, newest first.
 
 import { h } from "../dom.js";
-import { changesIn, inWords } from "../event-words.js";
+import { changesIn, eventText } from "../event-words.js";
 import { timeAgo } from "../elements/time-ago.js";
 import { list } from "../list.js";
 import { t } from "../text.js";
@@ -9,7 +9,7 @@ import { card } from "./parts.js";
 
 const PAGE_ITEMS = 10;
 
-/** `nameOf(id)` gives the name of a team, or nothing. */
+/** `nameOf(id)` returns the name of a team, or `undefined`. */
 export function historyCard(key, nameOf) {
   const line = (event) => eventLine(event, nameOf);
   const show = (events) => h("ol.history", {}, events.map(line));
@@ -28,7 +28,7 @@ function eventLine(event, nameOf) {
   return h(
     "li",
     { tabindex: "-1" },
-    h("p", {}, inWords(event)),
+    h("p", {}, eventText(event)),
     h("p.small.soft", {}, timeAgo(event.at), event.address ? [" · ", h("code", {}, event.address)] : null),
     changes.length > 0 ? h("details.small", {}, h("summary", {}, t("events.changes")), changes) : null,
   );

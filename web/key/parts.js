@@ -1,13 +1,13 @@
-// What the parts of a key's page have in common: cards, lines of facts, and dialogs that change it.
+// Shared parts of the key page: cards, facts, and dialogs that change the key.
 
 import { patch } from "../api.js";
 import { open } from "../dialog.js";
 import { freshId, h } from "../dom.js";
 import { form } from "../form.js";
-import { say } from "../say.js";
+import { announce } from "../messages.js";
 import { t } from "../text.js";
 
-/** A card with a heading, and buttons beside it. */
+/** A card with a heading and buttons. */
 export function card(title, buttons, ...children) {
   const heading = h("h2", { id: freshId("part") }, title);
   return h(
@@ -18,16 +18,15 @@ export function card(title, buttons, ...children) {
   );
 }
 
-/** A line of facts. */
 export const fact = (name, ...value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
 
-/** A button that is found again, and keeps its focus, when its part of the page is shown anew. */
+/** A button that keeps the focus when its part of the page is redrawn. */
 export const action = (name, label, onclick, properties = {}) =>
   h("button", { type: "button", "data-action": name, onclick, ...properties }, label);
 
 /**
- * A dialog with a form that changes a key. `changes()` gives what to send; `page.update(key)` shows
- * what became of it.
+ * Opens a dialog with a form that changes a key. `changes(form)` returns the fields to send; `page.update(key)` shows
+ * the result.
  */
 export async function change(page, title, changes, ...fields) {
   let isStale = false;
@@ -46,7 +45,7 @@ export async function change(page, title, changes, ...fields) {
   const changed = await open(title, content, { wide: true });
   if (changed) {
     page.update(changed);
-    say(t("key.saved"));
+    announce(t("key.saved"));
   } else if (isStale) {
     await page.reload();
   }

@@ -1,8 +1,8 @@
-// What the person before the page may do with a key: which buttons they see. The server decides.
+// Which actions on a key the user can see. The server decides whether they are allowed.
 
 import { may, session } from "../state.js";
 
-/** `teams`: the teams that the person sees, with `is_member`. */
+/** `teams` are the teams that the user sees, with `is_member`. */
 export function rightsTo(key, teams) {
   const manages = may("keyhouse:keys:manage");
   const isOwn = key.owner === session.user.id;
@@ -10,17 +10,17 @@ export function rightsTo(key, teams) {
   const isMate = key.teams.some((team) => team.access === "write" && mine.has(team.id));
   const lives = key.status !== "revoked";
   return {
-    /** Name and description; switching off; revoking. */
+    /** Change name and description, disable, revoke. */
     label: lives && (isOwn || manages || isMate),
-    /** What it may do, from where, how often and how long; switching on; sharing. */
+    /** Change permissions, IP restrictions, limits and expiry; enable; share. */
     change: lives && (isOwn || manages),
-    /** A secret is shown to nobody who would act as somebody else with it. */
+    /** Only the owner can see a personal key's new secret, because it acts on the owner's behalf. */
     rotate: lives && key.status !== "expired" && (key.kind === "service" ? manages : isOwn),
     isOwn,
   };
 }
 
-/** The teams that a key can newly be shared with. */
+/** The teams that a key is not shared with yet and can be. */
 export function shareable(key, teams) {
   const has = new Set(key.teams.map((team) => team.id));
   return teams.filter((team) => !has.has(team.id) && (team.is_member || may("keyhouse:teams:manage")));

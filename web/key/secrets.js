@@ -1,8 +1,8 @@
-// A key's secrets, by their hints: the one that works, the one it replaced; and giving it a new one.
+// The secrets of a key, shown by their hints, and the dialog that rotates the secret.
 
 import { post } from "../api.js";
 import { open } from "../dialog.js";
-import { fill, h } from "../dom.js";
+import { replaceChildren, h } from "../dom.js";
 import { form, group, radios, valueOf } from "../form.js";
 import { moment, parts, t } from "../text.js";
 import { showSecret } from "../secret-dialog.js";
@@ -10,9 +10,9 @@ import { timeAgo } from "../elements/time-ago.js";
 import { lastUse } from "./facts.js";
 import { card, fact } from "./parts.js";
 
-/** Spans for which the old secret works on: what the API is told, how long, and the key of the words. */
+/** Overlaps: value for the API, seconds, text key. */
 const OVERLAPS = [
-  ["0s", 0, "rotate.none"],
+  ["0s", 0, "rotate.stop_now"],
   ["1h", 3600, "rotate.hour"],
   ["24h", 86_400, "rotate.day"],
   ["7d", 7 * 86_400, "rotate.week"],
@@ -34,7 +34,7 @@ export function secretsCard(page) {
 
 const hasEnded = (secret) => secret.ends_at !== null && new Date(secret.ends_at) <= new Date();
 
-/** Who still uses the secret that was replaced, while it works. */
+/** The last use of the replaced secret, while it still works. */
 function replaced(key) {
   const old = key.secrets[1];
   if (!old || hasEnded(old) || key.status === "revoked") return null;
@@ -63,20 +63,20 @@ function secretLines(secret, isNewest) {
     h(
       "dl.facts.small",
       {},
-      fact(t("key.created"), timeAgo(secret.created_at)),
+      fact(t("rotate.created"), timeAgo(secret.created_at)),
       fact(t("key.last_used"), lastUse(secret.last_used)),
-      secret.ends_at ? fact(t("key.ends"), h("time", { datetime: secret.ends_at }, moment(secret.ends_at))) : null,
+      secret.ends_at ? fact(t("key.expires"), h("time", { datetime: secret.ends_at }, moment(secret.ends_at))) : null,
     ),
   ];
 }
 
-/** Asks how long the old secret works on, makes the new one, and shows it once. */
+/** Asks for the overlap, rotates the secret, and shows the new secret once. */
 export async function rotate(page) {
   const { key } = page;
   const made = await open(t("rotate.title"), (close) => {
-    const said = h("p.consequence", { role: "status" });
+    const effect = h("p.consequence", { role: "status" });
     const choices = OVERLAPS.map(([span, , words]) => [span, t(words)]); // rotate.none, .hour, .day, .week, .month
-    const tell = () => fill(said, consequence(key, element.elements.namedItem("overlap").value));
+    const showEffect = () => replaceChildren(effect, consequence(key, element.elements.namedItem("overlap").value));
     const submit = async (element) => {
       const { id, version } = page.key;
       close(await post(`/v1/keys/${id}/rotate`, { overlap: valueOf(element, "overlap") }, { version }));
@@ -84,10 +84,10 @@ export async function rotate(page) {
     const element = form(
       { submit, button: t("rotate.button"), cancel: () => close() },
       h("p", {}, parts("rotate.what", { name: h("strong", {}, key.name) })),
-      group("overlap", t("rotate.overlap"), radios("overlap", choices, PROPOSED, tell)),
-      said,
+      group("overlap", t("rotate.overlap"), radios("overlap", choices, PROPOSED, showEffect)),
+      effect,
     );
-    tell();
+    showEffect();
     return element;
   });
   if (!made) return;

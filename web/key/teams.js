@@ -2,10 +2,10 @@
 
 import { get, put, remove } from "../api.js";
 import { confirm } from "../dialog.js";
-import { fill, h } from "../dom.js";
+import { replaceChildren, h } from "../dom.js";
 import { field, form, select, valueOf } from "../form.js";
-import { problemNotice, say } from "../say.js";
-import { inOrder, parts, t } from "../text.js";
+import { problemNotice, announce } from "../messages.js";
+import { compareNames, parts, t } from "../text.js";
 import { action, card } from "./parts.js";
 import { shareable } from "./rights.js";
 
@@ -13,7 +13,7 @@ const accesses = () => [["read", t("key.team_read")], ["write", t("key.team_writ
 
 export function teamsCard(page) {
   const { key, rights } = page;
-  const teams = key.teams.toSorted((one, other) => inOrder(one.name, other.name));
+  const teams = key.teams.toSorted((one, other) => compareNames(one.name, other.name));
   return card(
     t("key.teams"),
     null,
@@ -31,14 +31,14 @@ function share(page, team) {
   }
   const trouble = h("div.trouble", {});
   const onchange = async () => {
-    fill(trouble);
+    replaceChildren(trouble);
     try {
       page.update(await put(sharePath(page, team), { access: control.value }));
-      say(t("key.team_changed", { name: team.name }));
+      announce(t("key.team_changed", { name: team.name }));
     } catch (problem) {
       if (!problem.members) throw problem;
       control.value = team.access;
-      fill(trouble, problemNotice(problem));
+      replaceChildren(trouble, problemNotice(problem));
     }
   };
   const control = select("access", accesses(), team.access, {
@@ -68,18 +68,18 @@ async function unshare(page, team) {
 function adding(page) {
   const teams = shareable(page.key, page.teams);
   if (teams.length === 0) return null;
-  const choices = teams.map((team) => [team.id, team.name]).toSorted(([, one], [, other]) => inOrder(one, other));
+  const choices = teams.map((team) => [team.id, team.name]).toSorted(([, one], [, other]) => compareNames(one, other));
   const submit = async (element) => {
     const team = teams.find(({ id }) => id === valueOf(element, "team"));
     const path = sharePath(page, team);
     page.update(await put(path, { access: valueOf(element, "new_access") }));
-    say(t("key.team_added", { name: team.name }));
+    announce(t("key.team_added", { name: team.name }));
     document.querySelector(`[data-action="access-${team.id}"]`)?.focus();
   };
   const element = form(
     { submit, button: t("key.share") },
     field(t("key.team"), select("team", choices, choices[0][0])),
-    field(t("key.team_may"), select("new_access", accesses(), "read")),
+    field(t("key.team_access"), select("new_access", accesses(), "read")),
   );
   element.classList.add("sharing");
   return h("details", {}, h("summary", {}, t("key.share_more")), element);

@@ -1,34 +1,34 @@
-// How a key was used: calls and refusals over time, and from where.
+// The usage of a key: allowed and refused calls over time, and recent addresses.
 
 import { get } from "../api.js";
-import { fill, h } from "../dom.js";
+import { replaceChildren, h } from "../dom.js";
 import { timeAgo } from "../elements/time-ago.js";
 import { codeName, looksOf, startOf, swatch, usageChart } from "../elements/usage-chart.js";
-import { problemNotice } from "../say.js";
+import { problemNotice } from "../messages.js";
 import { table } from "../table.js";
 import { number, t } from "../text.js";
 import { card } from "./parts.js";
 
 const HOUR_MS = 3_600_000;
-/** What can be looked at: interval, length of one bucket, how many. */
+/** Selectable periods: interval, length of a bucket, number of buckets. */
 const SPANS = { hour: [HOUR_MS, 24], day: [24 * HOUR_MS, 30] };
 
 export function usageCard(key) {
   const place = h("div.stack", {});
-  let asked = 0;
+  let latestTurn = 0;
   const load = async (interval) => {
-    const turn = ++asked;
+    const turn = ++latestTurn;
     place.setAttribute("aria-busy", "true");
     const [step, count] = SPANS[interval];
     const from = new Date(Math.floor(Date.now() / step) * step - (count - 1) * step).toISOString();
     try {
       const usage = await get("/v1/usage", { key: key.id, interval, from });
-      if (turn === asked) fill(place, drawn(usage, step));
+      if (turn === latestTurn) replaceChildren(place, drawn(usage, step));
     } catch (problem) {
       if (!problem.members) throw problem;
-      if (turn === asked) fill(place, problemNotice(problem, () => load(interval)));
+      if (turn === latestTurn) replaceChildren(place, problemNotice(problem, () => load(interval)));
     } finally {
-      if (turn === asked) place.removeAttribute("aria-busy");
+      if (turn === latestTurn) place.removeAttribute("aria-busy");
     }
   };
   const choose = (interval) => {
@@ -55,7 +55,7 @@ function chart(usage, buckets, totals) {
   const { calls } = usage.totals;
   const refused = calls - (totals.VALID ?? 0);
   const sum = t("usage.sum", { count: calls, refused: t("usage.refused", { count: refused }) });
-  // The order is that in which the codes are drawn, from the ground up.
+  // Codes are stacked in this order, from the bottom.
   const rank = (code) => (code === "VALID" ? Infinity : totals[code]);
   const codes = Object.keys(totals).toSorted((one, other) => rank(other) - rank(one));
   const looks = looksOf(codes);
@@ -82,21 +82,21 @@ function asTable(buckets, codes, interval) {
   return h("div.counts", {}, table(t("usage.table"), columns, rows));
 }
 
-/** All buckets of the time asked for, with those in which nothing happened. */
+/** All buckets of the period, including those without calls. */
 function filled(usage, step) {
-  const known = new Map(usage.items.map((item) => [Date.parse(item.start), item]));
+  const byStart = new Map(usage.items.map((item) => [Date.parse(item.start), item]));
   const buckets = [];
   for (let start = Date.parse(usage.from); start < Date.parse(usage.to); start += step) {
-    const { calls = 0, codes = {} } = known.get(start) ?? {};
+    const { calls = 0, codes = {} } = byStart.get(start) ?? {};
     buckets.push({ start: new Date(start), calls, codes });
   }
   return buckets;
 }
 
-/** From where the key was used of late; told only to those who see all of it. */
-function addresses(known) {
-  if (!known || known.length === 0) return null;
-  const lines = known.map(({ ip, last_used_at }) =>
+/** Recent addresses. The API returns them only to users who may see them. */
+function addresses(items) {
+  if (!items || items.length === 0) return null;
+  const lines = items.map(({ ip, last_used_at }) =>
     h("li", {}, h("code", {}, ip), h("span.soft", {}, timeAgo(last_used_at))),
   );
   return h("div", {}, h("h3", {}, t("usage.addresses")), h("ul.addresses", {}, lines));

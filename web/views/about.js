@@ -1,4 +1,4 @@
-// The box that says what this is.
+// The "About Keyhouse" dialog.
 
 import { open } from "../dialog.js";
 import { h } from "../dom.js";

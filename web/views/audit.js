@@ -1,17 +1,17 @@
-// The audit log: what was done, the newest first, and whether it is all there as it was.
+// The audit log, newest events first, and its verification.
 
 import { all, post } from "../api.js";
 import { open } from "../dialog.js";
-import { fill, h } from "../dom.js";
+import { replaceChildren, h } from "../dom.js";
 import { copyButton } from "../elements/copy-button.js";
-import { inWords } from "../event-words.js";
+import { eventText } from "../event-words.js";
 import { field, form, select, valueOf } from "../form.js";
 import { list } from "../list.js";
 import { allRoles } from "../roles.js";
 import { may, session } from "../state.js";
-import { exactly, inOrder, known, moment, number, t } from "../text.js";
+import { exactMoment, compareNames, optionalText, moment, number, t } from "../text.js";
 
-/** What can be chosen of what was done: the first word of actions. */
+/** Kinds of events: the first word of their actions. */
 const KINDS = [
   "session", "key", "keys", "user", "invitation", "reset", "totp", "team", "role", "organization", "subscription",
   "permission", "plan", "gate", "instance", "audit",
@@ -26,7 +26,7 @@ export async function view({ query }) {
   const names = new Map([...people, ...teams, ...roles].map((one) => [one.id, one.name]));
   const line = (event) => lineOf(event, names);
   const events = list("/v1/audit", {
-    query: asked(query),
+    query: apiQuery(query),
     show: (items) => h("ol.events.card.flush", {}, items.map(line)),
     more: (element, items) => {
       const lines = items.map(line);
@@ -37,14 +37,14 @@ export async function view({ query }) {
     empty: () => h("div.card.empty", {}, h("p", {}, t("audit.nothing"))),
   });
   const button = h("button", { type: "button", onclick: check }, t("audit.check"));
-  // Without the right the list says which one is missing, and there is nothing to look for.
+  // Without the permission the list shows the problem, so the filters are omitted.
   const reads = may("keyhouse:audit:read");
   const body = h("div.stack", {}, reads ? filters(query, people, events.reload) : null, events.element);
   return { title: t("audit.title"), actions: reads ? [button] : [], body };
 }
 
-/** What the address asks for, as the API takes it. A day is the person's own. */
-function asked(query) {
+/** The API query of the address. Days are in the user's time zone. */
+function apiQuery(query) {
   const kind = query.get("what");
   const until = query.get("until");
   return {
@@ -56,7 +56,7 @@ function asked(query) {
   };
 }
 
-/** When a day begins, or the one that many days later; nothing for what is no day. */
+/** The start of a day, plus a number of days; `undefined` if it is not a date. */
 function dayOf(text, later) {
   const at = new Date(`${text}T00:00`);
   at.setDate(at.getDate() + later);
@@ -64,17 +64,17 @@ function dayOf(text, later) {
 }
 
 function filters(query, people, reload) {
-  people.sort((one, other) => inOrder(one.name, other.name));
+  people.sort((one, other) => compareNames(one.name, other.name));
   const who = [
-    ["", t("audit.anybody")],
+    ["", t("audit.any_actor")],
     ...people.map((one) => [one.id, `${one.name} (${one.email})`]),
     ["local", t("audit.local")],
-    ["none", t("audit.no_one")],
+    ["none", t("audit.anonymous")],
   ];
   const chosen = query.get("who") ?? "";
-  // Somebody who is gone, or a key, as another page's link names them.
+  // A link from another page may name a key or a removed user.
   if (!who.some(([id]) => id === chosen)) who.push([chosen, chosen]);
-  const what = [["", t("audit.anything")], ...KINDS.map((kind) => [kind, kindName(kind)])];
+  const what = [["", t("audit.any_action")], ...KINDS.map((kind) => [kind, kindName(kind)])];
   const date = (name) => h("input", { type: "date", name, value: query.get(name) });
   const value = query.get("subject");
   const subject = h("input", { name: "subject", value, autocomplete: "off", spellcheck: "false" });
@@ -86,7 +86,7 @@ function filters(query, people, reload) {
     }
     const at = query.toString();
     history.replaceState(null, "", at ? `#/audit?${at}` : "#/audit");
-    return reload(asked(query));
+    return reload(apiQuery(query));
   };
   const clear = () => {
     for (const control of element.elements) control.value = "";
@@ -97,8 +97,8 @@ function filters(query, people, reload) {
     h(
       "div.filters",
       {},
-      field(t("audit.who"), select("who", who, chosen)),
-      field(t("audit.what"), select("what", what, query.get("what") ?? "")),
+      field(t("audit.actor"), select("who", who, chosen)),
+      field(t("audit.action"), select("what", what, query.get("what") ?? "")),
       field(t("audit.since"), date("since")),
       field(t("audit.until"), date("until")),
       field(t("audit.subject"), subject, { hint: t("audit.subject_hint") }),
@@ -116,94 +116,94 @@ function lineOf(event, names) {
   return h(
     "li",
     {},
-    h("div.event", {}, h("span", {}, inWords(event)), h("span.soft.small", {}, whenAndWhere(event))),
+    h("div.event", {}, h("span", {}, eventText(event)), h("span.soft.small", {}, whenAndWhere(event))),
     h("p.small", {}, subjectOf(event, names)),
     changes(event),
   );
 }
 
 function whenAndWhere(event) {
-  const time = h("time", { datetime: event.at, title: exactly(event.at) }, moment(event.at));
+  const time = h("time", { datetime: event.at, title: exactMoment(event.at) }, moment(event.at));
   return event.address ? [time, " · ", event.address] : time;
 }
 
-/** Where the page shows what an id names. */
+/** Views by the prefix of an id. */
 const PLACES = { key: "keys", usr: "people", team: "teams", role: "roles" };
 
 function subjectOf({ target, target_name, before, after }, names) {
   const place = PLACES[target.split("_")[0]];
-  const told = [target_name, after.name, names.get(target), before.name, after.email, before.email];
-  const name = told.find((one) => typeof one === "string");
+  const candidates = [target_name, after.name, names.get(target), before.name, after.email, before.email];
+  const name = candidates.find((one) => typeof one === "string");
   const text = name ?? h("code", {}, target);
   return place ? h("a", { href: `#/${place}/${target}`, title: target }, text) : h("span", { title: target }, text);
 }
 
-/** What was there before and after, field by field. */
+/** The old and new value of each changed field. */
 function changes({ before, after }) {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
-  const said = names.filter((name) => written(before[name]) !== written(after[name]));
-  if (said.length === 0) return null;
+  const changed = names.filter((name) => written(before[name]) !== written(after[name]));
+  if (changed.length === 0) return null;
   const row = (name) =>
     h(
       "tr",
       {},
-      h("th", { scope: "row" }, known(`event_fields.${name}`) ?? h("code", {}, name)),
+      h("th", { scope: "row" }, optionalText(`event_fields.${name}`) ?? h("code", {}, name)),
       h("td", {}, h("code", {}, written(before[name]))),
       h("td", {}, h("code", {}, written(after[name]))),
     );
   const columns = [t("audit.field"), t("audit.before"), t("audit.after")];
   const heading = columns.map((text) => h("th", { scope: "col" }, text));
-  const table = h("table.changes", {}, h("thead", {}, h("tr", {}, heading)), h("tbody", {}, said.map(row)));
+  const table = h("table.changes", {}, h("thead", {}, h("tr", {}, heading)), h("tbody", {}, changed.map(row)));
   return h("details", {}, h("summary.small", {}, t("audit.details")), table);
 }
 
-/** A value as the log has it; nothing for none. */
+/** A value as in the log; empty if there is none. */
 function written(value) {
   if (value === null || value === undefined || value === "") return "–";
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** When older events were removed, and under which retention. */
+/** The last removal of older events, and its retention period. */
 function cutInWords({ at, retention }) {
   if (retention === null) return t("audit.cut_before", { at: moment(at) });
   return t("audit.cut", { at: moment(at), days: number(parseInt(retention, 10)) });
 }
 
-/** Checks the seals of the whole log, and shows what came of it. */
+/** Verifies the seals of the whole log and shows the result. */
 function check() {
   return open(t("audit.check"), () => {
     const outcome = h("div", {});
     const head = h("input", { name: "head", autocomplete: "off", spellcheck: "false" });
     const submit = async (element) => {
       const noted = valueOf(element, "head").trim();
-      fill(outcome, told(await post("/v1/audit/check", noted ? { head: noted } : {})));
+      replaceChildren(outcome, report(await post("/v1/audit/check", noted ? { head: noted } : {})));
     };
     return h(
       "div.stack",
       {},
       h("p", {}, t("audit.check_what")),
-      form({ submit, button: t("audit.check_now") }, field(t("audit.head_known"), head, {
+      form({ submit, button: t("audit.check_now") }, field(t("audit.earlier_head"), head, {
         optional: true,
-        hint: t("audit.head_known_hint"),
+        hint: t("audit.earlier_head_hint"),
       })),
       outcome,
     );
   }, { wide: true });
 }
 
-function told({ ok, events, unsealed, faults, head, cut }) {
+function report({ ok, events, unsealed, faults, head, cut }) {
   const hash = h("code.one-time", { tabindex: "-1" }, head.hash);
   const fault = (one) => h("li", {}, t(`audit.fault_${one.kind}`), " ", h("code", {}, one.event ?? place(one)));
   // audit.fault_altered, .fault_chain_broken and so on
   const place = ({ seal }) => (seal === undefined ? "" : t("audit.seal", { seal }));
   const broken = () => [
-    h("p", {}, t("audit.broken", { count: faults.length })),
+    h("p", {}, t("audit.tampered", { count: faults.length })),
     h("ul.bullets", {}, faults.map(fault)),
   ];
   return h(
     "div.stack",
     { role: "status" },
-    ok ? h("div.notice", {}, h("p", {}, t("audit.whole", { count: events }))) : h("div.notice.bad", {}, broken()),
+    ok ? h("div.notice", {}, h("p", {}, t("audit.verified", { count: events }))) : h("div.notice.bad", {}, broken()),
     cut ? h("p.small.soft", {}, cutInWords(cut)) : null,
     unsealed > 0 ? h("p.small.soft", {}, t("audit.unsealed", { count: unsealed })) : null,
     h(

@@ -1,4 +1,4 @@
-// One gate: its routes, its settings, what the proxy needs of it, trying it, and its end. For operators.
+// One gate, for operators: routes, settings, proxy configuration, test, removal.
 
 import { all, get, remove } from "../api.js";
 import { confirm } from "../dialog.js";
@@ -15,18 +15,18 @@ import { t } from "../text.js";
 export async function view({ params: [name] }) {
   if (name === DEFAULT_GATE.name && isOperator()) return builtIn();
   const path = `/v1/gates/${encodeURIComponent(name)}`;
-  const page = { path, gate: null, organizations: [], again: null };
-  const changing = await live(async (again) => {
+  const page = { path, gate: null, organizations: [], redraw: null };
+  const changing = await live(async (redraw) => {
     [page.gate, page.organizations] = await Promise.all([get(path), all("/v1/organizations")]);
-    page.again = again;
+    page.redraw = redraw;
     return [routesCard(page), h("div.columns", {}, settingsCard(page), proxyCard(page.gate))];
   });
-  // What is typed to try it stays while the gate is changed.
+  // Not redrawn after a change, so that the input of a test stays.
   const body = h("div.stack.sections", {}, changing.element, trialCard(page.gate), danger(page));
   return { title: name, body };
 }
 
-/** The gate that every instance has. */
+/** The built-in gate. */
 function builtIn() {
   const body = h(
     "div.stack.sections",

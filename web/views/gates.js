@@ -1,29 +1,29 @@
-// Gates: what stands before protected APIs, by name, and making one. For operators.
+// The gates of the instance, for operators.
 
 import { all, post } from "../api.js";
 import { open } from "../dialog.js";
 import { h } from "../dom.js";
 import { field, form, valueOf } from "../form.js";
 import { pathsOf, pathLine } from "../gate/proxy.js";
-import { DEFAULT_GATE, whoseKeys } from "../gate/words.js";
+import { DEFAULT_GATE, acceptedKeys } from "../gate/words.js";
 import { list } from "../list.js";
 import { addRows, table } from "../table.js";
-import { listed, t } from "../text.js";
+import { formatList, t } from "../text.js";
 
-/** Where a name goes, as long as there is none. */
+/** The placeholder for a gate's name in example paths. */
 const ANY = { name: "{name}" };
 
 export async function view() {
-  // Only operators get past this.
+  // This request fails for users who are not operators.
   const organizations = await all("/v1/organizations");
-  const columns = [t("gates.name"), t("gates.routes"), t("gates.whose"), t("gates.environments")];
+  const columns = [t("gates.name"), t("gates.routes"), t("gates.accepted_keys"), t("gates.environments")];
   const cells = (gate) => [
     named(gate.name, null, gate.description),
     gate.routes.length > 0
       ? t("gates.count", { count: gate.routes.length })
       : h("span.badge.warn", {}, t("gates.no_routes")),
-    whoseKeys(gate, organizations),
-    gate.environments ? listed(gate.environments) : t("gates.all_environments"),
+    acceptedKeys(gate, organizations),
+    gate.environments ? formatList(gate.environments) : t("gates.all_environments"),
   ];
   const button = h("button.primary", { type: "button", onclick: make }, t("gates.new"));
   const card = (rows) => h("div.card.flush", {}, table(t("gates.title"), columns, [builtIn(), ...rows]));
@@ -31,7 +31,7 @@ export async function view() {
     show: (items) => card(items.map(cells)),
     more: (element, items) => addRows(element.querySelector("table"), columns, items.map(cells)).querySelector("a"),
     empty: () => {
-      // The way to the first one is below.
+      // The empty list has its own button.
       button.hidden = true;
       return h("div.stack.sections", {}, card([]), noneYet());
     },
@@ -49,12 +49,12 @@ const named = (name, badge, about) => [
   about ? h("span.below.small.soft", {}, about) : null,
 ];
 
-/** The row of the gate that every instance has. */
+/** The row of the built-in gate. */
 function builtIn() {
   return [
     named(DEFAULT_GATE.name, h("span.badge", {}, t("gates.built_in")), t("gates.default_what")),
     t("gates.all_routes"),
-    whoseKeys(DEFAULT_GATE, []),
+    acceptedKeys(DEFAULT_GATE, []),
     t("gates.all_environments"),
   ];
 }
@@ -66,7 +66,7 @@ function noneYet() {
     h("h2", {}, t("gates.none")),
     h("p.soft", {}, t("gates.where")),
     h("div.stack.tight.paths", {}, pathsOf(ANY).map(pathLine)),
-    h("button.primary", { type: "button", onclick: make }, t("gates.make_first")),
+    h("button.primary", { type: "button", onclick: make }, t("gates.create_first")),
   );
 }
 
@@ -78,7 +78,7 @@ async function make() {
     };
     const name = h("input.code", { name: "name", autocomplete: "off", spellcheck: "false", required: true });
     return form(
-      { submit, button: t("gates.make"), cancel: () => close() },
+      { submit, button: t("gates.create"), cancel: () => close() },
       field(t("gates.name"), name, { hint: t("gates.name_hint") }),
       field(t("gates.description"), h("input", { name: "description", autocomplete: "off" }), { optional: true }),
     );

@@ -1,4 +1,4 @@
-// Joining an organization, for whoever holds the link of an invitation.
+// The form that accepts an invitation.
 
 import { post } from "../api.js";
 import { h } from "../dom.js";
@@ -6,18 +6,24 @@ import { passwordField } from "../elements/password-field.js";
 import { field } from "../form.js";
 import { t } from "../text.js";
 import { session } from "../state.js";
-import { accountOf, enterBy, filled, linkForm } from "../link.js";
+import { accountOfLink, enterWith, filledFields, linkForm } from "../link.js";
 
 export function view({ token, done }) {
   const submit = async (element) => {
-    const shown = filled(element, ["name", "password"]);
-    enterBy(await post("/v1/invitations/accept", { token, ...shown }, { quietly: true }), done);
+    const shown = filledFields(element, ["name", "password"]);
+    enterWith(await post("/v1/invitations/accept", { token, ...shown }, { quietly: true }), done);
   };
   const name = h("input", { name: "name", autocomplete: "name", maxlength: 256 });
   const body = linkForm(
-    { token, dead: t("invitation.dead"), lead: t("invitation.lead"), submit, button: t("invitation.button") },
+    {
+      token,
+      invalid: t("invitation.link_invalid"),
+      lead: t("invitation.lead"),
+      submit,
+      button: t("invitation.button"),
+    },
     session ? h("p.notice", {}, t("invitation.signed_in", { name: session.user.name })) : null,
-    accountOf(token),
+    accountOfLink(token),
     field(t("invitation.name"), name, { hint: t("invitation.name_hint") }),
     passwordField(t("invitation.password"), "password", { fresh: true }),
   );

@@ -1,84 +1,86 @@
-// The keys: which there are, what they may do, when and from where they were last used.
+// The list of API keys, with filters.
 
 import { all, get, patch, Problem } from "../api.js";
-import { fill, h } from "../dom.js";
+import { replaceChildren, h } from "../dom.js";
 import { copyButton } from "../elements/copy-button.js";
 import { keyStatus } from "../elements/key-status.js";
 import { renameButton } from "../elements/rename.js";
 import { timeAgo } from "../elements/time-ago.js";
 import { field, select } from "../form.js";
+import { revokeKey } from "../key/revoke.js";
 import { rightsTo } from "../key/rights.js";
 import { list } from "../list.js";
-import { inFewWords } from "../permission-words.js";
+import { shortPermissions } from "../permission-words.js";
 import { planName } from "../plans.js";
 import { instance, isOperator, may, session } from "../state.js";
 import { addRows, table } from "../table.js";
-import { day, listed, t } from "../text.js";
+import { day, formatList, t } from "../text.js";
 
-/** A key is more than a kilobyte on its way: few enough that the first load stays light. */
+/** A key is more than 1 kB of JSON. A small first page keeps the first load light. */
 const PAGE_KEYS = 30;
 const SOON = "7d";
 const SOON_MS = 7 * 86_400_000;
-/** Long enough that not every letter asks. */
+/** The pause in typing after which a search is sent. */
 const TYPING_MS = 250;
 const SORTS = ["-created_at", "name", "-last_used", "expires_at"];
 const STATUSES = ["", "active", "disabled", "not_yet_valid", "expired", "revoked", "all"];
 
-/** Whether the person may make a key, for themselves or for the organization. */
-export const mayMake = () => may("keyhouse:keys:create") || may("keyhouse:keys:manage");
+/** Whether the user may create a personal or a service key. */
+export const canCreate = () => may("keyhouse:keys:create") || may("keyhouse:keys:manage");
 
 export async function view({ query }) {
-  const asking = all("/v1/teams");
+  const loadingTeams = all("/v1/teams");
   let teams = [];
   const chosen = chosenBy(query);
   const columns = [
     t("keys.name"),
     t("keys.owner"),
-    t("keys.may"),
+    t("keys.permissions"),
     t("keys.status"),
     t("keys.last_used"),
     t("keys.created"),
+    { hidden: t("keys.actions") },
   ];
   const rowsOf = (items) => items.map((key) => row(key, teams));
-  const found = h("p.said-only", { role: "status" });
+  const found = h("p.visually-hidden", { role: "status" });
   const keys = list("/v1/keys", {
-    query: asked(chosen),
+    query: apiQuery(chosen),
     pageItems: PAGE_KEYS,
-    beside: asking.then((known) => (teams = known)),
+    beside: loadingTeams.then((loaded) => (teams = loaded)),
     show: (items, isMore) => {
-      fill(found, t(isMore ? "keys.found_more" : "keys.found", { count: items.length }));
+      replaceChildren(found, t(isMore ? "keys.found_more" : "keys.found", { count: items.length }));
       return h("div.card.flush.keys", {}, table(t("keys.title"), columns, rowsOf(items)));
     },
     more: (card, items) => addRows(card.querySelector("table"), columns, rowsOf(items))?.querySelector("a"),
     empty: () => {
-      fill(found, t(isFiltered(chosen) ? "keys.nothing_found" : "keys.none"));
+      replaceChildren(found, t(isFiltered(chosen) ? "keys.nothing_found" : "keys.none"));
       return isFiltered(chosen) ? nothingFound(clear) : noneYet();
     },
   });
-  // The keys are on their way by now: one wait, not two.
-  const choices = choicesOf(await asking);
+  // The request for the keys is already running.
+  const choices = choicesOf(await loadingTeams);
   if (chosen.whose.startsWith("team_") && !teams.some((team) => team.id === chosen.whose)) {
-    // A team that was removed, say: a list that shows "All" must show all.
+    // The team was removed, for example: the filter shows "All", so the list must show all.
     chosen.whose = "";
-    keys.reload(asked(chosen));
+    keys.reload(apiQuery(chosen));
   }
-  /** Asks anew; a choice is a step that the back button takes back, a letter typed is none. */
+  /** Reloads the list. A chosen filter is a step of the browser history, a typed letter is not. */
   const change = (isStep) => {
     const said = new URLSearchParams(Object.entries(chosen).filter(([, value]) => value !== ""));
     const address = said.size > 0 ? `#/keys?${said}` : "#/keys";
     if (isStep) history.pushState(null, "", address);
     else history.replaceState(null, "", address);
-    keys.reload(asked(chosen));
+    keys.reload(apiQuery(chosen));
   };
   const clear = () => {
     location.hash = "#/keys";
   };
-  const actions = usable() && mayMake() ? [h("a.button.primary", { href: "#/keys/new" }, t("keys.new"))] : [];
-  const body = h("div.stack", {}, endpoint(), hindrance(), filters(chosen, choices, change), found, keys.element);
+  const actions = usable() && canCreate() ? [h("a.button.primary", { href: "#/keys/new" }, t("keys.new"))] : [];
+  const body = h("div.stack", {}, endpoint(), creationNotice(), filters(chosen, choices, change), found, keys.element);
   return { title: t("keys.title"), actions, body };
 }
 
-/** What the address asks for. What a link or an older page names that there is not filters nothing. */
+/** The filters of the address. Unknown values are ignored. */
 function chosenBy(query) {
   const chosen = { search: query.get("search") ?? "" };
   for (const [name, , options] of choicesOf([])) {
@@ -91,7 +93,7 @@ function chosenBy(query) {
 
 const usable = () => session.organization.api_access;
 
-/** Where keys are used, and how. */
+/** The URL of the API, and a link to its reference. */
 function endpoint() {
   const url = h("code", { tabindex: "0" }, instance.endpoint_url);
   return h(
@@ -108,8 +110,8 @@ function endpoint() {
   );
 }
 
-/** Why no key can be made, and who changes that; nothing where one can. */
-export function hindrance() {
+/** A notice with the reason why the user can't create keys; `null` if they can. */
+export function creationNotice() {
   if (!usable()) {
     const plan = planName(session.organization.plan);
     return h(
@@ -125,9 +127,9 @@ export function hindrance() {
       links(),
     );
   }
-  if (mayMake()) return null;
-  // A guest, or somebody with a custom role, could not even where members may.
-  const why = session.user.role === "user" ? t("keys.members_may_not") : t("keys.role_may_not");
+  if (canCreate()) return null;
+  // Guests and users with a custom role can't create keys even if members can.
+  const why = session.user.role === "user" ? t("keys.members_cannot_create") : t("keys.role_cannot_create");
   return h("div.notice", {}, h("p", {}, why), h("p.soft", {}, t("keys.ask_administrator")));
 }
 
@@ -141,7 +143,7 @@ function links() {
   return shown.length > 0 ? h("p.row", {}, shown) : null;
 }
 
-/** What the list may be narrowed to: name, label, options. */
+/** The filters of the list: name, label, options. */
 function choicesOf(teams) {
   const whose = [
     ["", t("keys.all")],
@@ -150,17 +152,17 @@ function choicesOf(teams) {
     ...teams.map((team) => [team.id, t("keys.of_team", { team: team.name })]),
   ];
   // keys.status_active, .status_disabled, .status_not_yet_valid, .status_expired, .status_revoked, .status_all
-  const statuses = STATUSES.map((status) => [status, status ? t(`keys.status_${status}`) : t("keys.current")]);
+  const statuses = STATUSES.map((status) => [status, status ? t(`keys.status_${status}`) : t("keys.not_revoked")]);
   const only = [
-    ["", t("keys.any_use")],
+    ["", t("keys.any_activity")],
     ["unused", t("keys.unused")],
-    ["ending", t("keys.ending")],
+    ["ending", t("keys.expiring")],
   ];
   const sorts = SORTS.map((sort) => [sort === SORTS[0] ? "" : sort, t(`keys.sort_${sort.replace("-", "")}`)]);
   return [
-    ["whose", t("keys.whose"), whose],
+    ["whose", t("keys.owner"), whose],
     ["status", t("keys.status"), statuses],
-    ["only", t("keys.use"), only],
+    ["only", t("keys.activity"), only],
     ["sort", t("keys.sort"), sorts],
   ];
 }
@@ -183,8 +185,8 @@ function filters(chosen, choices, change) {
     oninput: () => {
       clearTimeout(timer);
       timer = setTimeout(() => {
-        // They may have gone on to another view meanwhile.
-        if (!search.isConnected) return;
+        // The user may have navigated to another view, which may still be loading.
+        if (!search.isConnected || !isListAddress(location.hash)) return;
         chosen.search = search.value.trim();
         change(false);
       }, TYPING_MS);
@@ -198,8 +200,10 @@ function filters(chosen, choices, change) {
   );
 }
 
-/** What the API is asked for. */
-function asked({ whose, status, only, sort, search }) {
+const isListAddress = (hash) => /^(#\/?|#\/keys)?(\?|$)/.test(hash);
+
+/** The API query of the chosen filters. */
+function apiQuery({ whose, status, only, sort, search }) {
   const isTeam = whose.startsWith("team_");
   return {
     search,
@@ -225,78 +229,102 @@ function nothingFound(clear) {
 }
 
 function noneYet() {
-  const first = usable() && mayMake() ? h("a.button.primary", { href: "#/keys/new" }, t("keys.make_first")) : null;
+  const first = usable() && canCreate() ? h("a.button.primary", { href: "#/keys/new" }, t("keys.create_first")) : null;
   return h("div.card.empty", {}, h("h2", {}, t("keys.none")), h("p.soft", {}, t("keys.what")), first);
 }
 
 function row(key, teams) {
-  // Somebody else's: that it is there, and no more.
+  // A key that the user may not open: the API returns no details.
   if (!key.name) {
     const kind = key.kind === "service" ? t("keys.hidden_service") : t("keys.hidden_personal");
     const nothing = () => h("span.soft.none", {}, "–");
-    return [h("span.soft", {}, kind), nothing(), nothing(), keyStatus(key), nothing(), nothing()];
+    return [h("span.soft", {}, kind), nothing(), nothing(), keyStatus(key), nothing(), nothing(), nothing()];
   }
-  return [
-    nameOf(key, rightsTo(key, teams)),
+  const name = h("a.strong", { href: `#/keys/${key.id}`, dir: "auto" });
+  const cells = [
+    h("div.named", {}, name, h("code.below.small.soft", {}, key.hint ?? "")),
     ownerOf(key),
-    mayOf(key),
-    statusOf(key),
+    permissionsOf(key),
+    h("div", {}, statusOf(key)),
     lastUseOf(key),
     day(key.created_at),
+    null,
   ];
+  if (rightsTo(key, teams).label) cells[6] = actionsOf(key, name, cells[3]);
+  showName(key, name);
+  return cells;
 }
 
-function nameOf(key, rights) {
-  const link = h("a.strong", { href: `#/keys/${key.id}`, dir: "auto" });
-  const said = h("span.said-only", {});
-  const show = (now) => {
-    Object.assign(key, now);
-    fill(link, key.name);
-    link.title = key.name;
-    fill(said, t("keys.rename", { name: key.name }));
-  };
-  show(key);
-  return h(
-    "div.named",
-    {},
-    link,
-    rights.label ? pencil(key, link, said, show) : null,
-    h("code.below.small.soft", {}, key.hint ?? ""),
-  );
+function showName(key, name) {
+  replaceChildren(name, key.name);
+  name.title = key.name;
 }
 
-function pencil(key, link, said, show) {
+/** The buttons that rename and revoke a key. `name` and `status` are the elements that show the result. */
+function actionsOf(key, name, status) {
   const path = `/v1/keys/${key.id}`;
-  const save = async (name) => {
+  const label = {};
+  const show = (changed) => {
+    Object.assign(key, changed);
+    showName(key, name);
+    for (const [text, element] of Object.entries(label)) replaceChildren(element, t(text, { name: key.name }));
+    if (key.status !== "revoked") return;
+    replaceChildren(status, statusOf(key));
+    buttons.remove();
+  };
+  const icon = (sign, text) => {
+    label[text] = h("span.visually-hidden", {});
+    return [h("span", { "aria-hidden": "true" }, sign), label[text]];
+  };
+  const save = async (wanted) => {
     try {
-      show(await patch(path, { name }, key.version));
+      show(await patch(path, { name: wanted }, key.version));
     } catch (problem) {
       if (problem.code !== "version_conflict") throw problem;
       const before = key.name;
       show(await get(path));
-      // Where something else of it was changed, nobody's name is written over.
-      if (key.name === before) return show(await patch(path, { name }, key.version));
-      const fault = { pointer: "/name", code: "named_meanwhile", name: key.name };
+      // If the name did not change, save again: no other name is overwritten.
+      if (key.name === before) return show(await patch(path, { name: wanted }, key.version));
+      const fault = { pointer: "/name", code: "renamed_meanwhile", name: key.name };
       throw new Problem(412, { code: problem.code, errors: [fault] });
     }
   };
-  const label = [h("span", { "aria-hidden": "true" }, "✎"), said];
-  const button = renameButton({ label, field: t("keys.name"), place: () => link, name: () => key.name, save });
-  button.classList.add("quiet", "icon", "small");
-  return button;
+  const rename = renameButton({
+    label: icon("✎", "keys.rename"),
+    field: t("keys.name"),
+    place: () => name,
+    name: () => key.name,
+    save,
+  });
+  rename.title = t("keys.rename_title");
+  const revoke = async () => {
+    const revoked = await revokeKey(key);
+    if (!revoked) return;
+    show(revoked);
+    name.focus();
+  };
+  const end = h(
+    "button",
+    { type: "button", title: t("key.revoke_title"), onclick: revoke },
+    icon("⊘", "keys.revoke"),
+  );
+  for (const button of [rename, end]) button.classList.add("quiet", "icon", "small");
+  const buttons = h("div.row.end", {}, rename, end);
+  show(key);
+  return buttons;
 }
 
 function ownerOf(key) {
   if (key.kind === "service") return t("keys.organization");
   if (key.owner === session.user.id) return t("keys.you");
-  return key.owner_name ?? h("span.soft", {}, t("keys.nobody"));
+  return key.owner_name ?? h("span.soft", {}, t("keys.former_member"));
 }
 
-function mayOf(key) {
+function permissionsOf(key) {
   const teams = key.teams.map((team) => team.name);
   return [
-    h("span.words", {}, inFewWords(key.permissions)),
-    teams.length > 0 ? h("span.below.small.soft", {}, t("keys.shared_with", { teams: listed(teams) })) : null,
+    h("span.words", {}, shortPermissions(key.permissions)),
+    teams.length > 0 ? h("span.below.small.soft", {}, t("keys.shared_with", { teams: formatList(teams) })) : null,
   ];
 }
 
@@ -305,13 +333,9 @@ function statusOf(key) {
   const soon = key.status === "active" && ends && new Date(ends) - Date.now() < SOON_MS;
   const line = ends
     ? t(key.status === "expired" ? "keys.expired_on" : "keys.expires_on", { day: day(ends) })
-    : t("keys.no_end");
-  return [
-    keyStatus(key),
-    key.status === "revoked"
-      ? null
-      : h(`span.below.small${soon ? ".warned" : ".soft"}`, {}, soon ? t("keys.soon", { day: day(ends) }) : line),
-  ];
+    : t("keys.no_expiry");
+  const expiry = h(`span.below.small${soon ? ".warned" : ".soft"}`, {}, line);
+  return [keyStatus(key), key.status === "revoked" ? null : expiry];
 }
 
 function lastUseOf(key) {

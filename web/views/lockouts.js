@@ -1,4 +1,4 @@
-// Sign-in lock-outs, for owners and operators: who has to wait after failed sign-ins, and letting them in.
+// Sign-in lockouts after failed sign-ins, for owners and operators, who can lift them.
 
 import { get, remove } from "../api.js";
 import { confirm } from "../dialog.js";
@@ -8,21 +8,26 @@ import { isOperator, session } from "../state.js";
 import { table } from "../table.js";
 import { t } from "../text.js";
 
-/** Whether the person may see any. */
+/** Whether the user may see lockouts. */
 export const seesLockouts = () => isOperator() || session.user.role === "owner";
 
-/** Those of this moment. */
+/** All current lockouts. */
 export const allLockouts = async () => (await get("/v1/sign-in-lockouts", { limit: 100 })).items;
 
-/** The list; nothing where nobody waits. */
-export function lockouts(items, again) {
+/** The list, or `null` if there are no lockouts. */
+export function lockouts(items, redraw) {
   if (items.length === 0) return null;
-  const columns = [t("lockouts.who"), t("lockouts.failures"), t("lockouts.until"), { said: t("lockouts.lift") }];
+  const columns = [
+    t("lockouts.account_or_network"),
+    t("lockouts.failures"),
+    t("lockouts.until"),
+    { hidden: t("lockouts.lift") },
+  ];
   const row = (item) => [
     named(item),
     item.failures ?? "",
-    item.until ? timeAgo(item.until) : t("lockouts.now"),
-    liftButton(item, again),
+    item.until ? timeAgo(item.until) : t("lockouts.not_blocked"),
+    liftButton(item, redraw),
   ];
   return h(
     "section.stack",
@@ -41,7 +46,7 @@ function named(item) {
   return isHere ? h("a", { href: `#/people/${item.user.id}` }, nameOf(item)) : nameOf(item);
 }
 
-function liftButton(item, again) {
+function liftButton(item, redraw) {
   const lift = async () => {
     const words = {
       title: t("lockouts.lift_title", { name: nameOf(item) }),
@@ -50,7 +55,7 @@ function liftButton(item, again) {
       done: t("lockouts.lifted"),
       safe: true,
     };
-    if ((await confirm(words, () => remove(`/v1/sign-in-lockouts/${item.id}`))) !== undefined) again();
+    if ((await confirm(words, () => remove(`/v1/sign-in-lockouts/${item.id}`))) !== undefined) redraw();
   };
   const label = t("lockouts.lift_one", { name: nameOf(item) });
   return h("div.row.end", {}, h("button", { type: "button", "aria-label": label, onclick: lift }, t("lockouts.lift")));

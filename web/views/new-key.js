@@ -1,50 +1,50 @@
-// A new key: what it is called, whose it is, the least it needs, how long and from where.
+// The form that creates a key.
 
 import { all, post } from "../api.js";
-import { fill, h } from "../dom.js";
+import { replaceChildren, h } from "../dom.js";
 import { expiryChoice } from "../elements/expiry-choice.js";
 import { limitFields, limitsFrom } from "../elements/limit-fields.js";
 import { networkFields } from "../elements/network-fields.js";
 import { permissionMatrix, sentence } from "../elements/permission-matrix.js";
 import { field, form, group, radios, select, valueOf } from "../form.js";
-import { inSentence } from "../permission-words.js";
+import { keySentence } from "../permission-words.js";
 import { prefill } from "../prefill.js";
 import { showSecret } from "../secret-dialog.js";
 import { may, session } from "../state.js";
 import { t, words } from "../text.js";
-import { hindrance, mayMake } from "./keys.js";
+import { creationNotice, canCreate } from "./keys.js";
 
-/** The kinds of key, and what making one takes. */
+/** The kinds of key, each with the permission to create it. */
 const KINDS = [
   ["personal", "keyhouse:keys:create"],
   ["service", "keyhouse:keys:manage"],
 ];
-/** What the presets stand for, as far as whoever makes the key holds it. */
+/** The patterns of the presets. The server reduces them to the user's own permissions. */
 const PRESETS = { read: ["*:read"], "read-write": ["*:read", "*:write"] };
-const TOLD_MAX = 10;
+const SHOWN_MAX = 10;
 
 export async function view({ query }) {
   const title = t("new_key.title");
-  if (!session.organization.api_access || !mayMake()) return { title, body: hindrance() };
-  const [entries, known] = await Promise.all([all("/v1/permissions"), all("/v1/teams")]);
-  const teams = known.filter((team) => team.is_member || may("keyhouse:teams:manage"));
+  if (!session.organization.api_access || !canCreate()) return { title, body: creationNotice() };
+  const [entries, allTeams] = await Promise.all([all("/v1/permissions"), all("/v1/teams")]);
+  const teams = allTeams.filter((team) => team.is_member || may("keyhouse:teams:manage"));
   const kinds = KINDS.filter(([, needed]) => may(needed)).map(([kind]) => kind);
   const daysMax = session.organization.key_lifetime_days_max;
-  const { values, strange } = prefill(query, { kinds, teams, daysMax });
-  const told = query.size > 0 ? fromLink(strange) : null;
-  return { title, body: h("div.stack", {}, told, newKeyForm(values, { kinds, entries, teams })) };
+  const { values, ignored } = prefill(query, { kinds, teams, daysMax });
+  const linkNotice = query.size > 0 ? fromLink(ignored) : null;
+  return { title, body: h("div.stack", {}, linkNotice, newKeyForm(values, { kinds, entries, teams })) };
 }
 
-/** Says that a link filled the form in, and what of it means nothing here. */
-function fromLink(strange) {
+/** A notice that a link filled in the form, with the ignored parts of the link. */
+function fromLink(ignored) {
   return h(
-    `div.notice${strange.length > 0 ? ".warn" : ""}`,
+    `div.notice${ignored.length > 0 ? ".warn" : ""}`,
     {},
     h("p", {}, t("new_key.from_link")),
-    strange.length > 0
+    ignored.length > 0
       ? [
-          h("p", {}, t("new_key.strange", { count: strange.length })),
-          h("ul.patterns", {}, strange.slice(0, TOLD_MAX).map((text) => h("li", {}, h("code", {}, text)))),
+          h("p", {}, t("new_key.ignored", { count: ignored.length })),
+          h("ul.patterns", {}, ignored.slice(0, SHOWN_MAX).map((text) => h("li", {}, h("code", {}, text)))),
         ]
       : null,
   );
@@ -84,7 +84,7 @@ function newKeyForm(values, { kinds, entries, teams }) {
     location.hash = `#/keys/${made.key.id}`;
   };
   const element = form(
-    { submit, button: t("new_key.make"), cancel: () => (location.hash = "#/keys") },
+    { submit, button: t("new_key.save"), cancel: () => (location.hash = "#/keys") },
     card(
       h(
         "div.row.joined",
@@ -97,8 +97,8 @@ function newKeyForm(values, { kinds, entries, teams }) {
     card(rights.element),
     card(expiry.element),
     shares.element ? card(shares.element) : null,
-    folded(t("new_key.from_where"), values.networks.length > 0, networks.element),
-    folded(t("new_key.how_often"), false, limitFields([], null)),
+    folded(t("new_key.ip_restrictions"), values.networks.length > 0, networks.element),
+    folded(t("new_key.limits"), false, limitFields([], null)),
     folded(
       t("new_key.more"),
       values.description !== undefined || values.environment !== undefined,
@@ -137,25 +137,25 @@ function proposedName() {
   ].join("-");
 }
 
-/** For whom: asked only of those who may make both kinds. */
+/** The choice of the owner, shown only if the user may create both kinds. */
 function kindChoice(kinds, wanted, follow) {
   if (kinds.length === 1) return { element: null, value: () => kinds[0] };
   const choices = [
-    ["personal", t("new_key.for_me"), t("new_key.for_me_hint")],
-    ["service", t("new_key.for_organization"), t("new_key.for_organization_hint")],
+    ["personal", t("new_key.owner_you"), t("new_key.owner_you_hint")],
+    ["service", t("new_key.owner_organization"), t("new_key.owner_organization_hint")],
   ];
-  const element = group("kind", t("new_key.for_whom"), radios("kind", choices, wanted ?? "personal", follow));
+  const element = group("kind", t("new_key.owner"), radios("kind", choices, wanted ?? "personal", follow));
   return { element, value: () => element.querySelector("input:checked").value };
 }
 
-/** What the key may do: a word for the usual, or one's own choice. */
+/** The choice of permissions: a preset, full access, or a custom selection. */
 function permissionChoice(wanted, entries, kindNow) {
   const matrix = permissionMatrix(entries, wanted.permissions, null);
   const choices = [
     ["read", t("new_key.read"), t("new_key.read_hint")],
     ["read-write", t("new_key.read_write"), t("new_key.read_write_hint")],
-    ["role", t("new_key.as_role"), t("new_key.as_role_hint")],
-    ["own", t("new_key.own"), t("new_key.own_hint")],
+    ["role", t("new_key.full_access"), t("new_key.full_access_hint")],
+    ["own", t("new_key.custom"), t("new_key.custom_hint")],
   ];
   const first = wanted.permissions.length > 0 ? "own" : (wanted.preset ?? "read");
   const boxes = radios("preset", choices, first, () => follow());
@@ -163,27 +163,27 @@ function permissionChoice(wanted, entries, kindNow) {
   const shown = h("div", {}, matrix.element);
   const warning = h("p.notice.warn", { role: "status" });
   const sum = sentence(() => {
-    if (value() === "role") return inSentence(null);
-    return inSentence(value() === "own" ? matrix.permissions() : PRESETS[value()]);
+    if (value() === "role") return keySentence(null);
+    return keySentence(value() === "own" ? matrix.permissions() : PRESETS[value()]);
   });
   const element = group(
     "permissions",
-    t("new_key.may"),
+    t("new_key.permissions"),
     h("div.options.four", { "data-field": "preset" }, boxes),
     warning,
     shown,
     sum.element,
   );
-  element.addEventListener("input", sum.again);
+  element.addEventListener("input", sum.update);
   const follow = () => {
     const asRole = boxes[2];
-    // A key of the organization has no owner whose role it could follow.
+    // A service key has no owner whose role it could follow.
     asRole.hidden = kindNow() === "service";
     if (asRole.hidden && value() === "role") boxes[0].querySelector("input").checked = true;
     shown.hidden = value() !== "own";
     warning.hidden = value() !== "role";
-    fill(warning, value() === "role" ? t("new_key.as_role_warning") : null);
-    sum.again();
+    replaceChildren(warning, value() === "role" ? t("new_key.full_access_warning") : null);
+    sum.update();
   };
   follow();
   const fields = () => {
@@ -194,7 +194,6 @@ function permissionChoice(wanted, entries, kindNow) {
   return { element, follow, fields };
 }
 
-/** With which teams the key is shared. */
 function teamShares(teams, wanted) {
   if (teams.length === 0) return { element: null, shares: () => [] };
   const options = [

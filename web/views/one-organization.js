@@ -1,4 +1,4 @@
-// One organization as operators see it: its subscription, its ceiling, and stopping it.
+// One organization, for operators: subscription, domains, maximum permissions, suspension.
 
 import { all, get, patch } from "../api.js";
 import { confirm, open } from "../dialog.js";
@@ -6,8 +6,8 @@ import { h } from "../dom.js";
 import { field, form, select, valueOf } from "../form.js";
 import { live } from "../live.js";
 import { planName } from "../plans.js";
-import { say } from "../say.js";
-import { retitle } from "../shell.js";
+import { announce } from "../messages.js";
+import { setTitle } from "../shell.js";
 import { session } from "../state.js";
 import { moment, number, t } from "../text.js";
 import { organizationBadges } from "./organizations.js";
@@ -18,41 +18,41 @@ const STATUSES = ["trialing", "active", "past_due", "canceled"];
 export async function view({ params: [id] }) {
   const path = `/v1/organizations/${encodeURIComponent(id)}`;
   let organization;
-  const body = await live(async (again) => {
+  const body = await live(async (redraw) => {
     const isFirst = organization === undefined;
-    const [known, subscription, plans] = await Promise.all([get(path), get(`${path}/subscription`), all("/v1/plans")]);
-    organization = known;
-    if (!isFirst) retitle(known.name);
+    const [loaded, subscription, plans] = await Promise.all([get(path), get(`${path}/subscription`), all("/v1/plans")]);
+    organization = loaded;
+    if (!isFirst) setTitle(loaded.name);
     return [
-      organizationBadges(known),
-      // A suspended organization's keys are refused, whatever it subscribes to.
-      subscriptionOf(path, { ...subscription, access: subscription.access && !known.suspended }, plans, again),
-      domainsOf(path, known, again),
-      ceilingOf(path, known, again),
-      suspension(path, known, again),
+      organizationBadges(loaded),
+      // Keys of a suspended organization are refused, whatever its subscription.
+      subscriptionOf(path, { ...subscription, access: subscription.access && !loaded.suspended }, plans, redraw),
+      domainsOf(path, loaded, redraw),
+      maximumOf(path, loaded, redraw),
+      suspension(path, loaded, redraw),
     ];
   });
   const rename = () => {
     const name = h("input", { name: "name", value: organization.name, autocomplete: "off" });
     const save = (element) => patch(path, { name: valueOf(element, "name") }, organization.version);
-    return edit(t("one_organization.rename"), [field(t("organizations.name"), name)], save, body.again);
+    return edit(t("one_organization.rename"), [field(t("organizations.name"), name)], save, body.redraw);
   };
   const button = h("button", { type: "button", onclick: rename }, t("one_organization.rename"));
   return { title: organization.name, actions: [button], body: body.element };
 }
 
-/** A form in a dialog; what stood there is drawn anew once it was saved. */
-async function edit(title, content, save, again) {
+/** Opens a form in a dialog and redraws the view after it was saved. */
+async function edit(title, content, save, redraw) {
   const done = await open(title, (close) => {
     const submit = async (element) => close(await save(element));
     return form({ submit, button: t("actions.save"), cancel: () => close() }, ...content);
   });
   if (!done) return;
-  say(t("one_organization.saved"));
-  again();
+  announce(t("one_organization.saved"));
+  redraw();
 }
 
-function subscriptionOf(path, seen, plans, again) {
+function subscriptionOf(path, seen, plans, redraw) {
   const fact = (label, value) => [h("dt", {}, label), h("dd", {}, value)];
   const of = (used, maximum) =>
     maximum === null ? number(used) : t("one_organization.used_of", { used, maximum });
@@ -73,10 +73,10 @@ function subscriptionOf(path, seen, plans, again) {
     const content = [
       field(t("organizations.plan"), select("plan", choices, seen.plan)),
       field(t("one_organization.status"), select("status", STATUSES.map((one) => [one, statusName(one)]), seen.status)),
-      field(t("one_organization.end"), end, { optional: true, hint: t("one_organization.end_hint") }),
+      field(t("one_organization.period_end"), end, { optional: true, hint: t("one_organization.period_end_hint") }),
       h("p.hint", {}, t("one_organization.loses_nothing")),
     ];
-    return edit(t("one_organization.change_subscription"), content, save, again);
+    return edit(t("one_organization.change_subscription"), content, save, redraw);
   };
   const label = t("one_organization.change_subscription");
   return h(
@@ -89,7 +89,7 @@ function subscriptionOf(path, seen, plans, again) {
       fact(t("one_organization.access"), access),
       fact(t("organizations.plan"), [planName(seen.plan), " ", features(seen.features)]),
       fact(t("one_organization.status"), statusName(seen.status)),
-      fact(t("one_organization.end"), end),
+      fact(t("one_organization.period_end"), end),
       fact(t("one_organization.keys"), of(seen.used.keys, seen.limits.keys)),
       fact(t("one_organization.people"), of(seen.used.users, seen.limits.users)),
       fact(t("one_organization.teams"), number(seen.used.teams)),
@@ -98,19 +98,18 @@ function subscriptionOf(path, seen, plans, again) {
   );
 }
 
-/** The name of a status. */
 const statusName = (status) => t(`one_organization.status_${status}`);
 
-/** A moment as a field for date and time takes it: in the person's time zone. */
+/** Date and time in the format of a `datetime-local` field, in the user's time zone. */
 function local(iso) {
   if (!iso) return "";
   const at = new Date(iso);
   return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
-function domainsOf(path, organization, again) {
+function domainsOf(path, organization, redraw) {
   const { domains, id } = organization;
-  // The operators' own vouches for every address.
+  // Emails of the operators' own organization do not depend on domains.
   const isOwn = id === session.organization.id;
   const change = () => {
     const list = h("textarea.code", { name: "domains", value: domains.join("\n"), rows: "4", spellcheck: "false" });
@@ -119,7 +118,7 @@ function domainsOf(path, organization, again) {
       return patch(path, { domains: typed }, organization.version);
     };
     const content = [field(t("one_organization.domains"), list, { hint: t("one_organization.domains_edit_hint") })];
-    return edit(t("one_organization.change_domains"), content, save, again);
+    return edit(t("one_organization.change_domains"), content, save, redraw);
   };
   const shown = h("ul.inline", {}, domains.map((one) => h("li", {}, h("code", {}, one))));
   return h(
@@ -132,7 +131,7 @@ function domainsOf(path, organization, again) {
   );
 }
 
-function ceilingOf(path, organization, again) {
+function maximumOf(path, organization, redraw) {
   const change = () => {
     const lines = organization.permissions.join("\n");
     const list = h("textarea.code", { name: "permissions", value: lines, rows: "6", spellcheck: "false" });
@@ -140,33 +139,33 @@ function ceilingOf(path, organization, again) {
       const permissions = [...new Set(valueOf(element, "permissions").split(/[\s,]+/).filter((one) => one !== ""))];
       return patch(path, { permissions }, organization.version);
     };
-    const hint = t("one_organization.ceiling_edit_hint");
-    const content = [field(t("one_organization.ceiling"), list, { hint })];
-    return edit(t("one_organization.change_ceiling"), content, save, again);
+    const hint = t("one_organization.maximum_edit_hint");
+    const content = [field(t("one_organization.maximum"), list, { hint })];
+    return edit(t("one_organization.change_maximum"), content, save, redraw);
   };
   const { permissions } = organization;
   const shown = permissions.length > 0
     ? h("ul.inline", {}, permissions.map((one) => h("li", {}, h("code", {}, one))))
-    : h("p", {}, t("one_organization.ceiling_nothing"));
+    : h("p", {}, t("one_organization.maximum_nothing"));
   return h(
     "section.card.stack",
     {},
-    h("h2", {}, t("one_organization.ceiling")),
-    h("p.soft.small", {}, t("one_organization.ceiling_hint")),
-    permissions.includes("*") ? h("p", {}, t("one_organization.ceiling_all")) : shown,
-    h("div", {}, h("button", { type: "button", onclick: change }, t("one_organization.change_ceiling"))),
+    h("h2", {}, t("one_organization.maximum")),
+    h("p.soft.small", {}, t("one_organization.maximum_hint")),
+    permissions.includes("*") ? h("p", {}, t("one_organization.maximum_all")) : shown,
+    h("div", {}, h("button", { type: "button", onclick: change }, t("one_organization.change_maximum"))),
   );
 }
 
-function suspension(path, organization, again) {
+function suspension(path, organization, redraw) {
   const { name, suspended, version } = organization;
   const button = suspended ? t("one_organization.resume") : t("one_organization.suspend");
   const hint = suspended ? t("one_organization.resume_hint") : t("one_organization.suspend_hint");
-  const asked = suspended ? "one_organization.resume_title" : "one_organization.suspend_title";
+  const titleKey = suspended ? "one_organization.resume_title" : "one_organization.suspend_title";
   const ask = async () => {
-    const title = t(asked, { name });
+    const title = t(titleKey, { name });
     const words = { title, body: hint, button, done: t("one_organization.saved"), safe: suspended };
-    if (await confirm(words, () => patch(path, { suspended: !suspended }, version))) again();
+    if (await confirm(words, () => patch(path, { suspended: !suspended }, version))) redraw();
   };
   return h(
     "section.card",

@@ -1,38 +1,43 @@
-// One's organization: its name, what holds for all keys in it, and its subscription.
+// The user's organization: name, rules for keys, second factor, subscription.
 
 import { get, patch } from "../api.js";
 import { h } from "../dom.js";
-import { catchUp, checkbox, field, form, group, valueOf } from "../form.js";
+import { showCurrentValues, checkbox, field, form, group, valueOf } from "../form.js";
 import { planName } from "../plans.js";
 import { allRoles, roleName } from "../roles.js";
-import { problemNotice, say } from "../say.js";
+import { problemNotice, announce } from "../messages.js";
 import { refresh } from "../shell.js";
 import { instance, isOperator, may, reload, session } from "../state.js";
-import { day, listed, number, t } from "../text.js";
+import { day, formatList, number, t } from "../text.js";
 
 const FEATURES = ["api_access", "teams", "multiple_teams"];
-/** The limits of a plan, and which count of what is used belongs to each. */
+/** The limits of a plan, each with the name of its usage count. */
 const LIMITS = [["keys", "keys"], ["keys_per_user"], ["users", "users"], ["requests_per_10s"], ["requests_per_month"]];
 
-export async function view({ again }) {
+export async function view({ redraw }) {
   const seesSubscription = may("keyhouse:subscription:read");
   const [organization, roles, subscription] = await Promise.all([
     get("/v1/organization"),
     allRoles(),
-    seesSubscription ? get("/v1/subscription").then(told, shownAlone) : null,
+    seesSubscription ? get("/v1/subscription").then(subscriptionFacts, shownAlone) : null,
   ]);
   const body = h(
     "div.stack.account",
     {},
     organization.suspended ? h("p.notice.bad", {}, t("organization.suspended")) : null,
     h("section.card.stack", {}, h("h2", {}, t("organization.settings")), settings(organization)),
-    h("section.card.stack", {}, h("h2", {}, t("organization.second_factor")), secondFactor(organization, roles, again)),
+    h(
+      "section.card.stack",
+      {},
+      h("h2", {}, t("organization.second_factor")),
+      secondFactor(organization, roles, redraw),
+    ),
     subscription ? h("section.card.stack", {}, h("h2", {}, t("subscription.title")), subscription) : null,
   );
   return { title: t("organization.title"), body };
 }
 
-/** That one part can't be had does not hide the other. */
+/** A problem of one part is shown in its place, so that the other part stays visible. */
 function shownAlone(problem) {
   if (!problem.members) throw problem;
   return problemNotice(problem);
@@ -47,7 +52,7 @@ function settings(organization) {
     const changed = {
       name: valueOf(element, "name"),
       members_create_keys: element.elements.namedItem("members_create_keys").checked,
-      // What is no number is sent as it is, so that the answer says so at its field.
+      // Other input is sent unchanged, so that the server reports it at the field.
       key_lifetime_days_max: days === "" ? null : /^\d+$/.test(days) ? Number(days) : days,
     };
     try {
@@ -55,14 +60,14 @@ function settings(organization) {
     } catch (problem) {
       if (problem.code === "version_conflict") {
         const now = await get("/v1/organization");
-        catchUp(element, typed(shown), typed(now));
+        showCurrentValues(element, typed(shown), typed(now));
         shown = now;
       }
       throw problem;
     }
     await reload();
     refresh();
-    say(t("organization.saved"));
+    announce(t("organization.saved"));
   };
   const name = h("input", { name: "name", autocomplete: "organization", maxlength: 256, value: organization.name });
   const days = h("input.short", {
@@ -76,7 +81,7 @@ function settings(organization) {
     field(t("organization.name"), name),
     group(
       "members_create_keys",
-      t("organization.making"),
+      t("organization.key_creation"),
       checkbox("members_create_keys", t("organization.members_create_keys"), { checked: members }),
       h("p.hint", {}, t("organization.members_hint")),
     ),
@@ -84,24 +89,24 @@ function settings(organization) {
   );
 }
 
-/** The settings as their fields hold them. */
+/** The values of the settings fields. */
 function typed({ name, members_create_keys, key_lifetime_days_max: days }) {
   return { name, members_create_keys, key_lifetime_days_max: String(days ?? "") };
 }
 
-/** Of whom a second factor is required, which owners decide. */
-function secondFactor({ second_factor_required_of: named }, roles, again) {
+/** The roles that require a second factor. Only owners can change them. */
+function secondFactor({ second_factor_required_of: named }, roles, redraw) {
   const nameOf = (id) => (id === "operator" ? t("organization.operators") : roleName(id, roles));
   if (session.user.role !== "owner") {
-    return h("p", {}, named.length > 0 ? listed(named.map(nameOf)) : t("organization.second_factor_nobody"));
+    return h("p", {}, named.length > 0 ? formatList(named.map(nameOf)) : t("organization.second_factor_optional"));
   }
   const ids = [...new Set(["operator", ...roles.map((role) => role.id), ...named])];
   const submit = async (element) => {
     const required = ids.filter((id) => element.elements.namedItem(id).checked);
     await patch("/v1/organization", { second_factor_required_of: required });
-    say(t("organization.saved"));
+    announce(t("organization.saved"));
     await reload();
-    await again();
+    await redraw();
   };
   const boxes = ids.map((id) => checkbox(id, nameOf(id), { checked: named.includes(id) }));
   return form(
@@ -132,7 +137,7 @@ function readOnly(organization) {
   ];
 }
 
-function told(subscription) {
+function subscriptionFacts(subscription) {
   const { features, limits, used, status, current_period_end: end } = subscription;
   const tone = { active: "good", trialing: "accent", past_due: "warn", canceled: "bad" }[status];
   return [
@@ -159,9 +164,9 @@ function told(subscription) {
 function feature(name, has) {
   // features.api_access, .teams, .multiple_teams
   const label = t(`features.${name}`);
-  const said = has ? t("subscription.included") : t("subscription.not_included");
+  const words = has ? t("subscription.included") : t("subscription.not_included");
   const mark = h("span.mark", { "aria-hidden": "true" }, has ? "✓" : "–");
-  return h(has ? "li.has" : "li", {}, mark, label, h("span.said-only", {}, ` (${said})`));
+  return h(has ? "li.has" : "li", {}, mark, label, h("span.visually-hidden", {}, ` (${words})`));
 }
 
 function limit(name, maximum, used) {
@@ -177,7 +182,7 @@ function teams(features, used) {
 function amount(used, maximum) {
   if (used === undefined) return maximum === null ? t("subscription.unlimited") : number(maximum);
   if (maximum === null) return t("subscription.used_unlimited", { used });
-  // The numbers stand beside it as text; a plan may have become smaller than what is used.
+  // The text shows the numbers. The usage can exceed the limit after a change of plan.
   const filled = { min: 0, max: maximum, value: Math.min(used, maximum), "aria-hidden": "true" };
   return [h("span", {}, t("subscription.used_of", { used, maximum })), maximum > 0 ? h("meter", filled) : null];
 }

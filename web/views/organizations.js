@@ -1,4 +1,4 @@
-// Organizations: all of the instance, and making one. For operators.
+// The organizations of the instance, for operators.
 
 import { all, post } from "../api.js";
 import { open } from "../dialog.js";
@@ -32,7 +32,7 @@ export async function view() {
   return { title: t("organizations.title"), actions: [button], body: shown.element };
 }
 
-/** What sets an organization apart. */
+/** Badges of an organization. */
 export function organizationBadges(one) {
   const is = [];
   if (one.id === session.organization.id) is.push(h("span.badge.accent", {}, t("organizations.yours")));
@@ -48,7 +48,7 @@ async function make(plans, reload) {
     };
     const email = h("input", { name: "owner_email", type: "email", autocomplete: "off", required: true });
     return form(
-      { submit, button: t("organizations.make"), cancel: () => close() },
+      { submit, button: t("organizations.create"), cancel: () => close() },
       field(t("organizations.name"), h("input", { name: "name", autocomplete: "off", required: true })),
       field(t("organizations.plan"), select("plan", plans, "free")),
       field(t("organizations.owner_email"), email, { hint: t("organizations.owner_hint") }),

@@ -1,25 +1,25 @@
-// People: who is in the organization, who is invited, and inviting somebody.
+// The users of the organization, invitations and sign-in lockouts.
 
 import { all, get, post, remove } from "../api.js";
 import { confirm, open } from "../dialog.js";
-import { fill, h } from "../dom.js";
+import { replaceChildren, h } from "../dom.js";
 import { oneTimeLink } from "../elements/one-time-link.js";
 import { timeAgo } from "../elements/time-ago.js";
 import { checkbox, field, form, group, select, valueOf } from "../form.js";
 import { live } from "../live.js";
-import { allRoles, mayGive, outranks, roleMeaning, roleName } from "../roles.js";
+import { allRoles, canAssign, outranks, roleMeaning, roleName } from "../roles.js";
 import { may, session } from "../state.js";
 import { table } from "../table.js";
-import { day, inOrder, listed, searched, t } from "../text.js";
+import { day, compareNames, formatList, normalizedForSearch, t } from "../text.js";
 import { allLockouts, lockouts, seesLockouts } from "./lockouts.js";
 
-/** As many as are read at once; beyond, people are found by their whole address. */
+/** The number of people that are listed. Others are found by their full email. */
 const PEOPLE_MAX = 1000;
 
 export async function view({ query }) {
   const manages = may("keyhouse:users:manage");
-  let known = {};
-  const list = await live(async (again) => {
+  let context = {};
+  const list = await live(async (redraw) => {
     const [people, invitations, roles, teams, waiting] = await Promise.all([
       all("/v1/users", {}, PEOPLE_MAX),
       all("/v1/invitations"),
@@ -27,36 +27,37 @@ export async function view({ query }) {
       all("/v1/teams"),
       seesLockouts() ? allLockouts() : [],
     ]);
-    known = { roles, teams };
-    people.sort((one, other) => inOrder(one.name, other.name));
+    context = { roles, teams };
+    people.sort((one, other) => compareNames(one.name, other.name));
     return [
-      lockouts(waiting, again),
-      found(people, known, query),
-      invited(invitations, known, manages, again),
+      lockouts(waiting, redraw),
+      found(people, context, query),
+      invited(invitations, context, manages, redraw),
     ];
   });
-  const start = () => invite(known, list.again);
+  const start = () => invite(context, list.redraw);
   const button = h("button.primary", { type: "button", onclick: start }, t("people.invite"));
   return { title: t("people.title"), actions: manages ? [button] : [], body: list.element };
 }
 
-/** The people, and a field that finds some of them as one types. */
-function found(people, known, query) {
+/** The people, with a search field. */
+function found(people, context, query) {
   const isWhole = people.length < PEOPLE_MAX;
   const place = h("div", {});
   const count = h("p.small.soft", { role: "status" });
   const search = h("input", { type: "search", name: "search", value: query.get("search"), autocomplete: "off" });
   let turn = 0;
   const show = async () => {
-    const wanted = searched(search.value.trim());
-    const asked = ++turn;
-    let some = people.filter((one) => searched(`${one.name} ${one.email}`).includes(wanted));
+    const wanted = normalizedForSearch(search.value.trim());
+    const thisTurn = ++turn;
+    let some = people.filter((one) => normalizedForSearch(`${one.name} ${one.email}`).includes(wanted));
     if (!isWhole && some.length === 0 && /.@./.test(wanted)) {
       some = (await get("/v1/users", { email: wanted }).catch(() => ({ items: [] }))).items;
-      if (asked !== turn) return;
+      if (thisTurn !== turn) return;
     }
-    fill(count, t("people.count", { count: some.length }));
-    fill(place, some.length > 0 ? peopleTable(some, known) : h("p.empty.soft", {}, t("people.nobody")));
+    replaceChildren(count, t("people.count", { count: some.length }));
+    const shown = some.length > 0 ? peopleTable(some, context) : h("p.empty.soft", {}, t("people.none_found"));
+    replaceChildren(place, shown);
     if (wanted) query.set("search", search.value);
     else query.delete("search");
     const at = query.toString();
@@ -79,14 +80,14 @@ function peopleTable(people, { roles, teams }) {
       h("span.below.soft.small", {}, user.email),
     ],
     roleName(user.role, roles),
-    listed(inTeams(user)) || h("span.soft", {}, t("people.no_team")),
+    formatList(inTeams(user)) || h("span.soft", {}, t("people.no_team")),
     user.totp ? t("people.totp_on") : h("span.soft", {}, t("people.totp_off")),
     day(user.created_at),
   ];
   return table(t("people.title"), columns, people.map(cells));
 }
 
-/** What sets a person apart, beside their name. */
+/** Badges of a user. */
 export function badges(user) {
   const is = [];
   if (user.id === session.user.id) is.push(h("span.badge.accent", {}, t("people.you")));
@@ -95,9 +96,9 @@ export function badges(user) {
   return is.length > 0 ? h("span.badges", {}, is) : null;
 }
 
-function invited(invitations, { roles, teams }, manages, again) {
+function invited(invitations, { roles, teams }, manages, redraw) {
   if (invitations.length === 0) return null;
-  const columns = [t("people.invitation"), t("people.role"), t("people.state"), { said: t("people.actions") }];
+  const columns = [t("people.invitation"), t("people.role"), t("people.state"), { hidden: t("people.actions") }];
   const states = {
     pending: (one) => [h("span.badge.good", {}, t("people.pending")), " ", ends(one)],
     expired: () => h("span.badge", {}, t("people.expired")),
@@ -107,7 +108,7 @@ function invited(invitations, { roles, teams }, manages, again) {
     [h("span.strong", {}, one.name ?? one.email), one.name ? h("span.below.soft.small", {}, one.email) : null],
     roleName(one.role, roles),
     states[one.status](one),
-    manages && outranks(one, roles) ? actionsOf(one, roles, teams, again) : null,
+    manages && outranks(one, roles) ? actionsOf(one, roles, teams, redraw) : null,
   ];
   return h(
     "section.stack",
@@ -117,16 +118,16 @@ function invited(invitations, { roles, teams }, manages, again) {
   );
 }
 
-const ends = (one) => h("span.soft.small", {}, t("people.ends"), " ", timeAgo(one.expires_at));
+const ends = (one) => h("span.soft.small", {}, t("people.expires"), " ", timeAgo(one.expires_at));
 
-function actionsOf(one, roles, teams, again) {
+function actionsOf(one, roles, teams, redraw) {
   const renew = async () => {
     const words = { title: t("people.renew_title", { email: one.email }), body: t("people.renew_body") };
     let made;
     const ask = { ...words, button: t("people.renew"), safe: true };
     if (await confirm(ask, async () => (made = await send(one)))) {
       await showLink(made);
-      again();
+      redraw();
     }
   };
   const withdraw = async () => {
@@ -136,7 +137,7 @@ function actionsOf(one, roles, teams, again) {
       button: t("people.withdraw"),
       done: t("people.withdrawn"),
     };
-    if (await confirm(words, () => remove(`/v1/invitations/${one.id}`))) again();
+    if (await confirm(words, () => remove(`/v1/invitations/${one.id}`))) redraw();
   };
   const named = (text) => ({ type: "button", "aria-label": t("people.for", { action: text, email: one.email }) });
   return h(
@@ -147,20 +148,20 @@ function actionsOf(one, roles, teams, again) {
   );
 }
 
-async function invite({ roles, teams }, again) {
+async function invite({ roles, teams }, redraw) {
   const mine = teams.filter((team) => team.is_member || may("keyhouse:teams:manage"));
-  const givable = roles.filter((role) => mayGive(role, roles));
+  const assignable = roles.filter((role) => canAssign(role, roles));
   const made = await open(t("people.invite"), (close) => {
-    const role = roleField(givable, roles, "user");
+    const role = roleField(assignable, roles, "user");
     const email = h("input", { name: "email", type: "email", autocomplete: "off", required: true });
     const submit = async (element) => {
       const name = valueOf(element, "name").trim();
       const chosen = mine.filter((team) => element.elements.namedItem(team.id).checked).map((team) => team.id);
-      const asked = { email: email.value, role: valueOf(element, "role"), teams: chosen };
-      close(await send(name ? { ...asked, name } : asked));
+      const fields = { email: email.value, role: valueOf(element, "role"), teams: chosen };
+      close(await send(name ? { ...fields, name } : fields));
     };
     return form(
-      { submit, button: t("people.invite_make"), cancel: () => close() },
+      { submit, button: t("people.invite_create"), cancel: () => close() },
       h("p", {}, t("people.invite_how")),
       field(t("people.email"), email),
       field(t("people.name"), h("input", { name: "name", autocomplete: "off" }), { optional: true }),
@@ -172,7 +173,7 @@ async function invite({ roles, teams }, again) {
   });
   if (!made) return;
   await showLink(made);
-  again();
+  redraw();
 }
 
 const send = ({ email, role, name, teams }) =>
@@ -186,12 +187,13 @@ const showLink = ({ invitation, url }) =>
     endsAt: invitation.expires_at,
   });
 
-/** The choice of a role, with what the chosen one is for. */
-export function roleField(givable, roles, chosen) {
+/** The choice of a role, with the description of the chosen role. */
+export function roleField(assignable, roles, chosen) {
   const meaning = h("p.hint", { role: "status" });
-  const tell = () => fill(meaning, roleMeaning(givable.find((role) => role.id === choice.value) ?? givable[0]));
-  const options = givable.map((role) => [role.id, roleName(role.id, roles)]);
-  const choice = select("role", options, chosen, { onchange: tell });
-  tell();
+  const current = () => assignable.find((role) => role.id === choice.value) ?? assignable[0];
+  const describe = () => replaceChildren(meaning, roleMeaning(current()));
+  const options = assignable.map((role) => [role.id, roleName(role.id, roles)]);
+  const choice = select("role", options, chosen, { onchange: describe });
+  describe();
   return h("div.stack.tight", {}, field(t("people.role"), choice), meaning);
 }

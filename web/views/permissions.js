@@ -1,20 +1,19 @@
-// The catalogue of permissions: what protected APIs ask for, in the person's language. Operators
-// edit it.
+// The permission catalogue. Operators can edit it.
 
 import { all, patch, post, remove } from "../api.js";
 import { confirm, open } from "../dialog.js";
 import { h } from "../dom.js";
 import { field, form, valueOf } from "../form.js";
 import { live } from "../live.js";
-import { say } from "../say.js";
+import { announce } from "../messages.js";
 import { isOperator } from "../state.js";
-import { inOrder, LANGUAGES, spoken, t } from "../text.js";
+import { compareNames, LANGUAGES, currentLanguage, t } from "../text.js";
 
 export async function view() {
-  const list = await live(async (again) => {
+  const list = await live(async (redraw) => {
     const entries = await all("/v1/permissions");
-    const groups = [...new Set(entries.filter((one) => !one.own).map((one) => one.group))].sort(inOrder);
-    // Without a group they stand last, before Keyhouse's own.
+    const groups = [...new Set(entries.filter((one) => !one.own).map((one) => one.group))].sort(compareNames);
+    // Permissions without a group come last, before Keyhouse's own.
     groups.sort((one, other) => (one === "") - (other === ""));
     const ofGroup = (group) => entries.filter((one) => !one.own && one.group === group);
     const own = entries.filter((one) => one.own);
@@ -22,43 +21,43 @@ export async function view() {
     return [
       h("p.soft", {}, t("permissions.what")),
       groups.length === 0 ? h("div.card.empty", {}, h("p", {}, t("permissions.none"))) : null,
-      groups.map((group) => part(group || t("permissions.no_group"), ofGroup(group), names, again)),
-      part(t("permissions.own"), own, names, again, t("permissions.own_hint")),
+      groups.map((group) => part(group || t("permissions.no_group"), ofGroup(group), names, redraw)),
+      part(t("permissions.own"), own, names, redraw, t("permissions.own_hint")),
     ];
   });
   const make = async () => {
-    if (await editEntry(null, [])) list.again();
+    if (await editEntry(null, [])) list.redraw();
   };
   const button = h("button.primary", { type: "button", onclick: make }, t("permissions.new"));
   return { title: t("permissions.title"), actions: isOperator() ? [button] : [], body: list.element };
 }
 
-function part(title, entries, groups, again, hint) {
+function part(title, entries, groups, redraw, hint) {
   return h(
     "section.card",
     {},
     h("h2", {}, title),
     hint ? h("p.soft.small", {}, hint) : null,
-    h("ul.lines", {}, entries.map((entry) => line(entry, groups, again))),
+    h("ul.lines", {}, entries.map((entry) => line(entry, groups, redraw))),
   );
 }
 
-function line(entry, groups, again) {
+function line(entry, groups, redraw) {
   const { description } = entry;
-  const text = description[spoken()] || description.en || description.fr || description.es;
+  const text = description[currentLanguage()] || description.en || description.fr || description.es;
   return h(
     "li",
     {},
     h("div", {}, h("code.strong", {}, entry.name), text ? h("span.below.soft", {}, text) : null),
-    isOperator() && !entry.own ? actions(entry, groups, again) : null,
+    isOperator() && !entry.own ? actions(entry, groups, redraw) : null,
   );
 }
 
-function actions(entry, groups, again) {
+function actions(entry, groups, redraw) {
   const path = `/v1/permissions/${entry.name}`;
   const named = (action) => ({ type: "button", "aria-label": t("permissions.of", { action, name: entry.name }) });
   const edit = async () => {
-    if (await editEntry(entry, groups)) again();
+    if (await editEntry(entry, groups)) redraw();
   };
   const drop = async () => {
     const words = {
@@ -67,7 +66,7 @@ function actions(entry, groups, again) {
       button: t("actions.remove"),
       done: t("permissions.removed"),
     };
-    if (await confirm(words, () => remove(path, {}, entry.version))) again();
+    if (await confirm(words, () => remove(path, {}, entry.version))) redraw();
   };
   return h(
     "div.row",
@@ -85,23 +84,23 @@ function editEntry(entry, groups) {
       const body = { group: valueOf(element, "group"), description };
       if (entry) await patch(`/v1/permissions/${entry.name}`, body, entry.version);
       else await post("/v1/permissions", { name: valueOf(element, "name").trim(), ...body });
-      say(t("permissions.saved"));
+      announce(t("permissions.saved"));
       close(true);
     };
     const name = h("input.code", { name: "name", autocomplete: "off", spellcheck: "false", required: true });
     const groupInput = h("input", { name: "group", value: entry?.group, autocomplete: "off", list: "groups" });
-    const said = ([language, label]) =>
+    const descriptionField = ([language, label]) =>
       field(
         t("permissions.description", { language: label }),
         h("input", { name: language, value: entry?.description[language], lang: language, autocomplete: "off" }),
         { optional: true },
       );
     return form(
-      { submit, button: entry ? t("actions.save") : t("permissions.make"), cancel: () => close() },
+      { submit, button: entry ? t("actions.save") : t("permissions.create"), cancel: () => close() },
       entry ? null : field(t("permissions.name"), name, { hint: t("permissions.name_hint") }),
       field(t("permissions.group"), groupInput, { optional: true }),
       h("datalist", { id: "groups" }, groups.map((one) => h("option", { value: one }))),
-      Object.entries(LANGUAGES).map(said),
+      Object.entries(LANGUAGES).map(descriptionField),
     );
   });
 }

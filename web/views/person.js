@@ -1,4 +1,4 @@
-// One person: what they may do, their keys, and what can be changed about them.
+// One user: details, keys, sessions and management actions.
 
 import { all, get, patch, post } from "../api.js";
 import { confirm, open } from "../dialog.js";
@@ -6,11 +6,11 @@ import { h } from "../dom.js";
 import { oneTimeLink } from "../elements/one-time-link.js";
 import { checkbox, field, form, valueOf } from "../form.js";
 import { live } from "../live.js";
-import { allRoles, mayGive, outranks, roleMeaning, roleName } from "../roles.js";
-import { say } from "../say.js";
-import { retitle } from "../shell.js";
+import { allRoles, canAssign, outranks, roleMeaning, roleName } from "../roles.js";
+import { announce } from "../messages.js";
+import { setTitle } from "../shell.js";
 import { isOperator, may, session } from "../state.js";
-import { day, known as textFor, LANGUAGES, t } from "../text.js";
+import { day, optionalText as textFor, LANGUAGES, t } from "../text.js";
 import { badges, roleField } from "./people.js";
 import { removePerson } from "./removal.js";
 import { sessionsOf } from "./sessions.js";
@@ -18,22 +18,22 @@ import { sessionsOf } from "./sessions.js";
 export async function view({ params: [id] }) {
   let name;
   const seesKeys = may("keyhouse:keys:read") || may("keyhouse:users:manage");
-  const body = await live(async (again) => {
+  const body = await live(async (redraw) => {
     const [user, roles, teams, keys] = await Promise.all([
       get(`/v1/users/${encodeURIComponent(id)}`),
       allRoles(),
       all("/v1/teams"),
       seesKeys ? all(`/v1/users/${encodeURIComponent(id)}/keys`) : null,
     ]);
-    // The heading stands only once the view does.
-    if (name !== undefined) retitle(user.name);
+    // The heading exists only after the first draw.
+    if (name !== undefined) setTitle(user.name);
     name = user.name;
     const isManaged = may("keyhouse:users:manage") && user.id !== session.user.id && outranks(user, roles);
     return [
       h("section.card", { "aria-label": t("person.facts") }, facts(user, roles, teams)),
       keys ? keysOf(keys) : null,
-      isManaged ? await sessionsOf(user, again) : null,
-      settings(user, { roles, keys, again }),
+      isManaged ? await sessionsOf(user, redraw) : null,
+      settings(user, { roles, keys, redraw }),
     ];
   });
   return { title: name, body: body.element };
@@ -56,7 +56,7 @@ function facts(user, roles, teams) {
   return h(
     "dl.facts",
     {},
-    flags ? fact(t("person.standing"), flags) : null,
+    flags ? fact(t("person.status"), flags) : null,
     fact(t("people.email"), [user.email, unverified]),
     fact(t("people.role"), [roleShown, role ? h("span.below.soft.small", {}, roleMeaning(role)) : null]),
     fact(t("people.teams"), inTeams.length > 0 ? teamsShown : h("span.soft", {}, t("people.no_team"))),
@@ -84,8 +84,8 @@ function keysOf(keys) {
   );
 }
 
-/** What can be changed, each with what it means; only what the person may do. */
-function settings(user, known) {
+/** The management actions that the current user can take, each with its effect. */
+function settings(user, context) {
   const isSelf = user.id === session.user.id;
   const rows = [];
   const row = (title, text, label, onclick, kind = "button") =>
@@ -102,66 +102,66 @@ function settings(user, known) {
     rows.push(h("p.soft", {}, t("person.self"), " ", link));
   }
   if (may("keyhouse:users:manage")) {
-    if (!outranks(user, known.roles)) {
+    if (!outranks(user, context.roles)) {
       rows.push(h("p.soft", {}, t(user.operator ? "person.outranked_operator" : "person.outranked")));
     } else {
-      row(t("person.name_role"), t("person.name_role_hint"), t("actions.edit"), () => edit(user, known));
+      row(t("person.name_role"), t("person.name_role_hint"), t("actions.edit"), () => edit(user, context));
       if (!isSelf) {
-        row(t("person.email"), t("person.email_hint"), t("person.email_button"), () => readdress(user, known));
-        row(t("person.reset"), t("person.reset_hint"), t("person.reset_make"), () => reset(user));
+        row(t("person.email"), t("person.email_hint"), t("person.email_button"), () => changeEmail(user, context));
+        row(t("person.reset"), t("person.reset_hint"), t("person.reset_create"), () => reset(user));
       }
-      if (isOperator()) operatorRow(user, known, row);
+      if (isOperator()) operatorRow(user, context, row);
       if (!isSelf && user.disabled) {
-        row(t("person.enable"), t("person.enable_hint"), t("person.enable_button"), () => enable(user, known));
+        row(t("person.enable"), t("person.enable_hint"), t("person.enable_button"), () => enable(user, context));
       } else if (!isSelf) {
-        row(t("person.disable"), t("person.disable_hint"), t("person.disable_button"), () => disable(user, known));
+        row(t("person.disable"), t("person.disable_hint"), t("person.disable_button"), () => disable(user, context));
       }
       const remove = () => removePerson(user);
       row(t("person.remove"), t("person.remove_hint"), t("person.remove_button"), remove, "button.danger");
     }
   }
   if (rows.length === 0) return null;
-  return h("section.card", {}, h("h2", {}, t("person.settings")), h("div.settings", {}, rows));
+  return h("section.card", {}, h("h2", {}, t("person.manage")), h("div.settings", {}, rows));
 }
 
-function operatorRow(user, known, row) {
+function operatorRow(user, context, row) {
   const words = user.operator
-    ? ["person.operator_end", "person.operator_end_hint", "person.operator_end_button"]
-    : ["person.operator_make", "person.operator_make_hint", "person.operator_make_button"];
+    ? ["person.operator_revoke", "person.operator_revoke_hint", "person.operator_revoke_button"]
+    : ["person.operator_grant", "person.operator_grant_hint", "person.operator_grant_button"];
   const [title, hint, button] = words.map((key) => t(key));
-  const ask = { title: t("person.sure", { action: button, name: user.name }), body: hint, button };
+  const ask = { title: t("person.confirm", { action: button, name: user.name }), body: hint, button };
   const change = () => patch(`/v1/users/${user.id}`, { operator: !user.operator }, user.version);
-  row(title, hint, button, () => sure({ ...ask, safe: !user.operator, done: t("person.saved") }, change, known));
+  row(title, hint, button, () => confirmed({ ...ask, safe: !user.operator, done: t("person.saved") }, change, context));
 }
 
-/** Asks, does, and draws anew. */
-async function sure(words, act, { again }) {
-  if (await confirm(words, act)) again();
+/** Runs an action after confirmation and redraws. */
+async function confirmed(words, act, { redraw }) {
+  if (await confirm(words, act)) redraw();
 }
 
-const enable = async (user, { again }) => {
+const enable = async (user, { redraw }) => {
   const words = {
-    title: t("person.sure", { action: t("person.enable_button"), name: user.name }),
+    title: t("person.confirm", { action: t("person.enable_button"), name: user.name }),
     body: t("person.enable_hint"),
     button: t("person.enable_button"),
     done: t("person.saved"),
     safe: true,
   };
-  await sure(words, () => patch(`/v1/users/${user.id}`, { disabled: false }, user.version), { again });
+  await confirmed(words, () => patch(`/v1/users/${user.id}`, { disabled: false }, user.version), { redraw });
 };
 
-const disable = async (user, { again }) => {
+const disable = async (user, { redraw }) => {
   const words = {
-    title: t("person.sure", { action: t("person.disable_button"), name: user.name }),
+    title: t("person.confirm", { action: t("person.disable_button"), name: user.name }),
     body: t("person.disable_hint"),
     button: t("person.disable_button"),
     done: t("person.saved"),
   };
-  await sure(words, () => patch(`/v1/users/${user.id}`, { disabled: true }, user.version), { again });
+  await confirmed(words, () => patch(`/v1/users/${user.id}`, { disabled: true }, user.version), { redraw });
 };
 
-async function edit(user, { roles, again }) {
-  const givable = roles.filter((role) => role.id === user.role || mayGive(role, roles));
+async function edit(user, { roles, redraw }) {
+  const givable = roles.filter((role) => role.id === user.role || canAssign(role, roles));
   const done = await open(t("person.edit"), (close) => {
     const submit = async (element) => {
       const change = { name: valueOf(element, "name"), role: valueOf(element, "role") };
@@ -175,12 +175,12 @@ async function edit(user, { roles, again }) {
     );
   });
   if (!done) return;
-  say(t("person.saved"));
-  again();
+  announce(t("person.saved"));
+  redraw();
 }
 
-/** Another address; the same one confirms what the person set themselves. */
-async function readdress(user, { again }) {
+/** Changes the email. Saving the same email confirms one that the user set themselves. */
+async function changeEmail(user, { redraw }) {
   const done = await open(t("person.email"), (close) => {
     const submit = async (element) => {
       close(await patch(`/v1/users/${user.id}`, { email: valueOf(element, "email") }, user.version));
@@ -189,16 +189,16 @@ async function readdress(user, { again }) {
     return form(
       { submit, button: t("actions.save"), cancel: () => close() },
       field(t("people.email"), email),
-      h("p.hint", {}, t("person.email_vouches")),
+      h("p.hint", {}, t("person.email_confirms")),
     );
   });
   if (!done) return;
-  say(t("person.saved"));
-  again();
+  announce(t("person.saved"));
+  redraw();
 }
 
 async function reset(user) {
-  // Owners alone take a second factor off, in a session with their own.
+  // Only owners whose session has a second factor can remove one.
   const removes = user.totp && session.user.role === "owner";
   const made = await open(t("person.reset"), (close) => {
     const submit = async (element) => {
@@ -206,7 +206,7 @@ async function reset(user) {
       close(await post(`/v1/users/${user.id}/reset`, { totp }));
     };
     return form(
-      { submit, button: t("person.reset_make"), cancel: () => close() },
+      { submit, button: t("person.reset_create"), cancel: () => close() },
       h("p", {}, t("person.reset_body", { email: user.email })),
       removes ? checkbox("totp", t("person.reset_totp")) : null,
       removes ? h("p.hint", {}, t("person.reset_totp_hint")) : null,

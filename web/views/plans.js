@@ -1,4 +1,4 @@
-// Plans: what each gives, and changing that. For operators.
+// The features and limits of plans, for operators.
 
 import { all, patch } from "../api.js";
 import { open } from "../dialog.js";
@@ -6,19 +6,19 @@ import { h } from "../dom.js";
 import { checkbox, field, form, group, valueOf } from "../form.js";
 import { live } from "../live.js";
 import { planName } from "../plans.js";
-import { say } from "../say.js";
+import { announce } from "../messages.js";
 import { table } from "../table.js";
 import { number, t } from "../text.js";
 
 const FEATURES = ["api_access", "teams", "multiple_teams"];
 const LIMITS = ["keys_per_user", "keys", "users", "requests_per_10s", "requests_per_month"];
-/** From the smallest to the largest, whatever else there is behind. */
+/** The known plans from the smallest to the largest. Other plans follow. */
 const ORDER = ["free", "pro", "enterprise"];
 
 const featureName = (name) => t(`plans.feature_${name}`); // plans.feature_api_access, _teams, _multiple_teams
 const limitName = (name) => t(`plans.limit_${name}`); // plans.limit_keys, _users and so on
 
-/** The features that are given. */
+/** The features of a plan. */
 export function features(given) {
   const names = FEATURES.filter((name) => given[name]).map(featureName);
   if (names.length === 0) return h("span.soft", {}, t("plans.no_features"));
@@ -26,34 +26,34 @@ export function features(given) {
 }
 
 export async function view() {
-  const body = await live(async (again) => {
+  const body = await live(async (redraw) => {
     const plans = await all("/v1/plans");
     const place = (plan) => (ORDER.includes(plan.id) ? ORDER.indexOf(plan.id) : ORDER.length);
     plans.sort((one, other) => place(one) - place(other));
-    return [h("p.soft", {}, t("plans.what")), h("div.card.flush", {}, compared(plans, again))];
+    return [h("p.soft", {}, t("plans.what")), h("div.card.flush", {}, compared(plans, redraw))];
   });
   return { title: t("plans.title"), body: body.element };
 }
 
-/** A line a feature and limit, a column a plan, the buttons below. */
-function compared(plans, again) {
-  const columns = [t("plans.gives"), ...plans.map((plan) => planName(plan.id))];
+/** One row per feature or limit, one column per plan, edit buttons in the last row. */
+function compared(plans, redraw) {
+  const columns = [t("plans.feature_or_limit"), ...plans.map((plan) => planName(plan.id))];
   const yes = (is) => (is ? h("span.badge.good", {}, t("plans.yes")) : h("span.soft", {}, t("plans.no")));
   const most = (limit) => (limit === null ? h("span.soft", {}, t("plans.unlimited")) : number(limit));
   const button = (plan) => {
     const name = t("plans.edit_one", { plan: planName(plan.id) });
-    const onclick = () => edit(plan, again);
+    const onclick = () => edit(plan, redraw);
     return h("button", { type: "button", "aria-label": name, onclick }, t("actions.edit"));
   };
   const rows = [
     ...FEATURES.map((name) => [featureName(name), ...plans.map((plan) => yes(plan.features[name]))]),
     ...LIMITS.map((name) => [limitName(name), ...plans.map((plan) => most(plan.limits[name]))]),
-    [h("span.said-only", {}, t("actions.edit")), ...plans.map(button)],
+    [h("span.visually-hidden", {}, t("actions.edit")), ...plans.map(button)],
   ];
   return table(t("plans.title"), columns, rows);
 }
 
-async function edit(plan, again) {
+async function edit(plan, redraw) {
   const name = planName(plan.id);
   const done = await open(t("plans.edit_one", { plan: name }), (close) => {
     const submit = async (element) => {
@@ -76,15 +76,15 @@ async function edit(plan, again) {
     );
   });
   if (!done) return;
-  say(t("plans.saved"));
-  again();
+  announce(t("plans.saved"));
+  redraw();
 }
 
-/** What was typed as a count: nothing for no limit; what is no number is left to the server to refuse. */
+/** The input as a number; `null` for no limit. Other input is sent unchanged, so that the server rejects it. */
 function count(text) {
   const typed = text.trim();
   if (typed === "") return null;
-  // As people write thousands: 1,000, 1.000 or 1 000. Anything else with a comma is no whole number.
+  // Accept thousands separators: 1,000, 1.000 or 1 000. Any other comma is not a whole number.
   const plain = /^\d{1,3}([\s.,'’]\d{3})+$/.test(typed) ? typed.replaceAll(/\D/g, "") : typed;
   return /^-?\d+$/.test(plain) ? Number(plain) : text;
 }

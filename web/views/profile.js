@@ -1,36 +1,37 @@
-// One's own account: name and language, password, second factor, sessions.
+// The user's own account: name, language, email, password, second factor, sessions.
 
 import { get, patch } from "../api.js";
 import { open } from "../dialog.js";
-import { fill, h } from "../dom.js";
+import { replaceChildren, h } from "../dom.js";
 import { CHARACTERS_MIN, CHARACTERS_MIN_WITH_CODE, passwordField } from "../elements/password-field.js";
-import { catchUp, field, form, select, valueOf } from "../form.js";
+import { showCurrentValues, field, form, select, valueOf } from "../form.js";
 import { userName } from "../link.js";
 import { allRoles, roleName } from "../roles.js";
-import { say } from "../say.js";
+import { announce } from "../messages.js";
 import { refresh } from "../shell.js";
 import { reload, session } from "../state.js";
-import { day, LANGUAGES, listed, preferred, speak, spoken, t } from "../text.js";
+import { day, LANGUAGES, formatList, preferredLanguage, setLanguage, currentLanguage, t } from "../text.js";
 import { secondFactor } from "./second-factor.js";
 import { sessions } from "./sessions.js";
 
-export async function view({ again }) {
+export async function view({ redraw }) {
   const [me, roles] = await Promise.all([get("/v1/me"), allRoles()]);
-  // What a change of one part leaves behind, the others begin with.
+  // All parts share the newest state of the account.
   const seen = { me };
   const changed = async () => {
     await reload();
-    await again();
+    await redraw();
   };
   const body = h(
     "div.stack.account",
     {},
-    part(t("profile.about"), facts(me, roles, changed), about(seen, again)),
+    part(t("profile.about"), facts(me, roles, changed), about(seen, redraw)),
     part(t("profile.password"), password(seen)),
     part(t("totp.title"), secondFactor(me, changed)),
     part(t("sessions.title"), sessions()),
   );
-  return { title: t("profile.title"), body };
+  const actions = [h("a.button", { href: "#/keys" }, t("profile.credentials"))];
+  return { title: t("profile.title"), actions, body };
 }
 
 const part = (title, ...content) => h("section.card.stack", {}, h("h2", { tabindex: "-1" }, title), ...content);
@@ -48,13 +49,13 @@ function facts(me, roles, changed) {
     h("dt", {}, t("profile.role")),
     h("dd.row", {}, roleName(me.role, roles), me.operator ? h("span.badge.accent", {}, t("profile.operator")) : null),
     h("dt", {}, t("profile.teams")),
-    h("dd", {}, teams.length > 0 ? listed(teams) : t("profile.no_teams")),
+    h("dd", {}, teams.length > 0 ? formatList(teams) : t("profile.no_teams")),
     h("dt", {}, t("profile.since")),
     h("dd", {}, day(me.created_at)),
   );
 }
 
-function about(seen, again) {
+function about(seen, redraw) {
   const languages = [["", t("profile.browser_language")], ...Object.entries(LANGUAGES)];
   const submit = async (element) => {
     const changed = { name: valueOf(element, "name"), locale: valueOf(element, "locale") || null };
@@ -63,21 +64,21 @@ function about(seen, again) {
     } catch (problem) {
       if (problem.code === "version_conflict") {
         const now = await get("/v1/me");
-        catchUp(element, typed(seen.me), typed(now));
+        showCurrentValues(element, typed(seen.me), typed(now));
         seen.me = now;
       }
       throw problem;
     }
     await reload();
-    const wanted = seen.me.locale ?? preferred();
-    if (wanted === spoken()) refresh();
+    const wanted = seen.me.locale ?? preferredLanguage();
+    if (wanted === currentLanguage()) refresh();
     else {
-      await speak(wanted);
+      await setLanguage(wanted);
       refresh();
-      await again();
+      await redraw();
       document.querySelector("main select[name=locale]")?.focus();
     }
-    say(t("profile.saved"));
+    announce(t("profile.saved"));
   };
   const name = h("input", { name: "name", autocomplete: "name", maxlength: 256, value: seen.me.name });
   return form(
@@ -87,7 +88,7 @@ function about(seen, again) {
   );
 }
 
-/** Another address: it takes the password, and a code where there is a second factor. */
+/** Changes the email. Requires the password, and a code if a second factor is on. */
 async function address(me, changed) {
   const done = await open(t("profile.change_email"), (close) => {
     const submit = async (element) => {
@@ -108,18 +109,18 @@ async function address(me, changed) {
   if (!done) return;
   await changed();
   refresh();
-  say(t("profile.email_changed"));
+  announce(t("profile.email_changed"));
 }
 
-/** What one may change, as its fields hold it. */
+/** The values of the account fields. */
 const typed = ({ name, locale }) => ({ name, locale: locale ?? "" });
 
 function password(seen) {
   const place = h("div", {});
   const charactersMin = seen.me.totp ? CHARACTERS_MIN_WITH_CODE : CHARACTERS_MIN;
-  const draw = () => fill(place, form(
+  const draw = () => replaceChildren(place, form(
     { submit, button: t("profile.change_password") },
-    // Password managers want to know whose password this is.
+    // Password managers need the user name.
     userName(seen.me.email),
     passwordField(t("profile.current_password"), "current_password"),
     passwordField(t("profile.new_password"), "password", { fresh: true, charactersMin }),
@@ -131,7 +132,7 @@ function password(seen) {
     draw();
     place.querySelector("button[type=submit]").focus();
     document.querySelector(".sessions")?.dispatchEvent(new CustomEvent("changed"));
-    say(t("profile.password_changed"));
+    announce(t("profile.password_changed"));
   };
   draw();
   return place;

@@ -1,26 +1,26 @@
-// The dialog that removes a person: shows their keys, and asks what becomes of them.
+// The dialog that removes a user and revokes or transfers their keys.
 
 import { all, remove } from "../api.js";
-import { loaded, open } from "../dialog.js";
+import { loadForDialog, open } from "../dialog.js";
 import { h } from "../dom.js";
 import { field, form, group, radios, select, valueOf } from "../form.js";
-import { say } from "../say.js";
+import { announce } from "../messages.js";
 import { may, session } from "../state.js";
-import { inOrder, t } from "../text.js";
+import { compareNames, t } from "../text.js";
 
 const SHOWN_MAX = 8;
 
-/** Asks and removes; then leads back to the list. */
+/** Removes a user after confirmation, then shows the list of people. */
 export async function removePerson(user) {
-  const hands = may("keyhouse:keys:manage");
-  const asked = () => Promise.all([all(`/v1/users/${user.id}/keys`), hands ? all("/v1/users") : []]);
-  const told = await loaded(t("person.remove"), asked);
-  if (told === undefined) return;
-  const [ofUser, people] = told;
-  // What is over already is nothing that could be handed on.
+  const canTransfer = may("keyhouse:keys:manage");
+  const load = () => Promise.all([all(`/v1/users/${user.id}/keys`), canTransfer ? all("/v1/users") : []]);
+  const loaded = await loadForDialog(t("person.remove"), load);
+  if (loaded === undefined) return;
+  const [ofUser, people] = loaded;
+  // Revoked and expired keys need no choice.
   const keys = ofUser.filter((key) => !["revoked", "expired"].includes(key.status));
-  const heirs = people.filter((one) => one.id !== user.id && !one.disabled);
-  heirs.sort((one, other) => inOrder(one.name, other.name));
+  const candidates = people.filter((one) => one.id !== user.id && !one.disabled);
+  candidates.sort((one, other) => compareNames(one.name, other.name));
   const done = await open(t("person.remove_title", { name: user.name }), (close) => {
     const submit = async (element) => {
       await remove(`/v1/users/${user.id}`, keys.length > 0 ? chosen(element) : {}, user.version);
@@ -29,17 +29,17 @@ export async function removePerson(user) {
     return form(
       { submit, button: t("person.remove_button"), cancel: () => close(), danger: true },
       h("p", {}, t("person.remove_body", { email: user.email })),
-      keys.length > 0 ? questions(keys, hands, heirs) : h("p", {}, t("person.remove_no_keys")),
+      keys.length > 0 ? questions(keys, canTransfer, candidates) : h("p", {}, t("person.remove_no_keys")),
     );
   });
   if (!done) return;
-  say(t("person.removed", { name: user.name }));
-  // Who removed themselves is nobody here from now on.
+  announce(t("person.removed", { name: user.name }));
+  // The user removed their own account.
   if (user.id === session.user.id) location.reload();
   else location.hash = "#/people";
 }
 
-function questions(keys, hands, heirs) {
+function questions(keys, canTransfer, candidates) {
   const names = keys.slice(0, SHOWN_MAX).map((key) => h("li", {}, key.name ?? t("person.key_unnamed")));
   const more = keys.length - names.length;
   const shown = h(
@@ -48,22 +48,22 @@ function questions(keys, hands, heirs) {
     h("p.strong", {}, t("person.remove_keys", { count: keys.length })),
     h("ul.bullets", {}, names, more > 0 ? h("li.soft", {}, t("person.remove_more", { count: more })) : null),
   );
-  if (!hands) return [shown, h("p", {}, t("person.remove_revokes"))];
-  const named = heirs.map((one) => [one.id, `${one.name} (${one.email})`]);
-  const heir = field(t("person.heir"), select("to", named, named[0]?.[0]));
-  const handed = h("p.hint", { hidden: true }, t("person.transfer_means"));
-  heir.hidden = true;
+  if (!canTransfer) return [shown, h("p", {}, t("person.remove_revokes"))];
+  const named = candidates.map((one) => [one.id, `${one.name} (${one.email})`]);
+  const newOwner = field(t("person.new_owner"), select("to", named, named[0]?.[0]));
+  const transferred = h("p.hint", { hidden: true }, t("person.transfer_means"));
+  newOwner.hidden = true;
   const choose = (event) => {
-    heir.hidden = event.target.value !== "person";
-    handed.hidden = event.target.value === "revoke";
+    newOwner.hidden = event.target.value !== "person";
+    transferred.hidden = event.target.value === "revoke";
   };
   const choices = [
     ["revoke", t("person.keys_revoke"), t("person.keys_revoke_hint")],
     ["organization", t("person.keys_organization"), t("person.keys_organization_hint")],
   ];
-  if (heirs.length > 0) choices.push(["person", t("person.keys_person"), t("person.keys_person_hint")]);
-  const asked = group("keys", t("person.keys_question"), radios("keys", choices, "revoke", choose));
-  return [shown, asked, heir, handed];
+  if (candidates.length > 0) choices.push(["person", t("person.keys_person"), t("person.keys_person_hint")]);
+  const choice = group("keys", t("person.keys_question"), radios("keys", choices, "revoke", choose));
+  return [shown, choice, newOwner, transferred];
 }
 
 function chosen(element) {

@@ -1,22 +1,22 @@
-// A new password, for whoever holds a link for it.
+// The form that sets a new password with a reset link.
 
 import { post } from "../api.js";
-import { fill, h } from "../dom.js";
+import { replaceChildren, h } from "../dom.js";
 import { passwordField } from "../elements/password-field.js";
 import { t } from "../text.js";
-import { accountOf, filled, linkForm } from "../link.js";
+import { accountOfLink, filledFields, linkForm } from "../link.js";
 
 export function view({ token, done }) {
   const submit = async (element) => {
-    await post("/v1/reset", { token, ...filled(element, ["password"]) }, { quietly: true });
+    await post("/v1/reset", { token, ...filledFields(element, ["password"]) }, { quietly: true });
     const title = h("h2", { tabindex: "-1" }, t("reset.done"));
     const go = h("button.primary", { type: "button", onclick: done }, t("reset.sign_in"));
-    fill(body, title, h("p", {}, t("reset.done_body")), h("div", {}, go));
+    replaceChildren(body, title, h("p", {}, t("reset.done_body")), h("div", {}, go));
     title.focus();
   };
   const body = linkForm(
-    { token, dead: t("reset.dead"), lead: t("reset.lead"), submit, button: t("reset.button") },
-    accountOf(token),
+    { token, invalid: t("reset.link_invalid"), lead: t("reset.lead"), submit, button: t("reset.button") },
+    accountOfLink(token),
     passwordField(t("reset.password"), "password", { fresh: true, hint: t("reset.password_hint") }),
   );
   return { title: t("reset.title"), body };

@@ -1,29 +1,29 @@
-// One role: what it holds, who has it, and changing it.
+// One role: its permissions and the users who have it.
 
 import { all, patch, remove } from "../api.js";
 import { confirm } from "../dialog.js";
 import { h } from "../dom.js";
 import { live } from "../live.js";
 import { allRoles, holdsAll, roleMeaning, roleName } from "../roles.js";
-import { say } from "../say.js";
-import { retitle } from "../shell.js";
+import { announce } from "../messages.js";
+import { setTitle } from "../shell.js";
 import { may } from "../state.js";
-import { inOrder, spoken, t } from "../text.js";
+import { compareNames, currentLanguage, t } from "../text.js";
 import { editRole } from "./roles.js";
 
 export async function view({ params: [id] }) {
   let role, roles, catalogue;
   const body = await live(async () => {
     const before = role;
-    const [known, people, entries] = await Promise.all([
+    const [loaded, people, entries] = await Promise.all([
       allRoles(),
       may("keyhouse:users:read") ? all("/v1/users") : null,
       all("/v1/permissions"),
     ]);
-    [roles, catalogue] = [known, entries];
-    role = known.find((one) => one.id === id);
+    [roles, catalogue] = [loaded, entries];
+    role = loaded.find((one) => one.id === id);
     if (!role) return h("div.notice", {}, h("p", {}, t("problems.not_found")));
-    if (before) retitle(roleName(id, roles));
+    if (before) setTitle(roleName(id, roles));
     const meaning = roleMeaning(role);
     return [
       meaning ? h("p", {}, meaning) : null,
@@ -35,8 +35,8 @@ export async function view({ params: [id] }) {
   if (!role) return { title: t("problems.title"), body: body.element };
   const edit = async () => {
     if (!(await editRole(catalogue, role, (change) => patch(`/v1/roles/${id}`, change, role.version)))) return;
-    say(t("role.saved"));
-    body.again();
+    announce(t("role.saved"));
+    body.redraw();
   };
   const button = h("button", { type: "button", onclick: edit }, t("role.edit"));
   const actions = isChangeable(role, roles) ? [button] : [];
@@ -49,27 +49,27 @@ const isChangeable = (role, roles) =>
 function holds(role, catalogue) {
   const item = (pattern) => {
     const entry = catalogue.find((one) => one.name === pattern);
-    const text = meaningOf(pattern) ?? entry?.description[spoken()] ?? entry?.description.en;
+    const text = meaningOf(pattern) ?? entry?.description[currentLanguage()] ?? entry?.description.en;
     return h("li", {}, h("code", {}, pattern), text ? h("span.below.soft.small", {}, text) : null);
   };
   return h(
     "section.card",
     {},
-    h("h2", {}, t("role.holds")),
+    h("h2", {}, t("role.permissions")),
     role.permissions.length > 0
       ? h("ul.lines", {}, role.permissions.map(item))
       : h("p.soft", {}, t("roles.nothing")),
   );
 }
 
-/** The wildcards that the built-in roles hold. */
+/** Texts for the wildcards of the built-in roles. */
 function meaningOf(pattern) {
   if (pattern === "*") return t("role.all_apis");
   return pattern === "keyhouse:*" ? t("role.all_management") : undefined;
 }
 
 function heldBy(people) {
-  people.sort((one, other) => inOrder(one.name, other.name));
+  people.sort((one, other) => compareNames(one.name, other.name));
   const item = (one) =>
     h("li", {}, h("a", { href: `#/people/${one.id}` }, one.name), h("span.below.soft.small", {}, one.email));
   return h(

@@ -1,14 +1,14 @@
-// Roles: the built-in four in a sentence each, and those that the organization made.
+// The four built-in roles and the custom roles of the organization.
 
 import { all, post } from "../api.js";
 import { open } from "../dialog.js";
 import { h } from "../dom.js";
 import { permissionMatrix } from "../elements/permission-matrix.js";
 import { field, form, group, valueOf } from "../form.js";
-import { inRolesSentence } from "../permission-words.js";
+import { roleSentence } from "../permission-words.js";
 import { allRoles, roleMeaning, roleName } from "../roles.js";
 import { may } from "../state.js";
-import { inOrder, t } from "../text.js";
+import { compareNames, t } from "../text.js";
 
 export async function view() {
   const manages = may("keyhouse:roles:manage");
@@ -18,7 +18,7 @@ export async function view() {
     all("/v1/permissions"),
   ]);
   const tile = (role) => roleTile(role, roles, people);
-  const custom = roles.filter((role) => !role.builtin).sort((one, other) => inOrder(one.name, other.name));
+  const custom = roles.filter((role) => !role.builtin).sort((one, other) => compareNames(one.name, other.name));
   const make = async () => {
     const made = await editRole(catalogue);
     if (made) location.hash = `#/roles/${made.id}`;
@@ -53,7 +53,7 @@ function roleTile(role, roles, people) {
 }
 
 const SHOWN_MAX = 4;
-/** The first few permissions, and how many more. */
+/** The first permissions, and the number of others. */
 function inShort(permissions) {
   if (permissions.length === 0) return t("roles.nothing");
   const shown = permissions.slice(0, SHOWN_MAX).map((one) => [h("code", {}, one), " "]);
@@ -61,20 +61,20 @@ function inShort(permissions) {
   return [shown, more > 0 ? t("roles.more", { count: more }) : null];
 }
 
-/** Makes a role of the catalogue's permissions, or changes one; resolves to it as it is then, or to nothing. */
+/** Creates or changes a role. Resolves to the role, or to `undefined` after cancel. */
 export function editRole(catalogue, role, save = (body) => post("/v1/roles", body)) {
-  const matrix = permissionMatrix(catalogue, role?.permissions ?? [], inRolesSentence);
+  const matrix = permissionMatrix(catalogue, role?.permissions ?? [], roleSentence);
   const content = (close) => {
     const submit = async (element) => {
       const [name, description] = ["name", "description"].map((field) => valueOf(element, field));
       close(await save({ name, description, permissions: matrix.permissions() }));
     };
     return form(
-      { submit, button: role ? t("actions.save") : t("roles.make"), cancel: () => close() },
+      { submit, button: role ? t("actions.save") : t("roles.create"), cancel: () => close() },
       field(t("roles.name"), h("input", { name: "name", value: role?.name, autocomplete: "off", required: true })),
       field(t("roles.description"), h("input", { name: "description", value: role?.description }), { optional: true }),
       group("permissions", t("roles.permissions"), h("p.hint", {}, t("roles.permissions_hint")), matrix.element),
-      role ? h("p.hint", {}, t("role.reaches_all")) : null,
+      role ? h("p.hint", {}, t("role.applies_to_all")) : null,
     );
   };
   return open(role ? t("role.edit") : t("roles.new"), content, { wide: true });

@@ -1,55 +1,54 @@
-// The second factor of one's own account: turned on with an authenticator app, given new backup codes,
-// turned off again.
+// The user's second factor: setup with an authenticator app, backup codes, removal.
 
 import { post, request } from "../api.js";
 import { open } from "../dialog.js";
-import { fill, h, svg } from "../dom.js";
+import { replaceChildren, h, svg } from "../dom.js";
 import { copyButton } from "../elements/copy-button.js";
 import { passwordField } from "../elements/password-field.js";
 import { field, form, valueOf } from "../form.js";
-import { say } from "../say.js";
+import { announce } from "../messages.js";
 import { t } from "../text.js";
 
-/** Light modules that a reader needs around a QR code (ISO/IEC 18004). */
+/** Width of the quiet zone around a QR code, in modules (ISO/IEC 18004). */
 const QUIET = 4;
 
-/** What the profile shows of it; `again` shows the profile anew. */
-export function secondFactor(me, again) {
+/** The section of the profile. `redraw` shows the profile again. */
+export function secondFactor(me, redraw) {
   const act = me.totp
-    ? h("button", { type: "button", onclick: () => turnOff(again) }, t("totp.turn_off"))
-    : h("button", { type: "button", onclick: () => turnOn(again) }, t("totp.turn_on"));
+    ? h("button", { type: "button", onclick: () => turnOff(redraw) }, t("totp.turn_off"))
+    : h("button", { type: "button", onclick: () => turnOn(redraw) }, t("totp.turn_on"));
   const state = me.totp
     ? h("span.badge.good", {}, t("totp.on"))
     : h("span.badge", {}, t("totp.off"));
   const about = h("p", {}, me.totp ? t("totp.on_body") : t("totp.off_body"));
   const left = me.totp ? h("p", {}, t("totp.codes_left", { count: me.backup_codes_left })) : null;
-  const renew = me.totp ? h("button", { type: "button", onclick: () => renewCodes(again) }, t("totp.renew")) : null;
+  const renew = me.totp ? h("button", { type: "button", onclick: () => renewCodes(redraw) }, t("totp.renew")) : null;
   return h("div.stack.second-factor", {}, h("p", {}, state), about, left, h("div.row", {}, act, renew));
 }
 
-/** Shows the profile anew, and goes back to where one was in it. */
-async function shownAnew(again) {
-  await again();
+/** Shows the profile again and restores the focus. */
+async function redrawAndFocus(redraw) {
+  await redraw();
   document.querySelector(".second-factor button")?.focus();
 }
 
-function turnOn(again) {
+function turnOn(redraw) {
   return open(t("totp.turn_on_title"), (close) => {
     const place = h("div", {});
     const begin = async (element) => {
       const begun = await post("/v1/me/totp", { current_password: valueOf(element, "current_password") });
-      fill(place, enrol(begun, confirm, () => close()));
+      replaceChildren(place, enrol(begun, confirm, () => close()));
       place.querySelector("input").focus();
     };
     const confirm = async (element) => {
       const { backup_codes: codes } = await post("/v1/me/totp", { code: digitsOf(element) });
-      // Also where the dialog was closed meanwhile: these codes are not to be had again.
+      // Show the codes even if the dialog was closed in the meantime: they can't be shown again.
       close();
       await showCodes(codes);
-      await shownAnew(again);
-      say(t("totp.turned_on"));
+      await redrawAndFocus(redraw);
+      announce(t("totp.turned_on"));
     };
-    return fill(
+    return replaceChildren(
       place,
       form(
         { submit: begin, button: t("totp.continue"), cancel: () => close() },
@@ -83,7 +82,7 @@ function codeInput() {
 
 const digitsOf = (element) => valueOf(element, "code").replaceAll(/\s/g, "");
 
-/** A QR code out of its rows; dark on white in any colours, since not every reader takes the inverse. */
+/** A QR code from its rows. Always dark on white, because some readers do not accept inverted codes. */
 function qrCode(rows) {
   const size = rows.length + 2 * QUIET;
   const runs = rows.flatMap((row, y) =>
@@ -109,21 +108,21 @@ function showCodes(codes) {
       shown,
       h("div", {}, copyButton(() => codes.join("\n"), () => shown, t("totp.copy_codes"))),
       h("p.notice.warn.small", {}, t("totp.codes_once")),
-      h("div.buttons", {}, h("button.primary", { type: "button", onclick: () => close() }, t("totp.stored"))),
+      h("div.buttons", {}, h("button.primary", { type: "button", onclick: () => close() }, t("totp.saved"))),
     );
   };
   return open(t("totp.codes_title"), show, { stays: true });
 }
 
-function renewCodes(again) {
+function renewCodes(redraw) {
   return open(t("totp.renew"), (close) => {
     const submit = async (element) => {
       const body = { current_password: valueOf(element, "current_password"), code: digitsOf(element) };
       const { backup_codes: codes } = await post("/v1/me/totp/backup-codes", body);
       close();
       await showCodes(codes);
-      await shownAnew(again);
-      say(t("totp.renewed"));
+      await redrawAndFocus(redraw);
+      announce(t("totp.renewed"));
     };
     return form(
       { submit, button: t("totp.renew"), cancel: () => close() },
@@ -134,14 +133,14 @@ function renewCodes(again) {
   });
 }
 
-function turnOff(again) {
+function turnOff(redraw) {
   return open(t("totp.turn_off_title"), (close) => {
     const submit = async (element) => {
       const body = { current_password: valueOf(element, "current_password"), code: digitsOf(element) };
       await request("DELETE", "/v1/me/totp", { body });
       close();
-      await shownAnew(again);
-      say(t("totp.turned_off"));
+      await redrawAndFocus(redraw);
+      announce(t("totp.turned_off"));
     };
     return form(
       { submit, button: t("totp.turn_off"), cancel: () => close(), danger: true },

@@ -1,23 +1,28 @@
-// Sessions: where one is signed in, or somebody else, and how to end that.
+// The sessions of the user or of another user.
 
 import { all, remove } from "../api.js";
 import { confirm } from "../dialog.js";
-import { fill, h } from "../dom.js";
+import { replaceChildren, h } from "../dom.js";
 import { timeAgo } from "../elements/time-ago.js";
-import { problemNotice, say } from "../say.js";
+import { problemNotice, announce } from "../messages.js";
 import { table } from "../table.js";
 import { moment, t } from "../text.js";
 
-/** The sessions of somebody else, for who may end them. */
-export async function sessionsOf(user, again) {
+/** The sessions of another user, for users who may end them. */
+export async function sessionsOf(user, redraw) {
   const path = `/v1/users/${encodeURIComponent(user.id)}/sessions`;
   const items = await all(path);
-  const columns = [t("sessions.browser"), t("sessions.begun"), t("sessions.seen"), { said: t("sessions.end") }];
+  const columns = [
+    t("sessions.browser"),
+    t("sessions.signed_in"),
+    t("sessions.last_used"),
+    { hidden: t("sessions.end") },
+  ];
   const row = (item) => {
     const place = h("div.soft.small", {}, whence(item));
     const end = () => endAll({ count: 1 }, () => remove(`${path}/${item.id}`));
-    const known = { browser: browser(item.user_agent), address: whence(item), moment: moment(item.created_at) };
-    const label = t("sessions.end_one", known);
+    const facts = { browser: browser(item.user_agent), address: whence(item), moment: moment(item.created_at) };
+    const label = t("sessions.end_one", facts);
     const button = h("button.quiet", { type: "button", "aria-label": label, onclick: end }, t("sessions.end"));
     return [[browser(item.user_agent), place], moment(item.created_at), timeAgo(item.seen_at), button];
   };
@@ -28,7 +33,7 @@ export async function sessionsOf(user, again) {
       button: t("sessions.end_theirs"),
       done: t("sessions.theirs_ended"),
     };
-    if ((await confirm(words, act)) !== undefined) again();
+    if ((await confirm(words, act)) !== undefined) redraw();
   };
   const endEach = () => endAll({ count: items.length }, () => remove(path));
   return h(
@@ -40,15 +45,15 @@ export async function sessionsOf(user, again) {
   );
 }
 
-/** The list; it draws itself, and again when told `changed`. */
+/** The list. It redraws itself on the event `changed`. */
 export function sessions() {
   const place = h("div.stack.sessions", { "aria-busy": "true", onchanged: () => draw() });
   const draw = async () => {
     try {
-      fill(place, shown(await all("/v1/sessions"), draw));
+      replaceChildren(place, shown(await all("/v1/sessions"), draw));
     } catch (problem) {
       if (!problem.members) throw problem;
-      fill(place, problemNotice(problem, draw));
+      replaceChildren(place, problemNotice(problem, draw));
     }
     place.removeAttribute("aria-busy");
   };
@@ -58,8 +63,8 @@ export function sessions() {
 
 function shown(items, draw) {
   const others = items.filter((item) => !item.current);
-  const times = [t("sessions.begun"), t("sessions.seen"), t("sessions.ends")];
-  const columns = [t("sessions.browser"), ...times, { said: t("sessions.end") }];
+  const times = [t("sessions.signed_in"), t("sessions.last_used"), t("sessions.expires")];
+  const columns = [t("sessions.browser"), ...times, { hidden: t("sessions.end") }];
   const row = (item) => [
     named(item),
     moment(item.created_at),
@@ -77,8 +82,8 @@ function shown(items, draw) {
 }
 
 /**
- * Names that browsers give themselves. Most name those before them too, so the first that fits counts;
- * an iPhone's Chrome and Firefox have names of their own.
+ * Browsers by their part of the user agent. Most user agents contain the names of other browsers too, so the first
+ * match counts. Chrome and Firefox have other names on an iPhone.
  */
 const BROWSERS = [
   ["edge", /\b(Edg|EdgA|EdgiOS)\//],
@@ -95,10 +100,10 @@ const SYSTEMS = [
   ["linux", /\bLinux\b/],
 ];
 
-/** Nothing that names itself at greater length is worth its room. */
+/** Longer program names are cut. */
 const PROGRAM_CHARACTERS_MAX = 32;
 
-/** The browser in words, out of what it calls itself; other programs by what their name begins with. */
+/** The browser and system of a user agent; for other programs, the start of the user agent. */
 function browser(agent) {
   if (!agent) return t("sessions.no_browser");
   const named = (names) => names.find(([, pattern]) => pattern.test(agent))?.[0];
@@ -115,7 +120,7 @@ function browser(agent) {
 const whence = (item) => item.address ?? t("sessions.no_address");
 
 function named(item) {
-  const badge = item.current ? h("span.badge.good", {}, t("sessions.this_one")) : null;
+  const badge = item.current ? h("span.badge.good", {}, t("sessions.this_session")) : null;
   const place = h("div.soft.small", {}, whence(item));
   return [h("div.row", {}, browser(item.user_agent), badge), place];
 }
@@ -125,7 +130,7 @@ function endButton(item, draw) {
     button.disabled = true;
     try {
       await ended(item);
-      say(t("sessions.ended"));
+      announce(t("sessions.ended"));
     } catch (problem) {
       if (!problem.members) throw problem;
       button.after(problemNotice(problem));
@@ -136,8 +141,8 @@ function endButton(item, draw) {
     await draw();
     goOn(row);
   };
-  const known = { browser: browser(item.user_agent), address: whence(item), moment: moment(item.created_at) };
-  const label = t("sessions.end_one", known);
+  const facts = { browser: browser(item.user_agent), address: whence(item), moment: moment(item.created_at) };
+  const label = t("sessions.end_one", facts);
   const button = h("button.quiet", { type: "button", "aria-label": label, onclick: end }, t("sessions.end"));
   return button;
 }
@@ -157,7 +162,7 @@ async function endOthers(others, draw) {
   goOn(0);
 }
 
-/** What had the focus is gone: it goes to the session that stands there now, else to the heading. */
+/** Moves the focus from a removed session to the one in its place, else to the heading. */
 function goOn(row) {
   const place = document.querySelector(".sessions");
   const left = [...place.querySelectorAll("tbody button")];
@@ -165,7 +170,7 @@ function goOn(row) {
   (next ?? place.closest("section").querySelector("h2")).focus();
 }
 
-/** Ends a session; one that has ended by itself meanwhile is as good. */
+/** Ends a session. A session that has already ended counts as success. */
 async function ended(item) {
   try {
     await remove(`/v1/sessions/${item.id}`);

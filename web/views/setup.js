@@ -1,20 +1,20 @@
-// The first owner, for whoever holds the link of the first start.
+// The form that creates the first owner with the setup link.
 
 import { post } from "../api.js";
 import { h } from "../dom.js";
 import { passwordField } from "../elements/password-field.js";
 import { field } from "../form.js";
 import { t } from "../text.js";
-import { enterBy, filled, linkForm } from "../link.js";
+import { enterWith, filledFields, linkForm } from "../link.js";
 
 export function view({ token, done }) {
   const submit = async (element) => {
-    const shown = filled(element, ["name", "email", "password"]);
-    enterBy(await post("/v1/setup", { token, ...shown }, { quietly: true }), done);
+    const shown = filledFields(element, ["name", "email", "password"]);
+    enterWith(await post("/v1/setup", { token, ...shown }, { quietly: true }), done);
   };
-  const dead = t("setup.dead");
+  const invalid = t("setup.link_invalid");
   const body = linkForm(
-    { token, dead, lead: t("setup.lead"), submit, button: t("setup.button") },
+    { token, invalid, lead: t("setup.lead"), submit, button: t("setup.button") },
     field(t("setup.name"), h("input", { name: "name", autocomplete: "name", maxlength: 256 }), { optional: true }),
     field(t("setup.email"), h("input", { name: "email", type: "email", autocomplete: "username", required: true })),
     passwordField(t("setup.password"), "password", { fresh: true }),

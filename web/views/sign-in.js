@@ -1,14 +1,14 @@
-// Sign in: as a view where nobody is signed in, as a dialog over the view where a session ended.
+// The sign-in form: a view without a session, a dialog when the session has ended.
 
 import { post, Problem } from "../api.js";
 import { open } from "../dialog.js";
-import { fill, h } from "../dom.js";
+import { replaceChildren, h } from "../dom.js";
 import { passwordField } from "../elements/password-field.js";
 import { field, form, select, valueOf } from "../form.js";
-import { become, instance } from "../state.js";
+import { setSession, instance } from "../state.js";
 import { t } from "../text.js";
 
-/** The view; `enter` goes on once somebody is signed in. `organization` names the one to sign in to. */
+/** The view. `enter` runs after the sign-in. `organization` is the organization to sign in to. */
 export function signInView(enter, organization) {
   if (!instance.set_up) return notSetUp();
   return { title: t("sign_in.title"), body: h("div.card.narrow", {}, signInForm({ email: "", organization }, enter)) };
@@ -20,12 +20,13 @@ function notSetUp() {
   return { title: t("setup.title"), body };
 }
 
-/** The dialog: `{closed, close}`; `closed` resolves to whether somebody signed in. */
+/** The dialog: `{closed, close}`. `closed` resolves to whether the user signed in. */
 export function signInDialog(email, organization) {
   const asking = {};
   asking.closed = open(t("sign_in.again"), (close) => {
     asking.close = close;
-    return h("div.stack", {}, h("p", {}, t("sign_in.ended")), signInForm({ email, organization }, () => close(true)));
+    const entry = signInForm({ email, organization }, () => close(true));
+    return h("div.stack", {}, h("p", {}, t("sign_in.session_ended")), entry);
   });
   return asking;
 }
@@ -39,21 +40,21 @@ function signInForm({ email, organization }, enter) {
     const chosen = element.elements.namedItem("organization")?.value ?? organization;
     if (chosen) shown.organization = chosen;
     try {
-      become(await post("/v1/session", shown, { quietly: true }));
+      setSession(await post("/v1/session", shown, { quietly: true }));
     } catch (problem) {
       if (problem.code === "code_required" && !digits) return askForCode(code);
       if (problem.code === "organization_required") return askForOrganization(chooser, problem.members.organizations);
-      // What is most likely wrong is typed anew at once.
+      // Focus the field that is most likely wrong.
       if (problem.code === "sign_in_failed") element.elements.namedItem(digits ? "code" : "password").select();
-      // The server does not tell which of the three is wrong.
+      // The server does not reveal which of the three is wrong.
       const isAny = problem.code === "sign_in_failed" && digits;
       throw isAny ? new Problem(problem.status, { ...problem.members, code: "sign_in_failed_with_code" }) : problem;
     }
     enter();
   };
   const address = h("input", { name: "email", type: "email", autocomplete: "username", value: email, required: true });
-  // What was offered is what this address and password belong to.
-  const offerAnew = ({ target }) => ["email", "password"].includes(target.name) && fill(chooser);
+  // The offered organizations depend on the entered email and password.
+  const offerAnew = ({ target }) => ["email", "password"].includes(target.name) && replaceChildren(chooser);
   const element = form(
     { submit, button: t("sign_in.button") },
     field(t("sign_in.email"), address),
@@ -68,12 +69,12 @@ function signInForm({ email, organization }, enter) {
 
 function askForOrganization(place, organizations) {
   const choice = select("organization", organizations.map(({ id, name }) => [id, name]), organizations[0].id);
-  fill(place, field(t("sign_in.organization"), choice, { hint: t("sign_in.organization_hint") }));
+  replaceChildren(place, field(t("sign_in.organization"), choice, { hint: t("sign_in.organization_hint") }));
   choice.focus();
 }
 
 function askForCode(place) {
   const input = h("input", { name: "code", autocomplete: "one-time-code", autocapitalize: "none", required: true });
-  fill(place, field(t("sign_in.code"), input, { hint: t("sign_in.code_hint") }));
+  replaceChildren(place, field(t("sign_in.code"), input, { hint: t("sign_in.code_hint") }));
   input.focus();
 }

@@ -1,24 +1,24 @@
-// One team: who is in it, the keys shared with it, and changing it.
+// One team: members, shared keys, settings.
 
 import { all, get, patch, put, remove } from "../api.js";
 import { confirm } from "../dialog.js";
 import { h } from "../dom.js";
 import { field, form, select, valueOf } from "../form.js";
 import { live } from "../live.js";
-import { say } from "../say.js";
-import { retitle } from "../shell.js";
+import { announce } from "../messages.js";
+import { setTitle } from "../shell.js";
 import { may } from "../state.js";
-import { inOrder, t } from "../text.js";
+import { compareNames, t } from "../text.js";
 import { editTeam, teamBadges } from "./teams.js";
 
 export async function view({ params: [id] }) {
   const manages = may("keyhouse:teams:manage");
   const path = `/v1/teams/${encodeURIComponent(id)}`;
   let team;
-  const body = await live(async (again) => {
+  const body = await live(async (redraw) => {
     const isFirst = team === undefined;
     team = await get(path);
-    if (!isFirst) retitle(team.name);
+    if (!isFirst) setTitle(team.name);
     const seesMembers = team.is_member || may("keyhouse:teams:read") || manages;
     const [members, people] = await Promise.all([
       seesMembers ? all(`${path}/members`) : null,
@@ -26,21 +26,21 @@ export async function view({ params: [id] }) {
     ]);
     return [
       h("div.stack.tight", {}, teamBadges(team), team.description ? h("p", {}, team.description) : null),
-      members ? membersOf(team, members, people, again) : h("p.soft", {}, t("team.members_hidden")),
+      members ? membersOf(team, members, people, redraw) : h("p.soft", {}, t("team.members_hidden")),
       keysOf(team),
       manages ? danger(team) : null,
     ];
   });
   const edit = async () => {
     if (!(await editTeam(team, (change) => patch(path, change, team.version)))) return;
-    say(t("team.saved"));
-    body.again();
+    announce(t("team.saved"));
+    body.redraw();
   };
   const button = h("button", { type: "button", onclick: edit }, t("team.edit"));
   return { title: team.name, actions: manages ? [button] : [], body: body.element };
 }
 
-function membersOf(team, members, people, again) {
+function membersOf(team, members, people, redraw) {
   const manages = may("keyhouse:teams:manage");
   const sees = may("keyhouse:users:read");
   const item = (one) =>
@@ -53,37 +53,37 @@ function membersOf(team, members, people, again) {
         sees ? h("a.strong", { href: `#/people/${one.id}` }, one.name) : h("strong", {}, one.name),
         h("span.below.soft.small", {}, one.email),
       ),
-      manages ? takeOut(team, one, again) : null,
+      manages ? removeButton(team, one, redraw) : null,
     );
   const inside = new Set(members.map((one) => one.id));
-  const outside = people.filter((one) => !inside.has(one.id)).sort((one, other) => inOrder(one.name, other.name));
-  members.sort((one, other) => inOrder(one.name, other.name));
+  const outside = people.filter((one) => !inside.has(one.id)).sort((one, other) => compareNames(one.name, other.name));
+  members.sort((one, other) => compareNames(one.name, other.name));
   return h(
     "section.card",
     {},
     h("h2", {}, t("team.members")),
     members.length > 0 ? h("ul.lines", {}, members.map(item)) : h("p.soft", {}, t("team.no_members")),
-    outside.length > 0 ? adding(team, outside, again) : null,
+    outside.length > 0 ? adding(team, outside, redraw) : null,
     manages && !may("keyhouse:users:read") ? h("p.soft.small", {}, t("team.add_needs")) : null,
   );
 }
 
-function takeOut(team, one, again) {
-  const label = t("team.take_out_name", { name: one.name });
+function removeButton(team, one, redraw) {
+  const label = t("team.remove_member_name", { name: one.name });
   const act = () => remove(`/v1/teams/${team.id}/members/${one.id}`);
   const ask = async () => {
     const words = {
-      title: t("team.take_out_title", { name: one.name, team: team.name }),
-      body: t("team.take_out_body"),
-      button: t("team.take_out"),
-      done: t("team.taken_out", { name: one.name }),
+      title: t("team.remove_member_title", { name: one.name, team: team.name }),
+      body: t("team.remove_member_body"),
+      button: t("team.remove_member"),
+      done: t("team.member_removed", { name: one.name }),
     };
-    if (await confirm(words, act)) again();
+    if (await confirm(words, act)) redraw();
   };
-  return h("button", { type: "button", "aria-label": label, onclick: ask }, t("team.take_out"));
+  return h("button", { type: "button", "aria-label": label, onclick: ask }, t("team.remove_member"));
 }
 
-function adding(team, outside, again) {
+function adding(team, outside, redraw) {
   const options = [["", t("team.choose")], ...outside.map((one) => [one.id, `${one.name} (${one.email})`])];
   const submit = async (element) => {
     const id = valueOf(element, "user");
@@ -92,9 +92,9 @@ function adding(team, outside, again) {
       return;
     }
     await put(`/v1/teams/${team.id}/members/${id}`);
-    say(t("team.added", { name: outside.find((one) => one.id === id).name }));
-    // Not waited for: the button says its own name again by then, by which it keeps the focus.
-    again();
+    announce(t("team.added", { name: outside.find((one) => one.id === id).name }));
+    // Not awaited: the button gets its label back first, and `redraw` finds the focused button by its label.
+    redraw();
   };
   return h(
     "div.adding",

@@ -1,4 +1,4 @@
-// Teams: which there are, and making one.
+// The teams of the organization.
 
 import { all, get, post } from "../api.js";
 import { open } from "../dialog.js";
@@ -10,7 +10,7 @@ import { planName } from "../plans.js";
 
 export async function view() {
   const manages = may("keyhouse:teams:manage");
-  // Asked anew: the plan may have changed since they signed in.
+  // Load the session again: the plan may have changed since the sign-in.
   const [teams, { organization }] = await Promise.all([all("/v1/teams"), get("/v1/session")]);
   const lack = lacking(organization, teams);
   const make = async () => {
@@ -39,7 +39,7 @@ function tile(team) {
   );
 }
 
-/** What sets a team apart. */
+/** Badges of a team. */
 export function teamBadges(team) {
   const is = [];
   if (team.visibility === "secret") is.push(h("span.badge.warn", {}, t("teams.secret")));
@@ -48,7 +48,7 @@ export function teamBadges(team) {
   return h("span.badges", {}, is);
 }
 
-/** What the plan does not give, where it gives no team, or no further one. */
+/** A notice if the plan allows no team, or no further team. */
 function lacking({ plan, features }, teams) {
   if (features.teams && (features.multiple_teams || teams.length === 0)) return null;
   const words = { plan: planName(plan) };
@@ -57,7 +57,7 @@ function lacking({ plan, features }, teams) {
   return h("div.notice", {}, h("p", {}, text), h("p.small", {}, who));
 }
 
-/** Makes a team, or changes one; resolves to it as it is then, or to nothing. */
+/** Creates or changes a team. Resolves to the team, or to `undefined` after cancel. */
 export function editTeam(team, save = (body) => post("/v1/teams", body)) {
   return open(team ? t("team.edit") : t("teams.new"), (close) => {
     const submit = async (element) => {
@@ -69,7 +69,7 @@ export function editTeam(team, save = (body) => post("/v1/teams", body)) {
       ["secret", t("teams.secret"), t("teams.secret_hint")],
     ];
     return form(
-      { submit, button: team ? t("actions.save") : t("teams.make"), cancel: () => close() },
+      { submit, button: team ? t("actions.save") : t("teams.create"), cancel: () => close() },
       field(t("teams.name"), h("input", { name: "name", value: team?.name, autocomplete: "off", required: true })),
       field(t("teams.description"), h("input", { name: "description", value: team?.description }), { optional: true }),
       group("visibility", t("teams.visibility"), radios("visibility", choices, team?.visibility ?? "visible")),

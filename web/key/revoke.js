@@ -1,0 +1,42 @@
+// The dialog that revokes a key.
+
+import { get, post } from "../api.js";
+import { confirm, loadForDialog, open } from "../dialog.js";
+import { h } from "../dom.js";
+import { checkbox, field } from "../form.js";
+import { parts, t } from "../text.js";
+
+const REASON_CHARACTERS_MAX = 256;
+
+/** Revokes a key after confirmation. Resolves to the revoked key, or to `undefined` after cancel. */
+export async function revokeKey(key) {
+  const path = `/v1/keys/${encodeURIComponent(key.id)}`;
+  const descendants = await loadForDialog(t("key.revoke_title"), () => get(`${path}/descendants`));
+  if (descendants === undefined) return undefined;
+  const { count } = descendants;
+  const created = checkbox("descendants", t("key.revoke_descendants", { count }));
+  const reason = h("input", { name: "reason", maxlength: REASON_CHARACTERS_MAX, autocomplete: "off" });
+  const words = {
+    title: t("key.revoke_title"),
+    body: [
+      h("p", {}, parts("key.revoke_body", { name: h("strong", {}, key.name) })),
+      h("p", {}, t("key.revoke_permanent")),
+      count > 0 ? created : null,
+      field(t("key.reason"), reason, { optional: true, hint: t("key.reason_hint") }),
+    ],
+    button: t("key.revoke_confirm"),
+    done: t("key.revoked"),
+  };
+  const body = () => ({
+    ...(reason.value.trim() === "" ? {} : { reason: reason.value.trim() }),
+    ...(created.querySelector("input").checked ? { descendants: true } : {}),
+  });
+  let revoked;
+  await confirm(words, async () => {
+    do revoked = await post(`${path}/revoke`, body());
+    while (revoked.descendants?.more);
+  });
+  const left = revoked?.descendants?.left ?? 0;
+  if (left > 0) await open(t("key.revoked"), () => h("p.notice.warn", {}, t("key.descendants_left", { count: left })));
+  return revoked;
+}
