@@ -22,6 +22,7 @@ mod dialogs;
 mod driver;
 mod first_load;
 mod gates;
+mod guides;
 mod hostile;
 #[path = "../suite/house.rs"]
 mod house;
