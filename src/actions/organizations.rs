@@ -194,8 +194,8 @@ impl Actions {
     /// Makes an organization and invites its first owner. For operators.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`]; [`ActionError::Invalid`] for a plan that is none;
-    /// [`ActionError::Conflict`] for one organization too many.
+    /// [`ActionError::PermissionRequired`], [`ActionError::BeyondKey`]; [`ActionError::Invalid`] for
+    /// a plan that is none; [`ActionError::Conflict`] for one organization too many.
     pub fn create_organization(
         &self,
         actor: &Actor,
@@ -238,7 +238,7 @@ impl Actions {
     /// Changes an organization. For operators.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`],
+    /// [`ActionError::PermissionRequired`], [`ActionError::BeyondKey`], [`ActionError::NotFound`],
     /// [`ActionError::VersionConflict`]; [`ActionError::Invalid`] for a role that is none;
     /// [`ActionError::Conflict`] for a domain that is another organization's.
     pub fn change_organization(
@@ -362,8 +362,8 @@ impl Actions {
     }
 }
 
-/// Requires what a change needs beside the permission: what gives rights, or decides whom others
-/// believe, is no change by a key with bounds, and nobody is let off a second factor by who shows none.
+/// Requires what a change needs beside the permission. Every change of an organization outlives a key
+/// with bounds, and letting users off a second factor takes a session that used one.
 fn require_for(
     decided: &Authorized,
     before: &OrganizationRecord,
@@ -373,8 +373,5 @@ fn require_for(
     if required.0.iter().any(|of| !required.1.contains(of)) {
         decided.actor.require_own_factor()?;
     }
-    let is_lasting = required.0 != required.1
-        || before.domains != after.domains
-        || before.ceiling != after.ceiling;
-    if is_lasting { decided.require_lasting() } else { Ok(()) }
+    decided.require_lasting()
 }

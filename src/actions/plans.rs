@@ -63,7 +63,7 @@ impl Actions {
     /// Changes a plan: for the very next check of every organization on it. For operators.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`],
+    /// [`ActionError::PermissionRequired`], [`ActionError::BeyondKey`], [`ActionError::NotFound`],
     /// [`ActionError::VersionConflict`].
     pub fn change_plan(
         &self,
@@ -74,6 +74,7 @@ impl Actions {
     ) -> Result<PlanRecord, ActionError> {
         Self::until_done(|| {
             let decided = self.authorize_holder(actor, INSTANCE_MANAGE)?;
+            decided.require_lasting()?;
             let held = self.find_plan(name)?;
             Self::check_version(versions, held.record.version)?;
             let mut record = held.record.clone();

@@ -106,14 +106,15 @@ impl Actions {
     /// Makes a role of what the actor holds.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::Invalid`]; [`ActionError::Conflict`]
-    /// for a name that is taken, and over [`ROLES_MAX`].
+    /// [`ActionError::PermissionRequired`], [`ActionError::BeyondKey`], [`ActionError::Invalid`];
+    /// [`ActionError::Conflict`] for a name that is taken, and over [`ROLES_MAX`].
     pub fn create_role(&self, actor: &Actor, draft: &RoleDraft) -> Result<RoleRecord, ActionError> {
         let organization = actor.organization_id();
         self.in_turn(|| {
             let now = self.clock.now().wall;
             let decided = self.authorize_people(actor, ROLES_MANAGE)?;
             let (today, batch) = (&decided.actor, Batch::new());
+            decided.require_lasting()?;
             check(Some(&draft.name), Some(&draft.permissions))?;
             today.require_all(draft.permissions.as_set())?;
             let others: Vec<RoleRecord> = self.read_all(&Place::roles_of(organization))?;
@@ -157,13 +158,11 @@ impl Actions {
             // It may give rights to everybody who has the role, or take them.
             let decided = self.authorize_people(actor, ROLES_MANAGE)?;
             let (today, batch) = (&decided.actor, Batch::new());
+            decided.require_lasting()?;
             check(change.name.as_deref(), change.permissions.as_ref())?;
             let held = self.find_role(today, custom(target.role)?)?;
             let before = &held.record;
             Self::check_version(target.versions.as_ref(), before.version)?;
-            if change.permissions.is_some() {
-                decided.require_lasting()?;
-            }
             today.require_rank(before.permissions.as_set())?;
             let mut record = before.clone();
             if let Some(permissions) = &change.permissions {

@@ -124,8 +124,8 @@ impl Actions {
     /// Makes a team.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`]; [`ActionError::SubscriptionRequired`] where the plan
-    /// gives no team, or no further one; [`ActionError::Conflict`] for a name that is taken, and
+    /// [`ActionError::PermissionRequired`], [`ActionError::BeyondKey`];
+    /// [`ActionError::SubscriptionRequired`] where the plan gives no team, or no further one; [`ActionError::Conflict`] for a name that is taken, and
     /// over [`TEAMS_MAX`].
     pub fn create_team(&self, actor: &Actor, draft: &TeamDraft) -> Result<TeamRecord, ActionError> {
         let organization = actor.organization_id();
@@ -134,6 +134,7 @@ impl Actions {
             // Its guard is also that of what is counted and named once in an organization.
             let decided = self.authorize_people(actor, TEAMS_MANAGE)?;
             let (today, batch) = (&decided.actor, Batch::new());
+            decided.require_lasting()?;
             let others: Vec<TeamRecord> = self.read_all(&Place::teams_of(organization))?;
             require_feature(today, others.len())?;
             if others.len() >= TEAMS_MAX {
@@ -163,7 +164,7 @@ impl Actions {
     /// Changes a team.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`],
+    /// [`ActionError::PermissionRequired`], [`ActionError::BeyondKey`], [`ActionError::NotFound`],
     /// [`ActionError::VersionConflict`]; [`ActionError::Conflict`] for a name that is taken.
     pub fn change_team(
         &self,
@@ -176,6 +177,7 @@ impl Actions {
             let decided = self.authorize_people(actor, TEAMS_MANAGE)?;
             let (today, batch) = (&decided.actor, Batch::new());
             let held = self.find_team(today, target.id)?;
+            decided.require_lasting()?;
             let before = &held.record;
             Self::check_version(target.versions.as_ref(), before.version)?;
             let mut record = before.clone();

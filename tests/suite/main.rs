@@ -17,6 +17,7 @@ mod admission;
 mod ask;
 mod audit;
 mod batch;
+mod bounded_key;
 mod bounds;
 mod cast;
 mod catalogue;

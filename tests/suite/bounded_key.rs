@@ -1,0 +1,180 @@
+//! What a key with an end, networks or limits may change: a row for each changing operation of the API.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Expect};
+use crate::house::{House, Made};
+use crate::people::Person;
+
+/// Operations that give nothing which outlives the key, each with the reason.
+const ALLOWED: [(&str, &str); 34] = [
+    ("deleteKey", "ends a key"),
+    ("revokeKey", "ends a key"),
+    ("disableKey", "stops a key"),
+    ("unshareKey", "takes a team's access"),
+    ("removeRole", "takes a role that no user has"),
+    ("removeTeam", "takes the team's access"),
+    ("removeMember", "takes a team's access"),
+    ("withdraw", "ends an invitation"),
+    ("endSessionOfUser", "ends a session"),
+    ("endSessionsOfUser", "ends sessions"),
+    ("removeGate", "closes a gate"),
+    ("liftLockout", "ends a wait; the password is still required"),
+    ("createPermission", "describes a permission and grants none"),
+    ("changePermission", "describes a permission and grants none"),
+    ("removePermission", "describes a permission and grants none"),
+    ("changeMe", "requires a session"),
+    ("turnOnTotp", "requires a session"),
+    ("turnOffTotp", "requires a session"),
+    ("renewBackupCodes", "requires a session"),
+    ("acknowledgeNotices", "requires a session"),
+    ("endSession", "requires a session"),
+    ("signOut", "requires a session"),
+    ("signIn", "requires a password"),
+    ("setUp", "requires a one-time link"),
+    ("acceptInvitation", "requires a one-time link"),
+    ("resetPassword", "requires a one-time link"),
+    ("showLink", "reads"),
+    ("checkAudit", "reads"),
+    ("explainKey", "reads"),
+    ("testGate", "reads"),
+    ("verify", "reads"),
+    ("verifyBatch", "reads"),
+    ("introspect", "reads"),
+    ("revokeMe", "ends the key itself"),
+];
+
+struct Scene {
+    house: House,
+    tess: Person,
+    neighbour: String,
+    other: Made,
+    disabled: Made,
+    role: String,
+    team: String,
+}
+
+impl Scene {
+    fn set() -> Self {
+        let house = House::start();
+        let (tess, (neighbour, _)) = (house.join("tess", "user"), house.neighbour("b"));
+        let service = json!({"kind": "service", "permissions": ["a:b"]});
+        let (other, disabled) = (house.create(&service), house.create(&service));
+        house.act(&disabled.id, "disable").expect(200);
+        let subscription = format!("/v1/organizations/{}/subscription", house.organization());
+        house.ask(&Ask::patch(&subscription, &json!({"plan": "enterprise"}))).expect(200);
+        let role = house.role("Reader", &["a:b"]);
+        let team = house.team("Build", "secret", &[]);
+        house.gate("there", &json!({}));
+        Self { house, tess, neighbour, other, disabled, role, team }
+    }
+
+    /// Requests that give what outlives the key, each with its operation.
+    fn refused(&self) -> Vec<(&'static str, Ask)> {
+        let of_key = |action: &str| format!("/v1/keys/{}{action}", self.other.id);
+        let user = format!("/v1/users/{}", self.tess.id);
+        let team = format!("/v1/teams/{}", self.team);
+        let organization = format!("/v1/organizations/{}", self.neighbour);
+        let put = |path: String| Ask::new("PUT", &path);
+        let patch = |path: &str, change: Value| Ask::patch(path, &change);
+        let post = |path: &str, body: Value| Ask::post(path, &body);
+        let service = json!({"kind": "service", "permissions": ["a:b"]});
+        let foreign = json!({"keys": [{"algorithm": "blake3", "digest": "ab".repeat(32)}]});
+        vec![
+            ("createKey", post("/v1/keys", service)),
+            ("changeKey", patch(&of_key(""), json!({"name": "other"}))),
+            ("enableKey", post(&format!("/v1/keys/{}/enable", self.disabled.id), json!({}))),
+            ("rotateKey", post(&of_key("/rotate"), json!({}))),
+            (
+                "shareKey",
+                put(of_key(&format!("/teams/{}", self.team))).json(&json!({"access": "read"})),
+            ),
+            ("importKeys", post("/v1/keys/import", foreign)),
+            ("invite", post("/v1/invitations", json!({"email": "n@example.com", "role": "user"}))),
+            ("resetUser", post(&format!("{user}/reset"), json!({}))),
+            ("changeUser", patch(&user, json!({"role": "guest"}))),
+            ("createRole", post("/v1/roles", json!({"name": "New", "permissions": ["a:b"]}))),
+            ("changeRole", patch(&format!("/v1/roles/{}", self.role), json!({"name": "Other"}))),
+            ("createTeam", post("/v1/teams", json!({"name": "New"}))),
+            ("changeTeam", patch(&team, json!({"visibility": "visible"}))),
+            ("addMember", put(format!("{team}/members/{}", self.tess.id)).json(&json!({}))),
+            ("changeOrganization", patch("/v1/organization", json!({"name": "Other"}))),
+            (
+                "changeOrganization",
+                patch("/v1/organization", json!({"members_create_keys": false})),
+            ),
+            (
+                "changeOrganization",
+                patch("/v1/organization", json!({"key_lifetime_days_max": 900})),
+            ),
+            (
+                "createOrganization",
+                post("/v1/organizations", json!({"name": "N", "owner_email": "n@example.com"})),
+            ),
+            ("changeAnyOrganization", patch(&organization, json!({"suspended": true}))),
+            ("changeAnyOrganization", patch(&organization, json!({"domains": ["b.example"]}))),
+            ("changeAnyOrganization", patch(&organization, json!({"permissions": ["a:*"]}))),
+            (
+                "changeSubscription",
+                patch(&format!("{organization}/subscription"), json!({"plan": "free"})),
+            ),
+            ("changePlan", patch("/v1/plans/free", json!({"limits": {"users": 77}}))),
+            ("createGate", post("/v1/gates", json!({"name": "made"}))),
+            ("changeGate", patch("/v1/gates/there", json!({"description": "other"}))),
+            ("removeUser", Ask::new("DELETE", &format!("{user}?keys=transfer&to=organization"))),
+        ]
+    }
+}
+
+/// A review found it: a key that ended in an hour suspended and resumed organizations, put them on
+/// other plans, and made roles and teams, all of which stayed.
+#[test]
+fn a_bounded_key_changes_nothing_that_outlives_it() {
+    let scene = Scene::set();
+    let list = json!(["*", "keyhouse:*", "keyhouse:instance:*"]);
+    let service = json!({"kind": "service", "permissions": list});
+    let mut bounded = service.clone();
+    bounded["expires_in"] = "1h".into();
+    let (bounded, unbounded) = (scene.house.create(&bounded), scene.house.create(&service));
+    let refused = scene.refused();
+    let mut faults = Vec::new();
+    for (operation, ask) in &refused {
+        let answer = scene.house.bare(&ask.clone().bearer(&bounded.secret));
+        if answer.status != 403 || !answer.body.contains("\"beyond_key\"") {
+            faults.push(format!("{operation}: {} {}", answer.status, answer.body));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    // Each is a change that the key's bounds alone keep from it.
+    for (operation, ask) in &refused {
+        let answer = scene.house.bare(&ask.clone().bearer(&unbounded.secret));
+        assert!(
+            (200..300).contains(&answer.status),
+            "{operation}: {} {}",
+            answer.status,
+            answer.body
+        );
+    }
+}
+
+#[test]
+fn every_changing_operation_has_a_row() {
+    let scene = Scene::set();
+    let document = scene.house.bare(&Ask::get("/openapi.json")).expect(200);
+    let mut changing = BTreeSet::new();
+    for item in document["paths"].as_object().unwrap().values() {
+        for (method, operation) in item.as_object().unwrap() {
+            if !matches!(&**method, "get" | "head") {
+                changing.insert(operation["operationId"].as_str().unwrap().to_owned());
+            }
+        }
+    }
+    let refused = scene.refused();
+    let refused = refused.iter().map(|(operation, _ask)| *operation);
+    let allowed = ALLOWED.iter().map(|(operation, _reason)| *operation);
+    let listed: BTreeSet<_> = refused.chain(allowed).map(str::to_owned).collect();
+    let differing: Vec<_> = changing.symmetric_difference(&listed).collect();
+    assert!(differing.is_empty(), "{differing:?}");
+}
