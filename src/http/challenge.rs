@@ -14,7 +14,7 @@ use crate::model::credential::{CredentialSource, Scheme, schemes, titled};
 pub(super) const REALM: &str = "keyhouse";
 const NAME: &str = "WWW-Authenticate";
 /// All challenges but the first.
-const OTHERS: &str = "X-Keyhouse-Challenge";
+pub(super) const OTHERS: &str = "X-Keyhouse-Challenge";
 
 /// The Bearer challenge (RFC 6750, section 3), which the management API sends. Basic is left out, because
 /// browsers would open a dialog over Keyhouse's own page.

@@ -173,3 +173,14 @@ fn management_offers_bearer_alone() {
     answer.problem(401, "NO_CREDENTIAL");
     assert_eq!(answer.headers_named("www-authenticate").len(), 2);
 }
+
+#[test]
+fn the_description_names_both_headers_of_a_challenge() {
+    let document = House::start().bare(&Ask::get("/openapi.json")).expect(200);
+    for path in ["/v1/forward-auth/{gate}", "/v1/ext-authz/{gate}/{path}", "/v1/whoami"] {
+        let headers = &document["paths"][path]["get"]["responses"]["401"]["headers"];
+        for name in ["WWW-Authenticate", "X-Keyhouse-Challenge"] {
+            assert!(headers[name]["description"].is_string(), "{path} {name}: {headers}");
+        }
+    }
+}

@@ -9,6 +9,7 @@ use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::{Ref, RefOr, Response, ResponseBuilder, Responses, ResponsesBuilder};
 
+use crate::http::challenge;
 use crate::http::input::JSON;
 use crate::http::openapi::errors::{self, ERRORS, Told, error};
 use crate::http::openapi::example::Examples;
@@ -19,6 +20,17 @@ const PROBLEM: &str = "application/problem+json";
 /// Extension with the codes of one response. A separate enum per response would give a generated client
 /// about three hundred types for one field.
 const CODES: &str = "x-codes";
+/// Name and description of a header.
+type Header = (&'static str, &'static str);
+const CHALLENGES: Header = (
+    "WWW-Authenticate",
+    "The accepted authentication schemes, one a line (RFC 9110, RFC 6750, RFC 7617).",
+);
+const OTHER_CHALLENGES: Header = (
+    challenge::OTHERS,
+    "All challenges of `WWW-Authenticate` but the first, joined by commas: nginx before 1.23 passes on \
+     the first line of a header only.",
+);
 
 pub(super) fn responses(operation: &Operation, examples: &Examples) -> Responses {
     let bare = operation.method == Method::HEAD;
@@ -29,7 +41,7 @@ pub(super) fn responses(operation: &Operation, examples: &Examples) -> Responses
     for (status, codes) in codes_by_status(operation) {
         let response = match codes.as_slice() {
             [told] if stands_alone(told) && !bare => Ref::from_response_name(told.code).into(),
-            codes => RefOr::T(bad(codes, bare)),
+            codes => RefOr::T(bad(codes, challenges(operation), bare)),
         };
         responses = responses.response(status.to_string(), response);
     }
@@ -82,7 +94,7 @@ pub(super) fn codes(operation: &Operation) -> Vec<&'static str> {
 /// Error responses with only one code, which are the same for every operation and so are components.
 pub(super) fn alone() -> impl Iterator<Item = (&'static str, Response)> {
     let single = ERRORS.iter().filter(|told| stands_alone(told));
-    single.map(|told| (told.code, bad(&[told], false)))
+    single.map(|told| (told.code, bad(&[told], &[CHALLENGES], false)))
 }
 
 fn stands_alone(told: &Told) -> bool {
@@ -112,17 +124,18 @@ fn good(answer: &Answer, examples: &Examples, bare: bool) -> Response {
     response.build()
 }
 
-fn bad(codes: &[&'static Told], bare: bool) -> Response {
+fn challenges(operation: &Operation) -> &'static [Header] {
+    if operation.is_check() { &[CHALLENGES, OTHER_CHALLENGES] } else { &[CHALLENGES] }
+}
+
+fn bad(codes: &[&'static Told], challenges: &[Header], bare: bool) -> Response {
     let status = codes.first().map_or(500, |told| told.status);
     let means: Vec<String> =
         codes.iter().map(|told| format!("- `{}`: {}", told.code, told.means)).collect();
     let names: Vec<&'static str> = codes.iter().map(|told| told.code).collect();
     let mut response = ResponseBuilder::new().description(means.join("\n"));
-    let headers: &[(&str, &str)] = match status {
-        401 => &[(
-            "WWW-Authenticate",
-            "The accepted authentication schemes (RFC 9110, RFC 6750, RFC 7617).",
-        )],
+    let headers: &[Header] = match status {
+        401 => challenges,
         405 => &[("Allow", "Methods that the path supports.")],
         429 | 503 => &[("Retry-After", "Seconds to wait before a retry.")],
         _ => &[],
