@@ -220,6 +220,7 @@ fn made(number: usize) -> (String, KeyRecord) {
             hint: key.hint,
             created_at: NOW.wall,
             ends_at: None,
+            former_owner: false,
         }],
         permissions: Some("diagrams:read diagrams:write".parse().unwrap()),
         maxima: Vec::new(),

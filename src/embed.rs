@@ -74,7 +74,8 @@ pub struct Verdict {
     pub retry_after: Option<Duration>,
     /// The id of the key, if it was found. The key may be revoked.
     pub key: Option<KeyId>,
-    /// The owner of the key. A service key has none.
+    /// The owner of the key. `None` for a service key, and while a former owner may have the secret:
+    /// until the first rotation after a transfer.
     pub owner: Option<UserId>,
     /// The organization of the key.
     pub organization: Option<OrganizationId>,
@@ -165,7 +166,7 @@ impl Keyhouse {
             code,
             retry_after,
             key: grant.map(|grant| grant.live.key),
-            owner: grant.and_then(|grant| Some(grant.owner.as_ref()?.facts().id)),
+            owner: grant.and_then(|grant| Some(grant.named_owner()?.id)),
             organization: grant.map(|grant| grant.organization.load().id),
         };
         self.app.decide_in_process(presented, &request, verdict).map_err(Undecided::Unavailable)

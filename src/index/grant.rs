@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::index::facts::{Ask, OrganizationFacts, Shared, SharedUser};
+use crate::index::facts::{Ask, OrganizationFacts, Shared, SharedUser, UserFacts};
 use crate::index::list::List;
 use crate::index::live::{Live, OrganizationLive, RateCounter};
 use crate::index::quota::QuotaCounter;
@@ -42,6 +42,8 @@ pub struct Grant {
     pub disabled: bool,
     /// Whether the secret is known by its SHA-256.
     pub(super) by_sha256: bool,
+    /// Whether a former owner may have the secret.
+    former_owner: bool,
     /// Handle to the owner's facts.
     pub owner: Option<Arc<SharedUser>>,
     /// Handle to the key's live state, which knows the key's id.
@@ -95,11 +97,18 @@ impl Grant {
             revoked: record.revoked_at.is_some(),
             disabled: record.disabled.is_some(),
             by_sha256: secret.algorithm == Algorithm::Sha256,
+            former_owner: record.rotation_advised || secret.former_owner,
             rules,
             patterns: List::from(&record.patterns()),
             label: Label::new(record),
             report: ReportCell::default(),
         }
+    }
+
+    /// The owner to name to an upstream or a service: none while a former owner may have the secret,
+    /// whose calls would pass for the new owner's. A service key has none either.
+    pub fn named_owner(&self) -> Option<Arc<UserFacts>> {
+        self.owner.as_ref().filter(|_owner| !self.former_owner).map(|owner| owner.facts())
     }
 
     /// The last use of this secret.

@@ -248,18 +248,19 @@ impl Index {
         self.gates.pin().get(name).map(Arc::clone)
     }
 
-    /// The teams that a key is shared with, each with whether the key stands for it: whether its
-    /// owner is in it. A service key, which nobody owns, stands for all of them.
+    /// The teams that a key is shared with, each with whether the key stands for it: whether the
+    /// owner that may be named is in it. A service key stands for all of them.
     pub fn teams_of(&self, grant: &Grant) -> Vec<(Arc<TeamFacts>, bool)> {
         let Some(rules) = grant.rules.as_deref().filter(|rules| !rules.teams.is_empty()) else {
             return Vec::new();
         };
-        let owner = grant.owner.as_ref().map(|owner| owner.facts());
+        let owner = grant.named_owner();
         let organization = grant.organization.load().id;
         let live = rules.teams.iter().filter_map(|id| self.team(*id));
         live.filter(|team| team.organization == organization)
             .map(|team| {
-                let stands = owner.as_ref().is_none_or(|owner| owner.teams.contains(&team.id));
+                let is_member = owner.as_ref().map(|owner| owner.teams.contains(&team.id));
+                let stands = is_member.unwrap_or(grant.owner.is_none());
                 (team, stands)
             })
             .collect()

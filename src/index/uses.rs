@@ -209,6 +209,7 @@ mod tests {
             hint: String::new(),
             created_at: Moment::from_milliseconds(made_at),
             ends_at: None,
+            former_owner: false,
         }
     }
 

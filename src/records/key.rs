@@ -196,6 +196,9 @@ pub struct SecretRecord {
     #[serde(rename = "x", default, with = "text::moment::option")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<Moment>,
+    /// Whether a former owner may have it: it is older than the rotation after a transfer.
+    #[serde(rename = "fo", default, skip_serializing_if = "is_false")]
+    pub former_owner: bool,
 }
 
 /// Who switched a key off: what an administrator disabled, its owner can't enable.
@@ -362,6 +365,7 @@ pub(crate) mod tests {
                 hint: "kh_live_abcd".to_owned(),
                 created_at: now,
                 ends_at: None,
+                former_owner: false,
             }],
             permissions: Some("diagrams:read diagrams:write".parse().unwrap()),
             maxima: Vec::new(),

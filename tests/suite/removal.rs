@@ -180,3 +180,56 @@ fn a_removed_users_keys_stay_revoked_after_a_restart() {
     house.sign_in();
     assert_eq!(code(&house, &key.secret), "REVOKED");
 }
+
+/// A review found it: the user who left kept a secret that upstreams were told was the new owner's.
+#[test]
+fn a_transferred_key_names_its_new_owner_once_it_was_rotated() {
+    let house = House::start();
+    let (bo, cy) = (house.join("bo", "user"), house.join("cy", "administrator"));
+    let team = house.team("Build", "visible", &[&bo, &cy]);
+    let key = make_key(&house, &bo, &json!({"name": "theirs", "permissions": ["a:read"]}));
+    let share = Ask::new("PUT", &format!("/v1/keys/{}/teams/{team}", key.id));
+    house.ask_as(&bo, &share.json(&json!({"access": "read"}))).expect(200);
+    let verifier =
+        house.create(&json!({"kind": "service", "permissions": ["keyhouse:keys:verify"]})).secret;
+    let introspect = |secret: &str| {
+        let ask = Ask::new("POST", "/v1/introspect").form(&json!({"token": secret}));
+        house.bare(&ask.bearer(&verifier)).expect(200)
+    };
+    let named = |secret: &str, owner: Option<&Person>, role: &str| {
+        let or_nothing = |value: Option<&str>| value.unwrap_or("-").to_owned();
+        let owner_id = owner.map(|owner| &*owner.id);
+        let email = owner.map(|owner| &*owner.email);
+        let through = Ask::get("/v1/ext-authz/default/a").header("X-Forwarded-For", "192.0.2.7");
+        for ask in [Ask::forward_auth(secret), through.bearer(secret)] {
+            let answer = house.bare(&ask);
+            assert_eq!(answer.status, 200, "{}", answer.body);
+            for (name, value) in [
+                ("x-keyhouse-user", or_nothing(owner_id)),
+                ("x-keyhouse-email", or_nothing(email)),
+                ("x-keyhouse-role", role.to_owned()),
+                ("x-keyhouse-teams", or_nothing(owner.map(|_owner| &*team))),
+                ("x-keyhouse-key", key.id.clone()),
+            ] {
+                assert_eq!(answer.header(name), Some(&*value), "{name}");
+            }
+        }
+        let whoami = house.bare(&Ask::get("/v1/whoami").bearer(secret)).expect(200);
+        for told in [whoami, house.verify(secret)] {
+            assert_eq!(told["owner"]["id"], json!(owner_id), "{told}");
+            assert_eq!(told["key"]["kind"], "personal", "{told}");
+        }
+        let told = introspect(secret);
+        let subject = owner_id.map_or_else(|| house.organization(), str::to_owned);
+        assert_eq!(told["sub"], json!(subject), "{told}");
+        assert_eq!(told["username"], json!(email), "{told}");
+    };
+    named(&key.secret, Some(&bo), "user");
+    assert_eq!(house.ask(&remove(&bo, &format!("?keys=transfer&to={}", cy.id))).status, 204);
+    named(&key.secret, None, "-");
+    let path = format!("/v1/keys/{}/rotate", key.id);
+    let rotated = house.ask_as(&cy, &Ask::post(&path, &json!({"overlap": "1h"}))).expect(200);
+    named(rotated["secret"].as_str().unwrap(), Some(&cy), "administrator");
+    // The secret that the user who left may still have, while it overlaps.
+    named(&key.secret, None, "-");
+}

@@ -1,10 +1,6 @@
 //! Import: keys of other systems, by digest or as they are, taken over all at once or not at all.
 //!
 //! An importer mints nothing stronger than they are: they may know the texts of what they bring.
-//!
-//! An importer must hold everything that each key lists. Keys with management permissions are imported
-//! into the importer's own organization only, and for another user only by an actor that manages keys
-//! there.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -211,6 +207,7 @@ impl Actions {
             hint: key.secret.hint.clone(),
             created_at: now,
             ends_at: None,
+            former_owner: false,
         }];
         record
     }

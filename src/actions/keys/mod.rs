@@ -89,6 +89,7 @@ impl Actions {
             hint: made.hint,
             created_at: now,
             ends_at: None,
+            former_owner: false,
         };
         let record = self.in_turn(|| {
             let decided = self.authorize(actor)?;

@@ -1,9 +1,6 @@
 //! Rotation: the same key with a new secret, while the old one works on for a while, or not at all.
 //!
 //! A secret is shown only to one who holds all that the key grants, whoever else may manage it.
-//!
-//! A personal key is rotated by its owner in a session, not by a key and not by the operator on the
-//! host.
 
 use std::cmp::min;
 use std::time::Duration;
@@ -90,6 +87,7 @@ impl Actions {
         let dropped = record.secrets.drain(1.min(record.secrets.len())..).collect();
         for old in &mut record.secrets {
             old.ends_at = Some(now.after(overlap));
+            old.former_owner |= record.rotation_advised;
         }
         let new = SecretRecord {
             digest: made.digest,
@@ -97,6 +95,7 @@ impl Actions {
             hint: made.hint,
             created_at: now,
             ends_at: None,
+            former_owner: false,
         };
         record.secrets.insert(0, new);
         record.rotation_advised = false;

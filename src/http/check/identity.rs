@@ -25,11 +25,22 @@ const NOTHING: &str = "-";
 pub(in crate::http) const HEADERS: [(&str, &str); 10] = [
     ("X-Keyhouse-Key", "Id of the key."),
     ("X-Keyhouse-Key-Name", "Name of the key."),
-    ("X-Keyhouse-User", "Id of the key's owner; `-` for a service key."),
-    ("X-Keyhouse-Email", "Verified email address of the key's owner; `-` if there is none."),
+    (
+        "X-Keyhouse-User",
+        "Id of the key's owner; `-` for a service key, and for a secret that a former owner may have: \
+         one that is older than the first rotation after a transfer.",
+    ),
+    (
+        "X-Keyhouse-Email",
+        "Verified email address of the user in `X-Keyhouse-User`; `-` if there is none.",
+    ),
     ("X-Keyhouse-Organization", "Id of the organization."),
-    ("X-Keyhouse-Role", "Role of the key's owner; `-` for a service key."),
-    ("X-Keyhouse-Teams", "Ids of the teams with which the key is shared, separated by commas."),
+    ("X-Keyhouse-Role", "Role of the user in `X-Keyhouse-User`; `-` if there is none."),
+    (
+        "X-Keyhouse-Teams",
+        "Ids of the teams with which the key is shared, separated by commas: those of the user in \
+         `X-Keyhouse-User`, or all for a service key.",
+    ),
     (
         "X-Keyhouse-Permissions",
         "Permissions that the key is granted now, separated by commas; `-` \
@@ -50,7 +61,7 @@ impl Identity {
     }
 
     pub(super) fn of(index: &Index, grant: &Grant) -> Self {
-        let owner = grant.owner.as_ref().map(|owner| owner.facts());
+        let owner = grant.named_owner();
         let organization = grant.organization.load();
         let user = |value: fn(&crate::index::facts::UserFacts) -> String| {
             owner.as_deref().map_or_else(|| NOTHING.to_owned(), |owner| encoded(&value(owner)))

@@ -154,7 +154,7 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<Asked, Problem> {
 
 /// The fields of RFC 7662, 2.2, for an active key, and its organization and environment.
 fn described(app: &App, grant: &Grant) -> Value {
-    let owner = grant.owner.as_ref().map(|owner| owner.facts());
+    let owner = grant.named_owner();
     let organization = grant.organization.load();
     let (key, organization_id) = (grant.live.key.to_string(), organization.id.to_string());
     let subject = owner.as_ref().map_or_else(|| organization_id.clone(), |it| it.id.to_string());

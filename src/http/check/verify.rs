@@ -251,7 +251,7 @@ pub(super) fn permissions(grant: &Grant) -> Value {
 
 /// The description of a key, for its holder and for services that may check it.
 pub(super) fn described(index: &Index, grant: &Grant, now: Now) -> Map<String, Value> {
-    let owner = grant.owner.as_ref().map(|owner| owner.facts());
+    let owner = grant.named_owner();
     let organization = grant.organization.load();
     let rules = grant.rules.as_deref();
     let rate_limits: Vec<Value> = rules
@@ -294,7 +294,7 @@ pub(super) fn described(index: &Index, grant: &Grant, now: Now) -> Map<String, V
         "key": {
             "id": grant.live.key.to_string(),
             "name": grant.name(),
-            "kind": if owner.is_some() { "personal" } else { "service" },
+            "kind": if grant.owner.is_some() { "personal" } else { "service" },
             "environment": grant.environment(),
             "expires_at": ends,
         },

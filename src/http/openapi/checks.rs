@@ -31,7 +31,9 @@ pub(super) fn operations() -> Vec<Operation> {
                  invalid keys: read `valid` and `code`. Keys of other organizations are not \
                  found, unless the caller has `keyhouse:instance:verify`. `permissions` \
                  lists what the key is granted now; it is null if a list of 100 patterns \
-                 cannot express that. The verdict does not depend on that list.",
+                 cannot express that. The verdict does not depend on that list. `owner` is \
+                 null for a service key, and for a secret that a former owner may have: one \
+                 that is older than the first rotation after a transfer.",
             )
             .needs(&[KEYS_VERIFY, INSTANCE_VERIFY])
             .takes(
@@ -65,7 +67,7 @@ pub(super) fn operations() -> Vec<Operation> {
         operation(Method::GET, "/v1/whoami", "whoAmI", "Show the presented key")
             .details(
                 "`permissions` lists what the key is granted now; it is null if a list of \
-                 100 patterns cannot express that.",
+                 100 patterns cannot express that. `owner` is null as for `POST /v1/verify`.",
             )
             .asked_by(Asker::Holder)
             .answers(200, the("Holding"), "The presented key."),
