@@ -150,6 +150,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::actions::actor::Actor;
     use crate::actions::organization_record::new_organization;
     use crate::actions::sign_in::SignIn;
     use crate::actions::throttle::Source;
@@ -260,6 +261,34 @@ mod tests {
         }
         trial.actions.flush_refusals();
         assert_eq!(trial.events("session.refuse"), []);
+    }
+
+    /// The owner of another organization read in its list of lock-outs when Ada signed in to hers.
+    #[test]
+    fn the_lock_outs_of_another_organization_show_no_sign_in() {
+        let trial = Trial::new();
+        let other = with_another(&trial);
+        let owner = || {
+            let index = trial.actions.index();
+            let user = index.user(UserId::from_bytes([7; 16])).unwrap();
+            Actor::user(index, user, None).unwrap()
+        };
+        let failures = |actor: &Actor| {
+            let listed = trial.actions.lockouts(actor, 10).unwrap();
+            listed.iter().filter_map(|lockout| lockout.failures).collect::<Vec<_>>()
+        };
+        for _ in 0..7 {
+            assert_eq!(sign_in(&trial, ADA, ADAS, None), Came::In);
+        }
+        assert_eq!(failures(&owner()), [0; 0], "its owner, who vouches for nothing");
+        assert_eq!(failures(&trial.owner()), [5], "the operator sees all");
+        trial.clock.advance(Duration::from_secs(10));
+        for _ in 0..5 {
+            assert_eq!(sign_in(&trial, ADA, WRONG, Some(other)), Came::Failed);
+            trial.clock.advance(Duration::from_secs(10));
+        }
+        assert_eq!(failures(&owner()), [5], "guesses are shown");
+        assert_eq!(failures(&trial.owner()), [10]);
     }
 
     /// A wrong password is told to both, and where it was typed to who vouches for the address.

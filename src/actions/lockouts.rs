@@ -82,7 +82,9 @@ pub struct Lockout {
 
 impl Actions {
     /// The lock-outs that an actor may lift: for owners those of their organization's accounts, for
-    /// operators all. The longest first, up to `limit`. Accounts that nobody has are left out.
+    /// operators all. The longest first, up to `limit`. Accounts that nobody has are left out. Owners
+    /// whose organization does not vouch for an account's address see guesses alone, and not when its
+    /// owner signed in to another organization.
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`].
@@ -100,7 +102,9 @@ impl Actions {
             };
             let users = organizations.into_iter().flat_map(|id| self.index.users_of(id));
             found.extend(users.filter_map(|user| {
-                let account = slowed.accounts.get(&Digest::of(account_of(user.id).as_bytes()))?;
+                let is_told = sees_all || self.is_vouched_for(&user);
+                let accounts = if is_told { &slowed.accounts } else { &slowed.guessed };
+                let account = accounts.get(&Digest::of(account_of(user.id).as_bytes()))?;
                 Some(Lockout {
                     id: LockoutId::User(user.id),
                     user: Some(user),
@@ -120,6 +124,11 @@ impl Actions {
         found.sort_by_key(|lockout| Reverse((lockout.until, lockout.failures)));
         found.truncate(limit);
         Ok(found)
+    }
+
+    fn is_vouched_for(&self, user: &UserFacts) -> bool {
+        let organization = self.index.organization(user.organization);
+        organization.is_some_and(|organization| organization.verified_email(user).is_some())
     }
 
     /// Forgets the failed sign-ins of an account or a network.

@@ -60,9 +60,36 @@ pub(super) struct Standing {
     pub(super) pending: u32,
     /// The tick of the last failure.
     pub(super) failed_at: u64,
+    /// How many of them were beside a fit: the password was right at another account of the address.
+    pub(super) beside: u32,
+    /// The tick of the last failure that was not.
+    pub(super) guessed_at: u64,
 }
 
 impl Standing {
+    /// Adds a failure.
+    pub(super) fn fail(&mut self, is_beside: bool, now: u64) {
+        self.failures = self.failures.saturating_add(1);
+        self.failed_at = now;
+        if is_beside {
+            self.beside = self.beside.saturating_add(1);
+        } else {
+            self.guessed_at = now;
+        }
+    }
+
+    /// How the account would stand without the failures beside a fit, each of which is a sign-in to
+    /// another organization.
+    pub(super) fn without_sign_ins_elsewhere(self) -> Self {
+        let failures = self.failures.saturating_sub(self.beside);
+        Self { failures, failed_at: self.guessed_at, beside: 0, ..self }
+    }
+
+    /// Whether the next attempt waits, or will wait once what is pending fails.
+    pub(super) fn is_slowed(self, now: u64) -> bool {
+        self.failures >= FAILURES_FREE && !self.is_forgotten(now)
+    }
+
     /// How long the next attempt waits.
     pub(super) fn wait(self, lane: Lane, now: u64) -> Duration {
         let delay = if self.failures >= FAILURES_MAX && lane == Lane::Afar {
@@ -133,7 +160,7 @@ impl Accounts {
     pub(super) fn forgive(&mut self, account: &Account) {
         let (table, _) = self.table_mut(account.lane);
         let Some(standing) = table.get_mut(account) else { return };
-        standing.failures = 0;
+        (standing.failures, standing.beside) = (0, 0);
         if standing.pending == 0 {
             table.remove(account);
         }
@@ -149,12 +176,10 @@ impl Accounts {
         }
     }
 
-    /// Each count whose next attempt waits, or will wait once what is pending fails.
-    pub(super) fn slowed(&self, now: u64) -> impl Iterator<Item = (&Account, Standing)> {
+    /// Each count.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&Account, Standing)> {
         let all = self.any.iter().chain(&self.browsers);
-        all.map(|(account, standing)| (account, *standing)).filter(move |(_, standing)| {
-            standing.failures >= FAILURES_FREE && !standing.is_forgotten(now)
-        })
+        all.map(|(account, standing)| (account, *standing))
     }
 
     #[cfg(test)]

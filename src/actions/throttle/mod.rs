@@ -134,6 +134,8 @@ enum Outcome {
 pub(super) struct Slowed {
     /// By the digest of the account's name.
     pub(super) accounts: HashMap<Digest, SlowedAccount>,
+    /// The same without the failures that were sign-ins to another organization.
+    pub(super) guessed: HashMap<Digest, SlowedAccount>,
     /// None is all whose address is unknown.
     pub(super) networks: Vec<(Option<IpNet>, Duration)>,
 }
@@ -197,13 +199,20 @@ impl Throttle {
     /// What is slowed down at this tick.
     pub(super) fn slowed(&self, now: u64) -> Slowed {
         let ledger = self.lock();
-        let mut accounts: HashMap<Digest, SlowedAccount> = HashMap::new();
-        for (account, standing) in ledger.accounts.slowed(now) {
-            let known = accounts.entry(account.name).or_default();
-            known.failures = known.failures.max(standing.failures);
-            known.wait = known.wait.max(standing.wait(account.lane, now));
+        let mut slowed = Slowed { networks: ledger.networks.closed(now), ..Slowed::default() };
+        for (account, standing) in ledger.accounts.all() {
+            for (accounts, standing) in [
+                (&mut slowed.accounts, standing),
+                (&mut slowed.guessed, standing.without_sign_ins_elsewhere()),
+            ] {
+                if standing.is_slowed(now) {
+                    let known = accounts.entry(account.name).or_default();
+                    known.failures = known.failures.max(standing.failures);
+                    known.wait = known.wait.max(standing.wait(account.lane, now));
+                }
+            }
         }
-        Slowed { accounts, networks: ledger.networks.closed(now) }
+        slowed
     }
 
     fn lock(&self) -> MutexGuard<'_, Ledger> {
@@ -238,11 +247,9 @@ impl Drop for Guess<'_> {
         standing.pending = standing.pending.saturating_sub(1);
         match self.outcome {
             Outcome::Withdrawn => {},
-            Outcome::Failed | Outcome::FailedBesideAFit => {
-                standing.failures = standing.failures.saturating_add(1);
-                standing.failed_at = now;
-            },
-            Outcome::Succeeded => standing.failures = 0,
+            Outcome::Failed => standing.fail(false, now),
+            Outcome::FailedBesideAFit => standing.fail(true, now),
+            Outcome::Succeeded => (standing.failures, standing.beside) = (0, 0),
         }
         ledger.accounts.put(account, standing, now);
         // A success on this host opens the account to the world again.
