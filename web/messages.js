@@ -42,8 +42,13 @@ export function problemText(problem) {
 export function faultText(fault) {
   const words = optionalText(`faults.${fault.code}`, fault);
   if (words === undefined) return fault.detail;
-  // Only the server knows why a password is too easy to guess. Its reason is in English.
-  return fault.code === "invalid_password" ? `${words} ${t("faults.reason", fault)}` : words;
+  return fault.code === "invalid_password" ? `${words} ${t("faults.reason", { detail: passwordReasons(fault) })}` : words;
+}
+
+/** Why a password was rejected, in the user's language; the server's English for a reason without a text. */
+function passwordReasons(fault) {
+  const texts = (fault.reasons ?? []).map((reason) => optionalText(`password_reasons.${reason}`));
+  return texts.length > 0 && !texts.includes(undefined) ? texts.join(" ") : fault.detail;
 }
 
 /** A notice with a problem, and a button to retry if `retry` is given. */

@@ -48,5 +48,5 @@ pub(super) fn require_length(password: &Secret, factors: Factors) -> Result<(), 
 }
 
 fn fault(error: &InvalidPassword) -> Fault {
-    Fault::new("/password", "invalid_password", error)
+    Fault::new("/password", "invalid_password", error).because(error.reasons())
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::Method;
 use rouille::{Response, ResponseBody};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::actions::pace::TooSoon;
 use crate::http::answer::Header;
@@ -314,7 +314,14 @@ impl Problem {
 }
 
 fn fault(fault: &Fault) -> Value {
-    json!({ "pointer": fault.pointer, "code": fault.code, "detail": fault.detail })
+    let mut told = Map::new();
+    told.insert("pointer".to_owned(), fault.pointer.clone().into());
+    told.insert("code".to_owned(), fault.code.into());
+    told.insert("detail".to_owned(), fault.detail.clone().into());
+    if !fault.reasons.is_empty() {
+        told.insert("reasons".to_owned(), fault.reasons.clone().into());
+    }
+    told.into()
 }
 
 /// Whole seconds, rounded up, so that a client that waits that long does not retry too early.

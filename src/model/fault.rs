@@ -11,11 +11,20 @@ pub struct Fault {
     pub code: &'static str,
     /// What is wrong and what would be right, in English; never a secret's text.
     pub detail: String,
+    /// Stable names of the reasons that the detail gives, where there may be several.
+    pub reasons: Vec<&'static str>,
 }
 
 impl Fault {
     /// A fault at a pointer.
     pub fn new(pointer: impl Into<String>, code: &'static str, detail: impl fmt::Display) -> Self {
-        Self { pointer: pointer.into(), code, detail: detail.to_string() }
+        let (pointer, detail) = (pointer.into(), detail.to_string());
+        Self { pointer, code, detail, reasons: Vec::new() }
+    }
+
+    /// The same for these reasons.
+    #[must_use]
+    pub fn because(self, reasons: Vec<&'static str>) -> Self {
+        Self { reasons, ..self }
     }
 }

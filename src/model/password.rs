@@ -7,6 +7,7 @@
 //! first 40 characters, in the turn of a hash: 100 characters made for it take 0.9 s.
 
 use unicode_normalization::UnicodeNormalization as _;
+use zxcvbn::feedback::{Feedback, Suggestion, Warning};
 use zxcvbn::zxcvbn;
 
 use crate::model::secret::Secret;
@@ -71,7 +72,58 @@ pub enum InvalidPassword {
     Guessable {
         /// What makes it so, and what would help.
         reason: String,
+        /// The same by stable names.
+        names: Vec<&'static str>,
     },
+}
+
+impl InvalidPassword {
+    /// Stable names of the reasons; the page translates by them.
+    pub fn reasons(&self) -> Vec<&'static str> {
+        let length = match self {
+            Self::TooShort { .. } => "too_short",
+            Self::TooLong => "too_long",
+            Self::Guessable { names, .. } => return names.clone(),
+        };
+        vec![length]
+    }
+}
+
+fn name_of(warning: Warning) -> &'static str {
+    match warning {
+        Warning::StraightRowsOfKeysAreEasyToGuess => "keyboard_row",
+        Warning::ShortKeyboardPatternsAreEasyToGuess => "keyboard_pattern",
+        Warning::RepeatsLikeAaaAreEasyToGuess => "repeated_characters",
+        Warning::RepeatsLikeAbcAbcAreOnlySlightlyHarderToGuess => "repeated_parts",
+        Warning::ThisIsATop10Password => "top_10",
+        Warning::ThisIsATop100Password => "top_100",
+        Warning::ThisIsACommonPassword => "common",
+        Warning::ThisIsSimilarToACommonlyUsedPassword => "similar_to_common",
+        Warning::SequencesLikeAbcAreEasyToGuess => "sequence",
+        Warning::RecentYearsAreEasyToGuess => "recent_year",
+        Warning::AWordByItselfIsEasyToGuess => "single_word",
+        Warning::DatesAreOftenEasyToGuess => "date",
+        Warning::NamesAndSurnamesByThemselvesAreEasyToGuess => "single_name",
+        Warning::CommonNamesAndSurnamesAreEasyToGuess => "common_name",
+    }
+}
+
+fn name_of_advice(suggestion: Suggestion) -> &'static str {
+    match suggestion {
+        Suggestion::UseAFewWordsAvoidCommonPhrases => "use_words",
+        Suggestion::NoNeedForSymbolsDigitsOrUppercaseLetters => "no_symbols_needed",
+        Suggestion::AddAnotherWordOrTwo => "add_words",
+        Suggestion::CapitalizationDoesntHelpVeryMuch => "capitals_help_little",
+        Suggestion::AllUppercaseIsAlmostAsEasyToGuessAsAllLowercase => "all_capitals_help_little",
+        Suggestion::ReversedWordsArentMuchHarderToGuess => "reversal_helps_little",
+        Suggestion::PredictableSubstitutionsDontHelpVeryMuch => "substitutions_help_little",
+        Suggestion::UseALongerKeyboardPatternWithMoreTurns => "use_longer_pattern",
+        Suggestion::AvoidRepeatedWordsAndCharacters => "avoid_repeats",
+        Suggestion::AvoidSequences => "avoid_sequences",
+        Suggestion::AvoidRecentYears => "avoid_recent_years",
+        Suggestion::AvoidYearsThatAreAssociatedWithYou => "avoid_own_years",
+        Suggestion::AvoidDatesAndYearsThatAreAssociatedWithYou => "avoid_own_dates",
+    }
 }
 
 /// What a stranger may know of a user, and would try first.
@@ -135,12 +187,13 @@ pub fn check_password(
     if estimate.guesses() >= GUESSES_MIN {
         return Ok(());
     }
-    let feedback = estimate.feedback();
-    let warning = feedback.and_then(zxcvbn::feedback::Feedback::warning).map(|it| it.to_string());
-    let advice =
-        feedback.into_iter().flat_map(|it| it.suggestions().iter().map(ToString::to_string));
-    let reason = warning.into_iter().chain(advice).collect::<Vec<_>>().join(" ");
-    Err(InvalidPassword::Guessable { reason })
+    let warning = estimate.feedback().and_then(Feedback::warning);
+    let advice = estimate.feedback().map(Feedback::suggestions).unwrap_or_default();
+    let texts = warning.iter().map(ToString::to_string);
+    let texts: Vec<_> = texts.chain(advice.iter().map(ToString::to_string)).collect();
+    let names = warning.map(name_of).into_iter();
+    let names = names.chain(advice.iter().copied().map(name_of_advice)).collect();
+    Err(InvalidPassword::Guessable { reason: texts.join(" "), names })
 }
 
 #[cfg(test)]
@@ -173,7 +226,7 @@ mod tests {
             ("lovelacelovelace", "Repeats like"),
         ] {
             let refused = judged(password, Factors::Password);
-            let Err(InvalidPassword::Guessable { reason: said }) = refused else {
+            let Err(InvalidPassword::Guessable { reason: said, .. }) = refused else {
                 panic!("{password}: {refused:?}")
             };
             assert!(said.contains(reason), "{password}: {said}");

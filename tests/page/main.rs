@@ -211,6 +211,21 @@ fn every_input_fault_has_a_text() {
     assert!(missing.is_empty(), "no words in web/locales for {missing:?}");
 }
 
+#[test]
+fn every_reason_against_a_password_has_its_words() {
+    let known = texts("en");
+    let source = fs::read_to_string("src/model/password.rs").unwrap();
+    let codes: BTreeSet<&str> = source
+        .lines()
+        .filter_map(|line| line.split_once("=> \"")?.1.strip_suffix("\","))
+        .filter(|code| is_code(code))
+        .collect();
+    assert!(codes.contains("too_short") && codes.contains("sequence"), "{codes:?}");
+    let is_known = |code: &&str| known.contains_key(&format!("password_reasons.{code}"));
+    let missing: Vec<_> = codes.iter().filter(|code| !is_known(code)).collect();
+    assert!(missing.is_empty(), "no words in web/locales for {missing:?}");
+}
+
 fn is_code(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_lowercase() || c == '_')
 }

@@ -40,6 +40,25 @@ fn the_link_makes_one_owner_and_then_is_gone() {
     assert!(!said.contains("set up at"), "{said}");
 }
 
+/// The page showed why a password was refused in English, whatever its language.
+#[test]
+fn a_refused_password_names_its_reasons_by_code() {
+    let house = House::start_empty();
+    let token = token_of(&house.setup_link());
+    for (password, reasons) in [
+        ("short", json!(["too_short"])),
+        (&*"x7".repeat(200), json!(["too_long"])),
+        ("aaaaaaaaaaaaaaaaaaaa", json!(["repeated_characters", "add_words", "avoid_repeats"])),
+        ("abcdefghijklmnop", json!(["sequence", "add_words", "avoid_sequences"])),
+    ] {
+        let mut input = body(&token);
+        input["password"] = password.into();
+        let told = house.bare(&Ask::post("/v1/setup", &input)).problem(400, "invalid_input");
+        assert_eq!(told["errors"][0]["code"], "invalid_password", "{told}");
+        assert_eq!(told["errors"][0]["reasons"], reasons, "{told}");
+    }
+}
+
 #[test]
 fn a_wrong_input_leaves_the_link_good() {
     let house = House::start_empty();

@@ -85,6 +85,11 @@ fn fault() -> Schema {
         ),
         field("code", text("required"), "Code of the fault."),
         field("detail", text("is required"), "Explanation of the fault."),
+        sometimes(
+            "reasons",
+            each(text("too_short")),
+            "Codes of the reasons for which a password was rejected.",
+        ),
     ])
 }
 
