@@ -62,7 +62,7 @@ fn bounds() -> Vec<(String, String)> {
     bounds.push(number("quotas that wait for a reservation", RENEWALS_WAITING_MAX));
     bounds.push(number("keys whose usage waits to be written", USES_WAITING_MAX));
     bounds.push(number("days of usage that wait to be written", OWED_MAX));
-    bounds.push(number("distinct user agents", AGENTS_MAX));
+    bounds.push(number("shared user-agent names", AGENTS_MAX));
     bounds.push(number("comparisons for a report of permissions", COMPARISONS_MAX));
     bounds.push(number("maxima of a transferred key", MAXIMA_MAX));
     let export = format!("{SEALS_A_TURN} seals of {} events", grouped(SEAL_EVENTS_MAX));

@@ -9,7 +9,7 @@ use crate::index::quota::QuotaCounter;
 use crate::index::quota_rule::{QuotaRule, QuotaTerms};
 use crate::index::report::ReportCell;
 use crate::index::standing::{Standing, StandingSlot};
-use crate::index::uses::{LastUse, UseCell};
+use crate::index::uses::{Agent, LastUse, Use, UseCell};
 use crate::model::foreign::Algorithm;
 use crate::model::id::TeamId;
 use crate::model::limit::{Quota, RateLimit};
@@ -120,9 +120,9 @@ impl Grant {
     }
 
     /// Notes a use of this secret. Returns whether there is something new to be written.
-    pub(super) fn note(&self, last: LastUse) -> bool {
-        let by_secret = self.own_uses().is_some_and(|cell| cell.note(last));
-        self.live.note(last) | by_secret
+    pub(super) fn note(&self, last: Use<'_>, shared: impl Fn(&str) -> Arc<Agent>) -> bool {
+        let by_secret = self.own_uses().is_some_and(|cell| cell.note(last, &shared));
+        self.live.note(last, &shared) | by_secret
     }
 
     fn own_uses(&self) -> Option<&UseCell> {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use crate::index::calls::Calls;
 use crate::index::quota::{QuotaCounter, QuotaOwner};
 use crate::index::reservations::Reservations;
-use crate::index::uses::{LastUse, SecretUses, UseCell};
+use crate::index::uses::{Agent, LastUse, SecretUses, Use, UseCell};
 use crate::model::id::{KeyId, OrganizationId};
 use crate::model::limit::{Draw, RateLimit};
 use crate::model::secret::Digest;
@@ -105,8 +105,8 @@ impl Live {
     }
 
     /// Notes a use. Returns whether there is something new to be written.
-    pub(super) fn note(&self, last: LastUse) -> bool {
-        self.uses.note(last)
+    pub(super) fn note(&self, last: Use<'_>, shared: impl FnOnce(&str) -> Arc<Agent>) -> bool {
+        self.uses.note(last, shared)
     }
 
     /// From now on tells the uses of the key's secrets apart, where it has several.
@@ -118,15 +118,15 @@ impl Live {
     }
 
     /// Takes over what the store knows of a key that was not used in this process.
-    pub(super) fn restore(&self, last: LastUse, secrets: &[(Digest, LastUse)]) {
-        self.uses.note(last);
+    pub(super) fn restore(&self, last: &LastUse, secrets: &[(Digest, LastUse)]) {
+        self.uses.put(last);
         let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(counters) = &ledger.counters else { return };
         if secrets.is_empty() {
             counters.secrets.attribute(last);
         }
         for (digest, last) in secrets {
-            counters.secrets.note(digest, *last);
+            counters.secrets.note(digest, last);
         }
     }
 

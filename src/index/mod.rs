@@ -30,7 +30,7 @@ mod writer;
 use std::collections::HashSet;
 use std::hash::BuildHasherDefault;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -52,14 +52,13 @@ use live::Live;
 use reservations::Reservations;
 use sessions::Sessions;
 use tally::Tally;
-use uses::LastUse;
+use uses::{Agent, LastUse, Use};
 use waiting::{Progress, Waiting};
 pub use waiting::{State, USES_WAITING_MAX};
 
-/// Most user agents that are told apart. When more come, all are forgotten and learnt anew.
+/// Most names of user agents that keys share. When more come, sharing begins anew; a key keeps the name
+/// that it has.
 pub(crate) const AGENTS_MAX: usize = 16_384;
-/// The number of the user agent that was not told.
-const AGENT_NONE: u32 = 0;
 
 /// The index of one instance.
 #[derive(Debug)]
@@ -78,9 +77,8 @@ pub struct Index {
     gates: HashMap<Box<str>, Arc<Gate>>,
     sessions: Sessions,
     default_gate: Arc<Gate>,
-    agents: HashMap<Arc<str>, u32>,
-    agent_names: HashMap<u32, Arc<str>>,
-    agents_made: AtomicU32,
+    /// The names of user agents, so that keys with one of them hold it once.
+    agents: HashMap<Arc<str>, Arc<Agent>>,
     progress: Progress,
     waiting: Waiting,
     tally: Mutex<Tally>,
@@ -127,8 +125,6 @@ impl Index {
             sessions: Sessions::default(),
             default_gate: Arc::new(Gate::any_key()),
             agents: HashMap::new(),
-            agent_names: HashMap::new(),
-            agents_made: AtomicU32::new(AGENT_NONE),
             progress: Progress::new(),
             waiting: Waiting::new(),
             tally: Mutex::default(),
@@ -272,18 +268,13 @@ impl Index {
         let calls = grant.live.calls_of(|| grant.organization.load().id);
         calls.count(Hour::of(at), code);
         if code == Code::Valid {
-            let agent = origin.user_agent.map_or(AGENT_NONE, |name| self.agent_number(name));
-            let is_new = grant.note(LastUse { at, ip: origin.ip, agent });
+            let agent = origin.user_agent.map(|name| cut(name, USER_AGENT_BYTES_MAX));
+            let is_new = grant.note(Use { at, ip: origin.ip, agent }, |name| self.agent(name));
             if let Some(ip) = origin.ip.filter(|_ip| is_new) {
                 calls.note_address(ip, at);
             }
         }
         self.waiting.push(&grant.live);
-    }
-
-    /// The user agent of a number, while it is known.
-    pub fn agent(&self, number: u32) -> Option<Arc<str>> {
-        self.agent_names.pin().get(&number).cloned()
     }
 
     /// What is on its way to the store.
@@ -341,21 +332,19 @@ impl Index {
         self.progress.is_behind()
     }
 
-    fn agent_number(&self, name: &str) -> u32 {
-        let name = cut(name, USER_AGENT_BYTES_MAX);
-        if let Some(number) = self.agents.pin().get(name) {
-            return *number;
+    /// A user agent's name as keys share it.
+    fn agent(&self, name: &str) -> Arc<Agent> {
+        let agents = self.agents.pin();
+        if let Some(agent) = agents.get(name) {
+            return Arc::clone(agent);
         }
         if self.agents.len() >= AGENTS_MAX {
-            self.agents.pin().clear();
-            self.agent_names.pin().clear();
+            agents.clear();
         }
-        let number = self.agents_made.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-        let number = number.max(AGENT_NONE + 1);
         let name: Arc<str> = name.into();
-        self.agent_names.pin().insert(number, Arc::clone(&name));
-        self.agents.pin().insert(name, number);
-        number
+        let agent = Arc::new(Agent(Arc::clone(&name)));
+        agents.insert(name, Arc::clone(&agent));
+        agent
     }
 }
 
@@ -366,24 +355,38 @@ mod tests {
     use rand::rngs::StdRng;
     use rand::{Rng as _, SeedableRng as _};
 
-    #[test]
-    fn user_agents_are_cut_between_characters_and_told_apart() {
-        let index = Index::new();
-        let long = "é".repeat(200);
-        let number = index.agent_number(&long);
-        assert_eq!(index.agent(number).unwrap().len(), USER_AGENT_BYTES_MAX);
-        assert_eq!(index.agent_number(&long), number);
-        assert_ne!(index.agent_number("curl/8"), number);
-        assert_eq!(index.agent(AGENT_NONE), None);
+    fn call(index: &Index, live: &Arc<Live>, agent: Option<&str>) -> LastUse {
+        let origin = Origin { ip: None, user_agent: agent };
+        let grant = grant::tests::grant_of(Arc::clone(live));
+        index.note_call(&grant, Code::Valid, Moment::from_milliseconds(5_000), origin);
+        live.last_use().unwrap()
     }
 
     #[test]
-    fn a_flood_of_user_agents_is_bounded() {
+    fn user_agents_are_cut_between_characters_and_kept_once() {
         let index = Index::new();
-        for number in 0..3 * AGENTS_MAX {
-            index.agent_number(&format!("agent {number}"));
+        let [one, other] = [1, 2].map(|byte| Arc::new(Live::new(KeyId::from_bytes([byte; 16]))));
+        let long = "é".repeat(200);
+        let used = call(&index, &one, Some(&long));
+        assert_eq!(used.agent_name().unwrap().len(), USER_AGENT_BYTES_MAX);
+        let same = call(&index, &other, Some(&long));
+        assert!(Arc::ptr_eq(&used.agent.unwrap(), &same.agent.unwrap()));
+        assert_eq!(call(&index, &other, Some("curl/8")).agent_name(), Some("curl/8"));
+        assert_eq!(call(&index, &other, None).agent, None);
+    }
+
+    /// One key that made up 16,384 names took the last user agent of every key away.
+    #[test]
+    fn the_user_agents_of_one_key_take_no_other_keys_away() {
+        let index = Index::new();
+        let [quiet, loud] = [1, 2].map(|byte| Arc::new(Live::new(KeyId::from_bytes([byte; 16]))));
+        call(&index, &quiet, Some("quiet/1"));
+        for number in 0..=AGENTS_MAX {
+            let name = format!("loud/{number}");
+            assert_eq!(call(&index, &loud, Some(&name)).agent_name(), Some(&*name));
+            assert!(index.agents.len() <= AGENTS_MAX);
         }
-        assert!(index.agents.len() <= AGENTS_MAX && index.agent_names.len() <= AGENTS_MAX);
+        assert_eq!(quiet.last_use().unwrap().agent_name(), Some("quiet/1"));
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering, fence};
 
+use arc_swap::ArcSwapOption;
+
 use crate::model::moment::Moment;
 use crate::model::secret::Digest;
 use crate::records::key::SecretRecord;
@@ -13,15 +15,34 @@ use crate::records::key::SecretRecord;
 /// A second within which a use from the same place is not told apart.
 const USE_RESOLUTION_MS: i64 = 1_000;
 
+/// A client's program, as it names itself. Keys that are used with one program share its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agent(pub(super) Arc<str>);
+
 /// When, from where and with what a key was last used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastUse {
     /// When.
     pub at: Moment,
     /// From which address, where it was told.
     pub ip: Option<IpAddr>,
-    /// The number of the user agent; see [`crate::index::Index::agent`].
-    pub agent: u32,
+    /// With which program, where it was told.
+    pub agent: Option<Arc<Agent>>,
+}
+
+/// A use at this moment, as a check knows it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Use<'a> {
+    pub(super) at: Moment,
+    pub(super) ip: Option<IpAddr>,
+    pub(super) agent: Option<&'a str>,
+}
+
+impl LastUse {
+    /// The name of the client's program.
+    pub fn agent_name(&self) -> Option<&str> {
+        self.agent.as_deref().map(|agent| &*agent.0)
+    }
 }
 
 /// A last use that any thread may write and read without waiting: a sequence lock whose writers
@@ -30,7 +51,7 @@ pub struct LastUse {
 pub struct UseCell {
     /// Odd while somebody writes; 0 before the first use.
     sequence: AtomicU32,
-    agent: AtomicU32,
+    agent: ArcSwapOption<Agent>,
     at: AtomicI64,
     /// The address as IPv6; all zero where none was told.
     ip_high: AtomicU64,
@@ -54,21 +75,31 @@ impl UseCell {
     }
 
     fn load(&self) -> LastUse {
-        let high = u128::from(self.ip_high.load(Ordering::Relaxed));
-        let bits = (high << 64) | u128::from(self.ip_low.load(Ordering::Relaxed));
-        let ip = (bits != 0).then(|| IpAddr::V6(Ipv6Addr::from_bits(bits)).to_canonical());
         let at = Moment::from_milliseconds(self.at.load(Ordering::Relaxed));
-        LastUse { at, ip, agent: self.agent.load(Ordering::Relaxed) }
+        LastUse { at, ip: self.load_ip(), agent: self.agent.load_full() }
     }
 
-    /// Notes a use. Returns whether it is told apart from the last one.
-    pub(super) fn note(&self, last: LastUse) -> bool {
+    fn load_ip(&self) -> Option<IpAddr> {
+        let high = u128::from(self.ip_high.load(Ordering::Relaxed));
+        let bits = (high << 64) | u128::from(self.ip_low.load(Ordering::Relaxed));
+        (bits != 0).then(|| IpAddr::V6(Ipv6Addr::from_bits(bits)).to_canonical())
+    }
+
+    /// Takes a use over, as it was read.
+    pub(super) fn put(&self, last: &LastUse) -> bool {
+        let used = Use { at: last.at, ip: last.ip, agent: last.agent_name() };
+        self.note(used, |name| last.agent.clone().unwrap_or_else(|| Arc::new(Agent(name.into()))))
+    }
+
+    /// Notes a use; `shared` gives the program's name as all keys share it. Returns whether it is told
+    /// apart from the last one.
+    pub(super) fn note(&self, last: Use<'_>, shared: impl FnOnce(&str) -> Arc<Agent>) -> bool {
         let sequence = self.sequence.load(Ordering::Acquire);
         // A busy key used from one place is written once a second, not once a call: its cache line
         // stays shared between cores.
-        let known = self.load();
-        let recent = last.at.milliseconds() - known.at.milliseconds() < USE_RESOLUTION_MS;
-        if sequence != 0 && recent && known.ip == last.ip && known.agent == last.agent {
+        let recent = last.at.milliseconds() - self.at.load(Ordering::Relaxed) < USE_RESOLUTION_MS;
+        let same_agent = self.agent.load().as_deref().map(|agent| &*agent.0) == last.agent;
+        if sequence != 0 && recent && same_agent && self.load_ip() == last.ip {
             return false;
         }
         let odd = sequence | 1;
@@ -91,7 +122,9 @@ impl UseCell {
         self.at.store(last.at.milliseconds(), Ordering::Relaxed);
         self.ip_high.store(high, Ordering::Relaxed);
         self.ip_low.store(low, Ordering::Relaxed);
-        self.agent.store(last.agent, Ordering::Relaxed);
+        if !same_agent {
+            self.agent.store(last.agent.map(shared));
+        }
         // Skips 0, which means never used, when the count wraps.
         let even = odd.wrapping_add(1);
         self.sequence.store(if even == 0 { 2 } else { even }, Ordering::Release);
@@ -128,21 +161,21 @@ impl SecretUses {
         };
         self.0 = secrets.iter().map(of).collect();
         if let Some(last) = last.filter(|_last| known.is_empty()) {
-            self.attribute(last);
+            self.attribute(&last);
         }
     }
 
     /// Notes a use that was not told apart: it was of the newest secret there was then.
-    pub(super) fn attribute(&self, last: LastUse) {
+    pub(super) fn attribute(&self, last: &LastUse) {
         if let Some(secret) = self.0.iter().find(|secret| secret.since <= last.at) {
-            secret.cell.note(last);
+            secret.cell.put(last);
         }
     }
 
     /// Notes the use of one secret, where it is known.
-    pub(super) fn note(&self, digest: &Digest, last: LastUse) {
+    pub(super) fn note(&self, digest: &Digest, last: &LastUse) {
         if let Some(cell) = self.cell(digest) {
-            cell.note(last);
+            cell.put(last);
         }
     }
 
@@ -165,8 +198,9 @@ mod tests {
     use crate::model::foreign::Algorithm;
     use std::thread::scope;
 
-    fn used(at: i64, ip: &str, agent: u32) -> LastUse {
+    fn used(at: i64, ip: &str, agent: &str) -> LastUse {
         let at = Moment::from_milliseconds(at);
+        let agent = Some(Arc::new(Agent(agent.into())));
         LastUse { at, ip: Some(ip.parse().unwrap()), agent }
     }
 
@@ -174,24 +208,24 @@ mod tests {
     fn a_use_is_read_back_and_repeated_ones_within_a_second_are_one() {
         let cell = UseCell::default();
         assert_eq!(cell.read(), None);
-        assert!(cell.note(used(5_000, "192.0.2.7", 3)));
-        assert!(!cell.note(used(5_999, "192.0.2.7", 3)));
-        assert_eq!(cell.read(), Some(used(5_000, "192.0.2.7", 3)));
-        assert!(cell.note(used(5_999, "2001:db8::1", 3)));
-        assert_eq!(cell.read(), Some(used(5_999, "2001:db8::1", 3)));
-        let nowhere = LastUse { at: Moment::from_milliseconds(9_000), ip: None, agent: 0 };
-        assert!(cell.note(nowhere));
+        assert!(cell.put(&used(5_000, "192.0.2.7", "3")));
+        assert!(!cell.put(&used(5_999, "192.0.2.7", "3")));
+        assert_eq!(cell.read(), Some(used(5_000, "192.0.2.7", "3")));
+        assert!(cell.put(&used(5_999, "2001:db8::1", "3")));
+        assert_eq!(cell.read(), Some(used(5_999, "2001:db8::1", "3")));
+        let nowhere = LastUse { at: Moment::from_milliseconds(9_000), ip: None, agent: None };
+        assert!(cell.put(&nowhere));
         assert_eq!(cell.read(), Some(nowhere));
     }
 
     #[test]
     fn no_reader_sees_half_a_use() {
         let cell = UseCell::default();
-        let uses = [used(0, "0.0.0.1", 1), used(1_000_000, "2001:db8::2", 2)];
+        let uses = [used(0, "0.0.0.1", "1"), used(1_000_000, "2001:db8::2", "2")];
         scope(|threads| {
             for number in 0..2_usize {
                 let (cell, uses) = (&cell, &uses);
-                let note = move |round: usize| cell.note(uses[(round + number) % 2]);
+                let note = move |round: usize| cell.put(&uses[(round + number) % 2]);
                 threads.spawn(move || (0..20_000).filter(|round| note(*round)).count());
             }
             for _ in 0..20_000 {
@@ -217,19 +251,19 @@ mod tests {
     fn a_use_that_was_not_told_apart_is_of_the_secret_that_was_newest_then() {
         let (first, second, third) =
             (secret(b"1", 1_000), secret(b"2", 5_000), secret(b"3", 9_000));
-        let before = used(3_000, "192.0.2.7", 1);
+        let before = used(3_000, "192.0.2.7", "1");
         let mut uses = SecretUses::default();
-        uses.take_over(&[second.clone(), first.clone()], Some(before));
-        assert_eq!(uses.read(), [(first.digest, before)]);
+        uses.take_over(&[second.clone(), first.clone()], Some(before.clone()));
+        assert_eq!(uses.read(), [(first.digest, before.clone())]);
         // The next rotation: what is told apart is not guessed anew.
-        let later = used(6_000, "192.0.2.8", 1);
-        uses.note(&second.digest, later);
-        uses.take_over(&[third.clone(), second.clone()], Some(used(9_500, "192.0.2.9", 1)));
+        let later = used(6_000, "192.0.2.8", "1");
+        uses.note(&second.digest, &later);
+        uses.take_over(&[third.clone(), second.clone()], Some(used(9_500, "192.0.2.9", "1")));
         assert_eq!(uses.read(), [(second.digest, later)]);
         // From a store that knows of no secrets apart.
         let mut fresh = SecretUses::default();
         fresh.take_over(&[third, second], None);
-        fresh.attribute(before);
+        fresh.attribute(&before);
         assert_eq!(fresh.read(), [], "it was of a secret that is gone");
     }
 }

@@ -17,7 +17,7 @@ use crate::index::grant::Grant;
 use crate::index::live::{Live, OrganizationLive};
 use crate::index::standing::Standings;
 use crate::index::uses::LastUse;
-use crate::index::{AGENT_NONE, DigestKey, Index, State};
+use crate::index::{DigestKey, Index, State};
 use crate::model::gate::Gate;
 use crate::model::id::{KeyId, OrganizationId, RoleId, UserId};
 use crate::model::moment::Moment;
@@ -28,7 +28,7 @@ use crate::records::access::{OrganizationRecord, UserRecord};
 use crate::records::gate::GateRecord;
 use crate::records::key::KeyRecord;
 use crate::records::place::{INDEXED, Place};
-use crate::records::uses::UseRecord;
+use crate::records::uses::{USER_AGENT_BYTES_MAX, UseRecord, cut};
 use crate::records::{RecordError, Stored, read};
 
 /// What the writer alone knows, beside the index itself.
@@ -297,7 +297,7 @@ impl Writer {
             return;
         }
         let last = |at: Moment, ip: Option<IpAddr>, agent: Option<&str>| {
-            let agent = agent.map_or(AGENT_NONE, |name| self.index.agent_number(name));
+            let agent = agent.map(|name| self.index.agent(cut(name, USER_AGENT_BYTES_MAX)));
             LastUse { at, ip, agent }
         };
         let of_secrets: Vec<_> = record
@@ -305,7 +305,7 @@ impl Writer {
             .iter()
             .map(|used| (used.digest, last(used.at, used.ip, used.user_agent.as_deref())))
             .collect();
-        live.restore(last(record.at, record.ip, record.user_agent.as_deref()), &of_secrets);
+        live.restore(&last(record.at, record.ip, record.user_agent.as_deref()), &of_secrets);
     }
 
     /// The handle to a user's facts: made before its record comes, if a key comes first.

@@ -183,9 +183,8 @@ mod tests {
     }
 
     fn agent(trial: &Trial, secret: &Secret) -> Option<String> {
-        let index = trial.actions.index();
-        let last = index.grant(&secret.digest()).unwrap().last_use()?;
-        Some(index.agent(last.agent).unwrap().to_string())
+        let last = trial.actions.index().grant(&secret.digest()).unwrap().last_use()?;
+        last.agent_name().map(ToOwned::to_owned)
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl<'a> UseRows<'a> {
     pub(in crate::actions) fn write(mut self, due: &[Due]) -> HashSet<KeyId> {
         for Due { last, live } in due {
             if let Some(last) = last
-                && let Err(error) = self.add_last_use(live, *last)
+                && let Err(error) = self.add_last_use(live, last)
             {
                 self.fail(Row::LastUse(live.key), &error);
             }
@@ -81,19 +81,19 @@ impl<'a> UseRows<'a> {
         self.finish()
     }
 
-    fn add_last_use(&mut self, live: &Live, last: LastUse) -> Result<(), ActionError> {
+    fn add_last_use(&mut self, live: &Live, last: &LastUse) -> Result<(), ActionError> {
         let place = Place::Use(live.key);
-        let agent = |number| self.index.agent(number).map(|name| (*name).into());
+        let agent = |last: &LastUse| last.agent_name().map(Into::into);
         let secrets = live.secret_uses().into_iter().map(|(digest, last)| SecretUseRecord {
             digest,
             at: last.at,
             ip: last.ip,
-            user_agent: agent(last.agent),
+            user_agent: agent(&last),
         });
         let record = UseRecord {
             at: last.at,
             ip: last.ip,
-            user_agent: agent(last.agent),
+            user_agent: agent(last),
             secrets: secrets.collect(),
             addresses: self.addresses(live)?,
         };

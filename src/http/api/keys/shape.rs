@@ -130,7 +130,7 @@ fn last_used(
         json!({
             "at": last.at.to_string(),
             "ip": last.ip.map(|ip: IpAddr| ip.to_string()),
-            "user_agent": app.index().agent(last.agent).map(|name| name.to_string()),
+            "user_agent": last.agent_name(),
         })
     })
 }
