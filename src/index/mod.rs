@@ -66,7 +66,8 @@ pub struct Index {
     grants: HashMap<DigestKey, Grant, BuildHasherDefault<DigestHasher>>,
     /// How many of them are known by their SHA-256.
     by_sha256: AtomicUsize,
-    /// The digests that no longer open anything: 64 bytes each.
+    /// The digests that no longer open anything and that a check may meet, 64 bytes each: of texts
+    /// that Keyhouse never knew, and those by which a key is known.
     retired: HashMap<DigestKey, (), BuildHasherDefault<DigestHasher>>,
     users: HashMap<UserId, Arc<SharedUser>>,
     organizations: HashMap<OrganizationId, Shared<OrganizationFacts>>,
@@ -159,17 +160,21 @@ impl Index {
     /// Of the digests of one text the one that decides: a revoked one, else one that no longer opens
     /// anything, else one that is known, else the first.
     pub fn deciding(&self, digests: [Digest; 2]) -> Digest {
+        let is_retired =
+            |digest: &Digest| self.retired.pin().contains_key(&DigestKey::from(*digest));
         let rank = |digest: &Digest| {
-            let retired = || self.retired.pin().contains_key(&DigestKey::from(*digest));
             self.with_grant(digest, |grant| match grant {
                 Some(grant) if grant.revoked => 0,
-                Some(_) => 2,
-                None if retired() => 1,
-                None => 3,
+                Some(_) => 1,
+                None => 2,
             })
         };
         let [one, other] = digests;
-        if rank(&other) < rank(&one) { other } else { one }
+        let (first, second) = if rank(&other) < rank(&one) { (other, one) } else { (one, other) };
+        // The text that no longer opens anything may be a key's by its other digest, which is then the
+        // first: the second has no grant.
+        let is_ended = rank(&first) > 0 && (is_retired(&first) || is_retired(&second));
+        if is_ended { second } else { first }
     }
 
     /// How many secrets are known.

@@ -243,6 +243,7 @@ mod tests {
             hint: String::new(),
             created_at: Moment::from_milliseconds(made_at),
             ends_at: None,
+            other_digest: None,
             former_owner: false,
         }
     }

@@ -146,10 +146,12 @@ impl Writer {
                 self.organization(organization).load().live.quota.restore(&record);
             },
             Stored::Session(digest, user) => self.index.sessions.put(digest, user),
-            Stored::Taken(digest, record) if record.retired => {
-                self.index.retired.pin().insert(digest.into(), ());
+            Stored::Taken(digest, record) => {
+                if record.retired || (record.other && self.index.knows(&digest)) {
+                    self.index.retired.pin().insert(digest.into(), ());
+                }
             },
-            Stored::Taken(..) | Stored::Aside => {},
+            Stored::Aside => {},
         }
     }
 

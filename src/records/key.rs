@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::foreign::Algorithm;
 use crate::model::id::{InvalidId, KeyId, OrganizationId, TeamId, UserId};
-use crate::model::key_text::Environment;
+use crate::model::key_text::{Environment, NewKey};
 use crate::model::moment::Moment;
 use crate::model::network::{IpRules, canonical_network};
 use crate::model::permission::Patterns;
@@ -98,6 +98,15 @@ pub struct KeyRecord {
     /// By whom.
     #[serde(rename = "cb", with = "text")]
     pub created_by: Author,
+    /// The key that it descends from since the one that created it was purged: the nearest one that
+    /// was kept.
+    #[serde(
+        rename = "df",
+        default,
+        with = "text::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub descends_from: Option<KeyId>,
     /// When it was last changed.
     #[serde(rename = "u", with = "text::moment")]
     pub updated_at: Moment,
@@ -196,9 +205,33 @@ pub struct SecretRecord {
     #[serde(rename = "x", default, with = "text::moment::option")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<Moment>,
+    /// The digest of the same text by the other algorithm, where Keyhouse knew the text. None of a
+    /// secret that was imported by its digest, or stored by an earlier version.
+    #[serde(
+        rename = "od",
+        default,
+        with = "text::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub other_digest: Option<Digest>,
     /// Whether a former owner may have it: it is older than the rotation after a transfer.
     #[serde(rename = "fo", default, skip_serializing_if = "is_false")]
     pub former_owner: bool,
+}
+
+impl SecretRecord {
+    /// What is kept of a secret just made.
+    pub fn of(made: &NewKey, now: Moment) -> Self {
+        Self {
+            digest: made.digest,
+            algorithm: Algorithm::Blake3,
+            hint: made.hint.clone(),
+            created_at: now,
+            ends_at: None,
+            other_digest: Some(Digest::by_sha256(made.secret.reveal().as_bytes())),
+            former_owner: false,
+        }
+    }
 }
 
 /// Who switched a key off: what an administrator disabled, its owner can't enable.
@@ -253,6 +286,14 @@ impl Record for KeyRecord {
 }
 
 impl KeyRecord {
+    /// The nearest key that is kept of those that it descends from.
+    pub fn parent(&self) -> Option<KeyId> {
+        match self.created_by {
+            Author::Key(creator) => Some(self.descends_from.unwrap_or(creator)),
+            Author::User(_) | Author::Local => None,
+        }
+    }
+
     /// Where it lies.
     pub fn place(&self) -> Place {
         Place::Key(self.organization, self.id)
@@ -365,11 +406,13 @@ pub(crate) mod tests {
                 hint: "kh_live_abcd".to_owned(),
                 created_at: now,
                 ends_at: None,
+                other_digest: None,
                 former_owner: false,
             }],
             permissions: Some("diagrams:read diagrams:write".parse().unwrap()),
             maxima: Vec::new(),
             rotation_advised: false,
+            descends_from: None,
             imported: None,
             teams: Vec::new(),
             ip_allow: Vec::new(),

@@ -113,7 +113,43 @@ fn a_secret_that_was_rotated_away_never_comes_back() {
     house.restart();
     house.sign_in();
     refused(&house, &by_blake3(&key.secret));
-    // Its SHA-256 is another digest, of which nobody can say whose text it is; the text stays dead.
-    imported(&house, &json!([by_sha256(&key.secret)]));
+    // Keyhouse made the text, so it knows the text's other digest as well.
+    refused(&house, &by_sha256(&key.secret));
+    imported(&house, &json!([by_sha256(&foreign(1))]));
     house.bare(&Ask::forward_auth(&key.secret)).problem(401, "NOT_FOUND");
+}
+
+/// The other digest was imported while the text was still a key's.
+#[test]
+fn a_secret_that_is_rotated_away_ends_by_both_digests() {
+    let mut house = House::start();
+    let key = house.create(&json!({"name": "ours"}));
+    imported(&house, &json!([by_sha256(&key.secret)]));
+    let path = format!("/v1/keys/{}/rotate", key.id);
+    for _ in 0..2 {
+        assert_eq!(house.ask(&Ask::post(&path, &json!({}))).status, 200);
+    }
+    for _ in ["at once", "after a restart"] {
+        house.bare(&Ask::forward_auth(&key.secret)).problem(401, "NOT_FOUND");
+        house.restart();
+        house.sign_in();
+    }
+}
+
+/// Of a key that came by its digest alone the text's other digest is unknown.
+#[test]
+fn an_imported_secret_that_is_rotated_away_never_comes_back() {
+    let mut house = House::start();
+    let text = foreign(1);
+    let key = &imported(&house, &json!([by_blake3(&text)]))[0];
+    let path = format!("/v1/keys/{}/rotate", id(key));
+    for _ in 0..2 {
+        assert_eq!(house.ask(&Ask::post(&path, &json!({}))).status, 200);
+    }
+    imported(&house, &json!([by_sha256(&text)]));
+    for _ in ["at once", "after a restart"] {
+        house.bare(&Ask::forward_auth(&text)).problem(401, "NOT_FOUND");
+        house.restart();
+        house.sign_in();
+    }
 }

@@ -92,7 +92,8 @@ impl Actions {
         self.each_record(&Range::prefix(&prefix), |held: Held<KeyRecord>| {
             let record = held.record;
             let Author::Key(creator) = record.created_by else { return ControlFlow::Continue(()) };
-            if family.contains(&creator) && family.len() < FAMILY_MAX {
+            let mut ancestors = [creator].into_iter().chain(record.parent());
+            if ancestors.any(|id| family.contains(&id)) && family.len() < FAMILY_MAX {
                 family.insert(record.id);
                 if record.revoked_at.is_none() {
                     open.push(record.id);

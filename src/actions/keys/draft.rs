@@ -174,6 +174,7 @@ pub(super) fn new_record(
         expires_at: draft.expires_at,
         created_at: now,
         created_by: Author::Local,
+        descends_from: None,
         updated_at: now,
         disabled: None,
         revoked_at: None,

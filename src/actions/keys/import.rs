@@ -1,6 +1,10 @@
 //! Import: keys of other systems, by digest or as they are, taken over all at once or not at all.
 //!
 //! An importer mints nothing stronger than they are: they may know the texts of what they bring.
+//!
+//! An importer must hold everything that each key lists. Keys with management permissions are imported
+//! into the importer's own organization only, and for another user only by an actor that manages keys
+//! there.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -207,6 +211,7 @@ impl Actions {
             hint: key.secret.hint.clone(),
             created_at: now,
             ends_at: None,
+            other_digest: key.secret.other_digest,
             former_owner: false,
         }];
         record
@@ -245,7 +250,7 @@ impl Actions {
             if let Some(digest) = record.imported {
                 let place = Place::Taken(digest);
                 let guarded = batch.absent(place.to_bytes());
-                batch = put(guarded, &place, &TakenRecord { key: record.id, retired: false })?;
+                batch = put(guarded, &place, &TakenRecord::of(record.id))?;
             }
             batch = put(batch, &record.place(), record)?;
         }

@@ -7,7 +7,6 @@ use crate::actions::actor::Actor;
 use crate::actions::events::Happening;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::fault::Fault;
-use crate::model::foreign::Algorithm;
 use crate::model::id::{KeyId, OrganizationId, UserId};
 use crate::model::key_text::{self};
 use crate::model::moment::Moment;
@@ -83,14 +82,7 @@ impl Actions {
             draft.name.get_or_insert_with(|| name::propose(&mut *random));
             (made, KeyId::new(now, &mut *random))
         };
-        let secret = SecretRecord {
-            digest: made.digest,
-            algorithm: Algorithm::Blake3,
-            hint: made.hint,
-            created_at: now,
-            ends_at: None,
-            former_owner: false,
-        };
+        let secret = SecretRecord::of(&made, now);
         let record = self.in_turn(|| {
             let decided = self.authorize(actor)?;
             let mut record = self.draft_of(&decided.actor, &draft, id, now)?;

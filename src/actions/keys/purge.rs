@@ -1,6 +1,8 @@
 //! Forgets keys that ended long ago, and has old use let go, in a thread of its own: the audit keeps
 //! what became of the keys.
 
+use std::collections::{HashMap, HashSet};
+use std::iter::successors;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
@@ -10,18 +12,22 @@ use serde_json::{Map, json};
 
 use crate::actions::events::Happening;
 use crate::actions::keys::rotate::retire;
-use crate::actions::{ActionError, Actions};
+use crate::actions::{ActionError, Actions, put};
 use crate::index::halt::Halt;
-use crate::model::id::OrganizationId;
+use crate::model::id::{KeyId, OrganizationId};
 use crate::model::moment::Moment;
+use crate::model::secret::Digest;
 use crate::records::key::KeyRecord;
 use crate::records::place::Place;
+use crate::records::taken::TakenRecord;
 use crate::records::{Held, read_row};
 
 /// How long a key is kept after its end.
 pub const ENDED_KEPT: Duration = Duration::from_hours(90 * 24);
 /// Most keys forgotten in one batch: with all that belongs to each, it stays within a batch's bounds.
-const KEYS_A_BATCH_MAX: usize = 160;
+const KEYS_A_BATCH_MAX: usize = 120;
+/// Most keys that a key created which are forgotten at a time; the rest is forgotten the next time.
+const LINKED_MAX: usize = 200_000;
 /// How many keys are read at a time, and how long others have the store to themselves in between.
 const ROWS_A_SCAN: usize = 1_000;
 const SCAN_PAUSE: Duration = Duration::from_millis(5);
@@ -80,28 +86,87 @@ impl Actions {
     /// # Errors
     /// The store's.
     pub fn purge_keys(&self, halt: &Halt) -> Result<usize, ActionError> {
+        let now = self.clock.now().wall;
+        let linked = self.link_descendants(now, halt)?;
         let (mut due, mut purged): (Vec<Held<KeyRecord>>, usize) = (Vec::new(), 0);
+        self.walk_keys(halt, |held| {
+            let is_linked = held.record.parent().is_none() || linked.contains(&held.record.id);
+            if !is_due(&held.record, now) || !is_linked {
+                return Ok(());
+            }
+            let apart =
+                |first: &Held<KeyRecord>| first.record.organization != held.record.organization;
+            if due.len() >= KEYS_A_BATCH_MAX || due.first().is_some_and(apart) {
+                purged += self.forget(&std::mem::take(&mut due), now)?;
+            }
+            due.push(held);
+            Ok(())
+        })?;
+        Ok(purged + self.forget(&due, now)?)
+    }
+
+    /// Has each key that descends from one to be forgotten descend from the nearest that is kept, so
+    /// that revoking that one with its descendants still reaches it. Returns the keys that may be
+    /// forgotten of those that a key created.
+    fn link_descendants(&self, now: Moment, halt: &Halt) -> Result<HashSet<KeyId>, ActionError> {
+        let mut parents: HashMap<KeyId, KeyId> = HashMap::new();
+        self.walk_keys(halt, |held| {
+            let due = Some(&held.record).filter(|record| is_due(record, now));
+            if let Some(parent) = due.and_then(KeyRecord::parent)
+                && parents.len() < LINKED_MAX
+            {
+                parents.insert(held.record.id, parent);
+            }
+            Ok(())
+        })?;
+        let mut linked: HashSet<KeyId> = parents.keys().copied().collect();
+        if linked.is_empty() {
+            return Ok(linked);
+        }
+        let is_whole = self.walk_keys(halt, |held| {
+            let Some(parent) = held.record.parent() else { return Ok(()) };
+            let ancestors = || successors(Some(parent), |id| parents.get(id).copied());
+            let kept = ancestors().last().filter(|kept| *kept != parent);
+            let Some(kept) = kept.filter(|_kept| !parents.contains_key(&held.record.id)) else {
+                return Ok(());
+            };
+            let place = held.record.place();
+            let record = KeyRecord { descends_from: Some(kept), ..held.record };
+            let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
+            if self.commit_upkeep(put(batch, &place, &record)?)?.is_none() {
+                // It was changed meanwhile: all that it descends from is kept until the next time.
+                for id in ancestors() {
+                    linked.remove(&id);
+                }
+            }
+            Ok(())
+        })?;
+        if !is_whole {
+            linked.clear();
+        }
+        Ok(linked)
+    }
+
+    /// Calls `each` for every key, until `halt` says to end; whether those were all.
+    fn walk_keys(
+        &self,
+        halt: &Halt,
+        mut each: impl FnMut(Held<KeyRecord>) -> Result<(), ActionError>,
+    ) -> Result<bool, ActionError> {
         let mut after: Option<Vec<u8>> = None;
         loop {
             let range =
                 Range { after: after.as_deref(), limit: ROWS_A_SCAN, ..Range::prefix(Place::KEYS) };
             let page = self.store.scan(&range, At::Latest)?;
-            let now = self.clock.now().wall;
             for row in &page.rows {
-                let held: Held<KeyRecord> = read_row(row)?;
-                if !is_due(&held.record, now) {
-                    continue;
-                }
-                let apart =
-                    |first: &Held<KeyRecord>| first.record.organization != held.record.organization;
-                if due.len() >= KEYS_A_BATCH_MAX || due.first().is_some_and(apart) {
-                    purged += self.forget(&std::mem::take(&mut due), now)?;
-                }
-                due.push(held);
+                each(read_row(row)?)?;
             }
             after = page.rows.last().map(|row| row.key.clone());
-            if !page.more || halt.pause(SCAN_PAUSE) {
-                return Ok(purged + self.forget(&due, now)?);
+            if !page.more {
+                return Ok(true);
+            }
+            if halt.pause(SCAN_PAUSE) {
+                return Ok(false);
             }
         }
     }
@@ -116,8 +181,11 @@ impl Actions {
             batch = batch.unchanged(place.clone(), *revision).delete(place);
             batch = batch.delete(Place::Use(record.id).to_bytes());
             batch = batch.delete(Place::Quota(record.id).to_bytes());
-            let secrets = record.secrets.iter().map(|secret| secret.digest);
-            batch = retire(batch, record.id, record.imported.into_iter().chain(secrets))?;
+            batch = retire(batch, record.id, &record.secrets)?;
+            let is_shown = |digest: &Digest| record.secrets.iter().any(|it| it.digest == *digest);
+            if let Some(digest) = record.imported.filter(|digest| !is_shown(digest)) {
+                batch = put(batch, &Place::Taken(digest), &TakenRecord::retired(record.id))?;
+            }
         }
         let batch = self.record(batch, now, happening(first.record.organization, due))?;
         if self.commit_upkeep(batch)?.is_none() {
@@ -153,14 +221,15 @@ fn happening(organization: OrganizationId, due: &[Held<KeyRecord>]) -> Happening
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actions::keys::{ForeignKey, ForeignSecret, Import, KeyChange, KeyDraft, Target};
+    use crate::actions::keys::{
+        ForeignKey, ForeignSecret, Import, KeyChange, KeyDraft, KeyKind, Target,
+    };
     use crate::actions::trial::Trial;
     use crate::index::Origin;
     use crate::model::code::Code;
     use crate::model::edit::Edit;
     use crate::model::foreign::Algorithm;
-    use crate::model::id::KeyId;
-    use crate::model::secret::Digest;
+    use crate::records::key::Author;
 
     const DAY: Duration = Duration::from_hours(24);
 
@@ -266,7 +335,8 @@ mod tests {
         assert!(trial.actions.import_keys(&trial.local(), &import).is_err());
         trial.clock.advance(ENDED_KEPT);
         assert_eq!(purge(&trial), 1);
-        assert_eq!((trial.count(b"use/"), trial.count(b"imported/")), (0, 3), "a row a secret");
+        let rows = (trial.count(b"use/"), trial.count(b"imported/"));
+        assert_eq!(rows, (0, 5), "one of the import, two of each secret that was made here");
         assert!(trial.actions.import_keys(&trial.local(), &import).is_err(), "never again");
         trial.restart();
         assert!(trial.actions.import_keys(&trial.local(), &import).is_err(), "nor after a restart");
@@ -286,7 +356,46 @@ mod tests {
         let count = |event: &crate::records::event::EventRecord| event.after["count"].as_u64();
         let mut counts: Vec<_> = trial.events("keys.purge").iter().filter_map(count).collect();
         counts.sort_unstable();
-        assert_eq!(counts, [1, 160, 160]);
+        assert_eq!(counts, [1, 120, 120]);
         assert_eq!(trial.count(Place::KEYS), 0);
+    }
+
+    /// The keys behind a purged key were out of reach of the one that had created it.
+    #[test]
+    fn a_purged_key_leaves_its_descendants_to_the_key_that_created_it() {
+        let trial = Trial::new();
+        let lists = ["keyhouse:keys:manage", "keyhouse:keys:read"].join(" ");
+        let child_of = |parent: Option<KeyId>, ends: bool| {
+            let expires_at = ends.then(|| trial.clock_now().wall.after(DAY));
+            let draft = KeyDraft {
+                kind: Some(KeyKind::Service),
+                permissions: Some(lists.parse().unwrap()),
+                expires_at,
+                ..KeyDraft::default()
+            };
+            let (mut key, _secret) = trial.actions.create_key(&trial.local(), draft).unwrap();
+            if let Some(parent) = parent {
+                key.created_by = Author::Key(parent);
+                trial.put(&key.place(), &key);
+            }
+            key.id
+        };
+        let root = child_of(None, false);
+        // Two ended keys in a row, and one that a user made.
+        let (first, of_user) = (child_of(Some(root), true), child_of(None, true));
+        let second = child_of(Some(first), true);
+        let (last, orphan) = (child_of(Some(second), false), child_of(Some(of_user), false));
+        let count = || trial.actions.count_descendants(&trial.local(), root).unwrap();
+        assert_eq!(count(), 3);
+        trial.clock.advance(DAY + ENDED_KEPT);
+        assert_eq!(purge(&trial), 3);
+        assert_eq!(count(), 1, "the last key of the row");
+        let (_root, done) =
+            trial.actions.revoke_with_descendants(&trial.local(), &target(root), None).unwrap();
+        assert_eq!(done.revoked, 1);
+        let key = |id| trial.actions.key(&trial.local(), id).unwrap();
+        assert!(key(last).revoked_at.is_some() && key(orphan).revoked_at.is_none());
+        assert_eq!(key(last).created_by, Author::Key(second), "what created it is still told");
+        assert_eq!(purge(&trial), 0);
     }
 }
