@@ -86,7 +86,7 @@ pub struct App {
     unforwarded: Hourly,
     /// Warning: a browser's Host is not the public one.
     misdirected: Hourly,
-    /// The OpenAPI document, made on the first request for it.
+    /// The `OpenAPI` document, made on the first request for it.
     description: OnceLock<Encoded>,
 }
 

@@ -18,7 +18,11 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let password = fields.optional("current_password", text).map(Secret::new);
     match (&code, &password) {
         (None, None) => {
-            fields.fault("current_password", "required", "is required to start, or code to confirm")
+            fields.fault(
+                "current_password",
+                "required",
+                "is required to start, or code to confirm",
+            );
         },
         (Some(_), Some(_)) => {
             fields.fault(

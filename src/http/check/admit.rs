@@ -1,4 +1,4 @@
-//! Applies a gate to a proxy's request, for forward-auth and ext_authz alike.
+//! Applies a gate to a proxy's request, for forward-auth and `ext_authz` alike.
 //!
 //! A gate decides before the key is read. Both endpoints use this file; they differ only in how they
 //! read the request. A request that no route matches is denied. `default` is part of the program and

@@ -1,4 +1,4 @@
-//! Builds the OpenAPI document from the table of routes and the description of each.
+//! Builds the `OpenAPI` document from the table of routes and the description of each.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Builders for the schemas of the OpenAPI document.
+//! Builders for the schemas of the `OpenAPI` document.
 //!
 //! Each schema has an example, so that the example of an object can be made from those of its fields.
 
@@ -65,7 +65,7 @@ impl Field {
     }
 }
 
-/// The schema with a description. OpenAPI 3.1 allows a description next to a reference.
+/// The schema with a description. `OpenAPI` 3.1 allows a description next to a reference.
 fn described(schema: Schema, description: &'static str) -> Schema {
     use utoipa::openapi::Schema::{AllOf, AnyOf, Array, Object, OneOf};
     let text = Some(description.to_owned());

@@ -15,7 +15,7 @@ pub enum Part {
     Control,
     /// Requests that hash a password: sign-in, one-time links, changes of the user's own account.
     SignIn,
-    /// Requests without authentication that read: the page, the OpenAPI document.
+    /// Requests without authentication that read: the page, the `OpenAPI` document.
     Page,
     /// Single checks, and other requests with a small body on the event loop.
     Checks,
