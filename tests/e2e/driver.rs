@@ -76,12 +76,12 @@ impl Driver {
         Self { process, session, runtime, folder }
     }
 
-    /// Runs a WebDriver command. An error fails the test.
+    /// Runs a command of the browser. An error fails the test.
     pub(crate) fn run<T>(&self, work: impl Future<Output = WebDriverResult<T>>) -> T {
         self.attempt(work).unwrap_or_else(|error| panic!("the browser refused: {error}"))
     }
 
-    /// Runs a WebDriver command.
+    /// Runs a command of the browser.
     pub(crate) fn attempt<T>(
         &self,
         work: impl Future<Output = WebDriverResult<T>>,
@@ -94,13 +94,13 @@ impl Driver {
         &self.session
     }
 
-    /// Sends a command of the DevTools protocol. An error fails the test.
+    /// Sends a command of the developer tools. An error fails the test.
     pub(crate) fn devtools(&self, method: &str, parameters: Value) -> Value {
         self.attempt_devtools(method, parameters)
             .unwrap_or_else(|error| panic!("{method}: {error}"))
     }
 
-    /// Sends a command of the DevTools protocol that may fail, such as for a removed node.
+    /// Sends a command of the developer tools that may fail, such as for a removed node.
     pub(crate) fn attempt_devtools(
         &self,
         method: &str,
