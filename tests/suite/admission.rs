@@ -1,6 +1,7 @@
 //! Who asks is decided from a request's head: what is not known gets no memory and no thread for its body.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -97,4 +98,73 @@ fn a_connection_outlives_a_refusal_whose_small_body_came_with_it() {
         assert_eq!(answer.header("connection"), None);
     }
     line.ask(&Ask::get("/healthz")).expect(200);
+}
+
+/// How long a held body is waited for to be refused, and the most that are tried before one is.
+const REFUSED_WITHIN: Duration = Duration::from_millis(20);
+const BODIES_MAX: usize = 64;
+/// The largest body of management.
+const BODY_BYTES: usize = 64 * 1024;
+
+/// Bodies of changes from many addresses, each without its last byte: as many as are read before one is
+/// refused, so all that the caller may hold.
+fn hold_all(house: &House, caller: &Ask) -> Vec<Connection> {
+    let mut held = Vec::new();
+    for number in 1..=BODIES_MAX {
+        let ask = caller.clone().header("X-Forwarded-For", &format!("198.51.100.{number}"));
+        let mut head = format!("POST /v1/keys HTTP/1.1\r\nHost: {}\r\n", house.address());
+        for (name, value) in ask.lines() {
+            write!(head, "{name}: {value}\r\n").unwrap();
+        }
+        write!(head, "Content-Type: application/json\r\nContent-Length: {BODY_BYTES}\r\n\r\n")
+            .unwrap();
+        let mut connection = Connection::open(house.address());
+        connection.send(head.as_bytes()).unwrap();
+        connection.send(&vec![b' '; BODY_BYTES - 1]).unwrap();
+        connection.socket().set_read_timeout(Some(REFUSED_WITHIN)).unwrap();
+        if let Ok(answer) = connection.read() {
+            answer.problem(503, "busy");
+            return held;
+        }
+        held.push(connection);
+    }
+    panic!("{BODIES_MAX} bodies are held");
+}
+
+/// A house in which bodies are held for longer than the test runs.
+fn patient() -> House {
+    House::start_with_settings(
+        "trusted_proxies = [\"127.0.0.1/32\"]\n[limits]\nbody_timeout = \"60s\"\n",
+    )
+}
+
+/// The owner's address.
+const HOME: &str = "203.0.113.9";
+
+/// A change from the owner's address, with a body that does not fit beside what `hold_all` holds.
+fn change(house: &House, caller: Ask) -> Answer {
+    let body = json!({"name": "made under attack"}).to_string();
+    let padded = format!("{}{body}", " ".repeat(BODY_BYTES - body.len()));
+    let caller = caller.header("X-Forwarded-For", HOME);
+    house.bare(&caller.bytes("application/json", padded.as_bytes()))
+}
+
+/// Who held a leaked key, and a user with it, once held their organization's memory for bodies: its owner's
+/// changes were answered 503.
+#[test]
+fn who_holds_all_that_a_user_and_their_keys_may_stops_no_owner_and_no_own_session() {
+    let house = patient();
+    let user = house.join("eve", "user");
+    let leaked = user.make(&house, &json!({"name": "leaked"}));
+    let key = Ask::new("POST", "/v1/keys").bearer(&leaked.secret);
+    let session = user.asks(&Ask::new("POST", "/v1/keys"));
+    let by_key = hold_all(&house, &key);
+    change(&house, key).problem(503, "busy");
+    change(&house, session.clone()).expect(201);
+    let by_session = hold_all(&house, &session);
+    change(&house, session).problem(503, "busy");
+    change(&house, house.as_owner(Ask::new("POST", "/v1/keys"))).expect(201);
+    let revoke = Ask::post(&format!("/v1/keys/{}/revoke", leaked.id), &json!({}));
+    house.ask(&revoke.header("X-Forwarded-For", HOME)).expect(200);
+    drop((by_key, by_session));
 }

@@ -7,7 +7,8 @@ use super::caller::{Caller, Claims};
 use super::ledger::Ledger;
 
 /// Most checks that wait at once. Each uses a thread while it waits, in addition to those of the blocking
-/// pool. One key can use a quarter of them, one organization half.
+/// pool. One key can use a quarter of them, one organization half, and
+/// beyond that one for each key with none.
 pub(crate) const WAITING_MAX: usize = 256;
 
 #[derive(Debug)]
@@ -46,7 +47,7 @@ impl Aside {
     /// caller, is already waiting.
     pub fn run<T>(&self, caller: &Caller, work: impl FnOnce() -> T) -> Option<T> {
         let claims = caller.claims_on_places(WAITING_MAX);
-        if !self.lock().take(&claims, 1) {
+        if !self.lock().take(&claims) {
             return None;
         }
         self.waiting.fetch_add(1, Ordering::Relaxed);
@@ -80,6 +81,8 @@ mod tests {
         assert_eq!(nested(&aside, &|_| key(1, 1), 0), WAITING_MAX / 4);
         let of_one = |depth: usize| key(u8::try_from(depth % 100).unwrap(), 1);
         assert_eq!(nested(&aside, &of_one, 0), WAITING_MAX / 2);
+        let each = |depth: usize| key(u8::try_from(depth).unwrap(), 1);
+        assert_eq!(nested(&aside, &each, 0), WAITING_MAX / 4 * 3, "keys that hold nothing");
         let left = aside.run(&key(1, 1), || nested(&aside, &of_one, 1));
         assert_eq!(left, Some(WAITING_MAX / 2));
         assert_eq!(aside.waiting(), 0);

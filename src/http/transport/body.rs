@@ -71,7 +71,7 @@ impl Purse {
 impl Held {
     /// Takes some more; returns whether the purse and the caller's share have it.
     fn grow(&mut self, bytes: usize) -> bool {
-        let fits = self.purse.lock().take(&self.claims, bytes);
+        let fits = self.purse.lock().grow(&self.claims, self.bytes, bytes);
         self.bytes += if fits { bytes } else { 0 };
         fits
     }
@@ -166,14 +166,14 @@ mod tests {
 
     /// Eight /64s of one /60 once held all memory for the bodies of those who sign in.
     #[test]
-    fn a_neighbourhood_of_strangers_holds_half_of_the_memory() {
+    fn a_neighbourhood_of_strangers_leaves_a_quarter_of_the_memory() {
         let purse = Purse::new(4_096);
         let from = |text: String| Caller::of(Some(text.parse().unwrap()));
         let near: Vec<_> = (0..16)
             .map(|it| purse.open(&from(format!("2001:db8:0:{it:x}::1"))))
             .filter_map(|mut held| held.grow(512).then_some(held))
             .collect();
-        assert_eq!(near.len(), 4);
+        assert_eq!(near.len(), 6);
         assert!(purse.open(&from("2001:db8:1::1".to_owned())).grow(512));
     }
 
@@ -187,5 +187,37 @@ mod tests {
         let mut by_key = purse.open(&key);
         assert!(by_key.grow(1_024) && !by_key.grow(1));
         assert!(purse.open(&session).grow(1_024));
+    }
+
+    fn known(id: u8, by_key: bool, address: &str) -> Caller {
+        let (actor, organization) = (Some([id; 16]), Some([9; 16]));
+        Caller { actor, by_key, organization, ..Caller::of(Some(address.parse().unwrap())) }
+    }
+
+    /// A user's session and the same user's keys once held their organization's half, and its owner,
+    /// who revokes them, could send no change.
+    #[test]
+    fn two_callers_of_one_organization_do_not_stop_a_third() {
+        let purse = Purse::new(8_192);
+        let _held: Vec<_> = [(1, false, 10), (1, true, 20)]
+            .into_iter()
+            .flat_map(|(id, by_key, net)| (0..2).map(move |at| (id, by_key, net + at)))
+            .map(|(id, by_key, net)| {
+                let mut held = purse.open(&known(id, by_key, &format!("198.51.100.{net}")));
+                assert!(held.grow(1_024));
+                held
+            })
+            .collect();
+        assert!(!purse.open(&known(1, false, "198.51.100.30")).grow(1), "its share is in use");
+        let owner = known(2, false, "203.0.113.1");
+        let mut body = purse.open(&owner);
+        assert!(body.grow(100) && body.grow(100), "piece by piece");
+        assert!(!purse.open(&owner).grow(1), "one body at a time");
+        let mut third = purse.open(&known(3, false, "203.0.113.2"));
+        assert!(third.grow(1_024));
+        let mut fourth = purse.open(&known(4, false, "203.0.113.3"));
+        assert!(fourth.grow(1_024 - 200) && !fourth.grow(1), "three quarters are the most");
+        drop((third, fourth));
+        assert!(body.grow(100));
     }
 }

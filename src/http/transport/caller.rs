@@ -44,8 +44,9 @@ impl Network {
 
     /// The most that one network, and its neighbourhood, may hold of a shared amount.
     pub(super) fn claims(self, most: usize, whole: usize) -> Claims {
-        let near = (Payer::Neighbourhood(self.neighbourhood()), share(whole, SHARE_OF_MANY));
-        [Some((Payer::Network(self), most)), Some(near), None]
+        let near = Payer::Neighbourhood(self.neighbourhood());
+        let near = Claim::of_many(near, share(whole, SHARE_OF_MANY));
+        [Some(Claim::of_one(Payer::Network(self), most)), Some(near), None]
     }
 }
 
@@ -72,34 +73,25 @@ impl Caller {
         Self { network: Some(Network::of(address)), ..Self::default() }
     }
 
-    /// Claims on places of a pool: by actor if it is known, else by network.
+    /// Claims on places of a pool, and of its queue: by actor if it is known, else by network.
     pub(super) fn claims_on_places(&self, whole: usize) -> Claims {
-        self.claims_in_kind(whole, whole)
-    }
-
-    /// Claims on places of a queue. Neither all unauthenticated nor all known callers can fill it alone.
-    pub(super) fn claims_on_queue(&self, whole: usize) -> Claims {
-        self.claims_in_kind(whole, whole - whole / KEPT_FOR_THE_OTHER_KIND)
-    }
-
-    /// Claims by actor or by network. `most` is the maximum for all callers of that kind together.
-    fn claims_in_kind(&self, whole: usize, most: usize) -> Claims {
         if self.actor.is_some() {
             let [actor, organization, _] = self.claims_of_actor(whole);
-            return [actor, organization, Some((Payer::Known, most))];
+            return [actor, organization, Some(Claim::of_one(Payer::Known, whole))];
         }
         let [network, near, _] = self.claims_of_network(share(whole, SHARE_OF_PLACES), whole);
-        [network, near, self.network.map(|_| (Payer::Strangers, most))]
+        [network, near, self.network.map(|_| Claim::of_one(Payer::Strangers, whole))]
     }
 
     /// Claims on memory for bodies: by network, and by actor if it is known.
     pub(super) fn claims_on_bytes(&self, whole: usize) -> Claims {
-        let claims = self.claims_of_network(share(whole, SHARE_OF_BYTES), whole);
+        let of_network = share(whole, SHARE_OF_BYTES);
         if self.actor.is_none() {
-            return claims;
+            return self.claims_of_network(of_network, whole);
         }
-        let ([network, ..], [actor, organization, _]) = (claims, self.claims_of_actor(whole));
-        [network, actor, organization]
+        let [actor, organization, _] = self.claims_of_actor(whole);
+        let network = self.network.map(|it| Claim::of_one(Payer::Network(it), of_network));
+        [actor, organization, network]
     }
 
     fn claims_of_network(&self, most: usize, whole: usize) -> Claims {
@@ -110,9 +102,10 @@ impl Caller {
         [
             self.actor.map(|it| {
                 let payer = if self.by_key { Payer::Keys(it) } else { Payer::Actor(it) };
-                (payer, share(whole, SHARE_OF_PLACES))
+                Claim::of_one(payer, share(whole, SHARE_OF_PLACES))
             }),
-            self.organization.map(|it| (Payer::Organization(it), share(whole, SHARE_OF_MANY))),
+            self.organization
+                .map(|it| Claim::of_many(Payer::Organization(it), share(whole, SHARE_OF_MANY))),
             None,
         ]
     }
@@ -122,11 +115,11 @@ impl Caller {
 pub(super) const SHARE_OF_PLACES: usize = 4;
 /// One network holds at most one part in this many of the memory for bodies.
 pub(super) const SHARE_OF_BYTES: usize = 8;
-/// One organization, or one neighbourhood of networks, holds at most one part in this many of anything.
+/// One organization, or one neighbourhood of networks, draws freely up to one part in this many of anything.
 pub(super) const SHARE_OF_MANY: usize = 2;
-/// One part in this many of a queue is closed to all unauthenticated callers together, and one to all
-/// known callers together.
-const KEPT_FOR_THE_OTHER_KIND: usize = 4;
+/// Callers that hold nothing may together exceed the share of their organization or neighbourhood by one
+/// part in this many of it.
+const KEPT_FOR_NEWCOMERS: usize = 2;
 
 fn share(whole: usize, part: usize) -> usize {
     (whole / part).max(1)
@@ -147,8 +140,30 @@ pub(super) enum Payer {
     Strangers,
 }
 
-/// The holders of one claim, each with its maximum. The first one is the narrowest.
-pub(super) type Claims = [Option<(Payer, usize)>; 3];
+/// A maximum for one payer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Claim {
+    pub(super) payer: Payer,
+    /// The maximum for a caller that holds something already.
+    pub(super) freely: usize,
+    /// The maximum for a caller that holds nothing yet.
+    pub(super) most: usize,
+}
+
+impl Claim {
+    /// A claim of one caller, or of all callers of a kind.
+    fn of_one(payer: Payer, most: usize) -> Self {
+        Self { payer, freely: most, most }
+    }
+
+    /// A claim that several callers share. The few that hold the whole share do not stop another one.
+    fn of_many(payer: Payer, share: usize) -> Self {
+        Self { payer, freely: share, most: share.saturating_add(share / KEPT_FOR_NEWCOMERS) }
+    }
+}
+
+/// The holders of one claim. The first one is the caller itself.
+pub(super) type Claims = [Option<Claim>; 3];
 
 #[cfg(test)]
 mod tests {

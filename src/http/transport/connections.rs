@@ -94,7 +94,7 @@ impl Connections {
         // Does not wait, because a proxy's connection may be next in the backlog.
         let claims = self.claims(kept, Network::of(Some(address)));
         // No `Share` without a successful `take`: its drop would return what was not taken.
-        if !self.ledger(kept).take(&claims, 1) {
+        if !self.ledger(kept).take(&claims) {
             return None;
         }
         Some(Share { connections, taken: Some((kept, claims)) })
@@ -210,11 +210,11 @@ mod tests {
 
     /// Thirty /64s of one /48 once used up the connections of all peers that are not trusted proxies.
     #[test]
-    fn a_neighbourhood_can_use_half_of_the_unreserved_connections() {
+    fn a_neighbourhood_can_use_three_quarters_of_the_unreserved_connections() {
         let connections = connections(&Limits::default());
         let near = |it: usize| on_main(&connections, &format!("2001:db8:0:{it}::1"));
         let held: Vec<_> = (0..9).filter_map(near).collect();
-        assert_eq!(held.len(), 4);
+        assert_eq!(held.len(), 6);
         assert!(on_main(&connections, "2001:db8:1::1").is_some());
         drop(held);
         assert!(near(1).is_some());

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::caller::{Claims, Payer};
+use super::caller::{Claim, Claims, Payer};
 
 /// The account of one shared thing. Its map has no entry for who holds nothing.
 #[derive(Debug)]
@@ -28,26 +28,40 @@ impl Ledger {
         self.held.get(&payer).copied().unwrap_or_default()
     }
 
-    /// Whether `amount` is free, and within what each payer may hold.
-    pub(super) fn fits(&self, claims: &Claims, amount: usize) -> bool {
-        let within =
-            |(payer, most): &(Payer, usize)| self.held(*payer).saturating_add(amount) <= *most;
-        self.used.saturating_add(amount) <= self.whole && claims.iter().flatten().all(within)
+    /// Whether one more is free, and within what each payer may hold.
+    pub(super) fn fits(&self, claims: &Claims) -> bool {
+        self.fits_beside(claims, 0, 1)
     }
 
-    /// Takes `amount` on the account of each payer; returns whether it fits.
-    pub(super) fn take(&mut self, claims: &Claims, amount: usize) -> bool {
-        if !self.fits(claims, amount) {
-            return false;
+    /// Takes one more on the account of each payer; returns whether it fits.
+    pub(super) fn take(&mut self, claims: &Claims) -> bool {
+        self.grow(claims, 0, 1)
+    }
+
+    /// Takes `amount` for what has `own` already; returns whether it fits. A caller that holds no more than
+    /// that is one that holds nothing else.
+    pub(super) fn grow(&mut self, claims: &Claims, own: usize, amount: usize) -> bool {
+        let fits = self.fits_beside(claims, own, amount);
+        if fits {
+            self.add(claims, amount);
         }
-        self.add(claims, amount);
-        true
+        fits
+    }
+
+    fn fits_beside(&self, claims: &Claims, own: usize, amount: usize) -> bool {
+        let [caller, ..] = claims;
+        let is_newcomer = caller.is_none_or(|caller| self.held(caller.payer) <= own);
+        let within = |claim: &Claim| {
+            let most = if is_newcomer { claim.most } else { claim.freely };
+            self.held(claim.payer).saturating_add(amount) <= most
+        };
+        self.used.saturating_add(amount) <= self.whole && claims.iter().flatten().all(within)
     }
 
     /// Takes it whether it fits or not.
     pub(super) fn add(&mut self, claims: &Claims, amount: usize) {
         self.used += amount;
-        for (payer, _) in claims.iter().flatten() {
+        for Claim { payer, .. } in claims.iter().flatten() {
             *self.held.entry(*payer).or_default() += amount;
         }
     }
@@ -55,7 +69,7 @@ impl Ledger {
     /// Gives back what was taken.
     pub(super) fn give_back(&mut self, claims: &Claims, amount: usize) {
         self.used = self.used.saturating_sub(amount);
-        for (payer, _) in claims.iter().flatten() {
+        for Claim { payer, .. } in claims.iter().flatten() {
             let left = self.held(*payer).saturating_sub(amount);
             if left == 0 {
                 self.held.remove(payer);
@@ -98,19 +112,25 @@ mod tests {
 
     #[test]
     fn each_payer_keeps_to_its_share_and_what_is_given_back_is_there_again() {
-        let actor = |id: u8| Payer::Actor([id; 16]);
-        let organization = Payer::Organization([9; 16]);
-        let claims = |id| [Some((actor(id), 2)), Some((organization, 3)), None];
-        let mut ledger = Ledger::new(4);
-        assert!(ledger.take(&claims(1), 2));
-        assert!(!ledger.take(&claims(1), 1), "over the actor's share");
-        assert!(ledger.take(&claims(2), 1));
-        assert!(!ledger.take(&claims(3), 1), "over the organization's share");
-        assert!(ledger.take(&[None; 3], 1));
-        assert!(!ledger.take(&[None; 3], 1), "over the whole");
+        let organization = Claim { payer: Payer::Organization([9; 16]), freely: 3, most: 5 };
+        let claims = |id: u8| {
+            let actor = Claim { payer: Payer::Actor([id; 16]), freely: 2, most: 2 };
+            [Some(actor), Some(organization), None]
+        };
+        let mut ledger = Ledger::new(6);
+        assert!(ledger.grow(&claims(1), 0, 2));
+        assert!(!ledger.take(&claims(1)), "over the actor's share");
+        assert!(ledger.take(&claims(2)));
+        assert!(!ledger.take(&claims(2)), "over what the organization draws freely");
+        assert!(ledger.take(&claims(3)), "it holds nothing");
+        assert!(!ledger.take(&claims(3)), "it holds something");
+        assert!(ledger.grow(&claims(3), 1, 1), "it holds nothing else");
+        assert!(!ledger.take(&claims(4)), "over the organization's share");
+        assert!(ledger.take(&[None; 3]));
+        assert!(!ledger.take(&[None; 3]), "over the whole");
         ledger.give_back(&claims(1), 2);
-        assert!(ledger.take(&claims(3), 2));
-        for (id, amount) in [(3, 2), (2, 1)] {
+        assert!(ledger.grow(&claims(4), 0, 2));
+        for (id, amount) in [(4, 2), (3, 2), (2, 1)] {
             ledger.give_back(&claims(id), amount);
         }
         assert!(ledger.held.is_empty(), "{ledger:?}");

@@ -2,9 +2,11 @@
 //!
 //! A request waits as a future, on no thread. A free place goes to the waiting caller that holds the
 //! fewest; of two that hold as many to the kind, known or stranger, that holds the fewest and was not
-//! the last to be served, then to the one that came first. The places and the queue each have a size,
-//! and a share of both that one caller can hold. So neither a crowd of strangers nor one of users keeps
-//! the other kind from its turn.
+//! the last to be served, then to the caller that was served the longest ago while it waited, then to the
+//! request that came first. The places and the queue each have a size,
+//! and a share of both that one caller, and one organization or neighbourhood, can hold. A caller with
+//! few requests here always finds room in the queue. So neither a crowd of strangers nor one of users
+//! keeps the other kind from its turn.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::caller::{Caller, Claims, Payer};
+use super::caller::{Caller, Claim, Claims, Payer};
 use super::ledger::Ledger;
 use super::queue::{Queue, Waiter, kind};
 
@@ -91,7 +93,7 @@ impl Pool {
         let mut state = self.lock();
         let claims = caller.claims_on_places(self.places);
         // Whoever waits while places are free has its share in use: nobody is overtaken here.
-        if state.running.take(&claims, 1) {
+        if state.running.take(&claims) {
             return Ok(self.place(caller));
         }
         if self.wait.is_zero() || !state.queue_up(caller) {
@@ -121,8 +123,8 @@ impl State {
     /// Takes a place in the queue. A caller who has less than a few requests here gets one though others
     /// have filled the queue, their organization among them; as many wait as there are connections.
     fn queue_up(&mut self, caller: &Caller) -> bool {
-        let claims = caller.claims_on_queue(self.waiting.whole());
-        let is_admitted = self.waiting.fits(&claims, 1) || self.has_few(&claims);
+        let claims = caller.claims_on_places(self.waiting.whole());
+        let is_admitted = self.waiting.fits(&claims) || self.has_few(&claims);
         if is_admitted {
             self.waiting.add(&claims, 1);
         }
@@ -132,7 +134,7 @@ impl State {
     /// One neighbourhood may have any number of networks: all of them together have as many places
     /// as the queue is meant for.
     fn has_few(&self, claims: &Claims) -> bool {
-        claims.iter().flatten().all(|(payer, _)| match payer {
+        claims.iter().flatten().all(|Claim { payer, .. }| match payer {
             Payer::Network(_) | Payer::Actor(_) | Payer::Keys(_) => {
                 self.running.held(*payer) + self.waiting.held(*payer) < OWN_MIN
             },
@@ -147,7 +149,7 @@ impl State {
         self.queue.reorder(claims, &self.running);
         while let Some(waiter) = self.queue.take_next(&self.running, self.last_kind) {
             self.stop_waiting(&waiter.caller);
-            self.running.take(&waiter.claims, 1);
+            self.running.take(&waiter.claims);
             self.queue.reorder(&waiter.claims, &self.running);
             self.last_kind = kind(&waiter.claims);
             // One that has gone meanwhile gives the place back itself.
@@ -156,7 +158,7 @@ impl State {
     }
 
     fn stop_waiting(&mut self, caller: &Caller) {
-        let claims = caller.claims_on_queue(self.waiting.whole());
+        let claims = caller.claims_on_places(self.waiting.whole());
         self.waiting.give_back(&claims, 1);
     }
 }
@@ -203,28 +205,45 @@ mod tests {
     }
 
     #[test]
-    fn one_caller_holds_a_quarter_and_one_organization_half() {
+    fn one_caller_holds_a_quarter_and_one_organization_half_or_a_quarter_more_by_newcomers() {
         let pool = Pool::new(8, LONG);
         let held: Vec<_> = (0..8).filter_map(|_| at_once(&pool, &actor(1))).collect();
         assert_eq!(held.len(), 2);
         let colleague = |id| Caller { actor: Some([id; 16]), ..actor(1) };
         let more: Vec<_> = (2..9).filter_map(|id| at_once(&pool, &colleague(id))).collect();
-        assert_eq!(more.len(), 2);
+        assert_eq!(more.len(), 4);
         let others: Vec<_> = (10..20).filter_map(|id| at_once(&pool, &actor(id))).collect();
-        assert_eq!(others.len(), 4);
+        assert_eq!(others.len(), 2);
         drop((held, more, others));
         assert!(at_once(&pool, &actor(1)).is_some());
     }
 
+    /// A user's session and the same user's keys once held their organization's half.
     #[test]
-    fn strangers_hold_a_quarter_an_address_and_half_a_neighbourhood() {
+    fn two_callers_of_one_organization_do_not_stop_a_third() {
+        let pool = Pool::new(8, LONG);
+        let colleague = |id, by_key| Caller { actor: Some([id; 16]), by_key, ..actor(9) };
+        let crowd = [colleague(1, false), colleague(1, true)];
+        let held: Vec<_> =
+            crowd.iter().flat_map(|it| [at_once(&pool, it), at_once(&pool, it)]).collect();
+        assert!(held.iter().all(Option::is_some));
+        let owner = at_once(&pool, &colleague(2, false)).unwrap();
+        assert!(at_once(&pool, &colleague(2, false)).is_none(), "it holds a place");
+        let third = at_once(&pool, &colleague(3, false)).unwrap();
+        assert!(at_once(&pool, &colleague(4, false)).is_none(), "three quarters are the most");
+        drop((owner, third));
+        assert!(at_once(&pool, &colleague(2, false)).is_some());
+    }
+
+    #[test]
+    fn strangers_hold_a_quarter_an_address_and_three_quarters_a_neighbourhood() {
         let pool = Pool::new(8, LONG);
         let from = |text: &str| Caller::of(Some(text.parse::<IpAddr>().unwrap()));
         let one: Vec<_> = (0..8).filter_map(|_| at_once(&pool, &from("2001:db8::1"))).collect();
         assert_eq!(one.len(), 2);
         let near: Vec<_> =
             (1..9).filter_map(|it| at_once(&pool, &from(&format!("2001:db8:0:{it}::1")))).collect();
-        assert_eq!(near.len(), 2);
+        assert_eq!(near.len(), 4);
         assert!(at_once(&pool, &Caller::of(None)).is_some());
         assert!(at_once(&pool, &Caller::default()).is_some(), "the operator has no share");
     }
@@ -253,7 +272,7 @@ mod tests {
             // Those that leave without having taken their place up give it back.
             drop((of_first, of_second, of_fifth));
             let state = pool.lock();
-            assert!(state.running.fits(&[None; 3], 4) && state.queue.is_empty());
+            assert!(state.running.held(Payer::Known) == 0 && state.queue.is_empty());
         });
     }
 
@@ -282,22 +301,23 @@ mod tests {
         let colleague = |id| Caller { actor: Some([id; 16]), ..actor(9) };
         let from = |text: &str| Caller::of(Some(text.parse::<IpAddr>().unwrap()));
         let near = ["192.0.2.1", "192.0.2.2", "198.51.100.1", "198.51.100.2"];
-        for (crowd, late) in [
-            (vec![colleague(1), colleague(2)], colleague(3)),
-            (near.map(from).to_vec(), from("203.0.113.1")),
-            (near.map(from).to_vec(), from("192.0.2.3")),
+        for (crowd, late, most) in [
+            (vec![colleague(1), colleague(2)], colleague(3), WAITING_MIN / 2),
+            (near.map(from).to_vec(), from("203.0.113.1"), WAITING_MIN),
+            (near.map(from).to_vec(), from("192.0.2.3"), WAITING_MIN),
         ] {
             let pool = Pool::new(8, LONG);
             let mut held: Vec<_> = (0..8)
                 .flat_map(|_| crowd.iter().filter_map(|it| at_once(&pool, it)).collect::<Vec<_>>())
                 .collect();
+            let _elsewhere: Vec<_> =
+                (0..8).filter_map(|_| at_once(&pool, &Caller::default())).collect();
             let queue: Vec<_> = (0..WAITING_MIN)
                 .flat_map(|_| {
                     crowd.iter().filter_map(|it| pool.ask(it).err().flatten()).collect::<Vec<_>>()
                 })
                 .collect();
-            let most = (crowd.len() * WAITING_MIN / 4).min(WAITING_MIN / 4 * 3);
-            assert_eq!(queue.len(), most, "a quarter each, and three quarters of one kind");
+            assert_eq!(queue.len(), most, "a quarter each, and half an organization");
             let mut own: Vec<_> = (0..9).filter_map(|_| pool.ask(&late).err().flatten()).collect();
             assert_eq!(own.len(), OWN_MIN);
             drop(held.remove(0));
@@ -345,6 +365,29 @@ mod tests {
                 assert!(turns <= 2, "{places} places");
             }
         }
+    }
+
+    /// On two cores an organization has one place to hash in: a user with 32 requests in the queue once
+    /// kept a colleague's sign-in for as many hashes, 4 s.
+    #[test]
+    fn who_has_many_requests_in_the_queue_is_served_in_turn_with_one_who_has_few() {
+        let pool = Pool::new(2, LONG);
+        let colleague = |id, by_key| Caller { actor: Some([id; 16]), by_key, ..actor(9) };
+        let crowd = [colleague(1, false), colleague(1, true)];
+        let mut held = at_once(&pool, &crowd[0]);
+        let mut queue: Vec<_> =
+            (0..20).filter_map(|at| pool.ask(&crowd[at % 2]).err().flatten()).collect();
+        let mut late = pool.ask(&colleague(2, false)).err().flatten().unwrap();
+        for caller in &crowd {
+            drop(held.take());
+            let next = queue.iter_mut().position(|it| it.granted.try_recv().is_ok()).unwrap();
+            let mut next = queue.remove(next);
+            assert_eq!(next.caller, *caller, "each was not served while it waited, and came first");
+            next.is_over = true;
+            held = Some(pool.place(&next.caller));
+        }
+        drop(held);
+        assert!(late.granted.try_recv().is_ok(), "the others were served");
     }
 
     /// With 10,000 in the queue each free place cost 50,000 look-ups under the pool's lock.

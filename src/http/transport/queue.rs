@@ -29,6 +29,8 @@ pub(super) struct Queue {
     /// By the narrowest payer.
     lines: HashMap<Option<Payer>, Line>,
     groups: HashMap<Group, BTreeMap<Turn, Claims>>,
+    /// How many requests were taken out in their turn.
+    served: u64,
     kinds: HashMap<Option<Payer>, BTreeMap<Turn, Group>>,
 }
 
@@ -39,11 +41,12 @@ struct Line {
     waiters: VecDeque<Waiter>,
 }
 
-/// The place of a line in its group, and of a group in its kind: by how much the caller holds, then
-/// by the number of its first request, which no other has.
+/// The place of a line in its group, and of a group in its kind: by how much the caller holds, then by
+/// when it was last served while it waited, then by the number of its first request, which no other has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Turn {
     held: usize,
+    served: u64,
     number: u64,
 }
 
@@ -51,7 +54,7 @@ struct Turn {
 type Group = [Option<Payer>; 2];
 
 fn payers(claims: &Claims) -> [Option<Payer>; 3] {
-    claims.map(|claim| claim.map(|(payer, _)| payer))
+    claims.map(|claim| claim.map(|claim| claim.payer))
 }
 
 fn narrowest(claims: &Claims) -> Option<Payer> {
@@ -78,7 +81,7 @@ impl Queue {
             line.waiters.push_back(waiter);
             return;
         }
-        let turn = Turn { held: held(running, caller), number };
+        let turn = Turn { held: held(running, caller), served: 0, number };
         self.lines.insert(caller, Line { turn, waiters: VecDeque::from([waiter]) });
         self.enter(turn, claims);
     }
@@ -91,23 +94,29 @@ impl Queue {
     }
 
     /// Takes out the request whose turn it is: of those that fit, of the caller that holds the
-    /// fewest; then of the kind that holds the fewest, then of the one that was not served last; then
-    /// the first that came.
+    /// fewest; then of the kind that holds the fewest, then of the one that was not served last; then of
+    /// the caller that was served the longest ago; then the first that came.
     pub(super) fn take_next(
         &mut self,
         running: &Ledger,
         last_kind: Option<Payer>,
     ) -> Option<Waiter> {
-        if !running.fits(&[None; 3], 1) {
+        if !running.fits(&[None; 3]) {
             return None;
         }
         let first_of_kind = |(kind, groups): (&Option<Payer>, &BTreeMap<Turn, Group>)| {
             let (turn, claims) = self.first_that_fits(groups, running)?;
-            let rank = (turn.held, held(running, *kind), *kind == last_kind, turn.number);
+            let is_last = *kind == last_kind;
+            let rank = (turn.held, held(running, *kind), is_last, turn.served, turn.number);
             Some((rank, claims))
         };
         let (_, claims) = self.kinds.iter().filter_map(first_of_kind).min_by_key(|it| it.0)?;
-        self.change(narrowest(&claims), |line| line.waiters.pop_front())
+        self.served += 1;
+        let served = self.served;
+        self.change(narrowest(&claims), |line| {
+            line.turn.served = served;
+            line.waiters.pop_front()
+        })
     }
 
     /// Orders a caller's line by how much the caller now holds.
@@ -127,7 +136,8 @@ impl Queue {
     }
 
     /// The first line of the first group that fits. Where the first line of a group does not, either
-    /// the group holds its share, or the line's caller does: then all others of the group hold as much.
+    /// the group holds its share, and the line's caller, which holds the fewest, is no newcomer to whom
+    /// more is open; or that caller holds its share: then all others of the group hold as much.
     fn first_that_fits(
         &self,
         groups: &BTreeMap<Turn, Group>,
@@ -137,7 +147,7 @@ impl Queue {
             let claims = self.groups.get(group)?.get(turn)?;
             Some((*turn, *claims))
         });
-        firsts.find(|(_, claims)| running.fits(claims, 1))
+        firsts.find(|(_, claims)| running.fits(claims))
     }
 
     /// Changes a line, which then has the place that is due to it.
@@ -203,12 +213,18 @@ mod tests {
     const PLACES: usize = 8;
 
     /// The turn by the rule itself: each request is looked at.
-    fn next_of_all(waiting: &[Waiter], running: &Ledger, last: Option<Payer>) -> Option<u64> {
-        let fitting = waiting.iter().filter(|waiter| running.fits(&waiter.claims, 1));
+    fn next_of_all(
+        waiting: &[Waiter],
+        running: &Ledger,
+        last: Option<Payer>,
+        served: &HashMap<Option<Payer>, usize>,
+    ) -> Option<u64> {
+        let fitting = waiting.iter().filter(|waiter| running.fits(&waiter.claims));
         let rank = |waiter: &&Waiter| {
             let kind = kind(&waiter.claims);
-            let of_caller = held(running, narrowest(&waiter.claims));
-            (of_caller, held(running, kind), kind == last, waiter.number)
+            let caller = narrowest(&waiter.claims);
+            let served = served.get(&caller).copied();
+            (held(running, caller), held(running, kind), kind == last, served, waiter.number)
         };
         fitting.min_by_key(rank).map(|waiter| waiter.number)
     }
@@ -235,6 +251,7 @@ mod tests {
                 Waiter { number, caller, claims: caller.claims_on_places(PLACES), granted }
             };
             let (mut waiting, mut holding, mut last) = (Vec::new(), Vec::<Claims>::new(), None);
+            let mut served = HashMap::new();
             for (number, (caller, step, at)) in steps.into_iter().enumerate() {
                 match step {
                     0 if !waiting.is_empty() => {
@@ -249,12 +266,13 @@ mod tests {
                         queue.reorder(&claims, &running);
                     },
                     3 | 4 => {
-                        let due = next_of_all(&waiting, &running, last);
+                        let due = next_of_all(&waiting, &running, last, &served);
                         let next = queue.take_next(&running, last);
                         prop_assert_eq!(next.as_ref().map(|it| it.number), due);
                         if let Some(next) = next {
                             waiting.retain(|it| it.number != next.number);
-                            prop_assert!(running.take(&next.claims, 1));
+                            served.insert(narrowest(&next.claims), number);
+                            prop_assert!(running.take(&next.claims));
                             queue.reorder(&next.claims, &running);
                             last = kind(&next.claims);
                             holding.push(next.claims);
@@ -266,6 +284,8 @@ mod tests {
                         waiting.push(waiter(number, caller));
                     },
                 }
+                // A caller of whom none waits comes as a new one.
+                served.retain(|caller, _| waiting.iter().any(|it| narrowest(&it.claims) == *caller));
             }
             for gone in waiting {
                 prop_assert!(queue.remove(&gone.claims, gone.number).is_some());
