@@ -1,56 +1,145 @@
-//! The hostile callers: each tries to empty one bound that all callers share.
+//! The hostile callers: each tries to empty one bound that all callers share, and must come as far as that bound.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::server::MadeKey;
-use crate::server::wire::Connection;
-use crate::stage::{Stage, ask_again, send_all, stranger};
+use crate::server::wire::{Answer, Connection};
+use crate::stage::{COSTLY, PASSWORD, Stage, ask_again, has_ended, send_all, stranger};
 
 use Role::{Guest, Key, Neighbour, Nobody, User};
 
-/// How long what is held is left alone before it is sent anew.
+/// How long what is held is left alone before it is looked at again.
 const HELD_FOR: Duration = Duration::from_millis(500);
+/// How long a flood may take to reach its bound.
+const REACHED_WITHIN: Duration = Duration::from_mins(1);
 /// Threads of one flood.
 pub(crate) const THREADS: usize = 8;
-/// Requests that are under way at once, where threads alone are too few.
-const HELD_A_THREAD: usize = 14;
+/// Requests that each thread has under way at once, where threads alone are too few: all threads together
+/// more than an organization may have run and wait in any part.
+const CROWD: usize = 24;
+/// How long one that was refused leaves its place to the others: the bound stays in full use meanwhile.
+const REFUSED_FOR: Duration = Duration::from_millis(20);
+/// Bodies that each thread holds: of 4 KiB, where all together are more than an address may hold.
+const SMALL_BODIES: usize = 140;
+/// The same for 64 KiB and for 1 MiB, where all together are more than an organization may hold.
+const BODIES: usize = 14;
+const LARGE_BODIES: usize = 3;
 
-/// Ends a flood, and counts what it has sent.
+/// How a request of a flood ended: with this status and code, or cut off. What is held when a flood is over has no end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum End {
+    Answer(u16, &'static str),
+    Closed,
+}
+
+use End::{Answer as Said, Closed};
+
+const BUSY: End = Said(503, "busy");
+/// The same without a body, as an answer to HEAD.
+const BUSY_HEAD: End = Said(503, "");
+const DONE: End = Said(200, "");
+const MADE: End = Said(201, "");
+const FORBIDDEN: End = Said(403, "permission_required");
+const NO_SESSION: End = Said(401, "session_ended");
+const LATE: End = Said(408, "body_timeout");
+const WRONG: End = Said(401, "sign_in_failed");
+const NOT_FOUND: End = Said(404, "not_found");
+/// What a check is answered where as many wait for a reservation as may.
+const NOT_RESERVED: End = Said(503, "storage_unavailable");
+
+/// All answers that a flood may get.
+const KNOWN: [End; 10] =
+    [BUSY, BUSY_HEAD, DONE, MADE, FORBIDDEN, NO_SESSION, LATE, WRONG, NOT_FOUND, NOT_RESERVED];
+/// An answer that is none of them.
+const STRANGE: End = Said(0, "strange");
+
+/// Ends a flood, and counts what its requests came to.
 #[derive(Default)]
 pub(crate) struct Signal {
-    over: Mutex<bool>,
-    changed: Condvar,
-    sent: AtomicUsize,
+    state: Mutex<State>,
+    ended: Condvar,
+    /// Something has reached its end.
+    noted: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    is_over: bool,
+    sent: usize,
+    ends: BTreeMap<End, usize>,
+    /// An answer that no row expects, as it came.
+    strange: Option<String>,
 }
 
 impl Signal {
     pub(crate) fn end(&self) {
-        *self.over.lock().unwrap() = true;
-        self.changed.notify_all();
+        self.state.lock().unwrap().is_over = true;
+        self.ended.notify_all();
     }
 
     fn is_over(&self) -> bool {
-        *self.over.lock().unwrap()
+        self.state.lock().unwrap().is_over
     }
 
-    /// Waits for the end, at most as long as what is held is left alone.
-    fn hold(&self) {
-        let over = self.over.lock().unwrap();
-        drop(self.changed.wait_timeout_while(over, HELD_FOR, |over| !*over).unwrap());
+    /// Waits for the end, at most so long.
+    fn hold(&self, most: Duration) {
+        let state = self.state.lock().unwrap();
+        drop(self.ended.wait_timeout_while(state, most, |state| !state.is_over).unwrap());
     }
 
     fn count(&self) -> usize {
-        self.sent.fetch_add(1, Ordering::SeqCst)
+        let mut state = self.state.lock().unwrap();
+        state.sent += 1;
+        state.sent - 1
+    }
+
+    fn note(&self, end: End) {
+        *self.state.lock().unwrap().ends.entry(end).or_default() += 1;
+        self.noted.notify_all();
+    }
+
+    fn note_answer(&self, answer: Option<&Answer>) -> End {
+        let end = answer.map_or(Closed, |answer| self.known(answer));
+        self.note(end);
+        end
+    }
+
+    fn known(&self, answer: &Answer) -> End {
+        // A success may name what a key came to.
+        let code = if answer.status < 400 { String::new() } else { answer.code() };
+        let known = |end: &&End| matches!(end, Said(status, known) if *status == answer.status && *known == code);
+        let known = KNOWN.iter().find(known);
+        if known.is_none() {
+            self.state.lock().unwrap().strange.get_or_insert_with(|| format!("{answer:?}"));
+        }
+        *known.unwrap_or(&STRANGE)
     }
 
     /// How much was sent so far.
     pub(crate) fn sent(&self) -> usize {
-        self.sent.load(Ordering::SeqCst)
+        self.state.lock().unwrap().sent
+    }
+
+    /// Waits until as many requests came as far as the bound.
+    pub(crate) fn wait_for(&self, end: End, begun: usize) -> bool {
+        let came = |state: &mut State| state.ends.get(&end).is_none_or(|count| *count < begun);
+        let state = self.state.lock().unwrap();
+        !self.noted.wait_timeout_while(state, REACHED_WITHIN, came).unwrap().1.timed_out()
+    }
+
+    /// What requests came to, and how many did.
+    pub(crate) fn ends(&self) -> BTreeMap<End, usize> {
+        self.state.lock().unwrap().ends.clone()
+    }
+
+    /// An answer that no row expects.
+    pub(crate) fn strange(&self) -> Option<String> {
+        self.state.lock().unwrap().strange.clone()
     }
 }
 
@@ -82,6 +171,38 @@ impl Role {
     }
 }
 
+/// One who tries, how far their requests come, and how else they may end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct By {
+    pub(crate) role: Role,
+    /// What shows that a request came as far as it can: the bound, or an earlier refusal.
+    pub(crate) reached: End,
+    /// How many of a hundred requests at least came so far.
+    pub(crate) percent: usize,
+    /// What the others came to.
+    pub(crate) others: &'static [End],
+}
+
+const fn by(role: Role, reached: End, percent: usize, others: &'static [End]) -> By {
+    By { role, reached, percent, others }
+}
+
+/// Every request comes to the same.
+const fn always(role: Role, reached: End) -> By {
+    by(role, reached, 100, &[])
+}
+
+/// Requests with bodies: as many are held as may be, until they are late, and at least half is refused for it.
+const fn holding(role: Role) -> By {
+    by(role, BUSY, 50, &[LATE])
+}
+
+/// Requests for places: as many run and wait as may, and some are refused for it all the time. Those that are
+/// refused pause and those that are served do not, so refusals are few where the answers are quick.
+const fn crowding(role: Role, others: &'static [End]) -> By {
+    by(role, BUSY, 1, others)
+}
+
 /// One of those who try to empty a bound.
 pub(crate) struct Flooder<'a> {
     stage: &'a Stage,
@@ -94,12 +215,14 @@ pub(crate) struct Flooder<'a> {
 pub(crate) struct Flood {
     pub(crate) bound: &'static str,
     pub(crate) short: usize,
-    pub(crate) roles: &'static [Role],
-    /// How much must have been sent before anything is measured.
+    pub(crate) by: &'static [By],
+    /// How many must have come as far as they can before anything is measured.
     pub(crate) begun: usize,
     /// Whether one signs in who never did so in this browser: where strangers fill what strangers
     /// share, those who are known must still come in, and strangers need not.
     pub(crate) strangers_enter: bool,
+    /// Whether all threads that hash passwords are in use throughout, which no refusal shows.
+    pub(crate) fills_hashing: bool,
     run: fn(&Flooder<'_>),
 }
 
@@ -109,103 +232,192 @@ impl Flood {
     }
 }
 
+/// As many harmless requests under way as floods have, to compare with: the attackers, the server and those
+/// who are measured share the cores of one machine, which they would not elsewhere.
+pub(crate) const HARMLESS: [Flood; 2] = [
+    flood("8 harmless requests", 1, &[always(Nobody, DONE)], |it| {
+        hammer(it, |line, _| it.get(line, "/healthz"));
+    }),
+    flood("192 harmless requests", 1, &[always(Nobody, DONE)], |it| {
+        crowd(it, CROWD, |line, _| it.get(line, "/healthz"));
+    }),
+];
+
+const PAGE_READERS: &[By] = &[by(Nobody, BUSY_HEAD, 1, &[DONE]), by(Guest, BUSY_HEAD, 1, &[DONE])];
+
+/// All who may try.
+const WITH_BODIES: &[By] =
+    &[always(Nobody, NO_SESSION), holding(Key), holding(Guest), holding(User), holding(Neighbour)];
+
 pub(crate) const FLOODS: &[Flood] = &[
-    flood("bodies of sign-in", 1, &[Nobody, Guest, User, Neighbour, Key], |it| {
-        let (method, path) =
-            if it.role == Nobody { ("POST", "/v1/session") } else { ("PATCH", "/v1/me") };
-        hold(it, (method, path, 4_096));
+    flood(
+        "bodies of sign-in",
+        1,
+        &[holding(Nobody), holding(Guest), holding(User), holding(Neighbour), holding(Key)],
+        |it| {
+            let (method, path) =
+                if it.role == Nobody { ("POST", "/v1/session") } else { ("PATCH", "/v1/me") };
+            hold(it, (method, path, 4_096), SMALL_BODIES, |_| "198.51.100.1".to_owned());
+        },
+    ),
+    flood("bodies of checks", 2, WITH_BODIES, |it| {
+        hold(it, ("POST", "/v1/verify", 65_536), BODIES, anywhere);
     }),
-    flood("bodies of checks", 2, &[Nobody, Key, Guest, User, Neighbour], |it| {
-        hold(it, ("POST", "/v1/verify", 65_536));
+    flood("bodies of batches", 2, WITH_BODIES, |it| {
+        hold(it, ("POST", "/v1/verify/batch", 1 << 20), LARGE_BODIES, anywhere);
     }),
-    flood("bodies of batches", 2, &[Nobody, Key, Guest, User, Neighbour], |it| {
-        hold(it, ("POST", "/v1/verify/batch", 1 << 20));
+    flood("bodies of management", 4, WITH_BODIES, |it| {
+        hold(it, ("POST", "/v1/keys", 65_536), BODIES, anywhere);
     }),
-    flood("bodies of management", 3, &[Nobody, Guest, Neighbour, User, Key], |it| {
-        hold(it, ("POST", "/v1/keys", 65_536));
-    }),
-    flood("bodies of imports", 1, &[Neighbour, Nobody, Guest, User, Key], |it| {
-        hold(it, ("POST", "/v1/keys/import", 1 << 20));
-    }),
-    flood("places of sign-in, queue of Argon2", 1, &[Nobody], |it| {
-        hammer(it, |line, number| guess(it, line, number));
+    flood("bodies of imports", 2, WITH_BODIES, |it| {
+        hold(it, ("POST", "/v1/keys/import", 1 << 20), LARGE_BODIES, anywhere);
     }),
     Flood {
-        strangers_enter: false,
-        begun: 1,
-        ..flood("queue of sign-in", 1, &[Nobody], |it| {
-            crowd(it, |line, number| guess(it, line, number));
+        fills_hashing: true,
+        // Each is another stranger, who has a place of their own.
+        ..flood("places of sign-in, queue of Argon2", 1, &[always(Nobody, WRONG)], |it| {
+            hammer(it, |line, number| it.guess(line, number, number));
         })
     },
-    flood("places of sign-in, by changes", 1, &[User, Guest, Neighbour], |it| {
-        let body = json!({"password": "a wholly new password 9", "current_password": "wrong"});
-        crowd(it, |line, _| it.ask(line, "PATCH", "/v1/me", &body));
+    Flood {
+        strangers_enter: false,
+        fills_hashing: true,
+        // The networks of one neighbourhood wait in as many places as the queue has; the throttle
+        // takes 600 failures of one.
+        ..flood("queue of sign-in", 1, &[crowding(Nobody, &[WRONG])], |it| {
+            crowd(it, CROWD, |line, number| it.guess(line, number, number / 500));
+        })
+    },
+    flood(
+        "places of sign-in, by changes",
+        1,
+        &[crowding(User, &[DONE]), crowding(Guest, &[DONE]), crowding(Neighbour, &[DONE])],
+        |it| {
+            // The same address again: the password is hashed, and nothing changes.
+            let email = match it.role {
+                User => "user@example.com",
+                Guest => "guest@example.com",
+                Nobody | Neighbour | Key => "owner@b.example",
+            };
+            let body = json!({"email": email, "current_password": PASSWORD}).to_string();
+            crowd(it, CROWD, |line, _| it.ask(line, "PATCH", "/v1/me", &body));
+        },
+    ),
+    flood("places of the page", 1, PAGE_READERS, |it| {
+        // The answer's 600 KiB would keep the attackers' cores busy, not the server's.
+        crowd(it, CROWD, |line, _| it.ask(line, "HEAD", "/openapi.json", ""));
     }),
-    flood("places of the page", 1, &[Nobody, Guest], |it| {
-        hammer(it, |line, _| it.get(line, "/openapi.json"));
-    }),
-    flood("places of checks", 1, &[User, Guest, Neighbour], |it| {
-        let body = json!({"key": it.stage.passing.secret, "cost": 0});
-        crowd(it, |line, _| it.ask(line, "POST", "/v1/verify", &body));
-    }),
-    flood("places of long reads", 2, &[Guest, Neighbour, User, Key], |it| {
-        crowd(it, |line, _| it.get(line, "/v1/keys?sort=name&limit=100&status=all"));
-    }),
-    flood("places of management", 2, &[Key, Guest, User, Neighbour], |it| {
-        crowd(it, |line, _| it.get(line, "/v1/users?limit=100"));
-    }),
-    flood("places of batches", 1, &[Key, User, Neighbour], |it| {
-        let one = json!({"key": it.stage.passing.secret, "cost": 0});
-        let body = json!({ "requests": vec![one; 500] });
-        hammer(it, |line, _| it.ask(line, "POST", "/v1/verify/batch", &body));
-    }),
-    flood("checks that wait for a quota", 1, &[Key], |it| {
-        let counted = &it.stage.counted;
-        let bearer = bearer(&counted[it.thread % counted.len()]);
-        hammer(it, |line, _| {
+    flood(
+        "places of checks",
+        1,
+        &[
+            crowding(Neighbour, &[DONE]),
+            crowding(Guest, &[FORBIDDEN]),
+            crowding(User, &[FORBIDDEN]),
+        ],
+        |it| {
+            let body = json!({"key": it.stage.passing.secret, "cost": 0}).to_string();
+            crowd(it, CROWD, |line, _| it.ask(line, "POST", "/v1/verify", &body));
+        },
+    ),
+    flood(
+        "places of long reads",
+        2,
+        &[
+            crowding(Guest, &[DONE]),
+            crowding(Neighbour, &[DONE]),
+            crowding(User, &[DONE]),
+            crowding(Key, &[DONE]),
+        ],
+        |it| crowd(it, CROWD, |line, _| it.get(line, "/v1/keys?sort=name&limit=100&status=all")),
+    ),
+    flood(
+        "places of management",
+        2,
+        &[
+            crowding(Key, &[DONE]),
+            crowding(Guest, &[FORBIDDEN]),
+            crowding(User, &[FORBIDDEN]),
+            crowding(Neighbour, &[DONE]),
+        ],
+        |it| match it.role {
+            // Six keys hold more places at once: they need longer ones, which wait for the store.
+            Key => crowd(it, CROWD, |line, number| it.rename_one(line, number)),
+            Nobody | Guest | User | Neighbour => {
+                crowd(it, CROWD, |line, _| it.get(line, "/v1/users?limit=100"));
+            },
+        },
+    ),
+    flood(
+        "places of batches",
+        1,
+        &[crowding(Key, &[DONE]), crowding(User, &[FORBIDDEN]), crowding(Neighbour, &[DONE])],
+        |it| {
+            let one = json!({"key": it.stage.passing.secret, "cost": 0});
+            let body = json!({ "requests": vec![one; 500] }).to_string();
+            crowd(it, CROWD, |line, _| it.ask(line, "POST", "/v1/verify/batch", &body));
+        },
+    ),
+    // One key: its quarter of those that may wait.
+    flood("checks that wait for a quota", 1, &[by(Key, NOT_RESERVED, 1, &[DONE])], |it| {
+        let bearer = bearer(&it.stage.counted);
+        crowd(it, CROWD, |line, _| {
             let headers = gate_headers(&bearer);
-            ask_again(line, it.stage.checks, ("GET", "/v1/forward-auth/default", &headers, b""));
+            let to = it.stage.checks;
+            it.note(ask_again(line, to, ("GET", COSTLY, &headers, b"")).as_ref())
         });
     }),
-    flood("connections", 1, &[Nobody], |it| {
+    flood("connections", 1, &[always(Nobody, Closed)], |it| {
         keep_open(it.signal, || stranger(it.stage.main()).ok(), 64);
     }),
-    flood("connections of the metrics listener", 1, &[Nobody], |it| {
+    flood("connections of the metrics listener", 1, &[always(Nobody, Closed)], |it| {
         keep_open(it.signal, || stranger(it.stage.metrics).ok(), 16);
     }),
     Flood {
         // More than may wait, than the pipe holds, and than was read before.
         begun: 3 * LINES_WAITING_MAX,
-        ..flood(UNREAD, 1, &[Nobody], |it| {
+        ..flood(UNREAD, 1, &[always(Nobody, NOT_FOUND)], |it| {
             // Nobody reads what the server writes.
             let _unread = (it.thread == 0).then(|| it.stage.server.log().unread());
             hammer(it, |line, number| {
                 let id = format!("{UNREAD_ID}{number}");
                 let headers = [("X-Request-Id", &*id)];
-                ask_again(line, it.stage.main(), ("GET", "/nothing", &headers, b""));
+                let to = it.stage.main();
+                it.note(ask_again(line, to, ("GET", "/nothing", &headers, b"")).as_ref())
             });
         })
     },
-    flood("audit events", 1, &[User, Guest, Neighbour], |it| {
-        hammer(it, |line, number| {
-            it.ask(line, "PATCH", "/v1/me", &json!({"name": format!("name {number}")}));
-        });
-    }),
-    flood("the index's writer, by new keys", 1, &[Key, User, Neighbour], |it| {
-        let list: Vec<String> = (0..96).map(|number| crossing("c", number)).collect();
-        let kind = if it.role == User { "personal" } else { "service" };
-        let body = json!({"kind": kind, "permissions": list});
-        hammer(it, |line, _| it.ask(line, "POST", "/v1/keys", &body));
-    }),
+    flood(
+        "audit events",
+        1,
+        &[always(User, DONE), always(Guest, DONE), always(Neighbour, DONE)],
+        |it| {
+            hammer(it, |line, number| {
+                it.ask(line, "PATCH", "/v1/me", &format!("{{\"name\": \"name {number}\"}}"))
+            });
+        },
+    ),
+    flood(
+        "the index's writer, by new keys",
+        1,
+        &[always(Key, MADE), always(User, MADE), always(Neighbour, MADE)],
+        |it| {
+            let list: Vec<String> = (0..96).map(|number| crossing("c", number)).collect();
+            let kind = if it.role == User { "personal" } else { "service" };
+            let body = json!({"kind": kind, "permissions": list}).to_string();
+            hammer(it, |line, _| it.ask(line, "POST", "/v1/keys", &body));
+        },
+    ),
     // Keys of users with crossing lists that went to the organization made the writer take a
     // product of the lists for each of their changes, while the checks of all were refused.
-    flood("the index's writer, by transferred keys", 2, &[Neighbour, Key], |it| {
-        let transferred = &it.stage.transferred;
-        hammer(it, |line, number| {
-            let path = format!("/v1/keys/{}", transferred[number % transferred.len()]);
-            it.ask(line, "PATCH", &path, &json!({"name": format!("n{number}")}));
-        });
-    }),
+    flood(
+        "the index's writer, by transferred keys",
+        2,
+        &[always(Neighbour, DONE), always(Key, DONE)],
+        |it| {
+            hammer(it, |line, number| it.rename_one(line, number));
+        },
+    ),
 ];
 
 /// The row in which nobody reads the log.
@@ -218,31 +430,48 @@ const LINES_WAITING_MAX: usize = 4_096;
 const fn flood(
     bound: &'static str,
     short: usize,
-    roles: &'static [Role],
+    by: &'static [By],
     run: fn(&Flooder<'_>),
 ) -> Flood {
-    Flood { bound, short, roles, begun: THREADS, strangers_enter: true, run }
+    Flood { bound, short, by, begun: 1, strangers_enter: true, fills_hashing: false, run }
 }
 
 impl Flooder<'_> {
-    fn get(&self, line: &mut Option<Connection>, path: &str) {
-        let (name, value) = self.role.header(self.stage, self.thread);
-        ask_again(line, self.stage.main(), ("GET", path, &[(name, &value)], b""));
+    fn note(&self, answer: Option<&Answer>) -> End {
+        self.signal.note_answer(answer)
     }
 
-    fn ask(&self, line: &mut Option<Connection>, method: &str, path: &str, body: &Value) {
+    fn get(&self, line: &mut Option<Connection>, path: &str) -> End {
+        let (name, value) = self.role.header(self.stage, self.thread);
+        let answer = ask_again(line, self.stage.main(), ("GET", path, &[(name, &value)], b""));
+        self.note(answer.as_ref())
+    }
+
+    fn ask(&self, line: &mut Option<Connection>, method: &str, path: &str, body: &str) -> End {
         let (name, value) = self.role.header(self.stage, self.thread);
         let headers = [(name, &*value), ("Content-Type", "application/json")];
-        ask_again(line, self.stage.main(), (method, path, &headers, body.to_string().as_bytes()));
+        let answer = ask_again(line, self.stage.main(), (method, path, &headers, body.as_bytes()));
+        self.note(answer.as_ref())
     }
-}
 
-/// Guesses at a password, each time from another /64, of seven /48.
-fn guess(flooder: &Flooder<'_>, line: &mut Option<Connection>, number: usize) {
-    let body = json!({"email": "ada@example.com", "password": "not the password"}).to_string();
-    let address = format!("2001:db8:{:x}:{:x}::1", number % 7, number / 7);
-    let headers = [("X-Forwarded-For", &*address), ("Content-Type", "application/json")];
-    ask_again(line, flooder.stage.main(), ("POST", "/v1/session", &headers, body.as_bytes()));
+    /// Gives one of the transferred keys another name.
+    fn rename_one(&self, line: &mut Option<Connection>, number: usize) -> End {
+        let transferred = &self.stage.transferred;
+        let path = format!("/v1/keys/{}", transferred[number % transferred.len()]);
+        self.ask(line, "PATCH", &path, &format!("{{\"name\": \"n{number}\"}}"))
+    }
+
+    /// Guesses at a password of an account of its own, from another /64 of a /48: neither had a failure
+    /// before, so each guess is hashed.
+    fn guess(&self, line: &mut Option<Connection>, number: usize, site: usize) -> End {
+        let email = format!("nobody{number}@example.com");
+        let body = json!({"email": email, "password": "not the password"}).to_string();
+        let address = format!("2001:db8:{:x}:{:x}::1", site, number % 0x1_0000);
+        let headers = [("X-Forwarded-For", &*address), ("Content-Type", "application/json")];
+        let asked = ("POST", "/v1/session", &headers[..], body.as_bytes());
+        let answer = ask_again(line, self.stage.main(), asked);
+        self.note(answer.as_ref())
+    }
 }
 
 /// One of 96 patterns of eight segments with a name in one of them and wildcards in all others.
@@ -269,62 +498,86 @@ pub(crate) fn gate_headers(bearer: &str) -> [(&str, &str); 6] {
     ]
 }
 
-fn forwarded(number: usize) -> String {
-    format!("X-Forwarded-For: 198.51.{}.{}\r\n", number / 250 % 250, number % 250 + 1)
+/// Many addresses, none of which is that of those whom a flood would stop.
+fn anywhere(number: usize) -> String {
+    format!("198.51.{}.{}", number / 250 % 250, number % 250 + 1)
 }
 
-/// Sends requests whose bodies lack the last byte, and holds them; then all of them anew.
-fn hold(flooder: &Flooder<'_>, (method, path, bytes): (&str, &str, usize)) {
+/// Sends requests whose bodies lack the last byte, and holds them; those that have ended, anew.
+fn hold(
+    flooder: &Flooder<'_>,
+    (method, path, bytes): (&str, &str, usize),
+    count: usize,
+    from: fn(usize) -> String,
+) {
     let (stage, signal) = (flooder.stage, flooder.signal);
     let (name, value) = flooder.role.header(stage, flooder.thread);
+    let mut held: Vec<Connection> = Vec::new();
     while !signal.is_over() {
-        let mut held = Vec::new();
-        for _ in 0..HELD_A_THREAD {
+        for _ in held.len()..count {
             let Ok(mut line) = Connection::try_open(stage.main()) else { continue };
-            // From many addresses, none of which is that of those whom it would stop.
-            let from = forwarded(signal.count());
             let head = format!(
                 "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
-                 {name}: {value}\r\n{from}Content-Length: {bytes}\r\n\r\n",
-                stage.main()
+                 {name}: {value}\r\nX-Forwarded-For: {}\r\nContent-Length: {bytes}\r\n\r\n",
+                stage.main(),
+                from(signal.count()),
             );
             let sent = line.send(head.as_bytes()).and_then(|()| line.send(&vec![b' '; bytes - 1]));
             // One that was refused at once has ended while it was sent.
             drop(sent);
             held.push(line);
         }
-        signal.hold();
+        signal.hold(HELD_FOR);
+        held.retain_mut(|line| {
+            let ended = has_ended(line.socket());
+            if ended {
+                signal.note_answer(line.read().ok().as_ref());
+            }
+            !ended
+        });
     }
 }
 
 /// Asks as fast as it is answered; each request has a number.
-fn hammer(flooder: &Flooder<'_>, mut ask: impl FnMut(&mut Option<Connection>, usize)) {
+fn hammer(flooder: &Flooder<'_>, ask: impl Fn(&mut Option<Connection>, usize) -> End) {
     let mut line = None;
     while !flooder.signal.is_over() {
-        ask(&mut line, flooder.signal.count());
+        if matches!(ask(&mut line, flooder.signal.count()), BUSY | BUSY_HEAD | NOT_RESERVED) {
+            flooder.signal.hold(REFUSED_FOR);
+        }
     }
 }
 
 /// The same with more requests under way than this flood has threads.
-fn crowd(flooder: &Flooder<'_>, ask: impl Fn(&mut Option<Connection>, usize) + Sync) {
+fn crowd(
+    flooder: &Flooder<'_>,
+    count: usize,
+    ask: impl Fn(&mut Option<Connection>, usize) -> End + Sync,
+) {
     thread::scope(|threads| {
-        for _ in 0..HELD_A_THREAD {
+        for _ in 0..count {
             threads.spawn(|| hammer(flooder, &ask));
         }
     });
 }
 
-/// Opens as many connections as are taken, and says nothing on them.
+/// Opens as many connections as are taken, and sends half a head on each; those that have ended, anew.
 fn keep_open(signal: &Signal, open: impl Fn() -> Option<std::net::TcpStream>, count: usize) {
-    let mut held: Vec<_> = (0..count).filter_map(|_| open()).collect();
-    for line in &mut held {
-        drop(send_all(line, b"GET / HTTP/1.1\r\n"));
-    }
-    for _ in 0..count.max(THREADS) {
-        let _sent = signal.count();
-    }
+    let mut held = Vec::new();
     while !signal.is_over() {
-        signal.hold();
+        for _ in held.len()..count {
+            let _number = signal.count();
+            let Some(mut line) = open() else { continue };
+            drop(send_all(&mut line, b"GET / HTTP/1.1\r\n"));
+            held.push(line);
+        }
+        signal.hold(HELD_FOR);
+        held.retain(|line| {
+            let ended = has_ended(line);
+            if ended {
+                signal.note(Closed);
+            }
+            !ended
+        });
     }
-    drop(held);
 }

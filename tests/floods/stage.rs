@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
 
@@ -12,6 +13,8 @@ use crate::floods::crossing;
 use crate::server::wire::{Answer, Connection};
 use crate::server::{MadeKey, Server, Session, ask_json};
 
+/// The gate at which one call costs as much as is reserved at once.
+pub(crate) const COSTLY: &str = "/v1/forward-auth/costly";
 /// The password of everybody but the first owner.
 pub(crate) const PASSWORD: &str = "nine wild geese over the lake";
 /// How many keys the owner has to list.
@@ -34,8 +37,8 @@ pub(crate) struct Stage {
     pub(crate) neighbour: Session,
     /// Service keys of the other organization that may do all there.
     pub(crate) keys: Vec<MadeKey>,
-    /// Keys of the other organization whose calls each wait for a reservation.
-    pub(crate) counted: Vec<MadeKey>,
+    /// A key of the other organization whose calls at the costly gate each wait for a reservation.
+    pub(crate) counted: MadeKey,
     /// Keys of the other organization that went from one user with a crossing list to another, and
     /// then to the organization.
     pub(crate) transferred: Vec<String>,
@@ -51,6 +54,7 @@ pub(crate) struct Stage {
 impl Stage {
     /// Starts with as many keys to revoke as will be asked for.
     pub(crate) fn start(doomed: usize) -> Self {
+        open_many_files();
         let server = Server::start_with(&[
             "--trusted-proxy",
             "127.0.0.1/32",
@@ -71,9 +75,10 @@ impl Stage {
         let all = json!({"kind": "service", "permissions": ["*", "keyhouse:*"]});
         let transferred = transferred(&neighbour);
         let keys = (0..6).map(|_| neighbour.make_key(&all)).collect();
-        let quota = json!({"limit": 100, "period": "month", "timezone": "UTC"});
+        let quota = json!({"limit": 1_000_000_000, "period": "month", "timezone": "UTC"});
         let counted = json!({"kind": "service", "permissions": ["*"], "quota": quota});
-        let counted = (0..6).map(|_| neighbour.make_key(&counted)).collect();
+        let counted = neighbour.make_key(&counted);
+        make_costly_gate(&owner);
         let passing = owner.make_key(&json!({
             "kind": "service",
             "permissions": ["*", "keyhouse:keys:verify"],
@@ -169,6 +174,13 @@ fn transferred(owner: &Session) -> Vec<String> {
     keys
 }
 
+fn make_costly_gate(owner: &Session) {
+    let any = json!({"path": "/**", "permissions": "a:b"});
+    let made =
+        owner.ask("POST", "/v1/gates", &json!({"name": "costly", "cost": 1_000, "routes": [any]}));
+    assert_eq!(made.status, 201, "{made:?}");
+}
+
 fn neighbour(owner: &Session) -> Session {
     let body = json!({"name": "b", "plan": "enterprise", "owner_email": "owner@b.example"});
     accept(owner, &owner.ask("POST", "/v1/organizations", &body)).0
@@ -226,12 +238,27 @@ pub(crate) fn ask_again(
     line: &mut Option<Connection>,
     to: SocketAddr,
     (method, path, headers, body): Asked<'_>,
-) {
+) -> Option<Answer> {
     if line.is_none() {
         *line = Connection::try_open(to).ok();
     }
     let answered = line.as_mut().and_then(|it| it.try_ask(method, path, headers, body).ok());
-    if answered.is_none_or(|answer| answer.header("connection") == Some("close")) {
+    if answered.as_ref().is_none_or(|answer| answer.header("connection") == Some("close")) {
         *line = None;
     }
+    answered
+}
+
+/// Whether anything came on a connection on which nothing should: an answer, or its end.
+pub(crate) fn has_ended(line: &TcpStream) -> bool {
+    line.set_nonblocking(true).unwrap();
+    let came = line.peek(&mut [0]);
+    line.set_nonblocking(false).unwrap();
+    came.map_or_else(|error| error.kind() != io::ErrorKind::WouldBlock, |_bytes| true)
+}
+
+/// Lets this process, and the server that it starts, have as many connections open as the system lets it.
+fn open_many_files() {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
 }

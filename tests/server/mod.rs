@@ -12,7 +12,7 @@
 
 pub(crate) mod wire;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
@@ -145,7 +145,7 @@ impl Home {
 
     /// Runs `keyhouse ARGS --data DIR` to its end, with `stdin` as its whole input.
     pub(crate) fn run_cli(&self, args: &[&str], stdin: &str) -> Ended {
-        let mut command = self.command(BINARY);
+        let mut command = self.command(binary());
         command.args(args).arg("--data").arg(self.data());
         run(command, stdin.as_bytes())
     }
@@ -413,9 +413,16 @@ pub(crate) fn bytes_of(path: &Path) -> Vec<u8> {
     fs::read(path).unwrap_or_else(|error| panic!("could not read {}: {error}", path.display()))
 }
 
+/// What servers, and the command line beside them, are started from: `BINARY` unless `./test` names another.
+#[expect(clippy::disallowed_methods, reason = "how a run is given a release build")]
+fn binary() -> OsString {
+    std::env::var_os("KEYHOUSE_TEST_BINARY").unwrap_or_else(|| BINARY.into())
+}
+
 fn serve_command(how: &Launch<'_>) -> Command {
-    let mut words = how.wrapper.iter().copied().chain([BINARY]);
-    let mut command = how.home.command(words.next().unwrap_or(BINARY));
+    let binary = binary();
+    let mut words = how.wrapper.iter().map(OsStr::new).chain([&*binary]);
+    let mut command = how.home.command(words.next().unwrap_or(&binary));
     command.args(words).arg("serve").arg("--data").arg(how.home.data());
     if !how.args.contains(&"--listen") {
         command.args(["--listen", "127.0.0.1:0"]);
