@@ -10,11 +10,11 @@ use crate::server::{Home, Log};
 
 const CHECKOUT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// `./run` with the debug build, its data in `data`.
-fn run_script(home: &Home, data: &Path) -> Command {
+/// `./run` with the debug build, its data in `folder`.
+#[expect(clippy::disallowed_methods, reason = "the build needs the caller's cargo")]
+fn run_script(home: &Home, folder: &Path) -> Command {
     let mut command = home.command("./run");
-    command.current_dir(CHECKOUT).args(["--debug", "--port", "0", "--data"]).arg(data);
-    // The build needs the caller's cargo, which `home` takes away.
+    command.current_dir(CHECKOUT).args(["--debug", "--port", "0", "--data"]).arg(folder);
     for name in ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "CARGO_TARGET_DIR"] {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
@@ -24,14 +24,14 @@ fn run_script(home: &Home, data: &Path) -> Command {
 }
 
 /// Runs it until it says how to stop it; then runs `body` on what it printed, and stops it.
-fn while_it_runs(home: &Home, data: &Path, body: impl FnOnce(&str)) {
+fn while_it_runs(home: &Home, folder: &Path, body: impl FnOnce(&str)) {
     let (reader, writer) = std::io::pipe().unwrap();
-    let mut command = run_script(home, data);
+    let mut command = run_script(home, folder);
     command.stdin(Stdio::null()).stdout(writer.try_clone().unwrap()).stderr(writer);
     let mut child = command.spawn().unwrap();
     drop(command);
     let log = Log::follow(reader);
-    log.wait_for("  Stop ").expect("the line that says how to stop");
+    log.wait_for("  Stop ").unwrap();
     body(&log.whole());
     let id = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
     kill_process(id, Signal::TERM).unwrap();
@@ -46,7 +46,7 @@ fn line<'a>(printed: &'a str, label: &str) -> Option<&'a str> {
 
 /// What the printed curl command gets, run as printed.
 fn status_of_printed_command(printed: &str) -> String {
-    let words = line(printed, "Check it").expect("a command that checks the key");
+    let words = line(printed, "Check it").unwrap();
     let mut shell = Command::new("sh");
     let curl = format!("{words} --silent --output /dev/null --write-out '%{{http_code}}'");
     let output = shell.args(["-c", &curl]).current_dir(CHECKOUT).output().unwrap();
