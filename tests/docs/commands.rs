@@ -35,7 +35,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
 ];
 /// Beginnings of commands that do not run, with the reason.
 const NOT_RUN: &[(&str, &str)] = &[
-    ("./run", "installs packages and builds the release profile"),
+    ("./run", "tests/suite/run_script.rs runs it"),
     ("./test", "runs this test"),
     ("cargo install", "builds the program once more"),
     ("sudo ", "changes the machine: packages, users, system services"),
