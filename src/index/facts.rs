@@ -1,10 +1,8 @@
 //! What deciding needs to know of a key's owner and organization: shared by all their keys, and
 //! swapped whole, so that a change of role or plan is one write however many keys there are.
 //!
-//! An e-mail address identifies a user only where the organization vouches for it
-//! (`OrganizationFacts::verified_email`): the operators' organization for every address, another one
-//! for the domains that operators assigned to it. An address that a user set counts once an actor that
-//! manages users has confirmed it.
+//! An e-mail address identifies a user only where the organization vouches for it, and once an actor
+//! that manages users has confirmed it: see `OrganizationFacts::verified_email`.
 
 use std::sync::Arc;
 
