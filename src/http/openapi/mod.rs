@@ -12,10 +12,12 @@ mod components;
 mod document;
 mod errors;
 mod example;
+mod explanation;
 mod gates;
 mod instance;
 mod key;
 mod keys;
+mod lockouts;
 mod operation;
 mod organizations;
 mod people;
@@ -67,6 +69,7 @@ fn operations() -> Vec<Operation> {
         keys::operations(),
         gates::operations(),
         people::operations(),
+        lockouts::operations(),
         rights::operations(),
         organizations::operations(),
         audit::operations(),
@@ -83,6 +86,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         key::schemas(),
         gates::schemas(),
         people::schemas(),
+        lockouts::schemas(),
         rights::schemas(),
         organizations::schemas(),
         audit::schemas(),

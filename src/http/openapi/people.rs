@@ -1,4 +1,4 @@
-//! Users: invitations, changes, sessions, lockouts, password resets and removal.
+//! Users: invitations, changes, sessions, password resets and removal.
 
 use http::Method;
 use serde_json::json;
@@ -8,14 +8,14 @@ use crate::http::openapi::account::{ENTRANCE, opened};
 use crate::http::openapi::operation::{Asker, Operation, operation};
 use crate::http::openapi::schema::{
     Schema, answer, any_of, choice, count, each, email, field, formatted, id, list, moment, name,
-    nullable, optional, page, password, request, text, the, truth, whole,
+    nullable, optional, page, password, request, text, the, truth,
 };
-use crate::model::role::{INSTANCE_MANAGE, KEYS_READ, USERS_MANAGE, USERS_READ};
+use crate::model::role::{KEYS_READ, USERS_MANAGE, USERS_READ};
 
 const PASSWORD: &str = "correct horse battery staple 17";
 
 pub(super) fn operations() -> Vec<Operation> {
-    [invitations(), users(), sessions(), lockouts(), resets()].into_iter().flatten().collect()
+    [invitations(), users(), sessions(), resets()].into_iter().flatten().collect()
 }
 
 /// A role: the name of a built-in role, or the id of a custom role.
@@ -232,33 +232,6 @@ fn sessions() -> Vec<Operation> {
     ]
 }
 
-fn lockouts() -> Vec<Operation> {
-    vec![
-        operation(Method::GET, "/v1/sign-in-lockouts", "listLockouts", "List sign-in lockouts")
-            .details(
-                "Lists accounts and networks that are locked after failed sign-ins, the \
-                 longest lockout first. Owners see the accounts of their organization, \
-                 operators see all accounts and networks. The list is that of the node that \
-                 answers, and has only one page.",
-            )
-            .needs(&[INSTANCE_MANAGE])
-            .query("limit", whole(1, 100, 50), "Maximum number of items. Default: 50.")
-            .answers(200, page(the("Lockout")), "The lockouts."),
-        operation(
-            Method::DELETE,
-            "/v1/sign-in-lockouts/{lockout}",
-            "liftLockout",
-            "Lift a sign-in lockout",
-        )
-        .details(
-            "Clears the failed sign-ins of an account or a network. Owners can lift lockouts \
-             of their organization's accounts, operators all lockouts.",
-        )
-        .needs(&[INSTANCE_MANAGE])
-        .answers_empty(204, "The lockout is lifted."),
-    ]
-}
-
 fn resets() -> Vec<Operation> {
     let made = answer([
         field(
@@ -391,34 +364,5 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         field("created_at", moment(), "Time of creation."),
         field("version", count(1), "Version of the object, for `If-Match`."),
     ]);
-    vec![("Invitation", invitation), ("User", user), ("Lockout", lockout())]
-}
-
-fn lockout() -> Schema {
-    let user = answer([
-        field("id", id("usr"), "Id of the user."),
-        field("name", text("Grace"), "Name of the user."),
-        field("email", email("grace@example.com"), "Email address of the user."),
-        field("organization", id("org"), "Id of the organization."),
-    ]);
-    answer([
-        field("id", text("203.0.113.7_32"), "Id of the lockout."),
-        field(
-            "kind",
-            choice(&["account", "network"]),
-            "Whether an account or a network is locked.",
-        ),
-        field("user", nullable(user), "Locked user. Null for a network."),
-        field(
-            "network",
-            nullable(text("203.0.113.7/32").into()),
-            "Locked network. Null for an account.",
-        ),
-        field(
-            "failures",
-            nullable(count(12).into()),
-            "Number of failed sign-ins in a row. Null for a network.",
-        ),
-        field("until", nullable(moment().into()), "Time of the next allowed sign-in. Null: now."),
-    ])
+    vec![("Invitation", invitation), ("User", user)]
 }
