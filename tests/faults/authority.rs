@@ -279,6 +279,15 @@ fn no_change_by_a_key_commits_after_its_rights_ended() {
             ending("suspended", "PATCH", organization, json!({"suspended": true})),
             (403, "ORGANIZATION_SUSPENDED"),
         ),
+        (
+            ending(
+                "plan without API access",
+                "PATCH",
+                "/v1/plans/enterprise".to_owned(),
+                json!({"features": {"api_access": false}}),
+            ),
+            (403, "SUBSCRIPTION_REQUIRED"),
+        ),
     ];
     let asker = asker_by(&robot);
     for change in changes(&cast).into_iter().filter(|change| change.needs != Needs::Session) {
