@@ -10,14 +10,13 @@ use arc_swap::ArcSwap;
 
 use crate::index::list::List;
 use crate::index::live::OrganizationLive;
-use crate::index::quota_rule::QuotaTerms;
+use crate::index::plan::PlanFacts;
 use crate::index::standing::{Rank, Standing, StandingSlot};
 use crate::model::domain::domain_of;
 use crate::model::id::{OrganizationId, RoleId, TeamId, UserId};
-use crate::model::limit::{Period, Quota, RateLimit, Zone};
 use crate::model::moment::Moment;
 use crate::model::permission::{PatternSet, Patterns, is_instance, is_own};
-use crate::model::plan::{PLAN_RATE, Plan, Subscription};
+use crate::model::plan::{Plan, Subscription};
 use crate::model::role::{BuiltinRole, Role};
 use crate::model::second_factor::RequiredOf;
 use crate::records::access::{OrganizationRecord, UserRecord};
@@ -211,38 +210,6 @@ pub struct OrganizationFacts {
     pub domains: Arc<[Box<str>]>,
     /// Whom it requires a second factor of.
     pub second_factor_required_of: Arc<[RequiredOf]>,
-}
-
-/// What is known of a plan: one handle for all organizations on it, so that a change of it is one
-/// swap.
-#[derive(Debug)]
-pub struct PlanFacts {
-    /// What it allows.
-    pub plan: Plan,
-    /// The calls that it gives all keys of an organization together: in ten seconds.
-    pub rate: Option<RateLimit>,
-    /// In a calendar month, in UTC.
-    pub quota: Option<QuotaTerms>,
-}
-
-impl PlanFacts {
-    /// A plan with what it limits calls to.
-    pub fn new(plan: Plan) -> Self {
-        let limits = plan.limits;
-        let rate = |limit| RateLimit { name: PLAN_RATE.into(), limit, window_seconds: 10 };
-        let quota =
-            |limit| QuotaTerms::new(Quota { limit, period: Period::Month, zone: Zone::utc() });
-        Self {
-            plan,
-            rate: limits.requests_per_10s.map(rate),
-            quota: limits.requests_per_month.map(quota),
-        }
-    }
-
-    /// A handle to a plan.
-    pub fn shared(plan: Plan) -> Shared<Self> {
-        Arc::new(ArcSwap::from_pointee(Self::new(plan)))
-    }
 }
 
 /// The question put to a set of patterns: about one permission, or about all that a pattern grants.

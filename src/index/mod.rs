@@ -14,6 +14,7 @@ pub mod halt;
 pub mod list;
 pub mod live;
 mod organizations;
+pub mod plan;
 pub mod quota;
 pub mod quota_rule;
 pub mod report;

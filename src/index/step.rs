@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(writer.index.len(), 2);
     }
 
-    /// A plan's row was carried to each organization on it: a millisecond for each thousand.
+    /// One step of the writer carried a plan's row to each organization on it.
     #[test]
     fn a_plan_change_rewrites_no_organization() {
         let index = Arc::new(Index::new());

@@ -8,13 +8,12 @@ use std::sync::{Arc, PoisonError};
 use arc_swap::ArcSwap;
 use keyhouse_storage::{At, Feed, Range, Revision, Row, Step, Store};
 
-use crate::index::facts::{
-    HeldRole, OrganizationFacts, PlanFacts, RoleFacts, Shared, SharedUser, UserFacts,
-};
+use crate::index::facts::{HeldRole, OrganizationFacts, RoleFacts, Shared, SharedUser, UserFacts};
 use crate::index::follow::{FEED_WAIT, Stopped};
 use crate::index::gone::Gone;
 use crate::index::grant::Grant;
 use crate::index::live::{Live, OrganizationLive};
+use crate::index::plan::PlanFacts;
 use crate::index::standing::Standings;
 use crate::index::uses::LastUse;
 use crate::index::{DigestKey, Index, State};

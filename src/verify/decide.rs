@@ -1,8 +1,9 @@
 //! The order of deciding, from the grant on.
 
 use crate::clock::Now;
-use crate::index::facts::{Ask, OrganizationFacts, PlanFacts};
+use crate::index::facts::{Ask, OrganizationFacts};
 use crate::index::grant::{Grant, Rules};
+use crate::index::plan::PlanFacts;
 use crate::index::quota::Unreserved;
 use crate::index::standing::StandingSlot;
 use crate::model::gate::Acceptance;

@@ -4,9 +4,10 @@
 //! says anything but what a check would.
 
 use crate::clock::Now;
-use crate::index::facts::{Ask, HeldRole, OrganizationFacts, PlanFacts, UserFacts};
+use crate::index::facts::{Ask, HeldRole, OrganizationFacts, UserFacts};
 use crate::index::grant::Grant;
 use crate::index::list::List;
+use crate::index::plan::PlanFacts;
 use crate::model::limit::Draw;
 use crate::model::moment::Moment;
 use crate::model::network::canonical;

@@ -7,9 +7,10 @@
 use std::time::Duration;
 
 use crate::clock::Now;
-use crate::index::facts::{OrganizationFacts, PlanFacts};
+use crate::index::facts::OrganizationFacts;
 use crate::index::grant::{Grant, Rules};
 use crate::index::live::{OrganizationLive, RateCounter};
+use crate::index::plan::PlanFacts;
 use crate::index::quota::{QuotaDraw, Unreserved};
 use crate::index::quota_rule::QuotaRule;
 use crate::model::limit::{Draw, RateLimit};
