@@ -1,7 +1,7 @@
-//! How many keys a plan gives, and how long an organization lets them last.
+//! Enforces a plan's key limits and an organization's maximum key lifetime.
 //!
-//! The keys of an organization are counted at the moment of creation, because keys expire without a
-//! write. One row (`KeysMade`) is guarded, and written only where the plan has a limit. Enabling an
+//! Keys expire without a write, so an organization's keys are counted when a key is created. The
+//! row `KeysMade` guards the count. It is written only where the plan has a limit. Enabling an
 //! expired key takes a place; transferring a key takes none.
 
 use std::collections::{HashMap, HashSet};
@@ -20,15 +20,15 @@ use crate::records::access::KeysMadeRecord;
 use crate::records::key::KeyRecord;
 use crate::records::place::Place;
 
-/// How many keys take a place of a plan.
+/// Number of keys that count against a plan's limits.
 #[derive(Default)]
 struct Counted {
     all: u64,
     by_user: HashMap<UserId, u64>,
 }
 
-/// Whether a key takes a place of its organization's plan: one that was revoked or has expired gave it
-/// back, one that is switched off or not valid yet did not.
+/// Whether a key counts against its organization's plan. A revoked or expired key does not count; a
+/// disabled key and a key that is not valid yet do.
 pub(super) fn takes_place(record: &KeyRecord, now: Moment) -> bool {
     record.revoked_at.is_none() && record.expires_at.is_none_or(|end| now < end)
 }
@@ -43,9 +43,9 @@ impl Counted {
 }
 
 impl Actions {
-    /// Adds to a batch by which keys of these owners take a place what keeps the plan's limits, as
-    /// they are at this moment: of two that would each take the last place one is decided anew.
-    /// Without limits it adds nothing, and nobody waits.
+    /// Adds the guard of the plan's limits to a batch that creates keys for these owners. Of two
+    /// batches that would each take the last place, the second is retried. Without limits it adds
+    /// nothing, so no batch waits for another.
     pub(in crate::actions) fn within_limits(
         &self,
         batch: Batch,
@@ -82,8 +82,8 @@ impl Actions {
         put(batch, &place, &KeysMadeRecord { times: times + 1 })
     }
 
-    /// Counts an organization's keys that take a place, and new ones of these owners with them. Reads
-    /// all of its keys.
+    /// Counts an organization's keys that take a place, plus new keys for these owners. Reads all
+    /// keys of the organization.
     fn count_with(
         &self,
         organization: OrganizationId,
@@ -103,7 +103,7 @@ impl Actions {
         Ok(counted)
     }
 
-    /// Counts an organization's keys that take a place. Reads all of its keys.
+    /// Counts an organization's keys that take a place. Reads all keys of the organization.
     pub(in crate::actions) fn count_keys(
         &self,
         organization: OrganizationId,
@@ -112,7 +112,7 @@ impl Actions {
     }
 }
 
-/// Refuses where the organization has no API access: it gets no new key and no new secret.
+/// Rejects new keys and new secrets in an organization that has no API access.
 pub(super) fn require_access(
     organization: &OrganizationFacts,
     now: Moment,
@@ -124,7 +124,8 @@ pub(super) fn require_access(
     Err(ActionError::SubscriptionRequired { plan, feature: API_ACCESS })
 }
 
-/// Refuses a key that would outlast what its organization allows, counted from when it was made.
+/// Rejects a key that outlives the organization's maximum key lifetime, counted from the key's
+/// creation.
 pub(super) fn check_lifetime(
     organization: &OrganizationFacts,
     created_at: Moment,
@@ -140,7 +141,8 @@ pub(super) fn check_lifetime(
     Err(ActionError::Invalid(vec![Fault::new("/expires_at", code, detail)]))
 }
 
-/// A key that was handed on grants nothing that it did not grant then, whoever owns it now.
+/// Rejects permissions beyond the maximum of a transferred key. The maximum is what the key granted
+/// at its first transfer and applies to every later owner.
 pub(super) fn refuse_beyond_ceiling(record: &KeyRecord) -> Result<(), ActionError> {
     let listed = record.patterns();
     for maximum in &record.maxima {
@@ -154,7 +156,7 @@ pub(super) fn refuse_beyond_ceiling(record: &KeyRecord) -> Result<(), ActionErro
     Ok(())
 }
 
-/// Refuses a key that would have ended already, or before it begins.
+/// Rejects a key that has already expired or that expires before it becomes valid.
 pub(super) fn check_times(
     not_before: Option<Moment>,
     expires_at: Option<Moment>,

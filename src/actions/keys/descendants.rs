@@ -1,6 +1,8 @@
-//! Revoking a key with every key that it created, and that those created.
+//! Revokes a key with all its descendants: the keys that it created, and the keys that those
+//! created.
 //!
-//! It follows `created_by`: the key itself first, then one batch for each key.
+//! Descent follows `created_by`. The key itself is revoked first, then each descendant in a batch
+//! of its own.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -15,27 +17,27 @@ use crate::records::Held;
 use crate::records::key::{Author, KeyRecord};
 use crate::records::place::Place;
 
-/// Most descendants that one request revokes; the next request goes on.
+/// Maximum number of descendants that one request revokes. The next request continues.
 pub const DESCENDANTS_A_REQUEST_MAX: usize = 1_000;
-/// Most keys of one descent that are followed.
+/// Maximum number of keys in one line of descent that are followed.
 const FAMILY_MAX: usize = 200_000;
 const REASON: &str = "the key that created it was revoked";
 
-/// What became of a key's descendants.
+/// Result of revoking a key's descendants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Descendants {
-    /// How many this request revoked.
     pub revoked: usize,
-    /// How many are left because the actor may not revoke them.
+    /// Descendants that were not revoked because the actor may not revoke them.
     pub left: usize,
-    /// Whether more are to be revoked by another request.
+    /// Whether another request is needed to revoke the rest.
     pub more: bool,
 }
 
 impl Actions {
-    /// Revokes a key, then every key that it created, and so on, each in a batch of its own. The key
-    /// itself comes first: none of them makes another one once it is revoked. Asked again, it goes
-    /// on where it stopped or was broken off.
+    /// Revokes a key, then every key that it created, and so on, each in a batch of its own.
+    ///
+    /// The key itself is revoked first, because a revoked key creates no other key. A repeated
+    /// request continues where the last request stopped or was interrupted.
     ///
     /// # Errors
     /// Those of [`Actions::revoke_key`].
@@ -64,14 +66,15 @@ impl Actions {
                     Err(error) => return Err(error),
                 }
             }
-            // Those that were made meanwhile are found in another round.
+            // Another pass finds keys that were created in the meantime.
             if open.is_empty() && family.len() == known {
                 return Ok((root, Descendants { revoked, left: left.len(), more: false }));
             }
         }
     }
 
-    /// How many keys would be revoked with a key, itself aside; for those who see the key whole.
+    /// Counts the keys that would be revoked with a key, without the key itself. Requires an actor
+    /// that sees the whole key.
     ///
     /// # Errors
     /// Those of [`Actions::key`].
@@ -80,8 +83,8 @@ impl Actions {
         Ok(self.open_descendants(&root, &mut HashSet::from([root.id]))?.len())
     }
 
-    /// The descendants that are not revoked, the oldest first; adds all of them to the family. Ids
-    /// grow with time, so that one pass meets a key after the one that created it.
+    /// Returns the descendants that are not revoked, the oldest first, and adds all descendants to
+    /// the family. Ids grow with time, so one pass reads a key after the key that created it.
     fn open_descendants(
         &self,
         root: &KeyRecord,

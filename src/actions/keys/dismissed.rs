@@ -1,4 +1,4 @@
-//! Who is dismissed while they wait to make a key makes none.
+//! Tests that a user who is removed while their request waits creates no key.
 
 use crate::actions::ActionError;
 use crate::actions::actor::Actor;
@@ -13,7 +13,7 @@ use crate::model::secret::{Digest, Secret};
 use crate::records::access::UserRecord;
 use crate::records::place::Place;
 
-/// Who waited for their turn with a key to be made, and was dismissed meanwhile, gets none.
+/// A user who was removed while their request to create a key waited for its turn gets no key.
 #[test]
 fn who_was_dismissed_while_they_waited_makes_no_key() {
     let demote: fn(&mut UserRecord) = |user| user.role = BuiltinRole::Guest.into();

@@ -1,8 +1,9 @@
-//! What a key shall be: drafts of new ones, changes of old ones, and what an event tells of either.
+//! Drafts of new keys, changes of existing keys, and the fields of a key that an event shows.
 //!
-//! A key without a list follows its owner, so creating one for oneself needs `keyhouse:keys:create` and
-//! nothing else. An actor that gives a list or a preset must hold all of it. `KeyChange::is_label`
-//! names every field: a new field is closed to team mates until it is added there.
+//! A key without a list follows its owner, so a user who creates a key for themselves needs only
+//! `keyhouse:keys:create`. An actor that passes a list or a preset must hold all of it.
+//! `KeyChange::is_label` names every field: team mates may not change a new field until it is added
+//! there.
 
 use serde_json::{Map, Value, json};
 
@@ -16,75 +17,60 @@ use crate::model::network::IpRules;
 use crate::model::permission::Patterns;
 use crate::records::key::{Author, KeyRecord, RateLimitRecord, ShareRecord};
 
-/// Whether a key is a person's or the organization's.
+/// Whether a key belongs to a user or to the organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyKind {
-    /// Never worth more than its owner; ends with them.
+    /// Grants at most what its owner holds, and is revoked with its owner.
     Personal,
-    /// Outlives people.
+    /// Belongs to the organization and stays when users leave.
     Service,
 }
 
-/// A key to be made.
 #[derive(Clone, Debug, Default)]
 pub struct KeyDraft {
-    /// The name; a readable one is made up where there is none.
+    /// The name. Without one, a readable name is generated.
     pub name: Option<String>,
-    /// What it is for.
     pub description: String,
-    /// Whose it is: personal unless said; a service key where the actor acts for no person.
+    /// The kind. Without one the key is personal, or a service key if the actor acts for no user.
     pub kind: Option<KeyKind>,
-    /// Second part of its text.
+    /// The environment, which is the second part of the key's text.
     pub environment: Environment,
-    /// What it is granted; without a list a personal key has all outside `keyhouse:`, a service
-    /// key nothing.
+    /// The permissions. Without a list a personal key has everything outside `keyhouse:` and a
+    /// service key has nothing.
     pub permissions: Option<Patterns>,
-    /// Instead of a list: what it stands for, as far as the actor holds it.
+    /// A preset instead of a list, limited to what the actor holds.
     pub preset: Option<Preset>,
-    /// The teams it is shared with.
+    /// The teams that the key is shared with.
     pub teams: Vec<ShareRecord>,
-    /// Networks.
     pub ip_rules: IpRules,
-    /// Rate limits.
     pub rate_limits: Vec<RateLimit>,
-    /// Quota.
     pub quota: Option<Quota>,
-    /// What is kept with it.
     pub metadata: Map<String, Value>,
-    /// Not valid before.
+    /// Time before which the key is not valid.
     pub not_before: Option<Moment>,
-    /// Not valid from then on.
+    /// Time from which the key is not valid.
     pub expires_at: Option<Moment>,
 }
 
-/// What is to change of a key; what is not named stays.
+/// Changes to a key. Fields that are not set stay as they are.
 #[derive(Debug, Default)]
 pub struct KeyChange {
-    /// Another name.
     pub name: Option<String>,
-    /// Another description.
     pub description: Option<String>,
-    /// Another list, or none.
     pub permissions: Edit<Patterns>,
-    /// Instead of a list: what it stands for, as far as the actor holds it.
+    /// A preset instead of a list, limited to what the actor holds.
     pub preset: Option<Preset>,
-    /// Other networks, or none.
     pub ip_rules: Edit<IpRules>,
-    /// Other rate limits, or none.
     pub rate_limits: Edit<Vec<RateLimit>>,
-    /// Another quota, or none.
     pub quota: Edit<Quota>,
-    /// Other metadata, or none.
     pub metadata: Edit<Map<String, Value>>,
-    /// Another begin, or none.
     pub not_before: Edit<Moment>,
-    /// Another end, or none.
     pub expires_at: Edit<Moment>,
 }
 
 impl KeyChange {
-    /// Whether it names nothing but the label: name and description. A new field is none of it
-    /// until somebody says so here.
+    /// Whether the change touches only the label: name and description. A new field does not belong
+    /// to the label unless it is added here.
     pub(super) fn is_label(&self) -> bool {
         let Self {
             name: _,
@@ -108,7 +94,7 @@ impl KeyChange {
             && expires_at.is_keep()
     }
 
-    /// Whether it touches what the key may do: more than its label.
+    /// Whether the change touches more than the label.
     pub(super) fn touches_power(&self) -> bool {
         !(self.permissions.is_keep()
             && self.preset.is_none()
@@ -120,7 +106,7 @@ impl KeyChange {
     }
 }
 
-/// Carries a change out on a record.
+/// Applies a change to a record.
 pub(super) fn apply(record: &mut KeyRecord, change: &KeyChange) {
     if let Some(name) = &change.name {
         record.name.clone_from(name);
@@ -144,7 +130,7 @@ pub(super) fn apply(record: &mut KeyRecord, change: &KeyChange) {
         .apply_or_default(&mut record.rate_limits);
 }
 
-/// The record of a new key; its owner, author and secret are the caller's to add.
+/// Returns the record of a new key. The caller adds owner, author and secret.
 pub(super) fn new_record(
     id: KeyId,
     organization: OrganizationId,
@@ -191,7 +177,7 @@ fn stored_limit(limit: &RateLimit) -> RateLimitRecord {
     }
 }
 
-/// What an event may tell of a key: nothing of its secrets but the hint.
+/// Returns the fields of a key that an event may show. Of the secrets it shows only the hint.
 pub(super) fn shape(record: &KeyRecord) -> Value {
     let texts = |networks: &[ipnet::IpNet]| -> Vec<String> {
         networks.iter().map(ToString::to_string).collect()

@@ -1,7 +1,7 @@
-//! What the holder of a secret may do with its key, whoever they are: end it.
+//! Lets the holder of a secret revoke its key without signing in.
 //!
-//! It accepts a secret that works or that overlaps during a rotation, never one that has ended: that
-//! one may have been rotated away because it leaked.
+//! Accepts a secret that works or that overlaps during a rotation. Rejects a secret that has ended,
+//! because it may have been rotated out after a leak.
 
 use std::net::IpAddr;
 
@@ -16,36 +16,33 @@ use crate::records::Held;
 use crate::records::key::{Author, KeyRecord};
 use crate::records::place::Place;
 
-/// Why a key was revoked that nobody manages away.
+/// Revocation reason that is stored when the holder of a secret revokes the key.
 const REASON: &str = "revoked by its holder";
 
-/// A key, as its holder shows it.
+/// A key as identified by a secret.
 #[derive(Clone, Copy, Debug)]
 pub struct Shown {
-    /// Whose key it is.
     pub organization: OrganizationId,
-    /// The key.
     pub key: KeyId,
-    /// The digest of the secret shown.
+    /// The digest of the presented secret.
     pub digest: Digest,
 }
 
-/// What came of a holder's wish.
+/// Result of a revocation by the holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HolderRevoked {
-    /// The key is revoked.
     Done,
-    /// The secret shown has ended in a rotation, perhaps because it leaked: whoever still has it has
-    /// no say in what came after it.
+    /// The presented secret was rotated out, perhaps because it leaked. Its holder may not revoke
+    /// the key that continues with a newer secret.
     SecretEnded,
 }
 
 impl Actions {
-    /// Revokes a key for whoever shows one of its secrets, whatever state it and its organization
-    /// are in. Revoking it again changes nothing.
+    /// Revokes a key for the holder of one of its secrets, whatever the status of the key and its
+    /// organization. Revoking it again changes nothing.
     ///
     /// # Errors
-    /// [`ActionError::NotFound`] where the key has no such secret any more; the store's.
+    /// [`ActionError::NotFound`] if the key no longer has this secret; those of the store.
     pub fn revoke_by_holder(
         &self,
         shown: Shown,

@@ -1,10 +1,9 @@
-//! Import: keys of other systems, by digest or as they are, taken over all at once or not at all.
+//! Imports keys of other systems, by digest or by text, all in one batch or none.
 //!
-//! An importer mints nothing stronger than they are: they may know the texts of what they bring.
-//!
-//! An importer must hold everything that each key lists. Keys with management permissions are imported
-//! into the importer's own organization only, and for another user only by an actor that manages keys
-//! there.
+//! An importer may know the texts of the keys, so an import grants nothing beyond the importer's
+//! permissions: the importer must hold everything that each key lists. Keys with management
+//! permissions are imported only into the importer's own organization. For another user, only an
+//! actor that manages keys there imports them.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -32,79 +31,76 @@ use crate::records::key::{KeyRecord, SecretRecord};
 use crate::records::place::Place;
 use crate::records::taken::TakenRecord;
 
-/// Most keys of one import: with each key's guard of its digest they fit one batch.
+/// Maximum number of keys in one import. With the guard of each key's digest they fit one batch.
 pub const IMPORT_KEYS_MAX: usize = 500;
 
-/// Keys to be taken over.
+/// Keys to import.
 #[derive(Debug)]
 pub struct Import {
-    /// The keys.
     pub keys: Vec<ForeignKey>,
-    /// What is already known to be wrong with some: told together with what only the instance can
-    /// find. With any, nothing is taken over.
+    /// Faults that the caller has already found. They are reported together with the faults that
+    /// only the instance can find. If there are any, no key is imported.
     pub faults: Vec<Fault>,
-    /// Whether only to say what would be done.
+    /// Whether only to report what the import would do.
     pub dry_run: bool,
 }
 
 /// A key of another system.
 #[derive(Debug)]
 pub struct ForeignKey {
-    /// Where it stands in what the client sent, for faults.
+    /// Position in the client's request, for faults.
     pub pointer: String,
-    /// What it is known by.
+    /// The key's digest.
     pub secret: ForeignSecret,
-    /// Whose it shall be; a service key without one.
+    /// The owner. Without one the key is a service key.
     pub owner: Option<OwnerName>,
-    /// In which organization; the actor's without one.
+    /// The organization. Without one, the actor's organization.
     pub organization: Option<OrganizationId>,
-    /// All else; its kind follows from the owner.
+    /// All other fields. The kind follows from the owner.
     pub draft: KeyDraft,
 }
 
-/// What a key of another system is known by.
+/// The digest by which a key of another system is identified.
 #[derive(Debug)]
 pub struct ForeignSecret {
-    /// The field in which it came, for faults.
+    /// Name of the request field, for faults.
     pub field: &'static str,
-    /// The digest under which it will be known.
     pub digest: Digest,
-    /// How that is made of the text.
+    /// The algorithm of the digest.
     pub algorithm: Algorithm,
-    /// The digest under which the same text could be known already, where the text is known.
+    /// The digest of the same text by the other algorithm, if the text is known.
     pub other_digest: Option<Digest>,
-    /// What may be shown of it.
+    /// The part of the text that may be shown.
     pub hint: String,
 }
 
-/// How an import names a user.
+/// Identifies a user in an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OwnerName {
-    /// By id.
     Id(UserId),
-    /// By address, in its one form.
+    /// A normalized e-mail address.
     Email(String),
 }
 
-/// What an attempt has found out so far.
+/// State of one import attempt.
 #[derive(Default)]
 struct Findings {
     records: Vec<KeyRecord>,
     faults: Vec<Fault>,
-    /// The owners, as they were read.
+    /// The owners, with the revisions at which they were read.
     owners: HashMap<UserId, Revision>,
     digests: HashSet<Digest>,
 }
 
 impl Actions {
-    /// Takes keys of other systems over: all of them, in one batch with one event, or none.
-    /// Returns their records; after a dry run, as they would be.
+    /// Imports keys of other systems: all of them, in one batch with one event, or none. Returns
+    /// their records. A dry run returns the records that the import would write.
     ///
     /// # Errors
-    /// [`ActionError::Invalid`] with all that is wrong, each at its key;
-    /// [`ActionError::PermissionRequired`] for one who may not import, or who does not hold all that
-    /// each of the keys would be granted; [`ActionError::SubscriptionRequired`] and
-    /// [`ActionError::LimitReached`] as for keys that are made.
+    /// [`ActionError::Invalid`] with all faults, each at its key;
+    /// [`ActionError::PermissionRequired`] for an actor that may not import, or that does not hold
+    /// all permissions of each key; [`ActionError::SubscriptionRequired`] and
+    /// [`ActionError::LimitReached`] as for key creation.
     pub fn import_keys(
         &self,
         actor: &Actor,
@@ -141,7 +137,7 @@ impl Actions {
         })
     }
 
-    /// Makes a key's record of what came, or notes what is wrong with it.
+    /// Returns the record of an imported key, or adds its faults to the list.
     fn look_at(
         &self,
         actor: &Actor,
@@ -229,7 +225,7 @@ impl Actions {
         Ok(held.filter(|held| held.record.organization == organization))
     }
 
-    /// Whether a key of the instance is known by this, or ever was.
+    /// Whether a key of the instance has or had this digest.
     fn is_taken(&self, secret: &ForeignSecret) -> Result<bool, ActionError> {
         for digest in [Some(secret.digest), secret.other_digest].into_iter().flatten() {
             let place = Place::Taken(digest);
@@ -246,7 +242,7 @@ impl Actions {
             batch = batch.unchanged(Place::User(*owner).to_bytes(), *revision);
         }
         for record in &findings.records {
-            // The digest is what must be free. An id has 74 random bits, and guards are few.
+            // Only the digest can be taken. An id has 74 random bits, and a batch has few guards.
             if let Some(digest) = record.imported {
                 let place = Place::Taken(digest);
                 let guarded = batch.absent(place.to_bytes());
@@ -261,7 +257,7 @@ impl Actions {
     }
 }
 
-/// The owners of these keys, in each organization that gets some.
+/// Groups the owners of these keys by organization.
 fn by_organization(records: &[KeyRecord]) -> BTreeMap<OrganizationId, Vec<Option<UserId>>> {
     let mut owners: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for record in records {
@@ -270,8 +266,8 @@ fn by_organization(records: &[KeyRecord]) -> BTreeMap<OrganizationId, Vec<Option
     owners
 }
 
-/// One event for all: how many, and which. It belongs to the organization that got them, where that
-/// is one.
+/// One event for the whole import, with the number of keys and their ids. It belongs to the
+/// organization of the keys if all are in one organization.
 fn happening(decided: &Authorized, records: &[KeyRecord]) -> Happening {
     let mut organizations = by_organization(records).into_keys();
     let organization = match (organizations.next(), organizations.next()) {
@@ -285,9 +281,9 @@ fn happening(decided: &Authorized, records: &[KeyRecord]) -> Happening {
         .with_change(&json!({}), &after)
 }
 
-/// Requires that the actor holds all that a key is granted. In another organization than their own
-/// nobody holds any management; and a key that acts as somebody else with management opens what its
-/// owner has, which is for those alone who manage keys anyhow.
+/// Requires that the actor holds all that a key grants. In another organization no actor holds
+/// management permissions. A key with management permissions that belongs to another user grants
+/// what its owner holds, so only an actor that manages keys may import it.
 fn require_no_more(actor: &Actor, record: &KeyRecord) -> Result<(), ActionError> {
     if actor.is_local() {
         return Ok(());

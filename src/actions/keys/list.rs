@@ -1,4 +1,4 @@
-//! Lists keys, the newest first, as far as the actor may see them.
+//! Lists the keys that the actor may see, the newest first.
 
 use keyhouse_storage::{At, Order, Range};
 
@@ -13,72 +13,70 @@ use crate::records::key::{KeyRecord, Status};
 use crate::records::place::Place;
 use crate::records::read_row;
 
-/// Most rows read for one page: a search that finds little goes on with the next request.
+/// Maximum number of rows read for one page. A search with few matches continues with the next
+/// request.
 const ROWS_READ_MAX: usize = 20_000;
 const ROWS_A_SCAN: usize = 500;
 
-/// Which keys to list.
+/// Filters of a key list.
 #[derive(Debug)]
 pub struct Query {
-    /// Most keys wanted, 1 to [`crate::actions::LIST_LIMIT_MAX`].
+    /// Maximum number of keys to return, 1 to [`crate::actions::LIST_LIMIT_MAX`].
     pub limit: usize,
-    /// The last key of the page before.
+    /// The last key of the previous page.
     pub after: Option<KeyId>,
-    /// Only keys with this text, in any case, in name, description, hint or id.
+    /// Only keys that contain this text in name, description, hint or id, ignoring case.
     pub search: Option<String>,
-    /// Only keys in this state; without it all but revoked ones.
+    /// Only keys with this status. The default leaves out revoked keys.
     pub status: Wanted,
-    /// Only keys of this kind.
     pub kind: Option<KeyKind>,
-    /// Only this user's keys, of those that the actor sees whole.
+    /// Only this user's keys, among those that the actor sees whole.
     pub owner: Option<OwnerWanted>,
-    /// Only keys shared with this team, of those that the actor sees whole.
+    /// Only keys shared with this team, among those that the actor sees whole.
     pub team: Option<TeamId>,
-    /// Only keys that were never used, of those that the actor sees whole.
+    /// Only keys that were never used, among those that the actor sees whole.
     pub unused: bool,
-    /// Only keys that end after now and before then, of those that the actor sees whole.
+    /// Only keys that expire between now and this time, among those that the actor sees whole.
     pub expires_before: Option<Moment>,
 }
 
-/// Whose keys to list.
+/// Owner filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OwnerWanted {
-    /// Those of the user for whom the actor acts.
+    /// The user for whom the actor acts.
     Me,
-    /// This user's.
     User(UserId),
 }
 
-/// Which states to list.
+/// Status filter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wanted {
-    /// All but revoked ones.
+    /// All but revoked keys.
     #[default]
     Current,
-    /// All.
     All,
-    /// One.
     Only(Status),
 }
 
-/// A page of keys.
 #[derive(Debug)]
 pub struct ListedKeys {
-    /// The keys, each with whether the actor sees all of it.
+    /// The keys, each with a flag that is true if the actor sees the whole key.
     pub keys: Vec<(KeyRecord, bool)>,
-    /// The last row read, where more may follow.
+    /// The last row read, if more keys may follow.
     pub next: Option<KeyId>,
 }
 
 impl Actions {
-    /// Lists the keys of the actor's organization. Of keys that are neither the actor's, nor shared
-    /// with a team of theirs, nor open to them by `keyhouse:keys:read`, only that they exist: what
-    /// asks for more than a list tells of those never finds them. Keys that are shared with secret
-    /// teams alone are not there for those outside.
+    /// Lists the keys of the actor's organization.
+    ///
+    /// The actor sees a key whole if it is the actor's own, is shared with one of their teams, or
+    /// if they hold `keyhouse:keys:read`. Of any other key the actor sees only that it exists, and
+    /// filters on hidden fields never match it. Keys that are shared only with secret teams are not
+    /// listed for users outside those teams.
     ///
     /// # Errors
-    /// [`ActionError::StorageUnavailable`]; [`ActionError::PermissionRequired`] for a key that
-    /// names no management of keys.
+    /// [`ActionError::StorageUnavailable`]; [`ActionError::PermissionRequired`] for a key whose
+    /// list names no permission to manage keys.
     pub fn list_keys(&self, actor: &Actor, query: &Query) -> Result<ListedKeys, ActionError> {
         let Some(sought) = self.sought(actor, query)? else {
             return Ok(ListedKeys { keys: Vec::new(), next: None });
@@ -105,7 +103,7 @@ impl Actions {
                     keys.push((record, whole));
                 }
                 if keys.len() > query.limit {
-                    // One more than wanted was found only to know that there is one.
+                    // The extra key only shows that more keys follow.
                     keys.pop();
                     let next = keys.last().map(|(record, _)| record.id);
                     return Ok(ListedKeys { keys, next });
@@ -121,10 +119,11 @@ impl Actions {
         }
     }
 
-    /// What a query asks of keys that are seen whole; `None` where no key can fit.
+    /// Converts the query's filters for keys that are seen whole. Returns `None` if no key can
+    /// match.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`] for a key that names no management of keys.
+    /// [`ActionError::PermissionRequired`] for a key whose list names no permission to manage keys.
     pub(super) fn sought(
         &self,
         actor: &Actor,
@@ -137,8 +136,8 @@ impl Actions {
         });
         let is_unknown = |team| self.known_team(actor, team).is_none();
         if owner == Some(None) || query.team.is_some_and(is_unknown) {
-            // Nobody has no keys. A team that the actor may not know of has none either, like one
-            // that never was.
+            // An actor without a user owns no keys. A team that the actor may not see has no keys,
+            // like a team that does not exist.
             return Ok(None);
         }
         let needle = query.search.as_deref().map(search_form);
@@ -148,7 +147,7 @@ impl Actions {
         Ok(Some(Sought { needle, owner: owner.flatten(), team, unused, ends, now }))
     }
 
-    /// Whether a key is listed, and then whether the actor sees all of it.
+    /// Whether a key is listed, and if so, whether the actor sees all of it.
     pub(super) fn listed_whole(
         &self,
         actor: &Actor,
@@ -179,7 +178,7 @@ impl Query {
     }
 }
 
-/// What only a key that is seen whole can be found by.
+/// Filters that only match keys that are seen whole.
 pub(super) struct Sought {
     needle: Option<String>,
     owner: Option<UserId>,

@@ -1,4 +1,4 @@
-//! Keys: make, list, show, change, switch off and on, revoke.
+//! Creates, lists, shows, changes, enables, disables and revokes keys.
 
 use keyhouse_storage::Batch;
 use serde_json::json;
@@ -49,26 +49,25 @@ pub(super) use standing::require_window;
 use standing::{Standing, refuse_itself};
 pub(super) use within::is_bounded;
 
-/// Changes that a key makes also to keys that are wider than itself: a leak is stopped first.
+/// Actions that a key may also apply to keys with more permissions than its own, so that a leak is
+/// stopped at once.
 const STOPS: [&str; 2] = ["key.revoke", "key.disable"];
 
-/// The key that a change is meant for.
+/// The key to change.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// The key.
     pub id: KeyId,
-    /// The versions it may have (`If-Match`), where the caller says so.
+    /// The accepted versions (`If-Match`), if the caller names any.
     pub versions: Option<Vec<u64>>,
 }
 
 impl Actions {
-    /// Makes a key. Its secret is in the answer and nowhere else.
+    /// Creates a key. Only this response contains its secret.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`] where the actor may not make such a key, or does not
-    /// hold all that it would be granted; [`ActionError::SubscriptionRequired`];
-    /// [`ActionError::LimitReached`] where the plan gives no more keys;
-    /// [`ActionError::Invalid`] for an end that lies behind.
+    /// [`ActionError::PermissionRequired`] if the actor may not create such a key, or does not hold
+    /// all that it grants; [`ActionError::SubscriptionRequired`]; [`ActionError::LimitReached`] if
+    /// the plan allows no more keys; [`ActionError::Invalid`] for an expiry in the past.
     pub fn create_key(
         &self,
         actor: &Actor,
@@ -99,7 +98,7 @@ impl Actions {
         Ok((record, made.secret))
     }
 
-    /// The record of a new key as the actor may make it, without its secret.
+    /// Returns the record of a new key as the actor may create it, without its secret.
     fn draft_of(
         &self,
         actor: &Actor,
@@ -124,10 +123,6 @@ impl Actions {
         Ok(record)
     }
 
-    /// Shows a key.
-    ///
-    /// # Errors
-    /// [`ActionError::NotFound`], [`ActionError::PermissionRequired`].
     pub fn key(&self, actor: &Actor, id: KeyId) -> Result<KeyRecord, ActionError> {
         require_window(actor)?;
         let record = self.find_key(actor, id)?.record;
@@ -138,11 +133,11 @@ impl Actions {
         }
     }
 
-    /// The record of a key that a check has found, for one who explains that check.
+    /// Returns the record of a key that a check has found, to explain that check.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`] for one who may not see the organization's keys, or asks
-    /// about another organization's; [`ActionError::NotFound`].
+    /// [`ActionError::PermissionRequired`] if the actor may not see the organization's keys, or if
+    /// the key is in another organization; [`ActionError::NotFound`].
     pub fn stored_key(
         &self,
         actor: &Actor,
@@ -157,11 +152,12 @@ impl Actions {
         held.map(|held| held.record).ok_or(ActionError::NotFound("key"))
     }
 
-    /// Changes a key. What a key may do is changed by its owner, or by one who holds all of it.
+    /// Changes a key. A key's permissions are changed by its owner, or by an actor that holds all
+    /// of them.
     ///
     /// # Errors
-    /// Those of [`Actions::key`]; [`ActionError::VersionConflict`];
-    /// [`ActionError::Conflict`] for a revoked key.
+    /// Those of [`Actions::key`]; [`ActionError::VersionConflict`]; [`ActionError::Conflict`] for a
+    /// revoked key.
     pub fn change_key(
         &self,
         actor: &Actor,
@@ -199,7 +195,7 @@ impl Actions {
         })
     }
 
-    /// Revokes a key for ever. Revoking it again changes nothing.
+    /// Revokes a key permanently. Revoking it again changes nothing.
     ///
     /// # Errors
     /// Those of [`Actions::key`]; [`ActionError::VersionConflict`].
@@ -218,8 +214,8 @@ impl Actions {
         })
     }
 
-    /// Switches a key off. One who manages keys does so over the head of its owner; what a team mate
-    /// switched off, the owner switches on again.
+    /// Disables a key. If a key manager disabled the key, its owner cannot enable it. If a team
+    /// mate disabled the key, its owner can.
     ///
     /// # Errors
     /// Those of [`Actions::change_key`].
@@ -235,8 +231,8 @@ impl Actions {
         })
     }
 
-    /// Switches a key on again. What a manager switched off, only a manager who holds all of it
-    /// switches on.
+    /// Enables a key. If a key manager disabled the key, only a key manager that holds all of its
+    /// permissions can enable it.
     ///
     /// # Errors
     /// Those of [`Actions::change_key`].
@@ -256,8 +252,8 @@ impl Actions {
         })
     }
 
-    /// Reads, changes and writes a key under a guard; a change that leaves it as it was writes
-    /// nothing.
+    /// Reads, changes and writes a key under a guard. If the change has no effect, nothing is
+    /// written.
     fn rewrite_key(
         &self,
         actor: &Actor,
@@ -274,7 +270,7 @@ impl Actions {
             let mut record = held.record.clone();
             change(&decided.actor, &mut record, standing, now)?;
             if record == held.record {
-                // Somebody else's change, as the store has it; the index may not have it yet.
+                // The store holds a concurrent change that the index may not have yet.
                 self.await_index(held.revision);
                 return Ok(Attempt::Done(record));
             }
@@ -298,7 +294,7 @@ impl Actions {
         })
     }
 
-    /// Checks begin and end where a change names them.
+    /// Checks the start and expiry times that a change sets.
     fn check_new_times(
         &self,
         change: &KeyChange,
@@ -311,13 +307,15 @@ impl Actions {
         if change.expires_at.is_keep() {
             return Ok(());
         }
-        // The key's organization: the operator on the host may be acting in another.
+        // The key's organization may differ from the actor's if the actor is the operator on the
+        // host.
         let organization = self.index.organization(record.organization);
         let organization = organization.ok_or(ActionError::NotFound("organization"))?;
         check_lifetime(&organization, record.created_at, record.expires_at)
     }
 
-    /// A key of the actor's organization that is there for them; the local operator's may be in any.
+    /// Returns a key of the actor's organization that the actor may see. The operator on the host
+    /// finds keys of any organization.
     pub(super) fn find_key(
         &self,
         actor: &Actor,
@@ -340,7 +338,7 @@ impl Actions {
     fn owner_of_new(actor: &Actor, kind: Option<KeyKind>) -> Result<Option<UserId>, ActionError> {
         let required =
             |permission: &str| Err(ActionError::PermissionRequired(permission.to_owned()));
-        // Who acts for no person can only make keys of the organization.
+        // An actor that acts for no user can only create service keys.
         let owner = actor.user_id();
         let usual = if owner.is_some() { KeyKind::Personal } else { KeyKind::Service };
         match (kind.unwrap_or(usual), owner) {
@@ -357,7 +355,7 @@ impl Actions {
     }
 }
 
-/// Requires that who makes a key holds all that it would be granted.
+/// Requires that the actor holds all that a new key grants.
 fn require_no_less(actor: &Actor, record: &KeyRecord) -> Result<(), ActionError> {
     let follows = follows_owner(record) && !actor.is_key();
     if follows { Ok(()) } else { actor.require_all(record.patterns().as_set()) }
@@ -373,20 +371,20 @@ fn refuse_revoked(record: &KeyRecord) -> Result<(), ActionError> {
     Ok(())
 }
 
-/// Whether a key is worth what its owner is, at each moment: it says nothing of its own, so whoever
-/// makes it for themselves gives it nothing that they don't hold.
+/// Whether a key always grants what its owner holds, because it has no list. A user who creates
+/// such a key for themselves grants nothing beyond their own permissions.
 fn follows_owner(record: &KeyRecord) -> bool {
     record.owner.is_some() && record.permissions.is_none()
 }
 
-/// The patterns of a new list that the old one did not cover.
+/// Returns the patterns of a new list that the old list did not cover.
 fn added(old: &Patterns, new: &Patterns) -> Patterns {
     let wanted = new.as_set().texts().filter(|pattern| !old.as_set().covers(pattern));
     let wanted: Vec<_> = wanted.filter_map(|pattern| pattern.parse().ok()).collect();
     Patterns::new(&wanted).unwrap_or_else(|_too_many| new.clone())
 }
 
-/// Whether a list leaves a key out by its status unless it is asked for: revoked ones.
+/// Whether a list includes keys of this status by default. It leaves out revoked keys.
 fn is_listed_by_default(status: Status) -> bool {
     status != Status::Revoked
 }

@@ -1,5 +1,6 @@
-//! Forgets keys that ended long ago, and has old use let go, in a thread of its own: the audit keeps
-//! what became of the keys.
+//! Purges keys that ended long ago, and old usage rows, in a thread of its own.
+//!
+//! The audit log keeps the history of purged keys.
 
 use std::collections::{HashMap, HashSet};
 use std::iter::successors;
@@ -24,18 +25,20 @@ use crate::records::{Held, read_row};
 
 /// How long a key is kept after its end.
 pub const ENDED_KEPT: Duration = Duration::from_hours(90 * 24);
-/// Most keys forgotten in one batch: with all that belongs to each, it stays within a batch's bounds.
+/// Maximum number of keys purged in one batch. With all rows of each key, it stays within a batch's
+/// limits.
 const KEYS_A_BATCH_MAX: usize = 120;
-/// Most keys that a key created which are forgotten at a time; the rest is forgotten the next time.
+/// Maximum number of created keys that are purged in one run. The next run purges the rest.
 const LINKED_MAX: usize = 200_000;
-/// How many keys are read at a time, and how long others have the store to themselves in between.
+/// Number of keys read at a time. Between reads the thread pauses so that other work can use the
+/// store.
 const ROWS_A_SCAN: usize = 1_000;
 const SCAN_PAUSE: Duration = Duration::from_millis(5);
-/// When it is first looked for such keys after a start, and how often then.
+/// The wait before the first run after a start, and the interval between runs.
 const FIRST_WAIT: Duration = Duration::from_secs(10);
 const INTERVAL: Duration = Duration::from_hours(1);
 
-/// The thread that forgets keys.
+/// The thread that purges keys.
 #[derive(Debug)]
 pub struct KeyPurge {
     halt: Arc<Halt>,
@@ -43,10 +46,10 @@ pub struct KeyPurge {
 }
 
 impl KeyPurge {
-    /// Starts looking for keys to be forgotten.
+    /// Starts the purge thread.
     ///
     /// # Errors
-    /// When there is no thread to be had.
+    /// If the thread cannot be created.
     pub fn start(actions: Arc<Actions>) -> std::io::Result<Self> {
         let halt = Arc::new(Halt::default());
         let halted = Arc::clone(&halt);
@@ -70,7 +73,7 @@ impl KeyPurge {
         Ok(Self { halt, thread })
     }
 
-    /// Ends, after the batch at hand.
+    /// Stops after the current batch.
     pub fn stop(self) {
         self.halt.halt();
         if self.thread.join().is_err() {
@@ -80,11 +83,11 @@ impl KeyPurge {
 }
 
 impl Actions {
-    /// Forgets all keys that ended [`ENDED_KEPT`] ago, in batches that are each whole, until `halt`
-    /// says to end; returns how many. What is left is found again the next time.
+    /// Purges all keys that ended [`ENDED_KEPT`] ago until `halt` is set, and returns their number.
+    /// Each batch is atomic. The next run finds the keys that are left.
     ///
     /// # Errors
-    /// The store's.
+    /// Those of the store.
     pub fn purge_keys(&self, halt: &Halt) -> Result<usize, ActionError> {
         let now = self.clock.now().wall;
         let linked = self.link_descendants(now, halt)?;
@@ -105,9 +108,9 @@ impl Actions {
         Ok(purged + self.forget(&due, now)?)
     }
 
-    /// Has each key that descends from one to be forgotten descend from the nearest that is kept, so
-    /// that revoking that one with its descendants still reaches it. Returns the keys that may be
-    /// forgotten of those that a key created.
+    /// Links each descendant of a key to be purged to its nearest ancestor that is kept, so that
+    /// revoking that ancestor with its descendants still reaches it. Of the keys that were created
+    /// by a key, returns those that may be purged.
     fn link_descendants(&self, now: Moment, halt: &Halt) -> Result<HashSet<KeyId>, ActionError> {
         let mut parents: HashMap<KeyId, KeyId> = HashMap::new();
         self.walk_keys(halt, |held| {
@@ -134,7 +137,8 @@ impl Actions {
             let record = KeyRecord { descends_from: Some(kept), ..held.record };
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
             if self.commit_upkeep(put(batch, &place, &record)?)?.is_none() {
-                // It was changed meanwhile: all that it descends from is kept until the next time.
+                // The key was changed in the meantime, so all its ancestors are kept until the next
+                // run.
                 for id in ancestors() {
                     linked.remove(&id);
                 }
@@ -147,7 +151,7 @@ impl Actions {
         Ok(linked)
     }
 
-    /// Calls `each` for every key, until `halt` says to end; whether those were all.
+    /// Calls `each` for every key until `halt` is set. Returns whether all keys were read.
     fn walk_keys(
         &self,
         halt: &Halt,
@@ -171,8 +175,8 @@ impl Actions {
         }
     }
 
-    /// Removes keys of one organization with all that is theirs, and returns how many. One that was
-    /// changed meanwhile keeps all of them for the next time.
+    /// Removes keys of one organization with all their rows, and returns their number. If one of
+    /// them was changed in the meantime, all are kept until the next run.
     fn forget(&self, due: &[Held<KeyRecord>], now: Moment) -> Result<usize, ActionError> {
         let Some(first) = due.first() else { return Ok(0) };
         let mut batch = Batch::new();
@@ -197,7 +201,7 @@ impl Actions {
     }
 }
 
-/// Whether a key ended so long ago that it is forgotten.
+/// Whether a key ended long enough ago to be purged.
 fn is_due(record: &KeyRecord, now: Moment) -> bool {
     record.ended_at(now).is_some_and(|end| end.after(ENDED_KEPT) <= now)
 }
@@ -360,7 +364,7 @@ mod tests {
         assert_eq!(trial.count(Place::KEYS), 0);
     }
 
-    /// The keys behind a purged key were out of reach of the one that had created it.
+    /// Revoking a key with its descendants did not reach the descendants of a purged key.
     #[test]
     fn a_purged_key_leaves_its_descendants_to_the_key_that_created_it() {
         let trial = Trial::new();
@@ -381,7 +385,7 @@ mod tests {
             key.id
         };
         let root = child_of(None, false);
-        // Two ended keys in a row, and one that a user made.
+        // Two ended keys in a row, and one key that a user created.
         let (first, of_user) = (child_of(Some(root), true), child_of(None, true));
         let second = child_of(Some(first), true);
         let (last, orphan) = (child_of(Some(second), false), child_of(Some(of_user), false));

@@ -1,9 +1,9 @@
-//! Rotation: the same key with a new secret, while the old one works on for a while, or not at all.
+//! Rotation: gives a key a new secret; the old secret overlaps for a while or ends at once.
 //!
-//! A secret is shown only to one who holds all that the key grants, whoever else may manage it.
+//! A new secret is shown only to an actor that holds all that the key grants, even if other actors
+//! may manage the key.
 //!
-//! A personal key is rotated by its owner in a session, not by a key and not by the operator on the
-//! host.
+//! Only the owner rotates a personal key, in a session: not a key and not the operator on the host.
 
 use std::cmp::min;
 use std::time::Duration;
@@ -25,19 +25,20 @@ use crate::records::key::{KeyRecord, SecretRecord};
 use crate::records::place::Place;
 use crate::records::taken::TakenRecord;
 
-/// How long an old secret may work on at most.
+/// Longest overlap of an old secret.
 pub const OVERLAP_MAX: Duration = Duration::from_hours(30 * 24);
-/// What a refusal names where only the key's own owner would do.
+/// Permission named in the error if only the key's owner may act.
 const KEY_OWNER: &str = "key_owner";
 
 impl Actions {
-    /// Gives a key a new secret, which is in the answer and nowhere else. The old one ends after
-    /// `overlap`, or with the next rotation: a key has two at most. What the key's calls left behind
-    /// stays, since the key does.
+    /// Gives a key a new secret. Only this response contains it.
+    ///
+    /// The old secret ends after `overlap` or with the next rotation: a key has at most two
+    /// secrets. Usage and events stay, because the key stays the same.
     ///
     /// # Errors
-    /// Those of [`Actions::change_key`]; [`ActionError::PermissionRequired`] for everybody but the
-    /// owner in person, or, for a service key, one who holds all of it;
+    /// Those of [`Actions::change_key`]; [`ActionError::PermissionRequired`] for every actor but
+    /// the owner in a session, or, for a service key, an actor that holds all of it;
     /// [`ActionError::SubscriptionRequired`]; [`ActionError::Conflict`] for a key that has ended.
     pub fn rotate_key(
         &self,
@@ -74,8 +75,8 @@ impl Actions {
         })
     }
 
-    /// Puts a new secret before the newest, which then ends. Returns the new one, and those that were
-    /// older and are dropped.
+    /// Puts a new secret before the newest, which then ends. Returns the new secret and the older
+    /// secrets that are dropped.
     fn renew(
         &self,
         record: &mut KeyRecord,
@@ -84,8 +85,8 @@ impl Actions {
     ) -> (Secret, Vec<SecretRecord>) {
         let environment = &record.environment;
         let made = key_text::generate(&self.prefix, environment, &mut *self.random());
-        // Kept also where it ends at once, until the next rotation: so that who still shows it is
-        // told that it has ended, and not that there was never such a key.
+        // A secret that ends at once is also kept until the next rotation, so that a client that
+        // still sends it gets the error that the secret has ended instead of an unknown key.
         let dropped = record.secrets.drain(1.min(record.secrets.len())..).collect();
         for old in &mut record.secrets {
             old.ends_at = Some(now.after(overlap));
@@ -97,7 +98,8 @@ impl Actions {
     }
 }
 
-/// Adds to a batch that these secrets no longer open anything, and that no import brings them again.
+/// Adds to a batch the records that mark these secrets as retired, so that no import accepts them
+/// again.
 pub(super) fn retire(
     batch: Batch,
     key: KeyId,
@@ -112,10 +114,10 @@ pub(super) fn retire(
     })
 }
 
-/// Whether the actor may be shown a secret of this key.
+/// Requires that the actor may see a secret of this key.
 ///
-/// A personal key's is for its owner in person: not for their other keys, not for who manages keys,
-/// not for the operator on the host, who would act as somebody else with it.
+/// The secret of a personal key is shown only to its owner in a session: not to the owner's other
+/// keys, key managers or the operator on the host, because they could act as the owner with it.
 fn require_all_of(actor: &Actor, record: &KeyRecord) -> Result<(), ActionError> {
     refuse_itself(actor, record)?;
     if record.is_service() {
@@ -129,8 +131,8 @@ fn require_all_of(actor: &Actor, record: &KeyRecord) -> Result<(), ActionError> 
     }
 }
 
-/// Requires that the actor holds all that a service key grants: all of its list, or all of one list
-/// of its maximum, within which it stays.
+/// Requires that the actor holds all that a service key grants: its whole list, or one whole list
+/// of its maximum.
 fn require_all_granted(actor: &Actor, record: &KeyRecord) -> Result<(), ActionError> {
     if record.maxima.iter().any(|list| actor.lacks(list.as_set()).is_none()) {
         return Ok(());
@@ -203,7 +205,7 @@ mod tests {
             assert_eq!(code(&trial, &old), expected, "{wait:?}");
             assert_eq!(code(&trial, &new), Code::Valid, "{wait:?}");
         }
-        // The end of the whole key is both secrets'.
+        // The expiry of the key applies to both secrets.
         let soon = trial.clock_now().wall.after(HOUR);
         let change = crate::actions::keys::KeyChange {
             expires_at: crate::model::edit::Edit::Set(soon),
@@ -229,7 +231,7 @@ mod tests {
         assert_eq!((agent(&trial, &old), agent(&trial, &new)), (Some("early".into()), None));
         trial.restart();
         assert_eq!((agent(&trial, &old), agent(&trial, &new)), (Some("early".into()), None));
-        // At one moment, from one place: still two secrets, and each is written.
+        // The same moment and the same address, but two secrets: both uses are written.
         use_it(&trial, &old, "same");
         trial.restart();
         use_it(&trial, &new, "same");
@@ -285,7 +287,7 @@ mod tests {
         }
     }
 
-    /// The digests of secrets that were rotated away stayed in the index for ever, 64 bytes each.
+    /// The index never removed the digests of secrets that were rotated out, 64 bytes each.
     #[test]
     fn rotations_leave_nothing_in_the_index() {
         let mut trial = Trial::new();
@@ -297,7 +299,8 @@ mod tests {
         let index = trial.actions.index();
         assert!(!index.knows(&first.digest()));
         let unknown = Digest::of(b"unknown");
-        // Of two texts that open nothing the first decides, unless the index knows that one ended.
+        // If neither text is a valid secret, the first decides, unless the index knows that one has
+        // ended.
         assert_eq!(index.deciding([unknown, first.digest()]), unknown);
     }
 }

@@ -1,7 +1,7 @@
-//! Sharing keys with teams: for reading, or for writing as far as team mates may.
+//! Shares keys with teams, for reading or for writing within the limits of team mates.
 //!
-//! A share that is left behind by a removed team opens nothing: whoever looks at shares asks the
-//! index which teams there are, and the next change of the key's shares drops it.
+//! A removed team leaves its shares behind. They grant nothing, because readers of shares look up
+//! the teams in the index. The next change of the key's shares drops them.
 
 use std::sync::Arc;
 
@@ -15,7 +15,8 @@ use crate::model::id::{OrganizationId, TeamId};
 use crate::model::role::TEAMS_MANAGE;
 use crate::records::key::{Access, KeyRecord, ShareRecord};
 
-/// Most teams that one key is shared with. Their ids all fit into a header that proxies pass on.
+/// Maximum number of teams that one key is shared with. Their ids all fit into a header that
+/// proxies forward.
 pub const TEAMS_A_KEY_MAX: usize = 16;
 
 impl Actions {
@@ -23,7 +24,7 @@ impl Actions {
     ///
     /// # Errors
     /// Those of [`Actions::change_key`]; [`ActionError::NotFound`] for a team that the actor may
-    /// not know of; [`ActionError::PermissionRequired`] for one they are not in;
+    /// not see; [`ActionError::PermissionRequired`] for a team that the actor is not in;
     /// [`ActionError::Conflict`] over [`TEAMS_A_KEY_MAX`].
     pub fn share_key(
         &self,
@@ -56,11 +57,11 @@ impl Actions {
         })
     }
 
-    /// Ends that a key is shared with a team. Its owner may do so also after they left the team.
+    /// Stops sharing a key with a team. The owner may also do so after leaving the team.
     ///
     /// # Errors
     /// Those of [`Actions::change_key`]; [`ActionError::NotFound`] for a team that the actor may
-    /// not know of and the key is not shared with.
+    /// not see and that the key is not shared with.
     pub fn unshare_key(
         &self,
         actor: &Actor,
@@ -80,14 +81,14 @@ impl Actions {
         })
     }
 
-    /// The teams a key is shared with, as far as the actor may know of them.
+    /// Returns the teams that a key is shared with and that the actor may see.
     pub fn teams_shown(&self, actor: &Actor, record: &KeyRecord) -> Vec<(Arc<TeamFacts>, Access)> {
         let known = |share: &ShareRecord| Some((self.known_team(actor, share.team)?, share.access));
         record.teams.iter().filter_map(known).collect()
     }
 
-    /// Checks the shares that a new key shall have. A team that the actor may not know of is a
-    /// fault like one that never was.
+    /// Checks the shares of a new key. A team that the actor may not see is the same fault as a
+    /// team that does not exist.
     pub(super) fn check_shares(
         &self,
         actor: &Actor,
@@ -108,7 +109,7 @@ impl Actions {
         if faults.is_empty() { Ok(()) } else { Err(ActionError::Invalid(faults)) }
     }
 
-    /// Keys are shared with teams one is in, or with any by who manages teams.
+    /// Requires that the actor is in the team or manages teams.
     fn require_shareable(
         &self,
         actor: &Actor,

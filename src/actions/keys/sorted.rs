@@ -1,10 +1,10 @@
-//! Lists keys in another order than that of their making.
+//! Lists keys in another order than by creation time.
 //!
-//! Keys are stored by the time they were made, so any other order takes one pass over all keys of
-//! the organization for each page. Only the page itself is held in memory.
+//! Keys are stored by creation time, so any other order takes one pass over all keys of the
+//! organization for each page. Only the page itself is held in memory.
 //!
-//! Up to 200,000 keys. A key of which the actor sees only the existence is listed last in any order, by
-//! id, so that no order reveals anything about it.
+//! Up to 200,000 keys. In any order, keys of which the actor sees only the existence are listed
+//! last, by id, so that no order reveals anything about them.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -22,34 +22,30 @@ use crate::records::key::KeyRecord;
 use crate::records::place::Place;
 use crate::records::read_row;
 
-/// Most keys that an organization may have to be listed in another order.
+/// Maximum number of keys in an organization for which another order is available.
 pub const SORTED_KEYS_MAX: usize = 200_000;
 const ROWS_A_SCAN: usize = 500;
 
-/// By what keys are sorted.
+/// Sort field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SortBy {
-    /// When they were made.
     CreatedAt,
-    /// What they are called, in lower case.
+    /// The name in lower case.
     Name,
-    /// When they were last used.
     LastUsed,
-    /// When they end.
     ExpiresAt,
 }
 
-/// An order of keys. What has no value comes last either way, and after that the keys that the
-/// actor only knows to exist: an order tells nothing of them.
+/// A sort order. Keys without a value are last in both directions. After them follow the keys of
+/// which the actor sees only the existence, so that the order reveals nothing about them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sort {
-    /// By what.
     pub by: SortBy,
-    /// Whether the greatest comes first.
+    /// Whether the greatest value is first.
     pub descending: bool,
 }
 
-/// A text that names no order.
+/// Error for a text that names no sort order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be created_at, name, last_used or expires_at, with a '-' before it for descending")]
 pub struct InvalidSort;
@@ -85,10 +81,9 @@ impl fmt::Display for Sort {
     }
 }
 
-/// Where a key stands in an order.
+/// Position of a key in a sort order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// In which.
     sort: Sort,
     rank: Rank,
     value: Value,
@@ -110,7 +105,6 @@ enum Value {
 }
 
 impl Position {
-    /// The order it stands in.
     pub fn sort(&self) -> Sort {
         self.sort
     }
@@ -118,12 +112,12 @@ impl Position {
     fn compare(&self, other: &Self) -> Ordering {
         let by_value = self.value.cmp(&other.value);
         let by_value = if self.sort.descending { by_value.reverse() } else { by_value };
-        // Among equal ones the newest first.
+        // Keys with equal values are sorted by age, the newest first.
         self.rank.cmp(&other.rank).then(by_value).then(other.id.cmp(&self.id))
     }
 }
 
-/// For cursors: order, rank, id, and last the value, which may hold anything.
+/// The text form for cursors: order, rank and id, then the value, which may contain any character.
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { sort, id, .. } = self;
@@ -136,7 +130,7 @@ impl fmt::Display for Position {
     }
 }
 
-/// A text that is no position.
+/// Error for a text that is not a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be the next_cursor of an earlier page in the same order")]
 pub struct InvalidPosition;
@@ -165,17 +159,17 @@ impl FromStr for Position {
     }
 }
 
-/// A page of keys in an order.
+/// A page of keys in a sort order.
 #[derive(Debug)]
 pub struct SortedKeys {
-    /// The keys, each with whether the actor sees all of it.
+    /// The keys, each with a flag that is true if the actor sees the whole key.
     pub keys: Vec<(KeyRecord, bool)>,
-    /// Where the last one stands, where more follow.
+    /// The position of the last key, if more keys follow.
     pub next: Option<Position>,
 }
 
 impl Actions {
-    /// Lists the keys that [`Actions::list_keys`] lists, in another order, behind `after`.
+    /// Lists the keys of [`Actions::list_keys`] in another order, after `after`.
     ///
     /// # Errors
     /// Those of [`Actions::list_keys`]; [`ActionError::Invalid`] in an organization of more than
@@ -213,7 +207,7 @@ impl Actions {
             }
             rows_read += page.rows.len();
             require_sortable(rows_read)?;
-            // One more than wanted is kept only to know that there is one.
+            // The extra key only shows that more keys follow.
             best.sort_by(|(one, ..), (other, ..)| one.compare(other));
             best.truncate(query.limit + 1);
             last_row = page.rows.last().map(|row| row.key.clone());
@@ -246,7 +240,7 @@ impl Actions {
         Position { sort, rank, value, id: record.id }
     }
 
-    /// When a key was last used, from live state.
+    /// Returns when a key was last used, from live state.
     pub(super) fn last_used_at(&self, record: &KeyRecord) -> Option<Moment> {
         let secret = record.secrets.first()?;
         let last = self.index.with_grant(&secret.digest, |grant| grant?.live.last_use());

@@ -1,28 +1,27 @@
-//! Who stands how to a key: whose it is, who manages it, which team it is shared with, and for whom
-//! it is not even there.
+//! The relation of an actor to a key: owner, manager, team mate, or none.
 //!
-//! Every action finds a key through `find_key`, which applies `is_concealed_from`. A missing permission
-//! is reported before the lookup.
+//! Every action finds a key through `find_key`, which applies `is_concealed_from`. A missing
+//! permission is reported before the lookup.
 
 use crate::actions::actor::Actor;
 use crate::actions::{ActionError, Actions};
 use crate::model::role::{KEYS_CREATE, KEYS_MANAGE, KEYS_READ};
 use crate::records::key::{Access, Author, KeyRecord};
 
-/// What the actor may do with a key.
+/// Relation that allows an actor to change a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// It is the actor's own.
+    /// The actor owns the key.
     Own,
     /// The actor manages the organization's keys.
     Manager,
-    /// It is shared for writing with a team that the actor is in: the actor renames it, disables
-    /// it and revokes it, and nothing else.
+    /// The key is shared for writing with one of the actor's teams. The actor may only rename,
+    /// disable and revoke it.
     TeamMate,
 }
 
 impl Standing {
-    /// Refuses team mates: what they may do is a short list, and this is not on it.
+    /// Rejects team mates, for actions outside the short list of what team mates may do.
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`].
@@ -35,10 +34,10 @@ impl Standing {
 }
 
 impl Actions {
-    /// How the actor stands to a key that they may change.
+    /// Returns the relation of an actor to a key that the actor may change.
     ///
-    /// A key is not its owner: it changes what the owner's other keys may do as a manager would, as
-    /// far as it holds all of it.
+    /// A key is not its owner: it changes the permissions of the owner's other keys only as a
+    /// manager may, and only as far as it holds all of them.
     pub(super) fn standing(
         &self,
         actor: &Actor,
@@ -56,7 +55,7 @@ impl Actions {
         }
     }
 
-    /// Whether the actor sees all of a key, or at most that it exists.
+    /// Whether the actor sees the whole key, or at most that it exists.
     pub(in crate::actions) fn is_whole_for(&self, actor: &Actor, record: &KeyRecord) -> bool {
         is_own(actor, record)
             || actor.has(KEYS_READ)
@@ -64,8 +63,8 @@ impl Actions {
             || self.access_by_team(actor, record).is_some()
     }
 
-    /// Whether a key is not there for the actor at all: it is shared, with secret teams alone, and
-    /// the actor is in none of them. To see every team is not to see their keys.
+    /// Whether a key is hidden from the actor: it is shared only with secret teams, and the actor
+    /// is in none of them. Permission to see every team does not reveal the teams' keys.
     pub(in crate::actions) fn is_concealed_from(&self, actor: &Actor, record: &KeyRecord) -> bool {
         let mut teams =
             record.teams.iter().filter_map(|share| self.index.team(share.team)).peekable();
@@ -74,8 +73,8 @@ impl Actions {
             && !self.is_whole_for(actor, record)
     }
 
-    /// What the actor may do with a key as a member of the teams it is shared with: of those that
-    /// are still there. A key asks for its owner here too only where it names making personal keys.
+    /// Returns the access that the actor has through their teams that still exist. A key has its
+    /// owner's access only if its list names the creation of personal keys.
     fn access_by_team(&self, actor: &Actor, record: &KeyRecord) -> Option<Access> {
         if actor.is_key() && !actor.has(KEYS_CREATE) {
             return None;
@@ -86,7 +85,8 @@ impl Actions {
     }
 }
 
-/// A key sees keys only where its list names some management of them; whoami is for all others.
+/// Requires that a key's list names a permission to manage keys before the key sees other keys.
+/// Every key may use `whoami`.
 pub(in crate::actions) fn require_window(actor: &Actor) -> Result<(), ActionError> {
     let opens = [KEYS_READ, KEYS_MANAGE, KEYS_CREATE].iter().any(|name| actor.has(name));
     if actor.is_key() && !opens {
@@ -95,14 +95,15 @@ pub(in crate::actions) fn require_window(actor: &Actor) -> Result<(), ActionErro
     Ok(())
 }
 
-/// Whether a key is the actor's own: their user's, and, where a key asks, one that names making
-/// personal keys in its list. A key that opens a protected API is no window on management.
+/// Whether the key belongs to the actor's user. If the actor is a key, its list must also name the
+/// creation of personal keys: a key for a protected API gives no view of management data.
 fn is_own(actor: &Actor, record: &KeyRecord) -> bool {
     let is_users = record.owner.is_some() && record.owner == actor.user_id();
     is_users && (!actor.is_key() || actor.has(KEYS_CREATE))
 }
 
-/// No key widens itself: one that leaked would free itself of its end and its networks.
+/// Rejects a key that changes itself. A leaked key could otherwise remove its own expiry and
+/// address rules.
 pub(super) fn refuse_itself(actor: &Actor, record: &KeyRecord) -> Result<(), ActionError> {
     if actor.author() == Author::Key(record.id) {
         return Err(ActionError::Conflict {

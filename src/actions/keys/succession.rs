@@ -1,5 +1,7 @@
-//! What becomes of the keys of a user who is removed: each is revoked, or transferred with what it
-//! granted at that moment as its maximum, whoever owns it next.
+//! Revokes or transfers the keys of a user who is removed.
+//!
+//! The maximum of a transferred key is what it granted at the moment of the removal, whoever owns
+//! it later.
 
 use std::ops::ControlFlow;
 
@@ -26,8 +28,8 @@ const HEIR_REMOVED: &str = "the owner was removed, and so was who should have th
 const TOO_MANY_MAXIMA: &str = "the owner was removed, and the key has been transferred too often to stay within what it granted";
 
 impl Actions {
-    /// The keys of a user that a removal would touch, the newest first; whole for those who may see
-    /// them so.
+    /// Lists the keys of a user that a removal would affect, the newest first. Shows a key whole
+    /// only to an actor that may see all of it.
     ///
     /// # Errors
     /// [`ActionError::NotFound`], [`ActionError::PermissionRequired`].
@@ -63,8 +65,8 @@ impl Actions {
         Ok(ListedKeys { keys, next })
     }
 
-    /// Takes all keys of a removed user a step further, each in a batch of its own. What was done
-    /// before is not done again.
+    /// Continues the removal of a user's keys, each in a batch of its own. Skips the steps that are
+    /// already done.
     pub(in crate::actions) fn hand_keys_on(
         &self,
         leaving: &LeavingRecord,
@@ -110,7 +112,7 @@ impl Actions {
         })
     }
 
-    /// Does to a key what the removal of its owner asks for, and says what that was.
+    /// Revokes or transfers one key as the removal requires, and returns what was done.
     fn succeed(
         &self,
         batch: Batch,
@@ -122,7 +124,8 @@ impl Actions {
             Heir::Nobody => return Ok((batch, revoke(record, OWNER_REMOVED, now))),
             Heir::Organization => (None, batch),
             Heir::User(heir) => match self.heir(heir, leaving.organization)? {
-                // Their own removal, at the same moment, would miss a key that comes to them now.
+                // A concurrent removal of the new owner would miss a key that is transferred to
+                // them now.
                 Some(held) => {
                     (Some(heir), batch.unchanged(Place::User(heir).to_bytes(), held.revision))
                 },
@@ -135,7 +138,7 @@ impl Actions {
         record.owner = owner;
         record.permissions = Some(frozen.list);
         record.maxima = frozen.maxima;
-        // Who left may still know the secret.
+        // The former owner may still know the secret.
         record.rotation_advised = true;
         Ok((batch, "key.transfer"))
     }
@@ -150,7 +153,7 @@ impl Actions {
     }
 }
 
-/// Whether a key goes with its owner. Revoked ones have gone already.
+/// Whether a key ends with its owner. A revoked key has already ended.
 fn ends_with(user: UserId, record: &KeyRecord) -> bool {
     record.owner == Some(user) && record.revoked_at.is_none()
 }
@@ -161,19 +164,19 @@ fn revoke(record: &mut KeyRecord, reason: &str, now: Moment) -> &'static str {
     "key.revoke"
 }
 
-/// What a transferred key lists, and the lists that are its maximum.
+/// The list of a transferred key, and the lists of its maximum.
 struct Frozen {
     list: Patterns,
     maxima: Vec<Patterns>,
 }
 
 impl Frozen {
-    /// What a key granted when its owner was removed: its own list, as far as an earlier maximum, the
-    /// owner's role and the organization's maximum let it.
+    /// Returns what a key granted when its owner was removed: its own list, limited by an earlier
+    /// maximum, the owner's role and the organization's maximum.
     ///
-    /// Where one short list says that, it is list and maximum. Otherwise the lists are kept side by
-    /// side, but for those that bound nothing: no product of them is ever stored. `None` where that
-    /// takes more than [`MAXIMA_MAX`].
+    /// If one short list expresses that, it becomes both list and maximum. Otherwise the lists are
+    /// kept side by side without those that limit nothing; no product of lists is ever stored.
+    /// Returns `None` if that takes more than [`MAXIMA_MAX`] lists.
     fn of(record: &KeyRecord, leaving: &LeavingRecord) -> Option<Self> {
         let list = record.patterns();
         let mut bounds = record.maxima.clone();
@@ -242,7 +245,7 @@ mod tests {
         }
     }
 
-    /// A list of 96 patterns that cross another's.
+    /// A list of 96 patterns that overlap those of another list.
     fn crossing(name: &str) -> String {
         let pattern = |at: usize| {
             let mut segments = vec!["*".to_owned(); 8];
@@ -252,7 +255,7 @@ mod tests {
         (0..96).map(pattern).collect::<Vec<_>>().join(" ")
     }
 
-    /// A transferred key with a list of 96 patterns that cross was stored with 4,128.
+    /// A transferred key with a list of 96 overlapping patterns was stored with 4,128 patterns.
     #[test]
     fn lists_that_cross_are_kept_side_by_side_within_a_bound() {
         let mut record = record();
@@ -266,7 +269,7 @@ mod tests {
             assert_eq!(frozen.maxima.len(), transfer + 1);
             assert!(frozen.maxima.iter().all(|list| list.as_set().count() <= 98));
             (record.permissions, record.maxima) = (Some(frozen.list), frozen.maxima);
-            // Again with the same role: nothing piles up.
+            // A second transfer with the same role adds no list.
             assert_eq!(Frozen::of(&record, &leaving).unwrap().maxima, record.maxima);
             let granted = |asked: &[String]| {
                 record.maxima.iter().all(|list| list.as_set().grants(&asked.join(":")))
@@ -279,7 +282,7 @@ mod tests {
     }
 
     proptest! {
-        /// Kept apart, the lists grant what the product of all of them did.
+        /// The separate lists grant exactly what the product of all of them granted.
         #[test]
         fn what_is_frozen_grants_what_all_granted_then(
             lists in proptest::collection::vec(patterns::patterns(), 3..=5),
@@ -305,7 +308,8 @@ mod tests {
         all.all(|list| list.as_set().grants(asked.as_str()))
     }
 
-    /// What the owner's role and the organization's maximum granted, as DESIGN section 5 says it.
+    /// What the owner's role and the organization's maximum granted, as defined in DESIGN section
+    /// 5.
     fn granted_by(leaving: &LeavingRecord, asked: &Permission) -> bool {
         use crate::model::permission::{is_instance, is_own};
         let asked = asked.as_str();

@@ -1,13 +1,14 @@
-//! What a key may give: nothing that is wider than the key itself, in any respect.
+//! Limits what a key may create or change: nothing wider than the key itself, in any respect.
 //!
-//! One that leaked would otherwise free itself of its end, its networks and its limits by making a
-//! second key, and changing the first by that one. Its begin bounds nothing: it acts only after it.
+//! Otherwise a leaked key could escape its expiry, address rules and limits: it would create a
+//! second key and change the first through it. The start time of a key limits nothing, because a
+//! key only acts after it.
 //!
-//! `Authorized::require_within` is for what a key creates, `require_over` for what it changes,
-//! `require_lasting` for rights that would outlive it. A limit is no looser if neither its burst nor
+//! `Authorized::require_within` checks what a key creates, `require_over` what it changes, and
+//! `require_lasting` rights that would outlive it. A limit is no looser if neither its burst nor
 //! its sustained rate is greater. A change that widens a key (permissions, networks, limits, times,
-//! enabling) needs an actor that holds everything the key is granted, or its owner within their role;
-//! narrowing and naming need less.
+//! enabling) needs an actor that holds everything the key is granted, or its owner within their
+//! role. Narrowing and naming need less.
 
 use crate::actions::ActionError;
 use crate::actions::authority::Authorized;
@@ -15,22 +16,22 @@ use crate::model::fault::Fault;
 use crate::model::limit::{Quota, RateLimit};
 use crate::records::key::KeyRecord;
 
-/// The code of each fault.
+/// Error code of each fault.
 const CODE: &str = "beyond_key";
 
 impl Authorized {
-    /// Requires that a key is no wider than the key that asks, permissions aside. A session and the
-    /// operator on the host have no such bounds.
+    /// Requires that a key is no wider than the acting key, permissions aside. A session and the
+    /// operator on the host have no such limits.
     ///
     /// # Errors
-    /// [`ActionError::BeyondKey`], with every respect in which it is wider.
+    /// [`ActionError::BeyondKey`], with every respect in which the key is wider.
     pub(in crate::actions) fn require_within(&self, other: &KeyRecord) -> Result<(), ActionError> {
         let faults = self.key.as_deref().map(|key| beyond(key, other)).unwrap_or_default();
         if faults.is_empty() { Ok(()) } else { Err(ActionError::BeyondKey(faults)) }
     }
 
-    /// Requires that the key that asks may change a key: that it is no wider, permissions included.
-    /// What a key may do to itself is bounded elsewhere.
+    /// Requires that the acting key may change a key: the key is no wider, permissions included.
+    /// Changes of a key to itself are limited elsewhere.
     ///
     /// # Errors
     /// Those of [`Authorized::require_within`]; [`ActionError::PermissionRequired`].
@@ -42,8 +43,8 @@ impl Authorized {
         self.actor.require_all(other.patterns().as_set())
     }
 
-    /// Refuses a key with bounds where a right would be given that outlives them: an invitation, a
-    /// reset, a role, membership of a team, an e-mail address, a gate.
+    /// Rejects a key with limits where it would grant a right that outlives the limits: an
+    /// invitation, a reset, a role, a team membership, an e-mail address or a gate.
     ///
     /// # Errors
     /// [`ActionError::BeyondKey`].
@@ -57,7 +58,7 @@ impl Authorized {
     }
 }
 
-/// Whether a key has bounds beside its permissions.
+/// Whether a key has limits besides its permissions.
 pub(in crate::actions) fn is_bounded(key: &KeyRecord) -> bool {
     key.expires_at.is_some()
         || !key.ip_rules().is_empty()
@@ -65,7 +66,7 @@ pub(in crate::actions) fn is_bounded(key: &KeyRecord) -> bool {
         || key.quota.is_some()
 }
 
-/// The respects in which another key is wider than the one that asks.
+/// Returns the respects in which another key is wider than the acting key.
 fn beyond(key: &KeyRecord, other: &KeyRecord) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut fault = |pointer: &str, detail: String| {
