@@ -1,4 +1,4 @@
-//! Accepting an invitation: whoever holds its one-time link becomes a user.
+//! Accepting an invitation: the holder of its one-time link becomes a user.
 
 use serde_json::json;
 
@@ -19,42 +19,37 @@ use crate::records::notice::Notices;
 use crate::records::people::InvitationRecord;
 use crate::records::place::Place;
 
-/// Who accepts an invitation.
+/// The input of a person who accepts an invitation.
 #[derive(Debug)]
 pub struct Newcomer {
-    /// The link's token.
     pub token: Secret,
-    /// The name; the one proposed where there is none.
+    /// The name; without it the user gets the name that the invitation proposes.
     pub name: Option<String>,
-    /// The password.
     pub password: Secret,
 }
 
-/// Whom a one-time link is for.
+/// The user that a one-time link is for.
 #[derive(Debug)]
 pub struct LinkUser {
-    /// The address.
     pub email: String,
-    /// The name, where there is one.
     pub name: Option<String>,
-    /// The organization's name.
     pub organization: String,
 }
 
 impl Actions {
-    /// Makes a user of whoever holds an invitation's token, and opens their first session.
+    /// Creates a user for the holder of an invitation's token and opens the user's first session.
     ///
     /// # Errors
-    /// [`ActionError::LinkInvalid`] for a link that was used or withdrawn, has ended, or whose maker
-    /// may not make it any more; [`ActionError::Invalid`]; [`ActionError::Conflict`] where the
-    /// address is a user's by now; [`ActionError::LimitReached`].
+    /// [`ActionError::LinkInvalid`] for a link that was used or withdrawn, has expired, or whose
+    /// creator may no longer create it; [`ActionError::Conflict`] if a user already has the
+    /// address.
     pub fn accept_invitation(
         &self,
         newcomer: &Newcomer,
         origin: Origin<'_>,
     ) -> Result<NewSession, ActionError> {
         let invitation = self.invitation_of(&newcomer.token)?.record;
-        // Nobody makes this instance hash who does not hold a good link.
+        // Hashing is expensive: only the holder of a valid link may cause it.
         self.require_maker(&invitation)?;
         let name = self.checked_newcomer(newcomer, &invitation)?;
         let password = self.hash(&newcomer.password)?;
@@ -113,10 +108,7 @@ impl Actions {
         }
     }
 
-    /// Whom an invitation is for, told to the holder of its link.
-    ///
-    /// # Errors
-    /// [`ActionError::LinkInvalid`] as for [`Actions::accept_invitation`].
+    /// Returns the address, name and organization of an invitation to the holder of its link.
     pub fn invited(&self, token: &Secret) -> Result<LinkUser, ActionError> {
         let invitation = self.invitation_of(token)?.record;
         self.require_maker(&invitation)?;
@@ -124,7 +116,7 @@ impl Actions {
         Ok(LinkUser { email: invitation.email, name: invitation.name, organization })
     }
 
-    /// The name of a newcomer, whose input is checked.
+    /// Checks the newcomer's input and returns the name.
     fn checked_newcomer(
         &self,
         newcomer: &Newcomer,
@@ -149,7 +141,7 @@ impl Actions {
         if faults.is_empty() { Ok(name) } else { Err(ActionError::Invalid(faults)) }
     }
 
-    /// The invitation of a token, while its time lasts.
+    /// The invitation of a token; an expired invitation is not returned.
     fn invitation_of(&self, token: &Secret) -> Result<Held<InvitationRecord>, ActionError> {
         let id = token.reveal().split_once('.').and_then(|(id, _)| id.parse().ok());
         let id: InvitationId = id.ok_or(ActionError::LinkInvalid)?;
@@ -162,7 +154,8 @@ impl Actions {
     }
 }
 
-/// A maker who could not make the link now has made none.
+/// Maps the creator's missing rights to an invalid link: a creator who could not create the link
+/// now makes it invalid.
 pub(super) fn link_of_nobody(error: ActionError) -> ActionError {
     match error {
         ActionError::PermissionRequired(_)

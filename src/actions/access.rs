@@ -1,4 +1,4 @@
-//! Who gets in first: the first organization with its owner; and what all who get in need.
+//! The first organization with its owner, and the helpers that every kind of sign-in uses.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -27,36 +27,28 @@ use crate::records::key::Author;
 use crate::records::notice::Notices;
 use crate::records::place::Place;
 
-/// How long a one-time link works.
+/// Lifetime of a one-time link.
 pub const LINK_LIFETIME: Duration = Duration::from_hours(24);
-/// The plan of the organization that the bootstrap makes.
+/// The plan of the organization that the first start creates.
 const FIRST_PLAN: &str = "pro";
 const TOKEN_BYTES: usize = 32;
 
-/// The first owner, as they describe themselves.
+/// Name, address and password of the first owner.
 #[derive(Debug)]
 pub struct FirstOwner {
-    /// The name; the address's first part where there is none.
+    /// The name; the default is the part of the address before the `@`.
     pub name: Option<String>,
-    /// The address.
     pub email: String,
-    /// The password.
     pub password: Secret,
 }
 
 impl Actions {
-    /// Whether the first organization was made.
-    ///
-    /// # Errors
-    /// [`ActionError::StorageUnavailable`].
+    /// Whether the first organization exists.
     pub fn is_founded(&self) -> Result<bool, ActionError> {
         Ok(self.read::<FoundedRecord>(&Place::Founded)?.is_some())
     }
 
-    /// Makes a new one-time token for the first owner; the one before ends.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Creates a one-time token for the first owner. The previous token becomes invalid.
     pub fn prepare_setup(&self) -> Result<Secret, ActionError> {
         let token = self.new_token();
         let ends_at = self.clock.now().wall.after(LINK_LIFETIME);
@@ -66,11 +58,10 @@ impl Actions {
         committed.map(|_revision| token).ok_or(ActionError::LinkInvalid)
     }
 
-    /// Makes the first owner, who is operator, for the holder of the one-time token.
+    /// Creates the first owner, who is also an operator, for the holder of the one-time token.
     ///
     /// # Errors
-    /// [`ActionError::LinkInvalid`], [`ActionError::Invalid`]; [`ActionError::NotFound`] once it is
-    /// done.
+    /// [`ActionError::NotFound`] once the first owner exists.
     pub fn set_up(
         &self,
         token: &Secret,
@@ -89,11 +80,11 @@ impl Actions {
         self.open_session(user, organization, origin)
     }
 
-    /// Makes the first organization with its owner, who is operator. `link` is the revision of the
-    /// setup record where a one-time link is used up by this.
+    /// Creates the first organization with its owner, who is also an operator. `link` is the
+    /// revision of the setup record if this uses up a one-time link.
     ///
     /// # Errors
-    /// [`ActionError::Invalid`]; [`ActionError::LinkInvalid`] when it was made already.
+    /// [`ActionError::LinkInvalid`] if the first organization exists already.
     pub fn found(
         &self,
         owner: &FirstOwner,
@@ -146,7 +137,7 @@ impl Actions {
             .ok_or(ActionError::LinkInvalid)
     }
 
-    /// The address and the name of a first owner, whose input is checked.
+    /// Checks the first owner's input and returns the address and the name.
     fn checked_owner(&self, owner: &FirstOwner) -> Result<(String, String), ActionError> {
         let mut faults = Vec::new();
         let email = parse_email(&owner.email)
@@ -157,7 +148,8 @@ impl Actions {
         let name = match parse_name(name) {
             Ok(name) => name,
             Err(error) => {
-                // Without a name the address's own stands in, and then that alone is at fault.
+                // Without a name the name is derived from the address, so only the address is at
+                // fault.
                 if owner.name.is_some() {
                     faults.push(Fault::new("/name", "invalid_name", error));
                 }
@@ -170,7 +162,7 @@ impl Actions {
     }
 
     pub(super) fn hash(&self, password: &Secret) -> Result<String, ActionError> {
-        // The salt is drawn before the wait: nobody else waits for the randomness meanwhile.
+        // The salt is drawn before the wait, so that the wait does not hold the random generator.
         let mut seeded: rand::rngs::StdRng = rand::SeedableRng::from_rng(&mut *self.random());
         self.passwords.hash(password, &mut seeded).map_err(hash_failed)
     }
@@ -182,7 +174,7 @@ impl Actions {
     }
 }
 
-/// The domain of an address: what the first organization is called.
+/// The domain of an address, which becomes the name of the first organization.
 fn domain_of(email: &str) -> &str {
     email.split('@').next_back().unwrap_or("organization")
 }
@@ -194,7 +186,7 @@ pub(super) fn hash_failed(error: HashError) -> ActionError {
     }
 }
 
-/// What a user did with their own access.
+/// The audit event of a user who changed their own access.
 pub(super) fn happening(
     action: &'static str,
     user: UserId,

@@ -1,9 +1,9 @@
-//! Whose an e-mail address is: one user's in each organization, several users' in the instance.
+//! E-mail addresses of accounts: unique in an organization, not in the instance.
 //!
-//! A sign-in tries the password on at most four accounts of the address: those of organizations that
-//! vouch for its domain first, then the oldest. Each failure counts for its own user, so that a success
-//! on one clears nothing on another. Where several match, the response requires the organization (409),
-//! and only then for a code.
+//! A sign-in tries the password on at most four accounts of the address: first the accounts of
+//! organizations that vouch for its domain, then the oldest. Each failure counts for its own user,
+//! so a success on one account clears no failures on another. If several accounts match, the
+//! response requires the organization (409), and only then a code.
 
 use keyhouse_storage::{At, Batch, Range};
 
@@ -14,27 +14,27 @@ use crate::records::access::{DomainRecord, EmailRecord, UserRecord};
 use crate::records::place::Place;
 use crate::records::{Held, read_row};
 
-/// Most accounts of one address that an attempt to sign in is held against. Each costs a hash, and
-/// counts as a guess of its own.
+/// Most accounts of one address that a sign-in tries. Each costs a hash and counts as a separate
+/// guess.
 pub const ACCOUNTS_TRIED_MAX: usize = 4;
 
-/// What a password is held against: a user, or nobody.
+/// An account that a sign-in tries, which may not exist.
 #[derive(Debug)]
 pub(super) struct Account {
     /// The name under which failures are counted.
     pub(super) name: String,
-    /// The user; none for an address, or an organization, that has no such account.
+    /// The user; `None` if the address or the organization has no such account.
     pub(super) user: Option<UserRecord>,
 }
 
 /// The name under which failures at a user's account are counted. Two users of one address are
-/// counted apart: whoever owns one of the accounts forgives nothing at the other.
+/// counted separately: a success of the owner of one account does not clear failures at the other.
 pub(super) fn account_of(user: UserId) -> String {
     user.to_string()
 }
 
 impl Actions {
-    /// The user who has an address, in its one form, in an organization.
+    /// Finds the user of an organization by address, in canonical form.
     pub(super) fn user_of(
         &self,
         organization: OrganizationId,
@@ -45,8 +45,8 @@ impl Actions {
         self.read(&Place::User(owner.record.user))
     }
 
-    /// The users who have an address, in its one form, those of the oldest organizations first, at
-    /// most `limit`.
+    /// The users who have an address, in canonical form, at most `limit`. The users of the oldest
+    /// organizations come first.
     pub(super) fn users_of(
         &self,
         email: &str,
@@ -63,10 +63,10 @@ impl Actions {
         Ok(users)
     }
 
-    /// The accounts that an attempt to sign in is held against: of one organization where that is
-    /// named, else at most [`ACCOUNTS_TRIED_MAX`], those of organizations that vouch for the
-    /// address first, then those of the oldest. So no other organization keeps an address out of
-    /// the one that it belongs to. Never empty: nobody's account costs what somebody's does.
+    /// The accounts that a sign-in tries: those of the named organization, otherwise at most
+    /// [`ACCOUNTS_TRIED_MAX`]. The accounts of organizations that vouch for the address come first,
+    /// then the oldest, so no other organization can lock an address out of the organization it
+    /// belongs to. Never empty: an account that does not exist costs as much time as one that does.
     pub(super) fn accounts(
         &self,
         email: &str,
@@ -77,8 +77,8 @@ impl Actions {
             return Ok(vec![user.record.into()]);
         }
         let users = self.users_by_standing(email)?;
-        // Of an organization that has no such account nothing is told: the attempt is counted as
-        // one without a name would be.
+        // Does not reveal whether an organization has such an account: the attempt is counted like
+        // an attempt that names no organization.
         let nobody = || {
             let name = users.first().map_or_else(|| email.to_owned(), |user| account_of(user.id));
             Account { name, user: None }
@@ -108,10 +108,11 @@ impl Actions {
         Ok(users)
     }
 
-    /// Adds to a batch that a user's address changes with their record, where it does.
+    /// Adds the change of a user's address to the batch of the user's record, if the address
+    /// changes.
     ///
     /// # Errors
-    /// [`ActionError::Conflict`] where the new address is a user's of the organization.
+    /// [`ActionError::Conflict`] if another user of the organization has the new address.
     pub(super) fn move_email(
         &self,
         batch: Batch,
@@ -137,7 +138,7 @@ impl From<UserRecord> for Account {
     }
 }
 
-/// Of other organizations' users nothing is told.
+/// The error reveals nothing about users of other organizations.
 pub(super) fn email_taken() -> ActionError {
     ActionError::Conflict {
         code: "email_taken",
@@ -162,7 +163,6 @@ mod tests {
     const OTHERS: &str = "another horse battery";
     const WRONG: &str = "no horse of anybody";
 
-    /// What an attempt comes to.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     enum Came {
         In,
@@ -188,7 +188,7 @@ mod tests {
         }
     }
 
-    /// Another organization in which somebody has Ada's address.
+    /// Creates another organization in which a second user has Ada's address.
     fn with_another(trial: &Trial) -> OrganizationId {
         let organization = OrganizationId::from_bytes([7; 16]);
         let now = trial.clock_now().wall;
@@ -233,7 +233,8 @@ mod tests {
         }
     }
 
-    /// The password of one's own account is a guess at the other one, and one that can be changed.
+    /// A password that fits one account counts as a guess at the other: its owner could set it to
+    /// anything.
     #[test]
     fn what_fits_one_account_is_a_guess_at_the_other() {
         let trial = Trial::new();
@@ -243,19 +244,20 @@ mod tests {
             assert_eq!(sign_in(&trial, ADA, OTHERS, None), Came::In);
         }
         assert_eq!(sign_in(&trial, ADA, ADAS, own), Came::Throttled);
-        // It keeps nobody out of the account that it fits.
+        // The failures at the other account do not lock the user out of the account that the
+        // password fits.
         assert_eq!(sign_in(&trial, ADA, OTHERS, None), Came::In);
         trial.clock.advance(Duration::from_secs(1));
         assert_eq!(sign_in(&trial, ADA, ADAS, own), Came::In);
     }
 
-    /// Whoever put Ada's address into an organization of their own read in its audit log when, and
-    /// from which address, she signed in to hers.
+    /// The creator of an organization who added Ada's address to it could read in its audit log
+    /// when, and from which address, she signed in to her own organization.
     #[test]
     fn a_sign_in_is_told_to_no_other_organization() {
         let trial = Trial::new();
         with_another(&trial);
-        // More than the failures that are free: in the end the other account must wait.
+        // More failures than are free, so the other account must wait in the end.
         for _ in 0..7 {
             assert_eq!(sign_in(&trial, ADA, ADAS, None), Came::In);
         }
@@ -263,7 +265,8 @@ mod tests {
         assert_eq!(trial.events("session.refuse"), []);
     }
 
-    /// The owner of another organization read in its list of lock-outs when Ada signed in to hers.
+    /// The owner of another organization could see in its list of lock-outs when Ada signed in to
+    /// hers.
     #[test]
     fn the_lock_outs_of_another_organization_show_no_sign_in() {
         let trial = Trial::new();
@@ -291,7 +294,8 @@ mod tests {
         assert_eq!(failures(&trial.owner()), [10]);
     }
 
-    /// A wrong password is told to both, and where it was typed to who vouches for the address.
+    /// Both organizations see a wrong password; only the one that vouches for the address sees the
+    /// client's address.
     #[test]
     fn where_somebody_failed_is_told_to_who_vouches_for_the_address() {
         let trial = Trial::new();
@@ -309,7 +313,7 @@ mod tests {
         assert_eq!(trial.events("session.refuse").len(), 2);
     }
 
-    /// By the waits nobody finds out in which organizations an address is somebody's.
+    /// The waits do not reveal which organizations have an account of the address.
     #[test]
     fn an_organization_without_the_account_is_counted_like_the_address() {
         for email in [ADA, "nobody@example.com"] {

@@ -1,7 +1,8 @@
-//! Who asks: a session's user, a management key, or the operator on the host.
+//! The actor of a request: a session's user, a management key, or the operator on the host.
 //!
-//! A key is not its owner. It lists keys only where its own list names management of keys, changes its
-//! owner's keys only as far as it holds everything they grant, and never changes its own permissions.
+//! A key has fewer rights than its owner. It lists keys only if its own permissions include the
+//! management of keys, changes its owner's keys only if it holds everything they grant, and never
+//! changes its own permissions.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,10 +17,11 @@ use crate::model::role::INSTANCE_MANAGE;
 use crate::model::secret::Digest;
 use crate::records::key::Author;
 
-/// What a refusal names where only an owner would do: it is no permission that could be granted.
+/// The name in a refusal of an action that only an owner may do. It is not a permission that can be
+/// granted.
 pub const OWNER: &str = "owner";
 
-/// One who asks, with the facts of this moment.
+/// An actor with the facts that were read for this request.
 #[derive(Clone, Debug)]
 pub struct Actor {
     /// The address the request came from; none through the control socket.
@@ -44,31 +46,36 @@ struct PresentedKey {
     secret: Digest,
 }
 
-/// What an actor presented to act.
+/// The credential that an actor presented.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Presented {
-    /// Access to the host.
     Local,
-    /// A session's cookie, by its digest; none where a user is only described.
-    Session { user: UserId, session: Option<Digest> },
-    /// A secret of a key, by its digest.
-    Key { key: KeyId, secret: Digest },
+    /// The digest of a session's cookie; `None` for a user who is described without a session.
+    Session {
+        user: UserId,
+        session: Option<Digest>,
+    },
+    Key {
+        key: KeyId,
+        secret: Digest,
+    },
 }
 
 impl Actor {
-    /// The operator on the host, who may do all, in an organization.
+    /// The operator on the host, who has all rights in every organization.
     pub fn local(organization: Arc<OrganizationFacts>) -> Self {
         Self { address: None, second_factor: false, organization, power: Power::Local }
     }
 
-    /// A user, through the session of this cookie. `None` when the organization is not known.
+    /// A user, through the session of this cookie. `None` if the index does not have the
+    /// organization.
     pub fn user(index: &Index, user: Arc<UserFacts>, session: Option<Digest>) -> Option<Self> {
         let organization = index.organization(user.organization)?;
         let power = Power::User(user, session);
         Some(Self { address: None, second_factor: false, organization, power })
     }
 
-    /// A management key, by one of its secrets that was found valid.
+    /// A management key, identified by one of its secrets that was found valid.
     pub fn key(secret: Digest, grant: &Grant, address: Option<IpAddr>) -> Self {
         let owner = grant.owner.as_ref().map(|owner| owner.facts());
         let organization = grant.organization.load_full();
@@ -77,7 +84,6 @@ impl Actor {
         Self { address, second_factor: false, organization, power }
     }
 
-    /// What the actor presented.
     pub(super) fn presented(&self) -> Presented {
         match &self.power {
             Power::Local => Presented::Local,
@@ -86,39 +92,36 @@ impl Actor {
         }
     }
 
-    /// The same actor, asking from an address.
+    /// The same actor with the client's address.
     #[must_use]
     pub fn at(self, address: Option<IpAddr>) -> Self {
         Self { address, ..self }
     }
 
-    /// The same actor, in a session in which a code of a second factor was, or was not, shown.
+    /// The same actor, with whether the session was opened with a second factor.
     #[must_use]
     pub fn with_second_factor(self, second_factor: bool) -> Self {
         Self { second_factor, ..self }
     }
 
-    /// The organization acted in.
+    /// The organization that the actor acts in.
     pub fn organization(&self) -> &OrganizationFacts {
         &self.organization
     }
 
-    /// Its id.
     pub fn organization_id(&self) -> OrganizationId {
         self.organization.id
     }
 
-    /// Whether this is the operator on the host.
     pub fn is_local(&self) -> bool {
         matches!(self.power, Power::Local)
     }
 
-    /// Whether a key asks.
     pub fn is_key(&self) -> bool {
         matches!(self.power, Power::Key(_))
     }
 
-    /// The name in records.
+    /// The author that records and events name.
     pub fn author(&self) -> Author {
         match &self.power {
             Power::Local => Author::Local,
@@ -127,7 +130,7 @@ impl Actor {
         }
     }
 
-    /// The user for whom this actor acts: their own session, or a personal key of theirs.
+    /// The user for whom this actor acts: the session's user, or the owner of a personal key.
     pub fn user_id(&self) -> Option<UserId> {
         match &self.power {
             Power::Local => None,
@@ -136,7 +139,7 @@ impl Actor {
         }
     }
 
-    /// Who reads, where reads take turns: a user with all their keys counts as one.
+    /// The reader, for the order of long reads: a user and all of the user's keys count as one.
     pub(super) fn reader(&self) -> [u8; 16] {
         match (self.user_id(), self.author()) {
             (Some(user), _) | (None, Author::User(user)) => *user.bytes(),
@@ -145,7 +148,6 @@ impl Actor {
         }
     }
 
-    /// The facts of that user.
     pub fn user_facts(&self) -> Option<&UserFacts> {
         match &self.power {
             Power::Local => None,
@@ -154,7 +156,7 @@ impl Actor {
         }
     }
 
-    /// Whether the actor holds what is asked.
+    /// Whether the actor holds what `ask` names.
     pub fn holds(&self, ask: Ask<'_>) -> bool {
         self.holds_in(&self.organization, ask)
     }
@@ -170,8 +172,8 @@ impl Actor {
         }
     }
 
-    /// Whether this is an owner in person, or the operator on the host. A key never is: it is not
-    /// its owner.
+    /// Whether the actor is an owner in a session, or the operator on the host. A key is never an
+    /// owner, even if its owner is one.
     pub fn is_owner(&self) -> bool {
         match &self.power {
             Power::Local => true,
@@ -180,11 +182,8 @@ impl Actor {
         }
     }
 
-    /// Requires that the actor may take somebody's second factor off: the operator on the host, or
-    /// an owner in a session that was opened with one.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::SecondFactorRequired`].
+    /// Requires that the actor may remove another user's second factor: the operator on the host,
+    /// or an owner in a session that was opened with a second factor.
     pub fn require_factor_removal(&self) -> Result<(), ActionError> {
         if !self.is_owner() {
             return Err(ActionError::PermissionRequired(OWNER.to_owned()));
@@ -192,11 +191,8 @@ impl Actor {
         self.require_own_factor()
     }
 
-    /// Requires the operator on the host, or a person in a session that was opened with a second
-    /// factor: never a key.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::SecondFactorRequired`].
+    /// Requires the operator on the host, or a user in a session that was opened with a second
+    /// factor. A key is always rejected.
     pub fn require_own_factor(&self) -> Result<(), ActionError> {
         if self.is_key() {
             return Err(ActionError::PermissionRequired(OWNER.to_owned()));
@@ -208,15 +204,11 @@ impl Actor {
         }
     }
 
-    /// Whether the actor is in a team: in person, or as a personal key of somebody who is.
+    /// Whether the actor's user is in a team; for a personal key, whether its owner is.
     pub fn is_in(&self, team: TeamId) -> bool {
         self.user_facts().is_some_and(|user| user.teams.contains(&team))
     }
 
-    /// Requires a permission.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`].
     pub fn require(&self, permission: &str) -> Result<(), ActionError> {
         if self.has(permission) {
             Ok(())
@@ -225,7 +217,7 @@ impl Actor {
         }
     }
 
-    /// Requires all that these patterns grant: nobody gives what they don't hold.
+    /// Requires all that these patterns grant: an actor can give only what the actor holds.
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`] with the first pattern that is not held.
@@ -236,11 +228,8 @@ impl Actor {
         }
     }
 
-    /// Requires that the actor may make somebody hold a role: an owner's is given by owners alone,
-    /// any other by who holds all of it.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`].
+    /// Requires that the actor may give a role to a user: only owners give the role of an owner,
+    /// and any other role requires everything that it holds.
     pub fn require_role(&self, role: &HeldRole) -> Result<(), ActionError> {
         if role.role().is_owner() && !self.is_owner() {
             return Err(ActionError::PermissionRequired(OWNER.to_owned()));
@@ -248,7 +237,7 @@ impl Actor {
         self.require_rank(role.patterns(self.organization.members_create_keys).as_set())
     }
 
-    /// Requires all that a role holds, the organization's ceiling aside.
+    /// Requires all that a role holds. Does not apply the organization's maximum.
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`] with the first pattern that is not held.
@@ -259,20 +248,17 @@ impl Actor {
         }
     }
 
-    /// Whether the actor holds all that a pattern grants, the organization's ceiling aside. It lies
-    /// on all in the organization alike: under a low one an owner would not hold the `*` of a plain
-    /// user's role, and nobody could invite anybody.
+    /// Whether the actor holds all that a pattern grants, before the organization's maximum. The
+    /// maximum applies to all users of the organization alike: with a low maximum an owner would
+    /// not hold the `*` of a plain user's role, and could not invite users.
     fn outranks(&self, pattern: &str) -> bool {
         let ceiling = PatternSet::ALL.into();
         let unbounded = OrganizationFacts { ceiling, ..(*self.organization).clone() };
         self.holds_in(&unbounded, Ask::Pattern(pattern))
     }
 
-    /// Requires that somebody holds nothing that the actor doesn't: else the actor must not reset,
-    /// disable, demote, remove or re-invite them.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`].
+    /// Requires that the actor holds everything that a user holds. Otherwise the actor must not
+    /// reset, disable, demote, remove or re-invite that user.
     pub fn require_rank_over(&self, user: &UserFacts) -> Result<(), ActionError> {
         if user.standing.operator {
             self.require(INSTANCE_MANAGE)?;
@@ -280,12 +266,11 @@ impl Actor {
         self.require_role(&user.role)
     }
 
-    /// Whether the actor holds a permission.
     pub fn has(&self, permission: &str) -> bool {
         self.holds(Ask::Permission(permission))
     }
 
-    /// The first of these patterns that the actor does not wholly hold.
+    /// The first of these patterns that the actor does not hold in full.
     pub fn lacks<'a>(&self, patterns: PatternSet<'a>) -> Option<&'a str> {
         patterns.texts().find(|pattern| !self.holds(Ask::Pattern(pattern)))
     }

@@ -1,9 +1,10 @@
-//! Authority: every change by an actor is decided by what the actor holds at this moment, and is
-//! committed only if that still holds.
+//! Authority: every change is decided by the actor's current rights and is committed only if those
+//! rights still hold.
 //!
-//! [`Actions::authorize`] returns an [`Authorized`]: the actor as of now, and guards on every record
-//! that this was read from. [`Actions::commit_change`] consumes it, and it alone records an event by
-//! an actor. What commits without it ([`Actions::commit_upkeep`]) acts for nobody who is signed in.
+//! [`Actions::authorize`] returns an [`Authorized`]: the actor with the current rights, and guards
+//! on every record they were read from. [`Actions::commit_change`] consumes it and is the only
+//! function that records an event by an actor. [`Actions::commit_upkeep`] commits changes that no
+//! signed-in actor makes.
 
 use keyhouse_storage::{Batch, Guard, InvalidBatch, Revision, Write};
 
@@ -24,25 +25,24 @@ use crate::records::rights::RoleRecord;
 use crate::records::{Held, Record};
 use crate::verify::{Request, foretell};
 
-/// The right to commit one batch on an actor's behalf.
+/// The right to commit one batch on behalf of an actor.
 ///
-/// Made by [`Actions::authorize`] once an attempt; consumed by [`Actions::commit_change`].
+/// [`Actions::authorize`] creates it for each attempt; [`Actions::commit_change`] consumes it.
 #[derive(Debug)]
 pub(super) struct Authorized {
-    /// The actor as of now. Every decision of the attempt uses this one.
+    /// The actor with the current rights. Every decision of the attempt uses this actor.
     pub(super) actor: Actor,
-    /// The key that asks, as it is stored; its end is that of the secret presented, where that is
-    /// sooner.
+    /// The key that sent the request, as stored. Its expiry is the expiry of the presented secret
+    /// if that is earlier.
     pub(super) key: Option<Box<KeyRecord>>,
     standing: Batch,
 }
 
-/// A change by an actor, ready to be committed.
 #[derive(Debug)]
 pub(super) struct Change(Batch);
 
 impl Change {
-    /// Whether it is small enough for one batch.
+    /// Whether the change fits in one batch.
     pub(super) fn fits(&self) -> bool {
         !matches!(
             self.0.validate(),
@@ -59,7 +59,7 @@ struct Grounds {
 }
 
 impl Grounds {
-    /// Guards a row as it was read.
+    /// Adds a guard on a row as it was read.
     fn note<T>(&mut self, place: &Place, held: Option<&Held<T>>) {
         let guards = std::mem::take(&mut self.guards);
         self.guards = match held {
@@ -75,13 +75,13 @@ impl Grounds {
 impl Actions {
     /// Begins a change by an actor.
     ///
-    /// Reads and guards the records that the actor's rights come from: of a session the session, its
-    /// user, the user's custom role and the organization; of a key the key, its owner with their
-    /// custom role, the organization and its plan. No record is written, so changes of different
-    /// actors, and of one actor, do not wait for each other.
+    /// Reads and guards the records that the actor's rights come from. For a session: the session,
+    /// its user, the user's custom role and the organization. For a key: the key, its owner with
+    /// their custom role, the organization and its plan. No record is written, so changes do not
+    /// wait for each other, neither those of different actors nor those of one.
     ///
     /// # Errors
-    /// [`ActionError::SessionEnded`] and [`ActionError::KeyRefused`] for an actor who may no longer
+    /// [`ActionError::SessionEnded`] and [`ActionError::KeyRefused`] if the actor may no longer
     /// act; [`ActionError::Busy`] while the index is behind the records that were read.
     pub(super) fn authorize(&self, actor: &Actor) -> Result<Authorized, ActionError> {
         let (mut grounds, mut asking) = (Grounds::default(), None);
@@ -105,10 +105,7 @@ impl Actions {
         Ok(Authorized { actor, key: asking, standing: grounds.guards })
     }
 
-    /// The same for an actor who holds `permission`.
-    ///
-    /// # Errors
-    /// Those of [`Actions::authorize`]; [`ActionError::PermissionRequired`].
+    /// Like [`Actions::authorize`], and requires `permission`.
     pub(super) fn authorize_holder(
         &self,
         actor: &Actor,
@@ -119,25 +116,23 @@ impl Actions {
         Ok(decided)
     }
 
-    /// Begins a change of who may do what, by an actor who holds `permission`. Of two such changes
-    /// at once one is decided again.
-    ///
-    /// # Errors
-    /// Those of [`Actions::authorize`]; [`ActionError::PermissionRequired`].
+    /// Begins a change of users' rights and requires `permission`. If two such changes run at once,
+    /// one of them is decided again.
     pub(super) fn authorize_people(
         &self,
         actor: &Actor,
         permission: &str,
     ) -> Result<Authorized, ActionError> {
-        // First: after it the index has every earlier change of people.
+        // This comes first: after it the index has every earlier change of users' rights.
         let people = self.guard_people()?;
         let mut decided = self.authorize_holder(actor, permission)?;
         decided.standing = joined(decided.standing, people);
         Ok(decided)
     }
 
-    /// Commits a change with its event, and waits until the index has it. `None`: another change was
-    /// faster, of what is changed or of what the actor's rights come from; decide again.
+    /// Commits a change with its event and waits until the index has it. Returns `None` if another
+    /// change came first, either to the same records or to those of the actor's rights. The caller
+    /// then decides again.
     pub(super) fn commit_change(
         &self,
         decided: Authorized,
@@ -149,8 +144,8 @@ impl Actions {
         change.map_or(Ok(None), |change| self.commit_complete(change))
     }
 
-    /// A change with its event and all its guards, for what must know its size first. `None` as for
-    /// [`Actions::commit_change`].
+    /// Builds a change with its event and all guards, for callers that need its size before the
+    /// commit. `None` as for [`Actions::commit_change`].
     pub(super) fn complete_change(
         &self,
         decided: Authorized,
@@ -163,20 +158,20 @@ impl Actions {
         Ok(holds.then(|| Change(joined(batch, decided.standing))))
     }
 
-    /// Commits a complete change, as [`Actions::commit_change`] does.
+    /// Commits a change that [`Actions::complete_change`] built.
     pub(super) fn commit_complete(&self, change: Change) -> Result<Option<Revision>, ActionError> {
         self.commit(change.0)
     }
 
-    /// Commits what acts for nobody who is signed in: the first start, sign-in, one-time links,
-    /// the holder of a secret, and what finishes a change that was authorized earlier.
+    /// Commits a change that no signed-in actor makes: the first start, a sign-in, a one-time link,
+    /// a change by the holder of a secret, or the rest of a change that was authorized earlier.
     pub(super) fn commit_upkeep(&self, batch: Batch) -> Result<Option<Revision>, ActionError> {
         self.commit(batch)
     }
 
-    /// Begins a batch that takes rights from somebody, or checks who holds some: of two such at
-    /// once one is decided anew. The index has all that was committed before, so what it says of
-    /// users may be gone by.
+    /// Begins a batch that takes rights from a user or checks which users hold rights. If two such
+    /// batches run at once, one of them is decided again. The index has all earlier commits; a user
+    /// that it lists may have been removed since.
     pub(super) fn guard_people(&self) -> Result<Batch, ActionError> {
         let place = Place::People;
         let held: Option<Held<PeopleRecord>> = self.read(&place)?;
@@ -191,7 +186,8 @@ impl Actions {
         put(batch, &place, &PeopleRecord { changes: changes + 1 })
     }
 
-    /// Who made something, as they stand today; `None` once they may no longer act at all.
+    /// The author of a record with the author's current rights; `None` if the author may no longer
+    /// act.
     pub(super) fn author_today(&self, author: Author, of: OrganizationId) -> Option<Actor> {
         match author {
             Author::Local => self.index.organization(of).map(Actor::local),
@@ -212,8 +208,8 @@ impl Actions {
         }
     }
 
-    /// Adds to a batch that the author of a link is still who they were when it was decided. A
-    /// user's changes are guarded by [`Actions::guard_people`], a key's are not.
+    /// Adds a guard to a batch that the author of a link has the same rights as when the batch was
+    /// decided. [`Actions::guard_people`] guards the changes of users, but not those of keys.
     pub(super) fn guard_author(
         &self,
         batch: Batch,
@@ -251,7 +247,7 @@ impl Actions {
         Ok(actor.with_second_factor(second_factor))
     }
 
-    /// Guards what a key's rights come from.
+    /// Guards the records that a key's rights come from.
     fn note_key(
         &self,
         organization: OrganizationId,
@@ -270,8 +266,8 @@ impl Actions {
         Ok(held.record)
     }
 
-    /// The key that a secret belongs to, decided like any other check but for its limits: the
-    /// request has drawn on them already.
+    /// The key that a secret belongs to, decided like any other check but without rate limits: the
+    /// request was already counted against them.
     fn key_today(&self, actor: &Actor, secret: Digest) -> Result<Actor, ActionError> {
         let gone = ActionError::KeyRefused(Code::NotFound);
         let grant = self.index.grant(&secret).ok_or(gone)?;
@@ -295,7 +291,7 @@ impl Actions {
         }
     }
 
-    /// Guards a user with the custom role that they have. Returns their organization.
+    /// Guards a user and the user's custom role. Returns the user's organization.
     fn note_user(
         &self,
         user: UserId,
@@ -331,21 +327,21 @@ impl Actions {
     fn await_grounds(&self, revision: Revision) -> Result<(), ActionError> {
         self.await_index(revision);
         if self.index.revision() < revision {
-            // What the index has may be out of date: nothing is decided by it.
+            // The index may be out of date, so no decision is based on it.
             return Err(ActionError::Busy);
         }
         Ok(())
     }
 }
 
-/// A key's record with the end of the secret that was presented.
+/// A key's record that expires no later than the presented secret.
 fn bounded_by(record: KeyRecord, secret: Digest) -> KeyRecord {
     let presented = record.secrets.iter().find(|known| known.digest == secret);
     let ends = [record.expires_at, presented.and_then(|known| known.ends_at)];
     KeyRecord { expires_at: ends.into_iter().flatten().min(), ..record }
 }
 
-/// A batch with another's guards and writes after its own. A guard that both have stands once.
+/// Appends another batch's guards and writes to a batch. A guard that both have is kept once.
 fn joined(batch: Batch, other: Batch) -> Batch {
     let missing: Vec<Guard> =
         other.guards().iter().filter(|guard| !batch.guards().contains(guard)).cloned().collect();
@@ -359,8 +355,8 @@ fn joined(batch: Batch, other: Batch) -> Batch {
     })
 }
 
-/// Whether two batches guard one row in two states: it was changed between their reads, so they
-/// can't both hold.
+/// Whether two batches guard one row in two states. The row changed between the two reads, so both
+/// guards cannot hold.
 fn contradict(one: &Batch, other: &Batch) -> bool {
     one.guards().iter().any(|guard| {
         other.guards().iter().any(|known| known.key() == guard.key() && known != guard)

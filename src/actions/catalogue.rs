@@ -1,7 +1,8 @@
-//! The catalogue of permissions: what protected APIs ask for, described for people, and what the
-//! presets are made of.
+//! The catalogue of permissions: those that protected APIs require, with descriptions, and the
+//! content of presets.
 //!
-//! It grants nothing: a permission need not be in it, and being in it gives nobody anything.
+//! The catalogue grants nothing. A permission works without an entry, and an entry gives no user a
+//! permission.
 
 use keyhouse_storage::Batch;
 use serde_json::{Value, json};
@@ -20,44 +21,35 @@ use crate::records::Held;
 use crate::records::place::Place;
 use crate::records::rights::PermissionRecord;
 
-/// Most permissions of protected APIs in the catalogue.
 pub const PERMISSIONS_MAX: usize = 1_000;
 
-/// What a permission lets one do, in each language of the page; what is not named stays.
+/// Descriptions of a permission in each language of the page. Fields that are `None` do not change.
 #[derive(Debug, Default)]
 pub struct Texts {
-    /// In English.
     pub english: Option<String>,
-    /// In French.
     pub french: Option<String>,
-    /// In Spanish.
     pub spanish: Option<String>,
 }
 
-/// What an entry of the catalogue says beside its name; what is not named stays.
+/// A change of an entry of the catalogue. Fields that are `None` do not change.
 #[derive(Debug, Default)]
 pub struct EntryChange {
-    /// The description.
     pub texts: Texts,
-    /// With which others it is shown.
+    /// The group under which the page lists the entry.
     pub group: Option<String>,
 }
 
-/// The entry that a change is meant for.
+/// The entry that a change applies to.
 #[derive(Clone, Debug)]
 pub struct EntryTarget {
-    /// The permission.
     pub name: Permission,
-    /// The versions it may have (`If-Match`), where the caller says so.
+    /// The accepted versions (`If-Match`), if the caller sent any.
     pub versions: Option<Vec<u64>>,
 }
 
 impl Actions {
-    /// The catalogue by name, Keyhouse's own permissions among them. `after` is the last name of
-    /// the page before.
-    ///
-    /// # Errors
-    /// [`ActionError::StorageUnavailable`].
+    /// Lists the catalogue by name, including Keyhouse's own permissions. `after` is the last name
+    /// of the previous page.
     pub fn list_permissions(
         &self,
         limit: usize,
@@ -70,10 +62,6 @@ impl Actions {
         Ok(Listed::first(limit, entries.into_iter().filter(behind)))
     }
 
-    /// Shows an entry.
-    ///
-    /// # Errors
-    /// [`ActionError::NotFound`].
     pub fn permission(&self, name: &str) -> Result<PermissionRecord, ActionError> {
         if let Some(own) = OWN_CATALOGUE.iter().find(|own| own.name == name) {
             return Ok(own_record(own));
@@ -81,11 +69,11 @@ impl Actions {
         Ok(self.find_entry(name)?.record)
     }
 
-    /// Puts a permission into the catalogue.
+    /// Adds a permission to the catalogue.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`]; [`ActionError::Invalid`] for one of Keyhouse's own
-    /// realm; [`ActionError::Conflict`] for one that is there, and over [`PERMISSIONS_MAX`].
+    /// [`ActionError::Invalid`] for a name in Keyhouse's own realm; [`ActionError::Conflict`] for a
+    /// name that exists, and over [`PERMISSIONS_MAX`].
     pub fn create_permission(
         &self,
         actor: &Actor,
@@ -100,7 +88,7 @@ impl Actions {
         let place = Place::Permission(name.as_str().into());
         self.in_turn(|| {
             let now = self.clock.now().wall;
-            // One guard for all that is counted.
+            // One guard covers everything that is counted.
             let decided = self.authorize_people(actor, INSTANCE_MANAGE)?;
             if self.read::<PermissionRecord>(&place)?.is_some() {
                 let detail = "the catalogue has a permission of this name";
@@ -128,11 +116,10 @@ impl Actions {
         })
     }
 
-    /// Changes what the catalogue says of a permission.
+    /// Changes the description of a permission.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`],
-    /// [`ActionError::VersionConflict`]; [`ActionError::Conflict`] for one of Keyhouse's own.
+    /// [`ActionError::Conflict`] for one of Keyhouse's own permissions.
     pub fn change_permission(
         &self,
         actor: &Actor,
@@ -163,10 +150,7 @@ impl Actions {
         })
     }
 
-    /// Takes a permission out of the catalogue. Whoever was granted it keeps it.
-    ///
-    /// # Errors
-    /// Those of [`Actions::change_permission`].
+    /// Removes a permission from the catalogue. Keys and roles that were granted it keep it.
     pub fn remove_permission(
         &self,
         actor: &Actor,
@@ -189,11 +173,11 @@ impl Actions {
         })
     }
 
-    /// What a preset stands for today, as far as the actor holds it.
+    /// The permissions that a preset grants today, limited to those that the actor holds.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`] where nothing of it is left; [`ActionError::Invalid`]
-    /// where it is more than one list takes.
+    /// [`ActionError::PermissionRequired`] if no permission is left; [`ActionError::Invalid`] if
+    /// there are more than one list can hold.
     pub(super) fn preset(&self, actor: &Actor, preset: Preset) -> Result<Patterns, ActionError> {
         let entries = self.entries()?;
         let all = preset.patterns(entries.iter().map(|entry| &*entry.name));
@@ -204,7 +188,7 @@ impl Actions {
             return Err(ActionError::PermissionRequired(first));
         }
         if chosen.len() > PATTERNS_MAX {
-            // What another one covers says nothing new.
+            // A pattern that another pattern covers is redundant.
             let whole = chosen.clone();
             chosen.retain(|one| !whole.iter().any(|other| other != one && other.covers(one)));
         }
@@ -256,7 +240,7 @@ fn own_record(own: &OwnPermission) -> PermissionRecord {
     }
 }
 
-/// What an event tells of an entry.
+/// The fields of an entry in an audit event.
 fn shape(record: &PermissionRecord) -> Value {
     json!({
         "group": record.group,

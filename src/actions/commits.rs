@@ -1,4 +1,4 @@
-//! A store that counts and times what is committed through it, and passes all else on.
+//! A store that counts and times commits and forwards every other call.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use keyhouse_storage::{
 use crate::clock::Clock;
 use crate::telemetry::measure::{Counter, Histogram};
 
-/// What became of batches. Those that nobody waited for are not among them.
+/// Outcomes of commits. Commits that no caller waited for are not counted.
 #[derive(Debug, Default)]
 pub struct Commits {
     committed: Counter,
@@ -19,12 +19,12 @@ pub struct Commits {
     invalid: Counter,
     unavailable: Counter,
     unknown: Counter,
-    /// From the handing over to the outcome, of those that were committed.
+    /// Time from the submission to the outcome, for batches that were committed.
     pub took: Histogram,
 }
 
 impl Commits {
-    /// How many came to what.
+    /// Number of commits by outcome.
     pub fn outcomes(&self) -> [(&'static str, u64); 6] {
         [
             ("committed", self.committed.total()),
@@ -52,7 +52,6 @@ impl Commits {
     }
 }
 
-/// A store under measurement.
 #[derive(Debug)]
 pub struct MeasuredStore {
     store: Arc<dyn Store>,
@@ -61,7 +60,6 @@ pub struct MeasuredStore {
 }
 
 impl MeasuredStore {
-    /// Measures `store` by `clock`.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, commits: Arc<Commits>) -> Self {
         Self { store, clock, commits }
     }
@@ -131,7 +129,7 @@ mod tests {
             faults.inject(Operation::Submit, 1, fault);
             store.commit(Batch::new().put("c", "1")).unwrap_err();
         }
-        // Nobody waits for it, so nobody knows.
+        // No caller waits for this batch, so its outcome is unknown.
         drop(store.submit(Batch::new().put("b", "1")));
         store.close().unwrap();
         store.commit(Batch::new().put("a", "2")).unwrap_err();

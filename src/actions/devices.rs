@@ -1,8 +1,11 @@
-//! Device cookies: a browser in which somebody signed in before has an allowance of its own, so that
-//! a stranger who guesses keeps it out of nothing. A device cookie signs nobody in.
+//! Device cookies: a browser of an earlier sign-in has its own allowance of attempts.
 //!
-//! A cookie holds a token for each of the last accounts: user, browser, end, and how often the
-//! password was changed, authenticated by BLAKE3 in keyed mode under a key of the instance.
+//! A stranger who guesses passwords therefore does not lock the browser out. A device cookie does
+//! not sign in a user.
+//!
+//! A cookie holds a token for each of the last accounts: user, browser, expiry, and the number of
+//! password changes. Each token is authenticated by BLAKE3 in keyed mode with a key of the
+//! instance.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -23,13 +26,14 @@ use crate::records::access::UserRecord;
 use crate::records::people::DeviceKeyRecord;
 use crate::records::place::Place;
 
-/// How long a device is known after the last sign-in.
+/// How long a browser stays known after the last sign-in.
 pub const DEVICE_LIFETIME: Duration = Duration::from_hours(90 * 24);
-/// How many accounts one browser is known for; the one that signed in longest ago goes first.
+/// Most accounts for which one browser is known. A further account replaces the one that signed in
+/// longest ago.
 const ACCOUNTS_A_BROWSER_MAX: usize = 4;
 const KEY_BYTES: usize = 32;
 
-/// The instance's key, once it was read.
+/// The instance's key, cached after the first read.
 #[derive(Default)]
 pub(super) struct DeviceKey(OnceLock<Zeroizing<[u8; KEY_BYTES]>>);
 
@@ -39,7 +43,7 @@ impl fmt::Debug for DeviceKey {
     }
 }
 
-/// What a token says.
+/// The content of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Device {
     user: UserId,
@@ -63,12 +67,12 @@ impl Device {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// What a token of ours says; none for any other text.
+    /// Reads a token that this instance created; `None` for any other text.
     fn read(token: &str, key: &[u8; KEY_BYTES]) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (payload, mac) = bytes.split_at_checked(PAYLOAD_BYTES)?;
         let mac: [u8; blake3::OUT_LEN] = mac.try_into().ok()?;
-        // Compared in constant time.
+        // The comparison takes constant time.
         if blake3::keyed_hash(key, payload) != blake3::Hash::from_bytes(mac) {
             return None;
         }
@@ -84,11 +88,11 @@ impl Device {
     }
 }
 
-/// The accounts that a browser was signed in to.
+/// The accounts that signed in with a browser.
 pub(super) struct KnownDevices(Vec<Device>);
 
 impl KnownDevices {
-    /// The browser, where it was signed in to this account since the password was last changed.
+    /// The browser, if the account signed in with it after the last change of the password.
     pub(super) fn browser_of(&self, user: &UserRecord) -> Option<Browser> {
         let fits = |device: &&Device| {
             device.user == user.id && device.password_changes == user.password_changes
@@ -98,28 +102,26 @@ impl KnownDevices {
 }
 
 impl Actions {
-    /// What a device cookie says; nothing without one.
+    /// Reads a device cookie. Without a cookie the result is empty.
     pub(super) fn known_devices(
         &self,
         cookie: Option<&Secret>,
     ) -> Result<KnownDevices, ActionError> {
-        // Read also without a cookie: after a start, the first who signs in has it known for all.
+        // Read even without a cookie, so that the key is cached from the first sign-in after a
+        // start.
         let _key = self.device_key()?;
         cookie.map_or_else(|| Ok(Vec::new()), |cookie| self.devices(cookie)).map(KnownDevices)
     }
 
-    /// The user who signed in last in the browser that has this device cookie. Reads no store: before
-    /// the instance's key was first needed, every browser is a stranger's.
+    /// The user who signed in last with this device cookie. Does not read the store: until the
+    /// instance's key is cached, every browser is unknown.
     pub fn user_of_device(&self, cookie: &Secret) -> Option<UserId> {
         let key = self.device_key.0.get()?;
         devices_in(cookie, key, self.clock.now().wall).next().map(|device| device.user)
     }
 
-    /// The device cookie for a browser in which a user has just shown all that is asked for. `old` is
-    /// the one it has: other accounts that it is known for stay.
-    ///
-    /// # Errors
-    /// The store's.
+    /// The device cookie for a browser in which a user has just signed in completely. `old` is the
+    /// browser's current cookie; its other accounts are kept.
     pub fn device_cookie(&self, old: Option<&Secret>, user: UserId) -> Result<Secret, ActionError> {
         let key = self.device_key()?;
         let old = old.map_or_else(|| Ok(Vec::new()), |old| self.devices(old))?;
@@ -141,13 +143,13 @@ impl Actions {
         Ok(Secret::new(tokens.join(".")))
     }
 
-    /// What a cookie says that is still good.
+    /// The accounts of a cookie that are still valid.
     fn devices(&self, cookie: &Secret) -> Result<Vec<Device>, ActionError> {
         let (key, now) = (self.device_key()?, self.clock.now().wall);
         Ok(devices_in(cookie, &key, now).collect())
     }
 
-    /// The instance's key; made when it is first needed.
+    /// The instance's key, which is created on first use.
     fn device_key(&self) -> Result<Zeroizing<[u8; KEY_BYTES]>, ActionError> {
         if let Some(key) = self.device_key.0.get() {
             return Ok(key.clone());
@@ -157,7 +159,7 @@ impl Actions {
         let mut held = stored()?;
         if held.is_none() {
             self.make_device_key(&place)?;
-            // Read again: another process of the instance may have been faster.
+            // Read again: another process of the instance may have created the key first.
             held = stored()?;
         }
         let key = held.and_then(|held| held.record.bytes());
@@ -175,7 +177,7 @@ impl Actions {
     }
 }
 
-/// What a cookie of ours says that is still good.
+/// The accounts of a cookie that this instance created and that are still valid.
 fn devices_in<'a>(
     cookie: &'a Secret,
     key: &'a [u8; KEY_BYTES],
@@ -199,7 +201,7 @@ mod tests {
         }
     }
 
-    /// A new browser at each sign-in would be a new allowance.
+    /// A new browser id at each sign-in would give a new allowance each time.
     #[test]
     fn a_browser_stays_the_same_at_each_sign_in() {
         let trial = Trial::new();

@@ -1,4 +1,4 @@
-//! Makes audit events, and puts them into the batch of what they tell of.
+//! Builds audit events and adds them to the batch of the change that they describe.
 
 use keyhouse_storage::Batch;
 use serde_json::{Map, Value};
@@ -11,7 +11,7 @@ use crate::records::event::EventRecord;
 use crate::records::key::Author;
 use crate::records::place::Place;
 
-/// What happened, without secrets.
+/// A change to record in the audit log, without secrets.
 #[derive(Debug)]
 pub(super) struct Happening {
     pub(super) actor: Option<Author>,
@@ -24,7 +24,7 @@ pub(super) struct Happening {
 }
 
 impl Happening {
-    /// Something an actor does in their organization.
+    /// A change that an actor makes in the actor's organization.
     #[expect(clippy::needless_pass_by_value, reason = "ids are handed over as they are")]
     pub(super) fn by(decided: &Authorized, action: &'static str, target: impl ToString) -> Self {
         let actor = &decided.actor;
@@ -45,13 +45,13 @@ impl Happening {
         self
     }
 
-    /// The same, with something that is the instance's and no organization's.
+    /// The same, for a record that belongs to the instance and not to an organization.
     pub(super) fn of_instance(mut self) -> Self {
         self.organization = None;
         self
     }
 
-    /// Keeps the fields in which two shapes differ.
+    /// Keeps the fields that differ between two shapes.
     pub(super) fn with_change(mut self, before: &Value, after: &Value) -> Self {
         let (Some(old), Some(new)) = (before.as_object(), after.as_object()) else { return self };
         for (name, value) in new {
@@ -65,7 +65,7 @@ impl Happening {
 }
 
 impl Actions {
-    /// Adds an event to the batch of the change it tells of: one is not there without the other.
+    /// Adds an event to the batch of its change, so that both are committed or neither.
     pub(super) fn record(
         &self,
         batch: Batch,

@@ -1,7 +1,7 @@
-//! Gates: what stands before a protected API. They are the instance's, so operators alone manage
-//! them; every change counts for the very next check.
+//! Gates: the policies of protected APIs, which only operators manage.
 //!
-//! The gate `default` accepts any valid key and has no record.
+//! Gates belong to the instance. Every change applies to the next check. The gate `default` accepts
+//! any valid key and has no record.
 
 use keyhouse_storage::Batch;
 use serde_json::{Value, json};
@@ -22,43 +22,39 @@ use crate::records::Held;
 use crate::records::gate::{Environments, GateRecord, Ids, RouteRecord, RoutesFault};
 use crate::records::place::Place;
 
-/// Most gates beside the one that every instance has.
+/// Most gates, not counting the gate `default`.
 pub const GATES_MAX: usize = 256;
 
-/// What a gate is beside its name; what is not named stays, or is as for new gates.
+/// The fields of a gate besides its name. A field that is `None` does not change; for a new gate it
+/// gets the default.
 #[derive(Debug, Default)]
 pub struct GateChange {
-    /// What it is for.
     pub description: Option<String>,
     /// Where a request may carry the key.
     pub credentials: Option<Vec<CredentialSource>>,
-    /// What needs what.
+    /// The permissions that each route requires.
     pub routes: Option<Vec<RouteRecord>>,
-    /// Whose keys it takes.
+    /// The organizations whose keys the gate accepts.
     pub organizations: Edit<Vec<OrganizationId>>,
-    /// Of which environments.
+    /// The environments of keys that the gate accepts.
     pub environments: Edit<Vec<Environment>>,
-    /// Units that a call draws from limits.
+    /// Units that a call costs against limits.
     pub cost: Option<u32>,
-    /// What becomes of CORS preflights.
+    /// How the gate answers CORS preflights.
     pub preflight: Option<Preflight>,
 }
 
-/// The gate that a change is meant for.
+/// The gate that a change applies to.
 #[derive(Clone, Debug)]
 pub struct GateTarget {
-    /// Its name.
     pub name: GateName,
-    /// The versions it may have (`If-Match`), where the caller says so.
+    /// The accepted versions (`If-Match`), if the caller sent any.
     pub versions: Option<Vec<u64>>,
 }
 
 impl Actions {
-    /// The gates by name, without the one that every instance has. For operators. `after` is the
-    /// last name of the page before.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`].
+    /// Lists the gates by name, without the gate `default`. For operators. `after` is the last name
+    /// of the previous page.
     pub fn list_gates(
         &self,
         actor: &Actor,
@@ -71,20 +67,16 @@ impl Actions {
     }
 
     /// Shows a gate. For operators.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`].
     pub fn gate(&self, actor: &Actor, name: &GateName) -> Result<GateRecord, ActionError> {
         actor.require(INSTANCE_MANAGE)?;
         Ok(self.find_gate(name)?.record)
     }
 
-    /// Makes a gate. Without routes nothing passes it. For operators.
+    /// Creates a gate. A gate without routes accepts no request. For operators.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::BeyondKey`]; [`ActionError::Invalid`] for rules that no request tells
-    /// apart, and for organizations that are none; [`ActionError::Conflict`] for a name that is
-    /// taken, and over [`GATES_MAX`].
+    /// [`ActionError::Invalid`] for two rules that match the same requests, and for organizations
+    /// that do not exist; [`ActionError::Conflict`] for a name that exists, and over [`GATES_MAX`].
     pub fn create_gate(
         &self,
         actor: &Actor,
@@ -95,7 +87,7 @@ impl Actions {
         let place = Place::Gate(name.as_str().into());
         self.in_turn(|| {
             let now = self.clock.now().wall;
-            // One guard for all that is counted.
+            // One guard covers everything that is counted.
             let decided = self.authorize_people(actor, INSTANCE_MANAGE)?;
             decided.require_lasting()?;
             let gates = self.gates()?;
@@ -132,12 +124,7 @@ impl Actions {
         })
     }
 
-    /// Changes a gate: for the very next check. For operators.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::BeyondKey`], [`ActionError::NotFound`],
-    /// [`ActionError::VersionConflict`]; [`ActionError::Invalid`] as for
-    /// [`Actions::create_gate`].
+    /// Changes a gate. The change applies to the next check. For operators.
     pub fn change_gate(
         &self,
         actor: &Actor,
@@ -169,11 +156,7 @@ impl Actions {
         })
     }
 
-    /// Removes a gate: from then on nothing passes it. For operators.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`],
-    /// [`ActionError::VersionConflict`].
+    /// Removes a gate, which then rejects every request. For operators.
     pub fn remove_gate(&self, actor: &Actor, target: &GateTarget) -> Result<(), ActionError> {
         Self::until_done(|| {
             let decided = self.authorize_holder(actor, INSTANCE_MANAGE)?;
@@ -199,7 +182,8 @@ impl Actions {
         self.read(&Place::Gate(name.as_str().into()))?.ok_or(ActionError::NotFound("gate"))
     }
 
-    /// Refuses what can't decide: routes that no request tells apart, organizations that are none.
+    /// Rejects a gate with two routes that match the same requests, or with organizations that do
+    /// not exist.
     fn check_gate(&self, record: &GateRecord) -> Result<(), ActionError> {
         let mut faults = Vec::new();
         match record.gate() {
@@ -257,7 +241,7 @@ fn apply(record: &mut GateRecord, change: &GateChange) {
     record.preflight = change.preflight.unwrap_or(record.preflight);
 }
 
-/// A gate's policy, as events and clients are told of it.
+/// A gate's policy as events and responses show it.
 pub fn shape(record: &GateRecord) -> Value {
     json!({
         "name": record.name,
@@ -275,7 +259,7 @@ fn texts<T: ToString>(values: &[T]) -> Vec<String> {
     values.iter().map(ToString::to_string).collect()
 }
 
-/// A route, as events and clients are told of it.
+/// A route as events and responses show it.
 pub fn route_shape(route: &RouteRecord) -> Value {
     json!({
         "host": route.host.as_ref().map(ToString::to_string),
