@@ -1,7 +1,7 @@
-//! What a key's calls came to, as far as nobody has taken it away to be written.
+//! Counts of a key's calls that have not been taken to be written yet.
 //!
-//! Counting is two atomics and waits for nobody. Each counter is emptied as it is taken, so that a
-//! call is in one place: here, in the [`crate::index::tally`], or in the store.
+//! A count is two atomic operations and never blocks. A counter is emptied when it is taken, so
+//! that each call is in exactly one place: here, in the [`crate::index::tally`], or in the store.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,12 +14,12 @@ use crate::model::moment::Moment;
 use crate::records::usage::Counts;
 use crate::records::uses::{AddressRecord, merge_addresses};
 
-/// The calls of one key, made with its first one.
+/// The calls of one key, created with the first call.
 #[derive(Debug)]
 pub struct Calls {
-    /// Whose the key is.
     pub organization: OrganizationId,
-    /// Calls of even hours and of odd ones. An hour's are taken long before the next but one.
+    /// Calls of even hours and of odd hours. The counts of an hour are taken long before the hour
+    /// after the next one begins.
     even: Counters,
     odd: Counters,
     recent: Mutex<Recent>,
@@ -27,18 +27,18 @@ pub struct Calls {
 
 #[derive(Debug, Default)]
 struct Counters {
-    /// The hour whose calls these are. What nobody took for two hours, as while the store was away,
-    /// is counted with the hour that follows.
+    /// The hour of these calls. Counts that were not taken for two hours, for example while the
+    /// store was unavailable, are added to the following hour.
     hour: AtomicU32,
     counts: [AtomicU32; Code::COUNTED.len()],
 }
 
-/// The addresses that the key was used from in this process, and those that the store had.
+/// The addresses that the key was used from, in this process and as stored.
 #[derive(Debug, Default)]
 pub struct Recent {
-    /// The latest first.
+    /// Newest first.
     pub addresses: Vec<AddressRecord>,
-    /// Whether what the store had is among them.
+    /// Whether the stored addresses are included.
     pub is_merged: bool,
 }
 
@@ -50,8 +50,8 @@ impl Calls {
 
     /// Counts a call.
     ///
-    /// The order is total with [`crate::index::waiting`]: either the call finds that its key no
-    /// longer waits, or whoever takes the key finds the call.
+    /// The order with [`crate::index::waiting`] is total: either the call finds that its key no
+    /// longer waits, or the thread that takes the key finds the call.
     pub(super) fn count(&self, hour: Hour, code: Code) {
         let counters = if hour.number().is_multiple_of(2) { &self.even } else { &self.odd };
         if counters.hour.load(Ordering::Relaxed) < hour.number() {
@@ -62,7 +62,7 @@ impl Calls {
         }
     }
 
-    /// Takes what was counted, by hour.
+    /// Takes the counts that were not taken yet, by hour.
     pub(super) fn take(&self, mut to: impl FnMut(Hour, &Counts)) {
         self.each(
             |count| {
@@ -72,7 +72,7 @@ impl Calls {
         );
     }
 
-    /// Tells what was counted and not taken, by hour.
+    /// Reads the counts that were not taken yet, by hour.
     pub fn tell(&self, mut to: impl FnMut(Hour, &Counts)) {
         self.each(|count| count.load(Ordering::SeqCst), &mut to);
     }
@@ -84,21 +84,21 @@ impl Calls {
                 counts.add(&Counts::of(code, u64::from(read(count))));
             }
             if counts.calls() > 0 {
-                // Read after the counts: no call is told with an hour before its own.
+                // Read after the counts: no call is reported with an hour before its own.
                 to(Hour::from_number(counters.hour.load(Ordering::Acquire)), &counts);
             }
         }
     }
 
-    /// Notes where a valid call came from, but not while somebody reads or writes the same: a check
-    /// waits for nobody, and the next use from there is noted.
+    /// Notes the address of a valid call, unless another thread reads or writes the addresses: a
+    /// check never blocks here, and the next use from this address is noted.
     pub(super) fn note_address(&self, ip: IpAddr, at: Moment) {
         if let Ok(mut recent) = self.recent.try_lock() {
             merge_addresses(&mut recent.addresses, &[AddressRecord { ip, at }]);
         }
     }
 
-    /// Where valid calls came from.
+    /// Addresses of valid calls.
     pub fn recent(&self) -> MutexGuard<'_, Recent> {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! Digests as keys of a map in memory.
+//! Digests as keys of an in-memory map.
 
 use std::hash::{Hash, Hasher};
 
@@ -6,8 +6,9 @@ use crate::model::secret::Digest;
 
 /// A digest as a key of the map. The algorithm is part of it: see [`Digest::of_sha256`].
 ///
-/// In words, so that its alignment is the grant's: it then lies before the grant in their common
-/// allocation, and what a decision reads first shares its cache line.
+/// It is stored as words, so that its alignment equals that of the grant. The key then lies
+/// directly before the grant in their shared allocation, and the fields that a decision reads first
+/// share its cache line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DigestKey(pub(super) [u64; 4]);
 
@@ -29,8 +30,8 @@ impl Hash for DigestKey {
     }
 }
 
-/// Takes part of a digest as its hash: it is uniform already, and only secrets that we made, or
-/// that an operator imported, are ever put in.
+/// Uses part of a digest as its hash. Digests are uniform already, and the map only holds digests
+/// of secrets that Keyhouse generated or an operator imported.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct DigestHasher(u64);
 

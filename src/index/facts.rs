@@ -1,8 +1,10 @@
-//! What deciding needs to know of a key's owner and organization: shared by all their keys, and
-//! swapped whole, so that a change of role or plan is one write however many keys there are.
+//! Facts about owners and organizations that decisions read.
 //!
-//! An e-mail address identifies a user only where the organization vouches for it, and once an actor
-//! that manages users has confirmed it: see `OrganizationFacts::verified_email`.
+//! All keys of an owner share them. They are swapped whole, so that a change of a role or a plan is
+//! one write, however many keys there are.
+//!
+//! An e-mail address identifies a user only if the organization vouches for it and an actor who
+//! manages users has confirmed it: see `OrganizationFacts::verified_email`.
 
 use std::sync::Arc;
 
@@ -25,7 +27,7 @@ use crate::records::rights::{RoleRecord, TeamRecord};
 /// Facts behind a handle that many grants share.
 pub type Shared<T> = Arc<ArcSwap<T>>;
 
-/// A user as all their keys share them.
+/// A user, shared by all of the user's keys.
 #[derive(Debug)]
 pub struct SharedUser {
     standing: StandingSlot,
@@ -33,28 +35,28 @@ pub struct SharedUser {
 }
 
 impl SharedUser {
-    /// A user with these facts.
     pub fn new(facts: UserFacts, standing: StandingSlot) -> Self {
         standing.store(facts.standing);
         Self { standing, facts: ArcSwap::from_pointee(facts) }
     }
 
-    /// Where decisions find the user's standing.
+    /// The slot from which decisions read the user's standing.
     pub fn slot(&self) -> &StandingSlot {
         &self.standing
     }
 
-    /// Whether the user's role holds what is asked; being operator and the ceiling aside.
+    /// Whether the user's role grants `ask`, apart from operator rights and the organization's
+    /// ceiling.
     pub(super) fn role_holds(&self, organization: &OrganizationFacts, ask: Ask<'_>) -> bool {
         self.facts.load().role.holds(organization, ask)
     }
 
-    /// All that is known.
+    /// The current facts.
     pub fn facts(&self) -> Arc<UserFacts> {
         self.facts.load_full()
     }
 
-    /// Takes new facts over. Decisions go by the standing, which is one store.
+    /// Replaces the facts. Decisions read the standing, which is replaced with one store.
     pub fn store(&self, facts: UserFacts) {
         let standing = facts.standing;
         self.facts.store(Arc::new(facts));
@@ -62,59 +64,47 @@ impl SharedUser {
     }
 }
 
-/// What is known of a user.
+/// Facts about a user.
 #[derive(Clone, Debug)]
 pub struct UserFacts {
-    /// The user.
     pub id: UserId,
-    /// Whose user it is.
     pub organization: OrganizationId,
-    /// The address.
     pub email: String,
-    /// Whether the user set it, and nobody in charge of users has confirmed it.
+    /// Whether the user set the address and no manager of users has confirmed it.
     pub email_unconfirmed: bool,
-    /// The name.
     pub name: String,
-    /// The role.
     pub role: HeldRole,
-    /// The teams, as the record names them: some may not be there any more.
+    /// The teams as the record lists them: some may have been removed.
     pub teams: Arc<[TeamId]>,
-    /// What a decision goes by.
+    /// The status that decisions read.
     pub standing: Standing,
 }
 
-/// A user's role, with what a custom one holds.
+/// A user's role, with the permissions of a custom role.
 #[derive(Clone, Debug)]
 pub enum HeldRole {
-    /// One of the four.
+    /// One of the four built-in roles.
     Builtin(BuiltinRole),
-    /// A custom one, shared by all who have it.
+    /// A custom role, shared by all users who have it.
     Custom(Shared<RoleFacts>),
 }
 
-/// What is known of a custom role.
+/// Facts about a custom role.
 #[derive(Clone, Debug)]
 pub struct RoleFacts {
-    /// The role.
     pub id: RoleId,
-    /// Whose it is.
     pub organization: OrganizationId,
-    /// The name.
     pub name: String,
-    /// What it holds.
     pub permissions: List,
 }
 
-/// What is known of a team.
+/// Facts about a team.
 #[derive(Clone, Debug)]
 pub struct TeamFacts {
-    /// The team.
     pub id: TeamId,
-    /// Whose it is.
     pub organization: OrganizationId,
-    /// The name.
     pub name: String,
-    /// Whether it does not exist for those outside.
+    /// Whether users outside the team cannot see it.
     pub secret: bool,
 }
 
@@ -130,7 +120,7 @@ impl From<&TeamRecord> for TeamFacts {
 }
 
 impl RoleFacts {
-    /// What is known of a role before, or after, there is a record: it holds nothing.
+    /// The facts of a role that has no record: it grants nothing.
     pub fn unknown(id: RoleId) -> Self {
         let organization = OrganizationId::default();
         Self { id, organization, name: String::new(), permissions: List::EMPTY }
@@ -145,7 +135,7 @@ impl From<&RoleRecord> for RoleFacts {
 }
 
 impl HeldRole {
-    /// A custom role with these facts, which nobody else shares.
+    /// A custom role with these facts and a handle of its own.
     pub fn of(facts: RoleFacts) -> Self {
         Self::Custom(Arc::new(ArcSwap::from_pointee(facts)))
     }
@@ -158,7 +148,7 @@ impl HeldRole {
         }
     }
 
-    /// Whether the role holds what is asked; being operator and the ceiling aside.
+    /// Whether the role grants `ask`, apart from operator rights and the organization's ceiling.
     fn holds(&self, organization: &OrganizationFacts, ask: Ask<'_>) -> bool {
         match self {
             Self::Builtin(role) => ask.of(role.patterns(organization.members_create_keys)),
@@ -166,7 +156,7 @@ impl HeldRole {
         }
     }
 
-    /// What the role holds, where `members_create_keys` is the organization's switch.
+    /// The role's permissions; `members_create_keys` is the setting of the organization.
     pub fn patterns(&self, members_create_keys: bool) -> Patterns {
         match self {
             Self::Builtin(role) => Patterns::from(role.patterns(members_create_keys)),
@@ -182,54 +172,51 @@ impl HeldRole {
     }
 }
 
-/// What a decision needs of an organization.
+/// Facts about an organization that decisions read.
 #[expect(clippy::struct_excessive_bools, reason = "three facts, each so or not")]
 #[derive(Clone, Debug)]
 pub struct OrganizationFacts {
-    /// The organization.
     pub id: OrganizationId,
-    /// The name.
     pub name: String,
-    /// Whether operators stopped it, or it is not known at all.
+    /// Whether operators suspended it, or it has no record.
     pub suspended: bool,
-    /// The ceiling of what its keys may be granted outside `keyhouse:`.
+    /// The ceiling for permissions of its keys outside `keyhouse:`.
     pub ceiling: List,
-    /// Whether plain users may make personal keys.
+    /// Whether users with the role `user` may create personal keys.
     pub members_create_keys: bool,
-    /// The longest a key may last, in days; `None` for no bound.
+    /// The longest lifetime of a key in days; `None` for no limit.
     pub key_lifetime_days_max: Option<u32>,
-    /// What its calls leave behind; the same for as long as the organization is known.
+    /// Counters of its calls; the same value while the organization exists.
     pub live: Arc<OrganizationLive>,
-    /// Handle to its plan.
     pub plan: Shared<PlanFacts>,
-    /// How it stands with that plan.
+    /// Its subscription to the plan.
     pub subscription: Subscription,
-    /// Whether it is the operators' own, the first of the instance.
+    /// Whether it is the first organization of the instance, which the operators belong to.
     pub founding: bool,
-    /// The e-mail domains that operators assigned to it, in order.
+    /// The e-mail domains that operators assigned to it, sorted.
     pub domains: Arc<[Box<str>]>,
-    /// Whom it requires a second factor of.
+    /// The roles whose holders need a second factor.
     pub second_factor_required_of: Arc<[RequiredOf]>,
 }
 
-/// The question put to a set of patterns: about one permission, or about all that a pattern grants.
+/// The subject of a query to a set of patterns: one permission, or all permissions of a pattern.
 #[derive(Clone, Copy, Debug)]
 pub enum Ask<'a> {
     /// Is this permission granted?
     Permission(&'a str),
-    /// Is all that this pattern grants granted?
+    /// Are all permissions of this pattern granted?
     Pattern(&'a str),
 }
 
 impl<'a> Ask<'a> {
-    /// The text asked about.
+    /// The text of the permission or pattern.
     pub fn text(self) -> &'a str {
         match self {
             Self::Permission(text) | Self::Pattern(text) => text,
         }
     }
 
-    /// The answer of a set of patterns.
+    /// Whether a set of patterns grants it.
     pub fn of(self, patterns: PatternSet<'_>) -> bool {
         match self {
             Self::Permission(permission) => patterns.grants(permission),
@@ -239,7 +226,7 @@ impl<'a> Ask<'a> {
 }
 
 impl UserFacts {
-    /// What is known of a user before, or after, there is a record: nobody.
+    /// The facts of a user that has no record: disabled and without permissions.
     pub fn unknown(id: UserId) -> Self {
         Self {
             id,
@@ -257,7 +244,7 @@ impl UserFacts {
         }
     }
 
-    /// The facts of a record; `role` is the handle to what it names.
+    /// The facts of a record; `role` is the handle to the record's role.
     pub fn new(record: &UserRecord, role: HeldRole) -> Self {
         let (operator, disabled) = (record.operator, record.disabled);
         let standing = Standing { role: role.rank(), operator, disabled };
@@ -273,7 +260,7 @@ impl UserFacts {
         }
     }
 
-    /// Whether the user holds what is asked, today.
+    /// Whether the user's current role grants `ask`.
     pub fn holds(&self, organization: &OrganizationFacts, ask: Ask<'_>) -> bool {
         if is_instance(ask.text()) {
             return self.standing.operator;
@@ -288,7 +275,7 @@ impl UserFacts {
 }
 
 impl OrganizationFacts {
-    /// What is known of an organization before, or after, there is a record: it is stopped.
+    /// The facts of an organization that has no record: it is suspended.
     pub fn unknown(id: OrganizationId) -> Self {
         let plan = PlanFacts::shared(Plan::unknown(""));
         let subscription = Subscription {
@@ -312,7 +299,7 @@ impl OrganizationFacts {
         }
     }
 
-    /// The facts of a record; `plan` is the handle to what it names.
+    /// The facts of a record; `plan` is the handle to the record's plan.
     pub fn new(
         record: &OrganizationRecord,
         plan: Shared<PlanFacts>,
@@ -334,25 +321,26 @@ impl OrganizationFacts {
         }
     }
 
-    /// Whether the ceiling lets a key of this organization have what is asked.
+    /// Whether the ceiling allows keys of this organization to be granted `ask`.
     ///
-    /// The ceiling is about protected APIs. Management is bounded by roles alone: under the default
-    /// ceiling `*`, which like every wildcard stops before `keyhouse:`, nobody could manage.
+    /// The ceiling limits protected APIs only; roles alone limit management. The default ceiling
+    /// `*` does not match `keyhouse:`, like every wildcard, so a ceiling on management would lock
+    /// out every user.
     pub fn admits(&self, ask: Ask<'_>) -> bool {
         is_own(ask.text()) || self.ceiling.holds(ask)
     }
 
-    /// Whether the organization vouches for an address. The operators' own vouches for every one
-    /// that its owners let in; another one for addresses within the domains that operators assigned
-    /// to it, by their exact names.
+    /// Whether the organization vouches for an address. The first organization vouches for every
+    /// address; another one for addresses within the domains that operators assigned to it, by
+    /// exact name.
     pub fn vouches_for(&self, email: &str) -> bool {
         let is_own =
             |domain: &str| self.domains.binary_search_by(|own| (**own).cmp(domain)).is_ok();
         self.founding || domain_of(email).is_some_and(is_own)
     }
 
-    /// The address of a user of this organization, where it is one that counts as theirs: set by
-    /// those in charge of users, and vouched for.
+    /// The address of a user of this organization if it is verified: set or confirmed by a manager
+    /// of users, and vouched for.
     pub fn verified_email<'a>(&self, user: &'a UserFacts) -> Option<&'a str> {
         let counts = !user.email_unconfirmed && self.vouches_for(&user.email);
         counts.then_some(user.email.as_str())

@@ -1,11 +1,11 @@
-//! Keeps the index at the store's side: builds it from a scan, then follows the feed, in a thread.
+//! Builds the index from a scan of the store and then follows the feed, in a thread.
 //!
-//! When the feed has missed commits, the index is built anew in place: what the store has is put
-//! in, and what it no longer has is taken out. Checks go on meanwhile.
+//! If the feed has missed commits, the index is rebuilt in place: rows of the store are added and
+//! rows that the store no longer has are removed. Checks continue meanwhile.
 //!
-//! A rebuild reads pages of the latest state and catches up by reading again. Holding one revision over
-//! the whole scan would make the store keep it while others write; replaying old values would make a
-//! revoked key valid for a moment.
+//! A rebuild reads pages of the latest state and catches up by reading changed rows again. Holding
+//! one revision over the whole scan would make the store keep that revision while others write.
+//! Replaying old values would make a revoked key valid for a moment.
 
 use std::io;
 use std::sync::Arc;
@@ -21,24 +21,23 @@ use crate::records::RecordError;
 
 /// How long one wait for the feed lasts.
 pub(super) const FEED_WAIT: Duration = Duration::from_secs(5);
-/// How long to leave an unreachable store alone.
+/// The pause before the next attempt when the store is unavailable.
 const RETRY_WAIT: Duration = Duration::from_millis(200);
 
 /// Why the index could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum FollowError {
-    /// The store did not answer.
     #[error("could not read the store")]
     Read(#[from] ReadError),
-    /// A row is not what it should be. The index takes no part of a store it does not understand.
+    /// A row is invalid. The index loads nothing from a store with a row that it cannot read.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// No thread was to be had.
+    /// The thread could not be started.
     #[error("could not start the thread that follows the store")]
     Thread(#[from] io::Error),
 }
 
-/// The thread that keeps the index. Dropping it leaves the thread running.
+/// The thread that keeps the index up to date. Dropping it leaves the thread running.
 #[derive(Debug)]
 pub struct Follower {
     halt: Arc<Halt>,
@@ -55,11 +54,8 @@ impl Follower {
     }
 }
 
-/// Builds the index from the store, then keeps it in a thread of its own. Returns once the index
-/// has everything that was committed before the call.
-///
-/// # Errors
-/// [`FollowError`].
+/// Builds the index from the store and keeps it up to date in a thread of its own. Returns when the
+/// index has everything that was committed before the call.
 pub fn start(index: Arc<Index>, store: Arc<dyn Store>) -> Result<Follower, FollowError> {
     let mut writer = Writer::new(index);
     let feed = first_build(&mut writer, &*store)?;
@@ -70,7 +66,7 @@ pub fn start(index: Arc<Index>, store: Arc<dyn Store>) -> Result<Follower, Follo
     Ok(Follower { halt, thread })
 }
 
-/// Builds the index for the first time; a feed that is missed meanwhile is begun anew.
+/// Builds the index for the first time. If commits are missed meanwhile, the feed is opened again.
 fn first_build(writer: &mut Writer, store: &dyn Store) -> Result<Box<dyn Feed>, FollowError> {
     loop {
         match writer.rebuild(store) {
@@ -90,14 +86,15 @@ struct Following {
     writer: Writer,
     store: Arc<dyn Store>,
     halt: Arc<Halt>,
-    /// Whether the index must be built anew before the feed goes on.
+    /// Whether the index must be rebuilt before the feed continues.
     missed: bool,
 }
 
 impl Following {
     fn run(mut self) {
         let ended = self.follow_until_it_ends();
-        // Asked to, it ends quietly. Else changes would go on that the index never sees.
+        // A requested stop is silent. Otherwise the index would miss changes without any sign of
+        // it.
         if !self.halt.pause(Duration::ZERO) {
             tracing::error!(cause = %ended, "index: no longer follows the store");
             self.writer.set_state(State::Ended(ended));
@@ -108,7 +105,7 @@ impl Following {
         loop {
             let Err(stopped) = self.step() else { continue };
             match stopped {
-                // The store comes and goes; only what won't mend by itself is the end.
+                // An unreachable store is retried; only a permanent error ends the thread.
                 Stopped::Store(FollowError::Read(error)) => {
                     self.writer.set_state(State::Unavailable(error.to_string()));
                     if self.halt.pause(RETRY_WAIT) {
@@ -124,7 +121,7 @@ impl Following {
         }
     }
 
-    /// Takes one step of the feed, or builds the index anew where commits were missed.
+    /// Processes one step of the feed, or rebuilds the index if commits were missed.
     fn step(&mut self) -> Result<(), Stopped> {
         if self.missed {
             self.feed = self.writer.rebuild(&*self.store)?;
@@ -142,7 +139,7 @@ impl Following {
     }
 }
 
-/// Says so when the thread ends in a way that nobody planned.
+/// Logs an unplanned end of the thread.
 impl Drop for Following {
     fn drop(&mut self) {
         if std::thread::panicking() {
@@ -153,11 +150,10 @@ impl Drop for Following {
 
 /// Why a step was not taken.
 pub(super) enum Stopped {
-    /// The store did not answer, or not as it should.
+    /// The store did not respond, or its response is invalid.
     Store(FollowError),
-    /// Commits were missed.
     Missed,
-    /// The feed was stopped, by us or by the store.
+    /// The feed was stopped, by this process or by the store.
     Closed,
 }
 

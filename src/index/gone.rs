@@ -1,4 +1,4 @@
-//! What the index has and a new scan of the store has not shown: it is taken out at the scan's end.
+//! Entries of the index that a new scan of the store has not found: they are removed at its end.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use crate::model::id::{KeyId, OrganizationId, RoleId, TeamId, UserId};
 use crate::records::Stored;
 use crate::records::place::Place;
 
-/// What the index has and a scan has not shown yet.
+/// Entries of the index that a scan has not found yet.
 pub(super) struct Gone {
     keys: HashSet<KeyId>,
     users: HashSet<UserId>,

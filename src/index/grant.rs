@@ -1,4 +1,5 @@
-//! A grant: all that deciding needs of one key, packed small, since there may be a million.
+//! A grant: the facts about one key that a decision reads, packed small, since there may be a
+//! million.
 
 use std::sync::Arc;
 
@@ -18,58 +19,56 @@ use crate::model::network::IpRules;
 use crate::model::permission::PatternSet;
 use crate::records::key::{KeyRecord, SecretRecord};
 
-/// All that deciding needs of one secret of a key.
+/// The facts about one secret of a key that a decision reads.
 ///
-/// In this order in memory: what every decision reads lies with the map's key in the first two
-/// cache lines of the entry, the rest behind them.
+/// The order of the fields is the order in memory: the fields that every decision reads lie with
+/// the map's key in the first two cache lines of the entry, the others after them.
 #[derive(Clone, Debug)]
 #[repr(C)]
 pub struct Grant {
-    /// Handle to the organization's facts.
     pub organization: Shared<OrganizationFacts>,
-    /// Not valid before; [`Moment::BEGINNING`] where nothing is said.
+    /// The key is not valid before this moment; [`Moment::BEGINNING`] if none is set.
     pub not_before: Moment,
-    /// Not valid from then on: the key's end or this secret's, whichever comes first.
+    /// The key is not valid from this moment on: the end of the key or of this secret, whichever is
+    /// earlier.
     pub expires_at: Moment,
     /// The owner's standing; a service key has no owner.
     pub standing: Option<StandingSlot>,
     patterns: List,
     /// Rules that few keys have.
     pub rules: Option<Arc<Rules>>,
-    /// Whether it was revoked.
     pub revoked: bool,
     /// Whether it is switched off.
     pub disabled: bool,
     /// Whether the secret is known by its SHA-256.
     pub(super) by_sha256: bool,
-    /// Whether a former owner may have the secret.
+    /// Whether a former owner may still have the secret.
     former_owner: bool,
-    /// Handle to the owner's facts.
+    /// Handle to the owner's facts; a service key has no owner.
     pub owner: Option<Arc<SharedUser>>,
-    /// Handle to the key's live state, which knows the key's id.
+    /// Handle to the key's live state, which holds the key's id.
     pub live: Arc<Live>,
     label: Label,
-    /// The report of what it is granted, where that is worth keeping.
+    /// The report of the key's permissions, where caching it is worthwhile.
     pub report: ReportCell,
 }
 
 /// Rules that few keys have.
 #[derive(Debug, Default)]
 pub struct Rules {
-    /// The lists that are the maximum of a transferred key.
+    /// The lists of patterns that limit a transferred key.
     pub maxima: Box<[List]>,
-    /// The teams it is shared with; some may not be there any more.
+    /// The teams that the key is shared with; some may have been removed.
     pub teams: Box<[TeamId]>,
-    /// Networks.
     pub ip: IpRules,
     /// Rate limits, each with its counter.
     pub rate_limits: Box<[(RateLimit, Arc<RateCounter>)]>,
     quota: Option<(QuotaTerms, Arc<QuotaCounter>)>,
-    /// Where the uses of this secret are noted, while the key has another.
+    /// Where uses of this secret are noted, while the key has another secret.
     uses: Option<Arc<UseCell>>,
 }
 
-/// The key's other texts in one allocation: environment, name.
+/// The environment and the name of the key, in one allocation.
 #[derive(Clone, Debug)]
 struct Label {
     text: Box<str>,
@@ -77,7 +76,6 @@ struct Label {
 }
 
 impl Grant {
-    /// The grant of one secret of a key.
     pub fn new(
         record: &KeyRecord,
         secret: &SecretRecord,
@@ -105,13 +103,13 @@ impl Grant {
         }
     }
 
-    /// The owner to name to an upstream or a service: none while a former owner may have the secret,
-    /// whose calls would pass for the new owner's. A service key has none either.
+    /// The owner to name to an upstream or a service. There is none while a former owner may have
+    /// the secret, since that person's calls would be attributed to the new owner. A service key
+    /// has none either.
     pub fn named_owner(&self) -> Option<Arc<UserFacts>> {
         self.owner.as_ref().filter(|_owner| !self.former_owner).map(|owner| owner.facts())
     }
 
-    /// The last use of this secret.
     pub fn last_use(&self) -> Option<LastUse> {
         match self.own_uses() {
             Some(cell) => cell.read(),
@@ -119,7 +117,7 @@ impl Grant {
         }
     }
 
-    /// Notes a use of this secret. Returns whether there is something new to be written.
+    /// Notes a use of this secret. Returns whether there is something new to write.
     pub(super) fn note(&self, last: Use<'_>, shared: impl Fn(&str) -> Arc<Agent>) -> bool {
         let by_secret = self.own_uses().is_some_and(|cell| cell.note(last, &shared));
         self.live.note(last, &shared) | by_secret
@@ -129,28 +127,26 @@ impl Grant {
         self.rules.as_deref()?.uses.as_deref()
     }
 
-    /// The environment.
     pub fn environment(&self) -> &str {
         self.label.text.get(..usize::from(self.label.name_from)).unwrap_or_default()
     }
 
-    /// The name.
     pub fn name(&self) -> &str {
         self.label.text.get(usize::from(self.label.name_from)..).unwrap_or_default()
     }
 
-    /// The patterns listed, or what the absence of a list means.
+    /// The key's own patterns, or the meaning of an absent list.
     pub fn patterns(&self) -> PatternSet<'_> {
         self.patterns.as_set()
     }
 
-    /// The lists that are the maximum of a transferred key.
+    /// The lists of patterns that limit a transferred key.
     pub fn maxima(&self) -> &[List] {
         self.rules.as_deref().map(|rules| &*rules.maxima).unwrap_or_default()
     }
 
-    /// Whether the key is granted what is asked: by its own list, by each list of its maximum, by
-    /// its owner's role today, and within the organization's ceiling.
+    /// Whether the key is granted `ask`: by its own list, by each list of its maximum, by its
+    /// owner's current role, and by the organization's ceiling.
     pub fn grants(
         &self,
         owner: Option<Standing>,
@@ -160,8 +156,8 @@ impl Grant {
         self.patterns.holds(ask) && self.is_within_bounds(owner, organization, ask)
     }
 
-    /// Whether all that bounds the key's own list holds what is asked: its maximum, its owner's role
-    /// today, and the organization's ceiling.
+    /// Whether every limit on the key's own list grants `ask`: its maximum, its owner's current
+    /// role, and the organization's ceiling.
     pub fn is_within_bounds(
         &self,
         owner: Option<Standing>,
@@ -174,14 +170,13 @@ impl Grant {
         match (owner, &self.owner) {
             (Some(standing), Some(user)) => standing.holds(user, organization, ask),
             (None, None) => organization.admits(ask),
-            // A standing without its user, or a user without a standing: never made.
+            // A standing without a user, or a user without a standing, is never created.
             (Some(_), None) | (None, Some(_)) => false,
         }
     }
 }
 
 impl Rules {
-    /// The quota.
     pub fn quota(&self) -> Option<QuotaRule<'_>> {
         self.quota.as_ref().map(|(terms, counter)| QuotaRule::new(terms, counter))
     }
@@ -194,7 +189,7 @@ impl Rules {
     ) -> Option<Arc<Self>> {
         let uses = if record.secrets.len() > 1 { live.use_cell(&secret.digest) } else { None };
         let ip = record.ip_rules();
-        // A list of the maximum that is the key's own grants nothing less.
+        // A list of the maximum that equals the key's own list restricts nothing.
         let maxima: Box<[List]> = record
             .maxima
             .iter()
@@ -239,7 +234,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::records::key::tests::record;
 
-    /// A grant of the key that leaves its traces there.
+    /// A grant of the key with this live state.
     pub(crate) fn grant_of(live: Arc<Live>) -> Grant {
         let mut record = record();
         (record.id, record.owner) = (live.key, None);

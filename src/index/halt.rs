@@ -1,4 +1,4 @@
-//! Ends the threads that work in the background, at once and without losing what they hold.
+//! A switch that ends background threads at once, without losing the work that they hold.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,7 +19,7 @@ struct HaltState {
 }
 
 impl Halt {
-    /// Says that it is time to end: pending and later pauses return at once.
+    /// Requests the end: pending and later pauses return at once.
     pub fn halt(&self) {
         let mut state = self.lock();
         state.is_halted = true;
@@ -29,7 +29,7 @@ impl Halt {
         self.halted.notify_all();
     }
 
-    /// Takes over the feed that is followed now, to stop it too.
+    /// Registers the feed that is followed now, so that it is stopped too.
     pub fn watch(&self, feed: Box<dyn Stop>) {
         let mut state = self.lock();
         if state.is_halted {
@@ -38,7 +38,7 @@ impl Halt {
         state.feed = Some(feed);
     }
 
-    /// Waits a while; returns whether it is time to end.
+    /// Waits for `span`; returns whether the thread must end.
     pub fn pause(&self, span: Duration) -> bool {
         let going = |state: &mut HaltState| !state.is_halted;
         let waited = self.halted.wait_timeout_while(self.lock(), span, going);

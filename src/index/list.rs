@@ -1,5 +1,7 @@
-//! A list of patterns as checks ask it: kept small where it is short, and with an index by segment
-//! where it is long. One is made for each change of the list, by the index's writer.
+//! A list of patterns as checks read it: small where it is short, with an index by segment where it
+//! is long.
+//!
+//! The index's writer makes one for each change of the list.
 
 use std::sync::Arc;
 
@@ -7,12 +9,12 @@ use crate::index::facts::Ask;
 use crate::model::permission::{PatternSet, Patterns};
 use crate::model::segments::SegmentIndex;
 
-/// How many bytes of patterns lie in the list itself.
+/// The most bytes of patterns that are stored in the list itself.
 const INLINE_BYTES_MAX: usize = 30;
-/// How many patterns are asked one by one; a longer list has an index.
+/// The most patterns that are compared one by one; a longer list has an index.
 const SCANNED_PATTERNS_MAX: usize = 8;
 
-/// A list of patterns. Where it is short it lies where its owner lies, one cache miss nearer.
+/// A list of patterns. A short list is stored inside its owner, which saves a cache miss.
 #[derive(Clone, Debug)]
 pub struct List(Form);
 
@@ -30,10 +32,8 @@ struct Indexed {
 }
 
 impl List {
-    /// The list of nothing.
     pub const EMPTY: Self = Self(Form::Inline { length: 0, bytes: [0; INLINE_BYTES_MAX] });
 
-    /// The patterns.
     pub fn as_set(&self) -> PatternSet<'_> {
         PatternSet::trusted(match &self.0 {
             Form::Inline { length, bytes } => {
@@ -45,7 +45,7 @@ impl List {
         })
     }
 
-    /// Whether the list holds what is asked.
+    /// Whether the list grants `ask`.
     pub fn holds(&self, ask: Ask<'_>) -> bool {
         match (&self.0, ask) {
             (Form::Indexed(indexed), Ask::Permission(permission)) => {

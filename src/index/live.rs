@@ -1,7 +1,7 @@
-//! Live state: what a key's use leaves behind. It is shared by every grant of a key, outlives its
-//! changes, and is not the feed's.
+//! Live state of keys and organizations: last uses, counts of calls, and counters of limits.
 //!
-//! All of it is atomics, so that a check never waits for another.
+//! All grants of a key share it. It survives changes of the key and does not depend on the feed. It
+//! consists of atomics, so that a check never waits for another one.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -15,32 +15,31 @@ use crate::model::limit::{Draw, RateLimit};
 use crate::model::secret::Digest;
 use crate::records::key::SecretRecord;
 
-/// How many limits' counters a key keeps, those of limits that were taken off among them.
+/// The most counters of limits that a key keeps, including those of removed limits.
 const COUNTERS_MAX: usize = 32;
 
 /// The live state of one key.
 #[derive(Debug)]
 pub struct Live {
-    /// Whose it is.
     pub key: KeyId,
     uses: UseCell,
-    /// What its calls came to; a key that was never called has none.
+    /// Counts of its calls; absent until the first call.
     calls: OnceLock<Box<Calls>>,
-    /// Whether the use waits to be written.
+    /// Whether a use waits to be written.
     pub(super) waiting: AtomicBool,
-    /// For the index's writer alone: under which digests the key stands, and its counters.
+    /// The digests and counters of the key. Only the index's writer uses it.
     pub(super) ledger: Mutex<Ledger>,
 }
 
-/// What only the index's writer touches.
+/// State that only the index's writer uses.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    /// The digests under which the key stands in the index.
+    /// The digests of the key in the index.
     pub(super) digests: Digests,
     counters: Option<Box<Counters>>,
 }
 
-/// One digest nearly always, so that it costs no allocation.
+/// Nearly always one digest, so that it needs no allocation.
 #[derive(Debug, Default)]
 pub(super) enum Digests {
     #[default]
@@ -78,7 +77,7 @@ struct Counters {
 }
 
 impl Live {
-    /// The state of a key never used.
+    /// The state of a key that was never used.
     pub fn new(key: KeyId) -> Self {
         Self {
             key,
@@ -94,22 +93,22 @@ impl Live {
         self.uses.read()
     }
 
-    /// What its calls came to, once there were any in this process.
+    /// Counts of calls; `None` if there were none in this process.
     pub fn calls(&self) -> Option<&Calls> {
         self.calls.get().map(|calls| &**calls)
     }
 
-    /// The same, made with the first call.
+    /// Counts of calls, created with the first call.
     pub(super) fn calls_of(&self, organization: impl FnOnce() -> OrganizationId) -> &Calls {
         self.calls.get_or_init(|| Box::new(Calls::new(organization())))
     }
 
-    /// Notes a use. Returns whether there is something new to be written.
+    /// Notes a use. Returns whether there is something new to write.
     pub(super) fn note(&self, last: Use<'_>, shared: impl FnOnce(&str) -> Arc<Agent>) -> bool {
         self.uses.note(last, shared)
     }
 
-    /// From now on tells the uses of the key's secrets apart, where it has several.
+    /// From now on, records uses separately for each secret if the key has several.
     pub(super) fn tell_apart(&self, secrets: &[SecretRecord]) {
         if secrets.len() > 1 {
             let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
@@ -117,7 +116,7 @@ impl Live {
         }
     }
 
-    /// Takes over what the store knows of a key that was not used in this process.
+    /// Loads the stored use of a key that was not used in this process.
     pub(super) fn restore(&self, last: &LastUse, secrets: &[(Digest, LastUse)]) {
         self.uses.put(last);
         let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
@@ -136,16 +135,16 @@ impl Live {
         ledger.counters.as_ref()?.secrets.cell(digest)
     }
 
-    /// The last use of each secret that was used, where they are told apart.
+    /// The last use of each used secret, where they are recorded separately.
     pub fn secret_uses(&self) -> Vec<(Digest, LastUse)> {
         let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         let counters = ledger.counters.as_ref();
         counters.map(|counters| counters.secrets.read()).unwrap_or_default()
     }
 
-    /// The counter of a rate limit, the same one for as long as the limit keeps its name.
+    /// The counter of a rate limit; it stays the same while the limit keeps its name.
     ///
-    /// `in_use` are the names that the key's limits have now: their counters are never let go.
+    /// `in_use` lists the names of the key's current limits: their counters are never removed.
     pub(super) fn rate_counter(&self, name: &str, in_use: &[&str]) -> Arc<RateCounter> {
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         let counters = ledger.counters.get_or_insert_default();
@@ -173,16 +172,15 @@ impl Live {
     }
 }
 
-/// The live state of an organization: what the plan's limits on calls count.
+/// The live state of an organization: the counters of the plan's limits on calls.
 #[derive(Debug)]
 pub struct OrganizationLive {
-    /// Whose it is.
     pub organization: OrganizationId,
     /// Calls in ten seconds.
     pub rate: Arc<RateCounter>,
     /// Calls in a month.
     pub quota: Arc<QuotaCounter>,
-    /// Where quotas of the organization and its keys ask for reservations.
+    /// The queue for reservations of the quotas of the organization and its keys.
     pub reservations: Arc<Reservations>,
 }
 
@@ -200,7 +198,7 @@ impl OrganizationLive {
 pub struct RateCounter(AtomicU64);
 
 impl RateCounter {
-    /// Draws; see [`RateLimit::draw`].
+    /// Draws from the limit; see [`RateLimit::draw`].
     pub fn draw(&self, limit: &RateLimit, ticks: u64, cost: u32) -> Draw {
         let mut arrival = self.settled(limit, ticks);
         loop {
@@ -215,13 +213,13 @@ impl RateCounter {
         }
     }
 
-    /// Whether a draw would be granted, drawing nothing.
+    /// Whether a draw would be granted; draws nothing.
     pub fn peek(&self, limit: &RateLimit, ticks: u64, cost: u32) -> Draw {
         limit.draw(self.settled(limit, ticks), ticks, cost)
     }
 
-    /// The arrival time; one that only an earlier, slower limit can have left is brought back
-    /// within this one, for good.
+    /// The arrival time. If only an earlier, slower limit can have left it, it is reduced to fit
+    /// this limit, and the reduced value is stored.
     fn settled(&self, limit: &RateLimit, ticks: u64) -> u64 {
         let arrival = self.0.load(Ordering::Relaxed);
         let settled = limit.settled(arrival, ticks);
@@ -232,7 +230,6 @@ impl RateCounter {
         swap.map_or_else(|seen| seen, |_arrival| settled)
     }
 
-    /// Takes a granted draw back.
     pub fn give_back(&self, limit: &RateLimit, cost: u32) {
         let mut arrival = self.0.load(Ordering::Relaxed);
         loop {

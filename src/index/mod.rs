@@ -1,8 +1,9 @@
-//! The index: from the digest of a secret to its grant, in memory.
+//! The index: an in-memory map from the digest of a secret to its grant.
 //!
-//! Readers never wait: lookups run under papaya's guard, facts are swapped whole. [`follow`] is the
-//! only writer, live state aside. What the index does not do: it reads no store for a check, and
-//! decides nothing.
+//! Readers never wait: lookups run under papaya's guard, and facts are swapped whole. Except for
+//! live state, [`follow`] is the only writer.
+//!
+//! The index reads no store during a check, and it decides nothing.
 
 pub mod calls;
 mod digest_key;
@@ -57,46 +58,44 @@ use uses::{Agent, LastUse, Use};
 use waiting::{Progress, Waiting};
 pub use waiting::{State, USES_WAITING_MAX};
 
-/// Most names of user agents that keys share. When more come, sharing begins anew; a key keeps the name
-/// that it has.
+/// The most names of user agents that keys share. Beyond that, a new set of shared names is begun;
+/// a key keeps the name that it has.
 pub(crate) const AGENTS_MAX: usize = 16_384;
 
-/// The index of one instance.
 #[derive(Debug)]
 pub struct Index {
     grants: HashMap<DigestKey, Grant, BuildHasherDefault<DigestHasher>>,
-    /// How many of them are known by their SHA-256.
+    /// How many of the grants are known by their SHA-256.
     by_sha256: AtomicUsize,
-    /// The digests that no longer open anything and that a check may meet, 64 bytes each: of texts
-    /// that Keyhouse never knew, and those by which a key is known.
+    /// Digests that are no longer valid and that a check may meet, 64 bytes each: digests of texts
+    /// that Keyhouse never had, and digests by which a key is known.
     retired: HashMap<DigestKey, (), BuildHasherDefault<DigestHasher>>,
     users: HashMap<UserId, Arc<SharedUser>>,
     organizations: HashMap<OrganizationId, Shared<OrganizationFacts>>,
-    /// The operators' own organization, once it is known.
+    /// The first organization of the instance, once it is known.
     founded: OnceLock<OrganizationId>,
     roles: HashMap<RoleId, Shared<RoleFacts>>,
     teams: HashMap<TeamId, Arc<TeamFacts>>,
     gates: HashMap<Box<str>, Arc<Gate>>,
     sessions: Sessions,
     default_gate: Arc<Gate>,
-    /// The names of user agents, so that keys with one of them hold it once.
+    /// The names of user agents, so that keys with the same one share its text.
     agents: HashMap<Arc<str>, Arc<Agent>>,
     progress: Progress,
     waiting: Waiting,
     tally: Mutex<Tally>,
-    /// When all uses that then waited were last in the store, in ticks.
+    /// The last moment at which all waiting uses were in the store, in ticks.
     flushed_at: AtomicU64,
     reservations: Arc<Reservations>,
     /// How long each step of the writer took.
     steps: Histogram,
 }
 
-/// Where a call came from.
+/// The origin of a call.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Origin<'a> {
-    /// The client's address.
     pub ip: Option<IpAddr>,
-    /// The client's program, as it names itself.
+    /// The client's `User-Agent`.
     pub user_agent: Option<&'a str>,
 }
 
@@ -107,11 +106,10 @@ impl Default for Index {
 }
 
 impl Index {
-    /// An empty index.
     pub fn new() -> Self {
         Self {
-            // One thread writes, so nobody waits for it to grow the map; readers that met a map half
-            // moved would look in two places.
+            // Only one thread writes, so no reader waits while it grows the map. With incremental
+            // growth, readers would have to look in two places.
             grants: HashMap::builder()
                 .hasher(BuildHasherDefault::default())
                 .resize_mode(ResizeMode::Blocking)
@@ -136,30 +134,29 @@ impl Index {
         }
     }
 
-    /// Looks a digest up, and hands its grant to `read` while the entry is held in memory.
+    /// Looks up a digest and calls `read` with its grant while the entry is held in memory.
     pub fn with_grant<T>(&self, digest: &Digest, read: impl FnOnce(Option<&Grant>) -> T) -> T {
         let guard = self.grants.guard();
         read(self.grants.get(&DigestKey::from(*digest), &guard))
     }
 
-    /// A copy of a digest's grant; cheap, since all that is large is shared.
+    /// A copy of a digest's grant. It is cheap, since all large parts are shared.
     pub fn grant(&self, digest: &Digest) -> Option<Grant> {
         let guard = self.grants.guard();
         self.grants.get(&DigestKey::from(*digest), &guard).cloned()
     }
 
-    /// Whether a digest is known.
     pub fn knows(&self, digest: &Digest) -> bool {
         self.grants.pin().contains_key(&DigestKey::from(*digest))
     }
 
-    /// Whether some secret is known by its SHA-256: else nobody need take one.
+    /// Whether any secret is known by its SHA-256. If not, no check needs to compute one.
     pub fn knows_sha256(&self) -> bool {
         self.by_sha256.load(Ordering::Relaxed) > 0
     }
 
-    /// Of the digests of one text the one that decides: a revoked one, else one that no longer opens
-    /// anything, else one that is known, else the first.
+    /// Of the two digests of one text, the one that decides: a revoked one, else one that is no
+    /// longer valid, else a known one, else the first.
     pub fn deciding(&self, digests: [Digest; 2]) -> Digest {
         let is_retired =
             |digest: &Digest| self.retired.pin().contains_key(&DigestKey::from(*digest));
@@ -172,23 +169,22 @@ impl Index {
         };
         let [one, other] = digests;
         let (first, second) = if rank(&other) < rank(&one) { (other, one) } else { (one, other) };
-        // The text that no longer opens anything may be a key's by its other digest, which is then the
-        // first: the second has no grant.
+        // A text that is no longer valid may be known as a key by its other digest. That digest is
+        // then the first one: the second has no grant.
         let is_ended = rank(&first) > 0 && (is_retired(&first) || is_retired(&second));
         if is_ended { second } else { first }
     }
 
-    /// How many secrets are known.
+    /// The number of known secrets.
     pub fn len(&self) -> usize {
         self.grants.len()
     }
 
-    /// Whether no secret is known.
     pub fn is_empty(&self) -> bool {
         self.grants.is_empty()
     }
 
-    /// Whose session a cookie is, where the store has it; it may have ended by time.
+    /// The user of a session cookie, if the store has the session; the session may have expired.
     pub fn session_user(&self, cookie: &Digest) -> Option<UserId> {
         self.sessions.user(cookie)
     }
@@ -198,12 +194,12 @@ impl Index {
         self.users.pin().get(&id).map(|shared| shared.facts())
     }
 
-    /// The facts of a user as their keys share them.
+    /// The facts of a user, as all of the user's keys share them.
     pub fn shared_user(&self, id: UserId) -> Option<Arc<SharedUser>> {
         self.users.pin().get(&id).map(Arc::clone)
     }
 
-    /// The users of an organization, the oldest first.
+    /// The users of an organization, oldest first.
     pub fn users_of(&self, organization: OrganizationId) -> Vec<Arc<UserFacts>> {
         let users = self.users.pin();
         let facts = users.values().map(|shared| shared.facts());
@@ -212,7 +208,7 @@ impl Index {
         users
     }
 
-    /// The users who run the instance, the oldest first.
+    /// The operators of the instance, oldest first.
     pub fn operators(&self) -> Vec<Arc<UserFacts>> {
         let users = self.users.pin();
         let facts = users.values().map(|shared| shared.facts());
@@ -221,12 +217,11 @@ impl Index {
         operators
     }
 
-    /// The facts of a custom role.
     pub fn role(&self, id: RoleId) -> Option<Arc<RoleFacts>> {
         self.roles.pin().get(&id).map(|shared| shared.load_full())
     }
 
-    /// The handle to a role's facts, where an organization has it.
+    /// The handle to a role's facts, if the organization has the role.
     pub fn shared_role(
         &self,
         id: RoleId,
@@ -237,7 +232,7 @@ impl Index {
         shared.map(Arc::clone)
     }
 
-    /// The facts of a team; `None` once it is removed.
+    /// The facts of a team; `None` after it was removed.
     pub fn team(&self, id: TeamId) -> Option<Arc<TeamFacts>> {
         self.teams.pin().get(&id).map(Arc::clone)
     }
@@ -250,8 +245,8 @@ impl Index {
         self.gates.pin().get(name).map(Arc::clone)
     }
 
-    /// The teams that a key is shared with, each with whether the key stands for it: whether the
-    /// owner that may be named is in it. A service key stands for all of them.
+    /// The teams that a key is shared with, each with whether the key represents it: the owner that
+    /// may be named is a member. A service key represents all of them.
     pub fn teams_of(&self, grant: &Grant) -> Vec<(Arc<TeamFacts>, bool)> {
         let Some(rules) = grant.rules.as_deref().filter(|rules| !rules.teams.is_empty()) else {
             return Vec::new();
@@ -268,8 +263,8 @@ impl Index {
             .collect()
     }
 
-    /// Counts a call of a key by what it came to, and notes where a valid one came from: both are seen
-    /// at once by whoever reads, and written to the store later.
+    /// Counts a call of a key by its code and notes the origin of a valid one. Readers see both at
+    /// once; the store gets them later.
     pub fn note_call(&self, grant: &Grant, code: Code, at: Moment, origin: Origin<'_>) {
         let calls = grant.live.calls_of(|| grant.organization.load().id);
         calls.count(Hour::of(at), code);
@@ -283,13 +278,14 @@ impl Index {
         self.waiting.push(&grant.live);
     }
 
-    /// What is on its way to the store.
+    /// Calls that are being written to the store.
     pub fn tally(&self) -> MutexGuard<'_, Tally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes up to `limit` keys whose use waits to be written, the longest waiting first. Each is in
-    /// the caller's hands until [`Index::take_use`]: meanwhile its uses add nothing to the queue.
+    /// Takes up to `limit` keys whose use waits to be written, longest waiting first. The caller
+    /// holds each of them until [`Index::take_use`]: meanwhile its uses do not enter the queue
+    /// again.
     pub fn take_used(&self, tally: &mut Tally, limit: usize) -> Vec<Arc<Live>> {
         let missing = limit.saturating_sub(tally.fresh.len());
         self.gather(tally, missing);
@@ -297,13 +293,14 @@ impl Index {
         tally.fresh.drain(..count).collect()
     }
 
-    /// Has all keys whose use waits to be written among [`Tally::waiting`].
+    /// Adds all keys whose use waits to be written to [`Tally::waiting`].
     pub fn gather_used(&self, tally: &mut Tally) {
         self.gather(tally, usize::MAX);
     }
 
     fn gather(&self, tally: &mut Tally, limit: usize) {
-        // After an overflow the queue is no help: all are looked at, but for those that are known.
+        // After an overflow the queue is incomplete: all keys are examined, except those already
+        // known.
         let left_out = || {
             let mut known: HashSet<_> = tally.waiting().map(Arc::as_ptr).collect();
             let grants = self.grants.pin();
@@ -314,31 +311,31 @@ impl Index {
         tally.fresh.extend(taken);
     }
 
-    /// The last use of a taken key, to be written now, where there was one; its calls go into the
-    /// tally. From here on its next use waits anew.
+    /// The last use of a taken key, if there was one, to be written now; its calls move to the
+    /// tally. Its next use enters the queue again.
     pub fn take_use(&self, tally: &mut Tally, live: &Live) -> Option<LastUse> {
         live.waiting.store(false, Ordering::SeqCst);
         tally.take_calls(live);
         live.last_use()
     }
 
-    /// The quotas whose reservation is to be renewed.
+    /// The quotas whose reservation must be renewed.
     pub fn reservations(&self) -> &Arc<Reservations> {
         &self.reservations
     }
 
-    /// Waits until the index has a revision; when it takes longer than `timeout`, no check is
-    /// answered until it has.
+    /// Waits until the index has reached a revision. If this takes longer than `timeout`, checks
+    /// are not answered until it has.
     pub fn wait_for(&self, revision: Revision, timeout: Duration) -> bool {
         self.progress.wait_for(revision, timeout)
     }
 
-    /// Whether a change was acknowledged that the index does not have yet.
+    /// Whether the index lacks a change that was acknowledged.
     pub fn is_behind(&self) -> bool {
         self.progress.is_behind()
     }
 
-    /// A user agent's name as keys share it.
+    /// The shared name of a user agent.
     fn agent(&self, name: &str) -> Arc<Agent> {
         let agents = self.agents.pin();
         if let Some(agent) = agents.get(name) {
@@ -381,7 +378,7 @@ mod tests {
         assert_eq!(call(&index, &other, None).agent, None);
     }
 
-    /// One key that made up 16,384 names took the last user agent of every key away.
+    /// Regression: one key with 16,384 made-up names removed the last user agent of every key.
     #[test]
     fn the_user_agents_of_one_key_take_no_other_keys_away() {
         let index = Index::new();

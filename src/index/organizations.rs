@@ -1,4 +1,4 @@
-//! Which organizations there are, and which one is the operators' own.
+//! Lookups of organizations, including the first one of the instance.
 
 use std::sync::Arc;
 
@@ -12,17 +12,17 @@ impl Index {
         self.organizations.pin().get(&id).map(|shared| shared.load_full())
     }
 
-    /// The operators' own organization: the one that the bootstrap made.
+    /// The first organization, which the bootstrap created and the operators belong to.
     pub fn founding_organization(&self) -> Option<OrganizationId> {
         self.founded.get().copied()
     }
 
-    /// Its facts.
+    /// The facts of the first organization.
     pub fn first_organization(&self) -> Option<Arc<OrganizationFacts>> {
         self.founding_organization().and_then(|id| self.organization(id))
     }
 
-    /// Whether there is an organization: without one nobody can sign in yet.
+    /// Whether an organization exists: without one, signing in is impossible.
     pub fn has_organizations(&self) -> bool {
         !self.organizations.is_empty()
     }

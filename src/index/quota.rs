@@ -1,8 +1,9 @@
-//! Quotas as they are used up: how much of a period is used, and how far use is durably reserved.
+//! Counters of quotas: how much of a period is used, and how much use is durably reserved.
 //!
-//! A call counts only within what the store holds as reserved. After a crash a reservation counts
-//! as used, so no crash gives a call back. A change of the quota refills nothing: what a period that
-//! still runs has counted is carried over into the period of the new rule. What ended, ended.
+//! A call counts only within the reservation that the store holds. After a crash a reservation
+//! counts as used, so that a crash never gives a call back. A change of the quota does not refill
+//! it: the count of a period that is still running is carried over into the period of the new rule.
+//! A period that has ended is not carried over.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,27 +18,28 @@ use crate::model::moment::Moment;
 use crate::records::place::Place;
 use crate::records::reservation::ReservationRecord;
 
-/// Smallest and largest reservation, in calls; between them it is 1% of the quota.
+/// The smallest and largest reservation, in calls; between them it is 1% of the quota.
 const STEP_MIN: u64 = 1;
 const STEP_MAX: u64 = 1_000;
-/// How far the clock may have been set back between two starts; a period that begins within that is
-/// not gone back on. Within one process wall time never goes back, and checks are late by less.
+/// How far the clock may have been set back between two starts; a counter does not return to an
+/// earlier period within that span. Within one process wall time never goes back, and checks are
+/// late by less.
 const LATE_MAX: Duration = Duration::from_hours(1);
 /// Marks a count that another window has taken over.
 const MOVED: u64 = 1 << 63;
 pub(super) const NOWHERE: Span = Span { begins: Moment::BEGINNING, ends: Moment::BEGINNING };
 
-/// Whose calls a quota counts.
+/// The owner of a quota: the key or organization whose calls it counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum QuotaOwner {
-    /// One key's.
+    /// The calls of one key.
     Key(KeyId),
-    /// Those of all keys of an organization, by its plan.
+    /// The calls of all keys of an organization, by its plan.
     Organization(OrganizationId),
 }
 
 impl QuotaOwner {
-    /// Where its reservation lies.
+    /// The storage key of its reservation.
     pub fn place(self) -> Place {
         match self {
             Self::Key(id) => Place::Quota(id),
@@ -46,26 +48,25 @@ impl QuotaOwner {
     }
 }
 
-/// What drawing from a quota came to.
+/// The result of drawing from a quota.
 #[derive(Debug)]
 pub enum QuotaDraw {
-    /// Counted, in the period that begins then.
+    /// The call was counted in the period that begins at `begins`.
     Granted {
-        /// Names the period, for [`super::quota_rule::QuotaRule::give_back`].
+        /// Identifies the period, for [`super::quota_rule::QuotaRule::give_back`].
         begins: Moment,
     },
-    /// The period has no room for it.
+    /// The period has no room for the call.
     Refused,
     /// There is room, but the store does not hold the reservation yet.
     Unreserved(Unreserved),
 }
 
-/// The state of a quota.
 #[derive(Debug)]
 pub struct QuotaCounter {
     owner: QuotaOwner,
     window: ArcSwap<Window>,
-    /// Held while one window takes over from another; remembers what the rule's last change said.
+    /// Held while one window replaces another; holds the last change of the rule.
     turning: Mutex<Option<Change>>,
     is_queued: AtomicBool,
     reservations: Arc<Reservations>,
@@ -77,13 +78,13 @@ struct Window {
     span: Span,
     limit: u64,
     used: AtomicU64,
-    /// How far the store holds use as reserved; only grows.
+    /// The durable reservation; it only grows.
     reserved: AtomicU64,
-    /// The furthest that a call wanted to draw.
+    /// The highest count that a call wanted to draw.
     wanted: AtomicU64,
 }
 
-/// When the rule was last changed, and the period it then had.
+/// The time of the rule's last change, and the period at that time.
 #[derive(Clone, Copy, Debug)]
 struct Change {
     at: Moment,
@@ -133,15 +134,16 @@ impl Window {
         (self.limit / 100).clamp(STEP_MIN, STEP_MAX)
     }
 
-    /// How far the next reservation should go.
+    /// The size of the next reservation.
     fn target(&self) -> u64 {
         let ahead = (self.used.load(Ordering::Relaxed) & !MOVED).saturating_add(self.step());
         let wanted = ahead.max(self.wanted.load(Ordering::Relaxed)).min(self.limit);
         wanted.max(self.reserved.load(Ordering::Relaxed))
     }
 
-    /// Whether a check that reads `now` counts here. One that read the clock just before the period
-    /// began comes late, and counts in the new period: that one is not gone back on.
+    /// Whether a check that reads `now` counts here. A check that read the clock just before the
+    /// period began is late and counts in the new period: the counter does not return to the old
+    /// one.
     fn takes(&self, limit: u64, span: Span, now: Moment) -> bool {
         (self.span == span && self.limit == limit)
             || (now < self.span.begins && self.span.begins.since(now) <= LATE_MAX)
@@ -149,7 +151,7 @@ impl Window {
 }
 
 impl QuotaCounter {
-    /// Nothing used yet, nothing reserved.
+    /// A counter with nothing used and nothing reserved.
     pub fn new(owner: QuotaOwner, reservations: Arc<Reservations>) -> Self {
         Self {
             owner,
@@ -160,7 +162,6 @@ impl QuotaCounter {
         }
     }
 
-    /// Whose calls it counts.
     pub fn owner(&self) -> QuotaOwner {
         self.owner
     }
@@ -201,7 +202,7 @@ impl QuotaCounter {
         }
     }
 
-    /// Puts a window in the place of the one that no longer fits.
+    /// Replaces a window that no longer matches the rule or the time.
     fn turn(&self, limit: u64, span: Span, now: Moment) {
         let _turning = self.turning.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.window.load().takes(limit, span, now) {
@@ -209,15 +210,15 @@ impl QuotaCounter {
         }
     }
 
-    /// Only ever called with `turning` held.
+    /// The caller must hold `turning`.
     fn take_over(&self, limit: u64, span: Span, now: Moment) {
         let old = self.window.load();
         let counted = old.used.fetch_or(MOVED, Ordering::Relaxed) & !MOVED;
         let (used, reserved) = if old.span == span {
             (counted, old.reserved.load(Ordering::Relaxed))
         } else if now < old.span.ends {
-            // Another rule, and its last period still runs. What the store holds was reserved for
-            // that one: the new one begins with no more than it carries.
+            // The rule changed and its last period is still running. The store's reservation was
+            // made for that period: the new one begins with no more than the carried count.
             (counted, counted)
         } else {
             (0, 0)
@@ -225,7 +226,7 @@ impl QuotaCounter {
         self.window.store(Arc::new(Window::new(span, limit, used, reserved)));
     }
 
-    /// Queued once, however many calls ask.
+    /// Queues the counter once, however many calls request it.
     fn ask_for_renewal(self: &Arc<Self>) {
         if !self.is_queued.swap(true, Ordering::AcqRel) && !self.reservations.push(self) {
             self.is_queued.store(false, Ordering::Release);
@@ -240,7 +241,7 @@ impl QuotaCounter {
         let less = |used: u64| (used & MOVED == 0).then(|| used.saturating_sub(u64::from(cost)));
         let given = window.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         if given.is_err() {
-            // The rule changed in this very moment: the call stays counted.
+            // The rule changed at this very moment: the call stays counted.
             tracing::debug!(owner = ?self.owner, "quota: a draw was not given back");
         }
     }
@@ -251,8 +252,8 @@ impl QuotaCounter {
         if now < window.span.ends { used } else { 0 }
     }
 
-    /// For the index's writer: the rule is `quota` since a change at that moment. What its last
-    /// period had counted then, if it was still running, is carried over.
+    /// For the index's writer: sets `quota` as the rule since `at`. The count of the last period at
+    /// that moment is carried over if the period was still running.
     pub(super) fn change(&self, quota: &Quota, at: Moment) {
         let mut turning = self.turning.lock().unwrap_or_else(PoisonError::into_inner);
         let span = quota.span(at);
@@ -264,7 +265,7 @@ impl QuotaCounter {
     }
 
     /// For the index's writer: what the store held as reserved when this process began counts as
-    /// used. Later rows are this process's own, and say nothing new.
+    /// used. Later rows were written by this process and are ignored.
     pub(super) fn restore(&self, record: &ReservationRecord) {
         let turning = self.turning.lock().unwrap_or_else(PoisonError::into_inner);
         if self.window.load().span != NOWHERE {
@@ -277,16 +278,17 @@ impl QuotaCounter {
         {
             span = change.span;
         }
-        // No limit is known here; the first check brings it.
+        // The limit is not known here; the first check sets it.
         self.window.store(Arc::new(Window::new(span, 0, record.reserved, record.reserved)));
     }
 
-    /// Leaves the queue: who asks from here on is queued anew, once, however often it is tried.
+    /// Leaves the queue. The next request queues the counter again, once, however often it is
+    /// retried.
     pub(super) fn leave_queue(&self) {
         self.is_queued.swap(false, Ordering::AcqRel);
     }
 
-    /// What to write so that use can go on; `None` where enough is reserved.
+    /// The reservation to write so that calls can continue; `None` if enough is reserved.
     pub fn renewal(&self) -> Option<Renewal> {
         let window = self.window.load_full();
         let reserved = window.target();
@@ -294,8 +296,8 @@ impl QuotaCounter {
         is_ahead.then_some(Renewal { owner: self.owner, window, reserved })
     }
 
-    /// Ends counting: what to write so that the rest of the reservation is given back; `None` where
-    /// nothing was counted. From here on every draw finds nothing reserved.
+    /// Ends counting and returns the reservation to write so that its unused rest is given back;
+    /// `None` if nothing was counted. From here on, every draw finds nothing reserved.
     pub fn settle(&self) -> Option<Renewal> {
         let _turning = self.turning.lock().unwrap_or_else(PoisonError::into_inner);
         let span = self.window.load().span;
@@ -313,26 +315,25 @@ impl QuotaCounter {
 /// A reservation to be written.
 #[derive(Debug)]
 pub struct Renewal {
-    /// Whose.
     pub owner: QuotaOwner,
     window: Arc<Window>,
     reserved: u64,
 }
 
 impl Renewal {
-    /// What to write.
+    /// The record to write.
     pub fn record(&self) -> ReservationRecord {
         let Span { begins, ends } = self.window.span;
         ReservationRecord { begins, ends, reserved: self.reserved }
     }
 
-    /// Lets calls use it: it is durable now.
+    /// Lets calls use the reservation: it is durable now.
     pub(super) fn mark_durable(&self) {
         self.window.reserved.fetch_max(self.reserved, Ordering::Release);
     }
 }
 
-/// A call that has room in its quota and must wait for the store to hold the reservation.
+/// A call that has room in its quota and must wait until the store holds the reservation.
 #[derive(Debug)]
 pub struct Unreserved {
     reservations: Arc<Reservations>,
@@ -341,7 +342,7 @@ pub struct Unreserved {
 }
 
 impl Unreserved {
-    /// Blocks until it is worth deciding again; returns whether that came within `timeout`.
+    /// Blocks until the call can be decided again; returns whether that happened within `timeout`.
     pub fn wait(&self, timeout: Duration) -> bool {
         let done = || {
             self.window.reserved.load(Ordering::Acquire) >= self.needed
@@ -374,15 +375,15 @@ mod tests {
         (Arc::new(QuotaCounter::new(owner, Arc::clone(&reservations))), reservations)
     }
 
-    /// A rule as the index's writer makes it of a change at that moment.
+    /// A rule as the index's writer makes it from a change at `changed_at`.
     fn ruled(counter: &Arc<QuotaCounter>, quota: Quota, changed_at: &str) -> QuotaRule<'static> {
         counter.change(&quota, at(changed_at));
         let terms = Box::leak(Box::new(QuotaTerms::new(quota)));
         QuotaRule::new(terms, Box::leak(Box::new(Arc::clone(counter))))
     }
 
-    /// Each try let those who asked meanwhile queue the quota once more; two of them in one batch were
-    /// refused by the store for good, and every quota with them.
+    /// Regression: each attempt let the waiting calls queue the quota again. The store permanently
+    /// rejects a batch that holds a quota twice, and with it all other quotas of the batch.
     #[test]
     fn while_the_store_refuses_a_quota_is_queued_once() {
         let (counter, reservations) = counter();
@@ -398,7 +399,7 @@ mod tests {
         assert_eq!(reservations.take(10).unwrap().len(), 1);
     }
 
-    /// How many of so many calls pass, where the store takes every reservation at once.
+    /// How many of `calls` calls pass, where the store accepts every reservation at once.
     fn pass(rule: &QuotaRule<'_>, now: &str, calls: u64) -> u64 {
         (0..calls).filter(|_| passes(rule, at(now), 1)).count().try_into().unwrap()
     }
@@ -413,7 +414,7 @@ mod tests {
         }
     }
 
-    /// A counter as the next process has it: the store's record is all that is left.
+    /// A counter as the next process loads it from the store's record.
     fn after_crash(rule: &QuotaRule<'_>, changed_at: &str) -> QuotaRule<'static> {
         let window = rule.counter.window.load();
         let Span { begins, ends } = window.span;
@@ -493,14 +494,14 @@ mod tests {
         let rule = ruled(&counter, quota(2, "day", "UTC"), MADE);
         assert_eq!(pass(&rule, "2026-11-21T23:59:59Z", 3), 2);
         assert_eq!(pass(&rule, "2026-11-22T00:00:00Z", 1), 1);
-        // A check that read the clock before midnight comes late: it counts in the new period.
+        // A check that read the clock before midnight is late: it counts in the new period.
         assert_eq!(pass(&rule, "2026-11-21T23:59:59Z", 3), 1);
         assert_eq!(pass(&rule, "2026-11-22T00:00:01Z", 3), 0, "the period is used up for all");
         assert_eq!(rule.used(at("2026-11-22T10:00:00Z")), 2);
         assert_eq!(rule.used(at("2026-11-23T00:00:00Z")), 0);
     }
 
-    /// The month of Paris ends an hour earlier in winter time than in summer time, as UTC tells it.
+    /// In winter time the month of Paris ends an hour later in UTC than in summer time.
     #[test]
     fn months_end_where_their_zone_says_in_summer_and_in_winter() {
         for (last, first) in [
@@ -515,8 +516,8 @@ mod tests {
         }
     }
 
-    /// Each row: the quota before, when it was changed, the quota after, when it is used then, and
-    /// how many of 100 calls pass, where 40 of 50 had been used up before.
+    /// Columns: the quota before, the time of the change, the quota after, the time of use, and how
+    /// many of 100 calls pass, where 40 of 50 had been used before.
     #[test]
     fn a_change_of_the_quota_refills_nothing() {
         let used = "2026-11-20T10:00:00Z";
@@ -560,7 +561,7 @@ mod tests {
                 let (limit, period, zone) = after;
                 let new = ruled(&counter, quota(limit, period, zone), changed);
                 let (new, lost) = if crashes {
-                    // What was reserved and not used is lost with the process.
+                    // A reservation that was not used is lost with the process.
                     (after_crash(&new, changed), unused(&old).min(passed))
                 } else {
                     (new, 0)

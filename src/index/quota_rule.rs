@@ -1,4 +1,4 @@
-//! A quota's terms, and the rule that they make with a counter.
+//! A quota's terms, and the rule that combines them with a counter.
 
 use std::sync::Arc;
 
@@ -8,16 +8,16 @@ use crate::index::quota::{NOWHERE, QuotaCounter, QuotaDraw};
 use crate::model::limit::{Quota, Span};
 use crate::model::moment::Moment;
 
-/// A quota as a key or a plan has it; organizations on one plan share its terms.
+/// The quota of a key or plan; organizations on one plan share its terms.
 #[derive(Debug)]
 pub struct QuotaTerms {
     quota: Quota,
-    /// The period found last, so that the calendar is asked once a period and not once a call. It
-    /// belongs to these very terms: others have other periods.
+    /// The last computed period, so that the calendar is computed once a period and not once a
+    /// call. It is valid for these terms only: other terms have other periods.
     span: ArcSwap<Span>,
 }
 
-/// A quota with the counter of those whose calls it counts.
+/// A quota with the counter of its calls.
 #[derive(Clone, Copy, Debug)]
 pub struct QuotaRule<'a> {
     terms: &'a QuotaTerms,
@@ -42,12 +42,11 @@ impl QuotaTerms {
 }
 
 impl<'a> QuotaRule<'a> {
-    /// A quota that counts there.
+    /// A rule of these terms that counts in `counter`.
     pub fn new(terms: &'a QuotaTerms, counter: &'a Arc<QuotaCounter>) -> Self {
         Self { terms, counter }
     }
 
-    /// The quota.
     pub fn quota(self) -> &'a Quota {
         &self.terms.quota
     }
@@ -57,7 +56,7 @@ impl<'a> QuotaRule<'a> {
         self.terms.span(now)
     }
 
-    /// Draws `cost` where all of it fits. A cost of nothing always fits.
+    /// Draws `cost` if all of it fits. A cost of zero always fits.
     pub fn draw(self, now: Moment, cost: u32) -> QuotaDraw {
         let span = self.span(now);
         if cost == 0 {
@@ -66,7 +65,7 @@ impl<'a> QuotaRule<'a> {
         self.counter.draw(self.quota().limit, span, now, cost)
     }
 
-    /// Whether `cost` would fit, drawing nothing.
+    /// Whether `cost` would fit; draws nothing.
     pub fn has_room(self, now: Moment, cost: u32) -> bool {
         cost == 0 || self.used(now).saturating_add(u64::from(cost)) <= self.quota().limit
     }

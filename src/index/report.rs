@@ -1,5 +1,7 @@
-//! The report of what a key is granted today, kept beside its grant until what it was made of
-//! changes. The index keeps it; `verify` makes it.
+//! The cached report of a key's current permissions.
+//!
+//! It is kept beside the grant until one of the facts that it was made of changes. The index keeps
+//! the report; `verify` makes it.
 
 use std::sync::{Arc, Weak};
 
@@ -8,27 +10,26 @@ use arc_swap::ArcSwapOption;
 use crate::index::facts::{OrganizationFacts, RoleFacts, UserFacts};
 use crate::model::permission::Patterns;
 
-/// What a key is granted today, as far as it can be reported.
+/// A key's current permissions, as far as a report can state them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
-    /// All that it lists.
+    /// All patterns of the key's list.
     Listed,
-    /// This part of it.
+    /// This part of the key's list.
     Narrowed(Patterns),
-    /// What no short list of patterns says.
+    /// No short list of patterns is exact.
     TooLong,
 }
 
-/// The facts that a report is made of, beside the key's own. Each change of a fact is a new value
-/// elsewhere in memory, so the addresses identify them; a weak handle keeps its address from being
-/// used again.
+/// The facts that a report is made of, besides the key's own. A changed fact is a new value at
+/// another address, so that addresses identify facts. A weak handle prevents the reuse of its
+/// address.
 #[derive(Debug)]
 pub struct MadeOf {
-    /// The organization's.
     pub organization: Weak<OrganizationFacts>,
-    /// The owner's; a service key has no owner.
+    /// The owner's facts; a service key has no owner.
     pub owner: Option<Weak<UserFacts>>,
-    /// The owner's custom role's.
+    /// The facts of the owner's custom role.
     pub role: Option<Weak<RoleFacts>>,
 }
 
@@ -47,14 +48,15 @@ impl PartialEq for MadeOf {
     }
 }
 
-/// A report with what it was made of.
+/// A report with the facts that it was made of.
 #[derive(Debug)]
 struct Kept {
     made_of: MadeOf,
     report: Report,
 }
 
-/// Where a grant keeps its report. Empty until one is made; a changed key has a new grant.
+/// The cache of a grant's report. It is empty until a report is made; a changed key has a new
+/// grant.
 #[derive(Debug, Default)]
 pub struct ReportCell(ArcSwapOption<Kept>);
 
@@ -65,8 +67,8 @@ impl Clone for ReportCell {
 }
 
 impl ReportCell {
-    /// Hands the report to `read`: the one kept, or where that was made of other facts a new one,
-    /// which is kept.
+    /// Calls `read` with the report: the cached one, or a new one if the cached one was made of
+    /// other facts. A new one is cached.
     pub fn with<T>(
         &self,
         made_of: MadeOf,

@@ -1,5 +1,4 @@
-//! Quotas whose reservation runs out, on their way to the thread that renews it, and the checks
-//! that wait for one.
+//! The queue of quotas whose reservation must be renewed, and the checks that wait for a renewal.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,7 +8,7 @@ use keyhouse_storage::Stop;
 
 use crate::index::quota::{QuotaCounter, Renewal};
 
-/// Most quotas in the queue. One that finds it full asks again with its next call.
+/// The most quotas in the queue. A quota that finds it full tries again with its next call.
 pub const RENEWALS_WAITING_MAX: usize = 65_536;
 
 /// The queue of one instance.
@@ -23,13 +22,14 @@ pub struct Reservations {
 #[derive(Debug, Default)]
 struct Queue {
     waiting: VecDeque<Arc<QuotaCounter>>,
-    /// Whether the store refused the last renewal, or is silent: then nobody waits for it.
+    /// Whether the store rejected the last renewal or does not respond: then checks do not wait for
+    /// it.
     is_failing: bool,
     has_ended: bool,
 }
 
 impl Reservations {
-    /// Puts a quota at the end. Returns whether there was room.
+    /// Appends a quota. Returns whether there was room.
     pub(super) fn push(&self, counter: &Arc<QuotaCounter>) -> bool {
         let mut queue = self.lock();
         let room = queue.waiting.len() < RENEWALS_WAITING_MAX && !queue.has_ended;
@@ -40,8 +40,8 @@ impl Reservations {
         room
     }
 
-    /// Waits until a quota waits, and takes up to `limit`, the longest waiting first. `None`: it is
-    /// time to end.
+    /// Waits for queued quotas and takes up to `limit`, longest waiting first. `None` means that
+    /// the thread must end.
     pub fn take(&self, limit: usize) -> Option<Vec<Arc<QuotaCounter>>> {
         let idle = |queue: &mut Queue| queue.waiting.is_empty() && !queue.has_ended;
         let waited = self.arrived.wait_while(self.lock(), idle);
@@ -57,10 +57,10 @@ impl Reservations {
         Some(taken)
     }
 
-    /// Tells those who wait what became of these renewals.
+    /// Reports the result of these renewals to the waiting checks.
     pub fn answer(&self, renewals: &[Renewal], were_written: bool) {
         let mut queue = self.lock();
-        // First: whoever draws on what is durable now must not be told that the store refuses.
+        // Set first: a check that draws on a durable reservation must not see a failing store.
         queue.is_failing = !were_written;
         if were_written {
             renewals.iter().for_each(Renewal::mark_durable);
@@ -69,22 +69,22 @@ impl Reservations {
         self.answered.notify_all();
     }
 
-    /// From now on nothing is renewed.
+    /// From now on no quota is renewed.
     pub fn end(&self) {
         self.lock().has_ended = true;
         self.arrived.notify_all();
         self.answered.notify_all();
     }
 
-    /// Waits until `done`. Returns whether it came to that: not within `timeout`, and not where the
-    /// store refuses.
+    /// Waits until `done` and returns `true`, or returns `false` after `timeout` or when the store
+    /// rejects renewals.
     pub(super) fn wait(&self, done: impl Fn() -> bool, timeout: Duration) -> bool {
         let going = |queue: &mut Queue| !done() && !queue.is_failing && !queue.has_ended;
         let waited = self.answered.wait_timeout_while(self.lock(), timeout, going);
         let (mut queue, waited) = waited.unwrap_or_else(PoisonError::into_inner);
         let is_done = done();
-        // A store that keeps silent is one that refuses, until it answers: one check has waited in
-        // vain, the next ones need not.
+        // A store that does not respond counts as failing until it responds: one check has waited
+        // in vain, and the next ones need not wait.
         queue.is_failing |= waited.timed_out() && !is_done;
         is_done
     }
@@ -94,7 +94,7 @@ impl Reservations {
     }
 }
 
-/// Ends the renewing from outside.
+/// Ends the renewals from outside.
 #[derive(Debug)]
 pub struct EndOfRenewals(pub Arc<Reservations>);
 
@@ -108,7 +108,7 @@ impl Stop for EndOfRenewals {
 pub(crate) mod tests {
     use super::*;
 
-    /// Renews what waits, as if a store had taken it at once.
+    /// Renews all queued quotas, as if a store had accepted them at once.
     pub(crate) fn renew_all(reservations: &Reservations) {
         let waiting: Vec<_> = reservations.lock().waiting.drain(..).collect();
         for counter in &waiting {

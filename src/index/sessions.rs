@@ -1,7 +1,8 @@
-//! Which sessions the store has, and whose they are: known from a request's head alone, without a
-//! store. Whether one is still valid, the store's record says.
+//! The sessions of the store and their users, known from a request's head alone, without reading
+//! the store.
 //!
-//! A user has at most 20 of them.
+//! It does not know whether a session is still valid: the store's record decides that. A user has
+//! at most 20 sessions.
 
 use std::collections::HashSet;
 use std::hash::BuildHasherDefault;
@@ -29,7 +30,7 @@ impl Sessions {
         self.0.pin().remove(&DigestKey::from(digest));
     }
 
-    /// What is known now, to find out what a scan did not show.
+    /// All known sessions, to find out which of them a scan did not find.
     pub(super) fn all(&self) -> HashSet<DigestKey> {
         self.0.pin().keys().copied().collect()
     }

@@ -1,4 +1,4 @@
-//! What a decision needs of a user, in one byte, side by side with others'.
+//! A user's standing: the facts that a decision reads, in one byte.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -7,35 +7,35 @@ use crate::index::facts::{Ask, OrganizationFacts, SharedUser};
 use crate::model::permission::is_instance;
 use crate::model::role::BuiltinRole;
 
-/// What a decision needs of a user: little enough to be swapped as one byte.
+/// The facts about a user that a decision reads: small enough to be swapped as one byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// The role today.
     pub role: Rank,
-    /// Whether the user runs the instance.
+    /// Whether the user is an operator.
     pub operator: bool,
-    /// Whether the user is stopped, or not known at all.
+    /// Whether the user is disabled, or has no record.
     pub disabled: bool,
 }
 
-/// As much of a role as fits a standing.
+/// The part of a role that fits into a standing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rank {
-    /// One of the four, which decisions know by heart.
+    /// One of the four built-in roles, whose permissions are constants.
     Builtin(BuiltinRole),
-    /// A custom one: what it holds stands in the user's facts.
+    /// A custom role: its permissions are in the user's facts.
     Custom,
 }
 
-/// How many standings lie together.
+/// How many standings share one allocation.
 const STANDINGS_A_CHUNK: u16 = 4_096;
 
-/// Standings side by side: those of 50,000 users fit into a core's own cache, where handles to each
-/// user's facts would each be a miss. Measured at 1 M keys of 50,000 users: a fifth of a check.
+/// Standings side by side. Those of 50,000 users fit into a core's own cache; handles to each
+/// user's facts would each be a cache miss. Measured with 1 M keys of 50,000 users: a fifth of a
+/// check.
 #[derive(Debug)]
 struct Chunk([AtomicU8; STANDINGS_A_CHUNK as usize]);
 
-/// Where a user's standing lies; all keys of the user share it.
+/// The place of a user's standing; all keys of the user share it.
 #[derive(Clone, Debug)]
 pub struct StandingSlot {
     chunk: Arc<Chunk>,
@@ -43,7 +43,6 @@ pub struct StandingSlot {
 }
 
 impl StandingSlot {
-    /// The standing now.
     pub fn load(&self) -> Standing {
         let byte = self.chunk.0.get(usize::from(self.at));
         Standing::from_bits(byte.map_or(DISABLED, |byte| byte.load(Ordering::Acquire)))
@@ -56,8 +55,8 @@ impl StandingSlot {
     }
 }
 
-/// Hands out slots. One that a removed user had is not used again in this process: it says disabled
-/// for ever, and costs a byte.
+/// Allocates slots. The slot of a removed user is not reused in this process: it stays disabled and
+/// costs one byte.
 #[derive(Debug)]
 pub struct Standings {
     chunk: Arc<Chunk>,
@@ -77,7 +76,7 @@ impl Chunk {
 }
 
 impl Standings {
-    /// A slot that nobody has.
+    /// Returns an unused slot.
     pub fn take(&mut self) -> StandingSlot {
         if self.used == STANDINGS_A_CHUNK {
             *self = Self::default();
@@ -92,10 +91,10 @@ const OPERATOR: u8 = 1 << 6;
 const DISABLED: u8 = 1 << 7;
 
 impl Standing {
-    /// Whether the user holds what is asked, in their organization, today. `user` is whose
-    /// standing it is.
+    /// Whether the user's current standing grants `ask` in their organization. `user` is the user
+    /// of this standing.
     ///
-    /// `keyhouse:instance:` comes from being operator and from nothing else.
+    /// Only operators hold `keyhouse:instance:`; no role grants it.
     pub fn holds(self, user: &SharedUser, organization: &OrganizationFacts, ask: Ask<'_>) -> bool {
         if is_instance(ask.text()) {
             return self.operator;

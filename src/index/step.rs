@@ -1,9 +1,9 @@
-//! The steps of the index's writer: one stored row each, timed, and logged where one is slow.
+//! The steps of the index's writer: one stored row each, timed, and logged if slow.
 //!
-//! A step does work for what its own row holds, within that row's named maxima: a key's two secrets,
-//! each with a list and [`crate::records::key::MAXIMA_MAX`] more, a gate's routes. No step compares
-//! two lists, and a row that many share (a user, a role, an organization, a plan) is one handle that is
-//! swapped.
+//! The work of a step is proportional to its own row, within that row's named maxima: a key's two
+//! secrets, each with a list and [`crate::records::key::MAXIMA_MAX`] more, or a gate's routes. No
+//! step compares two lists. A row that many others share (a user, a role, an organization, a plan)
+//! is one handle that is swapped.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use crate::records::{RecordError, read};
 const STEP_SLOW: Duration = Duration::from_millis(5);
 
 impl Writer {
-    /// Takes over what a commit wrote.
+    /// Applies the writes of a commit.
     pub(super) fn apply(&mut self, writes: &[Write]) -> Result<(), RecordError> {
         for write in writes {
             match write {
@@ -42,7 +42,7 @@ impl Writer {
         })
     }
 
-    /// Takes one step, about the row at `key`.
+    /// Takes one step for the row at `key`.
     #[expect(clippy::disallowed_methods, reason = "measures itself; no decision depends on it")]
     pub(super) fn timed(
         &mut self,
@@ -60,7 +60,7 @@ impl Writer {
     }
 }
 
-/// The place to log for a step that took this long: kind and id, never an address or a digest.
+/// The log label of a step that took this long: kind and id, never an address or a digest.
 fn slow(key: &[u8], took: Duration) -> Option<String> {
     let place =
         || Place::parse(key).map_or_else(|_unknown| "unknown".to_owned(), |it| it.to_string());
@@ -87,7 +87,7 @@ mod tests {
     use crate::records::rights::RoleRecord;
     use crate::records::{Record, Stored, encode};
 
-    /// 96 patterns that cross all others of this kind: a product with another has thousands.
+    /// 96 patterns that cross all others of this kind: a product with another list has thousands.
     fn crossing(name: &str) -> Patterns {
         let pattern = |at: usize| {
             let mut segments = vec!["*".to_owned(); 8];
@@ -101,8 +101,8 @@ mod tests {
         Write::Put { key: place.to_bytes(), value: encode(place, record).unwrap() }
     }
 
-    /// An organization and a user whose maximum and role cross, and a transferred key of two secrets
-    /// whose lists all cross.
+    /// An organization and a user whose maximum and role cross, and a transferred key of two
+    /// secrets whose lists all cross.
     struct Crossing {
         organization: OrganizationRecord,
         role: RoleRecord,
@@ -163,8 +163,8 @@ mod tests {
         }
     }
 
-    /// A transferred key whose list and maximum cross cost the writer 66 ms at each of its changes,
-    /// and every start as much again: checks of all organizations were 503 meanwhile.
+    /// Regression: a transferred key whose list and maximum cross cost the writer 66 ms at each
+    /// change and at every start. Meanwhile checks of all organizations returned 503.
     #[test]
     fn no_step_of_the_writer_compares_two_lists() {
         let index = Arc::new(Index::new());
@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(writer.index.len(), 2);
     }
 
-    /// One step of the writer carried a plan's row to each organization on it.
+    /// Regression: one step of the writer copied a plan's row to each organization on it.
     #[test]
     fn a_plan_change_rewrites_no_organization() {
         let index = Arc::new(Index::new());

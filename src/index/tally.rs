@@ -1,8 +1,8 @@
-//! Calls on their way to the store: keys whose use waits to be written, and what was counted and is
-//! not certainly stored yet.
+//! The tally: calls that are being written to the store.
 //!
-//! Whoever holds the tally sees each call once: in the store, in what is owed to it, or at a key that
-//! waits. It is not taken by checks.
+//! It holds the keys whose use waits to be written, and the counts that may not be stored yet. A
+//! thread that holds the tally sees each call exactly once: in the store, in the counts owed to it,
+//! or at a waiting key. Checks do not lock it.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -12,37 +12,37 @@ use crate::model::calendar::{Day, Hour};
 use crate::model::id::KeyId;
 use crate::records::usage::{Counts, HoursRecord, UsageOf};
 
-/// Most rows owed to the store. While there are more, calls stay with their keys.
+/// The most rows owed to the store. Beyond that, calls stay with their keys.
 pub const OWED_MAX: usize = 131_072;
 
-/// What is not written yet.
+/// Uses and counts that are not written yet.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// Used keys, the longest waiting first.
+    /// Used keys, longest waiting first.
     pub(super) fresh: VecDeque<Arc<Live>>,
-    /// Keys used again since they were written of late.
+    /// Keys that were used again shortly after they were written.
     pub held: HashMap<KeyId, Arc<Live>>,
     owed: HashMap<UsageOf, BTreeMap<Day, Owed>>,
     rows: usize,
 }
 
-/// A day's row that is to be written.
+/// A day's row to be written.
 #[derive(Debug, Default)]
 struct Owed {
-    /// What the store had before the first attempt to write. It is read once: what is written is
-    /// always this and all that came since, so that writing it again does no harm, whatever became
-    /// of the attempt before.
+    /// The stored value before the first attempt to write, read once. The written value is always
+    /// this plus all later counts, so that a repeated write is harmless, whatever the result of the
+    /// earlier attempt.
     base: Option<HoursRecord>,
     counted: HoursRecord,
 }
 
 impl Tally {
-    /// Whether the store owes so many answers that no more is taken from the keys.
+    /// Whether so many rows are owed that no more counts are taken from the keys.
     pub fn is_full(&self) -> bool {
         self.rows >= OWED_MAX
     }
 
-    /// Takes what a key counted, for the key and for its organization.
+    /// Takes the counts of a key, for the key and for its organization.
     pub(super) fn take_calls(&mut self, live: &Live) {
         let Some(calls) = live.calls() else { return };
         let organization = calls.organization;
@@ -62,12 +62,12 @@ impl Tally {
         owed.counted.add(hour, counts);
     }
 
-    /// The days of which something is owed.
+    /// The days with owed counts.
     pub fn days(&self, of: UsageOf) -> Vec<Day> {
         self.owed.get(&of).map(|days| days.keys().copied().collect()).unwrap_or_default()
     }
 
-    /// What is to be written of a day; `None` while it is not known what the store had.
+    /// The row to write for a day; `None` while the stored value is not known.
     pub fn row(&self, of: UsageOf, day: Day) -> Option<HoursRecord> {
         let owed = self.owed.get(&of)?.get(&day)?;
         let mut record = owed.base.clone()?;
@@ -75,14 +75,14 @@ impl Tally {
         Some(record)
     }
 
-    /// Says what the store had of a day.
+    /// Sets the stored value of a day.
     pub fn found(&mut self, of: UsageOf, day: Day, stored: HoursRecord) {
         if let Some(owed) = self.owed.get_mut(&of).and_then(|days| days.get_mut(&day)) {
             owed.base.get_or_insert(stored);
         }
     }
 
-    /// Says that a day is written as [`Tally::row`] told it.
+    /// Marks a day as written, as returned by [`Tally::row`].
     pub fn settle(&mut self, of: UsageOf, day: Day) {
         let Some(days) = self.owed.get_mut(&of) else { return };
         if days.remove(&day).is_some() {
@@ -93,7 +93,7 @@ impl Tally {
         }
     }
 
-    /// The hours of a day: what is stored, and what is owed. What waits with keys comes on top.
+    /// The hours of a day: stored plus owed. Counts that still wait with keys are not included.
     pub fn hours(&self, of: UsageOf, day: Day, stored: HoursRecord) -> HoursRecord {
         let owed = self.owed.get(&of).and_then(|days| days.get(&day));
         let Some(owed) = owed else { return stored };
@@ -102,12 +102,12 @@ impl Tally {
         record
     }
 
-    /// Whose days are owed.
+    /// The keys and organizations with owed days.
     pub fn debtors(&self) -> impl Iterator<Item = UsageOf> {
         self.owed.keys().copied()
     }
 
-    /// The keys that wait, once or several times.
+    /// The waiting keys; a key may appear several times.
     pub fn waiting(&self) -> impl Iterator<Item = &Arc<Live>> {
         self.fresh.iter().chain(self.held.values())
     }
@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(tally.hours(of, day, of_day(2)), of_day(7));
         tally.found(of, day, of_day(2));
         assert_eq!(tally.row(of, day), Some(of_day(7)));
-        // Nobody knows whether that was written; it may be there already.
+        // The outcome of that write is unknown; the row may be stored already.
         tally.owe(of, day.hour(3), &valid(1));
         tally.found(of, day, of_day(7));
         assert_eq!(tally.row(of, day), Some(of_day(8)));

@@ -1,6 +1,6 @@
-//! Last uses: of a key, and of each of its secrets while it has two.
+//! Last uses of a key, and of each of its secrets while it has two.
 //!
-//! A use is a handful of atomics, so that a check never waits for another.
+//! A use is a handful of atomics, so that a check never waits for another one.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
@@ -12,25 +12,24 @@ use crate::model::moment::Moment;
 use crate::model::secret::Digest;
 use crate::records::key::SecretRecord;
 
-/// A second within which a use from the same place is not told apart.
+/// Uses from the same place within this span count as one.
 const USE_RESOLUTION_MS: i64 = 1_000;
 
-/// A client's program, as it names itself. Keys that are used with one program share its name.
+/// A client's `User-Agent`. Keys that are used with the same program share its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agent(pub(super) Arc<str>);
 
-/// When, from where and with what a key was last used.
+/// Time, address and program of a key's last use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastUse {
-    /// When.
     pub at: Moment,
-    /// From which address, where it was told.
+    /// The client's address, if known.
     pub ip: Option<IpAddr>,
-    /// With which program, where it was told.
+    /// The client's program, if known.
     pub agent: Option<Arc<Agent>>,
 }
 
-/// A use at this moment, as a check knows it.
+/// A use at this moment, as a check sees it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Use<'a> {
     pub(super) at: Moment,
@@ -45,15 +44,15 @@ impl LastUse {
     }
 }
 
-/// A last use that any thread may write and read without waiting: a sequence lock whose writers
-/// give way to each other, since of two uses at one moment either may stand.
+/// A last use that any thread writes and reads without waiting: a sequence lock whose writers skip
+/// a write on contention, since either of two simultaneous uses may be kept.
 #[derive(Debug, Default)]
 pub struct UseCell {
-    /// Odd while somebody writes; 0 before the first use.
+    /// Odd during a write; 0 before the first use.
     sequence: AtomicU32,
     agent: ArcSwapOption<Agent>,
     at: AtomicI64,
-    /// The address as IPv6; all zero where none was told.
+    /// The address as IPv6; all zero if it is unknown.
     ip_high: AtomicU64,
     ip_low: AtomicU64,
 }
@@ -85,18 +84,18 @@ impl UseCell {
         (bits != 0).then(|| IpAddr::V6(Ipv6Addr::from_bits(bits)).to_canonical())
     }
 
-    /// Takes a use over, as it was read.
+    /// Stores a use that was read from elsewhere.
     pub(super) fn put(&self, last: &LastUse) -> bool {
         let used = Use { at: last.at, ip: last.ip, agent: last.agent_name() };
         self.note(used, |name| last.agent.clone().unwrap_or_else(|| Arc::new(Agent(name.into()))))
     }
 
-    /// Notes a use; `shared` gives the program's name as all keys share it. Returns whether it is told
-    /// apart from the last one.
+    /// Notes a use; `shared` returns the shared name of the program. Returns whether the use
+    /// differs from the last one.
     pub(super) fn note(&self, last: Use<'_>, shared: impl FnOnce(&str) -> Arc<Agent>) -> bool {
         let sequence = self.sequence.load(Ordering::Acquire);
-        // A busy key used from one place is written once a second, not once a call: its cache line
-        // stays shared between cores.
+        // A busy key that is used from one place is written once a second, not once a call: its
+        // cache line stays shared between cores.
         let recent = last.at.milliseconds() - self.at.load(Ordering::Relaxed) < USE_RESOLUTION_MS;
         let same_agent = self.agent.load().as_deref().map(|agent| &*agent.0) == last.agent;
         if sequence != 0 && recent && same_agent && self.load_ip() == last.ip {
@@ -132,22 +131,22 @@ impl UseCell {
     }
 }
 
-/// The last uses of a key's secrets, told apart while it has two, the newest secret first. A key with
-/// one secret has none of this: its last use is that secret's.
+/// The last uses of a key's secrets, recorded separately while it has two, newest secret first. A
+/// key with one secret has none of this: the key's last use is that secret's.
 #[derive(Debug, Default)]
 pub(super) struct SecretUses(Vec<SecretUse>);
 
 #[derive(Debug)]
 struct SecretUse {
     digest: Digest,
-    /// When the secret was made: no use before that is its own.
+    /// When the secret was created: no earlier use belongs to it.
     since: Moment,
     cell: Arc<UseCell>,
 }
 
 impl SecretUses {
-    /// Takes a key's secrets over; one that was known keeps its use. Where they were not told apart
-    /// so far, `last` was the use of the one that was then the newest.
+    /// Sets a key's secrets; a known secret keeps its use. If uses were not recorded separately so
+    /// far, `last` belongs to the secret that was the newest then.
     pub(super) fn take_over(&mut self, secrets: &[SecretRecord], last: Option<LastUse>) {
         let known = std::mem::take(&mut self.0);
         let cell_of = |digest: Digest| {
@@ -165,14 +164,14 @@ impl SecretUses {
         }
     }
 
-    /// Notes a use that was not told apart: it was of the newest secret there was then.
+    /// Notes a use that was not recorded by secret: it belongs to the newest secret of that time.
     pub(super) fn attribute(&self, last: &LastUse) {
         if let Some(secret) = self.0.iter().find(|secret| secret.since <= last.at) {
             secret.cell.put(last);
         }
     }
 
-    /// Notes the use of one secret, where it is known.
+    /// Notes the use of one secret, if it is known.
     pub(super) fn note(&self, digest: &Digest, last: &LastUse) {
         if let Some(cell) = self.cell(digest) {
             cell.put(last);
@@ -256,12 +255,12 @@ mod tests {
         let mut uses = SecretUses::default();
         uses.take_over(&[second.clone(), first.clone()], Some(before.clone()));
         assert_eq!(uses.read(), [(first.digest, before.clone())]);
-        // The next rotation: what is told apart is not guessed anew.
+        // The next rotation: uses that were recorded separately are not guessed again.
         let later = used(6_000, "192.0.2.8", "1");
         uses.note(&second.digest, &later);
         uses.take_over(&[third.clone(), second.clone()], Some(used(9_500, "192.0.2.9", "1")));
         assert_eq!(uses.read(), [(second.digest, later)]);
-        // From a store that knows of no secrets apart.
+        // From a store that has no uses by secret.
         let mut fresh = SecretUses::default();
         fresh.take_over(&[third, second], None);
         fresh.attribute(&before);

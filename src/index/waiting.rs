@@ -1,4 +1,5 @@
-//! Who waits: actions for a revision to be in the index, and used keys to be written.
+//! Waiting actions and keys: actions until the index has a revision, used keys until they are
+//! written.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,24 +11,24 @@ use keyhouse_storage::Revision;
 
 use crate::index::live::Live;
 
-/// Most used keys in the queue. Past that they are found by a sweep over the index.
+/// The most used keys in the queue. Keys beyond that are found by a sweep over the index.
 pub const USES_WAITING_MAX: usize = 65_536;
 
-/// How the index stands with its store.
+/// The state of the index relative to its store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Being built for the first time, or anew.
+    /// The index is being built or rebuilt.
     Loading,
-    /// Has every commit that the feed has shown.
+    /// The index has every commit of the feed so far.
     Following,
-    /// The store can't be read; the index stands still.
+    /// The store cannot be read; the index does not change.
     Unavailable(String),
-    /// Following ended: the store was closed, or a row can't be read.
+    /// Following ended: the store was closed, or a row cannot be read.
     Ended(String),
 }
 
 impl State {
-    /// What it is called, without its cause; and what the others are called.
+    /// The name of the state, without its cause.
     pub const fn name(&self) -> &'static str {
         let [loading, following, unavailable, ended] = Self::NAMES;
         match self {
@@ -59,7 +60,7 @@ pub(super) struct Progress {
     reached: Mutex<State>,
     moved: Condvar,
     revision: AtomicU64,
-    /// The greatest revision that was acknowledged without having been seen here.
+    /// The greatest acknowledged revision that the index has not seen.
     owed: AtomicU64,
 }
 
@@ -114,7 +115,7 @@ impl Progress {
     }
 }
 
-/// Used keys in the order in which they began to wait.
+/// Used keys, in the order in which they began to wait.
 pub(super) struct Waiting {
     push: SyncSender<Arc<Live>>,
     take: Mutex<Receiver<Arc<Live>>>,
@@ -135,8 +136,9 @@ impl Waiting {
     }
 
     pub(super) fn push(&self, live: &Arc<Live>) {
-        // Read first: of a busy key's calls one in seconds finds that it does not wait yet. The order
-        // is total with what was noted before: see [`crate::index::calls::Calls::count`].
+        // Read first: of a busy key's calls, only one every few seconds finds that the key does not
+        // wait yet. The order with the counts noted before is total: see
+        // [`crate::index::calls::Calls::count`].
         if live.waiting.load(Ordering::SeqCst) || live.waiting.swap(true, Ordering::SeqCst) {
             return;
         }
@@ -156,8 +158,8 @@ impl Waiting {
         let queue = self.take.lock().unwrap_or_else(PoisonError::into_inner);
         let mut taken: Vec<_> = queue.try_iter().take(limit).collect();
         if taken.len() < limit && self.overflowed.swap(false, Ordering::AcqRel) {
-            // The queue is empty: whoever waits and was not just taken is in nobody's hands, or in
-            // the hands of the one who takes, who can tell.
+            // The queue is empty: a key that waits and was not just taken is not held by any
+            // thread, or it is held by the calling thread, which can recognize it.
             let known: std::collections::HashSet<_> = taken.iter().map(Arc::as_ptr).collect();
             let left_out = all().into_iter().filter(|live| {
                 live.waiting.load(Ordering::Acquire) && !known.contains(&Arc::as_ptr(live))

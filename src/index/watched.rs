@@ -1,4 +1,4 @@
-//! What is told of the index to whoever watches the instance: how it stands, and how much it holds.
+//! The state and size of the index, as monitoring reads them.
 
 use std::sync::atomic::Ordering;
 
@@ -8,22 +8,22 @@ use crate::index::{Index, State};
 use crate::telemetry::measure::Histogram;
 
 impl Index {
-    /// How the index stands with its store.
+    /// The state of the index relative to its store.
     pub fn state(&self) -> State {
         self.progress.state()
     }
 
-    /// Whether the index no longer follows its store, and never will again.
+    /// Whether the index has permanently stopped following its store.
     pub fn has_ended(&self) -> bool {
         matches!(self.progress.state(), State::Ended(_))
     }
 
-    /// The revision the index has.
+    /// The revision of the index.
     pub fn revision(&self) -> Revision {
         self.progress.revision()
     }
 
-    /// How much of each kind it holds, for whoever watches it grow.
+    /// How many entries of each kind it holds, for monitoring.
     pub fn size(&self) -> [(&'static str, usize); 5] {
         [
             ("organization", self.organizations.len()),
@@ -39,8 +39,8 @@ impl Index {
         &self.steps
     }
 
-    /// Says that all uses that waited at a moment of the monotonic clock are in the store, those of
-    /// keys that rest aside.
+    /// Records that all uses that waited at a moment of the monotonic clock are in the store,
+    /// except those of keys that rest.
     pub fn set_flushed(&self, ticks: u64) {
         self.flushed_at.fetch_max(ticks, Ordering::Relaxed);
     }

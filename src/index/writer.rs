@@ -1,4 +1,4 @@
-//! What the follower does to the index: puts records in, takes them out, builds all of it anew.
+//! The index's writer: adds records, removes them, and rebuilds the index.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -30,7 +30,7 @@ use crate::records::place::{INDEXED, Place};
 use crate::records::uses::{USER_AGENT_BYTES_MAX, UseRecord, cut};
 use crate::records::{RecordError, Stored, read};
 
-/// What the writer alone knows, beside the index itself.
+/// State of the writer, besides the index itself.
 pub(super) struct Writer {
     pub(super) index: Arc<Index>,
     pub(super) lives: HashMap<KeyId, Arc<Live>>,
@@ -53,13 +53,12 @@ impl Writer {
         self.index.progress.set_state(state);
     }
 
-    /// Puts in what the store has, takes out what it has not, and returns the feed of what comes
-    /// after.
+    /// Adds the rows of the store, removes entries that the store does not have, and returns the
+    /// feed of later commits.
     ///
-    /// The pages are each of their own moment, so that no revision need be held while others write.
-    /// What was committed during the scan is caught up with by reading each key that changed once
-    /// more: no key ever goes back to an older state, and the index says that it has a revision
-    /// only when all of it does.
+    /// Each page is read at its own moment, so that no revision is held while others write. Rows
+    /// that change during the scan are read once more afterwards: no key ever returns to an older
+    /// state, and the index reports a revision only when it has all of it.
     pub(super) fn rebuild(&mut self, store: &dyn Store) -> Result<Box<dyn Feed>, Stopped> {
         self.set_state(State::Loading);
         let nothing = Range { limit: 0, ..Range::prefix(Place::EVENTS) };
@@ -95,7 +94,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Reads again what changed up to a revision, as the feed names it.
+    /// Reads the rows again that changed up to a revision, as the feed lists them.
     fn catch_up(
         &mut self,
         store: &dyn Store,
@@ -207,14 +206,15 @@ impl Writer {
 
     fn put_gate(&self, record: &GateRecord) {
         let gate = record.gate().unwrap_or_else(|fault| {
-            // Never one that was stored by this program; what can't be read lets nothing through.
+            // This program never stores such a gate; a gate that cannot be read denies every
+            // request.
             tracing::error!(gate = %record.name, ?fault, "index: a gate can't be used, and is closed");
             Gate::closed()
         });
         self.index.gates.pin().insert(record.name.clone(), Arc::new(gate));
     }
 
-    /// Written once, and never again.
+    /// Written once and never changed.
     fn put_founded(&self, id: OrganizationId) {
         self.index.founded.get_or_init(|| id);
         if let Some(shared) = self.index.organizations.pin().get(&id) {
@@ -273,7 +273,8 @@ impl Writer {
     }
 
     fn insert_grant(&self, digest: Digest, grant: Grant) {
-        // Counted before it can be found: whoever looks for it takes its SHA-256 then.
+        // Counted before the grant can be found: a check that looks for it then computes its
+        // SHA-256.
         let by_sha256 = grant.by_sha256;
         if by_sha256 {
             self.index.by_sha256.fetch_add(1, Ordering::Release);
@@ -291,7 +292,7 @@ impl Writer {
         }
     }
 
-    /// Takes a stored use over where nothing newer was noted in this process.
+    /// Loads a stored use unless a newer one was noted in this process.
     fn put_use(&self, key: KeyId, record: &UseRecord) {
         let Some(live) = self.lives.get(&key) else { return };
         if live.last_use().is_some_and(|known| known.at >= record.at) {
@@ -309,7 +310,7 @@ impl Writer {
         live.restore(&last(record.at, record.ip, record.user_agent.as_deref()), &of_secrets);
     }
 
-    /// The handle to a user's facts: made before its record comes, if a key comes first.
+    /// The handle to a user's facts. It is created before the record if a key is read first.
     fn user(&mut self, id: UserId) -> Arc<SharedUser> {
         let users = self.index.users.pin();
         if let Some(user) = users.get(&id) {
@@ -320,14 +321,14 @@ impl Writer {
         user
     }
 
-    /// The handle to a role's facts: made before its record comes, if a user comes first.
+    /// The handle to a role's facts. It is created before the record if a user is read first.
     fn role(&self, id: RoleId) -> Shared<RoleFacts> {
         let unknown = || Arc::new(ArcSwap::from_pointee(RoleFacts::unknown(id)));
         Arc::clone(self.index.roles.pin().get_or_insert_with(id, unknown))
     }
 
-    /// The handle to a plan's facts: made before its record comes, if an organization comes first.
-    /// It stays where the record goes, since another plan may get its name.
+    /// The handle to a plan's facts. It is created before the record if an organization is read
+    /// first. It stays when the record is deleted, since another plan may get the same name.
     fn plan(&mut self, name: &str) -> Shared<PlanFacts> {
         if let Some(plan) = self.plans.get(name) {
             return Arc::clone(plan);
