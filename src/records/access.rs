@@ -1,4 +1,4 @@
-//! The records of who has access: organizations, users, plans, sessions, the setup link.
+//! The records of organizations, users, plans, sessions and the setup link.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -19,54 +19,49 @@ use crate::records::notice::Notices;
 use crate::records::place::Place;
 use crate::records::{Record, text};
 
-/// An organization as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OrganizationRecord {
-    /// Its id; part of the place.
+    /// The id, stored in the row key.
     #[serde(skip)]
     pub id: OrganizationId,
-    /// Its name.
     #[serde(rename = "n")]
     pub name: String,
-    /// Whether operators stopped it.
+    /// Whether operators suspended it.
     #[serde(rename = "off", default)]
     pub suspended: bool,
-    /// The ceiling of what its keys may be granted outside `keyhouse:`.
+    /// Maximum permissions of its keys outside `keyhouse:`.
     #[serde(rename = "p", with = "text")]
     pub ceiling: Patterns,
-    /// Whether plain users may make personal keys.
+    /// Whether users without a management role may create personal keys.
     #[serde(rename = "mk")]
     pub members_create_keys: bool,
-    /// The longest a key may last, in days, where administrators bound it.
+    /// Maximum lifetime of a key in days, if administrators set one.
     #[serde(rename = "kd", default, skip_serializing_if = "Option::is_none")]
     pub key_lifetime_days_max: Option<u32>,
-    /// The e-mail domains that operators assigned to it, in order.
+    /// The e-mail domains that operators assigned to it, sorted.
     #[serde(rename = "dm", default, skip_serializing_if = "Vec::is_empty")]
     pub domains: Vec<Box<str>>,
-    /// Whom it requires a second factor of.
+    /// The roles that must have a second factor; operators may be an entry of their own.
     #[serde(rename = "sf", default, with = "text::list", skip_serializing_if = "Vec::is_empty")]
     pub second_factor_required_of: Vec<RequiredOf>,
-    /// The plan's name.
     #[serde(rename = "pl")]
     pub plan: Box<str>,
-    /// How it is paid.
+    /// The payment status of the subscription.
     #[serde(rename = "st", with = "text")]
     pub status: SubscriptionStatus,
-    /// When the subscription ends; none for no end.
+    /// When the subscription ends. `None` if it has no end.
     #[serde(rename = "pe", default, with = "text::moment::option")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current_period_end: Option<Moment>,
-    /// When it was made.
     #[serde(rename = "c", with = "text::moment")]
     pub created_at: Moment,
-    /// Counts its changes, from 1.
+    /// The version: number of changes, from 1.
     #[serde(rename = "v")]
     pub version: u64,
 }
 
 impl OrganizationRecord {
-    /// How it stands with its plan.
     pub fn subscription(&self) -> Subscription {
         Subscription {
             plan: self.plan.clone(),
@@ -76,60 +71,54 @@ impl OrganizationRecord {
     }
 }
 
-/// A user as it is stored.
 #[expect(clippy::struct_excessive_bools, reason = "three facts, each so or not")]
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserRecord {
-    /// The id; part of the place.
+    /// The id, stored in the row key.
     #[serde(skip)]
     pub id: UserId,
-    /// Whose user it is.
     #[serde(rename = "g", with = "text")]
     pub organization: OrganizationId,
-    /// The address, in its one form.
+    /// The normalized e-mail address.
     #[serde(rename = "e")]
     pub email: String,
-    /// Whether the user set the address without anybody in charge of users: nobody vouches for it.
+    /// Whether the user changed the address without a user manager. Such an address is unconfirmed.
     #[serde(rename = "eu", default, skip_serializing_if = "std::ops::Not::not")]
     pub email_unconfirmed: bool,
-    /// The name.
     #[serde(rename = "n")]
     pub name: String,
-    /// Argon2id of the password, as a PHC string.
+    /// Argon2id hash of the password, as a PHC string.
     #[serde(rename = "pw")]
     pub password: String,
-    /// The role.
     #[serde(rename = "r", with = "text")]
     pub role: Role,
-    /// Whether the user runs the instance.
+    /// Whether the user is an operator of the instance.
     #[serde(rename = "op", default)]
     pub operator: bool,
-    /// Whether the user is stopped.
     #[serde(rename = "off", default)]
     pub disabled: bool,
-    /// The teams; some may not be there any more.
+    /// The teams. Some may no longer exist.
     #[serde(rename = "t", default, with = "text::list", skip_serializing_if = "Vec::is_empty")]
     pub teams: Vec<TeamId>,
-    /// The language of the page for this user: en, fr or es; none for the browser's.
+    /// The language of the page for this user: en, fr or es. `None` uses the browser's language.
     #[serde(rename = "lc", default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<Box<str>>,
-    /// What others did to the account, until its user has seen it.
+    /// Changes that others made to the account, until the user has seen them.
     #[serde(rename = "nt", default, skip_serializing_if = "Notices::is_empty")]
     pub notices: Notices,
-    /// Counts the passwords; a device cookie names the count that it was issued under.
+    /// Number of passwords set so far. A device cookie is bound to the number at its creation.
     #[serde(rename = "pc", default, skip_serializing_if = "is_zero")]
     pub password_changes: u32,
-    /// When it was made.
     #[serde(rename = "c", with = "text::moment")]
     pub created_at: Moment,
-    /// Counts its changes, from 1.
+    /// The version: number of changes, from 1.
     #[serde(rename = "v")]
     pub version: u64,
 }
 
 impl UserRecord {
-    /// Sets another password. Device cookies that were issued before are not accepted any more.
+    /// Sets a new password. Device cookies from before the change are no longer accepted.
     pub fn set_password(&mut self, hash: &str) {
         hash.clone_into(&mut self.password);
         self.password_changes = self.password_changes.wrapping_add(1);
@@ -147,11 +136,10 @@ impl std::fmt::Debug for UserRecord {
     }
 }
 
-/// Whose an e-mail address is in an organization.
+/// The user of an e-mail address in an organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EmailRecord {
-    /// The user.
     #[serde(rename = "u", with = "text")]
     pub user: UserId,
 }
@@ -160,50 +148,46 @@ pub struct EmailRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DomainRecord {
-    /// The organization.
     #[serde(rename = "g", with = "text")]
     pub organization: OrganizationId,
 }
 
-/// A plan as it is stored.
 #[expect(clippy::struct_excessive_bools, reason = "three features, each given or not")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanRecord {
-    /// Its name; the place.
+    /// The name, stored in the row key.
     #[serde(skip)]
     pub name: Box<str>,
-    /// Whether keys work.
+    /// Whether the organization's keys work.
     #[serde(rename = "api")]
     pub api_access: bool,
-    /// Whether there are teams.
+    /// Whether the organization has teams.
     #[serde(rename = "t", default)]
     pub teams: bool,
-    /// Whether there may be several.
+    /// Whether the organization may have more than one team.
     #[serde(rename = "mt", default)]
     pub multiple_teams: bool,
-    /// Most personal keys of a user.
+    /// Maximum number of personal keys per user.
     #[serde(rename = "ku", default, skip_serializing_if = "Option::is_none")]
     pub keys_per_user: Option<u32>,
-    /// Most keys.
     #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<u32>,
-    /// Most users.
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     pub users: Option<u32>,
-    /// Most calls in ten seconds.
+    /// Maximum number of calls in ten seconds.
     #[serde(rename = "rs", default, skip_serializing_if = "Option::is_none")]
     pub requests_per_10s: Option<u32>,
-    /// Most calls in a month.
+    /// Maximum number of calls in a month.
     #[serde(rename = "rm", default, skip_serializing_if = "Option::is_none")]
     pub requests_per_month: Option<u64>,
-    /// Counts its changes, from 1.
+    /// The version: number of changes, from 1.
     #[serde(rename = "v")]
     pub version: u64,
 }
 
 impl PlanRecord {
-    /// A plan that gives these features, by their names, without limits.
+    /// Returns a plan with these features, given by name, and without limits.
     pub fn unlimited(name: &str, features: &[&str]) -> Self {
         Self {
             name: name.into(),
@@ -238,71 +222,68 @@ impl From<&PlanRecord> for Plan {
     }
 }
 
-/// Counts the keys that were made under a plan's limit: guards that the last place is taken once.
+/// Counts the keys that were created under a plan's limit. The guard on this row ensures that the
+/// last place is taken only once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeysMadeRecord {
-    /// How many times.
     #[serde(rename = "n")]
     pub times: u64,
 }
 
-/// A browser's session as it is stored, under the digest of its cookie.
+/// A browser session as it is stored, under the digest of its cookie.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SessionRecord {
-    /// The name under which its user sees it.
+    /// The id that the API shows to the user.
     #[serde(rename = "i", with = "text")]
     pub id: SessionId,
-    /// Whose.
     #[serde(rename = "u", with = "text")]
     pub user: UserId,
-    /// When it began.
     #[serde(rename = "c", with = "text::moment")]
     pub created_at: Moment,
-    /// When it was last seen; written once a minute at most.
+    /// When it was last seen. Written at most once a minute.
     #[serde(rename = "s", with = "text::moment")]
     pub seen_at: Moment,
-    /// Whether its user showed a code of a second factor, at sign-in or since.
+    /// Whether the user entered a code of a second factor, at sign-in or later.
     #[serde(rename = "sf", default, skip_serializing_if = "std::ops::Not::not")]
     pub second_factor: bool,
-    /// From which address it began.
+    /// The address from which the user signed in.
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
-    /// In which program, as it named itself, cut to [`BROWSER_BYTES_MAX`].
+    /// The browser's user agent, cut to [`BROWSER_BYTES_MAX`].
     #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<Box<str>>,
 }
 
-/// Longest name of a session's program that is kept, in bytes: browsers name themselves at the end.
+/// Maximum stored length of a user agent in bytes. Browsers put their name at the end.
 pub const BROWSER_BYTES_MAX: usize = 256;
 impl SessionRecord {
-    /// When it ends unless it is seen again, and in any case.
+    /// When the session ends if it is not used again. Never later than its maximum lifetime.
     pub fn ends_at(&self, times: SessionTimes) -> Moment {
         let idle_end = self.seen_at.after(times.idle());
         idle_end.min(self.created_at.after(times.absolute()))
     }
 
-    /// How long it can go on at all.
+    /// The remaining lifetime of the session, however often it is used.
     pub fn lifetime_left(&self, times: SessionTimes, now: Moment) -> Duration {
         self.created_at.after(times.absolute()).since(now)
     }
 }
 
-/// That the first organization was made: the operators' own.
+/// Marks that the first organization was created: the operators' organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FoundedRecord {
-    /// Which one it is.
     #[serde(rename = "g", with = "text")]
     pub organization: OrganizationId,
 }
 
-/// The sessions of a user, the oldest first: what bounds their number.
+/// The sessions of a user, the oldest first. This list limits their number.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SessionsRecord {
-    /// The digests of their cookies.
+    /// The digests of the session cookies.
     #[serde(rename = "b", with = "text::list")]
     pub digests: Vec<Digest>,
 }
@@ -311,10 +292,9 @@ pub struct SessionsRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SetupRecord {
-    /// Digest of the token.
     #[serde(rename = "b", with = "text")]
     pub digest: Digest,
-    /// When the link ends.
+    /// When the link expires.
     #[serde(rename = "x", with = "text::moment")]
     pub ends_at: Moment,
 }

@@ -1,4 +1,6 @@
-//! Audit events: who changed what, from where; written in the batch of the change itself.
+//! Audit events: actor, action, target and address, written in the batch of the change itself.
+//!
+//! The file also holds the records of seals, of the cut, and of the export's position.
 
 use std::net::IpAddr;
 
@@ -11,69 +13,67 @@ use crate::model::secret::Digest;
 use crate::records::key::Author;
 use crate::records::{Record, place::Place, text};
 
-/// One event as it is stored. Never holds a secret, a password or a digest.
+/// An event as it is stored. Never contains a secret, a password or a digest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventRecord {
-    /// Its id; the place.
+    /// The id, stored in the row key.
     #[serde(skip)]
     pub id: EventId,
-    /// When.
     #[serde(rename = "t", with = "text::moment")]
     pub at: Moment,
-    /// Who; none where nobody was signed in.
+    /// The actor. `None` if no user was signed in.
     #[serde(rename = "w", default, with = "text::option", skip_serializing_if = "Option::is_none")]
     pub actor: Option<Author>,
-    /// From which address, where it came over a network.
+    /// The client's address, if the request came over a network.
     #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
-    /// In which organization.
     #[serde(rename = "g", default, with = "text::option", skip_serializing_if = "Option::is_none")]
     pub organization: Option<OrganizationId>,
-    /// What: a noun and a verb, such as `key.create`.
+    /// The action: a noun and a verb, such as `key.create`.
     #[serde(rename = "a")]
     pub action: Box<str>,
-    /// On what: an id.
+    /// The id of the target.
     #[serde(rename = "on")]
     pub target: String,
-    /// The fields that changed, as they were.
+    /// The changed fields before the change.
     #[serde(rename = "b", default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub before: serde_json::Map<String, serde_json::Value>,
-    /// The fields that changed, as they are.
+    /// The changed fields after the change.
     #[serde(rename = "f", default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub after: serde_json::Map<String, serde_json::Value>,
 }
 
-/// The version of seals that this program writes. Version 1 wrote no event for a cut.
+/// Version of the seals that this program writes. Version 1 wrote no event for a cut.
 pub const SEAL_VERSION: u8 = 2;
 
-/// A seal over events: BLAKE3 over its version, the seal before, all that is said here, and the
-/// events as they are stored, in this order.
+/// A seal over events. Its hash is BLAKE3 over the version, the previous seal, all fields of this
+/// record, and the events as they are stored, in this order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SealRecord {
-    /// Its number, from 1; the place.
+    /// The number, from 1, stored in the row key.
     #[serde(skip)]
     pub number: u64,
-    /// By which rules it was made.
+    /// The version of the seal's rules.
     #[serde(rename = "v", default = "seal_version_1")]
     pub version: u8,
-    /// When.
     #[serde(rename = "t", with = "text::moment")]
     pub at: Moment,
-    /// No event is older that is in no seal up to this one: where to look for those.
+    /// Floor: every event that no seal up to this one covers is at least this young. A search for
+    /// such events starts here.
     #[serde(rename = "o", with = "text::moment")]
     pub floor: Moment,
-    /// No event is younger that is in a seal up to this one: where to stop looking for one's seal.
+    /// Every event that a seal up to this one covers is at most this young. A search for an event's
+    /// seal stops here.
     #[serde(rename = "y", with = "text::moment")]
     pub latest: Moment,
-    /// The events it covers, in the order in which they were committed.
+    /// The ids of the sealed events, in commit order.
     #[serde(rename = "e", with = "text::list")]
     pub events: Vec<EventId>,
-    /// The hash of the seal before; of nothing for the first.
+    /// The hash of the previous seal. For the first seal, the hash of no input.
     #[serde(rename = "p", with = "text")]
     pub previous: Digest,
-    /// The hash.
     #[serde(rename = "h", with = "text")]
     pub hash: Digest,
 }
@@ -82,11 +82,11 @@ const fn seal_version_1() -> u8 {
     1
 }
 
-/// How far the audit log was exported.
+/// Position of the audit log's export.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExportRecord {
-    /// To where.
+    /// The export destination.
     #[serde(rename = "d")]
     pub destination: Box<str>,
     /// The last seal that was delivered there.
@@ -94,33 +94,31 @@ pub struct ExportRecord {
     pub number: u64,
 }
 
-/// Where the audit log begins since older events were cut off. It is believed only as far as an
-/// event in the chain repeats it.
+/// Start of the audit log after older events were cut. The check trusts it only if a sealed event
+/// confirms it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CutRecord {
-    /// The number of the last seal that is gone.
+    /// The number of the last removed seal.
     #[serde(rename = "n")]
     pub number: u64,
-    /// Its hash.
+    /// The hash of the last removed seal.
     #[serde(rename = "h", with = "text")]
     pub hash: Digest,
-    /// Its floor.
+    /// The floor of the last removed seal.
     #[serde(rename = "o", with = "text::moment")]
     pub floor: Moment,
-    /// When it was cut.
     #[serde(rename = "t", with = "text::moment")]
     pub at: Moment,
-    /// The event `audit.cut` of the same batch; none in a row of seal version 1.
+    /// The event `audit.cut` of the same batch. `None` in a row of seal version 1.
     #[serde(rename = "e", default, with = "text::option", skip_serializing_if = "Option::is_none")]
     pub event: Option<EventId>,
 }
 
-/// The retention that the log was last kept under: a change of the setting is an event.
+/// The retention that was last in force. A change of the setting is an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RetentionRecord {
-    /// How long.
     #[serde(rename = "r", with = "text")]
     pub retention: Retention,
 }

@@ -1,4 +1,4 @@
-//! The record of a gate.
+//! The record of a gate and its routes, as stored.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,78 +14,69 @@ use crate::model::route::{
 use crate::records::place::Place;
 use crate::records::{Record, text};
 
-/// A gate as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GateRecord {
-    /// Its name; the place.
+    /// The name, stored in the row key.
     #[serde(skip)]
     pub name: Box<str>,
-    /// Its id.
     #[serde(rename = "i", with = "text")]
     pub id: GateId,
-    /// What it is for.
     #[serde(rename = "d", default, skip_serializing_if = "String::is_empty")]
     pub description: String,
-    /// Where a request may carry the key.
+    /// The places in a request that may carry the key.
     #[serde(rename = "h", with = "text::list")]
     pub credentials: Vec<CredentialSource>,
-    /// What needs what, in the order in which it was written.
+    /// The routes, in the order in which they were written.
     #[serde(rename = "r", default, skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<RouteRecord>,
-    /// Whose keys it takes; everybody's where nothing is said.
+    /// The organizations whose keys are accepted. `None` accepts the keys of all organizations.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub organizations: Option<Ids>,
-    /// Of which environments; of all where nothing is said.
+    /// The accepted environments. `None` accepts all environments.
     #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
     pub environments: Option<Environments>,
     /// Units that a call draws from limits.
     #[serde(rename = "u")]
     pub cost: u32,
-    /// What becomes of CORS preflights.
+    /// How CORS preflight requests are handled.
     #[serde(rename = "f", default, with = "text", skip_serializing_if = "is_default")]
     pub preflight: Preflight,
-    /// When it was made.
     #[serde(rename = "c", with = "text::moment")]
     pub created_at: Moment,
-    /// Counts its changes, from 1.
+    /// The version: number of changes, from 1.
     #[serde(rename = "v")]
     pub version: u64,
 }
 
-/// Organizations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Ids(#[serde(with = "text::list")] pub Vec<OrganizationId>);
 
-/// Environments.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Environments(#[serde(with = "text::list")] pub Vec<Environment>);
 
-/// A route of a gate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RouteRecord {
-    /// At which host; any where nothing is said.
+    /// The host. `None` matches any host.
     #[serde(rename = "h", default, with = "text::option", skip_serializing_if = "Option::is_none")]
     pub host: Option<HostPattern>,
-    /// Which paths.
     #[serde(rename = "p", with = "text")]
     pub path: PathPattern,
-    /// With which methods; any where there are none.
+    /// The methods. An empty list matches any method.
     #[serde(rename = "m", default, skip_serializing_if = "Vec::is_empty")]
     pub methods: Vec<String>,
-    /// What is asked for.
     #[serde(rename = "a", with = "text")]
     pub access: Access,
-    /// What the key must be granted; any valid key where nothing is said.
+    /// The permission that the key must have. `None` accepts any valid key.
     #[serde(rename = "q", default, with = "text::option", skip_serializing_if = "Option::is_none")]
     pub requirement: Option<Requirement>,
-    /// Units that a call draws; what the gate says where nothing is said.
+    /// Units that a call draws. `None` uses the gate's value.
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<u32>,
-    /// What its paths may hold that programs read differently; nothing of the kind where nothing is said.
+    /// Ambiguous spellings that the route's paths may contain. An empty list allows none.
     #[serde(rename = "x", default, with = "text::list", skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<Ambiguity>,
 }
@@ -95,17 +86,17 @@ fn is_default(preflight: &Preflight) -> bool {
     *preflight == Preflight::default()
 }
 
-/// Why routes make no table.
+/// Reasons why routes do not form a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RoutesFault {
-    /// The methods of the route at this place.
+    /// Invalid methods of the route at this position.
     Methods(usize, InvalidRoute),
-    /// No request could tell these apart.
+    /// Two routes that match the same requests.
     Equal(EqualRoutes),
 }
 
 impl RouteRecord {
-    /// The record of a route and what it leads to.
+    /// Returns the record of a route and its rule.
     pub fn of(route: &Route, rule: &Rule) -> Self {
         let methods = route.methods.iter().flat_map(Methods::names);
         Self {
@@ -121,15 +112,15 @@ impl RouteRecord {
 }
 
 impl GateRecord {
-    /// What gates begin with where nothing is said.
+    /// Returns the credential sources of a new gate that names none.
     pub fn credentials_by_default() -> Vec<CredentialSource> {
         CREDENTIALS.to_vec()
     }
 
-    /// The gate, ready to decide.
+    /// Returns the gate in the form that decides requests.
     ///
     /// # Errors
-    /// [`RoutesFault`]: never for one that was stored.
+    /// [`RoutesFault`]: never for a stored gate.
     pub fn gate(&self) -> Result<Gate, RoutesFault> {
         let mut rules = Vec::with_capacity(self.routes.len());
         for (at, record) in self.routes.iter().enumerate() {
@@ -207,7 +198,8 @@ mod tests {
         assert!(matches!(record.gate(), Err(RoutesFault::Equal(_))));
     }
 
-    /// Written before routes could allow anything and before preflights had a setting.
+    /// This record was written before routes could allow unauthenticated requests and before gates
+    /// had a preflight setting.
     #[test]
     fn a_gate_of_before_is_read_as_it_decided() {
         let place = Place::Gate("orders".into());

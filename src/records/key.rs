@@ -1,4 +1,4 @@
-//! The record of a key.
+//! The record of a key, with its secrets, shares and status.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,48 +17,45 @@ pub use crate::records::limits::{QuotaRecord, RateLimitRecord};
 use crate::records::place::Place;
 use crate::records::{Record, text};
 
-/// Most lists that together are a transferred key's maximum.
+/// Maximum number of lists in the maximum of a transferred key.
 pub const MAXIMA_MAX: usize = 8;
-/// Most bytes of a key's metadata, as JSON.
+/// Maximum size of a key's metadata in bytes, as JSON.
 pub const METADATA_BYTES_MAX: usize = 4_096;
 
-/// A key as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyRecord {
-    /// Its id; part of the place.
+    /// The id, stored in the row key.
     #[serde(skip)]
     pub id: KeyId,
-    /// Whose it is; part of the place.
+    /// The organization, stored in the row key.
     #[serde(skip)]
     pub organization: OrganizationId,
-    /// What people call it.
     #[serde(rename = "n")]
     pub name: String,
-    /// What it is for.
     #[serde(rename = "d", default, skip_serializing_if = "String::is_empty")]
     pub description: String,
-    /// Its user; a key without one is a service key.
+    /// The owner. A key without an owner is a service key.
     #[serde(rename = "o", default, with = "text::option", skip_serializing_if = "Option::is_none")]
     pub owner: Option<UserId>,
-    /// Second part of its text.
+    /// The environment, which is the second part of the key's text.
     #[serde(rename = "e", with = "text")]
     pub environment: Environment,
-    /// Its secrets, the newest first: one, or two while a rotation overlaps.
+    /// The secrets, the newest first: one, or two while a rotation overlaps.
     #[serde(rename = "s")]
     pub secrets: Vec<SecretRecord>,
-    /// What it is granted. A personal key without a list has all outside `keyhouse:`.
+    /// The permissions. A personal key without a list has everything outside `keyhouse:`.
     #[serde(rename = "p", default, with = "text::option", skip_serializing_if = "Option::is_none")]
     pub permissions: Option<Patterns>,
-    /// What it may be granted at most, whoever owns it: all of these lists grant it. They are
-    /// frozen when the key is transferred; at most [`MAXIMA_MAX`].
+    /// Maximum permissions for every owner: a permission must be in all of these lists. Set when
+    /// the key is transferred. At most [`MAXIMA_MAX`] lists.
     #[serde(rename = "pc", default, with = "text::some", skip_serializing_if = "Vec::is_empty")]
     pub maxima: Vec<Patterns>,
-    /// Whether somebody who no longer owns it may know its secret: until it is rotated.
+    /// Whether a former owner may know the secret. Cleared by a rotation.
     #[serde(rename = "ra", default, skip_serializing_if = "is_false")]
     pub rotation_advised: bool,
-    /// The digest it was imported with, where it came from another system: taken as long as there
-    /// is a record of the key, also after a rotation.
+    /// The digest with which the key was imported from another system. It stays taken as long as
+    /// the key's record exists, also after a rotation.
     #[serde(
         rename = "im",
         default,
@@ -66,40 +63,35 @@ pub struct KeyRecord {
         skip_serializing_if = "Option::is_none"
     )]
     pub imported: Option<Digest>,
-    /// The teams it is shared with; some may not be there any more.
+    /// The teams that the key is shared with. Some may no longer exist.
     #[serde(rename = "t", default, skip_serializing_if = "Vec::is_empty")]
     pub teams: Vec<ShareRecord>,
-    /// Networks it may be used from.
+    /// Networks that may use the key.
     #[serde(rename = "ia", default, with = "text::list", skip_serializing_if = "Vec::is_empty")]
     pub ip_allow: Vec<IpNet>,
-    /// Networks it may not be used from.
+    /// Networks that may not use the key.
     #[serde(rename = "id", default, with = "text::list", skip_serializing_if = "Vec::is_empty")]
     pub ip_deny: Vec<IpNet>,
-    /// Its rate limits.
     #[serde(rename = "l", default, skip_serializing_if = "Vec::is_empty")]
     pub rate_limits: Vec<RateLimitRecord>,
-    /// Its quota.
     #[serde(rename = "q", default, skip_serializing_if = "Option::is_none")]
     pub quota: Option<QuotaRecord>,
-    /// What its owner keeps with it; at most [`METADATA_BYTES_MAX`].
+    /// Metadata that the owner sets. At most [`METADATA_BYTES_MAX`].
     #[serde(rename = "m", default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub metadata: serde_json::Map<String, serde_json::Value>,
-    /// Not valid before.
+    /// Time before which the key is not valid.
     #[serde(rename = "nb", default, with = "text::moment::option")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Moment>,
-    /// Not valid from then on.
+    /// Time from which the key is not valid.
     #[serde(rename = "x", default, with = "text::moment::option")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Moment>,
-    /// When it was made.
     #[serde(rename = "c", with = "text::moment")]
     pub created_at: Moment,
-    /// By whom.
     #[serde(rename = "cb", with = "text")]
     pub created_by: Author,
-    /// The key that it descends from since the one that created it was purged: the nearest one that
-    /// was kept.
+    /// The nearest ancestor that was kept, set when the key's creator was purged.
     #[serde(
         rename = "df",
         default,
@@ -107,20 +99,19 @@ pub struct KeyRecord {
         skip_serializing_if = "Option::is_none"
     )]
     pub descends_from: Option<KeyId>,
-    /// When it was last changed.
     #[serde(rename = "u", with = "text::moment")]
     pub updated_at: Moment,
-    /// Who switched it off, while it is.
+    /// The role of the actor that disabled the key, while it is disabled.
     #[serde(rename = "off", default, skip_serializing_if = "Option::is_none")]
     pub disabled: Option<DisabledBy>,
-    /// When it was revoked: for ever.
+    /// When the key was revoked. A revocation is permanent.
     #[serde(rename = "r", default, with = "text::moment::option")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<Moment>,
-    /// Why.
+    /// The reason for the revocation.
     #[serde(rename = "rr", default, skip_serializing_if = "Option::is_none")]
     pub revoked_reason: Option<String>,
-    /// Counts its changes, from 1.
+    /// The version: number of changes, from 1.
     #[serde(rename = "v")]
     pub version: u64,
 }
@@ -135,36 +126,34 @@ fn is_blake3(algorithm: &Algorithm) -> bool {
     *algorithm == Algorithm::Blake3
 }
 
-/// That a key is shared with a team.
+/// The share of a key with a team.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ShareRecord {
-    /// The team.
     #[serde(rename = "t", with = "text")]
     pub team: TeamId,
-    /// What its members may do.
     #[serde(rename = "a")]
     pub access: Access,
 }
 
-/// What a team's members may do with a key that is shared with it.
+/// The access of a team's members to a key that is shared with the team.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Access {
-    /// See it and its use.
+    /// Members see the key and its usage.
     #[serde(rename = "r")]
     Read,
-    /// Also rename, disable and revoke it.
+    /// Members may also rename, disable and revoke the key.
     #[serde(rename = "w")]
     Write,
 }
 
-/// A text that is no access.
+/// Error for a text that names no access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be read or write")]
 pub struct InvalidAccess;
 
 impl Access {
-    /// The name, as the API writes it.
+    /// The name in the API.
     pub fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -185,28 +174,27 @@ impl FromStr for Access {
     }
 }
 
-/// One secret of a key: what may be kept of it.
+/// The stored part of one secret of a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecretRecord {
-    /// What it is known by: BLAKE3 of the text, unless `algorithm` says otherwise.
+    /// The digest: BLAKE3 of the text, unless `algorithm` names another.
     #[serde(rename = "b", with = "text")]
     pub digest: Digest,
-    /// How the digest is made of a text.
+    /// The algorithm of the digest.
     #[serde(rename = "al", default, with = "text", skip_serializing_if = "is_blake3")]
     pub algorithm: Algorithm,
     /// The start of the text, which may be shown.
     #[serde(rename = "h")]
     pub hint: String,
-    /// When it was made.
     #[serde(rename = "c", with = "text::moment")]
     pub created_at: Moment,
-    /// When it stops working; none for the newest.
+    /// When the secret stops working. `None` for the newest secret.
     #[serde(rename = "x", default, with = "text::moment::option")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<Moment>,
-    /// The digest of the same text by the other algorithm, where Keyhouse knew the text. None of a
-    /// secret that was imported by its digest, or stored by an earlier version.
+    /// The digest of the same text by the other algorithm, if Keyhouse knew the text. `None` for a
+    /// secret that was imported by digest or stored by an earlier version.
     #[serde(
         rename = "od",
         default,
@@ -214,13 +202,14 @@ pub struct SecretRecord {
         skip_serializing_if = "Option::is_none"
     )]
     pub other_digest: Option<Digest>,
-    /// Whether a former owner may have it: it is older than the rotation after a transfer.
+    /// Whether a former owner may know the secret, because it is older than the rotation after a
+    /// transfer.
     #[serde(rename = "fo", default, skip_serializing_if = "is_false")]
     pub former_owner: bool,
 }
 
 impl SecretRecord {
-    /// What is kept of a secret just made.
+    /// Returns the record of a new secret.
     pub fn of(made: &NewKey, now: Moment) -> Self {
         Self {
             digest: made.digest,
@@ -234,23 +223,22 @@ impl SecretRecord {
     }
 }
 
-/// Who switched a key off: what an administrator disabled, its owner can't enable.
+/// The role of the actor that disabled a key. If an administrator disabled the key, its owner
+/// cannot enable it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DisabledBy {
-    /// Its owner.
     #[serde(rename = "o")]
     Owner,
-    /// One who manages the organization's keys.
+    /// An actor that manages the organization's keys.
     #[serde(rename = "m")]
     Manager,
 }
 
-/// Who did something, as records name them.
+/// The actor of a change, as records store it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Author {
-    /// A user, through a session.
+    /// A user, in a session.
     User(UserId),
-    /// A management key.
     Key(KeyId),
     /// The operator on the host.
     Local,
@@ -286,7 +274,7 @@ impl Record for KeyRecord {
 }
 
 impl KeyRecord {
-    /// The nearest key that is kept of those that it descends from.
+    /// The nearest ancestor that is kept.
     pub fn parent(&self) -> Option<KeyId> {
         match self.created_by {
             Author::Key(creator) => Some(self.descends_from.unwrap_or(creator)),
@@ -294,17 +282,15 @@ impl KeyRecord {
         }
     }
 
-    /// Where it lies.
     pub fn place(&self) -> Place {
         Place::Key(self.organization, self.id)
     }
 
-    /// Whether it belongs to the organization and not to a person.
     pub fn is_service(&self) -> bool {
         self.owner.is_none()
     }
 
-    /// The patterns it lists, or what the absence of a list means.
+    /// Returns the key's list, or the default patterns of a key without a list.
     pub fn patterns(&self) -> Patterns {
         match &self.permissions {
             Some(patterns) => patterns.clone(),
@@ -313,19 +299,18 @@ impl KeyRecord {
         }
     }
 
-    /// Its address rules.
     pub fn ip_rules(&self) -> IpRules {
         let canonical =
             |networks: &[IpNet]| networks.iter().copied().map(canonical_network).collect();
         IpRules { allow: canonical(&self.ip_allow), deny: canonical(&self.ip_deny) }
     }
 
-    /// When it ended for good, or by its time; none while it may still be of use.
+    /// When the key was revoked or expired. `None` if it may still be used.
     pub fn ended_at(&self, now: Moment) -> Option<Moment> {
         self.revoked_at.or(self.expires_at).filter(|end| *end <= now)
     }
 
-    /// Its state at a moment, whatever its owner or organization may be in.
+    /// Returns the key's own status at a moment, without the status of its owner or organization.
     pub fn status(&self, now: Moment) -> Status {
         if self.revoked_at.is_some() {
             Status::Revoked
@@ -341,22 +326,17 @@ impl KeyRecord {
     }
 }
 
-/// The state of a key by its own facts alone, in the order in which checks decide.
+/// The status of a key without its owner and organization, in the order in which checks decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// Usable.
     Active,
-    /// Switched off.
     Disabled,
-    /// Too early.
     NotYetValid,
-    /// Too late.
     Expired,
-    /// Ended by hand.
     Revoked,
 }
 
-/// A text that is no status.
+/// Error for a text that names no status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be active, disabled, not_yet_valid, expired or revoked")]
 pub struct InvalidStatus;
@@ -370,7 +350,7 @@ impl Status {
         (Self::Revoked, "revoked"),
     ];
 
-    /// The name, as the API writes it.
+    /// The name in the API.
     pub fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(status, _)| *status == self).map_or("revoked", |(_, name)| name)
     }

@@ -1,36 +1,31 @@
-//! A key's limits as they are stored.
+//! The stored form of a key's rate limits and quota.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::limit::{Period, Quota, RateLimit, Zone};
 use crate::records::text;
 
-/// A rate limit as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimitRecord {
-    /// Its name.
     #[serde(rename = "n")]
     pub name: Box<str>,
-    /// Calls in a window.
+    /// Number of calls per window.
     #[serde(rename = "l")]
     pub limit: u32,
-    /// The window.
     #[serde(rename = "w")]
     pub window_seconds: u32,
 }
 
-/// A quota as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QuotaRecord {
-    /// Calls in a period.
+    /// Number of calls per period.
     #[serde(rename = "l")]
     pub limit: u64,
-    /// The period.
     #[serde(rename = "p", with = "text")]
     pub period: Period,
-    /// Where days begin.
+    /// Time zone in which days begin.
     #[serde(rename = "z", with = "text")]
     pub zone: Zone,
 }

@@ -1,10 +1,11 @@
-//! What is stored: the shapes, where each lies, and how it is written.
+//! Stored records: their shapes, their row keys and their encoding.
 //!
-//! A record is a byte for the version of its format, then JSON with short names. Fields may be
-//! added with a default; anything else needs a new version, with a reader for the one before.
+//! A record is one byte for the version of its format, then JSON with short names. Fields may be
+//! added with a default. Any other change needs a new version, with a reader for the previous
+//! version.
 //!
-//! Records reject unknown fields. A program that is rolled back to an older version stops at a record
-//! it does not know, instead of dropping its address rules, for example.
+//! Records reject unknown fields. A program that is rolled back to an older version stops at a
+//! record it does not know, instead of dropping its address rules, for example.
 
 pub mod access;
 pub mod event;
@@ -37,82 +38,69 @@ use rights::{RoleRecord, TeamRecord};
 use taken::TakenRecord;
 use uses::UseRecord;
 
-/// The version that this program writes.
+/// Format version that this program writes.
 const FORMAT_VERSION: u8 = 1;
 
-/// Why a stored row could not be read. Names the place, never the value.
+/// Reasons why a stored row could not be read. Errors name the row key, never the value.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// The value was written by a later program, or is no record.
+    /// The value was written by a later program, or is not a record.
     #[error("record at {place} has format {version}, this program knows {FORMAT_VERSION}")]
     Version {
-        /// Where it lies.
         place: String,
-        /// Its first byte.
+        /// The first byte of the value.
         version: u8,
     },
-    /// The value has the right version and still does not fit.
+    /// The value has the right version but does not parse.
     #[error("record at {place} does not read")]
     Shape {
-        /// Where it lies.
         place: String,
-        /// What does not fit.
+        /// The error of the JSON parser.
         source: serde_json::Error,
     },
-    /// The key is none of [`Place`]'s.
+    /// The row key matches no [`Place`].
     #[error("row at {place} belongs to nothing")]
-    Place {
-        /// Where it lies.
-        place: String,
-    },
+    Place { place: String },
 }
 
-/// A record with the revision at which it was read: what a guard compares.
+/// A record with the revision at which it was read, which a guard compares.
 #[derive(Clone, Debug)]
 pub struct Held<T> {
-    /// The record.
     pub record: T,
     /// The revision of the batch that wrote it.
     pub revision: keyhouse_storage::Revision,
 }
 
-/// Every kind of record, as a scan or a feed brings them.
+/// Every kind of record, as a scan or a feed returns it.
 #[derive(Debug)]
 pub enum Stored {
-    /// Which organization is the operators'.
+    /// The id of the operators' organization.
     Founded(FoundedRecord),
-    /// An organization.
     Organization(OrganizationRecord),
-    /// A user.
     User(UserRecord),
-    /// A custom role.
     Role(RoleRecord),
-    /// A team.
     Team(TeamRecord),
-    /// A plan.
     Plan(PlanRecord),
-    /// A gate.
     Gate(Box<GateRecord>),
-    /// A key.
     Key(Box<KeyRecord>),
     /// When a key was last used.
     Use(KeyId, UseRecord),
-    /// How far the use of a key's quota is reserved.
+    /// Reserved use of a key's quota.
     Quota(KeyId, ReservationRecord),
-    /// The same of what a plan gives an organization.
+    /// Reserved use of the monthly calls of an organization's plan.
     PlanQuota(OrganizationId, ReservationRecord),
-    /// Whose a digest is or was.
+    /// The key that has or had a digest.
     Taken(Digest, TakenRecord),
-    /// Whose a session is, by the digest of its cookie.
+    /// The user of a session, by the digest of the session cookie.
     Session(Digest, UserId),
-    /// A row that only its own readers ask for: e-mail addresses, events, how much keys were used.
+    /// A row that the index does not hold: e-mail addresses, events, usage.
     Aside,
 }
 
 /// Writes a record.
 ///
 /// # Errors
-/// [`RecordError::Shape`] where a map has keys that JSON can't hold.
+/// [`RecordError::Shape`] if a map has keys that JSON cannot represent.
 pub fn encode<T: Serialize>(place: &Place, record: &T) -> Result<Vec<u8>, RecordError> {
     let mut bytes = vec![FORMAT_VERSION];
     serde_json::to_writer(&mut bytes, record)
@@ -120,10 +108,6 @@ pub fn encode<T: Serialize>(place: &Place, record: &T) -> Result<Vec<u8>, Record
     Ok(bytes)
 }
 
-/// Reads a record.
-///
-/// # Errors
-/// [`RecordError`].
 pub fn decode<T: DeserializeOwned>(place: &Place, value: &[u8]) -> Result<T, RecordError> {
     match value.split_first() {
         Some((&FORMAT_VERSION, json)) => serde_json::from_slice(json)
@@ -136,9 +120,6 @@ pub fn decode<T: DeserializeOwned>(place: &Place, value: &[u8]) -> Result<T, Rec
 }
 
 /// Reads a row of any kind.
-///
-/// # Errors
-/// [`RecordError`].
 pub fn read(key: &[u8], value: &[u8]) -> Result<Stored, RecordError> {
     let place = Place::parse(key)?;
     Ok(match place {
@@ -180,10 +161,7 @@ pub fn read(key: &[u8], value: &[u8]) -> Result<Stored, RecordError> {
     })
 }
 
-/// Reads a row of the kind asked for.
-///
-/// # Errors
-/// [`RecordError`].
+/// Reads a row of the requested kind.
 pub fn read_row<T: Record>(row: &Row) -> Result<Held<T>, RecordError> {
     let record = read_at(&Place::parse(&row.key)?, &row.value)?;
     Ok(Held { record, revision: row.revision })
@@ -195,8 +173,7 @@ fn read_at<T: Record>(place: &Place, value: &[u8]) -> Result<T, RecordError> {
     Ok(record)
 }
 
-/// A stored shape.
 pub trait Record: Serialize + DeserializeOwned {
-    /// Takes over what its place says of it: its id is not written twice.
+    /// Sets the fields that the row key holds, because the value does not repeat them.
     fn settle(&mut self, _place: &Place) {}
 }

@@ -1,8 +1,9 @@
-//! Notices: what others did to a user's account, kept on the user's record until the user has seen it.
+//! Notices: changes that others made to a user's account, kept on the user's record until the user
+//! has seen them.
 //!
-//! A notice is added in the batch of the change. It stays until the user acknowledges it; a reset, a
-//! removed second factor and a changed address stay at least 7 days. Each kind has a bound of its own,
-//! so that many of one kind push out none of another.
+//! A notice is added in the batch of the change. It stays until the user acknowledges it; notices
+//! of a reset, a removed second factor and a changed address stay at least 7 days. Each kind has a
+//! limit of its own, so that many notices of one kind do not replace those of another.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,33 +15,28 @@ use crate::model::moment::Moment;
 use crate::records::key::Author;
 use crate::records::text;
 
-/// Most notices of one kind. A further one replaces the oldest of its kind, so that many of one
-/// kind never push out those of another.
+/// Maximum number of notices of one kind. A further notice replaces the oldest of its kind, so that
+/// many notices of one kind never replace those of another.
 pub const NOTICES_OF_A_KIND_MAX: usize = 4;
-/// How long a grave notice stays, whatever is acknowledged: whoever took the account over signs in as
-/// its user, and must not take away what tells of it.
+/// Minimum time that a grave notice stays, even if it is acknowledged. An attacker who took over
+/// the account signs in as its user and must not be able to remove the evidence.
 pub const GRAVE_KEPT: Duration = Duration::from_hours(7 * 24);
 
-/// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoticeKind {
-    /// The password was set through a reset link that somebody else made.
+    /// The password was set through a reset link that another user created.
     PasswordReset,
-    /// The second factor was removed.
     TotpRemoved,
-    /// Sessions were ended.
     SessionsEnded,
-    /// The e-mail address was changed.
     EmailChanged,
 }
 
-/// A text that names no kind of notice.
+/// Error for a text that names no kind of notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a kind of notice")]
 pub struct InvalidNoticeKind;
 
 impl NoticeKind {
-    /// All of them.
     pub const ALL: [Self; 4] =
         [Self::PasswordReset, Self::TotpRemoved, Self::SessionsEnded, Self::EmailChanged];
 
@@ -54,7 +50,7 @@ impl NoticeKind {
         }
     }
 
-    /// Whether it may tell that somebody took the account over.
+    /// Whether the notice may be evidence that the account was taken over.
     const fn is_grave(self) -> bool {
         match self {
             Self::PasswordReset | Self::TotpRemoved | Self::EmailChanged => true,
@@ -77,39 +73,34 @@ impl FromStr for NoticeKind {
     }
 }
 
-/// One notice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Notice {
-    /// What was done.
     #[serde(rename = "k", with = "text")]
     pub kind: NoticeKind,
-    /// When; where the same actor did it again, the last time.
+    /// When the change was made. If the same actor repeated it, the time of the last change.
     #[serde(rename = "t", with = "text::moment")]
     pub at: Moment,
-    /// Who did it.
     #[serde(rename = "w", with = "text")]
     pub by: Author,
 }
 
-/// The notices that a user has not seen yet, and grave ones of late, the oldest first.
+/// The notices that a user has not seen yet, plus recent grave notices, the oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Notices(Vec<Notice>);
 
 impl Notices {
-    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Notice> {
         self.0.iter()
     }
 
-    /// Adds a notice: the one function for whatever changes somebody else's account. The caller
-    /// writes the user's record in the batch of the change itself.
+    /// Adds a notice. Every change of another user's account calls this function. The caller writes
+    /// the user's record in the batch of the change itself.
     pub fn add(&mut self, kind: NoticeKind, by: Author, at: Moment) {
         self.0.retain(|known| (known.kind, known.by) != (kind, by));
         let same = self.0.iter().filter(|known| known.kind == kind).count();
@@ -121,7 +112,8 @@ impl Notices {
         self.0.push(Notice { kind, at, by });
     }
 
-    /// Forgets those up to a moment: the user has seen them. Grave ones stay for [`GRAVE_KEPT`].
+    /// Removes the notices up to a moment that the user has seen. Grave notices stay for
+    /// [`GRAVE_KEPT`].
     pub fn acknowledge(&mut self, until: Moment, now: Moment) {
         let until_grave = until.min(now.before(GRAVE_KEPT));
         self.0.retain(|known| known.at > if known.kind.is_grave() { until_grave } else { until });
@@ -164,7 +156,7 @@ mod tests {
         assert_eq!(notices.iter().map(|notice| notice.by).collect::<Vec<_>>(), [user(3)]);
     }
 
-    /// Whoever reset a peer's password signed in as them, and took the notice of it away.
+    /// A user who reset a peer's password signed in as the peer and removed the notice of it.
     #[test]
     fn grave_notices_stay_for_a_week_whatever_is_acknowledged() {
         let begin = Moment::from_milliseconds(1_800_000_000_000);

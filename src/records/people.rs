@@ -1,4 +1,6 @@
-//! The records around people: invitations, resets, second factors, and what keeps an owner.
+//! The records of invitations, password resets, second factors and removals of users.
+//!
+//! The row `People` guards the last owner of an organization.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,38 +16,34 @@ use crate::records::key::Author;
 use crate::records::place::Place;
 use crate::records::{Record, text};
 
-/// An invitation as it is stored until it is accepted, withdrawn, or has ended.
+/// An invitation as it is stored until it is accepted, withdrawn or expired.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InvitationRecord {
-    /// Its id; the place.
+    /// The id, stored in the row key.
     #[serde(skip)]
     pub id: InvitationId,
-    /// Into which organization.
     #[serde(rename = "g", with = "text")]
     pub organization: OrganizationId,
-    /// Whom, in the address's one form.
+    /// The normalized e-mail address of the invited person.
     #[serde(rename = "e")]
     pub email: String,
-    /// The name proposed.
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The role they will have.
+    /// The role of the new user.
     #[serde(rename = "r", with = "text")]
     pub role: Role,
-    /// The teams they will be in.
+    /// The teams of the new user.
     #[serde(rename = "t", default, with = "text::list", skip_serializing_if = "Vec::is_empty")]
     pub teams: Vec<TeamId>,
-    /// Digest of the one-time token.
     #[serde(rename = "b", with = "text")]
     pub digest: Digest,
-    /// By whom: it dies with them.
+    /// The creator. The invitation is deleted with its creator.
     #[serde(rename = "cb", with = "text")]
     pub created_by: Author,
-    /// When it was made.
     #[serde(rename = "c", with = "text::moment")]
     pub created_at: Moment,
-    /// When the link ends.
+    /// When the link expires.
     #[serde(rename = "x", with = "text::moment")]
     pub ends_at: Moment,
 }
@@ -54,16 +52,15 @@ pub struct InvitationRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResetRecord {
-    /// Digest of the one-time token.
     #[serde(rename = "b", with = "text")]
     pub digest: Digest,
-    /// By whom: it dies with them.
+    /// The creator. The link is deleted with its creator.
     #[serde(rename = "cb", with = "text")]
     pub created_by: Author,
-    /// When the link ends.
+    /// When the link expires.
     #[serde(rename = "x", with = "text::moment")]
     pub ends_at: Moment,
-    /// Whether the second factor goes with the old password.
+    /// Whether the reset also removes the second factor.
     #[serde(rename = "t", default)]
     pub totp: bool,
 }
@@ -75,16 +72,16 @@ pub struct TotpRecord {
     /// The shared secret, in base32.
     #[serde(rename = "s")]
     pub secret: String,
-    /// Whether its user has shown a first code: before that it protects nothing.
+    /// Whether the user has confirmed it with a first code. An unconfirmed second factor is not
+    /// required.
     #[serde(rename = "on", default)]
     pub confirmed: bool,
-    /// The last time step that was accepted: no code of it, or of an earlier one, is again.
+    /// The last accepted time step. Codes of this or an earlier step are rejected.
     #[serde(rename = "l", default)]
     pub step_last: u64,
-    /// Digests of the backup codes that are left.
+    /// Digests of the unused backup codes.
     #[serde(rename = "b", default, with = "text::list", skip_serializing_if = "Vec::is_empty")]
     pub backup: Vec<Digest>,
-    /// When it was made.
     #[serde(rename = "c", with = "text::moment")]
     pub created_at: Moment,
 }
@@ -95,18 +92,17 @@ impl std::fmt::Debug for TotpRecord {
     }
 }
 
-/// The key under which device cookies are authenticated. Whoever has it can make a browser count as
-/// known, and nothing else.
+/// The key that authenticates device cookies. It can only make a browser count as known, nothing
+/// else.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceKeyRecord {
-    /// 32 bytes in base64url.
     #[serde(rename = "k")]
     pub key: String,
 }
 
 impl DeviceKeyRecord {
-    /// The bytes; none where there are not 32.
+    /// Returns the bytes, or `None` if there are not exactly 32.
     pub fn bytes(&self) -> Option<Zeroizing<[u8; 32]>> {
         let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(&self.key).ok()?);
         bytes.as_slice().try_into().ok().map(Zeroizing::new)
@@ -119,53 +115,50 @@ impl std::fmt::Debug for DeviceKeyRecord {
     }
 }
 
-/// Counts the changes of who may do what. A change that takes rights from somebody guards it, so
-/// that two of them at once can't leave an organization without an owner.
+/// Counts the changes of permissions and roles. A change that removes rights guards this row, so
+/// that two concurrent changes cannot leave an organization without an owner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PeopleRecord {
-    /// How many.
     #[serde(rename = "n")]
     pub changes: u64,
 }
 
-/// That a user is being removed: their keys are refused, and go in steps that can be resumed.
+/// Marks that a user is being removed. Their keys are rejected and are revoked or transferred in
+/// steps that can be resumed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LeavingRecord {
-    /// The user; the place.
+    /// The user, stored in the row key.
     #[serde(skip)]
     pub user: UserId,
-    /// Whose user it was.
     #[serde(rename = "g", with = "text")]
     pub organization: OrganizationId,
-    /// By whom they are removed.
+    /// The actor that removes the user.
     #[serde(rename = "cb", with = "text")]
     pub removed_by: Author,
-    /// Who takes the keys over.
+    /// What happens to the keys.
     #[serde(rename = "k")]
     pub heir: Heir,
-    /// What the user's role held when they were removed: no key of theirs grants more.
+    /// The permissions of the user's role at the removal. None of their keys grants more.
     #[serde(rename = "h", default, with = "text")]
     pub holds: Patterns,
-    /// Whether they ran the instance.
+    /// Whether the user was an operator.
     #[serde(rename = "op", default)]
     pub operator: bool,
-    /// The organization's ceiling when they were removed.
+    /// The organization's maximum permissions at the removal.
     #[serde(rename = "p", default, with = "text")]
     pub ceiling: Patterns,
 }
 
-/// What becomes of the keys of a user who is removed.
+/// What happens to the keys of a user who is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Heir {
-    /// They are revoked.
     #[serde(rename = "n")]
     Nobody,
-    /// They become service keys.
     #[serde(rename = "o")]
     Organization,
-    /// They become somebody else's.
+    /// They are transferred to another user.
     #[serde(rename = "u", with = "text")]
     User(UserId),
 }

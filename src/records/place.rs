@@ -1,5 +1,5 @@
-//! Where each record lies in the store: a readable prefix, then ids as bytes, so that rows sort by
-//! time within their kind.
+//! The row key of each record: a readable prefix, then ids as bytes, so that rows of one kind sort
+//! by time.
 
 use std::fmt;
 
@@ -9,74 +9,65 @@ use crate::model::secret::Digest;
 use crate::records::RecordError;
 use crate::records::usage::UsageOf;
 
-/// The place of one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// The format of the whole store.
     Format,
-    /// An organization.
     Organization(OrganizationId),
-    /// A user.
     User(UserId),
-    /// Whose an e-mail address is in an organization: guards that it is one user's there.
+    /// The user of an e-mail address in an organization. The guard on this row keeps the address
+    /// unique there.
     Email(String, OrganizationId),
-    /// The organization that an e-mail domain is assigned to: guards that it is one's.
+    /// The organization that an e-mail domain is assigned to. The guard on this row keeps the
+    /// domain unique.
     Domain(Box<str>),
-    /// A plan, by its name.
     Plan(Box<str>),
-    /// A gate, by its name.
     Gate(Box<str>),
-    /// A key of an organization.
     Key(OrganizationId, KeyId),
     /// When a key was last used.
     Use(KeyId),
-    /// How much was used in the hours of a day.
+    /// Usage of one day, by hour.
     UsageHours(Day, UsageOf),
-    /// How much was used in a day whose hours were let go.
+    /// Usage of one day whose hours were removed.
     UsageDay(Day, UsageOf),
-    /// How far the use of a key's quota is reserved.
+    /// Reserved use of a key's quota.
     Quota(KeyId),
-    /// How far the use of what an organization's plan gives is reserved.
+    /// Reserved use of the monthly calls of an organization's plan.
     PlanQuota(OrganizationId),
-    /// A custom role of an organization.
     Role(OrganizationId, RoleId),
-    /// A team of an organization.
     Team(OrganizationId, TeamId),
     /// A permission of the catalogue, by its name.
     Permission(Box<str>),
-    /// An invitation.
     Invitation(InvitationId),
     /// The one-time link with which a user sets a new password.
     Reset(UserId),
-    /// A user's second factor.
     Totp(UserId),
-    /// Counts the keys an organization made under a limit.
+    /// Counts the keys that an organization created under a limit.
     KeysMade(OrganizationId),
-    /// Counts the changes of who may do what.
+    /// Counts the changes of permissions and roles.
     People,
     /// A user who is being removed.
     Leaving(UserId),
-    /// Whose a digest is or was: guards that it is one key's for ever.
+    /// The key that has or had a digest. The guard on this row binds a digest to one key
+    /// permanently.
     Taken(Digest),
     /// A browser's session, by the digest of its cookie.
     Session(Digest),
-    /// The sessions of a user.
     Sessions(UserId),
-    /// That the first organization was made: guards that it is made once.
+    /// Marks that the first organization was created. The guard on this row ensures that it is
+    /// created once.
     Founded,
     /// The one-time link of the first start.
     Setup,
-    /// The key under which device cookies are authenticated.
+    /// The key that authenticates device cookies.
     DeviceKey,
-    /// An audit event.
     Event(EventId),
     /// A seal over audit events, by its number.
     Seal(u64),
-    /// Where the audit log begins.
+    /// The start of the audit log after a cut.
     Cut,
-    /// How long audit events were kept of late.
+    /// The retention of audit events that was last in force.
     Retention,
-    /// How far the audit log was exported.
+    /// Position of the audit log's export.
     Exported,
 }
 
@@ -85,7 +76,8 @@ const ORGANIZATION: &[u8] = b"organization/";
 const USER: &[u8] = b"user/";
 const EMAIL: &[u8] = b"email/";
 const DOMAIN: &[u8] = b"domain/";
-/// Ends an address in a key: no address contains it, so none is a prefix of another one's.
+/// Ends an address in a row key. No address contains this byte, so no address is a prefix of
+/// another.
 const EMAIL_END: u8 = 0;
 const PLAN: &[u8] = b"plan/";
 const GATE: &[u8] = b"gate/";
@@ -116,7 +108,7 @@ const CUT: &[u8] = b"cut";
 const RETENTION: &[u8] = b"retention";
 const EXPORTED: &[u8] = b"exported";
 
-/// What the index is made of, in an order in which what keys point to comes first.
+/// Prefixes of the rows in the index. Rows that keys refer to come first.
 pub const INDEXED: [&[u8]; 13] = [
     FOUNDED,
     GATE,
@@ -134,60 +126,61 @@ pub const INDEXED: [&[u8]; 13] = [
 ];
 
 impl Place {
-    /// Below this lie all e-mail addresses.
+    /// Prefix of all e-mail addresses.
     pub const EMAILS: &'static [u8] = EMAIL;
-    /// Below this lie all events.
+    /// Prefix of all events.
     pub const EVENTS: &'static [u8] = EVENT;
-    /// Below this lie all seals.
+    /// Prefix of all seals.
     pub const SEALS: &'static [u8] = SEAL;
-    /// Below this lies the catalogue of permissions.
+    /// Prefix of the catalogue of permissions.
     pub const PERMISSIONS: &'static [u8] = PERMISSION;
-    /// Below this lie all invitations.
+    /// Prefix of all invitations.
     pub const INVITATIONS: &'static [u8] = INVITATION;
-    /// Below this lie the users who are being removed.
+    /// Prefix of the users who are being removed.
     pub const LEAVERS: &'static [u8] = LEAVING;
-    /// Below this lie all gates.
+    /// Prefix of all gates.
     pub const GATES: &'static [u8] = GATE;
-    /// Below this lie all keys.
+    /// Prefix of all keys.
     pub const KEYS: &'static [u8] = KEY;
-    /// Below this lies the use of days by their hours, the oldest first.
+    /// Prefix of the hourly usage of days, the oldest first.
     pub const USAGE_HOURS: &'static [u8] = USAGE_HOURS;
-    /// Below this lies the use of days as a whole, the oldest first.
+    /// Prefix of the daily usage, the oldest first.
     pub const USAGE_DAYS: &'static [u8] = USAGE_DAY;
-    /// Below this lie all plans.
+    /// Prefix of all plans.
     pub const PLANS: &'static [u8] = PLAN;
 
-    /// Below this lie the custom roles of an organization.
+    /// Prefix of an organization's custom roles.
     pub fn roles_of(organization: OrganizationId) -> Vec<u8> {
         [ROLE, organization.bytes()].concat()
     }
 
-    /// Below this lie the teams of an organization.
+    /// Prefix of an organization's teams.
     pub fn teams_of(organization: OrganizationId) -> Vec<u8> {
         [TEAM, organization.bytes()].concat()
     }
 
-    /// Below this lie the keys of an organization.
+    /// Prefix of an organization's keys.
     pub fn keys_of(organization: OrganizationId) -> Vec<u8> {
         [KEY, organization.bytes()].concat()
     }
 
-    /// Below this lies the use of an organization's keys in the hours of a day, its own row aside.
+    /// Prefix of the hourly usage of an organization's keys on one day, without the organization's
+    /// own row.
     pub fn usage_hours_of(day: Day, organization: OrganizationId) -> Vec<u8> {
         usage(USAGE_HOURS, day, UsageOf { organization, key: None })
     }
 
-    /// The same of a day whose hours were let go.
+    /// Prefix of the daily usage of an organization's keys on one day, without the organization's
+    /// own row.
     pub fn usage_day_of(day: Day, organization: OrganizationId) -> Vec<u8> {
         usage(USAGE_DAY, day, UsageOf { organization, key: None })
     }
 
-    /// Below this lie the users of an address, one an organization, the oldest organization first.
+    /// Prefix of the users of an address, one per organization, the oldest organization first.
     pub fn users_of(email: &str) -> Vec<u8> {
         [EMAIL, email.as_bytes(), &[EMAIL_END]].concat()
     }
 
-    /// The key of the store at this place.
     pub fn to_bytes(&self) -> Vec<u8> {
         match self {
             Self::Format => FORMAT.to_vec(),
@@ -228,10 +221,10 @@ impl Place {
         }
     }
 
-    /// The place of a key of the store.
+    /// Parses a row key.
     ///
     /// # Errors
-    /// [`RecordError::Place`] for one that none of ours has.
+    /// [`RecordError::Place`] for a key that matches no place.
     pub fn parse(key: &[u8]) -> Result<Self, RecordError> {
         Self::parse_known(key)
             .ok_or_else(|| RecordError::Place { place: key.escape_ascii().to_string() })
@@ -282,7 +275,7 @@ impl Place {
     }
 }
 
-/// By day, then by organization, whose own row goes before its keys'.
+/// Sorts by day, then by organization. The organization's own row precedes the rows of its keys.
 fn usage(kind: &[u8], day: Day, of: UsageOf) -> Vec<u8> {
     let key = of.key.as_ref().map_or(&[][..], |key| key.bytes());
     [kind, &day.number().to_be_bytes(), of.organization.bytes(), key].concat()
@@ -296,14 +289,14 @@ fn usage_of(bytes: &[u8]) -> Option<(Day, UsageOf)> {
     Some((Day::from_number(u32::from_be_bytes(*day)), of))
 }
 
-/// An address, and the organization in which it is somebody's.
+/// Parses an address and the organization of its user.
 fn email_of(bytes: &[u8]) -> Option<(String, OrganizationId)> {
     let (email, organization) = bytes.split_at_checked(bytes.len().checked_sub(16)?)?;
     let email = email.strip_suffix(&[EMAIL_END])?;
     Some((str::from_utf8(email).ok()?.to_owned(), id(organization)?))
 }
 
-/// What belongs to an organization.
+/// Parses the id of an organization and of a record that belongs to it.
 fn within<K: crate::model::id::Kind>(bytes: &[u8]) -> Option<(OrganizationId, Id<K>)> {
     let (organization, thing) = bytes.split_at_checked(16)?;
     Some((id(organization)?, id(thing)?))
@@ -313,7 +306,7 @@ fn id<K: crate::model::id::Kind>(bytes: &[u8]) -> Option<Id<K>> {
     bytes.try_into().ok().map(Id::from_bytes)
 }
 
-/// For errors: names the kind and the id, never an e-mail address or a digest.
+/// The text for errors: kind and id, never an e-mail address or a digest.
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,4 +1,4 @@
-//! The format of a whole store: written once, checked at every start, raised by steps.
+//! The format of a whole store: written once, checked at every start, upgraded in steps.
 
 use keyhouse_storage::{At, Batch, CommitError, Range, ReadError, Revision, Row, Store};
 use serde::{Deserialize, Serialize};
@@ -7,38 +7,35 @@ use crate::records::access::{EmailRecord, UserRecord};
 use crate::records::place::Place;
 use crate::records::{Record, RecordError, decode, encode, read_row};
 
-/// The format that this program reads and writes. A later one adds a step to [`upgrade`], which
-/// takes the store from the one before in whole, resumable batches.
+/// Format that this program reads and writes. A later format adds a step to [`upgrade`], which
+/// converts the store from the previous format in atomic, resumable batches.
 ///
-/// 2: seals of the audit log have a version, and a cut of it has an event (`actions::audit` takes
-/// over what is there: the first seal of the new version covers an event of an older cut).
+/// 2: seals of the audit log have a version, and a cut of it has an event (`actions::audit` adopts
+/// older logs: the first seal of the new version covers an event of an older cut).
 ///
-/// 3: an address is one user's in each organization, not in the whole instance.
+/// 3: an e-mail address is unique in each organization, not in the whole instance.
 const STORE_FORMAT: u32 = 3;
-/// The format of addresses by organization.
+/// Format that added the organization to the row keys of e-mail addresses.
 const FORMAT_OF_EMAILS: u32 = 3;
-/// How many rows a step reads at once: each becomes at most two writes.
+/// Number of rows that a step reads at once. Each becomes at most two writes.
 const ROWS_A_BATCH: usize = 250;
 
-/// Why a store can't be used.
+/// Reasons why a store cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
-    /// A later program has been here.
+    /// A later program wrote the store.
     #[error(
         "the store has format {found}, this program knows {STORE_FORMAT}: \
          use the program that wrote it, or a later one"
     )]
-    Newer {
-        /// The store's format.
-        found: u32,
-    },
-    /// The mark of the format does not read.
+    Newer { found: u32 },
+    /// The stored format does not parse.
     #[error(transparent)]
     Record(#[from] RecordError),
     /// The store did not answer.
     #[error("could not read the store's format")]
     Read(#[from] ReadError),
-    /// The mark could not be set.
+    /// The format could not be written.
     #[error("could not mark the store's format")]
     Commit(#[from] CommitError),
 }
@@ -47,18 +44,15 @@ pub enum PrepareError {
 struct FormatRecord {
     #[serde(rename = "f")]
     format: u32,
-    /// The format that an upgrade began with, until it is done.
+    /// The format at the start of an upgrade, until the upgrade is complete.
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     upgraded_from: Option<u32>,
 }
 
 impl Record for FormatRecord {}
 
-/// Makes a store fit for this program: marks an empty one, raises an older one, refuses a later one.
-/// An upgrade that was broken off goes on at the next start.
-///
-/// # Errors
-/// [`PrepareError`].
+/// Prepares a store for this program: writes the format of an empty store, upgrades an older store,
+/// rejects a later one. An interrupted upgrade continues at the next start.
 pub fn prepare(store: &dyn Store) -> Result<(), PrepareError> {
     let done = FormatRecord { format: STORE_FORMAT, upgraded_from: None };
     let Some(row) = store.get(&Place::Format.to_bytes(), At::Latest)? else {
@@ -72,14 +66,15 @@ pub fn prepare(store: &dyn Store) -> Result<(), PrepareError> {
     if from == STORE_FORMAT {
         return Ok(());
     }
-    // Marked first: a program of the older format must not open what is half raised.
+    // The new format is written first, because a program of the older format must not open a store
+    // that is half upgraded.
     let begun = FormatRecord { upgraded_from: Some(from), ..done };
     let revision = mark(store, begun, Some(row.revision))?;
     upgrade(store, from)?;
     mark(store, done, Some(revision)).map(drop)
 }
 
-/// Runs every step from a format to today's.
+/// Runs every step from a format to the current one.
 fn upgrade(store: &dyn Store, from: u32) -> Result<(), PrepareError> {
     if from < FORMAT_OF_EMAILS {
         emails_by_organization(store)?;
@@ -101,7 +96,7 @@ fn mark(
     Ok(store.commit(batch.put(key, value))?)
 }
 
-/// Adds its user's organization to the key of each address.
+/// Adds its user's organization to the row key of each address.
 fn emails_by_organization(store: &dyn Store) -> Result<(), PrepareError> {
     let mut after: Option<Vec<u8>> = None;
     loop {
@@ -124,7 +119,7 @@ fn emails_by_organization(store: &dyn Store) -> Result<(), PrepareError> {
 
 fn with_organization(store: &dyn Store, batch: Batch, row: &Row) -> Result<Batch, PrepareError> {
     let email = row.key.strip_prefix(Place::EMAILS).and_then(|text| str::from_utf8(text).ok());
-    // A key of today's format ends in an id behind a zero byte, which no address contains.
+    // A row key of the current format ends in an id after a zero byte, which no address contains.
     let Some(email) = email.filter(|email| !email.contains('\0')) else { return Ok(batch) };
     let batch = batch.delete(row.key.clone());
     let record: EmailRecord = decode(&Place::Format, &row.value)?;
@@ -157,7 +152,7 @@ mod tests {
         store.commit(Batch::new().put(key.to_vec(), value)).unwrap();
     }
 
-    /// The addresses of a store, each with its organization and its user.
+    /// Returns the addresses of a store, each with its organization and its user.
     fn emails(store: &MemoryStore) -> Vec<(String, OrganizationId, UserId)> {
         let range = Range { limit: 10_000, ..Range::prefix(Place::EMAILS) };
         let rows = store.scan(&range, At::Latest).unwrap().rows;
@@ -170,7 +165,7 @@ mod tests {
         read.collect()
     }
 
-    /// What the programs of formats 1 and 2 wrote: the address alone is the key of its row.
+    /// The rows that the programs of formats 1 and 2 wrote: the address alone is the row key.
     fn store_of_format(
         format: u32,
         users: u16,
@@ -216,7 +211,7 @@ mod tests {
         prepare(store).unwrap();
         assert_eq!(emails(store), expected);
         assert_eq!(format_of(store), (STORE_FORMAT, None));
-        // Every row reads, as the index reads them.
+        // Every row parses the way the index parses it.
         let page = store.scan(&Range { limit: 10_000, ..Range::prefix(b"user/") }, At::Latest);
         for row in page.unwrap().rows {
             let read = crate::records::read(&row.key, &row.value).unwrap();
@@ -224,7 +219,7 @@ mod tests {
         }
     }
 
-    /// A start that was killed in the middle of an upgrade left some rows of either format.
+    /// A start that was killed in the middle of an upgrade left rows of both formats.
     #[test]
     fn an_upgrade_that_was_broken_off_goes_on() {
         let (store, expected) = store_of_format(1, 3);
@@ -239,7 +234,7 @@ mod tests {
         assert_eq!(format_of(&store), (STORE_FORMAT, None));
     }
 
-    /// The program of format 1 knows no field but `f`: it must see at once that it can't read this.
+    /// The program of format 1 knows only the field `f`. It must reject the new format at once.
     #[test]
     fn an_upgrade_is_marked_before_it_begins() {
         #[derive(Deserialize)]

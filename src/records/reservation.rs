@@ -1,22 +1,22 @@
-//! The record of how far a quota's use is reserved. It lies apart, so that a use changes no key.
+//! The record of the reserved use of a quota.
+//!
+//! It has a row of its own, so that a use does not change the key.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::moment::Moment;
 use crate::records::{Record, text};
 
-/// How much of a period may have been used: as long as its process runs it was at most that; after
-/// a clean stop it was exactly that.
+/// Upper limit of the use in a period. While the process runs, the use is at most this value; after
+/// a clean stop it is exactly this value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReservationRecord {
-    /// The period's first moment.
     #[serde(rename = "b", with = "text::moment")]
     pub begins: Moment,
-    /// The first moment beyond.
+    /// The first moment after the period.
     #[serde(rename = "x", with = "text::moment")]
     pub ends: Moment,
-    /// Calls.
     #[serde(rename = "r")]
     pub reserved: u64,
 }

@@ -1,4 +1,4 @@
-//! The records of what may be held: custom roles, teams, the catalogue of permissions.
+//! The records of custom roles, teams and the catalogue of permissions.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,56 +8,48 @@ use crate::model::permission::Patterns;
 use crate::records::place::Place;
 use crate::records::{Record, text};
 
-/// A custom role as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RoleRecord {
-    /// Its id; part of the place.
+    /// The id, stored in the row key.
     #[serde(skip)]
     pub id: RoleId,
-    /// Whose it is; part of the place.
+    /// The organization, stored in the row key.
     #[serde(skip)]
     pub organization: OrganizationId,
-    /// Its name.
     #[serde(rename = "n")]
     pub name: String,
-    /// What it is for.
     #[serde(rename = "d", default, skip_serializing_if = "String::is_empty")]
     pub description: String,
-    /// What it holds.
     #[serde(rename = "p", with = "text")]
     pub permissions: Patterns,
-    /// When it was made.
     #[serde(rename = "c", with = "text::moment")]
     pub created_at: Moment,
-    /// Counts its changes, from 1.
+    /// The version: number of changes, from 1.
     #[serde(rename = "v")]
     pub version: u64,
 }
 
-/// A team as it is stored. Who is in it stands with the users.
+/// A team as it is stored. Its members are stored with the users.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TeamRecord {
-    /// Its id; part of the place.
+    /// The id, stored in the row key.
     #[serde(skip)]
     pub id: TeamId,
-    /// Whose it is; part of the place.
+    /// The organization, stored in the row key.
     #[serde(skip)]
     pub organization: OrganizationId,
-    /// Its name.
     #[serde(rename = "n")]
     pub name: String,
-    /// What it is for.
     #[serde(rename = "d", default, skip_serializing_if = "String::is_empty")]
     pub description: String,
-    /// Whether it does not exist for those outside.
+    /// Whether the team is hidden from users who are not members.
     #[serde(rename = "s", default)]
     pub secret: bool,
-    /// When it was made.
     #[serde(rename = "c", with = "text::moment")]
     pub created_at: Moment,
-    /// Counts its changes, from 1.
+    /// The version: number of changes, from 1.
     #[serde(rename = "v")]
     pub version: u64,
 }
@@ -66,22 +58,20 @@ pub struct TeamRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PermissionRecord {
-    /// Its name; the place.
+    /// The name, stored in the row key.
     #[serde(skip)]
     pub name: Box<str>,
-    /// With which others it is shown.
+    /// The group in which the permission is shown.
     #[serde(rename = "g", default, skip_serializing_if = "String::is_empty")]
     pub group: String,
-    /// What it lets one do, in English.
+    /// What the permission allows, in English.
     #[serde(rename = "en", default, skip_serializing_if = "String::is_empty")]
     pub english: String,
-    /// In French.
     #[serde(rename = "fr", default, skip_serializing_if = "String::is_empty")]
     pub french: String,
-    /// In Spanish.
     #[serde(rename = "es", default, skip_serializing_if = "String::is_empty")]
     pub spanish: String,
-    /// Counts its changes, from 1.
+    /// The version: number of changes, from 1.
     #[serde(rename = "v")]
     pub version: u64,
 }

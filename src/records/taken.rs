@@ -1,41 +1,40 @@
-//! The record that keeps a digest one key's, for ever.
+//! The record that binds a digest to one key permanently.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::id::KeyId;
 use crate::records::{Record, text};
 
-/// Whose a digest is or was: no import brings it again. There is one for each imported key, and for each
-/// secret that was rotated away or purged two, by BLAKE3 and by SHA-256: about 100 bytes each, which are
-/// never removed.
+/// The key that has or had a digest. No import accepts the digest again. There is one record for
+/// each imported key. For each secret that was rotated out or purged there are two, by BLAKE3 and
+/// by SHA-256. A record takes about 100 bytes and is never removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TakenRecord {
-    /// The key.
     #[serde(rename = "k", with = "text")]
     pub key: KeyId,
-    /// Whether it no longer opens anything, and the other digest of its text is unknown. The index keeps
-    /// it: a key that is imported by that other digest must not open anything either.
+    /// Whether the digest is retired and the other digest of its text is unknown. The index keeps
+    /// it, so that a key that is imported by that other digest is not accepted either.
     #[serde(rename = "r", default, skip_serializing_if = "std::ops::Not::not")]
     pub retired: bool,
-    /// Whether it is the other digest of a text that no longer opens anything. The index keeps it where
-    /// a key was imported by it before.
+    /// Whether this is the other digest of a retired text. The index keeps it if a key was imported
+    /// with it before.
     #[serde(rename = "o", default, skip_serializing_if = "std::ops::Not::not")]
     pub other: bool,
 }
 
 impl TakenRecord {
-    /// Of a digest that a key has, or had.
+    /// Returns the record of a digest that a key has or had.
     pub fn of(key: KeyId) -> Self {
         Self { key, retired: false, other: false }
     }
 
-    /// Of one that no longer opens anything, of a text that Keyhouse never knew.
+    /// Returns the record of a retired digest whose text Keyhouse never knew.
     pub fn retired(key: KeyId) -> Self {
         Self { retired: true, ..Self::of(key) }
     }
 
-    /// Of the other digest of a text that no longer opens anything.
+    /// Returns the record of the other digest of a retired text.
     pub fn other(key: KeyId) -> Self {
         Self { other: true, ..Self::of(key) }
     }

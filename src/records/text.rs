@@ -1,14 +1,10 @@
-//! Writes a value by its `Display` and reads it by its `FromStr`.
+//! Serializes a value by its `Display` and deserializes it by its `FromStr`.
 
 use std::fmt::Display;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serializer, de};
 
-/// Writes the value's text.
-///
-/// # Errors
-/// The serializer's.
 pub(super) fn serialize<T: Display, S: Serializer>(
     value: &T,
     serializer: S,
@@ -16,10 +12,6 @@ pub(super) fn serialize<T: Display, S: Serializer>(
     serializer.collect_str(value)
 }
 
-/// Reads the value from its text.
-///
-/// # Errors
-/// The deserializer's, or what the text lacks.
 pub(super) fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
 where
     T: FromStr<Err: Display>,
@@ -29,14 +21,10 @@ where
     text.parse().map_err(de::Error::custom)
 }
 
-/// The same for a value that may be absent.
+/// The same for an optional value.
 pub(super) mod option {
     use super::{Deserialize, Deserializer, Display, FromStr, Serializer, de};
 
-    /// Writes the value's text, or null.
-    ///
-    /// # Errors
-    /// The serializer's.
     #[expect(clippy::ref_option, reason = "serde hands over a reference to the field")]
     pub(crate) fn serialize<T: Display, S: Serializer>(
         value: &Option<T>,
@@ -48,10 +36,6 @@ pub(super) mod option {
         }
     }
 
-    /// Reads the value from its text, or null.
-    ///
-    /// # Errors
-    /// The deserializer's, or what the text lacks.
     pub(crate) fn deserialize<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
     where
         T: FromStr<Err: Display>,
@@ -62,14 +46,10 @@ pub(super) mod option {
     }
 }
 
-/// The same for many.
+/// The same for a list of values.
 pub(super) mod list {
     use super::{Deserialize, Deserializer, Display, FromStr, Serializer, de};
 
-    /// Writes the values' texts.
-    ///
-    /// # Errors
-    /// The serializer's.
     pub(crate) fn serialize<T: Display, S: Serializer>(
         values: &[T],
         serializer: S,
@@ -77,10 +57,6 @@ pub(super) mod list {
         serializer.collect_seq(values.iter().map(ToString::to_string))
     }
 
-    /// Reads the values from their texts.
-    ///
-    /// # Errors
-    /// The deserializer's, or what a text lacks.
     pub(crate) fn deserialize<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
     where
         T: FromStr<Err: Display>,
@@ -91,7 +67,7 @@ pub(super) mod list {
     }
 }
 
-/// The same for some: one value is its text alone, several are a list.
+/// The same for a list in short form: a single value is its text alone, several values are a list.
 pub(super) mod some {
     use super::{Deserialize, Deserializer, Display, FromStr, Serializer, de};
 
@@ -102,10 +78,6 @@ pub(super) mod some {
         Several(Vec<String>),
     }
 
-    /// Writes the values' texts.
-    ///
-    /// # Errors
-    /// The serializer's.
     pub(crate) fn serialize<T: Display, S: Serializer>(
         values: &[T],
         serializer: S,
@@ -116,10 +88,6 @@ pub(super) mod some {
         }
     }
 
-    /// Reads the values from their texts.
-    ///
-    /// # Errors
-    /// The deserializer's, or what a text lacks.
     pub(crate) fn deserialize<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
     where
         T: FromStr<Err: Display>,
@@ -138,10 +106,6 @@ pub(super) mod moment {
     use super::{Deserialize, Deserializer, Serializer};
     use crate::model::moment::Moment;
 
-    /// Writes the milliseconds.
-    ///
-    /// # Errors
-    /// The serializer's.
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
     pub(crate) fn serialize<S: Serializer>(
         moment: &Moment,
@@ -150,10 +114,6 @@ pub(super) mod moment {
         serializer.serialize_i64(moment.milliseconds())
     }
 
-    /// Reads the milliseconds.
-    ///
-    /// # Errors
-    /// The deserializer's.
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Moment, D::Error> {
@@ -164,10 +124,6 @@ pub(super) mod moment {
     pub(crate) mod option {
         use super::{Deserialize, Deserializer, Moment, Serializer};
 
-        /// Writes the milliseconds, or null.
-        ///
-        /// # Errors
-        /// The serializer's.
         #[expect(clippy::ref_option, reason = "serde hands over a reference to the field")]
         pub(crate) fn serialize<S: Serializer>(
             moment: &Option<Moment>,
@@ -179,10 +135,6 @@ pub(super) mod moment {
             }
         }
 
-        /// Reads the milliseconds, or null.
-        ///
-        /// # Errors
-        /// The deserializer's.
         pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
             deserializer: D,
         ) -> Result<Option<Moment>, D::Error> {

@@ -1,7 +1,8 @@
-//! The records of how much keys were used: by hour while that is young, by day after.
+//! The records of key usage: by hour for recent days, by day for older ones.
 //!
-//! A row is of one day, and lies by day first, so that what is too old lies at the front. What a day
-//! holds is the sum of both rows: one moves into the other.
+//! A row covers one day, and its row key begins with the day, so that the oldest rows come first.
+//! The usage of a day is the sum of its hourly row and its daily row, because the first is moved
+//! into the second.
 
 use std::collections::BTreeMap;
 
@@ -13,21 +14,20 @@ use crate::model::code::Code;
 use crate::model::id::{KeyId, OrganizationId};
 use crate::records::Record;
 
-/// Whose use is counted: a key's, or that of all keys of an organization.
+/// The subject of a usage row: a key, or all keys of an organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UsageOf {
-    /// The organization.
     pub organization: OrganizationId,
-    /// The key; without it, all of them.
+    /// The key. `None` for all keys of the organization.
     pub key: Option<KeyId>,
 }
 
-/// Calls by what they came to. Sums end at the greatest number that can be told.
+/// Number of calls by outcome. Sums saturate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts([u64; Code::COUNTED.len()]);
 
 impl Counts {
-    /// So many calls of one outcome; none for an outcome that is not counted.
+    /// Returns the number of calls of one outcome, or none for an outcome that is not counted.
     pub fn of(code: Code, calls: u64) -> Self {
         let mut counts = Self::default();
         if let Some(count) = code.counted().and_then(|place| counts.0.get_mut(place)) {
@@ -36,26 +36,24 @@ impl Counts {
         counts
     }
 
-    /// Adds others.
     pub fn add(&mut self, others: &Self) {
         for (count, other) in self.0.iter_mut().zip(others.0) {
             *count = count.saturating_add(other);
         }
     }
 
-    /// Takes others away, as far as they are there.
+    /// Subtracts other counts. Results saturate at zero.
     pub fn take_away(&mut self, others: &Self) {
         for (count, other) in self.0.iter_mut().zip(others.0) {
             *count = count.saturating_sub(other);
         }
     }
 
-    /// All calls.
     pub fn calls(&self) -> u64 {
         self.0.iter().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
-    /// The outcomes that there were, with how many calls came to each.
+    /// Returns the outcomes that occurred, with the number of calls of each.
     pub fn each(&self) -> impl Iterator<Item = (Code, u64)> {
         Code::COUNTED.into_iter().zip(self.0).filter(|(_, calls)| *calls > 0)
     }
@@ -88,7 +86,6 @@ pub struct HoursRecord {
 }
 
 impl HoursRecord {
-    /// Adds calls of an hour.
     pub fn add(&mut self, hour: Hour, counts: &Counts) {
         self.hours.entry(hour.of_day()).or_default().add(counts);
     }
@@ -100,7 +97,6 @@ impl HoursRecord {
         }
     }
 
-    /// The whole day.
     pub fn sum(&self) -> Counts {
         self.hours.values().fold(Counts::default(), |mut sum, counts| {
             sum.add(counts);
@@ -111,7 +107,7 @@ impl HoursRecord {
 
 impl Record for HoursRecord {}
 
-/// What is left of a day when its hours are let go.
+/// The usage of a day whose hours were removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DayRecord {

@@ -1,4 +1,6 @@
-//! The record of a key's last use, which lies apart so that a use never changes the key.
+//! The record of a key's last use.
+//!
+//! It has a row of its own, so that a use never changes the key.
 
 use std::net::IpAddr;
 
@@ -8,34 +10,35 @@ use crate::model::moment::Moment;
 use crate::model::secret::Digest;
 use crate::records::{Record, text};
 
-/// Longest user agent that is kept, in bytes.
+/// Maximum stored length of a user agent in bytes.
 pub const USER_AGENT_BYTES_MAX: usize = 120;
 
-/// The longest start of a text that has at most `bytes_max` bytes and ends between characters.
+/// Returns the longest prefix of a text that has at most `bytes_max` bytes and ends at a character
+/// boundary.
 pub fn cut(text: &str, bytes_max: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes_max)).unwrap_or(text)
 }
 
-/// Most addresses that a key's use is told apart by.
+/// Maximum number of addresses stored for one key.
 pub const ADDRESSES_MAX: usize = 10;
 
-/// When, from where and with what a key was last used.
+/// Time, address and user agent of a key's last use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UseRecord {
-    /// When.
     #[serde(rename = "t", with = "text::moment")]
     pub at: Moment,
-    /// From which address, where the service told.
+    /// The client's address, if the service reported one.
     #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<IpAddr>,
-    /// With which program, as it named itself, cut to [`USER_AGENT_BYTES_MAX`].
+    /// The user agent, cut to [`USER_AGENT_BYTES_MAX`].
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<Box<str>>,
-    /// The same of each of its secrets that was used, while it has two.
+    /// The last use of each secret of the key, while it has two.
     #[serde(rename = "s", default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<SecretUseRecord>,
-    /// The addresses it was used from of late, the latest first, at most [`ADDRESSES_MAX`].
+    /// The most recent addresses from which the key was used, the latest first, at most
+    /// [`ADDRESSES_MAX`].
     #[serde(rename = "r", default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<AddressRecord>,
 }
@@ -44,15 +47,13 @@ pub struct UseRecord {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AddressRecord {
-    /// The address.
     #[serde(rename = "i")]
     pub ip: IpAddr,
-    /// When.
     #[serde(rename = "t", with = "text::moment")]
     pub at: Moment,
 }
 
-/// Takes other addresses over: each once, by its last use, the latest first, and no more than
+/// Merges two lists of addresses: each address once, with its last use, the latest first, at most
 /// [`ADDRESSES_MAX`].
 pub fn merge_addresses(known: &mut Vec<AddressRecord>, others: &[AddressRecord]) {
     for other in others {
@@ -65,20 +66,17 @@ pub fn merge_addresses(known: &mut Vec<AddressRecord>, others: &[AddressRecord])
     known.truncate(ADDRESSES_MAX);
 }
 
-/// When, from where and with what one of a key's two secrets was last used.
+/// Time, address and user agent of the last use of one of a key's two secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecretUseRecord {
-    /// The secret's digest.
     #[serde(rename = "b", with = "text")]
     pub digest: Digest,
-    /// When.
     #[serde(rename = "t", with = "text::moment")]
     pub at: Moment,
-    /// From which address, where the service told.
+    /// The client's address, if the service reported one.
     #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<IpAddr>,
-    /// With which program, as it named itself.
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<Box<str>>,
 }

@@ -1,7 +1,7 @@
 //! Revokes or transfers the keys of a user who is removed.
 //!
-//! The maximum of a transferred key is what it granted at the moment of the removal, whoever owns
-//! it later.
+//! The maximum of a transferred key is what it granted at the moment of the removal. It applies to
+//! every later owner.
 
 use std::ops::ControlFlow;
 
