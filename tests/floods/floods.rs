@@ -1,4 +1,5 @@
-//! The hostile callers: each tries to empty one bound that all callers share, and must come as far as that bound.
+//! The hostile callers each try to exhaust one bound that all callers share. Each must get as far
+//! as that bound.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex};
@@ -13,24 +14,26 @@ use crate::stage::{COSTLY, PASSWORD, Stage, ask_again, has_ended, send_all, stra
 
 use Role::{Guest, Key, Neighbour, Nobody, User};
 
-/// How long what is held is left alone before it is looked at again.
+/// How long held requests are left alone before they are checked again.
 const HELD_FOR: Duration = Duration::from_millis(500);
 /// How long a flood may take to reach its bound.
 const REACHED_WITHIN: Duration = Duration::from_mins(1);
 /// Threads of one flood.
 pub(crate) const THREADS: usize = 8;
-/// Requests that each thread has under way at once, where threads alone are too few: all threads together
-/// more than an organization may have run and wait in any part.
+/// Requests in flight per thread, where threads alone are too few: all threads together exceed what
+/// an organization may have running and waiting in any part.
 const CROWD: usize = 24;
-/// How long one that was refused leaves its place to the others: the bound stays in full use meanwhile.
+/// How long a refused request pauses and leaves its place to the others. The bound stays fully used
+/// meanwhile.
 const REFUSED_FOR: Duration = Duration::from_millis(20);
-/// Bodies that each thread holds: of 4 KiB, where all together are more than an address may hold.
+/// Bodies of 4 KiB that each thread holds: together more than an address may hold.
 const SMALL_BODIES: usize = 140;
-/// The same for 64 KiB and for 1 MiB, where all together are more than an organization may hold.
+/// The same for 64 KiB and 1 MiB: together more than an organization may hold.
 const BODIES: usize = 14;
 const LARGE_BODIES: usize = 3;
 
-/// How a request of a flood ended: with this status and code, or cut off. What is held when a flood is over has no end.
+/// How a request of a flood ended: with this status and code, or cut off. Requests still held at
+/// the end of a flood have no ending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum End {
     Answer(u16, &'static str),
@@ -40,7 +43,7 @@ pub(crate) enum End {
 use End::{Answer as Said, Closed};
 
 const BUSY: End = Said(503, "busy");
-/// The same without a body, as an answer to HEAD.
+/// The same without a body, for an answer to HEAD.
 const BUSY_HEAD: End = Said(503, "");
 const DONE: End = Said(200, "");
 const MADE: End = Said(201, "");
@@ -49,21 +52,21 @@ const NO_SESSION: End = Said(401, "session_ended");
 const LATE: End = Said(408, "body_timeout");
 const WRONG: End = Said(401, "sign_in_failed");
 const NOT_FOUND: End = Said(404, "not_found");
-/// What a check is answered where as many wait for a reservation as may.
+/// The answer to a check when the queue for a reservation is full.
 const NOT_RESERVED: End = Said(503, "storage_unavailable");
 
 /// All answers that a flood may get.
 const KNOWN: [End; 10] =
     [BUSY, BUSY_HEAD, DONE, MADE, FORBIDDEN, NO_SESSION, LATE, WRONG, NOT_FOUND, NOT_RESERVED];
-/// An answer that is none of them.
+/// Returns an answer that is not in the list.
 const STRANGE: End = Said(0, "strange");
 
-/// Ends a flood, and counts what its requests came to.
+/// Ends a flood and counts the outcomes of its requests.
 #[derive(Default)]
 pub(crate) struct Signal {
     state: Mutex<State>,
     ended: Condvar,
-    /// Something has reached its end.
+    /// Records the end of a request.
     noted: Condvar,
 }
 
@@ -72,7 +75,7 @@ struct State {
     is_over: bool,
     sent: usize,
     ends: BTreeMap<End, usize>,
-    /// An answer that no row expects, as it came.
+    /// Returns an unexpected answer unchanged.
     strange: Option<String>,
 }
 
@@ -86,7 +89,7 @@ impl Signal {
         self.state.lock().unwrap().is_over
     }
 
-    /// Waits for the end, at most so long.
+    /// Waits for the end, at most for the given time.
     fn hold(&self, most: Duration) {
         let state = self.state.lock().unwrap();
         drop(self.ended.wait_timeout_while(state, most, |state| !state.is_over).unwrap());
@@ -110,7 +113,7 @@ impl Signal {
     }
 
     fn known(&self, answer: &Answer) -> End {
-        // A success may name what a key came to.
+        // A success may name any code.
         let code = if answer.status < 400 { String::new() } else { answer.code() };
         let known = |end: &&End| matches!(end, Said(status, known) if *status == answer.status && *known == code);
         let known = KNOWN.iter().find(known);
@@ -120,33 +123,33 @@ impl Signal {
         *known.unwrap_or(&STRANGE)
     }
 
-    /// How much was sent so far.
+    /// Bytes sent so far.
     pub(crate) fn sent(&self) -> usize {
         self.state.lock().unwrap().sent
     }
 
-    /// Waits until as many requests came as far as the bound.
+    /// Waits until the required number of requests has reached the bound.
     pub(crate) fn wait_for(&self, end: End, begun: usize) -> bool {
         let came = |state: &mut State| state.ends.get(&end).is_none_or(|count| *count < begun);
         let state = self.state.lock().unwrap();
         !self.noted.wait_timeout_while(state, REACHED_WITHIN, came).unwrap().1.timed_out()
     }
 
-    /// What requests came to, and how many did.
+    /// Outcomes of requests, each with its count.
     pub(crate) fn ends(&self) -> BTreeMap<End, usize> {
         self.state.lock().unwrap().ends.clone()
     }
 
-    /// An answer that no row expects.
+    /// An unexpected answer.
     pub(crate) fn strange(&self) -> Option<String> {
         self.state.lock().unwrap().strange.clone()
     }
 }
 
-/// Who tries to empty a bound.
+/// A kind of attacker that tries to exhaust a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// Nobody who is known.
+    /// A caller without credentials.
     Nobody,
     /// A guest of the owner's organization.
     Guest,
@@ -154,12 +157,12 @@ pub(crate) enum Role {
     User,
     /// The administrator of another organization.
     Neighbour,
-    /// Service keys of that organization, which may do all there.
+    /// Service keys of that organization with every permission in it.
     Key,
 }
 
 impl Role {
-    /// The header line that says who asks.
+    /// The header line with the caller's credentials.
     fn header(self, stage: &Stage, thread: usize) -> (&'static str, String) {
         match self {
             Nobody => ("Cookie", format!("keyhouse={}", "A".repeat(43))),
@@ -171,15 +174,15 @@ impl Role {
     }
 }
 
-/// One who tries, how far their requests come, and how else they may end.
+/// One attacker: how far its requests get, and how else they may end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct By {
     pub(crate) role: Role,
-    /// What shows that a request came as far as it can: the bound, or an earlier refusal.
+    /// What proves that a request got as far as possible: the bound, or an earlier refusal.
     pub(crate) reached: End,
-    /// How many of a hundred requests at least came so far.
+    /// At least this percentage of requests got that far.
     pub(crate) percent: usize,
-    /// What the others came to.
+    /// How the other requests may end.
     pub(crate) others: &'static [End],
 }
 
@@ -187,23 +190,24 @@ const fn by(role: Role, reached: End, percent: usize, others: &'static [End]) ->
     By { role, reached, percent, others }
 }
 
-/// Every request comes to the same.
+/// Every request ends the same way.
 const fn always(role: Role, reached: End) -> By {
     by(role, reached, 100, &[])
 }
 
-/// Requests with bodies: as many are held as may be, until they are late, and at least half is refused for it.
+/// Requests with bodies: the maximum is held until the deadline, and at least half of all requests
+/// are refused because of it.
 const fn holding(role: Role) -> By {
     by(role, BUSY, 50, &[LATE])
 }
 
-/// Requests for places: as many run and wait as may, and some are refused for it all the time. Those that are
-/// refused pause and those that are served do not, so refusals are few where the answers are quick.
+/// Requests for slots: the maximum runs and waits, and some requests are refused all the time.
+/// Refused requests pause and served ones do not, so refusals are few where answers are quick.
 const fn crowding(role: Role, others: &'static [End]) -> By {
     by(role, BUSY, 1, others)
 }
 
-/// One of those who try to empty a bound.
+/// One of the attackers that try to exhaust a bound.
 pub(crate) struct Flooder<'a> {
     stage: &'a Stage,
     signal: &'a Signal,
@@ -211,17 +215,18 @@ pub(crate) struct Flooder<'a> {
     thread: usize,
 }
 
-/// One row: the bound, who tries to empty it, and how. Who comes behind `short` does so in the long form.
+/// One row: the bound, the attackers, and their method. Attackers after `short` run only in the
+/// long form.
 pub(crate) struct Flood {
     pub(crate) bound: &'static str,
     pub(crate) short: usize,
     pub(crate) by: &'static [By],
-    /// How many must have come as far as they can before anything is measured.
+    /// How many requests must have reached the bound before measuring starts.
     pub(crate) begun: usize,
-    /// Whether one signs in who never did so in this browser: where strangers fill what strangers
-    /// share, those who are known must still come in, and strangers need not.
+    /// Whether the measured sign-in comes from a new browser. Where strangers exhaust a bound
+    /// shared by strangers, known browsers must still get in, and new ones need not.
     pub(crate) strangers_enter: bool,
-    /// Whether all threads that hash passwords are in use throughout, which no refusal shows.
+    /// Whether all password hashing threads are busy throughout, which no refusal shows.
     pub(crate) fills_hashing: bool,
     run: fn(&Flooder<'_>),
 }
@@ -232,8 +237,8 @@ impl Flood {
     }
 }
 
-/// As many harmless requests under way as floods have, to compare with: the attackers, the server and those
-/// who are measured share the cores of one machine, which they would not elsewhere.
+/// The baseline: as many harmless requests in flight as floods have. Attackers, server and measured
+/// callers share the cores of one machine here, unlike in production.
 pub(crate) const HARMLESS: [Flood; 2] = [
     flood("8 harmless requests", 1, &[always(Nobody, DONE)], |it| {
         hammer(it, |line, _| it.get(line, "/healthz"));
@@ -245,7 +250,7 @@ pub(crate) const HARMLESS: [Flood; 2] = [
 
 const PAGE_READERS: &[By] = &[by(Nobody, BUSY_HEAD, 1, &[DONE]), by(Guest, BUSY_HEAD, 1, &[DONE])];
 
-/// All who may try.
+/// All kinds of attackers.
 const WITH_BODIES: &[By] =
     &[always(Nobody, NO_SESSION), holding(Key), holding(Guest), holding(User), holding(Neighbour)];
 
@@ -274,7 +279,7 @@ pub(crate) const FLOODS: &[Flood] = &[
     }),
     Flood {
         fills_hashing: true,
-        // Each is another stranger, who has a place of their own.
+        // Each is a different stranger with its own slot.
         ..flood("places of sign-in, queue of Argon2", 1, &[always(Nobody, WRONG)], |it| {
             hammer(it, |line, number| it.guess(line, number, number));
         })
@@ -282,8 +287,8 @@ pub(crate) const FLOODS: &[Flood] = &[
     Flood {
         strangers_enter: false,
         fills_hashing: true,
-        // The networks of one neighbourhood wait in as many places as the queue has; the throttle
-        // takes 600 failures of one.
+        // The networks of one neighbourhood wait in as many slots as the queue has; the throttle
+        // accepts 600 failures of one network.
         ..flood("queue of sign-in", 1, &[crowding(Nobody, &[WRONG])], |it| {
             crowd(it, CROWD, |line, number| it.guess(line, number, number / 500));
         })
@@ -304,7 +309,7 @@ pub(crate) const FLOODS: &[Flood] = &[
         },
     ),
     flood("places of the page", 1, PAGE_READERS, |it| {
-        // The answer's 600 KiB would keep the attackers' cores busy, not the server's.
+        // The answer of 600 KiB would keep the attackers' cores busy, not the server's.
         crowd(it, CROWD, |line, _| it.ask(line, "HEAD", "/openapi.json", ""));
     }),
     flood(
@@ -341,7 +346,7 @@ pub(crate) const FLOODS: &[Flood] = &[
             crowding(Neighbour, &[DONE]),
         ],
         |it| match it.role {
-            // Six keys hold more places at once: they need longer ones, which wait for the store.
+            // Six keys hold more slots at once: they need longer ones, which wait for the store.
             Key => crowd(it, CROWD, |line, number| it.rename_one(line, number)),
             Nobody | Guest | User | Neighbour => {
                 crowd(it, CROWD, |line, _| it.get(line, "/v1/users?limit=100"));
@@ -358,7 +363,7 @@ pub(crate) const FLOODS: &[Flood] = &[
             crowd(it, CROWD, |line, _| it.ask(line, "POST", "/v1/verify/batch", &body));
         },
     ),
-    // One key: its quarter of those that may wait.
+    // One key: its quarter of the requests that may wait.
     flood("checks that wait for a quota", 1, &[by(Key, NOT_RESERVED, 1, &[DONE])], |it| {
         let bearer = bearer(&it.stage.counted);
         crowd(it, CROWD, |line, _| {
@@ -374,10 +379,10 @@ pub(crate) const FLOODS: &[Flood] = &[
         keep_open(it.signal, || stranger(it.stage.metrics).ok(), 16);
     }),
     Flood {
-        // More than may wait, than the pipe holds, and than was read before.
+        // More than may wait, more than the pipe holds, and more than was read before.
         begun: 3 * LINES_WAITING_MAX,
         ..flood(UNREAD, 1, &[always(Nobody, NOT_FOUND)], |it| {
-            // Nobody reads what the server writes.
+            // The server's output is not read.
             let _unread = (it.thread == 0).then(|| it.stage.server.log().unread());
             hammer(it, |line, number| {
                 let id = format!("{UNREAD_ID}{number}");
@@ -408,8 +413,9 @@ pub(crate) const FLOODS: &[Flood] = &[
             hammer(it, |line, _| it.ask(line, "POST", "/v1/keys", &body));
         },
     ),
-    // Keys of users with crossing lists that went to the organization made the writer take a
-    // product of the lists for each of their changes, while the checks of all were refused.
+    // Keys of users with crossing lists that were transferred to the organization made the writer
+    // compute a product of the lists for each of their changes, and meanwhile all checks were
+    // refused.
     flood(
         "the index's writer, by transferred keys",
         2,
@@ -420,9 +426,9 @@ pub(crate) const FLOODS: &[Flood] = &[
     ),
 ];
 
-/// The row in which nobody reads the log.
+/// The row whose log is not read.
 pub(crate) const UNREAD: &str = "lines of the log";
-/// What the ids of its requests begin with.
+/// The prefix of its request ids.
 pub(crate) const UNREAD_ID: &str = "unread-";
 /// How many lines of the log may wait in the server.
 const LINES_WAITING_MAX: usize = 4_096;
@@ -454,15 +460,15 @@ impl Flooder<'_> {
         self.note(answer.as_ref())
     }
 
-    /// Gives one of the transferred keys another name.
+    /// Renames one of the transferred keys.
     fn rename_one(&self, line: &mut Option<Connection>, number: usize) -> End {
         let transferred = &self.stage.transferred;
         let path = format!("/v1/keys/{}", transferred[number % transferred.len()]);
         self.ask(line, "PATCH", &path, &format!("{{\"name\": \"n{number}\"}}"))
     }
 
-    /// Guesses at a password of an account of its own, from another /64 of a /48: neither had a failure
-    /// before, so each guess is hashed.
+    /// Guesses a password of an account of its own, from another /64 of a /48. Neither had a
+    /// failure before, so each guess is hashed.
     fn guess(&self, line: &mut Option<Connection>, number: usize, site: usize) -> End {
         let email = format!("nobody{number}@example.com");
         let body = json!({"email": email, "password": "not the password"}).to_string();
@@ -498,12 +504,13 @@ pub(crate) fn gate_headers(bearer: &str) -> [(&str, &str); 6] {
     ]
 }
 
-/// Many addresses, none of which is that of those whom a flood would stop.
+/// Many addresses, none of which belongs to the flood's victims.
 fn anywhere(number: usize) -> String {
     format!("198.51.{}.{}", number / 250 % 250, number % 250 + 1)
 }
 
-/// Sends requests whose bodies lack the last byte, and holds them; those that have ended, anew.
+/// Sends requests whose bodies lack the last byte, and holds them. Those that have ended are
+/// replaced.
 fn hold(
     flooder: &Flooder<'_>,
     (method, path, bytes): (&str, &str, usize),
@@ -523,7 +530,7 @@ fn hold(
                 from(signal.count()),
             );
             let sent = line.send(head.as_bytes()).and_then(|()| line.send(&vec![b' '; bytes - 1]));
-            // One that was refused at once has ended while it was sent.
+            // A request that was refused at once ended while it was being sent.
             drop(sent);
             held.push(line);
         }
@@ -538,7 +545,7 @@ fn hold(
     }
 }
 
-/// Asks as fast as it is answered; each request has a number.
+/// Sends requests as fast as they are answered; each request has a number.
 fn hammer(flooder: &Flooder<'_>, ask: impl Fn(&mut Option<Connection>, usize) -> End) {
     let mut line = None;
     while !flooder.signal.is_over() {
@@ -548,7 +555,7 @@ fn hammer(flooder: &Flooder<'_>, ask: impl Fn(&mut Option<Connection>, usize) ->
     }
 }
 
-/// The same with more requests under way than this flood has threads.
+/// The same with more requests in flight than this flood has threads.
 fn crowd(
     flooder: &Flooder<'_>,
     count: usize,
@@ -561,7 +568,8 @@ fn crowd(
     });
 }
 
-/// Opens as many connections as are taken, and sends half a head on each; those that have ended, anew.
+/// Opens as many connections as the server accepts, and sends half a request head on each. Those
+/// that have ended are replaced.
 fn keep_open(signal: &Signal, open: impl Fn() -> Option<std::net::TcpStream>, count: usize) {
     let mut held = Vec::new();
     while !signal.is_over() {

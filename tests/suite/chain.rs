@@ -1,5 +1,5 @@
-//! The seals of the audit log: what somebody does to the store of a stopped server is found, and
-//! what the server does itself keeps the log whole.
+//! The seals of the audit log prove that it was not changed. Changes made to the store of a stopped
+//! server are detected, and the server's own operations keep the log intact.
 
 use std::fs;
 use std::path::PathBuf;
@@ -21,15 +21,15 @@ use crate::bounds::run_within;
 use crate::house::{House, serve_empty, write_settings};
 use crate::server::{Home, Server};
 
-/// A start that is refused says so at once.
+/// A start that is refused exits at once.
 const REFUSED_WITHIN: Duration = Duration::from_secs(10);
 
-/// The store of a server that does not run.
+/// Opens the store of a stopped server.
 pub(crate) fn opened(home: &Home) -> RedbStore {
     RedbStore::open(&Settings::new(home.data())).unwrap()
 }
 
-/// Puts an event in that nobody made.
+/// Inserts a forged event.
 pub(crate) fn insert(
     store: &RedbStore,
     id: EventId,
@@ -66,7 +66,7 @@ fn seals(store: &RedbStore) -> Vec<SealRecord> {
     rows(store, Place::SEALS).iter().map(|row| read_row(row).unwrap().record).collect()
 }
 
-/// The hash of a seal as it is described, made without the program's own code.
+/// The hash of a seal as the documentation describes it, computed without the program's own code.
 fn hash_of(store: &RedbStore, seal: &SealRecord) -> Digest {
     let mut text = b"keyhouse audit seal 2".to_vec();
     text.extend(seal.previous.bytes());
@@ -99,7 +99,7 @@ fn head_of(home: &Home) -> String {
     check(home, None).1["head"]["hash"].as_str().unwrap().to_owned()
 }
 
-/// A home with a log of six seals and more, and no server. Each command leaves a seal of its own.
+/// A home without a server and with a log of at least six seals. Each command adds a seal.
 fn logged() -> Arc<Home> {
     let mut house = House::start();
     house.stop();
@@ -113,7 +113,7 @@ fn logged() -> Arc<Home> {
 }
 
 #[test]
-fn a_log_that_nobody_touched_is_whole() {
+fn an_untouched_log_passes_the_check() {
     let home = logged();
     let (code, told) = check(&home, None);
     assert_eq!((code, &told["ok"], &told["faults"]), (Some(0), &json!(true), &json!([])), "{told}");
@@ -133,8 +133,8 @@ fn a_log_that_nobody_touched_is_whole() {
     assert_eq!(told["seals"], seals.len());
 }
 
-/// What was done to the log, and the faults that a check must find: without the head of before, and
-/// with it.
+/// Each tampering with the log, and the faults that a check must report: without the earlier head,
+/// and with it.
 struct Case {
     name: &'static str,
     tamper: fn(&RedbStore) -> Vec<Value>,
@@ -142,7 +142,7 @@ struct Case {
 }
 
 #[test]
-fn whatever_is_done_to_the_log_is_found() {
+fn every_tampering_with_the_log_is_detected() {
     let home = logged();
     let head = head_of(&home);
     let file = home.data().join("keyhouse.redb");
@@ -211,7 +211,7 @@ fn remove_event(store: &RedbStore) -> Vec<Value> {
     vec![json!({"kind": "event_removed", "seal": seal.number, "event": id.to_string()})]
 }
 
-/// Somebody else is to have made the key.
+/// Changes the creator of the key in its event.
 fn alter_event(store: &RedbStore) -> Vec<Value> {
     let (seal, id) = third(store);
     alter(store, id);
@@ -274,7 +274,7 @@ fn garble_seal(store: &RedbStore) -> Vec<Value> {
     vec![json!({"kind": "seal_unreadable", "seal": seal.number})]
 }
 
-/// The last seal is made to cover an earlier event too, and hashed anew.
+/// Makes the last seal cover an earlier event too, and hashes it again.
 fn seal_twice(store: &RedbStore) -> Vec<Value> {
     let (_, id) = third(store);
     let mut seal = seals(store).pop().unwrap();
@@ -318,7 +318,8 @@ fn remove_end(store: &RedbStore) -> Vec<Value> {
     unknown_head()
 }
 
-/// The review's attack: the beginning is removed, and the cut claims that it was old.
+/// The attack that a review described: the beginning is removed, and a forged cut claims that it
+/// had expired.
 fn remove_beginning(store: &RedbStore) -> Vec<Value> {
     let first = seals(store).swap_remove(0);
     let (number, hash, floor, at) = (first.number, first.hash, first.floor, first.at);
@@ -336,7 +337,7 @@ fn remove_all(store: &RedbStore) -> Vec<Value> {
 }
 
 #[test]
-fn a_person_reads_what_the_check_found() {
+fn the_command_prints_the_faults_of_a_check() {
     let home = logged();
     let ended = home.run_cli(&["audit", "check"], "");
     assert_eq!(ended.code, Some(0), "{ended:?}");
@@ -353,9 +354,9 @@ fn a_person_reads_what_the_check_found() {
     assert_eq!(listed.stdout.matches("key.create").count(), 3, "{}", listed.stdout);
 }
 
-/// What does not read is for the check to name; everything else goes on.
+/// An unreadable record is reported by the check; everything else continues.
 #[test]
-fn a_broken_chain_stops_no_server_and_no_change() {
+fn a_broken_chain_blocks_neither_start_nor_changes() {
     let home = logged();
     let last = seals(&opened(&home)).pop().unwrap();
     let garbage = Batch::new().put(Place::Seal(last.number).to_bytes(), "gone");
@@ -369,7 +370,7 @@ fn a_broken_chain_stops_no_server_and_no_change() {
 }
 
 #[test]
-fn the_chain_goes_on_across_stops_and_kills() {
+fn the_chain_continues_after_stops_and_kills() {
     let mut house = House::start();
     let mut heads = Vec::new();
     for round in 0..4 {
@@ -393,7 +394,7 @@ fn the_chain_goes_on_across_stops_and_kills() {
     }
 }
 
-/// The head once all events are sealed, which takes a second or so.
+/// Returns the head once all events are sealed, which takes about a second.
 fn sealed_head(house: &House) -> String {
     loop {
         let told = house.ask(&Ask::post("/v1/audit/check", &json!({}))).expect(200);
@@ -407,7 +408,7 @@ fn sealed_head(house: &House) -> String {
 }
 
 #[test]
-fn the_head_is_in_the_log() {
+fn the_head_is_logged() {
     let house = House::start();
     let line = house.server().log().wait_for("audit head").unwrap();
     assert!(line.contains("hash="), "{line}");
@@ -422,7 +423,7 @@ fn a_clock_an_hour_behind_the_log_is_refused_unless_accepted() {
     let event: fn(&RedbStore, Moment) = |store, at| {
         insert(store, EventId::new(at, &mut rand::rng()), "key.create", None);
     };
-    // All older events were cut off, and with them the seals.
+    // All older events were cut off, and their seals with them.
     let cut: fn(&RedbStore, Moment) = |store, at| {
         let last = seals(store).pop().unwrap();
         remove_all(store);
@@ -450,9 +451,9 @@ fn a_clock_an_hour_behind_the_log_is_refused_unless_accepted() {
     }
 }
 
-/// Whoever can write keyhouse.toml can shorten the retention, and the log keeps that they did.
+/// A person with write access to keyhouse.toml can shorten the retention, but the log records it.
 #[test]
-fn a_retention_of_the_file_is_in_the_log() {
+fn a_retention_from_the_configuration_file_is_in_the_log() {
     let home = logged();
     let file = write_settings(&home, "[audit]\nretention = \"30d\"\n");
     let (code, told) = check(&home, None);
@@ -472,9 +473,9 @@ fn a_retention_of_the_file_is_in_the_log() {
     }
 }
 
-/// A running server writes what it seals to a file, and its metrics tell how far it is.
+/// A running server writes its seals to a file, and its metrics show the progress.
 #[test]
-fn events_and_heads_go_to_a_file_as_they_are_sealed() {
+fn sealed_events_and_heads_are_written_to_a_file() {
     let home = Home::new();
     let path = home.folder().join("audit.jsonl");
     write_settings(&home, &format!("[audit]\nexport = \"file:{}\"\n", path.display()));

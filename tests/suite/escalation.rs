@@ -1,4 +1,4 @@
-//! Each test is somebody who tries to get more than they were given, and does not.
+//! Each test is an attempt to escalate privileges, which must fail.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::house::House;
 use crate::people::{PASSWORD, Person, acceptance, token_in};
 use crate::server::wire::Answer;
 
-/// What only somebody who manages keys may do.
+/// A change that requires permission to manage keys.
 fn manages(house: &House, secret: &str) -> Answer {
     let body = json!({"name": "more", "kind": "service", "permissions": ["diagrams:read"]});
     house.bare(&Ask::post("/v1/keys", &body).bearer(secret))
@@ -19,7 +19,7 @@ fn may(house: &House, secret: &str, permission: &str) -> Value {
 }
 
 #[test]
-fn a_star_in_a_role_a_key_or_a_service_key_never_manages_keyhouse() {
+fn a_wildcard_never_grants_management_of_keyhouse() {
     let house = House::start();
     let role = house.role("everything", &["*", "*:*", "*:*:*"]);
     let star = house.join("star", &role);
@@ -37,7 +37,8 @@ fn a_star_in_a_role_a_key_or_a_service_key_never_manages_keyhouse() {
             assert_eq!(may(&house, &made.secret, permission), "INSUFFICIENT_PERMISSIONS");
         }
     }
-    // Whoever names management gets it, but never the instance's: that comes from being operator.
+    // Naming a management permission grants it, but never for the instance: that takes operator
+    // status.
     let body = json!({"name": "house", "permissions": ["keyhouse:*", "keyhouse:instance:*"]});
     house.ask(&Ask::post("/v1/roles", &body)).problem(400, "invalid_input");
     let managing = house.role("managing", &["keyhouse:*"]);
@@ -47,7 +48,7 @@ fn a_star_in_a_role_a_key_or_a_service_key_never_manages_keyhouse() {
 }
 
 #[test]
-fn an_administrator_touches_no_owner_and_no_operator() {
+fn an_administrator_cannot_change_owners_or_operators() {
     let house = House::start();
     let founder = house.owner();
     let administrator = house.join("admin", "administrator");
@@ -65,7 +66,7 @@ fn an_administrator_touches_no_owner_and_no_operator() {
         administrator.ask(&house, reset).problem(403, "permission_required");
         administrator.ask(&house, Ask::new("DELETE", &path)).problem(403, "permission_required");
     }
-    // Nor do they make themselves one.
+    // An administrator cannot promote themselves either.
     let own = format!("/v1/users/{}", administrator.id);
     for change in [json!({"role": "owner"}), json!({"operator": true})] {
         administrator.ask(&house, Ask::patch(&own, &change)).problem(403, "permission_required");
@@ -73,14 +74,14 @@ fn an_administrator_touches_no_owner_and_no_operator() {
     let invitation = json!({"email": "friend@example.com", "role": "owner"});
     let invited = administrator.ask(&house, Ask::post("/v1/invitations", &invitation));
     invited.problem(403, "permission_required");
-    // Nor through a key of the founder's that holds all a key can hold.
+    // Nor can they through a key of the founder that holds all permissions a key can hold.
     let strong = house.create(&json!({"permissions": ["*", "keyhouse:*"]}));
     let demote = Ask::patch(&format!("/v1/users/{}", owner.id), &json!({"role": "guest"}));
     house.bare(&demote.bearer(&strong.secret)).problem(403, "permission_required");
 }
 
 #[test]
-fn the_invitation_of_a_dismissed_administrator_is_dead() {
+fn an_invitation_of_a_removed_administrator_is_invalid() {
     let house = House::start();
     for (name, dismissal) in
         [("demoted", json!({"role": "user"})), ("disabled", json!({"disabled": true}))]
@@ -103,7 +104,7 @@ fn the_invitation_of_a_dismissed_administrator_is_dead() {
 }
 
 #[test]
-fn a_team_mate_with_write_gets_no_secret() {
+fn a_team_member_with_write_access_gets_no_secret() {
     let house = House::start();
     let (maker, mate) = (house.join("maker", "user"), house.join("mate", "user"));
     let team = house.team("builders", "visible", &[&maker, &mate]);
@@ -136,7 +137,7 @@ fn a_team_mate_with_write_gets_no_secret() {
 }
 
 #[test]
-fn a_leavers_transferred_key_gained_nothing() {
+fn a_transferred_key_of_a_removed_user_gains_no_permission() {
     let house = House::start();
     let reader = house.role("reader", &["diagrams:read", "keyhouse:keys:create"]);
     for heir in ["organization", "administrator"] {
@@ -153,7 +154,7 @@ fn a_leavers_transferred_key_gained_nothing() {
         for permission in ["diagrams:write", "keyhouse:keys:create", "keyhouse:users:manage"] {
             assert_eq!(stronger(permission), "INSUFFICIENT_PERMISSIONS", "{heir} {permission}");
         }
-        // The new owner can't widen it either.
+        // The new owner cannot widen it either.
         let widen = json!({"permissions": ["*", "diagrams:*"]});
         let owner: &Person = if heir == "organization" { &house.owner() } else { &administrator };
         let answer = owner.ask(&house, Ask::patch(&format!("/v1/keys/{}", key.id), &widen));
@@ -163,7 +164,7 @@ fn a_leavers_transferred_key_gained_nothing() {
 }
 
 #[test]
-fn an_importer_mints_nothing_stronger() {
+fn an_importer_cannot_create_a_stronger_key() {
     let house = House::start();
     let role = house.role("weak", &["diagrams:read"]);
     let operator = house.join("importer", &role);
@@ -185,7 +186,7 @@ fn an_importer_mints_nothing_stronger() {
 }
 
 #[test]
-fn a_key_of_another_organization_learns_nothing() {
+fn a_key_of_another_organization_gets_no_information() {
     let house = House::start();
     let key = house.create(&json!({"permissions": ["diagrams:read"],
         "rate_limits": [{"name": "a", "limit": 2, "window_seconds": 60}]}));
@@ -220,14 +221,14 @@ fn a_key_of_another_organization_learns_nothing() {
     }
     let listed = stranger.ask(&house, Ask::get("/v1/keys?status=all")).expect(200);
     assert!(!listed.to_string().contains(&key.id), "{listed}");
-    // Nothing was drawn from the key's limit, nothing noted of it.
+    // The check neither counted against the key's limit nor updated its last use.
     assert_eq!(house.key(&key.id)["last_used"], Value::Null);
     assert_eq!(house.verify(&key.secret)["code"], "VALID");
     assert_eq!(house.verify(&key.secret)["code"], "VALID");
 }
 
 #[test]
-fn nobody_shares_with_a_foreign_team() {
+fn sharing_with_a_team_of_another_organization_is_rejected() {
     let house = House::start();
     let (maker, other) = (house.join("maker", "user"), house.join("other", "user"));
     let theirs = house.team("theirs", "visible", &[&other]);
@@ -241,7 +242,7 @@ fn nobody_shares_with_a_foreign_team() {
         person.ask(&house, Ask::new("PUT", &path).json(&json!({"access": "write"}))).status
     };
     assert!(matches!(share(&maker, &theirs), 403 | 404));
-    // Not even one who manages all teams reaches another organization's.
+    // A manager of all teams cannot reach a team of another organization either.
     for person in [&maker, &house.owner()] {
         assert_eq!(share(person, abroad), 404);
         let body = json!({"name": "x", "teams": [{"id": abroad, "access": "read"}]});
@@ -252,7 +253,7 @@ fn nobody_shares_with_a_foreign_team() {
 }
 
 #[test]
-fn no_custom_role_is_named_like_a_built_in_one() {
+fn a_custom_role_cannot_take_a_built_in_name() {
     let house = House::start();
     for name in ["owner", "Owner", "ADMINISTRATOR", " user ", "guest"] {
         let body = json!({"name": name, "permissions": ["diagrams:read"]});
@@ -271,9 +272,9 @@ fn sign_in(house: &House, email: &str) -> String {
     answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
 }
 
-/// An upstream that goes by what it is told must not let through what a check would refuse.
+/// An upstream that trusts the forwarded permissions must not allow what a check would reject.
 #[test]
-fn what_is_told_of_a_key_is_never_more_than_it_is_granted_today() {
+fn reported_permissions_never_exceed_current_grants() {
     let house = House::start();
     let role = house.role("readers", &["*:read", "files:*"]);
     let person = house.join("member", "user");
@@ -298,14 +299,14 @@ fn what_is_told_of_a_key_is_never_more_than_it_is_granted_today() {
     };
     assert_eq!(told(&open), "*");
     assert_eq!(told(&listed), "diagrams:*,files:page:write,a:b");
-    // The owner's role bounds a personal key, on the very next check.
+    // The owner's role limits a personal key from the very next check on.
     house.change_user(&person, &json!({"role": role}));
     assert_eq!(told(&open), "*:read,files:*");
     assert_eq!(told(&listed), "diagrams:read,files:page:write");
     house.change_user(&person, &json!({"role": "guest"}));
     assert_eq!((told(&open), told(&listed)), ("-".to_owned(), "-".to_owned()));
     assert_eq!(told(&service), "*,a:b");
-    // The organization's ceiling bounds both kinds.
+    // The organization's ceiling limits both kinds.
     let path = format!("/v1/organizations/{own}");
     house.change_user(&person, &json!({"role": "user"}));
     house.ask(&Ask::patch(&path, &json!({"permissions": ["diagrams:*", "a:*"]}))).expect(200);
@@ -314,10 +315,10 @@ fn what_is_told_of_a_key_is_never_more_than_it_is_granted_today() {
     assert_eq!(told(&service), "diagrams:*,a:*");
 }
 
-/// One who manages users and sees no secret team reset a member of one, signed in as them, and read
-/// the team and its keys.
+/// A user manager who could not see a secret team reset the password of one of its members, signed
+/// in as the member, and read the team and its keys.
 #[test]
-fn who_does_not_see_a_secret_team_takes_no_member_of_it_over() {
+fn a_manager_outside_a_secret_team_cannot_take_over_its_members() {
     let house = House::start();
     let role = house.role("people", &["keyhouse:users:manage", "keyhouse:users:read"]);
     let manager = house.join("manager", &role);
@@ -338,7 +339,8 @@ fn who_does_not_see_a_secret_team_takes_no_member_of_it_over() {
         let problem = manager.ask(&house, ask).problem(403, "permission_required");
         assert_eq!(problem["permission"], "keyhouse:teams:read", "{what}");
     }
-    // Inviting the same address anew would take the pending link, and the place in the team.
+    // A second invitation of the same address would take over the pending link, and with it the
+    // membership in the team.
     let email = "new@example.com";
     let body = json!({"email": email, "role": "guest", "teams": [team]});
     let invited = house.ask(&Ask::post("/v1/invitations", &body)).expect(201);
@@ -347,15 +349,15 @@ fn who_does_not_see_a_secret_team_takes_no_member_of_it_over() {
     let id = invited["invitation"]["id"].as_str().unwrap();
     let withdraw = Ask::new("DELETE", &format!("/v1/invitations/{id}"));
     manager.ask(&house, withdraw).problem(403, "permission_required");
-    // Of others they are in charge as before; and a link that was made before the member joined the
-    // team is dead.
+    // The manager can still reset other users. A link made before the member joined the team is
+    // invalid.
     let path = format!("/v1/users/{}/reset", other.id);
     let link = manager.ask(&house, Ask::post(&path, &json!({}))).expect(201);
     let join = Ask::new("PUT", &format!("/v1/teams/{team}/members/{}", other.id));
     house.ask(&join).expect(204);
     let body = json!({"token": token_in(&link), "password": "a lighthouse made of salt"});
     house.bare(&Ask::post("/v1/reset", &body)).problem(403, "link_invalid");
-    // One who is in the team sees it.
+    // A member of the team can see it.
     let join = Ask::new("PUT", &format!("/v1/teams/{team}/members/{}", manager.id));
     house.ask(&join).expect(204);
     manager.ask(&house, Ask::post(&path, &json!({}))).expect(201);

@@ -1,4 +1,4 @@
-//! `explain`: which rule decided, and where it came from. It counts nothing.
+//! `explain` returns the rule that decided a check and where it came from. It counts nothing.
 
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ const CODES: [&str; 14] = [
 ];
 
 #[test]
-fn every_rule_is_told_in_the_order_of_deciding() {
+fn every_rule_is_listed_in_evaluation_order() {
     let house = House::start();
     let made = house.create(&json!({"permissions": ["a:b"]}));
     let explained = explain(&house, &made, &json!({"permissions": ["a:b"]}));
@@ -56,7 +56,7 @@ fn every_rule_is_told_in_the_order_of_deciding() {
 }
 
 #[test]
-fn a_missing_permission_is_told_with_who_does_not_grant_it() {
+fn a_missing_permission_names_the_rule_that_lacks_it() {
     let house = House::start();
     let made = house.create(&json!({"permissions": ["files:*", "keyhouse:keys:read"]}));
     let asked = json!({"permissions": "files:read AND (diagrams:read OR keyhouse:keys:read)"});
@@ -81,7 +81,7 @@ fn a_missing_permission_is_told_with_who_does_not_grant_it() {
 }
 
 #[test]
-fn addresses_limits_and_quotas_are_told_and_nothing_is_counted() {
+fn addresses_limits_and_quotas_are_reported_without_counting() {
     let house = House::start();
     let made = house.create(&json!({
         "ip_rules": {"allow": ["10.0.0.0/8"], "deny": ["10.9.0.0/16"]},
@@ -124,7 +124,7 @@ fn addresses_limits_and_quotas_are_told_and_nothing_is_counted() {
 }
 
 #[test]
-fn only_who_sees_the_whole_key_has_it_explained() {
+fn explaining_a_key_requires_permission_to_see_all_of_it() {
     let house = House::start();
     let made = house.create(&json!({}));
     let by = |permission: &str| {
@@ -145,9 +145,10 @@ fn only_who_sees_the_whole_key_has_it_explained() {
     house.bare(&Ask::post(&path, &json!({}))).problem(401, "NO_CREDENTIAL");
 }
 
-/// Whoever owned a key could find out by 200 and 404 which gates there are, though the list is 403.
+/// The owner of a key could learn from 200 and 404 which gates exist, although listing them returns
+/// 403.
 #[test]
-fn a_gate_that_the_asker_can_not_list_is_explained_like_none() {
+fn a_gate_that_the_caller_cannot_list_is_reported_as_missing() {
     let house = House::start();
     house.ask(&Ask::post("/v1/gates", &json!({"name": "orders"}))).expect(201);
     let bo = house.join("bo", "user");
@@ -166,7 +167,7 @@ fn a_gate_that_the_asker_can_not_list_is_explained_like_none() {
 }
 
 #[test]
-fn what_is_no_known_key_is_explained_as_nothing_more_than_that() {
+fn an_unknown_key_is_explained_only_as_unknown() {
     let house = House::start();
     for (key, code) in [
         ("two words", "MALFORMED"),
@@ -185,10 +186,10 @@ fn what_is_no_known_key_is_explained_as_nothing_more_than_that() {
     }
 }
 
-/// Whoever holds every permission in their own organization still learns nothing of another's keys,
-/// but that they may not know of any; and asking leaves no trace on the key.
+/// A caller with every permission in their own organization learns only that a key of another
+/// organization does not exist for them, and the request leaves no trace on the key.
 #[test]
-fn another_organizations_key_is_explained_as_one_that_is_not_there() {
+fn a_key_of_another_organization_is_explained_as_unknown() {
     let house = House::start();
     let (_, stranger) = house.neighbour("stranger");
     let made = house.create(&json!({"permissions": ["a:b"]}));

@@ -1,4 +1,5 @@
-//! `/v1/keys/import` and `keyhouse import`: keys of other systems come in, all of a request or none.
+//! `/v1/keys/import` and `keyhouse import` add keys of other systems. A request is applied
+//! completely or not at all.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -40,7 +41,7 @@ pub(crate) fn blake3_of(text: &str) -> Vec<u8> {
     blake3::hash(text.as_bytes()).as_bytes().to_vec()
 }
 
-/// A key as another system makes them: 44 characters of base64.
+/// A key in the format of another system: 44 characters of base64.
 pub(crate) fn foreign(number: u64) -> String {
     STANDARD.encode(blake3::hash(&number.to_be_bytes()).as_bytes())
 }
@@ -53,7 +54,7 @@ pub(crate) fn faults(answer: &Answer) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_foreign_key_works_in_every_check_like_our_own() {
+fn an_imported_key_passes_every_check_like_a_native_key() {
     let mut house = House::start();
     let names = ["diagrams:read", "keyhouse:keys:read", "keyhouse:keys:verify"];
     let text: Vec<String> = (0..9).map(foreign).collect();
@@ -113,7 +114,7 @@ fn a_foreign_key_works_in_every_check_like_our_own() {
 }
 
 #[test]
-fn every_field_given_is_the_field_kept() {
+fn every_given_field_is_stored_unchanged() {
     let house = House::start();
     let me = house.ask(&Ask::get("/v1/session")).expect(200)["user"]["id"].clone();
     let fields = json!({
@@ -140,7 +141,7 @@ fn every_field_given_is_the_field_kept() {
         assert_eq!(key["kind"], if owner.is_null() { "service" } else { "personal" });
         assert_eq!(&house.key(key["id"].as_str().unwrap()), key, "what is read is what was told");
     }
-    // What nobody says is made up, or tells nothing.
+    // A field that is not given gets a default or stays empty.
     let bare = imported(
         &house,
         &json!([
@@ -154,7 +155,7 @@ fn every_field_given_is_the_field_kept() {
 }
 
 #[test]
-fn a_request_is_taken_whole_or_not_at_all_and_every_fault_is_told_at_its_line() {
+fn an_import_is_atomic_and_every_fault_names_its_line() {
     let house = House::start();
     let own = house.create(&json!({"name": "ours"}));
     let good = json!({"key": foreign(1), "permissions": ["a:b"]});
@@ -227,7 +228,7 @@ fn a_request_is_taken_whole_or_not_at_all_and_every_fault_is_told_at_its_line() 
 }
 
 #[test]
-fn a_digest_is_one_keys_in_the_whole_instance() {
+fn a_digest_is_unique_in_the_whole_instance() {
     let house = House::start();
     let text = foreign(1);
     let sha = json!({"algorithm": "sha256", "digest": hex(&sha256(&text))});
@@ -242,7 +243,8 @@ fn a_digest_is_one_keys_in_the_whole_instance() {
     // The same 32 bytes by another algorithm are another key.
     let other = json!({"algorithm": "blake3", "digest": hex(&sha256(&text))});
     imported(&house, &json!([other]));
-    // Rotated away or revoked, it stays that key's: the file it came in brings it back in no way.
+    // A rotated or revoked secret still belongs to its key: importing the same file again does not
+    // restore it.
     for _ in 0..2 {
         house.ask(&Ask::post(&format!("/v1/keys/{id}/rotate"), &json!({}))).expect(200);
         assert_eq!(taken(&sha), at("digest"));
@@ -253,7 +255,7 @@ fn a_digest_is_one_keys_in_the_whole_instance() {
 }
 
 #[test]
-fn of_many_imports_of_one_digest_at_once_one_is_done() {
+fn of_concurrent_imports_of_one_digest_exactly_one_succeeds() {
     let house = House::start();
     let statuses: Vec<u16> = std::thread::scope(|scope| {
         let tries: Vec<_> = (0..6_u64)
@@ -271,7 +273,7 @@ fn of_many_imports_of_one_digest_at_once_one_is_done() {
 }
 
 #[test]
-fn a_dry_run_tells_what_would_be_done_and_does_nothing() {
+fn a_dry_run_reports_the_result_and_changes_nothing() {
     let house = House::start();
     let keys = json!([{"key": foreign(1), "name": "one"}, {"key": foreign(2), "name": "two"}]);
     let body = json!({"keys": keys, "dry_run": true});
@@ -290,7 +292,7 @@ fn a_dry_run_tells_what_would_be_done_and_does_nothing() {
 }
 
 #[test]
-fn five_hundred_are_taken_at_once_and_no_more() {
+fn an_import_of_more_than_five_hundred_keys_is_rejected() {
     let house = House::start();
     let lines = |range: std::ops::Range<u64>| -> Vec<Value> {
         range.map(|number| json!({"key": foreign(number), "owner": EMAIL})).collect()
@@ -320,7 +322,7 @@ fn five_hundred_are_taken_at_once_and_no_more() {
 }
 
 #[test]
-fn an_imported_key_rotates_into_our_own_shape() {
+fn rotating_an_imported_key_gives_it_a_native_secret() {
     let house = House::start();
     let line = json!({
         "algorithm": "sha256", "digest": hex(&sha256(&foreign(1))), "environment": "ci",
@@ -351,7 +353,7 @@ fn lines_of(range: std::ops::Range<u64>) -> String {
 }
 
 #[test]
-fn the_command_takes_files_lists_and_stdin_in_steps() {
+fn the_command_reads_files_lists_and_stdin_in_batches() {
     let mut house = House::start();
     let file = file_of(&house, "keys.jsonl", &format!("\n{}", lines_of(0..1_100)));
     let run = |house: &House, args: &[&str], stdin: &str| {
@@ -371,7 +373,7 @@ fn the_command_takes_files_lists_and_stdin_in_steps() {
     let list = format!("[{}]", lines_of(1_102..1_105).trim_end().replace('\n', ","));
     assert_eq!(run(&house, &["-", "--from", "2"], &list), "2 imported, 0 already exist\n");
     house.stop();
-    // On the store itself, where no server runs.
+    // Directly on the store, without a running server.
     let told = run(&house, &["-"], &lines_of(1_102..1_104));
     assert_eq!(told, "1 imported, 1 already exist\n");
     house.restart();
@@ -380,7 +382,7 @@ fn the_command_takes_files_lists_and_stdin_in_steps() {
 }
 
 #[test]
-fn the_command_says_what_is_wrong_and_where_it_stopped_and_repeats_no_secret() {
+fn the_command_reports_errors_and_its_position_without_secrets() {
     let house = House::start();
     let run = |text: &str| house.home().run_cli(&["import", "-"], text);
     let secret = "s3cr3t-0123456789abcdef0123456789";
@@ -416,7 +418,7 @@ fn the_command_says_what_is_wrong_and_where_it_stopped_and_repeats_no_secret() {
 }
 
 #[test]
-fn an_import_that_was_killed_goes_on_where_it_was() {
+fn a_killed_import_resumes_where_it_stopped() {
     const KEYS: usize = 3_000;
     let house = House::start();
     let file = file_of(&house, "keys.jsonl", &lines_of(0..KEYS as u64));
@@ -435,7 +437,7 @@ fn an_import_that_was_killed_goes_on_where_it_was() {
     let ended = house.home().run_cli(&["import", &file, "--json"], "");
     let told: Value = serde_json::from_str(&ended.stdout).unwrap();
     let skipped = usize::try_from(told["skipped"].as_u64().unwrap()).unwrap();
-    // The step that was on its way when the command was killed may have come in since.
+    // The batch in flight when the command was killed may have been applied since.
     assert!(skipped.is_multiple_of(500) && skipped > 0 && skipped >= there, "{there}: {ended:?}");
     assert_eq!(told["imported"], KEYS - skipped, "{ended:?}");
     assert_eq!(house.all_keys().len(), KEYS);

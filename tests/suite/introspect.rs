@@ -1,4 +1,4 @@
-//! `/v1/introspect`: an OAuth client asks whether a token is active (RFC 7662).
+//! `/v1/introspect` lets an OAuth client ask whether a token is active (RFC 7662).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,13 +15,13 @@ fn introspect(fields: &Value) -> Ask {
     Ask::new("POST", "/v1/introspect").form(fields)
 }
 
-/// A service key that may ask about keys.
+/// A service key with permission to introspect keys.
 fn verifier(house: &House) -> String {
     let permissions = ["keyhouse:keys:verify"];
     house.create(&json!({"kind": "service", "permissions": permissions})).secret
 }
 
-/// Inactive: these bytes and nothing else, whatever the reason.
+/// An inactive token: exactly these bytes, whatever the reason.
 fn assert_inactive(answer: &Answer, claim: &str) {
     assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"active":false}"#), "{claim}");
     let names: Vec<_> = answer.headers.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
@@ -38,7 +38,7 @@ fn make(house: &House, person: &Person, fields: &Value) -> String {
 }
 
 #[test]
-fn an_active_key_is_told_in_the_words_of_rfc_7662() {
+fn an_active_key_is_described_by_the_fields_of_rfc_7662() {
     let house = House::start();
     let verifier = verifier(&house);
     let owner = house.owner();
@@ -54,7 +54,7 @@ fn an_active_key_is_told_in_the_words_of_rfc_7662() {
         "active": true, "scope": "diagrams:read files:*", "token_type": "Bearer",
         "client_id": personal.id, "sub": owner.id, "username": owner.email,
         "iss": format!("http://{}", house.address()), "iat": iat,
-        // No time is promised that is not left: the beginning is rounded up, the end down.
+        // The times never promise more than remains: the start is rounded up, the expiry down.
         "nbf": 1_577_836_801, "exp": 32_472_144_000_i64,
         "organization": house.organization(), "environment": "live",
     });
@@ -70,7 +70,7 @@ fn an_active_key_is_told_in_the_words_of_rfc_7662() {
     for absent in ["username", "scope", "exp", "nbf"] {
         assert!(told.get(absent).is_none(), "{absent}: {told}");
     }
-    // What its owner's role lets it have today, and no more.
+    // The scope is what the owner's role grants today, and no more.
     let guest = house.join("guest", "user");
     let secret = make(&house, &guest, &json!({"permissions": ["a:b"]}));
     house.change_user(&guest, &json!({"role": "guest"}));
@@ -79,7 +79,7 @@ fn an_active_key_is_told_in_the_words_of_rfc_7662() {
 }
 
 #[test]
-fn whatever_is_not_active_is_told_in_the_same_bytes() {
+fn every_inactive_token_gets_the_same_bytes() {
     let house = House::start();
     let verifier = verifier(&house);
     let (_, neighbour) = house.neighbour("other");
@@ -131,7 +131,7 @@ fn whatever_is_not_active_is_told_in_the_same_bytes() {
         let told = house.bare(&introspect(&fields).bearer(&verifier)).expect(200);
         assert_eq!(told["active"], true, "{claim}");
     }
-    // Operators' services ask about keys of all organizations.
+    // Services of operators may introspect keys of all organizations.
     let permissions = ["keyhouse:instance:verify"];
     let everywhere = house.create(&json!({"kind": "service", "permissions": permissions})).secret;
     let told = house.bare(&introspect(&json!({"token": foreign})).bearer(&everywhere)).expect(200);
@@ -139,7 +139,7 @@ fn whatever_is_not_active_is_told_in_the_same_bytes() {
 }
 
 #[test]
-fn nothing_is_counted_and_a_key_at_its_limit_is_active() {
+fn introspection_counts_nothing_and_a_key_at_its_limit_is_active() {
     let house = House::start();
     let verifier = verifier(&house);
     let limited = house.create(&json!({
@@ -165,13 +165,13 @@ fn nothing_is_counted_and_a_key_at_its_limit_is_active() {
 }
 
 #[test]
-fn the_caller_shows_a_key_of_its_own_as_bearer_or_basic() {
+fn the_caller_authenticates_with_its_own_key_as_bearer_or_basic() {
     let house = House::start();
     let verifier = verifier(&house);
     let good = house.create(&json!({}));
     let ask = introspect(&json!({"token": good.secret}));
     let basic = |pair: String| format!("Basic {}", STANDARD.encode(pair));
-    // OAuth clients write both halves as a form's values first (RFC 6749, 2.3.1).
+    // OAuth clients first encode both halves as form values (RFC 6749, 2.3.1).
     let escaped = escaped(verifier.as_bytes());
     for value in [
         format!("Bearer {verifier}"),
@@ -183,7 +183,7 @@ fn the_caller_shows_a_key_of_its_own_as_bearer_or_basic() {
         let told = house.bare(&ask.clone().header("Authorization", &value)).expect(200);
         assert_eq!(told["active"], true);
     }
-    // Bearer is never written so.
+    // A bearer token is never encoded so.
     house.bare(&ask.clone().bearer(&escaped)).problem(401, "NOT_FOUND");
 
     let bare = house.bare(&ask);
@@ -194,12 +194,12 @@ fn the_caller_shows_a_key_of_its_own_as_bearer_or_basic() {
     assert_eq!(wrong.problem(401, "NOT_FOUND")["error"], "invalid_client");
     let challenges = wrong.headers_named("www-authenticate");
     assert!(challenges.contains(&basic_offered), "{challenges:?}");
-    // A session is none: any page can make a browser send a form.
+    // A session is not accepted: any page can make a browser send a form.
     house.ask(&ask).problem(401, "NO_CREDENTIAL");
     let poor = house.create(&json!({"kind": "service", "permissions": ["keyhouse:keys:read"]}));
     let answer = house.bare(&ask.clone().bearer(&poor.secret));
     answer.problem(403, "permission_required");
-    // The token is no credential, nor is one in the address.
+    // The introspected token does not authenticate the caller, and neither does a token in the URL.
     let own = introspect(&json!({"token": verifier}));
     house.bare(&own).problem(401, "NO_CREDENTIAL");
     let mut addressed = ask;
@@ -208,7 +208,7 @@ fn the_caller_shows_a_key_of_its_own_as_bearer_or_basic() {
 }
 
 #[test]
-fn a_question_that_is_no_form_or_not_clear_is_refused() {
+fn a_malformed_or_ambiguous_request_is_rejected() {
     let house = House::start();
     let verifier = verifier(&house);
     let good = house.create(&json!({})).secret;

@@ -1,4 +1,5 @@
-//! A key gives and changes nothing that is wider than itself, and what it gave is taken back with it.
+//! A key can neither give nor change anything wider than itself, and its grants are revoked with
+//! it.
 
 use serde_json::{Value, json};
 
@@ -29,10 +30,10 @@ fn bounded(house: &House) -> Made {
     }))
 }
 
-/// A review found it: a key that leaked made a sibling without end, networks, limits and in another
-/// environment, and by the sibling took its own bounds off.
+/// A review found it: a leaked key created a sibling without expiry, networks and limits and in
+/// another environment, and used the sibling to remove its own bounds.
 #[test]
-fn a_key_does_not_free_itself_by_a_sibling() {
+fn a_key_cannot_escape_its_bounds_through_a_sibling() {
     let house = House::start();
     let key = bounded(&house);
     let list = ["diagrams:read", "keyhouse:keys:create"];
@@ -65,9 +66,9 @@ fn a_key_does_not_free_itself_by_a_sibling() {
     by(&house, &sibling.secret, Ask::patch(&own, &freed)).problem(409, "own_key");
 }
 
-/// A key creates a key within its bounds, then changes it: no respect grows beyond the bounds.
+/// A key creates a key within its bounds, then changes it: no change may exceed the bounds.
 #[test]
-fn a_key_widens_no_key_by_a_change() {
+fn a_key_cannot_widen_another_key_by_a_change() {
     let house = House::start();
     let list = ["keyhouse:keys:manage", "keyhouse:keys:read", "diagrams:read"];
     let bounds = json!({
@@ -101,9 +102,9 @@ fn a_key_widens_no_key_by_a_change() {
     by(&house, &key.secret, Ask::patch(&path, &json!({"expires_in": "40m"}))).expect(200);
 }
 
-/// An importer may know the texts of the keys that it imports.
+/// An importer may know the secrets of the keys that it imports.
 #[test]
-fn a_bounded_key_imports_no_wider_key() {
+fn a_bounded_key_cannot_import_a_wider_key() {
     let house = House::start();
     let list = json!(["keyhouse:instance:import", "diagrams:read"]);
     let key = house.create(&json!({"kind": "service", "permissions": list, "expires_in": "1h"}));
@@ -116,9 +117,10 @@ fn a_bounded_key_imports_no_wider_key() {
     import(&foreign(1), key.key["expires_at"].as_str().unwrap()).expect(201);
 }
 
-/// The secret that a rotation replaced ends with the overlap, whatever the key's own end is.
+/// The secret that a rotation replaced expires with the overlap, even if the key itself expires
+/// later.
 #[test]
-fn an_old_secret_makes_no_key_that_outlives_it() {
+fn an_old_secret_cannot_create_a_key_that_outlives_it() {
     let house = House::start();
     let body = json!({"kind": "service", "permissions": ["keyhouse:keys:manage"]});
     let key = house.create(&body);
@@ -130,7 +132,7 @@ fn an_old_secret_makes_no_key_that_outlives_it() {
 }
 
 #[test]
-fn a_bounded_manager_changes_no_wider_key_but_stops_it() {
+fn a_bounded_manager_can_revoke_but_not_change_a_wider_key() {
     let house = House::start();
     let permissions = ["keyhouse:keys:manage", "keyhouse:keys:read", "diagrams:*"];
     let manager = house.create(&json!({
@@ -147,13 +149,13 @@ fn a_bounded_manager_changes_no_wider_key_but_stops_it() {
     ] {
         by(&house, &manager.secret, ask).problem(403, "beyond_key");
     }
-    // Managing teams is not on its list, which is asked first.
+    // The key's permissions lack team management, which is checked first.
     let share = Ask::new("PUT", &path(&format!("/teams/{team}"))).json(&json!({"access": "read"}));
     by(&house, &manager.secret, share).problem(403, "permission_required");
     by(&house, &manager.secret, Ask::post(&path("/disable"), &json!({}))).expect(200);
     by(&house, &manager.secret, Ask::post(&path("/enable"), &json!({}))).problem(403, "beyond_key");
     by(&house, &manager.secret, Ask::post(&path("/revoke"), &json!({}))).expect(200);
-    // A key without other bounds is bounded by its list alone.
+    // A key without other bounds is bounded by its permissions alone.
     let unbounded = json!({"kind": "service", "permissions": ["keyhouse:keys:manage"]});
     let (unbounded, other) = (house.create(&unbounded), house.create(&body));
     let rename = Ask::patch(&format!("/v1/keys/{}", other.id), &json!({"name": "other"}));
@@ -166,7 +168,7 @@ fn a_bounded_manager_changes_no_wider_key_but_stops_it() {
 }
 
 #[test]
-fn a_bounded_key_gives_no_right_that_outlives_it() {
+fn a_bounded_key_cannot_grant_rights_that_outlive_it() {
     let house = House::start();
     let list = json!(["*", "keyhouse:*", "keyhouse:instance:*"]);
     let bounds = json!({"kind": "service", "permissions": list, "expires_in": "1h"});
@@ -206,9 +208,9 @@ fn a_bounded_key_gives_no_right_that_outlives_it() {
     }
 }
 
-/// An invitation is dead once the key that made it has an end or a limit.
+/// An invitation becomes invalid once the key that made it gets an expiry or a limit.
 #[test]
-fn a_link_is_dead_once_the_key_that_made_it_has_bounds() {
+fn a_link_is_invalid_once_its_creating_key_has_bounds() {
     let house = House::start();
     let list = json!({"kind": "service", "permissions": ["*", "keyhouse:*"]});
     let body = json!({"email": "bo@example.com", "role": "user"});
@@ -225,10 +227,11 @@ fn a_link_is_dead_once_the_key_that_made_it_has_bounds() {
     }
 }
 
-/// A review found it: a key that ended in an hour opened a gate, had an organization vouch for another
-/// one's addresses, and let its users off their second factor, all of which stayed.
+/// A review found it: a key with an hour left opened a gate, made an organization vouch for the
+/// addresses of another one, and exempted its users from the second factor. All of these changes
+/// outlived the key.
 #[test]
-fn a_bounded_key_leaves_nothing_weaker_behind() {
+fn a_bounded_key_cannot_weaken_settings_that_outlive_it() {
     let house = House::start();
     let (neighbour, _owner) = house.neighbour("b");
     let organization = format!("/v1/organizations/{neighbour}");
@@ -250,7 +253,7 @@ fn a_bounded_key_leaves_nothing_weaker_behind() {
         by(&house, &bounded.secret, ask.clone()).problem(403, "beyond_key");
         by(&house, &other.secret, ask).expect(status);
     }
-    // What closes a gate it may do.
+    // The key may close a gate.
     let gone = Ask::new("DELETE", "/v1/gates/there");
     assert_eq!(by(&house, &bounded.secret, gone).status, 204);
     let off = Ask::patch(&organization, &json!({"second_factor_required_of": []}));
@@ -259,7 +262,7 @@ fn a_bounded_key_leaves_nothing_weaker_behind() {
 }
 
 #[test]
-fn a_key_is_revoked_with_all_that_it_created() {
+fn revoking_a_key_revokes_every_key_it_created() {
     let house = House::start();
     let list = json!(["keyhouse:keys:manage", "keyhouse:keys:read"]);
     let body = json!({"kind": "service", "permissions": list});
@@ -285,7 +288,7 @@ fn a_key_is_revoked_with_all_that_it_created() {
 }
 
 #[test]
-fn the_command_line_revokes_all_that_a_key_created() {
+fn the_command_line_revokes_every_key_that_a_key_created() {
     let house = House::start();
     let body = json!({"kind": "service", "permissions": ["keyhouse:keys:manage"]});
     let root = house.create(&body);
