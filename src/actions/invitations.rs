@@ -1,6 +1,7 @@
-//! Invitations: made, listed, withdrawn.
+//! Invitations of users to an organization: created, listed and withdrawn.
 //!
-//! An invitation gives what its maker holds, at the moment it is accepted: it dies with them.
+//! An invitation grants what its creator holds at the moment of acceptance. If the creator may no
+//! longer create it, it is invalid.
 
 use std::ops::ControlFlow;
 
@@ -21,39 +22,36 @@ use crate::records::Held;
 use crate::records::people::InvitationRecord;
 use crate::records::place::Place;
 
-/// Most invitations of an organization that wait to be accepted.
+/// Most pending invitations of an organization.
 pub const INVITATIONS_MAX: usize = 1_000;
-/// Most ended invitations that one new invitation clears away.
+/// Most expired invitations that one new invitation deletes.
 const SWEPT_MAX: usize = 100;
 /// The plan's limit that users and invitations count towards.
 const USERS_LIMIT: &str = "users";
 
-/// An invitation to be made.
+/// An invitation to be created.
 #[derive(Debug)]
 pub struct InvitationDraft {
-    /// Whom, in the address's one form.
+    /// The invited address, in canonical form.
     pub email: String,
-    /// The role they will have.
+    /// The role of the future user.
     pub role: Role,
-    /// The name proposed to them.
+    /// The name that the invitation proposes.
     pub name: Option<String>,
-    /// The teams they will be in.
+    /// The teams of the future user.
     pub teams: Vec<TeamId>,
 }
 
-/// How an invitation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvitationStatus {
-    /// It can be accepted.
     Pending,
-    /// Its time is over.
     Expired,
-    /// Who made it may not make it any more.
+    /// Its creator may no longer create it.
     Void,
 }
 
 impl InvitationStatus {
-    /// The name, as the API writes it.
+    /// The name in the API.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -66,20 +64,19 @@ impl InvitationStatus {
 /// An invitation as an actor sees it.
 #[derive(Debug)]
 pub struct SeenInvitation {
-    /// The record, with the teams that the actor may know of.
+    /// The record, limited to the teams that the actor may see.
     pub record: InvitationRecord,
-    /// How it stands.
     pub status: InvitationStatus,
 }
 
 impl Actions {
-    /// Invites somebody. The token is in the answer and nowhere else; a pending invitation of the
-    /// same address ends.
+    /// Invites a person. Only the response contains the token. A pending invitation of the same
+    /// address becomes invalid.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`] where the actor may not invite, or does not hold all that
-    /// the new invitation, or the one it replaces, gives; [`ActionError::LimitReached`];
-    /// [`ActionError::Conflict`] for an address that is a user of the organization.
+    /// [`ActionError::PermissionRequired`] if the actor may not invite, or does not hold all that
+    /// the new invitation or the replaced one grants; [`ActionError::Conflict`] if a user of the
+    /// organization has the address.
     pub fn invite(
         &self,
         actor: &Actor,
@@ -109,10 +106,6 @@ impl Actions {
         })
     }
 
-    /// Shows an invitation.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`].
     pub fn invitation(
         &self,
         actor: &Actor,
@@ -122,11 +115,8 @@ impl Actions {
         Ok(self.seen_invitation(actor, self.find_invitation(actor, id)?.record))
     }
 
-    /// Lists the organization's invitations, the newest first, up to `limit` behind `after`. Returns
-    /// the last one's id where more may follow.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`].
+    /// Lists the organization's invitations after `after`, the newest first, at most `limit`.
+    /// Returns the id of the last one if more may follow.
     pub fn list_invitations(
         &self,
         actor: &Actor,
@@ -152,10 +142,7 @@ impl Actions {
         Ok((seen, last))
     }
 
-    /// Withdraws an invitation, which takes one who holds all that it gives.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`].
+    /// Withdraws an invitation. Requires everything that the invitation grants.
     pub fn withdraw_invitation(&self, actor: &Actor, id: InvitationId) -> Result<(), ActionError> {
         self.in_turn(|| {
             let decided = self.authorize_people(actor, USERS_MANAGE)?;
@@ -173,14 +160,14 @@ impl Actions {
         })
     }
 
-    /// Checks that who made an invitation could make it now.
+    /// Checks that the creator of an invitation could create it now.
     pub(super) fn require_maker(&self, invitation: &InvitationRecord) -> Result<(), ActionError> {
         let organization = invitation.organization;
         let maker = self.author_today(invitation.created_by, organization);
         let maker = maker.ok_or(ActionError::LinkInvalid)?;
         let role = self.held_role(organization, invitation.role).map_err(link_of_nobody)?;
         let may = if maker.organization_id() == organization {
-            // Teams that were removed meanwhile are left out.
+            // Skips teams that were removed since the invitation.
             let stands = |team: &TeamId| self.index.team(*team).is_some();
             let standing: Vec<TeamId> = invitation.teams.iter().copied().filter(stands).collect();
             maker
@@ -188,13 +175,13 @@ impl Actions {
                 .and_then(|()| maker.require_role(&role))
                 .and_then(|()| self.require_teams(&maker, organization, &standing))
         } else {
-            // The first owner of an organization is invited by an operator from another.
+            // An operator of another organization invites the first owner of an organization.
             maker.require(INSTANCE_MANAGE)
         };
         may.map_err(link_of_nobody)
     }
 
-    /// Checks that the plan takes one more user.
+    /// Checks that the plan allows one more user.
     pub(super) fn require_place(&self, organization: OrganizationId) -> Result<(), ActionError> {
         self.require_users(organization, self.index.users_of(organization).len() + 1)
     }
@@ -216,8 +203,8 @@ impl Actions {
         Err(ActionError::LimitReached { plan, limit: USERS_LIMIT, maximum })
     }
 
-    /// Makes room for a new invitation: ends the pending one of the same address, clears away some
-    /// that have ended, and refuses one too many.
+    /// Makes room for a new invitation: ends the pending one of the same address, deletes some
+    /// expired ones, and rejects the invitation if the organization has too many.
     fn make_room(
         &self,
         mut batch: Batch,
@@ -263,7 +250,7 @@ impl Actions {
         Ok(found)
     }
 
-    /// Checks that the actor holds all that a pending invitation gives.
+    /// Checks that the actor holds everything that a pending invitation grants.
     fn require_over_invitation(
         &self,
         actor: &Actor,
@@ -275,7 +262,7 @@ impl Actions {
                 actor.require_role(&role)?;
                 self.require_sight_of(actor, &invitation.teams)
             },
-            // What has ended, or names a role that is gone, gives nothing.
+            // An expired invitation, or one with a removed role, grants nothing.
             Ok(_) | Err(ActionError::NotFound(_)) => Ok(()),
             Err(error) => Err(error),
         }
@@ -313,7 +300,7 @@ impl Actions {
     }
 }
 
-/// What an event may tell of an invitation.
+/// The fields of an invitation in an audit event.
 fn shape(invitation: &InvitationRecord) -> Value {
     json!({ "email": invitation.email, "role": invitation.role.to_string() })
 }

@@ -1,8 +1,8 @@
-//! Writes last uses, and what calls came to, to the store, in a thread of its own, within bounds.
+//! A thread that writes the last uses and call counts of keys to the store, within bounds.
 //!
-//! A use is written at most 5 s after it, while fewer than [`FLUSH_KEYS_MAX`] wait; else that many a
-//! flush, the oldest first. A key that was written is written again after 60 s at the earliest.
-//! At shutdown all that wait are written.
+//! A use is written within 5 s while fewer than [`FLUSH_KEYS_MAX`] keys wait. If more wait, each
+//! flush writes that many, the oldest first. A key is written again after 60 s at the earliest. A
+//! shutdown writes all keys that wait.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -19,14 +19,12 @@ use crate::index::live::Live;
 use crate::index::tally::Tally;
 use crate::model::id::KeyId;
 
-/// Most keys written in one flush.
 pub const FLUSH_KEYS_MAX: usize = 5_000;
-/// How long a flush lets uses gather.
+/// How long a flush collects uses before it writes.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(2);
-/// How long a written key is left alone.
+/// How long a written key is not written again.
 const REWRITE_AFTER: Duration = Duration::from_mins(1);
 
-/// The thread that writes last uses.
 #[derive(Debug)]
 pub struct LastUseWriter {
     halt: Arc<Halt>,
@@ -34,10 +32,10 @@ pub struct LastUseWriter {
 }
 
 impl LastUseWriter {
-    /// Starts writing.
+    /// Starts the thread.
     ///
     /// # Errors
-    /// When there is no thread to be had.
+    /// If the system cannot start a thread.
     pub fn start(
         index: Arc<Index>,
         store: Arc<dyn Store>,
@@ -55,7 +53,7 @@ impl LastUseWriter {
         Ok(Self { halt, thread })
     }
 
-    /// Writes what waits, and ends.
+    /// Writes the uses that wait and stops the thread.
     pub fn stop(self) {
         self.halt.halt();
         if self.thread.join().is_err() {
@@ -68,10 +66,11 @@ struct Flusher {
     index: Arc<Index>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    /// Keys written of late, with the tick of it, the oldest first; and the same to look up.
+    /// Keys written in the last 60 s with the tick of the write, the oldest first. `rested` holds
+    /// the same keys for look-up.
     written: VecDeque<(u64, KeyId)>,
     rested: HashSet<KeyId>,
-    /// Keys whose use the store did not take, until it does.
+    /// Keys whose use the store rejected, until it accepts it.
     failed: HashSet<KeyId>,
 }
 
@@ -81,7 +80,7 @@ impl Flusher {
         Self { index, store, clock, written, rested, failed }
     }
 
-    /// Takes what waits and writes what is due.
+    /// Takes the uses that wait and writes those that are due.
     fn flush(&mut self) {
         let (index, ticks) = (Arc::clone(&self.index), self.clock.now().ticks);
         let mut tally = index.tally();
@@ -116,7 +115,7 @@ impl Flusher {
         self.write(due, ticks);
     }
 
-    /// Forgets whom it is long enough ago to write again, and returns those who wait for it.
+    /// Ends the 60 s cool-down of keys written earlier, and returns their uses that wait for it.
     fn released(&mut self, tally: &mut Tally, ticks: u64) -> HashMap<KeyId, Arc<Live>> {
         let rest = u64::try_from(REWRITE_AFTER.as_nanos()).unwrap_or(u64::MAX);
         let mut released = HashMap::new();
@@ -246,8 +245,7 @@ mod tests {
         assert_eq!(index.flushed_at(), clock.now().ticks);
     }
 
-    /// A write of which nobody can say whether it is in may be made again: what is written is what
-    /// there is in all, never what came on top.
+    /// A write with an unknown outcome may be repeated: a write holds the total, not the increment.
     #[test]
     fn no_fault_of_the_store_loses_a_call_or_counts_it_twice() {
         let faults =

@@ -1,5 +1,7 @@
-//! Sign-in lock-outs: which accounts and networks are slowed down or closed after failed sign-ins, and
-//! their end. They are those of this process, and of this moment.
+//! Sign-in lock-outs: the accounts and networks that are slowed down or closed after failed
+//! sign-ins.
+//!
+//! The list shows the current state of this process only.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -19,18 +21,17 @@ use crate::model::moment::Moment;
 use crate::model::role::INSTANCE_MANAGE;
 use crate::model::secret::Digest;
 
-/// What stands for all clients whose address is unknown.
+/// The id part for all clients whose address is unknown.
 const UNKNOWN: &str = "unknown";
-/// What stands for the slash and the colons of a network in an id, which is a segment of a path.
+/// Replaces the slash of a network in an id, which must be one path segment; `COLON` replaces the
+/// colons.
 const SLASH: char = '_';
 const COLON: &str = "-";
 
-/// What a lock-out is named by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LockoutId {
-    /// A user's account.
     User(UserId),
-    /// A network; none is all clients whose address is unknown.
+    /// A network. `None` for all clients whose address is unknown.
     Network(Option<IpNet>),
 }
 
@@ -47,7 +48,7 @@ impl fmt::Display for LockoutId {
     }
 }
 
-/// A text that names no lock-out.
+/// The text of an id that names no lock-out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not the id of a lock-out")]
 pub struct InvalidLockoutId;
@@ -67,27 +68,22 @@ impl FromStr for LockoutId {
     }
 }
 
-/// A lock-out.
 #[derive(Debug)]
 pub struct Lockout {
-    /// Its id.
     pub id: LockoutId,
-    /// The user, of an account.
+    /// The user, for a lock-out of an account.
     pub user: Option<Arc<UserFacts>>,
-    /// Failures in a row, of an account.
+    /// Failures in a row, for a lock-out of an account.
     pub failures: Option<u32>,
-    /// When the next attempt is accepted; none where it is now.
+    /// When the next attempt is accepted; `None` if it is accepted now.
     pub until: Option<Moment>,
 }
 
 impl Actions {
-    /// The lock-outs that an actor may lift: for owners those of their organization's accounts, for
-    /// operators all. The longest first, up to `limit`. Accounts that nobody has are left out. Owners
-    /// whose organization does not vouch for an account's address see guesses alone, and not when its
-    /// owner signed in to another organization.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`].
+    /// Lists the lock-outs that an actor may lift, the longest first, at most `limit`. Owners see
+    /// the accounts of their organization, operators see all. Accounts that do not exist are left
+    /// out. If an organization does not vouch for an account's address, its owners see only
+    /// guesses, not the user's sign-ins to another organization.
     pub fn lockouts(&self, actor: &Actor, limit: usize) -> Result<Vec<Lockout>, ActionError> {
         let sees_all = sees_all(actor)?;
         let now = self.clock.now();
@@ -131,11 +127,10 @@ impl Actions {
         organization.is_some_and(|organization| organization.verified_email(user).is_some())
     }
 
-    /// Forgets the failed sign-ins of an account or a network.
+    /// Clears the failed sign-ins of an account or a network.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`]; [`ActionError::NotFound`] where nothing of that name is
-    /// slowed down that the actor may lift.
+    /// [`ActionError::NotFound`] if there is no such lock-out that the actor may lift.
     pub fn lift_lockout(&self, actor: &Actor, id: LockoutId) -> Result<(), ActionError> {
         Self::until_done(|| {
             let decided = self.authorize(actor)?;
@@ -164,7 +159,7 @@ impl Actions {
     }
 }
 
-/// Whether an actor sees the lock-outs of all organizations, and those of networks.
+/// Whether an actor sees the lock-outs of all organizations and of networks.
 fn sees_all(actor: &Actor) -> Result<bool, ActionError> {
     match (actor.has(INSTANCE_MANAGE), actor.is_owner()) {
         (true, _) => Ok(true),

@@ -1,4 +1,4 @@
-//! What a signed-in user may do with their own account: see it, name it, change its password.
+//! A signed-in user's own account: show it, rename the user, change the password or the address.
 
 use keyhouse_storage::Batch;
 
@@ -23,85 +23,82 @@ use crate::records::access::UserRecord;
 use crate::records::people::TotpRecord;
 use crate::records::place::Place;
 
-/// A user in their own session.
+/// A user in the user's own session.
 #[derive(Clone, Copy, Debug)]
 pub struct Me<'a> {
     /// The session's user as an actor.
     pub actor: &'a Actor,
-    /// The user.
     pub user: UserId,
-    /// The session's cookie.
     pub token: &'a Secret,
-    /// Where they ask from.
+    /// The client's address and network.
     pub source: Source,
 }
 
 impl Me<'_> {
-    /// Who guesses at what this user must show again: an open session is a known browser, so that a
-    /// stranger's guesses don't keep its user from changing anything.
+    /// The attempter for what this user must present again. An open session counts as a known
+    /// browser, so a stranger's guesses do not block its user's changes.
     pub(super) fn attempter(&self) -> Attempter {
         let browser = Some(Browser::of_session(self.token.digest()));
         Attempter { source: self.source, browser }
     }
 }
 
-/// A user as they see themselves.
+/// A user's account as the user sees it.
 #[derive(Debug)]
 pub struct Account {
-    /// The record.
     pub user: UserRecord,
-    /// What proves who signs in.
+    /// The factors that the user signs in with.
     pub factors: Factors,
-    /// Whether the address counts as theirs.
+    /// Whether the address is verified.
     pub email_verified: bool,
-    /// How many backup codes of the second factor are left; none where there is no second factor.
+    /// The number of unused backup codes; `None` without a second factor.
     pub backup_codes: Option<usize>,
 }
 
-/// What a user changes of themselves.
+/// A change of the user's own account.
 #[derive(Debug, Default)]
 pub struct MeChange {
-    /// The name, where it changes; checked.
+    /// The new name, already checked.
     pub name: Option<String>,
     /// The language of the page.
     pub locale: Edit<Locale>,
-    /// A new password.
     pub password: Option<Secret>,
-    /// A new address, in its one form.
+    /// A new address, in canonical form.
     pub email: Option<String>,
-    /// The password until now: whoever finds an open session must not take the account over.
+    /// The current password. It prevents a stranger at an open session from taking the account
+    /// over.
     pub current_password: Option<Secret>,
-    /// A code of the second factor, where there is one: a new address takes it too.
+    /// A code of the second factor, if the user has one. A new address requires it too.
     pub code: Option<Secret>,
-    /// The versions that the caller takes (`If-Match`).
+    /// The accepted versions (`If-Match`).
     pub versions: Option<Vec<u64>>,
 }
 
-/// A change by one who knows the current password.
+/// A change by a user who has proven the current password.
 struct Proven<'a> {
-    /// The hash that the current password was held against.
+    /// The hash that the current password was compared with.
     before: String,
-    /// The guess at the account, which a wrong code makes a failure.
+    /// The guess at the account. A wrong code counts it as a failure.
     guess: Guess<'a>,
     new: Option<NewPassword>,
 }
 
-/// A new password in the making.
+/// A new password that is checked and hashed.
 struct NewPassword {
     hash: String,
     /// The session's new cookie.
     token: Secret,
 }
 
-/// A user as a change finds them, and who makes it.
+/// A user before a change, with the actor of the change.
 struct Before<'a> {
     actor: &'a Actor,
     user: &'a UserRecord,
-    /// Guards every change of who may do what.
+    /// A guard on every change of users' rights.
     people: Batch,
 }
 
-/// A user as a change leaves them.
+/// A user after a change.
 struct Changed {
     user: UserRecord,
     factors: Factors,
@@ -109,23 +106,19 @@ struct Changed {
 }
 
 impl Actions {
-    /// A user's own account.
-    ///
-    /// # Errors
-    /// [`ActionError::SessionEnded`] once there is no such user.
     pub fn account(&self, user: UserId) -> Result<Account, ActionError> {
         let user = self.own_record(user)?.record;
         let factors = self.factors(Batch::new(), user.id)?.0;
         self.account_as(user, factors)
     }
 
-    /// Changes a user's own account. A new password, and a new address, end all their other sessions;
-    /// a new password gives this one the cookie that is returned. A new address counts as theirs
-    /// once one who manages users confirms it, and at once where they manage users themselves.
+    /// Changes a user's own account. A new password or a new address ends all other sessions of the
+    /// user. A new password also gives this session a new cookie, which is returned. A new address
+    /// counts as verified once an actor with [`USERS_MANAGE`] confirms it, or at once if the user
+    /// has that permission.
     ///
     /// # Errors
-    /// [`ActionError::Invalid`], [`ActionError::Throttled`], [`ActionError::VersionConflict`];
-    /// [`ActionError::Conflict`] for an address that is a user's of the organization.
+    /// [`ActionError::Conflict`] if another user of the organization has the address.
     pub fn change_me(
         &self,
         me: &Me<'_>,
@@ -134,7 +127,7 @@ impl Actions {
         let needs_proof = change.password.is_some() || change.email.is_some();
         let proven = needs_proof.then(|| self.prove_change(me, change)).transpose()?;
         let account = self.in_turn(|| {
-            // Who may vouch for addresses is decided as for every change of who may do what.
+            // The right to vouch for addresses is decided like every change of users' rights.
             let people = if change.email.is_some() { self.guard_people()? } else { Batch::new() };
             let decided = self.authorize(me.actor)?;
             let held = self.own_record(me.user)?;
@@ -177,8 +170,8 @@ impl Actions {
         Ok((account, proven.and_then(|proven| proven.new).map(|new| new.token)))
     }
 
-    /// The user as a change leaves them, with a batch that holds only while that is right; nothing
-    /// where the code of the second factor was wrong.
+    /// The user after the change, with a batch that is committed only while that result is right;
+    /// `None` if the code of the second factor was wrong.
     fn changed_me(
         &self,
         Before { actor, user: before, people }: Before<'_>,
@@ -190,18 +183,19 @@ impl Actions {
             user.name.clone_from(name);
         }
         change.locale.clone().map(|locale| locale.name().into()).apply(&mut user.locale);
-        // Changed meanwhile: the current password was another one's.
+        // The password changed in the meantime, so the proven one was an earlier password.
         if proven.is_some_and(|proven| proven.before != user.password) {
             return Err(wrong_password());
         }
-        // The same address again is confirmed by one who has come to manage users since.
+        // The same address again confirms it if the user has received the right to manage users
+        // since.
         let is_news = |email: &&String| **email != before.email || before.email_unconfirmed;
         let email = change.email.as_ref().filter(is_news);
         let batch = if email.is_some() { people } else { Batch::new() };
         let (factors, mut batch) = self.factors(batch, before.id)?;
         if let Some(email) = email {
             user.email.clone_from(email);
-            // Who manages users vouches for any address.
+            // A user who manages users vouches for any address.
             user.email_unconfirmed = !actor.has(USERS_MANAGE);
             let Some(spent) = self.spend_code(batch, before.id, change.code.as_ref())? else {
                 return Ok(None);
@@ -223,8 +217,7 @@ impl Actions {
         Ok(Account { user, factors, email_verified, backup_codes })
     }
 
-    /// Adds to a batch that a code of a user's second factor is used up, where they have one;
-    /// nothing for a wrong code.
+    /// Adds the use of a code to a batch if the user has a second factor. `None` for a wrong code.
     fn spend_code(
         &self,
         batch: Batch,
@@ -242,7 +235,7 @@ impl Actions {
         spent.map(|record| put(batch, &place, &record)).transpose()
     }
 
-    /// Takes the current password, and checks and hashes a new one where there is one.
+    /// Verifies the current password, and checks and hashes the new one if there is one.
     fn prove_change(&self, me: &Me<'_>, change: &MeChange) -> Result<Proven<'_>, ActionError> {
         let user = self.own_record(me.user)?.record;
         let factors = self.factors(Batch::new(), me.user)?.0;
@@ -271,7 +264,7 @@ impl Actions {
         self.read(&Place::User(user))?.ok_or(ActionError::SessionEnded)
     }
 
-    /// What proves who signs in as this user; the batch goes in only while that is so.
+    /// The factors that a user signs in with. The batch is committed only while they do not change.
     pub(super) fn factors(
         &self,
         batch: Batch,
@@ -289,7 +282,7 @@ impl Actions {
     }
 }
 
-/// The fields that changed; of a password, that it did.
+/// Adds the changed fields to an audit event. A new password is recorded without its value.
 fn told(mut happening: Happening, before: &UserRecord, after: &UserRecord) -> Happening {
     if before.name != after.name {
         happening.before.insert("name".to_owned(), before.name.clone().into());

@@ -1,11 +1,11 @@
-//! What an actor may ask, reads and changes: authorise, make one batch, commit it, and wait until
-//! the index has it.
+//! Actions: what an actor may read and change, from authorization to the committed batch.
 //!
-//! Actions block their thread for as long as the store takes. They know nothing of HTTP.
+//! An action authorizes the actor, builds one batch, commits it, and waits until the index has it.
+//! Actions block their thread while the store works. They do not depend on HTTP.
 //!
-//! No answer precedes the index, also where the store shows that another caller made the same change
-//! already. An actor that loses the race for a row that many want waits for a turn (`in_turn`); without
-//! it, a caller that lost sixteen times got 503 while there was room.
+//! No response precedes the index, even if the store shows that another caller made the same change
+//! already. An actor that loses the race for a contended row waits for a turn (`in_turn`). Without
+//! the turn, a caller that lost sixteen times received 503 although there was room.
 
 pub mod acceptance;
 pub mod access;
@@ -76,15 +76,15 @@ use throttle::Throttle;
 pub use turns::READERS_MAX;
 use turns::{Turn, Turns};
 
-/// How long an answer waits for the index. After that the change is answered all the same, and no
-/// check is answered until the index has it.
+/// How long a response waits for the index. After that the change is confirmed anyway, and checks
+/// are not answered until the index has it.
 const INDEX_WAIT: Duration = Duration::from_secs(2);
-/// Most things on one page of a list.
+/// Most items on one page of a list.
 pub const LIST_LIMIT_MAX: usize = 100;
-/// How often a change is decided anew when somebody else changed the same record first.
+/// How often a change is decided again after another caller changed the same record first.
 const CONFLICT_RETRIES_MAX: usize = 16;
 
-/// Everything that actions need, handed in.
+/// Everything that actions depend on.
 #[derive(Debug)]
 pub struct Actions {
     store: Arc<dyn Store>,
@@ -101,98 +101,97 @@ pub struct Actions {
     session_times: SessionTimes,
     device_key: DeviceKey,
     commits: Arc<Commits>,
-    /// Held while the audit log is checked: once at a time.
+    /// Held while the audit log is checked, so that only one check runs at a time.
     checking: Mutex<()>,
-    /// The pages of long reads, in turn.
+    /// The order of the pages of long reads.
     reads: Turns,
-    /// Held by whoever lost a race for a row that many want, until they have it.
+    /// Held by a caller that lost a race for a contended row, until it has the row.
     turn: Mutex<()>,
 }
 
-/// Why an action was not done. Nothing was changed, but for [`ActionError::OutcomeUnknown`].
+/// The error of an action. Except for [`ActionError::OutcomeUnknown`], nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ActionError {
-    /// The input is wrong.
     #[error("invalid input")]
     Invalid(Vec<Fault>),
-    /// There is none that the actor may know of.
+    /// The record does not exist, or the actor may not see it.
     #[error("no such {0}")]
     NotFound(&'static str),
-    /// The actor does not hold what this needs.
+    /// The actor lacks a permission or a role.
     #[error("permission {0} required")]
     PermissionRequired(String),
-    /// The key that asks would give or change what is wider than itself.
+    /// The key would give, or change, rights that it does not hold itself.
     #[error("wider than the key that asks")]
     BeyondKey(Vec<Fault>),
-    /// The organization's plan does not give this.
+    /// The organization's plan lacks a feature.
     #[error("the plan {plan} does not give {feature}")]
     SubscriptionRequired {
-        /// The plan the organization has.
+        /// The organization's plan.
         plan: String,
-        /// The feature it lacks.
+        /// The missing feature.
         feature: &'static str,
     },
-    /// The organization has as much of this as its plan gives.
+    /// The organization has reached a limit of its plan.
     #[error("the plan {plan} gives {maximum} {limit}")]
     LimitReached {
-        /// The plan the organization has.
+        /// The organization's plan.
         plan: String,
         /// The limit's name, such as `keys_per_user`.
         limit: &'static str,
-        /// How much it is.
+        /// The limit's value.
         maximum: u64,
     },
-    /// The record is in a state that rules this out.
+    /// The state of a record does not allow the change.
     #[error("{detail}")]
     Conflict {
-        /// A stable name.
+        /// A stable error code.
         code: &'static str,
-        /// What is in the way.
+        /// The reason, for people.
         detail: &'static str,
     },
-    /// `If-Match` named another version.
+    /// `If-Match` named another version than the stored one.
     #[error("the version is {current} by now")]
     VersionConflict {
-        /// The version that is stored.
+        /// The stored version.
         current: u64,
     },
-    /// Address and password don't belong together, or the user is stopped.
+    /// Address and password do not match, or the user is disabled.
     #[error("sign-in failed")]
     SignInFailed,
-    /// The password is right, and a code of the second factor is needed too.
+    /// The password is right, and a code of the second factor is required too.
     #[error("code required")]
     CodeRequired,
-    /// The password is right in several organizations: one of these must be named.
+    /// The password is right in several organizations, and the request must name one of these.
     #[error("organization required")]
     OrganizationRequired(Vec<(OrganizationId, String)>),
     /// The session must have been opened with a second factor, or its user must enrol one first.
     #[error("second factor required")]
     SecondFactorRequired,
-    /// Too many sign-ins failed of late.
+    /// Too many recent sign-ins failed.
     #[error("too many sign-ins failed")]
     Throttled {
-        /// How long to wait.
+        /// Time until the next attempt is accepted.
         wait: Duration,
     },
-    /// There is no such session, or it has ended.
+    /// The session does not exist or has ended.
     #[error("session ended")]
     SessionEnded,
-    /// The key that asks may no longer act.
+    /// The key that sent the request may no longer act.
     #[error("the key is refused: {0:?}")]
     KeyRefused(Code),
-    /// The one-time link was used, has ended, or never was.
+    /// The one-time link was used, has expired, or never existed.
     #[error("link not valid")]
     LinkInvalid,
-    /// Too much of the same is under way.
+    /// Too many requests of this kind are in progress.
     #[error("busy")]
     Busy,
-    /// The store has no room.
+    /// The store is full.
     #[error("store full")]
     StorageFull,
-    /// The store can't be reached, or a record does not read.
+    /// The store cannot be reached, or a record cannot be decoded.
     #[error("store unavailable")]
     StorageUnavailable,
-    /// Nobody can say whether the change is in.
+    /// The change may or may not have been applied.
     #[error("outcome unknown")]
     OutcomeUnknown,
 }
@@ -211,14 +210,14 @@ impl From<RecordError> for ActionError {
     }
 }
 
-/// How a change that lost a race goes on.
+/// The result of one attempt at a change.
 enum Attempt<T> {
     Done(T),
     Again,
 }
 
 impl Actions {
-    /// Puts together what actions need. `random` must have been seeded by the operating system.
+    /// Combines the parts that actions need. `random` must be seeded by the operating system.
     pub fn new(
         store: Arc<dyn Store>,
         index: Arc<Index>,
@@ -253,60 +252,58 @@ impl Actions {
         }
     }
 
-    /// The same over a store whose commits are measured.
+    /// Uses the counters of a store whose commits are measured.
     #[must_use]
     pub fn measured_by(self, commits: Arc<Commits>) -> Self {
         Self { commits, ..self }
     }
 
-    /// The same where audit events are kept that long.
+    /// Sets how long audit events are kept.
     #[must_use]
     pub fn keeping(self, retention: Retention) -> Self {
         Self { retention, ..self }
     }
 
-    /// The same with other times of sessions.
+    /// Sets how long sessions last.
     #[must_use]
     pub fn with_session_times(self, session_times: SessionTimes) -> Self {
         Self { session_times, ..self }
     }
 
-    /// How long sessions last.
     pub fn session_times(&self) -> SessionTimes {
         self.session_times
     }
 
-    /// How the export of the audit log goes.
+    /// The state of the export of the audit log.
     pub fn exported(&self) -> &Exported {
         &self.exported
     }
 
-    /// What became of batches, where the store is measured.
+    /// The outcomes of commits, if the store is measured.
     pub fn commits(&self) -> &Commits {
         &self.commits
     }
 
-    /// What became of sign-ins.
+    /// The outcomes of sign-ins.
     pub fn sign_ins(&self) -> &SignIns {
         &self.sign_ins
     }
 
-    /// The index.
     pub fn index(&self) -> &Arc<Index> {
         &self.index
     }
 
-    /// The clock.
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock
     }
 
-    /// What keys begin with.
+    /// The prefix that keys start with.
     pub fn prefix(&self) -> &Prefix {
         &self.prefix
     }
 
-    /// A turn to read and judge one page of a list: long reads give way to others between pages.
+    /// A turn to read and filter one page of a list. Long reads yield to other readers between
+    /// pages.
     fn page_turn(&self, actor: &Actor) -> Turn<'_> {
         self.reads.take(actor.reader())
     }
@@ -315,7 +312,8 @@ impl Actions {
         self.random.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Refuses a change of another version than those that the caller takes (`If-Match`).
+    /// Rejects a change if the stored version is none of those that the caller accepts
+    /// (`If-Match`).
     fn check_version(versions: Option<&Vec<u64>>, current: u64) -> Result<(), ActionError> {
         match versions {
             Some(fit) if !fit.contains(&current) => Err(ActionError::VersionConflict { current }),
@@ -328,8 +326,8 @@ impl Actions {
         Ok(row.as_ref().map(read_row).transpose()?)
     }
 
-    /// Commits, and waits until the index has it. `None`: a guard did not hold. For
-    /// [`authority`] alone, which knows on whose behalf.
+    /// Commits a batch and waits until the index has it. `None` if a guard did not hold. Only
+    /// [`authority`] calls it, because it knows the actor of the batch.
     fn commit(&self, batch: Batch) -> Result<Option<Revision>, ActionError> {
         let revision = match self.store.commit(batch) {
             Ok(revision) => revision,
@@ -349,17 +347,17 @@ impl Actions {
         Ok(Some(revision))
     }
 
-    /// Waits until the index has what is about to be answered for. When that takes too long, checks
-    /// stop until it has.
+    /// Waits until the index has the change that is about to be confirmed. If that takes too long,
+    /// checks are not answered until the index has it.
     fn await_index(&self, revision: Revision) {
         if !self.index.wait_for(revision, INDEX_WAIT) {
             tracing::error!(%revision, "actions: the index is behind; checks stop until it has this");
         }
     }
 
-    /// The same for what a crowd may do to one row at once: whoever lost a race goes on after the
-    /// others who lost one, so that nobody is told to come back while there is room. `attempt` must
-    /// not take turns itself.
+    /// Like `until_done`, for a row that many callers may change at once. A caller that lost a race
+    /// continues after the others that lost one, so no caller receives 503 while there is room.
+    /// `attempt` must not take turns itself.
     fn in_turn<T>(
         &self,
         mut attempt: impl FnMut() -> Result<Attempt<T>, ActionError>,
@@ -371,7 +369,7 @@ impl Actions {
         Self::until_done(attempt)
     }
 
-    /// Decides and commits, again where somebody else was faster.
+    /// Decides and commits, again if another caller was faster.
     fn until_done<T>(
         mut attempt: impl FnMut() -> Result<Attempt<T>, ActionError>,
     ) -> Result<T, ActionError> {
@@ -384,7 +382,6 @@ impl Actions {
     }
 }
 
-/// Adds a record to a batch.
 fn put<T: Record>(batch: Batch, place: &Place, record: &T) -> Result<Batch, ActionError> {
     Ok(batch.put(place.to_bytes(), encode(place, record)?))
 }

@@ -1,4 +1,4 @@
-//! New passwords: whether one may be chosen, and why not.
+//! Checks of new passwords against the rules for passwords.
 
 use crate::actions::access::hash_failed;
 use crate::actions::{ActionError, Actions};
@@ -8,11 +8,8 @@ use crate::model::password::{Factors, InvalidPassword, Personal, check_length};
 use crate::model::secret::Secret;
 
 impl Actions {
-    /// What is wrong with a new password, if anything. For those alone who have shown that they may
-    /// set one: judging takes a turn, and as long as hashing does.
-    ///
-    /// # Errors
-    /// [`ActionError::Busy`].
+    /// The faults of a new password. Only for callers who have shown that they may set one, because
+    /// the check takes a turn and as much time as hashing.
     pub(super) fn judge(
         &self,
         password: &Secret,
@@ -23,7 +20,7 @@ impl Actions {
         Ok(judged.err().map(|error| fault(&error)))
     }
 
-    /// The same, where nothing else can be wrong.
+    /// Like `judge`, as an error, for a request that has no other fault.
     pub(super) fn require_good(
         &self,
         password: &Secret,
@@ -36,13 +33,13 @@ impl Actions {
         }
     }
 
-    /// The name of an organization, as far as it is known.
+    /// The name of an organization, or an empty text if the index does not have it.
     pub(super) fn organization_name(&self, id: OrganizationId) -> String {
         self.index.organization(id).map(|known| known.name.clone()).unwrap_or_default()
     }
 }
 
-/// Checks the length alone: what may have changed since a password was judged.
+/// Checks the length only: the required length may have changed since `judge`.
 pub(super) fn require_length(password: &Secret, factors: Factors) -> Result<(), ActionError> {
     check_length(password, factors).map_err(|error| ActionError::Invalid(vec![fault(&error)]))
 }

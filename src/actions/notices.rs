@@ -1,5 +1,6 @@
-//! Notices of a user's own account: acknowledged by the user alone. What adds one is
-//! [`crate::records::notice::Notices::add`].
+//! Notices of a user's own account, which only the user acknowledges.
+//!
+//! [`crate::records::notice::Notices::add`] adds notices.
 
 use keyhouse_storage::Batch;
 
@@ -10,11 +11,8 @@ use crate::model::moment::Moment;
 use crate::records::place::Place;
 
 impl Actions {
-    /// Removes a user's notices up to a moment. What came later stays: the user has not seen it. Of
-    /// those that may tell of a takeover, the last week's stay.
-    ///
-    /// # Errors
-    /// [`ActionError::SessionEnded`] once there is no such user.
+    /// Removes a user's notices up to a moment. Later notices stay, because the user has not seen
+    /// them. Notices of a possible takeover stay for a week.
     pub fn acknowledge_notices(&self, me: &Me<'_>, until: Moment) -> Result<(), ActionError> {
         Self::until_done(|| {
             let decided = self.authorize(me.actor)?;

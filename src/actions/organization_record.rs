@@ -1,4 +1,4 @@
-//! The record of an organization: as it begins, and what of it the audit log names.
+//! The record of a new organization, and the fields that the audit log shows.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::model::permission::Patterns;
 use crate::model::plan::SubscriptionStatus;
 use crate::records::access::OrganizationRecord;
 
-/// The record of a new organization, as every one begins but for its plan.
+/// The record of a new organization. Only the plan differs between new organizations.
 pub(super) fn new_organization(
     id: OrganizationId,
     name: String,
@@ -32,7 +32,7 @@ pub(super) fn new_organization(
     }
 }
 
-/// What of a record the audit log names.
+/// The fields of a record that the audit log shows.
 pub(super) fn shape(record: &OrganizationRecord) -> Value {
     json!({
         "name": record.name,
@@ -48,7 +48,7 @@ pub(super) fn shape(record: &OrganizationRecord) -> Value {
     })
 }
 
-/// What is in a list, as text.
+/// The entries of a list as text.
 fn texts<T: ToString>(entries: &[T]) -> Vec<String> {
     entries.iter().map(ToString::to_string).collect()
 }

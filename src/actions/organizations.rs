@@ -1,7 +1,7 @@
-//! Organizations: what each says of itself, and what operators decide about all of them.
+//! Organizations: their own settings, and what operators decide for all of them.
 //!
-//! Suspending an organization stops its keys, not its people: an operator who suspends their own
-//! can still sign in and take it back.
+//! Suspending an organization stops its keys, not its users: an operator who suspends their own
+//! organization can still sign in and undo it.
 //!
 //! The link of an organization's first owner becomes invalid with the rights of the operator who
 //! created it. The host creates another with `keyhouse user invite --organization`.
@@ -32,107 +32,92 @@ use crate::records::access::{OrganizationRecord, PlanRecord};
 use crate::records::place::Place;
 use crate::records::rights::TeamRecord;
 
-/// Most organizations of an instance.
 pub const ORGANIZATIONS_MAX: usize = 10_000;
-/// The plan of an organization for which operators name none.
+/// The plan of an organization that an operator creates without a plan.
 const PLAN_DEFAULT: &str = "free";
 
-/// An organization to be made.
+/// An organization to be created.
 #[derive(Debug)]
 pub struct OrganizationDraft {
-    /// Its name.
     pub name: String,
-    /// Its plan; `free` where there is none.
+    /// The plan; the default is `free`.
     pub plan: Option<String>,
-    /// The address of its first owner, in its one form.
+    /// The address of its first owner, in canonical form.
     pub owner_email: String,
 }
 
-/// An organization that was just made, with the invitation of its owner.
+/// A new organization with the invitation of its owner.
 #[derive(Debug)]
 pub struct NewOrganization {
-    /// The organization.
     pub record: OrganizationRecord,
-    /// The invitation.
     pub invitation: SeenInvitation,
-    /// The invitation's one-time token, which is nowhere else.
+    /// The invitation's one-time token, which only the response contains.
     pub token: Secret,
 }
 
-/// The organization that a change is meant for.
+/// The organization that a change applies to.
 #[derive(Clone, Debug)]
 pub struct OrganizationTarget {
-    /// The organization.
     pub id: OrganizationId,
-    /// The versions it may have (`If-Match`), where the caller says so.
+    /// The accepted versions (`If-Match`), if the caller sent any.
     pub versions: Option<Vec<u64>>,
 }
 
-/// What is to change of an organization; what is not named stays. Which fields a caller may name is
-/// the business of the two actions that take this.
+/// A change of an organization. Fields that are `None` do not change. Each of the two actions that
+/// take it checks which fields its caller may set.
 #[derive(Debug, Default)]
 pub struct OrganizationChange {
-    /// Another name.
     pub name: Option<String>,
-    /// Whether plain users may make personal keys.
+    /// Whether plain users may create personal keys.
     pub members_create_keys: Option<bool>,
-    /// The longest a key may last, in days, or no bound.
+    /// The longest lifetime of a key, in days, or no limit.
     pub key_lifetime_days_max: Edit<u32>,
-    /// Whom it requires a second factor of. For owners, and for operators.
+    /// The users who must have a second factor. For owners and operators.
     pub second_factor_required_of: Option<Vec<RequiredOf>>,
-    /// Its e-mail domains, each in its canonical form. For operators.
+    /// The organization's e-mail domains, in canonical form. For operators.
     pub domains: Option<Vec<Box<str>>>,
-    /// Whether it is stopped. For operators.
+    /// Whether the organization is suspended. For operators.
     pub suspended: Option<bool>,
-    /// The ceiling of what its keys are granted outside `keyhouse:`; none for all. For operators.
+    /// The maximum of permissions outside `keyhouse:` for the organization's keys, or no maximum.
+    /// For operators.
     pub permissions: Edit<Patterns>,
 }
 
-/// What is to change of a subscription.
+/// A change of a subscription.
 #[derive(Debug, Default)]
 pub struct SubscriptionChange {
-    /// Another plan.
     pub plan: Option<String>,
-    /// Another status.
     pub status: Option<SubscriptionStatus>,
     /// Another end, or none.
     pub current_period_end: Edit<Moment>,
 }
 
-/// A subscription, with the plan it is to.
+/// A subscription with its plan.
 #[derive(Debug)]
 pub struct SeenSubscription {
     /// The organization, which holds the subscription.
     pub organization: OrganizationRecord,
-    /// The plan.
     pub plan: PlanRecord,
-    /// Whether keys work now.
+    /// Whether the organization's keys work now.
     pub has_access: bool,
-    /// Keys that were not revoked and have not expired.
+    /// Keys that are neither revoked nor expired.
     pub keys: u64,
-    /// Users.
     pub users: usize,
-    /// Teams.
     pub teams: usize,
 }
 
 impl Actions {
-    /// Shows the actor's organization.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`].
     pub fn own_organization(&self, actor: &Actor) -> Result<OrganizationRecord, ActionError> {
         actor.require(ORGANIZATION_READ)?;
         Ok(self.find_organization(actor.organization_id())?.record)
     }
 
-    /// Changes the actor's organization, as far as that is its own business. Whom it requires a
-    /// second factor of is its owners' to decide; who lets somebody off shows one themselves.
+    /// Changes the settings that the actor's organization controls itself. Only owners decide which
+    /// users must have a second factor. An owner who relaxes that rule needs a session opened with
+    /// a second factor.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::SecondFactorRequired`],
-    /// [`ActionError::BeyondKey`], [`ActionError::VersionConflict`];
-    /// [`ActionError::Invalid`] for a role that is none.
+    /// [`ActionError::Invalid`] for a role that does not exist.
     pub fn change_own_organization(
         &self,
         actor: &Actor,
@@ -157,9 +142,6 @@ impl Actions {
     }
 
     /// Lists all organizations, the newest first. For operators.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`].
     pub fn list_organizations(
         &self,
         actor: &Actor,
@@ -172,16 +154,13 @@ impl Actions {
         let listed = Listed::first(limit, behind);
         let mut items = Vec::new();
         for id in listed.items {
-            // One that the index has and the store no longer is gone by now.
+            // An organization that is in the index but not in the store was removed.
             items.extend(self.read(&Place::Organization(id))?.map(|held| held.record));
         }
         Ok(Listed { items, more: listed.more })
     }
 
     /// Shows an organization. For operators.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`].
     pub fn organization(
         &self,
         actor: &Actor,
@@ -191,11 +170,11 @@ impl Actions {
         Ok(self.find_organization(id)?.record)
     }
 
-    /// Makes an organization and invites its first owner. For operators.
+    /// Creates an organization and invites its first owner. For operators.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::BeyondKey`]; [`ActionError::Invalid`] for
-    /// a plan that is none; [`ActionError::Conflict`] for one organization too many.
+    /// [`ActionError::Invalid`] for a plan that does not exist; [`ActionError::Conflict`] over
+    /// [`ORGANIZATIONS_MAX`].
     pub fn create_organization(
         &self,
         actor: &Actor,
@@ -238,9 +217,8 @@ impl Actions {
     /// Changes an organization. For operators.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::BeyondKey`], [`ActionError::NotFound`],
-    /// [`ActionError::VersionConflict`]; [`ActionError::Invalid`] for a role that is none;
-    /// [`ActionError::Conflict`] for a domain that is another organization's.
+    /// [`ActionError::Invalid`] for a role that does not exist; [`ActionError::Conflict`] for a
+    /// domain that belongs to another organization.
     pub fn change_organization(
         &self,
         actor: &Actor,
@@ -251,19 +229,12 @@ impl Actions {
         self.rewrite_organization(actor, target, named, |_actor, record| self.apply(record, change))
     }
 
-    /// Shows the subscription of the actor's organization.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`].
     pub fn own_subscription(&self, actor: &Actor) -> Result<SeenSubscription, ActionError> {
         actor.require(SUBSCRIPTION_READ)?;
         self.seen_subscription(self.find_organization(actor.organization_id())?.record)
     }
 
     /// Shows an organization's subscription. For operators.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`].
     pub fn subscription(
         &self,
         actor: &Actor,
@@ -273,10 +244,10 @@ impl Actions {
         self.seen_subscription(self.find_organization(id)?.record)
     }
 
-    /// Changes an organization's subscription, which holds for the very next check. For operators.
+    /// Changes an organization's subscription. The change applies to the next check. For operators.
     ///
     /// # Errors
-    /// Those of [`Actions::change_organization`]; [`ActionError::Invalid`] for a plan that is none.
+    /// [`ActionError::Invalid`] for a plan that does not exist.
     pub fn change_subscription(
         &self,
         actor: &Actor,
@@ -319,7 +290,7 @@ impl Actions {
         self.read(&Place::Organization(id))?.ok_or(ActionError::NotFound("organization"))
     }
 
-    /// Plans are never removed, so one that is there stays.
+    /// Plans are never removed, so no guard on the plan is needed.
     fn require_plan(&self, name: &str) -> Result<(), ActionError> {
         if self.read::<PlanRecord>(&Place::Plan(name.into()))?.is_some() {
             return Ok(());
@@ -362,8 +333,9 @@ impl Actions {
     }
 }
 
-/// Requires what a change needs beside the permission. Every change of an organization outlives a key
-/// with bounds, and letting users off a second factor takes a session that used one.
+/// Checks what a change requires besides the permission. Every change of an organization outlives
+/// the limits of a key, so a key with limits is rejected. Relaxing the rule for second factors
+/// requires a session that used one.
 fn require_for(
     decided: &Authorized,
     before: &OrganizationRecord,
