@@ -1,10 +1,12 @@
-//! The pace of changes: how many an actor may make, so that no actor fills the store or the audit log.
+//! The pace of changes: how many changes an actor may make in a time.
 //!
-//! A user has one allowance over all their sessions, and one over all their personal keys; a service
-//! key has its own, within one of all service keys of its organization. The operator on the host has none. What is refused later counts all the same.
+//! The limit prevents one actor from filling the store or the audit log. A user has one allowance
+//! for all sessions and one for all personal keys. A service key has its own allowance, within one
+//! that all service keys of its organization share. The operator on the host has no limit. A change
+//! that is rejected later also counts.
 //!
-//! The rate is tested right after the actor is known, before the body is read into fields. The table
-//! holds 65,536 actors; an actor that does not fit is not counted.
+//! The rate is tested right after the actor is known, before the body is parsed. The table holds
+//! 65,536 actors; an actor that does not fit is not counted.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -17,13 +19,13 @@ use crate::model::pace::Pace;
 use crate::model::role::{BuiltinRole, Role};
 use crate::records::key::Author;
 
-/// Most actors whose changes are counted at once. Past that further actors are not counted until
-/// others pause: as many actors at once are bounded by nothing that counts each for itself.
+/// Most actors whose changes are counted at once. Further actors are not counted until others
+/// pause, because a limit for each actor cannot bound that many actors.
 pub const ACTORS_MAX: usize = 65_536;
-/// How often a full table is searched for actors whose allowance is whole again.
+/// How often a full table is searched for actors whose allowance is full again.
 const SWEEP_TICKS: u64 = 1_000_000_000;
 
-/// The paces of one instance.
+/// The rate limits of one instance.
 #[derive(Debug)]
 pub struct Paces {
     sessions: Pace,
@@ -33,7 +35,7 @@ pub struct Paces {
     counted: Mutex<Counted>,
 }
 
-/// Whose allowance a change draws on.
+/// The owner of the allowance that a change uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Drawer {
     User(UserId),
@@ -48,19 +50,19 @@ struct Counted {
     swept_at: Option<u64>,
 }
 
-/// A change that comes too soon.
+/// The error of a change that exceeds the rate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TooSoon {
-    /// The limit that refuses.
+    /// The limit that rejects the change.
     pub limit: RateLimit,
-    /// After how long the next change is taken.
+    /// Time until the next change is accepted.
     pub wait: std::time::Duration,
-    /// After how long all of the allowance is there again.
+    /// Time until the allowance is full again.
     pub full_after: std::time::Duration,
 }
 
 impl Paces {
-    /// The paces of sessions and of keys.
+    /// The limits of sessions and of keys.
     pub fn new(sessions: Pace, keys: Pace) -> Self {
         let (guests, service_keys) = (sessions.of_guests(), keys.of_service_keys());
         Self { sessions, guests, keys, service_keys, counted: Mutex::default() }
@@ -69,7 +71,7 @@ impl Paces {
     /// Counts a change by an actor.
     ///
     /// # Errors
-    /// [`TooSoon`] where the allowance is used up.
+    /// [`TooSoon`] if the allowance is used up.
     pub fn count(&self, actor: &Actor, now: Now) -> Result<(), TooSoon> {
         let (drawer, pace) = match (actor.author(), actor.user_id()) {
             (Author::Local, _) => return Ok(()),
@@ -86,7 +88,8 @@ impl Paces {
             let arrival = counted.draw(organization, limit, now.ticks)?;
             counted.keep(organization, arrival, now.ticks);
         }
-        // Only once nothing refuses: what a full allowance refuses uses up no other one.
+        // Counted only if no limit rejects the change, so that a rejected change uses no other
+        // allowance.
         counted.keep(drawer, arrival, now.ticks);
         Ok(())
     }
@@ -99,7 +102,7 @@ impl Paces {
 }
 
 impl Counted {
-    /// The arrival to be kept where a limit grants one more change.
+    /// The arrival to store if a limit allows one more change.
     fn draw(&self, drawer: Drawer, limit: &RateLimit, now: u64) -> Result<u64, TooSoon> {
         let arrival = self.arrivals.get(&drawer).copied().unwrap_or_default();
         match limit.draw(arrival, now, 1) {

@@ -1,4 +1,4 @@
-//! Hashing people's passwords: Argon2id, few at a time, with a short queue.
+//! Hashes passwords with Argon2id: few at a time, with a short queue.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread::available_parallelism;
@@ -12,14 +12,14 @@ use rand::Rng;
 use crate::model::password::{Factors, InvalidPassword, Personal, check_password, normal_form};
 use crate::model::secret::Secret;
 
-/// How many may wait for their turn.
+/// Most callers that wait for a turn.
 pub(crate) const QUEUE_MAX: usize = 32;
-/// How long one waits at most.
+/// The longest wait for a turn.
 const QUEUE_WAIT: Duration = Duration::from_secs(2);
 const SALT_BYTES: usize = 16;
 
-/// Hashes with Argon2id at 19 MiB, two passes, one lane (OWASP ASVS 5.0, 11.4.2), as many at once
-/// as there are cores: each takes that much memory, and about 40 ms.
+/// Hashes with Argon2id at 19 MiB, two passes, one lane (OWASP ASVS 5.0, 11.4.2). As many hashes
+/// run at once as there are cores: each takes that much memory, and about 40 ms.
 #[derive(Debug)]
 pub struct Passwords {
     hasher: Argon2<'static>,
@@ -33,24 +33,22 @@ struct Turns {
     waiting: usize,
 }
 
-/// Whether a password belongs to a PHC string.
+/// Whether a password matches a PHC string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fit {
-    /// It does not.
     No,
-    /// It does.
     Yes,
-    /// It does as it was typed, and not in its one form: it was hashed before passwords had one.
+    /// It matches as typed, but not in canonical form: it was hashed before passwords had a
+    /// canonical form.
     AsTyped,
 }
 
-/// Why nothing was hashed.
+/// The error of a hash that was not computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HashError {
-    /// Too many wait already.
     #[error("too many passwords are being checked")]
     Busy,
-    /// The library refused.
+    /// The library returned an error.
     #[error("could not hash")]
     Failed,
 }
@@ -67,10 +65,7 @@ impl Default for Passwords {
 }
 
 impl Passwords {
-    /// The PHC string of a password in its one form, with a salt from `random`.
-    ///
-    /// # Errors
-    /// [`HashError`].
+    /// The PHC string of a password in canonical form, with a salt from `random`.
     pub fn hash(&self, password: &Secret, random: &mut impl Rng) -> Result<String, HashError> {
         let mut salt = [0; SALT_BYTES];
         random.fill_bytes(&mut salt);
@@ -81,11 +76,8 @@ impl Passwords {
         })
     }
 
-    /// Whether a password belongs to a PHC string, in its one form or as it was typed. Without one, as
-    /// for a user that does not exist, it works as long and says no.
-    ///
-    /// # Errors
-    /// [`HashError`].
+    /// Whether a password matches a PHC string, in canonical form or as typed. Without a PHC
+    /// string, as for a user that does not exist, it takes the same time and returns [`Fit::No`].
     pub fn verify(&self, password: &Secret, stored: Option<&str>) -> Result<Fit, HashError> {
         let known = stored.is_some();
         let parsed =
@@ -106,10 +98,7 @@ impl Passwords {
         })
     }
 
-    /// Judges a new password in its turn: that takes as long as hashing does.
-    ///
-    /// # Errors
-    /// [`HashError::Busy`].
+    /// Checks a new password in a turn, because the check takes as much time as hashing.
     pub fn judge(
         &self,
         password: &Secret,
@@ -119,8 +108,8 @@ impl Passwords {
         self.in_turn(|| Ok(check_password(password, about, factors)))
     }
 
-    /// Whether a PHC string was made as today's are: another should be made anew when its password
-    /// is at hand.
+    /// Whether a PHC string has the current parameters. If not, the password should be hashed again
+    /// at the next sign-in.
     pub fn is_current(&self, stored: &str) -> bool {
         let Ok(parsed) = PasswordHash::new(stored) else { return false };
         let argon2id = parsed.algorithm == Algorithm::Argon2id.ident();
@@ -156,7 +145,7 @@ fn costs_as_much(known: &Params, today: &Params) -> bool {
     costs(known) == costs(today)
 }
 
-/// One's turn; given back however the work ends, a panic included.
+/// A caller's turn. It is returned on drop, also after a panic.
 struct Turn<'a>(&'a Passwords);
 
 impl Drop for Turn<'_> {
@@ -166,8 +155,8 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// Nobody's password: of the same parameters as real ones, so that a guess at an unknown address
-/// costs what one at a known address does (OWASP ASVS 5.0, 6.3.8).
+/// The hash of an account that does not exist. It has the parameters of real hashes, so a guess at
+/// an unknown address costs as much as a guess at a known one (OWASP ASVS 5.0, 6.3.8).
 const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$S2V5aG91c2Vub2JvZHlzIQ$\
                        AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
@@ -187,7 +176,8 @@ mod tests {
         assert_eq!(passwords.verify(&right, None), Ok(Fit::No));
     }
 
-    /// A password that was set on one keyboard was refused from another, which sends it in pieces.
+    /// A password that was set on one keyboard was rejected from another that sends it in
+    /// decomposed Unicode.
     #[test]
     fn a_password_is_known_in_every_form_and_an_old_hash_as_it_was_typed() {
         let passwords = Passwords::default();

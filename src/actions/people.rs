@@ -1,9 +1,9 @@
-//! What changes of who may do what have in common: roles, teams and one-time links.
+//! Shared parts of changes of users' rights: roles, teams and one-time links.
 //!
-//! A change that gives or takes rights reads and counts up one record, `people`, in its batch, after
-//! the index has everything counted before. Two owners therefore cannot demote each other at once, and
-//! a link whose creator is removed at the same moment is invalid. Changes of keys and sign-ins do not
-//! wait for it.
+//! A change that grants or removes rights reads and increments one record, `people`, in its batch,
+//! after the index has everything counted before. Two owners therefore cannot demote each other at
+//! once, and a link whose creator is removed at the same moment is invalid. Changes of keys and
+//! sign-ins do not wait for it.
 
 use keyhouse_storage::{At, Order, Range};
 
@@ -23,7 +23,7 @@ use crate::records::{Held, Record, read_row};
 const ROWS_A_SCAN: usize = 500;
 
 impl Actions {
-    /// The role's facts, where the organization has such a role.
+    /// The facts of a role, if the organization has it.
     pub(super) fn held_role(
         &self,
         organization: OrganizationId,
@@ -38,7 +38,7 @@ impl Actions {
         }
     }
 
-    /// A new invitation with its one-time token, not yet written. The caller has authorised it.
+    /// A new invitation with its one-time token. The caller has authorized it and writes it.
     pub(super) fn new_invitation(
         &self,
         organization: OrganizationId,
@@ -64,7 +64,7 @@ impl Actions {
         (record, token)
     }
 
-    /// The role that a request names for somebody, where the organization has it.
+    /// The role that a request names for a user, if the organization has it.
     pub(super) fn role_asked(
         &self,
         organization: OrganizationId,
@@ -76,8 +76,8 @@ impl Actions {
         })
     }
 
-    /// Checks that the actor may put somebody into these teams: each is of the organization, and
-    /// the actor in it or in charge of all.
+    /// Checks that the actor may add a user to these teams. Each team belongs to the organization,
+    /// and the actor is in the team or manages all teams.
     pub(super) fn require_teams(
         &self,
         actor: &Actor,
@@ -101,7 +101,7 @@ impl Actions {
         actor.require(TEAMS_MANAGE)
     }
 
-    /// Reads all records below a prefix, page by page, until `visit` has had enough.
+    /// Reads all records below a prefix, page by page, until `visit` breaks.
     pub(super) fn each_record<T: Record>(
         &self,
         range: &Range<'_>,
@@ -123,7 +123,7 @@ impl Actions {
         }
     }
 
-    /// A key by its id, most likely of one organization.
+    /// Finds a key by its id and looks in one organization first.
     pub(super) fn key_anywhere(
         &self,
         id: KeyId,
@@ -139,13 +139,12 @@ impl Actions {
     }
 }
 
-/// Whether an actor may know that a team is there.
+/// Whether an actor may see a team.
 pub(super) fn knows_team(actor: &Actor, team: &TeamFacts) -> bool {
     let sees_all = || actor.has(TEAMS_READ) || actor.has(TEAMS_MANAGE);
     !team.secret || actor.is_in(team.id) || sees_all()
 }
 
-/// The range of a list that shows the newest first.
 pub(super) fn newest_first<'a>(prefix: &'a [u8], after: Option<&'a [u8]>) -> Range<'a> {
     Range { prefix, after, limit: ROWS_A_SCAN, order: Order::Descending }
 }

@@ -1,4 +1,4 @@
-//! Plans: what each gives. They are data that operators edit, and never removed.
+//! Plans: the features and limits of subscriptions, which operators edit and never remove.
 
 use keyhouse_storage::Batch;
 use serde_json::{Value, json};
@@ -13,20 +13,18 @@ use crate::records::Held;
 use crate::records::access::PlanRecord;
 use crate::records::place::Place;
 
-/// What is to change of a plan; what is not named stays.
+/// A change of a plan. Fields that are `None` do not change.
 #[derive(Debug, Default)]
 pub struct PlanChange {
-    /// Whether keys work.
+    /// Whether keys of the plan's organizations work.
     pub api_access: Option<bool>,
-    /// Whether there are teams.
+    /// Whether an organization may have a team.
     pub teams: Option<bool>,
-    /// Whether there may be several.
+    /// Whether an organization may have more than one team.
     pub multiple_teams: Option<bool>,
     /// Most personal keys of a user, or no limit.
     pub keys_per_user: Edit<u32>,
-    /// Most keys, or no limit.
     pub keys: Edit<u32>,
-    /// Most users, or no limit.
     pub users: Edit<u32>,
     /// Most calls in ten seconds, or no limit.
     pub requests_per_10s: Edit<u32>,
@@ -36,9 +34,6 @@ pub struct PlanChange {
 
 impl Actions {
     /// Lists the plans by name. For operators.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`].
     pub fn list_plans(
         &self,
         actor: &Actor,
@@ -52,19 +47,13 @@ impl Actions {
     }
 
     /// Shows a plan. For operators.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`].
     pub fn plan(&self, actor: &Actor, name: &str) -> Result<PlanRecord, ActionError> {
         actor.require(INSTANCE_MANAGE)?;
         Ok(self.find_plan(name)?.record)
     }
 
-    /// Changes a plan: for the very next check of every organization on it. For operators.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::BeyondKey`], [`ActionError::NotFound`],
-    /// [`ActionError::VersionConflict`].
+    /// Changes a plan. The change applies to the next check of every organization on the plan. For
+    /// operators.
     pub fn change_plan(
         &self,
         actor: &Actor,

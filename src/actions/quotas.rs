@@ -1,8 +1,8 @@
-//! Reserves the use of quotas in the store, ahead of it, in a thread of its own; at the end gives
-//! back what was not used.
+//! A thread that reserves the use of quotas in the store in advance.
 //!
-//! A reservation is 1% of the quota, 1 to 1,000 calls, and renewed when half of it is used. Many are
-//! written in one batch. What a crash leaves reserved counts as used.
+//! A reservation is 1% of the quota, 1 to 1,000 calls, and is renewed when half of it is used. One
+//! batch holds many reservations. A shutdown returns what was not used; after a crash the reserved
+//! calls count as used.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,12 +16,11 @@ use crate::index::quota::{QuotaCounter, QuotaOwner, Renewal};
 use crate::index::reservations::{EndOfRenewals, Reservations};
 use crate::records::encode;
 
-/// How long a store that refused is left alone.
+/// How long the thread waits after the store rejected a batch.
 const RETRY_WAIT: Duration = Duration::from_millis(200);
-/// Below so many counters, none is looked at whether anybody still counts there.
+/// With fewer counters than this, the thread does not search for unused ones.
 const HELD_SWEPT_MIN: usize = 4_096;
 
-/// The thread that reserves.
 #[derive(Debug)]
 pub struct QuotaReserver {
     halt: Arc<Halt>,
@@ -29,10 +28,10 @@ pub struct QuotaReserver {
 }
 
 impl QuotaReserver {
-    /// Starts reserving.
+    /// Starts the thread.
     ///
     /// # Errors
-    /// When there is no thread to be had.
+    /// If the system cannot start a thread.
     pub fn start(reservations: Arc<Reservations>, store: Arc<dyn Store>) -> std::io::Result<Self> {
         let halt = Arc::new(Halt::default());
         halt.watch(Box::new(EndOfRenewals(Arc::clone(&reservations))));
@@ -42,7 +41,7 @@ impl QuotaReserver {
         Ok(Self { halt, thread })
     }
 
-    /// Gives back what is reserved and not used, and ends. No check counts on a quota after that.
+    /// Returns the unused reservations and stops the thread. After that no check can use a quota.
     pub fn stop(self) {
         self.halt.halt();
         if self.thread.join().is_err() {
@@ -59,7 +58,7 @@ struct Reserving {
     swept_at: usize,
 }
 
-/// However the thread ends, nobody waits for it any more.
+/// However the thread ends, no caller waits for it afterwards.
 impl Drop for Reserving {
     fn drop(&mut self) {
         self.reservations.end();
@@ -73,7 +72,8 @@ impl Reserving {
 
     fn run(mut self, halt: &Halt) {
         while let Some(counters) = self.reservations.take(BATCH_WRITES_MAX) {
-            // Until it is written: whoever asks meanwhile is told that the store refuses.
+            // Repeats until the reservation is written. Meanwhile a check that needs one reports
+            // that the store is unavailable.
             while !self.renew(&counters) {
                 if halt.pause(RETRY_WAIT) {
                     break;
@@ -84,7 +84,7 @@ impl Reserving {
         self.settle();
     }
 
-    /// Reserves for these counters; returns whether the store took it.
+    /// Reserves calls for these counters. Returns whether the store accepted the batch.
     fn renew(&mut self, counters: &[Arc<QuotaCounter>]) -> bool {
         let renewals: Vec<_> = counters.iter().filter_map(|counter| counter.renewal()).collect();
         let is_written = self.write(&renewals);
@@ -95,7 +95,7 @@ impl Reserving {
         is_written
     }
 
-    /// Forgets counters of keys that are gone.
+    /// Drops the counters of keys that no longer exist.
     fn sweep(&mut self) {
         if self.held.len() >= self.swept_at {
             self.held.retain(|_, counter| Arc::strong_count(counter) > 1);
@@ -103,7 +103,7 @@ impl Reserving {
         }
     }
 
-    /// Writes what was really used, but for keys that are gone: their rows are.
+    /// Writes the actual use, except for keys that no longer exist: their rows are deleted.
     fn settle(&mut self) {
         self.held.retain(|_, counter| Arc::strong_count(counter) > 1);
         let settled: Vec<_> = self.held.values().filter_map(|counter| counter.settle()).collect();

@@ -1,10 +1,10 @@
-//! Failed sign-ins as audit events: one for each account and network and minute, with a count,
-//! written by a thread of its own; at shutdown what is left.
+//! Failed sign-ins as audit events: one event for each account, network and minute.
 //!
-//! A guesser can so fill neither the store nor the audit log. What was typed is forgotten with the
-//! minute: an event names a user, or says `unknown`. It names the client's address and network only
-//! where the user's organization vouches for the e-mail address: whoever puts somebody else's into an
-//! organization of their own does not learn where that person is.
+//! A thread writes the events, each with a count, so that an attacker cannot fill the store or the
+//! audit log. A shutdown writes the rest. The typed address is kept for one minute: an event names
+//! a user or `unknown`. It contains the client's address and network only if the user's
+//! organization vouches for the e-mail address. Otherwise the creator of an organization could add
+//! another person's address to it and learn where that person is.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -25,47 +25,46 @@ use crate::model::id::{OrganizationId, UserId};
 use crate::records::access::UserRecord;
 use crate::records::place::Place;
 
-/// Most pairs of account and network that are told apart in a minute; what goes beyond is one sum.
+/// Most pairs of account and network that are counted separately in a minute. Further pairs share
+/// one sum.
 pub const REFUSALS_MAX: usize = 1_000;
-/// One network's part of them: what goes beyond is one sum of the network, so that nobody fills the
-/// table to have others' failures in the sum of all.
+/// Most pairs of one network. Further pairs of the network share one sum, so that one network
+/// cannot fill the table and move the failures of others into the common sum.
 const NETWORK_SHARE: usize = 8;
-/// All of a minute fit in one batch.
+/// All sums of a minute fit in one batch.
 const _: () = assert!(REFUSALS_MAX < BATCH_WRITES_MAX);
-/// How long failures are summed.
+/// How long failures are summed up.
 const FLUSH_INTERVAL: Duration = Duration::from_mins(1);
-/// The target of an event about nobody known.
+/// The target of an event about an unknown account.
 const UNKNOWN: &str = "unknown";
 
-/// Failed sign-ins that wait to be written.
 #[derive(Default)]
 pub(super) struct Refusals(Mutex<Sums>);
 
 #[derive(Default)]
 struct Sums {
-    /// By account, and by network. An account is a user's id, or an address that is nobody's, empty
-    /// for what is none.
+    /// By account and network. An account is a user's id, or an address without a user. It is empty
+    /// if the text is not an address.
     pairs: HashMap<(String, Option<IpNet>), Sum>,
-    /// How many of them are a network's.
+    /// The number of pairs of each network.
     of_network: HashMap<Option<IpNet>, usize>,
     rest: Sum,
 }
 
-/// How a sign-in came to nothing.
+/// The reason why a sign-in failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// Password or code was wrong.
     Failed,
-    /// It came too soon after others, and was not looked at.
+    /// It came too soon after other attempts and was not checked.
     Throttled,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Sum {
     count: u64,
-    /// How many of them were not looked at.
+    /// The number of attempts that were not checked.
     throttled: u64,
-    /// The last address of the network.
+    /// The last client address of the network.
     address: Option<IpAddr>,
 }
 
@@ -77,7 +76,7 @@ impl Sum {
     }
 }
 
-/// It holds what people typed.
+/// The sums contain addresses that people typed, so `Debug` does not print them.
 impl fmt::Debug for Refusals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Refusals").finish_non_exhaustive()
@@ -96,7 +95,7 @@ impl Refusals {
         let network = pair.1;
         let of_network = sums.of_network.get(&network).copied().unwrap_or_default();
         if of_network >= REFUSALS_MAX / NETWORK_SHARE && !sums.pairs.contains_key(&pair) {
-            // As if what was typed were no address.
+            // Counts like a text that is not an address.
             pair.0 = String::new();
         }
         if let Some(known) = sums.pairs.get_mut(&pair) {
@@ -118,11 +117,12 @@ impl Refusals {
     }
 }
 
-/// Whom the events of a minute are about: a user of an organization, or nobody known.
+/// The target of an event: a user of an organization, or `None` for an unknown account.
 type Target = Option<(UserId, OrganizationId)>;
 
 impl Actions {
-    /// Writes what failed since the last time. What can't be written waits for the next.
+    /// Writes the failures since the last flush. Failures that cannot be written wait for the next
+    /// flush.
     pub fn flush_refusals(&self) {
         let sums = self.refusals.take();
         if sums.pairs.is_empty() && sums.rest.count == 0 {
@@ -157,7 +157,8 @@ impl Actions {
         }
         match self.store.commit(batch) {
             Ok(_) => Ok(()),
-            // It may be in: told twice would be worse than told not at all.
+            // The batch may have been written, and a second event would be worse than a missing
+            // one.
             Err(error @ CommitError::Unknown(_)) => {
                 tracing::warn!(%error, "nobody can say whether failed sign-ins were written");
                 Ok(())
@@ -190,7 +191,6 @@ fn refused(target: Target, network: Option<IpNet>, sum: Sum) -> Happening {
     }
 }
 
-/// The thread that writes failed sign-ins.
 #[derive(Debug)]
 pub struct RefusalWriter {
     halt: Arc<Halt>,
@@ -198,10 +198,10 @@ pub struct RefusalWriter {
 }
 
 impl RefusalWriter {
-    /// Starts writing.
+    /// Starts the thread.
     ///
     /// # Errors
-    /// When there is no thread to be had.
+    /// If the system cannot start a thread.
     pub fn start(actions: Arc<Actions>) -> std::io::Result<Self> {
         let halt = Arc::new(Halt::default());
         let halted = Arc::clone(&halt);
@@ -215,7 +215,7 @@ impl RefusalWriter {
         Ok(Self { halt, thread })
     }
 
-    /// Writes what waits, and ends.
+    /// Writes the failures that wait and stops the thread.
     pub fn stop(self) {
         self.halt.halt();
         if self.thread.join().is_err() {
@@ -228,7 +228,8 @@ impl RefusalWriter {
 mod tests {
     use super::*;
 
-    /// One network could fill the whole table, and have what failed elsewhere told as one sum.
+    /// One network could fill the whole table, so that failures of other networks were reported as
+    /// one sum.
     #[test]
     fn one_network_has_an_eighth_of_the_sums_and_one_sum_beyond() {
         let refusals = Refusals::default();

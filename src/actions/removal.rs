@@ -1,8 +1,8 @@
-//! Removing users: first a tombstone, which refuses all their keys at once, then their keys, each in
-//! a step that is whole, can be resumed, and done again does nothing.
+//! Removal of users: first a tombstone, then their keys, in steps that can be resumed.
 //!
-//! The tombstone holds what the role granted and the organization's maximum. A start of the server
-//! resumes an unfinished removal.
+//! The tombstone rejects all keys of the user at once. Each step is atomic, and repeating it has no
+//! effect. The tombstone holds the permissions of the role and the organization's maximum. A start
+//! of the server resumes an unfinished removal.
 
 use std::ops::ControlFlow;
 
@@ -23,15 +23,14 @@ use crate::records::people::{Heir, LeavingRecord};
 use crate::records::place::Place;
 
 impl Actions {
-    /// Removes a user, and revokes their keys or hands them on. Asked again, it goes on where it was
-    /// broken off.
+    /// Removes a user, and revokes or transfers the user's keys. A repeated call resumes an
+    /// unfinished removal.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`] where the user holds what the actor doesn't, or keys are
-    /// handed on by one who does not manage keys; [`ActionError::NotFound`],
-    /// [`ActionError::VersionConflict`]; [`ActionError::Invalid`] for an heir who can't have keys;
-    /// [`ActionError::Conflict`] for the last owner or operator, and for a removal that is under way
-    /// with another heir.
+    /// [`ActionError::PermissionRequired`] if the user holds a permission that the actor does not
+    /// hold, or if keys are transferred by an actor who does not manage keys;
+    /// [`ActionError::Invalid`] for a new owner who cannot have keys; [`ActionError::Conflict`] for
+    /// the last owner or operator, and for an unfinished removal with another choice for the keys.
     pub fn remove_user(
         &self,
         actor: &Actor,
@@ -49,7 +48,7 @@ impl Actions {
             }
             let held = self.find_user(today, target.id)?;
             Self::check_version(target.versions.as_ref(), held.record.version)?;
-            // Who outranks the user holds all that the user's keys grant.
+            // An actor who outranks the user holds everything that the user's keys grant.
             self.require_over(today, &held.record)?;
             self.keep_the_last(&held.record, None)?;
             self.require_heir(today, &held.record, heir)?;
@@ -63,10 +62,7 @@ impl Actions {
         self.finish_removal(target.id)
     }
 
-    /// Goes on with removals that were broken off. Their keys are refused meanwhile.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Resumes unfinished removals. Their keys are rejected meanwhile.
     pub fn resume_removals(&self) -> Result<(), ActionError> {
         let mut leavers = Vec::new();
         self.each_record(&Range::prefix(Place::LEAVERS), |held: Held<LeavingRecord>| {
@@ -81,12 +77,12 @@ impl Actions {
         let Some(held) = self.read::<LeavingRecord>(&place)? else { return Ok(()) };
         self.hand_keys_on(&held.record)?;
         let done = Batch::new().unchanged(place.to_bytes(), held.revision);
-        // Where the guard does not hold, another finished it.
+        // If the guard does not hold, another process finished the removal.
         self.commit_upkeep(done.delete(place.to_bytes()))?;
         Ok(())
     }
 
-    /// Whether a user is being removed already, in the way that is asked for.
+    /// Whether an unfinished removal of a user has the same choice for the keys.
     fn is_leaving(&self, actor: &Actor, user: UserId, heir: Heir) -> Result<bool, ActionError> {
         let held: Option<Held<LeavingRecord>> = self.read(&Place::Leaving(user))?;
         let reached = |of: OrganizationId| actor.is_local() || of == actor.organization_id();
@@ -130,7 +126,7 @@ impl Actions {
         actor.require(KEYS_MANAGE)
     }
 
-    /// What is kept of a user who leaves, as they stand at this moment.
+    /// The tombstone of a user with the user's current rights.
     fn leaving(
         &self,
         actor: &Actor,
@@ -152,7 +148,8 @@ impl Actions {
         })
     }
 
-    /// Adds to a batch that a user is gone, with all that lets them in.
+    /// Adds the deletion of a user to a batch: deletes the address, second factor and reset, ends
+    /// the sessions, and writes the tombstone.
     fn entomb(
         &self,
         batch: Batch,

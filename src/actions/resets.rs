@@ -1,5 +1,7 @@
-//! Resets: a one-time link with which a user sets a new password. Nobody learns the password, and
-//! the link dies with whoever made it, like an invitation.
+//! Resets: one-time links with which users set a new password.
+//!
+//! The creator does not learn the password. Like an invitation, a link becomes invalid if its
+//! creator may no longer create it.
 
 use std::net::IpAddr;
 
@@ -25,25 +27,21 @@ use crate::records::notice::NoticeKind;
 use crate::records::people::ResetRecord;
 use crate::records::place::Place;
 
-/// A one-time link for a new password.
 #[derive(Debug)]
 pub struct NewReset {
-    /// Its token.
     pub token: Secret,
-    /// When it ends.
     pub ends_at: Moment,
 }
 
 impl Actions {
-    /// Makes a link with which a user sets a new password; the one before ends. With `totp` the
-    /// second factor goes when the link is used, which takes an owner in a session that was opened
-    /// with a second factor, or the operator on the host.
+    /// Creates a link with which a user sets a new password. The previous link becomes invalid.
+    /// With `totp` the use of the link removes the second factor; this requires an owner in a
+    /// session that was opened with a second factor, or the operator on the host.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`] where the user holds what the actor doesn't;
-    /// [`ActionError::SecondFactorRequired`];
-    /// [`ActionError::NotFound`]; [`ActionError::Conflict`] for the actor's own account: whoever finds
-    /// an open session or a key must not take it over.
+    /// [`ActionError::PermissionRequired`] if the user holds a permission that the actor does not
+    /// hold; [`ActionError::Conflict`] for the actor's own account, so that a stranger at an open
+    /// session or with a key cannot take it over.
     pub fn reset_user(
         &self,
         actor: &Actor,
@@ -77,12 +75,12 @@ impl Actions {
         })
     }
 
-    /// Sets the password of the user whose link this is. All their sessions end; their second factor
-    /// stays, unless the link was made to take it away.
+    /// Sets the password of the link's user and ends all the user's sessions. The second factor
+    /// stays unless the link removes it.
     ///
     /// # Errors
-    /// [`ActionError::LinkInvalid`] for a link that was used, has ended, or whose maker may not make
-    /// it any more; [`ActionError::Invalid`] for a password that may not be chosen.
+    /// [`ActionError::LinkInvalid`] for a link that was used, has expired, or whose creator may no
+    /// longer create it; [`ActionError::Invalid`] for a password that is not allowed.
     pub fn use_reset(
         &self,
         token: &Secret,
@@ -90,7 +88,7 @@ impl Actions {
         address: Option<IpAddr>,
     ) -> Result<(), ActionError> {
         let (reset, user) = self.reset_of(token)?;
-        // Nobody makes this instance hash who does not hold a good link.
+        // Hashing is expensive: only the holder of a valid link may cause it.
         self.require_resetter(&reset.record, &user.record)?;
         let (factors, _guard) = self.factors_left(Batch::new(), &reset.record, user.record.id)?;
         let user = &user.record;
@@ -135,10 +133,7 @@ impl Actions {
         .map(|user| self.throttle.forgive(&account_of(user)))
     }
 
-    /// Whose password a reset link sets, told to its holder.
-    ///
-    /// # Errors
-    /// [`ActionError::LinkInvalid`] as for [`Actions::use_reset`].
+    /// Returns the user of a reset link to the holder of the link.
     pub fn reset_for(&self, token: &Secret) -> Result<LinkUser, ActionError> {
         let (reset, user) = self.reset_of(token)?;
         self.require_resetter(&reset.record, &user.record)?;
@@ -147,7 +142,7 @@ impl Actions {
         Ok(LinkUser { email: user.email, name: Some(user.name), organization })
     }
 
-    /// What proves who signs in as this user once the link was used.
+    /// The factors that the user signs in with after the link was used.
     fn factors_left(
         &self,
         batch: Batch,
@@ -158,7 +153,7 @@ impl Actions {
         Ok((if reset.totp { Factors::Password } else { factors }, batch))
     }
 
-    /// The reset of a token, while its time lasts, and its user.
+    /// The reset of a token, and its user. An expired reset is not returned.
     fn reset_of(
         &self,
         token: &Secret,
@@ -175,7 +170,7 @@ impl Actions {
         Ok((reset, user))
     }
 
-    /// Checks that who made a reset could make it now.
+    /// Checks that the creator of a reset could create it now.
     fn require_resetter(&self, reset: &ResetRecord, user: &UserRecord) -> Result<(), ActionError> {
         let maker = self.author_today(reset.created_by, user.organization);
         let maker = maker.filter(|maker| maker.organization_id() == user.organization);
@@ -188,7 +183,7 @@ impl Actions {
         may.map_err(link_of_nobody)
     }
 
-    /// The event that a second factor goes, as an act of its own of the one who made the link.
+    /// The event of a second factor that a link removes. Its actor is the creator of the link.
     fn factor_removed(reset: &ResetRecord, user: &UserRecord) -> Happening {
         let removed =
             happening("user.second_factor.remove", user.id, Some(user.organization), None);

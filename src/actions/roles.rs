@@ -1,10 +1,11 @@
-//! Custom roles: named sets of permissions that an organization makes beside the built-in four.
+//! Custom roles: named sets of permissions that an organization adds to the four built-in roles.
 //!
-//! A role's change reaches every user who has it, and every key of theirs, with the next check: both
-//! look the role up, neither keeps a copy.
+//! A change of a role applies to every user who has it, and to every key of theirs, with the next
+//! check: both look the role up, neither keeps a copy.
 //!
-//! Whether an actor holds everything a role grants is decided without the organization's maximum, which
-//! bounds everyone alike: with a low maximum an owner would not hold the `*` of a plain user's role.
+//! Whether an actor holds everything a role grants is decided before the organization's maximum,
+//! which applies to all users alike: with a low maximum an owner would not hold the `*` of a plain
+//! user's role.
 
 use keyhouse_storage::Batch;
 use serde_json::{Value, json};
@@ -26,55 +27,43 @@ use crate::records::people::InvitationRecord;
 use crate::records::place::Place;
 use crate::records::rights::RoleRecord;
 
-/// Most custom roles of an organization.
 pub const ROLES_MAX: usize = 200;
 
-/// A role, as a list shows it.
+/// A role in a list of roles.
 #[derive(Clone, Debug)]
 pub enum KnownRole {
-    /// One of the four, with what it holds in this organization today.
+    /// A built-in role, with the permissions that it grants in this organization today.
     Builtin(BuiltinRole, Patterns),
-    /// One that the organization made.
     Custom(RoleRecord),
 }
 
-/// A role to be made.
+/// A role to be created.
 #[derive(Debug)]
 pub struct RoleDraft {
-    /// The name.
     pub name: String,
-    /// What it is for.
     pub description: String,
-    /// What it holds.
     pub permissions: Patterns,
 }
 
-/// What is to change of a role; what is not named stays.
+/// A change of a role. Fields that are `None` do not change.
 #[derive(Debug, Default)]
 pub struct RoleChange {
-    /// Another name.
     pub name: Option<String>,
-    /// Another description.
     pub description: Option<String>,
-    /// Other permissions.
     pub permissions: Option<Patterns>,
 }
 
-/// The role that a change is meant for.
+/// The role that a change applies to.
 #[derive(Clone, Debug)]
 pub struct RoleTarget {
-    /// The role.
     pub role: Role,
-    /// The versions it may have (`If-Match`), where the caller says so.
+    /// The accepted versions (`If-Match`), if the caller sent any.
     pub versions: Option<Vec<u64>>,
 }
 
 impl Actions {
-    /// The roles of the actor's organization: the built-in four, then its own, the oldest first.
-    /// `after` is the last role of the page before.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`].
+    /// Lists the roles of the actor's organization: the four built-in roles, then the custom roles,
+    /// the oldest first. `after` is the last role of the previous page.
     pub fn list_roles(
         &self,
         actor: &Actor,
@@ -91,10 +80,6 @@ impl Actions {
         Ok(Listed::first(limit, behind))
     }
 
-    /// Shows a role.
-    ///
-    /// # Errors
-    /// [`ActionError::NotFound`], [`ActionError::PermissionRequired`].
     pub fn role(&self, actor: &Actor, role: Role) -> Result<KnownRole, ActionError> {
         require_sight(actor)?;
         match role {
@@ -103,11 +88,10 @@ impl Actions {
         }
     }
 
-    /// Makes a role of what the actor holds.
+    /// Creates a role with permissions that the actor holds.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::BeyondKey`], [`ActionError::Invalid`];
-    /// [`ActionError::Conflict`] for a name that is taken, and over [`ROLES_MAX`].
+    /// [`ActionError::Conflict`] for a name that exists, and over [`ROLES_MAX`].
     pub fn create_role(&self, actor: &Actor, draft: &RoleDraft) -> Result<RoleRecord, ActionError> {
         let organization = actor.organization_id();
         self.in_turn(|| {
@@ -142,11 +126,7 @@ impl Actions {
         })
     }
 
-    /// Changes a role. It takes one who holds all that the role holds, before and after.
-    ///
-    /// # Errors
-    /// Those of [`Actions::create_role`]; [`ActionError::NotFound`];
-    /// [`ActionError::VersionConflict`].
+    /// Changes a role. Requires everything that the role grants, before and after the change.
     pub fn change_role(
         &self,
         actor: &Actor,
@@ -155,7 +135,7 @@ impl Actions {
     ) -> Result<RoleRecord, ActionError> {
         self.in_turn(|| {
             let now = self.clock.now().wall;
-            // It may give rights to everybody who has the role, or take them.
+            // The change may add rights to, or remove rights from, every user who has the role.
             let decided = self.authorize_people(actor, ROLES_MANAGE)?;
             let (today, batch) = (&decided.actor, Batch::new());
             decided.require_lasting()?;
@@ -193,10 +173,10 @@ impl Actions {
         })
     }
 
-    /// Removes a role that nobody has and nobody is invited to.
+    /// Removes a role that no user and no invitation has.
     ///
     /// # Errors
-    /// Those of [`Actions::change_role`]; [`ActionError::Conflict`] while it is in use.
+    /// [`ActionError::Conflict`] while the role is in use.
     pub fn remove_role(&self, actor: &Actor, target: &RoleTarget) -> Result<(), ActionError> {
         self.in_turn(|| {
             let now = self.clock.now().wall;
@@ -226,8 +206,8 @@ impl Actions {
         held.ok_or(ActionError::NotFound("role"))
     }
 
-    /// Whether somebody has a role, or would have it by an invitation. The caller has begun with
-    /// [`Actions::authorize_people`], and so does whoever gives a role to somebody.
+    /// Whether a user or a pending invitation has a role. The caller has begun with
+    /// [`Actions::authorize_people`], as has every caller that assigns a role.
     fn is_in_use(&self, role: &RoleRecord, now: Moment) -> Result<bool, ActionError> {
         let named = Role::Custom(role.id);
         let users = self.index.users_of(role.organization);
@@ -241,7 +221,7 @@ impl Actions {
 }
 
 impl KnownRole {
-    /// Its place in the list, as a cursor names it: the built-in ones stand before all ids.
+    /// The role's position in the list, for cursors. The built-in roles come before all ids.
     pub fn place_in_list(&self) -> RoleId {
         match self {
             Self::Builtin(role, _) => {
@@ -256,7 +236,7 @@ impl KnownRole {
     }
 }
 
-/// The built-in roles are as they are.
+/// Rejects the built-in roles, which cannot be changed.
 fn custom(role: Role) -> Result<RoleId, ActionError> {
     match role {
         Role::Custom(id) => Ok(id),
@@ -304,7 +284,7 @@ fn require_free_name(
     }
 }
 
-/// What an event tells of a role.
+/// The fields of a role in an audit event.
 fn shape(record: &RoleRecord) -> Value {
     json!({
         "name": record.name,
@@ -313,7 +293,7 @@ fn shape(record: &RoleRecord) -> Value {
     })
 }
 
-/// The fields of an event's shape.
+/// The fields of a JSON object.
 pub(super) fn fields(shape: Value) -> serde_json::Map<String, Value> {
     match shape {
         Value::Object(fields) => fields,

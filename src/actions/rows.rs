@@ -1,4 +1,4 @@
-//! Reads rows that have a bound all at once, and cuts lists into pages.
+//! Reads bounded sets of records at once, and cuts lists into pages.
 
 use std::ops::ControlFlow;
 
@@ -7,17 +7,13 @@ use keyhouse_storage::Range;
 use crate::actions::{ActionError, Actions};
 use crate::records::{Held, Record};
 
-/// A page of a list.
 #[derive(Debug)]
 pub struct Listed<T> {
-    /// The things.
     pub items: Vec<T>,
-    /// Whether more follow.
     pub more: bool,
 }
 
 impl<T> Listed<T> {
-    /// The first `limit` of these.
     pub(super) fn first(limit: usize, all: impl IntoIterator<Item = T>) -> Self {
         let mut items: Vec<T> = all.into_iter().take(limit.saturating_add(1)).collect();
         let more = items.len() > limit;
@@ -27,7 +23,7 @@ impl<T> Listed<T> {
 }
 
 impl Actions {
-    /// Every record below a prefix, in the order of their places; for what has a bound.
+    /// Reads every record below a prefix, in the order of their keys. Only for bounded sets.
     pub(super) fn read_all<T: Record>(&self, prefix: &[u8]) -> Result<Vec<T>, ActionError> {
         let mut records = Vec::new();
         self.each_record(&Range::prefix(prefix), |held: Held<T>| {

@@ -1,7 +1,7 @@
-//! Whether a user must enrol a second factor before they may do anything else.
+//! Whether a user must enrol a second factor before other actions.
 //!
-//! It restricts a session, not a sign-in: it is read with each request, on every route whose access is
-//! not `Enrolling`.
+//! The rule restricts sessions, not sign-ins: it is read with each request, on every route whose
+//! access is not `Enrolling`.
 
 use crate::actions::{ActionError, Actions};
 use crate::index::facts::{OrganizationFacts, UserFacts};
@@ -11,11 +11,8 @@ use crate::records::people::TotpRecord;
 use crate::records::place::Place;
 
 impl Actions {
-    /// Whether a user's organization requires a second factor of them that they don't have: their
-    /// sessions then enrol one, and do nothing else. Their keys go on.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Whether a user's organization requires a second factor that the user does not have. The
+    /// user's sessions can then only enrol one. The user's keys still work.
     pub fn must_enrol(
         &self,
         organization: &OrganizationFacts,

@@ -1,8 +1,8 @@
-//! Sessions of people in browsers: opened, known again, listed, ended.
+//! Sessions of people in browsers: opened, looked up, listed and ended.
 //!
-//! The batch that opens a session guards the user's record and second factor as they were checked. A
-//! password that is changed or reset meanwhile, or a code that another session used, leaves no session
-//! behind. A session stores whether a code was used for it; removing another user's factor needs that.
+//! The batch that opens a session guards the user's record and second factor as they were checked.
+//! If the password changes meanwhile, or another session uses the code, no session is opened. A
+//! session stores whether a code was used for it; removing another user's factor needs that.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -26,21 +26,19 @@ use crate::records::uses::cut;
 
 /// Most sessions of one user; a further one ends the oldest.
 pub const SESSIONS_MAX: usize = 20;
-/// How often being seen is written.
+/// Shortest time between two writes of when a session was last seen.
 const SEEN_RESOLUTION: Duration = Duration::from_mins(1);
 
 /// A session that was just opened.
 #[derive(Debug)]
 pub struct NewSession {
-    /// The cookie's text.
     pub token: Secret,
-    /// When the session ends at the latest.
+    /// The latest end of the session.
     pub ends_at: Moment,
-    /// Whose it is.
     pub user: UserId,
 }
 
-/// What must hold for a session that is opened, and how its user was admitted.
+/// The guards and writes for a session to open, and how its user signed in.
 pub(super) struct Admitted {
     pub(super) batch: Batch,
     /// Whether a code of a second factor was used up.
@@ -53,22 +51,21 @@ impl Admitted {
     }
 }
 
-/// How a session goes on while all others of its user end.
+/// How a session changes when all other sessions of its user end.
 #[derive(Clone, Copy)]
 pub(super) enum Kept<'a> {
-    /// As it is.
     Unchanged,
-    /// Under a new cookie.
     Under(&'a Secret),
-    /// As one whose user has just shown a code of a second factor.
+    /// Its user has just presented a code of a second factor.
     WithSecondFactor,
 }
 
 impl Actions {
-    /// The user of a session's cookie, with the session; notes that it was seen.
+    /// Returns the session of a cookie and its user, and records that the session was seen.
     ///
     /// # Errors
-    /// [`ActionError::SessionEnded`] for one that ended, or never was, or whose user is stopped.
+    /// [`ActionError::SessionEnded`] for a session that ended or never existed, or whose user is
+    /// disabled.
     pub fn session(&self, token: &Secret) -> Result<(SessionRecord, Arc<UserFacts>), ActionError> {
         let place = Place::Session(token.digest());
         let held: Held<SessionRecord> = self.read(&place)?.ok_or(ActionError::SessionEnded)?;
@@ -81,16 +78,13 @@ impl Actions {
         if now.since(session.seen_at) >= SEEN_RESOLUTION {
             session.seen_at = now;
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
-            // Not waited for: that a session was seen is no reason to let its request wait.
+            // Not waited for: a request need not wait until its session is recorded as seen.
             drop(self.store.submit(put(batch, &place, &session)?));
         }
         Ok((session, user))
     }
 
-    /// Ends a session. Ending one that has ended is no error.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Ends a session. Ending it again is not an error.
     pub fn sign_out(&self, token: &Secret, address: Option<IpAddr>) -> Result<(), ActionError> {
         let digest = token.digest();
         let place = Place::Session(digest);
@@ -119,7 +113,8 @@ impl Actions {
         self.open_session_with(user, organization, origin, admit)
     }
 
-    /// Opens a session in a batch to which `admit` adds what must hold for it, at every try anew.
+    /// Opens a session in a batch. `admit` adds the guards and writes of the session, again at
+    /// every attempt.
     pub(super) fn open_session_with(
         &self,
         user: UserId,
@@ -167,7 +162,7 @@ impl Actions {
         })
     }
 
-    /// Those sessions that have ended by time: nobody ended them, so their rows are still there.
+    /// The expired sessions among these. No request ended them, so their rows still exist.
     fn ended_among(
         &self,
         sessions: &SessionsRecord,
@@ -183,11 +178,11 @@ impl Actions {
         Ok(ended)
     }
 
-    /// Adds to a batch that all sessions of a user end with it.
+    /// Adds the end of all sessions of a user to a batch.
     pub(super) fn end_sessions(&self, batch: Batch, user: UserId) -> Result<Batch, ActionError> {
         let (sessions, guard) = self.sessions_of(user)?;
         if sessions.digests.is_empty() {
-            // One that opens meanwhile would outlive this.
+            // The guard prevents a session that opens meanwhile from outlasting the batch.
             return Ok(guard.on(batch));
         }
         let gone = sessions.digests.iter().map(|digest| Place::Session(*digest).to_bytes());
@@ -195,7 +190,7 @@ impl Actions {
         Ok(batch.delete(Place::Sessions(user).to_bytes()))
     }
 
-    /// Adds to a batch that all sessions of a user but one end with it.
+    /// Adds the end of all sessions of a user but one to a batch.
     pub(super) fn keep_session(
         &self,
         batch: Batch,
@@ -227,10 +222,7 @@ impl Actions {
         put(batch, &Place::Sessions(me.user), &SessionsRecord { digests: vec![digest] })
     }
 
-    /// The sessions of a user that go on, the newest first, each with the digest of its cookie.
-    ///
-    /// # Errors
-    /// The store's.
+    /// The open sessions of a user, the newest first, each with the digest of its cookie.
     pub fn sessions(&self, user: UserId) -> Result<Vec<(Digest, SessionRecord)>, ActionError> {
         let (now, times) = (self.clock.now().wall, self.session_times);
         let mut sessions = Vec::new();
@@ -242,10 +234,10 @@ impl Actions {
         Ok(sessions)
     }
 
-    /// Ends one session of a user by its name.
+    /// Ends one session of a user by its id.
     ///
     /// # Errors
-    /// [`ActionError::NotFound`] for one that is not theirs or has ended.
+    /// [`ActionError::NotFound`] for a session that belongs to another user or has ended.
     pub fn end_session(&self, me: &Me<'_>, id: SessionId) -> Result<(), ActionError> {
         Self::until_done(|| {
             let decided = self.authorize(me.actor)?;
@@ -256,17 +248,18 @@ impl Actions {
         })
     }
 
-    /// Adds to a batch that one session of a user ends with it.
+    /// Adds the end of one session of a user to a batch.
     ///
     /// # Errors
-    /// [`ActionError::NotFound`] for one that is not theirs or has ended.
+    /// [`ActionError::NotFound`] for a session that belongs to another user or has ended.
     pub(super) fn without_session(
         &self,
         batch: Batch,
         user: UserId,
         id: SessionId,
     ) -> Result<Batch, ActionError> {
-        // Guarded before they are read: what is found below is still theirs at the commit.
+        // The guard is taken before the read, so a session found below is still the user's at the
+        // commit.
         let (mut sessions, guard) = self.sessions_of(user)?;
         let named = self.sessions(user)?.into_iter().find(|(_, session)| session.id == id);
         let (digest, _) = named.ok_or(ActionError::NotFound("session"))?;
@@ -275,7 +268,7 @@ impl Actions {
         put(batch, &Place::Sessions(user), &sessions)
     }
 
-    /// The sessions of a user, and what must hold for a change of them to go in.
+    /// The sessions of a user, and a guard that they do not change before the commit.
     pub(super) fn sessions_of(
         &self,
         user: UserId,
@@ -287,7 +280,7 @@ impl Actions {
     }
 }
 
-/// That a user's sessions are still as they were read.
+/// A guard that a user's sessions are as they were read.
 pub(super) struct SessionsGuard(Vec<u8>, Option<Revision>);
 
 impl SessionsGuard {
@@ -340,8 +333,7 @@ mod tests {
         assert!(!is_open(&busy));
     }
 
-    /// Sessions that ended by time stayed in the store and in the index's memory until their user had
-    /// 20 newer ones.
+    /// Expired sessions stayed in the store and in the index until their user had 20 newer ones.
     #[test]
     fn a_new_session_takes_those_away_that_ended_by_time() {
         let trial = Trial::new();

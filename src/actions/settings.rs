@@ -1,4 +1,4 @@
-//! The settings of an organization as a change leaves them, and the e-mail domains it vouches for.
+//! Changes of an organization's settings, and the e-mail domains that it vouches for.
 
 use keyhouse_storage::Batch;
 
@@ -13,7 +13,7 @@ use crate::records::access::{DomainRecord, OrganizationRecord};
 use crate::records::place::Place;
 
 impl Actions {
-    /// Carries a change out on an organization's record.
+    /// Applies a change to an organization's record.
     ///
     /// # Errors
     /// [`ActionError::Invalid`] for a role that the organization does not have.
@@ -45,7 +45,7 @@ impl Actions {
         Ok(())
     }
 
-    /// The entries of a list, each once, where the organization has the roles that they name.
+    /// The entries of a list without duplicates. Rejects roles that the organization does not have.
     fn known_entries(
         &self,
         organization: &OrganizationRecord,
@@ -68,10 +68,10 @@ impl Actions {
         if faults.is_empty() { Ok(kept) } else { Err(ActionError::Invalid(faults)) }
     }
 
-    /// Adds to a batch that domains are assigned to an organization, or no longer, with its record.
+    /// Adds the assignment and release of domains to a batch with the organization's record.
     ///
     /// # Errors
-    /// [`ActionError::Conflict`] where one is another organization's.
+    /// [`ActionError::Conflict`] for a domain that belongs to another organization.
     pub(super) fn move_domains(
         &self,
         mut batch: Batch,

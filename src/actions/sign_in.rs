@@ -1,4 +1,4 @@
-//! Signing in: what one must show for a session, and that nothing shown works twice.
+//! Sign-in: the credentials that open a session, each code of which works once.
 
 use keyhouse_storage::Batch;
 
@@ -22,26 +22,23 @@ use crate::records::people::TotpRecord;
 use crate::records::place::Place;
 use crate::telemetry::measure::Counter;
 
-/// What somebody shows to be let in.
+/// The input of a sign-in.
 #[derive(Debug)]
 pub struct SignIn {
     /// The address, as typed.
     pub email: String,
-    /// The organization, where the address is a user's in several.
+    /// The organization, if several have a user with the address.
     pub organization: Option<OrganizationId>,
-    /// The password.
     pub password: Secret,
     /// A code of the second factor, or a backup code.
     pub code: Option<Secret>,
-    /// Where they ask from.
+    /// The client's address and network.
     pub source: Source,
-    /// With which program, as it names itself.
+    /// The client's `User-Agent`.
     pub user_agent: Option<String>,
-    /// The browser's device cookie.
     pub device: Option<Secret>,
 }
 
-/// What became of sign-ins.
 #[derive(Debug, Default)]
 pub struct SignIns {
     succeeded: Counter,
@@ -54,7 +51,7 @@ pub struct SignIns {
 }
 
 impl SignIns {
-    /// How many came to what.
+    /// Number of sign-ins by outcome.
     pub fn outcomes(&self) -> [(&'static str, u64); 7] {
         [
             ("succeeded", self.succeeded.total()),
@@ -81,22 +78,22 @@ impl SignIns {
     }
 }
 
-/// What was found right, to be held against what is stored when the session is written.
+/// Credentials that were found right. They are compared with the stored ones again when the session
+/// is written.
 struct Shown<'a> {
     user: &'a UserRecord,
     code: Option<&'a Secret>,
-    /// The password's new hash, where the stored one is not as today's are.
+    /// The password's new hash, if the stored one has outdated parameters.
     rehashed: Option<String>,
 }
 
 impl Actions {
-    /// Opens a session for the one who knows the password, and has the second factor where there is
-    /// one. An unknown address takes as long as one that is a single user's.
+    /// Opens a session for a user who presents the right password, and a code if the user has a
+    /// second factor. An unknown address takes as much time as the address of one user.
     ///
     /// # Errors
-    /// [`ActionError::SignInFailed`], [`ActionError::CodeRequired`], [`ActionError::Throttled`],
-    /// [`ActionError::Busy`]; [`ActionError::OrganizationRequired`] where the password is that of
-    /// several users of the address, and no organization was named.
+    /// [`ActionError::OrganizationRequired`] if the password matches several users of the address
+    /// and the request names no organization.
     pub fn sign_in(&self, shown: &SignIn) -> Result<NewSession, ActionError> {
         let outcome = self.try_sign_in(shown);
         self.sign_ins.note(&outcome);
@@ -104,14 +101,14 @@ impl Actions {
     }
 
     fn try_sign_in(&self, shown: &SignIn) -> Result<NewSession, ActionError> {
-        // What is no address is nobody's, and counts as one account.
+        // A text that is not an address matches no user and counts as one account.
         let email = parse_email(&shown.email).unwrap_or_default();
         let (mut fitting, mut wrong, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
         let mut refusal = ActionError::SignInFailed;
         let devices = self.known_devices(shown.device.as_ref())?;
         for account in self.accounts(&email, shown.organization)? {
             let browser = account.user.as_ref().and_then(|user| devices.browser_of(user));
-            // One account that must wait keeps nobody out of another one.
+            // An account that must wait does not block another account.
             let by = Attempter { source: shown.source, browser };
             let guess = match self.throttle.begin(&account.name, by, &*self.clock) {
                 Ok(guess) => guess,
@@ -137,8 +134,8 @@ impl Actions {
             }
             return Err(refusal);
         }
-        // Counted all the same: else the password of one account would be a way to guess at another
-        // one without end. But no audit log tells when somebody signs in to another organization.
+        // Counted all the same: otherwise the password of one account would allow unlimited guesses
+        // at another one. No audit log of another organization records it.
         for (guess, _name) in wrong {
             guess.failed_beside_a_fit();
         }
@@ -153,7 +150,7 @@ impl Actions {
             Err(ActionError::SignInFailed) => {
                 self.refuse(guess, &account_of(user.id), shown.source);
             },
-            // A missing code is no failure, and no success either.
+            // A missing code is neither a failure nor a success.
             Err(_) => drop(guess),
         }
         opened
@@ -172,7 +169,7 @@ impl Actions {
         fit: Fit,
     ) -> Result<NewSession, ActionError> {
         let weak = fit == Fit::AsTyped || !self.passwords.is_current(&user.password);
-        // Where there is no turn to hash in, the next sign-in will do.
+        // If no turn to hash is free, the next sign-in updates the hash.
         let rehashed = weak.then(|| self.hash(&shown.password).ok()).flatten();
         let user_agent = shown.user_agent.as_deref();
         let origin = Origin { ip: shown.source.address, user_agent };
@@ -181,12 +178,13 @@ impl Actions {
         self.open_session_with(user.id, user.organization, origin, admit)
     }
 
-    /// Adds to a session's batch that all that was shown still holds, and that a code is used up.
-    /// Decided anew with what is stored by now whenever another batch was faster.
+    /// Adds guards to a session's batch that the presented credentials are still right, and uses up
+    /// the code. Decided again with the current records whenever another batch was faster.
     fn admit(&self, batch: Batch, shown: &Shown<'_>) -> Result<Admitted, ActionError> {
         let place = Place::User(shown.user.id);
         let held: Held<UserRecord> = self.read(&place)?.ok_or(ActionError::SignInFailed)?;
-        // Reset or stopped meanwhile: what ended all sessions must not miss this one.
+        // The user was reset or disabled meanwhile. That ended all sessions, so no new one may
+        // open.
         if held.record.disabled || held.record.password != shown.user.password {
             return Err(ActionError::SignInFailed);
         }
@@ -218,12 +216,12 @@ impl Actions {
         Ok(Admitted { batch: put(batch, &place, &spent)?, second_factor: true })
     }
 
-    /// Proves that a session's user knows the password. The guess goes on: nothing but a whole
-    /// sign-in forgives earlier failures, so it is to be dropped, or to fail with what is shown next.
+    /// Verifies the password of a session's user. The returned guess is still open: only a complete
+    /// sign-in clears earlier failures, so the caller drops the guess, or fails it with the next
+    /// credential.
     ///
     /// # Errors
-    /// [`ActionError::Invalid`] at `/current_password`, [`ActionError::Throttled`],
-    /// [`ActionError::Busy`].
+    /// [`ActionError::Invalid`] at `/current_password`.
     pub(super) fn prove(
         &self,
         user: &UserRecord,
@@ -240,7 +238,7 @@ impl Actions {
         Err(wrong_password())
     }
 
-    /// Counts a guess at an account before anything of it is looked at.
+    /// Counts a guess at an account before the credentials are checked.
     pub(super) fn guess(&self, account: &str, by: Attempter) -> Result<Guess<'_>, ActionError> {
         self.throttle.begin(account, by, &*self.clock).map_err(|wait| {
             self.refusals.note(account, by.source, Refusal::Throttled);
@@ -248,7 +246,7 @@ impl Actions {
         })
     }
 
-    /// A guess failed: the next one waits longer, and the audit will tell.
+    /// Records a failed guess: the next one waits longer, and the audit log gets an event.
     pub(super) fn refuse(&self, guess: Guess<'_>, account: &str, source: Source) {
         guess.failed();
         self.refusals.note(account, source, Refusal::Failed);

@@ -1,11 +1,10 @@
-//! Teams: make, list, show, change, remove, and who is in them.
+//! Teams: create, list, show, change and remove them, and manage their members.
 //!
-//! A secret team does not exist for those outside: every way to a team goes through
-//! [`Actions::known_team`], and what is refused for want of a permission is refused before anybody
-//! looks whether the team is there.
+//! For actors outside it, a secret team does not exist. Every access to a team uses
+//! [`Actions::known_team`], and a missing permission is reported before the team is looked up.
 //!
-//! Users and keys keep the ids of removed teams until they are written again, so that removing a team
-//! is one row. Readers of such a list ask the index which teams exist.
+//! Users and keys keep the ids of removed teams until they are written again, so removing a team
+//! deletes one row. Readers of such a list look up in the index which teams exist.
 
 use std::sync::Arc;
 
@@ -28,56 +27,51 @@ use crate::records::access::UserRecord;
 use crate::records::place::Place;
 use crate::records::rights::TeamRecord;
 
-/// Most teams of an organization.
 pub const TEAMS_MAX: usize = 1_000;
-/// Most teams one user is in.
+/// Most teams of one user.
 pub const TEAMS_A_USER_MAX: usize = 100;
 
-/// A team to be made.
+/// A team to be created.
 #[derive(Debug)]
 pub struct TeamDraft {
-    /// The name.
     pub name: String,
-    /// What it is for.
     pub description: String,
-    /// Whether it does not exist for those outside.
+    /// Whether the team is hidden from actors outside it.
     pub secret: bool,
 }
 
-/// What is to change of a team; what is not named stays.
+/// A change of a team. Fields that are `None` do not change.
 #[derive(Debug, Default)]
 pub struct TeamChange {
-    /// Another name.
     pub name: Option<String>,
-    /// Another description.
     pub description: Option<String>,
-    /// Whether it no longer exists for those outside.
+    /// Whether the team becomes hidden from actors outside it.
     pub secret: Option<bool>,
 }
 
-/// The team that a change is meant for.
+/// The team that a change applies to.
 #[derive(Clone, Debug)]
 pub struct TeamTarget {
-    /// The team.
     pub id: TeamId,
-    /// The versions it may have (`If-Match`), where the caller says so.
+    /// The accepted versions (`If-Match`), if the caller sent any.
     pub versions: Option<Vec<u64>>,
 }
 
 impl Actions {
-    /// The facts of a team that the actor may know of: one of their organization that is visible,
-    /// theirs, or open to them by a permission. `None` for any other, there or not.
+    /// The facts of a team that the actor may see: a visible team of the actor's organization, a
+    /// team of the actor, or any team if a permission allows it. `None` for every other id, whether
+    /// or not the team exists.
     pub fn known_team(&self, actor: &Actor, id: TeamId) -> Option<Arc<TeamFacts>> {
         let team = self.index.team(id)?;
-        // The operator on the host looks into every organization.
+        // The operator on the host has access to every organization.
         let reached = actor.is_local() || actor.organization_id() == team.organization;
         (reached && knows_team(actor, &team)).then_some(team)
     }
 
-    /// The teams of the actor's organization that the actor may know of, the oldest first.
+    /// Lists the teams of the actor's organization that the actor may see, the oldest first.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`] for a key that names no sight of teams.
+    /// [`ActionError::PermissionRequired`] for a key without a permission to see teams.
     pub fn list_teams(
         &self,
         actor: &Actor,
@@ -91,19 +85,16 @@ impl Actions {
         Ok(Listed::first(limit, behind))
     }
 
-    /// Shows a team.
-    ///
-    /// # Errors
-    /// [`ActionError::NotFound`]; those of [`Actions::list_teams`].
     pub fn team(&self, actor: &Actor, id: TeamId) -> Result<TeamRecord, ActionError> {
         require_window(actor)?;
         Ok(self.find_team(actor, id)?.record)
     }
 
-    /// Who is in a team, the oldest user first: for its members, and for who may see every team.
+    /// Lists the members of a team, the oldest user first. Only for members and for actors who may
+    /// see every team.
     ///
     /// # Errors
-    /// Those of [`Actions::team`]; [`ActionError::PermissionRequired`] outside a visible team.
+    /// [`ActionError::PermissionRequired`] for other actors who see the team.
     pub fn team_members(
         &self,
         actor: &Actor,
@@ -121,17 +112,16 @@ impl Actions {
         Ok(Listed::first(limit, behind))
     }
 
-    /// Makes a team.
+    /// Creates a team.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::BeyondKey`];
-    /// [`ActionError::SubscriptionRequired`] where the plan gives no team, or no further one; [`ActionError::Conflict`] for a name that is taken, and
-    /// over [`TEAMS_MAX`].
+    /// [`ActionError::SubscriptionRequired`] if the plan allows no team, or no further one;
+    /// [`ActionError::Conflict`] for a name that exists, and over [`TEAMS_MAX`].
     pub fn create_team(&self, actor: &Actor, draft: &TeamDraft) -> Result<TeamRecord, ActionError> {
         let organization = actor.organization_id();
         self.in_turn(|| {
             let now = self.clock.now().wall;
-            // Its guard is also that of what is counted and named once in an organization.
+            // The guard also covers the number of teams and the uniqueness of their names.
             let decided = self.authorize_people(actor, TEAMS_MANAGE)?;
             let (today, batch) = (&decided.actor, Batch::new());
             decided.require_lasting()?;
@@ -164,8 +154,7 @@ impl Actions {
     /// Changes a team.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::BeyondKey`], [`ActionError::NotFound`],
-    /// [`ActionError::VersionConflict`]; [`ActionError::Conflict`] for a name that is taken.
+    /// [`ActionError::Conflict`] for a name that exists.
     pub fn change_team(
         &self,
         actor: &Actor,
@@ -206,12 +195,8 @@ impl Actions {
         })
     }
 
-    /// Removes a team. Whoever was in it, and the keys that were shared with it, keep its id until
-    /// they are written again; it names nothing by then, and no id is given twice.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`],
-    /// [`ActionError::VersionConflict`].
+    /// Removes a team. Its members, and the keys that were shared with it, keep its id until they
+    /// are written again. The id then refers to no team, because ids are never reused.
     pub fn remove_team(&self, actor: &Actor, target: &TeamTarget) -> Result<(), ActionError> {
         self.in_turn(|| {
             let now = self.clock.now().wall;
@@ -231,10 +216,9 @@ impl Actions {
         })
     }
 
-    /// Puts a user into a team, with all that this opens to them. One who is in it stays.
+    /// Adds a user to a team. Adding a member again has no effect.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`]; [`ActionError::NotFound`] for the team or the user;
     /// [`ActionError::Conflict`] over [`TEAMS_A_USER_MAX`].
     pub fn add_member(&self, actor: &Actor, team: TeamId, user: UserId) -> Result<(), ActionError> {
         self.rewrite_membership(actor, (team, user), "team.add_member", |teams| {
@@ -244,10 +228,7 @@ impl Actions {
         })
     }
 
-    /// Takes a user out of a team. One who is not in it stays out.
-    ///
-    /// # Errors
-    /// Those of [`Actions::add_member`].
+    /// Removes a user from a team. Removing a user who is not a member has no effect.
     pub fn remove_member(
         &self,
         actor: &Actor,
@@ -292,7 +273,7 @@ impl Actions {
                 return Err(ActionError::Conflict { code: "too_many_teams", detail });
             }
             record.version += 1;
-            // The team is guarded too: nobody is put into one that has just gone.
+            // A guard on the team prevents adding a user to a team that was just removed.
             let batch = batch
                 .unchanged(place.to_bytes(), held.revision)
                 .unchanged(Place::Team(organization, team).to_bytes(), found.revision);
@@ -305,7 +286,7 @@ impl Actions {
         })
     }
 
-    /// Those of these teams that are still there.
+    /// The teams of a list that still exist.
     pub(super) fn teams_left(
         &self,
         organization: OrganizationId,
@@ -320,7 +301,7 @@ impl Actions {
         Ok(left)
     }
 
-    /// A team of the actor's organization that the actor may know of.
+    /// A team of the actor's organization that the actor may see.
     fn find_team(&self, actor: &Actor, id: TeamId) -> Result<Held<TeamRecord>, ActionError> {
         let held: Option<Held<TeamRecord>> =
             self.read(&Place::Team(actor.organization_id(), id))?;
@@ -333,13 +314,14 @@ fn sees_all(actor: &Actor) -> bool {
     actor.has(TEAMS_READ) || actor.has(TEAMS_MANAGE)
 }
 
-/// A key is no window on teams unless its list says so; people see those of their organization.
+/// A key sees teams only if its permissions include that; users see the teams of their
+/// organization.
 fn require_window(actor: &Actor) -> Result<(), ActionError> {
     if actor.is_key() && !sees_all(actor) { actor.require(TEAMS_READ) } else { Ok(()) }
 }
 
-/// The first team needs one feature of the plan, every further one another. A plan that lost them
-/// takes no team away.
+/// The first team needs one feature of the plan, every further team another. A plan that loses a
+/// feature removes no team.
 fn require_feature(actor: &Actor, teams: usize) -> Result<(), ActionError> {
     let plan = actor.organization().plan.load();
     let plan = &plan.plan;
@@ -370,7 +352,7 @@ fn require_free_name(
     }
 }
 
-/// What an event tells of a team.
+/// The fields of a team in an audit event.
 fn shape(record: &TeamRecord) -> Value {
     json!({
         "name": record.name,

@@ -1,4 +1,4 @@
-//! A user's second factor: begun, confirmed, used up code by code, given new backup codes, taken off.
+//! A user's second factor: enrolment, confirmation, use of codes, backup codes and removal.
 
 use keyhouse_storage::Batch;
 
@@ -20,27 +20,26 @@ use crate::records::place::Place;
 /// A second factor that its user has not confirmed yet.
 #[derive(Debug)]
 pub struct NewTotp {
-    /// The shared secret, in base 32.
+    /// The shared secret in base 32.
     pub seed: Secret,
-    /// The same as authenticator apps read it from a QR code.
+    /// The URL of the QR code for authenticator apps.
     pub url: Secret,
 }
 
-/// What changes a second factor that is on.
+/// The credentials for a change of a confirmed second factor.
 #[derive(Debug)]
 pub struct Proof {
-    /// The password.
     pub current_password: Secret,
-    /// A code, or a backup code.
+    /// A code or a backup code.
     pub code: Secret,
 }
 
 impl Actions {
-    /// Makes a new second factor for the one who knows the password. It protects nothing until it is
-    /// confirmed; an unconfirmed one from before is gone.
+    /// Creates a second factor for a user who presents the password. It has no effect until it is
+    /// confirmed, and replaces an earlier unconfirmed one.
     ///
     /// # Errors
-    /// [`ActionError::Conflict`] where there is a confirmed one.
+    /// [`ActionError::Conflict`] if a second factor is confirmed.
     pub fn begin_totp(
         &self,
         me: &Me<'_>,
@@ -76,11 +75,11 @@ impl Actions {
         Ok(NewTotp { seed, url })
     }
 
-    /// Confirms a second factor by a first code. From then on signing in needs one; all other
-    /// sessions end. Returns the backup codes, which are not to be had again.
+    /// Confirms a second factor with its first code. From then on a sign-in requires a code, and
+    /// all other sessions end. Returns the backup codes, which cannot be retrieved again.
     ///
     /// # Errors
-    /// [`ActionError::Conflict`] where none was begun, or one is confirmed already;
+    /// [`ActionError::Conflict`] if no second factor was begun or one is confirmed already;
     /// [`ActionError::Invalid`] at `/code`.
     pub fn confirm_totp(&self, me: &Me<'_>, code: &Secret) -> Result<Vec<Secret>, ActionError> {
         let user = self.own_record(me.user)?.record;
@@ -114,11 +113,11 @@ impl Actions {
         Err(wrong_code())
     }
 
-    /// Takes a second factor off, for the one who knows the password and has a code, and whose
-    /// password is long enough to stand alone.
+    /// Removes a second factor for a user who presents the password and a code, and whose password
+    /// is long enough without a second factor.
     ///
     /// # Errors
-    /// [`ActionError::NotFound`] where none is confirmed; [`ActionError::Invalid`] at
+    /// [`ActionError::NotFound`] if no second factor is confirmed; [`ActionError::Invalid`] at
     /// `/current_password` or `/code`; [`ActionError::Conflict`] for a short password.
     pub fn remove_totp(&self, me: &Me<'_>, shown: &Proof) -> Result<(), ActionError> {
         let user = self.own_record(me.user)?.record;
@@ -152,11 +151,11 @@ impl Actions {
         Err(wrong_code())
     }
 
-    /// Replaces the backup codes, for the one who knows the password and has a code. Those from before
-    /// are gone; the new ones are not to be had again.
+    /// Replaces the backup codes for a user who presents the password and a code. The old codes
+    /// become invalid, and the new ones cannot be retrieved again.
     ///
     /// # Errors
-    /// [`ActionError::NotFound`] where no second factor is confirmed; [`ActionError::Invalid`] at
+    /// [`ActionError::NotFound`] if no second factor is confirmed; [`ActionError::Invalid`] at
     /// `/current_password` or `/code`.
     pub fn renew_backup_codes(
         &self,
@@ -197,7 +196,7 @@ impl Actions {
         (0..BACKUP_CODES).map(|_| new_backup_code(&mut *self.random())).collect()
     }
 
-    /// Adds to a batch that it goes in only while the user's password is the one that was proven.
+    /// Adds a guard to a batch that the user's password is the one that was verified.
     fn while_password(&self, batch: Batch, proven: &UserRecord) -> Result<Batch, ActionError> {
         let held = self.own_record(proven.id)?;
         if held.record.password != proven.password {
@@ -207,8 +206,8 @@ impl Actions {
     }
 }
 
-/// The record after a code was used, where it is one: a time step never again, nor an earlier one; a
-/// backup code never again.
+/// The record after the use of a code; `None` for a wrong code. No time step is accepted twice, nor
+/// an earlier one; no backup code is accepted twice.
 pub(super) fn spend(record: TotpRecord, code: &Secret, now: Moment) -> Option<TotpRecord> {
     if let Some(step_last) = step_of(&record.secret, code.reveal(), now, record.step_last) {
         return Some(TotpRecord { step_last, ..record });
@@ -239,7 +238,7 @@ fn not_begun() -> ActionError {
     ActionError::Conflict { code: "totp_not_begun", detail }
 }
 
-/// [`PASSWORD_CHARACTERS_MIN`] is written out here.
+/// The number is [`PASSWORD_CHARACTERS_MIN`].
 const TOO_SHORT: &str = "a password that stands alone has at least 15 characters: \
                          change it (PATCH /v1/me), then take the second factor off";
 const _: () = assert!(PASSWORD_CHARACTERS_MIN == 15);

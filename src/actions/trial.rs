@@ -1,4 +1,4 @@
-//! An instance in memory for tests of actions: the clock stands still until it is moved.
+//! An in-memory instance for tests of actions, with a clock that tests advance.
 
 use std::sync::Arc;
 
@@ -24,7 +24,6 @@ use crate::records::key::KeyRecord;
 use crate::records::place::Place;
 use crate::records::{Record, encode, prepare, read_row};
 
-/// An instance with its first owner.
 pub(super) struct Trial {
     pub(super) store: Arc<MemoryStore>,
     pub(super) clock: Arc<ManualClock>,
@@ -54,20 +53,20 @@ impl Trial {
         Self { store, clock, actions, owner, follower: Some(follower) }
     }
 
-    /// Stops the instance, writing what waits, and starts another one on the same store.
+    /// Stops the instance, which writes the uses that wait, and starts another one on the same
+    /// store.
     pub(super) fn restart(&mut self) {
         self.write_uses();
         self.crash();
     }
 
-    /// Writes the uses that wait.
     pub(super) fn write_uses(&self) {
         let index = Arc::clone(self.actions.index());
         let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
         LastUseWriter::start(index, store, clock).unwrap().stop();
     }
 
-    /// Starts another instance on the same store; what was not written is lost.
+    /// Starts another instance on the same store. Unwritten data is lost.
     pub(super) fn crash(&mut self) {
         self.follower.take().into_iter().for_each(Follower::stop);
         let (actions, follower) = over(&self.store, &self.clock);
@@ -78,23 +77,20 @@ impl Trial {
         self.clock.now()
     }
 
-    /// The owner, through a session.
     pub(super) fn owner(&self) -> Actor {
         let index = self.actions.index();
         Actor::user(index, index.user(self.owner).unwrap(), None).unwrap()
     }
 
-    /// The operator on the host.
     pub(super) fn local(&self) -> Actor {
         Actor::local(self.actions.index().first_organization().unwrap())
     }
 
-    /// Makes a key of the owner's.
     pub(super) fn made_key(&self) -> KeyRecord {
         self.actions.create_key(&self.owner(), KeyDraft::default()).unwrap().0
     }
 
-    /// Calls a key so many times, each coming to this.
+    /// Calls a key `times` times, each with the outcome `code`.
     pub(super) fn call(&self, key: &KeyRecord, code: Code, times: usize) {
         let (index, now) = (self.actions.index(), self.clock.now().wall);
         let grant = index.grant(&key.secrets[0].digest).unwrap();
@@ -104,20 +100,19 @@ impl Trial {
         }
     }
 
-    /// Puts a record where it lies, and waits until the index has it.
+    /// Writes a record and waits until the index has it.
     pub(super) fn put<T: Record>(&self, place: &Place, record: &T) {
         let batch = keyhouse_storage::Batch::new();
         let batch = batch.put(place.to_bytes(), encode(place, record).unwrap());
         self.actions.commit_upkeep(batch).unwrap().unwrap();
     }
 
-    /// How many rows lie below a prefix.
+    /// Number of rows below a prefix.
     pub(super) fn count(&self, prefix: &[u8]) -> usize {
         let range = Range { limit: 10_000, ..Range::prefix(prefix) };
         self.store.scan(&range, keyhouse_storage::At::Latest).unwrap().rows.len()
     }
 
-    /// The events of an action.
     pub(super) fn events(&self, action: &str) -> Vec<EventRecord> {
         let range = Range { limit: 10_000, ..Range::prefix(Place::EVENTS) };
         let page = self.store.scan(&range, keyhouse_storage::At::Latest).unwrap();

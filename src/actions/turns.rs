@@ -1,20 +1,18 @@
-//! Turns of reads that go through many records: a few at once, page by page.
+//! Turns of reads that scan many records: a few at once, page by page.
 //!
-//! A reader takes a turn for each page. The next turn goes to the waiting reader that was served the
-//! longest ago, so that one who lists 20,000 rows does not keep another from the first 100.
+//! A reader takes a turn for each page. The next turn goes to the waiting reader that was served
+//! the longest ago, so a reader that lists 20,000 rows does not block another one that lists 100.
 
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
 
-/// Who reads: a user with all their keys, a service key, or the operator on the host.
+/// The id of a reader: a user with all the user's keys, a service key, or the operator on the host.
 pub(super) type Reader = [u8; 16];
 
-/// Most readers of whom it is known when they were served. Beyond it all but those who wait are
-/// taken for new ones.
+/// Most readers whose last turn is stored. Above it, all but the waiting readers count as new.
 pub const READERS_MAX: usize = 256;
 
-/// The turns of one instance.
 #[derive(Debug)]
 pub(super) struct Turns {
     state: Mutex<State>,
@@ -37,12 +35,12 @@ struct Waiter {
     reader: Reader,
 }
 
-/// A turn; given back on drop.
+/// A turn, which is returned on drop.
 #[derive(Debug)]
 pub(super) struct Turn<'a>(&'a Turns);
 
 impl Default for Turns {
-    /// Half the cores read, the others are left to checks and changes.
+    /// Half of the cores read; the others remain for checks and changes.
     fn default() -> Self {
         let cores = available_parallelism().map_or(1, std::num::NonZero::get);
         Self::new((cores / 2).max(1))
@@ -61,7 +59,7 @@ impl Turns {
         Self { state: Mutex::new(state), granted: Condvar::new() }
     }
 
-    /// Waits for a turn. Blocks for as long as the pages of those before take.
+    /// Waits for a turn. Blocks while earlier readers read their pages.
     pub(super) fn take(&self, reader: Reader) -> Turn<'_> {
         let mut state = self.lock();
         let number = state.number();
@@ -86,7 +84,7 @@ impl State {
         self.next_number
     }
 
-    /// Grants what is free to those who were served the longest ago.
+    /// Gives free turns to the waiting readers that were served the longest ago.
     fn hand_on(&mut self) {
         while self.free > 0 {
             let served = |it: &Waiter| self.served.get(&it.reader).copied().unwrap_or_default();
@@ -119,7 +117,7 @@ impl Drop for Turn<'_> {
 mod tests {
     use super::*;
 
-    /// Puts a reader in the queue, as a thread that waits would be.
+    /// Adds a reader to the queue, like a thread that waits.
     fn wait(turns: &Turns, reader: u8) -> u64 {
         let mut state = turns.lock();
         let number = state.number();

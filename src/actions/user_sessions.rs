@@ -1,5 +1,6 @@
-//! The sessions of another user, for those who manage users: listed and ended. The user is told at
-//! the next sign-in.
+//! The sessions of another user: listed and ended by actors who manage users.
+//!
+//! The user sees a notice at the next sign-in.
 
 use keyhouse_storage::Batch;
 use serde_json::json;
@@ -17,10 +18,10 @@ use crate::records::notice::NoticeKind;
 use crate::records::place::Place;
 
 impl Actions {
-    /// The sessions of another user that go on, each with the digest of its cookie.
+    /// The open sessions of another user, each with the digest of its cookie.
     ///
     /// # Errors
-    /// As [`Actions::end_user_sessions`].
+    /// Those of [`Actions::end_user_sessions`].
     pub fn user_sessions(
         &self,
         actor: &Actor,
@@ -31,12 +32,13 @@ impl Actions {
         self.sessions(id)
     }
 
-    /// Ends all sessions of another user, or one of them. Ending all of none is no error.
+    /// Ends all sessions of another user, or one of them. If the user has no session, ending all is
+    /// not an error.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`] where the user holds what the actor does not;
-    /// [`ActionError::NotFound`] for the user, or for the session that is named;
-    /// [`ActionError::Conflict`] for the actor's own account.
+    /// [`ActionError::PermissionRequired`] if the user holds a permission that the actor does not
+    /// hold; [`ActionError::NotFound`] for the user or the named session; [`ActionError::Conflict`]
+    /// for the actor's own account.
     pub fn end_user_sessions(
         &self,
         actor: &Actor,
@@ -67,7 +69,7 @@ impl Actions {
         })
     }
 
-    /// The record of another user, whom the actor may act upon.
+    /// The record of another user that the actor outranks.
     fn require_other(&self, actor: &Actor, id: UserId) -> Result<Held<UserRecord>, ActionError> {
         if actor.user_id() == Some(id) {
             let detail = "one's own sessions are at /v1/sessions";
@@ -79,7 +81,6 @@ impl Actions {
     }
 }
 
-/// Adds a notice to a user's record in a batch.
 fn put_notice(
     batch: Batch,
     held: Held<UserRecord>,

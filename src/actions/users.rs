@@ -1,7 +1,7 @@
-//! Users: seen, renamed, given another role, stopped and let go on.
+//! Users: show, list, rename, disable and enable them, and change their roles.
 //!
-//! Nobody changes one who holds something they don't; an organization always keeps an owner who can
-//! sign in, the instance an operator.
+//! An actor cannot change a user who holds a permission that the actor does not hold. An
+//! organization always keeps an owner who can sign in, and the instance an operator.
 
 use keyhouse_storage::Batch;
 use serde_json::{Value, json};
@@ -22,50 +22,44 @@ use crate::records::people::TotpRecord;
 use crate::records::place::Place;
 use crate::records::rights::RoleRecord;
 
-/// The user that a change is meant for.
+/// The user that a change applies to.
 #[derive(Clone, Debug)]
 pub struct UserTarget {
-    /// The user.
     pub id: UserId,
-    /// The versions they may have (`If-Match`), where the caller says so.
+    /// The accepted versions (`If-Match`), if the caller sent any.
     pub versions: Option<Vec<u64>>,
 }
 
-/// What is to change of a user; what is not named stays.
+/// A change of a user. Fields that are `None` do not change.
 #[derive(Clone, Debug, Default)]
 pub struct UserChange {
-    /// Another name.
     pub name: Option<String>,
-    /// Another address, in its one form.
+    /// Another address, in canonical form.
     pub email: Option<String>,
     /// Another language, or the browser's.
     pub locale: Edit<Locale>,
-    /// Another role.
     pub role: Option<Role>,
-    /// Whether they are stopped.
     pub disabled: Option<bool>,
-    /// Whether they run the instance.
+    /// Whether the user is an operator.
     pub operator: Option<bool>,
 }
 
 /// A user as an actor sees them.
 #[derive(Debug)]
 pub struct SeenUser {
-    /// The record, with the teams that the actor may know of.
+    /// The record, limited to the teams that the actor may see.
     pub record: UserRecord,
-    /// Whether a second factor protects them.
+    /// Whether the user has a second factor.
     pub totp: bool,
-    /// Whether the address counts as theirs.
+    /// Whether the address is verified.
     pub email_verified: bool,
 }
 
 impl Actions {
-    /// Shows a user to themselves, or to one who may see users.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`], [`ActionError::NotFound`].
+    /// Shows a user to that user, or to an actor who may see users.
     pub fn user(&self, actor: &Actor, id: UserId) -> Result<SeenUser, ActionError> {
-        // A key is not its owner: it sees no more of them than its list names.
+        // A key has fewer rights than its owner: it sees its owner only if its permissions include
+        // that.
         if actor.is_key() || actor.user_id() != Some(id) {
             actor.require(USERS_READ)?;
         }
@@ -73,11 +67,8 @@ impl Actions {
         self.seen_user(actor, held.record)
     }
 
-    /// Lists the organization's users, the newest first, up to `limit` behind `after`; only those of
-    /// an address, where that is given. Returns the last one's id where more may follow.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`].
+    /// Lists the organization's users after `after`, the newest first, at most `limit`. With an
+    /// address, lists only its users. Returns the id of the last one if more may follow.
     pub fn list_users(
         &self,
         actor: &Actor,
@@ -102,7 +93,7 @@ impl Actions {
             users.iter().rev().filter(|user| after.is_none_or(|after| user.id < after)).peekable();
         let mut seen = Vec::new();
         while let Some(user) = behind.next_if(|_user| seen.len() < limit) {
-            // One who was removed a moment ago may still stand in the index.
+            // The index may still contain a user who was just removed.
             if let Some(held) = self.read::<UserRecord>(&Place::User(user.id))? {
                 seen.push(self.seen_user(actor, held.record)?);
             }
@@ -115,9 +106,9 @@ impl Actions {
     /// Changes a user.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`] where the user, as they are or as they shall be, holds
-    /// what the actor doesn't; [`ActionError::NotFound`], [`ActionError::VersionConflict`];
-    /// [`ActionError::Conflict`] for the last owner and the last operator.
+    /// [`ActionError::PermissionRequired`] if the user, before or after the change, holds a
+    /// permission that the actor does not hold; [`ActionError::Conflict`] for the last owner and
+    /// the last operator.
     pub fn change_user(
         &self,
         actor: &Actor,
@@ -164,8 +155,8 @@ impl Actions {
         self.seen_user(actor, record)
     }
 
-    /// Puts a user's changed record into a batch, with the end of their sessions where they lose
-    /// what those were opened with.
+    /// Adds a user's changed record to a batch. Ends the user's sessions after a change of role,
+    /// password or address, the loss of operator rights, or disabling.
     pub(super) fn rewrite_user(
         &self,
         batch: Batch,
@@ -183,20 +174,13 @@ impl Actions {
         if other_rights { self.end_sessions(batch, record.id) } else { Ok(batch) }
     }
 
-    /// Requires that the actor stands above a user: that they hold all that the user holds, and see
-    /// every secret team that the user is in.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`].
+    /// Requires that the actor outranks a user: holds everything that the user holds, and sees
+    /// every secret team of the user.
     pub(super) fn require_over(&self, actor: &Actor, user: &UserRecord) -> Result<(), ActionError> {
         actor.require_rank_over(&self.facts_of(user)?)?;
         self.require_sight_of(actor, &user.teams)
     }
 
-    /// Requires that the actor sees all of these teams.
-    ///
-    /// # Errors
-    /// [`ActionError::PermissionRequired`].
     pub(super) fn require_sight_of(
         &self,
         actor: &Actor,
@@ -206,7 +190,7 @@ impl Actions {
         if there.all(|team| knows_team(actor, &team)) { Ok(()) } else { actor.require(TEAMS_READ) }
     }
 
-    /// A user of the actor's organization; the local operator's may be of any.
+    /// A user of the actor's organization; for the operator on the host, of any organization.
     pub(super) fn find_user(
         &self,
         actor: &Actor,
@@ -216,13 +200,13 @@ impl Actions {
         held.filter(|held| is_reached(actor, &held.record)).ok_or(ActionError::NotFound("user"))
     }
 
-    /// The facts of a user's record as it is stored: what ranks them.
+    /// The facts of a user's stored record, which decide the user's rank.
     pub(super) fn facts_of(&self, record: &UserRecord) -> Result<UserFacts, ActionError> {
         let role = match (self.held_role(record.organization, record.role), record.role) {
             (Ok(role), _) => role,
             (Err(_unknown), Role::Custom(id)) => {
-                // Whom the index does not know the role of is ranked by the store: a role that is
-                // there and unknown must not pass for one that holds nothing.
+                // If the index does not have the role, the stored role decides: an existing but
+                // unknown role must not count as a role without permissions.
                 let held: Option<Held<RoleRecord>> =
                     self.read(&Place::Role(record.organization, id))?;
                 let facts =
@@ -234,8 +218,9 @@ impl Actions {
         Ok(UserFacts::new(record, role))
     }
 
-    /// Refuses to take the last owner who can sign in from an organization, and the last such
-    /// operator from the instance. `after` is what becomes of the user; nothing if they go.
+    /// Prevents the removal of the last owner who can sign in from an organization, and of the last
+    /// such operator from the instance. `after` is the changed record; `None` if the user is
+    /// removed.
     pub(super) fn keep_the_last(
         &self,
         before: &UserRecord,
@@ -265,7 +250,7 @@ impl Actions {
         Ok(())
     }
 
-    /// Whether a user's address counts as theirs.
+    /// Whether a user's address is verified.
     pub(super) fn is_email_verified(&self, user: &UserRecord) -> bool {
         let organization = self.index.organization(user.organization);
         let vouched = organization.is_some_and(|known| known.vouches_for(&user.email));
@@ -285,8 +270,8 @@ fn is_reached(actor: &Actor, user: &UserRecord) -> bool {
     actor.is_local() || user.organization == actor.organization_id()
 }
 
-/// Whether a change gives a user rights, lets them use those they have, or gives them an address,
-/// which others take for who they are.
+/// Whether a change gives a user rights, enables existing ones, or assigns an address, by which
+/// others identify the user.
 fn gives_rights(before: &UserRecord, after: &UserRecord) -> bool {
     before.role != after.role
         || before.email != after.email
@@ -310,12 +295,12 @@ fn changed(before: &UserRecord, change: &UserChange) -> UserRecord {
     record
 }
 
-/// What people do with their own account alone, in their own session.
+/// The error of an action that users can do only in their own session.
 pub(super) fn own_account(detail: &'static str) -> ActionError {
     ActionError::Conflict { code: "own_account", detail }
 }
 
-/// What an event may tell of a user.
+/// The fields of a user in an audit event.
 pub(super) fn shape(user: &UserRecord) -> Value {
     json!({
         "name": user.name,
