@@ -80,7 +80,7 @@ fn a_key_cannot_widen_another_key_by_a_change() {
         "quota": {"limit": 100, "period": "day", "timezone": "UTC"},
     });
     let key = house.create(&bounds);
-    let mut narrower = bounds.clone();
+    let mut narrower = bounds;
     narrower["expires_in"] = json!("30m");
     let child = made(&by(&house, &key.secret, Ask::post("/v1/keys", &narrower)).expect(201));
     let path = format!("/v1/keys/{}", child.id);
