@@ -130,7 +130,7 @@ impl Actor {
         }
     }
 
-    /// The user for whom this actor acts: the session's user, or the owner of a personal key.
+    /// The user of this actor: the session's user, or the owner of a personal key.
     pub fn user_id(&self) -> Option<UserId> {
         match &self.power {
             Power::Local => None,

@@ -1,4 +1,4 @@
-//! Device cookies: a browser of an earlier sign-in has its own allowance of attempts.
+//! Device cookies: a browser that signed in before has its own allowance of attempts.
 //!
 //! A stranger who guesses passwords therefore does not lock the browser out. A device cookie does
 //! not sign in a user.

@@ -117,7 +117,7 @@ pub enum ActionError {
     /// The record does not exist, or the actor may not see it.
     #[error("no such {0}")]
     NotFound(&'static str),
-    /// The actor lacks a permission or a role.
+    /// The actor lacks this permission or is not an owner.
     #[error("permission {0} required")]
     PermissionRequired(String),
     /// The key would give, or change, rights that it does not hold itself.

@@ -1,4 +1,4 @@
-//! The pace of changes: how many changes an actor may make in a time.
+//! The pace of changes: rate limits on the changes of each actor.
 //!
 //! The limit prevents one actor from filling the store or the audit log. A user has one allowance
 //! for all sessions and one for all personal keys. A service key has its own allowance, within one

@@ -1,4 +1,4 @@
-//! Shared parts of changes of users' rights: roles, teams and one-time links.
+//! Parts that changes of users' rights share: roles, teams and one-time links.
 //!
 //! A change that grants or removes rights reads and increments one record, `people`, in its batch,
 //! after the index has everything counted before. Two owners therefore cannot demote each other at

@@ -1,4 +1,6 @@
-//! Sign-in: the credentials that open a session, each code of which works once.
+//! Sign-in: checks the credentials and opens a session.
+//!
+//! A code of a second factor is accepted once.
 
 use keyhouse_storage::Batch;
 
