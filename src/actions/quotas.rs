@@ -72,8 +72,8 @@ impl Reserving {
 
     fn run(mut self, halt: &Halt) {
         while let Some(counters) = self.reservations.take(BATCH_WRITES_MAX) {
-            // Repeats until the reservation is written. Meanwhile a check that needs one reports
-            // that the store is unavailable.
+            // Repeats until the reservations are written. After each rejected attempt, the waiting
+            // checks get the result that the store rejected them.
             while !self.renew(&counters) {
                 if halt.pause(RETRY_WAIT) {
                     break;

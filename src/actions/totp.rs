@@ -206,8 +206,8 @@ impl Actions {
     }
 }
 
-/// The record after the use of a code; `None` for a wrong code. A time step is accepted only if it is
-/// later than the last accepted one. A backup code is accepted once.
+/// The record after the use of a code; `None` for a wrong code. A time step is accepted only if it
+/// is later than the last accepted one. A backup code is accepted once.
 pub(super) fn spend(record: TotpRecord, code: &Secret, now: Moment) -> Option<TotpRecord> {
     if let Some(step_last) = step_of(&record.secret, code.reveal(), now, record.step_last) {
         return Some(TotpRecord { step_last, ..record });
