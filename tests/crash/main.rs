@@ -1,4 +1,5 @@
-//! kill -9 under load: what was answered 2xx is there after the restart, and nothing is half there.
+//! kill -9 under load: every change that was answered with 2xx exists after the restart, and none
+//! is partly applied.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -24,20 +25,20 @@ use server::{Home, Server};
 const WRITERS: usize = 16;
 const KILLS: usize = 50;
 const READY_WITHIN: Duration = Duration::from_secs(2);
-/// A server that answers nothing for so long is broken in another way.
+/// A server that answers nothing for this long is broken in another way.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
-/// What is known of a key that a writer has made.
+/// The state of a key as its writer knows it.
 #[derive(Clone, Debug)]
 struct Known {
     secret: String,
-    /// As the last answer told it.
+    /// The state in the last answer.
     answered: State,
-    /// What the change that was never answered would have made of it.
+    /// The state after the change that was never answered.
     asked: Option<State>,
 }
 
-/// All that the writers change of a key.
+/// All fields of a key that the writers change.
 #[derive(Clone, Debug, PartialEq)]
 struct State {
     name: String,
@@ -49,11 +50,11 @@ struct State {
 #[derive(Debug, Default)]
 struct Journal {
     keys: HashMap<String, Known>,
-    /// The name of a key whose making was asked for and never answered.
+    /// The name of a key whose creation was requested and never answered.
     lost: Option<String>,
 }
 
-/// How a writer shows who it is: half of them each way.
+/// How a writer authenticates: half of them each way.
 #[derive(Clone, Debug)]
 struct Credential {
     header: &'static str,
@@ -61,7 +62,7 @@ struct Credential {
 }
 
 #[test]
-fn every_answered_change_outlives_the_kill_and_none_is_half_there() {
+fn every_answered_change_survives_a_kill_and_none_is_partial() {
     let home = Home::new();
     let mut known: HashMap<String, Known> = HashMap::new();
     let mut server = Server::start_in(&home, &[]);
@@ -94,16 +95,16 @@ fn every_answered_change_outlives_the_kill_and_none_is_half_there() {
     ));
 }
 
-/// The log is whole, all of it is sealed, and it tells of every change that is there.
+/// The log is whole, all of it is sealed, and it has an event for every change in the store.
 fn check_audit(home: &Home, known: &HashMap<String, Known>) {
     let ended = home.run_cli(&["audit", "check", "--json"], "");
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let told: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(told["unsealed"], 0, "{told}");
-    // A key's version counts its changes, its making the first of them; each has an event.
+    // A key's version counts its changes, including its creation; each has an event.
     let changes: u64 = known.values().map(|known| known.answered.version).sum();
     let events = told["events"].as_u64().unwrap();
-    // Beside them: the setup, one sign-in, and the key that manages.
+    // Besides these: the setup, one sign-in, and the key that manages.
     assert_eq!(events, changes + 3, "{told}");
 }
 
@@ -123,14 +124,15 @@ fn credentials(server: &Server) -> Vec<Credential> {
     ]
 }
 
-/// Starts 16 writers and kills the server once a number of changes was answered, another number
-/// each time; returns how many were, and what each writer knows.
+/// Starts 16 writers and kills the server after a number of answered changes, a different number
+/// each time. Returns that number and what each writer knows.
 fn write_until_killed(
     server: Server,
     credentials: &[Credential],
     kill: usize,
 ) -> (usize, Vec<Journal>) {
-    // From the first few changes to well into the run, without a pattern that the store could share.
+    // From the first few changes to well into the run, without a pattern that the store could
+    // share.
     let changes = WRITERS + (kill * 73) % 400;
     let address = server.address();
     let (sender, answers) = mpsc::channel();
@@ -154,7 +156,7 @@ fn write_until_killed(
     })
 }
 
-/// Makes keys and leads each through its changes until the server is gone.
+/// Creates keys and makes a series of changes to each until the server is gone.
 fn write(
     address: SocketAddr,
     credential: &Credential,
@@ -191,7 +193,7 @@ fn write(
     journal
 }
 
-/// A key's change of this step, and what it makes of the key.
+/// The change of this step, and the state of the key after it.
 fn change(id: &str, now: &State, step: usize) -> (&'static str, String, Value, State) {
     let path = format!("/v1/keys/{id}");
     let version = now.version + 1;
@@ -222,8 +224,8 @@ fn change(id: &str, now: &State, step: usize) -> (&'static str, String, Value, S
     }
 }
 
-/// Every key is as it was last answered, or as the change that nobody answered would have made it,
-/// whole; and there is no key that nobody asked for.
+/// Every key is complete, either as last answered or as after the unanswered change, and no other
+/// key exists.
 fn settle(
     known: &mut HashMap<String, Known>,
     stored: &HashMap<String, Value>,
@@ -242,7 +244,7 @@ fn settle(
         if known.contains_key(id) || key["name"] == "manager" {
             continue;
         }
-        // A key whose making was not answered is there whole or not at all.
+        // A key whose creation was not answered exists completely or not at all.
         let asked_for = lost.iter().any(|name| key["name"] == name.as_str());
         assert!(asked_for, "kill {kill}: nobody asked for {key}");
         assert_eq!((&key["version"], &key["permissions"]), (&json!(1), &json!(["a:b"])), "{key}");
@@ -251,7 +253,7 @@ fn settle(
     }
 }
 
-/// The index says of each secret what the store says of its key.
+/// For each secret, the index agrees with the store about its key.
 fn check_secrets(
     server: &Server,
     credentials: &[Credential],
@@ -278,7 +280,7 @@ fn check_secrets(
 
 fn all_keys(server: &Server, credentials: &[Credential]) -> HashMap<String, Value> {
     let mut connection = Connection::open(server.address());
-    // The session is in the store too, and must have outlived the kill.
+    // The session is in the store too, and must have survived the kill.
     let credential = credentials.first().unwrap();
     let (mut found, mut cursor) = (HashMap::new(), String::new());
     loop {
@@ -293,7 +295,7 @@ fn all_keys(server: &Server, credentials: &[Credential]) -> HashMap<String, Valu
     }
 }
 
-/// Starts a server, and tells how long it took until it was ready.
+/// Starts a server and returns how long it took until it was ready.
 #[expect(clippy::disallowed_methods, reason = "ready within 2 s is the claim")]
 fn start_timed(home: &Arc<Home>) -> (Server, Duration) {
     let begun = Instant::now();
@@ -316,7 +318,7 @@ fn ask(
     connection.try_ask(method, path, &headers, body.to_string().as_bytes())
 }
 
-/// The body of an answer; none when the server was gone before it had told all of it.
+/// The body of an answer; none if the server was gone before the end of the body.
 fn told(answer: io::Result<Answer>, status: u16) -> Option<Value> {
     let answer = answer.ok()?;
     assert_eq!(answer.status, status, "{}", answer.body);

@@ -1,5 +1,5 @@
-//! What an actor had in flight when their rights ended: every changing route of the API is held up
-//! before the store, the rights end with a 2xx, and the change must then be refused.
+//! Changes in flight when the actor's rights end. Every changing route of the API is held up before
+//! the store, the rights end with a 2xx, and the change must then be rejected.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,8 +21,8 @@ use crate::people::{Person, join, overtaken};
 use crate::{House, LONG, Made};
 
 const PASSWORD: &str = "nine wild geese over the lake";
-/// Of these nothing is stored on behalf of an actor: checks, dry runs, and what the holder of a
-/// secret, a link or a password does.
+/// These store nothing on behalf of an actor: checks, dry runs, and requests of the holder of a
+/// secret, a link or a password.
 const NO_ACTOR: [&str; 18] = [
     "acceptInvitation",
     "checkAudit",
@@ -44,14 +44,14 @@ const NO_ACTOR: [&str; 18] = [
     "whoAmI",
 ];
 
-/// Whose rights a change needs.
+/// The right that a change needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Needs {
-    /// A session: it is about the user's own account.
+    /// A session: the change is about the user's own account.
     Session,
-    /// The custom role of the user, or the list of the key.
+    /// The custom role of the user, or the permissions of the key.
     Role,
-    /// To be an operator, or the list of the key.
+    /// Operator status, or the permissions of the key.
     Instance,
 }
 
@@ -62,13 +62,13 @@ struct Change {
     path: String,
     body: Value,
     needs: Needs,
-    /// Its answer where it is made.
+    /// The answer of a successful change.
     status: u16,
     /// What must be stored first.
     first: Batch,
 }
 
-/// Who makes the change, and by what.
+/// The user who makes the change, and the credential.
 struct Asker {
     author: Author,
     header: (&'static str, String),
@@ -107,7 +107,7 @@ impl Cast {
         Asker { author, header: ("Cookie", self.dora.cookie.clone()) }
     }
 
-    /// All that is stored but events, to be put back.
+    /// Everything that is stored except events, for a later restore.
     fn rows(&self) -> Vec<Row> {
         let range = Range { limit: 10_000, ..Range::prefix(b"") };
         let mut rows = self.store.scan(&range, At::Latest).unwrap().rows;
@@ -133,7 +133,7 @@ impl Cast {
         }
     }
 
-    /// How many changes an actor has made.
+    /// The number of changes an actor has made.
     fn changes_by(&self, author: Author) -> usize {
         let range = Range { limit: 10_000, ..Range::prefix(Place::EVENTS) };
         let page = self.store.scan(&range, At::Latest).unwrap();
@@ -148,7 +148,8 @@ impl Cast {
         (status, told)
     }
 
-    /// Holds a change up, ends the actor's rights meanwhile, and checks that nothing came of it.
+    /// Holds a change up, ends the actor's rights meanwhile, and checks that the change was not
+    /// applied.
     fn try_in_flight(
         &self,
         asker: &Asker,
@@ -178,10 +179,10 @@ impl Cast {
         self.put_back(&before);
     }
 
-    /// The change is one: without an ending it is made, and its event names the actor.
+    /// The control: if no right ends, the change is applied and its event names the actor.
     fn check_that_it_works(&self, asker: &Asker, change: &Change) {
         if change.operation == "liftLockout" {
-            // Lock-outs are counted in memory: one that was lifted can't be put back from the store.
+            // Lockouts are counted in memory: a lifted one cannot be restored from the store.
             return;
         }
         let (before, done) = (self.rows(), self.changes_by(asker.author));
@@ -193,7 +194,7 @@ impl Cast {
     }
 }
 
-/// What ends an actor's rights, done by the operator on the host.
+/// How an actor's rights end, by a change of the operator on the host.
 struct Ending {
     name: &'static str,
     method: &'static str,
@@ -205,9 +206,9 @@ fn ending(name: &'static str, method: &'static str, path: String, body: Value) -
     Ending { name, method, path, body }
 }
 
-/// A review found it: an administrator who rotated a key over and over got up to six more secrets
-/// that worked, answered after the answer to their demotion; only what makes something new, and
-/// changes of people, were decided by who the actor is by then.
+/// A review found it: an administrator who rotated a key over and over got up to six more working
+/// secrets, answered after the answer to their demotion. Only creations, and changes of people,
+/// were decided by the actor's rights at that time.
 #[test]
 fn no_change_by_a_user_commits_after_their_rights_ended() {
     let cast = Cast::set();
@@ -334,14 +335,14 @@ fn text(told: &Value, pointer: &str) -> String {
     told.pointer(pointer).unwrap().as_str().unwrap().to_owned()
 }
 
-/// Makes something as the operator on the host.
+/// Creates something as the operator on the host.
 fn made(house: &House, path: &str, body: &Value) -> Value {
     let (status, told) = house.manage("POST", path, body);
     assert_eq!(status, 201, "{path}: {told}");
     told
 }
 
-/// Every change that the description of the API knows, each about something that is there.
+/// Every change in the API description, each with an existing target.
 fn changes(cast: &Cast) -> Vec<Change> {
     let (status, document) = cast.house.manage("GET", "/openapi.json", &Value::Null);
     assert_eq!(status, 200);
@@ -367,7 +368,7 @@ fn changes(cast: &Cast) -> Vec<Change> {
                 () if names("keyhouse:instance:") => Needs::Instance,
                 () => Needs::Role,
             };
-            // An import says 200 only where all keys are there already.
+            // An import returns 200 only if all keys already exist.
             let statuses = operation["responses"].as_object().unwrap().keys();
             let made = statuses.filter_map(|it| it.parse().ok()).filter(|it| *it < 300).max();
             let status = made.unwrap();
@@ -380,7 +381,7 @@ fn changes(cast: &Cast) -> Vec<Change> {
     changes
 }
 
-/// The path with these in the places of `{..}`, in order.
+/// The path with these values in place of `{..}`, in order.
 fn filled(path: &str, fill: &[String]) -> String {
     let mut fill = fill.iter();
     let segments = path.split('/').map(|segment| {
@@ -389,14 +390,14 @@ fn filled(path: &str, fill: &[String]) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
-/// What one operation is about.
+/// The target of one operation.
 struct Scene<'a> {
     cast: &'a Cast,
     id: &'a str,
 }
 
 impl Scene<'_> {
-    /// What is filled into the path, and the body. An operation without a row here fails the test.
+    /// The path values and the body. An operation without a row here fails the test.
     fn filled(&self) -> (Vec<String>, Value) {
         let named = || json!({"name": format!("by {}", self.id)});
         let none = Vec::new;
@@ -511,7 +512,7 @@ impl Scene<'_> {
         join(&self.cast.house, &format!("tess-{}", self.id.to_lowercase()), "user").id
     }
 
-    /// A user at whose account somebody guessed until told to wait.
+    /// A user whose account is locked out after failed sign-ins.
     fn locked_out(&self) -> String {
         let user = self.user();
         let email = format!("tess-{}@example.com", self.id.to_lowercase());

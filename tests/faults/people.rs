@@ -1,5 +1,5 @@
-//! Changes of people that meet at the worst moment: one is decided, and held up before it is stored,
-//! while another takes the ground from under it.
+//! Races between changes of users: one change is decided and held up before it is stored, while
+//! another one removes its precondition.
 
 use std::sync::Arc;
 use std::thread::scope;
@@ -15,7 +15,7 @@ pub(crate) struct Person {
     pub(crate) cookie: String,
 }
 
-/// The token of an invitation by the operator on the host, or by who has this cookie.
+/// The token of an invitation by the operator on the host, or by the user with this cookie.
 pub(crate) fn invite(house: &House, cookie: Option<&str>, name: &str, role: &str) -> String {
     let body = json!({"email": format!("{name}@example.com"), "role": role});
     let headers: Vec<_> = cookie.iter().map(|cookie| ("Cookie", *cookie)).collect();
@@ -31,7 +31,7 @@ fn accept(house: &House, token: &str) -> (u16, String, Value) {
     house.ask("POST", "/v1/invitations/accept", &[], &body)
 }
 
-/// Lets a user in.
+/// Adds a user.
 pub(crate) fn join(house: &House, name: &str, role: &str) -> Person {
     let (status, cookie, told) = accept(house, &invite(house, None, name, role));
     assert_eq!(status, 201, "{told}");
@@ -43,7 +43,7 @@ fn patch(house: &House, by: Option<&Person>, whom: &Person, change: &Value) -> u
     house.ask("PATCH", &format!("/v1/users/{}", whom.id), &headers, change).0
 }
 
-/// Runs `late`, whose change is held up before the store, and meanwhile `early`, which goes through.
+/// Runs `late`, whose change is held up before the store, and meanwhile `early`, which is applied.
 pub(crate) fn overtaken<T: Send>(
     store: &FaultyStore<MemoryStore>,
     late: impl FnOnce() -> T + Send,
@@ -61,7 +61,7 @@ pub(crate) fn overtaken<T: Send>(
 }
 
 #[test]
-fn a_maker_who_is_dismissed_at_the_same_moment_lets_nobody_in() {
+fn an_invitation_fails_if_its_maker_is_removed_concurrently() {
     for change in [json!({"disabled": true}), json!({"role": "user"})] {
         let store = Arc::new(FaultyStore::new(MemoryStore::new()));
         let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
@@ -79,7 +79,7 @@ fn a_maker_who_is_dismissed_at_the_same_moment_lets_nobody_in() {
 }
 
 #[test]
-fn a_link_of_a_key_that_is_revoked_at_the_same_moment_is_dead() {
+fn a_link_fails_if_its_creating_key_is_revoked_concurrently() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
     let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
     let list = json!({"kind": "service", "permissions": ["*", "keyhouse:*"]});
@@ -99,9 +99,9 @@ fn a_link_of_a_key_that_is_revoked_at_the_same_moment_is_dead() {
     assert_eq!((status, &problem["code"]), (403, &json!("link_invalid")), "{problem}");
 }
 
-/// A key that is about to be revoked with its creator creates another key before that.
+/// A key that is about to be revoked with its creator creates another key first.
 #[test]
-fn a_key_that_is_made_while_its_descent_is_revoked_is_revoked_too() {
+fn a_key_created_during_a_revocation_of_its_ancestors_is_revoked() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
     let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
     let list = json!({"kind": "service", "permissions": ["keyhouse:keys:manage"]});
@@ -131,7 +131,7 @@ fn a_key_that_is_made_while_its_descent_is_revoked_is_revoked_too() {
 }
 
 #[test]
-fn an_owner_who_is_demoted_at_the_same_moment_demotes_nobody() {
+fn a_demotion_fails_if_its_author_is_demoted_concurrently() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
     let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
     let (one, other) = (join(&house, "one", "owner"), join(&house, "other", "owner"));
@@ -147,7 +147,7 @@ fn an_owner_who_is_demoted_at_the_same_moment_demotes_nobody() {
 }
 
 #[test]
-fn the_last_owner_who_is_left_at_the_same_moment_stays() {
+fn concurrent_demotions_keep_the_last_owner() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
     let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
     let one = join(&house, "one", "owner");
@@ -164,7 +164,7 @@ fn the_last_owner_who_is_left_at_the_same_moment_stays() {
 }
 
 #[test]
-fn a_key_that_is_made_while_its_owner_is_removed_is_not_made() {
+fn creating_a_key_fails_if_its_owner_is_removed_concurrently() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
     let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
     let bo = join(&house, "bo", "user");

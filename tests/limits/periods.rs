@@ -1,4 +1,5 @@
-//! What the clock alone ends: a subscription's period, and the places that keys take of a plan.
+//! Changes by the clock alone: the end of a subscription's period, and expired keys that free their
+//! place in a plan.
 
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ fn refused(house: &House, method: &str, path: &str, body: &Value, code: &str) ->
 }
 
 #[test]
-fn a_period_that_ends_takes_access_away_by_itself_and_deletes_nothing() {
+fn an_ended_period_removes_access_and_deletes_nothing() {
     let house = House::at("2026-11-30T23:59:00Z");
     let (id, secret) = house.create(&json!({}));
     let own = done(&house, "GET", "/v1/organization", &Value::Null);
@@ -37,14 +38,14 @@ fn a_period_that_ends_takes_access_away_by_itself_and_deletes_nothing() {
     assert_eq!((&problem["plan"], &problem["feature"]), (&json!("pro"), &json!("api_access")));
     let told = done(&house, "GET", "/v1/subscription", &Value::Null);
     assert_eq!((&told["access"], &told["status"]), (&json!(false), &json!("active")));
-    // What was there can still be seen and ended, and is there again when it is paid for.
+    // Existing objects can still be listed and revoked, and work again after payment.
     done(&house, "PATCH", &format!("/v1/keys/{id}"), &json!({"name": "kept"}));
     done(&house, "PATCH", &path, &json!({"current_period_end": "2027-01-01T00:00:00Z"}));
     assert_eq!(house.check(&secret).status, 200);
 }
 
 #[test]
-fn a_key_that_expired_gives_its_place_back_and_takes_one_again_to_live_on() {
+fn an_expired_key_frees_its_place_and_needs_one_to_be_extended() {
     let house = House::at("2026-11-21T10:00:00Z");
     done(&house, "PATCH", PLAN, &json!({"limits": {"keys": 2}}));
     let (short, secret) = house.create(&json!({"expires_in": "1h"}));
@@ -59,7 +60,7 @@ fn a_key_that_expired_gives_its_place_back_and_takes_one_again_to_live_on() {
     let used = || done(&house, "GET", "/v1/subscription", &Value::Null)["used"]["keys"].clone();
     assert_eq!(used(), 1);
     let (third, _) = house.create(&json!({}));
-    // Else whoever lets keys expire and revives them would have as many as they like.
+    // Otherwise, expired keys that are extended again would get around the maximum.
     let path = format!("/v1/keys/{short}");
     limit("PATCH", &path, json!({"expires_at": null}));
     limit("PATCH", &path, json!({"expires_at": "2027-01-01T00:00:00Z"}));
@@ -69,14 +70,14 @@ fn a_key_that_expired_gives_its_place_back_and_takes_one_again_to_live_on() {
     done(&house, "PATCH", &path, &json!({"expires_at": "2027-01-01T00:00:00Z"}));
     assert_eq!((house.check(&secret).status, used()), (200, json!(2)));
     limit("POST", "/v1/keys", json!({}));
-    // One that lives may live longer.
+    // An active key may be extended.
     done(&house, "PATCH", &path, &json!({"expires_at": "2028-01-01T00:00:00Z"}));
 }
 
-/// The operator on the host reaches keys of every organization, and used to be held to what the
-/// first one says about how long keys last.
+/// The operator on the host reaches keys of every organization. The maximum lifetime of the first
+/// organization used to apply to all of them.
 #[test]
-fn a_key_is_held_to_the_longest_life_of_its_own_organization() {
+fn the_maximum_lifetime_of_a_key_is_that_of_its_organization() {
     let house = House::at("2026-11-21T10:00:00Z");
     let body = json!({"name": "acme", "plan": "pro", "owner_email": "owner@acme.example"});
     let made = done(&house, "POST", "/v1/organizations", &body);

@@ -1,4 +1,5 @@
-//! Whose an e-mail address is: one user's in each organization, an identity where that vouches for it.
+//! An email address belongs to one user in each organization. It is an identity only where the
+//! organization vouches for it.
 
 use serde_json::{Value, json};
 
@@ -8,7 +9,7 @@ use crate::people::{PASSWORD as THEIRS, Person, acceptance, invitation, token_in
 use crate::resets::protect;
 use crate::server::wire::Answer;
 
-/// Lets somebody into an organization by its owner; returns them and their session.
+/// Adds a user to an organization through its owner; returns the user and their session.
 fn let_in(house: &House, owner: &Person, email: &str, password: &str) -> Person {
     let invited = owner.ask(house, invitation(email, "user")).expect(201);
     let body = json!({"token": token_in(&invited), "name": "Somebody", "password": password});
@@ -31,7 +32,7 @@ fn assign(house: &House, organization: &str, domains: &Value) -> Answer {
     house.ask(&Ask::patch(&path, &json!({"domains": domains})))
 }
 
-/// The address that each way to check a key says, in one: they must agree.
+/// The address that each way to check a key returns; all ways must agree.
 fn told_email(house: &House, secret: &str) -> Option<String> {
     let answer = house.bare(&Ask::forward_auth(secret));
     assert_eq!(answer.status, 200, "{}", answer.body);
@@ -49,10 +50,10 @@ fn told_email(house: &House, secret: &str) -> Option<String> {
     told
 }
 
-/// The owner of another organization invited `ceo@a-corp.example`, accepted, made a key, and a gate
-/// passed `X-Keyhouse-Email: ceo@a-corp.example` on.
+/// The owner of another organization invited `ceo@a-corp.example`, accepted and made a key, and a
+/// gate forwarded `X-Keyhouse-Email: ceo@a-corp.example`.
 #[test]
-fn an_address_that_nobody_vouches_for_is_no_identity() {
+fn an_unvouched_address_is_not_forwarded_as_identity() {
     let house = House::start();
     let own = house.create(&json!({"permissions": ["diagrams:read"]}));
     assert_eq!(told_email(&house, &own.secret).as_deref(), Some(EMAIL));
@@ -84,7 +85,7 @@ fn an_address_that_nobody_vouches_for_is_no_identity() {
 }
 
 #[test]
-fn operators_alone_assign_domains_and_each_to_one_organization() {
+fn only_operators_assign_a_domain_and_to_one_organization() {
     let house = House::start();
     let (one, owner) = house.neighbour("one");
     let (other, _) = house.neighbour("other");
@@ -121,10 +122,10 @@ fn operators_alone_assign_domains_and_each_to_one_organization() {
     assert_eq!(newest["after"]["domains"], json!(["a.example"]), "{newest}");
 }
 
-/// An organization could keep an address from all others, and `email_taken` told who has an account
-/// anywhere in the instance.
+/// An organization could block an address for all others, and `email_taken` revealed which
+/// addresses have an account anywhere in the instance.
 #[test]
-fn an_address_is_one_users_in_each_organization() {
+fn an_address_is_unique_within_each_organization() {
     let house = House::start();
     let (_, owner) = house.neighbour("b");
     let_in(&house, &owner, EMAIL, THEIRS);
@@ -133,7 +134,7 @@ fn an_address_is_one_users_in_each_organization() {
     let here = let_in(&house, &house.owner(), &owner.email, THEIRS);
     owner.ask(&house, invitation(EMAIL, "user")).problem(409, "email_taken");
     house.ask(&invitation(&owner.email, "user")).problem(409, "email_taken");
-    // Two invitations of one address: the second to be accepted comes too late, in this organization.
+    // Two invitations of one address: the second acceptance in this organization is rejected.
     let late = house.ask(&invitation("late@example.com", "user")).expect(201);
     let path = format!("/v1/users/{}", here.id);
     house.ask(&Ask::patch(&path, &json!({"email": "late@example.com"}))).expect(200);
@@ -142,7 +143,7 @@ fn an_address_is_one_users_in_each_organization() {
 }
 
 #[test]
-fn a_sign_in_asks_which_organization_only_after_the_password() {
+fn a_sign_in_asks_for_the_organization_only_after_the_password() {
     let house = House::start();
     let first = house.organization();
     let (second, owner) = house.neighbour("b");
@@ -151,7 +152,7 @@ fn a_sign_in_asks_which_organization_only_after_the_password() {
     let_in(&house, &owner, EMAIL, PASSWORD);
     let_in(&house, &other, EMAIL, THEIRS);
     sign_in(&house, EMAIL, "wrong password altogether", None).problem(401, "sign_in_failed");
-    // A password that is one account's asks nothing.
+    // A password that fits one account only signs in without the question.
     let told = sign_in(&house, EMAIL, THEIRS, None).expect(201);
     assert_eq!(told["organization"]["id"], json!(third));
     let problem = sign_in(&house, EMAIL, PASSWORD, None).problem(409, "organization_required");
@@ -170,7 +171,7 @@ fn a_sign_in_asks_which_organization_only_after_the_password() {
 }
 
 #[test]
-fn a_code_is_asked_for_once_the_organization_is_known() {
+fn a_code_is_requested_once_the_organization_is_known() {
     let house = House::start();
     let (second, owner) = house.neighbour("b");
     let theirs = let_in(&house, &owner, EMAIL, PASSWORD);
@@ -190,9 +191,10 @@ fn a_code_is_asked_for_once_the_organization_is_known() {
     sign_in(&house, EMAIL, PASSWORD, Some(&house.organization())).expect(201);
 }
 
-/// Accounts of one address in many organizations must not keep it out of the one that it belongs to.
+/// Accounts with one address in many organizations must not block the account in the organization
+/// that owns the domain.
 #[test]
-fn no_organization_makes_another_ones_account_unreachable() {
+fn an_organization_cannot_make_an_account_of_another_unreachable() {
     let house = House::start();
     let email = "ada@acme.example";
     for name in ["s1", "s2", "s3", "s4"] {
@@ -201,7 +203,7 @@ fn no_organization_makes_another_ones_account_unreachable() {
     }
     let (acme, owner) = house.neighbour("acme");
     let_in(&house, &owner, email, THEIRS);
-    // Four are tried, the oldest first; the one that is named is tried alone.
+    // Four accounts are tried, the oldest first; a named organization is tried alone.
     sign_in(&house, email, THEIRS, None).problem(401, "sign_in_failed");
     sign_in(&house, email, THEIRS, Some(&acme)).expect(201);
     assign(&house, &acme, &json!(["acme.example"])).expect(200);
@@ -210,7 +212,7 @@ fn no_organization_makes_another_ones_account_unreachable() {
 }
 
 #[test]
-fn the_command_line_asks_which_of_several_users_of_an_address_is_meant() {
+fn the_command_line_asks_for_the_organization_of_an_ambiguous_address() {
     let house = House::start();
     let (second, owner) = house.neighbour("b");
     let theirs = let_in(&house, &owner, EMAIL, THEIRS);
@@ -244,7 +246,7 @@ fn the_command_line_asks_which_of_several_users_of_an_address_is_meant() {
 }
 
 #[test]
-fn whoever_outranks_a_user_changes_their_address_and_ends_their_sessions() {
+fn a_higher_ranked_user_can_change_an_address_and_sessions_end() {
     let house = House::start();
     let bo = house.join("bo", "user");
     let admin = house.join("admin", "administrator");
@@ -266,9 +268,9 @@ fn whoever_outranks_a_user_changes_their_address_and_ends_their_sessions() {
     let event = &events["items"][0];
     assert_eq!(event["before"]["email"], "bo@example.com", "{event}");
     assert_eq!(event["after"]["email"], "bo@new.example", "{event}");
-    // The old address is anybody's again, the new one is not.
+    // The old address is free again, the new one is not.
     house.join("bo", "user");
-    // Nobody outranks an owner but an owner, and one's own address takes the password.
+    // Only an owner ranks as high as an owner, and changing one's own address takes the password.
     let founder = format!("/v1/users/{}", house.owner().id);
     let change = json!({"email": "eve@example.com"});
     admin.ask(&house, Ask::patch(&founder, &change)).problem(403, "permission_required");
@@ -277,9 +279,9 @@ fn whoever_outranks_a_user_changes_their_address_and_ends_their_sessions() {
     house.bare(&Ask::patch(&founder, &change).bearer(&key.secret)).problem(409, "own_account");
 }
 
-/// A user could call themselves anything, and upstreams would have believed it.
+/// Users could give themselves any address, and upstreams would have trusted it.
 #[test]
-fn ones_own_new_address_takes_the_password_and_counts_once_it_is_confirmed() {
+fn changing_ones_own_address_takes_the_password_and_a_confirmation() {
     let house = House::start();
     let bo = house.join("bo", "user");
     let key = bo.make(&house, &json!({"permissions": ["diagrams:read"]}));
@@ -306,7 +308,8 @@ fn ones_own_new_address_takes_the_password_and_counts_once_it_is_confirmed() {
     let confirmed = house.ask(&Ask::patch(&path, &json!({"email": new}))).expect(200);
     assert_eq!(confirmed["email_verified"], true);
     assert_eq!(told_email(&house, &key.secret).as_deref(), Some(new));
-    // Who manages users vouches for addresses anyway, for their own too once they do.
+    // A user manager may vouch for addresses anyway, so also for their own once they have that
+    // permission.
     let later = "bo@later.example";
     let me = to(json!({"email": later, "current_password": THEIRS})).expect(200);
     assert_eq!(me["email_verified"], false, "{me}");
@@ -322,7 +325,7 @@ fn ones_own_new_address_takes_the_password_and_counts_once_it_is_confirmed() {
 }
 
 #[test]
-fn ones_own_new_address_takes_a_code_where_there_is_a_second_factor() {
+fn changing_ones_own_address_takes_a_code_with_a_second_factor() {
     let house = House::start();
     let bo = house.join("bo", "user");
     let codes = protect(&house, &bo, THEIRS);
@@ -338,7 +341,7 @@ fn ones_own_new_address_takes_a_code_where_there_is_a_second_factor() {
         assert_eq!(problem["errors"][0]["pointer"], "/code", "{problem}");
     }
     to(Some(&codes[0])).expect(200);
-    // The code is used up, for signing in too.
+    // The code is used up, for sign-in too.
     let body = json!({"email": "bo@new.example", "password": THEIRS, "code": codes[0]});
     house.bare(&Ask::post("/v1/session", &body)).problem(401, "sign_in_failed");
     let body = json!({"email": "bo@new.example", "password": THEIRS, "code": codes[1]});

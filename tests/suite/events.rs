@@ -1,5 +1,5 @@
-//! Every change leaves exactly one event that says who did what to what from where, and none of
-//! them holds a secret.
+//! Every change writes exactly one event with the actor, the action, the target and the source
+//! address. No event holds a secret.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -15,9 +15,9 @@ use crate::house::{EMAIL, House, PASSWORD};
 use crate::people::{self, Person};
 use crate::server::wire::Answer;
 
-/// The table of routes as it is written.
+/// The source of the table of routes.
 const ROUTER: &str = include_str!("../../src/http/router.rs");
-/// Routes that take a body and change nothing that an event would tell of.
+/// Routes that take a body and change nothing, so they write no event.
 const NO_CHANGES: [&str; 7] = [
     "POST /v1/introspect",
     "POST /v1/verify",
@@ -31,7 +31,7 @@ const NEW_PASSWORD: &str = "a longer walk in the snow";
 /// An imported key, as another system has it.
 const FOREIGN: &str = "Zm9yZWlnbiBrZXlzIGFyZSBub3QgbGlrZSBvdXIgb3du";
 
-/// Who does something.
+/// The actor of a change.
 #[derive(Clone, Debug)]
 enum By {
     Nobody,
@@ -40,14 +40,14 @@ enum By {
     Key { id: String, secret: String },
 }
 
-/// What the event of a change must say: its action, its target, and in which organization.
+/// What the event of a change must contain: its action, its target and its organization.
 type Said<'a> = (&'a str, &'a str, &'a Value);
 
-/// Does changes, and looks at the event of each.
+/// Makes changes and checks the event of each.
 struct Record {
     house: House,
     seen: HashSet<String>,
-    /// Whose lists show all that happens.
+    /// The user whose lists show all events.
     readers: Vec<Person>,
     done: BTreeSet<&'static str>,
     secrets: Vec<String>,
@@ -73,7 +73,7 @@ impl Record {
         answer
     }
 
-    /// Does a change of this route; the event must be as said, and the only one.
+    /// Makes a change through this route; exactly one event must follow, with the expected content.
     fn does(&mut self, route: &'static str, by: &By, ask: &Ask, said: Said<'_>) -> Value {
         let answer = self.asked(by, ask);
         assert!((200..300).contains(&answer.status), "{route}: {}", answer.body);
@@ -96,7 +96,7 @@ impl Record {
         assert_eq!(&event["organization"], organization, "{route}: {event}");
         assert_eq!(event["address"], "127.0.0.1", "{route}: {event}");
         let (kind, id) = match by {
-            // Who comes in is known by then.
+            // The user who signs in is known at that point.
             By::Nobody => ("user", target.to_owned()),
             By::Owner => ("user", self.house.owner().id),
             By::Person(person) => ("user", person.id.clone()),
@@ -106,14 +106,14 @@ impl Record {
         assert_eq!(event["actor"]["id"], id.as_str(), "{route}: {event}");
     }
 
-    /// What changes nothing is no event.
+    /// A request that changes nothing writes no event.
     fn leaves_nothing(&mut self, by: &By, ask: &Ask, status: u16) {
         let answer = self.asked(by, ask);
         assert_eq!(answer.status, status, "{ask:?}: {}", answer.body);
         assert_eq!(self.new_events(), [] as [Value; 0], "{ask:?}");
     }
 
-    /// The events since the last time, the oldest first.
+    /// The events since the last call, the oldest first.
     fn new_events(&mut self) -> Vec<Value> {
         let mut found = Vec::new();
         for reader in self.readers.clone() {
@@ -135,7 +135,8 @@ impl Record {
             for name in ["secret", "url"] {
                 if let Some(text) = value[name].as_str() {
                     let token = text.split_once("token=").map_or(text, |(_, token)| token);
-                    // An invitation's token names it, which is no secret; what follows is.
+                    // The start of an invitation's token is its id, which is not secret; the rest
+                    // is.
                     let (_, secret) = token.rsplit_once('.').unwrap_or(("", token));
                     self.secrets.push(secret.to_owned());
                 }
@@ -145,7 +146,7 @@ impl Record {
         }
     }
 
-    /// No event in the store holds a secret, or the digest by which it is known.
+    /// No event in the store holds a secret or the digest of one.
     fn assert_no_secret(mut self) {
         self.house.stop();
         let store = opened(self.house.home());
@@ -181,7 +182,7 @@ fn changing_routes() -> BTreeSet<String> {
     routes
 }
 
-/// The path that stands next in the table, where nothing but punctuation comes first.
+/// The next path in the table, if only punctuation precedes it.
 fn next_path(part: &str) -> Option<&str> {
     let (before, rest) = part.split_once('"')?;
     let is_near = before.chars().all(|it| !it.is_alphabetic()) || before.trim() == "), path:";
@@ -194,7 +195,7 @@ fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
 }
 
 #[test]
-fn every_change_leaves_one_event_and_no_event_holds_a_secret() {
+fn every_change_writes_one_event_and_no_event_holds_a_secret() {
     let mut record = Record::new();
     let home = come_in(&mut record);
     lead_a_key(&mut record, &home);
@@ -213,7 +214,7 @@ fn every_change_leaves_one_event_and_no_event_holds_a_secret() {
     record.assert_no_secret();
 }
 
-/// Set up, sign in, sign out. Returns the organization.
+/// Setup, sign-in, sign-out. Returns the organization.
 fn come_in(record: &mut Record) -> Value {
     let link = record.house.setup_link();
     let (_, token) = link.split_once("token=").unwrap();
@@ -292,7 +293,7 @@ fn lead_a_key(record: &mut Record, home: &Value) {
     record.does("POST /v1/keys/import", &By::Owner, &import, said);
 }
 
-/// What keys do is said of the key.
+/// A change by a key names the key as actor.
 fn by_keys(record: &mut Record, home: &Value) {
     let manager = record.house.manager();
     let own = record.house.create(&json!({"name": "own"}));
@@ -416,7 +417,7 @@ fn change_a_user(record: &mut Record, user: &str, home: &Value) {
     record.does("DELETE /v1/users/{user}", &by, &remove, ("user.remove", user, home));
 }
 
-/// Signs a user in twice, ends one session and then all; the user acknowledges what was done.
+/// Signs a user in twice, ends one session and then all; the user acknowledges the notices.
 fn end_sessions(record: &mut Record, user: &str, home: &Value) {
     let (by, path) = (By::Owner, format!("/v1/users/{user}"));
     let email = record.asked(&by, &Ask::get(&path)).expect(200)["email"].clone();
@@ -447,7 +448,7 @@ fn end_sessions(record: &mut Record, user: &str, home: &Value) {
     record.leaves_nothing(&by, &seen, 204);
 }
 
-/// Locks the owner's account from afar, and lifts that.
+/// Locks the owner's account out from another network, and lifts the lockout.
 fn lift_a_lockout(record: &mut Record, owner: &str, home: &Value) {
     let wrong = Ask::post("/v1/session", &json!({"email": EMAIL, "password": "not it"}));
     let wrong = wrong.header("X-Forwarded-For", "203.0.113.9");
@@ -582,7 +583,7 @@ fn look_after_oneself(record: &mut Record, home: &Value) {
     let renew = me(json!({"password": NEW_PASSWORD, "current_password": PASSWORD}));
     let answer = record.asked(&by, &renew);
     answer.expect(200);
-    // The change renews the session, which is where events are read from.
+    // The change renews the session that reads the events.
     let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
     let person = Person { id: owner.clone(), email: EMAIL.to_owned(), cookie };
     record.readers.first_mut().unwrap().cookie.clone_from(&person.cookie);

@@ -1,5 +1,5 @@
-//! Where a gate reads the key: schemes, cookies, subprotocols, and what a client is told that sent it
-//! elsewhere or twice.
+//! Where a gate reads the key: schemes, cookies and subprotocols, and the answer to a key that was
+//! sent elsewhere or twice.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,7 +16,8 @@ impl House {
         self.gate(name, &json!({"routes": [{"path": "/**"}], "credentials": credentials}));
     }
 
-    /// What both endpoints answer to these lines, which must be the same: the code and the detail.
+    /// The code and the detail of the answer to these header lines, which must be the same at both
+    /// endpoints.
     fn told(&self, gate: &str, lines: &[(&str, &str)]) -> (String, String) {
         let [one, other] = [forwarded(gate, WANTED), repeated(gate, WANTED)].map(|ask| {
             let ask = lines.iter().fold(ask, |ask, (name, value)| ask.header(name, value));
@@ -36,7 +37,7 @@ fn basic(pair: &str) -> String {
 }
 
 #[test]
-fn a_gate_takes_the_schemes_that_it_names() {
+fn a_gate_accepts_its_configured_schemes() {
     let house = House::start();
     let secret = house.create(&json!({})).secret;
     house.takes("schemes", &json!(["authorization:Token", "authorization:ApiKey", "x-api-key"]));
@@ -66,7 +67,7 @@ fn a_gate_takes_the_schemes_that_it_names() {
 }
 
 #[test]
-fn a_gate_takes_a_cookie_and_a_subprotocol_by_name() {
+fn a_gate_accepts_its_configured_cookie_and_subprotocol() {
     let mut house = House::start();
     let [secret, other] = [(); 2].map(|()| house.create(&json!({})).secret);
     house.takes("browsers", &json!(["cookie:Feed", "websocket-protocol:keyhouse."]));
@@ -96,12 +97,13 @@ fn a_gate_takes_a_cookie_and_a_subprotocol_by_name() {
         }
         house.restart();
     }
-    // Elsewhere neither means anything.
+    // Other gates ignore both.
     assert_eq!(house.told("default", &[("Cookie", &feed)]).0, "NO_CREDENTIAL");
     assert_eq!(house.told("default", &[("Sec-WebSocket-Protocol", &socket)]).0, "NO_CREDENTIAL");
 }
 
-/// `key:x`, `key:x-oauth-basic`: the filler was looked up, and the answer was that no such key exists.
+/// `key:x`, `key:x-oauth-basic`: the filler was looked up, and the answer was that no such key
+/// exists.
 #[test]
 fn a_filler_next_to_the_key_in_basic_is_ignored() {
     let house = House::start();
@@ -123,9 +125,9 @@ fn a_filler_next_to_the_key_in_basic_is_ignored() {
     }
 }
 
-/// Two credentials were answered like a mistyped one, so that people looked for a typing error.
+/// Two credentials got the same answer as a mistyped one, so users looked for a typing error.
 #[test]
-fn two_credentials_are_rejected_with_their_places() {
+fn two_credentials_are_rejected_with_their_positions() {
     let house = House::start();
     let [one, two] = [(); 2].map(|()| house.create(&json!({})).secret);
     house.takes("own", &json!(["authorization", "x-shop-key", "cookie:k"]));

@@ -1,4 +1,5 @@
-//! `quota` on `/v1/keys`: so many calls in a calendar period, whatever becomes of the process.
+//! `quota` on `/v1/keys` limits calls in a calendar period, across restarts and crashes of the
+//! process.
 
 use serde_json::{Value, json};
 
@@ -14,7 +15,7 @@ fn with_quota(house: &House, limit: u64) -> Made {
     house.create(&json!({"name": "counted", "quota": month(limit)}))
 }
 
-/// How many of so many calls pass, on one connection.
+/// How many of the given number of calls pass, on one connection.
 fn pass(house: &House, made: &Made, calls: usize) -> usize {
     let (mut line, ask) = (house.line(), Ask::forward_auth(&made.secret));
     let answers = (0..calls).map(|_| line.ask(&ask));
@@ -36,7 +37,7 @@ fn used(house: &House, made: &Made) -> u64 {
 }
 
 #[test]
-fn a_key_has_the_quota_that_it_was_given() {
+fn a_key_returns_the_quota_it_was_given() {
     let house = House::start();
     let quota = json!({"limit": 50, "period": "week", "timezone": "Europe/Paris"});
     let made = house.create(&json!({"quota": quota}));
@@ -51,7 +52,7 @@ fn a_key_has_the_quota_that_it_was_given() {
 }
 
 #[test]
-fn what_is_no_quota_is_refused_with_all_its_faults() {
+fn an_invalid_quota_is_rejected_with_every_fault() {
     let house = House::start();
     let zone = "UTC";
     for (quota, faults) in [
@@ -118,7 +119,7 @@ fn what_is_no_quota_is_refused_with_all_its_faults() {
 }
 
 #[test]
-fn a_used_up_quota_is_told_with_when_it_begins_anew() {
+fn an_exhausted_quota_returns_when_it_resets() {
     let house = House::start();
     let made = with_quota(&house, 3);
     let told = house.verify(&made.secret);
@@ -142,7 +143,7 @@ fn a_used_up_quota_is_told_with_when_it_begins_anew() {
 }
 
 #[test]
-fn a_cost_over_a_limit_is_not_told_to_wait_for_years() {
+fn a_cost_above_a_limit_gets_no_retry_time() {
     let house = House::start();
     let limits = json!([{"name": "few", "limit": 5, "window_seconds": 60}]);
     let made = house.create(&json!({"rate_limits": limits}));
@@ -152,7 +153,7 @@ fn a_cost_over_a_limit_is_not_told_to_wait_for_years() {
 }
 
 #[test]
-fn a_call_that_some_limit_refuses_draws_on_none() {
+fn a_call_refused_by_one_limit_counts_against_none() {
     let house = House::start();
     let limits = json!([{"name": "wide", "limit": 50, "window_seconds": 86400},
                         {"name": "narrow", "limit": 2, "window_seconds": 86400}]);
@@ -165,7 +166,7 @@ fn a_call_that_some_limit_refuses_draws_on_none() {
 }
 
 #[test]
-fn many_callers_together_get_exactly_the_quota() {
+fn concurrent_callers_get_exactly_the_quota() {
     let house = House::start();
     let made = with_quota(&house, 150);
     let passed: usize = std::thread::scope(|scope| {
@@ -176,7 +177,7 @@ fn many_callers_together_get_exactly_the_quota() {
 }
 
 #[test]
-fn a_clean_stop_gives_back_what_was_reserved() {
+fn a_clean_stop_returns_the_unused_reservation() {
     let mut house = House::start();
     let made = with_quota(&house, 500);
     assert_eq!(pass(&house, &made, 123), 123);
@@ -191,7 +192,7 @@ fn a_clean_stop_gives_back_what_was_reserved() {
 }
 
 #[test]
-fn a_kill_lets_no_more_through_than_the_quota_and_loses_a_percent_at_most() {
+fn a_kill_never_exceeds_the_quota_and_loses_at_most_one_percent() {
     let mut house = House::start();
     let made = with_quota(&house, 500);
     let mut passed = 0;
@@ -209,7 +210,7 @@ fn a_kill_lets_no_more_through_than_the_quota_and_loses_a_percent_at_most() {
 }
 
 #[test]
-fn a_kill_under_load_lets_no_more_through_than_the_quota() {
+fn a_kill_under_load_never_exceeds_the_quota() {
     let mut house = House::start();
     let made = with_quota(&house, 400);
     let (sender, answers) = std::sync::mpsc::channel();
@@ -240,12 +241,12 @@ fn a_kill_under_load_lets_no_more_through_than_the_quota() {
     house.restart();
     let after = pass(&house, &made, 500);
     assert!(before >= 90 && before + after <= 400, "{before} and {after}");
-    // A reservation, and what was under way and never answered.
+    // A reservation, and the calls in flight that were never answered.
     assert!(before + after >= 400 - 4 - 8, "{before} and {after}");
 }
 
 #[test]
-fn renaming_or_changing_the_quota_refills_nothing() {
+fn renaming_a_key_or_changing_its_quota_does_not_reset_usage() {
     let house = House::start();
     let limits = json!([{"name": "calls", "limit": 30, "window_seconds": 86400}]);
     let made = house.create(&json!({"rate_limits": limits, "quota": month(20)}));
@@ -276,7 +277,7 @@ fn renaming_or_changing_the_quota_refills_nothing() {
 }
 
 #[test]
-fn what_a_plan_gives_all_keys_together_counts_from_the_next_check_on() {
+fn a_quota_of_the_plan_applies_from_the_next_check_on() {
     let house = House::start();
     let (one, other) = (house.create(&json!({})), house.create(&json!({})));
     let plan = |limits: Value| {

@@ -1,4 +1,5 @@
-//! Guessing at `POST /v1/session`: it gets slow before anything is hashed, for whoever and from wherever.
+//! Password guessing at `POST /v1/session` is throttled before a password is hashed, per account
+//! and per network.
 
 use std::time::Duration;
 
@@ -17,12 +18,12 @@ fn sign_in(email: &str, password: &str) -> Ask {
     Ask::post("/v1/session", &json!({"email": email, "password": password}))
 }
 
-/// As a proxy on this host passes it on.
+/// Sends the request as a proxy on this host forwards it.
 fn from(address: &str, ask: Ask) -> Ask {
     ask.header("X-Forwarded-For", address)
 }
 
-/// Guesses until told to wait; returns how often that was not so, and the refusal.
+/// Guesses until throttled. Returns the number of guesses before that, and the refusal.
 fn guess(house: &House, ask: impl Fn() -> Ask) -> (usize, Answer) {
     for guesses in 0..20 {
         let answer = house.bare(&ask());
@@ -56,7 +57,7 @@ fn without_id(answer: &Answer) -> Value {
 }
 
 #[test]
-fn after_some_failures_one_waits_with_the_right_password_too_and_known_or_not() {
+fn the_throttle_also_applies_to_right_passwords_and_unknown_accounts() {
     let house = House::start();
     let (known, refused) = guess(&house, || sign_in(EMAIL, "not the password at all"));
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
@@ -68,10 +69,10 @@ fn after_some_failures_one_waits_with_the_right_password_too_and_known_or_not() 
     for guesses in [known, unknown, garbage] {
         assert!((5..=8).contains(&guesses), "{guesses}");
     }
-    // In any spelling it is the same account, and the right password is not looked at.
+    // Every spelling counts as the same account, and the right password is not checked.
     let wrong = || sign_in(" ADA@example.com", "not the password at all");
     must_wait(&house, wrong, &sign_in(EMAIL, PASSWORD));
-    // Whoever is in already is not in the way.
+    // Existing sessions are not affected.
     house.ask(&Ask::get("/v1/session")).expect(200);
 }
 
@@ -91,17 +92,17 @@ fn a_refusal_costs_no_hash() {
 }
 
 #[test]
-fn nobody_from_afar_keeps_the_owner_out_of_the_host() {
+fn remote_failures_do_not_block_sign_in_on_the_host() {
     let house = House::start();
     let (_, refused) = guess(&house, || from("203.0.113.9", sign_in(EMAIL, "not the password")));
     assert!(refused.header("retry-after").is_some());
     house.bare(&sign_in(EMAIL, PASSWORD)).expect(201);
-    // That it was them opens the account to the world again.
+    // The successful sign-in opens the account to all networks again.
     house.bare(&from("203.0.113.9", sign_in(EMAIL, PASSWORD))).expect(201);
 }
 
 #[test]
-fn one_client_can_not_try_one_password_on_everybody() {
+fn a_client_cannot_try_one_password_on_many_accounts() {
     let house = House::start();
     let mut line = house.line();
     let mut refused = None;
@@ -119,7 +120,8 @@ fn one_client_can_not_try_one_password_on_everybody() {
     answer.problem(429, "too_many_attempts");
     let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=10).contains(&wait), "{wait}");
-    // A neighbour in the same /24 is not in the way: they were refused for as long as it went on.
+    // A neighbour in the same /24 is not throttled: they used to be refused for as long as the
+    // guessing continued.
     house.bare(&from("203.0.113.5", sign_in(EMAIL, PASSWORD))).expect(201);
 }
 
@@ -133,9 +135,9 @@ fn device(answer: &Answer) -> String {
     device.split(';').next().unwrap().to_owned()
 }
 
-/// A stranger who guessed on kept the owner of an account from signing in, 16 of 16 tries.
+/// A stranger's continued guessing blocked the sign-in of the account's owner in 16 of 16 attempts.
 #[test]
-fn a_stranger_keeps_nobody_out_of_a_browser_that_was_signed_in_before() {
+fn a_stranger_cannot_block_sign_in_from_a_known_browser() {
     let house = House::start();
     let home = |ask: Ask| from("198.51.100.7", ask);
     let device = device(&house.bare(&home(sign_in(EMAIL, PASSWORD))));
@@ -146,7 +148,7 @@ fn a_stranger_keeps_nobody_out_of_a_browser_that_was_signed_in_before() {
         let known = home(sign_in(EMAIL, PASSWORD)).header("Cookie", &device);
         house.bare(&known).expect(201);
     }
-    // It signs nobody in, and is an account's own; what is no such cookie is nothing.
+    // The cookie signs no user in and is valid for one account only. A malformed cookie is ignored.
     let wrong = home(sign_in(EMAIL, "not the password at all")).header("Cookie", &device);
     house.bare(&wrong).problem(401, "sign_in_failed");
     house.bare(&Ask::get("/v1/session").header("Cookie", &device)).problem(401, "NO_CREDENTIAL");
@@ -160,14 +162,14 @@ fn a_stranger_keeps_nobody_out_of_a_browser_that_was_signed_in_before() {
 }
 
 #[test]
-fn a_device_cookie_is_worth_few_guesses_and_ends_with_the_password() {
+fn a_device_cookie_allows_few_guesses_and_expires_with_the_password() {
     let house = House::start();
     let home = |ask: Ask| from("198.51.100.7", ask);
     let [stolen, unused] = [(); 2].map(|()| device(&house.bare(&home(sign_in(EMAIL, PASSWORD)))));
     let (guesses, _) =
         guess(&house, || home(sign_in(EMAIL, "not the password at all")).header("Cookie", &stolen));
     assert!((5..=8).contains(&guesses), "{guesses}");
-    // Those guesses are nobody else's.
+    // Those guesses do not count against other browsers.
     house.bare(&home(sign_in(EMAIL, PASSWORD))).expect(201);
 
     let change = json!({"password": "a longer walk in the snow", "current_password": PASSWORD});
@@ -183,9 +185,9 @@ fn a_device_cookie_is_worth_few_guesses_and_ends_with_the_password() {
     house.bare(&with(&renewed)).expect(201);
 }
 
-/// Failed tries by strangers also kept those who were signed in from changing their password.
+/// Failed attempts by strangers also kept signed-in users from changing their password.
 #[test]
-fn a_stranger_keeps_no_session_from_what_needs_the_password() {
+fn a_stranger_cannot_block_password_confirmation_in_a_session() {
     let house = House::start();
     guess(&house, || sign_in(EMAIL, "not the password at all"));
     let change = json!({"password": "a longer walk in the snow", "current_password": PASSWORD});
@@ -201,7 +203,7 @@ fn successes_are_never_counted() {
 }
 
 #[test]
-fn right_sign_ins_at_once_are_all_let_in() {
+fn concurrent_correct_sign_ins_all_succeed() {
     let house = House::start();
     let statuses: Vec<u16> = std::thread::scope(|threads| {
         let tries: Vec<_> = (0..16)
@@ -213,7 +215,7 @@ fn right_sign_ins_at_once_are_all_let_in() {
 }
 
 #[test]
-fn guesses_at_once_are_no_more_than_guesses_in_a_row() {
+fn concurrent_guesses_get_no_more_attempts_than_sequential_ones() {
     let house = House::start();
     let statuses: Vec<u16> = std::thread::scope(|threads| {
         let tries: Vec<_> = (0..32)
@@ -228,7 +230,7 @@ fn guesses_at_once_are_no_more_than_guesses_in_a_row() {
 }
 
 #[test]
-fn a_sign_in_never_takes_a_cookie_over_and_ends_the_session_it_replaces() {
+fn a_sign_in_issues_a_new_cookie_and_ends_the_replaced_session() {
     let house = House::start();
     let planted = house.cookie().split('=').next().unwrap().to_owned() + "=AAAA";
     for old in [planted.as_str(), house.cookie()] {
@@ -241,9 +243,9 @@ fn a_sign_in_never_takes_a_cookie_over_and_ends_the_session_it_replaces() {
     }
 }
 
-/// What failed is written a minute later, and when the server stops.
+/// Failures are written a minute later, and when the server stops.
 #[test]
-fn failed_sign_ins_are_in_the_audit_summed_and_without_what_was_typed() {
+fn failed_sign_ins_are_audited_in_sum_without_the_typed_text() {
     let mut house = House::start();
     let typed = "my real password by mistake";
     for _ in 0..3 {
@@ -259,7 +261,7 @@ fn failed_sign_ins_are_in_the_audit_summed_and_without_what_was_typed() {
         (event["target"].clone(), after["network"].clone(), after["count"].clone())
     };
     let told: Vec<_> = listed["items"].as_array().unwrap().iter().map(told).collect();
-    // What names no user belongs to no organization: operators see it.
+    // An address without a user belongs to no organization: operators see the failure.
     let expected = [
         (&me, "127.0.0.0/24", 3),
         (&me, "203.0.113.0/24", 1),

@@ -1,4 +1,5 @@
-//! `/v1/users/{user}/sessions`: another user's sessions, seen and ended; and what the user is told.
+//! `/v1/users/{user}/sessions` lists and ends another user's sessions, and the user gets a notice
+//! of it.
 
 use serde_json::{Value, json};
 
@@ -23,7 +24,7 @@ fn notices(told: &Value) -> Vec<(&str, &str)> {
 }
 
 #[test]
-fn a_manager_ends_one_session_or_all_of_a_user() {
+fn a_manager_can_end_one_or_all_sessions_of_a_user() {
     let house = House::start();
     let bo = house.join("bo", "user");
     let (second, third) = (signed_in(&house, &bo), signed_in(&house, &bo));
@@ -51,7 +52,7 @@ fn a_manager_ends_one_session_or_all_of_a_user() {
 }
 
 #[test]
-fn nobody_ends_the_sessions_of_who_holds_more() {
+fn ending_sessions_of_a_higher_ranked_user_is_rejected() {
     let house = House::start();
     let admin = house.join("admin", "administrator");
     let owner = format!("/v1/users/{}/sessions", house.owner().id);
@@ -61,9 +62,9 @@ fn nobody_ends_the_sessions_of_who_holds_more() {
     house.ask(&Ask::get("/v1/session")).expect(200);
 }
 
-/// Another user's sessions need `keyhouse:users:manage`, also those of a user of the same role.
+/// Another user's sessions need `keyhouse:users:manage`, even if both users have the same role.
 #[test]
-fn a_user_ends_no_other_users_sessions_and_their_own_elsewhere() {
+fn a_user_can_end_only_their_own_sessions() {
     let house = House::start();
     let (bo, peer) = (house.join("bo", "user"), house.join("peer", "user"));
     let sessions = |person: &Person| format!("/v1/users/{}/sessions", person.id);
@@ -78,9 +79,9 @@ fn a_user_ends_no_other_users_sessions_and_their_own_elsewhere() {
     house.ask(&Ask::get("/v1/session")).expect(200);
 }
 
-/// An account that was reset, or whose sessions were ended, said nothing of it to its user.
+/// A user whose account was reset or whose sessions were ended used to get no notice of it.
 #[test]
-fn a_user_is_told_at_sign_in_what_others_did_until_it_is_acknowledged() {
+fn a_user_gets_notices_at_sign_in_until_they_are_acknowledged() {
     let house = House::start();
     let bo = house.join("bo", "user");
     house.ask(&Ask::new("DELETE", &format!("/v1/users/{}/sessions", bo.id))).expect(204);
@@ -103,11 +104,12 @@ fn a_user_is_told_at_sign_in_what_others_did_until_it_is_acknowledged() {
     let all = [("sessions_ended", "user"), ("password_reset", "user")];
     assert_eq!(notices(&answer.expect(201)), all);
 
-    // What came after the notices that were seen stays.
+    // Notices that came after the seen ones stay.
     bo.ask(&house, Ask::new("DELETE", &format!("/v1/me/notices?until={seen}"))).expect(204);
     let left = bo.ask(&house, Ask::get("/v1/session")).expect(200);
     assert_eq!(notices(&left), all[1..]);
-    // Whoever reset the password could have signed in as Bo: that they did stays for a week.
+    // The manager who reset the password could have signed in as Bo, so the notice of it stays for
+    // a week.
     bo.ask(&house, Ask::new("DELETE", "/v1/me/notices")).expect(204);
     let left = bo.ask(&house, Ask::get("/v1/session")).expect(200);
     assert_eq!(notices(&left), all[1..]);
