@@ -33,7 +33,7 @@ pub struct OrganizationRecord {
     /// Maximum permissions of its keys outside `keyhouse:`.
     #[serde(rename = "p", with = "text")]
     pub ceiling: Patterns,
-    /// Whether users without a management role may create personal keys.
+    /// Whether users with the role `user` may create personal keys.
     #[serde(rename = "mk")]
     pub members_create_keys: bool,
     /// Maximum lifetime of a key in days, if administrators set one.

@@ -1,4 +1,4 @@
-//! The chain of seals: how the hash of each is made, and where it ends today.
+//! The chain of seals: how each hash is made, and where the chain ends.
 
 use blake3::Hasher;
 use keyhouse_storage::{At, Order, Range, Row, Store};
@@ -10,37 +10,38 @@ use crate::records::event::{CutRecord, SEAL_VERSION, SealRecord};
 use crate::records::place::Place;
 use crate::records::{Held, read_row};
 
-/// Most seals that are read at once.
+/// Maximum number of seals read at once.
 const SEALS_A_PAGE: usize = 100;
-/// What every hash of a seal begins with, by the seal's version: nothing else hashes to the same.
+/// Prefix of the input of every seal hash, by the seal's version. It keeps seal hashes apart from
+/// all other hashes.
 const DOMAIN_1: &[u8] = b"keyhouse audit seal 1";
 const DOMAIN_2: &[u8] = b"keyhouse audit seal 2";
 
-/// The end of the chain: the last seal, or the last that was cut off, or nothing yet.
+/// The end of the chain: the last seal, or the last seal that was cut, or the empty start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// The number of the last seal; 0 before the first.
+    /// The number of the last seal. 0 before the first seal.
     pub number: u64,
-    /// Its hash; the hash of nothing before the first.
+    /// The hash of the last seal. Before the first seal, the hash of no input.
     pub hash: Digest,
-    /// When it was made, or cut off; `None` before the first.
+    /// When the last seal was made or cut. `None` before the first seal.
     pub at: Option<Moment>,
-    /// The last seal's version; 1 behind a cut that no event names; 0 before the first seal.
+    /// The version of the last seal. 1 after a cut without an event, 0 before the first seal.
     pub(super) version: u8,
-    /// No event is older that is in no seal.
+    /// Every event without a seal is at least this young.
     pub(super) floor: Moment,
-    /// No event is younger that is in a seal that is there.
+    /// Every event under a stored seal is at most this young.
     pub(super) latest: Moment,
 }
 
 impl Head {
-    /// The end of a chain that has no seal yet.
+    /// The end of a chain without seals.
     pub(super) fn none() -> Self {
         let (floor, latest) = (Moment::BEGINNING, Moment::BEGINNING);
         Self { number: 0, hash: Digest::of(b""), at: None, version: 0, floor, latest }
     }
 
-    /// Where the chain ends as it is stored.
+    /// Reads the end of the stored chain.
     pub(super) fn read(store: &dyn Store) -> Result<Self, ChainError> {
         let page = seals(store, None, Order::Descending, 1)?;
         if let Some(row) = page.rows.first() {
@@ -50,14 +51,14 @@ impl Head {
         Ok(cut(store)?.map_or_else(Self::none, |held| Self::behind(&held.record)))
     }
 
-    /// The end of a chain whose last seal this is.
+    /// The end of a chain with this last seal.
     pub(super) fn of(seal: &SealRecord) -> Self {
         let (number, hash, at) = (seal.number, seal.hash, Some(seal.at));
         let (version, floor, latest) = (seal.version, seal.floor, seal.latest);
         Self { number, hash, at, version, floor, latest }
     }
 
-    /// The end of a chain all of whose seals are cut off.
+    /// The end of a chain whose seals are all cut.
     pub(super) fn behind(cut: &CutRecord) -> Self {
         let version = if cut.event.is_some() { SEAL_VERSION } else { 1 };
         let (number, hash, floor) = (cut.number, cut.hash, cut.floor);
@@ -65,17 +66,17 @@ impl Head {
     }
 }
 
-/// Where the chain was cut, if it was.
+/// Returns the cut of the chain, if there is one.
 pub(super) fn cut(store: &dyn Store) -> Result<Option<Held<CutRecord>>, ChainError> {
     Ok(cut_row(store)?.as_ref().map(read_row).transpose()?)
 }
 
-/// The row of the cut as it is stored.
+/// Returns the stored row of the cut.
 pub(super) fn cut_row(store: &dyn Store) -> Result<Option<Row>, ChainError> {
     Ok(store.get(&Place::Cut.to_bytes(), At::Latest)?)
 }
 
-/// Some seals beyond a number, in an order, as they are stored.
+/// Returns a page of stored seals after a number, in an order.
 pub(super) fn seals(
     store: &dyn Store,
     after: Option<u64>,
@@ -88,7 +89,7 @@ pub(super) fn seals(
     Ok(store.scan(&range, At::Latest)?)
 }
 
-/// Calls `visit` with every seal that is stored beyond a number, in an order, until it says stop.
+/// Calls `visit` with every stored seal after a number, in an order, until it returns stop.
 pub(super) fn each_seal(
     store: &dyn Store,
     order: Order,
@@ -112,19 +113,19 @@ pub(super) fn each_seal(
     }
 }
 
-/// Whether a walk over seals goes on.
+/// Whether a walk over seals continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Visit {
     Next,
     Stop,
 }
 
-/// Makes the hash of a seal. What goes in can be taken apart again in one way only, so that no two
-/// seals share a hash.
+/// Computes the hash of a seal. The encoding of the input is unambiguous, so that two different
+/// seals never hash the same input.
 pub(super) struct SealHasher(Hasher);
 
 impl SealHasher {
-    /// Begins the hash of the seal behind another.
+    /// Starts the hash of the seal after another.
     pub(super) fn new(version: u8, number: u64, previous: Digest) -> Self {
         let mut hasher = Hasher::new();
         let domain = if version == 1 { DOMAIN_1 } else { DOMAIN_2 };
@@ -132,14 +133,14 @@ impl SealHasher {
         Self(hasher)
     }
 
-    /// Takes in an event as it is stored: key and value, each behind its length.
+    /// Adds an event as it is stored: key and value, each after its length.
     pub(super) fn take(&mut self, row: &Row) {
         for bytes in [&row.key, &row.value] {
             self.0.update(&length(bytes.len())).update(bytes);
         }
     }
 
-    /// Ends with what the seal says of itself.
+    /// Adds the seal's own fields and returns the hash.
     pub(super) fn finish(mut self, seal: &SealRecord) -> Digest {
         for moment in [seal.at, seal.floor, seal.latest] {
             self.0.update(&moment.milliseconds().to_be_bytes());

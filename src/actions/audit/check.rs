@@ -1,7 +1,7 @@
-//! Proves the audit log: that the seals are a chain, and that each event is in one, as it was.
+//! Verifies the audit log: the seals form a chain, and each event is under a seal and unchanged.
 //!
-//! Seals and events never change, so they are read as they come; where old ones are cut meanwhile,
-//! the check begins anew.
+//! Seals and events never change, so the check reads them page by page. If old ones are cut in the
+//! meantime, the check starts again.
 
 use std::collections::HashSet;
 
@@ -22,42 +22,42 @@ use crate::records::event::{CutRecord, EventRecord, SEAL_VERSION, SealRecord};
 use crate::records::place::Place;
 use crate::records::{Held, read_row};
 
-/// Most faults that are told.
+/// Maximum number of reported faults.
 pub const FAULTS_MAX: usize = 100;
-/// Most ids of sealed events that are held in memory; when there are more, the log is gone over
-/// several times.
+/// Maximum number of ids of sealed events held in memory. If there are more, the check reads the
+/// log in several passes.
 const IDS_HELD_MAX: u64 = 1_000_000;
 
-/// What is wrong with the audit log.
+/// Kinds of faults in the audit log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
-    /// A seal is not there, between others or before the first that is.
+    /// A seal is missing, between others or before the first stored seal.
     SealRemoved,
     /// A seal does not follow from the one before it.
     ChainBroken,
-    /// A seal does not read.
+    /// A seal cannot be parsed.
     SealUnreadable,
-    /// An event, or the seal over it, is not as it was when it was sealed.
+    /// An event, or the seal over it, differs from what was sealed.
     Altered,
-    /// An event that a seal covers is not there.
+    /// An event that a seal covers is missing.
     EventRemoved,
-    /// An event is in no seal, and older than any that may still wait for one.
+    /// An event has no seal and is older than any event that may still wait for one.
     EventInserted,
-    /// An event is in two seals, or twice in one.
+    /// An event is under two seals, or twice under one.
     SealedTwice,
-    /// The head that was written down is none of this chain's: it was cut short, or replaced, or
-    /// the head is older than what is kept.
+    /// The saved head is not in this chain: the chain was cut short or replaced, or the head is
+    /// older than the stored log.
     HeadUnknown,
-    /// Where the log begins is not what a sealed event says of a cut.
+    /// No sealed event confirms the start of the log.
     CutUnproved,
-    /// What was cut was younger than the retention.
+    /// The cut removed events that were younger than the retention.
     CutTooEarly,
-    /// The cut is to have been made in the future.
+    /// The time of the cut is in the future.
     CutAhead,
 }
 
 impl FaultKind {
-    /// Its stable name.
+    /// The stable name in the API.
     pub fn name(self) -> &'static str {
         match self {
             Self::SealRemoved => "seal_removed",
@@ -75,63 +75,60 @@ impl FaultKind {
     }
 }
 
-/// One fault of the audit log, as far as it can be told where it lies.
+/// One fault of the audit log, with its position where that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogFault {
-    /// What is wrong.
     pub kind: FaultKind,
-    /// With which seal.
+    /// The seal with the fault.
     pub seal: Option<u64>,
-    /// With which event.
+    /// The event with the fault.
     pub event: Option<EventId>,
 }
 
-/// What a check found.
+/// Result of a check.
 #[derive(Debug)]
 pub struct Checked {
-    /// How many seals are there.
+    /// Number of stored seals.
     pub seals: u64,
-    /// How many events are there.
+    /// Number of stored events.
     pub events: u64,
-    /// How many of them still wait for their seal.
+    /// Number of events that still wait for their seal.
     pub unsealed: u64,
-    /// The end of the chain.
     pub head: Head,
-    /// Where the log was cut, if it was and that is proved.
+    /// The cut of the log, if there is one and it is proved.
     pub cut: Option<Cut>,
-    /// What is wrong: nothing, where the log is as it was; at most [`FAULTS_MAX`].
+    /// The faults, at most [`FAULTS_MAX`]. Empty if the log is intact.
     pub faults: Vec<LogFault>,
 }
 
 /// The newest cut of old events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cut {
-    /// The last seal that is gone.
+    /// The last removed seal.
     pub number: u64,
-    /// When it was cut.
     pub at: Moment,
-    /// How long events were kept then; none for a cut that an earlier version made.
+    /// The retention at that time. `None` for a cut by an earlier version.
     pub retention: Option<Retention>,
 }
 
-/// What a check goes by.
+/// Inputs of a check.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terms {
-    /// A head that was written down.
+    /// A head that was saved earlier.
     pub(super) head: Option<Digest>,
-    /// The time.
     pub(super) now: Moment,
-    /// How long events are kept today.
+    /// The retention that is in force now.
     pub(super) retention: Retention,
 }
 
 impl Actions {
-    /// Checks the audit log of the whole instance. `head` is the hash of a seal that was written
-    /// down before: without it nobody can tell that the end was cut off, or that all was rewritten.
+    /// Checks the audit log of the whole instance. `head` is the hash of a seal that was saved
+    /// before. Without it the check cannot detect that the end was removed or that the whole log
+    /// was rewritten.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`] for all but operators; [`ActionError::Busy`] while
-    /// another check runs; the store's.
+    /// [`ActionError::PermissionRequired`] for actors that are not operators; [`ActionError::Busy`]
+    /// while another check runs; those of the store.
     pub fn check_audit(&self, actor: &Actor, head: Option<Digest>) -> Result<Checked, ActionError> {
         actor.require(INSTANCE_MANAGE)?;
         let Ok(_alone) = self.checking.try_lock() else { return Err(ActionError::Busy) };
@@ -143,11 +140,11 @@ impl Actions {
     }
 }
 
-/// A turn for one page, given back on drop; none where nobody else reads.
+/// Takes a turn for one page, which is returned on drop. `None` where there are no other readers.
 pub(super) type PageTurn<'a> = &'a dyn Fn() -> Option<Turn<'a>>;
 
-/// Checks the log of a store; `None` where it was cut meanwhile. It gives way to other readers
-/// between pages: a seal with its events is one.
+/// Checks the log of a store. Returns `None` if the log was cut in the meantime. Other readers get
+/// their turn between pages; a seal with its events is one page.
 pub(super) fn check_once<'a>(
     store: &'a dyn Store,
     terms: Terms,
@@ -156,7 +153,7 @@ pub(super) fn check_once<'a>(
     let begun = cut_row(store)?;
     let revision = begun.as_ref().map(|row| row.revision);
     let cut = begun.as_ref().map(|row| read_row::<CutRecord>(row).map(|held| held.record));
-    // One that does not read is no beginning.
+    // A cut that cannot be parsed is no valid start.
     let is_readable = !matches!(cut, Some(Err(_)));
     let mut check = Check::new((store, turn), cut.and_then(Result::ok), terms);
     if !is_readable {
@@ -174,9 +171,8 @@ struct Check<'a> {
     turn: PageTurn<'a>,
     /// The seal before the next one.
     before: Head,
-    /// Whether its hash is known.
     is_before_known: bool,
-    /// The head that was written down, until it is found.
+    /// The saved head, until it is found.
     wanted: Option<Digest>,
     proof: CutProof,
     listed: u64,
@@ -190,17 +186,17 @@ impl<'a> Check<'a> {
         terms: Terms,
     ) -> Self {
         let start = cut.as_ref().map_or_else(Head::none, Head::behind);
-        // What is left behind a cut may be of an earlier version than the cut.
+        // The seals after a cut may have an earlier version than the cut.
         let before = Head { version: 0, ..start };
         let (head, faults) = (before.clone(), Vec::new());
         let checked = Checked { seals: 0, events: 0, unsealed: 0, head, cut: None, faults };
-        // The head of a cut proves nothing: all behind it may have been replaced.
+        // The head of a cut proves nothing, because everything after it may have been replaced.
         let wanted = terms.head.filter(|head| cut.is_some() || *head != before.hash);
         let proof = CutProof::new(cut, terms);
         Self { store, turn, before, is_before_known: true, wanted, proof, listed: 0, checked }
     }
 
-    /// Compares where the log begins with what its events say of it.
+    /// Compares the start of the log with the events about it.
     fn cut(&mut self) {
         match self.proof.outcome() {
             Ok(cut) => self.checked.cut = cut,
@@ -216,7 +212,7 @@ impl<'a> Check<'a> {
 
     fn finish(mut self) -> Checked {
         if self.wanted.is_some() {
-            // It comes first: where the chain was replaced, nothing else need be wrong.
+            // This fault is listed first. If the chain was replaced, there may be no other fault.
             let fault = LogFault { kind: FaultKind::HeadUnknown, seal: None, event: None };
             self.checked.faults.insert(0, fault);
             self.checked.faults.truncate(FAULTS_MAX);
@@ -225,7 +221,7 @@ impl<'a> Check<'a> {
         self.checked
     }
 
-    /// Goes along the chain.
+    /// Checks the chain, seal by seal.
     fn seals(&mut self) -> Result<(), ChainError> {
         each_seal(self.store, Order::Ascending, |row| {
             self.checked.seals += 1;
@@ -283,7 +279,7 @@ impl<'a> Check<'a> {
                 suspects.push(*id);
             }
         }
-        // Without all events nobody can tell whether the seal fits the others.
+        // Without all events of a seal, its hash cannot be checked.
         if is_whole && hasher.finish(seal) == seal.hash {
             return Ok(());
         }
@@ -296,7 +292,7 @@ impl<'a> Check<'a> {
         Ok(())
     }
 
-    /// Looks for events that are in no seal, or in two.
+    /// Searches for events that have no seal, or that have two.
     fn events(&mut self) -> Result<(), ChainError> {
         let parts = self.listed / IDS_HELD_MAX + 1;
         for part in 0..parts {
@@ -335,7 +331,7 @@ impl<'a> Check<'a> {
             for row in &page.rows {
                 let id = match Place::parse(&row.key) {
                     Ok(Place::Event(id)) => id,
-                    // In our place, and not ours.
+                    // A row under the prefix of events that is not an event.
                     Ok(_) | Err(_) if part.part == 0 => {
                         self.fault(FaultKind::EventInserted, None, None);
                         continue;
@@ -363,7 +359,7 @@ impl<'a> Check<'a> {
     }
 }
 
-/// A part of all events, by the last byte of their ids, which is random.
+/// One part of all events, by the last byte of their ids, which is random.
 struct Part {
     part: u64,
     parts: u64,
@@ -376,8 +372,8 @@ impl Part {
     }
 }
 
-/// Whether an event of a seal that does not fit shows by itself that it was altered: it was written
-/// after its seal, does not read, or is not of the moment that its id tells.
+/// Whether an event of a seal with a wrong hash is itself evidence of a change: it was written
+/// after its seal, cannot be parsed, or its time differs from the time in its id.
 fn is_suspect(id: EventId, row: &Row, seal: &Held<SealRecord>) -> bool {
     let is_of_its_id = |held: Held<EventRecord>| held.record.at == id.moment();
     row.revision > seal.revision || !read_row(row).is_ok_and(is_of_its_id)

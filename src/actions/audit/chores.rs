@@ -1,5 +1,5 @@
-//! What the sealer does besides sealing: it tells the log of its retention, cuts old events, and sees
-//! to it that no day is without a seal.
+//! Periodic work of the sealer besides sealing: records retention changes, cuts old events, and
+//! writes at least one seal a day.
 
 use std::time::Duration;
 
@@ -15,26 +15,26 @@ use crate::records::event::{CutRecord, RetentionRecord, SEAL_VERSION};
 use crate::records::place::Place;
 use crate::records::{encode, read_row};
 
-/// How often the head is logged and old events are cut.
+/// Interval at which the head is logged and old events are cut.
 const CHORES_INTERVAL: Duration = Duration::from_hours(1);
-/// How far apart seals are at most: it bounds how much longer than the retention an event is kept.
+/// Longest time between two seals. It limits how much longer than the retention an event is kept.
 const IDLE_MAX: Duration = Duration::from_hours(24);
-/// Most batches of old events that are cut between two seals.
+/// Maximum number of batches of old events cut between two seals.
 const CUT_BATCHES_MAX: usize = 16;
 
-/// What is to be done next besides sealing.
+/// The next periodic task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Chore {
-    /// The log is to be told of its retention.
+    /// Write a changed retention to the log.
     Settle,
-    /// Old events are to be cut.
+    /// Cut old events.
     Cut,
-    /// Nothing before the next hour.
+    /// Wait for the next hour.
     Rest,
 }
 
 impl Sealer {
-    /// Tells the log of the retention where it was changed. Until that is in, nothing is cut.
+    /// Writes a changed retention to the log. Until that is committed, nothing is cut.
     pub(super) fn settle(&mut self) {
         if self.chore != Chore::Settle || self.feed.is_none() {
             return;
@@ -66,8 +66,8 @@ impl Sealer {
         self.seal_own(&event, batch)
     }
 
-    /// Stores that were cut by an earlier version have no event for it. One is written, once, before
-    /// any other seal: the check takes it from the first seal of this version alone.
+    /// Writes the missing event of a cut that an earlier version made. It is written once, before
+    /// any other seal, because the check accepts it only under the first seal of this version.
     pub(super) fn adopt_cut(&mut self) -> Result<(), ChainError> {
         let Some(held) = cut(&*self.store)? else { return Ok(()) };
         let cut = held.record;
@@ -84,7 +84,7 @@ impl Sealer {
         self.seal_own(&told.event(id, now, None), batch.put(key, encode(&Place::Cut, &record)?))
     }
 
-    /// Cuts what is due, as much as fits a batch; returns whether there may be more.
+    /// Cuts expired events, as many as fit a batch. Returns whether there may be more.
     pub(super) fn cut_next(&mut self) -> Result<bool, ChainError> {
         let now = self.clock.now().wall;
         let Some(Due { batch, last, events }) = due(&*self.store, now, self.retention)? else {
@@ -128,7 +128,7 @@ impl Sealer {
         }
     }
 
-    /// Seals nothing where nothing was sealed for a day: see [`IDLE_MAX`].
+    /// Writes an empty seal if nothing was sealed for a day: see [`IDLE_MAX`].
     fn seal_if_idle(&mut self) {
         let now = self.clock.now().wall;
         let is_idle = self.head.at.is_some_and(|at| now.since(at) >= IDLE_MAX);

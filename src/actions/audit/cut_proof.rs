@@ -1,5 +1,5 @@
-//! Proves where the audit log begins: that a sealed event tells of the cut, and that what was cut
-//! was old enough.
+//! Proves the start of the audit log: a sealed event describes the cut, and the cut events were old
+//! enough.
 
 use keyhouse_storage::Row;
 use memchr::memmem;
@@ -13,19 +13,20 @@ use crate::records::event::{CutRecord, EventRecord, SEAL_VERSION, SealRecord};
 use crate::records::read_row;
 use std::time::Duration;
 
-/// How far ahead of the clock a cut may be: a start takes a clock that is so far behind.
+/// How far the time of a cut may be ahead of the clock. A start accepts a clock that is this far
+/// behind.
 const AHEAD_MAX: Duration = Duration::from_hours(1);
 
-/// What the chain says of the cut, gathered seal by seal.
+/// Facts about the cut, collected from the chain seal by seal.
 pub(super) struct CutProof {
     cut: Option<CutRecord>,
     terms: Terms,
-    /// When the first seal was made that is left.
+    /// The time of the first remaining seal.
     first_at: Option<Moment>,
     /// The first seal of this version.
     first_of_version: Option<u64>,
     found: Option<Found>,
-    /// The retention that was in force when it was first changed after the cut.
+    /// The retention at the time of the cut, taken from the first change after it.
     retention_then: Option<Retention>,
 }
 
@@ -42,7 +43,7 @@ impl CutProof {
         Self { cut, terms, first_at, first_of_version, found, retention_then }
     }
 
-    /// Takes in the next seal of the chain, before its events.
+    /// Reads the next seal of the chain, before its events.
     pub(super) fn note_seal(&mut self, seal: &SealRecord) {
         self.first_at = self.first_at.or(Some(seal.at));
         if seal.version == SEAL_VERSION {
@@ -50,7 +51,7 @@ impl CutProof {
         }
     }
 
-    /// Takes in the next event that a seal covers.
+    /// Reads the next event that a seal covers.
     pub(super) fn note_event(&mut self, id: EventId, row: &Row, seal: &SealRecord) {
         let Some(cut) = &self.cut else { return };
         let is_cut = cut.event == Some(id);
@@ -68,7 +69,7 @@ impl CutProof {
         }
     }
 
-    /// The cut, where there is one and it is proved; else what is wrong with it.
+    /// Returns the cut if there is one and it is proved, or the fault.
     pub(super) fn outcome(&self) -> Result<Option<Cut>, FaultKind> {
         let Some(cut) = &self.cut else { return Ok(None) };
         let found = self.found.as_ref().ok_or(FaultKind::CutUnproved)?;
@@ -79,7 +80,7 @@ impl CutProof {
         }
         match told.retention {
             Some(retention) => self.require_old_enough(cut, found, retention)?,
-            // Believed of the upgrade alone, which is the first to seal by this version's rules.
+            // Accepted only for the upgrade, which writes the first seal of this version.
             None if self.first_of_version == Some(found.number) => {},
             None => return Err(FaultKind::CutUnproved),
         }

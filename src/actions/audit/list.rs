@@ -1,7 +1,8 @@
-//! Lists audit events, the newest first, as far as the actor may see them.
+//! Lists the audit events that the actor may see, the newest first.
 //!
-//! Everyone who sees a key whole sees its events: actor, action and time. Addresses and changed values
-//! need the permission to read the log, and so do events about teams that the actor does not see.
+//! An actor that sees a key whole sees its events: actor, action and time. Addresses and changed
+//! values need the permission to read the log, and so do events about teams that the actor does not
+//! see.
 
 use std::collections::HashMap;
 
@@ -18,24 +19,25 @@ use crate::records::key::{Author, KeyRecord};
 use crate::records::place::Place;
 use crate::records::{Held, read_row};
 
-/// Most rows read for one page: a filter that finds little goes on with the next request.
+/// Maximum number of rows read for one page. A filter with few matches continues with the next
+/// request.
 const ROWS_READ_MAX: usize = 20_000;
 const ROWS_A_SCAN: usize = 500;
-/// The field of a key that holds with which teams it is shared.
+/// The field of a key that holds its shares with teams.
 const SHARES: &str = "teams";
 
-/// Which events to list.
+/// Filters of an event list.
 #[derive(Debug, Default)]
 pub struct EventQuery {
-    /// Most events wanted, 1 to [`crate::actions::LIST_LIMIT_MAX`].
+    /// Maximum number of events to return, 1 to [`crate::actions::LIST_LIMIT_MAX`].
     pub limit: usize,
-    /// The last event of the page before.
+    /// The last event of the previous page.
     pub after: Option<EventId>,
-    /// Only what this one did.
+    /// Only events of this actor.
     pub actor: Option<WantedActor>,
-    /// Only these.
+    /// Only events with these actions.
     pub action: Option<WantedAction>,
-    /// Only what was done to the thing of this id.
+    /// Only events on the target with this id.
     pub target: Option<String>,
     /// Only events from this moment on.
     pub since: Option<Moment>,
@@ -43,39 +45,34 @@ pub struct EventQuery {
     pub until: Option<Moment>,
 }
 
-/// Whose events to list.
+/// Actor filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WantedActor {
-    /// Where nobody was signed in.
+    /// Events without a signed-in actor.
     Nobody,
-    /// One.
     Only(Author),
 }
 
-/// Which actions to list.
+/// Action filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WantedAction {
-    /// One.
     Only(String),
-    /// All that begin so, such as `key.`.
+    /// All actions with this prefix, such as `key.`.
     Below(String),
 }
 
-/// An event, and the name that its actor goes by today, where the one who asks may know it.
+/// An event, and the current name of its actor if the reader may see it.
 #[derive(Debug)]
 pub struct ListedEvent {
-    /// The event.
     pub record: EventRecord,
-    /// The name.
     pub actor_name: Option<String>,
 }
 
-/// How much of an event its reader is told.
+/// How much of an event its reader sees.
 #[derive(Clone, Copy, Debug)]
 enum Sight {
-    /// All.
     Whole,
-    /// Who did what to the key, and when.
+    /// Actor, action and time of changes to a key.
     Trail,
 }
 
@@ -91,23 +88,24 @@ impl Sight {
     }
 }
 
-/// A page of events.
 #[derive(Debug)]
 pub struct ListedEvents {
-    /// The events.
     pub events: Vec<ListedEvent>,
-    /// The last row read, where more may follow.
+    /// The last row read, if more events may follow.
     pub next: Option<EventId>,
 }
 
 impl Actions {
-    /// Lists the events of the actor's organization; to operators also those of the instance. Who
-    /// may not read the log but sees a key whole is told what was done to that key, when and by
-    /// whom: not from which address, not what it changed, and nothing of secret teams.
+    /// Lists the events of the actor's organization. Operators also see the events of the instance.
+    ///
+    /// An actor that may not read the log but sees a key whole sees action, time and actor of the
+    /// changes to that key. The list then hides the address, the changed values, and everything
+    /// about secret teams.
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`] without `keyhouse:audit:read`; [`ActionError::NotFound`]
-    /// where such a one asks for a key that they may not know of; the store's.
+    /// if an actor without this permission requests a key that they may not see; those of the
+    /// store.
     pub fn list_events(
         &self,
         actor: &Actor,
@@ -140,7 +138,7 @@ impl Actions {
                 let event = match read_row::<EventRecord>(row) {
                     Ok(held) => held.record,
                     Err(error) => {
-                        // One that somebody altered does not hide all others; the check names it.
+                        // An altered event does not hide the others. The check reports it.
                         tracing::error!(%error, "audit: an event does not read");
                         continue;
                     },
@@ -153,7 +151,7 @@ impl Actions {
                     events.push(sight.of(event));
                 }
                 if events.len() > query.limit {
-                    // One more than wanted was found only to know that there is one.
+                    // The extra event only shows that more events follow.
                     events.pop();
                     let next = events.last().map(|event| event.id);
                     return Ok(self.listed(actor, events, next));
@@ -177,8 +175,8 @@ impl Actions {
         }
     }
 
-    /// Whether an event is told at all: a trail says nothing of teams that its reader may not know
-    /// of, nor of those that are gone, which may have been such.
+    /// Whether the reader sees an event at all. A reader with the limited view sees no events about
+    /// teams that they may not see, nor about removed teams, which may have been secret.
     fn tells(&self, sight: Sight, actor: &Actor, event: &EventRecord) -> bool {
         let is_known = |share: &&Value| {
             let team = share.get(0).and_then(Value::as_str).and_then(|team| team.parse().ok());
@@ -219,8 +217,8 @@ impl Actions {
         ListedEvents { events: events.collect(), next }
     }
 
-    /// The name of a key of the actor's organization, while there is one that they see whole: a
-    /// name is not worth an error.
+    /// Returns the name of a key of the actor's organization if the key exists and the actor sees
+    /// all of it. A missing name is not an error.
     fn key_name(&self, actor: &Actor, id: KeyId) -> Option<String> {
         let held: Held<KeyRecord> = self.read(&Place::Key(actor.organization_id(), id)).ok()??;
         let known = actor.has(AUDIT_READ) || self.is_whole_for(actor, &held.record);
@@ -228,7 +226,7 @@ impl Actions {
     }
 }
 
-/// The shares among the fields of a change.
+/// Returns the shares among the changed fields.
 fn shares(fields: &Map<String, Value>) -> &[Value] {
     fields.get(SHARES).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }

@@ -1,7 +1,7 @@
-//! The audit log: its events are sealed into a chain, listed, checked, and cut once they are old.
+//! The audit log: events are sealed into a chain, listed, checked, and cut once they are old.
 //!
-//! Events are written by the actions that they tell of ([`crate::actions`]), in their batches, and
-//! never wait for a seal: the chain is made behind them, by [`seal`]'s thread alone.
+//! Actions ([`crate::actions`]) write their events in their own batches and never wait for a seal.
+//! Only the thread of [`seal`] extends the chain, after the commit.
 
 mod chain;
 pub mod check;
@@ -29,13 +29,14 @@ use crate::records::RecordError;
 use crate::records::place::Place;
 pub use chain::Head;
 
-/// Most events under one seal: with the seal itself they fit a batch, when they are cut.
+/// Maximum number of events under one seal. A cut deletes them and the seal, which together fit one
+/// batch.
 pub const SEAL_EVENTS_MAX: usize = 1_000;
-/// Longer than any commit takes, from the making of its event's id until every feed has shown it:
-/// what is older and was not committed never will be.
+/// Upper limit of the time from the creation of an event's id until every feed has shown its
+/// commit. An older event that is not committed will never be committed.
 pub const COMMIT_TIME_MAX: Duration = Duration::from_mins(10);
 
-/// Why the chain could not be read or made longer.
+/// Reasons why the chain could not be read or extended.
 #[derive(Debug, thiserror::Error)]
 enum ChainError {
     #[error("could not read the store")]
@@ -46,12 +47,11 @@ enum ChainError {
     Commit(#[from] CommitError),
 }
 
-/// The latest moment that the audit log tells of: of its youngest event or, since events are cut
-/// once they are old, of its last seal or its cut. What does not read tells nothing; the check names
-/// it.
+/// Returns the latest moment in the audit log: of its youngest event or, if all events were cut, of
+/// its last seal or its cut. Rows that cannot be parsed are skipped; the check reports them.
 ///
 /// # Errors
-/// The store's.
+/// Those of the store.
 pub fn latest_moment(store: &dyn Store) -> Result<Option<Moment>, ReadError> {
     let range = Range { limit: 1, order: Order::Descending, ..Range::prefix(Place::EVENTS) };
     let page = store.scan(&range, At::Latest)?;
@@ -84,11 +84,11 @@ impl From<ChainError> for ActionError {
 }
 
 impl Actions {
-    /// The end of the chain of seals: written down elsewhere, it proves later that nothing before it
-    /// was changed.
+    /// Returns the end of the chain of seals. An auditor who saves it elsewhere can later prove
+    /// that nothing before it was changed.
     ///
     /// # Errors
-    /// [`ActionError::PermissionRequired`] without `keyhouse:audit:read`; the store's.
+    /// [`ActionError::PermissionRequired`] without `keyhouse:audit:read`; those of the store.
     pub fn audit_head(&self, actor: &Actor) -> Result<Head, ActionError> {
         actor.require(AUDIT_READ)?;
         Ok(Head::read(&*self.store)?)

@@ -1,7 +1,7 @@
-//! Events of the audit log about itself: a cut of old events, and a change of the retention.
+//! Events of the audit log about itself: cuts of old events and changes of the retention.
 //!
-//! Each is written in one batch with what it tells of and with a seal of its own over it, so that
-//! neither is ever in the store without proof.
+//! Each event is written in one batch with the change that it describes and with a seal of its own,
+//! so that the store never holds the change without its proof.
 
 use serde_json::{Map, Value};
 
@@ -11,36 +11,35 @@ use crate::model::retention::Retention;
 use crate::model::secret::Digest;
 use crate::records::event::{CutRecord, EventRecord};
 
-/// The action of a cut.
+/// Action name of a cut.
 pub(super) const CUT: &str = "audit.cut";
-/// The action of a changed retention.
+/// Action name of a changed retention.
 pub(super) const RETENTION: &str = "audit.retention";
-/// The target of both.
+/// Target of both events.
 const TARGET: &str = "audit";
 
-/// What an event says of a cut.
+/// The fields of a cut's event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ToldCut {
-    /// The last seal that is gone.
+    /// The number of the last removed seal.
     pub(super) number: u64,
-    /// Its hash.
+    /// The hash of the last removed seal.
     pub(super) hash: Digest,
-    /// Its floor.
+    /// The floor of the last removed seal.
     pub(super) floor: Moment,
-    /// When it was cut.
     pub(super) at: Moment,
-    /// Under which retention; none for a cut by a version that wrote no event, which the upgrade
-    /// to this version took over.
+    /// The retention in force. `None` for a cut by a version that wrote no event, which the upgrade
+    /// adopted.
     pub(super) retention: Option<Retention>,
 }
 
 impl ToldCut {
-    /// Whether an event says this of the cut that is stored.
+    /// Whether the event matches the stored cut.
     pub(super) fn fits(&self, cut: &CutRecord) -> bool {
         (self.number, self.hash, self.floor, self.at) == (cut.number, cut.hash, cut.floor, cut.at)
     }
 
-    /// Reads what an event says; `None` for one that the program does not write.
+    /// Parses an event. Returns `None` for an event that this program does not write.
     pub(super) fn of(event: &EventRecord) -> Option<Self> {
         let text = |name: &str| event.after.get(name).and_then(Value::as_str);
         let is_ours = &*event.action == CUT && event.target == TARGET && event.actor.is_none();
@@ -58,7 +57,7 @@ impl ToldCut {
         is_ours.then_some(told)
     }
 
-    /// The event that says it, of so many events that are gone.
+    /// Returns the event of a cut that removed this number of events.
     pub(super) fn event(&self, id: EventId, now: Moment, events: Option<usize>) -> EventRecord {
         let mut after = Map::new();
         let mut say = |name: &str, value: Value| after.insert(name.to_owned(), value);
@@ -76,7 +75,7 @@ impl ToldCut {
     }
 }
 
-/// The event of a changed retention.
+/// Returns the event of a changed retention.
 pub(super) fn retention_event(
     id: EventId,
     now: Moment,
@@ -89,7 +88,7 @@ pub(super) fn retention_event(
     own(id, now, RETENTION, field(from), field(to))
 }
 
-/// The retention before a change that an event tells of.
+/// Returns the previous retention from the event of a changed retention.
 pub(super) fn retention_before(event: &EventRecord) -> Option<Retention> {
     let is_ours = &*event.action == RETENTION && event.target == TARGET && event.actor.is_none();
     let before = event.before.get("retention").filter(|_before| is_ours)?;

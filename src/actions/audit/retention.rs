@@ -1,8 +1,8 @@
-//! Finds the events that are old enough to be cut, whole seals at a time.
+//! Finds events that are old enough to be cut, whole seals at a time.
 //!
-//! The first seal that is left is older than the retention too: its time, which its hash covers, is
-//! the proof that what was cut before it was old enough. So an event may be kept longer than the
-//! retention, as a rule by a day at most, since the sealer writes a seal at least once a day.
+//! The first remaining seal is also older than the retention. Its hash covers its time, which
+//! proves that everything cut before it was old enough. An event may therefore be kept longer than
+//! the retention, usually by a day at most, because the sealer writes at least one seal a day.
 
 use keyhouse_storage::{BATCH_WRITES_MAX, Batch, Order, Store};
 
@@ -14,23 +14,22 @@ use crate::records::event::SealRecord;
 use crate::records::place::Place;
 use crate::records::read_row;
 
-/// Most seals that one batch cuts, and the one that stays.
+/// Maximum number of seals that one batch cuts, and the seal that remains.
 const SEALS_MAX: usize = 100;
-/// What a cut writes beside what it deletes: the cut, its event, the seal over it.
+/// Writes of a cut besides the deletions: the cut, its event, and the seal over it.
 const OTHER_WRITES: usize = 3;
 
 /// Seals that can be cut.
 pub(super) struct Due {
-    /// Deletes them and their events, guarded; the cut is still to be written.
+    /// Deletes the seals and their events under guards. The caller adds the record of the cut.
     pub(super) batch: Batch,
-    /// The last of them.
     pub(super) last: SealRecord,
-    /// How many events they cover.
+    /// Number of events that they cover.
     pub(super) events: usize,
 }
 
-/// The oldest seals that are older than the retention, as many as fit a batch; `None`: there are
-/// none that can be cut.
+/// Returns the oldest seals that are older than the retention, as many as fit a batch. Returns
+/// `None` if no seal can be cut.
 pub(super) fn due(
     store: &dyn Store,
     now: Moment,

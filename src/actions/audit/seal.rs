@@ -1,9 +1,9 @@
-//! Seals audit events, in a thread of its own: once a second, and at the end, one seal over all that
-//! were committed since the last.
+//! Seals audit events in a thread of its own: every second, and at the stop, one seal over all
+//! events committed since the last seal.
 //!
-//! It waits for nobody and nobody waits for it: a change is never refused because of a seal. What it
-//! could not seal it finds again in the store. It is the chain's only writer; the guard on the next
-//! seal's place keeps it so where another process has the same idea.
+//! The sealer and the changes do not wait for each other: a change is never rejected because of a
+//! seal. The sealer finds events without a seal in the store. It is the only writer of the chain.
+//! The guard on the next seal's row prevents another process from writing the same seal.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use crate::records::encode;
 use crate::records::event::{EventRecord, SEAL_VERSION, SealRecord};
 use crate::records::place::Place;
 
-/// How far apart seals are.
+/// Interval between seals.
 const SEAL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The thread that seals events.
@@ -37,11 +37,12 @@ pub struct SealWriter {
 }
 
 impl SealWriter {
-    /// Starts sealing, with what an earlier process has left. It must be started before the first
-    /// event of this process is written. `random` must have been seeded by the operating system.
+    /// Starts the sealer, which first seals the events that an earlier process left. It must start
+    /// before this process writes its first event. `random` must have been seeded by the operating
+    /// system.
     ///
     /// # Errors
-    /// When there is no thread to be had, or the store does not answer.
+    /// If the thread cannot be created, or the store does not answer.
     pub fn start(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
@@ -55,7 +56,7 @@ impl SealWriter {
         Ok(Self { halt, thread })
     }
 
-    /// Seals all that is committed, and ends.
+    /// Seals all committed events and stops.
     pub fn stop(self) {
         self.halt.halt();
         if self.thread.join().is_err() {
@@ -71,25 +72,25 @@ pub(super) struct Sealer {
     pub(super) random: StdRng,
     pub(super) retention: Retention,
     pub(super) halt: Arc<Halt>,
-    /// When this process began: none of its events is older.
+    /// When this process started. None of its events is older.
     pub(super) started: Moment,
     pub(super) head: Head,
-    /// What comes next under a seal, in the order in which it was committed.
+    /// The events of the next seals, in commit order.
     pub(super) pending: VecDeque<EventId>,
-    /// From when on there may be more to seal that the feed does not show.
+    /// Time from which there may be more events to seal that the feed does not show.
     pub(super) rest: Option<Moment>,
-    /// The youngest event of this process; before the first, when it began.
+    /// The time of the youngest event of this process. Before the first event, the start time.
     pub(super) youngest: Moment,
-    /// What shows new commits. `None`: commits were missed, and the store is to be looked through.
+    /// Shows new commits. `None` if commits were missed and the store must be searched.
     pub(super) feed: Option<Box<dyn Feed>>,
-    /// When to do what is done hourly, in ticks of the clock, and what is to be done before.
+    /// When the hourly tasks run next, in ticks of the clock, and which tasks are due before.
     pub(super) chores_at: u64,
     pub(super) chore: Chore,
-    /// Whether it was said that sealing does not work.
+    /// Whether the failure of sealing was already logged.
     pub(super) has_complained: bool,
 }
 
-/// When a seal is made, and how many of the events that wait are under it.
+/// The time of a seal, and how many of the waiting events it covers.
 pub(super) struct Sealing {
     pub(super) now: Moment,
     pub(super) taken: usize,
@@ -128,9 +129,9 @@ impl Sealer {
         self.finish();
     }
 
-    /// Finds what an earlier process has left. A chain that does not read is no reason not to start:
-    /// the check names what is wrong with it. A store that does not answer is one, since no event of
-    /// this process may be written before it is known where to look for it.
+    /// Finds the events that an earlier process left. A chain that cannot be parsed does not
+    /// prevent the start, because the check reports the fault. A store that does not answer does:
+    /// the sealer must know where to search for events before this process writes any.
     pub(super) fn begin(&mut self) -> Result<(), ChainError> {
         match self.try_catch_up() {
             Err(error @ ChainError::Record(_)) => self.complain(&error),
@@ -140,7 +141,7 @@ impl Sealer {
         Ok(())
     }
 
-    /// Lets events gather for a while, and seals them.
+    /// Collects events for a while and seals them.
     pub(super) fn turn(&mut self, span: Duration) {
         self.catch_up();
         if self.feed.is_some() {
@@ -153,7 +154,7 @@ impl Sealer {
         }
     }
 
-    /// Seals what was committed up to the end. The feed was stopped, so the store is looked through.
+    /// Seals all events committed before the stop. The feed was stopped, so the store is searched.
     fn finish(&mut self) {
         loop {
             self.feed = None;
@@ -166,7 +167,7 @@ impl Sealer {
         self.log_head();
     }
 
-    /// Looks the store through where commits may have been missed.
+    /// Searches the store if commits may have been missed.
     fn catch_up(&mut self) {
         if self.feed.is_some() {
             return;
@@ -182,8 +183,9 @@ impl Sealer {
         (self.pending, self.rest) = (found.events, found.rest);
         self.adopt_cut()?;
         if self.head.floor > self.started {
-            // The clock was set back further than any commit takes. Nobody would look for events of
-            // now, were this process to end before its first seal: this one says where to look.
+            // The clock was set back further than any commit takes. If this process ended before
+            // its first seal, the next process would not search for events of this time. This seal
+            // records where to search.
             self.seal_next()?;
         }
         self.halt.watch(found.feed.stopper());
@@ -191,7 +193,7 @@ impl Sealer {
         Ok(())
     }
 
-    /// Takes what the feed shows, for at most a while.
+    /// Reads the feed, for a limited time.
     fn gather(&mut self, span: Duration) {
         let Some(mut feed) = self.feed.take() else { return };
         let begun = self.clock.now().ticks;
@@ -213,7 +215,7 @@ impl Sealer {
     fn take(&mut self, commit: &Commit) {
         let is_seal = |write: &Write| matches!(write, Write::Put { key, .. } if key.starts_with(Place::SEALS));
         if commit.writes.iter().any(is_seal) {
-            // What is written with a seal is under it.
+            // An event that is written with a seal is already under that seal.
             return;
         }
         for write in &commit.writes {
@@ -227,8 +229,8 @@ impl Sealer {
         }
     }
 
-    /// Seals all that is known to be in no seal. Where that fails, what is in the store is found out
-    /// anew: the seal may be there or not. Returns whether it worked.
+    /// Seals all known events without a seal. If that fails, the outcome is unknown: the store is
+    /// searched again to find out whether the seal exists. Returns whether it succeeded.
     fn seal(&mut self) -> bool {
         while !self.pending.is_empty() {
             let outcome = self.seal_next();
@@ -243,7 +245,7 @@ impl Sealer {
         true
     }
 
-    /// Writes one seal over the next events, or over none.
+    /// Writes one seal over the next events, or an empty seal.
     fn seal_next(&mut self) -> Result<(), ChainError> {
         let mut rows = Vec::new();
         for id in self.pending.iter().take(SEAL_EVENTS_MAX) {
@@ -260,7 +262,7 @@ impl Sealer {
         Ok(())
     }
 
-    /// Writes one seal over these events, with all else that the batch says.
+    /// Writes one seal over these events, with the other writes of the batch.
     pub(super) fn seal_over(
         &mut self,
         rows: &[(EventId, Row)],
@@ -291,7 +293,8 @@ impl Sealer {
         Ok(())
     }
 
-    /// Writes an event of the log about itself, with what it tells of and a seal over it alone.
+    /// Writes an event of the log about itself, with the change that it describes and a seal over
+    /// this event alone.
     pub(super) fn seal_own(&mut self, event: &EventRecord, batch: Batch) -> Result<(), ChainError> {
         let place = Place::Event(event.id);
         let (key, value) = (place.to_bytes(), encode(&place, event)?);
@@ -301,16 +304,19 @@ impl Sealer {
         self.seal_over(&[(event.id, row)], &sealing, batch)
     }
 
-    /// No event is older that will be in no seal once the next is written over `taken` of those that
-    /// wait. The feed shows commits in their order, so that what it has not shown was committed after
-    /// the youngest event that it has shown, and was made at most [`COMMIT_TIME_MAX`] before that.
+    /// Returns the floor of the next seal, which covers `taken` of the waiting events: every event
+    /// without a seal is at least this young.
+    ///
+    /// The feed shows commits in order. An event that it has not shown was committed after the
+    /// youngest event that it has shown, and was created at most [`COMMIT_TIME_MAX`] before that.
     fn floor(&self, taken: usize) -> Moment {
         let coming = self.youngest.before(COMMIT_TIME_MAX);
         let left = self.pending.iter().skip(taken).map(EventId::moment);
         left.chain(self.rest).fold(coming, Moment::min)
     }
 
-    /// Whether it worked. Where it did not, the seal may be there or not: the store is looked through.
+    /// Returns whether the seal was written. After a failure the outcome is unknown, so the store
+    /// is searched.
     pub(super) fn went_well(&mut self, outcome: Result<(), ChainError>) -> bool {
         match outcome {
             Ok(()) => true,
@@ -327,7 +333,7 @@ impl Sealer {
         tracing::info!(number = self.head.number, hash = %self.head.hash, "audit head");
     }
 
-    /// Says once that sealing does not work, until it does.
+    /// Logs once that sealing fails, until it succeeds again.
     fn complain(&mut self, error: &ChainError) {
         if !std::mem::replace(&mut self.has_complained, true) {
             let source = std::error::Error::source(error).map(ToString::to_string);
@@ -346,7 +352,7 @@ mod tests {
     use keyhouse_storage::{Fault, FaultyStore, Gate, MemoryStore, Operation, Range};
     use proptest::prelude::*;
 
-    /// Time stands still, so that a feed without news is waited for so long.
+    /// The clock does not move, so waiting for a feed without news takes this long.
     const TURN: Duration = Duration::from_millis(1);
     const DAY: Duration = Duration::from_hours(24);
 
@@ -354,7 +360,7 @@ mod tests {
         rand::SeedableRng::from_rng(&mut rand::rng())
     }
 
-    /// A store with its clock, and the process that seals: another after each crash.
+    /// A store with its clock, and the sealing process, which is replaced after each crash.
     struct Log {
         store: Arc<FaultyStore<MemoryStore>>,
         clock: Arc<ManualClock>,
@@ -370,7 +376,7 @@ mod tests {
             Self { store, clock, sealer, committed: Vec::new() }
         }
 
-        /// Commits an event that was made a while ago.
+        /// Commits an event that was created earlier, by this age.
         fn commit(&mut self, age: Duration) {
             let at = self.clock.now().wall.before(age);
             let (id, place) = event_of(at);
@@ -384,7 +390,7 @@ mod tests {
             self.sealer.turn(TURN);
         }
 
-        /// Ends the process as a power cut would, and starts one whose clock is off by so much.
+        /// Ends the process like a power cut, and starts a process whose clock is off by this much.
         fn crash(&mut self, forward: Duration, back: Duration) {
             let now = self.clock.now().wall.after(forward).before(back);
             self.clock = Arc::new(ManualClock::at(now));
@@ -402,7 +408,7 @@ mod tests {
             check_once(self.store.inner(), terms, &|| None).unwrap().unwrap()
         }
 
-        /// Lets days go by.
+        /// Advances the clock by days.
         fn days(&mut self, days: u32) {
             for _ in 0..days {
                 self.clock.advance(DAY);
@@ -410,7 +416,7 @@ mod tests {
             }
         }
 
-        /// Starts another process that keeps events for another time.
+        /// Starts another process with another retention.
         fn restart_keeping(&mut self, retention: &str) {
             let store = Arc::clone(&self.store) as Arc<dyn Store>;
             let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
@@ -418,7 +424,7 @@ mod tests {
             self.sealer.begin().unwrap();
         }
 
-        /// All events are under one seal each.
+        /// Asserts that each event is under exactly one seal.
         fn assert_sealed(&self) {
             let checked = self.check();
             assert_eq!(checked.faults, [], "{checked:?}");
@@ -437,7 +443,7 @@ mod tests {
             let store = Arc::clone(store) as Arc<dyn Store>;
             let clock = Arc::clone(clock) as Arc<dyn Clock>;
             let mut sealer = Sealer::new(store, clock, random(), Retention::default());
-            // As a supervisor starts a service again whose store does not answer.
+            // A supervisor restarts a service whose store does not answer in the same way.
             if sealer.begin().is_ok() {
                 return sealer;
             }
@@ -499,7 +505,7 @@ mod tests {
         let mut log = Log::new();
         log.commit(Duration::ZERO);
         log.turn();
-        // The second was made before the seal that is there, and committed after it.
+        // The second event was created before the stored seal and committed after it.
         log.commit(Duration::ZERO);
         log.commit(COMMIT_TIME_MAX.saturating_sub(Duration::from_secs(2)));
         log.crash(DAY, Duration::ZERO);
@@ -509,7 +515,8 @@ mod tests {
         assert_eq!(sealed, log.committed, "in the order of their commits");
     }
 
-    /// A seal over the first of many late events must not make the next process begin behind the rest.
+    /// A seal over only some of the late events must not make the next process start its search
+    /// after the rest.
     #[test]
     fn recovery_that_is_cut_short_goes_on_where_it_was() {
         let mut log = Log::new();
@@ -523,8 +530,9 @@ mod tests {
         log.assert_sealed();
     }
 
-    /// The clock was set back with --accept-clock; the process died before its first seal; then the
-    /// clock was right again. Nobody would have looked for the event in between.
+    /// The clock was set back with `--accept-clock`, the process ended before its first seal, and
+    /// then the clock was correct again. No process would have searched for the event written in
+    /// between.
     #[test]
     fn an_event_of_a_clock_far_behind_is_found_by_a_process_with_the_right_one() {
         let mut log = Log::new();
@@ -566,7 +574,7 @@ mod tests {
         let mut log = Log::new();
         let (store, clock) = (Arc::clone(&log.store), Arc::clone(&log.clock));
         let mut sealer = Sealer::new(store, clock, random(), Retention::default());
-        // The third scan reads the events; the feed began before it.
+        // The third scan reads the events. The feed started before it.
         let gate = Gate::new();
         log.store.inject(Operation::Scan, 3, Fault::Wait(gate.clone()));
         std::thread::scope(|threads| {
@@ -635,7 +643,7 @@ mod tests {
         log.turn();
         let event = Place::Event(log.committed[0]).to_bytes();
         let is_there = |log: &Log| log.store.inner().get(&event, At::Latest).unwrap().is_some();
-        // Without a change the log has a seal a day.
+        // Without changes the log has one seal a day.
         for _ in 0..400 {
             log.clock.advance(DAY.saturating_sub(Duration::from_secs(2)));
             log.turn();
@@ -665,7 +673,8 @@ mod tests {
         log.restart_keeping("30d");
         log.turn();
         assert_eq!(is_whole(&log).unwrap().to_string(), "30d");
-        // Raised: the cut under the shorter one stays good, before the next cut and after it.
+        // After the retention is raised, the cut under the shorter retention stays valid, before
+        // and after the next cut.
         log.restart_keeping("60d");
         log.turn();
         assert_eq!(is_whole(&log).unwrap().to_string(), "30d");
@@ -688,13 +697,13 @@ mod tests {
         );
     }
 
-    /// A cut under less than the retention is refused where no change of it is in the log.
+    /// A cut under less than the retention is rejected if the log holds no change of the retention.
     #[test]
     fn a_cut_under_a_retention_that_was_never_set_is_found() {
         let mut log = Log::new();
         log.commit(Duration::ZERO);
         log.days(60);
-        // What an intruder's own program would do: it cuts by the rules, and hides the change.
+        // An attacker's own program cuts by the rules and hides the change of the retention.
         let head = log.sealer.head.clone();
         log.sealer.retention = "30d".parse().unwrap();
         assert!(log.sealer.cut_next().unwrap());
@@ -744,7 +753,7 @@ mod tests {
             let mut log = Log::new();
             for happening in history {
                 match happening {
-                    // Made in this process: never before it began.
+                    // Created in this process, so never before its start.
                     Happens::Commit(age) => {
                         let lived = log.clock.now().wall.since(log.sealer.started);
                         log.commit(Duration::from_secs(age).min(lived));

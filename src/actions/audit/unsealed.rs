@@ -1,4 +1,4 @@
-//! Finds the events that are in no seal: after a start, and where the feed has missed commits.
+//! Finds events without a seal, after a start and after the feed has missed commits.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -12,22 +12,23 @@ use crate::records::event::SealRecord;
 use crate::records::place::Place;
 use crate::records::read_row;
 
-/// Most events that are looked at together; their ids lie in memory.
+/// Maximum number of events searched together. Their ids are held in memory.
 const LOOKED_AT_MAX: usize = 100_000;
 
-/// Events that are in no seal.
+/// Events without a seal.
 #[derive(Debug)]
 pub(super) struct Unsealed {
-    /// These, in the order in which they were committed.
+    /// The events, in commit order.
     pub(super) events: VecDeque<EventId>,
-    /// From when on there may be more that were committed before the feed; `None`: there are not.
+    /// Time from which there may be more events that were committed before the feed. `None` if
+    /// there are no more.
     pub(super) rest: Option<Moment>,
-    /// Shows what was committed since.
+    /// Shows the commits since the search.
     pub(super) feed: Box<dyn Feed>,
 }
 
 impl Unsealed {
-    /// Finds them behind a chain that ends with `head`.
+    /// Finds the events without a seal after a chain that ends with `head`.
     pub(super) fn find(store: &dyn Store, head: &Head) -> Result<Self, ChainError> {
         let nothing = Range { limit: 0, ..Range::prefix(Place::EVENTS) };
         let begun = store.scan(&nothing, At::Latest)?.revision;
@@ -50,7 +51,7 @@ impl Unsealed {
     }
 }
 
-/// Goes over the events from a moment on, some at a time.
+/// Reads the events from a moment on, page by page.
 struct Scan {
     after: Vec<u8>,
     until: Revision,
@@ -60,19 +61,19 @@ struct Scan {
 
 impl Scan {
     fn from(floor: Moment, until: Revision) -> Self {
-        // No event has this id, since it is the first of its moment and random bits would follow.
+        // No event has this id, because random bits follow the time in an id.
         let after = Place::Event(EventId::first_of(floor)).to_bytes();
         Self { after, until, reached: floor, is_done: false }
     }
 
-    /// The next events that were committed up to the revision, each with its own.
+    /// Returns the next events committed up to the revision, each with its own revision.
     fn next(&mut self, store: &dyn Store) -> Result<HashMap<EventId, Revision>, ChainError> {
         let mut events = HashMap::new();
         while !self.is_done && events.len() < LOOKED_AT_MAX {
             let range = Range { after: Some(&self.after), ..Range::prefix(Place::EVENTS) };
             let page = store.scan(&range, At::Latest)?;
             for row in page.rows.iter().filter(|row| row.revision <= self.until) {
-                // What is no event of ours is for the check to name.
+                // The check reports rows that are not events.
                 if let Ok(Place::Event(id)) = Place::parse(&row.key) {
                     events.insert(id, row.revision);
                     self.reached = id.moment();
@@ -87,8 +88,8 @@ impl Scan {
     }
 }
 
-/// Takes those out that a seal covers. It reads the seals from the newest on, and only those that
-/// can cover any.
+/// Removes the events that a seal covers. Reads the seals from the newest on, and only those that
+/// can cover one of the events.
 fn remove_sealed(
     store: &dyn Store,
     events: &mut HashMap<EventId, Revision>,

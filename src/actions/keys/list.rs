@@ -43,7 +43,7 @@ pub struct Query {
 /// Owner filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OwnerWanted {
-    /// The user for whom the actor acts.
+    /// The user that the actor represents.
     Me,
     User(UserId),
 }

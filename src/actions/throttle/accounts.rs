@@ -1,4 +1,4 @@
-//! Failed sign-ins by account: who waits how long, and who is remembered.
+//! Failed sign-ins by account: how long an account waits, and which accounts are remembered.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -7,67 +7,69 @@ use crate::actions::throttle::Browser;
 use crate::actions::throttle::room::make_room;
 use crate::model::secret::Digest;
 
-/// Most accounts that are remembered. Those with the fewest failures go first, the longest idle of
-/// them: to push one out, as many others must have failed as often, which takes longer than waiting.
+/// Maximum number of remembered accounts. The accounts with the fewest failures are removed first,
+/// and of those the longest idle. To displace an account, an attacker needs as many failures at
+/// that many others, which takes longer than waiting.
 pub const ACCOUNTS_MAX: usize = 65_536;
-/// The same of known browsers. Only a sign-in makes one, so strangers can't fill this table.
+/// Maximum number of remembered known browsers. Only a sign-in adds an entry, so strangers cannot
+/// fill this table.
 pub const BROWSERS_MAX: usize = 16_384;
 
-/// Failures in a row that cost no waiting: people mistype.
+/// Consecutive failures without a wait, because people mistype.
 pub(super) const FAILURES_FREE: u32 = 5;
-/// How long one waits after so many failures in a row.
+/// The wait after this many consecutive failures.
 const DELAYS: [(u32, Duration); 4] = [
     (FAILURES_FREE, Duration::from_secs(1)),
     (10, Duration::from_secs(3)),
     (20, Duration::from_secs(5)),
     (30, DELAY_MAX),
 ];
-/// The longest wait before the cap, and at all on this host.
+/// The longest wait before the cap, and the longest wait at all on this host.
 pub(super) const DELAY_MAX: Duration = Duration::from_secs(10);
-/// Most failures in a row (NIST SP 800-63B-4, 3.2.2).
+/// Maximum number of consecutive failures (NIST SP 800-63B-4, 3.2.2).
 const FAILURES_MAX: u32 = 100;
-/// Most failures in a row of a known browser. After them it counts as any other: whoever has its
-/// cookie gets so many guesses beside those that anybody has.
+/// Maximum number of consecutive failures of a known browser. After them the browser is counted
+/// like an unknown client: a stolen cookie gives this many guesses in addition to those of any
+/// client.
 pub(super) const BROWSER_FAILURES_MAX: u32 = 20;
-/// How long the cap holds, and after how long without a try all is forgotten.
+/// How long the cap lasts, and how long after the last attempt all failures are forgotten.
 pub(super) const CAP_LIFETIME: Duration = Duration::from_hours(24);
 
-/// Which of an account's counts an attempt belongs to.
+/// The counter of an account to which an attempt belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Lane {
-    /// Anybody's.
+    /// All remote clients that are not known browsers.
     Afar,
-    /// That of this host.
+    /// Clients on this host.
     Host,
-    /// That of a browser that was signed in before.
+    /// A browser that was signed in before.
     Browser(Browser),
 }
 
-/// Who is counted.
+/// Key of one counter.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Account {
-    /// The digest of its name.
+    /// The digest of the account's name.
     pub(super) name: Digest,
     pub(super) lane: Lane,
 }
 
-/// How an account stands.
+/// The state of one counter.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Standing {
-    /// Failures in a row.
+    /// Consecutive failures.
     pub(super) failures: u32,
-    /// Attempts that are not decided yet.
+    /// Attempts without a result yet.
     pub(super) pending: u32,
     /// The tick of the last failure.
     pub(super) failed_at: u64,
-    /// How many of them were beside a fit: the password was right at another account of the address.
+    /// Failures where the password was correct at another account of the same address.
     pub(super) beside: u32,
-    /// The tick of the last failure that was not.
+    /// The tick of the last failure that does not count in `beside`.
     pub(super) guessed_at: u64,
 }
 
 impl Standing {
-    /// Adds a failure.
     pub(super) fn fail(&mut self, is_beside: bool, now: u64) {
         self.failures = self.failures.saturating_add(1);
         self.failed_at = now;
@@ -78,19 +80,19 @@ impl Standing {
         }
     }
 
-    /// How the account would stand without the failures beside a fit, each of which is a sign-in to
-    /// another organization.
+    /// Returns the state without the failures that count in `beside`, because each of them is a
+    /// sign-in to another organization.
     pub(super) fn without_sign_ins_elsewhere(self) -> Self {
         let failures = self.failures.saturating_sub(self.beside);
         Self { failures, failed_at: self.guessed_at, beside: 0, ..self }
     }
 
-    /// Whether the next attempt waits, or will wait once what is pending fails.
+    /// Whether the next attempt waits, or will wait once the pending attempts fail.
     pub(super) fn is_slowed(self, now: u64) -> bool {
         self.failures >= FAILURES_FREE && !self.is_forgotten(now)
     }
 
-    /// How long the next attempt waits.
+    /// Returns how long the next attempt waits.
     pub(super) fn wait(self, lane: Lane, now: u64) -> Duration {
         let delay = if self.failures >= FAILURES_MAX && lane == Lane::Afar {
             CAP_LIFETIME
@@ -101,7 +103,7 @@ impl Standing {
         delay.saturating_sub(Duration::from_nanos(now.saturating_sub(self.failed_at)))
     }
 
-    /// Whether as many are being decided as could fail without a wait between them.
+    /// Whether as many attempts are pending as could fail without a wait between them.
     pub(super) fn is_full(self) -> bool {
         self.pending > 0 && self.failures.saturating_add(self.pending) >= FAILURES_FREE
     }
@@ -111,14 +113,15 @@ impl Standing {
         self.pending == 0 && (self.failures == 0 || idle >= CAP_LIFETIME)
     }
 
-    /// What goes first where there is no room: never what is being decided.
+    /// Order of removal from a full table. A counter with pending attempts is never removed.
     fn rank(&self) -> (u32, u64) {
         let failures = if self.pending > 0 { u32::MAX } else { self.failures };
         (failures, self.failed_at)
     }
 }
 
-/// All accounts that failed of late; known browsers apart, so that neither pushes the other out.
+/// All accounts with recent failures. Known browsers have a table of their own, so that neither
+/// group displaces the other.
 #[derive(Default)]
 pub(super) struct Accounts {
     any: HashMap<Account, Standing>,
@@ -140,7 +143,7 @@ impl Accounts {
         }
     }
 
-    /// How an account stands; what was long ago is forgotten.
+    /// Returns the state of a counter. Old failures are forgotten.
     pub(super) fn get(&self, account: &Account, now: u64) -> Standing {
         let known = self.table(account.lane).get(account).copied().unwrap_or_default();
         if known.is_forgotten(now) { Standing::default() } else { known }
@@ -156,7 +159,7 @@ impl Accounts {
         table.insert(account, standing);
     }
 
-    /// Forgets the failures of one count.
+    /// Resets one counter.
     pub(super) fn forgive(&mut self, account: &Account) {
         let (table, _) = self.table_mut(account.lane);
         let Some(standing) = table.get_mut(account) else { return };
@@ -166,7 +169,7 @@ impl Accounts {
         }
     }
 
-    /// Forgets all failures at an account, those of its browsers included.
+    /// Resets all counters of an account, including those of its browsers.
     pub(super) fn forgive_all(&mut self, name: Digest) {
         let browsers = self.browsers.keys().filter(|account| account.name == name).copied();
         let mut all: Vec<Account> = browsers.collect();
@@ -176,7 +179,6 @@ impl Accounts {
         }
     }
 
-    /// Each count.
     pub(super) fn all(&self) -> impl Iterator<Item = (&Account, Standing)> {
         let all = self.any.iter().chain(&self.browsers);
         all.map(|(account, standing)| (account, *standing))

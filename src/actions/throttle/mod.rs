@@ -1,13 +1,12 @@
-//! Slows down those who guess: counts failed sign-ins by account and by network, in memory, before
-//! anything is hashed.
+//! Throttles failed sign-ins per account and per network, in memory, before any password is hashed.
 //!
-//! An account is a user, or an e-mail address in its one form that nobody has. A browser that was
-//! signed in before, and this host, are counted apart: a stranger keeps neither out. An attempt
-//! holds its place until it is decided: guesses made at once don't slip through together. It knows
-//! neither passwords nor users; its state ends with the process.
+//! An account is a user, or a normalized e-mail address without a user. A browser that was signed
+//! in before and clients on this host are counted apart, so that a stranger cannot lock them out.
+//! An attempt holds its place until it has a result, so concurrent guesses cannot bypass the limit.
+//! The throttle knows neither passwords nor users. Its state ends with the process.
 //!
-//! A client is an address or an IPv6 /64, a site a /24 or a /48 with ten times the allowance. Only a
-//! complete sign-in clears a count, never a correct password without its code. See
+//! A client is an address or an IPv6 /64, a site a /24 or a /48 with ten times the allowance. Only
+//! a complete sign-in clears a count, never a correct password without its code. See
 //! `docs/decisions/0010`.
 
 mod accounts;
@@ -31,23 +30,23 @@ use crate::model::secret::Digest;
 use accounts::{Account, Accounts, BROWSER_FAILURES_MAX, Lane};
 use networks::{Counted, Networks};
 
-/// How many attempts may wait for others at the same account to be decided, and how long.
+/// Maximum number of attempts that wait for pending attempts at the same account, and for how long.
 pub(crate) const WAITING_MAX: usize = 32;
 const WAITING_TIME: Duration = Duration::from_secs(2);
-/// What one is told to wait who did not get a turn in that time.
+/// Wait that is returned to a client that did not get a turn in that time.
 const BUSY_WAIT: Duration = Duration::from_secs(1);
 
-/// Where somebody asks from.
+/// The origin of an attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Source {
-    /// The client's address, where it can be told.
+    /// The client's address, if it is known.
     pub address: Option<IpAddr>,
-    /// Whether the client runs on this host and no proxy stands between.
+    /// Whether the client runs on this host without a proxy in between.
     pub on_host: bool,
 }
 
 impl Source {
-    /// The network by which failures are summed in the audit log; `None` where the address is unknown.
+    /// The network by which the audit log groups failures. `None` if the address is unknown.
     pub(super) fn network(self) -> Option<IpNet> {
         self.address.map(network_of)
     }
@@ -74,15 +73,15 @@ impl Browser {
     }
 }
 
-/// Who makes an attempt.
+/// The client of an attempt.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attempter {
     pub(super) source: Source,
-    /// The browser, where it was signed in to the account before.
+    /// The browser, if it was signed in to the account before.
     pub(super) browser: Option<Browser>,
 }
 
-/// Failed sign-ins of late.
+/// Recent failed sign-ins.
 #[derive(Default)]
 pub(super) struct Throttle {
     ledger: Mutex<Ledger>,
@@ -96,24 +95,24 @@ struct Ledger {
     waiting: usize,
 }
 
-/// What the ledger says to an attempt.
+/// The ledger's answer to an attempt.
 enum Said {
     Go,
     Wait(Duration),
-    /// Others must be decided first.
+    /// The attempt must wait for the result of others.
     Full,
 }
 
-/// Where an attempt is counted.
+/// The counters of an attempt.
 #[derive(Clone, Copy)]
 struct Place {
     account: Account,
-    /// None for a known browser, and through the control socket: who may open that needs no password.
+    /// `None` for a known browser and for the control socket, whose users need no password.
     networks: Option<Networks>,
 }
 
-/// A guess that may be made. Unless told how it went it is taken back when dropped, as if it had
-/// not been: whoever could not be answered has learned nothing.
+/// A permitted attempt. If it is dropped without a result, it is not counted: a client that got no
+/// answer has learned nothing.
 pub(super) struct Guess<'a> {
     throttle: &'a Throttle,
     clock: &'a dyn Clock,
@@ -129,23 +128,23 @@ enum Outcome {
     Succeeded,
 }
 
-/// What is slowed down at the moment.
+/// The accounts and networks that are throttled now.
 #[derive(Debug, Default)]
 pub(super) struct Slowed {
     /// By the digest of the account's name.
     pub(super) accounts: HashMap<Digest, SlowedAccount>,
     /// The same without the failures that were sign-ins to another organization.
     pub(super) guessed: HashMap<Digest, SlowedAccount>,
-    /// None is all whose address is unknown.
+    /// `None` is the shared entry of all clients with an unknown address.
     pub(super) networks: Vec<(Option<IpNet>, Duration)>,
 }
 
-/// An account that is slowed down.
+/// A throttled account.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct SlowedAccount {
-    /// Failures in a row, of the count that has most.
+    /// Consecutive failures of the counter with the most failures.
     pub(super) failures: u32,
-    /// How long the next attempt waits at most.
+    /// The longest wait of the next attempt.
     pub(super) wait: Duration,
 }
 
@@ -156,11 +155,11 @@ impl fmt::Debug for Throttle {
 }
 
 impl Throttle {
-    /// Counts an attempt at an account, before anything of it is looked at. May block for
-    /// [`WAITING_TIME`] while others at the same account are decided.
+    /// Counts an attempt at an account, before anything else about it is checked. May block for
+    /// [`WAITING_TIME`] while other attempts at the same account are pending.
     ///
     /// # Errors
-    /// How long to wait before the next one.
+    /// How long to wait before the next attempt.
     pub(super) fn begin<'a>(
         &'a self,
         account: &str,
@@ -186,17 +185,19 @@ impl Throttle {
         }
     }
 
-    /// Forgets all failures at an account: whoever may reset its password vouches for it.
+    /// Resets all failures of an account. The caller must be permitted to reset the account's
+    /// password.
     pub(super) fn forgive(&self, account: &str) {
         self.lock().accounts.forgive_all(Digest::of(account.as_bytes()));
     }
 
-    /// Forgets the failures of a network; none is all whose address is unknown.
+    /// Resets the failures of a network. `None` is the shared entry of all clients with an unknown
+    /// address.
     pub(super) fn forgive_network(&self, network: Option<IpNet>) {
         self.lock().networks.forgive(network);
     }
 
-    /// What is slowed down at this tick.
+    /// Returns the accounts and networks that are throttled at this tick.
     pub(super) fn slowed(&self, now: u64) -> Slowed {
         let ledger = self.lock();
         let mut slowed = Slowed { networks: ledger.networks.closed(now), ..Slowed::default() };
@@ -221,19 +222,21 @@ impl Throttle {
 }
 
 impl Guess<'_> {
-    /// Password or code was wrong.
+    /// Records a wrong password or code.
     pub(super) fn failed(mut self) {
         self.outcome = Outcome::Failed;
     }
 
-    /// The password was wrong here, and right at another account of the address: counted at the
-    /// account, and not at the networks, which somebody signs in from.
+    /// Records that the password was wrong here and correct at another account of the same address.
+    /// Counts at the account, not at the networks, because the client signs in successfully from
+    /// there.
     pub(super) fn failed_beside_a_fit(mut self) {
         self.outcome = Outcome::FailedBesideAFit;
     }
 
-    /// All that was asked for was right: the account's failures are forgotten. Never for a part of
-    /// it: who knows the password could then guess codes without end.
+    /// Records a complete sign-in and resets the account's failures. Must not be called for a
+    /// correct password alone: an attacker who knows the password could then guess codes without a
+    /// limit.
     pub(super) fn succeeded(mut self) {
         self.outcome = Outcome::Succeeded;
     }
@@ -252,7 +255,7 @@ impl Drop for Guess<'_> {
             Outcome::Succeeded => (standing.failures, standing.beside) = (0, 0),
         }
         ledger.accounts.put(account, standing, now);
-        // A success on this host opens the account to the world again.
+        // A success on this host also resets the counter of remote clients.
         if self.outcome == Outcome::Succeeded && account.lane == Lane::Host {
             ledger.accounts.forgive(&Account { lane: Lane::Afar, ..account });
         }
@@ -267,7 +270,7 @@ impl Drop for Guess<'_> {
 }
 
 impl Ledger {
-    /// Where an attempt is counted.
+    /// Returns the counters of an attempt.
     fn place(&self, name: Digest, by: Attempter, now: u64) -> Place {
         let elsewhere = if by.source.on_host { Lane::Host } else { Lane::Afar };
         let lane = by.browser.map_or(elsewhere, Lane::Browser);
@@ -318,7 +321,7 @@ mod tests {
         ManualClock::at(Moment::from_milliseconds(1_000_000))
     }
 
-    /// Each from a site of its own.
+    /// Remote clients, each from a site of its own.
     fn afar(number: u64) -> Attempter {
         let address = Ipv6Addr::from((0x2001_0db8_u128 << 96) | (u128::from(number) << 80));
         at(address.into())
@@ -338,7 +341,8 @@ mod tests {
         Attempter { browser: Some(Browser::from_bytes([number; 16])), ..afar(1) }
     }
 
-    /// Fails as often, each time as soon as it may; returns how long the next one waits.
+    /// Fails this often, each time as soon as it is permitted. Returns how long the next attempt
+    /// waits.
     fn fail(
         throttle: &Throttle,
         clock: &ManualClock,
@@ -355,7 +359,8 @@ mod tests {
         throttle.begin(ADA, source(times), clock).map(drop).err().unwrap_or_default()
     }
 
-    /// Whoever signed in to one of two organizations had a failure at the network for each sign-in.
+    /// A user who signed in to one of two organizations had a failure at the network for each
+    /// sign-in.
     #[test]
     fn a_failure_beside_a_fit_counts_at_the_account_alone() {
         let (throttle, clock) = (Throttle::default(), clock());
@@ -402,7 +407,7 @@ mod tests {
         throttle.begin(ADA, afar(1), &clock).map(drop).unwrap();
     }
 
-    /// A right password without its code must not be how one gets more tries at the code.
+    /// A correct password without its code must not give more attempts at the code.
     #[test]
     fn what_is_neither_failure_nor_success_counts_as_neither() {
         let (throttle, clock) = (Throttle::default(), clock());
@@ -470,7 +475,8 @@ mod tests {
         }
     }
 
-    /// One neighbour with sixty wrong tries kept everybody of a /24, or a /64 in a /48, from signing in.
+    /// One neighbor with sixty failed attempts kept all clients of a /24, or of a /64 in a /48,
+    /// from signing in.
     #[test]
     fn a_client_closes_nobody_out_of_its_site_and_a_whole_site_is_bounded() {
         for (neighbour, owner) in
@@ -501,7 +507,8 @@ mod tests {
         assert_eq!((failed, waited), (SITE_FAILURES, Duration::from_secs(1)));
     }
 
-    /// All behind a proxy that names no client share one count: sixty tries of one closed all out.
+    /// All clients behind a proxy that names no client share one count. Sixty attempts of one
+    /// client locked all of them out.
     #[test]
     fn those_whose_address_is_unknown_share_the_loose_count() {
         let (throttle, clock) = (Throttle::default(), clock());
@@ -517,7 +524,8 @@ mod tests {
         throttle.begin(ADA, unknown, &clock).map(drop).unwrap();
     }
 
-    /// A stranger who guessed on kept the owner out, 16 of 16 tries: known browsers are counted apart.
+    /// A stranger who kept guessing locked the owner out, 16 of 16 attempts. Known browsers are
+    /// counted apart.
     #[test]
     fn a_stranger_keeps_no_known_browser_out_and_its_cookie_is_worth_few_guesses() {
         let (throttle, clock) = (Throttle::default(), clock());
@@ -530,7 +538,8 @@ mod tests {
         assert_eq!(waited, Duration::from_secs(3));
         clock.advance(waited);
         throttle.begin(ADA, known(1), &clock).map(Guess::failed).unwrap();
-        // From now on it counts as any other, and another browser by itself.
+        // From now on it counts like an unknown client, and another browser has a counter of its
+        // own.
         fail(&throttle, &clock, |_| known(1), 100 - u64::from(FAILURES_FREE));
         assert_eq!(fail(&throttle, &clock, afar, u64::from(FAILURES_FREE)), CAP_LIFETIME);
         assert_eq!(throttle.begin(ADA, known(1), &clock).map(drop).err(), Some(CAP_LIFETIME));
@@ -568,7 +577,7 @@ mod tests {
             let by = Attempter { browser, ..afar(1) };
             throttle.begin(&email, by, &clock).map(Guess::failed).unwrap();
         }
-        // The known browser's failures took half of the strangers' wait.
+        // Half of the strangers' wait passed during the known browser's failures.
         assert_eq!(throttle.begin(ADA, afar(1), &clock).err(), Some(DELAY_MAX / 2));
         assert_eq!(throttle.begin(ADA, known(1), &clock).err(), Some(Duration::from_secs(3)));
         let ledger = throttle.lock();

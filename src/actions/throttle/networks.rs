@@ -1,5 +1,6 @@
-//! Failed sign-ins by network: of one client tightly, of one site loosely, so that a client can not
-//! close its neighbours out.
+//! Failed sign-ins by network: a tight limit per client and a loose limit per site.
+//!
+//! With two limits, a client cannot lock its neighbors out.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -12,23 +13,24 @@ use crate::actions::throttle::room::make_room;
 use crate::model::limit::{Draw, RateLimit};
 use crate::model::network::{client_of, site_of};
 
-/// Most clients that are remembered, and most sites; those that owe least go first.
+/// Maximum number of remembered clients, and of remembered sites. Those with the fewest failures
+/// left are removed first.
 pub const CLIENTS_MAX: usize = 65_536;
 /// See [`CLIENTS_MAX`].
 pub const SITES_MAX: usize = 65_536;
 
-/// Failures of one client at once, and in how many seconds as many more: one each 10 s.
+/// Burst of failures of one client, refilled over `WINDOW_SECONDS`: one each 10 s.
 pub(super) const CLIENT_FAILURES: u32 = 60;
-/// Failures of one site at once, and in as many seconds: one each second.
+/// Burst of failures of one site, refilled over `WINDOW_SECONDS`: one each second.
 pub(super) const SITE_FAILURES: u32 = 600;
 const WINDOW_SECONDS: u32 = 600;
 
-/// Where an attempt is counted.
+/// The networks of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Networks {
-    /// None for all whose address is unknown: nobody among them can be told from the others.
+    /// `None` for all clients with an unknown address, which cannot be distinguished.
     client: Option<IpNet>,
-    /// The same; these are one site.
+    /// The site. `None` is the single site of all clients with an unknown address.
     site: Option<IpNet>,
 }
 
@@ -38,7 +40,7 @@ impl Networks {
     }
 }
 
-/// What [`RateLimit::draw`] left, by network.
+/// Results of [`RateLimit::draw`], by network.
 pub(super) struct Counted {
     client_rate: RateLimit,
     site_rate: RateLimit,
@@ -72,7 +74,7 @@ impl Counted {
         Ok(())
     }
 
-    /// Takes an attempt back that did not fail.
+    /// Takes back an attempt that did not fail.
     pub(super) fn give_back(&mut self, at: Networks, now: u64) {
         if let Some(client) = at.client {
             give_back(&self.client_rate, &mut self.clients, &client, now);
@@ -80,7 +82,8 @@ impl Counted {
         give_back(&self.site_rate, &mut self.sites, &at.site, now);
     }
 
-    /// The networks whose next attempt waits, with how long; none is all whose address is unknown.
+    /// Returns the networks whose next attempt waits, and how long. `None` is the shared entry of
+    /// all clients with an unknown address.
     pub(super) fn closed(&self, now: u64) -> Vec<(Option<IpNet>, Duration)> {
         let clients = self.clients.keys().filter_map(|client| {
             Some((Some(*client), draw(&self.client_rate, &self.clients, client, now).err()?))
@@ -92,7 +95,7 @@ impl Counted {
         clients.chain(sites).collect()
     }
 
-    /// Forgets the failures of a network.
+    /// Resets the failures of a network.
     pub(super) fn forgive(&mut self, network: Option<IpNet>) {
         self.sites.remove(&network);
         network.map(|client| self.clients.remove(&client));

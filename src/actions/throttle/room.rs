@@ -1,12 +1,13 @@
-//! Room in a full table: what ranks lowest goes.
+//! Makes room in a full table by removing the entries of the lowest rank.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// What part of a full table is forgotten at once: looking for it takes a pass over all of it.
+/// Share of a full table that is removed at once, because finding the lowest ranks takes a pass
+/// over the whole table.
 const FORGOTTEN_SHARE: usize = 16;
 
-/// Makes room in a full table for a newcomer.
+/// Makes room in a full table for a new entry.
 pub(super) fn make_room<K: Eq + Hash, V, R: Ord + Copy>(
     table: &mut HashMap<K, V>,
     newcomer: &K,

@@ -1,4 +1,4 @@
-//! Which of an organization's keys were used most.
+//! Finds the keys of an organization with the most calls.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -17,31 +17,28 @@ use crate::records::place::Place;
 use crate::records::read_row;
 use crate::records::usage::{Counts, DayRecord, HoursRecord, UsageOf};
 
-/// Most keys that are told.
+/// Maximum number of keys returned.
 pub const BUSIEST_MAX: usize = 20;
-/// Most rows read to find them; where there are more, they are not told.
+/// Maximum number of rows read. If there are more, no keys are returned.
 const ROWS_READ_MAX: usize = 20_000;
-/// Most keys looked at, those among them that are not there for the actor, or for anybody any more.
+/// Maximum number of candidates, including keys that the actor may not see and purged keys.
 const CANDIDATES_MAX: usize = 200;
 
-/// How much one key was used.
+/// Number of calls of one key.
 #[derive(Debug)]
 pub struct KeyUse {
-    /// The key.
     pub key: KeyId,
-    /// Its name, where the actor sees all of it.
+    /// The name, if the actor sees the whole key.
     pub name: Option<String>,
-    /// All calls.
     pub calls: u64,
-    /// Those that were refused.
+    /// Number of rejected calls.
     pub refused: u64,
 }
 
-/// Calls by key.
 pub(super) type Sums = HashMap<KeyId, Counts>;
 
 impl Actions {
-    /// The calls of each key in a span; `None` where there are too many rows to be read.
+    /// Returns the calls of each key in a span, or `None` if there are too many rows to read.
     pub(super) fn sums_by_key(
         &self,
         tally: &Tally,
@@ -98,7 +95,7 @@ impl Actions {
         })
     }
 
-    /// Reads the rows of keys below a prefix; returns whether those were all.
+    /// Reads the rows of keys under a prefix. Returns whether all rows were read.
     fn each_key(
         &self,
         prefix: &[u8],
@@ -128,7 +125,7 @@ impl Actions {
         }
     }
 
-    /// The keys with the most calls, as far as they are there for the actor.
+    /// Returns the keys with the most calls that the actor may see.
     pub(super) fn busiest(&self, actor: &Actor, sums: Sums) -> Result<Vec<KeyUse>, ActionError> {
         let mut sums: Vec<_> = sums.into_iter().filter(|(_, counts)| counts.calls() > 0).collect();
         sums.sort_unstable_by_key(|(key, counts)| (Reverse(counts.calls()), *key));

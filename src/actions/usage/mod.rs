@@ -1,6 +1,7 @@
-//! How much keys were used: calls by what they came to, by hour for 7 days, by day for 90.
+//! Key usage: calls by outcome, by hour for 7 days and by day for 90 days.
 //!
-//! What is not written yet is told too, each call once: see [`crate::index::tally`].
+//! Usage that is not written yet is included, and each call is counted once: see
+//! [`crate::index::tally`].
 
 mod busiest;
 pub(super) mod rows;
@@ -27,64 +28,61 @@ use crate::records::usage::{Counts, DayRecord, HoursRecord, UsageOf};
 use crate::records::uses::{AddressRecord, UseRecord, merge_addresses};
 pub use busiest::{BUSIEST_MAX, KeyUse};
 
-/// For how many days hours are kept.
+/// Number of days for which hours are kept.
 pub const HOURS_KEPT_DAYS: u32 = 7;
-/// For how many days days are kept.
+/// Number of days for which days are kept.
 pub const DAYS_KEPT: u32 = 90;
-/// How many hours are told unless asked otherwise.
+/// Default number of hours returned.
 const HOURS_DEFAULT: u32 = 24;
-/// How many days are told unless asked otherwise.
+/// Default number of days returned.
 const DAYS_DEFAULT: u32 = 30;
-/// Most keys looked through for those that are to be left out of a sum.
+/// Maximum number of keys read to find those that are left out of a sum.
 const KEYS_READ_MAX: usize = 20_000;
 const ROWS_A_SCAN: usize = 500;
 
-/// By what calls are summed.
+/// The interval of a bucket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Interval {
-    /// By hours.
     #[default]
     Hour,
-    /// By days of UTC.
+    /// Days in UTC.
     Day,
 }
 
-/// Which use to tell.
+/// A usage query.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct UsageQuery {
-    /// Of this key; without it, of all keys of the organization.
+    /// The key. `None` for all keys of the organization.
     pub key: Option<KeyId>,
-    /// By hours or days.
     pub interval: Interval,
-    /// From this moment's hour or day on.
+    /// Start: the hour or day of this moment.
     pub from: Option<Moment>,
-    /// Before this moment, up to the end of its hour or day.
+    /// End: before this moment, rounded up to the end of its hour or day.
     pub to: Option<Moment>,
 }
 
-/// How much was used.
+/// Result of a usage query.
 #[derive(Debug)]
 pub struct Usage {
-    /// By hours or days.
     pub interval: Interval,
-    /// The first hour or day asked for that is kept.
+    /// The first requested hour or day that is kept.
     pub from: Moment,
-    /// The end of the last one.
+    /// The end of the last hour or day.
     pub to: Moment,
-    /// The hours or days in which there were calls, by their first moment.
+    /// The hours or days with calls, by their first moment.
     pub buckets: BTreeMap<Hour, Counts>,
-    /// Of a key that is seen whole: where it was used from of late, the latest first.
+    /// For a key that the actor sees whole: its recent addresses, the latest first.
     pub addresses: Option<Vec<AddressRecord>>,
-    /// Of all keys: which were used most; none where there are too many to look through.
+    /// For all keys: the keys with the most calls. `None` if there are too many rows to read.
     pub busiest: Option<Vec<KeyUse>>,
 }
 
-/// What is told, in whole hours or days.
+/// The span of a query, in whole hours or days.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     interval: Interval,
     from: Hour,
-    /// The first hour beyond.
+    /// The first hour after the span.
     until: Hour,
 }
 
@@ -114,7 +112,7 @@ impl Span {
 }
 
 impl Interval {
-    /// The first hour of an hour's bucket.
+    /// Returns the first hour of the bucket that contains an hour.
     fn bucket(self, hour: Hour) -> Hour {
         match self {
             Self::Hour => hour,
@@ -131,13 +129,14 @@ impl Interval {
 }
 
 impl Actions {
-    /// Tells how much a key was used, to whoever sees all of the key or holds
-    /// `keyhouse:usage:read`; or how much all keys of the organization were that are there for the
-    /// actor, which takes that permission.
+    /// Returns the usage of a key, or of all keys of the organization that the actor may see.
+    ///
+    /// The usage of a key requires an actor that sees the whole key or holds `keyhouse:usage:read`.
+    /// The usage of all keys requires that permission.
     ///
     /// # Errors
-    /// [`ActionError::NotFound`] for a key that is not there for the actor;
-    /// [`ActionError::PermissionRequired`]; the store's.
+    /// [`ActionError::NotFound`] for a key that the actor may not see;
+    /// [`ActionError::PermissionRequired`]; those of the store.
     pub fn usage(&self, actor: &Actor, query: &UsageQuery) -> Result<Usage, ActionError> {
         let span = Span::of(query, self.clock.now().wall);
         let mut usage = Usage {
@@ -150,7 +149,7 @@ impl Actions {
         };
         if let Some(id) = query.key {
             let (record, whole) = self.key_for_usage(actor, id)?;
-            // Before the tally, which whoever reads a chart holds.
+            // The turn is taken before the tally, because reading a chart locks the tally.
             let _turn = self.page_turn(actor);
             usage.buckets = self.key_buckets(&self.index.tally(), &record, span)?;
             if whole {
@@ -179,7 +178,7 @@ impl Actions {
         Ok(usage)
     }
 
-    /// A key whose use the actor may be told, and whether they see all of it.
+    /// Returns a key whose usage the actor may see, and whether the actor sees the whole key.
     fn key_for_usage(&self, actor: &Actor, id: KeyId) -> Result<(KeyRecord, bool), ActionError> {
         if !actor.has(USAGE_READ) {
             require_window(actor)?;
@@ -192,7 +191,7 @@ impl Actions {
         Ok((record, whole))
     }
 
-    /// The keys of the organization that are not there for the actor.
+    /// Returns the keys of the organization that are hidden from the actor.
     fn concealed_keys(&self, actor: &Actor) -> Result<Vec<KeyRecord>, ActionError> {
         if actor.has(KEYS_READ) || actor.has(KEYS_MANAGE) {
             return Ok(Vec::new());
@@ -217,7 +216,7 @@ impl Actions {
                 return Ok(concealed);
             }
             if rows_read >= KEYS_READ_MAX {
-                // With so many keys, only one who sees all of them is told a sum.
+                // With this many keys, only an actor that sees all of them gets a sum.
                 return Err(ActionError::PermissionRequired(KEYS_READ.to_owned()));
             }
         }
@@ -233,7 +232,7 @@ impl Actions {
         self.buckets(tally, of, self.live_of(record).as_slice(), span)
     }
 
-    /// The calls of a span: stored, owed, and those that wait with these keys.
+    /// Returns the calls of a span: stored, not yet written, and waiting in these keys.
     fn buckets(
         &self,
         tally: &Tally,
@@ -265,7 +264,7 @@ impl Actions {
         Ok(buckets)
     }
 
-    /// Where a key was used from, as the store has it and as it is now.
+    /// Returns the addresses of a key from the store and from live state.
     fn addresses(&self, record: &KeyRecord) -> Result<Vec<AddressRecord>, ActionError> {
         let stored = self.read::<UseRecord>(&Place::Use(record.id))?;
         let mut addresses = stored.map(|held| held.record.addresses).unwrap_or_default();
@@ -283,7 +282,7 @@ impl Actions {
     }
 }
 
-/// The keys of an organization that wait, each once.
+/// Returns the waiting keys of an organization, each once.
 fn waiting_of(tally: &Tally, organization: OrganizationId) -> Vec<Arc<Live>> {
     let mut seen = HashSet::new();
     let theirs = |live: &&Arc<Live>| {
@@ -302,7 +301,7 @@ pub(super) mod tests {
     use crate::index::Origin;
     use crate::model::code::Code;
 
-    /// A moment without its year, up to this place of its text.
+    /// Returns a moment as text without its year, up to this position.
     fn text(moment: Moment, until: usize) -> String {
         moment.to_string().get(5..until).unwrap().to_owned()
     }
@@ -315,7 +314,7 @@ pub(super) mod tests {
         UsageQuery { key: Some(key.id), interval, ..UsageQuery::default() }
     }
 
-    /// Of a key, or of all: each bucket's beginning, calls, and how many of them were valid.
+    /// Returns, for a key or for all keys, the start, the calls and the valid calls of each bucket.
     pub(in crate::actions) fn told(
         trial: &Trial,
         key: Option<&KeyRecord>,

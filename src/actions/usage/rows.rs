@@ -1,7 +1,7 @@
-//! From used keys to rows: last uses, and what calls came to, of each key and of its organization.
+//! Converts live usage to rows: last uses, and calls by outcome, per key and per organization.
 //!
-//! A row is written whole, never added to, so that writing it once more does no harm. What could not
-//! be written, or nobody knows of, stays in the tally and goes with the next attempt.
+//! A row is always written whole, never incremented, so that a repeated write has no effect. Counts
+//! whose write failed or has an unknown outcome stay in the tally for the next attempt.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use crate::records::usage::{HoursRecord, UsageOf};
 use crate::records::uses::{AddressRecord, SecretUseRecord, UseRecord, merge_addresses};
 use crate::records::{Record, encode, read_row};
 
-/// A key whose use is to be written.
+/// A key whose usage is due to be written.
 #[derive(Debug)]
 pub(in crate::actions) struct Due {
-    /// Its last use, where it ever had one.
+    /// Its last use, if it was ever used.
     pub(in crate::actions) last: Option<LastUse>,
     pub(in crate::actions) live: Arc<Live>,
 }
@@ -36,7 +36,7 @@ pub(in crate::actions) struct UseRows<'a> {
     failed: HashSet<KeyId>,
 }
 
-/// What is written together.
+/// The rows of one batch.
 #[derive(Default)]
 struct Parcel {
     batch: Batch,
@@ -44,7 +44,7 @@ struct Parcel {
     rows: Vec<Row>,
 }
 
-/// What a row tells.
+/// The content of a row.
 #[derive(Clone, Copy)]
 enum Row {
     LastUse(KeyId),
@@ -57,8 +57,8 @@ impl<'a> UseRows<'a> {
         Self { index, store, parcel, submitted, failed }
     }
 
-    /// Writes the rows of these keys and of all organizations that have some to be written. Returns
-    /// the keys of which not all is certainly written.
+    /// Writes the rows of these keys, and of all organizations with unwritten usage. Returns the
+    /// keys whose write failed or has an unknown outcome.
     pub(in crate::actions) fn write(mut self, due: &[Due]) -> HashSet<KeyId> {
         for Due { last, live } in due {
             if let Some(last) = last
@@ -100,7 +100,7 @@ impl<'a> UseRows<'a> {
         self.add(&place, &record, Row::LastUse(live.key))
     }
 
-    /// The addresses that the key was used from of late, in this process and before.
+    /// Returns the recent addresses of a key, from this process and from the store.
     fn addresses(&self, live: &Live) -> Result<Vec<AddressRecord>, ActionError> {
         let calls = live.calls();
         if let Some(calls) = calls {
@@ -158,7 +158,7 @@ impl<'a> UseRows<'a> {
         }
     }
 
-    /// Waits for all. They were handed over before the first is waited for, so that they share a
+    /// Waits for all batches. They are all submitted before the first wait, so that they share a
     /// commit.
     fn finish(mut self) -> HashSet<KeyId> {
         self.submit();

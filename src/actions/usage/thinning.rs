@@ -1,6 +1,6 @@
-//! Lets old use go: hours become days after 7 days, days are gone after 90.
+//! Removes old usage: hours are merged into days after 7 days, days are removed after 90.
 //!
-//! Rows lie by day, the oldest first, so that only what is too old is read.
+//! Rows are sorted by day, the oldest first, so that only expired rows are read.
 
 use std::collections::HashSet;
 
@@ -16,18 +16,17 @@ use crate::records::place::Place;
 use crate::records::read_row;
 use crate::records::usage::{DayRecord, HoursRecord, UsageOf};
 
-/// How many rows are read at a time; each is at most two writes.
+/// Number of rows read at a time. Each row is at most two writes.
 const ROWS_A_BATCH: usize = BATCH_WRITES_MAX / 2;
-/// How long others have the store to themselves in between.
+/// Pause between batches in which other work can use the store.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(5);
 
 impl Actions {
-    /// Moves hours that are too old into their days and removes days that are, in batches that are
-    /// each whole, until `halt` says to end; returns how many rows. What is left is found again the
-    /// next time.
+    /// Merges expired hours into their days and removes expired days until `halt` is set. Returns
+    /// the number of rows. Each batch is atomic. The next run finds the rows that are left.
     ///
     /// # Errors
-    /// The store's.
+    /// Those of the store.
     pub fn thin_usage(&self, halt: &Halt) -> Result<usize, ActionError> {
         let thinned = self.each_batch(halt, Place::USAGE_HOURS, HOURS_KEPT_DAYS, |rows| {
             rows.iter().try_fold(Batch::new(), |batch, row| self.thin(batch, row))
@@ -65,8 +64,8 @@ impl Actions {
         }
     }
 
-    /// Moves a day's hours into the whole of it. One that was written meanwhile keeps its batch for
-    /// the next time.
+    /// Merges the hours of a day into its daily row. If the row was written in the meantime, its
+    /// batch waits for the next run.
     fn thin(&self, batch: Batch, row: &Row) -> Result<Batch, ActionError> {
         let Place::UsageHours(day, of) = Place::parse(&row.key)? else { return Ok(batch) };
         let hours = read_row::<HoursRecord>(row)?.record;
@@ -81,7 +80,7 @@ impl Actions {
         put(batch, &place, &record)
     }
 
-    /// Removes the rows of keys that are forgotten.
+    /// Removes the rows of purged keys.
     pub(in crate::actions) fn forget_usage(
         &self,
         organization: OrganizationId,

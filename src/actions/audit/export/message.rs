@@ -1,4 +1,5 @@
-//! What is exported: a line of JSON an entry, or an RFC 5424 message around the same JSON.
+//! Format of exported entries: one line of JSON per entry, or an RFC 5424 message with the same
+//! JSON.
 
 use std::fmt::Write as _;
 use std::sync::OnceLock;
@@ -12,11 +13,10 @@ use crate::records::key::Author;
 
 /// Facility 13 (log audit), severity 5 (notice): RFC 5424, 6.2.1.
 const PRIORITY: u8 = 13 * 8 + 5;
-/// Longest MSGID and HOSTNAME (RFC 5424, 6).
+/// Maximum length of MSGID and HOSTNAME (RFC 5424, 6).
 const MSGID_MAX: usize = 32;
 const HOSTNAME_MAX: usize = 255;
 
-/// An event or a head.
 #[derive(Debug)]
 pub(super) struct Entry {
     at: Moment,
@@ -25,7 +25,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// An event, and the seal that covers it.
+    /// Returns the entry of an event and the seal that covers it.
     pub(super) fn of_event(event: &EventRecord, seal: u64) -> Self {
         let (kind, id) = match event.actor {
             Some(Author::User(id)) => ("user", Some(id.to_string())),
@@ -49,7 +49,7 @@ impl Entry {
         Self { at: event.at, kind: event.action.to_string(), body }
     }
 
-    /// The head that a seal is.
+    /// Returns the entry of the head after a seal.
     pub(super) fn of_head(seal: &SealRecord) -> Self {
         let body = json!({
             "type": "head",
@@ -60,7 +60,8 @@ impl Entry {
         Self { at: seal.at, kind: "audit.head".to_owned(), body }
     }
 
-    /// The same without what changed, for a socket that takes no message so long.
+    /// Returns the entry without the changed fields, for a socket that rejects a message of this
+    /// length.
     pub(super) fn shortened(&self) -> Self {
         let mut body = self.body.clone();
         for name in ["before", "after"] {
@@ -74,22 +75,22 @@ impl Entry {
         Self { at: self.at, kind: self.kind.clone(), body }
     }
 
-    /// As JSON on one line: what could control a terminal is escaped.
+    /// Returns the entry as one line of JSON. Characters that could control a terminal are escaped.
     pub(super) fn line(&self) -> String {
         printable_line(&self.body.to_string())
     }
 
-    /// As a message of syslog.
+    /// Returns the entry as a syslog message.
     pub(super) fn syslog(&self) -> String {
         let msgid = field(&self.kind, MSGID_MAX);
         let mut text = format!("<{PRIORITY}>1 {} {} keyhouse ", self.at, hostname());
-        // Writing to a string can't fail.
+        // Writing to a string cannot fail.
         let (Ok(()) | Err(_)) = write!(text, "{} {msgid} - {}", std::process::id(), self.line());
         text
     }
 }
 
-/// A text as a field of the header: visible ASCII, or nothing.
+/// Returns a text as a header field: visible ASCII only, or the nil value.
 fn field(text: &str, max: usize) -> String {
     let visible = text.chars().filter(char::is_ascii_graphic).take(max);
     let text: String = visible.collect();

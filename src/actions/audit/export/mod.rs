@@ -1,8 +1,9 @@
-//! Sends audit events and heads to a file or to syslog as they are sealed, in a thread of its own.
+//! Exports sealed audit events and heads to a file or to syslog, in a thread of its own.
 //!
-//! Nothing waits for it: it reads what is sealed from the store, a page at a time, and keeps only the
-//! number of the last seal that was delivered. After a start, an outage or a lost connection it goes
-//! on behind that seal, so each event and head arrives at least once while the log keeps it.
+//! No other work waits for the export. It reads sealed events from the store, a page at a time, and
+//! stores only the number of the last delivered seal. After a start, an outage or a lost connection
+//! it continues after that seal, so each event and head arrives at least once while the log keeps
+//! it.
 
 mod message;
 mod sink;
@@ -29,41 +30,41 @@ use crate::telemetry::measure::Counter;
 use message::Entry;
 use sink::Sink;
 
-/// How often it is looked for new seals.
+/// Interval between checks for new seals.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// How long a destination that failed is left alone, first and at most.
+/// Wait before a failed destination is retried: the first and the longest.
 const WAIT_FIRST: Duration = Duration::from_secs(1);
 const WAIT_MAX: Duration = Duration::from_mins(1);
-/// How long a connection must stay up before what went through it counts as delivered. A peer that
-/// is gone shows within [`sink::SILENCE_MAX`].
+/// How long a connection must stay open before the entries sent through it count as delivered. A
+/// closed peer is detected within [`sink::SILENCE_MAX`].
 const SETTLE_AFTER: Duration = Duration::from_secs(15);
-/// Most seals that are sent before their number is stored.
+/// Maximum number of seals that are sent before their number is stored.
 pub(crate) const SEALS_A_TURN: usize = 10;
-/// How long a stop waits for a destination that hangs.
+/// How long a stop waits for a destination that does not respond.
 const STOP_WAIT: Duration = Duration::from_secs(2);
 
-/// What is told of the export.
+/// State of the export for metrics and readiness.
 #[derive(Debug, Default)]
 pub struct Exported {
     last_seal: AtomicU64,
     failures: Counter,
-    /// When the oldest seal was made that is still to be sent; 0: there is none.
+    /// The time of the oldest seal that is not sent yet. 0 if there is none.
     waiting_since: AtomicI64,
 }
 
-/// One reading of it.
+/// A snapshot of the export's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExportedNow {
     /// The last seal that was sent.
     pub last_seal: u64,
-    /// How often the destination could not be reached, or did not take what was sent.
+    /// Number of times that the destination was unreachable or rejected an entry.
     pub failures: u64,
-    /// How old the oldest seal is that is still to be sent; zero where there is none.
+    /// Age of the oldest seal that is not sent yet. Zero if there is none.
     pub lag: Duration,
 }
 
 impl Exported {
-    /// How it stands now; all zero where nothing is exported.
+    /// Returns the current state. All values are zero if nothing is exported.
     pub fn now(&self, now: Moment) -> ExportedNow {
         let since = self.waiting_since.load(Ordering::Relaxed);
         let lag = match since {
@@ -83,17 +84,17 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    /// Starts exporting behind the last seal that was delivered there.
+    /// Starts the export after the last seal that was delivered to this destination.
     ///
     /// # Errors
-    /// When there is no thread to be had.
+    /// If the thread cannot be created.
     pub fn start(actions: &Actions, destination: Destination) -> std::io::Result<Self> {
         let (store, clock) = (Arc::clone(&actions.store), Arc::clone(&actions.clock));
         let exported = Arc::clone(&actions.exported);
         let work = Work::new(store, clock, exported, destination);
         let halt = Arc::clone(&work.halt);
         let (end, ended) = channel();
-        // The sender is dropped at the end, however the thread ends.
+        // The sender is dropped when the thread ends, for any reason.
         let run = move || {
             work.run();
             drop(end);
@@ -102,8 +103,8 @@ impl Exporter {
         Ok(Self { halt, ended })
     }
 
-    /// Ends, or leaves a destination that hangs behind: what it has not taken is sent again by the
-    /// next start.
+    /// Stops the export. If the destination does not respond, stops without it; the next start
+    /// sends the undelivered entries again.
     pub fn stop(self) {
         self.halt.halt();
         if self.ended.recv_timeout(STOP_WAIT) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
@@ -112,7 +113,7 @@ impl Exporter {
     }
 }
 
-/// Why a turn did not go through.
+/// Reasons why a turn failed.
 #[derive(Debug, thiserror::Error)]
 enum ExportError {
     #[error(transparent)]
@@ -129,13 +130,13 @@ struct Work {
     destination: Destination,
     halt: Arc<Halt>,
     sink: Option<Sink>,
-    /// The last seal that counts as delivered, as it is stored; `None` before it was read.
+    /// The last delivered seal, as it is stored. `None` before it was read.
     delivered: Option<u64>,
     /// The last seal that was sent.
     sent: u64,
     /// A seal that was sent through the connection, and when, in ticks of the clock.
     unsettled: Option<(u64, u64)>,
-    /// Whether it was said that the destination does not work.
+    /// Whether the failure of the destination was already logged.
     has_complained: bool,
 }
 
@@ -177,7 +178,7 @@ impl Work {
         }
     }
 
-    /// Sends some seals that were not sent yet; returns whether there may be more.
+    /// Sends some seals that were not sent yet. Returns whether there may be more.
     fn turn(&mut self) -> Result<bool, ExportError> {
         let mut delivered = match self.delivered {
             Some(delivered) => delivered,
@@ -228,7 +229,7 @@ impl Work {
                 for id in &seal.events {
                     let key = Place::Event(*id).to_bytes();
                     let row = self.store.get(&key, At::Latest).map_err(ChainError::from)?;
-                    // What is gone or does not read is for the check to name.
+                    // The check reports events that are missing or cannot be parsed.
                     let event = row.as_ref().and_then(|row| read_row::<EventRecord>(row).ok());
                     if let Some(held) = event {
                         sink.send(&Entry::of_event(&held.record, number))?;
@@ -243,7 +244,8 @@ impl Work {
         Ok(())
     }
 
-    /// Where the export to this destination was; a new destination gets all that is kept.
+    /// Reads the position of the export to this destination. A new destination gets the whole
+    /// stored log.
     fn read_position(&mut self) -> Result<u64, ChainError> {
         let row = self.store.get(&Place::Exported.to_bytes(), At::Latest)?;
         let held = row.as_ref().map(read_row::<ExportRecord>).transpose()?;
@@ -265,7 +267,7 @@ impl Work {
         Ok(())
     }
 
-    /// Goes back to what counts as delivered.
+    /// Resets the export to the last delivered seal.
     fn failed(&mut self, error: &ExportError) {
         self.exported.failures.count();
         (self.sink, self.unsettled) = (None, None);

@@ -1,7 +1,7 @@
-//! Where entries go: a file that is appended to, or a socket of syslog.
+//! Export destinations: a file that is appended to, or a syslog socket.
 //!
-//! A write that takes longer than [`SILENCE_MAX`] fails, so that no destination holds the thread for
-//! ever.
+//! A write that takes longer than [`SILENCE_MAX`] fails, so that no destination blocks the thread
+//! permanently.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek as _, SeekFrom, Write};
@@ -20,24 +20,23 @@ use crate::model::export::Destination;
 
 /// How long a destination may take to accept a connection or a write.
 pub(super) const SILENCE_MAX: Duration = Duration::from_secs(5);
-/// Of a receiver that says something nothing is wanted; so much is read away at once.
+/// Data from a receiver is discarded. This many bytes are read at once.
 const HEARD_BYTES: usize = 4_096;
 
 /// An open destination.
 #[derive(Debug)]
 pub(super) enum Sink {
-    /// A line an entry.
+    /// One line per entry.
     File(Appended),
-    /// A datagram a message.
+    /// One datagram per message.
     Datagram(UnixDatagram),
-    /// A line a message.
+    /// One line per message.
     Unix(UnixStream),
-    /// A count of octets and a message (RFC 6587, 3.4.1).
+    /// Octet counting: the length, then the message (RFC 6587, 3.4.1).
     Tcp(TcpStream),
 }
 
 impl Sink {
-    /// Opens it.
     pub(super) fn open(destination: &Destination) -> io::Result<Self> {
         match destination {
             Destination::File(path) => Appended::open(path).map(Self::File),
@@ -46,12 +45,12 @@ impl Sink {
         }
     }
 
-    /// Whether what was written is where it belongs: a stream tells only later that it is lost.
+    /// Whether a successful write means delivery. A stream reports a loss only later.
     pub(super) const fn is_sure(&self) -> bool {
         matches!(self, Self::File(_) | Self::Datagram(_))
     }
 
-    /// Notices a file that was moved away and a connection that was closed.
+    /// Detects a file that was moved and a connection that was closed.
     pub(super) fn probe(&mut self) -> io::Result<()> {
         match self {
             Self::File(file) => file.follow_rename(),
@@ -71,7 +70,6 @@ impl Sink {
         }
     }
 
-    /// Sends an entry.
     pub(super) fn send(&mut self, entry: &Entry) -> io::Result<()> {
         match self {
             Self::File(file) => file.file.write_all((entry.line() + "\n").as_bytes()),
@@ -89,7 +87,7 @@ impl Sink {
         }
     }
 
-    /// Makes what was sent durable, where that can be done.
+    /// Makes the sent entries durable if the destination supports it.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         match self {
             Self::File(file) => file.file.sync_data(),
@@ -98,7 +96,7 @@ impl Sink {
     }
 }
 
-/// A file that is appended to, at its path.
+/// A file that is appended to, with its path.
 #[derive(Debug)]
 pub(super) struct Appended {
     path: PathBuf,
@@ -107,7 +105,8 @@ pub(super) struct Appended {
 
 impl Appended {
     fn open(path: &Path) -> io::Result<Self> {
-        // A pipe without a reader would hold the opening up; it is no file anyway.
+        // Opening a pipe without a reader would block. A pipe is rejected later because it is not a
+        // regular file.
         let flags = OFlags::NONBLOCK.bits().cast_signed();
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true).mode(0o600).custom_flags(flags);
@@ -121,7 +120,7 @@ impl Appended {
             file.seek(SeekFrom::End(-1))?;
             file.read_exact(&mut last)?;
             if last != *b"\n" {
-                // A write that was cut short: the entry comes again, on a line of its own.
+                // An earlier write was incomplete. The entry is sent again on a line of its own.
                 file.write_all(b"\n")?;
             }
         }
@@ -139,12 +138,12 @@ impl Appended {
     }
 }
 
-/// A socket of syslog: of datagrams, as most are, or else a stream.
+/// Opens a syslog socket: a datagram socket, which is the usual kind, or else a stream.
 fn open_unix(path: &Path) -> io::Result<Sink> {
     let address = SockAddr::unix(path)?;
     let connected = |kind| {
         let socket = Socket::new(Domain::UNIX, kind, None)?;
-        // Connecting waits too, where a listener's queue is full.
+        // The timeout also covers connecting, which blocks while the listener's queue is full.
         socket.set_write_timeout(Some(SILENCE_MAX))?;
         socket.connect(&address).map(|()| socket)
     };
@@ -164,7 +163,7 @@ fn open_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
             Ok(stream) => {
                 stream.set_write_timeout(Some(SILENCE_MAX))?;
                 stream.set_nodelay(true)?;
-                // A peer that is gone shows by what it does not acknowledge.
+                // A closed peer is detected by missing acknowledgements.
                 SockRef::from(&stream).set_tcp_user_timeout(Some(SILENCE_MAX))?;
                 return Ok(stream);
             },
@@ -174,7 +173,7 @@ fn open_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
     Err(last)
 }
 
-/// Reads what a receiver says, which is nothing; fails where it has closed.
+/// Reads and discards data from a receiver. Fails if the receiver has closed the connection.
 fn hear(stream: &mut impl Read) -> io::Result<()> {
     match stream.read(&mut [0; HEARD_BYTES]) {
         Ok(0) => Err(io::Error::new(ErrorKind::ConnectionReset, "the receiver closed")),

@@ -1,4 +1,5 @@
-//! The export against files and sockets, one that hangs and one that closes among them.
+//! Tests of the export to files and sockets, including a destination that hangs and one that
+//! closes.
 
 use super::*;
 
@@ -16,7 +17,7 @@ use crate::clock::ManualClock;
 use crate::model::id::EventId;
 use crate::model::retention::Retention;
 
-/// A log that grows, and its export.
+/// A growing log and its export.
 struct Log {
     store: Arc<MemoryStore>,
     clock: Arc<ManualClock>,
@@ -43,7 +44,7 @@ impl Log {
         Self { store, clock, sealer, exported, work, events: Vec::new() }
     }
 
-    /// Makes events, each under a seal of its own.
+    /// Writes events, each under a seal of its own.
     fn make(&mut self, count: usize) {
         for _ in 0..count {
             let at = self.clock.now().wall;
@@ -68,13 +69,13 @@ impl Log {
         }
     }
 
-    /// Another process, which goes on where this one was.
+    /// Starts another process that continues the export.
     fn restart(&mut self) {
         let destination = self.work.destination.to_string();
         self.work = work(&self.store, &self.clock, &self.exported, &destination);
     }
 
-    /// Turns until all is sent; what fails is tried again.
+    /// Runs turns until everything is sent. Failed turns are retried.
     fn send_all(&mut self) {
         while match self.work.turn() {
             Ok(more) => more,
@@ -85,7 +86,7 @@ impl Log {
         } {}
     }
 
-    /// Lets the connection stay up until what was sent counts as delivered.
+    /// Keeps the connection open until the sent entries count as delivered.
     fn settle(&mut self) {
         self.clock.advance(SETTLE_AFTER);
         assert!(!self.work.turn().unwrap());
@@ -111,7 +112,7 @@ fn work(
     )
 }
 
-/// The JSON of a message of syslog, whose header is as RFC 5424 wants it.
+/// Returns the JSON of a syslog message with a valid RFC 5424 header.
 fn body(message: &str) -> Value {
     let mut parts = message.splitn(8, ' ');
     let mut part = || parts.next().unwrap_or_else(|| panic!("{message}"));
@@ -130,7 +131,7 @@ fn body(message: &str) -> Value {
     body
 }
 
-/// The ids of events, in their order, and the numbers of heads.
+/// Returns the ids of events in their order, and the numbers of heads.
 fn told(bodies: &[Value]) -> (Vec<String>, Vec<u64>) {
     let ids = bodies.iter().filter_map(|body| body["id"].as_str().map(str::to_owned));
     (ids.collect(), bodies.iter().filter_map(|body| body["number"].as_u64()).collect())
@@ -217,7 +218,7 @@ fn a_datagram_socket_gets_messages_and_one_that_is_gone_loses_none() {
     };
     let bodies: Vec<_> = (0..4).map(|_| receive(&socket)).collect();
     assert_eq!(told(&bodies), (log.events.clone(), vec![1, 2]));
-    // The daemon starts again, with a socket of its own.
+    // The syslog daemon starts again, with a new socket.
     drop(socket);
     fs::remove_file(&path).unwrap();
     log.make(1);
@@ -243,7 +244,7 @@ fn a_stream_socket_gets_a_line_a_message() {
     assert_eq!(told(&bodies), (log.events.clone(), vec![1, 2]));
 }
 
-/// The next message, counted in octets.
+/// Returns the next message with octet counting.
 fn counted(stream: &mut BufReader<TcpStream>) -> Value {
     let mut count = Vec::new();
     stream.read_until(b' ', &mut count).unwrap();
@@ -267,7 +268,7 @@ fn a_tcp_receiver_that_closes_gets_all_that_was_not_settled_again() {
     log.settle();
     log.make(2);
     log.send_all();
-    // It closes with two of four messages unread.
+    // The receiver closes with two of four messages unread.
     assert_eq!(counted(&mut stream)["id"], *log.events[2]);
     drop(stream);
     while log.work.turn().is_ok() {}
@@ -276,7 +277,7 @@ fn a_tcp_receiver_that_closes_gets_all_that_was_not_settled_again() {
     let mut stream = BufReader::new(listener.accept().unwrap().0);
     let bodies: Vec<_> = (0..4).map(|_| counted(&mut stream)).collect();
     assert_eq!(told(&bodies), (log.events[2..].to_vec(), vec![3, 4]));
-    // A restart before it is settled sends them once more, one after that nothing.
+    // A restart before the delay sends the messages again. A restart after it sends nothing.
     log.restart();
     log.send_all();
     let mut stream = BufReader::new(listener.accept().unwrap().0);
@@ -290,15 +291,15 @@ fn a_tcp_receiver_that_closes_gets_all_that_was_not_settled_again() {
     assert_eq!(counted(&mut stream)["id"], *log.events[4]);
 }
 
-/// A receiver that takes the connection and reads nothing: sealing goes on, a stop does not wait for
-/// it, and what it has not taken is not counted as delivered.
+/// The receiver accepts the connection and reads nothing. Sealing continues, a stop does not wait,
+/// and unread entries do not count as delivered.
 #[test]
 fn a_receiver_that_hangs_holds_nothing_up() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
     let socket = UnixDatagram::bind(&path).unwrap();
     let mut log = Log::exported_to(&format!("syslog:unix:{}", path.display()));
-    // More than its queue holds.
+    // More entries than the receiver's queue holds.
     log.make(400);
     let halt = Arc::clone(&log.work.halt);
     let (end, ended) = channel();
@@ -315,11 +316,12 @@ fn a_receiver_that_hangs_holds_nothing_up() {
     assert_eq!(log.sealer.head.number, 405, "sealing goes on");
     exporter.stop();
     assert!(log.exported.now(log.clock.now().wall).last_seal < 405);
-    // The next process sends all that is left, once it is read.
+    // The next process sends all remaining entries as they are read.
     log.work = work(&log.store, &log.clock, &log.exported, &destination.to_string());
     let read = move || {
         let (mut bytes, mut ids) = (vec![0; 1 << 16], std::collections::HashSet::new());
-        // The last message is a head: were the socket gone before it, it would be sent for ever.
+        // The last message is a head. If the socket were closed before the head, the export would
+        // never end.
         let mut head = 0;
         while head < 405 {
             let length = socket.recv(&mut bytes).unwrap();

@@ -1,4 +1,5 @@
-//! A beginning that was removed and forged, and the upgrade of a log that an earlier version cut.
+//! Tests that a removed and forged start of the log is detected, and that a log cut by an earlier
+//! version can be upgraded.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,20 +17,20 @@ use crate::records::encode;
 use crate::records::event::{CutRecord, SEAL_VERSION, SealRecord};
 use crate::records::place::Place;
 
-/// What an intruder writes who knows how the log is made, and has removed its beginning.
+/// Rows that an attacker writes after removing the start of the log. The attacker knows the format.
 #[derive(Clone, Copy, Debug)]
 enum Forged {
-    /// The row of the cut as it was.
+    /// The row of the cut, unchanged.
     Nothing,
-    /// A row that names no event, as an earlier version wrote it.
+    /// A row without an event, as an earlier version wrote it.
     OldRow,
     /// A row and an event that waits for its seal.
     Event,
-    /// A row, its event and a good seal over it, of now.
+    /// A row, its event and a valid seal over it, with the current time.
     Seal,
-    /// The same, of a moment at which what is gone was old enough.
+    /// The same, with a future time at which the removed events were old enough.
     SealAhead,
-    /// The same as if an earlier version had cut.
+    /// The same, as if an earlier version had cut the log.
     Adopted,
 }
 
@@ -47,12 +48,11 @@ fn a_beginning_that_is_removed_is_found_at_every_position_however_it_is_forged()
             Forged::Adopted,
         ] {
             let store = forge(&log, gone, forged);
-            // An honest cut of these was due in the meantime: then there is nothing to find.
             for with_head in [false, true] {
                 let checked = log.check_store(&store, with_head);
                 assert_ne!(checked.faults, [], "{gone:?} {forged:?} {with_head}: {checked:?}");
             }
-            // The server that comes up again makes it no better.
+            // A restart of the server does not hide the fault.
             let store = Arc::new(store);
             let clock = Arc::new(ManualClock::at(log.now));
             let mut sealer = sealer(&store, &clock);
@@ -118,7 +118,7 @@ fn forge(log: &Log, gone: &SealRecord, forged: Forged) -> MemoryStore {
     store
 }
 
-/// A store that an earlier version cut: seals of version 1, and a cut without an event.
+/// Creates a store that an earlier version cut: seals of version 1, and a cut without an event.
 fn cut_earlier(log: &Log) -> Vec<Row> {
     let mut previous = log.cut_row().hash;
     let mut rows = Vec::new();
@@ -133,7 +133,7 @@ fn cut_earlier(log: &Log) -> Vec<Row> {
         }
         seal.hash = hasher.finish(&seal);
         previous = seal.hash;
-        // As it was stored: without a version.
+        // The stored form of version 1 has no version field.
         let mut stored = row(&Place::Seal(seal.number), &seal);
         let text = String::from_utf8(stored.value).unwrap();
         assert!(text.contains("\"v\":1,"), "{text}");
@@ -153,8 +153,8 @@ fn stored(rows: &[Row]) -> Arc<MemoryStore> {
     store
 }
 
-/// An upgrade that also set another retention, or whose clock was behind, sealed that first: the cut
-/// of the earlier version stayed unproved for ever.
+/// An upgrade with a changed retention, or with a clock that was behind, wrote another seal first.
+/// The cut of the earlier version then stayed unproved permanently.
 #[test]
 fn a_cut_by_an_earlier_version_is_taken_over_before_any_other_seal() {
     let log = Log::cut();
@@ -173,7 +173,7 @@ fn a_cut_by_an_earlier_version_is_taken_over_before_any_other_seal() {
     }
 }
 
-/// The upgrade writes the event once; after that nothing is believed without it.
+/// The upgrade writes the event once. After that, a cut without an event is not accepted.
 #[test]
 fn a_cut_by_an_earlier_version_is_taken_over_once() {
     let log = Log::cut();
@@ -196,7 +196,7 @@ fn a_cut_by_an_earlier_version_is_taken_over_once() {
     }
     let kept = Head::read(&*store).unwrap();
 
-    // An intruder removes more and says that the earlier version did it.
+    // An attacker removes more events and attributes the cut to the earlier version.
     let first = log.seals().swap_remove(0);
     let more = Batch::new().delete(Place::Seal(first.number).to_bytes()).put(
         Place::Cut.to_bytes(),

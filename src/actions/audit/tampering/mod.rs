@@ -1,5 +1,7 @@
-//! Whatever is done to any row of a small log is found by the check: with a head that was kept, all
-//! of it; without, all but the loss of the end and a log that was made anew as a whole.
+//! Tests that the check detects a change of any row of a small log.
+//!
+//! With a saved head, it detects every change. Without a head, it cannot detect the removal of the
+//! end or a completely rewritten log.
 
 mod beginning;
 
@@ -29,7 +31,7 @@ fn random() -> StdRng {
     rand::SeedableRng::from_rng(&mut rand::rng())
 }
 
-/// A log as it is stored, when it was looked at, and the head that was written down then.
+/// A stored log, the time of the check, and the head that was saved then.
 struct Log {
     rows: Vec<Row>,
     now: Moment,
@@ -37,8 +39,8 @@ struct Log {
 }
 
 impl Log {
-    /// A log that was cut: of six seals over two events each, hours apart, the first two are gone,
-    /// and the last covers the event of the cut.
+    /// Creates a log that was cut. Of six seals over two events each, hours apart, the first two
+    /// are removed, and the last covers the event of the cut.
     fn cut() -> Self {
         let clock = Arc::new(ManualClock::at("2027-01-31T12:00:00Z".parse().unwrap()));
         let store = Arc::new(MemoryStore::new());
@@ -99,14 +101,15 @@ impl Log {
     }
 }
 
-/// While operators checked a long log, nobody else's list went on: the check took no turns.
+/// While operators checked a long log, all other lists were blocked, because the check took no
+/// turns.
 #[test]
 fn a_check_gives_way_between_any_two_pages() {
     let log = Log::cut();
     let store = MemoryStore::new();
     let puts = |batch: Batch, row: &Row| batch.put(row.key.clone(), row.value.clone());
     store.commit(log.rows.iter().fold(Batch::new(), puts)).unwrap();
-    // With a single one, a second is never had before the first was given back.
+    // With a single turn, a second one is only available after the first is returned.
     let (turns, taken) = (Turns::new(1), Cell::new(0));
     let turn = || {
         taken.set(taken.get() + 1);
@@ -169,7 +172,8 @@ fn a_row_that_is_removed_is_found_at_every_position() {
     for gone in &log.rows {
         let left = without(&log.rows, |row| row.key == gone.key);
         if gone.key == Place::Seal(last).to_bytes() {
-            // Here it also takes the proof of the cut away; else only a head tells.
+            // Here the removal also takes the proof of the cut away. In the other cases only a head
+            // shows it.
             assert_ne!(log.check(&left, true).faults, []);
             continue;
         }
@@ -177,7 +181,7 @@ fn a_row_that_is_removed_is_found_at_every_position() {
     }
 }
 
-/// Each field of each row is made another, and each row is made garbage.
+/// Changes each field of each row, and replaces each row with invalid bytes.
 #[test]
 fn a_row_that_is_altered_is_found_at_every_position() {
     let log = Log::cut();
@@ -235,7 +239,7 @@ fn rows_that_change_places_are_found_at_every_pair_of_positions() {
     }
 }
 
-/// The order of events under a seal is theirs too.
+/// Detects a changed order of events under a seal.
 #[test]
 fn events_of_a_seal_in_another_order_are_found() {
     let log = Log::cut();
@@ -249,8 +253,9 @@ fn events_of_a_seal_in_another_order_are_found() {
     }
 }
 
-/// An event that is put in just before each other, and a seal behind each other or before the first.
-/// What is put in behind the youngest event, or ten minutes before it, waits for its seal like any.
+/// Inserts an event before each event, and a seal after each seal and before the first. An event
+/// inserted after the youngest event, or up to ten minutes before it, waits for its seal like any
+/// other.
 #[test]
 fn a_row_that_is_put_in_is_found_at_every_position() {
     let log = Log::cut();
@@ -284,8 +289,8 @@ fn a_row_that_is_put_in_is_found_at_every_position() {
     }
 }
 
-/// The end is cut off at every seal, with or without its events: only a head tells, but for the seal
-/// that proves the cut.
+/// Removes the end at every seal, with or without its events. Only a head shows the removal, except
+/// of the seal that proves the cut.
 #[test]
 fn an_end_that_is_cut_off_is_found_at_every_position_with_a_head() {
     let log = Log::cut();
