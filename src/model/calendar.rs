@@ -1,92 +1,84 @@
-//! Hours and days of UTC, by which use is counted.
+//! Hours and days in UTC, by which use is counted.
 
 use crate::model::moment::Moment;
 
 const HOUR_MS: i64 = 3_600_000;
 const HOURS_A_DAY: u32 = 24;
 
-/// An hour of UTC, by its number since 1970.
+/// An hour in UTC, by its number since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hour(u32);
 
-/// A day of UTC, by its number since 1970.
+/// A day in UTC, by its number since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(u32);
 
 impl Hour {
-    /// The hour of a moment; the first one for what lies before 1970.
+    /// The hour of a moment; hour 0 for moments before 1970.
     pub fn of(moment: Moment) -> Self {
         let number = moment.milliseconds().div_euclid(HOUR_MS).max(0);
         Self(u32::try_from(number).unwrap_or(u32::MAX))
     }
 
-    /// The hour of a number.
     pub const fn from_number(number: u32) -> Self {
         Self(number)
     }
 
-    /// Its number since 1970.
+    /// The number since 1970.
     pub const fn number(self) -> u32 {
         self.0
     }
 
-    /// The hour so many later.
     #[must_use]
     pub const fn plus(self, hours: u32) -> Self {
         Self(self.0.saturating_add(hours))
     }
 
-    /// The hour so many earlier; the first one at the earliest.
+    /// The hour `hours` earlier, but at least hour 0.
     #[must_use]
     pub const fn minus(self, hours: u32) -> Self {
         Self(self.0.saturating_sub(hours))
     }
 
-    /// Its day.
     pub const fn day(self) -> Day {
         Day(self.0 / HOURS_A_DAY)
     }
 
-    /// Which of its day's hours it is, 0 to 23.
+    /// The hour within its day, 0 to 23.
     pub fn of_day(self) -> u8 {
         u8::try_from(self.0 % HOURS_A_DAY).unwrap_or_default()
     }
 
-    /// Its first moment.
     pub fn begins(self) -> Moment {
         Moment::from_milliseconds(i64::from(self.0) * HOUR_MS)
     }
 }
 
 impl Day {
-    /// The day of a number.
     pub const fn from_number(number: u32) -> Self {
         Self(number)
     }
 
-    /// Its number since 1970.
     pub const fn number(self) -> u32 {
         self.0
     }
 
-    /// The day so many later.
     #[must_use]
     pub const fn plus(self, days: u32) -> Self {
         Self(self.0.saturating_add(days))
     }
 
-    /// The day so many earlier; the first one at the earliest.
+    /// The day `days` earlier, but at least day 0.
     #[must_use]
     pub const fn minus(self, days: u32) -> Self {
         Self(self.0.saturating_sub(days))
     }
 
-    /// One of its hours, 0 to 23.
+    /// The day's hour `hour`, 0 to 23.
     pub fn hour(self, hour: u8) -> Hour {
         Hour(self.0.saturating_mul(HOURS_A_DAY).saturating_add(u32::from(hour)))
     }
 
-    /// Its first moment.
     pub fn begins(self) -> Moment {
         self.hour(0).begins()
     }

@@ -1,4 +1,4 @@
-//! The catalogue of permissions: how Keyhouse describes its own, and the presets made of entries.
+//! The catalogue of permissions: descriptions of Keyhouse's own, and presets of entries.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,19 +6,15 @@ use std::str::FromStr;
 use crate::model::permission::Pattern;
 use crate::model::role;
 
-/// The group in which Keyhouse's own permissions are shown.
+/// The group that shows Keyhouse's own permissions.
 pub const OWN_GROUP: &str = "keyhouse";
 
-/// A permission of Keyhouse's own, described.
+/// A description of one of Keyhouse's own permissions.
 #[derive(Clone, Copy, Debug)]
 pub struct OwnPermission {
-    /// Its name.
     pub name: &'static str,
-    /// What it lets one do, in English.
     pub english: &'static str,
-    /// In French.
     pub french: &'static str,
-    /// In Spanish.
     pub spanish: &'static str,
 }
 
@@ -31,7 +27,7 @@ const fn own(
     OwnPermission { name, english, french, spanish }
 }
 
-/// All of Keyhouse's own permissions, described.
+/// Descriptions of all of Keyhouse's own permissions.
 pub const OWN_CATALOGUE: [OwnPermission; role::OWN_PERMISSIONS.len()] = [
     own(
         role::KEYS_CREATE,
@@ -156,16 +152,16 @@ pub const OWN_CATALOGUE: [OwnPermission; role::OWN_PERMISSIONS.len()] = [
     ),
 ];
 
-/// A choice of permissions by what they do.
+/// A choice of permissions by their action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preset {
-    /// All that reads.
+    /// All permissions that read.
     Read,
-    /// All that reads or writes.
+    /// All permissions that read or write.
     ReadWrite,
 }
 
-/// A text that is no preset.
+/// The text is no preset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be read or read-write")]
 pub struct InvalidPreset;
@@ -178,8 +174,8 @@ impl Preset {
         }
     }
 
-    /// What it stands for, given the names in the catalogue: a pattern for each action, then every
-    /// entry of the protected APIs with that action.
+    /// The patterns of the preset, given the names in the catalogue: one pattern for each action,
+    /// then each entry of the protected APIs with that action.
     pub fn patterns<'a>(self, names: impl Iterator<Item = &'a str>) -> Vec<Pattern> {
         let action_of = |name: &str| name.rsplit(':').next().unwrap_or_default().to_owned();
         let entries = names.filter(|name| self.actions().contains(&action_of(name).as_str()));

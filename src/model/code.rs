@@ -1,41 +1,41 @@
-//! What a check can come to.
+//! The codes of a check's result.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Every outcome of a check, in the order in which they are decided: the first that applies is the
-/// code.
+/// Every result of a check, in the order in which the rules are tested: the first that applies is
+/// the code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Code {
-    /// No text of a key.
+    /// The text cannot be a key.
     Malformed,
-    /// No key with this text that the asker may know of.
+    /// No key with this text is visible to the caller.
     NotFound,
-    /// Revoked for ever.
+    /// The key was revoked.
     Revoked,
-    /// Switched off.
+    /// The key is switched off.
     Disabled,
-    /// Before its time.
+    /// The key is not valid yet.
     NotYetValid,
-    /// After its time.
+    /// The key has expired.
     Expired,
-    /// Its owner is stopped or gone.
+    /// The key's owner is disabled or removed.
     OwnerDisabled,
-    /// Its organization is stopped or gone.
+    /// The key's organization is suspended or removed.
     OrganizationSuspended,
-    /// Its organization has no API access.
+    /// The key's organization has no API access.
     SubscriptionRequired,
-    /// The gate does not take keys of this organization or environment.
+    /// The gate does not accept keys of this organization or environment.
     NotAcceptedHere,
-    /// Not from this address.
+    /// The key does not accept calls from this address.
     IpNotAllowed,
-    /// Not granted what is asked.
+    /// The key is not granted a required permission.
     InsufficientPermissions,
-    /// Too many calls of late.
+    /// A rate limit is exceeded.
     RateLimited,
-    /// Too many calls in this period.
+    /// A quota is used up.
     QuotaExceeded,
-    /// Good.
+    /// The key may make the call.
     Valid,
 }
 
@@ -59,7 +59,7 @@ impl Code {
         Self::Valid,
     ];
 
-    /// Those that a call of a known key can come to: what is counted.
+    /// The codes that a call of a known key can have: those that are counted.
     pub const COUNTED: [Self; Self::ALL.len() - 2] = [
         Self::Revoked,
         Self::Disabled,
@@ -76,12 +76,12 @@ impl Code {
         Self::Valid,
     ];
 
-    /// Its place among [`Code::COUNTED`], where it has one.
+    /// The position in [`Code::COUNTED`], if the code is counted.
     pub const fn counted(self) -> Option<usize> {
         (self as usize).checked_sub(Self::Revoked as usize)
     }
 
-    /// The stable name that answers carry.
+    /// The stable name in responses.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Malformed => "MALFORMED",
@@ -109,7 +109,7 @@ impl fmt::Display for Code {
     }
 }
 
-/// A text that is no code.
+/// The text is no code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no code of a check")]
 pub struct UnknownCode;

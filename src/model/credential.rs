@@ -1,12 +1,13 @@
-//! Credential sources: where a request may carry a key.
+//! Credential sources: the places of a request that may carry a key.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-/// Most sources that a gate names.
+/// The most sources of a gate.
 pub const CREDENTIALS_MAX: usize = 8;
-/// Longest name of a header, scheme or cookie, and longest prefix of a subprotocol, in bytes.
+/// The longest name of a header, scheme or cookie, and the longest prefix of a subprotocol, in
+/// bytes.
 const NAME_BYTES_MAX: usize = 64;
 /// The header with a scheme before the key.
 pub const AUTHORIZATION: &str = "authorization";
@@ -17,19 +18,19 @@ pub const WEBSOCKET_PROTOCOL: &str = "sec-websocket-protocol";
 /// The names of Keyhouse's own session cookie, which is never a gate's credential.
 const OWN_COOKIES: [&str; 2] = ["keyhouse", "__host-keyhouse"];
 
-/// Where a request may carry a key. Sources are written as `authorization` (Bearer and Basic),
-/// `authorization:SCHEME`, a header's name, `cookie:NAME` or `websocket-protocol:PREFIX`.
+/// A place of a request that may carry a key. Sources are written as `authorization` (Bearer and
+/// Basic), `authorization:SCHEME`, a header's name, `cookie:NAME` or `websocket-protocol:PREFIX`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CredentialSource {
     /// `Authorization` with the scheme Bearer or Basic.
     Authorization,
-    /// `Authorization` with this scheme alone.
+    /// `Authorization` with only this scheme.
     Scheme(Scheme),
-    /// The whole value of a header; its name in lower case.
+    /// The whole value of a header; the name is in lower case.
     Header(Cow<'static, str>),
-    /// The value of a cookie. Names of cookies are case-sensitive.
+    /// The value of a cookie. Cookie names are case-sensitive.
     Cookie(Box<str>),
-    /// What follows this prefix in an entry of `Sec-WebSocket-Protocol`.
+    /// The rest of an entry of `Sec-WebSocket-Protocol` after this prefix.
     WebSocketProtocol(Box<str>),
 }
 
@@ -40,7 +41,7 @@ pub enum Scheme {
     Bearer,
     /// RFC 7617.
     Basic,
-    /// Any other, in lower case: the text behind it is the key.
+    /// Any other scheme, in lower case: the text after it is the key.
     Named(Box<str>),
 }
 
@@ -51,16 +52,16 @@ pub static CREDENTIALS: [CredentialSource; 3] = [
     CredentialSource::Header(Cow::Borrowed("mc-api-key")),
 ];
 
-/// A text that is no credential source.
+/// The text is no credential source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSource {
-    /// A header that carries something else, or no header.
+    /// No header, or a header with another purpose.
     #[error(
         "must be a header that may carry a key, such as x-my-api-key, or authorization:SCHEME, \
          cookie:NAME or websocket-protocol:PREFIX"
     )]
     Header,
-    /// A scheme that carries no key, or no scheme.
+    /// No scheme, or a scheme that carries no key.
     #[error(
         "must name a scheme behind which a key stands, such as authorization:token; digest, \
          negotiate and ntlm carry none"
@@ -69,7 +70,7 @@ pub enum InvalidSource {
     /// No cookie that a client can send.
     #[error("must name a cookie in 1 to {NAME_BYTES_MAX} of A-Z, a-z, 0-9, '-', '_' and '.'")]
     Cookie,
-    /// The session of Keyhouse's own page.
+    /// The session cookie of Keyhouse's own page.
     #[error("must not be the cookie of Keyhouse's own sessions")]
     OwnCookie,
     /// No prefix of a subprotocol.
@@ -78,7 +79,7 @@ pub enum InvalidSource {
 }
 
 impl CredentialSource {
-    /// The header that holds it, in lower case.
+    /// The header that carries the source, in lower case.
     pub fn header(&self) -> &str {
         match self {
             Self::Authorization | Self::Scheme(_) => AUTHORIZATION,
@@ -88,7 +89,7 @@ impl CredentialSource {
         }
     }
 
-    /// The schemes of `Authorization` that are accepted.
+    /// The accepted schemes of `Authorization`.
     pub fn schemes(&self) -> &[Scheme] {
         const BOTH: [Scheme; 2] = [Scheme::Bearer, Scheme::Basic];
         match self {
@@ -98,7 +99,7 @@ impl CredentialSource {
         }
     }
 
-    /// Its place in a request, as people read it.
+    /// The place in a request, for people.
     pub fn place(&self) -> String {
         match self {
             Self::Authorization | Self::Scheme(_) | Self::Header(_) => titled(self.header()),
@@ -108,7 +109,7 @@ impl CredentialSource {
     }
 }
 
-/// Every scheme that these sources accept, once.
+/// All schemes that these sources accept, without duplicates.
 pub fn schemes(sources: &[CredentialSource]) -> Vec<&Scheme> {
     let mut schemes = Vec::new();
     for scheme in sources.iter().flat_map(CredentialSource::schemes) {
@@ -119,7 +120,7 @@ pub fn schemes(sources: &[CredentialSource]) -> Vec<&Scheme> {
     schemes
 }
 
-/// The places that may carry a key, each once, as a sentence lists them.
+/// The places that may carry a key, without duplicates, as a list in a sentence.
 pub fn listed(sources: &[CredentialSource]) -> String {
     let schemes: Vec<String> = schemes(sources).into_iter().map(Scheme::title).collect();
     let mut places: Vec<String> = Vec::new();
@@ -140,7 +141,6 @@ pub fn listed(sources: &[CredentialSource]) -> String {
 }
 
 impl Scheme {
-    /// The name in lower case.
     pub fn name(&self) -> &str {
         match self {
             Self::Bearer => "bearer",
@@ -155,7 +155,7 @@ impl Scheme {
     }
 }
 
-/// `x-api-key` as `X-Api-Key`.
+/// Writes `x-api-key` as `X-Api-Key`.
 pub fn titled(name: &str) -> String {
     let parts = name.split('-').map(|part| {
         let (first, rest) = part.split_at_checked(1).unwrap_or((part, ""));
@@ -173,7 +173,7 @@ impl FromStr for CredentialSource {
             return Ok(Self::Authorization);
         }
         let Some((kind, _)) = lower.split_once(':') else { return header(&lower) };
-        // The case of a cookie's name and of a subprotocol counts.
+        // The names of cookies and subprotocols are case-sensitive.
         let named = text.get(kind.len() + 1..).unwrap_or_default();
         match kind {
             AUTHORIZATION => scheme(&named.to_ascii_lowercase()),
@@ -216,7 +216,8 @@ fn cookie(name: &str) -> Result<CredentialSource, InvalidSource> {
     }
 }
 
-/// A name in lower case that every proxy can write. `_` is left out: some servers take it for `-`.
+/// Whether a text is a lower-case name that every proxy can write. `_` is excluded: some servers
+/// treat it as `-`.
 fn is_word(name: &str) -> bool {
     let fits = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-';
     let begins = name.starts_with(|first: char| first.is_ascii_lowercase());
@@ -240,7 +241,7 @@ impl fmt::Display for CredentialSource {
     }
 }
 
-/// Headers that say something else, or that a proxy sets, changes or drops on its way.
+/// Headers with another meaning, or that a proxy sets, changes or drops.
 const CARRY_OTHER_THINGS: [&str; 21] = [
     "accept",
     "cache-control",
@@ -262,7 +263,7 @@ const CARRY_OTHER_THINGS: [&str; 21] = [
     "user-agent",
     "via",
     "x-real-ip",
-    // It is repeated in answers and logs.
+    // It is repeated in responses and logs.
     "x-request-id",
 ];
 const CARRY_OTHER_THINGS_BEGIN: [&str; 9] = [

@@ -1,28 +1,23 @@
-//! E-mail domains: the part of an address behind the `@`, by which an organization vouches for it.
+//! E-mail domains: the part of an address after the `@`, by which an organization vouches for it.
 
-/// Most domains of one organization.
+/// The most domains of one organization.
 pub const DOMAINS_MAX: usize = 20;
-/// Longest domain name, in bytes (RFC 1035, 2.3.4).
+/// The longest domain name, in bytes (RFC 1035, 2.3.4).
 const DOMAIN_BYTES_MAX: usize = 253;
-/// Longest label of a domain name, in bytes.
+/// The longest label of a domain name, in bytes.
 const LABEL_BYTES_MAX: usize = 63;
 
-/// A text that is no domain name.
+/// The text is no domain name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDomain {
-    /// Letters outside ASCII.
     #[error("must be in ASCII: write bücher.example as xn--bcher-kva.example")]
     NotAscii,
-    /// Anything else.
     #[error("must be a domain name such as example.com, without @, wildcard or last dot")]
     Syntax,
 }
 
-/// Takes a domain name in its canonical form: lower-case ASCII, an internationalized name as its
-/// A-labels (RFC 5890). A name stands for itself alone, never for the names below it.
-///
-/// # Errors
-/// [`InvalidDomain`].
+/// Parses a domain name into its canonical form: lower-case ASCII, with an internationalized name
+/// as its A-labels (RFC 5890). A name matches only itself, never its subdomains.
 pub fn parse_domain(text: &str) -> Result<Box<str>, InvalidDomain> {
     let name = text.trim();
     if !name.is_ascii() {
@@ -41,7 +36,7 @@ pub fn parse_domain(text: &str) -> Result<Box<str>, InvalidDomain> {
     Ok(name.to_ascii_lowercase().into())
 }
 
-/// The domain of an address in its canonical form.
+/// The domain of an address, in canonical form.
 pub fn domain_of(email: &str) -> Option<&str> {
     email.rsplit_once('@').map(|(_, domain)| domain)
 }

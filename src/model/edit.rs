@@ -1,24 +1,20 @@
-//! What a change says of one field: nothing, that it goes, or what it becomes.
+//! The change of one field: keep, clear or set.
 
 /// A change of a field that may be empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Edit<T> {
-    /// The field stays as it is.
     #[default]
     Keep,
-    /// The field is emptied.
     Clear,
-    /// The field becomes this.
     Set(T),
 }
 
 impl<T> Edit<T> {
-    /// Whether the field stays as it is.
     pub const fn is_keep(&self) -> bool {
         matches!(self, Self::Keep)
     }
 
-    /// What the field becomes, where it becomes anything.
+    /// The new value, if the edit sets one.
     pub fn value(self) -> Option<T> {
         match self {
             Self::Keep | Self::Clear => None,
@@ -26,7 +22,7 @@ impl<T> Edit<T> {
         }
     }
 
-    /// The same edit of what `value` makes of it.
+    /// The same edit with its value mapped.
     pub fn map<U>(self, value: impl FnOnce(T) -> U) -> Edit<U> {
         match self {
             Self::Keep => Edit::Keep,
@@ -37,7 +33,7 @@ impl<T> Edit<T> {
 }
 
 impl<T: Clone> Edit<T> {
-    /// Carries the edit out.
+    /// Applies the edit to an optional field.
     pub fn apply(&self, field: &mut Option<T>) {
         match self {
             Self::Keep => {},
@@ -48,7 +44,7 @@ impl<T: Clone> Edit<T> {
 }
 
 impl<T: Clone + Default> Edit<T> {
-    /// Carries the edit out on a field whose emptiness is a value.
+    /// Applies the edit to a field whose default is its empty value.
     pub fn apply_or_default(&self, field: &mut T) {
         match self {
             Self::Keep => {},

@@ -1,29 +1,28 @@
-//! Where audit events and heads are sent as they are sealed.
+//! Destinations of audit events and heads, which are sent as they are sealed.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Longest path of a socket that systems take.
+/// The longest path of a socket that operating systems accept.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 
-/// One destination.
+/// One destination of audit events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
-    /// `file:/PATH`: a line of JSON an entry is appended.
+    /// `file:/PATH`: appends one line of JSON per entry.
     File(PathBuf),
     /// `syslog:unix:/PATH`: RFC 5424 messages to a datagram or stream socket.
     SyslogUnix(PathBuf),
-    /// `syslog:tcp://HOST:PORT`: RFC 5424 messages, counted in octets (RFC 6587).
+    /// `syslog:tcp://HOST:PORT`: RFC 5424 messages with octet counting (RFC 6587).
     SyslogTcp {
-        /// A name or an address.
+        /// A host name or an IP address.
         host: String,
-        /// The port.
         port: u16,
     },
 }
 
-/// A text that is no destination.
+/// The text is no destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be file:/PATH, syslog:unix:/PATH or syslog:tcp://HOST:PORT, with whole paths")]
 pub struct InvalidDestination;

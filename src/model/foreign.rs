@@ -1,7 +1,8 @@
-//! Keys of other systems: by which digests they come, and which texts can be one.
+//! Keys of other systems: the accepted digests and texts.
 //!
-//! A text of our own shape is none: our keys come by their digest, from an instance to another. What
-//! no check could ever accept is refused here, so that no key is imported in vain.
+//! A text in the shape of a Keyhouse key is rejected: such keys are imported from another instance
+//! by their digest. Texts that no check could accept are rejected too, so that an imported key
+//! always works.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,32 +15,31 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use crate::model::key_text::{CREDENTIAL_BYTES_MAX, Presented, classify};
 use crate::model::secret::{Digest, Secret};
 
-/// Shortest key of another system, in characters: less could be guessed from its plain digest.
+/// The shortest key of another system, in characters: a shorter one could be guessed from its plain
+/// digest.
 pub const FOREIGN_CHARACTERS_MIN: usize = 24;
-/// Longest hint, in characters: much shorter than any key, so that none is kept as its own hint.
+/// The longest hint, in characters: much shorter than any key, so that a key cannot be stored as
+/// its own hint.
 pub const HINT_CHARACTERS_MAX: usize = 16;
-/// The hint of a key of which nothing but its digest is known.
+/// The hint of a key that is known only by its digest.
 pub const HINT_UNKNOWN: &str = "imported";
-/// How much of a key of another system its hint shows.
+/// The number of characters of another system's key that its hint shows.
 const HINT_CHARACTERS: usize = 4;
 
-/// By which hash another system knows its keys.
+/// The hash by which another system stores its keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Algorithm {
-    /// BLAKE3, as we do.
+    /// BLAKE3, as in Keyhouse.
     #[default]
     Blake3,
-    /// SHA-256.
     Sha256,
 }
 
-/// What is wrong with a key of another system. Never says anything of its text.
+/// Why a key of another system is rejected. It never contains the key's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidForeign {
-    /// No algorithm.
     #[error("must be blake3 or sha256")]
     Algorithm,
-    /// No digest.
     #[error("must be 32 bytes in hexadecimal, base64 or base64url")]
     Digest,
     /// Too short, too long, or not printable.
@@ -47,12 +47,11 @@ pub enum InvalidForeign {
         "must be {FOREIGN_CHARACTERS_MIN} to {CREDENTIAL_BYTES_MAX} printable characters without spaces"
     )]
     Text,
-    /// A key of ours.
     #[error(
         "is a key of a Keyhouse instance: import it by its digest, with \"algorithm\": \"blake3\""
     )]
     OwnShape,
-    /// A mistyped key of ours.
+    /// A Keyhouse key with a typing error.
     #[error(
         "has the shape of a Keyhouse key and a wrong checksum, so that every check refuses it: \
          a character is wrong or missing; copy the key again"
@@ -61,13 +60,12 @@ pub enum InvalidForeign {
     /// The digest of an empty text.
     #[error("is the digest of an empty text: the export has no key in this place")]
     EmptyText,
-    /// No hint.
     #[error("must be 1 to {HINT_CHARACTERS_MAX} printable characters without spaces")]
     Hint,
 }
 
 impl Algorithm {
-    /// The name, as the API writes it.
+    /// The name in the API.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Blake3 => "blake3",
@@ -75,7 +73,7 @@ impl Algorithm {
         }
     }
 
-    /// The digest under which a key of this hash is known here.
+    /// The digest under which Keyhouse stores a key with this hash.
     pub fn digest(self, hash: &[u8; 32]) -> Digest {
         match self {
             Self::Blake3 => Digest::from_bytes(*hash),
@@ -102,10 +100,7 @@ impl FromStr for Algorithm {
     }
 }
 
-/// Reads the 32 bytes of a hash: hexadecimal, base64 or base64url, padded or not.
-///
-/// # Errors
-/// [`InvalidForeign::Digest`].
+/// Parses the 32 bytes of a hash: hexadecimal, base64 or base64url, padded or not.
 pub fn parse_hash(text: &str) -> Result<[u8; 32], InvalidForeign> {
     if let Ok(digest) = text.to_ascii_lowercase().parse::<Digest>() {
         return Ok(*digest.bytes());
@@ -117,10 +112,7 @@ pub fn parse_hash(text: &str) -> Result<[u8; 32], InvalidForeign> {
     bytes.and_then(|bytes| bytes.try_into().ok()).ok_or(InvalidForeign::Digest)
 }
 
-/// Whether a digest can be that of a key. Of most that can't, nothing tells.
-///
-/// # Errors
-/// [`InvalidForeign::EmptyText`].
+/// Rejects a digest that cannot be that of a key. Most such digests cannot be recognized.
 pub fn check_digest(digest: Digest) -> Result<(), InvalidForeign> {
     if [Digest::of(b""), Digest::by_sha256(b"")].contains(&digest) {
         return Err(InvalidForeign::EmptyText);
@@ -128,10 +120,7 @@ pub fn check_digest(digest: Digest) -> Result<(), InvalidForeign> {
     Ok(())
 }
 
-/// Whether a text can be a key of another system.
-///
-/// # Errors
-/// [`InvalidForeign::Text`], [`InvalidForeign::OwnShape`], [`InvalidForeign::Checksum`].
+/// Rejects a text that cannot be a key of another system.
 pub fn check_text(text: &Secret) -> Result<(), InvalidForeign> {
     let bytes = text.reveal().as_bytes();
     let printable = bytes.iter().all(|byte| (0x21..=0x7e).contains(byte));
@@ -145,15 +134,12 @@ pub fn check_text(text: &Secret) -> Result<(), InvalidForeign> {
     }
 }
 
-/// What may be shown of a key of another system.
+/// The part of another system's key that may be shown.
 pub fn hint_of(text: &Secret) -> String {
     text.reveal().chars().take(HINT_CHARACTERS).collect()
 }
 
-/// Takes a hint that somebody gives: short and printable.
-///
-/// # Errors
-/// [`InvalidForeign::Hint`].
+/// Parses a hint: short and printable.
 pub fn parse_hint(text: &str) -> Result<String, InvalidForeign> {
     let printable = text.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
     let fits = printable && (1..=HINT_CHARACTERS_MAX).contains(&text.len());
@@ -184,7 +170,7 @@ mod tests {
             &hex.replacen('f', "", 1),
             &format!("{hex}fb"),
             &format!("{hex} "),
-            // Of both alphabets; with bits left over; of 31 and of 33 bytes.
+            // Mixed alphabets; surplus bits; 31 bytes; 33 bytes.
             "+_v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/s",
             "+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/t",
             "+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+w==",

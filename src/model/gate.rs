@@ -1,5 +1,6 @@
-//! Gates: named policies for what a proxy protects. Which headers carry the key, which route needs
-//! what, whose keys are taken.
+//! Gates: named policies for the routes that a proxy protects.
+//!
+//! A gate sets which headers carry the key, what each route requires, and which keys are accepted.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,106 +11,102 @@ use crate::model::key_text::Environment;
 use crate::model::requirement::Requirement;
 use crate::model::route::{Ambiguity, Asked, DoubtfulPath, Route, RouteTable};
 
-/// The gate that every instance has: any valid key, for any route. It is never changed.
+/// The gate that every instance has: any valid key, for any route. It never changes.
 pub const DEFAULT_GATE: &str = "default";
-/// Most routes of a gate.
+/// The most routes of a gate.
 pub const ROUTES_MAX: usize = 256;
-/// Most organizations, and most environments, that a gate names.
+/// The most organizations, and the most environments, that a gate names.
 pub const ACCEPTED_MAX: usize = 100;
-/// Longest name of a gate, in bytes.
+/// The longest name of a gate, in bytes.
 const NAME_BYTES_MAX: usize = 63;
 
-/// A text that names no gate or access.
+/// The text is no gate name, access or preflight mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidGate {
-    /// No name.
     #[error("must be 1 to {NAME_BYTES_MAX} of a-z, 0-9 and -, beginning with a letter")]
     Name,
-    /// No access.
     #[error("must be key, public or denied")]
     Access,
-    /// Nothing that becomes of preflights.
     #[error("must be check or allow")]
     Preflight,
 }
 
-/// The name of a gate: it stands in the proxy's configuration, so it never changes.
+/// The name of a gate. The proxy's configuration contains it, so it never changes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct GateName(Box<str>);
 
-/// What a route asks for.
+/// The access that a route requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// A key that may do what is required.
+    /// A key that is granted the requirement.
     Key,
-    /// Nothing: no credential is even read.
+    /// No key: credentials are not read.
     Public,
-    /// Nobody passes.
+    /// Every request is denied.
     Denied,
 }
 
-/// What a route leads to.
+/// The policy of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// What is asked for.
+    /// The required access.
     pub access: Access,
-    /// What the key must be granted; `None` is any valid key.
+    /// The permissions that the key needs; `None` accepts any valid key.
     pub requirement: Option<Requirement>,
-    /// Units drawn from limits; `None` is what the gate says.
+    /// Units drawn from limits; `None` uses the gate's cost.
     pub cost: Option<u32>,
 }
 
-/// A gate, as it decides.
+/// A gate in the form in which it decides.
 #[derive(Debug)]
 pub struct Gate {
-    /// Where a key may stand.
+    /// The places that may carry a key.
     pub credentials: Box<[CredentialSource]>,
-    /// What needs what; `None` is any key for everything.
+    /// The routes; `None` accepts any key for every request.
     pub routes: Option<RouteTable<Rule>>,
-    /// Whose keys are taken; `None` is everybody's.
+    /// The organizations whose keys are accepted; `None` accepts all.
     pub organizations: Option<Box<[OrganizationId]>>,
-    /// Of which environments; `None` is all.
+    /// The environments whose keys are accepted; `None` accepts all.
     pub environments: Option<Box<[Environment]>>,
-    /// Units drawn from limits by a call.
+    /// Units that a call draws from limits.
     pub cost: u32,
-    /// What becomes of CORS preflights.
+    /// The handling of CORS preflights.
     pub preflight: Preflight,
 }
 
-/// What becomes of CORS preflights: browsers send them without a credential.
+/// The handling of CORS preflights, which browsers send without a credential.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Preflight {
-    /// They are requests like any other.
+    /// A preflight is handled like any other request.
     #[default]
     Check,
-    /// They pass where the request that they announce could.
+    /// A preflight passes if the request that it announces could pass.
     Allow,
 }
 
-/// Which organizations and environments keys are taken of; `None` is all.
+/// The organizations and environments whose keys are accepted; `None` accepts all.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Acceptance<'a> {
-    /// Organizations.
     pub organizations: Option<&'a [OrganizationId]>,
-    /// Environments.
     pub environments: Option<&'a [Environment]>,
 }
 
-/// Where a request is led.
+/// The gate's decision on a request.
 #[derive(Clone, Copy, Debug)]
 pub enum Way<'a> {
-    /// To the key's decision.
+    /// The key decides.
     Key {
-        /// What the key must be granted.
+        /// The permissions that the key needs.
         requirement: Option<&'a Requirement>,
         /// Units drawn from limits.
         cost: u32,
     },
-    /// Through.
+    /// The request passes without a key.
     Public,
-    /// Nowhere: no rule fits, or one that denies; or, of a path with a `;`, one that allows none.
+    /// Denied: no rule matches, or the rule denies; or the path holds a `;` that the rule does not
+    /// allow.
     NotAllowed(Option<DoubtfulPath>),
-    /// Nowhere: the path can be read in two ways.
+    /// Denied: the path is ambiguous.
     Refused(DoubtfulPath),
 }
 
@@ -121,12 +118,12 @@ impl Gate {
         Self { credentials, routes: None, organizations, environments, cost: 1, preflight }
     }
 
-    /// A gate that lets nothing through.
+    /// A gate that denies every request.
     pub fn closed() -> Self {
         Self { routes: Some(RouteTable::default()), ..Self::any_key() }
     }
 
-    /// Which keys are taken.
+    /// The keys that the gate accepts.
     pub fn acceptance(&self) -> Acceptance<'_> {
         Acceptance {
             organizations: self.organizations.as_deref(),
@@ -134,14 +131,15 @@ impl Gate {
         }
     }
 
-    /// The rule that a request takes, where the gate has rules.
+    /// The rule that matches a request, if the gate has rules.
     ///
     /// # Errors
+    ///
     /// [`DoubtfulPath`] for a path that can be read in two ways.
     pub fn rule(&self, asked: Asked<'_>) -> Result<Option<(&Route, &Rule)>, DoubtfulPath> {
         match &self.routes {
             Some(routes) => routes.find(asked),
-            // Such a gate has always passed a `;` on.
+            // A gate without routes has always forwarded a path with `;`.
             None => match asked.path.holds().iter().next() {
                 None | Some(Ambiguity::Semicolon) => Ok(None),
                 Some(kind) => Err(DoubtfulPath::NotAllowed(kind)),
@@ -149,8 +147,8 @@ impl Gate {
         }
     }
 
-    /// The request whose rule decides: of a CORS preflight that passes here the one that it
-    /// announces, unless a rule names OPTIONS itself.
+    /// The request whose rule decides. For a CORS preflight that this gate allows, it is the
+    /// request that the preflight announces, unless a rule names OPTIONS itself.
     pub fn decisive<'a>(&self, asked: Asked<'a>, announced: Option<&'a str>) -> Asked<'a> {
         let is_preflight = self.preflight == Preflight::Allow && asked.method == "OPTIONS";
         let Some(method) = announced.filter(|_method| is_preflight) else { return asked };
@@ -163,7 +161,7 @@ impl Gate {
         }
     }
 
-    /// Where a request is led. `announced` is the method that a CORS preflight announces.
+    /// The decision on a request. `announced` is the method that a CORS preflight announces.
     pub fn way<'a>(&'a self, asked: Asked<'a>, announced: Option<&'a str>) -> Way<'a> {
         let decisive = self.decisive(asked, announced);
         let way = self.way_of(decisive);
@@ -174,7 +172,7 @@ impl Gate {
     fn way_of(&self, asked: Asked<'_>) -> Way<'_> {
         let rule = match self.rule(asked) {
             Ok(rule) => rule,
-            // Refused like a path that no rule is for, as it has always been.
+            // Denied like a path without a rule, as it has always been.
             Err(doubt @ DoubtfulPath::NotAllowed(Ambiguity::Semicolon)) => {
                 return Way::NotAllowed(Some(doubt));
             },
@@ -196,7 +194,6 @@ impl Gate {
 }
 
 impl GateName {
-    /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -334,7 +331,7 @@ mod tests {
             ("OPTIONS", "/orders", None, "not allowed"),
             ("OPTIONS", "/open", Some("GET"), "public"),
             ("OPTIONS", "/nowhere", Some("GET"), "not allowed"),
-            // A rule that names OPTIONS goes first.
+            // A rule that names OPTIONS takes precedence.
             ("OPTIONS", "/closed", Some("GET"), "not allowed"),
             ("PUT", "/orders", Some("PUT"), "key"),
             ("GET", "/closed", Some("PUT"), "key"),

@@ -1,4 +1,4 @@
-//! Ids: a prefix that names the kind, and a UUIDv7 (RFC 9562), so that ids sort by time.
+//! Ids: a prefix for the kind, and a UUIDv7 (RFC 9562), so that ids sort by time.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -11,16 +11,16 @@ use uuid::Uuid;
 
 use crate::model::moment::Moment;
 
-/// The latest moment that an id can tell: 48 bits of milliseconds.
+/// The latest moment that an id can hold: 48 bits of milliseconds.
 const MILLISECONDS_MAX: u64 = (1 << 48) - 1;
 
-/// A kind of thing that has ids.
+/// A kind of object with ids.
 pub trait Kind {
-    /// What stands before the underscore.
+    /// The text before the underscore.
     const PREFIX: &'static str;
 }
 
-/// The id of a thing of kind `K`; 16 bytes.
+/// The id of an object of kind `K`; 16 bytes.
 pub struct Id<K>(Uuid, PhantomData<fn() -> K>);
 
 macro_rules! kinds {
@@ -37,28 +37,20 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// An API key.
     OfKey KeyId "key";
-    /// A user.
     OfUser UserId "usr";
-    /// An organization.
     OfOrganization OrganizationId "org";
-    /// A custom role.
     OfRole RoleId "role";
-    /// A team.
     OfTeam TeamId "team";
-    /// A gate.
     OfGate GateId "gate";
-    /// An invitation that nobody accepted yet.
+    /// An invitation that was not accepted yet.
     OfInvitation InvitationId "inv";
-    /// An audit event.
     OfEvent EventId "evt";
-    /// A browser's session.
     OfSession SessionId "ses";
 }
 
 impl<K> Id<K> {
-    /// The 16 bytes, whose order is the order of time.
+    /// The 16 bytes, which sort by time.
     pub fn bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
     }
@@ -68,13 +60,13 @@ impl<K> Id<K> {
         Self(Uuid::from_bytes(bytes), PhantomData)
     }
 
-    /// The moment it was made of.
+    /// The moment in the id.
     pub fn moment(&self) -> Moment {
         let milliseconds = i64::try_from(self.0.as_u128() >> 80).unwrap_or(i64::MAX);
         Moment::from_milliseconds(milliseconds)
     }
 
-    /// The id that sorts before every other that was or will be made at a moment.
+    /// The id that sorts before every other id of a moment.
     pub fn first_of(moment: Moment) -> Self {
         let milliseconds = u64::try_from(moment.milliseconds()).unwrap_or(0).min(MILLISECONDS_MAX);
         Self(Uuid::from_u128(u128::from(milliseconds) << 80), PhantomData)
@@ -82,7 +74,7 @@ impl<K> Id<K> {
 }
 
 impl<K: Kind> Id<K> {
-    /// A new id, made of the moment and 74 random bits.
+    /// A new id from the moment and 74 random bits.
     pub fn new(now: Moment, random: &mut impl Rng) -> Self {
         let mut bytes = [0; 10];
         random.fill_bytes(&mut bytes);
@@ -94,7 +86,7 @@ impl<K: Kind> Id<K> {
     }
 }
 
-/// The id of nothing, until a record's place tells the real one.
+/// A placeholder, until the id is read from a record's key.
 impl<K> Default for Id<K> {
     fn default() -> Self {
         Self(Uuid::nil(), PhantomData)
@@ -141,7 +133,7 @@ impl<K: Kind> fmt::Debug for Id<K> {
     }
 }
 
-/// A text that is no id of the kind asked for.
+/// The text is no id of the expected kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be an id such as {prefix}_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f")]
 pub struct InvalidId {
@@ -151,7 +143,7 @@ pub struct InvalidId {
 impl<K: Kind> FromStr for Id<K> {
     type Err = InvalidId;
 
-    /// Takes the one canonical spelling: lower case, with hyphens.
+    /// Parses the canonical spelling only: lower case, with hyphens.
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         let invalid = InvalidId { prefix: K::PREFIX };
         let uuid = text.strip_prefix(K::PREFIX).and_then(|rest| rest.strip_prefix('_'));

@@ -1,11 +1,11 @@
-//! The text of a key: how one is made, and what a presented text is before any lookup.
+//! The text of a key: its generation, and its classification before any lookup.
 //!
 //! `{prefix}_{environment}_{43 base62 digits of 256 random bits}{6 base62 digits of a CRC-32}`. The
-//! checksum is CRC-32/ISO-HDLC of every byte before it, so that a scanner can tell a key from a
-//! look-alike offline, and a typing error never costs a lookup.
+//! checksum is CRC-32/ISO-HDLC of every byte before it, so that a scanner can recognize a key
+//! offline, and a typing error never costs a lookup.
 //!
-//! A text is malformed only if no key can have it, whatever the prefix is today. A change of the prefix
-//! therefore ends no key.
+//! A text is malformed only if no key can have it, whatever the current prefix is. A change of the
+//! prefix therefore invalidates no key.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,9 +15,9 @@ use zeroize::Zeroize;
 
 use crate::model::secret::{Digest, Secret};
 
-/// Longest text that is looked up at all.
+/// The longest text that is looked up.
 pub const CREDENTIAL_BYTES_MAX: usize = 512;
-/// How many random digits a hint shows.
+/// The number of random digits in a hint.
 const HINT_DIGITS: usize = 4;
 const RANDOM_DIGITS: usize = 43;
 const CHECKSUM_DIGITS: usize = 6;
@@ -26,11 +26,11 @@ const PREFIX_BYTES_MAX: usize = 16;
 const ENVIRONMENT_BYTES_MAX: usize = 16;
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// What stands first in every key of an instance: `[a-z][a-z0-9]{1,15}`, `kh` by default.
+/// The first part of every key of an instance: `[a-z][a-z0-9]{1,15}`, `kh` by default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prefix(Box<str>);
 
-/// What a key is for, second in its text: `[a-z][a-z0-9]{0,15}`, `live` by default.
+/// The purpose of a key, the second part of its text: `[a-z][a-z0-9]{0,15}`, `live` by default.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Environment(Box<str>);
 
@@ -47,14 +47,12 @@ impl Default for Environment {
 }
 
 impl Prefix {
-    /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl Environment {
-    /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -72,13 +70,11 @@ impl fmt::Display for Environment {
     }
 }
 
-/// A text that can't be a part of a key.
+/// The text cannot be a part of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPart {
-    /// No prefix.
     #[error("must be 2 to 16 of a-z and 0-9, a letter first")]
     Prefix,
-    /// No environment.
     #[error("must be 1 to 16 of a-z and 0-9, a letter first")]
     Environment,
 }
@@ -101,24 +97,24 @@ impl FromStr for Environment {
     }
 }
 
-/// A secret just made, with what may be kept of it.
+/// A newly generated secret, with the parts that may be stored.
 #[derive(Debug)]
 pub struct NewKey {
-    /// The text, to be shown once.
+    /// The text, which is shown once.
     pub secret: Secret,
-    /// What is stored.
+    /// The stored digest.
     pub digest: Digest,
-    /// What may be shown for ever: the text up to its first random digits.
+    /// The part that may always be shown: the text up to its first random digits.
     pub hint: String,
 }
 
-/// Makes the text of a key from 256 random bits.
+/// Generates the text of a key from 256 random bits.
 pub fn generate(prefix: &Prefix, environment: &Environment, random: &mut impl CryptoRng) -> NewKey {
     let mut number = [0; 32];
     random.fill_bytes(&mut number);
     let mut digits = base62_of_256_bits(number);
     number.zeroize();
-    // Of its final size at once: a string that grows would leave copies behind.
+    // Allocated at its final size: a growing string would leave copies in memory.
     let length = prefix.0.len() + environment.0.len() + 2 + BODY_DIGITS;
     let mut text = String::with_capacity(length);
     for part in [prefix.as_str(), "_", environment.as_str(), "_"] {
@@ -134,24 +130,24 @@ pub fn generate(prefix: &Prefix, environment: &Environment, random: &mut impl Cr
     NewKey { digest: secret.digest(), secret, hint }
 }
 
-/// What a presented text is, told without a lookup.
+/// The class of a presented text, found without a lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presented {
-    /// Can't be a key: no lookup is worth it.
+    /// The text cannot be a key, so no lookup is made.
     Malformed,
-    /// Has our shape and a right checksum.
+    /// The shape of a Keyhouse key with a correct checksum.
     Own(Digest),
-    /// Has another shape: perhaps a key that was imported.
+    /// Another shape: possibly an imported key.
     Foreign(Digest),
 }
 
-/// Tells what a presented text is. It does not depend on the prefix of today, so that a change of
-/// the prefix never ends a key.
+/// Classifies a presented text. The result does not depend on the current prefix, so that a change
+/// of the prefix never invalidates a key.
 ///
 /// Malformed are: an empty text, one over [`CREDENTIAL_BYTES_MAX`], a byte outside printable ASCII,
-/// and our shape under any prefix with a wrong checksum.
+/// and the shape of a Keyhouse key under any prefix with a wrong checksum.
 pub fn classify(text: &[u8]) -> Presented {
-    // Looks at every byte whatever it finds, which compilers turn into vector instructions.
+    // Reads every byte without an early exit, which compilers turn into vector instructions.
     let printable = text.iter().fold(true, |good, byte| good & (0x21..=0x7e).contains(byte));
     if text.is_empty() || text.len() > CREDENTIAL_BYTES_MAX || !printable {
         return Presented::Malformed;
@@ -163,7 +159,7 @@ pub fn classify(text: &[u8]) -> Presented {
     }
 }
 
-/// Whether the checksum is right, where the text has our shape under any prefix.
+/// Whether the checksum is correct, if the text has the shape of a Keyhouse key under any prefix.
 fn checksum_of_our_shape(text: &[u8]) -> Option<bool> {
     let (head, body) = text.split_last_chunk::<BODY_DIGITS>()?;
     let head = head.strip_suffix(b"_")?;
@@ -180,13 +176,13 @@ fn checksum_of_our_shape(text: &[u8]) -> Option<bool> {
     Some(base62_of_checksum(crc32fast::hash(checked)) == *checksum)
 }
 
-/// Whether a text has our shape under any prefix, mistyped or not, or begins as keys do today: then
-/// it may be a secret, wherever it stands.
+/// Whether a text may be a secret: it has the shape of a Keyhouse key under any prefix, with or
+/// without a typing error, or it begins like a current key.
 pub fn is_like_ours(text: &[u8], prefix: &Prefix) -> bool {
     checksum_of_our_shape(text).is_some() || begins_with(text, prefix)
 }
 
-/// Whether a text has the shape of a key of any instance, mistyped or not.
+/// Whether a text has the shape of a key of any instance, with or without a typing error.
 pub fn has_key_shape(text: &[u8]) -> bool {
     checksum_of_our_shape(text).is_some()
 }
@@ -273,7 +269,7 @@ mod tests {
         let mut one = [0; 32];
         one[31] = 62;
         assert!(base62_of_256_bits(one).ends_with(b"010"));
-        // 2^256 - 1 in base 62, as any big-number calculator gives it.
+        // 2^256 - 1 in base 62, from a big-number calculator.
         let greatest = b"yhjskwdA6OZ1AL1YmHWZWm8LLG7HjnuCA2j5rOw8Xp1";
         assert_eq!(&base62_of_256_bits([255; 32]), greatest);
     }

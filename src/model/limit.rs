@@ -1,4 +1,4 @@
-//! Rate limits and quotas: their shape, and the arithmetic of both.
+//! Rate limits and quotas: their fields and their arithmetic.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,23 +10,23 @@ use jiff::tz::TimeZone;
 
 use crate::model::moment::Moment;
 
-/// Most rate limits of one key.
+/// The most rate limits of one key.
 pub const RATE_LIMITS_MAX: usize = 8;
-/// Longest name of a rate limit.
+/// The longest name of a rate limit.
 pub const RATE_LIMIT_NAME_BYTES_MAX: usize = 32;
-/// Most calls in one window.
+/// The most calls in one window.
 pub const RATE_LIMIT_CALLS_MAX: u32 = 1_000_000_000;
-/// Longest window: a day.
+/// The longest window: a day.
 pub const RATE_LIMIT_WINDOW_SECONDS_MAX: u32 = 86_400;
-/// Most calls in a quota's period.
+/// The most calls in a quota's period.
 pub const QUOTA_CALLS_MAX: u64 = 1_000_000_000_000;
-/// Most units one call may cost.
+/// The most units that one call may cost.
 pub const COST_MAX: u32 = 1_000;
 
 /// At most `limit` calls at once, and one more each `window / limit`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateLimit {
-    /// Its name, under which its state is kept: `[a-z0-9_-]{1,32}`.
+    /// The name, under which its state is kept: `[a-z0-9_-]{1,32}`.
     pub name: Box<str>,
     /// Calls in a window, 1 to [`RATE_LIMIT_CALLS_MAX`].
     pub limit: u32,
@@ -34,24 +34,24 @@ pub struct RateLimit {
     pub window_seconds: u32,
 }
 
-/// What drawing from a rate limit came to.
+/// The result of drawing from a rate limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Draw {
-    /// Let through; the new theoretical arrival time.
+    /// The call passes; holds the new theoretical arrival time.
     Granted {
-        /// To be stored, in nanoseconds of the same clock.
+        /// The value to store, in nanoseconds of the same clock.
         arrival: u64,
     },
-    /// Refused.
+    /// The call is rejected.
     Refused {
-        /// After how long the same draw will be let through. A cost over the limit itself never
-        /// is: then it is a whole window, so that nobody is told to wait for years.
+        /// The wait until the same draw passes. A cost above the limit never passes: then the wait
+        /// is a whole window, so that no client waits for years.
         wait: Duration,
     },
 }
 
 impl RateLimit {
-    /// Whether a text can be a rate limit's name.
+    /// Whether a text can be the name of a rate limit.
     pub fn is_name(text: &str) -> bool {
         let allowed = |byte: u8| {
             byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-')
@@ -61,7 +61,8 @@ impl RateLimit {
 
     /// Draws `cost` units by the generic cell rate algorithm (ITU-T I.371) with a burst of `limit`.
     ///
-    /// `arrival` is what the last draw left, zero at first; `now` is monotonic, in nanoseconds.
+    /// `arrival` is the value that the last draw left, zero at first; `now` is monotonic, in
+    /// nanoseconds.
     pub fn draw(&self, arrival: u64, now: u64, cost: u32) -> Draw {
         let next = self.settled(arrival, now).saturating_add(self.weight(cost));
         let latest = now.saturating_add(self.burst());
@@ -73,7 +74,8 @@ impl RateLimit {
         Draw::Refused { wait }
     }
 
-    /// What a draw of `cost` added to the arrival time: to be taken back when the call is refused.
+    /// The amount that a draw of `cost` adds to the arrival time. It is subtracted if the call is
+    /// rejected.
     pub fn weight(&self, cost: u32) -> u64 {
         self.interval().saturating_mul(u64::from(cost))
     }
@@ -84,19 +86,19 @@ impl RateLimit {
         u32::try_from(free / self.interval()).unwrap_or(self.limit).min(self.limit)
     }
 
-    /// How long until all of the limit is free again.
+    /// How long until the whole limit is available again.
     pub fn full_after(&self, arrival: u64, now: u64) -> Duration {
         Duration::from_nanos(self.settled(arrival, now).saturating_sub(now))
     }
 
-    /// An arrival time as this limit can have left it. One that lies further ahead comes from
-    /// before the limit was raised, and is worth an empty bucket, not a wait of the old window:
-    /// who keeps the arrival time must then keep this instead.
+    /// The arrival time, limited to what this limit can have left. A later time dates from before
+    /// the limit was raised. It counts as an empty bucket, not as a wait of the old window. The
+    /// caller must then store the returned value.
     pub fn settled(&self, arrival: u64, now: u64) -> u64 {
         arrival.clamp(now, now.saturating_add(self.burst()))
     }
 
-    /// Whether this limit lets no more through than another, in any stretch of time: neither at
+    /// Whether this limit lets no more calls through than another, in any span of time: neither at
     /// once nor in the long run.
     pub fn is_within(&self, other: &Self) -> bool {
         let product = |calls: u32, seconds: u32| u64::from(calls) * u64::from(seconds);
@@ -104,12 +106,12 @@ impl RateLimit {
         self.limit <= other.limit && sustained <= product(other.limit, self.window_seconds)
     }
 
-    /// The window.
     pub fn window(&self) -> Duration {
         Duration::from_secs(u64::from(self.window_seconds))
     }
 
-    /// Nanoseconds a unit takes to come back, rounded up so that a window never holds more.
+    /// Nanoseconds until a unit is available again, rounded up so that a window never exceeds the
+    /// limit.
     fn interval(&self) -> u64 {
         let window_ns = u64::from(self.window_seconds) * 1_000_000_000;
         window_ns.div_ceil(u64::from(self.limit.max(1))).max(1)
@@ -125,24 +127,24 @@ impl RateLimit {
 pub struct Quota {
     /// Calls in a period, 1 to [`QUOTA_CALLS_MAX`].
     pub limit: u64,
-    /// How long a period is.
+    /// The length of a period.
     pub period: Period,
-    /// Where days begin.
+    /// The time zone of the calendar.
     pub zone: Zone,
 }
 
-/// A stretch of the calendar.
+/// A period of the calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Period {
     /// From midnight to midnight.
     Day,
     /// From Monday to Monday (ISO 8601).
     Week,
-    /// From the first to the first.
+    /// From the first to the first of the next month.
     Month,
 }
 
-/// A text that is no period.
+/// The text is no period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be day, week or month")]
 pub struct InvalidPeriod;
@@ -172,13 +174,12 @@ impl FromStr for Period {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Zone(TimeZone);
 
-/// A text that names no time zone.
+/// The text names no time zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be the name of a time zone, such as UTC or Europe/Paris")]
 pub struct InvalidZone;
 
 impl Zone {
-    /// Coordinated universal time.
     pub fn utc() -> Self {
         Self(TimeZone::UTC)
     }
@@ -189,7 +190,7 @@ impl FromStr for Zone {
 
     fn from_str(text: &str) -> Result<Self, InvalidZone> {
         let zone = TimeZone::get(text).map_err(|_source| InvalidZone)?;
-        // `Etc/Unknown` is a name for having none.
+        // `Etc/Unknown` is the name of an unknown time zone.
         let is_named = zone.iana_name().is_some() && !zone.is_unknown();
         is_named.then_some(Self(zone)).ok_or(InvalidZone)
     }
@@ -201,24 +202,24 @@ impl fmt::Display for Zone {
     }
 }
 
-/// The period a moment lies in: from its first millisecond to the next period's.
+/// The period that contains a moment: from its first millisecond to the first of the next period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     /// The first moment inside.
     pub begins: Moment,
-    /// The first moment beyond.
+    /// The first moment after the period.
     pub ends: Moment,
 }
 
 impl Quota {
-    /// The period that `now` lies in; where a day's midnight does not exist, it begins at the
+    /// The period that contains `now`; if a day's midnight does not exist, the period begins at the
     /// first moment that does.
     pub fn span(&self, now: Moment) -> Span {
         self.calendar_span(now).unwrap_or(Span { begins: Moment::BEGINNING, ends: Moment::NEVER })
     }
 
-    /// Whether this quota lets no more through than another in any of the other's periods: the
-    /// periods are the same, or each of the other's lies in one of these.
+    /// Whether this quota lets no more calls through than another in any of the other's periods:
+    /// the periods are the same, or each of the other's lies in one of these.
     pub fn is_within(&self, other: &Self) -> bool {
         let periods = self.period == other.period || other.period == Period::Day;
         self.zone == other.zone && periods && self.limit <= other.limit

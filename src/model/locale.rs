@@ -1,26 +1,21 @@
-//! The languages of the page.
+//! The languages that the page supports.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A language of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Locale {
-    /// English.
     En,
-    /// French.
     Fr,
-    /// Spanish.
     Es,
 }
 
-/// A text that names no language of the page.
+/// The text is no language of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be en, fr or es")]
 pub struct InvalidLocale;
 
 impl Locale {
-    /// All of them.
     pub const ALL: [Self; 3] = [Self::En, Self::Fr, Self::Es];
 
     /// The name (ISO 639-1).

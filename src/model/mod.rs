@@ -1,7 +1,7 @@
-//! The rules: permissions, key text, roles, plans, moments.
+//! The domain rules: permissions, key text, roles, plans, moments.
 //!
-//! Nothing here reads a clock, a store, a socket or randomness that it was not handed, and nothing
-//! knows JSON or HTTP.
+//! Nothing here reads a clock, a store or a socket, or generates randomness: all of it is passed
+//! in. Nothing here depends on JSON or HTTP.
 
 pub mod calendar;
 pub mod catalogue;

@@ -1,4 +1,4 @@
-//! Moments and spans of time, and how people write them.
+//! Moments and spans of time, and their text forms.
 //!
 //! Moments are milliseconds. With whole seconds, a key that expires "in one second" could expire at
 //! once.
@@ -12,21 +12,21 @@ use jiff::{SignedDuration, Span, Timestamp};
 
 /// A point of wall-clock time in whole milliseconds, UTC.
 ///
-/// Shown as RFC 3339 with three digits of fraction: `2026-11-21T01:54:20.000Z`.
+/// It is printed as RFC 3339 with three digits of fraction: `2026-11-21T01:54:20.000Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(i64);
 
 impl Moment {
     /// Before every moment that can be written.
     pub const BEGINNING: Self = Self(i64::MIN);
-    /// After every moment that can be written: what never ends, ends here.
+    /// After every moment that can be written: the end of things that never end.
     pub const NEVER: Self = Self(i64::MAX);
 
-    /// The last moment that can be written: 9999-12-30T21:59:59.999Z, which is the last one whose
-    /// local time has four digits of year everywhere.
+    /// The last moment that can be written: 9999-12-30T21:59:59.999Z. It is the last one whose
+    /// local time has a four-digit year in every time zone.
     pub const LATEST: Self = Self(253_402_207_199_999);
 
-    /// The moment so many milliseconds after 1970.
+    /// The moment that many milliseconds after 1970.
     pub const fn from_milliseconds(milliseconds: i64) -> Self {
         Self(milliseconds)
     }
@@ -36,7 +36,7 @@ impl Moment {
         self.0
     }
 
-    /// The moment a span later; [`Moment::NEVER`] where it can't be told.
+    /// The moment `span` later; [`Moment::NEVER`] if it is out of range.
     #[must_use]
     pub fn after(self, span: Duration) -> Self {
         i64::try_from(span.as_millis())
@@ -45,7 +45,7 @@ impl Moment {
             .map_or(Self::NEVER, Self)
     }
 
-    /// The moment a span earlier; [`Moment::BEGINNING`] where it can't be told.
+    /// The moment `span` earlier; [`Moment::BEGINNING`] if it is out of range.
     #[must_use]
     pub fn before(self, span: Duration) -> Self {
         i64::try_from(span.as_millis())
@@ -54,7 +54,7 @@ impl Moment {
             .map_or(Self::BEGINNING, Self)
     }
 
-    /// How long after `earlier` this is; zero when it is not later.
+    /// The time since `earlier`; zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         let milliseconds = self.0.saturating_sub(earlier.0).max(0);
         Duration::from_millis(milliseconds.unsigned_abs())
@@ -75,7 +75,7 @@ impl fmt::Display for Moment {
     }
 }
 
-/// A text that is no moment.
+/// The text is no moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a time such as 2027-01-31T12:00:00Z (RFC 3339 with an offset)")]
 pub struct InvalidMoment;
@@ -83,10 +83,11 @@ pub struct InvalidMoment;
 impl FromStr for Moment {
     type Err = InvalidMoment;
 
-    /// Takes RFC 3339 with `Z` or a numeric offset; parts of a millisecond are cut off. What lies
-    /// behind [`Moment::LATEST`] in the year 9999, as "the end of time" often does, becomes that.
+    /// Parses RFC 3339 with `Z` or a numeric offset; fractions of a millisecond are cut off. A
+    /// moment of the year 9999 after [`Moment::LATEST`], often used as "the end of time", is
+    /// changed to that.
     fn from_str(text: &str) -> Result<Self, InvalidMoment> {
-        // The library takes more than RFC 3339 does: time zones in brackets, compact forms.
+        // The library accepts more than RFC 3339: time zones in brackets, compact forms.
         if text.len() > 40 || !has_shape(text.as_bytes()) {
             return Err(InvalidMoment);
         }
@@ -98,7 +99,7 @@ impl FromStr for Moment {
     }
 }
 
-/// `2027-01-31T12:00:00` and an offset, as far as punctuation tells.
+/// Whether the punctuation is that of `2027-01-31T12:00:00` and an offset.
 fn has_shape(text: &[u8]) -> bool {
     let stands = |at: usize, byte: u8| text.get(at).is_some_and(|known| *known == byte);
     let is_plain = text.iter().all(|byte| byte.is_ascii_digit() || b"-:.TtZz+".contains(byte));
@@ -106,7 +107,7 @@ fn has_shape(text: &[u8]) -> bool {
     is_plain && date && stands(13, b':') && stands(16, b':')
 }
 
-/// A real date and time of the last two days that have four digits of year.
+/// A valid date and time on the last two days with a four-digit year.
 fn is_end_of_calendar(text: &str) -> bool {
     let civil = text.get(..19).and_then(|text| text.parse::<jiff::civil::DateTime>().ok());
     let offset =
@@ -116,20 +117,19 @@ fn is_end_of_calendar(text: &str) -> bool {
             .is_some_and(|civil| (civil.year(), civil.month()) == (9999, 12) && civil.day() >= 30)
 }
 
-/// Longest text of a span, in bytes.
+/// The longest text of a span, in bytes.
 const SPAN_BYTES_MAX: usize = 32;
 
-/// A text that is no span of time.
+/// The text is no span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a span of time such as 1y, 6mo, 90d, 24h or 30m")]
 pub struct InvalidSpan;
 
 /// The moment a span such as `90d`, `6mo` or `1y` after another. Months and years are those of the
-/// calendar in UTC, and a day that the month reached does not have is its last: a month after 31
-/// January is 28 or 29 February. Zero is a span, a negative one is not.
+/// calendar in UTC. A day that the target month does not have becomes its last day: a month after
+/// 31 January is 28 or 29 February. Zero is a span, a negative one is not.
 ///
-/// # Errors
-/// [`InvalidSpan`] for anything else; [`Moment::NEVER`] where the calendar ends before.
+/// Returns [`Moment::NEVER`] if the calendar ends before.
 pub fn moment_after(moment: Moment, text: &str) -> Result<Moment, InvalidSpan> {
     let span = read_span(text)?;
     let calendar =
@@ -145,11 +145,9 @@ pub fn moment_after(moment: Moment, text: &str) -> Result<Moment, InvalidSpan> {
         .map_or(Moment::NEVER, |zoned| Moment(zoned.timestamp().as_millisecond()).after(rest)))
 }
 
-/// Reads a span such as `90d`, `24h`, `1h30m`, `2w`; days are 24 hours. Months and years, whose
-/// length depends on the date, are rejected: see [`moment_after`]. Zero is a span, a negative one is not.
-///
-/// # Errors
-/// [`InvalidSpan`] for anything else.
+/// Parses a span such as `90d`, `24h`, `1h30m`, `2w`; days are 24 hours. Months and years, whose
+/// length depends on the date, are rejected: see [`moment_after`]. Zero is a span, a negative one
+/// is not.
 pub fn parse_span(text: &str) -> Result<Duration, InvalidSpan> {
     fixed(read_span(text)?)
 }

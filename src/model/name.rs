@@ -1,46 +1,35 @@
-//! Names that people give to things, and names proposed to them.
+//! Names and descriptions, e-mail addresses, and random name proposals.
 
 use rand::Rng;
 
 use crate::model::text::{self, Unfit};
 
-/// Longest name of anything, in characters (Unicode scalar values).
+/// The longest name, in characters (Unicode scalar values).
 pub const NAME_CHARACTERS_MAX: usize = 256;
-/// Longest description, in characters.
+/// The longest description, in characters.
 pub const DESCRIPTION_CHARACTERS_MAX: usize = 1_000;
-/// Longest e-mail address, in bytes (RFC 5321, 4.5.3.1.3).
+/// The longest e-mail address, in bytes (RFC 5321, 4.5.3.1.3).
 pub const EMAIL_BYTES_MAX: usize = 254;
 
-/// A text that is no name, description or address.
+/// The text is no name, description or address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
-    /// Nothing to read.
+    /// The text is blank.
     #[error("must have a character that can be seen")]
     Blank,
-    /// Too long.
     #[error("must be at most {max} characters")]
-    TooLong {
-        /// The limit.
-        max: usize,
-    },
-    /// A byte that could forge a line or a colour in somebody's terminal or log.
+    TooLong { max: usize },
+    /// A byte that could forge a line or a colour in a terminal or log.
     #[error("must not contain control characters")]
     Control,
-    /// A character that shows as nothing, or turns the direction of what follows.
+    /// A character that is invisible, or that changes the direction of the following text.
     #[error("must not contain U+{character:04X}, which cannot be seen")]
-    Hidden {
-        /// Its code point.
-        character: u32,
-    },
-    /// No address.
+    Hidden { character: u32 },
     #[error("must be an e-mail address such as ada@example.com")]
     Email,
 }
 
-/// Takes a name: 1 to [`NAME_CHARACTERS_MAX`] characters, spaces at the ends cut off.
-///
-/// # Errors
-/// [`InvalidName`].
+/// Parses a name: 1 to [`NAME_CHARACTERS_MAX`] characters; spaces at the ends are cut off.
 pub fn parse_name(text: &str) -> Result<String, InvalidName> {
     let name = text.trim();
     if name.is_empty() {
@@ -49,19 +38,13 @@ pub fn parse_name(text: &str) -> Result<String, InvalidName> {
     parse_text(name, NAME_CHARACTERS_MAX)
 }
 
-/// Takes a description, which may be empty.
-///
-/// # Errors
-/// [`InvalidName`].
+/// Parses a description, which may be empty.
 pub fn parse_description(text: &str) -> Result<String, InvalidName> {
     parse_text(text.trim(), DESCRIPTION_CHARACTERS_MAX)
 }
 
-/// Takes an e-mail address in its one form here: lower case. Only what can't be delivered at all is
-/// refused; whether somebody reads it shows when they follow a link.
-///
-/// # Errors
-/// [`InvalidName::Email`].
+/// Parses an e-mail address into its stored form: lower case. Only addresses that cannot be
+/// delivered to are rejected; a sent link proves whether a person reads it.
 pub fn parse_email(text: &str) -> Result<String, InvalidName> {
     let text = text.trim();
     let (local, domain) = text.rsplit_once('@').ok_or(InvalidName::Email)?;
@@ -80,7 +63,7 @@ pub fn parse_email(text: &str) -> Result<String, InvalidName> {
 }
 
 fn parse_text(text: &str, max: usize) -> Result<String, InvalidName> {
-    // A tab or a new line is welcome in no name and no description of one line.
+    // A tab or a new line is allowed in no name and in no description of one line.
     let text = text::checked(text).map_err(|unfit| match unfit {
         Unfit::Refused(character) if character.is_control() => InvalidName::Control,
         Unfit::Refused(character) => InvalidName::Hidden { character: character.into() },
@@ -92,7 +75,7 @@ fn parse_text(text: &str, max: usize) -> Result<String, InvalidName> {
     Ok(text)
 }
 
-/// A readable name at random, such as `quiet-otter-417`.
+/// A random readable name, such as `quiet-otter-417`.
 pub fn propose(random: &mut impl Rng) -> String {
     let pick = |words: &'static [&'static str], number: u32| {
         let at = usize::try_from(number).unwrap_or(0) % words.len().max(1);

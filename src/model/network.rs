@@ -1,38 +1,37 @@
-//! Which addresses a key may be used from, and the one form of an address.
+//! The addresses that may use a key, and the canonical form of an address.
 //!
-//! An IPv6 address that only embeds an IPv4 one is that IPv4 address: for rules, for throttling and
-//! where it is shown. These are IPv4-mapped (`::ffff:0:0/96`), IPv4-compatible (`::/96`) and NAT64
-//! (`64:ff9b::/96` of RFC 6052, and `64:ff9b:1::/48` of RFC 8215 where its last 32 bits or, as RFC
-//! 6052 has it for a /48, bits 48 to 63 and 72 to 87 hold one). 6to4 (`2002::/16`) and Teredo
-//! (`2001::/32`) stay IPv6: the IPv4 address in them is that of a router or a relay's client, which
-//! others may share, and any host may make such an address up; a rule that shall hold for them names
-//! them.
+//! An IPv6 address that only embeds an IPv4 address is that IPv4 address: for rules, for throttling
+//! and for display. These are IPv4-mapped (`::ffff:0:0/96`), IPv4-compatible (`::/96`) and NAT64
+//! (`64:ff9b::/96` of RFC 6052, and `64:ff9b:1::/48` of RFC 8215 if its last 32 bits or, as in RFC
+//! 6052 for a /48, bits 48 to 63 and 72 to 87 hold one). 6to4 (`2002::/16`) and Teredo
+//! (`2001::/32`) stay IPv6: the IPv4 address in them is that of a router or of a relay's client.
+//! Others may share it, and any host may invent such an address. A rule for them must name them.
 //!
-//! Trust does not use this form: which peer is a proxy, or this host, is asked of the address as the
-//! socket has it, since a packet from the network may claim to embed `127.0.0.1`.
+//! Trust does not use this form. Whether a peer is a proxy or this host depends on the address as
+//! the socket reports it, since a packet from the network may claim to embed `127.0.0.1`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-/// Most networks in one list.
+/// The most networks in one list.
 pub const NETWORKS_MAX: usize = 100;
 
-/// Networks that may, and networks that may not, use a key. Refusal is stronger.
+/// Networks that may use a key, and networks that may not. A denied network takes precedence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IpRules {
-    /// Where not empty, only these.
+    /// If not empty, only these may use the key.
     pub allow: Vec<IpNet>,
-    /// Never these.
+    /// These may never use the key.
     pub deny: Vec<IpNet>,
 }
 
-/// How much of an address tells one network from another, for those who count by networks: a /24 of
-/// IPv4, a /64 of IPv6, which is what one customer gets.
+/// The prefix lengths for counting by network: a /24 of IPv4, and a /64 of IPv6, which is the size
+/// that one customer gets.
 const NETWORK_BITS_V4: u8 = 24;
 const NETWORK_BITS_V6: u8 = 64;
 
-/// The one form of an address: IPv4 where an IPv6 address embeds it.
+/// The canonical form of an address: IPv4 if an IPv6 address embeds it.
 pub fn canonical(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
@@ -40,20 +39,21 @@ pub fn canonical(address: IpAddr) -> IpAddr {
     }
 }
 
-/// The one form of a network of a rule: IPv4 where every address of it embeds one.
+/// The canonical form of a rule's network: IPv4 if every address of it embeds one.
 pub fn canonical_network(network: IpNet) -> IpNet {
     let IpNet::V6(six) = network else { return network };
     let (Some(bits), Some(first)) = (six.prefix_len().checked_sub(96), embedded(six.network()))
     else {
         return network;
     };
-    // `::` and `::1` are no IPv4 addresses, so a network that holds them stays.
+    // `::` and `::1` are no IPv4 addresses, so a network that contains them stays IPv6.
     let holds_loopback = six.contains(&Ipv6Addr::LOCALHOST);
     let four = IpNet::new(first.into(), bits).map(|four| four.trunc());
     if holds_loopback { network } else { four.unwrap_or(network) }
 }
 
-/// Whether no address is of this network, since all that could be embed IPv4 and are taken as that.
+/// Whether the network matches no address, since all its addresses embed IPv4 and are treated as
+/// such.
 pub fn is_translated_away(network: IpNet) -> bool {
     matches!(network, IpNet::V6(six)
         if (48..96).contains(&six.prefix_len()) && is_local_nat64(six.network()))
@@ -81,24 +81,24 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
-/// The network that an address is counted with.
+/// The network of an address, for counting.
 pub fn network_of(address: IpAddr) -> IpNet {
     truncated(address, NETWORK_BITS_V4, NETWORK_BITS_V6)
 }
 
-/// What counts as one client: an IPv4 address, a /64 of IPv6, which is what one customer gets.
+/// The prefix lengths of one client: an IPv4 address, and a /64 of IPv6, which is the size that one
+/// customer gets.
 const CLIENT_BITS_V4: u8 = 32;
 const CLIENT_BITS_V6: u8 = 64;
-/// What counts as one site: a /24 of IPv4, a /48 of IPv6.
+/// The prefix lengths of one site: a /24 of IPv4, a /48 of IPv6.
 const SITE_BITS_V4: u8 = 24;
 const SITE_BITS_V6: u8 = 48;
 
-/// The network of one client.
 pub fn client_of(address: IpAddr) -> IpNet {
     truncated(address, CLIENT_BITS_V4, CLIENT_BITS_V6)
 }
 
-/// The network of one site, whose clients may have nothing to do with each other.
+/// The network of one site, whose clients may be unrelated.
 pub fn site_of(address: IpAddr) -> IpNet {
     truncated(address, SITE_BITS_V4, SITE_BITS_V6)
 }
@@ -110,13 +110,13 @@ fn truncated(address: IpAddr, bits_v4: u8, bits_v6: u8) -> IpNet {
         .map_or_else(|_too_long| IpNet::from(address), |network| network.trunc())
 }
 
-/// A text that is no network.
+/// The text is no network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidNetwork {
     /// Neither an address nor CIDR notation.
     #[error("must be a network such as 10.0.0.0/8 or 2001:db8::/32, or one address")]
     Shape,
-    /// Bits are set that the prefix does not cover: a slip that would widen or narrow the rule.
+    /// Bits outside the prefix are set: a typing error that would widen or narrow the rule.
     #[error("has bits beyond its prefix: did you mean {meant}?")]
     HostBits {
         /// The network with these bits cleared.
@@ -125,7 +125,7 @@ pub enum InvalidNetwork {
 }
 
 impl IpRules {
-    /// Whether nothing is ruled.
+    /// Whether there are no rules.
     pub fn is_empty(&self) -> bool {
         self.allow.is_empty() && self.deny.is_empty()
     }
@@ -143,9 +143,9 @@ impl IpRules {
         allow_fits && others.deny.iter().all(|it| covers(&denied, it) || out_of_reach(it))
     }
 
-    /// Whether there is no address that may use the key: everything allowed is denied as well.
+    /// Whether no address may use the key: everything allowed is denied as well.
     pub fn admits_nobody(&self) -> bool {
-        // Joined, so that a network that several denied ones cover together is seen.
+        // Merged, so that a network that several denied ones cover together is found.
         let denied = IpNet::aggregate(&self.deny);
         let is_denied = |allowed: &IpNet| denied.iter().any(|network| network.contains(allowed));
         if self.allow.is_empty() {
@@ -163,11 +163,8 @@ impl IpRules {
     }
 }
 
-/// Reads a network in CIDR notation; an address alone is a network of one. IPv4 written as IPv6
-/// (`::ffff:10.0.0.1`) is taken as IPv4, as addresses are.
-///
-/// # Errors
-/// [`InvalidNetwork`].
+/// Parses a network in CIDR notation; a single address is a network of one. IPv4 written as IPv6
+/// (`::ffff:10.0.0.1`) is treated as IPv4, like addresses.
 pub fn parse_network(text: &str) -> Result<IpNet, InvalidNetwork> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Ok(IpNet::from(address.to_canonical()));

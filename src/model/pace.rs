@@ -1,4 +1,4 @@
-//! How many changes an actor may make: a setting such as `10/s burst 100`, or `off`.
+//! The rate of changes that an actor may make: a setting such as `10/s burst 100`, or `off`.
 
 use std::str::FromStr;
 
@@ -6,51 +6,51 @@ use crate::model::limit::RateLimit;
 
 /// The name of the limit in `RateLimit` headers.
 const NAME: &str = "changes";
-/// Most changes a second, and in a burst, that can be set.
+/// The highest valid rate a second, and the largest valid burst.
 const CHANGES_MAX: u32 = 1_000_000;
-/// Guests make this fraction of a session's changes a second.
+/// A guest's rate is a session's rate divided by this.
 const GUEST_RATE: u32 = 10;
-/// Guests have this fraction of a session's burst.
+/// A guest's burst is a session's burst divided by this.
 const GUEST_BURST: u32 = 5;
-/// All service keys of an organization together make so many times the changes of one.
+/// The limit for all service keys of an organization together is the limit of one key times this.
 const SERVICE_KEYS: u32 = 4;
 
-/// A rate of changes, or none at all.
+/// A rate of changes, or no limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pace(Option<RateLimit>);
 
-/// A text that is no pace.
+/// The text is no rate of changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be off, or a rate such as \"10/s burst 100\" whose burst is a multiple of the rate")]
 pub struct InvalidPace;
 
 impl Pace {
-    /// No limit.
     pub const OFF: Self = Self(None);
 
-    /// So many changes a second, after a burst. The burst is rounded up to a multiple of the rate.
+    /// A number of changes a second, after a burst. The burst is rounded up to a multiple of the
+    /// rate.
     pub fn new(per_second: u32, burst: u32) -> Self {
         let window_seconds = burst.div_ceil(per_second.max(1)).max(1);
         let limit = per_second.saturating_mul(window_seconds);
         Self(Some(RateLimit { name: NAME.into(), limit, window_seconds }))
     }
 
-    /// The pace of a user's sessions, where nothing else is set.
+    /// The default for a user's sessions.
     pub fn of_sessions() -> Self {
         Self::new(10, 100)
     }
 
-    /// The pace of a key, where nothing else is set: platforms make keys for their customers by one.
+    /// The default for a key: a platform creates its customers' keys with one key.
     pub fn of_keys() -> Self {
         Self::new(100, 1_000)
     }
 
-    /// The limit, where there is one.
+    /// The limit, if there is one.
     pub fn limit(&self) -> Option<&RateLimit> {
         self.0.as_ref()
     }
 
-    /// The pace of a guest, where this is a session's: a tenth of the rate, a fifth of the burst.
+    /// The limit of guests, derived from a session's: a tenth of the rate, a fifth of the burst.
     #[must_use]
     pub fn of_guests(&self) -> Self {
         Self(self.0.as_ref().map(|limit| RateLimit {
@@ -60,8 +60,8 @@ impl Pace {
         }))
     }
 
-    /// The pace of all service keys of an organization together, where this is one's: four times the
-    /// rate and the burst, so that one key leaves most of it to the others.
+    /// The limit of all service keys of an organization together, derived from that of one key:
+    /// four times the rate and the burst, so that one key leaves most of it to the others.
     #[must_use]
     pub fn of_service_keys(&self) -> Self {
         Self(self.0.as_ref().map(|limit| RateLimit {

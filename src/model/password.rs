@@ -1,10 +1,11 @@
-//! Which passwords people may choose (NIST SP 800-63B-4, 3.1.1.2; OWASP ASVS 5.0, 6.2).
+//! The passwords that people may choose (NIST SP 800-63B-4, 3.1.1.2; OWASP ASVS 5.0, 6.2).
 //!
-//! A password is the NFC of what was typed: keyboards send one text in several forms. No character is
-//! demanded. What may be chosen is decided by length, and by how many guesses it takes.
+//! A password is the NFC of the typed text, since keyboards send one text in several forms. No
+//! class of characters is required. Length and the number of guesses decide.
 //!
-//! A hash of the text as typed, from before NFC, is accepted and replaced at sign-in. zxcvbn judges the
-//! first 40 characters, in the turn of a hash: 100 characters made for it take 0.9 s.
+//! A hash of the text as typed, from before NFC was introduced, is accepted and replaced at
+//! sign-in. zxcvbn rates the first 40 characters, under the limit on concurrent hashes: 100
+//! characters made for it take 0.9 s.
 
 use unicode_normalization::UnicodeNormalization as _;
 use zxcvbn::feedback::{Feedback, Suggestion, Warning};
@@ -12,36 +13,38 @@ use zxcvbn::zxcvbn;
 
 use crate::model::secret::Secret;
 
-/// Shortest password where nothing else proves who signs in.
+/// The shortest password without a second factor.
 pub const PASSWORD_CHARACTERS_MIN: usize = 15;
-/// Shortest password beside a second factor.
+/// The shortest password beside a second factor.
 pub const PASSWORD_CHARACTERS_MIN_WITH_CODE: usize = 8;
-/// Longest password: enough for any manager or sentence, and a bound on the work of hashing.
+/// The longest password: enough for any password manager or sentence, and a limit on the work of
+/// hashing.
 pub const PASSWORD_CHARACTERS_MAX: usize = 256;
 
-/// How many characters are judged: the first ones. zxcvbn takes 0.15 s at worst for 40 characters and
-/// 0.9 s for 100, since it tries all substitutions of letters. A strong beginning makes the whole strong.
+/// The number of leading characters that are rated. zxcvbn takes up to 0.15 s for 40 characters and
+/// 0.9 s for 100, since it tries all substitutions of letters. A strong beginning makes the whole
+/// strong.
 const JUDGED_CHARACTERS_MAX: usize = 40;
-/// Fewest guesses that a password must take: where zxcvbn's score 3 begins. Eight characters in which
-/// it finds nothing to guess by are exactly this.
+/// The fewest guesses that a password must require: the beginning of zxcvbn's score 3. Eight
+/// characters in which it finds no pattern require exactly this many.
 const GUESSES_MIN: u64 = 100_000_000;
 /// Words that are known in every instance. The second is missing in zxcvbn's lists.
 const KNOWN_WORDS: [&str; 2] = ["keyhouse", "correcthorsebatterystaple"];
-/// Longest word about a user that is looked for, and most of them.
+/// The longest word about a user that is searched for, and the most words.
 const WORD_CHARACTERS_MAX: usize = 64;
 const WORDS_MAX: usize = 32;
 
-/// What proves who signs in.
+/// The factors of a sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Factors {
-    /// A password and nothing else.
+    /// Only a password.
     Password,
-    /// A password, and a code of a second factor that its user has confirmed.
+    /// A password, and a code of a confirmed second factor.
     PasswordAndCode,
 }
 
 impl Factors {
-    /// Fewest characters of a password.
+    /// The fewest characters of a password.
     pub const fn characters_min(self) -> usize {
         match self {
             Self::Password => PASSWORD_CHARACTERS_MIN,
@@ -49,30 +52,25 @@ impl Factors {
         }
     }
 
-    /// Whether a password is long enough beside them.
+    /// Whether a password is long enough with these factors.
     pub fn admit(self, password: &str) -> bool {
         password.nfc().take(PASSWORD_CHARACTERS_MIN).count() >= self.characters_min()
     }
 }
 
-/// Why a password was not taken. Says what to do, never repeats the password.
+/// Why a password was rejected. It contains the remedy, never the password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPassword {
-    /// Too short.
     #[error("must have at least {min} characters; any will do, a sentence is fine")]
-    TooShort {
-        /// The limit.
-        min: usize,
-    },
-    /// Too long.
+    TooShort { min: usize },
     #[error("must have at most {PASSWORD_CHARACTERS_MAX} characters")]
     TooLong,
     /// Too few guesses find it.
     #[error("is too easy to guess. {reason}")]
     Guessable {
-        /// What makes it so, and what would help.
+        /// The cause and the remedy.
         reason: String,
-        /// The same by stable names.
+        /// The stable names of the cause and the remedy.
         names: Vec<&'static str>,
     },
 }
@@ -126,19 +124,17 @@ fn name_of_advice(suggestion: Suggestion) -> &'static str {
     }
 }
 
-/// What a stranger may know of a user, and would try first.
+/// Facts about a user that a stranger may know and would try first.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Personal<'a> {
-    /// The user's name.
     pub name: &'a str,
-    /// The address.
     pub email: &'a str,
-    /// The organization's name.
     pub organization: &'a str,
 }
 
 impl Personal<'_> {
-    /// The whole texts and the words in them. Short ones are part of too much else.
+    /// The whole texts and the words in them. Short words are left out, since they occur in many
+    /// passwords.
     fn words(&self) -> Vec<String> {
         let texts = [self.name, self.email, self.organization];
         let parts = texts.iter().flat_map(|text| {
@@ -149,15 +145,12 @@ impl Personal<'_> {
     }
 }
 
-/// A password in its one form.
+/// The normal form of a password.
 pub fn normal_form(password: &Secret) -> Secret {
     Secret::new(password.reveal().nfc().collect())
 }
 
-/// Whether a password is as long as it must be beside these factors, and no longer than it may be.
-///
-/// # Errors
-/// [`InvalidPassword::TooShort`], [`InvalidPassword::TooLong`].
+/// Checks that the length of a password is allowed with these factors.
 pub fn check_length(password: &Secret, factors: Factors) -> Result<(), InvalidPassword> {
     let characters = password.reveal().nfc().take(PASSWORD_CHARACTERS_MAX + 1).count();
     match characters {
@@ -169,10 +162,7 @@ pub fn check_length(password: &Secret, factors: Factors) -> Result<(), InvalidPa
     }
 }
 
-/// Whether a password may be chosen by such a user with these factors. Takes up to 0.15 s of a core.
-///
-/// # Errors
-/// [`InvalidPassword`].
+/// Checks that this user may choose a password with these factors. It takes up to 0.15 s of a core.
 pub fn check_password(
     password: &Secret,
     about: &Personal<'_>,
@@ -210,7 +200,8 @@ mod tests {
         check_password(&Secret::new(password.to_owned()), &ADA, factors)
     }
 
-    /// Passwords that stood in every list of stolen ones were taken: 22 words were all that was known.
+    /// Regression: passwords of common lists of stolen ones were accepted, since only 22 words were
+    /// known.
     #[test]
     fn what_few_guesses_find_is_refused_with_the_reason() {
         for (password, reason) in [
@@ -252,7 +243,8 @@ mod tests {
         assert_eq!(judged(&long, alone), Err(InvalidPassword::TooLong));
     }
 
-    /// The estimate takes 0.9 s for a hundred characters made for it: nothing behind the bound counts.
+    /// The estimate takes 0.9 s for a hundred characters made for it: characters after the limit do
+    /// not count.
     #[test]
     fn only_the_first_characters_are_judged() {
         let weak = "a".repeat(JUDGED_CHARACTERS_MAX);

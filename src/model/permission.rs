@@ -1,52 +1,51 @@
 //! Permissions, the patterns that grant them, and which pattern covers which.
 //!
 //! A permission is `resource:action`: two or more segments of `[a-z0-9_-]` joined by `:`. In a
-//! pattern `*` stands for one segment, and as the last segment for one or more.
+//! pattern, `*` matches one segment, and as the last segment one or more.
 //!
-//! Two realms are walled off. No wildcard reaches into `keyhouse:`, Keyhouse's own management: only
-//! a pattern whose first segment is literally `keyhouse` does. And none reaches from there into
-//! `keyhouse:instance:`, which is the operators': both segments must be literal.
+//! Two realms are protected from wildcards. No wildcard matches `keyhouse:`, Keyhouse's own
+//! management: only a pattern whose first segment is literally `keyhouse` does. No wildcard within
+//! that realm matches `keyhouse:instance:`, the operators' part: both segments must be literal.
 //!
-//! An organization's maximum bounds protected APIs, not management: its default `*` stops before
-//! `keyhouse:` like every wildcard, or no user could manage anything. Roles bound management.
+//! An organization's maximum limits protected APIs, not management: its default `*` does not match
+//! `keyhouse:`, like every wildcard, so that a maximum on management would lock out every user.
+//! Roles limit management.
 
 use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
-/// Longest permission or pattern.
+/// The longest permission or pattern.
 pub const PERMISSION_BYTES_MAX: usize = 128;
-/// Most segments of a permission or pattern.
+/// The most segments of a permission or pattern.
 pub(super) const SEGMENTS_MAX: usize = 8;
-/// Most patterns in one set.
+/// The most patterns in one set.
 pub const PATTERNS_MAX: usize = 100;
-/// Most patterns in one stored set: a frozen maximum names the two realms of management as well.
+/// The most patterns in one stored set: a frozen maximum also names the two realms of management.
 pub(super) const STORED_PATTERNS_MAX: usize = PATTERNS_MAX + 2;
 
-/// First segment of Keyhouse's own permissions.
+/// The first segment of Keyhouse's own permissions.
 pub const OWN_REALM: &str = "keyhouse";
 const INSTANCE_REALM: &str = "instance";
-/// All of [`OWN_REALM`] but the operators' part.
+/// All of [`OWN_REALM`] except the operators' part.
 const OWN_ALL: &str = "keyhouse:*";
-/// All of the operators' part.
+/// The whole operators' part.
 const INSTANCE_ALL: &str = "keyhouse:instance:*";
 const SEPARATOR: char = ' ';
 
-/// A permission: what a protected API asks for.
+/// A permission, which a protected API requires.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Permission(Box<str>);
 
-/// A pattern of permissions: what is granted.
+/// A pattern of permissions, which is granted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pattern(Box<str>);
 
-/// A text that is no permission, or no pattern.
+/// The text is no permission, or no pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPermission {
-    /// No permission.
     #[error("must be 2 to 8 segments of a-z, 0-9, _ and - joined by ':', such as diagrams:read")]
     Permission,
-    /// No pattern.
     #[error(
         "must be '*', or 2 to 8 segments of a-z, 0-9, _ and - or '*' joined by ':', such as diagrams:*"
     )]
@@ -57,7 +56,6 @@ pub enum InvalidPermission {
 }
 
 impl Permission {
-    /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -95,7 +93,6 @@ impl fmt::Display for Pattern {
 }
 
 impl Pattern {
-    /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -105,20 +102,21 @@ impl Pattern {
         grants(&self.0, &permission.0)
     }
 
-    /// Whether it grants every permission that `wanted` does.
+    /// Whether it grants every permission that `wanted` grants.
     pub fn covers(&self, wanted: &Self) -> bool {
         covers(&self.0, &wanted.0)
     }
 }
 
-/// Patterns that together grant; kept as one text, since a million keys each hold one.
+/// A set of granted patterns, stored as one text, since each of a million keys holds one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Patterns(Box<str>);
 
 impl Patterns {
-    /// The set of these patterns, in their order, repeated ones once.
+    /// The set of these patterns, in their order, without duplicates.
     ///
     /// # Errors
+    ///
     /// [`InvalidPermission::TooMany`] over [`PATTERNS_MAX`].
     pub fn new(patterns: &[Pattern]) -> Result<Self, InvalidPermission> {
         let patterns = Self::of_texts(patterns.iter().map(Pattern::as_str));
@@ -128,7 +126,7 @@ impl Patterns {
         Ok(patterns)
     }
 
-    /// The set of these texts, which are patterns, in their order, repeated ones once.
+    /// The set of these texts, which are patterns, in their order, without duplicates.
     pub(super) fn of_texts<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
         let mut seen = HashSet::new();
         let mut text = String::new();
@@ -148,22 +146,23 @@ impl Patterns {
         Self(PatternSet::ALL.0.into())
     }
 
-    /// What a role lets a key of its holder be granted. What a role holds of the instance counts for
-    /// nothing: that comes from being an operator.
+    /// The permissions that a role allows a key of its holder. The role's patterns for the instance
+    /// have no effect: only operators hold those permissions.
     #[must_use]
     pub fn of_holder(held: PatternSet<'_>, operator: bool) -> Self {
         let instance = operator.then_some(INSTANCE_ALL);
         Self::of_texts(held.texts().filter(|pattern| !is_instance(pattern)).chain(instance))
     }
 
-    /// What an organization's maximum lets its keys be granted. It bounds protected APIs alone.
+    /// The permissions that an organization's maximum allows its keys. It limits protected APIs
+    /// only.
     #[must_use]
     pub fn of_organization(maximum: PatternSet<'_>) -> Self {
         let apis = maximum.texts().filter(|pattern| !is_own(pattern));
         Self::of_texts(apis.chain([OWN_ALL, INSTANCE_ALL]))
     }
 
-    /// Whether there are none.
+    /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -183,7 +182,7 @@ impl From<PatternSet<'_>> for Patterns {
 impl FromStr for Patterns {
     type Err = InvalidPermission;
 
-    /// Reads a stored set: patterns separated by spaces, as [`PatternSet`] prints them.
+    /// Parses a stored set: patterns separated by spaces, as [`PatternSet`] prints them.
     fn from_str(text: &str) -> Result<Self, InvalidPermission> {
         let patterns: Result<Vec<Pattern>, _> = text.split_whitespace().map(str::parse).collect();
         let patterns = Self::of_texts(patterns?.iter().map(Pattern::as_str));
@@ -220,40 +219,38 @@ impl<'a> PatternSet<'a> {
         self.0
     }
 
-    /// Whether one of the patterns grants the permission.
+    /// Whether a pattern of the set grants the permission.
     pub fn grants(self, permission: &str) -> bool {
         self.granting(permission).is_some()
     }
 
-    /// The first of the patterns that grants the permission.
+    /// The first pattern that grants the permission.
     pub fn granting(self, permission: &str) -> Option<&'a str> {
         self.texts().find(|pattern| grants(pattern, permission))
     }
 
-    /// Whether one of the patterns grants all that `wanted` grants. A wish that only several
-    /// patterns together would cover is not covered: when in doubt, no.
+    /// Whether a single pattern grants everything that `wanted` grants. A wanted pattern that only
+    /// several patterns together cover is not covered.
     pub fn covers(self, wanted: &str) -> bool {
         self.texts().any(|pattern| covers(pattern, wanted))
     }
 
-    /// How many patterns there are.
     pub fn count(self) -> usize {
         let separators = self.0.bytes().filter(|byte| *byte == b' ').count();
         if self.0.is_empty() { 0 } else { separators + 1 }
     }
 
-    /// The texts of the patterns.
     pub fn texts(self) -> impl Iterator<Item = &'a str> {
         self.0.split(SEPARATOR).filter(|text| !text.is_empty())
     }
 }
 
-/// Whether a permission or pattern lies in Keyhouse's own realm.
+/// Whether a permission or pattern is in Keyhouse's own realm.
 pub fn is_own(text: &str) -> bool {
     text.strip_prefix(OWN_REALM).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
 }
 
-/// Whether a permission or pattern lies in the operators' realm.
+/// Whether a permission or pattern is in the operators' realm.
 pub fn is_instance(text: &str) -> bool {
     walled_segments(text) == 2
 }
@@ -269,7 +266,7 @@ fn is_literal(segment: &str) -> bool {
     !segment.is_empty() && segment.bytes().all(allowed)
 }
 
-/// How many leading segments a pattern must spell out to reach this permission.
+/// How many leading segments a pattern must spell out to match this permission.
 pub(super) fn walled_segments(text: &str) -> usize {
     if !is_own(text) {
         return 0;
@@ -283,7 +280,7 @@ fn spells_out(pattern: &str, segments: usize, text: &str) -> bool {
 
 fn grants(pattern: &str, permission: &str) -> bool {
     comparisons::count();
-    // The three common cases; the walls hold in each: a literal is its own spelling.
+    // The three common cases. Protected realms hold in each: a literal spells itself out.
     if pattern == permission {
         return true;
     }
@@ -293,7 +290,7 @@ fn grants(pattern: &str, permission: &str) -> bool {
     spells_out(pattern, walled_segments(permission), permission) && fits(pattern, permission)
 }
 
-/// Whether a pattern fits a permission, the walls aside.
+/// Whether a pattern matches a permission, regardless of protected realms.
 fn fits(pattern: &str, permission: &str) -> bool {
     let (mut pattern, mut permission) = (pattern.as_bytes(), permission.as_bytes());
     loop {
@@ -322,7 +319,7 @@ pub(super) fn covers(held: &str, wanted: &str) -> bool {
         if segment == "*" && held.peek().is_none() {
             return true;
         }
-        // A last `*` stands for any number of segments, which nothing but a last `*` covers.
+        // A last `*` matches any number of segments, which only another last `*` covers.
         let endless = wish == "*" && wanted.peek().is_none();
         if endless || (segment != "*" && segment != wish) {
             return false;
@@ -331,8 +328,8 @@ pub(super) fn covers(held: &str, wanted: &str) -> bool {
     wanted.next().is_none()
 }
 
-/// Counts comparisons of patterns, and of segments in an index of them, on this thread: for tests that
-/// bound the work of a step.
+/// Counts comparisons of patterns, and of segments in an index of them, on this thread: for tests
+/// that limit the work of a step.
 #[cfg(test)]
 pub(crate) mod comparisons {
     use std::cell::Cell;
@@ -345,7 +342,7 @@ pub(crate) mod comparisons {
         COUNT.set(COUNT.get() + 1);
     }
 
-    /// Returns how many comparisons `work` made, with what it returned.
+    /// Returns the number of comparisons that `work` made, and its result.
     pub(crate) fn of<T>(work: impl FnOnce() -> T) -> (usize, T) {
         let before = COUNT.get();
         let result = work();
@@ -363,7 +360,7 @@ pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Keyhouse's own names, as DESIGN section 7 lists them.
+    /// Keyhouse's own names, as in DESIGN section 7.
     const OWN: &[&str] = &[
         "keyhouse:keys:read",
         "keyhouse:keys:manage",
@@ -500,7 +497,7 @@ pub(crate) mod tests {
         proptest::collection::vec(pattern(), 0..5).prop_map(|list| Patterns::new(&list).unwrap())
     }
 
-    /// The rule of section 6 written as recursion on lists, blind to speed.
+    /// The rule of section 6 as a recursion on lists, regardless of speed.
     fn naive(pattern: &[&str], permission: &[&str], whole: &[&str], depth: usize) -> bool {
         let own = whole.first() == Some(&"keyhouse");
         let literal_needed =
@@ -508,7 +505,7 @@ pub(crate) mod tests {
         match (pattern, permission) {
             ([], []) => true,
             ([], _) | (_, []) => false,
-            // Under a wall the last `*` may stand only beyond it.
+            // In a protected realm the last `*` may only follow the literal segments.
             (["*"], [_, ..]) => !literal_needed,
             (["*", rest @ ..], [_, others @ ..]) => {
                 !literal_needed && naive(rest, others, whole, depth + 1)

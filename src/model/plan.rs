@@ -1,34 +1,34 @@
-//! Plans, subscriptions, and when they give API access.
+//! Plans and subscriptions, and when they give API access.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::model::moment::Moment;
 
-/// What a plan allows.
+/// The features and limits of a plan.
 #[expect(clippy::struct_excessive_bools, reason = "three features, each given or not")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Its name and id: `free`, `pro`, `enterprise`.
+    /// The name and id: `free`, `pro`, `enterprise`.
     pub name: Box<str>,
-    /// Whether its organizations' keys work.
+    /// Whether keys of its organizations work.
     pub api_access: bool,
     /// Whether its organizations have teams.
     pub teams: bool,
-    /// Whether they may have more than one.
+    /// Whether its organizations may have more than one team.
     pub multiple_teams: bool,
-    /// How much of each thing they may have.
+    /// The limits of its organizations.
     pub limits: PlanLimits,
 }
 
-/// How much of each thing a plan gives; `None` is as much as they like.
+/// The limits of a plan; `None` is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PlanLimits {
     /// Personal keys of one user that are not revoked and have not expired.
     pub keys_per_user: Option<u32>,
     /// Keys of the organization that are not revoked and have not expired.
     pub keys: Option<u32>,
-    /// Users, invited ones among them.
+    /// Users, including invited ones.
     pub users: Option<u32>,
     /// Calls of all keys together in ten seconds.
     pub requests_per_10s: Option<u32>,
@@ -37,7 +37,7 @@ pub struct PlanLimits {
 }
 
 impl Plan {
-    /// A plan of which nothing is known but its name: it gives nothing.
+    /// A plan of which only the name is known: it has no features.
     pub fn unknown(name: &str) -> Self {
         let limits = PlanLimits::default();
         Self { name: name.into(), api_access: false, teams: false, multiple_teams: false, limits }
@@ -51,44 +51,43 @@ pub const FIRST_PLANS: [(&str, &[&str]); 3] = [
     ("enterprise", &[API_ACCESS, TEAMS, MULTIPLE_TEAMS]),
 ];
 
-/// What the plan's limit on calls in ten seconds is called where limits are told by name.
+/// The name of the plan's limit on calls in ten seconds, where limits are listed by name.
 pub const PLAN_RATE: &str = "plan";
-/// What its limit on calls in a month is called there.
+/// The name of the plan's limit on calls in a month, where limits are listed by name.
 pub const PLAN_QUOTA: &str = "plan_quota";
 
-/// Most of anything that a plan can limit, beside calls in a month.
+/// The highest value of any plan limit, except calls in a month.
 pub const PLAN_LIMIT_MAX: u32 = 1_000_000_000;
-/// Longest life of keys that an organization can ask for, in days.
+/// The longest lifetime of keys that an organization can require, in days.
 pub const KEY_LIFETIME_DAYS_MAX: u32 = 3_650;
 
-/// The feature that lets keys work, as refusals name it.
+/// The feature that lets keys work, as errors name it.
 pub const API_ACCESS: &str = "api_access";
-/// The feature that gives a team.
+/// The feature that gives one team.
 pub const TEAMS: &str = "teams";
-/// The feature that gives more than one.
+/// The feature that gives more than one team.
 pub const MULTIPLE_TEAMS: &str = "multiple_teams";
 
-/// How an organization stands with its plan.
+/// An organization's subscription to its plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
-    /// The plan's name.
     pub plan: Box<str>,
-    /// How it is paid.
+    /// The state of payment.
     pub status: SubscriptionStatus,
     /// When it ends by itself; [`Moment::NEVER`] for no end.
     pub current_period_end: Moment,
 }
 
-/// How a subscription is paid.
+/// The state of a subscription's payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubscriptionStatus {
-    /// Not yet.
+    /// Payment has not begun.
     Trialing,
-    /// In time.
+    /// Paid in time.
     Active,
-    /// Late: access stays until the period ends.
+    /// Payment is late: access stays until the period ends.
     PastDue,
-    /// No more.
+    /// The subscription was canceled.
     Canceled,
 }
 
@@ -106,7 +105,7 @@ impl Subscription {
     }
 }
 
-/// A text that is no status.
+/// The text is no status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be trialing, active, past_due or canceled")]
 pub struct InvalidStatus;

@@ -1,37 +1,36 @@
-//! Where browsers reach an instance, and which Host headers name it.
+//! The address under which browsers reach an instance, and the Host headers that name it.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Where browsers reach an instance: scheme, host and port, no path.
+/// The address under which browsers reach an instance: scheme, host and port, no path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl {
     is_https: bool,
-    /// Host and, where it isn't the scheme's own, port; in lower case.
+    /// The host and, unless it is the scheme's default, the port; in lower case.
     authority: String,
 }
 
-/// An address that people are sent to: a link of the page, never asked for by this program.
+/// The address of a link of the page. This program never requests it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebUrl(Box<str>);
 
-/// Where the page's links lead, beside this instance.
+/// The addresses of the page's links outside this instance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Links {
-    /// The protected API; this instance where it was not said.
+    /// The protected API; this instance if it is not set.
     pub endpoint: Option<WebUrl>,
-    /// Help.
     pub support: Option<WebUrl>,
-    /// What plans there are.
+    /// The page that lists the plans.
     pub pricing: Option<WebUrl>,
 }
 
-/// A text that no link may lead to: one of another scheme would be run or opened by a browser.
+/// The text is no link address. A browser would run or open an address with another scheme.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be http:// or https://, a host, and perhaps a path")]
 pub struct InvalidWebUrl;
 
-/// Longest address of a link, in bytes.
+/// The longest address of a link, in bytes.
 const WEB_URL_BYTES_MAX: usize = 2_000;
 
 impl FromStr for WebUrl {
@@ -56,7 +55,7 @@ impl fmt::Display for WebUrl {
     }
 }
 
-/// A text that is no public URL.
+/// The text is no public URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be http:// or https://, a host and perhaps a port, and no path")]
 pub struct InvalidPublicUrl;
@@ -89,18 +88,18 @@ impl fmt::Display for PublicUrl {
 }
 
 impl PublicUrl {
-    /// Whether browsers come over TLS.
+    /// Whether browsers connect over TLS.
     pub fn is_https(&self) -> bool {
         self.is_https
     }
 
-    /// Whether its host is this machine's own name for itself.
+    /// Whether its host is a loopback name or address.
     pub fn is_loopback(&self) -> bool {
         is_loopback_host(host_of(&self.authority))
     }
 
-    /// Whether a Host header names this instance: exactly, or, where this is a loopback name, by
-    /// any loopback name.
+    /// Whether a Host header names this instance: exactly, or, if this is a loopback name, by any
+    /// loopback name.
     pub fn is_named_by(&self, host: &str) -> bool {
         let host = host.to_ascii_lowercase();
         let standard = if self.is_https { ":443" } else { ":80" };

@@ -1,4 +1,4 @@
-//! What a request asks of a key: permissions joined by AND, OR and parentheses.
+//! A requirement: permissions joined by AND, OR and parentheses.
 //!
 //! `a:b AND (c:d OR e:f)`: operators in any case, AND binds tighter than OR.
 
@@ -7,12 +7,13 @@ use std::str::FromStr;
 
 use crate::model::permission::{InvalidPermission, Permission};
 
-/// Most permissions named in one requirement.
+/// The most permissions named in one requirement.
 pub const REQUIREMENT_NAMES_MAX: usize = 100;
-/// Most characters of one requirement.
+/// The most characters of one requirement.
 pub const REQUIREMENT_CHARACTERS_MAX: usize = 1_000;
 
-/// A requirement, parsed; kept in postfix order, so that asking needs neither recursion nor memory.
+/// A parsed requirement. It is stored in postfix order, so that evaluation needs neither recursion
+/// nor allocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement {
     text: Box<str>,
@@ -29,7 +30,7 @@ enum Step {
 /// Why a text is no requirement.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRequirement {
-    /// Nothing is asked for.
+    /// The text names no permission.
     #[error("must name at least one permission")]
     Empty,
     /// Over [`REQUIREMENT_CHARACTERS_MAX`] characters.
@@ -41,17 +42,16 @@ pub enum InvalidRequirement {
     /// A word is neither a permission nor an operator.
     #[error("{word:?} {source}")]
     Word {
-        /// The word.
         word: String,
-        /// What a permission is.
+        /// Why the word is no permission.
         source: InvalidPermission,
     },
-    /// A permission, or an operator, stands where the other belongs.
+    /// A permission in the place of an operator, or an operator in the place of a permission.
     #[error("expected {expected} at character {at}")]
     Unexpected {
-        /// What belongs there.
+        /// The word that is expected.
         expected: &'static str,
-        /// Where, counted from 1.
+        /// The position, counted from 1.
         at: usize,
     },
 }
@@ -60,6 +60,7 @@ impl Requirement {
     /// The requirement of all these permissions.
     ///
     /// # Errors
+    ///
     /// [`InvalidRequirement::Empty`], [`InvalidRequirement::TooManyNames`].
     pub fn all(permissions: Vec<Permission>) -> Result<Self, InvalidRequirement> {
         if permissions.is_empty() {
@@ -80,9 +81,9 @@ impl Requirement {
         Ok(Self { text, steps })
     }
 
-    /// Whether the requirement is met where `granted` tells of each permission.
+    /// Whether the requirement is met; `granted` returns whether a permission is granted.
     pub fn is_met(&self, mut granted: impl FnMut(&Permission) -> bool) -> bool {
-        // A stack of bits: at most REQUIREMENT_NAMES_MAX values wait at once, fewer than 128.
+        // A stack of bits: at most `REQUIREMENT_NAMES_MAX` values wait at once, fewer than 128.
         let mut stack = 0_u128;
         for step in &self.steps {
             stack = match step {
@@ -94,7 +95,7 @@ impl Requirement {
         stack & 1 == 1
     }
 
-    /// The permissions named, in order.
+    /// The named permissions, in order.
     pub fn names(&self) -> impl Iterator<Item = &Permission> {
         self.steps.iter().filter_map(|step| match step {
             Step::Name(permission) => Some(permission),
@@ -148,7 +149,7 @@ struct Parser {
 }
 
 impl Parser {
-    /// Takes one word; returns whether an operand is due next.
+    /// Parses one word; returns whether an operand is expected next.
     fn take(&mut self, word: &str, at: usize, due: bool) -> Result<bool, InvalidRequirement> {
         let unexpected = |expected| Err(InvalidRequirement::Unexpected { expected, at });
         let operator = operator(word);
@@ -229,7 +230,7 @@ fn operator(word: &str) -> Option<Waiting> {
     }
 }
 
-/// The words of a text with the character each begins at, counted from 1.
+/// The words of a text, each with the position of its first character, counted from 1.
 fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut rest = text;
     let mut at = 1;
@@ -298,7 +299,7 @@ mod tests {
         assert_eq!(long.parse::<Requirement>(), Err(InvalidRequirement::TooLong));
         let deep = format!("{}a:b{}", "(".repeat(400), ")".repeat(400));
         assert!(met(&deep, &["a:b"]));
-        // The deepest stack that names allow: each waits for the one behind it.
+        // The deepest stack for the maximum number of names: each waits for the one after it.
         let right = format!("{}a:b{}", "a:b AND(".repeat(99), ")".repeat(99));
         assert!(right.len() <= REQUIREMENT_CHARACTERS_MAX && met(&right, &["a:b"]));
     }
@@ -339,7 +340,7 @@ mod tests {
         })
     }
 
-    /// Splits at the loosest operator, again and again: precedence as grammar books tell it.
+    /// Splits at the loosest operator, recursively: precedence as in a grammar.
     fn naive(words: &[&str], granted: u16) -> bool {
         if let Some(cut) = words.iter().rposition(|word| *word == "OR") {
             return naive(&words[..cut], granted) || naive(&words[cut + 1..], granted);

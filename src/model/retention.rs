@@ -1,28 +1,28 @@
-//! How long audit events are kept.
+//! The retention of audit events.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Fewest days: enough that a lowered setting is noticed before anything that matters is cut.
+/// The fewest days: enough that a lowered setting is noticed before important events are deleted.
 const DAYS_MIN: u16 = 30;
-/// Most days.
+/// The most days.
 const DAYS_MAX: u16 = 3_650;
 const DAYS_DEFAULT: u16 = 400;
 
-/// A span of whole days, 30 to 3,650, written such as `400d`.
+/// A span of whole days, 30 to 3,650, written as `400d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Retention {
     days: u16,
 }
 
-/// A text that is no retention.
+/// The text is no retention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be {DAYS_MIN}d to {DAYS_MAX}d, in whole days such as 400d")]
 pub struct InvalidRetention;
 
 impl Retention {
-    /// How long an event is kept at least.
+    /// The minimum time that an event is kept.
     pub fn span(self) -> Duration {
         Duration::from_hours(u64::from(self.days) * 24)
     }

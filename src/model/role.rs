@@ -1,4 +1,4 @@
-//! Keyhouse's own permissions, the built-in roles and what each holds.
+//! Keyhouse's own permissions, the built-in roles and their permissions.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,47 +7,46 @@ use crate::model::id::RoleId;
 use crate::model::permission::{PatternSet, Patterns, is_instance};
 use crate::model::text::Likeness;
 
-/// Creating personal keys.
 pub const KEYS_CREATE: &str = "keyhouse:keys:create";
-/// Seeing every key of the organization.
+/// Read every key of the organization.
 pub const KEYS_READ: &str = "keyhouse:keys:read";
-/// Changing every key of the organization, and making service keys.
+/// Change every key of the organization, and create service keys.
 pub const KEYS_MANAGE: &str = "keyhouse:keys:manage";
-/// Asking about the organization's keys.
+/// Verify the organization's keys.
 pub const KEYS_VERIFY: &str = "keyhouse:keys:verify";
-/// Seeing the organization's users and invitations.
+/// Read the organization's users and invitations.
 pub const USERS_READ: &str = "keyhouse:users:read";
-/// Inviting, changing, resetting and removing users.
+/// Invite, change, reset and remove users.
 pub const USERS_MANAGE: &str = "keyhouse:users:manage";
-/// Seeing custom roles.
+/// Read custom roles.
 pub const ROLES_READ: &str = "keyhouse:roles:read";
-/// Making, changing and removing custom roles.
+/// Create, change and remove custom roles.
 pub const ROLES_MANAGE: &str = "keyhouse:roles:manage";
-/// Seeing every team, secret ones among them.
+/// Read every team, including secret ones.
 pub const TEAMS_READ: &str = "keyhouse:teams:read";
-/// Making, changing and removing teams, and sharing keys with any of them.
+/// Create, change and remove teams, and share keys with any of them.
 pub const TEAMS_MANAGE: &str = "keyhouse:teams:manage";
-/// Seeing the organization's settings.
+/// Read the organization's settings.
 pub const ORGANIZATION_READ: &str = "keyhouse:organization:read";
-/// Changing the organization's settings.
+/// Change the organization's settings.
 pub const ORGANIZATION_MANAGE: &str = "keyhouse:organization:manage";
-/// Seeing plan and subscription.
+/// Read plan and subscription.
 pub const SUBSCRIPTION_READ: &str = "keyhouse:subscription:read";
-/// Reserved: subscriptions are changed by operators alone.
+/// Reserved: only operators change subscriptions.
 pub const SUBSCRIPTION_MANAGE: &str = "keyhouse:subscription:manage";
-/// Reading the audit log.
+/// Read the audit log.
 pub const AUDIT_READ: &str = "keyhouse:audit:read";
-/// Reserved: nobody changes the audit log.
+/// Reserved: the audit log cannot be changed.
 pub const AUDIT_MANAGE: &str = "keyhouse:audit:manage";
-/// Seeing how much keys were used.
+/// Read the usage of keys.
 pub const USAGE_READ: &str = "keyhouse:usage:read";
-/// Reserved: nobody changes what was counted.
+/// Reserved: usage counts cannot be changed.
 pub const USAGE_MANAGE: &str = "keyhouse:usage:manage";
-/// Running the instance: organizations, plans, subscriptions, the permission catalogue.
+/// Run the instance: organizations, plans, subscriptions, the permission catalogue.
 pub const INSTANCE_MANAGE: &str = "keyhouse:instance:manage";
-/// Asking about the keys of every organization.
+/// Verify the keys of every organization.
 pub const INSTANCE_VERIFY: &str = "keyhouse:instance:verify";
-/// Taking keys of other systems over.
+/// Import keys of other systems.
 pub const INSTANCE_IMPORT: &str = "keyhouse:instance:import";
 
 /// All of Keyhouse's own permissions.
@@ -75,17 +74,17 @@ pub const OWN_PERMISSIONS: [&str; 21] = [
     INSTANCE_IMPORT,
 ];
 
-/// The role of a user: one that every organization has, or one that an organization made.
+/// The role of a user: a built-in role, or a custom role of the organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// One of the four.
+    /// One of the four built-in roles.
     Builtin(BuiltinRole),
     /// A named set of permissions.
     Custom(RoleId),
 }
 
 impl Role {
-    /// Whether this is the owner's.
+    /// Whether this is the owner role.
     pub fn is_owner(self) -> bool {
         self == Self::Builtin(BuiltinRole::Owner)
     }
@@ -118,17 +117,17 @@ impl FromStr for Role {
 /// A role that every organization has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BuiltinRole {
-    /// Decides everything, and whom nobody but an owner may touch.
+    /// All permissions; only owners may change an owner.
     Owner,
-    /// Manages everything.
+    /// All permissions except changing owners.
     Administrator,
-    /// Uses the APIs, and makes keys of their own while the organization lets members do so.
+    /// Uses the APIs, and creates personal keys if the organization allows it.
     User,
-    /// Signs in and sees.
+    /// Signs in and reads.
     Guest,
 }
 
-/// A text that is no role.
+/// The text is no role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be owner, administrator, user, guest, or the id of a custom role")]
 pub struct InvalidRole;
@@ -141,10 +140,10 @@ impl BuiltinRole {
         (Self::Guest, "guest"),
     ];
 
-    /// All four, the strongest first.
+    /// All four, in descending order of permissions.
     pub const ALL: [Self; 4] = [Self::Owner, Self::Administrator, Self::User, Self::Guest];
 
-    /// What the role holds, where `members_create_keys` is the organization's switch.
+    /// The role's permissions; `members_create_keys` is the setting of the organization.
     pub const fn patterns(self, members_create_keys: bool) -> PatternSet<'static> {
         PatternSet::trusted(match self {
             Self::Owner | Self::Administrator => "* keyhouse:*",
@@ -154,7 +153,6 @@ impl BuiltinRole {
         })
     }
 
-    /// The name.
     pub fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(role, _)| *role == self).map_or("guest", |(_, name)| name)
     }
@@ -175,23 +173,20 @@ impl FromStr for BuiltinRole {
     }
 }
 
-/// What a custom role can't be.
+/// Why a custom role is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCustomRole {
-    /// Its name reads as a built-in role's.
+    /// Its name looks like that of a built-in role.
     #[error("must not read as owner, administrator, user or guest")]
     Reserved,
-    /// It would hold what comes from being an operator alone.
+    /// It would hold permissions that only operators hold.
     #[error(
         "must not name keyhouse:instance: that comes from being an operator, never from a role"
     )]
     Instance,
 }
 
-/// Checks that nobody takes a custom role for a built-in one.
-///
-/// # Errors
-/// [`InvalidCustomRole::Reserved`].
+/// Checks that the name of a custom role cannot be mistaken for a built-in role.
 pub fn check_role_name(name: &str) -> Result<(), InvalidCustomRole> {
     let read = Likeness::of(&name.split_whitespace().collect::<String>());
     let is_alike = |role: &BuiltinRole| Likeness::of(role.name()).is_alike(&read);
@@ -199,10 +194,7 @@ pub fn check_role_name(name: &str) -> Result<(), InvalidCustomRole> {
     if reserved { Err(InvalidCustomRole::Reserved) } else { Ok(()) }
 }
 
-/// Checks that a custom role may hold these patterns, whoever makes it.
-///
-/// # Errors
-/// [`InvalidCustomRole::Instance`].
+/// Checks that a custom role may hold these patterns, regardless of its author.
 pub fn check_role_patterns(patterns: &Patterns) -> Result<(), InvalidCustomRole> {
     let reaches = patterns.as_set().texts().any(is_instance);
     if reaches { Err(InvalidCustomRole::Instance) } else { Ok(()) }

@@ -1,21 +1,21 @@
-//! Whom an organization requires a second factor of.
+//! The roles that an organization requires a second factor of.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::model::role::{InvalidRole, Role};
 
-/// Most entries of an organization's list.
+/// The most entries of an organization's list.
 pub const REQUIRED_OF_MAX: usize = 32;
 /// The name of operators in the list.
 const OPERATOR: &str = "operator";
 
-/// One entry of the list: all who have a role, or all who run the instance.
+/// One entry of the list: all holders of a role, or all operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequiredOf {
     /// Operators, whatever their role.
     Operators,
-    /// Users who have this role.
+    /// Users with this role.
     Role(Role),
 }
 
@@ -28,7 +28,7 @@ impl fmt::Display for RequiredOf {
     }
 }
 
-/// A text that is no entry.
+/// The text is no entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be operator, owner, administrator, user, guest, or the id of a custom role")]
 pub struct InvalidEntry;

@@ -1,4 +1,4 @@
-//! Secrets, which print nothing, and digests, which are all that is ever stored of them.
+//! Secrets, which are never printed, and digests, the only part of them that is stored.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,22 +6,23 @@ use std::str::FromStr;
 use sha2::Digest as _;
 use zeroize::Zeroizing;
 
-/// The mode of digests that are made of a SHA-256; stored digests depend on it for ever.
+/// The mode of digests that are made of a SHA-256; stored digests depend on it, so it never
+/// changes.
 const SHA256_CONTEXT: &str = "Keyhouse 2026 a key that is known by its SHA-256";
 
-/// A secret's text: a key, a session's cookie, a one-time link's token, a password.
+/// The text of a secret: a key, a session's cookie, a one-time link's token, a password.
 ///
 /// Printing shows nothing of it, and its memory is wiped when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes a text into care.
+    /// Takes ownership of a text.
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
     }
 
-    /// The text. Whoever calls this answers for where it goes.
+    /// The text. The caller is responsible for where it goes.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -44,8 +45,8 @@ impl fmt::Display for Secret {
     }
 }
 
-/// What a secret is known by, which tells nothing of it: BLAKE3 of its text, or, for a key that came
-/// from another system by its SHA-256, BLAKE3 of that in a mode of its own.
+/// The stored form of a secret, which reveals nothing of it: BLAKE3 of its text, or, for a key that
+/// was imported by its SHA-256, BLAKE3 of that hash in a separate mode.
 ///
 /// A plain digest is enough for secrets of at least 128 random bits (OWASP ASVS 5.0, 6.5.2).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,9 +63,9 @@ impl Digest {
         Self::of_sha256(&sha2::Sha256::digest(text).into())
     }
 
-    /// The digest of whatever has this SHA-256. BLAKE3's key derivation keeps these apart from the
-    /// digests of texts: no text has one of them as its own, so that the algorithm is part of a
-    /// digest without a byte more.
+    /// The digest of the text with this SHA-256. BLAKE3's key derivation separates these from the
+    /// digests of texts: no text has one of them as its own digest. The algorithm is thus part of a
+    /// digest without another byte.
     pub fn of_sha256(hash: &[u8; 32]) -> Self {
         Self(blake3::derive_key(SHA256_CONTEXT, hash))
     }
@@ -74,7 +75,6 @@ impl Digest {
         Self(bytes)
     }
 
-    /// The 32 bytes.
     pub const fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -92,7 +92,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// A text that is no digest.
+/// The text is no digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be 64 hexadecimal digits")]
 pub struct InvalidDigest;
@@ -119,7 +119,7 @@ mod tests {
         }
     }
 
-    /// The value stands in stores: a program that made another one would not know its keys.
+    /// Stores contain this value: with another one, a program would not find its keys.
     #[test]
     fn the_digest_by_sha256_is_of_the_hash_and_is_no_texts_own() {
         let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";

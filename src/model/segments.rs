@@ -1,10 +1,11 @@
-//! An index of a long list of patterns by their segments: whether the list grants a permission then
-//! costs one look-up a segment, however many patterns there are.
+//! An index of a long list of patterns by their segments.
 //!
-//! Each pattern has a bit. For each position the index holds the patterns with each literal there and
-//! those with `*`, and for each number of segments the patterns that fit it. A permission is granted
-//! by the patterns that are in the sets of all its segments and in that of its length. The literals
-//! lie in the list's own text, which is handed in with each question.
+//! A query of one permission costs one look-up per segment, however many patterns there are.
+//!
+//! Each pattern has a bit. For each position the index holds the patterns with each literal there
+//! and those with `*`, and for each number of segments the patterns that match it. A permission is
+//! granted by the patterns that are in the sets of all its segments and in the set of its length.
+//! The literals are parts of the list's own text, which is passed in with each query.
 
 use std::cmp::Ordering;
 
@@ -20,15 +21,15 @@ const _: () = assert!(STORED_PATTERNS_MAX <= Bits::BITS as usize, "each pattern 
 /// The index of one list.
 #[derive(Debug)]
 pub struct SegmentIndex {
-    /// Where each position's literals end in the next two.
+    /// The end of each position's literals in the next two fields.
     ends: [u16; SEGMENTS_MAX],
-    /// The literals of all positions, those of one in their order.
+    /// The literals of all positions, sorted within a position.
     literals: Box<[Span]>,
     /// The patterns with each literal.
     with_literal: Box<[Bits]>,
     /// The patterns with a wildcard at each position, or with a last `*` there or before.
     with_wildcard: [Bits; SEGMENTS_MAX],
-    /// The patterns that fit permissions of one segment, two, and so on.
+    /// The patterns that match permissions of one segment, two, and so on.
     of_length: [Bits; SEGMENTS_MAX],
     /// The patterns themselves.
     patterns: Box<[Span]>,
@@ -42,7 +43,7 @@ struct Span {
 }
 
 impl Span {
-    /// Where `part` lies in `text`; `None` where that can't be said so briefly.
+    /// The position of `part` in `text`; `None` if it does not fit into a span.
     fn of(part: &str, text: &str) -> Option<Self> {
         let from = (part.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
         Some(Self { from: from.try_into().ok()?, length: part.len().try_into().ok()? })
@@ -55,7 +56,7 @@ impl Span {
 }
 
 impl SegmentIndex {
-    /// The index of a list; `None` for one that is longer than any that is stored.
+    /// The index of a list; `None` for a list that is longer than any stored one.
     pub fn new(list: PatternSet<'_>) -> Option<Self> {
         let mut found: Vec<(usize, &str, Bits)> = Vec::new();
         let mut with_wildcard = [0; SEGMENTS_MAX];
@@ -120,7 +121,7 @@ impl SegmentIndex {
             else {
                 return 0;
             };
-            // No wildcard reaches behind a wall.
+            // A wildcard does not match a protected segment.
             let wild = if at < walled { 0 } else { *wild };
             granting &= wild | self.with_literal(list, at, segment);
             if granting == 0 {
@@ -161,7 +162,7 @@ mod tests {
         granting.map(str::to_owned)
     }
 
-    /// What the index must say: the first pattern that grants, found one by one.
+    /// The expected result: the first pattern that grants, by comparing one by one.
     fn expected(list: &Patterns, permission: &str) -> Option<String> {
         let mut texts = list.as_set().texts();
         texts.find(|text| PatternSet::trusted(text).grants(permission)).map(str::to_owned)

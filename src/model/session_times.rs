@@ -1,28 +1,28 @@
-//! How long people stay signed in.
+//! The lifetimes of browser sessions.
 
 use std::time::Duration;
 
-/// Shortest time without a request, and at all: a form takes a while to fill in.
+/// The shortest idle and absolute lifetime: filling in a form takes time.
 pub const SESSION_MIN: Duration = Duration::from_mins(5);
-/// Longest time at all (NIST SP 800-63B-4, 2.1.3).
+/// The longest absolute lifetime (NIST SP 800-63B-4, 2.1.3).
 pub const SESSION_MAX: Duration = Duration::from_hours(30 * 24);
 const IDLE_DEFAULT: Duration = Duration::from_hours(1);
 const ABSOLUTE_DEFAULT: Duration = Duration::from_hours(24);
 
-/// The times of sessions, each within its bounds.
+/// The lifetimes of sessions, each within its bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionTimes {
     idle: Duration,
     absolute: Duration,
 }
 
-/// Why times were not taken.
+/// Why lifetimes were rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSessionTimes {
-    /// One is out of bounds.
+    /// A lifetime is out of bounds.
     #[error("must be from 5m to 720h (30 days)")]
     OutOfBounds,
-    /// A session would end before it could be idle.
+    /// A session would end before it could become idle.
     #[error("must be no longer than the absolute time")]
     IdleBeyondAbsolute,
 }
@@ -34,11 +34,8 @@ impl Default for SessionTimes {
 }
 
 impl SessionTimes {
-    /// Times as they were set. Where the time without a request is not, it is the default, or the
-    /// absolute time where that is shorter.
-    ///
-    /// # Errors
-    /// [`InvalidSessionTimes`].
+    /// The configured lifetimes. An idle lifetime that is not set is the default, or the absolute
+    /// lifetime if that is shorter.
     pub fn new(
         idle: Option<Duration>,
         absolute: Option<Duration>,
@@ -60,7 +57,7 @@ impl SessionTimes {
         self.idle
     }
 
-    /// How long a session lasts at all.
+    /// How long a session lasts in total.
     pub const fn absolute(self) -> Duration {
         self.absolute
     }

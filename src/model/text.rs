@@ -1,5 +1,7 @@
-//! Text that people and files bring in, and text that goes to a terminal: the one place that decides
-//! about its form, byte order marks, control characters and characters that show as nothing.
+//! The form of texts that people and files provide, and of texts for a terminal.
+//!
+//! This is the one place that decides about byte order marks, control characters and invisible
+//! characters.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -9,27 +11,25 @@ use unicode_normalization::char::is_combining_mark;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory as _};
 use unicode_security::confusable_detection::skeleton;
 
-/// How many NUL bytes among the first of a file tell UTF-16 that has no byte order mark.
+/// The number of leading bytes of a file that are searched for NUL, to detect UTF-16 without a byte
+/// order mark.
 const UTF_16_LOOKED_AT: usize = 64;
 
-/// Bytes that are no text.
+/// The bytes are no text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEncoding {
     /// UTF-16, as some editors and shells write it.
     #[error("is UTF-16: save it as UTF-8")]
     Utf16,
-    /// Neither.
+    /// Neither UTF-8 nor UTF-16.
     #[error("is not UTF-8 (byte {at}): save it as UTF-8")]
     NotUtf8 {
-        /// How many bytes before it are.
+        /// The number of valid bytes before the first invalid one.
         at: usize,
     },
 }
 
-/// The text of a file or of stdin: UTF-8, without a byte order mark.
-///
-/// # Errors
-/// [`InvalidEncoding`].
+/// The text of a file or of stdin: UTF-8; a byte order mark is removed.
 pub fn decode(bytes: &[u8]) -> Result<&str, InvalidEncoding> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if is_utf_16(bytes) {
@@ -38,7 +38,7 @@ pub fn decode(bytes: &[u8]) -> Result<&str, InvalidEncoding> {
     str::from_utf8(bytes).map_err(|error| InvalidEncoding::NotUtf8 { at: error.valid_up_to() })
 }
 
-/// By its byte order mark, or as every second byte of the beginning is NUL.
+/// Detects UTF-16 by its byte order mark, or by NUL in every second byte of the beginning.
 fn is_utf_16(bytes: &[u8]) -> bool {
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         return true;
@@ -50,13 +50,13 @@ fn is_utf_16(bytes: &[u8]) -> bool {
     is_nul(0) || is_nul(1)
 }
 
-/// A text in its one form here, NFC (UAX 15): what is typed in two ways is the same text.
+/// The normal form of a text, NFC (UAX 15): two spellings of the same text become equal.
 pub fn normalized(text: &str) -> String {
     text.nfc().collect()
 }
 
-/// Whether a character has no place in a name: it controls something, turns the direction of what
-/// follows, ends a line or a paragraph, or shows as nothing.
+/// Whether a name must not contain a character: a control character, a change of direction, the end
+/// of a line or paragraph, or an invisible character.
 fn is_refused(character: char) -> bool {
     let is_format = matches!(
         character.general_category(),
@@ -68,7 +68,7 @@ fn is_refused(character: char) -> bool {
     is_format || (is_ignorable(character) && !is_selector(character))
 }
 
-/// Characters that are to be shown as nothing (`Default_Ignorable_Code_Point`), unassigned ones too.
+/// Characters that are invisible (`Default_Ignorable_Code_Point`), including unassigned ones.
 const fn is_ignorable(character: char) -> bool {
     matches!(
         character,
@@ -80,7 +80,7 @@ const fn is_ignorable(character: char) -> bool {
     )
 }
 
-/// Chooses how the character before it is drawn: an emoji in colour, a variant of an ideograph.
+/// Selects how the preceding character is drawn: an emoji in colour, a variant of an ideograph.
 const fn is_selector(character: char) -> bool {
     matches!(character, '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{fe00}'..='\u{fe0f}')
 }
@@ -89,7 +89,7 @@ const fn is_joiner(character: char) -> bool {
     matches!(character, '\u{200c}' | '\u{200d}')
 }
 
-/// Whether a character shows as something by itself.
+/// Whether a character is visible by itself.
 fn is_visible(character: char) -> bool {
     let group = character.general_category_group();
     let is_drawn = !matches!(
@@ -97,14 +97,14 @@ fn is_visible(character: char) -> bool {
         GeneralCategoryGroup::Separator | GeneralCategoryGroup::Mark | GeneralCategoryGroup::Other
     ) || matches!(
         character.general_category(),
-        // Private signs, and those that are younger than our tables.
+        // Private characters, and characters that are newer than these tables.
         GeneralCategory::PrivateUse | GeneralCategory::Unassigned
     );
     // The empty cell of braille is a symbol.
     is_drawn && !is_ignorable(character) && character != '\u{2800}'
 }
 
-/// Whether a joiner may stand between these two: in scripts that need it, and in emoji.
+/// Whether a joiner may be between these two: in scripts that need it, and in emoji.
 fn may_join(before: Option<char>, after: Option<char>) -> bool {
     let is_joined = |character: Option<char>| {
         character.is_some_and(|character| {
@@ -118,7 +118,7 @@ fn may_join(before: Option<char>, after: Option<char>) -> bool {
     is_joined(before) && is_joined(after)
 }
 
-/// Latin, Greek, Cyrillic and their like, in which a joiner shows as nothing.
+/// Latin, Greek, Cyrillic and similar scripts, in which a joiner is invisible.
 const fn is_plain_script(character: char) -> bool {
     matches!(
         character,
@@ -136,16 +136,16 @@ fn is_pictograph(character: char) -> bool {
     )
 }
 
-/// A text that has a character that names must not have, or none that shows.
+/// The text contains a character that names must not have, or no visible one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unfit {
-    /// It has one that names must not have.
+    /// It contains a character that names must not have.
     Refused(char),
-    /// It has none that shows.
+    /// It contains no visible character.
     Invisible,
 }
 
-/// Takes a text for people in its one form. An empty one is no text for people, and fits.
+/// Normalizes a text for people. An empty text is valid.
 pub(crate) fn checked(text: &str) -> Result<String, Unfit> {
     let text = normalized(text);
     let mut before = None;
@@ -165,18 +165,18 @@ pub(crate) fn checked(text: &str) -> Result<String, Unfit> {
     if is_shown { Ok(text) } else { Err(Unfit::Invisible) }
 }
 
-/// A name as eyes read it, for telling whether another reads the same.
+/// The visual form of a name, to compare it with others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Likeness {
-    /// Folded, then by its shape: equal for one word in two cases.
+    /// Case-folded, then by shape: equal for one word in two cases.
     folded: String,
-    /// By its shape, then folded: equal for capitals that are drawn alike.
+    /// By shape, then case-folded: equal for capitals that are drawn alike.
     drawn: String,
 }
 
 impl Likeness {
-    /// Of a name: case, marks of format, and kinds of space count for nothing, nor does which of
-    /// several characters that are drawn alike (UTS 39) it is written with.
+    /// The likeness of a name. Case, formatting marks and kinds of space are ignored, and so is the
+    /// choice between characters that are drawn alike (UTS 39).
     pub fn of(name: &str) -> Self {
         let plain = spaced(name);
         let folded = shape(&case_folded(&plain));
@@ -184,13 +184,13 @@ impl Likeness {
         Self { folded, drawn }
     }
 
-    /// Whether a person can take one for the other.
+    /// Whether a person can mistake one for the other.
     pub fn is_alike(&self, other: &Self) -> bool {
         self.folded == other.folded || self.drawn == other.drawn
     }
 }
 
-/// Without what shows as nothing, with single plain spaces between words.
+/// The name without invisible characters, with single plain spaces between words.
 fn spaced(name: &str) -> String {
     let is_space = |character: char| {
         character.is_whitespace()
@@ -206,7 +206,8 @@ fn shape(text: &str) -> String {
     skeleton(text).collect()
 }
 
-/// By capitals first: what has no small letter of its own (`ß`, `ς`) meets what it is a form of.
+/// Converts to capitals first: a character without a capital of its own (`ß`, `ς`) then equals its
+/// base form.
 fn case_folded(text: &str) -> String {
     text.nfc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfc().collect()
 }
@@ -221,9 +222,9 @@ pub fn search_form(text: &str) -> String {
     folded.nfkd().filter(|it| !is_combining_mark(*it) && !is_ignorable(*it)).collect()
 }
 
-/// A text for a terminal, or for a line of a log: what controls a terminal, turns the direction of
-/// text or shows as nothing is written as JSON escapes it, so that JSON stays the same JSON. New
-/// lines stay.
+/// A text for a terminal, or for a line of a log. Control characters, changes of direction and
+/// invisible characters are written as JSON escapes, so that JSON keeps its meaning. New lines
+/// stay.
 pub fn printable(text: &str) -> Cow<'_, str> {
     let is_fit = |character: char| character == '\n' || !is_refused(character);
     if text.chars().all(is_fit) {
@@ -244,14 +245,14 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// One value within a line for a terminal: new lines are escaped too.
+/// A single value within a line for a terminal: new lines are escaped too.
 pub fn printable_line(text: &str) -> String {
     printable(text).replace('\n', "\\u000a")
 }
 
 fn escape(shown: &mut String, character: char) {
     for unit in character.encode_utf16(&mut [0; 2]) {
-        // Writing to a string can't fail.
+        // Writing to a string cannot fail.
         let (Ok(()) | Err(_)) = write!(shown, "\\u{unit:04x}");
     }
 }

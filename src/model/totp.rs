@@ -1,5 +1,6 @@
-//! One-time codes as authenticator apps make them (RFC 6238: SHA-1, six digits, 30 s), and backup
-//! codes for the day the app is lost.
+//! One-time codes of authenticator apps (RFC 6238: SHA-1, six digits, 30 s), and backup codes.
+//!
+//! A backup code replaces the app after its loss.
 
 use rand::Rng;
 use totp_rs::{Builder, Totp};
@@ -10,30 +11,30 @@ use crate::model::secret::{Digest, Secret};
 
 /// How many backup codes a user gets.
 pub const BACKUP_CODES: usize = 8;
-/// How long a code is good, in seconds.
+/// How long a code is valid, in seconds.
 pub const STEP_SECONDS: u64 = 30;
-/// How many steps a client's clock may be off, either way (RFC 6238, 5.2).
+/// How many steps a client's clock may be off, in either direction (RFC 6238, 5.2).
 const STEPS_OFF_MAX: u64 = 1;
-/// As long as the hash (RFC 4226, 4, R6).
+/// The length of the hash (RFC 4226, 4, R6).
 const SEED_BYTES: usize = 20;
 const CODE_DIGITS: usize = 6;
 /// Characters of a backup code: five bits each, 80 in all, too many to be found by trying digests.
 const BACKUP_CHARACTERS: usize = 16;
-/// How many of them stand together.
+/// The number of characters in a group.
 const BACKUP_GROUP: usize = 4;
-/// Crockford's base 32: without the letters that are read as digits.
+/// Crockford's base 32: without the letters that resemble digits.
 const BACKUP_ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-/// What authenticator apps show beside the code.
+/// The issuer that authenticator apps show beside the code.
 const ISSUER: &str = "Keyhouse";
 
-/// A new shared secret, in base 32 as apps take it.
+/// A new shared secret, in base 32 as authenticator apps expect it.
 pub fn new_seed(random: &mut impl Rng) -> Secret {
     let mut bytes = Zeroizing::new([0; SEED_BYTES]);
     random.fill_bytes(&mut *bytes);
     Secret::new(totp_rs::Secret::new(Box::new(*bytes)).to_base32())
 }
 
-/// What a QR code tells an app (the "Key URI Format" that all of them read).
+/// The content of a QR code for an app (the "Key URI Format", which all apps read).
 pub fn url(seed: &Secret, email: &str) -> Secret {
     let label: String = form_urlencoded::byte_serialize(email.as_bytes()).collect();
     Secret::new(format!(
@@ -43,8 +44,8 @@ pub fn url(seed: &Secret, email: &str) -> Secret {
     ))
 }
 
-/// The time step that a code belongs to, where it is one of now, give or take one, and none that
-/// was accepted already: `step_last` or an earlier one.
+/// The time step of a code, if it is the current one or a neighbour, and later than `step_last`,
+/// the last accepted step.
 pub fn step_of(seed: &str, code: &str, now: Moment, step_last: u64) -> Option<u64> {
     let code = without_spaces(code);
     if code.len() != CODE_DIGITS || !code.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -53,7 +54,8 @@ pub fn step_of(seed: &str, code: &str, now: Moment, step_last: u64) -> Option<u6
     let totp = generator(seed)?;
     let today = step_at(now);
     let steps = today.saturating_sub(STEPS_OFF_MAX)..=today.saturating_add(STEPS_OFF_MAX);
-    // All are looked at whichever fits, so that the time tells nothing of the client's clock.
+    // All steps are compared, whichever matches, so that the duration reveals nothing about the
+    // client's clock.
     let fitting = |step: &u64| totp.check(&code, step.saturating_mul(STEP_SECONDS)).is_some();
     steps.filter(fitting).filter(|step| *step > step_last).max()
 }
@@ -73,15 +75,15 @@ pub fn new_backup_code(random: &mut impl Rng) -> Secret {
         if at > 0 && at % BACKUP_GROUP == 0 {
             text.push('-');
         }
-        // 256 is a multiple of 32: no character is likelier than another.
+        // 256 is a multiple of 32, so all characters are equally likely.
         let letter = BACKUP_ALPHABET.get(usize::from(byte % 32)).copied().unwrap_or(b'0');
         text.push(char::from(letter));
     }
     Secret::new(text)
 }
 
-/// The digest under which a backup code is stored; `None` for what can be none. Case, hyphens,
-/// spaces and the letters that look like digits don't matter.
+/// The digest under which a backup code is stored; `None` for an invalid code. Case, hyphens,
+/// spaces and the letters that resemble digits do not matter.
 pub fn backup_digest(code: &str) -> Option<Digest> {
     let mut plain = Zeroizing::new(String::with_capacity(BACKUP_CHARACTERS));
     for letter in without_spaces(code).chars().filter(|letter| *letter != '-') {
@@ -101,7 +103,7 @@ pub fn backup_digest(code: &str) -> Option<Digest> {
 
 fn generator(seed: &str) -> Option<Totp> {
     let secret = totp_rs::Secret::try_from_base32(seed).ok()?;
-    // No steps aside here: which one fits is what the caller wants to know.
+    // No tolerance here: the caller needs the step that matches.
     Builder::new().with_secret(secret).with_step_duration(STEP_SECONDS).with_skew(0).build().ok()
 }
 

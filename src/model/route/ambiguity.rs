@@ -1,21 +1,21 @@
-//! What programs read differently in a path, and that a route may allow.
+//! Ambiguities of paths: parts that programs read differently and that a route may allow.
 //!
-//! A path that a route allows is rejected all the same where another reading of it belongs to a more
-//! specific rule: otherwise an upstream with that reading would serve it under the more general rule.
-//! Two rules that no request can tell apart are never stored.
+//! A path that a route allows is still rejected if another reading of it matches a more specific
+//! rule: otherwise an upstream with that reading would serve it under the more general rule. Two
+//! rules that no request can distinguish are never stored.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Something in a path that programs read differently. A route allows it where the application
-/// behind it is known to take it as a part of its segment.
+/// A part of a path that programs read differently. A route may allow it if the application behind
+/// it is known to treat it as a part of its segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ambiguity {
-    /// `%2F`: a slash to some, a letter of its segment to others.
+    /// `%2F`: some programs read a slash, others a character of the segment.
     EncodedSlash,
-    /// `//`: one slash to some, an empty segment between two to others.
+    /// `//`: some programs read one slash, others an empty segment between two.
     DoubleSlash,
-    /// `;`: the beginning of parameters to some.
+    /// `;`: the beginning of parameters for some programs.
     Semicolon,
     /// Bytes of UTF-8 that are not percent-encoded, in the path or the query.
     Utf8,
@@ -25,36 +25,36 @@ pub enum Ambiguity {
     CompatibilityForm,
 }
 
-/// A set of them.
+/// A set of ambiguities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ambiguities(u8);
 
-/// A path that is refused since two programs could read it differently, and what they would.
+/// A path that is rejected because two programs could read it differently, with the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DoubtfulPath {
     /// No route can allow it.
     #[error("the path holds {what}, which is refused and never normalised")]
     Always {
-        /// A stable name.
+        /// The stable name of the reason.
         reason: &'static str,
-        /// The same in words.
+        /// The reason in words.
         what: &'static str,
     },
-    /// The route for it does not allow it, or there is none.
+    /// The matching route does not allow it, or no route matches.
     #[error("the path holds {what}, and no route for it allows {0}", what = .0.what())]
     NotAllowed(Ambiguity),
-    /// The route for it allows it; read otherwise, the path belongs to a more specific route.
+    /// The matching route allows it, but another reading of the path matches a more specific route.
     #[error("the path, read as other programs do, belongs to a more specific route")]
     OtherRoute,
 }
 
 impl DoubtfulPath {
-    /// What no route can allow.
+    /// A reason that no route can allow.
     pub fn always(reason: &'static str, what: &'static str) -> Self {
         Self::Always { reason, what }
     }
 
-    /// A stable name.
+    /// The stable name of the reason.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Always { reason, .. } => reason,
@@ -64,13 +64,13 @@ impl DoubtfulPath {
     }
 }
 
-/// A text that names no ambiguity.
+/// The text names no ambiguity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be encoded_slash, double_slash, semicolon, utf8, trailing_dot or compatibility_form")]
 pub struct InvalidAmbiguity;
 
 impl Ambiguity {
-    /// Each kind. Where several are in a path, the first that is not allowed is named.
+    /// Every kind. If a path holds several, the first that is not allowed is named.
     pub const ALL: [Self; 6] = [
         Self::EncodedSlash,
         Self::DoubleSlash,
@@ -80,7 +80,6 @@ impl Ambiguity {
         Self::Semicolon,
     ];
 
-    /// The name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::EncodedSlash => "encoded_slash",
@@ -116,17 +115,15 @@ impl Ambiguity {
 }
 
 impl Ambiguities {
-    /// Whether there are none.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Each of them.
     pub fn iter(self) -> impl Iterator<Item = Ambiguity> {
         Ambiguity::ALL.into_iter().filter(move |kind| self.0 & kind.bit() != 0)
     }
 
-    /// Those that are not among the others.
+    /// The ambiguities that are not among the others.
     #[must_use]
     pub fn without(self, others: Self) -> Self {
         Self(self.0 & !others.0)

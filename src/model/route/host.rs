@@ -1,4 +1,4 @@
-//! Patterns of hosts.
+//! Patterns of hosts, and their canonical form.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -6,11 +6,11 @@ use std::str::FromStr;
 
 use crate::model::route::{InvalidRoute, PATTERN_BYTES_MAX};
 
-/// A pattern of hosts: one, or all below a domain.
+/// A pattern of hosts: a single host, or all hosts below a domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostPattern(Box<str>);
 
-/// How specific a host is: one host, below a domain (the longer the domain, the more), any.
+/// The precedence of a host pattern: a single host, below a domain (longer domains first), any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum HostRank {
     One,
@@ -21,7 +21,7 @@ pub(super) enum HostRank {
 impl HostPattern {
     pub(super) fn fits(&self, host: &str) -> bool {
         match self.0.strip_prefix('*') {
-            // Something stands before the dot.
+            // At least one character precedes the dot.
             Some(domain) => host.len() > domain.len() && host.ends_with(domain),
             None => *self.0 == *host,
         }
@@ -53,8 +53,8 @@ impl fmt::Display for HostPattern {
     }
 }
 
-/// A host as routes compare it: lower case, without a last dot and without its port. `None` for
-/// what is no host.
+/// A host as routes compare it: lower case, without a trailing dot and without its port. `None` if
+/// the text is no host.
 pub fn canonical_host(host: &str) -> Option<String> {
     let lower = host.to_ascii_lowercase();
     let name = match lower.rsplit_once(':') {

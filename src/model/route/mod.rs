@@ -1,14 +1,13 @@
-//! The routes of a gate: which request needs what. Host, method and path choose one rule, and the
-//! most specific wins.
+//! The routes of a gate: host, method and path of a request select one rule, the most specific.
 //!
-//! A path pattern is segments: literal text, `{name}` or `*` for one segment, and as the last one
-//! `**` for none or more. Segments are compared as an upstream would read them, with
-//! percent-encodings taken out, so that `/%61dmin` is `/admin`; and most upstreams serve `/admin/`
-//! from the same place as `/admin`, so a last slash says nothing. Nothing else of a path is mended:
-//! paths that two programs could read differently are refused (see [`raw_path`]), but for the kinds
-//! that the rule for them allows, and those too where another reading of the path belongs to a more
-//! specific rule. An encoded slash never separates segments. Hosts have no port: every port of a host
-//! leads to it.
+//! A path pattern consists of segments: literal text, `{name}` or `*` for one segment, and as the
+//! last one `**` for none or more. Segments are compared after percent-decoding, as an upstream
+//! would read them, so that `/%61dmin` is `/admin`. Most upstreams serve `/admin/` from the same
+//! place as `/admin`, so a trailing slash is ignored. Nothing else of a path is normalized: paths
+//! that two programs could read differently are rejected (see [`raw_path`]), except for the kinds
+//! that the matching rule allows. Those are rejected too if another reading of the path matches a
+//! more specific rule. An encoded slash never separates segments. Host patterns have no port: they
+//! match every port of a host.
 
 mod ambiguity;
 mod host;
@@ -24,73 +23,66 @@ pub use host::{HostPattern, canonical_host};
 pub use path::{PathPattern, SEGMENTS_MAX};
 pub use raw::{RawPath, raw_path};
 
-/// Longest pattern of a path or host, in bytes.
+/// The longest pattern of a path or host, in bytes.
 pub const PATTERN_BYTES_MAX: usize = 512;
-/// Most methods that one rule names.
+/// The most methods of one rule.
 pub const METHODS_MAX: usize = 16;
-/// Longest method, in bytes.
+/// The longest method, in bytes.
 const METHOD_BYTES_MAX: usize = 32;
 
 /// Why a text is no path pattern, host pattern or method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRoute {
-    /// No path pattern.
     #[error("must begin with '/', and have no empty segment; a last '/' says nothing")]
     Path,
-    /// Too long.
     #[error("must be at most {SEGMENTS_MAX} segments and {PATTERN_BYTES_MAX} bytes")]
     TooLong,
-    /// A byte that no path has, or an encoding of one that is refused in every path.
+    /// A byte that no path has, or an encoding of a byte that is rejected in every path.
     #[error(
         "must be what a path may hold: no space, quote, '?', '#', ';', '\\', '.', '..', encoded '/'"
     )]
     Segment,
-    /// `{` or `}` or `*` amid other text.
+    /// `{` or `}` or `*` within other text.
     #[error("a {{name}}, '*' or '**' must be a whole segment")]
     Part,
     /// `**` before the end.
     #[error("'**' must be the last segment")]
     RestInside,
-    /// The same name twice.
     #[error("must not use a name twice")]
     NameTwice,
-    /// No host pattern.
     #[error("must be a host such as api.example.com or *.example.com, without a port")]
     Host,
-    /// No method.
     #[error("must be 1 to 32 letters A-Z or '-'")]
     Method,
 }
 
-/// A set of methods. `GET` stands for `HEAD` too, which an upstream answers from the same place.
+/// A set of methods. `GET` includes `HEAD`, which an upstream serves from the same place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Methods(Vec<Box<str>>);
 
-/// Which requests a rule is for.
+/// The requests that a rule matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// At which host; `None` is any.
+    /// The host; `None` matches any.
     pub host: Option<HostPattern>,
-    /// Which path.
     pub path: PathPattern,
-    /// With which methods; `None` is any.
+    /// The methods; `None` matches any.
     pub methods: Option<Methods>,
-    /// What its paths may hold that programs read differently.
+    /// The ambiguities that its paths may hold.
     pub allow: Ambiguities,
 }
 
-/// A request, as far as routes look at it.
+/// The parts of a request that routes compare.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
     /// The host in canonical form: see [`canonical_host`].
     pub host: &'a str,
     /// The path as it was sent, without the query.
     pub path: RawPath<'a>,
-    /// The method.
     pub method: &'a str,
 }
 
-/// Routes with what each leads to, the most specific first.
+/// Routes with their values, the most specific first.
 #[derive(Clone, Debug)]
 pub struct RouteTable<T> {
     rules: Vec<(Route, T)>,
@@ -102,12 +94,11 @@ impl<T> Default for RouteTable<T> {
     }
 }
 
-/// Two rules that no request could tell apart: their places in the order given, from 0.
+/// Two rules that no request could distinguish: their positions in the given order, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EqualRoutes {
-    /// The first.
     pub first: usize,
-    /// The one that is equal to it.
+    /// The one that equals the first.
     pub second: usize,
 }
 
@@ -115,10 +106,11 @@ impl<T> RouteTable<T> {
     /// Sorts rules into a table.
     ///
     /// # Errors
-    /// [`EqualRoutes`] where a request could take two rules and neither is more specific.
+    ///
+    /// [`EqualRoutes`] if a request could match two rules and neither is more specific.
     pub fn new(rules: Vec<(Route, T)>) -> Result<Self, EqualRoutes> {
         let mut numbered: Vec<_> = rules.into_iter().enumerate().collect();
-        // Equal ones come to stand side by side but for their methods.
+        // Equal rules become neighbours, apart from their methods.
         numbered.sort_by(|(_, (one, _)), (_, (other, _))| one.compare(other));
         let mut alike =
             numbered.chunk_by(|(_, (one, _)), (_, (other, _))| one.compare(other).is_eq());
@@ -128,11 +120,12 @@ impl<T> RouteTable<T> {
         Ok(Self { rules: numbered.into_iter().map(|(_, rule)| rule).collect() })
     }
 
-    /// The most specific rule that fits, or `None`.
+    /// The most specific rule that matches, or `None`.
     ///
     /// # Errors
-    /// [`DoubtfulPath`] where the path holds what this rule does not allow, or where another reading
-    /// of the path belongs to a more specific rule: never is it left to a more general one.
+    ///
+    /// [`DoubtfulPath`] if the path holds an ambiguity that this rule does not allow, or if another
+    /// reading of the path matches a more specific rule: a more general rule never decides then.
     pub fn find(&self, asked: Asked<'_>) -> Result<Option<(&Route, &T)>, DoubtfulPath> {
         let holds = asked.path.holds();
         let found = self.position(asked, asked.path.as_str());
@@ -150,7 +143,7 @@ impl<T> RouteTable<T> {
         Ok(Some((route, held)))
     }
 
-    /// The place of the first rule for a path, asked with this host and method.
+    /// The position of the first rule for a path with the request's host and method.
     fn position(&self, asked: Asked<'_>, path: &str) -> Option<usize> {
         self.rules.iter().position(|(route, _)| route.fits(asked, path))
     }
@@ -176,15 +169,16 @@ fn equal_among<T>(alike: &[(usize, (Route, T))]) -> Option<EqualRoutes> {
 }
 
 impl Route {
-    /// Whether this rule is for such a request, to this path.
+    /// Whether this rule matches the request with this path.
     fn fits(&self, asked: Asked<'_>, path: &str) -> bool {
         self.methods.as_ref().is_none_or(|methods| methods.has(asked.method))
             && self.path.fits(path)
             && self.host.as_ref().is_none_or(|host| host.fits(asked.host))
     }
 
-    /// The more specific first: a host before a domain before any; then the path, segment by
-    /// segment; then named methods before any. Texts decide last, only to bring equal ones together.
+    /// Orders the more specific rule first: a host before a domain before any; then the path,
+    /// segment by segment; then named methods before any. Texts are compared last, only to make
+    /// equal rules neighbours.
     fn compare(&self, other: &Self) -> Ordering {
         let host = |route: &Self| route.host.as_ref().map_or(HostRank::Any, HostPattern::rank);
         let named = |route: &Self| route.methods.is_none();
@@ -197,7 +191,7 @@ impl Route {
             .then_with(|| self.path.literals().cmp(other.path.literals()))
     }
 
-    /// The methods that an equally specific rule must not have too; the empty one is any.
+    /// The methods that an equally specific rule must not have; the empty one matches any.
     fn methods_taken(&self) -> impl Iterator<Item = &str> {
         let any = self.methods.is_none().then_some("");
         let named = self.methods.iter().flat_map(Methods::names);
@@ -207,10 +201,11 @@ impl Route {
 }
 
 impl Methods {
-    /// A set of these.
+    /// A set of these methods.
     ///
     /// # Errors
-    /// [`InvalidRoute::Method`] for one that is none, or when there are none or too many.
+    ///
+    /// [`InvalidRoute::Method`] for an invalid name, or if there are none or too many.
     pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidRoute> {
         let mut methods: Vec<Box<str>> = names.into_iter().map(Into::into).collect();
         methods.sort();
@@ -225,7 +220,7 @@ impl Methods {
         }
     }
 
-    /// The methods, in order of their names.
+    /// The methods, sorted by name.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|name| &**name)
     }
@@ -235,7 +230,7 @@ impl Methods {
         named(method) || (method == "HEAD" && named("GET"))
     }
 
-    /// Whether this method is in the set by its own name.
+    /// Whether this method is in the set under its own name.
     pub fn names_itself(&self, method: &str) -> bool {
         self.names().any(|name| name == method)
     }
@@ -251,7 +246,7 @@ mod tests {
 
     use super::*;
 
-    /// What paths are made of that mislead.
+    /// Parts of misleading paths.
     const PARTS: &[&str] = &[
         "/",
         "/",
@@ -370,8 +365,8 @@ mod tests {
         (Route { allow, ..route(rule) }, rule.to_owned())
     }
 
-    /// npm asks for `/@scope%2fname`, GitLab for `/projects/group%2Fproject`: no gate could let them
-    /// through.
+    /// Regression: npm requests `/@scope%2fname` and GitLab `/projects/group%2Fproject`. No gate
+    /// could allow them.
     #[test]
     fn a_route_allows_what_it_names_for_its_own_paths_alone() {
         use Ambiguity::{DoubleSlash, EncodedSlash, Semicolon, TrailingDot, Utf8};
@@ -524,7 +519,7 @@ mod tests {
         [(); 3].map(|()| words.next().unwrap())
     }
 
-    /// Says the same as [`Route::fits`], in another way.
+    /// Gives the same result as [`Route::fits`], by another algorithm.
     fn fits_naively(rule: &str, request: &str) -> bool {
         let ([methods, host, pattern], [method, asked, path]) = (words(rule), words(request));
         let wanted: Vec<&str> = pattern.split('/').filter(|it| !it.is_empty()).collect();
@@ -548,8 +543,8 @@ mod tests {
         has_method && has_host && has_path
     }
 
-    /// How specific a rule is, as a text: the lesser comes first. Of two that fit one request and say
-    /// the same here, no request tells which is meant.
+    /// The precedence of a rule, as a text: the lesser one is more specific. Two rules that match
+    /// one request and have the same text here cannot be distinguished by any request.
     fn place(rule: &str) -> String {
         let [methods, host, pattern] = words(rule);
         let host = match (host, host.strip_prefix('*')) {
@@ -564,7 +559,7 @@ mod tests {
             _ => "1",
         });
         let methods = if methods == "-" { "b" } else { "a" };
-        // A pattern that ends comes before one that goes on.
+        // A pattern that ends takes precedence over one that continues.
         format!("{host} {} {methods}", path.collect::<String>())
     }
 
@@ -651,7 +646,8 @@ mod tests {
                 fitting.sort_by_key(|it| place(it));
                 let tied = fitting.windows(2).any(|pair| place(pair[0]) == place(pair[1]));
                 match &table {
-                    // What is refused may be told apart by these requests; what ties never is taken.
+                    // These requests may distinguish rules that were rejected; rules that tie are
+                    // never accepted.
                     Err(_) => {},
                     Ok(table) => {
                         prop_assert!(!tied, "{}", request);

@@ -1,4 +1,4 @@
-//! Patterns of paths.
+//! Patterns of paths, as routes compare them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,24 +7,21 @@ use crate::model::route::{
     Ambiguities, Ambiguity, DoubtfulPath, InvalidRoute, PATTERN_BYTES_MAX, raw_path,
 };
 
-/// Most segments of a path pattern.
+/// The most segments of a path pattern.
 pub const SEGMENTS_MAX: usize = 32;
 
-/// A pattern of paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathPattern {
     text: Box<str>,
     parts: Vec<Part>,
 }
 
-/// What stands for a segment. The order is from the most specific to the least.
+/// A part of a pattern. The order is from the most specific to the least.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     /// These bytes, decoded.
     Literal(Box<[u8]>),
-    /// One segment.
     One,
-    /// None or more.
     Rest,
 }
 
@@ -48,7 +45,7 @@ impl PathPattern {
         segments.next().is_none()
     }
 
-    /// Why no path reaches it, where what paths may hold is this.
+    /// Why no path matches the pattern, if paths may hold `allow`.
     pub fn unreachable(&self, allow: Ambiguities) -> Option<DoubtfulPath> {
         match raw_path(&self.text) {
             Ok(path) => path.holds().without(allow).iter().next().map(DoubtfulPath::NotAllowed),
@@ -56,7 +53,7 @@ impl PathPattern {
         }
     }
 
-    /// How specific it is, segment by segment: the less, the more.
+    /// The precedence, segment by segment: a lower rank is more specific.
     pub(super) fn ranks(&self) -> impl Iterator<Item = u8> {
         self.parts.iter().map(Part::rank)
     }
@@ -88,7 +85,7 @@ impl Part {
         let bytes: Box<[u8]> = decoded(segment).collect();
         let is_literal = match raw_path(&format!("/-/{segment}")) {
             Ok(path) => path.holds().without(kept()).is_empty(),
-            // Patterns that were stored before such paths were refused; no path reaches them.
+            // Patterns that were stored before such paths were rejected; no path matches them.
             Err(doubt) => match doubt.reason() {
                 "dot_segment" => !matches!(&*bytes, b"." | b".."),
                 "compatibility_delimiter" => true,
@@ -138,7 +135,7 @@ impl fmt::Display for PathPattern {
     }
 }
 
-/// What a literal may hold, for routes that allow it.
+/// The ambiguities that a literal may hold, for routes that allow them.
 fn kept() -> Ambiguities {
     [Ambiguity::TrailingDot, Ambiguity::CompatibilityForm].into_iter().collect()
 }
@@ -151,13 +148,13 @@ fn name_of(segment: &str) -> Option<&str> {
     (begins && name.bytes().all(fits)).then_some(name)
 }
 
-/// What may stand in a path (RFC 3986, section 3.3), but for `;`, behind which some servers see
-/// something else.
+/// Whether a path may hold the segment (RFC 3986, section 3.3), except for `;`: servers read the
+/// text after it differently.
 fn has_path_bytes(segment: &str) -> bool {
     segment.bytes().all(|it| it.is_ascii_alphanumeric() || b"-._~!$&'()+,=:@%".contains(&it))
 }
 
-/// A segment's bytes with percent-encodings taken out. A broken one stands for itself.
+/// A segment's bytes after percent-decoding. A broken encoding is left as it is.
 fn decoded(segment: &str) -> impl Iterator<Item = u8> {
     let bytes = segment.as_bytes();
     let mut at = 0;

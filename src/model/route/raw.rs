@@ -1,5 +1,4 @@
-//! Which raw paths are decided about: those that every program reads alike, and those that a route
-//! allows though programs read them differently.
+//! Raw paths of requests: unambiguous ones, and ambiguous ones that a route may allow.
 
 use std::borrow::Cow;
 
@@ -7,7 +6,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::model::route::ambiguity::{Ambiguities, Ambiguity, DoubtfulPath};
 
-/// Stands for a slash that is encoded, in a reading that leaves it so. No path holds it itself.
+/// The placeholder for an encoded slash, in a reading that leaves it encoded. No path holds it.
 const ENCODED_SLASH: char = '\0';
 
 /// The path of a request's target as it was sent, without the query.
@@ -18,18 +17,17 @@ pub struct RawPath<'a> {
 }
 
 impl<'a> RawPath<'a> {
-    /// The text.
     pub fn as_str(self) -> &'a str {
         self.text
     }
 
-    /// What programs read differently in it: to be decided about only where a route allows that.
+    /// The ambiguities of the path: it may only be accepted by a route that allows them.
     pub fn holds(self) -> Ambiguities {
         self.holds
     }
 
-    /// The path in every other way in which programs read what it holds: at most 31, all decoded.
-    /// None where it holds nothing of the kind.
+    /// Every other way in which programs read the path: at most 31, all decoded. Empty if the path
+    /// is unambiguous.
     pub(super) fn readings(self) -> Vec<String> {
         let held: Vec<Ambiguity> = self.holds.iter().collect();
         if held.is_empty() {
@@ -43,7 +41,7 @@ impl<'a> RawPath<'a> {
         ]
         .into_iter()
         .filter(|change| held.contains(change))
-        // What the others leave empty is merged by some.
+        // Some programs merge slashes that the other readings leave as empty segments.
         .chain([Ambiguity::DoubleSlash])
         .collect();
         let marked = marked(self.text);
@@ -56,12 +54,13 @@ impl<'a> RawPath<'a> {
     }
 }
 
-/// The path of a request's target, raw. What two programs could read differently is refused, or, of
-/// some kinds, noted for a route to allow; it is never mended: the upstream gets the path as the
-/// client wrote it.
+/// The raw path of a request's target. A part that two programs could read differently is rejected,
+/// or, for some kinds, noted so that a route may allow it. It is never normalized: the upstream
+/// gets the path as the client wrote it.
 ///
 /// # Errors
-/// [`DoubtfulPath`] for what no route can allow.
+///
+/// [`DoubtfulPath`] for an ambiguity that no route can allow.
 pub fn raw_path(uri: &str) -> Result<RawPath<'_>, DoubtfulPath> {
     let refused = |reason, what| Err(DoubtfulPath::always(reason, what));
     let path = uri.split_once('?').map_or(uri, |(path, _)| path);
@@ -96,7 +95,8 @@ pub fn raw_path(uri: &str) -> Result<RawPath<'_>, DoubtfulPath> {
         return refused("compatibility_delimiter", "a compatibility form of a delimiter");
     }
     if plain.starts_with("//") || folded.starts_with("//") {
-        // Resolved as a reference, what follows is a host and the path begins behind it (RFC 3986, 4.2).
+        // Resolved as a reference, the text after it is a host and the path begins after that (RFC
+        // 3986, 4.2).
         return refused("leading_double_slash", "two slashes at its beginning");
     }
     if has_dot_segment(&plain) || has_dot_segment(&folded) {
@@ -116,7 +116,7 @@ pub fn raw_path(uri: &str) -> Result<RawPath<'_>, DoubtfulPath> {
 }
 
 impl Ambiguity {
-    /// A path as programs read it that do so with this.
+    /// The path as programs with this behaviour read it.
     fn read(self, text: &str) -> String {
         let segments = |text: &str, change: fn(&str) -> &str| {
             text.split('/').map(change).collect::<Vec<_>>().join("/")
@@ -136,12 +136,12 @@ impl Ambiguity {
     }
 }
 
-/// What follows a `;` belongs to the segment for some servers and not for others.
+/// Some servers treat the text after a `;` as a part of the segment, others do not.
 fn before_semicolon(name: &str) -> &str {
     name.split_once(';').map_or(name, |(before, _)| before)
 }
 
-/// Whether a segment is nothing but dots and spaces: Windows servers cut both off its end.
+/// Whether a segment consists of dots and spaces only: Windows servers cut both off its end.
 fn has_dot_segment(text: &str) -> bool {
     let names = text.split('/').map(before_semicolon);
     names.into_iter().any(|name| !name.is_empty() && name.trim_end_matches(['.', ' ']).is_empty())
@@ -152,8 +152,8 @@ fn has_trailing_dot(text: &str) -> bool {
     names.any(|name| name.ends_with(['.', ' ']))
 }
 
-/// A text with the compatibility forms of delimiters, dots and spaces in place of what they look
-/// like (Unicode NFKC, and the best fits of Windows code pages).
+/// The text with delimiters, dots and spaces in place of their compatibility forms (Unicode NFKC,
+/// and the best fits of Windows code pages).
 fn folded(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
@@ -175,7 +175,7 @@ fn folded(text: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
-/// A path with its percent-encodings taken out, encoded slashes marked. Of paths that were read.
+/// The path after percent-decoding, with encoded slashes marked. The path must have been accepted.
 fn marked(path: &str) -> String {
     let mark = |text: &str| {
         let text = text.replace("%2f", "%00").replace("%2F", "%00");
@@ -184,8 +184,8 @@ fn marked(path: &str) -> String {
     mark(path).unwrap_or_default()
 }
 
-/// A path with its percent-encodings taken out; `None` where one is broken, or what they spell is
-/// not UTF-8, as in overlong forms of a dot.
+/// The path after percent-decoding; `None` if an encoding is broken, or the decoded bytes are not
+/// UTF-8, for example overlong forms of a dot.
 fn decoded(path: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.bytes();
