@@ -1,4 +1,4 @@
-//! The order of deciding, from the grant on.
+//! The decision about a grant: every rule, in the order of the codes.
 
 use crate::clock::Now;
 use crate::index::facts::{Ask, OrganizationFacts};
@@ -12,12 +12,13 @@ use crate::model::permission::Permission;
 use crate::verify::limits::{self, Limits};
 use crate::verify::{Code, Request, Verdict};
 
-/// Decides about a grant. The first rule that applies is the code; nothing is drawn from a limit
-/// unless all before it passed, and a refused call draws on no limit.
+/// Decides about a grant. The first rule that applies is the code. A limit is drawn from only if
+/// all rules before it passed, and a rejected call draws from no limit.
 ///
 /// # Errors
-/// [`Unreserved`]: but for the reservation of a quota the call would pass. Nothing was drawn; wait
-/// for it, outside of any guard, and decide again.
+///
+/// [`Unreserved`]: the call would pass, but a quota lacks a reservation. Nothing was drawn; wait
+/// for the reservation, outside of any guard, and decide again.
 pub fn decide(grant: &Grant, request: &Request<'_>, now: Now) -> Result<Verdict, Unreserved> {
     if let Some(code) = state_of_key(grant, now.wall) {
         return Ok(Verdict::of(code));
@@ -34,7 +35,7 @@ pub fn decide(grant: &Grant, request: &Request<'_>, now: Now) -> Result<Verdict,
     limits::draw(limits, request.cost, now)
 }
 
-/// What [`decide`] would say, drawing nothing.
+/// The verdict that [`decide`] would return; draws nothing.
 pub fn foretell(grant: &Grant, request: &Request<'_>, now: Now) -> Verdict {
     if let Some(code) = state_of_key(grant, now.wall) {
         return Verdict::of(code);
@@ -48,7 +49,7 @@ pub fn foretell(grant: &Grant, request: &Request<'_>, now: Now) -> Verdict {
     limits.refusal(request.cost, now).unwrap_or(Verdict::of(Code::Valid))
 }
 
-/// Everything about owner, organization and request, but the limits.
+/// All rules about owner, organization and request, except the limits.
 fn refusal(
     grant: &Grant,
     organization: &OrganizationFacts,
@@ -114,7 +115,8 @@ fn is_accepted(gate: &Acceptance<'_>, organization: &OrganizationFacts, grant: &
     organizations && gate.environments.is_none_or(named)
 }
 
-/// A key with address rules and a request without an address: refused, since nothing tells.
+/// Whether the address rules admit the request. Without an address the request is rejected, since
+/// its origin is unknown.
 fn is_admitted(rules: Option<&Rules>, request: &Request<'_>) -> bool {
     let Some(rules) = rules.filter(|rules| !rules.ip.is_empty()) else { return true };
     request.ip.is_some_and(|ip| rules.ip.admit(ip))
@@ -187,7 +189,7 @@ pub(super) mod tests {
         )
     }
 
-    /// The verdict, once the store holds what was asked for.
+    /// The verdict, once the store holds the requested reservation.
     fn decided(grant: &Grant, request: &Request<'_>, now: Now) -> Verdict {
         let foretold = foretell(grant, request, now);
         loop {
@@ -201,7 +203,7 @@ pub(super) mod tests {
         }
     }
 
-    /// A key that every rule refuses, mended rule by rule: each code shows itself in its turn.
+    /// A key that every rule rejects is corrected rule by rule: each code appears in its turn.
     #[test]
     #[expect(clippy::cognitive_complexity, reason = "one long list, in the order of the contract")]
     fn the_first_rule_that_applies_is_the_code() {
@@ -342,9 +344,9 @@ pub(super) mod tests {
         assert_eq!(verdict.code, Code::Expired);
     }
 
-    /// A key whose list, maxima, role and organization's maximum have 100 patterns each, of which the
-    /// last grants what is asked; a requirement of 100 names; and how many comparisons of segments a
-    /// decision takes: each is looked up among at most 100 in order.
+    /// A key whose list, maxima, role and organization's maximum have 100 patterns each, of which
+    /// the last grants the required permissions; a requirement of 100 names; and how many
+    /// comparisons of segments a decision takes: each is looked up among at most 100 in order.
     pub(in crate::verify) struct LongLists {
         pub(in crate::verify) claim: &'static str,
         pub(in crate::verify) key: KeyRecord,
@@ -398,7 +400,8 @@ pub(super) mod tests {
         }
     }
 
-    /// 100 names asked of 11 lists of 100 patterns were 110,000 comparisons of whole patterns.
+    /// Regression: 100 names and 11 lists of 100 patterns took 110,000 comparisons of whole
+    /// patterns.
     #[test]
     fn a_decision_costs_segments_not_patterns() {
         for LongLists { claim, grant, requirement, comparisons_max, .. } in LongLists::both() {

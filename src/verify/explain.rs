@@ -1,7 +1,7 @@
-//! Explains a verdict: which rule decided, where it came from, and what every other rule said.
+//! Explains a verdict: the rule that decided, its source, and the outcome of every other rule.
 //!
-//! It draws nothing and notes nothing. What decides is [`foretell`], so that an explanation never
-//! says anything but what a check would.
+//! It draws nothing and notes nothing. [`foretell`] decides, so that an explanation never differs
+//! from a check.
 
 use crate::clock::Now;
 use crate::index::facts::{Ask, HeldRole, OrganizationFacts, UserFacts};
@@ -14,12 +14,11 @@ use crate::model::network::canonical;
 use crate::model::permission::{PatternSet, is_instance, is_own};
 use crate::verify::{Code, Limits, Request, foretell};
 
-/// What a key lists, which its grant knows only in effect.
+/// The lists of a key, of which its grant only holds the effect.
 #[derive(Clone, Debug, Default)]
 pub struct Lists {
-    /// Its own list.
     pub permissions: Option<List>,
-    /// What it may be granted at most, frozen when it was transferred: all of these grant it.
+    /// The frozen maximum of a transferred key: all of these lists must grant a permission.
     pub maxima: Vec<List>,
     /// When the key ends, whichever of its secrets is used.
     pub expires_at: Option<Moment>,
@@ -34,35 +33,35 @@ pub struct Explanation {
     pub steps: Vec<Step>,
 }
 
-/// What one rule said.
+/// The outcome of one rule.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// The code that the rule refuses with.
+    /// The code with which the rule rejects a call.
     pub code: Code,
-    /// What it came to.
+    /// The outcome.
     pub outcome: Outcome,
-    /// Whose rule it is: `key`, `secret`, `owner`, `organization`, `plan`, `subscription`, `gate`,
-    /// `role`, `key_ceiling` or `organization_ceiling`.
+    /// The owner of the rule: `key`, `secret`, `owner`, `organization`, `plan`, `subscription`,
+    /// `gate`, `role`, `key_ceiling` or `organization_ceiling`.
     pub source: &'static str,
-    /// What there is to say of it.
+    /// A sentence with details.
     pub detail: Option<String>,
-    /// For the rule on permissions: how each one that was asked for is granted.
+    /// For the rule on permissions: how each required permission is granted.
     pub grantings: Vec<Granting>,
 }
 
-/// What a rule came to.
+/// The outcome of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It let the call pass.
+    /// The rule let the call pass.
     Passed,
-    /// It decided.
+    /// The rule decided.
     Failed,
-    /// One before it had decided.
+    /// An earlier rule had decided.
     NotReached,
 }
 
 impl Outcome {
-    /// The stable name that answers carry.
+    /// The stable name in responses.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Passed => "passed",
@@ -75,28 +74,27 @@ impl Outcome {
 /// How a permission is granted, or where it is not.
 #[derive(Clone, Debug)]
 pub struct Granting {
-    /// The permission.
     pub permission: String,
     /// Whether it is granted.
     pub granted: bool,
-    /// All that must grant it.
+    /// All lists that must grant it.
     pub stages: Vec<Stage>,
 }
 
-/// One that must grant a permission.
+/// One list that must grant a permission.
 #[derive(Clone, Debug)]
 pub struct Stage {
     /// `key`, `key_ceiling`, `role` or `organization_ceiling`.
     pub source: &'static str,
-    /// Its name, where it has one: the role's.
+    /// The name of the role.
     pub name: Option<String>,
-    /// The pattern that grants it; `None` where none does, or where this does not bound it.
+    /// The pattern that grants it; `None` if no pattern does, or if this list does not limit it.
     pub pattern: Option<String>,
-    /// Whether it does.
+    /// Whether it grants the permission.
     pub granted: bool,
 }
 
-/// Explains what a check of this key would say now.
+/// Explains the verdict of a check of this key now.
 pub fn explain(grant: &Grant, lists: &Lists, request: &Request<'_>, now: Now) -> Explanation {
     let code = foretell(grant, request, now).code;
     let (owner, organization) =
@@ -106,8 +104,8 @@ pub fn explain(grant: &Grant, lists: &Lists, request: &Request<'_>, now: Now) ->
     told(code, |step| view.tell(step))
 }
 
-/// Explains why there is no key to speak of: the text is none, or the asker may know of none. The
-/// two cases of the latter look the same.
+/// Explains why there is no key: the text cannot be one, or no key is visible to the caller. An
+/// unknown key and a hidden key have the same explanation.
 pub fn explain_absence(code: Code) -> Explanation {
     told(code, |_step| {})
 }
@@ -130,7 +128,7 @@ fn told(code: Code, tell: impl Fn(&mut Step)) -> Explanation {
     Explanation { code, steps: steps.collect() }
 }
 
-/// Whose rule it is, where that does not depend on the key.
+/// The source of a rule, if it does not depend on the key.
 fn source(rule: Code) -> &'static str {
     match rule {
         Code::Malformed
@@ -151,7 +149,7 @@ fn source(rule: Code) -> &'static str {
     }
 }
 
-/// All that an explanation looks at.
+/// All inputs of an explanation.
 struct View<'a> {
     grant: &'a Grant,
     lists: &'a Lists,
@@ -259,7 +257,7 @@ impl View<'_> {
         let mut stages = vec![self.own_stage(permission)];
         let maxima = &self.lists.maxima;
         let mut maxima = maxima.iter().map(|list| stage("key_ceiling", list.granting(permission)));
-        // Of several lists the first that does not grant it is the one to name.
+        // Of several lists, the first that does not grant it is named.
         if let Some(first) = maxima.next() {
             stages.push(maxima.find(|stage| first.granted && !stage.granted).unwrap_or(first));
         }
@@ -275,7 +273,7 @@ impl View<'_> {
     fn own_stage(&self, permission: &str) -> Stage {
         let pattern = match (&self.lists.permissions, self.owner) {
             (Some(list), _) => list.granting(permission),
-            // Without a list a personal key has all outside `keyhouse:`.
+            // Without a list a personal key has all permissions outside `keyhouse:`.
             (None, Some(_)) => PatternSet::ALL.granting(permission),
             (None, None) => None,
         };
@@ -303,7 +301,7 @@ impl View<'_> {
         }
     }
 
-    /// The rate limit that makes the call wait longest, as the verdict does.
+    /// The rate limit with the longest wait, as in the verdict.
     fn tell_rate(&self, step: &mut Step) {
         let refusing = self.limits().rates().filter_map(|(limit, counter)| {
             match counter.peek(limit, self.now.ticks, self.request.cost) {
@@ -332,7 +330,7 @@ impl View<'_> {
     }
 }
 
-/// A list, by the pattern of it that grants the permission.
+/// A list, with its pattern that grants the permission.
 fn stage(source: &'static str, pattern: Option<&str>) -> Stage {
     Stage { source, name: None, pattern: pattern.map(str::to_owned), granted: pattern.is_some() }
 }
@@ -356,7 +354,7 @@ mod tests {
         }
     }
 
-    /// The rule that decided, its source and detail.
+    /// The rule that decided, with its source and detail.
     fn decisive(explanation: &Explanation) -> (Code, &'static str, String) {
         let step = explanation.steps.iter().find(|step| step.outcome == Outcome::Failed).unwrap();
         (step.code, step.source, step.detail.clone().unwrap_or_default())
@@ -395,7 +393,7 @@ mod tests {
         }
     }
 
-    /// Each list was asked pattern by pattern, for each of 100 names.
+    /// Regression: each list was compared pattern by pattern, for each of 100 names.
     #[test]
     fn an_explanation_costs_segments_not_patterns() {
         for LongLists { claim, key, grant, requirement, comparisons_max } in LongLists::both() {

@@ -1,8 +1,9 @@
-//! What a key is granted today, as a list of patterns: for reports. No decision uses it.
+//! The permissions that a key is granted now, as a list of patterns for reports.
 //!
-//! Reports are what the key is granted, not its own list: upstreams decide by `X-Keyhouse-Permissions`,
-//! and the list of a guest's key may be `*`. A report is computed once after each change, with at most
-//! `COMPARISONS_MAX` comparisons. Where no list of 100 patterns is exact, there is none (`-`, `null`).
+//! No decision uses it. A report states the granted permissions, not the key's own list: upstreams
+//! decide by `X-Keyhouse-Permissions`, and the list of a guest's key may be `*`. A report is
+//! computed once after each change, with at most `COMPARISONS_MAX` comparisons. If no list of 100
+//! patterns is exact, the report is empty (`-`, `null`).
 
 use std::sync::Arc;
 
@@ -13,14 +14,14 @@ use crate::index::report::{MadeOf, Report};
 use crate::model::intersection::intersection;
 use crate::model::permission::{PatternSet, Patterns};
 
-/// Most comparisons of two patterns for a report that is made anew each time.
+/// The most comparisons of two patterns for a report that is not cached.
 const UNKEPT_COMPARISONS_MAX: usize = 64;
 
-/// Hands the list of what the key is granted today to `read`: what it lists, as far as its maximum,
-/// its owner's role and the organization's maximum let it. `None` where no short list says that;
-/// decisions are the same.
+/// Calls `read` with the list of the permissions that the key is granted now: its own list, within
+/// its maximum, its owner's role and the organization's maximum. `None` if no short list is exact;
+/// decisions are not affected.
 ///
-/// Where lists are long the report is kept beside the grant and made once for each change, with at
+/// If lists are long, the report is cached beside the grant and made once for each change, with at
 /// most [`crate::model::intersection::COMPARISONS_MAX`] comparisons.
 pub fn with_granted<T>(grant: &Grant, read: impl FnOnce(Option<PatternSet<'_>>) -> T) -> T {
     let facts = Facts::of(grant);
@@ -35,7 +36,7 @@ pub fn with_granted<T>(grant: &Grant, read: impl FnOnce(Option<PatternSet<'_>>) 
     grant.report.with(facts.made_of(), || facts.report(grant), read)
 }
 
-/// What a report is made of, beside the grant.
+/// The facts of a report, besides the grant.
 struct Facts {
     organization: Arc<OrganizationFacts>,
     owner: Option<Arc<UserFacts>>,
@@ -60,7 +61,7 @@ impl Facts {
         }
     }
 
-    /// What the owner's role holds.
+    /// The permissions of the owner's role.
     fn held(&self) -> Option<PatternSet<'_>> {
         let owner = self.owner.as_deref()?;
         Some(match (&owner.role, self.role.as_deref()) {
@@ -70,7 +71,7 @@ impl Facts {
         })
     }
 
-    /// The most comparisons that asking each list about each pattern of the key takes.
+    /// The most comparisons for comparing each pattern of the key with each list.
     fn comparisons(&self, grant: &Grant) -> usize {
         let maxima: usize = grant.maxima().iter().map(|list| list.as_set().count()).sum();
         let held = self.held().map_or(0, PatternSet::count);
@@ -116,8 +117,8 @@ mod tests {
         with_granted(grant, |granted| granted.map(|set| set.as_str().to_owned()))
     }
 
-    /// Each row: what the key lists, what its owner's role holds (none: a service key), whether the
-    /// owner is operator, the ceiling, and what is granted of it.
+    /// Columns: the key's list, the permissions of its owner's role (none: a service key), whether
+    /// the owner is an operator, the ceiling, and the granted part.
     #[test]
     fn what_is_granted_is_what_all_bounds_have_in_common() {
         for (listed, role, operator, ceiling, granted) in [
@@ -144,7 +145,8 @@ mod tests {
         }
     }
 
-    /// A key of 100 patterns under a role of 100 that cross them cost 3.5 ms at each call.
+    /// Regression: a key of 100 patterns under a role of 100 that cross them cost 3.5 ms at each
+    /// call.
     #[test]
     fn a_report_of_lists_that_cross_is_made_once_a_change_and_within_a_bound() {
         let crossing = |name: &str, from: usize| {

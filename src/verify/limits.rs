@@ -1,8 +1,8 @@
-//! Limits on calls: a key's own and those of its organization's plan, drawn from together.
+//! Limits on calls: those of a key and those of its organization's plan, drawn from together.
 //!
-//! Limits are tested in the order of their codes: both rates, then both quotas, the key's before the
-//! plan's. Quotas are drawn first, because only they can turn out to be unreserved. A rejected call
-//! gives everything back.
+//! Limits are tested in the order of their codes: both rates, then both quotas, the key's before
+//! the plan's. Quotas are drawn first, because only they can lack a reservation. A rejected call
+//! returns everything.
 
 use std::time::Duration;
 
@@ -26,12 +26,12 @@ pub struct Limits<'a> {
 }
 
 impl<'a> Limits<'a> {
-    /// Those of a key in its organization, on its plan.
+    /// The limits of a key in its organization, on its plan.
     pub fn of(grant: &'a Grant, organization: &'a OrganizationFacts, plan: &'a PlanFacts) -> Self {
         Self { rules: grant.rules.as_deref(), plan, live: &organization.live }
     }
 
-    /// Whether there are none: nearly always.
+    /// Whether there are no limits, which is the common case.
     pub(super) fn is_none(self) -> bool {
         self.rules.is_none() && self.plan.rate.is_none() && self.plan.quota.is_none()
     }
@@ -50,7 +50,7 @@ impl<'a> Limits<'a> {
         [self.rules.and_then(Rules::quota), plan]
     }
 
-    /// The refusal, if some limit has no room for the call; draws nothing.
+    /// The rejection, if a limit has no room for the call; draws nothing.
     pub(super) fn refusal(self, cost: u32, now: Now) -> Option<Verdict> {
         let peek = |(limit, counter): (&RateLimit, &RateCounter)| {
             refused(counter.peek(limit, now.ticks, cost))
@@ -67,20 +67,21 @@ impl<'a> Limits<'a> {
 /// Draws from all limits, or from none.
 ///
 /// # Errors
+///
 /// [`Unreserved`], with nothing drawn.
 pub(super) fn draw(limits: Limits<'_>, cost: u32, now: Now) -> Result<Verdict, Unreserved> {
-    // Asked first, so that a call that some limit refuses rarely disturbs the others.
+    // Tested first, so that a call that a limit rejects rarely affects other calls.
     if let Some(refusal) = limits.refusal(cost, now) {
         return Ok(refusal);
     }
     draw_from_each(limits, cost, now)
 }
 
-/// Draws from one after the other; when one refuses, because others were faster since it was asked,
-/// gives back what the ones before it had granted.
+/// Draws from the limits in turn. If a limit rejects the call, because other calls were faster
+/// since the test, the earlier draws are returned.
 fn draw_from_each(limits: Limits<'_>, cost: u32, now: Now) -> Result<Verdict, Unreserved> {
-    // Quotas before rates: a call that must wait for its reservation has drawn nothing then that
-    // another one could miss.
+    // Quotas before rates: a call that must wait for its reservation has then drawn nothing that
+    // another call could miss.
     let [own, plan] = limits.quotas();
     let own = match own.map(|rule| draw_quota(rule, cost, now)).transpose()? {
         None => None,
@@ -111,7 +112,7 @@ fn draw_from_each(limits: Limits<'_>, cost: u32, now: Now) -> Result<Verdict, Un
     Ok(Verdict::of(Code::Valid))
 }
 
-/// What drawing from one quota came to.
+/// The result of drawing from one quota.
 enum Drawn<'a> {
     From((QuotaRule<'a>, Moment)),
     Refused(Verdict),
@@ -125,7 +126,7 @@ fn draw_quota(rule: QuotaRule<'_>, cost: u32, now: Now) -> Result<Drawn<'_>, Unr
     }
 }
 
-/// Takes back what quotas had granted.
+/// Returns the draws from quotas.
 fn give_back(drawn: [Option<(QuotaRule<'_>, Moment)>; 2], cost: u32) {
     for (rule, begins) in drawn.into_iter().flatten() {
         rule.give_back(begins, cost);
@@ -156,9 +157,9 @@ mod tests {
     use crate::records::key::{QuotaRecord, RateLimitRecord};
     use crate::verify::decide::tests::{NOW, grant, on_plan, organization};
 
-    /// What a race leaves: each limit had room when it was asked, and one has none when it is drawn
-    /// from. Each row: how many the key's two rates, its quota, the plan's rate and the plan's quota
-    /// give, and what a call that costs 5 is told.
+    /// A race: each limit had room in the test, and one has none in the draw. Columns: the room of
+    /// the key's two rates, its quota, the plan's rate and the plan's quota, and the verdict of a
+    /// call that costs 5.
     #[test]
     fn the_one_that_refuses_late_leaves_nothing_drawn_from_the_others() {
         for (first, second, quota, plan_rate, plan_quota, code) in [

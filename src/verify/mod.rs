@@ -1,7 +1,7 @@
-//! The decision: a presented text and the facts of a request in, a verdict out.
+//! The check: turns a presented text and the facts of a request into a verdict.
 //!
-//! Pure but for limits and quotas, which are drawn from the grant's counters: it reads no store and
-//! no clock, and waits for nobody.
+//! It is pure except for limits and quotas, which are drawn from the grant's counters: it reads no
+//! store and no clock, and it never blocks.
 
 mod decide;
 mod explain;
@@ -24,31 +24,32 @@ pub use granted::with_granted;
 pub use limits::Limits;
 pub use verdict::{Code, Verdict};
 
-/// What is asked of a key.
+/// The inputs of a check, besides the key.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// The client's address, where the one who asks told it.
+    /// The client's address, if the caller provided it.
     pub ip: Option<IpAddr>,
-    /// What the key must be granted.
+    /// The permissions that the key needs.
     pub requirement: Option<&'a Requirement>,
-    /// Which keys are taken here.
+    /// The keys that are accepted here.
     pub acceptance: Acceptance<'a>,
     /// Units to draw from limits and quota, 0 to [`crate::model::limit::COST_MAX`].
     pub cost: u32,
 }
 
 impl Default for Request<'_> {
-    /// Nothing but a valid key, at a cost of 1.
+    /// Requires only a valid key, at a cost of 1.
     fn default() -> Self {
         Self { ip: None, requirement: None, acceptance: Acceptance::default(), cost: 1 }
     }
 }
 
-/// Checks a presented text: parses, digests, looks up, and has the grant judged, by [`decide`] or by
-/// something stricter. `answer` is called with the verdict and, from [`Code::Revoked`] on, the
+/// Checks a presented text: parses, digests, looks up, and judges the grant, by [`decide`] or by a
+/// stricter function. `answer` is called with the verdict and, from [`Code::Revoked`] on, the
 /// grant, which it may read but not keep.
 ///
 /// # Errors
+///
 /// [`Unreserved`], with nothing drawn and `answer` not called: wait for it, then check again.
 pub fn check<T>(
     index: &Index,
@@ -62,17 +63,17 @@ pub fn check<T>(
     index.with_grant(&digest, |grant| match grant {
         None => Ok(answer(Verdict::of(Code::NotFound), None)),
         Some(grant) => Ok(match judge(grant)? {
-            // A grant that the asker may not know of is as good as none.
+            // A grant that is hidden from the caller is treated as absent.
             verdict if verdict.code == Code::NotFound => answer(verdict, None),
             verdict => answer(verdict, Some(grant)),
         }),
     })
 }
 
-/// The digest under which a presented text is decided about; `None` for one that is malformed.
+/// The digest under which a presented text is decided; `None` for a malformed text.
 ///
-/// A text may be known by its BLAKE3 and by its SHA-256: where either was revoked or no longer opens
-/// anything, that one decides. An instance without keys known by their SHA-256 takes none.
+/// A text may be known by its BLAKE3 and by its SHA-256: if either was revoked or is no longer
+/// valid, that one decides. An instance without keys known by their SHA-256 computes none.
 pub fn digest_of(index: &Index, presented: &[u8]) -> Option<Digest> {
     let (Presented::Own(digest) | Presented::Foreign(digest)) = classify(presented) else {
         return None;

@@ -1,15 +1,13 @@
-//! The verdict: a code, and for a limit how long to wait.
+//! The verdict of a check: a code and, for a limit, how long to wait.
 
 use std::time::Duration;
 
 pub use crate::model::code::Code;
 
-/// What a check came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// The outcome.
     pub code: Code,
-    /// With a limit's code: after how long the same call would pass.
+    /// With a limit's code: the wait until the same call would pass.
     pub retry_after: Option<Duration>,
 }
 
@@ -19,7 +17,7 @@ impl Verdict {
         Self { code, retry_after: None }
     }
 
-    /// Whether the key may do what was asked.
+    /// Whether the key may make the call.
     pub fn is_valid(self) -> bool {
         self.code == Code::Valid
     }
