@@ -1,4 +1,4 @@
-//! The facts of a plan that a decision needs.
+//! The facts about a plan that a decision reads.
 
 use std::sync::Arc;
 
@@ -9,20 +9,19 @@ use crate::index::quota_rule::QuotaTerms;
 use crate::model::limit::{Period, Quota, RateLimit, Zone};
 use crate::model::plan::{PLAN_RATE, Plan};
 
-/// What is known of a plan: one handle for all organizations on it, so that a change of it is one
-/// swap.
+/// Facts about a plan. All organizations on the plan share one handle, so that a change of the plan
+/// is one swap.
 #[derive(Debug)]
 pub struct PlanFacts {
-    /// What it allows.
     pub plan: Plan,
-    /// The calls that it gives all keys of an organization together: in ten seconds.
+    /// The limit in ten seconds on calls of all keys of an organization.
     pub rate: Option<RateLimit>,
-    /// In a calendar month, in UTC.
+    /// The limit in a calendar month, in UTC.
     pub quota: Option<QuotaTerms>,
 }
 
 impl PlanFacts {
-    /// A plan with what it limits calls to.
+    /// A plan with its limits on calls.
     pub fn new(plan: Plan) -> Self {
         let limits = plan.limits;
         let rate = |limit| RateLimit { name: PLAN_RATE.into(), limit, window_seconds: 10 };
@@ -35,7 +34,6 @@ impl PlanFacts {
         }
     }
 
-    /// A handle to a plan.
     pub fn shared(plan: Plan) -> Shared<Self> {
         Arc::new(ArcSwap::from_pointee(Self::new(plan)))
     }
