@@ -27,7 +27,6 @@ pub struct OrganizationRecord {
     pub id: OrganizationId,
     #[serde(rename = "n")]
     pub name: String,
-    /// Whether operators suspended it.
     #[serde(rename = "off", default)]
     pub suspended: bool,
     /// Maximum permissions of its keys outside `keyhouse:`.
@@ -80,7 +79,7 @@ pub struct UserRecord {
     pub id: UserId,
     #[serde(rename = "g", with = "text")]
     pub organization: OrganizationId,
-    /// The normalized e-mail address.
+    /// The e-mail address in normalized form.
     #[serde(rename = "e")]
     pub email: String,
     /// Whether the user changed the address without a user manager. Such an address is unconfirmed.
@@ -294,7 +293,6 @@ pub struct SessionsRecord {
 pub struct SetupRecord {
     #[serde(rename = "b", with = "text")]
     pub digest: Digest,
-    /// When the link expires.
     #[serde(rename = "x", with = "text::moment")]
     pub ends_at: Moment,
 }

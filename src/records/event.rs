@@ -86,7 +86,7 @@ const fn seal_version_1() -> u8 {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExportRecord {
-    /// The export destination.
+    /// The destination of the export.
     #[serde(rename = "d")]
     pub destination: Box<str>,
     /// The last seal that was delivered there.

@@ -43,7 +43,6 @@ pub struct InvitationRecord {
     pub created_by: Author,
     #[serde(rename = "c", with = "text::moment")]
     pub created_at: Moment,
-    /// When the link expires.
     #[serde(rename = "x", with = "text::moment")]
     pub ends_at: Moment,
 }
@@ -57,7 +56,6 @@ pub struct ResetRecord {
     /// The creator. The link is deleted with its creator.
     #[serde(rename = "cb", with = "text")]
     pub created_by: Author,
-    /// When the link expires.
     #[serde(rename = "x", with = "text::moment")]
     pub ends_at: Moment,
     /// Whether the reset also removes the second factor.

@@ -128,25 +128,19 @@ pub const INDEXED: [&[u8]; 13] = [
 impl Place {
     /// Prefix of all e-mail addresses.
     pub const EMAILS: &'static [u8] = EMAIL;
-    /// Prefix of all events.
     pub const EVENTS: &'static [u8] = EVENT;
-    /// Prefix of all seals.
     pub const SEALS: &'static [u8] = SEAL;
     /// Prefix of the catalogue of permissions.
     pub const PERMISSIONS: &'static [u8] = PERMISSION;
-    /// Prefix of all invitations.
     pub const INVITATIONS: &'static [u8] = INVITATION;
     /// Prefix of the users who are being removed.
     pub const LEAVERS: &'static [u8] = LEAVING;
-    /// Prefix of all gates.
     pub const GATES: &'static [u8] = GATE;
-    /// Prefix of all keys.
     pub const KEYS: &'static [u8] = KEY;
     /// Prefix of the hourly usage of days, the oldest first.
     pub const USAGE_HOURS: &'static [u8] = USAGE_HOURS;
     /// Prefix of the daily usage, the oldest first.
     pub const USAGE_DAYS: &'static [u8] = USAGE_DAY;
-    /// Prefix of all plans.
     pub const PLANS: &'static [u8] = PLAN;
 
     /// Prefix of an organization's custom roles.

@@ -85,12 +85,10 @@ pub struct LogFault {
     pub event: Option<EventId>,
 }
 
-/// Result of a check.
+/// The result of a completed check.
 #[derive(Debug)]
 pub struct Checked {
-    /// Number of stored seals.
     pub seals: u64,
-    /// Number of stored events.
     pub events: u64,
     /// Number of events that still wait for their seal.
     pub unsealed: u64,
@@ -104,14 +102,14 @@ pub struct Checked {
 /// The newest cut of old events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cut {
-    /// The last removed seal.
+    /// Number of the last removed seal.
     pub number: u64,
     pub at: Moment,
     /// The retention at that time. `None` for a cut by an earlier version.
     pub retention: Option<Retention>,
 }
 
-/// Inputs of a check.
+/// The inputs of a check.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terms {
     /// A head that was saved earlier.

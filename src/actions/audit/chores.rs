@@ -22,12 +22,11 @@ const IDLE_MAX: Duration = Duration::from_hours(24);
 /// Maximum number of batches of old events cut between two seals.
 const CUT_BATCHES_MAX: usize = 16;
 
-/// The next periodic task.
+/// The next periodic task of the sealer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Chore {
     /// Write a changed retention to the log.
     Settle,
-    /// Cut old events.
     Cut,
     /// Wait for the next hour.
     Rest,

@@ -15,7 +15,7 @@ use crate::records::read_row;
 /// Maximum number of events searched together. Their ids are held in memory.
 const LOOKED_AT_MAX: usize = 100_000;
 
-/// Events without a seal.
+/// Events that no seal covers yet.
 #[derive(Debug)]
 pub(super) struct Unsealed {
     /// The events, in commit order.

@@ -34,7 +34,6 @@ use crate::records::taken::TakenRecord;
 /// Maximum number of keys in one import. With the guard of each key's digest they fit one batch.
 pub const IMPORT_KEYS_MAX: usize = 500;
 
-/// Keys to import.
 #[derive(Debug)]
 pub struct Import {
     pub keys: Vec<ForeignKey>,
@@ -50,7 +49,7 @@ pub struct Import {
 pub struct ForeignKey {
     /// Position in the client's request, for faults.
     pub pointer: String,
-    /// The key's digest.
+    /// The digest by which the key is identified.
     pub secret: ForeignSecret,
     /// The owner. Without one the key is a service key.
     pub owner: Option<OwnerName>,
@@ -78,7 +77,7 @@ pub struct ForeignSecret {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OwnerName {
     Id(UserId),
-    /// A normalized e-mail address.
+    /// An e-mail address in normalized form.
     Email(String),
 }
 

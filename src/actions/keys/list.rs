@@ -51,7 +51,7 @@ pub enum OwnerWanted {
 /// Status filter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wanted {
-    /// All but revoked keys.
+    /// The default: all statuses but revoked.
     #[default]
     Current,
     All,

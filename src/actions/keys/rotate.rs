@@ -299,8 +299,8 @@ mod tests {
         let index = trial.actions.index();
         assert!(!index.knows(&first.digest()));
         let unknown = Digest::of(b"unknown");
-        // If neither text is a valid secret, the first decides, unless the index knows that one has
-        // ended.
+        // If neither text is a valid secret, the first decides, unless the index marks one as
+        // retired.
         assert_eq!(index.deciding([unknown, first.digest()]), unknown);
     }
 }

@@ -26,7 +26,7 @@ use crate::records::read_row;
 pub const SORTED_KEYS_MAX: usize = 200_000;
 const ROWS_A_SCAN: usize = 500;
 
-/// Sort field.
+/// The field by which keys are sorted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SortBy {
     CreatedAt,

@@ -40,7 +40,7 @@ pub(super) const CAP_LIFETIME: Duration = Duration::from_hours(24);
 pub(super) enum Lane {
     /// All remote clients that are not known browsers.
     Afar,
-    /// Clients on this host.
+    /// All clients on this host.
     Host,
     /// A browser that was signed in before.
     Browser(Browser),
@@ -57,7 +57,7 @@ pub(super) struct Account {
 /// The state of one counter.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Standing {
-    /// Consecutive failures.
+    /// Number of consecutive failures so far.
     pub(super) failures: u32,
     /// Attempts without a result yet.
     pub(super) pending: u32,
@@ -159,7 +159,6 @@ impl Accounts {
         table.insert(account, standing);
     }
 
-    /// Resets one counter.
     pub(super) fn forgive(&mut self, account: &Account) {
         let (table, _) = self.table_mut(account.lane);
         let Some(standing) = table.get_mut(account) else { return };

@@ -81,7 +81,7 @@ pub(super) struct Attempter {
     pub(super) browser: Option<Browser>,
 }
 
-/// Recent failed sign-ins.
+/// Counters of recent failed sign-ins.
 #[derive(Default)]
 pub(super) struct Throttle {
     ledger: Mutex<Ledger>,
@@ -139,7 +139,6 @@ pub(super) struct Slowed {
     pub(super) networks: Vec<(Option<IpNet>, Duration)>,
 }
 
-/// A throttled account.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct SlowedAccount {
     /// Consecutive failures of the counter with the most failures.

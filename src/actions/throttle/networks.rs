@@ -13,8 +13,8 @@ use crate::actions::throttle::room::make_room;
 use crate::model::limit::{Draw, RateLimit};
 use crate::model::network::{client_of, site_of};
 
-/// Maximum number of remembered clients, and of remembered sites. Those with the fewest failures
-/// left are removed first.
+/// Maximum number of remembered clients, and of remembered sites. Those with the fewest recent
+/// failures are removed first.
 pub const CLIENTS_MAX: usize = 65_536;
 /// See [`CLIENTS_MAX`].
 pub const SITES_MAX: usize = 65_536;

@@ -31,7 +31,6 @@ pub struct KeyUse {
     /// The name, if the actor sees the whole key.
     pub name: Option<String>,
     pub calls: u64,
-    /// Number of rejected calls.
     pub refused: u64,
 }
 

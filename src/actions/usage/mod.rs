@@ -45,11 +45,10 @@ const ROWS_A_SCAN: usize = 500;
 pub enum Interval {
     #[default]
     Hour,
-    /// Days in UTC.
+    /// Days begin at midnight UTC.
     Day,
 }
 
-/// A usage query.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct UsageQuery {
     /// The key. `None` for all keys of the organization.

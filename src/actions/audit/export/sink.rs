@@ -23,14 +23,13 @@ pub(super) const SILENCE_MAX: Duration = Duration::from_secs(5);
 /// Data from a receiver is discarded. This many bytes are read at once.
 const HEARD_BYTES: usize = 4_096;
 
-/// An open destination.
 #[derive(Debug)]
 pub(super) enum Sink {
-    /// One line per entry.
+    /// Each entry is one line.
     File(Appended),
-    /// One datagram per message.
+    /// Each message is one datagram.
     Datagram(UnixDatagram),
-    /// One line per message.
+    /// Each message is one line.
     Unix(UnixStream),
     /// Octet counting: the length, then the message (RFC 6587, 3.4.1).
     Tcp(TcpStream),
