@@ -98,7 +98,6 @@ impl Calls {
         }
     }
 
-    /// Addresses of valid calls.
     pub fn recent(&self) -> MutexGuard<'_, Recent> {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }

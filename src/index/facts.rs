@@ -51,7 +51,6 @@ impl SharedUser {
         self.facts.load().role.holds(organization, ask)
     }
 
-    /// The current facts.
     pub fn facts(&self) -> Arc<UserFacts> {
         self.facts.load_full()
     }

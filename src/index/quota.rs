@@ -321,7 +321,6 @@ pub struct Renewal {
 }
 
 impl Renewal {
-    /// The record to write.
     pub fn record(&self) -> ReservationRecord {
         let Span { begins, ends } = self.window.span;
         ReservationRecord { begins, ends, reserved: self.reserved }

@@ -76,7 +76,6 @@ impl Chunk {
 }
 
 impl Standings {
-    /// Returns an unused slot.
     pub fn take(&mut self) -> StandingSlot {
         if self.used == STANDINGS_A_CHUNK {
             *self = Self::default();
