@@ -21,7 +21,6 @@ impl Fault {
         Self { pointer, code, detail, reasons: Vec::new() }
     }
 
-    /// Sets the reasons.
     #[must_use]
     pub fn because(self, reasons: Vec<&'static str>) -> Self {
         Self { reasons, ..self }

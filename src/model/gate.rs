@@ -49,7 +49,6 @@ pub enum Access {
 /// The policy of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// The required access.
     pub access: Access,
     /// The permissions that the key needs; `None` accepts any valid key.
     pub requirement: Option<Requirement>,
@@ -98,7 +97,6 @@ pub enum Way<'a> {
     Key {
         /// The permissions that the key needs.
         requirement: Option<&'a Requirement>,
-        /// Units drawn from limits.
         cost: u32,
     },
     /// The request passes without a key.
@@ -220,7 +218,6 @@ impl fmt::Display for GateName {
 }
 
 impl Access {
-    /// The name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Key => "key",

@@ -102,7 +102,6 @@ impl FromStr for Environment {
 pub struct NewKey {
     /// The text, which is shown once.
     pub secret: Secret,
-    /// The stored digest.
     pub digest: Digest,
     /// The part that may always be shown: the text up to its first random digits.
     pub hint: String,

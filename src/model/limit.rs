@@ -136,7 +136,6 @@ pub struct Quota {
 /// A period of the calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Period {
-    /// From midnight to midnight.
     Day,
     /// From Monday to Monday (ISO 8601).
     Week,
@@ -205,7 +204,6 @@ impl fmt::Display for Zone {
 /// The period that contains a moment: from its first millisecond to the first of the next period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// The first moment inside.
     pub begins: Moment,
     /// The first moment after the period.
     pub ends: Moment,

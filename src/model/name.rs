@@ -14,7 +14,6 @@ pub const EMAIL_BYTES_MAX: usize = 254;
 /// The text is no name, description or address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
-    /// The text is blank.
     #[error("must have a character that can be seen")]
     Blank,
     #[error("must be at most {max} characters")]

@@ -37,7 +37,6 @@ const WORDS_MAX: usize = 32;
 /// The factors of a sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Factors {
-    /// Only a password.
     Password,
     /// A password, and a code of a confirmed second factor.
     PasswordAndCode,

@@ -167,7 +167,6 @@ impl Patterns {
         self.0.is_empty()
     }
 
-    /// The patterns, borrowed.
     pub fn as_set(&self) -> PatternSet<'_> {
         PatternSet(&self.0)
     }

@@ -28,7 +28,6 @@ pub struct PlanLimits {
     pub keys_per_user: Option<u32>,
     /// Keys of the organization that are not revoked and have not expired.
     pub keys: Option<u32>,
-    /// Users, including invited ones.
     pub users: Option<u32>,
     /// Calls of all keys together in ten seconds.
     pub requests_per_10s: Option<u32>,
@@ -72,7 +71,6 @@ pub const MULTIPLE_TEAMS: &str = "multiple_teams";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
     pub plan: Box<str>,
-    /// The state of payment.
     pub status: SubscriptionStatus,
     /// When it ends by itself; [`Moment::NEVER`] for no end.
     pub current_period_end: Moment,
@@ -87,7 +85,6 @@ pub enum SubscriptionStatus {
     Active,
     /// Payment is late: access stays until the period ends.
     PastDue,
-    /// The subscription was canceled.
     Canceled,
 }
 

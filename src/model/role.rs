@@ -117,13 +117,12 @@ impl FromStr for Role {
 /// A role that every organization has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BuiltinRole {
-    /// All permissions; only owners may change an owner.
+    /// All permissions of the organization; only owners may change an owner.
     Owner,
-    /// All permissions except changing owners.
+    /// The owner's permissions, except for changes of owners.
     Administrator,
     /// Uses the APIs, and creates personal keys if the organization allows it.
     User,
-    /// Signs in and reads.
     Guest,
 }
 

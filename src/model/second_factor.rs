@@ -13,9 +13,7 @@ const OPERATOR: &str = "operator";
 /// One entry of the list: all holders of a role, or all operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequiredOf {
-    /// Operators, whatever their role.
     Operators,
-    /// Users with this role.
     Role(Role),
 }
 

@@ -31,7 +31,6 @@ pub struct SegmentIndex {
     with_wildcard: [Bits; SEGMENTS_MAX],
     /// The patterns that match permissions of one segment, two, and so on.
     of_length: [Bits; SEGMENTS_MAX],
-    /// The patterns themselves.
     patterns: Box<[Span]>,
 }
 

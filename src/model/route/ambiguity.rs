@@ -37,7 +37,6 @@ pub enum DoubtfulPath {
     Always {
         /// The stable name of the reason.
         reason: &'static str,
-        /// The reason in words.
         what: &'static str,
     },
     /// The matching route does not allow it, or no route matches.

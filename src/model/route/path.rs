@@ -19,7 +19,6 @@ pub struct PathPattern {
 /// A part of a pattern. The order is from the most specific to the least.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
-    /// These bytes, decoded.
     Literal(Box<[u8]>),
     One,
     Rest,
