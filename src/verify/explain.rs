@@ -27,7 +27,6 @@ pub struct Lists {
 /// A verdict with its reasons.
 #[derive(Clone, Debug)]
 pub struct Explanation {
-    /// The verdict.
     pub code: Code,
     /// Every rule, in the order of deciding.
     pub steps: Vec<Step>,
@@ -38,12 +37,10 @@ pub struct Explanation {
 pub struct Step {
     /// The code with which the rule rejects a call.
     pub code: Code,
-    /// The outcome.
     pub outcome: Outcome,
     /// The owner of the rule: `key`, `secret`, `owner`, `organization`, `plan`, `subscription`,
     /// `gate`, `role`, `key_ceiling` or `organization_ceiling`.
     pub source: &'static str,
-    /// A sentence with details.
     pub detail: Option<String>,
     /// For the rule on permissions: how each required permission is granted.
     pub grantings: Vec<Granting>,
@@ -54,7 +51,6 @@ pub struct Step {
 pub enum Outcome {
     /// The rule let the call pass.
     Passed,
-    /// The rule decided.
     Failed,
     /// An earlier rule had decided.
     NotReached,
@@ -75,7 +71,6 @@ impl Outcome {
 #[derive(Clone, Debug)]
 pub struct Granting {
     pub permission: String,
-    /// Whether it is granted.
     pub granted: bool,
     /// All lists that must grant it.
     pub stages: Vec<Stage>,
