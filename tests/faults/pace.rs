@@ -1,4 +1,4 @@
-//! How many changes an actor may make, by a clock that stands still.
+//! The maximum rate of changes of an actor, with a clock that stands still.
 
 use std::io::Read as _;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ fn rename(house: &House, person: &Person, number: usize) -> (u16, Value) {
 
 /// A review found it: a guest wrote 525 audit events a second, and a user made 1,080 keys.
 #[test]
-fn changes_are_bounded_for_each_actor_and_reads_are_not() {
+fn changes_are_limited_for_each_actor_and_reads_are_not() {
     let clock = Arc::new(ManualClock::at(Moment::from_milliseconds(1_800_000_000_000)));
     let paces = (Pace::of_sessions(), Pace::new(10, 30));
     let house =
@@ -56,7 +56,7 @@ fn changes_are_bounded_for_each_actor_and_reads_are_not() {
 }
 
 #[test]
-fn what_is_refused_counts_and_personal_keys_share_one_allowance() {
+fn refused_changes_count_and_personal_keys_share_one_allowance() {
     let clock = Arc::new(ManualClock::at(Moment::from_milliseconds(1_800_000_000_000)));
     let paces = (Pace::of_sessions(), Pace::new(10, 30));
     let house = House::paced(Arc::new(MemoryStore::new()), clock, paces);
@@ -96,7 +96,8 @@ fn service_keys_share_an_allowance_of_their_organization() {
         let headers = [("Authorization", &*keys[key])];
         house.ask("POST", "/v1/roles", &headers, &json!({"name": "a", "permissions": []})).0
     };
-    // Four times what one key may: the rights are asked only of what is not too soon.
+    // Four times the allowance of one key: permissions are checked only for changes within the
+    // rate.
     for number in 0..4 * 30 {
         assert_eq!(change(number % 5), 403, "{number}");
     }
@@ -115,7 +116,7 @@ fn service_keys_share_an_allowance_of_their_organization() {
 }
 
 #[test]
-fn who_is_too_fast_is_told_when_to_come_back() {
+fn a_refusal_for_the_rate_of_changes_returns_a_retry_time() {
     let clock = Arc::new(ManualClock::at(Moment::from_milliseconds(1_800_000_000_000)));
     let paces = (Pace::new(1, 5), Pace::OFF);
     let house = House::paced(Arc::new(MemoryStore::new()), clock, paces);

@@ -1,4 +1,4 @@
-//! Signing in while the clock is in the test's hand and others write.
+//! Sign-in with a clock that the test sets, while other requests write.
 
 use std::sync::Arc;
 use std::thread::scope;
@@ -29,7 +29,7 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 const BOB: &str = "bob@example.com";
 const WRONG: &str = "not the password at all";
 
-/// What came back.
+/// The answer.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Value,
@@ -43,7 +43,7 @@ impl Answer {
     }
 }
 
-/// How one comes to the house.
+/// How a request reaches the house.
 pub(crate) struct Door {
     forwarded_for: Option<String>,
     email: String,
@@ -148,7 +148,7 @@ fn refusals(house: &House) -> Vec<EventRecord> {
 }
 
 #[test]
-fn a_hundred_failures_close_the_account_to_the_world_for_a_day_but_not_on_the_host() {
+fn a_hundred_failures_lock_an_account_for_a_day_except_on_the_host() {
     let clock = clock();
     let house = House::over_with(Arc::new(MemoryStore::new()), Arc::clone(&clock) as Arc<_>);
     let mut looked_at = 0;
@@ -172,7 +172,7 @@ fn a_hundred_failures_close_the_account_to_the_world_for_a_day_but_not_on_the_ho
 }
 
 #[test]
-fn failures_of_a_minute_are_one_event_for_each_account_and_network_without_what_was_typed() {
+fn failures_of_a_minute_are_one_event_per_account_and_network() {
     let clock = clock();
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
     let house = House::over_with(Arc::clone(&store) as Arc<_>, Arc::clone(&clock) as Arc<_>);
@@ -218,7 +218,7 @@ fn failures_of_a_minute_are_one_event_for_each_account_and_network_without_what_
 }
 
 #[test]
-fn a_hash_of_older_parameters_is_made_anew_at_sign_in() {
+fn a_hash_with_older_parameters_is_replaced_at_sign_in() {
     let house = House::over_with(Arc::new(MemoryStore::new()), clock());
     let user = user_of(&house);
     let weak = Params::new(8 * 1024, 1, 1, None).unwrap();
@@ -235,9 +235,9 @@ fn a_hash_of_older_parameters_is_made_anew_at_sign_in() {
     assert_eq!(Door::afar().sign_in(&house, PASSWORD).status, 201);
 }
 
-/// A hash of the form in which the password was typed, as earlier versions made it.
+/// A hash of the Unicode form in which the password was typed, as earlier versions stored it.
 #[test]
-fn a_hash_of_another_unicode_form_is_made_anew_at_sign_in() {
+fn a_hash_of_another_unicode_form_is_replaced_at_sign_in() {
     const COMPOSED: &str = "zw\u{f6}lf wilde G\u{e4}nse am See";
     const TYPED: &str = "zwo\u{308}lf wilde Ga\u{308}nse am See";
     let house = House::over_with(Arc::new(MemoryStore::new()), clock());
@@ -251,10 +251,10 @@ fn a_hash_of_another_unicode_form_is_made_anew_at_sign_in() {
     }
 }
 
-/// A password that is changed, or a user who is disabled, while a sign-in is under way: the password was
-/// checked before the change, the session would be written after all others were ended.
+/// A password is changed, or a user disabled, during a sign-in: the password was checked before the
+/// change, and the session would be written after all others were ended.
 #[test]
-fn a_sign_in_that_a_new_password_or_a_disabling_overtakes_fails() {
+fn a_sign_in_fails_if_the_password_or_status_changes_meanwhile() {
     type Change = fn(UserRecord) -> UserRecord;
     let changes: [Change; 2] = [
         |user| UserRecord { password: user.password.replace("$argon2id$", "$argon2i$"), ..user },
@@ -264,7 +264,7 @@ fn a_sign_in_that_a_new_password_or_a_disabling_overtakes_fails() {
         let store = Arc::new(FaultyStore::new(MemoryStore::new()));
         let house = House::over_with(Arc::clone(&store) as Arc<_>, clock());
         let user = user_of(&house);
-        // The first sign-in of all stores the key of device cookies before it looks at anything.
+        // The very first sign-in stores the key of device cookies before it reads anything.
         house.actions.device_cookie(None, user.id).unwrap();
         let gate = Gate::new();
         store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
@@ -291,8 +291,8 @@ fn add_bob(house: &House) -> UserRecord {
     bob
 }
 
-/// A review found it: who had no session when another change ended all of theirs kept the one that
-/// was opened between its reading and its writing.
+/// A review found it: the user had no session when a change that ends all sessions read the store.
+/// A session that was opened before the change was written stayed open.
 #[test]
 fn a_session_opened_while_all_are_ended_is_ended_too() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
@@ -312,7 +312,7 @@ fn a_session_opened_while_all_are_ended_is_ended_too() {
     assert_eq!((session.status, session.code()), (401, "session_ended"));
 }
 
-/// Two sessions that are opened at once are both in the list by which all are ended.
+/// Two sessions opened at once are both in the list that is used to end all of them.
 #[test]
 fn sessions_opened_at_once_are_all_ended() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
@@ -331,7 +331,7 @@ fn sessions_opened_at_once_are_all_ended() {
 }
 
 #[test]
-fn nobody_ends_a_session_that_is_not_theirs() {
+fn ending_a_session_of_another_user_is_rejected() {
     let house = House::over_with(Arc::new(MemoryStore::new()), clock());
     let first = Door::afar().sign_in(&house, PASSWORD).cookie;
     let listed = Door::afar().ask(&house, "GET", "/v1/sessions", &first).body;
@@ -347,7 +347,7 @@ fn nobody_ends_a_session_that_is_not_theirs() {
     assert_eq!(Door::afar().ask(&house, "DELETE", &path, &first).status, 204);
 }
 
-/// A confirmed second factor, and the clock its codes go by.
+/// A confirmed second factor, and the clock of its codes.
 struct Factor {
     seed: String,
     clock: Arc<ManualClock>,
@@ -372,7 +372,7 @@ impl Factor {
 }
 
 #[test]
-fn no_code_works_twice_also_where_the_next_process_has_an_older_clock() {
+fn a_code_works_once_even_after_a_restart_with_an_older_clock() {
     let clock = clock();
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let house = House::over_with(Arc::clone(&store), Arc::clone(&clock) as Arc<_>);
@@ -395,7 +395,7 @@ fn no_code_works_twice_also_where_the_next_process_has_an_older_clock() {
 
 /// Two sign-ins with one code, both checked before either is written.
 #[test]
-fn a_code_that_is_used_up_while_a_session_is_written_opens_nothing() {
+fn a_code_used_during_another_sign_in_is_rejected() {
     let (clock, store) = (clock(), Arc::new(FaultyStore::new(MemoryStore::new())));
     let house = House::over_with(Arc::clone(&store) as Arc<_>, Arc::clone(&clock) as Arc<_>);
     let factor = Factor::set_up(&house, &clock);
@@ -417,7 +417,7 @@ fn a_code_that_is_used_up_while_a_session_is_written_opens_nothing() {
     assert_eq!(status, 401);
 }
 
-/// In whose share of places and memory a request waits, as its head alone shows it.
+/// The share of slots and memory in which a request waits, decided by its head alone.
 fn caller(house: &House, target: &str, header: (&str, &str)) -> Caller {
     let request = http::Request::builder().method("POST").uri(target);
     let request = request.header("host", "localhost").header(header.0, header.1);
@@ -426,9 +426,9 @@ fn caller(house: &House, target: &str, header: (&str, &str)) -> Caller {
     house.app.admit(&Arrival { surface: Surface::Main, peer, parts: &parts }).unwrap()
 }
 
-/// Strangers who filled the queue kept users out of browsers in which they had signed in before.
+/// Strangers who filled the queue blocked users in browsers in which they had signed in before.
 #[test]
-fn who_asks_is_known_by_a_credential_and_who_signs_in_by_the_device_cookie() {
+fn a_request_is_classified_by_credential_and_a_sign_in_by_device_cookie() {
     let house = House::over(Arc::new(MemoryStore::new()));
     let bo = join(&house, "bo", "administrator");
     let user: UserId = bo.id.parse().unwrap();

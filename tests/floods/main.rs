@@ -1,11 +1,12 @@
-//! For each bound that callers share: one hostile caller tries to empty it, while an owner revokes keys, a gate and
-//! a service check, somebody signs in, an operator uses the command line on the host, and metrics are read. All of them succeed.
+//! For each bound that callers share, one hostile caller tries to exhaust it. Meanwhile an owner
+//! revokes keys, a gate and a service check, a user signs in, an operator uses the command line on
+//! the host, and metrics are read. All of them succeed.
 //!
-//! Each flood must come as far as the bound that it attacks: its own answers show it.
+//! Each flood must reach the bound that it attacks, which its own answers prove.
 //!
-//! How long they take is printed and not asserted, as the machine may be busy with other tests: p99, how many times that of a
-//! quiet run it is, and how many times that of runs with 8 and 192 harmless requests under way. The last two are the fair ones, since the
-//! attackers run on the server's own cores.
+//! Durations are printed and not asserted, as the machine may be busy with other tests: p99, its
+//! ratio to that of a quiet run, and its ratios to those of runs with 8 and 192 harmless requests
+//! in flight. The last two are the fair ones, since the attackers run on the server's own cores.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -31,10 +32,10 @@ use server::ask_json;
 use server::wire::{Answer, Connection};
 use stage::{PASSWORD, Stage};
 
-/// How often each flood is measured: revocations, and what is asked beside each.
+/// How often each flood is measured: revocations, and the requests beside each.
 const ROUNDS: usize = 8;
 const ROUNDS_LONG: usize = 20;
-/// How often runs without a flood are measured, of which all others are so many times.
+/// How often runs without a flood are measured, to which all others are compared.
 const QUIET_ROUNDS: usize = 20;
 const CHECKS_A_ROUND: usize = 5;
 /// The command line is a process of its own, which takes far longer than its request.
@@ -55,7 +56,7 @@ struct Times {
 }
 
 impl Times {
-    /// p99 of each kind of request, in milliseconds; none where none was made.
+    /// p99 of each kind of request, in milliseconds; none where there was no request.
     fn p99s(&self) -> [(&'static str, Option<f64>); 7] {
         [
             ("revoke", p99(&self.revoke)),
@@ -68,7 +69,7 @@ impl Times {
         ]
     }
 
-    /// Each p99, and how many times those of the runs without a flood it is.
+    /// Each p99, and its ratio to those of the runs without a flood.
     fn shown(&self, others: &[Self]) -> String {
         let mut text = String::new();
         for (at, (name, p99)) in self.p99s().into_iter().enumerate() {
@@ -89,7 +90,7 @@ fn p99(times: &[Duration]) -> Option<f64> {
 }
 
 #[test]
-fn no_caller_empties_a_bound_that_others_need() {
+fn no_caller_can_exhaust_a_bound_that_others_need() {
     let rounds = if long() { ROUNDS_LONG } else { ROUNDS };
     let rows: Vec<(&Flood, &By)> = FLOODS.iter().flat_map(rows_of).collect();
     let stage = Stage::start(rounds * rows.len() + QUIET_ROUNDS * (1 + HARMLESS.len()));
@@ -114,7 +115,7 @@ fn no_caller_empties_a_bound_that_others_need() {
     assert!((1..unread).contains(&read), "{read} of {unread} lines: the log was never full");
 }
 
-/// A bound with each role that tries to empty it.
+/// A bound and each role that tries to exhaust it.
 fn rows_of(flood: &'static Flood) -> impl Iterator<Item = (&'static Flood, &'static By)> {
     let rows = if long() { flood.by.len() } else { flood.short };
     flood.by.iter().take(rows).map(move |by| (flood, by))
@@ -144,8 +145,8 @@ fn under(stage: &Stage, (flood, by): (&Flood, &By), rounds: usize) -> (Times, us
     (times, signal.sent(), came_to)
 }
 
-/// A flood whose requests are refused before they reach its bound, or for another reason, shows nothing. Returns what
-/// the requests came to.
+/// A flood proves nothing if its requests are refused before they reach its bound, or for another
+/// reason. Returns how the requests ended.
 fn check_reached(name: &str, by: &By, signal: &Signal) -> String {
     let ends = signal.ends();
     let mut shown = String::new();
@@ -164,7 +165,7 @@ fn available_parallelism() -> usize {
     thread::available_parallelism().unwrap().get()
 }
 
-/// Ends a flood also where its measurement fails: its threads would run for ever.
+/// Ends a flood even if its measurement fails: its threads would never stop otherwise.
 struct EndOnDrop<'a>(&'a Signal);
 
 impl Drop for EndOnDrop<'_> {
@@ -173,7 +174,8 @@ impl Drop for EndOnDrop<'_> {
     }
 }
 
-/// Asks for all that must go on during a flood, for which a stranger to the browser can sign in or not.
+/// Sends all requests that must succeed during a flood, in which a sign-in from a new browser may
+/// or may not succeed.
 fn measure(stage: &Stage, rounds: usize, (flood, strangers_enter): (&str, bool)) -> Times {
     let mut times = Times::default();
     let bearer = format!("Bearer {}", stage.passing.secret);
@@ -215,13 +217,13 @@ fn measure(stage: &Stage, rounds: usize, (flood, strangers_enter): (&str, bool))
     times
 }
 
-/// A service asks, with a body: memory for it must be there.
+/// A service sends a check with a body: memory for it must be free.
 fn verify(stage: &Stage, bearer: &str) -> Answer {
     let body = json!({"key": stage.passing.secret, "cost": 0});
     ask_json(stage.checks, "POST", "/v1/verify", &[("Authorization", bearer)], &body)
 }
 
-/// Somebody signs in, from a network of their own, in a browser with this cookie.
+/// A user signs in, from a network of their own, in a browser with this cookie.
 fn sign_in(stage: &Stage, device: &str) -> Answer {
     let email = format!("{}@example.com", stage.visitor);
     let body = json!({"email": email, "password": PASSWORD});

@@ -1,4 +1,4 @@
-//! One running instance, the people in it, and a stranger's address.
+//! One running instance, its users, and the address of a stranger.
 
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -15,17 +15,17 @@ use crate::server::{MadeKey, Server, Session, ask_json};
 
 /// The gate at which one call costs as much as is reserved at once.
 pub(crate) const COSTLY: &str = "/v1/forward-auth/costly";
-/// The password of everybody but the first owner.
+/// The password of every user except the first owner.
 pub(crate) const PASSWORD: &str = "nine wild geese over the lake";
 /// How many keys the owner has to list.
 const KEYS_IMPORTED: usize = 3_000;
 const IMPORTED_AT_ONCE: usize = 500;
-/// How many keys went from user to user.
+/// How many keys were transferred from user to user.
 const KEYS_TRANSFERRED: usize = 16;
 /// How long a stranger waits for anything.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The instance and who is in it.
+/// The instance and its users.
 pub(crate) struct Stage {
     pub(crate) server: Server,
     pub(crate) checks: SocketAddr,
@@ -35,24 +35,24 @@ pub(crate) struct Stage {
     pub(crate) user: Session,
     /// The owner of another organization.
     pub(crate) neighbour: Session,
-    /// Service keys of the other organization that may do all there.
+    /// Service keys of the other organization with every permission in it.
     pub(crate) keys: Vec<MadeKey>,
     /// A key of the other organization whose calls at the costly gate each wait for a reservation.
     pub(crate) counted: MadeKey,
-    /// Keys of the other organization that went from one user with a crossing list to another, and
-    /// then to the organization.
+    /// Keys of the other organization that were transferred from one user with a crossing list to
+    /// another, and then to the organization.
     pub(crate) transferred: Vec<String>,
-    /// The address of one who signs in again and again.
+    /// The address of a user who signs in again and again.
     pub(crate) visitor: String,
-    /// The device cookie of the browser in which they did so before.
+    /// The device cookie of the browser in which they signed in before.
     pub(crate) device: String,
-    /// A key that a gate takes, and that may ask about itself.
+    /// A key that a gate accepts and that may look itself up.
     pub(crate) passing: MadeKey,
     doomed: Mutex<Vec<String>>,
 }
 
 impl Stage {
-    /// Starts with as many keys to revoke as will be asked for.
+    /// Starts with as many keys to revoke as the test needs.
     pub(crate) fn start(doomed: usize) -> Self {
         open_many_files();
         let server = Server::start_with(&[
@@ -108,7 +108,7 @@ impl Stage {
         }
     }
 
-    /// A key that nobody revoked yet.
+    /// A key that was not revoked yet.
     pub(crate) fn next_doomed(&self) -> String {
         self.doomed.lock().unwrap().pop().expect("enough keys to revoke")
     }
@@ -125,7 +125,7 @@ fn address(server: &Server, words: &str) -> SocketAddr {
     rest.trim().parse().unwrap()
 }
 
-/// Takes an invitation up: the session, and the browser's device cookie.
+/// Accepts an invitation; returns the session and the browser's device cookie.
 fn accept(owner: &Session, invited: &Answer) -> (Session, String) {
     assert_eq!(invited.status, 201, "{invited:?}");
     let told = invited.json();
@@ -148,7 +148,7 @@ fn join_in_browser(owner: &Session, name: &str, role: &str) -> (Session, String)
     accept(owner, &owner.ask("POST", "/v1/invitations", &body))
 }
 
-/// Lets somebody in whose role holds a list of patterns that cross.
+/// Adds a user whose role holds a list of patterns that cross.
 fn join_crossing(owner: &Session, name: &str) -> (Session, String) {
     let mut list: Vec<String> = (0..96).map(|number| crossing(name, number)).collect();
     list.push("keyhouse:keys:create".to_owned());
@@ -160,7 +160,7 @@ fn join_crossing(owner: &Session, name: &str) -> (Session, String) {
     (user, id.as_str().unwrap().to_owned())
 }
 
-/// Makes keys whose grant is bounded by three lists that cross each other.
+/// Creates keys whose grant is bounded by three lists that cross each other.
 fn transferred(owner: &Session) -> Vec<String> {
     let [(first, first_id), (_, second_id)] = ["d", "e"].map(|name| join_crossing(owner, name));
     let list: Vec<String> = (0..96).map(|number| crossing("d", number)).collect();
@@ -214,7 +214,7 @@ fn made_by(server: &Server, secret: &str) -> String {
     answer.json()["key"]["id"].as_str().unwrap().to_owned()
 }
 
-/// A connection from another address of this host, which is no trusted proxy's.
+/// A connection from another address of this host, which is not that of a trusted proxy.
 pub(crate) fn stranger(to: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.bind(&SocketAddr::from(([127, 0, 0, 2], 0)).into())?;
@@ -225,7 +225,7 @@ pub(crate) fn stranger(to: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Sends bytes; a connection that was refused fails.
+/// Sends bytes; fails on a refused connection.
 pub(crate) fn send_all(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
     stream.write_all(bytes)
 }
@@ -233,7 +233,7 @@ pub(crate) fn send_all(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
 /// Method, path, header lines and body.
 type Asked<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a [u8]);
 
-/// Asks on a connection that is kept, and opens another where it was closed.
+/// Sends requests on a kept connection, and opens another one where it was closed.
 pub(crate) fn ask_again(
     line: &mut Option<Connection>,
     to: SocketAddr,
@@ -249,7 +249,7 @@ pub(crate) fn ask_again(
     answered
 }
 
-/// Whether anything came on a connection on which nothing should: an answer, or its end.
+/// Whether anything arrived on an idle connection: an answer, or its end.
 pub(crate) fn has_ended(line: &TcpStream) -> bool {
     line.set_nonblocking(true).unwrap();
     let came = line.peek(&mut [0]);
@@ -257,7 +257,7 @@ pub(crate) fn has_ended(line: &TcpStream) -> bool {
     came.map_or_else(|error| error.kind() != io::ErrorKind::WouldBlock, |_bytes| true)
 }
 
-/// Lets this process, and the server that it starts, have as many connections open as the system lets it.
+/// Raises the limit of open connections of this process and its server to the system's maximum.
 fn open_many_files() {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();

@@ -31,7 +31,7 @@ pub(crate) struct House {
     running: Option<(Follower, QuotaReserver)>,
 }
 
-/// What a check said.
+/// The answer of a check.
 #[derive(Clone, Debug)]
 pub(crate) struct Said {
     pub(crate) status: u16,
@@ -46,7 +46,7 @@ impl Drop for House {
 }
 
 impl House {
-    /// A fresh one, whose clock shows `now`.
+    /// A new one, whose clock shows `now`.
     pub(crate) fn at(now: &str) -> Self {
         let clock = Arc::new(ManualClock::at(now.parse().unwrap()));
         Self::over(Arc::new(FaultyStore::new(MemoryStore::new())), clock)
@@ -85,13 +85,13 @@ impl House {
         }
     }
 
-    /// Stops in order, and starts anew on the same store and clock.
+    /// Stops in order, and restarts on the same store and clock.
     pub(crate) fn restart(mut self) -> Self {
         self.end();
         Self::over(Arc::clone(&self.store), Arc::clone(&self.clock))
     }
 
-    /// Ends as a crash does, with nothing more written, and starts anew.
+    /// Ends as in a crash, without writing anything more, and restarts.
     pub(crate) fn crash(mut self) -> Self {
         self.store.inject_always(Operation::Submit, Fault::Unavailable);
         self.end();
@@ -110,7 +110,7 @@ impl House {
         (response.status_code, serde_json::from_str(&text).unwrap_or_default())
     }
 
-    /// Makes a key of these fields; its id and its secret.
+    /// Creates a key with these fields; returns its id and its secret.
     pub(crate) fn create(&self, fields: &Value) -> (String, String) {
         let (status, made) = self.manage("POST", "/v1/keys", fields);
         assert_eq!(status, 201, "{made}");
@@ -118,7 +118,7 @@ impl House {
         (text(&made["key"]["id"]), text(&made["secret"]))
     }
 
-    /// Makes the plan `pro` give so many calls.
+    /// Sets the number of calls that the plan `pro` allows.
     pub(crate) fn plan(&self, in_ten_seconds: Option<u32>, in_a_month: Option<u64>) {
         let mut plan = PlanRecord::unlimited("pro", &["api_access", "teams"]);
         (plan.requests_per_10s, plan.requests_per_month) = (in_ten_seconds, in_a_month);
@@ -128,7 +128,7 @@ impl House {
         assert!(self.index.wait_for(revision, std::time::Duration::from_secs(20)));
     }
 
-    /// What a proxy is answered about a secret.
+    /// The answer to a proxy about a secret.
     pub(crate) fn check(&self, secret: &str) -> Said {
         let request = http::Request::get("/v1/forward-auth/default")
             .header("x-forwarded-method", "GET")
@@ -149,7 +149,7 @@ impl House {
         Said { status: response.status_code, code, limits }
     }
 
-    /// How many of so many checks pass; the others must be told `refusal`.
+    /// How many of the checks pass; the others must get `refusal`.
     pub(crate) fn pass(&self, secret: &str, checks: usize, refusal: &str) -> usize {
         let passes = |said: &Said| {
             let fits = said.status == 200 || (said.status == 429 && said.code == refusal);
@@ -159,7 +159,7 @@ impl House {
         (0..checks).map(|_| self.check(secret)).filter(passes).count()
     }
 
-    /// The same from so many threads at once.
+    /// The same from several threads at once.
     pub(crate) fn pass_together(&self, threads: usize, secret: &str, refusal: &str) -> usize {
         std::thread::scope(|scope| {
             let callers: Vec<_> =
@@ -168,7 +168,7 @@ impl House {
         })
     }
 
-    /// What verify tells of a key without counting.
+    /// The answer of verify about a key, without counting.
     pub(crate) fn verify(&self, secret: &str) -> Value {
         let (status, told) = self.manage(
             "POST",

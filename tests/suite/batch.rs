@@ -1,4 +1,4 @@
-//! `POST /v1/verify/batch`: many questions, each decided as if it were asked alone.
+//! `POST /v1/verify/batch` decides many checks, each as if it were sent alone.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ fn batch(house: &House, requests: &Value) -> Vec<Value> {
 }
 
 #[test]
-fn answers_come_in_order_and_one_wrong_item_is_its_own_error() {
+fn answers_keep_the_order_and_an_invalid_item_fails_alone() {
     let house = House::start();
     let good = house.create(&json!({"permissions": ["a:b"]}));
     let gone = house.create(&json!({}));
@@ -71,7 +71,7 @@ fn a_batch_counts_each_item() {
 }
 
 #[test]
-fn a_thousand_are_answered_and_one_more_is_too_many() {
+fn a_batch_of_more_than_a_thousand_items_is_rejected() {
     let house = House::start();
     let made = house.create(&json!({}));
     let request = json!({"key": made.secret});
@@ -94,7 +94,7 @@ fn a_thousand_are_answered_and_one_more_is_too_many() {
 }
 
 #[test]
-fn a_key_asks_in_batches_too_also_where_only_checks_are_served() {
+fn a_key_can_send_batches_to_the_check_listener() {
     let house = House::start_with(&["--check-listen", "127.0.0.1:0"]);
     let made = house.create(&json!({}));
     let verifier =

@@ -1,5 +1,5 @@
-//! Hundreds of texts that are no key of this instance, each by several carriers: each has its code,
-//! and none is ever repeated, in an answer, in the log or in the audit log.
+//! Hundreds of texts that are not keys of this instance, each sent by several carriers. Each gets
+//! its code, and no text is repeated in an answer, in the log or in the audit log.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +11,7 @@ use crate::server::wire::{Answer, Connection};
 
 const CODES: [&str; 2] = ["MALFORMED", "NOT_FOUND"];
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// A part of a text this long is no accident.
+/// A match of this length is no accident.
 const WINDOW: usize = 12;
 
 /// Random texts that are the same in every run.
@@ -19,7 +19,7 @@ struct Texts(u64);
 
 impl Texts {
     fn next(&mut self) -> usize {
-        // xorshift64: evenly spread is all that is asked.
+        // xorshift64: an even distribution is the only requirement.
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -59,21 +59,21 @@ fn texts(another: &str) -> Vec<(Vec<u8>, &'static str)> {
             add(&random.key("acme", environment), unknown);
         }
     }
-    // One character off, at each place but where the parts meet; cut short; too long.
+    // One character off, at each place except where the parts meet; cut short; too long.
     let good = random.key("kh", "live");
     for (at, old) in good.bytes().enumerate().filter(|(_, byte)| *byte != b'_') {
         let mut bytes = good.clone().into_bytes();
         bytes[at] = if old == b'a' { b'b' } else { b'a' };
         add(str::from_utf8(&bytes).unwrap(), malformed);
     }
-    // Of another shape than ours, they could be another system's.
+    // Texts of another format could be keys of another system.
     for length in 3..good.len() {
         add(good.get(..length).unwrap(), unknown);
     }
     for length in 1..=8 {
         add(&format!("{good}{}", random.base62(length)), unknown);
     }
-    // What other vendors' keys look like.
+    // Keys in the formats of other vendors.
     for (start, length, end) in [
         ("ghp_", 36, ""),
         ("gho_", 36, ""),
@@ -138,7 +138,7 @@ fn texts(another: &str) -> Vec<(Vec<u8>, &'static str)> {
     ] {
         add(text, code);
     }
-    // Only Basic and a form carry these whole.
+    // Only Basic and a form carry these completely.
     for end in ["\0", "\r\nX-Keyhouse-User: ada", "\n", "\u{7f}", "\u{e9}", "\u{1f511}", "\u{feff}"]
     {
         let text = format!("{good}{end}");
@@ -150,13 +150,13 @@ fn texts(another: &str) -> Vec<(Vec<u8>, &'static str)> {
     rows
 }
 
-/// Whether a header line can carry a text as it is.
+/// Whether a header line can carry a text unchanged.
 fn fits_a_line(text: &[u8]) -> bool {
     let plain = text.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
     plain && text.trim_ascii() == text
 }
 
-/// The parts of a text by which it would be known again.
+/// The parts of a text that would identify it.
 fn traces(text: &[u8]) -> Vec<String> {
     let middle = text.len() / 2;
     let parts = [
@@ -181,7 +181,7 @@ fn assert_silent(answer: &Answer, traces: &[String]) {
 }
 
 #[test]
-fn what_is_no_key_of_ours_has_its_code_and_is_repeated_nowhere() {
+fn a_foreign_text_gets_its_code_and_is_never_repeated() {
     let elsewhere = House::start();
     let another = elsewhere.create(&json!({})).secret;
     let mut house = House::start_with(&["--log", "debug"]);
@@ -210,7 +210,7 @@ fn what_is_no_key_of_ours_has_its_code_and_is_repeated_nowhere() {
     }
     let mut known: Vec<String> = rows.iter().flat_map(|(text, _)| traces(text)).collect();
     known.extend(broken_carriers(&house));
-    // Behind its hint, which the audit log has.
+    // The text after its hint, which the audit log has.
     known.push(verifier.get(13..13 + WINDOW).unwrap().to_owned());
     let audit = house.ask(&Ask::get("/v1/audit?limit=100")).expect(200);
     assert_eq!(audit["next_cursor"], serde_json::Value::Null, "one page is all that is looked at");
@@ -255,7 +255,7 @@ fn inactive(line: &mut Line, text: &[u8], verifier: &str) -> Answer {
     answer
 }
 
-/// Carriers that are broken, doubled or contradict each other. Returns what they carried.
+/// Carriers that are broken, doubled or contradict each other. Returns their texts.
 fn broken_carriers(house: &House) -> Vec<String> {
     let mut random = Texts(7);
     let mut carried = Vec::new();
@@ -295,7 +295,8 @@ fn broken_carriers(house: &House) -> Vec<String> {
             assert!(value.is_empty() || !answer.body.contains(value), "{claim}");
         }
     }
-    // Bytes that no header may hold end the request, or are no key; they are repeated neither way.
+    // Bytes that are not allowed in a header end the request or are no key; they are not repeated
+    // in either case.
     for (bytes, statuses) in [
         (&b"\xff\xfe"[..], &[401][..]),
         (b"\xc3\xa9", &[401]),

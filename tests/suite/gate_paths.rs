@@ -1,4 +1,4 @@
-//! What a gate lets through of paths that programs read differently, of CORS preflights and of gRPC.
+//! How a gate treats paths that programs read differently, CORS preflights and gRPC.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::gates::{CodeOf, forwarded, repeated};
 use crate::house::House;
 use crate::server::wire::Answer;
 
-/// Code, reason in the body, reason in the header: of the last two the same, or the test fails.
+/// Code, reason in the body, reason in the header: the last two must be equal.
 fn refusal(answer: &Answer) -> (String, String) {
     let code = answer.code_of();
     if code == "VALID" {
@@ -20,9 +20,9 @@ fn refusal(answer: &Answer) -> (String, String) {
 }
 
 /// npm scopes (`@scope%2fname`), GitLab ids (`group%2Fproject`) and `WebDAV` names were refused by
-/// every gate, and the answer did not say which rule of the path refused them.
+/// every gate, and the answer did not name the rule that refused the path.
 #[test]
-fn a_route_may_allow_what_other_routes_refuse() {
+fn a_route_may_allow_a_path_that_other_routes_refuse() {
     let mut house = House::start();
     let secret = house.create(&json!({})).secret;
     let routes = json!([
@@ -69,9 +69,9 @@ fn a_route_may_allow_what_other_routes_refuse() {
     }
 }
 
-/// Browsers ask by OPTIONS, without a credential, whether they may send what a page wants to.
+/// Browsers ask by OPTIONS, without a credential, whether a page may send its request.
 #[test]
-fn a_gate_may_pass_cors_preflights_on() {
+fn a_gate_can_let_cors_preflights_through() {
     let house = House::start();
     let routes = json!([
         {"path": "/orders/**", "methods": ["GET", "PUT"], "permissions": "orders:read"},
@@ -113,7 +113,7 @@ fn a_gate_may_pass_cors_preflights_on() {
             assert_eq!(house.bare(&ask).status, 403, "{method} {path}");
         }
     }
-    // What is no OPTIONS is checked, whatever it carries.
+    // Any method but OPTIONS is checked, whatever its headers.
     for ask in [
         forwarded("shop", ("PUT", "a.org", "/orders/7")),
         repeated("shop", ("PUT", "a.org", "/orders/7")),
@@ -135,7 +135,7 @@ fn a_gate_may_pass_cors_preflights_on() {
 
 /// gRPC clients read no problem document: they reported "unknown" for every denial.
 #[test]
-fn a_refused_grpc_call_has_a_status_of_grpc() {
+fn a_refused_grpc_call_gets_a_grpc_status() {
     let house = House::start();
     let gone = house.create(&json!({}));
     house.act(&gone.id, "revoke").expect(200);

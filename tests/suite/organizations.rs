@@ -1,4 +1,5 @@
-//! `/v1/organization`, `/v1/organizations`, `/v1/subscription`, `/v1/plans`: what is given counts at once.
+//! Changes of `/v1/organization`, `/v1/organizations`, `/v1/subscription` and `/v1/plans` apply at
+//! once.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::scope;
@@ -18,7 +19,7 @@ fn plan(house: &House, name: &str, change: &Value) -> Value {
 }
 
 #[test]
-fn each_change_of_a_subscription_counts_on_the_very_next_check() {
+fn a_subscription_change_applies_to_the_next_check() {
     let house = House::start();
     let organization = house.organization();
     let key = house.create(&json!({"permissions": ["diagrams:read"]}));
@@ -56,7 +57,7 @@ fn each_change_of_a_subscription_counts_on_the_very_next_check() {
 }
 
 #[test]
-fn a_change_of_a_plan_counts_for_all_on_it_and_a_downgrade_deletes_nothing() {
+fn a_plan_change_applies_to_all_its_organizations_and_deletes_nothing() {
     let house = House::start();
     let key = house.create(&json!({"name": "kept"}));
     let changed = plan(&house, "pro", &json!({"features": {"api_access": false}}));
@@ -75,7 +76,7 @@ fn a_change_of_a_plan_counts_for_all_on_it_and_a_downgrade_deletes_nothing() {
 }
 
 #[test]
-fn the_last_place_of_a_plan_is_taken_once_and_given_back_by_revoking() {
+fn the_last_place_of_a_plan_is_taken_once_and_freed_by_revoking() {
     let house = House::start();
     let first = house.create(&json!({"name": "first"}));
     plan(&house, "pro", &json!({"limits": {"keys": 4, "keys_per_user": 3}}));
@@ -108,7 +109,7 @@ fn the_last_place_of_a_plan_is_taken_once_and_given_back_by_revoking() {
 }
 
 #[test]
-fn an_organization_bounds_how_long_its_keys_last() {
+fn an_organization_limits_the_lifetime_of_its_keys() {
     let house = House::start();
     let old = house.create(&json!({"name": "old"}));
     let set = Ask::patch("/v1/organization", &json!({"key_lifetime_days_max": 30}));
@@ -136,7 +137,7 @@ fn an_organization_bounds_how_long_its_keys_last() {
 }
 
 #[test]
-fn an_organization_is_made_with_an_owner_and_is_a_world_of_its_own() {
+fn a_new_organization_has_an_owner_and_is_isolated() {
     let house = House::start();
     let (id, owner) = house.neighbour("acme");
     let own = owner.ask(&house, Ask::get("/v1/organization")).expect(200);
@@ -157,7 +158,7 @@ fn an_organization_is_made_with_an_owner_and_is_a_world_of_its_own() {
         let path = format!("/v1/organizations/{id}");
         owner.ask(&house, Ask::get(&path)).problem(403, "permission_required");
     }
-    // Nor may the owner touch by the own organization what is the operators'.
+    // Nor may the owner change operator settings of their own organization.
     for change in [json!({"suspended": false}), json!({"permissions": ["*"]}), json!({"plan": "x"})]
     {
         owner.ask(&house, Ask::patch("/v1/organization", &change)).problem(400, "invalid_input");
@@ -171,7 +172,7 @@ fn an_organization_is_made_with_an_owner_and_is_a_world_of_its_own() {
 }
 
 #[test]
-fn wrong_changes_are_refused_whole() {
+fn an_invalid_change_is_rejected_completely() {
     let house = House::start();
     let organization = house.organization();
     let path = format!("/v1/organizations/{organization}");
@@ -203,7 +204,7 @@ fn wrong_changes_are_refused_whole() {
 }
 
 #[test]
-fn an_operator_gets_back_into_an_organization_they_suspended() {
+fn an_operator_can_reach_an_organization_they_suspended() {
     let mut house = House::start();
     let path = format!("/v1/organizations/{}", house.organization());
     house.ask(&Ask::patch(&path, &json!({"suspended": true}))).expect(200);

@@ -1,4 +1,4 @@
-//! People beside the owner: invited, let in, and asking with a session of their own.
+//! Users besides the owner, who are invited, join and send requests with their own session.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::ask::{Ask, Expect};
 use crate::house::{EMAIL, House};
 use crate::server::wire::Answer;
 
-/// The password of everybody who was let in here.
+/// The password of every user who joins here.
 pub(crate) const PASSWORD: &str = "nine wild geese over the lake";
 
 /// A user with a session.
@@ -32,17 +32,17 @@ impl House {
         Person { id, email: EMAIL.to_owned(), cookie: self.cookie().to_owned() }
     }
 
-    /// Asks as somebody.
+    /// Sends a request as this person.
     pub(crate) fn ask_as(&self, person: &Person, ask: &Ask) -> Answer {
         self.bare(&person.asks(ask))
     }
 
-    /// Lets somebody in: invited by the owner, with a session of their own.
+    /// Adds a user: invited by the owner, with a session of their own.
     pub(crate) fn join(&self, name: &str, role: &str) -> Person {
         self.join_by(&self.owner(), name, role)
     }
 
-    /// The same, invited by somebody.
+    /// The same, invited by the given person.
     pub(crate) fn join_by(&self, host: &Person, name: &str, role: &str) -> Person {
         let email = format!("{name}@example.com");
         let invited = self.ask_as(host, &invitation(&email, role)).expect(201);
@@ -65,7 +65,7 @@ pub(crate) fn acceptance(token: &str) -> Ask {
     Ask::post("/v1/invitations/accept", &body)
 }
 
-/// The token of the link that an answer holds.
+/// The token of the link in an answer.
 pub(crate) fn token_in(answer: &Value) -> String {
     let url = answer["url"].as_str().unwrap();
     url.rsplit_once("#token=").unwrap().1.to_owned()

@@ -1,5 +1,5 @@
-//! `DELETE /v1/users/{id}`: who leaves is out at once, and their keys are revoked or handed on with
-//! no more than they granted.
+//! `DELETE /v1/users/{id}` ends a user's access at once. Their keys are revoked or transferred with
+//! at most the permissions they granted.
 
 use serde_json::{Value, json};
 
@@ -23,14 +23,14 @@ fn code(house: &House, secret: &str) -> String {
     house.verify(secret)["code"].as_str().unwrap().to_owned()
 }
 
-/// Whether a key grants a permission, as a service asks.
+/// Whether a key grants a permission, as a service checks it.
 fn grants(house: &House, secret: &str, permission: &str) -> bool {
     let body = json!({"key": secret, "permissions": permission});
     house.ask(&Ask::post("/v1/verify", &body)).expect(200)["valid"] == true
 }
 
 #[test]
-fn who_is_removed_is_out_and_their_keys_are_revoked() {
+fn a_removed_user_loses_access_and_their_keys_are_revoked() {
     let house = House::start();
     let bo = house.join("bo", "user");
     let keys = ["one", "two"].map(|name| make_key(&house, &bo, &json!({"name": name})));
@@ -59,7 +59,7 @@ fn who_is_removed_is_out_and_their_keys_are_revoked() {
 }
 
 #[test]
-fn a_transfer_says_to_whom_and_only_those_who_manage_keys_make_one() {
+fn a_transfer_names_its_recipient_and_requires_key_management() {
     let house = House::start();
     let (bo, cy) = (house.join("bo", "user"), house.join("cy", "user"));
     house.ask(&Ask::patch(&path(&cy), &json!({"disabled": true}))).expect(200);
@@ -77,7 +77,7 @@ fn a_transfer_says_to_whom_and_only_those_who_manage_keys_make_one() {
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{query} {problem}");
         assert_eq!(problem["errors"][0]["code"], fault, "{query} {problem}");
     }
-    // All a user's role holds, and users, but not keys.
+    // All permissions of a user's role, plus user management, but not key management.
     let held = ["keyhouse:users:manage", "keyhouse:users:read", "keyhouse:keys:create", "*"];
     let fields = json!({"name": "people desk", "kind": "service", "permissions": held});
     let desk = house.create(&fields);
@@ -93,7 +93,7 @@ fn a_transfer_says_to_whom_and_only_those_who_manage_keys_make_one() {
 }
 
 #[test]
-fn a_leavers_key_becomes_a_service_key_with_what_it_granted() {
+fn a_transferred_service_key_keeps_the_permissions_it_granted() {
     let house = House::start();
     let bo = house.join("bo", "user");
     let listed =
@@ -112,9 +112,9 @@ fn a_leavers_key_becomes_a_service_key_with_what_it_granted() {
     assert!(grants(&house, &listed.secret, "b:write") && !grants(&house, &listed.secret, "c:read"));
 }
 
-/// What a new owner could try, whose role holds more than the leaver's did.
+/// Attempts of a new owner whose role has more permissions than the removed user's.
 #[test]
-fn a_leavers_transferred_key_gained_nothing() {
+fn a_transferred_key_gains_no_permission_of_its_new_owner() {
     let house = House::start();
     let (bo, boss) = (house.join("bo", "user"), house.join("boss", "administrator"));
     let key = make_key(&house, &bo, &json!({"name": "theirs", "permissions": ["a:*"]}));
@@ -139,12 +139,13 @@ fn a_leavers_transferred_key_gained_nothing() {
     assert!(!grants(&house, &key.secret, "a:write"));
     patch(&boss, &key, json!(["a:read", "a:write"])).expect(200);
     assert!(grants(&house, &key.secret, "a:write") && !grants(&house, &key.secret, "b:read"));
-    // The boss's role manages keys; the key, which never did, still does not.
+    // The new owner's role can manage keys; the key could not, and still cannot.
     assert!(grants(&house, &open.secret, "b:read"));
     assert!(!grants(&house, &open.secret, "keyhouse:keys:read"));
     patch(&boss, &open, json!(["keyhouse:keys:read"])).problem(400, "invalid_input");
 
-    // A second removal freezes within the first, and the owner's role still bounds.
+    // A second removal freezes the permissions within the first, and the owner's role still limits
+    // them.
     let cy = house.join("cy", "owner");
     assert_eq!(house.ask(&remove(&boss, &format!("?keys=transfer&to={}", cy.id))).status, 204);
     assert_eq!(house.key(&key.id)["permissions"], json!(["a:read", "a:write"]));
@@ -156,7 +157,7 @@ fn a_leavers_transferred_key_gained_nothing() {
 }
 
 #[test]
-fn what_a_demoted_leaver_no_longer_held_is_not_handed_on() {
+fn permissions_lost_before_the_removal_are_not_transferred() {
     let house = House::start();
     let bo = house.join("bo", "administrator");
     let key = make_key(
@@ -181,9 +182,9 @@ fn a_removed_users_keys_stay_revoked_after_a_restart() {
     assert_eq!(code(&house, &key.secret), "REVOKED");
 }
 
-/// A review found it: the user who left kept a secret that upstreams were told was the new owner's.
+/// A review found it: the removed user kept a secret that upstreams attributed to the new owner.
 #[test]
-fn a_transferred_key_names_its_new_owner_once_it_was_rotated() {
+fn a_transferred_key_names_its_new_owner_only_after_rotation() {
     let house = House::start();
     let (bo, cy) = (house.join("bo", "user"), house.join("cy", "administrator"));
     let team = house.team("Build", "visible", &[&bo, &cy]);
@@ -230,6 +231,6 @@ fn a_transferred_key_names_its_new_owner_once_it_was_rotated() {
     let path = format!("/v1/keys/{}/rotate", key.id);
     let rotated = house.ask_as(&cy, &Ask::post(&path, &json!({"overlap": "1h"}))).expect(200);
     named(rotated["secret"].as_str().unwrap(), Some(&cy), "administrator");
-    // The secret that the user who left may still have, while it overlaps.
+    // The secret that the removed user may still have, during the overlap.
     named(&key.secret, None, "-");
 }

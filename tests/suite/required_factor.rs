@@ -1,4 +1,5 @@
-//! A second factor that an organization requires of a role, and what only a session with one may do.
+//! A second factor that an organization requires of a role, and the actions that need a session
+//! with one.
 
 use serde_json::{Value, json};
 
@@ -25,7 +26,7 @@ fn again(house: &House, person: &Person, code: Option<&str>) -> Person {
 }
 
 #[test]
-fn whoever_lacks_a_required_factor_enrols_one_and_does_nothing_else() {
+fn a_user_without_a_required_factor_can_only_enrol_one() {
     let house = House::start();
     let admin = house.join("admin", "administrator");
     let user = house.join("user", "user");
@@ -51,7 +52,7 @@ fn whoever_lacks_a_required_factor_enrols_one_and_does_nothing_else() {
         assert_eq!(told["user"]["second_factor_required"], true);
         admin.ask(&house, Ask::get("/v1/me")).expect(200);
     }
-    // Others, and keys, go on.
+    // Other users, and keys, are not affected.
     user.ask(&house, Ask::get("/v1/keys")).expect(200);
     house.ask(&Ask::get("/v1/keys")).expect(200);
     house.bare(&Ask::get("/v1/users").bearer(&key.secret)).expect(200);
@@ -64,14 +65,14 @@ fn whoever_lacks_a_required_factor_enrols_one_and_does_nothing_else() {
     let told = admin.ask(&house, Ask::get("/v1/session")).expect(200);
     assert_eq!(told["user"]["second_factor_required"], false);
     again(&house, &admin, Some(&codes[0])).ask(&house, Ask::get("/v1/users")).expect(200);
-    // It counts at once for who comes to have such a role.
+    // The requirement applies at once to a user who gets such a role.
     house.change_user(&user, &json!({"role": "administrator"}));
     let user = again(&house, &user, None);
     user.ask(&house, Ask::get("/v1/keys")).problem(403, "second_factor_required");
 }
 
 #[test]
-fn owners_decide_of_whom_a_factor_is_required() {
+fn only_owners_decide_which_roles_require_a_factor() {
     let house = House::start();
     let admin = house.join("admin", "administrator");
     let change = json!({"second_factor_required_of": ["owner"]});
@@ -98,9 +99,9 @@ fn owners_decide_of_whom_a_factor_is_required() {
     house.ask(&Ask::get("/v1/users")).problem(403, "second_factor_required");
 }
 
-/// A stolen session without a second factor took the requirement of one away, for everybody.
+/// A stolen session without a second factor removed the requirement for the whole organization.
 #[test]
-fn nobody_is_let_off_a_factor_by_who_shows_none() {
+fn exempting_from_a_factor_needs_a_session_with_one() {
     let house = House::start();
     require(&house, &json!(["guest", "user"]));
     let organization = format!("/v1/organizations/{}", house.organization());
@@ -118,9 +119,9 @@ fn nobody_is_let_off_a_factor_by_who_shows_none() {
     assert_eq!(left["second_factor_required_of"], json!([]));
 }
 
-/// The last owner is not locked out by what they required: they enrol, and the host always can.
+/// The requirement does not lock out the last owner: they can enrol, and the host always works.
 #[test]
-fn the_last_owner_finds_a_way_back() {
+fn the_last_owner_can_recover_access() {
     let mut house = House::start();
     require(&house, &json!(["owner", "operator"]));
     let owner = house.owner();
@@ -144,10 +145,10 @@ fn the_last_owner_finds_a_way_back() {
     assert_eq!(newest["after"]["second_factor_required_of"], json!([]), "{newest}");
 }
 
-/// An administrator without any second factor took another one's off with a reset link, and signed
-/// in as them with no code; a key did the same.
+/// An administrator without any second factor removed the one of another administrator with a reset
+/// link, and signed in as them without a code; a key could do the same.
 #[test]
-fn a_second_factor_is_removed_by_an_owner_who_showed_their_own_and_by_the_host() {
+fn only_an_owner_with_a_factor_or_the_host_removes_a_factor() {
     let house = House::start();
     let one = house.join("one", "administrator");
     let peer = house.join("peer", "administrator");
@@ -172,7 +173,7 @@ fn a_second_factor_is_removed_by_an_owner_who_showed_their_own_and_by_the_host()
     let body = json!({"email": one.email, "password": new});
     house.bare(&Ask::post("/v1/session", &body)).problem(401, "code_required");
 
-    // An owner who turned theirs on in this very session has shown it.
+    // An owner who enrolled a factor in this very session counts as having shown it.
     protect(&house, &house.owner(), PASSWORD);
     let made = house.ask(&wholly).expect(201);
     assert_eq!(apply(&made, "another lighthouse of salt").status, 204);
@@ -190,9 +191,9 @@ fn a_second_factor_is_removed_by_an_owner_who_showed_their_own_and_by_the_host()
     house.bare(&Ask::post("/v1/session", &old)).problem(401, "sign_in_failed");
 }
 
-/// The link is dead once its maker is no owner any more.
+/// The link becomes invalid once its maker is no longer an owner.
 #[test]
-fn a_link_that_removes_a_factor_dies_with_its_makers_ownership() {
+fn a_link_that_removes_a_factor_ends_with_its_makers_ownership() {
     let house = House::start();
     let bo = house.join("bo", "user");
     protect(&house, &bo, THEIRS);

@@ -1,4 +1,4 @@
-//! `/v1/users/{user}/reset` and `/v1/reset`: a new password through a link that is good once.
+//! `/v1/users/{user}/reset` and `/v1/reset` set a new password through a link that works once.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ fn sign_in(email: &str, password: &str) -> Ask {
 }
 
 #[test]
-fn a_reset_sets_a_new_password_once_and_ends_all_sessions() {
+fn a_reset_link_works_once_and_ends_all_sessions() {
     let house = House::start();
     let bo = house.join("bo", "user");
     let made = house.ask(&make(&bo)).expect(201);
@@ -30,7 +30,7 @@ fn a_reset_sets_a_new_password_once_and_ends_all_sessions() {
     assert!(url.starts_with(&format!("{}/reset#token=", house.server().url())), "{url}");
     assert!(made["expires_at"].is_string());
     let token = token_in(&made);
-    // Nothing has happened yet.
+    // Creating the link changes nothing yet.
     house.ask_as(&bo, &Ask::get("/v1/session")).expect(200);
 
     for password in ["short", "passwordpassword123456"] {
@@ -48,7 +48,7 @@ fn a_reset_sets_a_new_password_once_and_ends_all_sessions() {
 }
 
 #[test]
-fn a_new_reset_ends_the_one_before_and_wrong_tokens_open_nothing() {
+fn a_new_reset_link_replaces_the_old_one_and_wrong_tokens_fail() {
     let house = House::start();
     let bo = house.join("bo", "user");
     let old = token_in(&house.ask(&make(&bo)).expect(201));
@@ -61,9 +61,9 @@ fn a_new_reset_ends_the_one_before_and_wrong_tokens_open_nothing() {
     assert_eq!(house.bare(&apply(&new, NEW)).status, 204);
 }
 
-/// Forms behind links could not tell a password manager whose password it is.
+/// Forms behind links could not give a password manager the account name.
 #[test]
-fn the_holder_of_a_link_is_told_whom_it_is_for() {
+fn a_reset_link_names_its_user() {
     let house = House::start();
     let bo = house.join("bo", "user");
     let told = |token: &str| house.bare(&Ask::post("/v1/links", &json!({"token": token})));
@@ -76,7 +76,7 @@ fn the_holder_of_a_link_is_told_whom_it_is_for() {
         (&shown["kind"], &shown["email"]),
         (&json!("invitation"), &json!("lin@example.com"))
     );
-    // It uses nothing up, and a dead link tells nothing.
+    // Reading does not use the link up, and an invalid link returns no user.
     assert_eq!(house.bare(&apply(&reset, NEW)).status, 204);
     for token in [reset.as_str(), "", "."] {
         told(token).problem(403, "link_invalid");
@@ -84,7 +84,7 @@ fn the_holder_of_a_link_is_told_whom_it_is_for() {
 }
 
 #[test]
-fn a_reset_is_no_way_past_whoever_rose_meanwhile() {
+fn a_reset_link_fails_if_the_user_was_promoted_meanwhile() {
     let house = House::start();
     let admin = house.join("admin", "administrator");
     let bo = house.join("bo", "user");
@@ -108,7 +108,7 @@ pub(crate) fn protect(house: &House, person: &Person, password: &str) -> Vec<Str
 }
 
 #[test]
-fn a_reset_keeps_the_second_factor_unless_it_was_made_to_take_it_off() {
+fn a_reset_keeps_the_second_factor_unless_it_was_made_to_remove_it() {
     let house = House::start();
     let bo = house.join("bo", "user");
     let codes = protect(&house, &bo, THEIRS);
@@ -135,7 +135,7 @@ fn a_reset_keeps_the_second_factor_unless_it_was_made_to_take_it_off() {
 }
 
 #[test]
-fn the_host_is_the_way_back_for_a_sole_owner() {
+fn a_sole_owner_recovers_access_on_the_host() {
     let house = House::start();
     let said = house.server().run_cli(&["user", "reset", EMAIL], "");
     assert_eq!(said.code, Some(0), "{}", said.stderr);
@@ -154,10 +154,10 @@ fn the_host_is_the_way_back_for_a_sole_owner() {
     assert_eq!(nobody.code, Some(3), "{}", nobody.stderr);
 }
 
-/// Whoever finds an open session, or a key, must not take the account over: one's own password is
-/// changed by who knows it.
+/// An open session or a found key must not suffice to take an account over: changing one's own
+/// password takes the current one.
 #[test]
-fn nobody_resets_themselves_in_a_session_or_with_a_key() {
+fn a_user_cannot_reset_themselves_by_session_or_key() {
     let house = House::start();
     let ada = house.join("ada-the-second", "administrator");
     let key = json!({"permissions": ["*", "keyhouse:*"]});
@@ -168,7 +168,7 @@ fn nobody_resets_themselves_in_a_session_or_with_a_key() {
         house.bare(&ask.bearer(&key.secret)).problem(409, "own_account");
     }
     house.ask(&make(&house.owner())).problem(409, "own_account");
-    // Somebody else may, and who may not reset anybody learns nothing new.
+    // Another manager can reset them. A caller without permission to reset learns nothing new.
     house.ask(&make(&ada)).expect(201);
     let bo = house.join("bo", "user");
     bo.ask(&house, make(&bo)).problem(403, "permission_required");

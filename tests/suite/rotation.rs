@@ -1,4 +1,4 @@
-//! `/v1/keys/{id}/rotate`: one key, a new secret, and who still uses the old one.
+//! `/v1/keys/{id}/rotate` gives a key a new secret and shows whether the old one is still in use.
 
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ fn agents(key: &Value) -> Vec<Value> {
 }
 
 #[test]
-fn both_secrets_work_while_they_overlap_and_the_key_tells_who_uses_the_old_one() {
+fn both_secrets_work_during_the_overlap_and_old_use_is_shown() {
     let mut house = House::start();
     let made = house.create(&json!({"name": "bot", "environment": "ci", "permissions": ["a:b"]}));
     use_from(&house, &made.secret, "before");
@@ -79,7 +79,7 @@ fn revoking_ends_both_secrets() {
 }
 
 #[test]
-fn rotation_changes_the_secret_and_nothing_else() {
+fn rotation_changes_only_the_secret() {
     let house = House::start();
     let limits = json!([{"name": "daily", "limit": 2, "window_seconds": 86400}]);
     let made = house.create(&json!({
@@ -101,7 +101,7 @@ fn rotation_changes_the_secret_and_nothing_else() {
 }
 
 #[test]
-fn a_key_that_has_ended_gets_no_new_secret() {
+fn an_expired_or_revoked_key_cannot_be_rotated() {
     let house = House::start();
     let revoked = house.create(&json!({"name": "revoked"}));
     house.act(&revoked.id, "revoke").expect(200);
@@ -115,7 +115,7 @@ fn a_key_that_has_ended_gets_no_new_secret() {
     house.ask(&Ask::patch(&format!("/v1/keys/{}", expired.id), &later)).expect(200);
     let (_, new) = rotated(&house, &expired.id, &json!({}));
     assert_eq!(house.verify(&new)["code"], "VALID");
-    // One that is switched off stays so.
+    // A disabled key stays disabled.
     house.act(&expired.id, "disable").expect(200);
     let (key, newest) = rotated(&house, &expired.id, &json!({}));
     assert_eq!(
@@ -125,7 +125,7 @@ fn a_key_that_has_ended_gets_no_new_secret() {
 }
 
 #[test]
-fn what_is_no_overlap_is_refused() {
+fn an_invalid_overlap_is_rejected() {
     let house = House::start();
     let made = house.create(&json!({"name": "bot"}));
     for (body, pointer, code) in [
@@ -156,7 +156,7 @@ fn by(house: &House, actor: &Made, target: &Made) -> Answer {
 }
 
 #[test]
-fn a_secret_is_shown_only_to_who_holds_all_that_the_key_grants() {
+fn rotation_requires_every_permission_that_the_key_grants() {
     let house = House::start();
     let personal = house.create(&json!({"name": "mine"}));
     let service = |name: &str, permissions: Value| {
@@ -203,7 +203,7 @@ fn a_secret_is_shown_only_to_who_holds_all_that_the_key_grants() {
 }
 
 #[test]
-fn whoever_manages_or_shares_a_key_its_owner_alone_sees_a_new_secret() {
+fn only_the_owner_of_a_key_gets_its_new_secret() {
     let house = House::start();
     let [admin, user, mate] = [("admin", "administrator"), ("user", "user"), ("mate", "user")]
         .map(|(name, role)| house.join(name, role));
@@ -227,7 +227,7 @@ fn whoever_manages_or_shares_a_key_its_owner_alone_sees_a_new_secret() {
         answer.problem(403, "permission_required");
         assert!(!answer.body.contains("kh_live"), "{who}: {}", answer.body);
     }
-    // Switching the making of keys off stops making, not the keys there are.
+    // Disabling the creation of keys does not affect existing keys.
     let change = json!({"members_create_keys": false});
     house.ask(&Ask::patch("/v1/organization", &change)).expect(200);
     let rotated = as_one(&user.cookie, ask).expect(200);
@@ -236,7 +236,7 @@ fn whoever_manages_or_shares_a_key_its_owner_alone_sees_a_new_secret() {
 }
 
 #[test]
-fn of_many_rotations_at_once_each_is_one_and_two_secrets_are_left() {
+fn concurrent_rotations_each_count_and_leave_two_secrets() {
     let house = House::start();
     let made = house.create(&json!({"name": "raced"}));
     let secrets: Vec<String> = std::thread::scope(|scope| {

@@ -1,4 +1,5 @@
-//! `/v1/keys/{id}/teams/{team}`: what sharing opens to team mates, and what it never does.
+//! `/v1/keys/{id}/teams/{team}`: what sharing a key allows team members to do, and what it never
+//! allows.
 
 use serde_json::{Value, json};
 
@@ -8,12 +9,12 @@ use crate::people::Person;
 use crate::teams::{NO_TEAM, ids};
 
 impl House {
-    /// Shares a key with a team, as somebody.
+    /// Shares a key with a team, as the given person.
     pub(crate) fn share(&self, person: &Person, key: &str, team: &str, access: &str) -> Value {
         self.ask_as(person, &sharing(key, team, access)).expect(200)
     }
 
-    /// What somebody sees of a key in the list.
+    /// The fields of a key that the given person sees in the list.
     fn listed(&self, person: &Person, key: &str) -> Option<Value> {
         let page = self.ask_as(person, &Ask::get("/v1/keys?status=all&limit=100")).expect(200);
         page["items"].as_array().unwrap().iter().find(|item| item["id"] == key).cloned()
@@ -44,7 +45,7 @@ fn shared_house() -> (House, String, Person, Person, Made) {
 }
 
 #[test]
-fn a_key_is_shared_shown_and_taken_back() {
+fn a_key_can_be_shared_listed_and_unshared() {
     let (house, team, bo, cy, key) = shared_house();
     let hidden = json!({
         "id": key.id, "kind": "personal", "status": "active", "owner_kind": "user",
@@ -77,7 +78,7 @@ fn a_key_is_shared_shown_and_taken_back() {
 }
 
 #[test]
-fn a_team_mate_with_write_renames_disables_and_revokes() {
+fn a_team_member_with_write_access_can_rename_disable_and_revoke() {
     let (house, team, bo, cy, key) = shared_house();
     house.share(&bo, &key.id, &team, "write");
     let rename = Ask::patch(&path(&key.id), &json!({"name": "ours", "description": "All of us."}));
@@ -87,7 +88,7 @@ fn a_team_mate_with_write_renames_disables_and_revokes() {
     assert_eq!(house.verify(&key.secret)["code"], "DISABLED");
     let enable = Ask::post(&format!("{}/enable", path(&key.id)), &json!({}));
     house.ask_as(&cy, &enable).problem(403, "permission_required");
-    // The owner undoes what a team mate did, and not what an administrator did.
+    // The owner can undo changes of a team member, but not those of an administrator.
     assert_eq!(house.ask_as(&bo, &enable).expect(200)["status"], "active");
     house.ask(&disable).expect(200);
     house.ask_as(&cy, &disable).expect(200);
@@ -98,7 +99,7 @@ fn a_team_mate_with_write_renames_disables_and_revokes() {
 }
 
 #[test]
-fn a_team_mate_with_write_gets_no_secret_and_changes_nothing_else() {
+fn a_team_member_with_write_access_gets_no_secret_and_no_other_change() {
     let (house, team, bo, cy, key) = shared_house();
     house.share(&bo, &key.id, &team, "write");
     let before = house.ask_as(&bo, &Ask::get(&path(&key.id))).expect(200);
@@ -136,7 +137,7 @@ fn a_team_mate_with_write_gets_no_secret_and_changes_nothing_else() {
 }
 
 #[test]
-fn a_team_mate_with_read_sees_a_key_and_its_use_and_changes_nothing() {
+fn a_team_member_with_read_access_sees_key_and_usage_only() {
     let (house, team, bo, cy, key) = shared_house();
     house.share(&bo, &key.id, &team, "read");
     assert_eq!(house.bare(&Ask::forward_auth(&key.secret)).status, 200);
@@ -153,7 +154,8 @@ fn a_team_mate_with_read_sees_a_key_and_its_use_and_changes_nothing() {
     ] {
         house.ask_as(&cy, &ask).problem(403, "permission_required");
     }
-    // A key of a team mate opens no more than its list says, and is a window only where it says so.
+    // A key of a team member gives access only to what its permissions allow, and to other keys
+    // only if they say so.
     let plain = house.create_as(&cy, &json!({}));
     let get = Ask::get(&path(&key.id));
     house.bare(&get.clone().bearer(&plain.secret)).problem(403, "permission_required");
@@ -165,7 +167,7 @@ fn a_team_mate_with_read_sees_a_key_and_its_use_and_changes_nothing() {
 }
 
 #[test]
-fn sharing_with_a_foreign_team_is_refused() {
+fn sharing_with_a_foreign_team_is_rejected() {
     let house = House::start();
     let team = house.team("Blue", "visible", &[]);
     let [bo, cy] = ["bo", "cy"].map(|name| house.join(name, "user"));
@@ -180,9 +182,10 @@ fn sharing_with_a_foreign_team_is_refused() {
         let problem = house.ask_as(&bo, &create(unknown)).problem(400, "invalid_input");
         assert_eq!(problem["errors"][0]["code"], "unknown_team", "{problem}");
     }
-    // The key must be one's own: being in the team is not enough.
+    // The user must own the key: membership in the team is not enough.
     house.ask_as(&cy, &sharing(&key.id, &team, "write")).problem(403, "permission_required");
-    // Who manages teams shares with any, who manages keys any key, as far as they hold all of it.
+    // A team manager can share with any team and a key manager can share any key, if they hold
+    // everything that the key grants.
     house.share(&house.owner(), &key.id, &team, "read");
     let manager = ["keyhouse:keys:manage", "keyhouse:teams:manage", "diagrams:*"];
     let manager = house.join("manager", &house.role("Manager", &manager));
@@ -201,7 +204,7 @@ fn sharing_with_a_foreign_team_is_refused() {
 }
 
 #[test]
-fn a_key_shared_with_a_secret_team_alone_is_not_there_for_those_outside() {
+fn a_key_shared_only_with_a_secret_team_is_hidden_from_others() {
     let (house, team, bo, cy, key) = shared_house();
     let outside = house.join("outside", "user");
     let seer = house.join("seer", &house.role("Seer", &["keyhouse:teams:read"]));
@@ -227,10 +230,10 @@ fn a_key_shared_with_a_secret_team_alone_is_not_there_for_those_outside() {
     for person in [&bo, &cy, &reader, &house.owner()] {
         assert_eq!(house.listed(person, &key.id).unwrap()["name"], "deploy");
     }
-    // Who reads every key does not learn of the team by that.
+    // Permission to read every key does not reveal the team.
     assert_eq!(house.listed(&reader, &key.id).unwrap()["teams"], json!([]));
     assert_eq!(house.listed(&cy, &key.id).unwrap()["teams"][0]["visibility"], "secret");
-    // An owner who left sees the key without the team, and can still take it back.
+    // An owner who left the team sees the key without the team, and can still unshare it.
     house.take_out(&team, &bo);
     assert_eq!(house.listed(&bo, &key.id).unwrap()["teams"], json!([]));
     assert_eq!(house.verify(&key.secret)["teams"], json!([]));
@@ -240,7 +243,7 @@ fn a_key_shared_with_a_secret_team_alone_is_not_there_for_those_outside() {
 }
 
 #[test]
-fn a_removed_team_opens_nothing() {
+fn a_removed_team_gives_no_access() {
     let (house, team, bo, cy, key) = shared_house();
     house.share(&bo, &key.id, &team, "write");
     assert_eq!(house.ask(&Ask::new("DELETE", &format!("/v1/teams/{team}"))).status, 204);
@@ -249,14 +252,14 @@ fn a_removed_team_opens_nothing() {
     let rename = Ask::patch(&path(&key.id), &json!({"name": "ours"}));
     house.ask_as(&cy, &rename).problem(403, "permission_required");
     assert_eq!(house.verify(&key.secret)["teams"], json!([]));
-    // What is left of it goes with the next change, and does not count.
+    // The next change removes the leftover share, which does not count.
     let green = house.team("Green", "visible", &[]);
     house.put_in(&green, &bo);
     assert_eq!(house.share(&bo, &key.id, &green, "read")["teams"][0]["name"], "Green");
 }
 
 #[test]
-fn searches_and_filters_find_only_what_is_seen_whole() {
+fn searches_and_filters_match_only_fully_visible_keys() {
     let (house, team, bo, cy, key) = shared_house();
     let other = house.create_as(&cy, &json!({"name": "deploy too"}));
     let service =
@@ -293,7 +296,7 @@ fn searches_and_filters_find_only_what_is_seen_whole() {
     ] {
         assert_eq!(find(person, query), found, "{} {query}", person.email);
     }
-    // A secret team that one is not in has no keys, not even one's own.
+    // For a user outside a secret team, the team has no keys, not even the user's own.
     house.show_team(&team, "secret");
     assert_eq!(find(&bo, &by_team), sorted(&[&key]));
     house.take_out(&team, &bo);
@@ -306,7 +309,7 @@ fn searches_and_filters_find_only_what_is_seen_whole() {
 }
 
 #[test]
-fn services_and_upstreams_are_told_of_teams() {
+fn services_and_upstreams_get_the_teams_of_a_key() {
     let (house, team, bo, _cy, key) = shared_house();
     let header = |key: &Made| {
         let answer = house.bare(&Ask::forward_auth(&key.secret));
@@ -324,7 +327,7 @@ fn services_and_upstreams_are_told_of_teams() {
     });
     let service = house.create(&service);
     assert_eq!(header(&service), team);
-    // An owner who is no longer in the team does not stand for it.
+    // An owner who is no longer in the team does not count as its member.
     house.take_out(&team, &bo);
     assert_eq!(header(&key), "-");
     assert_eq!(header(&service), team);
@@ -336,7 +339,7 @@ fn services_and_upstreams_are_told_of_teams() {
 }
 
 #[test]
-fn a_key_is_as_hidden_as_the_most_visible_team_it_is_shared_with() {
+fn the_most_visible_team_decides_the_visibility_of_a_shared_key() {
     let house = House::start();
     house.put_on_plan(&house.organization(), "enterprise");
     let [bo, cy, di] = ["bo", "cy", "di"].map(|name| house.join(name, "user"));
@@ -369,7 +372,7 @@ fn a_key_is_as_hidden_as_the_most_visible_team_it_is_shared_with() {
 }
 
 #[test]
-fn a_key_is_shared_with_so_many_teams_and_no_more() {
+fn sharing_with_more_than_the_maximum_of_teams_is_rejected() {
     const TEAMS_A_KEY_MAX: usize = 16;
     let house = House::start();
     house.put_on_plan(&house.organization(), "enterprise");

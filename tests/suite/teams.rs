@@ -1,4 +1,4 @@
-//! `/v1/teams`: who makes them, who is in them, and for whom they exist at all.
+//! `/v1/teams`: creation, membership and visibility of teams.
 
 use serde_json::{Value, json};
 
@@ -10,19 +10,19 @@ use crate::people::Person;
 pub(crate) const NO_TEAM: &str = "team_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f";
 
 impl House {
-    /// Makes a team visible or secret, as the owner.
+    /// Creates a visible or secret team, as the owner.
     pub(crate) fn show_team(&self, team: &str, visibility: &str) {
         let change = json!({"visibility": visibility});
         self.ask(&Ask::patch(&path(team), &change)).expect(200);
     }
 
-    /// Puts somebody into a team, as the owner.
+    /// Adds a user to a team, as the owner.
     pub(crate) fn put_in(&self, team: &str, person: &Person) {
         let answer = self.ask(&Ask::new("PUT", &member(team, &person.id)));
         assert_eq!(answer.status, 204, "{}", answer.body);
     }
 
-    /// Takes somebody out of a team, as the owner.
+    /// Removes a user from a team, as the owner.
     pub(crate) fn take_out(&self, team: &str, person: &Person) {
         let answer = self.ask(&Ask::new("DELETE", &member(team, &person.id)));
         assert_eq!(answer.status, 204, "{}", answer.body);
@@ -47,7 +47,7 @@ pub(crate) fn ids(page: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn a_team_is_made_found_changed_and_removed() {
+fn a_team_can_be_created_read_changed_and_removed() {
     let house = House::start();
     let body = json!({"name": "Blue", "visibility": "visible", "description": "The blue ones."});
     let answer = house.ask(&Ask::post("/v1/teams", &body));
@@ -91,7 +91,7 @@ fn a_team_is_made_found_changed_and_removed() {
 }
 
 #[test]
-fn the_plan_gives_one_team_and_a_removed_one_makes_room() {
+fn the_plan_limits_teams_and_a_removed_one_frees_its_place() {
     let house = House::start();
     let blue = house.team("Blue", "visible", &[]);
     let body = json!({"name": "Red", "visibility": "visible"});
@@ -103,7 +103,7 @@ fn the_plan_gives_one_team_and_a_removed_one_makes_room() {
 }
 
 #[test]
-fn members_come_and_go() {
+fn members_can_be_added_and_removed() {
     let house = House::start();
     let team = house.team("Blue", "visible", &[]);
     let [bo, cy] = ["bo", "cy"].map(|name| house.join(name, "user"));
@@ -132,7 +132,7 @@ fn members_come_and_go() {
 }
 
 #[test]
-fn teams_are_made_and_filled_by_those_who_manage_them() {
+fn only_team_managers_create_teams_and_add_members() {
     let house = House::start();
     let team = house.team("Blue", "visible", &[]);
     let seer = house.role("Seer", &["keyhouse:teams:read"]);
@@ -148,7 +148,7 @@ fn teams_are_made_and_filled_by_those_who_manage_them() {
         Ask::new("PUT", &member(&team, &seer.id)),
         Ask::new("DELETE", &member(&team, &bo.id)),
     ];
-    // Being in a team is not to be in charge of it.
+    // Membership in a team does not include managing it.
     for person in [&bo, &seer] {
         for ask in &changes {
             house.ask_as(person, ask).problem(403, "permission_required");
@@ -165,7 +165,7 @@ fn teams_are_made_and_filled_by_those_who_manage_them() {
 }
 
 #[test]
-fn a_visible_team_is_seen_by_all_and_its_members_by_members() {
+fn a_visible_team_is_listed_for_all_and_its_members_for_members() {
     let house = House::start();
     let team = house.team("Blue", "visible", &[]);
     let [bo, cy] = ["bo", "cy"].map(|name| house.join(name, "guest"));
@@ -179,7 +179,7 @@ fn a_visible_team_is_seen_by_all_and_its_members_by_members() {
 }
 
 #[test]
-fn a_secret_team_is_not_there_for_those_outside() {
+fn a_secret_team_is_hidden_from_non_members() {
     let house = House::start();
     let team = house.team("Black", "secret", &[]);
     let seer = house.role("Seer", &["keyhouse:teams:read"]);
@@ -192,7 +192,7 @@ fn a_secret_team_is_not_there_for_those_outside() {
     let strong_own = house.create_as(&strong, &json!({}));
 
     for (person, key) in [(&outside, &own), (&strong, &strong_own)] {
-        // Asked about the team that is there and about one that never was, the answers are equal.
+        // The answers about an existing secret team and about a missing one are equal.
         let answers = |team: &str| -> Vec<String> {
             let share = format!("/v1/keys/{}/teams/{team}", key.id);
             let invited = json!({"email": "x@example.com", "role": "guest", "teams": [team]});
@@ -241,7 +241,7 @@ fn a_secret_team_is_not_there_for_those_outside() {
 }
 
 #[test]
-fn teams_live_through_a_restart() {
+fn teams_survive_a_restart() {
     let mut house = House::start();
     let team = house.team("Blue", "secret", &[]);
     let bo = house.join("bo", "user");
@@ -252,7 +252,7 @@ fn teams_live_through_a_restart() {
 }
 
 #[test]
-fn a_downgrade_takes_no_team_away_and_shares_go_on() {
+fn a_downgrade_keeps_teams_and_shares() {
     let house = House::start();
     let organization = house.organization();
     house.put_on_plan(&organization, "enterprise");
@@ -283,7 +283,7 @@ fn a_downgrade_takes_no_team_away_and_shares_go_on() {
 }
 
 #[test]
-fn teams_and_roles_of_another_organization_are_not_there() {
+fn teams_and_roles_of_another_organization_are_hidden() {
     let house = House::start();
     let team = house.team("Blue", "visible", &[]);
     let role = house.role("Drawer", &["diagrams:*"]);
@@ -301,7 +301,8 @@ fn teams_and_roles_of_another_organization_are_not_there() {
     ] {
         house.ask_as(&stranger, &ask).problem(404, "not_found");
     }
-    // Names are an organization's own, and nobody is put into a team of another.
+    // Team names are unique within an organization only, and users cannot join a team of another
+    // one.
     let body = json!({"name": "Blue", "visibility": "visible"});
     house.ask_as(&stranger, &Ask::post("/v1/teams", &body)).expect(201);
     let body = json!({"name": "Drawer", "permissions": []});

@@ -1,4 +1,5 @@
-//! What is written and could never count: refused when it is written, with what is wrong and where.
+//! Settings that could never apply are rejected when they are written, with what is wrong and
+//! where.
 
 use serde_json::{Value, json};
 
@@ -50,7 +51,7 @@ fn hopeless() -> Vec<(&'static str, Value, (&'static str, &'static str))> {
 }
 
 #[test]
-fn a_key_that_no_call_could_pass_is_refused_when_it_is_made_changed_and_imported() {
+fn a_key_that_no_call_could_pass_is_rejected_on_every_write() {
     let house = House::start();
     let key = house.create(&json!({"name": "k"}));
     let path = format!("/v1/keys/{}", key.id);
@@ -75,7 +76,7 @@ fn a_key_that_no_call_could_pass_is_refused_when_it_is_made_changed_and_imported
 }
 
 #[test]
-fn a_route_that_no_request_could_take_is_refused() {
+fn a_route_that_no_request_could_match_is_rejected() {
     let house = House::start();
     for (route, code) in [
         (json!({"path": "/a", "methods": ["TRACE"]}), "invalid_route"),
@@ -102,9 +103,9 @@ fn a_route_that_no_request_could_take_is_refused() {
     house.ask(&Ask::post("/v1/gates", &json!({"name": "shop", "routes": routes}))).expect(201);
 }
 
-/// `deny 10.0.0.0/8` did not see `64:ff9b::a00:1`.
+/// `deny 10.0.0.0/8` did not match `64:ff9b::a00:1`.
 #[test]
-fn an_address_that_embeds_ipv4_is_that_ipv4_address() {
+fn an_address_that_embeds_ipv4_is_treated_as_ipv4() {
     let house = House::start();
     let key = house.create(&json!({"ip_rules": {"deny": ["10.0.0.0/8"]}}));
     let from = |address: &str| {
@@ -122,7 +123,7 @@ fn an_address_that_embeds_ipv4_is_that_ipv4_address() {
     assert_eq!(from("64:ff9b::cb00:7109").status, 200);
     assert_eq!(house.key(&key.id)["last_used"]["ip"], "203.0.113.9");
     assert_eq!(from("2002:a00:1::1").status, 200, "6to4 is IPv6");
-    // What claims to embed a proxy's address, or this host's, is trusted with nothing.
+    // An address that embeds the one of a proxy or of this host is not trusted.
     from("10.0.0.1, 64:ff9b::7f00:1").expect(200);
     assert_eq!(house.key(&key.id)["last_used"]["ip"], "127.0.0.1");
 }

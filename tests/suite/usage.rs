@@ -1,4 +1,4 @@
-//! `/v1/usage`: every call counted once, whichever way it came, and told to those who may know.
+//! `/v1/usage` counts every call once, on every path, and shows the counts only to permitted users.
 
 use serde_json::{Value, json};
 
@@ -7,12 +7,12 @@ use crate::house::{House, Made};
 use crate::people::Person;
 
 impl House {
-    /// What the owner is told of a key's use.
+    /// The usage of a key as its owner sees it.
     fn usage(&self, key: &Made) -> Value {
         self.ask(&of(&key.id)).expect(200)
     }
 
-    /// The sums of it, by code.
+    /// The totals of the usage, by code.
     fn counted(&self, key: &Made) -> Value {
         let usage = self.usage(key);
         let sum = |at: &dyn Fn(&Value) -> &Value| {
@@ -38,7 +38,7 @@ fn verify(secret: &str, more: &Value) -> Ask {
 }
 
 #[test]
-fn every_way_to_present_a_key_is_counted_once_by_what_it_came_to() {
+fn every_way_to_present_a_key_is_counted_once_by_its_result() {
     let house = House::start();
     let permissions = ["a:b", "keyhouse:keys:read", "keyhouse:keys:verify"];
     let key = house.create(&json!({"kind": "service", "permissions": permissions}));
@@ -65,7 +65,8 @@ fn every_way_to_present_a_key_is_counted_once_by_what_it_came_to() {
     let expected = json!({"VALID": 7, "INSUFFICIENT_PERMISSIONS": 2});
     assert_eq!(house.counted(&key), expected, "about itself");
 
-    // What asks without presenting, or is told of no key, is no call.
+    // A request about a key that does not present it is not a call, and neither is one about an
+    // unknown key.
     house.ask(&verify(&key.secret, &json!({"explain": true}))).expect(200);
     house.ask(&Ask::post(&format!("/v1/keys/{}/explain", key.id), &json!({}))).expect(200);
     let (_, neighbour) = house.neighbour("other");
@@ -86,7 +87,7 @@ fn every_way_to_present_a_key_is_counted_once_by_what_it_came_to() {
 }
 
 #[test]
-fn what_refuses_a_key_is_told_by_its_code() {
+fn rejected_calls_are_counted_by_their_code() {
     let house = House::start();
     let rate = json!([{"name": "slow", "limit": 1, "window_seconds": 86_400}]);
     let limited = house.create(&json!({"rate_limits": rate}));
@@ -125,7 +126,7 @@ fn what_refuses_a_key_is_told_by_its_code() {
 }
 
 #[test]
-fn a_clean_stop_loses_no_call_and_a_kill_invents_none() {
+fn a_clean_stop_loses_no_call_and_a_kill_adds_none() {
     let mut house = House::start();
     let key = house.create(&json!({"kind": "service"}));
     let call = |house: &House, times: u64| {
@@ -152,7 +153,8 @@ fn a_clean_stop_loses_no_call_and_a_kill_invents_none() {
     assert_eq!(sum["totals"]["calls"], left + 5, "{sum}");
 }
 
-/// A house on a plan with teams, where a member of a secret team has shared a key with it alone.
+/// A house on a plan with teams, where a member of a secret team has shared a key with that team
+/// alone.
 fn house_with_a_secret() -> (House, Person, Made, Made) {
     let house = House::start();
     house.put_on_plan(&house.organization(), "enterprise");
@@ -170,7 +172,7 @@ fn house_with_a_secret() -> (House, Person, Made, Made) {
 }
 
 #[test]
-fn a_keys_use_is_told_to_those_who_see_it() {
+fn usage_of_a_key_is_visible_to_those_who_see_the_key() {
     let (house, bo, hidden, open) = house_with_a_secret();
     let cy = house.join("cy", "user");
     let mate = house.join("mate", "user");
@@ -190,12 +192,12 @@ fn a_keys_use_is_told_to_those_who_see_it() {
     house.ask_as(&neighbour, &of(&open.id)).problem(404, "not_found");
     let theirs = house.ask_as(&neighbour, &Ask::get("/v1/usage")).expect(200);
     assert_eq!((&theirs["totals"]["calls"], &theirs["keys"]), (&json!(0), &json!([])));
-    // A key that opens a protected API is no window on this either.
+    // A key for a protected API gives no access to usage either.
     house.bare(&of(&open.id).bearer(&open.secret)).problem(403, "permission_required");
 }
 
 #[test]
-fn whoever_reads_usage_alone_is_told_numbers_and_nothing_of_what_is_concealed() {
+fn permission_for_usage_alone_shows_counts_and_no_concealed_keys() {
     let (house, _bo, hidden, open) = house_with_a_secret();
     let role = house.role("Counter", &["keyhouse:usage:read"]);
     let person = house.join("cy", &role);
@@ -225,7 +227,7 @@ fn whoever_reads_usage_alone_is_told_numbers_and_nothing_of_what_is_concealed() 
 }
 
 #[test]
-fn wrong_parameters_are_named() {
+fn invalid_parameters_are_named() {
     let house = House::start();
     for (query, pointer, code) in [
         ("key=nobody", "?key", "invalid_id"),
@@ -249,7 +251,7 @@ fn wrong_parameters_are_named() {
 }
 
 #[test]
-fn the_command_line_shows_it_with_and_without_a_server() {
+fn the_command_line_shows_usage_with_and_without_a_server() {
     let mut house = House::start();
     let key = house.create(&json!({"name": "busy"}));
     for _ in 0..3 {

@@ -1,4 +1,4 @@
-//! `/v1/users`: who is there, and who may change whom.
+//! `/v1/users` lists the users and changes them, within the rights of the caller.
 
 use std::thread;
 
@@ -22,7 +22,7 @@ fn is_in(house: &House, person: &Person) -> bool {
 }
 
 #[test]
-fn users_are_listed_the_newest_first_page_by_page_and_by_address() {
+fn users_are_listed_newest_first_in_pages_and_by_address() {
     let house = House::start();
     let ada = house.owner();
     let (bo, cy) = (house.join("bo", "user"), house.join("cy", "guest"));
@@ -56,7 +56,7 @@ fn users_are_listed_the_newest_first_page_by_page_and_by_address() {
 }
 
 #[test]
-fn plain_users_see_themselves_and_nobody_else() {
+fn plain_users_see_only_themselves() {
     let house = House::start();
     let bo = house.join("bo", "user");
     assert_eq!(house.ask_as(&bo, &Ask::get(&path(&bo))).expect(200)["email"], *bo.email);
@@ -66,14 +66,14 @@ fn plain_users_see_themselves_and_nobody_else() {
     }
     house.ask_as(&bo, &patch(&bo, &json!({"role": "owner"}))).problem(403, "permission_required");
     house.ask(&Ask::get(missing)).problem(404, "not_found");
-    // A key is not its owner.
+    // A key does not act as its owner.
     let key = house.create(&json!({"name": "reader", "permissions": ["diagrams:read"]}));
     let ask = Ask::get(&path(&house.owner())).bearer(&key.secret);
     house.bare(&ask).problem(403, "permission_required");
 }
 
 #[test]
-fn an_administrator_touches_nobody_who_holds_more() {
+fn an_administrator_cannot_change_a_higher_ranked_user() {
     let house = House::start();
     let admin = house.join("admin", "administrator");
     let (owner, operator) = (house.join("owner", "owner"), house.join("operator", "user"));
@@ -113,7 +113,7 @@ fn an_administrator_touches_nobody_who_holds_more() {
         let answer = house.ask_as(&admin, &patch(&user, &change));
         assert_eq!(answer.status, status, "{change}: {}", answer.body);
     }
-    // Nor does an owner who does not run the instance touch its operators.
+    // Nor can an owner who is not an operator change operators.
     for change in [json!({"operator": false}), json!({"disabled": true}), json!({"role": "guest"})]
     {
         house.ask_as(&owner, &patch(&operator, &change)).problem(403, "permission_required");
@@ -124,7 +124,7 @@ fn an_administrator_touches_nobody_who_holds_more() {
 }
 
 #[test]
-fn a_disabled_user_is_out_at_once_with_sessions_and_keys() {
+fn disabling_a_user_ends_their_sessions_and_blocks_their_keys() {
     let house = House::start();
     let bo = house.join("bo", "user");
     let key = crate::house::made(
@@ -169,7 +169,7 @@ fn a_new_role_ends_sessions_and_a_new_name_does_not() {
 }
 
 #[test]
-fn changes_keep_to_the_version_they_were_made_for() {
+fn a_change_for_an_older_version_is_rejected() {
     let house = House::start();
     let bo = house.join("bo", "user");
     let ask = |tag: &str| patch(&bo, &json!({"name": "Bo"})).header("If-Match", tag);
@@ -192,7 +192,7 @@ fn changes_keep_to_the_version_they_were_made_for() {
 }
 
 #[test]
-fn a_house_keeps_an_owner_and_an_operator() {
+fn the_last_owner_and_the_last_operator_cannot_be_removed() {
     let house = House::start();
     let ada = house.owner();
     for change in [json!({"role": "administrator"}), json!({"disabled": true})] {
@@ -201,7 +201,7 @@ fn a_house_keeps_an_owner_and_an_operator() {
     house.ask(&Ask::new("DELETE", &path(&ada))).problem(409, "last_owner");
     house.ask(&patch(&ada, &json!({"operator": false}))).problem(409, "last_operator");
 
-    // Handed over: another is made owner, then steps up alone.
+    // A handover: another user becomes owner, then the first one steps down alone.
     let bo = house.join("bo", "user");
     house.ask(&patch(&bo, &json!({"role": "owner"}))).expect(200);
     house.ask(&patch(&ada, &json!({"disabled": true}))).problem(409, "last_operator");
@@ -210,20 +210,20 @@ fn a_house_keeps_an_owner_and_an_operator() {
     let cookie = house.bare(&signed_in).header("set-cookie").unwrap().to_owned();
     let bo = Person { cookie: cookie.split(';').next().unwrap().to_owned(), ..bo };
     house.ask_as(&bo, &patch(&bo, &json!({"role": "user"}))).problem(409, "last_owner");
-    // A disabled owner is none to keep.
+    // A disabled owner does not count.
     let cy = house.join_by(&bo, "cy", "owner");
     house.ask_as(&bo, &patch(&cy, &json!({"disabled": true}))).expect(200);
     house.ask_as(&bo, &patch(&bo, &json!({"role": "user"}))).problem(409, "last_owner");
 }
 
 #[test]
-fn two_owners_who_demote_each_other_at_once_never_leave_none() {
+fn concurrent_mutual_demotions_leave_an_owner() {
     let mut house = House::start();
     for round in 0..8 {
         house.sign_in();
         let ada = house.owner();
         let bo = house.join(&format!("bo{round}"), "owner");
-        // Both run the instance, so that either may touch the other.
+        // Both are operators, so each may change the other.
         house.ask(&patch(&bo, &json!({"operator": true}))).expect(200);
         let demote = |by: &Person, whom: &Person| -> Answer {
             house.ask_as(by, &patch(whom, &json!({"role": "user"})))
@@ -253,7 +253,7 @@ fn owners(house: &House) -> Vec<String> {
 }
 
 #[test]
-fn what_a_dismissed_administrator_made_is_dead() {
+fn links_of_a_removed_administrator_are_invalid() {
     let house = House::start();
     for (change, alive) in [
         (Some(json!({"disabled": true})), false),

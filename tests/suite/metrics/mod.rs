@@ -1,5 +1,5 @@
-//! `/metrics`: who may read it, that Prometheus takes it, that its numbers are right, and that the
-//! examples speak of metrics that there are.
+//! `/metrics`: access, the format that Prometheus reads, correct numbers, and examples that use
+//! existing metrics only.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,8 +15,8 @@ use crate::policy::operations;
 use crate::server::SEARCH_PATH;
 use crate::server::wire::{Answer, Connection};
 
-/// Everything that a label may be called, with all that it may say; none where it is the number of a
-/// bucket, a version or a gate.
+/// Every label name with all its values; no values where it is the bound of a bucket, a version or
+/// a gate.
 const LABELS: &[(&str, &[&str])] = &[
     ("code", &[]),
     ("endpoint", &["forward_auth", "ext_authz", "verify", "verify_batch", "introspect", "whoami"]),
@@ -47,7 +47,7 @@ const LABELS: &[(&str, &[&str])] = &[
     ("version", &[]),
 ];
 
-/// The listener that a line of the log tells of.
+/// The address of the listener in a line of the log.
 fn listener(house: &House, said: &str) -> SocketAddr {
     let line = house.server().log().wait_for(said).unwrap();
     let rest = line.split_once("http://").unwrap().1.trim();
@@ -71,7 +71,7 @@ fn scrape(address: SocketAddr) -> String {
     answer.body
 }
 
-/// The number that stands behind this series, written as the exposition writes it.
+/// The number of this series, as written in the exposition.
 fn number(text: &str, series: &str) -> Option<f64> {
     let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
     Some(line.parse().unwrap())
@@ -88,7 +88,7 @@ fn file(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// Runs promtool, which must have nothing to say against what it is given.
+/// Runs promtool, which must report nothing about its input.
 fn promtool(words: &[&str], stdin: &str) {
     let mut command = Command::new("promtool");
     command.env("PATH", SEARCH_PATH).current_dir(file("")).args(words);
@@ -98,7 +98,7 @@ fn promtool(words: &[&str], stdin: &str) {
 }
 
 #[test]
-fn it_is_for_who_manages_the_instance_and_for_the_listener_of_its_own() {
+fn metrics_need_instance_management_or_their_own_listener() {
     let house = House::start_with(&["--metrics-listen=127.0.0.1:0", "--check-listen=127.0.0.1:0"]);
     let metrics = Ask::get("/metrics");
     house.bare(&metrics).problem(401, "NO_CREDENTIAL");
@@ -125,7 +125,7 @@ fn it_is_for_who_manages_the_instance_and_for_the_listener_of_its_own() {
     let checks = listener(&house, "checks on http://");
     ask_at(checks, &metrics.clone().bearer(&manager.secret)).problem(404, "not_found");
     let own = listener(&house, "metrics on http://");
-    // Nobody is anybody in particular there, so a wrong credential is none.
+    // This listener does not authenticate, so a wrong credential is ignored.
     for ask in [metrics.clone(), metrics.clone().bearer("wrong"), house.as_owner(metrics)] {
         assert_eq!(ask_at(own, &ask).status, 200);
     }
@@ -134,7 +134,7 @@ fn it_is_for_who_manages_the_instance_and_for_the_listener_of_its_own() {
 }
 
 #[test]
-fn its_listener_serves_health_and_nothing_else() {
+fn the_metrics_listener_serves_only_metrics_and_health() {
     let (house, address) = house();
     let key = house.create(&json!({"kind": "service", "permissions": ["*", "keyhouse:keys:read"]}));
     let open = ["/metrics", "/healthz", "/readyz"];
@@ -161,7 +161,7 @@ fn its_listener_serves_health_and_nothing_else() {
 }
 
 #[test]
-fn prometheus_takes_a_scrape_and_no_label_says_what_it_must_not() {
+fn prometheus_accepts_a_scrape_and_labels_have_only_known_values() {
     let (house, address) = house();
     let made = house.create(&json!({"name": "named-key"}));
     let mut line = house.line();
@@ -205,7 +205,7 @@ fn prometheus_takes_a_scrape_and_no_label_says_what_it_must_not() {
 }
 
 #[test]
-fn what_happens_is_counted_once_where_it_belongs() {
+fn every_action_is_counted_once_in_its_metric() {
     let (house, address) = house();
     let made = house.create(&json!({}));
     let revoked = house.create(&json!({}));
@@ -262,7 +262,7 @@ fn what_happens_is_counted_once_where_it_belongs() {
         (requests(201), 1),
         (requests(400), 1),
         (requests(401), 1),
-        // The one that read the numbers before.
+        // Plus the request that read the numbers before.
         ("keyhouse_http_requests_total{surface=\"metrics\",status=\"200\"}".to_owned(), 1),
         ("keyhouse_index_entries{kind=\"secret\"}".to_owned(), 0),
     ] {
@@ -293,7 +293,7 @@ fn what_happens_is_counted_once_where_it_belongs() {
 }
 
 #[test]
-fn gates_are_told_apart_by_name() {
+fn each_gate_has_its_own_label() {
     let (house, address) = house();
     let made = house.create(&json!({}));
     let gate = json!({"name": "orders", "routes": [{"path": "/orders/{id}", "methods": ["GET"]}]});
@@ -331,7 +331,7 @@ fn names(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_dashboard_and_the_alerts_speak_of_metrics_that_there_are() {
+fn the_dashboard_and_the_alerts_use_every_existing_metric() {
     let (_house, address) = house();
     let text = scrape(address);
     let told: BTreeSet<String> = {
@@ -344,7 +344,7 @@ fn the_dashboard_and_the_alerts_speak_of_metrics_that_there_are() {
         let missing: Vec<_> = used.difference(&told).collect();
         assert!(missing.is_empty(), "{path} names what is not measured: {missing:?}");
     }
-    // And of all of them: what nobody looks at need not be measured.
+    // And they use all of them: a metric that is not shown need not be measured.
     let dashboard = fs::read_to_string(file("examples/grafana-dashboard.json")).unwrap();
     let shown = names(&dashboard);
     let family = |name: &str| {
@@ -361,10 +361,10 @@ fn the_dashboard_and_the_alerts_speak_of_metrics_that_there_are() {
 }
 
 #[test]
-fn prometheus_takes_the_alerts_and_they_fire_when_they_should() {
+fn prometheus_accepts_the_alerts_and_they_fire_when_expected() {
     promtool(&["check", "rules", "examples/alerts.yml"], "");
     promtool(&["test", "rules", "tests/suite/metrics/alerts_test.yml"], "");
-    // Every query of the dashboard is one, too: as rules they are read by the same parser.
+    // Every query of the dashboard is checked too: promtool parses them as rules.
     let text = fs::read_to_string(file("examples/grafana-dashboard.json")).unwrap();
     let dashboard: Value = serde_json::from_str(&text).unwrap();
     let targets = dashboard["panels"].as_array().unwrap().iter();

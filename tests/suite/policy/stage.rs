@@ -1,4 +1,4 @@
-//! Two organizations with everybody and everything that the policy speaks of, all made through the API.
+//! Two organizations with every actor and object that the policy covers, all made through the API.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use crate::house::House;
 use crate::people::{PASSWORD, Person, invitation, token_in};
 use crate::policy::described::Described;
 
-/// Whose the thing is that an operation is about.
+/// The owner of the object that an operation is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Relation {
     Own,
@@ -20,7 +20,7 @@ pub(crate) enum Relation {
     Missing,
 }
 
-/// Who asks.
+/// The actor.
 #[derive(Clone, Debug)]
 pub(crate) enum Actor {
     Person(Person),
@@ -32,7 +32,7 @@ pub(crate) enum Actor {
 pub(crate) struct Stage {
     pub(crate) house: House,
     cast: BTreeMap<char, Person>,
-    /// A plain user, in the team that everybody is in.
+    /// A plain user, in the team that every actor is in.
     tess: Person,
     team: String,
     roles: BTreeMap<char, String>,
@@ -42,9 +42,9 @@ pub(crate) struct Stage {
     counter: Cell<u32>,
 }
 
-/// A missing thing's id, behind its prefix.
+/// The id of a missing object, after its prefix.
 const MISSING: &str = "0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f";
-/// What the custom role holds.
+/// The permissions of the custom role.
 const CUSTOM: [&str; 4] =
     ["keyhouse:audit:read", "keyhouse:keys:read", "keyhouse:users:read", "diagrams:*"];
 
@@ -81,7 +81,7 @@ impl Stage {
         stage
     }
 
-    /// Somebody new who stands as this actor does.
+    /// A new user with the same status as this actor.
     fn newcomer(&self, actor: char) -> Person {
         let name = format!("{actor}{}", self.number());
         let person = self.house.join(&name, &self.roles[&actor]);
@@ -100,7 +100,7 @@ impl Stage {
         format!("thing {}", self.number())
     }
 
-    /// The actor behind a letter of the table, as far as an operation leaves them as they are.
+    /// The actor behind a letter of the table, as long as an operation does not change them.
     pub(crate) fn actor(&self, letter: char, operation: &Described, relation: Relation) -> Actor {
         let changes_user = ["changeUser", "removeUser", "resetUser"].contains(&&*operation.id);
         match letter {
@@ -114,7 +114,7 @@ impl Stage {
         }
     }
 
-    /// The owner of the house, who is operator too and may do most.
+    /// The owner of the house, who is also operator and has the most permissions.
     pub(crate) fn founder(&self) -> Actor {
         Actor::Person(self.house.owner())
     }
@@ -142,7 +142,7 @@ impl Stage {
         Person { cookie, ..person.clone() }
     }
 
-    /// The path of an operation, about a thing that stands so to the actor.
+    /// The path of an operation on an object with this relation to the actor.
     pub(crate) fn path(&self, operation: &Described, relation: Relation, actor: &Actor) -> String {
         let mut path = operation.path.clone();
         let places: Vec<String> = path
@@ -154,7 +154,7 @@ impl Stage {
         for place in places {
             let relation = if place == about { relation } else { Relation::Same };
             let id = match (&*place, &*about) {
-                // Who is put into a team, and with which team a key is shared.
+                // The user to add to a team, or the team to share a key with.
                 ("user", "team") => self.tess.id.clone(),
                 ("team", "key") => self.team.clone(),
                 _ => self.thing(&place, relation, (operation, actor)),
@@ -212,7 +212,7 @@ impl Stage {
         }
     }
 
-    /// A team that the actor is in, one that they are not in, and a secret one.
+    /// A team of the actor, a team of others, and a secret one.
     fn team_for(&self, relation: Relation, actor: &Actor, maker: &Person) -> String {
         let visibility = if relation == Relation::Team { "secret" } else { "visible" };
         let body = json!({"name": self.name(), "visibility": visibility});
@@ -229,14 +229,15 @@ impl Stage {
         match (relation, actor) {
             (Relation::Own, Actor::Person(person)) => person.id.clone(),
             (Relation::Other, _) => self.other.1.id.clone(),
-            // One of her sessions, which the next place of the path names.
+            // One of her sessions, for the next placeholder of the path.
             _ if operation.id == "endSessionOfUser" => self.tess.id.clone(),
             _ if operation.method == "GET" => self.tess.id.clone(),
             _ => self.house.join(&format!("user{}", self.number()), "user").id,
         }
     }
 
-    /// A key of the actor, of a team mate who shares it for writing, of a team mate who does not.
+    /// A key of the actor, of a team member who shares it with write access, or of one who does
+    /// not.
     fn key_about(&self, relation: Relation, (operation, actor): (&Described, &Actor)) -> String {
         let owner = match (relation, actor) {
             (Relation::Own, Actor::Person(person)) => person,
@@ -271,7 +272,7 @@ impl Stage {
         format!("somebody{}@example.com", self.number())
     }
 
-    /// The example of what an operation is sent, with what is really there put in.
+    /// The request example of an operation, with ids of existing objects filled in.
     pub(crate) fn body(&self, operation: &Described) -> Value {
         let mut body = operation.example.clone();
         let Some(fields) = body.as_object_mut() else { return body };
@@ -303,7 +304,7 @@ impl Stage {
         body
     }
 
-    /// What the actor is answered.
+    /// The answer to the actor.
     pub(crate) fn status(&self, ask: Ask, actor: &Actor) -> (u16, String) {
         let ask = match actor {
             Actor::Person(person) => person.asks(&ask),
