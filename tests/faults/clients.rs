@@ -8,10 +8,10 @@ use serde_json::json;
 
 use crate::House;
 
-/// A trusted peer on another host counts as the client on the check listener alone, and only where its
-/// request shows no sign of a proxy.
+/// A trusted peer on another host counts as the client on the check listener alone, and only where
+/// its request shows no sign of a proxy.
 #[test]
-fn the_address_of_a_proxy_on_another_host_is_never_its_clients() {
+fn the_address_of_a_remote_proxy_is_never_used_as_the_client() {
     let house = House::over(Arc::new(MemoryStore::new()));
     let body = json!({"ip_rules": {"allow": ["10.0.0.0/8"]}});
     let (status, made) = house.manage("POST", "/v1/keys", &body);

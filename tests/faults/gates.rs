@@ -1,4 +1,4 @@
-//! What gates say while the index lacks a change that was answered, and while the store is away.
+//! Decisions of gates while the index lacks an answered change, and while the store is unavailable.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::{House, LONG};
 
 impl House {
-    /// Status and code of what a check is answered.
+    /// Status and code of the answer to a check.
     fn answered(&self, surface: Surface, request: Builder, body: &[u8]) -> (u16, String) {
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let peer = Peer::Tcp(([127, 0, 0, 1], 1).into());
@@ -21,7 +21,7 @@ impl House {
         (response.status_code, code.map(|(_, code)| code.to_string()).unwrap_or_default())
     }
 
-    /// What a gate says to a path, which must be the same by both ways of asking.
+    /// The decision of a gate on a path, which must be the same at both endpoints.
     fn through(&self, path: &str) -> (u16, String) {
         let by_headers = Request::get("/v1/forward-auth/shop")
             .header("x-forwarded-method", "GET")
@@ -50,7 +50,7 @@ fn code(status: u16, code: &str) -> (u16, String) {
 }
 
 #[test]
-fn nothing_passes_a_gate_that_may_have_been_changed() {
+fn a_gate_denies_all_while_the_index_lacks_an_answered_change() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
     let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
     house.open_gate();
@@ -85,7 +85,7 @@ fn nothing_passes_a_gate_that_may_have_been_changed() {
 }
 
 #[test]
-fn gates_decide_from_memory_while_the_store_is_away() {
+fn gates_decide_from_memory_while_the_store_is_unavailable() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
     let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
     house.open_gate();

@@ -1,5 +1,5 @@
-//! What clients and checks see when the store fails: the whole application in process, over stores
-//! that fail on purpose.
+//! Management requests and checks while the store fails: the whole application in process, over
+//! stores that fail on purpose.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -42,7 +42,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
-/// Longer than anything here takes; what is waited for comes as soon as it can.
+/// Longer than any step here takes; waits end as soon as possible.
 const LONG: Duration = Duration::from_secs(20);
 
 /// An instance without sockets.
@@ -71,17 +71,18 @@ impl House {
         Self::over_with(store, Arc::new(SystemClock::start()))
     }
 
-    /// The same at a time of its own; with an owner where the store has none.
+    /// The same at a given time; creates an owner if the store has none.
     fn over_with(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
         Self::paced(store, clock, (Pace::OFF, Pace::OFF))
     }
 
-    /// The same with a bound on the changes of sessions and of keys.
+    /// The same with a rate limit on the changes of sessions and of keys.
     fn paced(store: Arc<dyn Store>, clock: Arc<dyn Clock>, paces: (Pace, Pace)) -> Self {
         prepare::prepare(&*store).unwrap();
         let index = Arc::new(Index::new());
         let follower = follow::start(Arc::clone(&index), Arc::clone(&store)).unwrap();
-        // Another one each time: a second house on the same store must not make the same ids.
+        // A different seed each time: a second house on the same store must not generate the same
+        // ids.
         let random = StdRng::from_rng(&mut rand::rng());
         let prefix = Prefix::default();
         let actions = Actions::new(Arc::clone(&store), Arc::clone(&index), clock, random, prefix);
@@ -145,7 +146,7 @@ impl House {
         self.manage("POST", &format!("/v1/keys/{}/revoke", key.id), &json!({})).0
     }
 
-    /// What a proxy is answered about a secret: status and code.
+    /// The answer to a proxy about a secret: status and code.
     fn check(&self, secret: &str) -> (u16, String) {
         let request = http::Request::get("/v1/forward-auth/default")
             .header("x-forwarded-method", "GET")
@@ -162,13 +163,13 @@ impl House {
         (response.status_code, code.map(|(_, code)| code.to_string()).unwrap_or_default())
     }
 
-    /// Waits until the index has all that is stored, and compares the two.
+    /// Waits until the index has everything that is stored, and compares the two.
     fn assert_index_equals_store(&self) {
         let pause = Halt::default();
         let page = loop {
             match self.store.scan(&Range::prefix(b"key/"), At::Latest) {
                 Ok(page) => break page,
-                // Reopening, which ends by itself; nextest bounds the wait.
+                // Reopening ends by itself; nextest limits the wait.
                 Err(_unavailable) => drop(pause.pause(Duration::from_millis(5))),
             }
         };
@@ -188,7 +189,7 @@ impl House {
 }
 
 #[test]
-fn a_commit_that_fails_inside_redb_is_outcome_unknown_and_the_index_follows_what_is_stored() {
+fn a_failed_redb_commit_is_outcome_unknown_and_the_index_follows_the_store() {
     // The first sync of a two-phase commit decides whether the batch can be in; the second makes
     // sure that it is.
     for (sync, is_in) in [(1, false), (2, true)] {
@@ -218,7 +219,7 @@ fn a_commit_that_fails_inside_redb_is_outcome_unknown_and_the_index_follows_what
 }
 
 #[test]
-fn a_store_that_is_away_refuses_changes_and_lets_checks_go_on() {
+fn an_unavailable_store_blocks_changes_but_not_checks() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
     let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
     let key = house.create("any");
@@ -233,10 +234,10 @@ fn a_store_that_is_away_refuses_changes_and_lets_checks_go_on() {
     assert_eq!(house.manage("POST", "/v1/keys", &json!({})).0, 201);
 }
 
-/// An adversarial review found it: revoking a key that somebody else was just revoking answered 200
-/// from the store at once, while the index did not have it yet, and checks still let the key through.
+/// An adversarial review found it: revoking a key while another caller revoked it returned 200 from
+/// the store at once. The index did not have the revocation yet, and checks still accepted the key.
 #[test]
-fn no_answer_runs_ahead_of_the_index_whoever_made_the_change() {
+fn no_answer_is_sent_before_the_index_has_the_change() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
     let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
     let key = house.create("any");
@@ -260,7 +261,7 @@ fn no_answer_runs_ahead_of_the_index_whoever_made_the_change() {
 }
 
 #[test]
-fn an_index_that_missed_commits_is_rebuilt_while_others_write() {
+fn an_index_that_missed_commits_is_rebuilt_during_other_writes() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
     let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
     let keys: Vec<_> = (0..50).map(|number| house.create(&format!("key {number}"))).collect();
@@ -286,7 +287,7 @@ fn an_index_that_missed_commits_is_rebuilt_while_others_write() {
 }
 
 #[test]
-fn every_change_leaves_its_event_and_no_event_holds_a_secret() {
+fn every_change_writes_its_event_and_no_event_holds_a_secret() {
     let house = House::over(Arc::new(MemoryStore::new()));
     let key = house.create("any");
     house.manage("PATCH", &format!("/v1/keys/{}", key.id), &json!({ "name": "other" }));

@@ -1,4 +1,4 @@
-//! What `/metrics` says while the store is away, and while the index is behind.
+//! `/metrics` while the store is unavailable, and while the index is behind.
 
 use std::io::Read as _;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{House, LONG};
 
-/// What the operator on the host reads.
+/// The metrics as the operator on the host reads them.
 fn scrape(house: &House) -> String {
     let request = rouille::Request::fake_http("GET", "/metrics", Vec::new(), Vec::new());
     let response = house.app.answer_locally(&request);
@@ -21,7 +21,7 @@ fn scrape(house: &House) -> String {
     text
 }
 
-/// Waits until a line is there; nextest bounds the wait.
+/// Waits until a line appears; nextest limits the wait.
 fn wait_for(house: &House, line: &str) {
     let pause = Halt::default();
     while !scrape(house).lines().any(|it| it == line) {
@@ -36,7 +36,7 @@ fn says(text: &str, lines: &[&str]) {
 }
 
 #[test]
-fn a_store_that_goes_away_and_comes_back_is_told() {
+fn metrics_show_when_the_store_is_lost_and_recovered() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
     let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
     wait_for(&house, "keyhouse_store_state{state=\"following\"} 1");
@@ -51,7 +51,7 @@ fn a_store_that_goes_away_and_comes_back_is_told() {
 }
 
 #[test]
-fn an_index_that_lacks_what_was_answered_is_told() {
+fn metrics_show_when_the_index_lacks_an_answered_change() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
     let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
     let key = house.create("any");

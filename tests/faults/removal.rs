@@ -1,5 +1,5 @@
-//! A removal that is broken off between any two of its steps goes on where it was, by the next start
-//! or by being asked again, and does nothing twice.
+//! A removal that is interrupted between any two of its steps continues where it stopped, at the
+//! next start or when requested again, and does nothing twice.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use crate::{House, Made, people};
 
 const KEYS: usize = 3;
-/// A tombstone, a step a key, and the end.
+/// A tombstone, a step per key, and the end.
 const STEPS: usize = KEYS + 2;
 
-/// Lets a user in, who makes keys; returns their id and the keys.
+/// Adds a user and creates keys for them; returns the user's id and the keys.
 fn join(house: &House, name: &str) -> (String, Vec<Made>) {
     let person = people::join(house, name, "user");
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -27,7 +27,7 @@ fn join(house: &House, name: &str) -> (String, Vec<Made>) {
     (person.id.clone(), (0..KEYS).map(make).collect())
 }
 
-/// How often a key changed by a removal, as the events tell.
+/// How often a removal changed a key, according to the events.
 fn changes(house: &House, key: &Made) -> usize {
     let page = house.store.scan(&Range::prefix(b"event/"), At::Latest).unwrap();
     let events = page.rows.iter().map(|row| read_row::<EventRecord>(row).unwrap().record);
@@ -40,7 +40,7 @@ fn is_over(house: &House) -> bool {
 }
 
 #[test]
-fn a_removal_that_was_broken_off_anywhere_is_finished_once() {
+fn a_removal_interrupted_at_any_step_is_finished_once() {
     for (query, code) in [("", "REVOKED"), ("?keys=transfer&to=organization", "")] {
         for (step, by_start) in (1..=STEPS).flat_map(|step| [(step, true), (step, false)]) {
             let claim = format!("{query} broken off at step {step}, by start: {by_start}");
@@ -55,7 +55,7 @@ fn a_removal_that_was_broken_off_anywhere_is_finished_once() {
                 assert_eq!(house.check(&keys[0].secret).0, 200, "{claim}: nothing was done");
                 continue;
             }
-            // Those that were not reached are refused all the same.
+            // Keys that were not reached yet are rejected all the same.
             let found: Vec<_> = keys.iter().map(|key| house.check(&key.secret).1).collect();
             let reached = found.iter().filter(|found| **found == code).count();
             let refused = found.iter().filter(|found| *found == "OWNER_DISABLED").count();
@@ -81,7 +81,7 @@ fn a_removal_that_was_broken_off_anywhere_is_finished_once() {
 }
 
 #[test]
-fn a_removal_under_way_takes_no_other_way() {
+fn a_removal_in_progress_keeps_its_disposition() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
     let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
     let (bo, keys) = join(&house, "bo");
@@ -94,7 +94,7 @@ fn a_removal_under_way_takes_no_other_way() {
 }
 
 #[test]
-fn keys_whose_heir_is_removed_too_are_revoked() {
+fn keys_are_revoked_if_their_recipient_is_removed_too() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
     let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
     let ((bo, keys), (cy, _)) = (join(&house, "bo"), join(&house, "cy"));

@@ -1,4 +1,4 @@
-//! Whatever somebody does to the machine's clock: what has ended stays ended, limits go on.
+//! Changes of the machine's clock: expired objects stay expired, and limits keep working.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -13,7 +13,7 @@ use crate::sign_in::{Door, PASSWORD};
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// A clock on the wall that anybody can set.
+/// A wall clock that can be set.
 #[derive(Clone, Debug)]
 struct Wall(Arc<AtomicI64>);
 
@@ -43,7 +43,7 @@ fn house(wall: &Wall) -> House {
 }
 
 #[test]
-fn what_has_ended_stays_ended_when_the_clock_is_set_back() {
+fn an_expired_key_stays_expired_when_the_clock_is_set_back() {
     let wall = Wall::new();
     let house = house(&wall);
     let (status, made) = house.manage("POST", "/v1/keys", &json!({ "expires_in": "2h" }));
@@ -62,7 +62,7 @@ fn what_has_ended_stays_ended_when_the_clock_is_set_back() {
 }
 
 #[test]
-fn what_has_not_begun_begins_once_and_for_good() {
+fn a_key_that_has_started_stays_started_when_the_clock_is_set_back() {
     let wall = Wall::new();
     let house = house(&wall);
     let (status, made) =
@@ -77,7 +77,7 @@ fn what_has_not_begun_begins_once_and_for_good() {
 }
 
 #[test]
-fn a_limit_goes_on_wherever_the_clock_is_set() {
+fn a_rate_limit_is_independent_of_the_wall_clock() {
     let wall = Wall::new();
     let house = house(&wall);
     let limits = json!([{ "name": "slow", "limit": 3, "window_seconds": 86_400 }]);

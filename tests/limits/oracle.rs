@@ -1,4 +1,5 @@
-//! Our rate limits against `governor`, somebody else's GCRA, over arbitrary times and costs.
+//! Our rate limits against `governor`, an independent GCRA implementation, over arbitrary times and
+//! costs.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use keyhouse::index::live::RateCounter;
 use keyhouse::model::limit::{Draw, RateLimit};
 use proptest::prelude::*;
 
-/// A time at which calls come: how long after the one before, and what each costs.
+/// A time of calls: the distance to the previous one, and the cost of each call.
 fn arrivals(window_seconds: u32) -> impl Strategy<Value = Vec<(u64, u32)>> {
     let window_ns = u64::from(window_seconds) * 1_000_000_000;
     // Mostly within a window, sometimes at one moment, sometimes far apart.
@@ -26,7 +27,7 @@ fn limits() -> impl Strategy<Value = (RateLimit, Vec<(u64, u32)>)> {
 
 proptest! {
     #[test]
-    fn every_call_is_decided_as_the_oracle_decides((rule, arrivals) in limits()) {
+    fn every_call_is_decided_like_the_oracle((rule, arrivals) in limits()) {
         let (clock, counter) = (FakeRelativeClock::default(), RateCounter::default());
         let burst = NonZeroU32::new(rule.limit).unwrap();
         let quota = Quota::with_period(Duration::from_nanos(rule.weight(1))).unwrap();
@@ -67,9 +68,9 @@ proptest! {
         }
     }
 
-    /// What a refused call would have to wait for is exactly when it passes.
+    /// A refused call passes exactly after its retry time.
     #[test]
-    fn who_waits_as_told_passes_and_not_a_moment_earlier((rule, arrivals) in limits()) {
+    fn a_call_passes_exactly_at_its_retry_time((rule, arrivals) in limits()) {
         let (counter, mut now) = (RateCounter::default(), 1);
         for (pause, cost) in arrivals {
             now += pause;

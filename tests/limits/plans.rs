@@ -1,4 +1,4 @@
-//! What a plan limits: the calls of all keys of an organization together.
+//! Limits of a plan on the calls of all keys of an organization together.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::house::House;
 const THREADS: usize = 32;
 
 #[test]
-fn all_keys_of_an_organization_share_what_the_plan_gives_in_ten_seconds() {
+fn all_keys_of_an_organization_share_the_rate_limit_of_the_plan() {
     let house = House::at("2026-11-21T10:00:00Z");
     let (_, one) = house.create(&json!({}));
     let (_, other) = house.create(&json!({}));
@@ -28,7 +28,7 @@ fn all_keys_of_an_organization_share_what_the_plan_gives_in_ten_seconds() {
 }
 
 #[test]
-fn all_keys_of_an_organization_share_what_the_plan_gives_in_a_month() {
+fn all_keys_of_an_organization_share_the_monthly_quota_of_the_plan() {
     for crashes in [false, true] {
         let mut house = House::at("2026-11-30T23:59:00Z");
         let (_, one) = house.create(&json!({}));
@@ -48,7 +48,7 @@ fn all_keys_of_an_organization_share_what_the_plan_gives_in_a_month() {
 }
 
 #[test]
-fn a_call_that_the_plan_refuses_draws_on_none_of_the_keys_limits() {
+fn a_call_refused_by_the_plan_does_not_count_for_the_key() {
     let house = House::at("2026-11-21T10:00:00Z");
     let (_, secret) = house.create(&json!({
         "rate_limits": [{"name": "a", "limit": 100, "window_seconds": 1000}],
@@ -64,7 +64,7 @@ fn a_call_that_the_plan_refuses_draws_on_none_of_the_keys_limits() {
     house.plan(None, Some(25));
     assert_eq!(house.pass_together(THREADS, &secret, "QUOTA_EXCEEDED"), 25);
     assert_eq!(left(), (Some(65), Some(55)));
-    // And the other way round: what the key's own limits refuse is not drawn from the plan.
+    // And the reverse: a call refused by the key's own limits does not count for the plan.
     house.plan(None, Some(100));
     let (_, other) = house.create(&json!({}));
     assert_eq!(house.pass_together(THREADS, &secret, "QUOTA_EXCEEDED"), 55);

@@ -31,7 +31,7 @@ fn thirty_two_threads_get_exactly_the_quota() {
 /// Each row: a zone, a moment just before its month ends, and how long until then. Paris is in
 /// summer time in March's last hours, and in winter time again in October's.
 #[test]
-fn a_month_ends_where_its_zone_says_across_restarts_and_crashes() {
+fn a_month_ends_by_its_time_zone_across_restarts_and_crashes() {
     for (zone, late, wait) in [
         ("Europe/Paris", "2026-10-31T22:59:58Z", 2),
         ("Europe/Paris", "2026-03-31T21:59:58Z", 2),
@@ -63,7 +63,7 @@ fn a_month_ends_where_its_zone_says_across_restarts_and_crashes() {
 }
 
 #[test]
-fn a_changed_quota_stays_used_across_a_crash() {
+fn usage_of_a_changed_quota_survives_a_crash() {
     for crashes in [false, true] {
         let mut house = House::at("2026-11-21T10:00:00Z");
         let (id, secret) = house.create(&quota(100, "day", "UTC"));
@@ -80,7 +80,7 @@ fn a_changed_quota_stays_used_across_a_crash() {
 }
 
 #[test]
-fn a_store_that_refuses_lets_nothing_through_that_it_does_not_hold() {
+fn calls_are_refused_when_the_store_rejects_a_reservation() {
     let house = House::at("2026-11-21T10:00:00Z");
     let (_, counted) = house.create(&quota(1_000, "month", "UTC"));
     let (_, free) = house.create(&json!({}));
@@ -95,7 +95,7 @@ fn a_store_that_refuses_lets_nothing_through_that_it_does_not_hold() {
     }
     assert_eq!(house.check(&free).status, 200, "who has no quota needs no store");
     house.store.heal();
-    // The thread tries again by itself; until then checks are refused.
+    // The thread retries by itself; until then checks are refused.
     let passes = (0..1_000_000).any(|_| house.check(&counted).status == 200);
     assert!(passes);
     let rest = house.pass(&counted, 2_000, "QUOTA_EXCEEDED");
@@ -120,7 +120,7 @@ fn a_check_waits_for_a_slow_store_and_is_answered() {
 }
 
 #[test]
-fn a_store_that_keeps_silent_is_waited_for_once() {
+fn only_the_first_check_waits_for_an_unresponsive_store() {
     let house = House::at("2026-11-21T10:00:00Z");
     let (_, secret) = house.create(&quota(1_000, "month", "UTC"));
     let gate = Gate::new();

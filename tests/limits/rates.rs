@@ -1,4 +1,4 @@
-//! Rate limits of a key, under 32 threads.
+//! Rate limits of a key under 32 threads.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn thirty_two_threads_get_exactly_the_limit_and_k_more_after_k_intervals() {
 }
 
 #[test]
-fn of_several_limits_each_holds_and_a_refused_call_draws_on_none() {
+fn each_of_several_limits_holds_and_a_refused_call_counts_for_none() {
     let house = House::at("2026-11-21T10:00:00Z");
     let (_, secret) = house.create(&json!({
         "rate_limits": [
@@ -57,7 +57,7 @@ fn of_several_limits_each_holds_and_a_refused_call_draws_on_none() {
 }
 
 #[test]
-fn renaming_a_key_or_replanning_its_limits_refills_nothing() {
+fn renaming_a_key_or_changing_its_limits_does_not_reset_usage() {
     let house = House::at("2026-11-21T10:00:00Z");
     let limits = |limit: u32| json!([{"name": "a", "limit": limit, "window_seconds": 60}]);
     let (id, secret) = house.create(&json!({"rate_limits": limits(20)}));

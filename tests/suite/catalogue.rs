@@ -1,4 +1,4 @@
-//! `/v1/permissions`, and the presets that are made of it.
+//! `/v1/permissions` and the presets that are derived from it.
 
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ impl House {
 }
 
 #[test]
-fn an_entry_is_made_found_changed_and_removed() {
+fn an_entry_can_be_created_read_changed_and_removed() {
     let house = House::start();
     let answer = house.ask(&Ask::post("/v1/permissions", &entry("diagrams:read")));
     let made = answer.expect(201);
@@ -70,7 +70,7 @@ fn an_entry_is_made_found_changed_and_removed() {
 }
 
 #[test]
-fn the_catalogue_is_read_by_all_and_kept_by_operators() {
+fn all_users_read_the_catalogue_and_only_operators_change_it() {
     let house = House::start();
     house.catalogue(&["zebras:read", "diagrams:read", "diagrams:write"]);
     let (admin, guest) = (house.join("admin", "administrator"), house.join("guest", "guest"));
@@ -121,7 +121,7 @@ fn the_catalogue_is_read_by_all_and_kept_by_operators() {
 }
 
 #[test]
-fn presets_stand_for_what_reads_or_writes() {
+fn presets_expand_to_read_or_write_permissions() {
     let house = House::start();
     let names = ["diagrams:read", "diagrams:write", "diagrams:delete", "files:page:read"];
     house.catalogue(&names);
@@ -163,7 +163,7 @@ fn presets_stand_for_what_reads_or_writes() {
 }
 
 #[test]
-fn a_preset_gives_nobody_more_than_they_hold() {
+fn a_preset_cannot_exceed_the_permissions_of_its_user() {
     let house = House::start();
     house.catalogue(&["diagrams:read", "diagrams:write", "files:read"]);
     let permissions = ["diagrams:*", "keyhouse:keys:create"];
@@ -176,7 +176,7 @@ fn a_preset_gives_nobody_more_than_they_hold() {
     let nobody = house.join("nobody", &house.role("Nothing", &nothing));
     let ask = Ask::post("/v1/keys", &json!({"preset": "read"}));
     house.ask_as(&nobody, &ask).problem(403, "permission_required");
-    // What is granted stays when the catalogue changes: it describes, it does not grant.
+    // Grants stay when the catalogue changes: it describes, it does not grant.
     assert_eq!(house.ask(&Ask::new("DELETE", &path("diagrams:read"))).status, 204);
     assert_eq!(house.code(&reader.secret, "diagrams:read"), "VALID");
 }

@@ -1,5 +1,5 @@
-//! What every check endpoint says to whoever is refused: the challenge of RFC 6750, and when to come
-//! back.
+//! The answers to refused callers at every check endpoint: the challenge of RFC 6750, and when to
+//! retry.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +12,7 @@ use crate::server::wire::Answer;
 const REALM: &str = "Bearer realm=\"keyhouse\"";
 const BASIC: &str = "Basic realm=\"keyhouse\", charset=\"UTF-8\"";
 
-/// Each check endpoint, asked by nobody yet, and whether it needs a permission.
+/// Each check endpoint without a credential, and whether it needs a permission.
 fn endpoints() -> [(&'static str, Ask, bool); 6] {
     let form = Ask::new("POST", "/v1/introspect").form(&json!({"token": "x"}));
     [
@@ -38,7 +38,7 @@ fn a_refusal_carries_the_challenge_of_its_reason() {
     for (name, ask, needs) in endpoints() {
         let answer = house.bare(&ask);
         answer.problem(401, "NO_CREDENTIAL");
-        // One a line: wget 1.21 aborts where a line with two is followed by another.
+        // One per line: wget 1.21 aborts where a line with two is followed by another.
         assert_eq!(answer.headers_named("www-authenticate"), [REALM, BASIC], "{name}");
         assert_eq!(answer.header("x-keyhouse-challenge"), Some(BASIC), "{name}");
         assert_never_kept(&answer, name);
@@ -67,7 +67,7 @@ fn a_refusal_carries_the_challenge_of_its_reason() {
 }
 
 #[test]
-fn a_route_that_needs_more_names_it() {
+fn a_missing_permission_is_named_in_the_challenge() {
     let house = House::start();
     let routes = json!([{"path": "/diagrams/**", "permissions": "a:b AND (c:d OR e:f)"}]);
     let gate = json!({"name": "diagrams", "routes": routes});
@@ -86,7 +86,7 @@ fn a_route_that_needs_more_names_it() {
 }
 
 #[test]
-fn a_key_at_its_limit_is_told_which_and_when_to_come_back() {
+fn a_key_at_its_limit_gets_the_limit_and_a_retry_time() {
     let house = House::start();
     let limits = [
         (
@@ -104,7 +104,7 @@ fn a_key_at_its_limit_is_told_which_and_when_to_come_back() {
         let ask = ask.bearer(&house.create(&fields).secret);
         let passed = house.bare(&ask);
         assert_eq!(passed.status, 200, "{name}: {}", passed.body);
-        // Only a refusal speaks of limits: an upstream's own fields are not ours to add to.
+        // Only a refusal carries limit headers: Keyhouse does not add to an upstream's own fields.
         assert!(passed.header("ratelimit").is_none(), "{name}");
         let answer = house.bare(&ask);
         answer.problem(429, code);
@@ -120,10 +120,10 @@ fn a_key_at_its_limit_is_told_which_and_when_to_come_back() {
     }
 }
 
-/// Basic was accepted and never offered: git, wget, `curl --anyauth` and others that wait for a
-/// challenge never sent what they had.
+/// Basic was accepted and never offered: git, wget, `curl --anyauth` and other clients that wait
+/// for a challenge never sent their credential.
 #[test]
-fn what_a_gate_accepts_is_what_it_offers() {
+fn a_gate_offers_the_schemes_it_accepts() {
     let house = House::start();
     let secret = house.create(&json!({})).secret;
     let routes = json!([{"path": "/**"}]);
@@ -144,7 +144,7 @@ fn what_a_gate_accepts_is_what_it_offers() {
             let answer = house.bare(&ask);
             answer.problem(401, "NO_CREDENTIAL");
             assert_eq!(answer.headers_named("www-authenticate"), offered, "{}", ask.target);
-            // A head that the transport refuses is answered for the same gate.
+            // A head that the transport refuses gets the challenge of the same gate.
             let doubled = ask.clone().header("Authorization", "a").header("Authorization", "b");
             let answer = house.bare(&doubled);
             answer.problem(401, "MALFORMED");
@@ -160,9 +160,9 @@ fn what_a_gate_accepts_is_what_it_offers() {
     }
 }
 
-/// The page asks these, and a browser opens a dialog over it where Basic is offered.
+/// The page uses these, and a browser opens a dialog over it where Basic is offered.
 #[test]
-fn management_offers_bearer_alone() {
+fn management_offers_only_bearer() {
     let house = House::start();
     for path in ["/v1/keys", "/v1/session", "/v1/gates"] {
         let answer = house.bare(&Ask::get(path));
@@ -175,7 +175,7 @@ fn management_offers_bearer_alone() {
 }
 
 #[test]
-fn the_description_names_both_headers_of_a_challenge() {
+fn the_api_description_names_both_challenge_headers() {
     let document = House::start().bare(&Ask::get("/openapi.json")).expect(200);
     for path in ["/v1/forward-auth/{gate}", "/v1/ext-authz/{gate}/{path}", "/v1/whoami"] {
         let headers = &document["paths"][path]["get"]["responses"]["401"]["headers"];

@@ -1,4 +1,4 @@
-//! Many at once who all want the same row: each is told what is so, and none to come back later.
+//! Many concurrent changes of the same row: each gets the true result, and none is asked to retry.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::scope;
@@ -8,13 +8,14 @@ use serde_json::json;
 use crate::ask::{Ask, Expect};
 use crate::house::House;
 
-/// As many as ask at once: more than the times a change is decided anew, fewer than are let in.
+/// The number of concurrent requests: more than the retries of a change, fewer than the admission
+/// limit.
 const CROWD: usize = 48;
 
-/// Each used to decide again whenever somebody else was faster, and whoever lost sixteen times was
-/// told 503 while there was room.
+/// Each change used to be decided again whenever another one was faster. A change that lost sixteen
+/// times got 503 although there was room.
 #[test]
-fn a_crowd_fills_a_plan_to_its_last_place_and_each_is_told_why() {
+fn concurrent_creations_fill_a_plan_and_the_rest_get_the_reason() {
     const PLACES: usize = 30;
     let house = House::start();
     house.ask(&Ask::patch("/v1/plans/pro", &json!({"limits": {"keys": PLACES}}))).expect(200);
@@ -35,9 +36,9 @@ fn a_crowd_fills_a_plan_to_its_last_place_and_each_is_told_why() {
     assert_eq!(house.all_keys().len(), PLACES);
 }
 
-/// The same of what guards who may do what, which is one row for the whole instance.
+/// The same for the guard of all permissions, which is one row for the whole instance.
 #[test]
-fn a_crowd_of_invitations_organizations_and_roles_is_let_through() {
+fn concurrent_invitations_organizations_and_roles_all_succeed() {
     let house = House::start();
     let asks: [(&str, fn(usize) -> Ask); 3] = [
         ("invitations", |number| {

@@ -1,4 +1,5 @@
-//! Texts of keys from elsewhere: no prefix, no second digest and no import ends one or brings one back.
+//! Keys from other systems: a prefix, a second digest or an import neither invalidates nor restores
+//! a key.
 
 use serde_json::{Value, json};
 
@@ -22,10 +23,10 @@ fn id(key: &Value) -> &str {
     key["id"].as_str().unwrap()
 }
 
-/// Keys that were imported from another system became MALFORMED when the prefix was changed to the
-/// one that they began with, which is what a migration does last.
+/// Keys that were imported from another system became MALFORMED when the prefix was changed to
+/// their own, which is the last step of a migration.
 #[test]
-fn a_change_of_the_prefix_ends_no_key() {
+fn changing_the_prefix_invalidates_no_key() {
     let mut house = House::start();
     let ours = house.create(&json!({"name": "ours"}));
     let theirs = [
@@ -46,15 +47,15 @@ fn a_change_of_the_prefix_ends_no_key() {
     house.bare(&Ask::forward_auth("sk_live_of_nobody")).problem(401, "NOT_FOUND");
     let mistyped = new.secret.replace("sk_live_", "sk_life_");
     house.bare(&Ask::forward_auth(&mistyped)).problem(401, "MALFORMED");
-    // What begins as keys do today comes in like any other.
+    // A key in the current format can be imported like any other.
     imported(&house, &json!([{"key": "sk_live_something_else_entirely"}]));
     let taken = Ask::forward_auth("sk_live_something_else_entirely");
     assert_eq!(house.bare(&taken).status, 200);
 }
 
-/// A key of ours that came by its SHA-256 was taken, and could never be found.
+/// A key in our format that was imported by its SHA-256 was accepted, and could never be found.
 #[test]
-fn a_key_of_our_shape_is_found_by_its_sha_256_too() {
+fn a_key_in_the_native_format_is_also_found_by_its_sha_256() {
     let (other, house) = (House::start(), House::start());
     let secret = other.create(&json!({"name": "elsewhere"})).secret;
     let key = &imported(&house, &json!([by_sha256(&secret)]))[0];
@@ -63,9 +64,9 @@ fn a_key_of_our_shape_is_found_by_its_sha_256_too() {
     house.bare(&Ask::forward_auth(&secret)).problem(401, "REVOKED");
 }
 
-/// A text known by two digests is two keys. Revoking one of them left the same text valid.
+/// One text imported by two digests is two keys. Revoking one of them left the same text valid.
 #[test]
-fn a_text_that_was_revoked_by_one_digest_is_not_valid_by_the_other() {
+fn a_text_revoked_by_one_digest_is_invalid_by_the_other() {
     let mut house = House::start();
     let [one, other] = [1, 2].map(foreign);
     let ours = house.create(&json!({"name": "ours"}));
@@ -95,7 +96,7 @@ fn a_text_that_was_revoked_by_one_digest_is_not_valid_by_the_other() {
 
 /// A secret that was rotated away twice could be imported again, and worked.
 #[test]
-fn a_secret_that_was_rotated_away_never_comes_back() {
+fn a_rotated_secret_cannot_be_imported_again() {
     let mut house = House::start();
     let key = house.create(&json!({"name": "ours"}));
     let rotate = |house: &House| {
@@ -113,7 +114,7 @@ fn a_secret_that_was_rotated_away_never_comes_back() {
     house.restart();
     house.sign_in();
     refused(&house, &by_blake3(&key.secret));
-    // Keyhouse made the text, so it knows the text's other digest as well.
+    // Keyhouse generated the text, so it knows the text's other digest as well.
     refused(&house, &by_sha256(&key.secret));
     imported(&house, &json!([by_sha256(&foreign(1))]));
     house.bare(&Ask::forward_auth(&key.secret)).problem(401, "NOT_FOUND");
@@ -121,7 +122,7 @@ fn a_secret_that_was_rotated_away_never_comes_back() {
 
 /// The other digest was imported while the text was still a key's.
 #[test]
-fn a_secret_that_is_rotated_away_ends_by_both_digests() {
+fn rotating_a_secret_ends_both_of_its_digests() {
     let mut house = House::start();
     let key = house.create(&json!({"name": "ours"}));
     imported(&house, &json!([by_sha256(&key.secret)]));
@@ -136,9 +137,9 @@ fn a_secret_that_is_rotated_away_ends_by_both_digests() {
     }
 }
 
-/// Of a key that came by its digest alone the text's other digest is unknown.
+/// The other digest of a key that was imported by one digest is unknown.
 #[test]
-fn an_imported_secret_that_is_rotated_away_never_comes_back() {
+fn a_rotated_imported_secret_cannot_be_imported_again() {
     let mut house = House::start();
     let text = foreign(1);
     let key = &imported(&house, &json!([by_blake3(&text)]))[0];

@@ -1,4 +1,4 @@
-//! `/v1/forward-auth/default`: a proxy asks about each request it holds back.
+//! `/v1/forward-auth/default` decides for a proxy about each request.
 
 use serde_json::json;
 
@@ -30,7 +30,7 @@ fn denied(answer: &Answer, claim: &str, status: u16, code: &str) {
 }
 
 #[test]
-fn a_good_key_is_let_through_with_every_identity_header() {
+fn a_valid_key_is_allowed_with_every_identity_header() {
     let house = House::start();
     let permissions = json!(["diagrams:read", "files:*"]);
     let personal =
@@ -61,15 +61,15 @@ fn a_good_key_is_let_through_with_every_identity_header() {
     {
         assert_eq!(answer.header(name), Some("-"), "{name}");
     }
-    // A name that is just the sign for nothing is told apart from nothing.
+    // A name that equals the sign for an empty value is distinguished from it.
     assert_eq!(answer.header("X-Keyhouse-Key-Name"), Some("%2D"));
     assert_eq!(answer.header("X-Keyhouse-Environment"), Some("test"));
 }
 
-/// Requests with a query of 17 KiB were lost behind Traefik and Envoy: an empty 431 about a question
-/// whose head is larger than anybody's request may be.
+/// Requests with a query of 17 KiB failed behind Traefik and Envoy: an empty 431, because the head
+/// of the forwarded request exceeded the limit of all requests.
 #[test]
-fn a_long_target_is_decided_on_and_one_that_is_too_long_is_refused_with_a_code() {
+fn a_long_target_is_decided_and_a_too_long_one_gets_a_code() {
     let house = House::start();
     let key = house.create(&json!({"name": "long"})).secret;
     let target = |bytes: usize| format!("/a?q={}", "q".repeat(bytes));
@@ -89,7 +89,7 @@ fn a_long_target_is_decided_on_and_one_that_is_too_long_is_refused_with_a_code()
             assert!(answer.body.contains("256 header lines and 81920 bytes"), "{}", answer.body);
         }
     }
-    // Everybody else is held to the ordinary limit, and told so.
+    // For all other callers the ordinary limit applies, with an answer that names it.
     for path in ["/v1/whoami", "/v1/session", "/nowhere", "/"] {
         let long = house.bare(&Ask::get(path).header("X-Long", &"x".repeat(17 << 10)));
         assert_eq!((long.status, long.code().as_str()), (431, "head_too_large"), "{path}");
@@ -97,7 +97,7 @@ fn a_long_target_is_decided_on_and_one_that_is_too_long_is_refused_with_a_code()
 }
 
 #[test]
-fn head_is_answered_as_get_is_and_a_body_ends_the_connection() {
+fn head_is_answered_like_get_and_a_body_closes_the_connection() {
     let house = House::start();
     let made = house.create(&json!({}));
     let mut head = Ask::forward_auth(&made.secret);
@@ -119,7 +119,7 @@ fn head_is_answered_as_get_is_and_a_body_ends_the_connection() {
 }
 
 #[test]
-fn each_reason_to_deny_has_its_status_and_code() {
+fn each_denial_has_its_status_and_code() {
     let house = House::start();
     let good = house.create(&json!({"name": "good"}));
     let made = |fields| house.create(&fields).secret;
@@ -157,7 +157,7 @@ fn each_reason_to_deny_has_its_status_and_code() {
 }
 
 #[test]
-fn a_question_with_a_missing_or_doubled_or_odd_line_is_refused() {
+fn a_missing_doubled_or_invalid_header_is_rejected() {
     let house = House::start();
     let made = house.create(&json!({}));
     let good = Ask::forward_auth(&made.secret);
@@ -176,11 +176,11 @@ fn a_question_with_a_missing_or_doubled_or_odd_line_is_refused() {
             403,
             "REQUEST_REFUSED",
         );
-        // What a proxy took away because the client asked for it is missing (Traefik, CVE-2024-45410).
+        // A header that the client made the proxy remove is missing (Traefik, CVE-2024-45410).
         let hidden =
             good.clone().without(name).header("Connection", &format!("keep-alive, {name}"));
         denied(&house.bare(&hidden), name, 403, "REQUEST_REFUSED");
-        // Only what this endpoint reads is read.
+        // This endpoint ignores headers that it does not use.
         let original = name.replace("Forwarded", "Original");
         denied(
             &house.bare(&good.clone().without(name).header(&original, "/")),
@@ -213,7 +213,7 @@ fn a_question_with_a_missing_or_doubled_or_odd_line_is_refused() {
 }
 
 #[test]
-fn a_path_that_two_readers_would_read_in_two_ways_is_refused() {
+fn an_ambiguous_path_is_rejected() {
     let house = House::start();
     let made = house.create(&json!({}));
     for (path, fine) in [
@@ -260,7 +260,7 @@ fn a_path_that_two_readers_would_read_in_two_ways_is_refused() {
 }
 
 #[test]
-fn the_clients_address_is_the_last_one_no_trusted_proxy_wrote() {
+fn the_client_address_is_the_last_one_outside_trusted_proxies() {
     let house = House::start();
     let made = house.create(&json!({"ip_rules": {"allow": ["192.0.2.7"]}}));
     for (claim, lines, admitted) in [
@@ -286,7 +286,7 @@ fn the_clients_address_is_the_last_one_no_trusted_proxy_wrote() {
 }
 
 #[test]
-fn whoever_is_no_trusted_proxy_is_told_nothing() {
+fn a_caller_that_is_no_trusted_proxy_gets_no_decision() {
     let house = House::start_with(&["--trusted-proxy", "10.0.0.0/8"]);
     let made = house.create(&json!({}));
     denied(&house.bare(&Ask::forward_auth(&made.secret)), "good key", 403, "REQUEST_REFUSED");
@@ -298,7 +298,7 @@ fn whoever_is_no_trusted_proxy_is_told_nothing() {
 }
 
 #[test]
-fn identity_from_the_client_is_refused_or_ignored() {
+fn identity_headers_of_the_client_are_rejected_or_ignored() {
     let house = House::start();
     let made = house.create(&json!({}));
     let forged = Ask::forward_auth(&made.secret).header("X-Keyhouse-User", "usr_forged");
@@ -312,7 +312,7 @@ fn identity_from_the_client_is_refused_or_ignored() {
 
 /// nginx turns a longer head into a 500: its `proxy_buffer_size` is 4 KiB.
 #[test]
-fn the_longest_identity_fits_into_what_a_proxy_reads() {
+fn the_longest_identity_fits_into_the_buffer_of_a_proxy() {
     let house = House::start();
     let permissions: Vec<_> = (0..15).map(|at| format!("{}:{at:02}", "r".repeat(120))).collect();
     let made = house.create(&json!({
@@ -324,9 +324,9 @@ fn the_longest_identity_fits_into_what_a_proxy_reads() {
     assert!(head <= 4_000, "{head} bytes");
 }
 
-/// Some upstreams cut a `#` off, some take it for a part of the query.
+/// Some upstreams cut a `#` off, others treat it as a part of the query.
 #[test]
-fn a_fragment_is_refused_wherever_it_stands() {
+fn a_fragment_is_rejected_at_every_position() {
     let house = House::start();
     let made = house.create(&json!({}));
     for uri in ["/a#b", "/a?b#c", "/?#", "/#/../x"] {

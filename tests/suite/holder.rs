@@ -1,4 +1,4 @@
-//! `/v1/whoami/revoke`: whoever holds a key may end it.
+//! `/v1/whoami/revoke` lets the holder of a key revoke it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +12,7 @@ fn revoke() -> Ask {
 }
 
 #[test]
-fn a_key_revokes_itself_by_each_way_to_show_it_and_says_so() {
+fn a_key_can_revoke_itself_through_every_carrier() {
     let house = House::start();
     let basic = |secret: &str| format!("Basic {}", STANDARD.encode(format!("any:{secret}")));
     for (name, value) in [
@@ -35,7 +35,7 @@ fn a_key_revokes_itself_by_each_way_to_show_it_and_says_so() {
 }
 
 #[test]
-fn nothing_keeps_a_leaked_key_alive() {
+fn no_restriction_prevents_revoking_a_leaked_key() {
     let house = House::start();
     let limit = json!([{"name": "one", "limit": 1, "window_seconds": 86400}]);
     for (claim, fields) in [
@@ -53,7 +53,7 @@ fn nothing_keeps_a_leaked_key_alive() {
         assert_eq!(house.bare(&revoke().bearer(&made.secret)).status, 204, "{claim}");
         assert_eq!(house.verify(&made.secret)["code"], "REVOKED", "{claim}");
     }
-    // It is no use, and draws on nothing.
+    // It does not count as use, and counts against no limit.
     let made = house.create(&json!({"rate_limits": limit}));
     assert_eq!(house.bare(&revoke().bearer(&made.secret)).status, 204);
     let key = house.key(&made.id);
@@ -61,7 +61,7 @@ fn nothing_keeps_a_leaked_key_alive() {
 }
 
 #[test]
-fn only_a_key_revokes_and_only_itself() {
+fn a_caller_can_revoke_only_the_key_it_presents() {
     let house = House::start();
     let made = house.create(&json!({"name": "kept"}));
     let nobody = house.bare(&revoke());
@@ -80,9 +80,10 @@ fn only_a_key_revokes_and_only_itself() {
     assert_eq!(house.key(&made.id), made.key);
 }
 
-/// A secret that was rotated away, perhaps because it leaked, would else end what came after it.
+/// Otherwise a secret that was rotated away, perhaps because it leaked, would revoke its
+/// replacement.
 #[test]
-fn a_secret_that_has_ended_has_no_say() {
+fn an_expired_secret_cannot_revoke_its_key() {
     let house = House::start();
     let made = house.create(&json!({"name": "rotated"}));
     let rotate = |overlap: &str| {

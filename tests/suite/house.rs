@@ -1,4 +1,4 @@
-//! A running Keyhouse with its owner signed in, and the questions that most tests have.
+//! A running Keyhouse with its owner signed in, and the requests that most tests send.
 
 use std::fs::{self, Permissions};
 use std::net::SocketAddr;
@@ -25,7 +25,7 @@ pub(crate) struct House {
     cookie: String,
 }
 
-/// A key just made.
+/// A key just created.
 #[derive(Clone, Debug)]
 pub(crate) struct Made {
     pub(crate) id: String,
@@ -34,12 +34,12 @@ pub(crate) struct Made {
 }
 
 impl House {
-    /// A fresh one, with its owner signed in.
+    /// A new one, with its owner signed in.
     pub(crate) fn start() -> Self {
         Self::start_with(&[])
     }
 
-    /// The same with more words after `serve`.
+    /// The same with more arguments after `serve`.
     pub(crate) fn start_with(args: &[&str]) -> Self {
         let mut house = Self::build(args, true);
         house.restart();
@@ -56,7 +56,7 @@ impl House {
         house
     }
 
-    /// A fresh one that nobody owns yet.
+    /// A new one without an owner.
     pub(crate) fn start_empty() -> Self {
         let mut house = Self::build(&[], false);
         house.restart();
@@ -68,7 +68,7 @@ impl House {
         Self { home: Home::new(), server: None, args, has_owner, cookie: String::new() }
     }
 
-    /// Stops the server where one runs, and starts one on the same data and another port.
+    /// Stops the server if one runs, and starts one on the same data and another port.
     pub(crate) fn restart(&mut self) {
         if self.server.is_some() {
             self.stop();
@@ -124,12 +124,12 @@ impl House {
         Line(Connection::open(self.address()))
     }
 
-    /// Asks as nobody, on a connection of its own.
+    /// Sends a request without a credential, on a connection of its own.
     pub(crate) fn bare(&self, ask: &Ask) -> Answer {
         self.line().ask(ask)
     }
 
-    /// Asks as the owner, on a connection of its own.
+    /// Sends a request as the owner, on a connection of its own.
     pub(crate) fn ask(&self, ask: &Ask) -> Answer {
         self.bare(&self.as_owner(ask.clone()))
     }
@@ -139,24 +139,24 @@ impl House {
         ask.header("Cookie", &self.cookie)
     }
 
-    /// Makes a key of these fields.
+    /// Creates a key with these fields.
     pub(crate) fn create(&self, fields: &Value) -> Made {
         made(&self.ask(&Ask::post("/v1/keys", fields)).expect(201))
     }
 
-    /// Makes a service key that may manage keys and ask about them.
+    /// Creates a service key that may manage and verify keys.
     pub(crate) fn manager(&self) -> Made {
         let permissions =
             ["keyhouse:keys:manage", "keyhouse:keys:read", "keyhouse:keys:verify", "*"];
         self.create(&json!({"name": "manager", "kind": "service", "permissions": permissions}))
     }
 
-    /// What the key of this id is now.
+    /// The current state of the key with this id.
     pub(crate) fn key(&self, id: &str) -> Value {
         self.ask(&Ask::get(&format!("/v1/keys/{id}"))).expect(200)
     }
 
-    /// Asks the owner's side to change a key: `revoke`, `disable`, `enable`.
+    /// Makes the owner change a key: `revoke`, `disable`, `enable`.
     pub(crate) fn act(&self, id: &str, action: &str) -> Answer {
         self.ask(&Ask::post(&format!("/v1/keys/{id}/{action}"), &json!({})))
     }
@@ -189,14 +189,14 @@ impl Line {
     }
 }
 
-/// `keyhouse serve` on the data of `home`, without a word about an owner.
+/// `keyhouse serve` on the data of `home`, without arguments for an owner.
 pub(crate) fn serve_empty(home: &Home) -> Command {
     let mut command = home.command(BINARY);
     command.arg("serve").arg("--data").arg(home.data()).args(["--listen", "127.0.0.1:0"]);
     command
 }
 
-/// Puts a `keyhouse.toml` where `serve` reads it.
+/// Writes a `keyhouse.toml` where `serve` reads it.
 pub(crate) fn write_settings(home: &Home, settings: &str) -> PathBuf {
     fs::create_dir_all(home.data()).unwrap();
     fs::set_permissions(home.data(), Permissions::from_mode(0o700)).unwrap();

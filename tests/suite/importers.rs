@@ -1,4 +1,4 @@
-//! `/v1/keys/import`: who may import what, and into which organization.
+//! `/v1/keys/import`: the permissions of importers, and the organizations of imported keys.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::house::{EMAIL, House};
 use crate::import::{PATH, faults, foreign, import, imported};
 
 #[test]
-fn an_importer_mints_nothing_stronger() {
+fn an_imported_key_cannot_exceed_its_importer() {
     let house = House::start();
     let key = |permissions: Value| {
         house.create(&json!({"name": "k", "kind": "service", "permissions": permissions})).secret
@@ -38,7 +38,7 @@ fn an_importer_mints_nothing_stronger() {
     assert_eq!(by(&importer, of("keyhouse:instance:manage")), 403);
     assert_eq!(by(&everything, of("keyhouse:instance:manage")), 403);
     assert_eq!(by(&everything, of("keyhouse:users:manage")), 201);
-    // A personal key without a list is worth what its owner is.
+    // A personal key without a list has all permissions of its owner.
     assert_eq!(by(&importer, json!({"owner": EMAIL})), 403);
     let mut owners = of("keyhouse:keys:read");
     owners["owner"] = EMAIL.into();
@@ -47,7 +47,7 @@ fn an_importer_mints_nothing_stronger() {
 }
 
 #[test]
-fn nobody_imports_but_who_may_by_name() {
+fn importing_requires_the_named_permission() {
     let house = House::start();
     let administrator = house.join("admin", "administrator");
     let body = json!({"keys": [{"key": foreign(1)}]});
@@ -59,7 +59,7 @@ fn nobody_imports_but_who_may_by_name() {
 }
 
 #[test]
-fn an_operator_imports_into_another_organization_and_gains_nothing_there() {
+fn an_operator_can_import_elsewhere_but_gains_no_access_there() {
     let house = House::start();
     let body = json!({"name": "Far", "plan": "pro", "owner_email": "grace@far.example"});
     let far = house.ask(&Ask::post("/v1/organizations", &body)).expect(201);
@@ -71,12 +71,12 @@ fn an_operator_imports_into_another_organization_and_gains_nothing_there() {
     assert!(house.all_keys().is_empty(), "it is none of the operator's own organization");
     let management = json!({"keys": [line(2, "keyhouse:users:manage")]});
     import(&house, &management).problem(403, "permission_required");
-    // Its owner must be one of that organization.
+    // The owner of the key must be a user of that organization.
     let mut owned = line(3, "diagrams:read");
     owned["owner"] = EMAIL.into();
     let expected = vec![("/keys/0/owner".to_owned(), "not_found".to_owned())];
     assert_eq!(faults(&import(&house, &json!({"keys": [owned]}))), expected);
-    // The operator on the host names it for all keys that name none.
+    // The operator on the host names it for all keys without one.
     let path = house.home().folder().join("keys.jsonl");
     std::fs::write(&path, json!({"key": foreign(4), "permissions": ["*"]}).to_string()).unwrap();
     let args = ["import", path.to_str().unwrap(), "--organization", far];
@@ -86,7 +86,7 @@ fn an_operator_imports_into_another_organization_and_gains_nothing_there() {
 }
 
 #[test]
-fn what_a_plan_gives_bounds_imports_too() {
+fn the_limits_of_a_plan_apply_to_imports() {
     let house = House::start();
     let organization =
         house.ask(&Ask::get("/v1/session")).expect(200)["organization"]["id"].clone();
@@ -112,7 +112,7 @@ fn what_a_plan_gives_bounds_imports_too() {
 }
 
 #[test]
-fn the_longest_a_key_may_last_bounds_imports_too() {
+fn the_maximum_lifetime_of_a_key_applies_to_imports() {
     let house = House::start();
     let change = json!({"key_lifetime_days_max": 30});
     house.ask(&Ask::patch("/v1/organization", &change)).expect(200);

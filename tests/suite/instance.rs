@@ -1,4 +1,4 @@
-//! `/v1/instance`: what a client needs to know first, and where the page's links lead.
+//! `/v1/instance` returns the basic facts for a client and the targets of the page's links.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ fn links(house: &House) -> [Value; 3] {
 }
 
 #[test]
-fn links_are_told_to_everybody_and_nobody_is_sent_where_none_was_set() {
+fn links_are_public_and_absent_unless_configured() {
     let mut house = House::start();
     let url = house.server().url();
     assert_eq!(links(&house), [json!(url), Value::Null, Value::Null]);
@@ -28,9 +28,9 @@ fn links_are_told_to_everybody_and_nobody_is_sent_where_none_was_set() {
     assert_eq!(pricing, Value::Null);
 }
 
-/// Whoever is refused for want of a plan is told where plans are, where the instance knows it.
+/// A refusal for lack of a plan links to the prices, if the instance has a link.
 #[test]
-fn a_refusal_for_want_of_a_plan_names_the_prices() {
+fn a_refusal_for_lack_of_a_plan_links_to_the_prices() {
     for (args, link) in [
         (&["--pricing-url", "https://example.com/plans"][..], json!("https://example.com/plans")),
         (&[], Value::Null),

@@ -1,5 +1,5 @@
-//! `/v1/invitations`: people come in through links that are good once, and only for as long as
-//! whoever made them could make them again.
+//! `/v1/invitations`: users join through links that work once, and only while their maker could
+//! make them again.
 
 use std::thread;
 
@@ -14,7 +14,7 @@ fn path(invited: &Value) -> String {
 }
 
 #[test]
-fn an_invitation_makes_one_user_and_then_is_gone() {
+fn an_invitation_creates_one_user_and_is_then_invalid() {
     let house = House::start();
     let body = json!({"email": "Bo@Example.com", "role": "user", "name": "Bo"});
     let answer = house.ask(&Ask::post("/v1/invitations", &body));
@@ -52,7 +52,7 @@ fn an_invitation_makes_one_user_and_then_is_gone() {
 }
 
 #[test]
-fn wrong_tokens_open_nothing_and_wrong_input_leaves_the_link_good() {
+fn wrong_tokens_are_rejected_and_wrong_input_keeps_the_link_valid() {
     let house = House::start();
     let first = token_in(&house.ask(&invitation("lovelace@example.com", "user")).expect(201));
     let other = token_in(&house.ask(&invitation("cy@example.com", "owner")).expect(201));
@@ -83,7 +83,7 @@ fn wrong_tokens_open_nothing_and_wrong_input_leaves_the_link_good() {
 }
 
 #[test]
-fn of_many_who_accept_at_once_one_comes_in() {
+fn of_concurrent_acceptances_exactly_one_succeeds() {
     let house = House::start();
     let token = token_in(&house.ask(&invitation("bo@example.com", "user")).expect(201));
     let statuses: Vec<u16> = thread::scope(|scope| {
@@ -95,7 +95,7 @@ fn of_many_who_accept_at_once_one_comes_in() {
 }
 
 #[test]
-fn nobody_invites_beyond_what_they_hold() {
+fn an_invitation_cannot_exceed_the_rights_of_its_maker() {
     let house = House::start();
     let (admin, user) = (house.join("admin", "administrator"), house.join("user", "user"));
     let pending = house.ask(&invitation("another@example.com", "guest")).expect(201);
@@ -125,7 +125,7 @@ fn nobody_invites_beyond_what_they_hold() {
 }
 
 #[test]
-fn a_new_invitation_replaces_the_pending_one_of_the_address_for_those_who_outrank_it() {
+fn a_new_invitation_by_a_higher_ranked_user_replaces_the_pending_one() {
     let house = House::start();
     let admin = house.join("admin", "administrator");
     let as_user = house.ask_as(&admin, &invitation("bo@example.com", "user")).expect(201);
@@ -142,7 +142,7 @@ fn a_new_invitation_replaces_the_pending_one_of_the_address_for_those_who_outran
 }
 
 #[test]
-fn a_users_address_is_not_invited_again() {
+fn inviting_the_address_of_a_user_is_rejected() {
     let house = House::start();
     house.ask(&invitation(EMAIL, "user")).problem(409, "email_taken");
     let bo = house.join("bo", "user");
@@ -150,7 +150,7 @@ fn a_users_address_is_not_invited_again() {
 }
 
 #[test]
-fn users_and_those_who_are_invited_fill_the_plan_together() {
+fn users_and_pending_invitations_count_together_for_the_plan() {
     let house = House::start();
     let admin = house.join("admin", "administrator");
     let limit = |users: Option<u32>| {
@@ -164,12 +164,12 @@ fn users_and_those_who_are_invited_fill_the_plan_together() {
     let problem = refused.problem(403, "subscription_limit");
     assert_eq!((&problem["limit"], &problem["maximum"]), (&json!("users"), &json!(4)), "{problem}");
     assert_eq!(problem["plan"], "pro", "{problem}");
-    // The same address again is no further place.
+    // The same address again takes no further place.
     house.ask(&invitation("bo@example.com", "guest")).expect(201);
     let bo_again = house.ask(&invitation("bo@example.com", "user")).expect(201);
     house.bare(&acceptance(&token_in(&bo))).problem(403, "link_invalid");
 
-    // A plan that gives less by now lets nobody in, and loses nobody.
+    // After a downgrade no user can join, and no user is removed.
     limit(Some(2));
     house.bare(&acceptance(&token_in(&cy))).problem(403, "subscription_limit");
     limit(Some(3));
@@ -178,7 +178,7 @@ fn users_and_those_who_are_invited_fill_the_plan_together() {
     limit(None);
     house.bare(&acceptance(&token_in(&cy))).expect(201);
 
-    // What nobody can accept any more takes no place.
+    // An invitation that can no longer be accepted takes no place.
     house.ask_as(&admin, &invitation("eve@example.com", "user")).expect(201);
     house
         .ask(&Ask::patch(&format!("/v1/users/{}", admin.id), &json!({"role": "guest"})))
@@ -187,10 +187,10 @@ fn users_and_those_who_are_invited_fill_the_plan_together() {
     house.ask(&invitation("di@example.com", "user")).expect(201);
 }
 
-/// Found while building: `*` is more than a low ceiling lets anybody hold, so that nobody, an owner
-/// included, could have invited a plain user.
+/// Found while building: `*` is more than a low ceiling allows any user, so no user, not even an
+/// owner, could have invited a plain user.
 #[test]
-fn under_a_low_ceiling_people_are_invited_and_changed_as_ever() {
+fn under_a_low_ceiling_users_can_be_invited_and_changed() {
     let house = House::start();
     let organization =
         house.ask(&Ask::get("/v1/session")).expect(200)["organization"]["id"].clone();

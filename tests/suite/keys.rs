@@ -1,4 +1,4 @@
-//! `/v1/keys`: keys are made, found again, and listed.
+//! `/v1/keys` creates, finds and lists keys.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -9,7 +9,7 @@ use crate::ask::{Ask, Expect};
 use crate::house::{House, made};
 
 #[test]
-fn a_new_key_is_shown_once_with_its_secret_and_then_without() {
+fn the_secret_of_a_new_key_is_returned_only_once() {
     let house = House::start();
     let answer = house.ask(&Ask::post("/v1/keys", &json!({"name": "deploy"})));
     let created = answer.expect(201);
@@ -81,7 +81,7 @@ const FIELDS: [&str; 26] = [
 ];
 
 #[test]
-fn every_field_given_is_the_field_kept() {
+fn every_given_field_is_stored_unchanged() {
     let house = House::start();
     let fields = json!({
         "name": "  Café \u{1f511} „deploy“  ", "description": "What it is for.", "kind": "service",
@@ -126,7 +126,7 @@ fn expires_in_counts_from_now() {
 }
 
 #[test]
-fn permissions_default_to_all_that_the_owner_has_or_to_none_for_a_service() {
+fn permissions_default_to_all_of_the_owner_or_none_for_a_service() {
     let house = House::start();
     let personal = house.create(&json!({"name": "mine"}));
     let service = house.create(&json!({"name": "ours", "kind": "service"}));
@@ -142,7 +142,7 @@ fn permissions_default_to_all_that_the_owner_has_or_to_none_for_a_service() {
 }
 
 #[test]
-fn pages_hold_every_key_once_newest_first() {
+fn pages_list_every_key_once_newest_first() {
     let house = House::start();
     let mut ids: Vec<String> =
         (0..23).map(|at| house.create(&json!({"name": format!("n{at}")})).id).collect();
@@ -167,12 +167,12 @@ fn pages_hold_every_key_once_newest_first() {
 }
 
 #[test]
-fn a_page_goes_on_where_it_stopped_while_keys_come_and_go() {
+fn pages_continue_correctly_while_keys_are_added_and_removed() {
     let house = House::start();
     let old: Vec<String> = (0..6).map(|_| house.create(&json!({})).id).collect();
     let first = house.ask(&Ask::get("/v1/keys?limit=3")).expect(200);
     house.create(&json!({"name": "newer than the page"}));
-    // The last key of the page, which the cursor may stand on, goes away.
+    // The last key of the page, to which the cursor may point, is removed.
     assert_eq!(house.ask(&Ask::new("DELETE", &format!("/v1/keys/{}", old[3]))).status, 204);
     let cursor = first["next_cursor"].as_str().unwrap();
     let second = house.ask(&Ask::get(&format!("/v1/keys?limit=3&cursor={cursor}"))).expect(200);
@@ -185,7 +185,7 @@ fn a_page_goes_on_where_it_stopped_while_keys_come_and_go() {
 }
 
 #[test]
-fn search_finds_by_what_people_remember() {
+fn search_matches_name_description_and_hint() {
     let house = House::start();
     let deploy = house.create(&json!({"name": "Deploy prod", "description": "the Big pipeline"}));
     house.create(&json!({"name": "Reader of plots"}));
@@ -208,13 +208,13 @@ fn search_finds_by_what_people_remember() {
     assert_eq!(found(deploy.key["hint"].as_str().unwrap()), set(&["Deploy prod"]));
     assert_eq!(found(&deploy.id), set(&["Deploy prod"]));
     assert_eq!(found("nothing-like-it"), set(&[]));
-    // Past the hint a search must not tell whether a guess at the secret was right.
+    // Beyond the hint, a search must not reveal whether a guess at the secret was right.
     let beyond = deploy.secret.get(..20).unwrap();
     assert_eq!(found(beyond), set(&[]));
 }
 
 #[test]
-fn lists_leave_revoked_keys_out_until_asked() {
+fn lists_omit_revoked_keys_by_default() {
     let house = House::start();
     let [active, disabled, revoked] =
         ["active", "disabled", "revoked"].map(|name| house.create(&json!({"name": name})));
@@ -242,7 +242,7 @@ fn lists_leave_revoked_keys_out_until_asked() {
 }
 
 #[test]
-fn a_management_key_acts_within_what_it_holds() {
+fn a_management_key_acts_within_its_permissions() {
     let house = House::start();
     let manager = house.manager();
     let creator = house.create(&json!({
@@ -254,7 +254,7 @@ fn a_management_key_acts_within_what_it_holds() {
     let service = json!({"kind": "service", "permissions": ["diagrams:read"]});
     let created = made(&ask(&manager.secret, service.clone()).expect(201));
     assert!(created.key["created_by"].to_string().contains(&manager.id), "{}", created.key);
-    // A service key belongs to nobody, so it can't own a personal one.
+    // A service key has no user, so it cannot own a personal key.
     let personal = ask(&manager.secret, json!({"kind": "personal"}));
     assert!(matches!(personal.status, 400 | 403), "{}", personal.body);
     ask(&manager.secret, json!({"kind": "service", "permissions": ["keyhouse:users:manage"]}))
@@ -266,11 +266,11 @@ fn a_management_key_acts_within_what_it_holds() {
     ask(&creator.secret, json!({"permissions": ["diagrams:read"]})).expect(201);
     ask(&creator.secret, json!({"permissions": ["diagrams:write"]}))
         .problem(403, "permission_required");
-    // A key without a list would be worth more than the key that makes it.
+    // A key without a list of permissions would exceed the key that creates it.
     ask(&creator.secret, json!({"name": "all of the owner's"})).problem(403, "permission_required");
     ask(&nobody.secret, json!({})).problem(403, "permission_required");
 
-    // Management permissions by wildcard are none at all.
+    // A wildcard never includes management permissions.
     let star = house.create(&json!({"permissions": ["*", "*:*:*"]}));
     ask(&star.secret, json!({})).problem(403, "permission_required");
     let answer = house.bare(&Ask::get("/v1/keys").bearer("kh_live_nothing"));
@@ -281,9 +281,9 @@ fn a_management_key_acts_within_what_it_holds() {
 }
 
 #[test]
-fn nobody_grants_what_no_role_can_hold() {
+fn a_permission_that_no_role_can_hold_cannot_be_granted() {
     let house = House::start();
-    // The first owner is operator, so they do hold what is the instance's.
+    // The first owner is operator, so they do have the permissions for the instance.
     for (permission, allowed) in
         [("keyhouse:keys:read", true), ("keyhouse:*", true), ("keyhouse:instance:verify", true)]
     {
@@ -293,9 +293,9 @@ fn nobody_grants_what_no_role_can_hold() {
     }
 }
 
-/// A key that leaked must not open what its owner had closed.
+/// A leaked key must not open what its owner has closed.
 #[test]
-fn a_key_has_no_power_over_a_stronger_key_of_its_owner() {
+fn a_key_cannot_change_a_stronger_key_of_its_owner() {
     let house = House::start();
     let weak = house.create(&json!({"permissions": ["keyhouse:keys:create", "a:b"]}));
     let rules = json!({"allow": ["10.0.0.0/8"], "deny": []});
@@ -324,9 +324,9 @@ fn a_key_has_no_power_over_a_stronger_key_of_its_owner() {
     assert_eq!(now["status"], "disabled");
 }
 
-/// Management is always named in a key's list, and reading about keys is management.
+/// Management is always named in a key's permissions, and reading about keys is management.
 #[test]
-fn a_key_without_a_word_of_management_learns_nothing_of_other_keys() {
+fn a_key_without_management_permissions_cannot_see_other_keys() {
     let house = House::start();
     let plain = house.create(&json!({"permissions": ["a:b"]}));
     let other =
@@ -338,7 +338,7 @@ fn a_key_without_a_word_of_management_learns_nothing_of_other_keys() {
 }
 
 #[test]
-fn a_key_does_not_free_itself_of_its_bounds() {
+fn a_key_cannot_remove_its_own_bounds() {
     let house = House::start();
     let permissions = json!(["keyhouse:keys:create", "keyhouse:keys:manage", "a:b"]);
     let key = house.create(&json!({"permissions": permissions, "expires_in": "1h"}));
@@ -354,7 +354,7 @@ fn a_key_does_not_free_itself_of_its_bounds() {
 }
 
 #[test]
-fn a_key_of_nobody_makes_keys_of_the_organization() {
+fn a_service_key_creates_keys_of_the_organization() {
     let house = House::start();
     let permissions = json!(["keyhouse:keys:manage", "keyhouse:keys:create", "a:*"]);
     let manager = house.create(&json!({"kind": "service", "permissions": permissions}));
@@ -368,7 +368,7 @@ fn a_key_of_nobody_makes_keys_of_the_organization() {
 }
 
 #[test]
-fn begin_and_end_may_be_said_as_spans_when_made_and_later() {
+fn start_and_expiry_accept_durations_on_create_and_update() {
     let house = House::start();
     let key = house.create(&json!({"not_before_in": "1h", "expires_in": "2h"}));
     assert_eq!(key.key["status"], "not_yet_valid");
@@ -391,7 +391,7 @@ fn begin_and_end_may_be_said_as_spans_when_made_and_later() {
 
 /// `"description": null` was answered with 200 and changed nothing.
 #[test]
-fn null_empties_a_description() {
+fn null_clears_a_description() {
     let house = House::start();
     for (path, draft) in [
         ("/v1/keys", json!({"name": "a", "description": "x"})),
@@ -409,7 +409,7 @@ fn null_empties_a_description() {
 }
 
 #[test]
-fn an_end_is_taken_in_months_and_years() {
+fn an_expiry_can_be_given_in_months_and_years() {
     let house = House::start();
     let made = house.ask(&Ask::post("/v1/keys", &json!({"expires_in": "1y6mo"}))).expect(201);
     let moment = |field: &str| {

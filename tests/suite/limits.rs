@@ -1,4 +1,4 @@
-//! What one client sends, however large, slow or crooked, does no harm to the next one.
+//! Large, slow or malformed input of one client does no harm to the next one.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -13,16 +13,16 @@ use crate::house::House;
 use crate::server::wire::{Answer, Connection};
 use crate::server::{Home, Launch, Server};
 
-/// As many as the issue asks for.
+/// As many as the issue requires.
 const CONNECTIONS: usize = 200;
 /// How much more memory the server may hold afterwards.
 const GROWTH_KIB_MAX: u64 = 64 * 1024;
 /// How long a head and a body may take here, so that tests of it are short.
 const TIMEOUT: Duration = Duration::from_millis(700);
-/// A head that is not whole must have ended its connection by then.
+/// An incomplete head must have ended its connection by then.
 const CLOSED_WITHIN: Duration = Duration::from_secs(5);
 
-/// A house that waits less long than it would by default.
+/// A house with shorter timeouts than the default.
 fn impatient() -> House {
     let milliseconds = TIMEOUT.as_millis();
     House::start_with_settings(&format!(
@@ -37,7 +37,7 @@ fn resident_kib(id: u32) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// What came back before the connection ended.
+/// What was received before the connection ended.
 fn reply(connection: &mut Connection) -> Option<Answer> {
     connection.socket().set_read_timeout(Some(CLOSED_WITHIN)).unwrap();
     match connection.read() {
@@ -54,7 +54,7 @@ fn reply(connection: &mut Connection) -> Option<Answer> {
 }
 
 #[test]
-fn two_hundred_connections_at_once_are_all_answered() {
+fn two_hundred_concurrent_connections_are_all_answered() {
     let house = House::start();
     let made = house.create(&json!({"name": "busy"}));
     let mut lines: Vec<_> = (0..CONNECTIONS).map(|_| house.line()).collect();
@@ -69,7 +69,8 @@ fn two_hundred_connections_at_once_are_all_answered() {
     let read =
         format!("GET /v1/keys HTTP/1.1\r\nHost: {}\r\nCookie: {cookie}\r\n\r\n", house.address());
     for round in 0..3 {
-        // All ask before the first answer is read; every one stays open for the next round.
+        // All send their request before the first answer is read; every one stays open for the next
+        // round.
         for line in &mut lines {
             line.0.send(check(&made.secret).as_bytes()).unwrap();
         }
@@ -82,7 +83,7 @@ fn two_hundred_connections_at_once_are_all_answered() {
         }
         for (at, line) in lines.iter_mut().enumerate() {
             let answer = line.0.read().unwrap();
-            // Management is done a bounded number at once; the rest is told when to come again.
+            // A limited number of management requests runs at once; the rest gets a time to retry.
             let told = answer.status == 503 && answer.header("retry-after").is_some();
             assert!(
                 answer.status == 200 || told,
@@ -94,7 +95,7 @@ fn two_hundred_connections_at_once_are_all_answered() {
 }
 
 #[test]
-fn what_is_too_large_is_refused_and_nothing_of_it_stays() {
+fn an_oversized_request_is_rejected_and_its_memory_is_freed() {
     let house = impatient();
     let id = house.server().id();
     house.bare(&Ask::get("/readyz")).expect_ready();
@@ -123,7 +124,7 @@ fn what_is_too_large_is_refused_and_nothing_of_it_stays() {
     for (claim, bytes) in cases {
         for _ in 0..4 {
             let mut connection = Connection::open(house.address());
-            // The server may close before all is sent: what it said is what counts.
+            // The server may close the connection before all is sent: its answer counts.
             let sent = connection.send(&bytes);
             let answer = reply(&mut connection);
             match &answer {
@@ -139,10 +140,10 @@ fn what_is_too_large_is_refused_and_nothing_of_it_stays() {
 }
 
 #[test]
-fn many_large_senders_together_do_not_fill_the_memory() {
+fn many_large_senders_together_do_not_exhaust_memory() {
     let house = impatient();
     let before = resident_kib(house.server().id());
-    // Each sends just under the limits and then waits, with nothing whole.
+    // Each sends slightly less than the limits and then waits, with an incomplete request.
     let half = format!(
         "POST /v1/keys HTTP/1.1\r\nHost: {}\r\nX-A: {}",
         house.address(),
@@ -176,7 +177,7 @@ fn many_large_senders_together_do_not_fill_the_memory() {
 }
 
 #[test]
-fn a_request_half_sent_ends_within_the_timeout() {
+fn a_partial_request_ends_within_the_timeout() {
     let house = impatient();
     let host = house.address();
     for (claim, bytes) in [
@@ -211,12 +212,12 @@ fn a_request_half_sent_ends_within_the_timeout() {
 }
 
 #[test]
-fn a_head_sent_drop_by_drop_ends_within_the_timeout() {
+fn a_head_sent_byte_by_byte_ends_within_the_timeout() {
     let house = impatient();
     let mut connection = Connection::open(house.address());
     connection.send(b"GET /readyz HTTP/1.1\r\n").unwrap();
     connection.socket().set_read_timeout(Some(TIMEOUT / 10)).unwrap();
-    // A byte each time that nothing came back: no byte alone is late, the head is.
+    // A byte each time that no answer arrived: each byte is in time, but the whole head is not.
     let ended = within(CLOSED_WITHIN, "dripping", || {
         (0..200).any(|_| {
             let refused = connection.send(b"a").is_err();
@@ -235,9 +236,9 @@ fn a_head_sent_drop_by_drop_ends_within_the_timeout() {
     assert!(ended);
 }
 
-/// What two readers could take for the end of a request in two places.
+/// Requests in which two parsers could find two different ends.
 #[test]
-fn a_body_whose_end_is_in_doubt_ends_the_connection() {
+fn a_body_with_an_ambiguous_end_closes_the_connection() {
     let house = impatient();
     let made = house.create(&json!({"name": "hidden"}));
     let hidden =
@@ -282,14 +283,14 @@ fn a_body_whose_end_is_in_doubt_ends_the_connection() {
     ];
     for (claim, bytes) in cases {
         let mut connection = refuse(&house, claim, &format!("{bytes}{hidden}"));
-        // What stood behind it was not taken for a request of its own.
+        // The bytes after it were not read as a separate request.
         assert!(reply(&mut connection).is_none(), "{claim}");
     }
     assert!(house.key(&made.id)["last_used"].is_null(), "the hidden request was answered");
 }
 
 #[test]
-fn a_head_that_no_rule_allows_is_refused() {
+fn an_invalid_head_is_rejected() {
     let house = impatient();
     let get = format!("GET /readyz HTTP/1.1\r\nHost: {}\r\n", house.address());
     let cases = [
@@ -321,7 +322,7 @@ fn a_head_that_no_rule_allows_is_refused() {
     }
 }
 
-/// Sends what must be answered by a 4xx or by an end; and the next client is answered.
+/// Sends bytes that must get a 4xx or end the connection; then the next client is answered.
 fn refuse(house: &House, claim: &str, bytes: &str) -> Connection {
     let mut connection = Connection::open(house.address());
     connection.send(bytes.as_bytes()).unwrap();
@@ -333,7 +334,7 @@ fn refuse(house: &House, claim: &str, bytes: &str) -> Connection {
 }
 
 #[test]
-fn with_few_files_a_crowd_does_no_lasting_harm() {
+fn many_connections_with_few_files_do_no_lasting_harm() {
     let home = Home::new();
     let wrapper = ["sh", "-c", "ulimit -n 64; exec \"$0\" \"$@\""];
     let server = Server::launch(&Launch { home: &home, wrapper: &wrapper, args: &[] })
@@ -347,18 +348,18 @@ fn with_few_files_a_crowd_does_no_lasting_harm() {
         assert_eq!(first, status_line.as_bytes(), "those with a place are served");
         drop(crowd);
         within(Duration::from_secs(1), "the release", || {
-            // One that finds the queue full would be told to knock again only after a second.
+            // A request that finds the queue full could retry only after a second.
             let mut again = (0..10).filter_map(|_| knock(server.address()));
             again.next().unwrap().read_exact(&mut first).unwrap();
         });
         assert_eq!(first, status_line.as_bytes());
-        // The store has its files too: a change goes through.
+        // The store has its files too: a change is applied.
         server.sign_in().make_key(&json!({"name": "after the crowd"}));
     }
     assert_eq!(server.stop().code, Some(0));
 }
 
-/// A connection that asks for something at once; none where the system's queue is full.
+/// A connection that sends a request at once; none where the system's queue is full.
 fn knock(address: SocketAddr) -> Option<TcpStream> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_millis(100)).ok()?;
     stream.set_read_timeout(Some(CLOSED_WITHIN)).unwrap();
@@ -367,7 +368,7 @@ fn knock(address: SocketAddr) -> Option<TcpStream> {
 }
 
 #[test]
-fn requests_in_a_row_without_waiting_are_answered_in_order() {
+fn pipelined_requests_are_answered_in_order() {
     let house = House::start();
     let mut connection = Connection::open(house.address());
     let (ready, me) =
@@ -400,7 +401,7 @@ fn chunked(house: &House, megabytes: usize) -> Vec<u8> {
     format!("{head}{}0\r\n\r\n", chunk.repeat(megabytes)).into_bytes()
 }
 
-/// That a server is ready.
+/// Checks that a server is ready.
 trait Ready {
     fn expect_ready(&self);
 }

@@ -1,4 +1,4 @@
-//! What the log tells: a line a request, and never a secret, however talkative it is made.
+//! The log has one line per request and never a secret, at any log level.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,7 +9,7 @@ use crate::house::{EMAIL, House, PASSWORD, serve_empty};
 use crate::people::token_in;
 use crate::server::{Home, Server};
 
-/// Sends the last request of a test, and gives all that was logged up to then.
+/// Sends the last request of a test, and returns all that was logged up to then.
 fn log_of(server: &Server) -> String {
     server.ask("GET", "/healthz", &[("X-Request-Id", "the-last-one")], "");
     server.log().wait_for("the-last-one").unwrap();
@@ -21,7 +21,7 @@ fn log_of(server: &Server) -> String {
 struct Secrets(Vec<String>);
 
 impl Secrets {
-    /// Takes note of a text, of the part of it that nobody guesses, and gives it back.
+    /// Records a text, and the part of it that cannot be guessed, and returns it.
     fn note(&mut self, text: &str) -> String {
         self.0.push(text.to_owned());
         if let Some(middle) = text.get(10..26) {
@@ -44,7 +44,7 @@ impl Secrets {
     }
 }
 
-/// The same text in every place where a client may put a credential, right, wrong, or twice.
+/// The same text in every place where a client may put a credential: right, wrong, or twice.
 fn carriers(secrets: &mut Secrets, text: &str) -> Vec<Ask> {
     let text = &secrets.note(text);
     let (password, name) =
@@ -72,7 +72,8 @@ fn carriers(secrets: &mut Secrets, text: &str) -> Vec<Ask> {
             with("X-Forwarded-For", text),
             with("X-Forwarded-Host", text),
         ]);
-        // An id is repeated; what has the shape of our keys is none, anything else is the client's.
+        // An id is repeated. A text in the format of our keys is never an id; any other is the
+        // client's.
         if text.starts_with("kh_") {
             asks.push(with("X-Request-Id", text));
         }
@@ -104,7 +105,7 @@ fn carriers(secrets: &mut Secrets, text: &str) -> Vec<Ask> {
     asks
 }
 
-/// All that a house is sent in a talkative moment; what must stay unsaid.
+/// Sends every kind of request to a house; returns the texts that must not be logged.
 fn provoke(house: &House) -> Secrets {
     let mut secrets = Secrets::default();
     let good = house.create(&json!({})).secret;
@@ -151,7 +152,7 @@ fn provoke(house: &House) -> Secrets {
     }
     let imported = secrets.note("another-systems-key-0123456789");
     house.ask(&Ask::post("/v1/keys/import", &json!({"keys": [{"key": imported}]})));
-    // Not HTTP, as far as hyper can tell.
+    // Not HTTP, as far as hyper can see.
     let mut line = house.line();
     line.0.send(format!("GET /{good} HTTP/1.1\r\nX-API-Key {good}\r\n\r\n").as_bytes()).unwrap();
     assert_eq!(line.0.read().unwrap().status, 400);
@@ -159,7 +160,7 @@ fn provoke(house: &House) -> Secrets {
 }
 
 #[test]
-fn no_secret_is_in_the_log_however_talkative_it_is() {
+fn no_secret_is_logged_at_any_level() {
     for (filter, format) in
         [("debug", "text"), ("debug", "json"), ("keyhouse=trace", "text"), ("trace", "json")]
     {
@@ -172,7 +173,7 @@ fn no_secret_is_in_the_log_however_talkative_it_is() {
 }
 
 #[test]
-fn the_link_for_the_first_owner_is_told_once_and_never_logged() {
+fn the_link_for_the_first_owner_is_printed_once_and_never_logged() {
     let home = Home::new();
     let mut command = serve_empty(&home);
     command.args(["--log", "trace"]);

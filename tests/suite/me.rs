@@ -1,4 +1,4 @@
-//! `/v1/me`: one's own account.
+//! `/v1/me` reads and changes the caller's own account.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ fn change(house: &House, fields: &Value) -> crate::server::wire::Answer {
 }
 
 #[test]
-fn one_sees_and_names_oneself() {
+fn a_user_can_read_and_rename_themselves() {
     let house = House::start();
     let answer = house.ask(&Ask::get("/v1/me"));
     let me = answer.expect(200);
@@ -41,7 +41,7 @@ fn one_sees_and_names_oneself() {
 }
 
 #[test]
-fn what_one_may_not_change_is_a_fault() {
+fn a_read_only_field_is_rejected() {
     let house = House::start();
     for (fields, pointer) in [
         (json!({"role": "guest"}), "/role"),
@@ -82,9 +82,9 @@ fn a_new_password_ends_every_other_session_and_renews_this_one() {
     Session::sign_in(house.address(), EMAIL, NEW);
 }
 
-/// Whoever finds an open session must not find the password by trying.
+/// An attacker with an open session must not find the password by trying.
 #[test]
-fn the_current_password_is_guessed_no_faster_than_at_the_door() {
+fn guesses_of_the_current_password_are_throttled_like_sign_ins() {
     let house = House::start();
     let guess = json!({"password": NEW, "current_password": "not my password"});
     let statuses: Vec<_> = (0..8).map(|_| change(&house, &guess).status).collect();

@@ -1,4 +1,4 @@
-//! `/openapi.json`: what it says is what the server does.
+//! `/openapi.json` matches the behaviour of the server.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::people::PASSWORD;
 use crate::policy::{About, Actor, Cast, operations};
 
 #[test]
-fn the_description_is_open_and_names_this_instance() {
+fn the_description_is_public_and_names_this_instance() {
     let house = House::start();
     let answer = house.bare(&Ask::get("/openapi.json"));
     let document = answer.expect(200);
@@ -29,8 +29,8 @@ fn every_example_is_accepted() {
     let mut faults = Vec::new();
     for operation in operations(&cast.house) {
         let (actor, about) = match &*operation.id {
-            // Two are of the first start, and have a test of their own; nobody waits here, and
-            // lockouts.rs lifts some.
+            // Two belong to the first start, and have a test of their own. There is no lockout
+            // here; lockouts.rs lifts some.
             "setUp" | "showSetupPage" | "liftLockout" => continue,
             "forwardAuth" | "forwardAuthHead" | "extAuthz" | "extAuthzHead" | "introspect"
             | "whoAmI" | "revokeMe" => (Actor::Key(cast.key_for(&operation)), About::Same),
@@ -68,7 +68,7 @@ fn every_example_is_accepted() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// Turns the second factor of somebody on and gives one of their backup codes.
+/// Turns on the second factor of a user and returns one of their backup codes.
 fn backup_code(cast: &Cast, actor: &Actor) -> Value {
     let ask = |body: &Value| {
         let (status, answer) = cast.status(Ask::post("/v1/me/totp", body), actor);

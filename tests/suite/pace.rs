@@ -1,4 +1,4 @@
-//! The pace of changes in the running binary; its arithmetic is tested by tests/faults.
+//! The rate limit of changes in the running binary; its arithmetic is tested by tests/faults.
 
 use std::net::SocketAddr;
 use std::thread::scope;
@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use crate::house::write_settings;
 use crate::server::{ADMIN_EMAIL, ADMIN_PASSWORD, Home, Launch, Server, Session, ask_json};
 
-/// Without the variable that switches the pace off for all other tests.
+/// Without the variable that disables the limit for all other tests.
 const PACED: [&str; 3] = ["env", "-u", "KEYHOUSE_CHANGE_RATE"];
 
 #[test]
-fn a_user_who_hammers_is_slowed_down_and_the_host_is_not() {
+fn a_user_with_many_changes_is_throttled_and_the_host_is_not() {
     let home = Home::new();
     write_settings(&home, "[limits]\nsession_changes = \"1/s burst 1\"\n");
     let server = Server::launch(&Launch { home: &home, wrapper: &PACED, args: &[] }).unwrap();
@@ -31,7 +31,7 @@ fn a_user_who_hammers_is_slowed_down_and_the_host_is_not() {
     }
 }
 
-/// Makes a key; the status of the answer, whose refusal says when to come back.
+/// Creates a key; returns the status of the answer. A refusal must have a retry time.
 fn create(address: SocketAddr, cookie: &str) -> u16 {
     let headers = [("Cookie", cookie)];
     let answer = ask_json(address, "POST", "/v1/keys", &headers, &json!({"name": "key"}));

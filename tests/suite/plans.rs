@@ -1,4 +1,4 @@
-//! `/v1/plans`, operators who are dismissed, and all of it from the host.
+//! `/v1/plans`, removed operators, and the same operations from the host.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ fn path(plan: &str) -> String {
 }
 
 #[test]
-fn plans_are_listed_page_by_page_and_none_is_left_out() {
+fn pages_list_every_plan() {
     let house = House::start();
     for limit in 1..=4 {
         let (mut names, mut cursor) = (Vec::new(), String::new());
@@ -33,7 +33,7 @@ fn plans_are_listed_page_by_page_and_none_is_left_out() {
 }
 
 #[test]
-fn the_link_of_a_first_owner_dies_with_the_operator_who_made_it_and_the_host_makes_another() {
+fn a_first_owner_link_ends_with_its_operator_and_the_host_makes_another() {
     let house = House::start();
     let operator = house.join("operator", "user");
     house.change_user(&operator, &json!({"operator": true}));
@@ -53,7 +53,7 @@ fn the_link_of_a_first_owner_dies_with_the_operator_who_made_it_and_the_host_mak
 }
 
 #[test]
-fn a_management_key_of_an_operator_runs_the_instance_and_any_other_does_not() {
+fn only_a_management_key_of_an_operator_manages_the_instance() {
     let house = House::start();
     let permissions = json!(["keyhouse:instance:manage"]);
     let operators = house.create(&json!({"permissions": permissions}));
@@ -66,7 +66,7 @@ fn a_management_key_of_an_operator_runs_the_instance_and_any_other_does_not() {
     let ask = Ask::post("/v1/organizations", &name).bearer(&operators.secret);
     let made = house.bare(&ask).expect(201);
     assert_eq!(made["organization"]["plan"], "free", "unless said otherwise");
-    // The key made the link, so the link dies with the key.
+    // The key made the link, so revoking the key invalidates the link.
     house.act(&operators.id, "revoke").expect(200);
     house.bare(&acceptance(&token_in(&made))).problem(403, "link_invalid");
 }
@@ -141,7 +141,7 @@ fn organizations_plans_and_subscriptions(home: &Home, name: &str) {
 }
 
 #[test]
-fn organizations_plans_and_subscriptions_are_run_from_the_host_with_and_without_a_server() {
+fn the_host_manages_organizations_plans_and_subscriptions() {
     let mut house = House::start();
     let home = Arc::clone(house.home());
     organizations_plans_and_subscriptions(&home, "acme");

@@ -1,4 +1,5 @@
-//! An instance with a public name behind a proxy on the same host: where clients are, and what browsers are told.
+//! An instance with a public name behind a proxy on the same host: the client's address, and the
+//! headers for browsers.
 
 use serde_json::json;
 
@@ -24,17 +25,17 @@ fn sign_in(password: &str) -> Ask {
     Ask::post("/v1/session", &body).header("Host", NAME)
 }
 
-/// Makes a key through the command line; its secret.
+/// Creates a key through the command line; returns its secret.
 fn key(server: &Server, words: &[&str]) -> String {
     let made = server.run_cli(&[&["key", "create", "--name", "any"], words].concat(), "");
     assert_eq!(made.code, Some(0), "{}", made.stderr);
     made.stdout.trim().to_owned()
 }
 
-/// Behind a plain `proxy_pass` every client was taken for one on this host, whose failures are counted apart and
-/// never capped: five guesses without the header used up nothing of the account's.
+/// Behind a plain `proxy_pass` every client counted as one on this host, whose failures are counted
+/// apart and never capped: five guesses without the header used up nothing of the account's.
 #[test]
-fn a_client_behind_a_proxy_that_does_not_say_so_is_not_on_this_host() {
+fn a_client_behind_a_proxy_without_headers_is_not_local() {
     let server = start();
     for _ in 0..5 {
         ask(&server, &sign_in("not the password")).problem(401, "sign_in_failed");
@@ -44,9 +45,9 @@ fn a_client_behind_a_proxy_that_does_not_say_so_is_not_on_this_host() {
     ask(&server, &sign_in(PASSWORD)).problem(429, "too_many_attempts");
 }
 
-/// The proxy's own address once fitted the rules of a key that may be used on this host alone.
+/// The proxy's own address once matched the rules of a key that may be used on this host alone.
 #[test]
-fn the_address_of_a_proxy_that_says_nothing_fits_no_rule() {
+fn the_address_of_a_proxy_without_headers_matches_no_rule() {
     let server = start();
     let secret = key(&server, &["--permission", "a:b", "--allow", "127.0.0.0/8"]);
     let whoami = |lines: &[(&str, &str)]| {
@@ -64,9 +65,10 @@ fn the_address_of_a_proxy_that_says_nothing_fits_no_rule() {
     assert_eq!(whole.matches("sent no X-Forwarded-For").count(), 1, "once an hour: {whole}");
 }
 
-/// The answer once blamed `--public-url` alone, which was right; the proxy sent its own upstream's name.
+/// The answer once blamed `--public-url` alone, which was right; the proxy sent its own upstream's
+/// name.
 #[test]
-fn a_wrong_host_is_answered_with_both_hosts_and_the_proxy_setting() {
+fn a_wrong_host_gets_an_answer_with_both_hosts_and_the_proxy_setting() {
     let server = start();
     for host in ["127.0.0.1:7117", "keyhouse:7117"] {
         let wrong = sign_in(PASSWORD).without("Host").header("Host", host);
@@ -83,7 +85,7 @@ fn a_wrong_host_is_answered_with_both_hosts_and_the_proxy_setting() {
 }
 
 #[test]
-fn browsers_that_came_over_tls_are_told_to_stay_there() {
+fn browsers_on_tls_get_strict_transport_security() {
     let server = start();
     let told = |ask_: &Ask| {
         let answer = ask(&server, ask_);
@@ -101,7 +103,7 @@ fn browsers_that_came_over_tls_are_told_to_stay_there() {
         let year = Some("max-age=31536000".to_owned());
         assert_eq!(told(&Ask::new(method, path).header("Host", NAME)), year, "{path}");
     }
-    // A proxy hands a denial on as its own, and with it what another host says of itself.
+    // A proxy returns a denial as its own answer, so this header would apply to another host.
     assert_eq!(told(&Ask::forwarded()), None);
     let plain = Server::start();
     assert_eq!(ask(&plain, &Ask::get("/")).header("strict-transport-security"), None);

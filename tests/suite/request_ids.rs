@@ -1,5 +1,5 @@
-//! `X-Request-Id`: one for every request, the client's own where it is fit to be repeated, the same
-//! in the answer's head, in a problem's body and in the log.
+//! `X-Request-Id`: every request has one id, the client's own if it is valid, and the same in the
+//! answer's head, in a problem's body and in the log.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::ask::Ask;
 use crate::house::House;
 use crate::server::wire::Answer;
 
-/// Requests of every kind, each with the status it is answered.
+/// Requests of every kind, each with the status of its answer.
 fn kinds(house: &House) -> Vec<(&'static str, Ask, u16)> {
     let made = house.create(&json!({}));
     let verifier =
@@ -40,7 +40,7 @@ fn kinds(house: &House) -> Vec<(&'static str, Ask, u16)> {
     ]
 }
 
-/// The answer's id, which its body repeats where it is a problem.
+/// The answer's id, which the body of a problem repeats.
 fn id_of(answer: &Answer, claim: &str) -> String {
     let id = answer.header("x-request-id").unwrap_or_else(|| panic!("{claim}: no id: {answer:?}"));
     if answer.status >= 400 {
@@ -51,7 +51,7 @@ fn id_of(answer: &Answer, claim: &str) -> String {
 }
 
 #[test]
-fn every_answer_repeats_the_clients_id_and_so_does_the_log() {
+fn the_id_of_the_client_is_in_the_answer_and_the_log() {
     let house = House::start_with(&["--log", "debug"]);
     for (number, (claim, ask, status)) in kinds(&house).into_iter().enumerate() {
         let own = format!("Client-{number}.of_4bf92f3577b34da6");
@@ -64,7 +64,7 @@ fn every_answer_repeats_the_clients_id_and_so_does_the_log() {
 }
 
 #[test]
-fn every_answer_has_an_id_of_its_own_where_the_client_sent_none() {
+fn an_answer_without_a_client_id_gets_a_new_one() {
     let house = House::start();
     let mut seen = BTreeSet::new();
     for (claim, ask, status) in kinds(&house) {
@@ -79,7 +79,7 @@ fn every_answer_has_an_id_of_its_own_where_the_client_sent_none() {
 }
 
 #[test]
-fn an_id_that_is_not_fit_to_be_repeated_is_replaced() {
+fn an_invalid_id_is_replaced() {
     let house = House::start_with(&["--log", "debug"]);
     let secret = house.create(&json!({})).secret;
     for unfit in [
@@ -98,7 +98,7 @@ fn an_id_that_is_not_fit_to_be_repeated_is_replaced() {
             assert!(id_of(&answer, unfit).starts_with("req_"), "{unfit}");
         }
     }
-    // Which of two is meant, nobody can tell.
+    // Of two ids the right one is unknown.
     let doubled = Ask::get("/v1/keys").header("X-Request-Id", "a").header("X-Request-Id", "b");
     assert!(id_of(&house.bare(&doubled), "two").starts_with("req_"));
 }

@@ -1,4 +1,5 @@
-//! The two policies that Keyhouse was asked for, step by step as they were told.
+//! The two policies that Keyhouse was originally required to support, step by step as the
+//! requirements state them.
 
 use serde_json::{Value, json};
 
@@ -7,14 +8,15 @@ use crate::house::House;
 
 /// Owners and administrators decide; users see that keys exist.
 #[test]
-fn an_owner_on_pro_shares_a_key_and_a_plain_user_only_sees_that_it_exists() {
+fn an_owner_on_pro_shares_a_key_and_plain_users_see_that_it_exists() {
     let house = House::start();
     let organization = house.organization();
     let closed = json!({"members_create_keys": false});
     house.ask(&Ask::patch("/v1/organization", &closed)).expect(200);
     let (mate, outsider) = (house.join("mate", "user"), house.join("outsider", "user"));
 
-    // The organization is on Pro: the owner makes a key, names it, gives it the least it needs.
+    // The organization is on Pro: the owner creates a key, names it and gives it the fewest
+    // permissions it needs.
     let told = house.ask(&Ask::get("/v1/subscription")).expect(200);
     assert_eq!((&told["plan"], &told["access"]), (&json!("pro"), &json!(true)));
     let team = house.team("diagram makers", "visible", &[&mate]);
@@ -26,7 +28,7 @@ fn an_owner_on_pro_shares_a_key_and_a_plain_user_only_sees_that_it_exists() {
     }));
     assert_eq!(key.key["name"], "diagram exporter");
 
-    // It does what it was given, and no more.
+    // The key has its permissions, and no more.
     let may = |permission: &str| {
         let body = json!({"key": key.secret, "permissions": permission});
         house.ask(&Ask::post("/v1/verify", &body)).expect(200)["code"].clone()
@@ -34,13 +36,13 @@ fn an_owner_on_pro_shares_a_key_and_a_plain_user_only_sees_that_it_exists() {
     assert_eq!(may("diagrams:read"), "VALID");
     assert_eq!(may("diagrams:write"), "INSUFFICIENT_PERMISSIONS");
 
-    // The team sees the key, and nobody ever sees its secret again.
+    // The team sees the key, and the secret is never shown again.
     let seen = mate.ask(&house, Ask::get(&format!("/v1/keys/{}", key.id))).expect(200);
     assert_eq!(seen["name"], "diagram exporter");
     assert_eq!(seen["teams"][0]["access"], "read");
     assert!(!seen.to_string().contains(&key.secret));
 
-    // A plain user sees that keys exist, no more, and can't make one.
+    // A plain user sees that keys exist, no more, and cannot create one.
     let listed = outsider.ask(&house, Ask::get("/v1/keys")).expect(200);
     let exists = json!({"id": key.id, "kind": "service", "status": "active",
         "owner_kind": "organization"});
@@ -51,7 +53,7 @@ fn an_owner_on_pro_shares_a_key_and_a_plain_user_only_sees_that_it_exists() {
         assert_eq!(problem["permission"], "keyhouse:keys:create");
     }
 
-    // On Free the same gets a clear refusal, and what there was waits unharmed.
+    // On Free the same request gets a clear refusal, and existing objects stay unchanged.
     house.put_on_plan(&organization, "free");
     let again = Ask::post("/v1/keys", &json!({"name": "another", "kind": "service"}));
     let problem = house.ask(&again).problem(403, "subscription_required");
@@ -61,9 +63,9 @@ fn an_owner_on_pro_shares_a_key_and_a_plain_user_only_sees_that_it_exists() {
     assert_eq!(may("diagrams:read"), "VALID");
 }
 
-/// Everybody makes as many keys of their own as they like.
+/// Every user creates any number of keys of their own.
 #[test]
-fn a_user_makes_a_key_for_each_application_and_revokes_one_at_once() {
+fn a_user_creates_a_key_per_application_and_revokes_one_at_once() {
     let house = House::start();
     let user = house.join("maker", "user");
 
@@ -89,7 +91,7 @@ fn a_user_makes_a_key_for_each_application_and_revokes_one_at_once() {
     let renamed = user.ask(&house, Ask::patch(&path, &json!({"name": "old exporter"})));
     assert_eq!(renamed.expect(200)["name"], "old exporter");
 
-    // They revoke one, and it is refused at once, saying why.
+    // They revoke one, and it is rejected at once, with the reason.
     user.ask(&house, Ask::post(&format!("/v1/keys/{}/revoke", keys[0].id), &json!({}))).expect(200);
     forward(&keys[0].secret).problem(401, "REVOKED");
     assert_eq!(forward(&keys[1].secret).status, 200);

@@ -1,4 +1,4 @@
-//! `/v1/session`: people sign in, ask who they are, and sign out.
+//! `/v1/session`: sign-in, the session's own user, and sign-out.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ fn cookie_of(answer: &Answer) -> String {
 }
 
 #[test]
-fn the_owner_signs_in_and_is_told_who_they_are() {
+fn a_sign_in_returns_the_owner() {
     let house = House::start();
     let answer = house.bare(&sign_in(EMAIL, PASSWORD));
     let signed_in = answer.expect(201);
@@ -39,10 +39,10 @@ fn the_owner_signs_in_and_is_told_who_they_are() {
     assert!(!me.to_string().contains("argon2"), "{me}");
 }
 
-/// A page can say why a key can't be made, and what is missing, to those who may not read the
-/// organization's settings.
+/// The page can show why a key cannot be created, and what is missing, to users who may not read
+/// the organization's settings.
 #[test]
-fn a_plain_user_is_told_what_decides_what_they_can_do() {
+fn a_session_returns_the_settings_that_apply_to_a_plain_user() {
     let house = House::start();
     let organization = house.organization();
     house.put_on_plan(&organization, "enterprise");
@@ -64,7 +64,8 @@ fn a_plain_user_is_told_what_decides_what_they_can_do() {
     assert_eq!(me["user"]["teams"], teams);
     assert_eq!(house.ask_as(&bo, &Ask::get("/v1/me")).expect(200)["teams"], teams);
     assert_eq!((&me["user"]["locale"], &me["user"]["totp"]), (&Value::Null, &json!(false)));
-    // As Keyhouse sees it, for networks that a key is to be used from; null where nobody can tell.
+    // The client's address as Keyhouse sees it, for the networks of a key; null where it is
+    // unknown.
     assert_eq!(me["address"], "192.0.2.7");
     assert_eq!(who("somewhere")["address"], Value::Null);
     let features = json!({"api_access": true, "teams": true, "multiple_teams": true});
@@ -97,13 +98,13 @@ fn a_plain_user_is_told_what_decides_what_they_can_do() {
 }
 
 #[test]
-fn an_address_is_the_same_in_any_case() {
+fn sign_in_ignores_the_case_of_an_email_address() {
     let house = House::start();
     house.bare(&sign_in("  ADA@Example.COM", PASSWORD)).expect(201);
 }
 
 #[test]
-fn a_wrong_password_and_an_unknown_address_are_told_apart_by_nothing() {
+fn a_wrong_password_and_an_unknown_address_get_the_same_answer() {
     let house = House::start();
     let mut problems = Vec::new();
     for (email, password) in [
@@ -123,7 +124,7 @@ fn a_wrong_password_and_an_unknown_address_are_told_apart_by_nothing() {
 }
 
 #[test]
-fn after_signing_out_the_cookie_opens_nothing() {
+fn a_signed_out_cookie_is_rejected() {
     let house = House::start();
     let cookie = cookie_of(&house.bare(&sign_in(EMAIL, PASSWORD)));
     let with = |ask: Ask| house.bare(&ask.header("Cookie", &cookie));
@@ -131,12 +132,12 @@ fn after_signing_out_the_cookie_opens_nothing() {
     assert_eq!(with(Ask::new("DELETE", "/v1/session")).status, 204);
     with(Ask::get("/v1/keys")).problem(401, "session_ended");
     with(Ask::get("/v1/session")).problem(401, "session_ended");
-    // The other session of the same person goes on.
+    // The other session of the same person stays active.
     house.ask(&Ask::get("/v1/session")).expect(200);
 }
 
 #[test]
-fn nobody_is_somebody_without_a_session() {
+fn requests_without_a_session_are_rejected() {
     let house = House::start();
     for path in ["/v1/session", "/v1/keys"] {
         let answer = house.bare(&Ask::get(path));
@@ -148,7 +149,7 @@ fn nobody_is_somebody_without_a_session() {
 }
 
 #[test]
-fn a_cookie_that_was_not_given_out_opens_nothing() {
+fn a_cookie_that_was_never_issued_is_rejected() {
     let house = House::start();
     let good = house.cookie().to_owned();
     let (name, value) = good.split_once('=').unwrap();
@@ -173,9 +174,9 @@ fn a_cookie_that_was_not_given_out_opens_nothing() {
     assert!(matches!(house.bare(&doubled).status, 200 | 400), "two Cookie lines");
 }
 
-/// What a browser says about where a request comes from, and whether it may change anything.
+/// The request's origin as a browser reports it, and whether the request may change anything.
 #[test]
-fn another_site_can_not_act_through_somebodys_browser() {
+fn another_site_cannot_use_the_session_of_a_browser() {
     let house = House::start();
     let own = format!("http://{}", house.address());
     let cases: [(&str, &[(&str, &str)], bool); 8] = [
@@ -208,7 +209,7 @@ fn another_site_can_not_act_through_somebodys_browser() {
 }
 
 #[test]
-fn a_session_under_another_host_is_sent_away() {
+fn a_session_under_another_host_is_rejected() {
     let house = House::start();
     let port = house.address().port();
     for (host, served) in [
@@ -235,7 +236,7 @@ fn a_session_under_another_host_is_sent_away() {
 }
 
 #[test]
-fn a_session_and_a_key_at_once_are_refused() {
+fn a_session_together_with_a_key_is_rejected() {
     let house = House::start();
     let made = house.create(&json!({"name": "both"}));
     let answer = house.ask(&Ask::get("/v1/keys").bearer(&made.secret));
@@ -243,7 +244,7 @@ fn a_session_and_a_key_at_once_are_refused() {
 }
 
 #[test]
-fn a_session_outlives_the_server() {
+fn a_session_survives_a_restart_of_the_server() {
     let mut house = House::start();
     let before = house.ask(&Ask::get("/v1/session")).expect(200);
     house.restart();
@@ -252,7 +253,7 @@ fn a_session_outlives_the_server() {
 }
 
 #[test]
-fn a_user_has_twenty_sessions_and_a_further_one_ends_the_oldest() {
+fn the_twenty_first_session_of_a_user_ends_the_oldest() {
     let house = House::start();
     let cookies: Vec<_> = (0..21)
         .map(|_| {

@@ -1,4 +1,4 @@
-//! `/v1/setup`: the first owner comes in through a link that is good once.
+//! `/v1/setup`: the first owner is created through a link that works once.
 
 use std::thread;
 
@@ -12,7 +12,7 @@ fn body(token: &str) -> Value {
 }
 
 #[test]
-fn the_link_makes_one_owner_and_then_is_gone() {
+fn the_link_creates_one_owner_and_is_then_invalid() {
     let mut house = House::start_empty();
     let link = house.setup_link();
     let token = token_of(&link);
@@ -40,9 +40,9 @@ fn the_link_makes_one_owner_and_then_is_gone() {
     assert!(!said.contains("set up at"), "{said}");
 }
 
-/// The page showed why a password was refused in English, whatever its language.
+/// The page showed the reason for a refused password in English, whatever its language.
 #[test]
-fn a_refused_password_names_its_reasons_by_code() {
+fn a_refused_password_returns_its_reasons_as_codes() {
     let house = House::start_empty();
     let token = token_of(&house.setup_link());
     for (password, reasons) in [
@@ -60,7 +60,7 @@ fn a_refused_password_names_its_reasons_by_code() {
 }
 
 #[test]
-fn a_wrong_input_leaves_the_link_good() {
+fn wrong_input_keeps_the_link_valid() {
     let house = House::start_empty();
     let token = token_of(&house.setup_link());
     let cases: [(&str, Value, &str); 7] = [
@@ -90,7 +90,7 @@ fn a_wrong_input_leaves_the_link_good() {
 }
 
 #[test]
-fn of_many_who_use_the_link_at_once_one_becomes_the_owner() {
+fn of_concurrent_uses_of_the_link_exactly_one_succeeds() {
     let house = House::start_empty();
     let token = token_of(&house.setup_link());
     let statuses: Vec<u16> = thread::scope(|scope| {
@@ -108,7 +108,7 @@ fn of_many_who_use_the_link_at_once_one_becomes_the_owner() {
 }
 
 #[test]
-fn each_start_without_users_makes_a_new_link_and_ends_the_old_one() {
+fn each_start_without_users_replaces_the_link() {
     let mut house = House::start_empty();
     let old = token_of(&house.setup_link());
     house.restart();
@@ -120,7 +120,7 @@ fn each_start_without_users_makes_a_new_link_and_ends_the_old_one() {
 }
 
 #[test]
-fn a_house_with_an_owner_has_no_setup() {
+fn setup_is_closed_once_there_is_an_owner() {
     let house = House::start();
     let refused = house.bare(&Ask::post("/v1/setup", &body("anything")));
     assert!(matches!(refused.status, 401 | 403 | 404 | 409 | 410), "{}", refused.body);
@@ -138,7 +138,7 @@ fn path_of(link: &str) -> String {
 }
 
 #[test]
-fn the_form_is_there_until_there_is_an_owner() {
+fn the_form_is_served_until_there_is_an_owner() {
     let house = House::start();
     house.bare(&Ask::get("/setup")).problem(404, "not_found");
     assert_eq!(house.bare(&Ask::get("/")).status, 200);

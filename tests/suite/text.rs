@@ -1,4 +1,4 @@
-//! Text that comes in from files, stdin and people, and text that goes out to a terminal.
+//! Text input from files, stdin and users, and text output to a terminal.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -13,13 +13,13 @@ use crate::bounds::run_within;
 use crate::house::{House, serve_empty, write_settings};
 use crate::server::{BINARY, Ended, Home, Server, Session, run};
 
-/// A start that is refused says so at once.
+/// A start that is refused exits at once.
 const REFUSED_WITHIN: Duration = Duration::from_secs(10);
-/// What would colour a terminal, set its title, turn a line round, forge a line and hide.
+/// Sequences that would colour a terminal, set its title, reverse a line, forge a line and hide.
 const WILD: &str =
     "a\u{9b}31mb\u{1b}]0;own\u{7}c\u{202e}d\u{2066}e\u{7f}f\u{e0041}g\r\nkeyhouse: done";
 
-/// Nothing that was printed controls a terminal, and no line begins as the caller wanted.
+/// No output controls a terminal, and no line begins as the caller wanted.
 fn assert_tame(ended: &Ended) {
     for said in [&ended.stdout, &ended.stderr] {
         let wild = |it: char| {
@@ -33,7 +33,7 @@ fn assert_tame(ended: &Ended) {
     assert!(said.contains("a\\u009b31mb\\u001b]0;own\\u0007c\\u202ed"), "{said:?}");
 }
 
-/// A far server that answers everything with this.
+/// A remote server that answers everything with this.
 fn hostile(status: u16, body: &Value) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -61,9 +61,9 @@ fn far(home: &Home, url: &str, args: &[&str]) -> Ended {
     run(command, b"")
 }
 
-/// Whatever a far server says: lists, objects, JSON, and the words of its refusals.
+/// Everything a remote server can return: lists, objects, JSON, and the texts of its errors.
 #[test]
-fn nothing_that_a_far_server_says_controls_the_terminal() {
+fn output_of_a_remote_server_cannot_control_the_terminal() {
     let home = Home::new();
     let wild = json!({
         "id": WILD, "name": WILD, "email": WILD, "role": WILD, "status": WILD, "hint": WILD,
@@ -107,7 +107,8 @@ fn nothing_that_a_far_server_says_controls_the_terminal() {
     }
 }
 
-/// A key's caller may call itself what it likes; what is no plain ASCII is not kept.
+/// The caller of a key may choose any user agent; characters that are not plain ASCII are not
+/// stored.
 #[test]
 fn a_user_agent_is_plain_ascii_on_every_path() {
     let house = House::start();
@@ -116,7 +117,7 @@ fn a_user_agent_is_plain_ascii_on_every_path() {
     }));
     let id = reader.key["id"].as_str().unwrap();
     let path = format!("/v1/keys/{id}");
-    // The pool serves the one, the event loop the other.
+    // The pool serves the first, the event loop the second.
     for target in ["/v1/keys", "/v1/whoami"] {
         let ask = Ask::get(target).bearer(&reader.secret);
         let _listed = house.bare(&ask.clone().header("User-Agent", "curl/8.5.0")).expect(200);
@@ -129,9 +130,9 @@ fn a_user_agent_is_plain_ascii_on_every_path() {
     }
 }
 
-/// What Windows' editors and shells write: a byte order mark, or UTF-16.
+/// The output of Windows' editors and shells: a byte order mark, or UTF-16.
 #[test]
-fn files_and_stdin_may_begin_with_a_byte_order_mark_and_utf_16_is_named() {
+fn files_and_stdin_may_begin_with_a_byte_order_mark_but_not_utf_16() {
     const PASSWORD: &str = "a long quince password 7";
     let utf_16 = |text: &str| -> Vec<u8> {
         let units = std::iter::once(0xfeff).chain(text.encode_utf16());
@@ -188,9 +189,9 @@ fn files_and_stdin_may_begin_with_a_byte_order_mark_and_utf_16_is_named() {
     assert!(ended.stderr.contains("keys.jsonl is UTF-16"), "{ended:?}");
 }
 
-/// Names in two Unicode forms were two names; one could hide, or turn the text around it round.
+/// Names in two Unicode forms counted as two names; one could hide, or reverse the text around it.
 #[test]
-fn names_have_one_form_hide_nothing_and_are_found_in_any() {
+fn names_are_normalized_visible_and_found_in_every_form() {
     let house = House::start();
     let made = house.create(&json!({ "name": "Cafe\u{301} Zoë", "kind": "service" }));
     assert_eq!(made.key["name"], "Café Zoë");

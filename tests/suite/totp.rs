@@ -1,4 +1,4 @@
-//! `/v1/me/totp`: the second factor, and that none of its codes works twice.
+//! `/v1/me/totp`: the second factor, none of whose codes works twice.
 
 use std::thread;
 
@@ -18,14 +18,14 @@ struct Factor {
 }
 
 impl Factor {
-    /// The code of so many steps after now. Only now and the next are ever asked for: whichever
-    /// second the test runs in, the server takes both.
+    /// The code of the given number of steps after now. Only the current and the next are
+    /// requested: whichever second the test runs in, the server accepts both.
     fn code(&self, steps_ahead: u64) -> String {
         code_of(&self.seed, steps_ahead)
     }
 }
 
-/// The code of a seed, so many steps after now.
+/// The code of a seed, the given number of steps after now.
 pub(crate) fn code_of(seed: &str, steps_ahead: u64) -> String {
     let secret = Secret::try_from_base32(seed).unwrap();
     let totp = Builder::new().with_secret(secret).build().unwrap();
@@ -61,7 +61,7 @@ fn remove(house: &House, password: &str, code: &str) -> Answer {
 }
 
 #[test]
-fn a_factor_is_begun_confirmed_asked_for_and_taken_off() {
+fn a_factor_can_be_begun_confirmed_used_and_removed() {
     let house = House::start();
     let other = Session::sign_in(house.address(), EMAIL, PASSWORD);
     let begun = begin(&house);
@@ -75,7 +75,7 @@ fn a_factor_is_begun_confirmed_asked_for_and_taken_off() {
     assert!(rows.len() >= 21 && rows.iter().all(fits), "{rows:?}");
     assert!(rows[0].as_str().unwrap().starts_with("11111110"), "a finder pattern");
 
-    // Not confirmed, it protects nothing and asks for nothing.
+    // An unconfirmed factor protects nothing and is not requested.
     Session::sign_in(house.address(), EMAIL, PASSWORD);
     let me = |field: &str| house.ask(&Ask::get("/v1/me")).expect(200)[field].clone();
     assert_eq!(me("totp"), json!(false));
@@ -106,10 +106,10 @@ fn a_factor_is_begun_confirmed_asked_for_and_taken_off() {
 }
 
 #[test]
-fn a_code_works_once_and_a_backup_code_once_also_after_a_restart() {
+fn a_code_and_a_backup_code_work_once_even_after_a_restart() {
     let mut house = House::start();
     let factor = set_up(&house);
-    // The one that confirmed is used up as well.
+    // The code that confirmed the factor is used up as well.
     sign_in(&house, &factor.code(0)).problem(401, "sign_in_failed");
     let code = factor.code(1);
     sign_in(&house, &code).expect(201);
@@ -127,7 +127,7 @@ fn a_code_works_once_and_a_backup_code_once_also_after_a_restart() {
 }
 
 #[test]
-fn of_many_who_show_one_code_at_once_one_gets_in() {
+fn of_concurrent_uses_of_one_code_exactly_one_succeeds() {
     for code in [|factor: &Factor| factor.code(1), |factor: &Factor| factor.backup[3].clone()] {
         let house = House::start();
         let factor = set_up(&house);
@@ -145,9 +145,10 @@ fn of_many_who_show_one_code_at_once_one_gets_in() {
     }
 }
 
-/// Whoever knows the password must not get more tries at the code by showing the password alone.
+/// An attacker who knows the password must not get more tries at the code by sending the password
+/// alone.
 #[test]
-fn codes_are_guessed_no_faster_than_passwords() {
+fn guesses_of_codes_are_throttled_like_passwords() {
     let house = House::start();
     set_up(&house);
     let password_alone = json!({"email": EMAIL, "password": PASSWORD});
@@ -162,7 +163,7 @@ fn codes_are_guessed_no_faster_than_passwords() {
 
 /// An open session and its password give no unlimited guesses at the second factor.
 #[test]
-fn codes_are_guessed_no_faster_in_a_session() {
+fn guesses_of_codes_are_throttled_in_a_session() {
     let proof = json!({"current_password": PASSWORD, "code": "000000"});
     let address =
         json!({"email": "ada@new.example", "current_password": PASSWORD, "code": "000000"});
@@ -189,7 +190,7 @@ fn codes_are_guessed_no_faster_in_a_session() {
 }
 
 #[test]
-fn beside_a_factor_a_password_may_be_short_and_then_the_factor_stays() {
+fn a_factor_allows_a_short_password_and_then_cannot_be_removed() {
     let house = House::start();
     let short = "kx7 pa2q";
     let change = json!({"password": short, "current_password": PASSWORD});
@@ -213,9 +214,9 @@ fn beside_a_factor_a_password_may_be_short_and_then_the_factor_stays() {
     assert_eq!(house.bare(&ask).status, 204);
 }
 
-/// Used codes could be replaced only by taking the second factor off.
+/// Used codes could be replaced only by removing the second factor.
 #[test]
-fn backup_codes_are_renewed_and_their_number_is_told() {
+fn backup_codes_can_be_renewed_and_their_number_is_returned() {
     let house = House::start();
     let left = || house.ask(&Ask::get("/v1/me")).expect(200)["backup_codes_left"].clone();
     let renew = |password: &str, code: &str| {
@@ -244,7 +245,7 @@ fn backup_codes_are_renewed_and_their_number_is_told() {
 }
 
 #[test]
-fn no_event_and_no_log_tells_a_seed_a_code_or_a_password() {
+fn no_event_and_no_log_holds_a_seed_a_code_or_a_password() {
     let mut house = House::start();
     let factor = set_up(&house);
     sign_in(&house, &factor.backup[0]).expect(201);
@@ -270,7 +271,7 @@ fn no_event_and_no_log_tells_a_seed_a_code_or_a_password() {
 }
 
 #[test]
-fn input_that_is_neither_password_nor_code_is_a_fault() {
+fn input_that_is_neither_password_nor_code_is_rejected() {
     let house = House::start();
     for (fields, pointer) in [
         (json!({}), "/current_password"),
