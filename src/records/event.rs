@@ -60,12 +60,12 @@ pub struct SealRecord {
     pub version: u8,
     #[serde(rename = "t", with = "text::moment")]
     pub at: Moment,
-    /// Floor: every event that no seal up to this one covers is at least this young. A search for
-    /// such events starts here.
+    /// Floor: events that no seal up to this one covers are not older. A search for such
+    /// events starts here.
     #[serde(rename = "o", with = "text::moment")]
     pub floor: Moment,
-    /// Every event that a seal up to this one covers is at most this young. A search for an event's
-    /// seal stops here.
+    /// Events that a seal up to this one covers are not younger. A search for an event's seal stops
+    /// here.
     #[serde(rename = "y", with = "text::moment")]
     pub latest: Moment,
     /// The ids of the sealed events, in commit order.

@@ -198,8 +198,8 @@ mod tests {
         assert!(matches!(record.gate(), Err(RoutesFault::Equal(_))));
     }
 
-    /// This record was written before routes could allow unauthenticated requests and before gates
-    /// had a preflight setting.
+    /// This record was written before routes could allow ambiguous paths and before gates had a
+    /// preflight setting.
     #[test]
     fn a_gate_of_before_is_read_as_it_decided() {
         let place = Place::Gate("orders".into());

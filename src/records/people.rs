@@ -38,7 +38,7 @@ pub struct InvitationRecord {
     pub teams: Vec<TeamId>,
     #[serde(rename = "b", with = "text")]
     pub digest: Digest,
-    /// The creator. The invitation is deleted with its creator.
+    /// The creator. The invitation becomes invalid when its creator is removed.
     #[serde(rename = "cb", with = "text")]
     pub created_by: Author,
     #[serde(rename = "c", with = "text::moment")]
@@ -53,7 +53,7 @@ pub struct InvitationRecord {
 pub struct ResetRecord {
     #[serde(rename = "b", with = "text")]
     pub digest: Digest,
-    /// The creator. The link is deleted with its creator.
+    /// The creator. The link becomes invalid when its creator is removed.
     #[serde(rename = "cb", with = "text")]
     pub created_by: Author,
     #[serde(rename = "x", with = "text::moment")]

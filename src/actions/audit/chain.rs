@@ -28,9 +28,9 @@ pub struct Head {
     pub at: Option<Moment>,
     /// The version of the last seal. 1 after a cut without an event, 0 before the first seal.
     pub(super) version: u8,
-    /// Every event without a seal is at least this young.
+    /// No event without a seal is older than this.
     pub(super) floor: Moment,
-    /// Every event under a stored seal is at most this young.
+    /// No event under a stored seal is younger than this.
     pub(super) latest: Moment,
 }
 

@@ -304,8 +304,8 @@ impl Sealer {
         self.seal_over(&[(event.id, row)], &sealing, batch)
     }
 
-    /// Returns the floor of the next seal, which covers `taken` of the waiting events: every event
-    /// without a seal is at least this young.
+    /// Returns the floor of the next seal, which covers `taken` of the waiting events: no event
+    /// without a seal will be older than this.
     ///
     /// The feed shows commits in order. An event that it has not shown was committed after the
     /// youngest event that it has shown, and was created at most [`COMMIT_TIME_MAX`] before that.

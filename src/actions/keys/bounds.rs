@@ -142,7 +142,7 @@ pub(super) fn check_lifetime(
 }
 
 /// Rejects permissions beyond the maximum of a transferred key. The maximum is what the key granted
-/// at its first transfer and applies to every later owner.
+/// at its transfer. It applies to every later owner.
 pub(super) fn refuse_beyond_ceiling(record: &KeyRecord) -> Result<(), ActionError> {
     let listed = record.patterns();
     for maximum in &record.maxima {

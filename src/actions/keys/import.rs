@@ -241,7 +241,7 @@ impl Actions {
             batch = batch.unchanged(Place::User(*owner).to_bytes(), *revision);
         }
         for record in &findings.records {
-            // Only the digest can be taken. An id has 74 random bits, and a batch has few guards.
+            // Only the digest is guarded. An id has 74 random bits, and a batch has few guards.
             if let Some(digest) = record.imported {
                 let place = Place::Taken(digest);
                 let guarded = batch.absent(place.to_bytes());

@@ -74,7 +74,7 @@ impl Actions {
     }
 
     /// Returns the access that the actor has through their teams that still exist. A key has its
-    /// owner's access only if its list names the creation of personal keys.
+    /// owner's access only if it may create personal keys.
     fn access_by_team(&self, actor: &Actor, record: &KeyRecord) -> Option<Access> {
         if actor.is_key() && !actor.has(KEYS_CREATE) {
             return None;

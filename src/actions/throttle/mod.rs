@@ -3,7 +3,7 @@
 //! An account is a user, or a normalized e-mail address without a user. A browser that was signed
 //! in before and clients on this host are counted apart, so that a stranger cannot lock them out.
 //! An attempt holds its place until it has a result, so concurrent guesses cannot bypass the limit.
-//! The throttle knows neither passwords nor users. Its state ends with the process.
+//! The throttle reads neither passwords nor user records. Its state ends with the process.
 //!
 //! A client is an address or an IPv6 /64, a site a /24 or a /48 with ten times the allowance. Only
 //! a complete sign-in clears a count, never a correct password without its code. See

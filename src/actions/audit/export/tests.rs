@@ -277,7 +277,7 @@ fn a_tcp_receiver_that_closes_gets_all_that_was_not_settled_again() {
     let mut stream = BufReader::new(listener.accept().unwrap().0);
     let bodies: Vec<_> = (0..4).map(|_| counted(&mut stream)).collect();
     assert_eq!(told(&bodies), (log.events[2..].to_vec(), vec![3, 4]));
-    // A restart before the delay sends the messages again. A restart after it sends nothing.
+    // A restart before the messages count as delivered sends them again. A later restart does not.
     log.restart();
     log.send_all();
     let mut stream = BufReader::new(listener.accept().unwrap().0);
