@@ -1,4 +1,5 @@
-//! Who asks is decided from a request's head: what is not known gets no memory and no thread for its body.
+//! Admission is decided from a request's head: an unknown caller gets no memory and no thread for
+//! the body.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use crate::ask::{Ask, Expect};
 use crate::house::{EMAIL, House, PASSWORD};
 use crate::server::wire::{Answer, Connection};
 
-/// Sends a head that announces a body, and no byte of it; what is answered.
+/// Sends a head that announces a body, and no byte of it; returns the answer.
 fn head_alone(house: &House, ask: &Ask, bytes: usize) -> Answer {
     let mut head =
         format!("{} {} HTTP/1.1\r\nHost: {}\r\n", ask.method, ask.target, house.address());
@@ -22,10 +23,10 @@ fn head_alone(house: &House, ask: &Ask, bytes: usize) -> Answer {
     connection.read().unwrap()
 }
 
-/// 33 connections without a credential once held all memory for bodies, and every verification, sign-in and change was
-/// answered 503: the body was read before anybody looked at the credential.
+/// 33 connections without a credential once held all memory for bodies, and every verification,
+/// sign-in and change got 503: the body was read before the credential was checked.
 #[test]
-fn what_is_not_known_is_refused_before_a_byte_of_its_body_is_read() {
+fn an_unknown_caller_is_refused_before_its_body_is_read() {
     let house = House::start();
     let unknown_key = House::start().create(&json!({})).secret;
     let (start, last) = unknown_key.split_at(unknown_key.len() - 1);
@@ -55,7 +56,7 @@ fn what_is_not_known_is_refused_before_a_byte_of_its_body_is_read() {
 }
 
 #[test]
-fn a_key_that_is_known_and_may_not_pass_is_refused_there_too_and_counted_once() {
+fn a_known_but_invalid_key_is_refused_early_and_counted_once() {
     let house = House::start();
     let made = house.create(&json!({"kind": "service", "permissions": ["keyhouse:*"]}));
     house.act(&made.id, "disable").expect(200);
@@ -66,7 +67,7 @@ fn a_key_that_is_known_and_may_not_pass_is_refused_there_too_and_counted_once() 
 }
 
 #[test]
-fn who_opens_a_session_or_uses_a_link_sends_at_most_four_kilobytes() {
+fn sign_ins_and_link_requests_are_limited_to_four_kilobytes() {
     let house = House::start();
     for path in ["/v1/session", "/v1/setup", "/v1/reset", "/v1/invitations/accept"] {
         head_alone(&house, &Ask::new("POST", path), 4_097).problem(413, "body_too_large");
@@ -77,19 +78,20 @@ fn who_opens_a_session_or_uses_a_link_sends_at_most_four_kilobytes() {
     house.bare(&ask).expect(201);
 }
 
-/// With a leaked key, even a revoked one, a client held 64 KiB of its owner's memory for bodies at each
-/// request for its revocation.
+/// With a leaked key, even a revoked one, a client held 64 KiB of its owner's memory for bodies at
+/// each request for its revocation.
 #[test]
-fn the_holders_revocation_takes_a_few_bytes_at_most() {
+fn a_revocation_by_the_holder_accepts_only_a_few_bytes() {
     let house = House::start();
     let leaked = house.create(&json!({"name": "leaked"}));
     let by_holder = Ask::new("POST", "/v1/whoami/revoke").bearer(&leaked.secret);
     head_alone(&house, &by_holder, 65).problem(413, "body_too_large");
 }
 
-/// A refusal that ends the connection would cost a client, and a proxy's pool, a new one each time.
+/// A refusal that closes the connection would cost a client, and a proxy's pool, a new one each
+/// time.
 #[test]
-fn a_connection_outlives_a_refusal_whose_small_body_came_with_it() {
+fn a_refused_request_with_a_small_body_keeps_the_connection() {
     let house = House::start();
     let mut line = house.line();
     for _ in 0..3 {
@@ -100,14 +102,14 @@ fn a_connection_outlives_a_refusal_whose_small_body_came_with_it() {
     line.ask(&Ask::get("/healthz")).expect(200);
 }
 
-/// How long a held body is waited for to be refused, and the most that are tried before one is.
+/// How long to wait until a held body is refused, and how many bodies are tried at most.
 const REFUSED_WITHIN: Duration = Duration::from_millis(20);
 const BODIES_MAX: usize = 64;
 /// The largest body of management.
 const BODY_BYTES: usize = 64 * 1024;
 
-/// Bodies of changes from many addresses, each without its last byte: as many as are read before one is
-/// refused, so all that the caller may hold.
+/// Bodies of changes from many addresses, each without its last byte. Stops at the first refusal,
+/// so the caller holds its maximum.
 fn hold_all(house: &House, caller: &Ask) -> Vec<Connection> {
     let mut held = Vec::new();
     for number in 1..=BODIES_MAX {
@@ -149,10 +151,10 @@ fn change(house: &House, caller: Ask) -> Answer {
     house.bare(&caller.bytes("application/json", padded.as_bytes()))
 }
 
-/// Who held a leaked key, and a user with it, once held their organization's memory for bodies: its owner's
-/// changes were answered 503.
+/// The holder of a leaked key, with a user of the organization, once held the organization's memory
+/// for bodies: its owner's changes got 503.
 #[test]
-fn who_holds_all_that_a_user_and_their_keys_may_stops_no_owner_and_no_own_session() {
+fn a_user_at_the_body_limit_does_not_block_owners_or_their_own_session() {
     let house = patient();
     let user = house.join("eve", "user");
     let leaked = user.make(&house, &json!({"name": "leaked"}));

@@ -1,4 +1,4 @@
-//! Requests as a well-behaved client sends them, but for what a test changes, and what answers must hold.
+//! Valid requests, which a test can modify, and the checks of their answers.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::server::wire::Answer;
 
-/// A request in the making.
+/// A request under construction.
 #[derive(Clone, Debug)]
 pub(crate) struct Ask {
     pub(crate) method: String,
@@ -33,12 +33,12 @@ impl Ask {
         Self::new("PATCH", target).json(body)
     }
 
-    /// What a proxy asks about a client at 192.0.2.7 that showed this key.
+    /// A proxy's request about a client at 192.0.2.7 that sent this key.
     pub(crate) fn forward_auth(secret: &str) -> Self {
         Self::forwarded().bearer(secret)
     }
 
-    /// What a proxy asks about a client at 192.0.2.7 that showed nothing.
+    /// A proxy's request about a client at 192.0.2.7 that sent no key.
     pub(crate) fn forwarded() -> Self {
         Self::get("/v1/forward-auth/default")
             .header("X-Forwarded-Method", "GET")
@@ -48,13 +48,13 @@ impl Ask {
             .header("X-Forwarded-For", "192.0.2.7")
     }
 
-    /// Adds a line to the head, also beside one of the same name.
+    /// Adds a header, even beside one of the same name.
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Takes every line of this name out of the head.
+    /// Removes every header of this name.
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.headers.retain(|(it, _)| !it.eq_ignore_ascii_case(name));
         self
@@ -81,13 +81,13 @@ impl Ask {
         self.header("Content-Type", content_type)
     }
 
-    /// The lines of the head, borrowed as a connection takes them.
+    /// The header lines, borrowed as a connection needs them.
     pub(crate) fn lines(&self) -> Vec<(&str, &str)> {
         self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
 }
 
-/// Every byte as a form may write it.
+/// Every byte as a form may encode it.
 pub(crate) fn escaped(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         write!(text, "%{byte:02X}").unwrap();
@@ -95,12 +95,12 @@ pub(crate) fn escaped(bytes: &[u8]) -> String {
     })
 }
 
-/// What a test hopes to find in an answer.
+/// What a test expects of an answer.
 pub(crate) trait Expect {
-    /// The body as JSON, where the status is this one.
+    /// The body as JSON, if the status is this one.
     fn expect(&self, status: u16) -> Value;
 
-    /// The problem, where it has this status and code and all that every problem must have.
+    /// The problem, if it has this status and code and all fields that every problem must have.
     fn problem(&self, status: u16, code: &str) -> Value;
 }
 

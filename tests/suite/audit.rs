@@ -1,4 +1,4 @@
-//! `/v1/audit`: what was done is listed to those who may see it, and filtered.
+//! `/v1/audit` lists and filters events for users who may read them.
 
 use keyhouse::model::id::{EventId, OrganizationId};
 use keyhouse::model::moment::Moment;
@@ -18,7 +18,7 @@ fn actions(events: &[Value]) -> Vec<&str> {
 }
 
 #[test]
-fn what_was_done_is_listed_the_newest_first_with_who_did_it_from_where() {
+fn events_are_listed_newest_first_with_actor_and_address() {
     let house = House::start();
     let made = house.create(&json!({"name": "bot", "kind": "service"}));
     let path = format!("/v1/keys/{}", made.id);
@@ -59,7 +59,7 @@ fn keys_and_the_host_are_named_as_actors() {
 }
 
 #[test]
-fn events_are_found_by_actor_action_target_and_time() {
+fn events_are_filtered_by_actor_action_target_and_time() {
     let house = House::start();
     let made = house.create(&json!({"name": "a"}));
     house.act(&made.id, "disable").expect(200);
@@ -103,7 +103,7 @@ fn events_are_found_by_actor_action_target_and_time() {
 }
 
 #[test]
-fn pages_follow_each_other_without_gap_or_repetition() {
+fn pages_have_no_gap_and_no_repetition() {
     let house = House::start();
     for number in 0..5 {
         house.create(&json!({"name": format!("key {number}")}));
@@ -122,7 +122,7 @@ fn pages_follow_each_other_without_gap_or_repetition() {
 }
 
 #[test]
-fn the_log_is_for_those_who_hold_its_permission_and_its_proof_for_operators() {
+fn the_log_requires_its_permission_and_its_proof_an_operator() {
     let house = House::start();
     let service = |permissions: Value| {
         house.create(&json!({"kind": "service", "permissions": permissions})).secret
@@ -147,7 +147,7 @@ fn the_log_is_for_those_who_hold_its_permission_and_its_proof_for_operators() {
 }
 
 #[test]
-fn what_belongs_to_others_is_not_listed_and_the_instance_only_to_operators() {
+fn other_organizations_are_not_listed_and_the_instance_only_for_operators() {
     let mut house = House::start();
     let keys: Vec<_> = [json!(["keyhouse:audit:read"]), json!(["keyhouse:audit:*"])]
         .into_iter()

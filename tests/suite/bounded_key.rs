@@ -1,4 +1,5 @@
-//! What a key with an end, networks or limits may change: a row for each changing operation of the API.
+//! Allowed changes of a key with an expiry, networks or limits: a row for each changing operation
+//! of the API.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,7 @@ use crate::ask::{Ask, Expect};
 use crate::house::{House, Made};
 use crate::people::Person;
 
-/// Operations that give nothing which outlives the key, each with the reason.
+/// Operations whose effects do not outlive the key, each with the reason.
 const ALLOWED: [(&str, &str); 34] = [
     ("deleteKey", "ends a key"),
     ("revokeKey", "ends a key"),
@@ -71,7 +72,7 @@ impl Scene {
         Self { house, tess, neighbour, other, disabled, role, team }
     }
 
-    /// Requests that give what outlives the key, each with its operation.
+    /// Requests whose effects outlive the key, each with its operation.
     fn refused(&self) -> Vec<(&'static str, Ask)> {
         let of_key = |action: &str| format!("/v1/keys/{}{action}", self.other.id);
         let user = format!("/v1/users/{}", self.tess.id);
@@ -128,10 +129,10 @@ impl Scene {
     }
 }
 
-/// A review found it: a key that ended in an hour suspended and resumed organizations, put them on
-/// other plans, and made roles and teams, all of which stayed.
+/// A review found it: a key with an hour left suspended and resumed organizations, changed their
+/// plans, and created roles and teams. All of these changes outlived the key.
 #[test]
-fn a_bounded_key_changes_nothing_that_outlives_it() {
+fn a_bounded_key_cannot_make_a_change_that_outlives_it() {
     let scene = Scene::set();
     let list = json!(["*", "keyhouse:*", "keyhouse:instance:*"]);
     let service = json!({"kind": "service", "permissions": list});
@@ -147,7 +148,7 @@ fn a_bounded_key_changes_nothing_that_outlives_it() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
-    // Each is a change that the key's bounds alone keep from it.
+    // Only the key's bounds prevent each of these changes.
     for (operation, ask) in &refused {
         let answer = scene.house.bare(&ask.clone().bearer(&unbounded.secret));
         assert!(

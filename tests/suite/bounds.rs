@@ -1,4 +1,4 @@
-//! Bounds on time that the product promises: the only place of the suite that reads a clock.
+//! Time limits that the product promises: the only place of the suite that reads a clock.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -19,20 +19,20 @@ pub(crate) fn within<T>(bound: Duration, claim: &str, work: impl FnOnce() -> T) 
     outcome
 }
 
-/// What a clock on the wall says, for codes that go by it.
+/// The time of the wall clock, for codes that depend on it.
 #[expect(clippy::disallowed_methods, reason = "an authenticator app has a clock of its own")]
 pub(crate) fn seconds_since_1970() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// Runs a program to its end, which must come within `bound`; one that goes on is killed.
+/// Runs a program until it exits, which must happen within `bound`; otherwise it is killed.
 pub(crate) fn run_within(bound: Duration, command: &mut Command) -> Ended {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().unwrap();
     end_within(bound, child)
 }
 
-/// Waits for the end of a program, which must come within `bound`; one that goes on is killed.
+/// Waits for a program to exit, which must happen within `bound`; otherwise it is killed.
 pub(crate) fn end_within(bound: Duration, child: Child) -> Ended {
     let id = Pid::from_child(&child);
     let (sender, ended) = mpsc::channel();

@@ -1,4 +1,4 @@
-//! What people need around them: teams, roles, neighbours, other plans.
+//! The environment of users: teams, roles, other organizations, other plans.
 
 use serde_json::{Value, json};
 
@@ -8,13 +8,13 @@ use crate::people::{Person, acceptance, token_in};
 use crate::server::wire::Answer;
 
 impl Person {
-    /// Asks as this person.
+    /// Sends a request as this person.
     #[expect(clippy::needless_pass_by_value, reason = "a question is asked once")]
     pub(crate) fn ask(&self, house: &House, ask: Ask) -> Answer {
         house.ask_as(self, &ask)
     }
 
-    /// Makes a key, which must work.
+    /// Creates a key, which must succeed.
     pub(crate) fn make(&self, house: &House, body: &Value) -> Made {
         made(&self.ask(house, Ask::post("/v1/keys", body)).expect(201))
     }
@@ -39,7 +39,7 @@ impl House {
         self.ask(&Ask::patch(&format!("/v1/users/{}", person.id), change)).expect(200)
     }
 
-    /// Puts the organization of an id on a plan.
+    /// Moves the organization with this id to a plan.
     pub(crate) fn put_on_plan(&self, organization: &str, plan: &str) {
         let path = format!("/v1/organizations/{organization}/subscription");
         self.ask(&Ask::patch(&path, &json!({"plan": plan}))).expect(200);
@@ -51,7 +51,7 @@ impl House {
         me["organization"]["id"].as_str().unwrap().to_owned()
     }
 
-    /// Makes a team as the owner, with these members.
+    /// Creates a team as the owner, with these members.
     pub(crate) fn team(&self, name: &str, visibility: &str, members: &[&Person]) -> String {
         let body = json!({"name": name, "visibility": visibility});
         let team = self.ask(&Ask::post("/v1/teams", &body)).expect(201);
@@ -64,7 +64,7 @@ impl House {
         id
     }
 
-    /// Makes a custom role as the owner.
+    /// Creates a custom role as the owner.
     pub(crate) fn role(&self, name: &str, permissions: &[&str]) -> String {
         let body = json!({"name": name, "permissions": permissions});
         let role = self.ask(&Ask::post("/v1/roles", &body)).expect(201);

@@ -1,4 +1,4 @@
-//! `/v1/keys/{id}`: keys are renamed, changed, disabled, enabled and revoked.
+//! `/v1/keys/{id}` renames, changes, disables, enables and revokes keys.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ fn path(id: &str) -> String {
 }
 
 #[test]
-fn a_change_changes_what_it_names_and_nothing_else() {
+fn a_change_affects_only_the_fields_it_names() {
     let house = House::start();
     let made =
         house.create(&json!({"name": "before", "description": "kept", "metadata": {"a": "b"}}));
@@ -44,7 +44,7 @@ fn a_change_changes_what_it_names_and_nothing_else() {
 }
 
 #[test]
-fn a_change_holds_for_the_very_next_check() {
+fn a_change_applies_to_the_next_check() {
     let house = House::start();
     let made = house.create(&json!({"name": "busy"}));
     let mut line = house.line();
@@ -71,7 +71,7 @@ fn a_change_holds_for_the_very_next_check() {
 }
 
 #[test]
-fn a_change_to_another_version_is_refused() {
+fn a_change_for_another_version_is_rejected() {
     let house = House::start();
     let made = house.create(&json!({"name": "shared"}));
     let rename = |tag: &str, name: &str| {
@@ -85,13 +85,13 @@ fn a_change_to_another_version_is_refused() {
     assert_eq!(house.key(&made.id)["name"], "first");
     rename("*", "any").expect(200);
     rename(&tag, "late again").problem(412, "version_conflict");
-    // A weak tag never matches strongly (RFC 9110, 13.1.1); a bare number is no tag.
+    // A weak tag never matches strongly (RFC 9110, 13.1.1); a bare number is not a tag.
     let version = house.key(&made.id)["version"].clone();
     for wrong in [format!("W/\"{version}\""), version.to_string(), "nonsense".to_owned()] {
         let answer = rename(&wrong, "weak");
         assert!(matches!(answer.status, 400 | 412), "{wrong}: {}", answer.body);
     }
-    // A list may be too much to ask; it must not be taken for another version.
+    // A list may be unsupported; it must not be read as another version.
     let listed = rename(&format!("\"1\", \"{version}\""), "listed");
     assert!(matches!(listed.status, 200 | 400 | 412), "{}", listed.body);
     for action in ["disable", "enable", "revoke"] {
@@ -105,7 +105,7 @@ fn a_change_to_another_version_is_refused() {
 }
 
 #[test]
-fn of_two_changes_to_one_version_one_is_made() {
+fn of_concurrent_changes_to_one_version_exactly_one_succeeds() {
     let house = House::start();
     let made = house.create(&json!({"name": "raced"}));
     for round in 0..20 {
@@ -127,7 +127,7 @@ fn of_two_changes_to_one_version_one_is_made() {
 }
 
 #[test]
-fn changes_without_a_version_all_get_through() {
+fn concurrent_changes_without_a_version_all_succeed() {
     let house = House::start();
     let made = house.create(&json!({"name": "busy"}));
     std::thread::scope(|scope| {
@@ -144,7 +144,7 @@ fn changes_without_a_version_all_get_through() {
     assert_eq!(house.key(&made.id)["version"], made.key["version"].as_u64().unwrap() + 80);
 }
 
-/// Asks until it is done: too many at once on one key are told to come again.
+/// Retries until it succeeds: too many concurrent changes of one key get a time to retry.
 fn insist(house: &House, ask: &Ask) {
     let busy = (0..1_000).map(|_| house.ask(ask)).take_while(|answer| answer.status != 200);
     for answer in busy {
@@ -154,7 +154,7 @@ fn insist(house: &House, ask: &Ask) {
 }
 
 #[test]
-fn disabling_stops_a_key_and_enabling_starts_it_again() {
+fn a_disabled_key_is_rejected_until_it_is_enabled() {
     let house = House::start();
     let made = house.create(&json!({"name": "switch"}));
     assert_eq!(house.verify(&made.secret)["code"], "VALID");
@@ -167,7 +167,7 @@ fn disabling_stops_a_key_and_enabling_starts_it_again() {
 }
 
 #[test]
-fn revoking_is_for_ever() {
+fn a_revoked_key_cannot_be_restored() {
     let mut house = House::start();
     let [by_post, by_delete] = ["post", "delete"].map(|name| house.create(&json!({"name": name})));
     let reason = json!({"reason": "leaked in a log"});
@@ -201,7 +201,7 @@ fn revoking_is_for_ever() {
 }
 
 #[test]
-fn what_is_not_there_can_not_be_changed() {
+fn changing_a_missing_key_is_rejected() {
     let house = House::start();
     let nobodys = "key_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f";
     house.ask(&Ask::get(&path(nobodys))).problem(404, "not_found");
@@ -213,7 +213,7 @@ fn what_is_not_there_can_not_be_changed() {
 }
 
 #[test]
-fn use_is_visible_at_once_and_is_no_change() {
+fn use_is_visible_at_once_and_does_not_change_the_version() {
     let house = House::start();
     let made = house.create(&json!({"name": "used"}));
     assert!(made.key["last_used"].is_null(), "{}", made.key);
@@ -226,13 +226,13 @@ fn use_is_visible_at_once_and_is_no_change() {
     assert_eq!(key["version"], made.key["version"]);
     assert_eq!(key["updated_at"], made.key["updated_at"]);
 
-    // A refused call is no use, and a long or odd user agent does no harm.
+    // A refused call does not count as use, and a long or odd user agent does no harm.
     let long = "u".repeat(400);
     assert_eq!(
         house.bare(&Ask::forward_auth(&made.secret).header("User-Agent", &long)).status,
         200
     );
-    // What is not ASCII may be left out, but does not fail the call.
+    // Characters that are not ASCII may be left out, but do not fail the call.
     let odd = Ask::forward_auth(&made.secret).header("User-Agent", "caf\u{e9}");
     let agent = house.key(&made.id)["last_used"]["user_agent"].as_str().unwrap().to_owned();
     assert!(agent.len() <= 120, "{}", agent.len());

@@ -1,4 +1,4 @@
-//! `--check-listen`: checks and health are served there, and nothing else, to nobody.
+//! `--check-listen` serves checks and health, and nothing else.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use crate::ask::{Ask, Expect};
 use crate::house::{House, Line};
 use crate::server::wire::Connection;
 
-/// All that the listener for checks serves; a new route that is served there must be written here.
+/// Everything that the check listener serves; a new route that it serves must be added here.
 const SERVED: [&str; 8] = [
     "/v1/forward-auth/{gate}",
     "/v1/ext-authz/{gate}/{path}",
@@ -17,7 +17,7 @@ const SERVED: [&str; 8] = [
     "/healthz",
     "/readyz",
 ];
-/// What the API's description leaves out.
+/// Routes that the API description omits.
 const UNDESCRIBED: [&str; 8] = [
     "/",
     "/setup",
@@ -36,7 +36,7 @@ fn checks(house: &House) -> Line {
 }
 
 #[test]
-fn every_route_is_a_check_or_is_not_there() {
+fn the_check_listener_serves_checks_and_rejects_other_routes() {
     let house = House::start_with(&["--check-listen", "127.0.0.1:0"]);
     let key = house.manager();
     let document = house.bare(&Ask::get("/openapi.json")).json();
@@ -49,7 +49,7 @@ fn every_route_is_a_check_or_is_not_there() {
         let asked = path.replace("{gate}", "default").replace(['{', '}'], "");
         let is_gate = path.contains("{gate}") && served;
         if !is_gate && path != "/metrics" {
-            // The path is one that is known; so a 404 below is of the listener.
+            // The path is a known one, so a 404 below comes from the listener.
             main.ask(&Ask::new("PURGE", &asked)).problem(405, "method_not_allowed");
         }
         for method in METHODS {
@@ -67,14 +67,14 @@ fn every_route_is_a_check_or_is_not_there() {
                 }
             }
         }
-        // The last one may have closed the connection that a body was refused on.
+        // The last request may have closed its connection because of a refused body.
         checks = self::checks(&house);
         main = house.line();
     }
 }
 
 #[test]
-fn a_session_means_nothing_where_only_checks_are_served() {
+fn the_check_listener_ignores_sessions() {
     let house = House::start_with(&["--check-listen", "127.0.0.1:0"]);
     let made = house.create(&json!({}));
     let verifier =
@@ -88,7 +88,7 @@ fn a_session_means_nothing_where_only_checks_are_served() {
             house.as_owner(Ask::post(path, &body)).header("Host", &house.address().to_string());
         house.bare(&ask).expect(200);
         checks.ask(&ask).problem(401, "NO_CREDENTIAL");
-        // Beside a key it is as if it weren't there.
+        // Beside a key, the session is ignored.
         checks.ask(&ask.bearer(&verifier.secret)).expect(200);
     }
 }

@@ -1,4 +1,5 @@
-//! A clock that went back far while nobody ran: the start refuses it, for what has ended would live again.
+//! A start after the clock was set back far is refused, because expired objects would become valid
+//! again.
 
 use keyhouse::model::id::Id;
 use keyhouse::model::moment::Moment;
@@ -12,7 +13,7 @@ use crate::bounds::seconds_since_1970;
 use crate::house::House;
 use crate::server::{Launch, Server};
 
-/// Leaves an event behind that is so much later than the clock.
+/// Adds an event that is later than the clock by this much.
 fn leave_event(house: &House, seconds_ahead: u64) {
     let store = RedbStore::open(&Settings::new(house.home().data())).unwrap();
     let seconds = i64::try_from(seconds_since_1970() + seconds_ahead).unwrap();

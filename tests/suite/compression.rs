@@ -1,4 +1,4 @@
-//! Long JSON is compressed for clients that take it, and what holds a secret never is.
+//! Long JSON is compressed for clients that accept it. An answer with a secret never is.
 
 use std::fmt::Write as _;
 use std::io::{Read, Write};
@@ -38,7 +38,7 @@ fn decoded(encoding: &str, body: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn long_json_is_compressed_for_those_who_take_it() {
+fn long_json_is_compressed_for_clients_that_accept_it() {
     let house = House::start();
     for number in 0..20 {
         house.create(&json!({"name": format!("key {number}")}));
@@ -62,7 +62,7 @@ fn long_json_is_compressed_for_those_who_take_it() {
     }
 }
 
-/// Text of somebody else's choosing beside a secret, compressed, would tell the secret by its length.
+/// The compressed length of a secret beside text that an attacker chose would reveal the secret.
 #[test]
 fn an_answer_with_a_secret_is_never_compressed() {
     let house = House::start();
@@ -85,7 +85,7 @@ fn an_answer_with_a_secret_is_never_compressed() {
         assert!(head.starts_with(&format!("http/1.1 {status} ")), "{path}: {head}");
         assert!(!head.contains("content-encoding"), "{path}: {head}");
     }
-    // The same key without its secret is.
+    // The same key without its secret is compressed.
     let shown = Ask::get(&format!("/v1/keys/{}", made.id)).header("Accept-Encoding", "br");
     let (head, _) = raw(&house, &house.as_owner(shown));
     assert!(head.contains("\r\ncontent-encoding: br\r\n"), "{head}");

@@ -1,5 +1,5 @@
-//! Lists of patterns that cross each other: a product of two would have thousands of patterns. No
-//! decision, no change and no start makes one.
+//! Lists of patterns that cross each other: their product would have thousands of patterns. No
+//! decision, no change and no start computes it.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ fn crossing(name: &str) -> Vec<String> {
     (0..96).map(pattern).collect()
 }
 
-/// A permission of eight segments that the lists of these names grant, and no others.
+/// A permission of eight segments that only the lists with these names grant.
 fn granted_by(names: &[&str]) -> String {
     let mut segments = vec!["x".to_owned(); 8];
     for (segment, name) in segments.iter_mut().zip(names) {
@@ -26,7 +26,7 @@ fn granted_by(names: &[&str]) -> String {
     segments.join(":")
 }
 
-/// Lets somebody in with a role that holds a crossing list, and making keys.
+/// Adds a user with a role that holds a crossing list and may create keys.
 fn join(house: &House, name: &str) -> Person {
     let mut permissions = crossing(name);
     permissions.push("keyhouse:keys:create".to_owned());
@@ -45,9 +45,9 @@ fn whoami(house: &House, key: &Made) -> Value {
 }
 
 /// A transferred key with a list of 96 patterns that cross granted 4,128, in 66 ms for each of its
-/// changes and for each start, while the checks of all organizations were 503.
+/// changes and for each start, while the checks of all organizations got 503.
 #[test]
-fn a_transferred_key_lists_what_it_listed_and_no_product() {
+fn a_transferred_key_lists_its_own_permissions_without_a_product() {
     let mut house = House::start();
     let user = house.join("u", "user");
     let key = house.create_as(&user, &json!({"name": "k", "permissions": crossing("a")}));
@@ -65,9 +65,9 @@ fn a_transferred_key_lists_what_it_listed_and_no_product() {
     }
 }
 
-/// A key that two crossing lists bound had no short list, so its transfer revoked it.
+/// A key that two crossing lists limit had no short list, so its transfer revoked it.
 #[test]
-fn a_key_that_is_transferred_again_and_again_keeps_exactly_what_it_granted() {
+fn repeated_transfers_keep_exactly_the_granted_permissions() {
     let mut house = House::start();
     let people = ["b", "c", "d"].map(|name| join(&house, name));
     let key = house.create_as(&people[0], &json!({"name": "k", "permissions": crossing("b")}));
@@ -75,7 +75,7 @@ fn a_key_that_is_transferred_again_and_again_keeps_exactly_what_it_granted() {
     let heirs = [people[1].id.as_str(), people[2].id.as_str(), "organization"];
     for (at, (person, heir)) in people.iter().zip(heirs).enumerate() {
         remove(&house, person, heir);
-        // Of the next owner as well, where that is a person.
+        // Also of the next owner, if that is a person.
         let bound = (at + 2).min(names.len());
         let claim = format!("transfer {at}");
         assert_eq!(house.code(&key.secret, &granted_by(&names[..bound])), "VALID", "{claim}");
@@ -92,7 +92,7 @@ fn a_key_that_is_transferred_again_and_again_keeps_exactly_what_it_granted() {
         house.restart();
         house.sign_in();
     }
-    // Nothing wider than at the transfer comes back; what was within it does.
+    // Permissions beyond those at the transfer do not return; those within it do.
     let path = format!("/v1/keys/{}", key.id);
     let patch = |list: &[String]| house.ask(&Ask::patch(&path, &json!({"permissions": list})));
     let problem = patch(&["*".to_owned()]).problem(400, "invalid_input");
@@ -103,9 +103,9 @@ fn a_key_that_is_transferred_again_and_again_keeps_exactly_what_it_granted() {
     assert_eq!(house.code(rotated["secret"].as_str().unwrap(), &granted_by(&names)), "VALID");
 }
 
-/// Under a role that crosses its list a key cost 3.5 ms at each call.
+/// Under a role that crosses its list, a key cost 3.5 ms for each call.
 #[test]
-fn a_changed_role_or_organization_maximum_that_crosses_bounds_and_is_not_listed() {
+fn a_crossing_role_or_organization_maximum_limits_without_a_list() {
     let house = House::start();
     let user = join(&house, "b");
     let role = house.ask_as(&user, &Ask::get("/v1/session")).expect(200)["user"]["role"].clone();
@@ -120,7 +120,7 @@ fn a_changed_role_or_organization_maximum_that_crosses_bounds_and_is_not_listed(
     house.ask(&Ask::patch(&organization, &json!({"permissions": crossing("d")}))).expect(200);
     assert_eq!(house.code(&key.secret, &granted_by(&["b", "c"])), "INSUFFICIENT_PERMISSIONS");
     assert_eq!(house.code(&key.secret, &granted_by(&["b", "c", "d"])), "VALID");
-    // A short list is reported as soon as there is one again.
+    // A short list is returned as soon as there is one again.
     house.ask(&Ask::patch(&organization, &json!({"permissions": ["a:*"]}))).expect(200);
     let change = json!({"permissions": ["a:read"]});
     house.ask(&Ask::patch(&format!("/v1/roles/{}", role.as_str().unwrap()), &change)).expect(200);

@@ -1,5 +1,5 @@
-//! `/v1/gates`, and what a gate says to a request: through `/v1/forward-auth`, through
-//! `/v1/ext-authz`, and to those who ask why.
+//! `/v1/gates`, and the decision of a gate on a request: through `/v1/forward-auth`, through
+//! `/v1/ext-authz`, and through its test.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::ask::{Ask, Expect};
 use crate::house::House;
 use crate::server::wire::Answer;
 
-/// What the client asks its proxy for.
+/// The client's request to its proxy.
 pub(crate) type Wanted<'a> = (&'a str, &'a str, &'a str);
 
 pub(crate) fn forwarded(gate: &str, (method, host, uri): Wanted<'_>) -> Ask {
@@ -39,7 +39,7 @@ impl House {
         self.ask(&Ask::post("/v1/gates", &body)).expect(201)
     }
 
-    /// What both ways of asking are answered, which must be the same, and what the test says.
+    /// The answer at both endpoints, which must be the same, and the result of the test.
     fn decides(&self, gate: &str, wanted: Wanted<'_>, secret: Option<&str>) -> (u16, String) {
         let keyed = |ask: Ask| match secret {
             Some(secret) => ask.bearer(secret),
@@ -63,7 +63,7 @@ impl House {
 }
 
 #[test]
-fn a_gate_is_made_found_changed_and_removed() {
+fn a_gate_can_be_created_read_changed_and_removed() {
     let house = House::start();
     let organization = house.organization();
     let policy = json!({
@@ -118,7 +118,7 @@ fn a_gate_is_made_found_changed_and_removed() {
 }
 
 #[test]
-fn what_is_no_gate_is_refused_where_it_is_wrong() {
+fn an_invalid_gate_is_rejected_with_the_position_of_each_fault() {
     let house = House::start();
     let routes = |routes: Value| json!({"name": "a", "routes": routes});
     let (doubled, missing) = (json!([{"path": "/a/{b}"}, {"path": "/a/*"}]), "0198c5a2-6f1e-7cc3");
@@ -170,7 +170,7 @@ fn what_is_no_gate_is_refused_where_it_is_wrong() {
             "invalid_requirement",
         ),
         (routes(json!([{"path": "/a", "allow": ["all"]}])), "/routes/0/allow/0", "invalid_choice"),
-        // No path would ever reach it.
+        // No path would ever match it.
         (routes(json!([{"path": "/wiki/Inc."}])), "/routes/0/path", "invalid_path"),
         (json!({"name": "a", "preflight": "yes"}), "/preflight", "invalid_choice"),
         (routes(doubled), "/routes/1", "equal_route"),
@@ -245,7 +245,7 @@ fn a_gate_decides_by_host_path_and_method() {
 }
 
 #[test]
-fn nothing_passes_a_gate_without_rules_and_a_change_counts_at_once() {
+fn a_gate_without_rules_denies_all_and_a_change_applies_at_once() {
     let house = House::start();
     let secret = house.create(&json!({})).secret;
     let wanted = ("GET", "a.org", "/a");
@@ -266,7 +266,7 @@ fn nothing_passes_a_gate_without_rules_and_a_change_counts_at_once() {
 }
 
 #[test]
-fn a_gate_outlives_a_restart() {
+fn a_gate_survives_a_restart() {
     let mut house = House::start();
     let secret = house.create(&json!({"permissions": ["a:b"]})).secret;
     house.gate("kept", &json!({"routes": [{"path": "/a", "permissions": "a:b"}]}));
@@ -282,7 +282,7 @@ fn a_gate_outlives_a_restart() {
 }
 
 #[test]
-fn a_gate_takes_the_keys_that_it_names_and_no_others() {
+fn a_gate_accepts_only_its_organizations_and_environments() {
     let house = House::start();
     let (other, owner) = house.neighbour("other");
     let made = |environment: &str| house.create(&json!({"environment": environment})).secret;
@@ -315,7 +315,7 @@ fn a_gate_takes_the_keys_that_it_names_and_no_others() {
 }
 
 #[test]
-fn a_key_counts_only_where_the_gate_looks_for_it() {
+fn a_key_is_read_only_from_the_places_the_gate_names() {
     let house = House::start();
     let (one, two) = (house.create(&json!({})).secret, house.create(&json!({})).secret);
     house.gate("own", &json!({"routes": [{"path": "/**"}], "credentials": ["x-shop-key"]}));
@@ -337,7 +337,7 @@ fn a_key_counts_only_where_the_gate_looks_for_it() {
 }
 
 #[test]
-fn a_public_route_reads_no_credential_and_names_nobody() {
+fn a_public_route_reads_no_credential_and_forwards_no_identity() {
     let house = House::start();
     let made = house.create(&json!({}));
     house.gate("open", &json!({"routes": [{"path": "/**", "access": "public"}]}));
@@ -359,7 +359,7 @@ fn a_public_route_reads_no_credential_and_names_nobody() {
 }
 
 #[test]
-fn a_gate_draws_what_its_route_costs_and_a_test_of_it_nothing() {
+fn a_gate_counts_the_cost_of_its_route_and_a_test_counts_nothing() {
     let house = House::start();
     let limit = json!([{"name": "calls", "limit": 10, "window_seconds": 3_600}]);
     let made = house.create(&json!({"rate_limits": limit}));
@@ -399,7 +399,7 @@ fn a_gate_draws_what_its_route_costs_and_a_test_of_it_nothing() {
 }
 
 #[test]
-fn envoys_request_is_read_from_its_own_line_and_from_nothing_else() {
+fn the_request_of_envoy_is_read_only_from_its_request_line() {
     let house = House::start();
     let secret = house.create(&json!({"ip_rules": {"allow": ["192.0.2.0/24"]}})).secret;
     house.gate("line", &json!({"routes": [{"path": "/a", "methods": ["GET"]}]}));
@@ -433,7 +433,7 @@ pub(crate) trait CodeOf {
 }
 
 impl CodeOf for Answer {
-    /// The code of a denial, also of one whose body is not sent.
+    /// The code of a denial, even if its body is not sent.
     fn code_of(&self) -> String {
         said(self).1
     }

@@ -1,10 +1,10 @@
-//! `/healthz` and `/readyz`: what a supervisor and a load balancer ask, without a credential.
+//! `/healthz` and `/readyz` answer a supervisor and a load balancer without a credential.
 
 use crate::ask::{Ask, Expect};
 use crate::house::House;
 
 #[test]
-fn a_running_server_is_alive_and_ready_for_anybody_who_asks() {
+fn a_running_server_is_healthy_and_ready_without_a_credential() {
     let house = House::start();
     for path in ["/healthz", "/readyz"] {
         assert_eq!(house.bare(&Ask::get(path)).status, 200, "{path}");
@@ -16,14 +16,14 @@ fn a_running_server_is_alive_and_ready_for_anybody_who_asks() {
 }
 
 #[test]
-fn health_is_no_door_to_anything_else() {
+fn the_user_agent_of_a_health_checker_gives_no_access() {
     let house = House::start();
     for path in ["/healthz/v1/keys", "/healthz/../v1/keys", "//healthz", "/healthz%2f..%2fv1/keys"]
     {
         let answer = house.bare(&Ask::get(path));
         assert!((400..500).contains(&answer.status), "{path}: {}", answer.status);
     }
-    // A health checker's name opens nothing (oauth2-proxy, CVE-2026-34457).
+    // A health checker's name gives no access (oauth2-proxy, CVE-2026-34457).
     let ask = Ask::forwarded().header("User-Agent", "GoogleHC/1.0");
     house.bare(&ask).problem(401, "NO_CREDENTIAL");
 }

@@ -1,11 +1,11 @@
-//! Wrong input to the API: each is answered with what is wrong and where, and changes nothing.
+//! Wrong input to the API gets an answer with what is wrong and where, and changes nothing.
 
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
 use crate::house::House;
 
-/// An input to one field, and the pointer of the fault it must be answered with.
+/// An input to one field, and the pointer of the fault that the answer must have.
 struct Wrong {
     claim: &'static str,
     input: Value,
@@ -16,7 +16,7 @@ fn wrong(claim: &'static str, input: Value, pointer: &'static str) -> Wrong {
     Wrong { claim, input, pointer }
 }
 
-/// What may neither stand in a new key nor be written into one that is there.
+/// Values that are invalid both in a new key and in a change.
 fn wrong_fields() -> Vec<Wrong> {
     let limit = |limit: Value| json!({"rate_limits": [limit]});
     let allow = |network: &str| json!({"ip_rules": {"allow": ["10.0.0.0/8", network], "deny": []}});
@@ -117,7 +117,7 @@ fn wrong_fields() -> Vec<Wrong> {
     ]
 }
 
-/// What may not stand in a new key.
+/// Values that are invalid in a new key only.
 fn wrong_drafts() -> Vec<Wrong> {
     vec![
         wrong("no kind", json!({"kind": "robot"}), "/kind"),
@@ -160,7 +160,7 @@ fn assert_points_at(answer: &Value, case: &Wrong) {
 }
 
 #[test]
-fn a_wrong_field_is_named_and_nothing_is_made() {
+fn an_invalid_field_is_named_and_no_key_is_created() {
     let house = House::start();
     let mut line = house.line();
     for case in wrong_fields().into_iter().chain(wrong_drafts()) {
@@ -172,7 +172,7 @@ fn a_wrong_field_is_named_and_nothing_is_made() {
 }
 
 #[test]
-fn a_wrong_change_is_named_and_nothing_is_changed() {
+fn an_invalid_change_is_named_and_not_applied() {
     let house = House::start();
     let made = house.create(&json!({"name": "as it was"}));
     let path = format!("/v1/keys/{}", made.id);
@@ -191,14 +191,14 @@ fn a_wrong_change_is_named_and_nothing_is_changed() {
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
         assert_eq!(problem["errors"][0]["code"], "unknown_field", "{problem}");
     }
-    // Null for what can't be taken away is either said to be wrong or changes nothing.
+    // Null for a field that cannot be removed is either rejected or changes nothing.
     let nulls = line.ask(&house.as_owner(Ask::patch(&path, &json!({"name": null}))));
     assert!(matches!(nulls.status, 200 | 400), "{}", nulls.body);
     assert_eq!(house.key(&made.id), made.key);
 }
 
 #[test]
-fn all_that_is_wrong_is_said_at_once() {
+fn all_faults_are_reported_together() {
     let house = House::start();
     let body =
         json!({"name": "", "kind": "robot", "permissions": ["x"], "expires_in": "soon", "typo": 1});
@@ -215,7 +215,7 @@ fn all_that_is_wrong_is_said_at_once() {
 }
 
 #[test]
-fn a_body_that_is_no_object_of_json_is_refused() {
+fn a_body_that_is_not_a_json_object_is_rejected() {
     let house = House::start();
     let deep =
         |levels: usize| format!("{}1{}", "{\"metadata\":".repeat(levels), "}".repeat(levels));
@@ -257,13 +257,13 @@ fn a_body_that_is_no_object_of_json_is_refused() {
         answer.problem(400, &answer.code());
     }
     assert_eq!(house.all_keys(), Vec::<Value>::new());
-    // Brackets in a text are no depth.
+    // Brackets in a text do not count as depth.
     let ask = Ask::new("POST", "/v1/keys").bytes("application/json", bracket_text.as_bytes());
     assert_eq!(house.ask(&ask).status, 201);
 }
 
 #[test]
-fn only_json_is_taken_for_json() {
+fn a_body_of_another_content_type_is_rejected() {
     let house = House::start();
     let body = br#"{"name": "x"}"#;
     for (content_type, taken) in [
@@ -295,7 +295,7 @@ fn only_json_is_taken_for_json() {
 }
 
 #[test]
-fn a_path_or_a_method_that_is_not_there_is_said_to_be() {
+fn an_unknown_path_or_method_is_rejected() {
     let house = House::start();
     let id = house.create(&json!({})).id;
     for path in [
@@ -342,7 +342,7 @@ fn a_path_or_a_method_that_is_not_there_is_said_to_be() {
 }
 
 #[test]
-fn a_wrong_id_is_no_key() {
+fn an_invalid_id_gets_key_not_found() {
     let house = House::start();
     let id = house.create(&json!({})).id;
     let bare = id.strip_prefix("key_").unwrap();
@@ -373,7 +373,7 @@ fn a_wrong_id_is_no_key() {
 }
 
 #[test]
-fn a_wrong_question_to_the_list_is_named() {
+fn an_invalid_list_parameter_is_named() {
     let house = House::start();
     for _ in 0..3 {
         house.create(&json!({}));
@@ -414,7 +414,7 @@ fn a_wrong_question_to_the_list_is_named() {
 }
 
 #[test]
-fn a_wrong_question_about_a_key_is_named_and_repeats_no_secret() {
+fn an_invalid_verify_request_is_named_without_the_secret() {
     let house = House::start();
     let made = house.create(&json!({}));
     for (claim, input, pointer) in [
@@ -455,7 +455,7 @@ fn a_wrong_question_about_a_key_is_named_and_repeats_no_secret() {
 }
 
 #[test]
-fn a_wrong_reason_is_named_and_the_key_lives() {
+fn an_invalid_reason_is_named_and_the_key_is_not_revoked() {
     let house = House::start();
     let made = house.create(&json!({}));
     for (input, pointer) in [
@@ -469,12 +469,12 @@ fn a_wrong_reason_is_named_and_the_key_lives() {
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
     }
     assert_eq!(house.verify(&made.secret)["code"], "VALID");
-    // No body is no reason, which is fine.
+    // An empty body means no reason, which is valid.
     house.ask(&Ask::new("POST", &format!("/v1/keys/{}/revoke", made.id))).expect(200);
 }
 
 #[test]
-fn a_body_over_its_limit_is_refused_before_it_is_read() {
+fn a_body_over_its_limit_is_rejected_before_it_is_read() {
     let house = House::start();
     let just = json!({"name": "n", "description": "d".repeat(70 * 1024)});
     house.ask(&Ask::post("/v1/keys", &just)).problem(413, "body_too_large");
@@ -482,7 +482,7 @@ fn a_body_over_its_limit_is_refused_before_it_is_read() {
 }
 
 #[test]
-fn a_span_that_ends_at_once_is_named_as_it_was_given() {
+fn a_zero_duration_is_rejected_under_its_own_field() {
     let house = House::start();
     let problem = house
         .ask(&Ask::post("/v1/keys", &json!({"expires_in": "0s"})))
@@ -491,7 +491,7 @@ fn a_span_that_ends_at_once_is_named_as_it_was_given() {
 }
 
 #[test]
-fn the_last_day_of_the_calendar_is_a_moment_and_no_moment_is_a_word() {
+fn the_last_day_of_the_calendar_is_accepted_and_a_later_one_rejected() {
     let house = House::start();
     let far = house.ask(&Ask::post("/v1/keys", &json!({"expires_at": "9999-12-31T23:59:59Z"})));
     assert_eq!(far.status, 201, "{}", far.body);
@@ -501,7 +501,7 @@ fn the_last_day_of_the_calendar_is_a_moment_and_no_moment_is_a_word() {
 }
 
 #[test]
-fn a_question_that_is_not_understood_is_refused_wherever_it_is_asked() {
+fn an_unknown_query_parameter_is_rejected_by_every_key_operation() {
     let house = House::start();
     let made = house.create(&json!({}));
     let organization = "organization=org_0198c5a2-6f1e-7cc3-98c4-dc0c0c07398f";

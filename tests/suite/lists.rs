@@ -1,4 +1,4 @@
-//! `GET /v1/keys` in other orders and by other filters, page by page; a key's own audit trail.
+//! `GET /v1/keys` in other orders and with filters, page by page; and a key's own audit trail.
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -38,7 +38,7 @@ fn pages(house: &House, person: &Person, query: &str, limit: usize) -> Vec<Value
     }
 }
 
-/// Five keys: some used, some ending, names in both cases.
+/// Five keys: some used, some expiring, names in both cases.
 fn furnished(house: &House) -> Vec<Made> {
     let owner = house.owner();
     let drafts = [
@@ -55,7 +55,7 @@ fn furnished(house: &House) -> Vec<Made> {
     };
     call(3);
     call(0);
-    // Moments are milliseconds: two uses in one would be equal.
+    // Times are milliseconds: two uses in one would be equal.
     while used(0) == used(3) {
         call(0);
     }
@@ -63,7 +63,7 @@ fn furnished(house: &House) -> Vec<Made> {
 }
 
 #[test]
-fn keys_are_listed_in_the_order_asked_for() {
+fn keys_are_listed_in_the_requested_order() {
     let house = House::start();
     furnished(&house);
     for (order, expected) in [
@@ -93,15 +93,15 @@ fn keys_are_listed_in_the_order_asked_for() {
 }
 
 #[test]
-fn pages_of_every_order_joined_are_the_whole_list() {
+fn joined_pages_of_every_order_are_the_whole_list() {
     let house = House::start();
     furnished(&house);
     let owner = house.owner();
     for number in 0..7 {
-        // Equal names, and equal in having neither end nor use.
+        // Equal names, and equal in having neither expiry nor use.
         owner.make(&house, &json!({"name": format!("same {}", number % 2)}));
     }
-    // One who sees some keys whole, of others only that they are there.
+    // A user who sees some keys in full, and of others only that they exist.
     let plain = house.join("plain", "user");
     plain.make(&house, &json!({"name": "mine", "expires_in": "1d"}));
     for person in [&owner, &plain] {
@@ -114,7 +114,7 @@ fn pages_of_every_order_joined_are_the_whole_list() {
             }
         }
     }
-    // What one only knows to exist comes last, whatever is asked, in the order of its making.
+    // Keys that the user only knows to exist are last in every order, by time of creation.
     let by_name = pages(&house, &plain, "sort=name", 100);
     assert_eq!(by_name[0]["name"], "mine");
     let backward = pages(&house, &plain, "sort=-name", 100);
@@ -124,7 +124,7 @@ fn pages_of_every_order_joined_are_the_whole_list() {
 }
 
 #[test]
-fn a_cursor_goes_on_in_its_own_order_alone() {
+fn a_cursor_works_only_in_its_own_order() {
     let house = House::start();
     furnished(&house);
     let first = house.ask(&Ask::get("/v1/keys?limit=2&sort=name")).expect(200);
@@ -147,7 +147,7 @@ fn a_cursor_goes_on_in_its_own_order_alone() {
 }
 
 #[test]
-fn a_key_tells_the_names_of_its_owner_and_its_maker() {
+fn a_key_has_the_names_of_its_owner_and_creator() {
     let house = House::start();
     let owner = house.ask(&Ask::get("/v1/session")).expect(200)["user"]["name"].clone();
     let (user, boss) = (house.join("ursula", "user"), house.join("bob", "administrator"));
@@ -170,7 +170,7 @@ fn a_key_tells_the_names_of_its_owner_and_its_maker() {
     for made in [by_key, by_host] {
         assert_eq!(of(made["key"]["id"].as_str().unwrap()), (Value::Null, Value::Null));
     }
-    // Who is gone has no name any more.
+    // A removed user has no name.
     for person in [&boss, &user] {
         let path = format!("/v1/users/{}", person.id);
         assert_eq!(house.ask(&Ask::new("DELETE", &path)).status, 204);
@@ -180,10 +180,10 @@ fn a_key_tells_the_names_of_its_owner_and_its_maker() {
     }
 }
 
-/// Whoever sees a key whole sees what was done to it: not from where, and not what secret teams it
-/// was shared with.
+/// A user who sees a key in full sees its changes: without the source addresses, and without the
+/// secret teams it was shared with.
 #[test]
-fn a_keys_trail_is_read_by_those_who_see_it_whole() {
+fn the_trail_of_a_key_is_visible_to_users_who_see_all_of_it() {
     let house = House::start();
     let (user, mate, outsider) =
         (house.join("user", "user"), house.join("mate", "user"), house.join("outsider", "user"));
@@ -204,7 +204,7 @@ fn a_keys_trail_is_read_by_those_who_see_it_whole() {
             assert!(event["actor"]["name"].is_string(), "{event}");
         }
     }
-    // All of it for who may read the log; nothing for others.
+    // Everything for readers of the log; nothing for other users.
     let whole = house.ask(&trail).expect(200);
     assert!(whole["items"][0]["address"].is_string(), "{whole}");
     assert!(whole["items"][1]["after"]["name"].is_string(), "{whole}");
@@ -218,9 +218,9 @@ fn a_keys_trail_is_read_by_those_who_see_it_whole() {
     user.ask(&house, Ask::get(nothing)).problem(404, "not_found");
 }
 
-/// A trail names no team that its reader may not know of, not even as something that was done.
+/// A trail names no team that is hidden from its reader, not even in a past change.
 #[test]
-fn a_trail_says_nothing_of_secret_teams() {
+fn a_trail_does_not_reveal_secret_teams() {
     let house = House::start();
     house.put_on_plan(&house.organization(), "enterprise");
     let [user, mate] = ["user", "mate"].map(|name| house.join(name, "user"));
@@ -246,8 +246,8 @@ fn a_trail_says_nothing_of_secret_teams() {
     }
 }
 
-/// Forty keys of all kinds, of the owner and another one, some shared with a team, with names that
-/// are alike, or odd.
+/// Forty keys of all kinds, of the owner and another user, some shared with a team, with names that
+/// are similar or odd.
 fn crowd(house: &House, bo: &Person, team: &str, random: &mut StdRng) {
     let long = "\u{1f511}".repeat(250);
     let names = ["Bot", "bot", "api", "\u{130}|\u{c9}", &long];
@@ -277,10 +277,10 @@ fn crowd(house: &House, bo: &Person, team: &str, random: &mut StdRng) {
     }
 }
 
-/// Whatever is asked together, each order holds the same keys, those that fit, in that order, each
-/// once, whatever the length of the pages.
+/// For every combination of filters, each order lists exactly the matching keys, in that order,
+/// each once, whatever the page size.
 #[test]
-fn filters_and_orders_go_together() {
+fn filters_and_orders_can_be_combined() {
     let house = House::start();
     house.put_on_plan(&house.organization(), "enterprise");
     let (bo, owner) = (house.join("bo", "user"), house.owner());
@@ -320,7 +320,7 @@ fn filters_and_orders_go_together() {
     }
 }
 
-/// The order, written down once more from what is said of it.
+/// The order, implemented a second time from its documentation.
 fn sort(keys: &mut [&Value], order: &str) {
     let (name, descending) = order.strip_prefix('-').map_or((order, false), |name| (name, true));
     let value = |key: &Value| match name {

@@ -1,11 +1,11 @@
-//! `/v1/sign-in-lockouts`: who waits after failed sign-ins, seen and lifted.
+//! `/v1/sign-in-lockouts` lists and lifts lockouts after failed sign-ins.
 
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Expect};
 use crate::house::{EMAIL, House, PASSWORD};
 
-/// Fails to sign in until told to wait, as from this address.
+/// Fails to sign in from this address until throttled.
 fn fail(house: &House, email: &str, address: &str) {
     let body = json!({"email": email, "password": "not the password at all"});
     let ask = Ask::post("/v1/session", &body).header("X-Forwarded-For", address);
@@ -16,9 +16,9 @@ fn ids(listed: &Value) -> Vec<&str> {
     listed["items"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap()).collect()
 }
 
-/// An operator could see neither who was locked out nor let them in, but for a reset.
+/// An operator could neither see locked-out users nor unlock them, except by a reset.
 #[test]
-fn an_operator_sees_accounts_and_networks_and_lifts_both() {
+fn an_operator_can_list_and_lift_lockouts_of_accounts_and_networks() {
     let house = House::start();
     let owner = house.owner().id;
     fail(&house, EMAIL, "203.0.113.9");
@@ -50,7 +50,7 @@ fn an_operator_sees_accounts_and_networks_and_lifts_both() {
 }
 
 #[test]
-fn an_owner_sees_the_accounts_of_their_organization_alone() {
+fn an_owner_sees_only_accounts_of_their_organization() {
     let house = House::start();
     let (_, neighbour) = house.neighbour("other");
     fail(&house, EMAIL, "203.0.113.9");
@@ -70,7 +70,7 @@ fn an_owner_sees_the_accounts_of_their_organization_alone() {
 }
 
 #[test]
-fn the_host_lists_and_lifts_by_address() {
+fn the_host_lists_and_lifts_lockouts_by_address() {
     let house = House::start();
     fail(&house, EMAIL, "203.0.113.9");
     let listed = house.server().run_cli(&["lockout", "list"], "");

@@ -1,4 +1,4 @@
-//! The product as a black box: the real binary over real sockets, one file a resource.
+//! The product as a black box: the real binary over real sockets, one file per resource.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

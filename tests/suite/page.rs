@@ -1,4 +1,4 @@
-//! The page: its files as browsers get them.
+//! The files of the page, as browsers receive them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,7 @@ use crate::house::House;
 const ENTRANCES: [&str; 3] = ["/", "/invitation", "/reset"];
 
 #[test]
-fn every_entrance_is_the_page_under_a_strict_policy() {
+fn every_entry_path_serves_the_page_with_a_strict_policy() {
     let house = House::start();
     for path in ENTRANCES {
         let page = house.bare(&Ask::get(path));
@@ -38,9 +38,9 @@ fn every_entrance_is_the_page_under_a_strict_policy() {
     }
 }
 
-/// Browsers keep what is below the hashed folder for ever, and ask each time which folder it is.
+/// Browsers cache the hashed folder without expiry, and request its name each time.
 #[test]
-fn all_that_the_page_names_is_there_and_may_be_kept() {
+fn every_file_the_page_names_exists_and_is_cacheable() {
     let house = House::start();
     let page = house.bare(&Ask::get("/"));
     let names: BTreeSet<&str> =
@@ -53,7 +53,7 @@ fn all_that_the_page_names_is_there_and_may_be_kept() {
         assert!(file.header("content-security-policy").is_some(), "{name}");
     }
     let folder = names.first().unwrap().rsplit_once('/').unwrap().0;
-    // Views are asked for only when they are first shown, so no address in the page names them.
+    // Views are loaded only when they are first shown, so no address in the page names them.
     let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
     for name in files_below(&web).iter().filter(|name| *name != "index.html") {
         let file = house.bare(&Ask::get(&format!("{folder}/{name}")));
@@ -74,7 +74,7 @@ fn all_that_the_page_names_is_there_and_may_be_kept() {
     }
 }
 
-/// The names of all files in a folder and those in it.
+/// The names of all files in a folder and its subfolders.
 fn files_below(folder: &Path) -> Vec<String> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -91,7 +91,7 @@ fn files_below(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn who_has_the_page_already_is_told_that_it_is_still_the_one() {
+fn a_cached_page_gets_not_modified() {
     let house = House::start();
     let tag = house.bare(&Ask::get("/")).header("etag").unwrap().to_owned();
     let again = house.bare(&Ask::get("/").header("If-None-Match", &tag));

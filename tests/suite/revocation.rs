@@ -1,4 +1,4 @@
-//! A change that was answered holds for the very next check, however many ask at the same time.
+//! An answered change applies to the very next check, however many checks run at the same time.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use crate::house::{House, Line, Made, made};
 const PAIRS: usize = 4;
 const ROUNDS_A_PAIR: usize = 500;
 
-/// What a key passes through in a round, each step one change; the second half of a life is rarer.
+/// The changes of a key in one round, one per step; later steps are rarer.
 const SHORT_LIFE: &[(&str, &str)] = &[("", "VALID"), ("revoke", "REVOKED")];
 const LONG_LIFE: &[(&str, &str)] = &[
     ("", "VALID"),
@@ -23,15 +23,15 @@ const LONG_LIFE: &[(&str, &str)] = &[
     ("DELETE", "REVOKED"),
 ];
 
-/// A key whose life one thread leads and another watches.
+/// A key that one thread changes and another watches.
 struct Life {
     made: Made,
     steps: &'static [(&'static str, &'static str)],
-    /// Twice the step it has come to; odd while a change has been asked for and isn't answered.
+    /// Twice the number of the current step; odd while a change is in flight.
     stage: AtomicUsize,
 }
 
-/// How a check is asked.
+/// The carriers of a check.
 #[derive(Clone, Copy, Debug)]
 enum Way {
     ForwardAuth,
@@ -42,7 +42,7 @@ enum Way {
 const WAYS: [Way; 3] = [Way::ForwardAuth, Way::Verify, Way::Whoami];
 
 #[test]
-fn no_check_contradicts_a_change_that_was_answered() {
+fn no_check_contradicts_an_answered_change() {
     let house = House::start();
     let manager = house.manager();
     let checks = AtomicUsize::new(0);
@@ -65,7 +65,7 @@ fn no_check_contradicts_a_change_that_was_answered() {
     assert!(checks > PAIRS * ROUNDS_A_PAIR, "only {checks} checks between the changes");
 }
 
-/// Checks the key of the moment in every way; how many checks that was.
+/// Checks the current key by every carrier; returns the number of checks.
 fn watch_all(line: &mut Line, house: &House, current: &Mutex<Option<Arc<Life>>>) -> usize {
     let life = current.lock().unwrap().clone();
     let Some(life) = life else {
@@ -78,7 +78,7 @@ fn watch_all(line: &mut Line, house: &House, current: &Mutex<Option<Arc<Life>>>)
     WAYS.len()
 }
 
-/// Leads many keys through their lives, and checks each step itself at once.
+/// Changes many keys, and checks each step itself at once.
 fn lead(house: &House, manager: &Made, pair: usize, current: &Mutex<Option<Arc<Life>>>) {
     let (mut changes, mut checks) = (house.line(), house.line());
     for round in 0..ROUNDS_A_PAIR {
@@ -116,8 +116,8 @@ fn make(line: &mut Line, manager: &Made, made: &Made, change: &str, step: usize)
     assert!(matches!(answer.status, 200 | 204), "{change}: {}", answer.body);
 }
 
-/// Checks a key that another thread is changing: the answer must be one that held at some moment
-/// between question and answer.
+/// Checks a key that another thread is changing: the answer must be one that was right at some
+/// moment during the check.
 fn watch(line: &mut Line, house: &House, life: &Life, way: Way) {
     let before = life.stage.load(Ordering::SeqCst);
     let code = ask(line, house, &life.made, way);
@@ -147,7 +147,7 @@ fn code_of(line: &mut Line, ask: &Ask) -> String {
 }
 
 #[test]
-fn a_name_that_was_answered_is_the_name_that_is_told() {
+fn a_check_returns_the_name_of_the_last_answered_change() {
     let house = House::start();
     let made = house.create(&json!({"name": "first"}));
     let mut line = house.line();

@@ -1,5 +1,4 @@
-//! `/v1/roles`: what an organization lets its people hold beside the built-in four, and how far it
-//! reaches.
+//! `/v1/roles`: an organization's custom roles beside the built-in four, and their limits.
 
 use std::thread;
 
@@ -10,12 +9,12 @@ use crate::house::{House, Made};
 use crate::people::{Person, invitation};
 
 impl House {
-    /// Makes a key of somebody's own.
+    /// Creates a key of the given person.
     pub(crate) fn create_as(&self, person: &Person, fields: &Value) -> Made {
         person.make(self, fields)
     }
 
-    /// Whether a key is granted a permission, as a service would ask.
+    /// Whether a key grants a permission, as a service checks it.
     pub(crate) fn code(&self, secret: &str, permission: &str) -> Value {
         let body = json!({"key": secret, "permissions": [permission]});
         self.ask(&Ask::post("/v1/verify", &body)).expect(200)["code"].clone()
@@ -27,7 +26,7 @@ fn path(id: &str) -> String {
 }
 
 #[test]
-fn a_role_is_made_found_changed_and_removed() {
+fn a_role_can_be_created_read_changed_and_removed() {
     let house = House::start();
     let body = json!({
         "name": "Drawer", "description": "Draws.", "permissions": ["diagrams:*", "files:read"],
@@ -70,7 +69,7 @@ fn a_role_is_made_found_changed_and_removed() {
 }
 
 #[test]
-fn the_built_in_roles_lead_the_list_and_stay_as_they_are() {
+fn built_in_roles_are_listed_first_and_cannot_be_changed() {
     let house = House::start();
     let drawer = house.role("Drawer", &["diagrams:*"]);
     let reader = house.role("Reader", &["*:read"]);
@@ -101,7 +100,7 @@ fn the_built_in_roles_lead_the_list_and_stay_as_they_are() {
 }
 
 #[test]
-fn a_role_that_reads_like_a_built_in_one_is_refused() {
+fn a_role_name_that_looks_like_a_built_in_one_is_rejected() {
     let house = House::start();
     let drawer = house.role("Drawer", &["diagrams:*"]);
     for name in [
@@ -134,7 +133,7 @@ fn a_role_that_reads_like_a_built_in_one_is_refused() {
 }
 
 #[test]
-fn of_many_roles_of_one_name_at_once_one_is_made() {
+fn of_concurrent_roles_with_one_name_exactly_one_is_created() {
     let house = House::start();
     let body = json!({"name": "Drawer", "permissions": ["diagrams:*"]});
     let statuses: Vec<u16> = thread::scope(|scope| {
@@ -149,7 +148,7 @@ fn of_many_roles_of_one_name_at_once_one_is_made() {
 }
 
 #[test]
-fn nobody_makes_a_role_of_more_than_they_hold() {
+fn a_role_cannot_exceed_the_permissions_of_its_creator() {
     let house = House::start();
     let permissions = ["keyhouse:roles:*", "diagrams:*", "files:read"];
     let keeper = house.role("Keeper", &permissions);
@@ -170,7 +169,7 @@ fn nobody_makes_a_role_of_more_than_they_hold() {
     for instance in ["keyhouse:instance:manage", "keyhouse:instance:*", "keyhouse:instance:verify"]
     {
         let ask = Ask::post("/v1/roles", &body(json!(["diagrams:read", instance])));
-        // The owner is operator and holds it: it still comes from no role.
+        // The owner is operator and has it: it still cannot come from a role.
         for answer in [house.ask_as(&keeper, &ask), house.ask(&ask)] {
             let problem = answer.problem(400, "invalid_input");
             assert_eq!(problem["errors"][0]["code"], "operators_only", "{problem}");
@@ -193,7 +192,7 @@ fn nobody_makes_a_role_of_more_than_they_hold() {
 }
 
 #[test]
-fn roles_are_for_those_whose_role_says_so() {
+fn managing_roles_requires_its_permission() {
     let house = House::start();
     let drawer = house.role("Drawer", &["diagrams:*"]);
     let seer = house.role("Seer", &["keyhouse:roles:read"]);
@@ -225,7 +224,7 @@ fn roles_are_for_those_whose_role_says_so() {
 }
 
 #[test]
-fn a_role_in_use_is_not_removed() {
+fn removing_a_role_in_use_is_rejected() {
     let house = House::start();
     let [held, promised] = ["Held", "Promised"].map(|name| house.role(name, &["diagrams:read"]));
     house.join("bo", &held);
@@ -240,7 +239,7 @@ fn a_role_in_use_is_not_removed() {
 }
 
 #[test]
-fn a_star_never_manages_keyhouse() {
+fn a_wildcard_in_a_role_never_grants_management() {
     let house = House::start();
     let star = house.role("Star", &["*", "*:*", "*:*:*"]);
     let star = house.join("star", &star);
@@ -279,7 +278,7 @@ fn a_star_never_manages_keyhouse() {
 }
 
 #[test]
-fn a_lowered_role_lowers_its_keys_on_the_very_next_check() {
+fn a_reduced_role_limits_its_keys_from_the_next_check_on() {
     let house = House::start();
     let permissions = ["diagrams:*", "files:read", "keyhouse:keys:create"];
     let role = house.role("Drawer", &permissions);
@@ -301,7 +300,7 @@ fn a_lowered_role_lowers_its_keys_on_the_very_next_check() {
     let (yes, no) = ("VALID", "INSUFFICIENT_PERMISSIONS");
     codes(json!(permissions), [yes, yes, yes, yes]);
     codes(json!(["diagrams:read", "files:read"]), [no, yes, no, yes]);
-    // The session lives on, and asks with what the role holds now; so does a management key.
+    // The session stays valid, with the role's current permissions; so does a management key.
     house.ask_as(&bo, &Ask::get("/v1/session")).expect(200);
     let create = Ask::post("/v1/keys", &json!({}));
     house.ask_as(&bo, &create).problem(403, "permission_required");
@@ -311,7 +310,7 @@ fn a_lowered_role_lowers_its_keys_on_the_very_next_check() {
 }
 
 #[test]
-fn a_custom_role_makes_keys_no_stronger_than_itself() {
+fn a_custom_role_cannot_create_stronger_keys() {
     let house = House::start();
     let role = ["diagrams:*", "keyhouse:keys:create"];
     let maker = house.join("maker", &house.role("Maker", &role));
@@ -332,7 +331,7 @@ fn a_custom_role_makes_keys_no_stronger_than_itself() {
     let listed = house.create_as(&maker, &json!({"permissions": ["diagrams:read"]}));
     assert_eq!(house.code(&listed.secret, "diagrams:read"), "VALID");
     assert_eq!(house.code(&listed.secret, "diagrams:write"), "INSUFFICIENT_PERMISSIONS");
-    // Without a list a key is worth what its owner is, whatever that is.
+    // A key without a list has its owner's permissions, whatever they are.
     let whole = house.create_as(&maker, &json!({}));
     assert_eq!(house.code(&whole.secret, "diagrams:write"), "VALID");
     assert_eq!(house.code(&whole.secret, "files:read"), "INSUFFICIENT_PERMISSIONS");
@@ -340,7 +339,8 @@ fn a_custom_role_makes_keys_no_stronger_than_itself() {
     house.ask_as(&maker, &wholly).expect(200);
     assert_eq!(house.code(&listed.secret, "diagrams:write"), "VALID");
     assert_eq!(house.code(&listed.secret, "files:read"), "INSUFFICIENT_PERMISSIONS");
-    // A key is not its owner: one that may make keys makes none that is worth more than itself.
+    // A key is not its owner: a key that may create keys cannot create one with more permissions
+    // than itself.
     let creator = json!({"permissions": ["keyhouse:keys:create", "diagrams:read"]});
     let creator = house.create_as(&maker, &creator);
     let by_key = ask(&json!({})).bearer(&creator.secret);
@@ -351,7 +351,7 @@ fn a_custom_role_makes_keys_no_stronger_than_itself() {
 }
 
 #[test]
-fn what_is_wrong_with_a_role_is_said_at_once() {
+fn all_faults_of_a_role_are_reported_together() {
     let house = House::start();
     let body = json!({"name": " ", "permissions": ["a"], "builtin": true});
     let problem = house.ask(&Ask::post("/v1/roles", &body)).problem(400, "invalid_input");

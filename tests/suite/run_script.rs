@@ -1,4 +1,4 @@
-//! `./run`: from a checkout to a checked key with one command.
+//! `./run` leads from a checkout to a checked key with one command.
 
 use std::fs;
 use std::path::Path;
@@ -23,7 +23,7 @@ fn run_script(home: &Home, folder: &Path) -> Command {
     command
 }
 
-/// Runs it until it says how to stop it; then runs `body` on what it printed, and stops it.
+/// Runs it until it prints how to stop it; then runs `body` on its output, and stops it.
 fn while_it_runs(home: &Home, folder: &Path, body: impl FnOnce(&str)) {
     let (reader, writer) = std::io::pipe().unwrap();
     let mut command = run_script(home, folder);
@@ -44,7 +44,7 @@ fn line<'a>(printed: &'a str, label: &str) -> Option<&'a str> {
     printed.lines().find_map(after).map(str::trim)
 }
 
-/// What the printed curl command gets, run as printed.
+/// The answer to the printed curl command, run as printed.
 fn status_of_printed_command(printed: &str) -> String {
     let words = line(printed, "Check it").unwrap();
     let mut shell = Command::new("sh");
@@ -87,7 +87,7 @@ fn the_first_run_prints_a_password_and_a_checked_key_and_the_second_reuses_both(
 }
 
 #[test]
-fn what_is_missing_is_installed_only_with_consent() {
+fn missing_programs_are_installed_only_with_consent() {
     // No compiler on the path, no root, no terminal.
     let home = Home::new();
     let [checkout, tools] = ["checkout", "tools"].map(|name| home.folder().join(name));

@@ -1,4 +1,4 @@
-//! `/v1/sessions`: one sees one's own sessions, and ends them.
+//! `/v1/sessions` lists and ends the caller's own sessions.
 
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ fn items(house: &House) -> Vec<Value> {
 }
 
 #[test]
-fn ones_own_sessions_are_listed_and_ended() {
+fn a_user_can_list_and_end_their_own_sessions() {
     let house = House::start();
     let phone = sign_in(&house, "203.0.113.9");
     let listed = items(&house);
@@ -58,7 +58,7 @@ fn ones_own_sessions_are_listed_and_ended() {
 }
 
 #[test]
-fn the_name_of_a_browser_is_cut() {
+fn a_long_user_agent_is_truncated() {
     let house = House::start();
     let body = json!({"email": EMAIL, "password": PASSWORD});
     let long = "Mozilla/5.0 ".repeat(100);
@@ -68,7 +68,7 @@ fn the_name_of_a_browser_is_cut() {
 }
 
 #[test]
-fn a_list_of_sessions_comes_in_pages() {
+fn sessions_are_listed_in_pages() {
     let house = House::start();
     for _ in 0..4 {
         sign_in(&house, "203.0.113.9");
@@ -87,7 +87,7 @@ fn a_list_of_sessions_comes_in_pages() {
 }
 
 #[test]
-fn a_key_has_no_sessions_and_no_account() {
+fn a_key_cannot_use_sessions_or_account() {
     let house = House::start();
     let key = house.create(&json!({"name": "any", "permissions": ["keyhouse:*", "*"]}));
     let factor = json!({"current_password": PASSWORD});

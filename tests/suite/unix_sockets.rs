@@ -1,5 +1,5 @@
-//! `unix:/PATH` as an address: who comes in there is a stranger like any other, and the file is
-//! made, taken over and removed with care.
+//! `unix:/PATH` as an address: a caller through the socket is treated as remote, and the file is
+//! created, replaced and removed with care.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -33,7 +33,7 @@ impl Hidden {
         command.arg("serve").arg("--data").arg(home.data()).args(["--public-url", URL]);
         command.arg("--admin-email").arg(crate::house::EMAIL);
         command.arg("--admin-password-file").arg(home.password_file());
-        // The one as the environment says it, the other as a flag does.
+        // The first through the environment, the second through a flag.
         command.env("KEYHOUSE_LISTEN", at(&main_of(home)));
         command.args(["--check-listen", &at(&checks_of(home))]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -108,7 +108,7 @@ fn refused(home: &Home, args: &[&str], words: &[&str]) -> Ended {
 }
 
 #[test]
-fn who_comes_by_a_socket_is_not_the_operator_on_the_host() {
+fn a_caller_through_a_socket_is_not_the_operator_on_the_host() {
     let home = Home::new();
     let hidden = Hidden::start(&home);
     let (main, checks) = (main_of(&home), checks_of(&home));
@@ -136,7 +136,7 @@ fn who_comes_by_a_socket_is_not_the_operator_on_the_host() {
             assert_eq!(status, on_checks, "checks: {method} {path} {lines:?}: {text}");
         }
     }
-    // The same questions are the operator's on the control socket: the refusals above say something.
+    // The same requests succeed on the control socket, so the refusals above are meaningful.
     for (method, path, body, status) in [
         ("GET", "/v1/keys", "", 200),
         ("GET", "/v1/organizations", "", 200),
@@ -150,7 +150,7 @@ fn who_comes_by_a_socket_is_not_the_operator_on_the_host() {
 }
 
 #[test]
-fn a_proxy_on_a_socket_must_say_who_asks() {
+fn a_proxy_on_a_socket_must_send_the_client_address() {
     let home = Home::new();
     let hidden = Hidden::start(&home);
     let made = home.run_cli(&["key", "create", "--name", "proxied", "--permission", "*"], "");
@@ -170,7 +170,7 @@ fn a_proxy_on_a_socket_must_say_who_asks() {
         let (status, text) = ask(&socket, "GET", path, &whole[..5], "");
         assert_eq!(status, 403, "{text}");
         assert!(text.contains("REQUEST_REFUSED"), "{text}");
-        // Envoy's way.
+        // The same for Envoy.
         let path = "/v1/ext-authz/default/orders";
         let (status, text) = ask(&socket, "GET", path, &[whole[0]], "");
         assert_eq!(status, 403, "{text}");
@@ -181,10 +181,11 @@ fn a_proxy_on_a_socket_must_say_who_asks() {
 }
 
 #[test]
-fn guessing_through_a_socket_is_held_back_with_and_without_an_address() {
+fn guesses_through_a_socket_are_throttled_with_and_without_an_address() {
     let home = Home::new();
     let hidden = Hidden::start(&home);
-    // Without an address all guesses count together, loosely, and each account for itself.
+    // Without an address all guesses count together, with a loose limit, and each account by
+    // itself.
     for (lines, accounts) in [(&[][..], 1), (&[("X-Forwarded-For", "192.0.2.9")], 70)] {
         let statuses: Vec<_> = (0..70)
             .map(|number| {
@@ -200,7 +201,7 @@ fn guessing_through_a_socket_is_held_back_with_and_without_an_address() {
 }
 
 #[test]
-fn the_file_is_open_to_user_and_group_and_goes_at_the_end() {
+fn the_socket_is_open_to_user_and_group_and_removed_at_the_end() {
     let home = Home::new();
     let folder = home.folder().to_owned();
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
@@ -210,7 +211,7 @@ fn the_file_is_open_to_user_and_group_and_goes_at_the_end() {
         assert!(found.file_type().is_socket());
         assert_eq!(found.permissions().mode() & 0o7777, 0o660);
     }
-    // A second server, on data of its own, leaves the first one's sockets alone.
+    // A second server, on data of its own, does not touch the first one's sockets.
     let other = Home::new();
     let taken = at(&checks_of(&home));
     let args = ["--listen", "127.0.0.1:0", "--check-listen", &taken];
@@ -219,7 +220,7 @@ fn the_file_is_open_to_user_and_group_and_goes_at_the_end() {
     hidden.stop();
     assert!(!main_of(&home).exists() && !checks_of(&home).exists());
 
-    // What a killed one left behind is taken over.
+    // The file of a killed server is replaced.
     let mut killed = Hidden::start(&home);
     killed.child.kill().unwrap();
     killed.child.wait().unwrap();
@@ -227,7 +228,7 @@ fn the_file_is_open_to_user_and_group_and_goes_at_the_end() {
     drop(killed);
     let again = Hidden::start(&home);
     assert_eq!(ask(&main_of(&again.home), "GET", "/readyz", &[], "").0, 200);
-    // One that lies there by the end and is another's stays.
+    // A file that belongs to another server at the end stays.
     fs::remove_file(checks_of(&home)).unwrap();
     let _another = UnixListener::bind(checks_of(&home)).unwrap();
     again.stop();
@@ -235,7 +236,7 @@ fn the_file_is_open_to_user_and_group_and_goes_at_the_end() {
 }
 
 #[test]
-fn what_is_no_socket_or_no_path_for_one_is_refused() {
+fn an_invalid_socket_or_path_is_rejected() {
     let home = Home::new();
     let folder = home.folder();
     let listen = ["--listen", "127.0.0.1:0", "--check-listen"];
@@ -278,7 +279,7 @@ fn what_is_no_socket_or_no_path_for_one_is_refused() {
 }
 
 #[test]
-fn the_file_of_settings_names_sockets_too_and_one_beyond_loopback_needs_no_name() {
+fn the_settings_file_accepts_sockets_and_a_remote_check_listener_needs_no_name() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("checks.sock");
     let house = House::start_with_settings(&format!("check_listen = {:?}\n", at(&socket)));

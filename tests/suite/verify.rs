@@ -1,4 +1,4 @@
-//! `/v1/verify`: a service asks whether a key may do what it asks.
+//! `/v1/verify` answers a service whether a key may do what the service names.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ fn verify(house: &House, body: &Value) -> Value {
 }
 
 #[test]
-fn a_good_key_is_described_and_a_bad_one_only_as_far_as_it_is_known() {
+fn a_valid_key_is_described_and_an_invalid_one_only_if_known() {
     let house = House::start();
     let made = house.create(&json!({"name": "good", "permissions": ["diagrams:read", "files:*"]}));
     let verdict = verify(&house, &json!({"key": made.secret}));
@@ -51,7 +51,7 @@ fn a_good_key_is_described_and_a_bad_one_only_as_far_as_it_is_known() {
 }
 
 #[test]
-fn a_key_ends_when_its_time_is_over() {
+fn an_expired_key_is_rejected() {
     let house = House::start();
     let made = house.create(&json!({"name": "brief", "expires_in": "1s"}));
     let mut line = house.line();
@@ -65,7 +65,7 @@ fn a_key_ends_when_its_time_is_over() {
 }
 
 #[test]
-fn what_is_asked_is_weighed_as_it_is_written() {
+fn requested_permissions_are_checked_as_written() {
     let house = House::start();
     let made = house.create(&json!({"permissions": ["a:b", "c:d", "files:*"]}));
     for (asked, granted) in [
@@ -89,7 +89,7 @@ fn what_is_asked_is_weighed_as_it_is_written() {
 }
 
 #[test]
-fn an_address_decides_where_the_key_has_rules() {
+fn the_address_is_checked_if_the_key_has_network_rules() {
     let house = House::start();
     let rules = json!({"allow": ["10.0.0.0/8", "2001:db8::/32"], "deny": ["10.9.0.0/16"]});
     let made = house.create(&json!({"ip_rules": rules}));
@@ -112,7 +112,7 @@ fn an_address_decides_where_the_key_has_rules() {
 }
 
 #[test]
-fn limits_count_what_passes_and_nothing_else() {
+fn limits_count_only_calls_that_pass() {
     let house = House::start();
     let limit = json!([{"name": "calls", "limit": 10, "window_seconds": 86400}]);
     let made = house.create(&json!({"rate_limits": limit, "permissions": ["a:b"]}));
@@ -138,7 +138,7 @@ fn limits_count_what_passes_and_nothing_else() {
 }
 
 #[test]
-fn many_callers_together_never_get_more_than_the_limit() {
+fn concurrent_callers_never_exceed_the_limit() {
     let house = House::start();
     let limit = json!([{"name": "calls", "limit": 100, "window_seconds": 86400}]);
     let made = house.create(&json!({"rate_limits": limit}));
@@ -158,7 +158,7 @@ fn many_callers_together_never_get_more_than_the_limit() {
 }
 
 #[test]
-fn who_asks_must_be_allowed_to() {
+fn verify_requires_its_permission() {
     let house = House::start();
     let made = house.create(&json!({"name": "asked about"}));
     let verifier =
@@ -168,12 +168,12 @@ fn who_asks_must_be_allowed_to() {
     assert_eq!(by(&verifier).expect(200)["code"], "VALID");
     by(&made).problem(403, "permission_required");
     house.bare(&Ask::post("/v1/verify", &body)).problem(401, "NO_CREDENTIAL");
-    // Explaining tells where rights come from, which takes a right of its own.
+    // An explanation shows where rights come from, which needs a permission of its own.
     let explain = json!({"key": made.secret, "explain": true});
     let answer = house.bare(&Ask::post("/v1/verify", &explain).bearer(&verifier.secret));
     assert!(matches!(answer.status, 400 | 403), "{}", answer.body);
     house.act(&verifier.id, "disable").expect(200);
     by(&verifier).problem(401, "DISABLED");
-    // The key asked about was not in question.
+    // The verified key itself is still valid.
     assert_eq!(house.verify(&made.secret)["code"], "VALID");
 }

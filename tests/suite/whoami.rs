@@ -1,4 +1,4 @@
-//! `/v1/whoami`: a key asks what it is, and may end itself.
+//! `/v1/whoami` describes the key that the caller presents.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +12,7 @@ fn basic(user: &str, password: &str) -> String {
 }
 
 #[test]
-fn a_key_is_known_by_each_way_to_show_it() {
+fn a_key_is_accepted_through_every_carrier() {
     let house = House::start();
     let made = house.create(&json!({"name": "me", "permissions": ["a:b"]}));
     let secret = made.secret.as_str();
@@ -37,7 +37,7 @@ fn a_key_is_known_by_each_way_to_show_it() {
 }
 
 #[test]
-fn a_credential_that_is_not_one_is_refused() {
+fn an_invalid_credential_is_rejected() {
     let house = House::start();
     let made = house.create(&json!({"name": "me"}));
     let secret = made.secret.as_str();
@@ -81,7 +81,7 @@ fn a_credential_that_is_not_one_is_refused() {
 }
 
 #[test]
-fn a_key_never_comes_in_the_address() {
+fn a_key_in_the_url_is_rejected() {
     let house = House::start();
     let made = house.create(&json!({"name": "me"}));
     for name in ["key", "api_key", "apikey", "access_token", "token", "x-api-key"] {
@@ -97,7 +97,7 @@ fn a_key_never_comes_in_the_address() {
 }
 
 #[test]
-fn two_credentials_are_none() {
+fn two_different_credentials_are_rejected() {
     let house = House::start();
     let [one, two] = ["one", "two"].map(|name| house.create(&json!({"name": name})).secret);
     let doubled = |first: (&str, &str), second: (&str, &str)| {
@@ -123,16 +123,16 @@ fn two_credentials_are_none() {
     assert_eq!(api.status, 400, "{}", api.body);
     assert!(matches!(me.status, 400 | 401), "{}", me.body);
     check.problem(401, "MALFORMED");
-    // The same key shown in two ways leaves no doubt about who asks.
+    // The same key in two carriers is unambiguous.
     let (_, me, check) = doubled(("Authorization", &bearer), ("X-API-Key", &one));
     assert_eq!((me.status, check.status), (200, 200));
-    // An empty one beside it is another one, and no key.
+    // An empty credential beside it is a second one, and no key.
     let (_, me, check) = doubled(("Authorization", &bearer), ("X-API-Key", ""));
     assert_eq!((me.status, check.status), (401, 401));
 }
 
 #[test]
-fn nothing_that_is_ours_is_no_credential() {
+fn an_unsupported_scheme_counts_as_no_credential() {
     let house = House::start();
     let secret = house.create(&json!({"name": "me"})).secret;
     let others = [

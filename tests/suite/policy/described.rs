@@ -1,4 +1,4 @@
-//! The operations of `/openapi.json`, as far as tests send them.
+//! The operations of `/openapi.json`, reduced to the parts that tests need.
 
 use serde_json::Value;
 
@@ -11,15 +11,15 @@ pub(crate) struct Described {
     pub(crate) id: String,
     pub(crate) method: String,
     pub(crate) path: String,
-    /// What `x-permission` names.
+    /// The permissions that `x-permission` names.
     pub(crate) needs: Vec<String>,
-    /// The example of what is sent; null where nothing is.
+    /// The example of the request body; null without a body.
     pub(crate) example: Value,
-    /// Whether it is sent as a form, not as JSON.
+    /// Whether the body is a form, not JSON.
     pub(crate) is_form: bool,
-    /// Headers that must be sent, with an example of each.
+    /// Required headers, with an example of each.
     pub(crate) headers: Vec<(String, String)>,
-    /// The statuses that it may answer.
+    /// The statuses that its answer may have.
     pub(crate) statuses: Vec<u16>,
 }
 
@@ -36,7 +36,6 @@ impl Described {
     }
 }
 
-/// All of them.
 pub(crate) fn described(house: &House) -> Vec<Described> {
     let document = house.bare(&Ask::get("/openapi.json")).expect(200);
     assert_eq!(document["openapi"], "3.1.0");

@@ -1,5 +1,5 @@
-//! Who may do what to whose: every operation of the description, asked by everybody about everything,
-//! equals the table beside this file.
+//! The access policy: every operation of the API description, requested by every actor for every
+//! kind of target, must match the table beside this file.
 
 mod described;
 mod stage;
@@ -16,10 +16,10 @@ const TABLE: &str = include_str!("table.txt");
 const ACTORS: &str = "oaugckpn";
 const RELATIONS: [Relation; 5] =
     [Relation::Own, Relation::Team, Relation::Same, Relation::Other, Relation::Missing];
-/// Nothing of that kind can be.
+/// A combination that cannot exist.
 const NONE: char = '.';
 
-/// The rows of the table: for each operation what each actor is answered, by relation.
+/// The rows of the table: for each operation the answer to each actor, by relation.
 fn table() -> BTreeMap<String, Vec<String>> {
     let rows = TABLE.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
     let mut table = BTreeMap::new();
@@ -49,7 +49,7 @@ fn symbol(status: u16) -> char {
 }
 
 #[test]
-fn everybody_may_do_what_the_policy_says_and_nothing_else() {
+fn every_actor_may_do_exactly_what_the_policy_allows() {
     let stage = Stage::set();
     let mut table = table();
     let mut faults = Vec::new();
