@@ -1,5 +1,5 @@
-//! Programs of others ask a real server about keys: Authlib, the clients in `examples`, and a program
-//! with Keyhouse inside.
+//! Third-party programs that check keys at a real server: Authlib, the clients in `examples`, and a
+//! program that embeds Keyhouse.
 #![expect(
     clippy::unwrap_used,
     reason = "a test stops at the first thing that is not as it must be"
@@ -17,7 +17,7 @@ use server::{BINARY, Ended, Home, MadeKey, Server, Session, run};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// A server, and a key of a service that may ask it about keys.
+/// A server, and a key of a service that may verify keys.
 struct Stage {
     server: Server,
     owner: Session,
@@ -51,7 +51,7 @@ fn python() -> String {
 }
 
 #[test]
-fn authlib_takes_a_good_key_and_no_other() {
+fn authlib_accepts_a_valid_key_and_no_other() {
     let stage = Stage::set();
     let good = stage.owner.make_key(&json!({"permissions": ["diagrams:read", "files:*"]}));
     let revoked = stage.owner.make_key(&json!({"permissions": ["diagrams:read"]}));
@@ -69,7 +69,7 @@ fn authlib_takes_a_good_key_and_no_other() {
 }
 
 #[test]
-fn each_client_of_the_examples_tells_yes_no_and_nobody_knows_apart() {
+fn each_example_client_distinguishes_yes_no_and_unknown() {
     let mut stage = Stage::set();
     let python = python();
     let clients = [
@@ -91,7 +91,7 @@ fn each_client_of_the_examples_tells_yes_no_and_nobody_knows_apart() {
             assert_eq!(ended.code, Some(code), "{file}: {ended:?}");
             assert_eq!(ended.stdout.trim(), said, "{file}: {ended:?}");
         }
-        // What is no question, or a key of our own that is not taken, is no answer.
+        // An invalid request, or a service key that is not accepted, gives no answer about the key.
         let own = std::mem::replace(&mut stage.service.secret, "kh_live_wrong".to_owned());
         let refused = stage.ask(program, &[file, "diagrams:read"], &good);
         stage.service.secret = own;
@@ -102,7 +102,7 @@ fn each_client_of_the_examples_tells_yes_no_and_nobody_knows_apart() {
             assert!(!ended.stderr.contains(&good), "{file}: {ended:?}");
         }
     }
-    // Whoever asks while Keyhouse is down lets nobody in.
+    // While Keyhouse is down, a client denies access.
     let Stage { server, .. } = stage;
     let address = server.address();
     server.kill();
@@ -117,7 +117,7 @@ fn each_client_of_the_examples_tells_yes_no_and_nobody_knows_apart() {
 }
 
 #[test]
-fn a_program_with_keyhouse_inside_decides_and_counts_as_a_server_does() {
+fn a_program_that_embeds_keyhouse_decides_and_counts_like_a_server() {
     let home = Home::new();
     let server = Server::start_in(&home, &[]);
     let owner = server.sign_in();
@@ -141,7 +141,7 @@ fn a_program_with_keyhouse_inside_decides_and_counts_as_a_server_does() {
         (&*revoked.secret, "diagrams:read", 4, "REVOKED"),
         (&good.secret, "diagrams:write", 4, "INSUFFICIENT_PERMISSIONS"),
         (&good.secret, "diagrams:read", 0, "VALID"),
-        // Drawn in one process, and still drawn in the next.
+        // Quota used in one process stays used in the next.
         (&good.secret, "diagrams:read", 4, "QUOTA_EXCEEDED"),
     ] {
         let ended = ask(home.data(), key, permission);
@@ -161,10 +161,10 @@ fn a_program_with_keyhouse_inside_decides_and_counts_as_a_server_does() {
     }
 }
 
-/// Two values of one enum differed in case only, so that generators of clients stopped with an error
-/// or left fields out.
+/// Two values of one enum differed in case only, so generators of clients stopped with an error or
+/// left fields out.
 #[test]
-fn a_client_generated_from_the_description_works_without_a_warning() {
+fn a_client_generated_from_the_api_description_works_without_warnings() {
     let mut stage = Stage::set();
     let permissions =
         ["diagrams:read", "keyhouse:keys:create", "keyhouse:keys:manage", "keyhouse:keys:verify"];

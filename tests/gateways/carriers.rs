@@ -1,4 +1,4 @@
-//! The key that `keyhouse key create` prints works in curl, however it is carried.
+//! The key that `keyhouse key create` prints works in curl with every carrier.
 #![expect(
     clippy::unwrap_used,
     reason = "a page or an answer of another shape should stop its test"
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::proxy::{Kind, Proxy};
 use crate::server::{Home, Server, run};
 
-/// A line of curl's configuration for each way to carry a key; `KEY` stands for it.
+/// A line of curl's configuration for each carrier; `KEY` is replaced with the key.
 const CARRIERS: [(&str, &str); 5] = [
     ("Bearer", "header = \"Authorization: Bearer KEY\""),
     ("Basic, as the password", "user = \"anyone:KEY\""),
@@ -59,7 +59,7 @@ fn the_key_from_the_command_line_works_in_curl_with_each_carrier() {
 }
 
 #[test]
-fn the_secret_stands_alone_on_stdout_and_works_at_once() {
+fn stdout_has_only_the_secret_which_works_at_once() {
     let server = Server::start();
     let made = server.run_cli(&["key", "create", "--name", "plain"], "");
     assert_eq!(made.code, Some(0), "{made:?}");
@@ -72,7 +72,7 @@ fn the_secret_stands_alone_on_stdout_and_works_at_once() {
     assert_eq!(status, "200", "{body}");
 }
 
-/// The status and the body. The key goes in through stdin, where no list of processes shows it.
+/// The status and the body. The key is passed through stdin, where no list of processes shows it.
 fn curl(home: &Home, url: &str, carrier: &str, key: &str) -> (String, String) {
     let mut command = home.command("curl");
     command.args(["--silent", "--show-error", "--max-time", "30", "--config", "-"]);

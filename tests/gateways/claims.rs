@@ -25,7 +25,7 @@ const CREDENTIALS: [&str; 3] = ["Authorization", "X-Api-Key", "MC-Api-Key"];
 const FORGED: &str = "forged-by-the-client";
 
 #[test]
-fn without_a_key_it_is_401_with_a_challenge_that_names_no_error() {
+fn a_request_without_a_key_gets_401_with_a_challenge_without_error() {
     let server = Server::start();
     for kind in Kind::ALL {
         let proxy = Proxy::start(kind, server.address());
@@ -40,7 +40,7 @@ fn without_a_key_it_is_401_with_a_challenge_that_names_no_error() {
 }
 
 #[test]
-fn with_a_wrong_key_it_is_401_invalid_token() {
+fn a_wrong_key_gets_401_invalid_token() {
     let server = Server::start();
     let good = server.sign_in().make_key(&json!({ "name": "good" })).secret;
     let flipped = with_another_last_character(&good);
@@ -64,7 +64,7 @@ fn with_a_wrong_key_it_is_401_invalid_token() {
 }
 
 #[test]
-fn with_a_good_key_the_application_sees_who_it_is_and_no_credential() {
+fn a_valid_key_gives_the_application_its_identity_and_no_credential() {
     let server = Server::start();
     let session = server.sign_in();
     let personal = session.make_key(&json!({ "name": "my key", "permissions": ["a:read"] }));
@@ -104,7 +104,7 @@ fn with_a_good_key_the_application_sees_who_it_is_and_no_credential() {
 }
 
 #[test]
-fn every_byte_that_reaches_the_application_is_free_of_the_secret() {
+fn the_secret_never_reaches_the_application() {
     let (server, key) = server_with_a_key(&json!({ "name": "watched" }));
     let basic = base64(&format!("anyone:{}", key.secret));
     let bearer = bearer(&key);
@@ -122,7 +122,8 @@ fn every_byte_that_reaches_the_application_is_free_of_the_secret() {
         for (index, headers) in rows.into_iter().enumerate() {
             let answer = proxy.ask("/", headers);
             if answer.status != 200 {
-                // A doubled credential may be refused: then it hasn't reached the application at all.
+                // A doubled credential may be refused: then it has not reached the application at
+                // all.
                 assert_eq!((index, answer.status), (5, 401), "{kind:?}: {answer:?}");
                 continue;
             }
@@ -170,7 +171,7 @@ fn a_forged_identity_never_reaches_the_application() {
 }
 
 #[test]
-fn a_connection_header_takes_no_identity_away() {
+fn a_connection_header_cannot_remove_the_identity() {
     let (server, key) = server_with_a_key(&json!({ "name": "stripped" }));
     let bearer = bearer(&key);
     for kind in Kind::ALL {
@@ -193,7 +194,7 @@ fn a_connection_header_takes_no_identity_away() {
 }
 
 #[test]
-fn a_revoked_key_is_401_on_the_very_next_request() {
+fn a_revoked_key_gets_401_on_the_next_request() {
     let server = Server::start();
     let session = server.sign_in();
     for kind in Kind::ALL {
@@ -215,7 +216,7 @@ fn a_revoked_key_is_401_on_the_very_next_request() {
 }
 
 #[test]
-fn what_may_not_pass_is_403_with_the_reason() {
+fn a_denied_request_gets_403_with_the_reason() {
     let server = Server::start();
     let session = server.sign_in();
     let elsewhere = session.make_key(
@@ -246,7 +247,7 @@ fn what_may_not_pass_is_403_with_the_reason() {
 }
 
 #[test]
-fn what_the_gate_does_not_allow_is_403_and_what_it_opens_needs_no_key() {
+fn a_denied_route_gets_403_and_a_public_route_needs_no_key() {
     let server = Server::start();
     let session = server.sign_in();
     let routes = json!([
@@ -291,7 +292,7 @@ fn what_the_gate_does_not_allow_is_403_and_what_it_opens_needs_no_key() {
 }
 
 #[test]
-fn an_exhausted_limit_is_429_with_retry_after() {
+fn an_exhausted_limit_gets_429_with_retry_after() {
     let server = Server::start();
     let session = server.sign_in();
     for kind in Kind::ALL {
@@ -316,7 +317,7 @@ fn an_exhausted_limit_is_429_with_retry_after() {
 }
 
 #[test]
-fn while_keyhouse_is_down_nothing_passes_and_afterwards_all_is_well() {
+fn nothing_passes_while_keyhouse_is_down_and_all_works_afterwards() {
     in_all(|kind| {
         let witness = Witness::start();
         let (server, key) = server_with_a_key(&json!({ "name": "patient" }));
@@ -343,7 +344,7 @@ fn while_keyhouse_is_down_nothing_passes_and_afterwards_all_is_well() {
 }
 
 #[test]
-fn while_keyhouse_does_not_answer_nothing_passes() {
+fn nothing_passes_while_keyhouse_does_not_answer() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let keyhouse = silent.local_addr().unwrap();
     let witness = Witness::start();
@@ -380,9 +381,9 @@ fn haproxy_lets_nothing_pass_when_its_script_fails() {
     }
 }
 
-/// For applications that take trailers for headers, which HAProxy passes on unseen.
+/// For applications that treat trailers as headers, which HAProxy forwards unseen.
 #[test]
-fn haproxy_refuses_bodies_in_chunks_where_the_line_for_it_is_taken_in() {
+fn haproxy_refuses_chunked_bodies_with_the_optional_line() {
     let (server, key) = server_with_a_key(&json!({ "name": "chunks" }));
     let line = "http-request deny status 411 if { req.hdr(transfer-encoding) -m found }";
     let shipped = format!("# {line}");
@@ -399,7 +400,7 @@ fn haproxy_refuses_bodies_in_chunks_where_the_line_for_it_is_taken_in() {
 }
 
 #[test]
-fn a_body_reaches_the_application_whole() {
+fn a_body_reaches_the_application_complete() {
     let (server, key) = server_with_a_key(&json!({ "name": "writer" }));
     for kind in Kind::ALL {
         let witness = Witness::start();
@@ -416,7 +417,7 @@ fn a_body_reaches_the_application_whole() {
 }
 
 #[test]
-fn what_the_application_answers_reaches_the_client_as_it_is() {
+fn the_answer_of_the_application_reaches_the_client_unchanged() {
     let (server, key) = server_with_a_key(&json!({ "name": "reader" }));
     for kind in Kind::ALL {
         let witness = Witness::start();
@@ -454,7 +455,8 @@ fn with_another_last_character(text: &str) -> String {
     text.chars().take(kept).chain([other]).collect()
 }
 
-/// The name as some client might write it: in other cases, and with underscores for some or all hyphens.
+/// The name as some client might write it: in other cases, and with underscores for some or all
+/// hyphens.
 fn spellings(name: &str) -> Vec<String> {
     vec![
         name.to_owned(),

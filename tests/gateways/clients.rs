@@ -1,4 +1,4 @@
-//! Clients that have nothing but a URL: the lines of `docs/clients.md`, put into the examples.
+//! Clients that can send only a URL: the configuration of `docs/clients.md`, added to the examples.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -22,7 +22,7 @@ const NGINX_ASKED: &str = "            proxy_set_header X-Api-Key     $http_x_ap
 const NGINX_URI: &str = "            proxy_set_header X-Forwarded-Uri    $request_uri;\n";
 
 #[test]
-fn a_query_parameter_becomes_a_header_by_the_lines_of_the_page() {
+fn the_documented_lines_turn_a_query_parameter_into_a_header() {
     let server = Server::start();
     let key = server.sign_in().make_key(&json!({ "name": "feed", "kind": "service" })).secret;
     in_all(|kind| {
@@ -69,7 +69,7 @@ fn a_query_parameter_becomes_a_header_by_the_lines_of_the_page() {
         assert_eq!(witness.count(), passed + 1, "{kind:?}");
         assert!(!proxy.end_and_search_log(&key), "{kind:?} logs the key");
 
-        // What a proxy writes of a request that failed.
+        // The log of a proxy about a failed request.
         let [closed] = free_ports();
         let proxy = start(Some(SocketAddr::from(([127, 0, 0, 1], closed))));
         let failed = proxy.ask(&good("/feed?api_key=KEY"), &[]);
@@ -82,7 +82,7 @@ fn a_query_parameter_becomes_a_header_by_the_lines_of_the_page() {
     });
 }
 
-/// Where the page puts its lines into the example.
+/// The position in the example that the page names for its lines.
 fn changes(kind: Kind) -> Vec<(String, String)> {
     let blocks = |name| blocks_below(name);
     let before = |at: &str, block: &str| (at.to_owned(), format!("{block}\n{at}"));

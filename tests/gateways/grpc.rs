@@ -1,4 +1,4 @@
-//! gRPC through each proxy, set up as `docs/clients.md` says: a real client and a real service.
+//! gRPC through each proxy, configured as in `docs/clients.md`: a real client and a real service.
 #![expect(clippy::expect_used, reason = "a broken fixture should stop its test")]
 
 use std::fs;
@@ -14,7 +14,7 @@ use crate::server::{Ended, Home, Server, run};
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/.venv/bin/python");
 const ORDERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/gateways/grpc/orders.py");
 
-/// The service, which ends with it.
+/// The service, which stops when this is dropped.
 struct Orders {
     child: Child,
     address: SocketAddr,
@@ -50,7 +50,7 @@ fn grpc_passes_each_proxy_with_a_key_and_is_refused_without_one() {
     });
 }
 
-/// What the page says to change, towards the client and towards the application.
+/// The changes that the page describes, towards the client and towards the application.
 fn changes(kind: Kind) -> Vec<(String, String)> {
     let own = |rows: &[(&str, &str)]| {
         rows.iter().map(|(at, it)| ((*at).to_owned(), (*it).to_owned())).collect()
@@ -76,7 +76,7 @@ fn changes(kind: Kind) -> Vec<(String, String)> {
     }
 }
 
-/// `grpc_pass` has directives of its own for what `proxy_pass` has in `location /`.
+/// `grpc_pass` has directives of its own for those that `proxy_pass` has in `location /`.
 fn nginx() -> Vec<(String, String)> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/nginx/nginx.conf");
     let text = fs::read_to_string(path).expect("the example");

@@ -1,4 +1,5 @@
-//! Claims about the examples: five real proxies, with the very files of `examples/`, in front of Keyhouse.
+//! Claims about the examples: five real proxies, with the very files of `examples/`, in front of
+//! Keyhouse.
 //!
 //! Only the ports are replaced. A missing program fails the tests; nothing is skipped.
 

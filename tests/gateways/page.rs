@@ -9,9 +9,9 @@ use crate::proxy::{Kind, Proxy, free_ports, in_all};
 use crate::server::{ADMIN_EMAIL, ADMIN_PASSWORD, Home, Server, run};
 
 const NAME: &str = "keyhouse.example.com";
-/// Browsers that came over TLS come back over TLS alone, for a year.
+/// After a visit over TLS, browsers use only TLS for a year.
 const TLS_ALONE: &str = "max-age=31536000";
-/// From where the client connects; another loopback address than the proxies' own.
+/// The client's source address; another loopback address than the proxies' own.
 const CLIENT: &str = "127.0.0.2";
 const FORGED: [&str; 6] = [
     "X-Forwarded-For: 6.6.6.6",
@@ -29,15 +29,15 @@ struct Browser {
     encrypted: u16,
 }
 
-/// What curl printed.
+/// The output of curl.
 struct Answer {
     status: u16,
     lines: Vec<(String, String)>,
     body: String,
 }
 
-/// Behind nginx with its default Host the page was 421, and behind Envoy's default the address in a last
-/// use was what the client wrote.
+/// Behind nginx with its default Host the page was 421, and behind Envoy's default the address in a
+/// last use was the one that the client sent.
 #[test]
 fn the_page_and_the_api_work_behind_tls_through_each_proxy() {
     in_all(|kind| {
@@ -89,12 +89,12 @@ fn the_page_and_the_api_work_behind_tls_through_each_proxy() {
     });
 }
 
-/// How each redirects a GET for ever.
+/// The status of each proxy's permanent redirect of a GET.
 fn redirect_of(kind: Kind) -> u16 {
     if kind == Kind::Traefik { 301 } else { 308 }
 }
 
-/// HAProxy takes certificate and key from one file.
+/// HAProxy reads certificate and key from one file.
 fn make_certificate(kind: Kind, home: &Home) {
     let mut openssl = home.command("openssl");
     openssl.args([
@@ -119,7 +119,7 @@ fn make_certificate(kind: Kind, home: &Home) {
 }
 
 impl Browser {
-    /// A request as the page makes it, with all that a client may forge.
+    /// A request as the page makes it, with all headers that a client may forge.
     fn ask(&self, method: &str, path: &str, body: &Value) -> Answer {
         let url = format!("https://{NAME}:{}{path}", self.encrypted);
         let origin = format!("Origin: https://{NAME}:{}", self.encrypted);
@@ -156,7 +156,7 @@ impl Browser {
         Answer { status, lines: lines.collect(), body: body.to_owned() }
     }
 
-    /// Traefik opens its ports before it knows a route.
+    /// Traefik opens its ports before it has a route.
     fn wait_for_route(&self) {
         let url = format!("https://{NAME}:{}/readyz", self.encrypted);
         let is_there = |_: &usize| self.curl(&[], &url, "").status == 200;

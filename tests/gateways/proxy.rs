@@ -16,11 +16,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::server::wire::{Answer, Connection};
 use crate::server::{Home, Log};
 
-/// Traefik can't answer by itself, so its example has an application apart.
+/// Traefik cannot generate answers, so its example has a separate application.
 const STAND_IN: &str = "application.py";
 const ROUTE_WAIT: Duration = Duration::from_millis(500);
 
-/// Which program stands in front.
+/// The program in front.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Nginx,
@@ -30,7 +30,7 @@ pub(crate) enum Kind {
     Envoy,
 }
 
-/// A running proxy. Dropping it ends it and what it started.
+/// A running proxy. Dropping it stops it and its child processes.
 #[derive(Debug)]
 pub(crate) struct Proxy {
     pub(crate) kind: Kind,
@@ -41,23 +41,23 @@ pub(crate) struct Proxy {
     _home: Arc<Home>,
 }
 
-/// What a proxy stands between.
+/// The servers around a proxy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Between<'a> {
     pub(crate) keyhouse: SocketAddr,
-    /// In place of the example's stand-in.
+    /// Replaces the example's stand-in.
     pub(crate) application: Option<SocketAddr>,
-    /// In place of `default`.
+    /// Replaces `default`.
     pub(crate) gate: &'a str,
 }
 
-/// How a proxy tells that it answers.
+/// How to detect that a proxy is ready.
 enum Sign {
     /// By a line of its log.
     Line(&'static str),
-    /// By taking connections.
+    /// By accepted connections.
     Port,
-    /// By an answer that isn't 404: its port is open before it knows any route.
+    /// By an answer that is not 404: its port is open before it has any route.
     Route,
 }
 
@@ -72,7 +72,7 @@ impl Kind {
     pub(crate) const ALL: [Self; 5] =
         [Self::Nginx, Self::Caddy, Self::Traefik, Self::Haproxy, Self::Envoy];
 
-    /// What clients get when Keyhouse can't be reached.
+    /// The answer to clients when Keyhouse cannot be reached.
     pub(crate) fn status_without_keyhouse(self) -> u16 {
         match self {
             Self::Nginx | Self::Haproxy | Self::Envoy => 503,
@@ -81,7 +81,7 @@ impl Kind {
         }
     }
 
-    /// What clients get when Keyhouse takes a connection and then says nothing.
+    /// The answer to clients when Keyhouse accepts a connection and then sends nothing.
     pub(crate) fn status_with_silent_keyhouse(self) -> u16 {
         match self {
             Self::Nginx | Self::Haproxy | Self::Envoy => 503,
@@ -90,13 +90,13 @@ impl Kind {
         }
     }
 
-    /// How long clients wait for it then, at most. Traefik's own 30 s can't be set.
+    /// The maximum time that clients wait in that case. Traefik's own 30 s cannot be set.
     pub(crate) fn waits_for_keyhouse_max(self) -> Duration {
         let seconds = if self == Self::Traefik { 40 } else { 10 };
         Duration::from_secs(seconds)
     }
 
-    /// Whether it resolves dot segments and doubled slashes before anybody sees them.
+    /// Whether it resolves dot segments and doubled slashes before it sends or checks a path.
     pub(crate) fn mends_paths(self) -> bool {
         self == Self::Traefik
     }
@@ -122,7 +122,7 @@ impl Kind {
         }
     }
 
-    /// Those of the plain reverse proxy.
+    /// The files of the plain reverse proxy.
     fn bare_files(self) -> &'static [&'static str] {
         match self {
             Self::Nginx => &["nginx.conf"],
@@ -133,7 +133,7 @@ impl Kind {
         }
     }
 
-    /// Those of the recipe for the page, and as what the program is given them.
+    /// The files of the recipe for the page, and their names for the program.
     fn page_files(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Nginx => &[("page.conf", "nginx.conf")],
@@ -149,7 +149,7 @@ impl Kind {
     /// The program, Debian's or the one that `./test` puts into `.venv`, and its arguments.
     fn command(self, home: &Home) -> Command {
         let (program, arguments): (_, &[&str]) = match self {
-            // It says when it is ready; the example itself is silent until something is wrong.
+            // It logs when it is ready; the example itself logs only errors.
             Self::Nginx => (
                 "nginx",
                 &["-e", "stderr", "-p", ".", "-c", "nginx.conf", "-g", "error_log stderr notice;"],
@@ -237,7 +237,7 @@ impl Proxy {
         Self::start_between(kind, Between { keyhouse, application, gate: "default" }, &[])
     }
 
-    /// Starts with each of `changes` made to the example, which must be there once.
+    /// Starts with each of `changes` made to the example, whose text must occur there once.
     pub(crate) fn start_between(
         kind: Kind,
         between: Between<'_>,
@@ -272,7 +272,7 @@ impl Proxy {
         Self::run(kind, home, own, stand_in)
     }
 
-    /// Starts the plain reverse proxy of `shapes/bare`, which asks nobody.
+    /// Starts the plain reverse proxy of `shapes/bare`, which checks no keys.
     pub(crate) fn start_bare(
         kind: Kind,
         application: SocketAddr,
@@ -295,8 +295,8 @@ impl Proxy {
         Self::run(kind, home, own, None)
     }
 
-    /// Starts the example's recipe for Keyhouse's own page, in `home`, which holds a certificate. The ports
-    /// are those of plain HTTP, of TLS and of Keyhouse.
+    /// Starts the example's recipe for Keyhouse's own page, in `home`, which holds a certificate.
+    /// The ports are those of plain HTTP, of TLS and of Keyhouse.
     pub(crate) fn start_page(kind: Kind, home: &Arc<Home>, ports: [u16; 3]) -> Self {
         for (name, as_name) in kind.page_files() {
             let [file] = read(kind.folder(), &[name]).try_into().unwrap_or_default();
@@ -318,7 +318,7 @@ impl Proxy {
         let child = command.spawn().unwrap_or_else(|error| {
             panic!("could not start {kind:?} ({error}): ./test tests gets it")
         });
-        // The writing ends, so that the log ends with the proxy.
+        // Closes the write end, so that the log ends with the proxy.
         drop(command);
         let address = SocketAddr::from(([127, 0, 0, 1], own));
         let mut proxy =
@@ -337,7 +337,7 @@ impl Proxy {
         Connection::open(self.address)
     }
 
-    /// Ends it; whether anything it has written holds `needle`.
+    /// Stops it; returns whether its output contains `needle`.
     pub(crate) fn end_and_search_log(self, needle: &str) -> bool {
         let log = Arc::clone(&self.log);
         drop(self);
@@ -359,14 +359,16 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         for child in self.stand_in.iter_mut().chain([&mut self.child]) {
-            // Not SIGKILL: nginx's workers outlive a master that can't tell them.
+            // Not SIGKILL: nginx's workers keep running after a killed master, which cannot stop
+            // them.
             let _signalled = kill_process(Pid::from_child(child), Signal::TERM);
             let _waited = child.wait();
         }
     }
 }
 
-/// A router asks Keyhouse, which may keep the request waiting; none answers 404 at once.
+/// A router sends a check to Keyhouse, which may delay the request; without a route the answer is
+/// 404 at once.
 fn knows_a_route(address: SocketAddr) -> bool {
     let Ok(mut connection) = Connection::try_open(address) else { return false };
     connection.socket().set_read_timeout(Some(ROUTE_WAIT)).expect("a timeout");
@@ -376,7 +378,7 @@ fn knows_a_route(address: SocketAddr) -> bool {
     }
 }
 
-/// The files of a folder, none of them changed.
+/// The files of a folder, unchanged.
 fn read(folder: &str, names: &[&'static str]) -> Vec<File> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let read = |name: &&'static str| File {
@@ -386,7 +388,7 @@ fn read(folder: &str, names: &[&'static str]) -> Vec<File> {
     names.iter().map(read).collect()
 }
 
-/// Replaces what must be in one place of one file.
+/// Replaces a text that must occur once in a file.
 fn replace(files: &mut [File], place: &str, other: &str) {
     let count: usize = files.iter().map(|file| file.text.matches(place).count()).sum();
     assert_eq!(count, 1, "{place:?} is there once");
@@ -395,7 +397,7 @@ fn replace(files: &mut [File], place: &str, other: &str) {
     }
 }
 
-/// Asks until it is so; no, where the program has ended.
+/// Polls until the proxy is ready; false if the program has exited.
 fn wait_until(child: &mut Child, is_so: impl Fn() -> bool) -> bool {
     loop {
         if is_so() {
@@ -408,7 +410,7 @@ fn wait_until(child: &mut Child, is_so: impl Fn() -> bool) -> bool {
     }
 }
 
-/// Does it with all five at once.
+/// Runs a check on all five at once.
 pub(crate) fn in_all(body: impl Fn(Kind) + Sync) {
     thread::scope(|scope| {
         for kind in Kind::ALL {
@@ -419,7 +421,7 @@ pub(crate) fn in_all(body: impl Fn(Kind) + Sync) {
     });
 }
 
-/// Ports that were free a moment ago, all different. They lie below those that the kernel gives to
+/// Ports that were free a moment ago, all different. They are below the kernel's range for outgoing
 /// connections: a proxy once could not bind its port, because a connection had it by then.
 pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
     static NEXT: AtomicU16 = AtomicU16::new(0);

@@ -1,4 +1,5 @@
-//! The commands of the examples' pages do what they say. `tests/docs` runs those of all other pages.
+//! The commands in the examples' pages work as documented. `tests/docs` runs those of all other
+//! pages.
 #![expect(
     clippy::unwrap_used,
     reason = "a page or an answer of another shape should stop its test"
@@ -11,7 +12,7 @@ use crate::proxy::{Kind, Proxy};
 use crate::server::{BINARY, Home, SEARCH_PATH, Server, run};
 
 #[test]
-fn the_commands_of_the_examples_answer_with_the_identity() {
+fn the_commands_of_the_examples_return_the_identity() {
     let server = Server::start();
     for kind in Kind::ALL {
         let proxy = Proxy::start(kind, server.address());

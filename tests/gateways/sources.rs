@@ -1,5 +1,5 @@
-//! Gates whose keys come in a scheme of the client's own, a cookie or a subprotocol, through each proxy, with
-//! what `docs/clients.md` says to change.
+//! Gates that read keys from a custom scheme, a cookie or a subprotocol, through each proxy, with
+//! the changes of `docs/clients.md`.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::witness::Witness;
 type Changes = &'static [(&'static str, &'static str)];
 
 #[test]
-fn a_gate_reads_the_key_from_the_places_that_it_names_through_each_proxy() {
+fn a_gate_reads_its_configured_key_sources_through_each_proxy() {
     let server = Server::start();
     let session = server.sign_in();
     let credentials = ["authorization:token", "cookie:feed", "websocket-protocol:key."];

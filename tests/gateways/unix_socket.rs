@@ -14,7 +14,7 @@ use crate::proxy::free_ports;
 use crate::server::wire::Connection;
 use crate::server::{BINARY, Home, Log, Server};
 
-/// Ends nginx in order; its workers outlive a master that is killed.
+/// Stops nginx in order; its workers keep running after a killed master.
 struct Nginx(Child);
 
 impl Drop for Nginx {
@@ -30,7 +30,7 @@ fn example(name: &str) -> String {
 }
 
 #[test]
-fn nginx_asks_over_a_unix_socket() {
+fn nginx_checks_keys_over_a_unix_socket() {
     let home = Home::new();
     let socket = home.folder().join("checks.sock");
     let at = format!("unix:{}", socket.display());
@@ -55,7 +55,7 @@ fn nginx_asks_over_a_unix_socket() {
     fs::write(home.folder().join("nginx.conf"), text).expect("nginx.conf");
     let mut command = home.command("nginx");
     command.args(["-e", "stderr", "-p", ".", "-c", "nginx.conf"]);
-    // Started by root its workers would be nobody's, who may not connect.
+    // When root starts nginx, its workers run as an unprivileged user, who may not connect.
     command.args(["-g", "error_log stderr notice; user root;"]);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut nginx = Nginx(command.spawn().expect("apt-get install nginx"));
@@ -72,7 +72,7 @@ fn nginx_asks_over_a_unix_socket() {
     assert!(answer.body.contains(&format!("X-Keyhouse-Key: {}\n", key.id)), "{}", answer.body);
     let denied = ask(&[]);
     assert_eq!((denied.status, denied.header("X-Keyhouse-Code")), (401, Some("NO_CREDENTIAL")));
-    // The client's address is the one that nginx tells, not one that the client does.
+    // The client's address is the one that nginx sends, not one that the client sends.
     let forged = ask(&[("X-Api-Key", &elsewhere.secret), ("X-Forwarded-For", "192.0.2.1")]);
     assert_eq!(forged.status, 403, "{forged:?}");
     session.revoke(&key.id);
@@ -82,13 +82,13 @@ fn nginx_asks_over_a_unix_socket() {
 }
 
 #[test]
-fn the_unit_is_one_that_systemd_takes_and_finds_little_to_say_about() {
+fn systemd_accepts_the_unit_and_rates_it_secure() {
     let shipped = "ExecStart=/usr/local/bin/keyhouse ";
     let text = example("systemd/keyhouse.service");
     assert_eq!(text.matches(shipped).count(), 1);
     let home = Home::new();
     let unit = home.folder().join("keyhouse.service");
-    // The program must be there for the unit to be right.
+    // The program must exist for the unit to be valid.
     fs::write(&unit, text.replace(shipped, &format!("ExecStart={BINARY} "))).expect("the unit");
     let analyze = |args: &[&str]| {
         let mut command: Command = home.command("systemd-analyze");

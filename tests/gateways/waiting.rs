@@ -1,4 +1,4 @@
-//! Clients that send their first request without a key, and read what the 401 offers.
+//! Clients that send their first request without a key, and read the challenge of the 401.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::proxy::{Between, Proxy, free_ports, in_all};
 use crate::server::{Home, Server, run};
 
-/// A folder served by Python's own server, which ends with it.
+/// A folder served by Python's own server, which stops when this is dropped.
 struct Files {
     child: Child,
     address: SocketAddr,
@@ -66,7 +66,7 @@ fn clients_that_wait_for_a_challenge_authenticate_at_keyhouse_itself() {
     for (name, client) in
         [("curl", curl as fn(&Home, &str) -> Command), ("wget", wget), ("urllib", urllib)]
     {
-        // Each asks for `URL/info/refs`; the query makes that a part of nothing.
+        // Each requests `URL/info/refs`; the query makes that suffix harmless.
         let ended = run(client(&home, &format!("{}/v1/whoami?", server.url())), b"");
         assert!(ended.stdout.contains(&key.id), "{name}: {ended:?}");
     }

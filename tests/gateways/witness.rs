@@ -25,10 +25,10 @@ struct Seen {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Each request: its head, and its body without the marks of chunks.
+    /// Each request: its head, and its body without chunk headers.
     records: Vec<Vec<u8>>,
     open: usize,
-    /// Who connected last.
+    /// The last peer that connected.
     last: Option<SocketAddr>,
 }
 
@@ -60,9 +60,9 @@ impl Witness {
         self.seen.state.lock().unwrap().records.len()
     }
 
-    /// All that has reached it, once whoever was connected no longer is.
+    /// All requests that have reached it, once all earlier connections are closed.
     pub(crate) fn into_records(self) -> Vec<Vec<u8>> {
-        // Connections are taken in order: when this one is, those before it have been.
+        // Connections are accepted in order: once this one is served, all earlier ones are.
         let end = TcpStream::connect(self.address).expect("the witness listens");
         let end_address = end.local_addr().ok();
         drop(end);
@@ -78,7 +78,7 @@ fn start_thread(body: impl FnOnce() + Send + 'static) {
         thread::Builder::new().name("witness".to_owned()).spawn(body).expect("a thread");
 }
 
-/// Reads as leniently as any server does: what is doubtful must not come this far.
+/// Reads as leniently as any server does: ambiguous requests must not come this far.
 fn serve(stream: TcpStream, seen: &Seen) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     loop {
@@ -109,12 +109,12 @@ fn serve(stream: TcpStream, seen: &Seen) -> io::Result<()> {
         if !head.starts_with("HEAD ") {
             answer.append(&mut record);
         }
-        // At once: in two parts the second waits for the first to be acknowledged.
+        // In one write: a second part would wait for the acknowledgement of the first.
         stream.get_mut().write_all(&answer)?;
     }
 }
 
-/// The status that `/answer/STATUS` asks for, else 200.
+/// The status in `/answer/STATUS`, else 200.
 fn asked_status(head: &str) -> &str {
     head.split_once(" /answer/").and_then(|(_, rest)| rest.get(..3)).unwrap_or("200")
 }
@@ -144,7 +144,7 @@ fn read_body(
         read_more(stream, size, record)?;
         stream.read_line(&mut line)?;
     }
-    // Some servers count trailers among the headers.
+    // Some servers treat trailers as headers.
     let mut at = head.chars().count() - 2;
     loop {
         let mut line = Vec::new();

@@ -1,4 +1,5 @@
-//! An application that tells what it saw, a server around it, and a client that sends raw bytes.
+//! An application that records the requests it received, a server around it, and a client that
+//! sends raw bytes.
 
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
@@ -18,7 +19,7 @@ use rouille::{Request, Response};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) struct Double {
-    /// `/wait` says here that it runs, then blocks until told to go on.
+    /// `/wait` signals here that it runs, then blocks until it is released.
     waiting: Sender<()>,
     go_on: Mutex<Receiver<()>>,
 }
@@ -142,7 +143,7 @@ impl House {
         Client { stream, unread: Vec::new() }
     }
 
-    /// Asks on a connection of its own.
+    /// Sends a request on a connection of its own.
     pub(crate) fn ask(&self, bytes: impl AsRef<[u8]>) -> Reply {
         self.connect().ask(bytes)
     }
@@ -197,7 +198,7 @@ impl<S: Read + Write> Client<S> {
         self
     }
 
-    /// Sends what the server may not want to read to the end.
+    /// Sends bytes that the server may not read to the end.
     pub(crate) fn send_until_refused(&mut self, bytes: &[u8]) -> &mut Self {
         drop(self.stream.write_all(bytes));
         self
@@ -231,7 +232,7 @@ impl<S: Read + Write> Client<S> {
         Reply { status, head, body: String::new() }
     }
 
-    /// Whether the server ends the connection before sending anything more.
+    /// Whether the server closes the connection before it sends anything more.
     pub(crate) fn is_closed(&mut self) -> bool {
         self.unread.is_empty() && matches!(self.read(), Ok(0))
     }

@@ -1,4 +1,4 @@
-//! Claims on how requests reach the application and how its responses reach the client.
+//! How requests reach the application and how its responses reach the client.
 
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -99,7 +99,7 @@ fn bodies_with_a_length_keep_the_connection_and_chunked_ones_end_it() {
 }
 
 #[test]
-fn client_that_expects_100_is_asked_for_the_body_unless_it_is_refused() {
+fn client_that_expects_100_gets_continue_unless_it_is_refused() {
     let house = House::start();
     let head = "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length:";
     let mut client = house.connect();
@@ -123,7 +123,7 @@ fn head_gets_the_length_and_no_body() {
 }
 
 #[test]
-fn response_can_not_touch_the_connection() {
+fn response_cannot_change_connection_headers() {
     let house = House::start();
     let mut client = house.connect();
     let reply = client.ask("GET /connection-headers HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -133,7 +133,7 @@ fn response_can_not_touch_the_connection() {
 }
 
 #[test]
-fn response_that_can_not_be_sent_whole_is_refused() {
+fn response_that_cannot_be_sent_completely_is_refused() {
     let house = House::start();
     let mut client = house.connect();
     for path in ["/bad-header", "/bad-status"] {
@@ -144,7 +144,7 @@ fn response_that_can_not_be_sent_whole_is_refused() {
 }
 
 #[test]
-fn forwarded_for_lines_are_one_for_handlers() {
+fn forwarded_for_lines_are_joined_for_handlers() {
     let house = House::start();
     let reply = house.ask(
         "GET /x HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.1.1.1\r\nAccept: a\r\n\
@@ -155,7 +155,7 @@ fn forwarded_for_lines_are_one_for_handlers() {
 }
 
 #[test]
-fn unix_peers_are_told_apart() {
+fn unix_peers_are_distinguished() {
     let folder = tempfile::tempdir().unwrap();
     let (listener, path) = unix_listener(&folder);
     let house = House::start_on(Limits::default(), vec![listener]);
@@ -188,7 +188,7 @@ fn panic_while_refusing_closes_the_connection_and_no_other() {
 }
 
 #[test]
-fn upgrade_is_not_taken_up() {
+fn upgrade_is_ignored() {
     let house = House::start();
     let mut client = house.connect();
     for path in ["/check", "/x"] {
@@ -201,7 +201,7 @@ fn upgrade_is_not_taken_up() {
 }
 
 #[test]
-fn full_pool_refuses_in_time_and_checks_go_on() {
+fn full_pool_refuses_in_time_and_checks_continue() {
     let pool_wait = Duration::from_millis(50);
     let limits = Limits { pool_in_flight_max: 1, pool_wait, ..Limits::default() };
     let house = House::start_with(limits);

@@ -1,4 +1,4 @@
-//! Claims on sizes and times: what is too large or too slow is cut, and memory stays small.
+//! Sizes and times: requests that are too large or too slow are cut off, and memory stays small.
 
 use std::fs;
 use std::io::Read;
@@ -12,7 +12,7 @@ const CHECK: &str = "GET /check HTTP/1.1\r\nHost: a\r\n\r\n";
 const SHORT: Duration = Duration::from_millis(200);
 
 #[test]
-fn head_that_drips_is_cut_although_bytes_keep_coming() {
+fn head_sent_slowly_is_cut_off_although_bytes_keep_arriving() {
     let house = House::start_with(Limits { head_timeout: SHORT, ..Limits::default() });
     for before in ["", CHECK] {
         let mut client = house.connect();
@@ -31,7 +31,7 @@ fn head_that_drips_is_cut_although_bytes_keep_coming() {
 }
 
 #[test]
-fn head_that_begins_behind_another_request_is_timed_too() {
+fn pipelined_head_is_timed_too() {
     let house = House::start_with(Limits { head_timeout: SHORT, ..Limits::default() });
     let mut client = house.connect();
     assert_eq!(client.ask(format!("{CHECK}GET /che")).status, 200);
@@ -39,7 +39,7 @@ fn head_that_begins_behind_another_request_is_timed_too() {
 }
 
 #[test]
-fn slow_head_within_its_time_is_answered_each_time_anew() {
+fn each_slow_head_has_its_own_timeout() {
     let limits = Limits { head_timeout: SHORT * 5, ..Limits::default() };
     let house = House::start_with(limits);
     let mut client = house.connect();
@@ -52,7 +52,7 @@ fn slow_head_within_its_time_is_answered_each_time_anew() {
 }
 
 #[test]
-fn idle_connection_outlives_the_head_timeout_and_ends_by_the_idle_timeout() {
+fn idle_connection_ends_by_the_idle_timeout_not_the_head_timeout() {
     let limits = Limits { head_timeout: SHORT, idle_timeout: SHORT * 5, ..Limits::default() };
     let house = House::start_with(limits);
     let mut client = house.connect();
@@ -66,7 +66,7 @@ fn idle_connection_outlives_the_head_timeout_and_ends_by_the_idle_timeout() {
 }
 
 #[test]
-fn half_sent_body_is_refused_in_time() {
+fn partial_body_is_refused_in_time() {
     let house = House::start_with(Limits { body_timeout: SHORT, ..Limits::default() });
     for body in ["Content-Length: 10\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n5\r\nha"] {
         let mut client = house.connect();
@@ -77,7 +77,7 @@ fn half_sent_body_is_refused_in_time() {
 }
 
 #[test]
-fn body_that_breaks_off_is_refused() {
+fn truncated_body_is_refused() {
     let house = House::start();
     let mut client = house.connect();
     client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf");
@@ -86,7 +86,7 @@ fn body_that_breaks_off_is_refused() {
 }
 
 #[test]
-fn client_that_never_reads_is_cut() {
+fn client_that_never_reads_is_cut_off() {
     let house = House::start_with(Limits { write_timeout: SHORT, ..Limits::default() });
     let mut client = house.connect();
     client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -119,16 +119,16 @@ fn too_large_heads_are_refused() {
         client.send_until_refused(request.as_bytes());
         let reply = client.reply();
         assert_eq!(reply.status, status, "{name}");
-        // hyper's own answer is empty, and no client knows what to make of it.
+        // hyper's own answer is empty, which clients cannot interpret.
         let refusal = "HeadTooLarge { lines_max: 64, bytes_max: 16384 }";
         assert_eq!(reply.body == refusal, status == 431, "{name}: {}", reply.body);
     }
 }
 
-/// Applications behind Envoy and Traefik lost requests with a query of 17 KiB: a proxy's question holds
-/// its client's target, and was read like anybody's request.
+/// Applications behind Envoy and Traefik lost requests with a query of 17 KiB: a proxy's request
+/// repeats its client's target, but had the limit of all requests.
 #[test]
-fn a_trusted_proxy_repeats_larger_heads_than_anybody_sends() {
+fn trusted_proxy_may_send_larger_heads_than_other_clients() {
     let proxies = vec!["127.0.0.0/8".parse().unwrap()];
     let house =
         House::start_with(Limits { per_address_exempt: proxies.into(), ..Limits::default() });
@@ -183,7 +183,7 @@ fn too_large_bodies_are_refused_and_the_answer_arrives() {
 }
 
 #[test]
-fn refused_client_that_is_still_sending_sees_an_end_and_no_reset() {
+fn refused_client_that_is_still_sending_gets_no_reset() {
     let house = House::start();
     let mut client = house.connect();
     client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10485760\r\n\r\n");
@@ -208,7 +208,7 @@ fn one_address_has_an_eighth_of_the_memory_for_bodies() {
     assert_eq!(house.ask(&echo).status, 200);
 }
 
-/// nextest runs each test in a process of its own, so that this measures no other's bodies.
+/// nextest runs each test in a process of its own, so this measures only its own bodies.
 #[test]
 fn hostile_connections_cost_little_memory() {
     let house = House::start();

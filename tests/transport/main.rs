@@ -1,4 +1,4 @@
-//! The transport against real sockets: a test double serves, raw bytes ask.
+//! The transport against real sockets: a test double serves, and clients send raw bytes.
 
 #[cfg(test)]
 mod double;

@@ -1,4 +1,4 @@
-//! Claims on how many connections are served, and on how serving ends.
+//! Connection slots: how many connections are served, and how serving ends.
 
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -51,7 +51,7 @@ fn trusted_proxy_has_no_limit_per_address() {
 }
 
 #[test]
-fn proxy_beyond_the_limit_in_all_waits_for_a_place() {
+fn proxy_beyond_the_total_limit_waits_for_a_slot() {
     let folder = tempfile::tempdir().unwrap();
     let (listener, path) = unix_listener(&folder);
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -106,7 +106,7 @@ fn stop_lets_a_request_finish_and_closes_idle_connections() {
 }
 
 #[test]
-fn stop_cuts_what_does_not_end_in_time() {
+fn stop_cuts_off_requests_that_do_not_end_in_time() {
     let limits = Limits { drain_timeout: Duration::from_millis(100), ..Limits::default() };
     let mut house = House::start_with(limits);
     let mut half = house.connect();

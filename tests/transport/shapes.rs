@@ -1,9 +1,9 @@
-//! Claims on heads that two programs could read differently: each is refused and its connection
-//! ends, so nothing behind it can pass as a request of its own.
+//! Heads that two programs could read differently: each is refused and its connection ends, so
+//! nothing behind it can pass as a request of its own.
 
 use crate::double::House;
 
-/// What every smuggling attempt tries to get answered as a second request.
+/// The second request that every smuggling attempt tries to get answered.
 const SECOND: &str = "GET /check/smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
 
 #[test]
@@ -83,7 +83,7 @@ fn broken_chunks_are_refused_and_end_the_connection() {
 }
 
 #[test]
-fn framing_is_checked_behind_other_requests_too() {
+fn framing_of_pipelined_requests_is_checked_too() {
     let bad = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\
                Content-Length: 4\r\n\r\n0\r\n\r\n";
     let befores = [
@@ -119,7 +119,7 @@ fn framing_is_checked_behind_other_requests_too() {
 }
 
 #[test]
-fn heads_that_the_rules_refuse() {
+fn invalid_heads_are_refused() {
     let doubled = |name: &str| format!("DoubledHeader {{ name: \"{name}\" }}");
     let twice =
         |name: &str| format!("GET {{}} HTTP/1.1\r\nHost: a\r\n{name}: x\r\n{name}: x\r\n\r\n");
@@ -176,7 +176,7 @@ fn header_value_that_is_not_text_is_refused_where_text_is_needed() {
 }
 
 #[test]
-fn doubled_credential_keeps_the_proxys_connection() {
+fn doubled_credential_keeps_the_connection_of_the_proxy() {
     let house = House::start();
     let mut client = house.connect();
     let head = "GET /check HTTP/1.1\r\nHost: a\r\n";
@@ -194,7 +194,7 @@ fn http_1_0_may_leave_out_the_host() {
 }
 
 #[test]
-fn what_is_not_http_1_is_not_answered_as_if_it_were() {
+fn other_protocols_than_http_1_are_not_answered_as_http_1() {
     let house = House::start();
     for bytes in [
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",

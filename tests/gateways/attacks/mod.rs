@@ -1,7 +1,7 @@
-//! Attacks on a gate through each proxy: whatever a client sends, the application sees only what the
-//! gate allows, with the identity that was checked.
+//! Attacks on a gate through each proxy: whatever a client sends, the application receives only
+//! allowed requests, with the identity that was checked.
 //!
-//! Every byte of an attack is written on a socket; a witness in the application's place keeps every
+//! Every byte of an attack is written on a socket. A witness in the application's place keeps every
 //! byte that arrives, and one function judges it.
 #![expect(clippy::unwrap_used, reason = "an answer of another shape should stop the test")]
 
@@ -23,26 +23,26 @@ use oracle::{Truth, judge};
 use table::{ATTACKS, Shape};
 
 const IDENTITY: [&str; 10] = crate::claims::IDENTITY;
-/// What the gate denies to everybody.
+/// The gate denies this to all callers.
 const PROTECTED_HOST: &str = "admin.example.com";
-/// From where all of this is sent.
+/// The source address of all attacks.
 const CLIENT: &str = "127.0.0.1";
-/// What every forged value holds.
+/// Part of every forged value.
 const FORGED: [&str; 2] = ["forged", "6.6.6."];
 /// The mark of the honest requests that follow each attack on its connection.
 const HONEST: &str = "honest";
-/// nginx takes headers away by name: an application must not trust a name that Keyhouse doesn't set.
+/// nginx removes headers by name: an application must not trust a name that Keyhouse does not set.
 const UNKNOWN_TO_NGINX: &str = "identity that Keyhouse doesn't set: ";
-/// HAProxy passes trailers on: an application must not take them for headers.
+/// HAProxy forwards trailers: an application must not treat them as headers.
 const TRAILER_OF_HAPROXY: &str = "identity in a trailer: ";
 const GATE: &str = "attacked";
-/// How long a proxy may say nothing to half a request.
+/// How long a proxy may leave a partial request unanswered.
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
 
 /// How many connections attack one proxy at a time.
 const LANES: usize = 8;
 
-/// A request that the gate refuses. Whoever finds it behind another one lets it pass.
+/// A request that the gate refuses. A proxy that finds it behind another request would let it pass.
 const INNER: &str =
     "GET /admin/smuggled HTTP/1.1\r\nHost: api.example.com\r\nX-Attack: smuggled\r\n{key}\r\n";
 
@@ -53,12 +53,12 @@ struct Stage {
     truth: Truth,
 }
 
-/// What came of the attacks on one proxy.
+/// The result of the attacks on one proxy.
 #[derive(Debug)]
 struct Outcome {
-    /// What the application saw though the gate doesn't allow it, by the attack's name.
+    /// Requests that the application received although the gate denies them, by the attack's name.
     bypasses: Vec<String>,
-    /// How many attacks got through, as requests that are allowed.
+    /// How many attacks got through as allowed requests.
     harmless: usize,
     /// How many honest requests got through.
     honest: usize,
@@ -78,13 +78,13 @@ fn no_attack_gets_past_any_proxy() {
         let found = bypasses.len();
         eprintln!("{kind:?}: {found} bypasses of {attacks} attacks, {harmless} arrived harmless");
         assert!(bypasses.is_empty(), "{kind:?}:\n{}", bypasses.join("\n"));
-        // The other connections were ended before their honest request.
+        // The other connections ended before their honest request.
         assert!(honest >= 60 && harmless >= 30, "{kind:?}: {honest} honest, {harmless} harmless");
     });
 }
 
 #[test]
-fn a_careless_recipe_is_found_out() {
+fn an_insecure_proxy_configuration_is_detected() {
     let stage = Stage::set();
     let careless = [
         ("underscores_in_headers off;", "underscores_in_headers on;"),
@@ -121,7 +121,7 @@ fn a_careless_recipe_is_found_out() {
 }
 
 #[test]
-fn the_oracle_tells_each_kind_of_bypass() {
+fn the_oracle_detects_each_kind_of_bypass() {
     let stage = Stage::set();
     let good = stage.example();
     assert_eq!(judge(good.as_bytes(), &stage.truth), Ok(()));
@@ -183,7 +183,7 @@ fn the_oracle_tells_each_kind_of_bypass() {
     }
 }
 
-/// The one attack that a recipe leaves to the application, as its README says.
+/// The one attack that a recipe leaves to the application, as its README states.
 fn left_to_the_application(kind: Kind) -> Option<&'static str> {
     match kind {
         Kind::Nginx => Some(UNKNOWN_TO_NGINX),
@@ -220,7 +220,7 @@ impl Stage {
         Self { server, key, truth }
     }
 
-    /// Sends all attacks through one proxy, and judges what the application saw.
+    /// Sends all attacks through one proxy, and judges what the application received.
     fn attack(&self, kind: Kind, changes: &[(&str, &str)]) -> Outcome {
         let witness = Witness::start();
         let between = Between {
@@ -233,7 +233,7 @@ impl Stage {
             self.filled(b"GET /orders/7 HTTP/1.1\r\n{to}{key}Connection: close\r\n\r\n", HONEST);
         let answer = send(&proxy, &[&honest]);
         assert_eq!(answer, Some(200), "{kind:?}: an honest request passes");
-        // Most of the time is waiting for the answers to half requests.
+        // Most of the time is waiting for the answers to partial requests.
         thread::scope(|scope| {
             for lane in 0..LANES {
                 let (proxy, honest) = (&proxy, &honest);
@@ -268,7 +268,7 @@ impl Stage {
         }
     }
 
-    /// A request as the application may see it.
+    /// A request as the application may receive it.
     fn example(&self) -> String {
         let mut text =
             format!("GET /orders/7 HTTP/1.1\r\nHost: api.example.com\r\nX-Attack: {HONEST}\r\n");
@@ -305,14 +305,14 @@ impl Stage {
     }
 }
 
-/// Sends these on one connection, each after the answer to the one before, for as long as it is
-/// open. The status of the first answer.
+/// Sends these requests on one connection, each after the answer to the previous one, as long as it
+/// is open. Returns the status of the first answer.
 fn send(proxy: &Proxy, requests: &[&[u8]]) -> Option<u16> {
     let mut connection = Connection::open(proxy.address);
     connection.socket().set_read_timeout(Some(ANSWER_WAIT)).unwrap();
     let mut first = None;
     for request in requests {
-        // A refused request may end the connection before all of it is written.
+        // A refused request may close the connection before all of it is written.
         let _sent = connection.send(request);
         let Ok(answer) = connection.read() else { break };
         first = first.or(Some(answer.status));
@@ -323,7 +323,8 @@ fn send(proxy: &Proxy, requests: &[&[u8]]) -> Option<u16> {
     first
 }
 
-/// The key's identity as Keyhouse itself tells it to a proxy, of which the application is told.
+/// The key's identity headers as Keyhouse returns them to a proxy, for comparison with those at the
+/// application.
 fn identity(server: &Server, key: &MadeKey) -> Vec<(String, String)> {
     let bearer = format!("Bearer {}", key.secret);
     let headers = [

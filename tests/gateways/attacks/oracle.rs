@@ -1,13 +1,14 @@
-//! What may reach the application behind the gate of the attacks, decided from the bytes that did.
+//! What may reach the application behind the gate of the attacks, decided from the bytes that
+//! arrived.
 //!
-//! Knows nothing of Keyhouse but the gate's routes, and reads paths and hosts in every way that some
-//! application might: a request passes only when all readings are allowed, alike.
+//! It uses nothing of Keyhouse but the gate's routes, and reads paths and hosts in every way that
+//! some application might: a request passes only if all readings are allowed alike.
 
 use std::collections::BTreeSet;
 
 use super::{CLIENT, FORGED, IDENTITY, PROTECTED_HOST};
 
-/// Who sent the attacks, as the application is told of it.
+/// The sender of the attacks, as the application should see it.
 pub(crate) struct Truth {
     /// Secrets that no request may hold, in any form in which they were sent.
     pub(crate) secrets: Vec<String>,
@@ -17,21 +18,21 @@ pub(crate) struct Truth {
     pub(crate) marks: BTreeSet<String>,
 }
 
-/// Which identity a request is passed with.
+/// The identity with which a request may pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Access {
     Public,
     Key,
 }
 
-/// A request as it arrived, split but not mended.
+/// A request as it arrived, split but not corrected.
 struct Arrived {
     method: String,
     target: Vec<u8>,
     headers: Vec<(String, String)>,
 }
 
-/// Headers that carry a credential, or another word for the method, path or host that was checked.
+/// Headers that carry a credential, or another method, path or host than the checked one.
 const UNWANTED: [&str; 11] = [
     "authorization",
     "x-api-key",
@@ -46,13 +47,10 @@ const UNWANTED: [&str; 11] = [
     "x-forwarded-path",
 ];
 
-/// Before which attacks hide a line.
+/// The header into whose value attacks fold a line.
 const HARMLESS: &str = "x-harmless";
 
-/// Whether the application may see this request.
-///
-/// # Errors
-/// Why it is a bypass.
+/// Whether the application may receive this request. The error is the reason why it is a bypass.
 pub(crate) fn judge(record: &[u8], truth: &Truth) -> Result<(), String> {
     let arrived = split(record)?;
     check_framing(&arrived)?;
@@ -69,7 +67,7 @@ pub(crate) fn judge(record: &[u8], truth: &Truth) -> Result<(), String> {
     Ok(())
 }
 
-/// Takes a head apart; one that two programs could take apart differently is a bypass by itself.
+/// Splits a head. A head that two programs could split differently is a bypass by itself.
 fn split(record: &[u8]) -> Result<Arrived, String> {
     let end = find(record, b"\r\n\r\n").ok_or("a head that doesn't end")?;
     let head = record.get(..end).unwrap_or_default();
@@ -123,7 +121,7 @@ fn check_framing(arrived: &Arrived) -> Result<(), String> {
     if hops.iter().any(|hop| !matches!(*hop, "" | "close" | "keep-alive" | "upgrade" | "te")) {
         return Err(format!("the next server is told to drop {hops:?}"));
     }
-    // After that the proxy would pass on whatever comes.
+    // After an upgrade the proxy would forward any bytes.
     let protocols = named(arrived, "upgrade").join(",").to_ascii_lowercase();
     if hops.contains(&"upgrade") && protocols.contains("h2c") {
         return Err("a change to h2c".to_owned());
@@ -163,7 +161,7 @@ fn canonical(host: &str) -> String {
     host.split(':').next().unwrap_or_default().trim_end_matches('.').to_owned()
 }
 
-/// What the gate's routes say to every reading of the path.
+/// The decision of the gate's routes on every reading of the path.
 fn access(arrived: &Arrived, host: &str) -> Result<Access, String> {
     let readings = readings(&arrived.target);
     let found: Vec<_> = readings.iter().map(|it| allowed(&arrived.method, host, it)).collect();
@@ -186,7 +184,7 @@ fn allowed(method: &str, host: &str, reading: &str) -> Option<Access> {
     }
 }
 
-/// The path as the more and the less careful would read it.
+/// The path as careful and careless applications would read it.
 fn readings(target: &[u8]) -> BTreeSet<String> {
     let mut path = target.to_vec();
     if let Some(at) = find(&path, b"://") {
@@ -214,7 +212,7 @@ fn readings(target: &[u8]) -> BTreeSet<String> {
     all
 }
 
-/// Dot segments and empty ones taken out.
+/// Removes dot segments and empty ones.
 fn resolved(path: &str) -> String {
     let mut kept = Vec::new();
     for segment in path.split('/') {
@@ -252,7 +250,7 @@ fn check_unwanted(arrived: &Arrived) -> Result<(), String> {
             return Err(format!("carries {name}"));
         }
         let lower = value.to_ascii_lowercase();
-        // Where a line was folded into its value, it is no line any more.
+        // A line that was folded into its value is no longer a line.
         if plain != HARMLESS && FORGED.iter().any(|forged| lower.contains(forged)) {
             return Err(format!("carries a forged {name}: {value}"));
         }
@@ -263,7 +261,7 @@ fn check_unwanted(arrived: &Arrived) -> Result<(), String> {
     Ok(())
 }
 
-/// A header's name as CGI and its heirs see it.
+/// A header's name as CGI and similar interfaces see it.
 fn plain(name: &str) -> String {
     let letter = |it: char| if it.is_ascii_alphanumeric() { it.to_ascii_lowercase() } else { '-' };
     name.chars().map(letter).collect()

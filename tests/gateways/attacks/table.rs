@@ -1,6 +1,6 @@
-//! The attacks: what a client sends that holds a good key for `GET /orders/{id}` and for nothing else.
+//! The attacks of a client whose valid key allows `GET /orders/{id}` and nothing else.
 
-/// What is sent.
+/// The request of an attack.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Shape {
     /// These lines, with `GET /orders/7` and the key.
@@ -9,9 +9,9 @@ pub(crate) enum Shape {
     Target(&'static [u8]),
     /// This method and target, with the key.
     Method(&'static str),
-    /// These bytes. `{to}` stands for the lines of the host and the mark, `{key}` for that of the key,
-    /// `{mark}` for that of the mark, `{secret}` for the key itself, `{inner}` for a request that the
-    /// gate refuses, `{64k}` for 64 KiB of `a`.
+    /// These bytes. Placeholders: `{to}` the lines of the host and the mark, `{key}` the line of
+    /// the key, `{mark}` the line of the mark, `{secret}` the key itself, `{inner}` a request that
+    /// the gate refuses, `{64k}` 64 KiB of `a`.
     Bytes(&'static [u8]),
 }
 
@@ -43,7 +43,7 @@ pub(crate) const ATTACKS: &[(&str, Shape)] = &[
     ("role and teams", Lines("X-Keyhouse-Role: forged\r\nX-Keyhouse-Teams: forged")),
     ("identity on a public route", Bytes(b"GET /open/x HTTP/1.1\r\n{to}X-Keyhouse-User: forged\r\n\r\n")),
     ("identity in a trailer", Bytes(b"POST /open/x HTTP/1.1\r\n{to}Transfer-Encoding: chunked\r\nTrailer: X-Keyhouse-User\r\n\r\n1\r\na\r\n0\r\nX-Keyhouse-User: forged\r\n\r\n")),
-    // What the proxy tells, told by the client.
+    // Headers of the proxy, sent by the client.
     ("forwarded method", Lines("X-Forwarded-Method: FORGED")),
     ("forwarded URI", Lines("X-Forwarded-Uri: /open/forged")),
     ("forwarded URI of a protected path", Bytes(b"GET /admin/x HTTP/1.1\r\n{to}{key}X-Forwarded-Uri: /open/forged\r\n\r\n")),
@@ -64,7 +64,7 @@ pub(crate) const ATTACKS: &[(&str, Shape)] = &[
     ("original address", Lines("X-Original-For: 6.6.6.6")),
     ("rewritten URL", Lines("X-Rewrite-URL: /admin/forged")),
     ("original URL, dots", Lines("X.Original.URL: /admin/forged")),
-    // Another method than the one that was checked.
+    // Another method than the checked one.
     ("method override", Lines("X-HTTP-Method-Override: DELETE")),
     ("method override, short", Lines("X-Method-Override: DELETE")),
     ("method override, shorter", Lines("X-HTTP-Method: DELETE")),
@@ -80,7 +80,7 @@ pub(crate) const ATTACKS: &[(&str, Shape)] = &[
     ("method, for echoes", Method("TRACE /admin/x")),
     ("method, of the whole server", Method("OPTIONS *")),
     ("method, HEAD of a protected path", Method("HEAD /admin/x")),
-    // Paths that an application could read as another.
+    // Paths that an application could read differently.
     ("path, protected", Target(b"/admin/x")),
     ("path, dot segments", Target(b"/open/../admin/x")),
     ("path, dot segments from a key's route", Target(b"/orders/../admin/x")),
@@ -129,7 +129,7 @@ pub(crate) const ATTACKS: &[(&str, Shape)] = &[
     ("path, without a slash", Target(b"admin/x")),
     ("path, a key's route within the query", Target(b"/admin/x?/orders/7")),
     ("path, dots within the query", Target(b"/orders/7?/../../admin/x")),
-    // Another host than the one that was checked.
+    // Another host than the checked one.
     ("host, protected", Bytes(b"GET /open/x HTTP/1.1\r\nHost: admin.example.com\r\n{mark}\r\n")),
     ("host, capitals", Bytes(b"GET /open/x HTTP/1.1\r\nHost: ADMIN.Example.COM\r\n{mark}\r\n")),
     ("host, a last dot", Bytes(b"GET /open/x HTTP/1.1\r\nHost: admin.example.com.\r\n{mark}\r\n")),
@@ -153,7 +153,7 @@ pub(crate) const ATTACKS: &[(&str, Shape)] = &[
     ("whole URL without a host", Bytes(b"GET http:///open/x HTTP/1.1\r\n{to}\r\n")),
     ("whole URL of another scheme", Bytes(b"GET ftp://admin.example.com/open/x HTTP/1.1\r\n{to}\r\n")),
     ("a host instead of a path", Bytes(b"GET //admin.example.com/open/x HTTP/1.1\r\n{to}\r\n")),
-    // Credentials that don't reach Keyhouse, or another of them.
+    // Credentials that do not reach Keyhouse, or a different one that does.
     ("credential, none", Bytes(b"GET /orders/7 HTTP/1.1\r\n{to}\r\n")),
     ("credential, doubled", Lines("Authorization: Bearer {secret}")),
     ("credential, doubled as X-Api-Key", Bytes(b"GET /orders/7 HTTP/1.1\r\n{to}X-Api-Key: {secret}\r\nX-Api-Key: {secret}\r\n\r\n")),
@@ -169,7 +169,7 @@ pub(crate) const ATTACKS: &[(&str, Shape)] = &[
     ("identity, listed in two lines", Lines("Connection: X-Keyhouse-Role\r\nConnection: x-keyhouse-permissions")),
     ("forwarded, listed in Connection", Lines("Connection: X-Forwarded-Uri, X-Forwarded-For, X-Forwarded-Host")),
     ("identity, listed in Proxy-Connection", Lines("Proxy-Connection: X-Keyhouse-User\r\nKeep-Alive: X-Keyhouse-User")),
-    // Too much.
+    // Oversized requests.
     ("a header of 64 KiB", Lines("X-Long: {64k}")),
     ("an identity of 64 KiB", Lines("X-Keyhouse-User: forged{64k}")),
     ("a credential of 64 KiB", Bytes(b"GET /orders/7 HTTP/1.1\r\n{to}Authorization: Bearer {64k}\r\n\r\n")),

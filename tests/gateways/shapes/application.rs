@@ -1,5 +1,5 @@
-//! The application behind the proxies of the shapes: it keeps what arrived, and answers in each way
-//! that an application may.
+//! The application behind the proxies of the shapes: it keeps the requests that arrive, and answers
+//! in every way that an application may.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,7 +16,7 @@ use std::time::Duration;
 use super::message::{Body, Content, Head};
 use crate::claims::IDENTITY;
 
-/// The header that says which request of a test it is.
+/// The header with the tag of a test's request.
 pub(super) const TAG: &str = "x-shape";
 /// How large the application's long answers are.
 pub(super) const LONG_BYTES: usize = 8 * 1024 * 1024;
@@ -52,7 +52,7 @@ pub(super) struct Seen {
     pub(super) target: String,
     pub(super) lines: Vec<(String, String)>,
     pub(super) body: Content,
-    /// How many of the identity headers are there once and say something.
+    /// How many of the identity headers occur once and are not empty.
     pub(super) identity: usize,
 }
 
@@ -73,7 +73,7 @@ impl Application {
         Self { address, shared }
     }
 
-    /// What has arrived with that tag.
+    /// The requests that arrived with that tag.
     pub(super) fn seen(&self, tag: &str) -> Vec<Seen> {
         let state = self.shared.state.lock().unwrap();
         state.seen.iter().filter(|(it, _)| it == tag).map(|(_, seen)| seen.clone()).collect()
@@ -176,7 +176,8 @@ fn answer(
             return stream.write_all(format!("{}{shown}", ok(&lines)).as_bytes());
         },
     };
-    // Said, since Caddy would guess it from the first bytes, if they come with the head.
+    // Declared, since Caddy would otherwise guess it from the first bytes, if they come with the
+    // head.
     let said = format!("Content-Type: application/octet-stream\r\n{}", body.announced());
     stream.write_all(ok(&said).as_bytes())?;
     body.write(stream)

@@ -1,4 +1,4 @@
-//! Sends a shape, and keeps what comes back.
+//! Sends a shape of request and records the answer.
 
 use std::io::{self, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -10,7 +10,7 @@ use super::message::{Content, Head};
 use super::table::Shape;
 
 const READ_WAIT_MAX: Duration = Duration::from_mins(1);
-/// How long a client waits for 100 Continue, or for the first event, before it goes on without.
+/// How long a client waits for 100 Continue, or for the first event, before it continues without.
 const EARLY_WAIT: Duration = Duration::from_secs(5);
 
 /// What a client received.
@@ -18,7 +18,7 @@ const EARLY_WAIT: Duration = Duration::from_secs(5);
 pub(super) struct Received {
     pub(super) status: u16,
     pub(super) content_type: Option<String>,
-    /// Of an answer without a body.
+    /// The announced length of an answer without a body.
     pub(super) length: Option<usize>,
     /// Whether 100 Continue came before the body was sent.
     pub(super) is_continued: bool,
@@ -70,7 +70,7 @@ pub(super) fn send(
     }
     thread::scope(|scope| {
         let (body, writer) = (shape.body, &writer);
-        // A refused request may end the connection before all of it is written.
+        // A refused request may close the connection before all of it is written.
         scope.spawn(move || {
             let _sent = body.write(writer);
         });
@@ -140,7 +140,8 @@ fn content(reader: &mut BufReader<TcpStream>, head: &Head) -> io::Result<Content
     }
 }
 
-/// Reads events; the application makes the last one when the first is here, or is late.
+/// Reads events; the application makes the last one when the first was received, or after a
+/// timeout.
 fn read_events(
     reader: &mut BufReader<TcpStream>,
     head: &Head,

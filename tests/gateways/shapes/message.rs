@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::sync::LazyLock;
 
-/// What bodies are written and compared in.
+/// The size of the pieces in which bodies are written and compared.
 const PIECE_BYTES: usize = 64 * 1024;
 /// Longer content is compared with the pattern and not kept.
 const KEPT_BYTES_MAX: usize = 16 * 1024;
@@ -14,15 +14,14 @@ static PATTERN: LazyLock<Vec<u8>> = LazyLock::new(|| {
     (0..2 * PIECE_BYTES).map(|at| byte(at).unwrap_or_default()).collect()
 });
 
-/// How a body is sent.
+/// The framing of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Body {
     None,
     /// With a Content-Length.
     Length(usize),
-    /// In chunks.
     Chunked(usize),
-    /// In chunks, with trailers behind them.
+    /// In chunks, followed by trailers.
     Trailers(usize),
 }
 
@@ -33,13 +32,12 @@ pub(super) struct Head {
     pub(super) lines: Vec<(String, String)>,
 }
 
-/// A body that was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Content {
     pub(super) bytes: usize,
     /// Whether it is the pattern from its beginning.
     pub(super) is_pattern: bool,
-    /// All of it where it is short.
+    /// The whole content, if it is short.
     pub(super) text: String,
     pub(super) trailers: Vec<(String, String)>,
 }
@@ -84,7 +82,7 @@ impl Body {
 }
 
 impl Head {
-    /// `None` when the connection ends first.
+    /// `None` if the connection ends first.
     pub(super) fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Self>> {
         let line = read_line(stream)?;
         if line.is_empty() {
@@ -112,7 +110,7 @@ impl Head {
 }
 
 impl Content {
-    /// Reads so many bytes.
+    /// Reads the given number of bytes.
     pub(super) fn of_length(stream: &mut BufReader<TcpStream>, bytes: usize) -> io::Result<Self> {
         let mut content = Self::empty();
         let read = content.take(stream, bytes)?;
@@ -126,7 +124,6 @@ impl Content {
         Ok(content)
     }
 
-    /// Reads chunks and trailers.
     pub(super) fn in_chunks(stream: &mut BufReader<TcpStream>) -> io::Result<Self> {
         let mut content = Self::empty();
         loop {
@@ -194,7 +191,7 @@ fn read_lines(stream: &mut BufReader<TcpStream>) -> io::Result<Vec<(String, Stri
     }
 }
 
-/// With its end; empty when the connection has ended.
+/// With its line end; empty if the connection has ended.
 fn read_line(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
     let mut line = Vec::new();
     stream.by_ref().take(2 * 1024 * 1024).read_until(b'\n', &mut line)?;

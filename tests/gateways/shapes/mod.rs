@@ -1,8 +1,8 @@
-//! Shapes of requests through each proxy: what an application behind the bare proxy would get, it gets
-//! behind the gate, and what the gate refuses is refused in the same way whatever its shape.
+//! Shapes of requests through each proxy. An application behind the gate receives the same as
+//! behind the bare proxy, and the gate refuses a request in the same way whatever its shape.
 //!
-//! The bare proxies of `bare/` are what somebody has before Keyhouse comes in. Each shape goes through
-//! the bare proxy, through the example's with a key, and without one.
+//! The bare proxies of `bare/` are the setup before Keyhouse is added. Each shape goes through the
+//! bare proxy, through the example's with a key, and without one.
 
 mod application;
 mod client;
@@ -22,7 +22,7 @@ use client::{Received, Request};
 use message::Body;
 use table::{Shape, shapes};
 
-/// Lines that a proxy writes anew for the next hop, whatever stands in them.
+/// Lines that a proxy rewrites for the next hop, whatever their value.
 const OF_ONE_HOP: [&str; 3] = ["connection", "upgrade", "expect"];
 
 /// One proxy without and with a gate, the application behind both.
@@ -33,7 +33,7 @@ struct Stage<'a> {
     key: &'a MadeKey,
 }
 
-/// What became of a shape.
+/// The result of a shape.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Outcome {
     /// `None`: the connection ended without an answer.
@@ -43,18 +43,18 @@ struct Outcome {
 }
 
 #[test]
-fn every_shape_arrives_behind_the_gate_as_behind_the_bare_proxy() {
+fn every_shape_arrives_the_same_with_and_without_a_gate() {
     compare(|_kind| &[], |_kind| &[]);
 }
 
 #[test]
-fn every_shape_arrives_through_proxies_whose_limits_were_raised() {
+fn every_shape_arrives_through_proxies_with_raised_limits() {
     compare(raised_in_bare, raised_in_example);
 }
 
 type Changes = &'static [(&'static str, &'static str)];
 
-/// Whether it takes requests whose target is longer than what Keyhouse reads.
+/// Whether it accepts requests whose target is longer than Keyhouse reads.
 fn takes_long_targets(kind: Kind) -> bool {
     matches!(kind, Kind::Caddy | Kind::Traefik)
 }
@@ -139,7 +139,8 @@ impl Stage<'_> {
         }
         let status = |it: &Outcome| it.received.as_ref().map(|it| it.status);
         if bare.seen.is_empty() {
-            // The proxy itself refuses such requests. Of a body in chunks it learns the length later.
+            // The proxy itself refuses such requests. It learns the length of a chunked body only
+            // later.
             let of_proxy = status(&bare);
             let is_late = matches!(shape.body, Body::Chunked(_));
             let without_key = if is_late { Some(401) } else { of_proxy };
@@ -177,7 +178,7 @@ impl Stage<'_> {
         let answer = client::send(to, request, &self.application).ok();
         let mut seen = self.application.seen(tag);
         for seen in &mut seen {
-            // What proxies add is theirs: the client's lines count.
+            // Headers that proxies add are ignored: the client's lines count.
             let is_sent = |name: &str| {
                 shape.lines.iter().any(|(it, _)| it.eq_ignore_ascii_case(name))
                     && !OF_ONE_HOP.contains(&name)

@@ -1,11 +1,11 @@
-//! The shapes of requests and answers that sensible clients and applications use.
+//! The shapes of requests and answers that ordinary clients and applications use.
 
 use super::message::Body;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * 1024;
 
-/// A request, but for its key.
+/// A request without its key.
 #[derive(Debug)]
 pub(super) struct Shape {
     pub(super) name: &'static str,
@@ -16,12 +16,12 @@ pub(super) struct Shape {
     pub(super) body: Body,
     /// Whether it waits for 100 Continue.
     pub(super) expects: bool,
-    /// Whether Keyhouse refuses it, where the proxy alone would not: the target is longer than what
-    /// Keyhouse reads of a proxy's question.
+    /// Whether Keyhouse refuses it although the proxy alone would not: the target is longer than
+    /// Keyhouse reads in a proxy's request.
     pub(super) is_over_limit: bool,
 }
 
-/// All of them; those that take seconds only in the long form.
+/// All shapes; those that take seconds only in the long form.
 pub(super) fn shapes(is_long: bool) -> Vec<Shape> {
     let mut shapes = plain();
     shapes.extend(heads());
