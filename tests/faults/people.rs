@@ -61,7 +61,7 @@ pub(crate) fn overtaken<T: Send>(
 }
 
 #[test]
-fn an_invitation_fails_if_its_maker_is_removed_concurrently() {
+fn an_invitation_fails_if_its_maker_loses_rights_concurrently() {
     for change in [json!({"disabled": true}), json!({"role": "user"})] {
         let store = Arc::new(FaultyStore::new(MemoryStore::new()));
         let house = House::over(Arc::clone(&store) as Arc<dyn Store>);

@@ -81,7 +81,7 @@ fn an_administrator_cannot_change_owners_or_operators() {
 }
 
 #[test]
-fn an_invitation_of_a_removed_administrator_is_invalid() {
+fn an_invitation_of_a_former_administrator_is_invalid() {
     let house = House::start();
     for (name, dismissal) in
         [("demoted", json!({"role": "user"})), ("disabled", json!({"disabled": true}))]

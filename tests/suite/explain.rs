@@ -56,7 +56,7 @@ fn every_rule_is_listed_in_evaluation_order() {
 }
 
 #[test]
-fn a_missing_permission_names_the_rule_that_lacks_it() {
+fn a_permission_is_explained_by_each_source_that_may_grant_it() {
     let house = House::start();
     let made = house.create(&json!({"permissions": ["files:*", "keyhouse:keys:read"]}));
     let asked = json!({"permissions": "files:read AND (diagrams:read OR keyhouse:keys:read)"});

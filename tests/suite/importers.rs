@@ -47,7 +47,7 @@ fn an_imported_key_cannot_exceed_its_importer() {
 }
 
 #[test]
-fn importing_requires_the_named_permission() {
+fn an_administrator_without_the_import_permission_cannot_import() {
     let house = House::start();
     let administrator = house.join("admin", "administrator");
     let body = json!({"keys": [{"key": foreign(1)}]});

@@ -281,7 +281,7 @@ fn a_management_key_acts_within_its_permissions() {
 }
 
 #[test]
-fn a_permission_that_no_role_can_hold_cannot_be_granted() {
+fn an_operator_can_grant_permissions_for_the_instance() {
     let house = House::start();
     // The first owner is operator, so they do have the permissions for the instance.
     for (permission, allowed) in

@@ -1,4 +1,4 @@
-//! `/v1/plans`, removed operators, and the same operations from the host.
+//! `/v1/plans`, former operators, and the same operations from the host.
 
 use std::sync::Arc;
 

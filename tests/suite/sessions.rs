@@ -87,7 +87,7 @@ fn sessions_are_listed_in_pages() {
 }
 
 #[test]
-fn a_key_cannot_use_sessions_or_account() {
+fn a_key_cannot_use_sessions_or_an_account() {
     let house = House::start();
     let key = house.create(&json!({"name": "any", "permissions": ["keyhouse:*", "*"]}));
     let factor = json!({"current_password": PASSWORD});

@@ -253,7 +253,7 @@ fn owners(house: &House) -> Vec<String> {
 }
 
 #[test]
-fn links_of_a_removed_administrator_are_invalid() {
+fn links_of_a_former_administrator_are_invalid() {
     let house = House::start();
     for (change, alive) in [
         (Some(json!({"disabled": true})), false),
