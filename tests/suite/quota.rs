@@ -143,7 +143,7 @@ fn an_exhausted_quota_returns_when_it_resets() {
 }
 
 #[test]
-fn a_cost_above_a_limit_gets_no_retry_time() {
+fn a_cost_above_a_limit_gets_one_window_as_retry_time() {
     let house = House::start();
     let limits = json!([{"name": "few", "limit": 5, "window_seconds": 60}]);
     let made = house.create(&json!({"rate_limits": limits}));
