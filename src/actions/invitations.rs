@@ -193,7 +193,7 @@ impl Actions {
     ) -> Result<(), ActionError> {
         let facts = self.index.organization(organization);
         let facts = facts.ok_or(ActionError::NotFound("organization"))?;
-        let Some(maximum) = facts.plan.load().plan.limits.users.map(u64::from) else {
+        let Some(maximum) = facts.plan.facts().plan.limits.users.map(u64::from) else {
             return Ok(());
         };
         if u64::try_from(wanted).is_ok_and(|wanted| wanted <= maximum) {

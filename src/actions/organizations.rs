@@ -275,7 +275,7 @@ impl Actions {
         let plan =
             plan.map_or_else(|| PlanRecord::unlimited(&organization.plan, &[]), |held| held.record);
         let now = self.clock.now().wall;
-        let has_access = organization.subscription().gives_access(&(&plan).into(), now);
+        let has_access = organization.subscription().gives_access(plan.api_access, now);
         let id = organization.id;
         let keys = self.count_keys(id)?;
         let users = self.index.users_of(id).len();

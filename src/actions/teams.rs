@@ -323,7 +323,7 @@ fn require_window(actor: &Actor) -> Result<(), ActionError> {
 /// The first team needs one feature of the plan, every further team another. A plan that loses a
 /// feature removes no team.
 fn require_feature(actor: &Actor, teams: usize) -> Result<(), ActionError> {
-    let plan = actor.organization().plan.load();
+    let plan = actor.organization().plan.facts();
     let plan = &plan.plan;
     let lacking = if !plan.teams {
         TEAMS

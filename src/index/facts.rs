@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 
 use crate::index::list::List;
 use crate::index::live::OrganizationLive;
-use crate::index::plan::PlanFacts;
+use crate::index::plan::SharedPlan;
 use crate::index::standing::{Rank, Standing, StandingSlot};
 use crate::model::domain::domain_of;
 use crate::model::id::{OrganizationId, RoleId, TeamId, UserId};
@@ -187,7 +187,7 @@ pub struct OrganizationFacts {
     pub key_lifetime_days_max: Option<u32>,
     /// Counters of its calls; the same value while the organization exists.
     pub live: Arc<OrganizationLive>,
-    pub plan: Shared<PlanFacts>,
+    pub plan: Arc<SharedPlan>,
     /// Its subscription to the plan.
     pub subscription: Subscription,
     /// Whether it is the first organization of the instance, which the operators belong to.
@@ -276,7 +276,7 @@ impl UserFacts {
 impl OrganizationFacts {
     /// The facts of an organization that has no record: it is suspended.
     pub fn unknown(id: OrganizationId) -> Self {
-        let plan = PlanFacts::shared(Plan::unknown(""));
+        let plan = SharedPlan::new(Plan::unknown(""));
         let subscription = Subscription {
             plan: "".into(),
             status: crate::model::plan::SubscriptionStatus::Canceled,
@@ -301,7 +301,7 @@ impl OrganizationFacts {
     /// The facts of a record; `plan` is the handle to the record's plan.
     pub fn new(
         record: &OrganizationRecord,
-        plan: Shared<PlanFacts>,
+        plan: Arc<SharedPlan>,
         live: Arc<OrganizationLive>,
     ) -> Self {
         Self {
@@ -347,7 +347,7 @@ impl OrganizationFacts {
 
     /// Whether keys work at `now`.
     pub fn has_access(&self, now: Moment) -> bool {
-        self.subscription.gives_access(&self.plan.load().plan, now)
+        self.subscription.gives_access(self.plan.gives_api_access(), now)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::index::follow::{FEED_WAIT, Stopped};
 use crate::index::gone::Gone;
 use crate::index::grant::Grant;
 use crate::index::live::{Live, OrganizationLive};
-use crate::index::plan::PlanFacts;
+use crate::index::plan::SharedPlan;
 use crate::index::standing::Standings;
 use crate::index::uses::LastUse;
 use crate::index::{DigestKey, Index, State};
@@ -34,7 +34,7 @@ use crate::records::{RecordError, Stored, read};
 pub(super) struct Writer {
     pub(super) index: Arc<Index>,
     pub(super) lives: HashMap<KeyId, Arc<Live>>,
-    pub(super) plans: HashMap<Box<str>, Shared<PlanFacts>>,
+    pub(super) plans: HashMap<Box<str>, Arc<SharedPlan>>,
     standings: Standings,
 }
 
@@ -124,7 +124,7 @@ impl Writer {
         match stored {
             Stored::Gate(record) => self.put_gate(&record),
             Stored::Plan(record) => {
-                self.plan(&record.name).store(Arc::new(PlanFacts::new((&record).into())));
+                self.plan(&record.name).store((&record).into());
             },
             Stored::Founded(record) => self.put_founded(record.organization),
             Stored::Organization(record) => self.put_organization(&record),
@@ -159,7 +159,7 @@ impl Writer {
                 self.index.gates.pin().remove(name);
             },
             Place::Plan(name) => {
-                self.plan(name).store(Arc::new(PlanFacts::new(Plan::unknown(name))));
+                self.plan(name).store(Plan::unknown(name));
             },
             Place::Organization(id) => {
                 self.organization(*id).store(Arc::new(OrganizationFacts::unknown(*id)));
@@ -329,11 +329,11 @@ impl Writer {
 
     /// The handle to a plan's facts. It is created before the record if an organization is read
     /// first. It stays when the record is deleted, since another plan may get the same name.
-    fn plan(&mut self, name: &str) -> Shared<PlanFacts> {
+    fn plan(&mut self, name: &str) -> Arc<SharedPlan> {
         if let Some(plan) = self.plans.get(name) {
             return Arc::clone(plan);
         }
-        let plan = PlanFacts::shared(Plan::unknown(name));
+        let plan = SharedPlan::new(Plan::unknown(name));
         self.plans.insert(name.into(), Arc::clone(&plan));
         plan
     }

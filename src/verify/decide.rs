@@ -3,7 +3,6 @@
 use crate::clock::Now;
 use crate::index::facts::{Ask, OrganizationFacts};
 use crate::index::grant::{Grant, Rules};
-use crate::index::plan::PlanFacts;
 use crate::index::quota::Unreserved;
 use crate::index::standing::StandingSlot;
 use crate::model::gate::Acceptance;
@@ -24,11 +23,11 @@ pub fn decide(grant: &Grant, request: &Request<'_>, now: Now) -> Result<Verdict,
         return Ok(Verdict::of(code));
     }
     let organization = grant.organization.load();
-    let plan = organization.plan.load();
-    if let Some(code) = refusal(grant, &organization, &plan, request, now) {
+    if let Some(code) = refusal(grant, &organization, request, now) {
         return Ok(Verdict::of(code));
     }
-    let limits = Limits::of(grant, &organization, &plan);
+    let plan = organization.plan.limiting();
+    let limits = Limits::of(grant, &organization, plan.as_deref().map(AsRef::as_ref));
     if limits.is_none() {
         return Ok(Verdict::of(Code::Valid));
     }
@@ -41,11 +40,11 @@ pub fn foretell(grant: &Grant, request: &Request<'_>, now: Now) -> Verdict {
         return Verdict::of(code);
     }
     let organization = grant.organization.load();
-    let plan = organization.plan.load();
-    if let Some(code) = refusal(grant, &organization, &plan, request, now) {
+    if let Some(code) = refusal(grant, &organization, request, now) {
         return Verdict::of(code);
     }
-    let limits = Limits::of(grant, &organization, &plan);
+    let plan = organization.plan.limiting();
+    let limits = Limits::of(grant, &organization, plan.as_deref().map(AsRef::as_ref));
     limits.refusal(request.cost, now).unwrap_or(Verdict::of(Code::Valid))
 }
 
@@ -53,7 +52,6 @@ pub fn foretell(grant: &Grant, request: &Request<'_>, now: Now) -> Verdict {
 fn refusal(
     grant: &Grant,
     organization: &OrganizationFacts,
-    plan: &PlanFacts,
     request: &Request<'_>,
     now: Now,
 ) -> Option<Code> {
@@ -61,7 +59,7 @@ fn refusal(
     if owner.is_some_and(|owner| owner.disabled) {
         return Some(Code::OwnerDisabled);
     }
-    if let Some(code) = state_of_organization(organization, plan, now.wall) {
+    if let Some(code) = state_of_organization(organization, now.wall) {
         return Some(code);
     }
     if !is_accepted(&request.acceptance, organization, grant) {
@@ -93,14 +91,10 @@ fn state_of_key(grant: &Grant, now: Moment) -> Option<Code> {
     }
 }
 
-fn state_of_organization(
-    organization: &OrganizationFacts,
-    plan: &PlanFacts,
-    now: Moment,
-) -> Option<Code> {
+fn state_of_organization(organization: &OrganizationFacts, now: Moment) -> Option<Code> {
     if organization.suspended {
         Some(Code::OrganizationSuspended)
-    } else if !organization.subscription.gives_access(&plan.plan, now) {
+    } else if !organization.has_access(now) {
         Some(Code::SubscriptionRequired)
     } else {
         None
@@ -133,6 +127,7 @@ pub(super) mod tests {
     use super::*;
     use crate::index::facts::{HeldRole, RoleFacts, SharedUser, UserFacts};
     use crate::index::live::Live;
+    use crate::index::plan::SharedPlan;
     use crate::index::reservations::tests::renew_all;
     use crate::index::standing::{Rank, Standings};
     use crate::model::id::{Id, OrganizationId};
@@ -156,7 +151,7 @@ pub(super) mod tests {
         let mut facts = OrganizationFacts::unknown(Id::default());
         facts.suspended = false;
         facts.ceiling = PatternSet::ALL.into();
-        facts.plan = PlanFacts::shared(Plan { api_access: true, ..Plan::unknown("pro") });
+        facts.plan = SharedPlan::new(Plan { api_access: true, ..Plan::unknown("pro") });
         facts.subscription = Subscription {
             plan: "pro".into(),
             status: SubscriptionStatus::Active,
@@ -170,9 +165,9 @@ pub(super) mod tests {
         facts: &mut OrganizationFacts,
         change: impl FnOnce(&mut Plan),
     ) {
-        let mut plan = facts.plan.load().plan.clone();
+        let mut plan = facts.plan.facts().plan.clone();
         change(&mut plan);
-        facts.plan = PlanFacts::shared(plan);
+        facts.plan = SharedPlan::new(plan);
     }
 
     pub(in crate::verify) fn grant(

@@ -94,7 +94,7 @@ pub fn explain(grant: &Grant, lists: &Lists, request: &Request<'_>, now: Now) ->
     let code = foretell(grant, request, now).code;
     let (owner, organization) =
         (grant.owner.as_ref().map(|owner| owner.facts()), grant.organization.load());
-    let (owner, plan) = (owner.as_deref(), organization.plan.load());
+    let (owner, plan) = (owner.as_deref(), organization.plan.facts());
     let view = View { grant, lists, request, now, owner, organization: &organization, plan: &plan };
     told(code, |step| view.tell(step))
 }
@@ -157,7 +157,7 @@ struct View<'a> {
 
 impl View<'_> {
     fn limits(&self) -> Limits<'_> {
-        Limits::of(self.grant, self.organization, self.plan)
+        Limits::of(self.grant, self.organization, Some(self.plan))
     }
 
     fn tell(&self, step: &mut Step) {

@@ -21,31 +21,36 @@ use crate::verify::{Code, Verdict};
 #[derive(Clone, Copy, Debug)]
 pub struct Limits<'a> {
     rules: Option<&'a Rules>,
-    plan: &'a PlanFacts,
+    plan: Option<&'a PlanFacts>,
     live: &'a OrganizationLive,
 }
 
 impl<'a> Limits<'a> {
     /// The limits of a key in its organization, on its plan.
-    pub fn of(grant: &'a Grant, organization: &'a OrganizationFacts, plan: &'a PlanFacts) -> Self {
+    pub fn of(
+        grant: &'a Grant,
+        organization: &'a OrganizationFacts,
+        plan: Option<&'a PlanFacts>,
+    ) -> Self {
         Self { rules: grant.rules.as_deref(), plan, live: &organization.live }
     }
 
     /// Whether there are no limits, which is the common case.
     pub(super) fn is_none(self) -> bool {
-        self.rules.is_none() && self.plan.rate.is_none() && self.plan.quota.is_none()
+        self.rules.is_none() && self.plan.is_none()
     }
 
     /// All rate limits, the key's first.
     pub fn rates(self) -> impl Iterator<Item = (&'a RateLimit, &'a RateCounter)> + Clone {
         let own = self.rules.map(|rules| &*rules.rate_limits).unwrap_or_default().iter();
-        let plan = self.plan.rate.as_ref().map(|limit| (limit, &*self.live.rate));
+        let plan = self.plan.and_then(|plan| plan.rate.as_ref());
+        let plan = plan.map(|limit| (limit, &*self.live.rate));
         own.map(|(limit, counter)| (limit, &**counter)).chain(plan)
     }
 
     /// The key's quota and the plan's.
     pub fn quotas(self) -> [Option<QuotaRule<'a>>; 2] {
-        let plan = self.plan.quota.as_ref();
+        let plan = self.plan.and_then(|plan| plan.quota.as_ref());
         let plan = plan.map(|terms| QuotaRule::new(terms, &self.live.quota));
         [self.rules.and_then(Rules::quota), plan]
     }
@@ -187,8 +192,8 @@ mod tests {
             on_plan(&mut facts, |plan| plan.limits = limits);
             let grant = grant(&key, None, facts);
             let organization = grant.organization.load();
-            let plan = organization.plan.load();
-            let limits = Limits::of(&grant, &organization, &plan);
+            let plan = organization.plan.facts();
+            let limits = Limits::of(&grant, &organization, Some(&plan));
             let verdict = loop {
                 match draw_from_each(limits, 5, NOW) {
                     Ok(verdict) => break verdict,

@@ -54,7 +54,7 @@ impl Actions {
     ) -> Result<Batch, ActionError> {
         let organization = self.index.organization(organization);
         let organization = organization.ok_or(ActionError::NotFound("organization"))?;
-        let limits = organization.plan.load().plan.limits;
+        let limits = organization.plan.facts().plan.limits;
         let users: HashSet<UserId> = owners.iter().copied().flatten().collect();
         let per_user = limits.keys_per_user.filter(|_limit| !users.is_empty());
         if limits.keys.is_none() && per_user.is_none() {

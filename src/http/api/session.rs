@@ -114,7 +114,7 @@ fn described(app: &App, actor: &Actor, address: Option<IpAddr>) -> Result<Value,
         .into_iter()
         .filter(|permission| actor.holds(Ask::Permission(permission)))
         .collect();
-    let features = organization.plan.load();
+    let features = organization.plan.facts();
     let features = &features.plan;
     Ok(json!({
         "user": user,

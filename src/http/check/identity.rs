@@ -132,8 +132,8 @@ fn encoded(value: &str) -> String {
 /// of the organization share, are `plan` and `plan_quota`.
 pub(super) fn limit_headers(grant: &Grant, now: Now) -> Vec<(&'static str, String)> {
     let organization = grant.organization.load();
-    let plan = organization.plan.load();
-    let limits = Limits::of(grant, &organization, &plan);
+    let plan = organization.plan.limiting();
+    let limits = Limits::of(grant, &organization, plan.as_deref().map(AsRef::as_ref));
     let (mut policies, mut states) = (Vec::new(), Vec::new());
     for (limit, counter) in limits.rates() {
         let arrival = counter.arrival();
