@@ -131,7 +131,7 @@ impl Actions {
                 String::new()
             },
             None => {
-                faults.push(Fault::new("/name", "required", "must be given"));
+                faults.push(Fault::new("/name", "required", "is required"));
                 String::new()
             },
         };

@@ -142,7 +142,7 @@ impl From<UserRecord> for Account {
 pub(super) fn email_taken() -> ActionError {
     ActionError::Conflict {
         code: "email_taken",
-        detail: "a user of this organization has the address: use another one",
+        detail: "a user of this organization already has this address: use another address",
     }
 }
 
@@ -161,7 +161,7 @@ mod tests {
     const ADA: &str = "ada@example.com";
     const ADAS: &str = "correct horse battery";
     const OTHERS: &str = "another horse battery";
-    const WRONG: &str = "no horse of anybody";
+    const WRONG: &str = "a wrong horse battery";
 
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     enum Came {
@@ -236,7 +236,7 @@ mod tests {
     /// A password that fits one account counts as a guess at the other: its owner could set it to
     /// anything.
     #[test]
-    fn what_fits_one_account_is_a_guess_at_the_other() {
+    fn a_password_of_one_account_is_a_failed_guess_at_the_other() {
         let trial = Trial::new();
         let own = own(&trial);
         with_another(&trial);
@@ -254,7 +254,7 @@ mod tests {
     /// The creator of an organization who added Ada's address to it could read in its audit log
     /// when, and from which address, she signed in to her own organization.
     #[test]
-    fn a_sign_in_is_told_to_no_other_organization() {
+    fn a_sign_in_is_not_reported_to_another_organization() {
         let trial = Trial::new();
         with_another(&trial);
         // More failures than are free, so the other account must wait in the end.
@@ -297,7 +297,7 @@ mod tests {
     /// Both organizations see a wrong password; only the one that vouches for the address sees the
     /// client's address.
     #[test]
-    fn where_somebody_failed_is_told_to_who_vouches_for_the_address() {
+    fn addresses_of_failed_sign_ins_are_reported_to_the_organization_of_the_domain() {
         let trial = Trial::new();
         let other = with_another(&trial);
         assert_eq!(sign_in(&trial, ADA, WRONG, None), Came::Failed);

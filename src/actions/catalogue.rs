@@ -91,11 +91,12 @@ impl Actions {
             // One guard covers everything that is counted.
             let decided = self.authorize_people(actor, INSTANCE_MANAGE)?;
             if self.read::<PermissionRecord>(&place)?.is_some() {
-                let detail = "the catalogue has a permission of this name";
+                let detail = "the catalogue already has a permission with this name: use another \
+                    name";
                 return Err(ActionError::Conflict { code: "name_taken", detail });
             }
             if self.entries()?.len() >= PERMISSIONS_MAX {
-                let detail = "the catalogue is full";
+                let detail = "the catalogue is full: remove a permission first";
                 return Err(ActionError::Conflict { code: "too_many_permissions", detail });
             }
             let mut record = PermissionRecord {
@@ -223,7 +224,7 @@ fn refuse_own(name: &Permission) -> Result<(), ActionError> {
     if is_own(name.as_str()) {
         return Err(ActionError::Conflict {
             code: "own_permission",
-            detail: "Keyhouse's own permissions are described by the program",
+            detail: "permissions of Keyhouse cannot be changed or removed",
         });
     }
     Ok(())

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_measured_is_still_a_store() {
+    fn a_measured_store_passes_conformance() {
         conformance::run(|| Box::new(measured().0)).unwrap();
     }
 

@@ -93,11 +93,11 @@ impl Actions {
             let gates = self.gates()?;
             let is_taken = gates.iter().any(|gate| *gate.name == *name.as_str());
             if is_taken || name.as_str() == DEFAULT_GATE {
-                let detail = "there is a gate of this name";
+                let detail = "a gate with this name already exists: use another name";
                 return Err(ActionError::Conflict { code: "name_taken", detail });
             }
             if gates.len() >= GATES_MAX {
-                let detail = "the instance has as many gates as one can have";
+                let detail = "the instance has the maximum number of gates: remove a gate first";
                 return Err(ActionError::Conflict { code: "too_many_gates", detail });
             }
             let mut record = GateRecord {
@@ -194,7 +194,7 @@ impl Actions {
             },
             Err(RoutesFault::Equal(equal)) => {
                 let detail = format!(
-                    "is for the same requests as /routes/{}, and neither is more specific",
+                    "matches the same requests as /routes/{}, and neither is more specific",
                     equal.first
                 );
                 faults.push(Fault::new(format!("/routes/{}", equal.second), "equal_route", detail));
@@ -202,7 +202,7 @@ impl Actions {
         }
         for (at, route) in record.routes.iter().enumerate() {
             if !route.methods.is_empty() && route.methods.iter().all(|method| method == "TRACE") {
-                let detail = "TRACE is refused at every gate, so that no request takes this route";
+                let detail = "TRACE is rejected at every gate, so no request matches this route";
                 faults.push(Fault::new(format!("/routes/{at}/methods"), "invalid_route", detail));
             }
         }
@@ -210,7 +210,7 @@ impl Actions {
         for (at, id) in named {
             if self.index.organization(*id).is_none() {
                 let pointer = format!("/organizations/{at}");
-                faults.push(Fault::new(pointer, "unknown_organization", "no such organization"));
+                faults.push(Fault::new(pointer, "unknown_organization", "organization not found"));
             }
         }
         if faults.is_empty() { Ok(()) } else { Err(ActionError::Invalid(faults)) }

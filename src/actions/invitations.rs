@@ -229,7 +229,7 @@ impl Actions {
         if waiting >= INVITATIONS_MAX {
             return Err(ActionError::Conflict {
                 code: "too_many_invitations",
-                detail: "1,000 invitations of the organization wait: withdraw some first",
+                detail: "the organization has 1,000 open invitations: withdraw some first",
             });
         }
         self.require_users(organization, self.index.users_of(organization).len() + pending + 1)?;

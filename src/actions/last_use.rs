@@ -57,7 +57,7 @@ impl LastUseWriter {
     pub fn stop(self) {
         self.halt.halt();
         if self.thread.join().is_err() {
-            tracing::error!("the thread that wrote last uses had panicked");
+            tracing::error!("the thread that writes last uses panicked");
         }
     }
 }
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_store_refused_is_written_later() {
+    fn rejected_writes_are_retried() {
         let (mut flusher, index, store, clock) = flusher();
         let grant = used_key(Id::from_bytes([7; 16]));
         index.note_call(&grant, Code::Valid, clock.now().wall, Origin::default());

@@ -50,7 +50,7 @@ impl fmt::Display for LockoutId {
 
 /// The text of an id that names no lock-out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not the id of a lock-out")]
+#[error("must be the id of a lock-out")]
 pub struct InvalidLockoutId;
 
 impl FromStr for LockoutId {
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_come_back_from_their_texts() {
+    fn ids_are_parsed_from_their_texts() {
         for text in ["203.0.113.7_32", "2001-db8-1-2--_64", "203.0.113.0_24", "unknown"] {
             assert_eq!(text.parse::<LockoutId>().unwrap().to_string(), text);
         }

@@ -228,7 +228,7 @@ impl Actions {
         let held: Option<Held<TotpRecord>> = self.read(&place)?;
         let Some(held) = held.filter(|held| held.record.confirmed) else { return Ok(Some(batch)) };
         let Some(code) = code else {
-            let fault = Fault::new("/code", "required", "must be given beside a second factor");
+            let fault = Fault::new("/code", "required", "is required with a second factor");
             return Err(ActionError::Invalid(vec![fault]));
         };
         let spent = spend(held.record, code, self.clock.now().wall);
@@ -243,7 +243,7 @@ impl Actions {
             require_length(password, factors)?;
         }
         let Some(current) = &change.current_password else {
-            let fault = Fault::new("/current_password", "required", "must be given");
+            let fault = Fault::new("/current_password", "required", "is required");
             return Err(ActionError::Invalid(vec![fault]));
         };
         let guess = self.prove(&user, current, me)?;

@@ -115,16 +115,16 @@ pub enum ActionError {
     #[error("invalid input")]
     Invalid(Vec<Fault>),
     /// The record does not exist, or the actor may not see it.
-    #[error("no such {0}")]
+    #[error("{0} not found")]
     NotFound(&'static str),
     /// The actor lacks this permission or is not an owner.
     #[error("permission {0} required")]
     PermissionRequired(String),
     /// The key would give, or change, rights that it does not hold itself.
-    #[error("wider than the key that asks")]
+    #[error("exceeds the permissions of the calling key")]
     BeyondKey(Vec<Fault>),
     /// The organization's plan lacks a feature.
-    #[error("the plan {plan} does not give {feature}")]
+    #[error("the plan {plan} does not include {feature}")]
     SubscriptionRequired {
         /// The organization's plan.
         plan: String,
@@ -132,7 +132,7 @@ pub enum ActionError {
         feature: &'static str,
     },
     /// The organization has reached a limit of its plan.
-    #[error("the plan {plan} gives {maximum} {limit}")]
+    #[error("the plan {plan} allows at most {maximum} {limit}")]
     LimitReached {
         /// The organization's plan.
         plan: String,
@@ -150,7 +150,7 @@ pub enum ActionError {
         detail: &'static str,
     },
     /// `If-Match` named another version than the stored one.
-    #[error("the version is {current} by now")]
+    #[error("the current version is {current}: read the record again")]
     VersionConflict {
         /// The stored version.
         current: u64,
@@ -159,7 +159,7 @@ pub enum ActionError {
     #[error("sign-in failed")]
     SignInFailed,
     /// The password is right, and a code of the second factor is required too.
-    #[error("code required")]
+    #[error("second-factor code required")]
     CodeRequired,
     /// The password is right in several organizations, and the request must name one of these.
     #[error("organization required")]
@@ -168,7 +168,7 @@ pub enum ActionError {
     #[error("second factor required")]
     SecondFactorRequired,
     /// Too many recent sign-ins failed.
-    #[error("too many sign-ins failed")]
+    #[error("too many failed sign-ins: try again later")]
     Throttled {
         /// Time until the next attempt is accepted.
         wait: Duration,
@@ -177,10 +177,10 @@ pub enum ActionError {
     #[error("session ended")]
     SessionEnded,
     /// The key that sent the request may no longer act.
-    #[error("the key is refused: {0:?}")]
+    #[error("the key was rejected: {0:?}")]
     KeyRefused(Code),
     /// The one-time link was used, has expired, or never existed.
-    #[error("link not valid")]
+    #[error("link invalid or expired")]
     LinkInvalid,
     /// Too many requests of this kind are in progress.
     #[error("busy")]
@@ -205,7 +205,7 @@ impl From<ReadError> for ActionError {
 
 impl From<RecordError> for ActionError {
     fn from(error: RecordError) -> Self {
-        tracing::error!(%error, "actions: a record does not read");
+        tracing::error!(%error, "actions: could not decode a record");
         Self::StorageUnavailable
     }
 }
@@ -351,7 +351,8 @@ impl Actions {
     /// checks are not answered until the index has it.
     fn await_index(&self, revision: Revision) {
         if !self.index.wait_for(revision, INDEX_WAIT) {
-            tracing::error!(%revision, "actions: the index is behind; checks stop until it has this");
+            tracing::error!(%revision, "actions: the index has not applied this change; checks \
+                stop until it has");
         }
     }
 

@@ -188,7 +188,7 @@ impl Actions {
             if self.index.organization_ids().len() >= ORGANIZATIONS_MAX {
                 return Err(ActionError::Conflict {
                     code: "too_many_organizations",
-                    detail: "an instance takes at most 10,000 organizations",
+                    detail: "the instance has the maximum of 10,000 organizations",
                 });
             }
             let email = draft.owner_email.clone();

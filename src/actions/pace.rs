@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_bounded_and_lets_go_of_who_paused() {
+    fn the_table_is_bounded_and_evicts_idle_users() {
         let mut counted = Counted::default();
         let user = |number: u64| {
             let mut bytes = [0; 16];
@@ -167,7 +167,7 @@ mod tests {
             counted.keep(user(number), 5, 1);
         }
         assert_eq!(counted.arrivals.len(), ACTORS_MAX);
-        assert!(counted.arrivals.contains_key(&user(0)), "nobody pushes another out");
+        assert!(counted.arrivals.contains_key(&user(0)), "no user evicts another");
         counted.keep(user(3 * most), 9, SWEEP_TICKS + 5);
         assert_eq!(counted.arrivals.len(), 1);
     }

@@ -46,10 +46,10 @@ pub enum Fit {
 /// The error of a hash that was not computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HashError {
-    #[error("too many passwords are being checked")]
+    #[error("too many passwords are being checked: try again later")]
     Busy,
     /// The library returned an error.
-    #[error("could not hash")]
+    #[error("could not hash the password")]
     Failed,
 }
 
@@ -81,7 +81,7 @@ impl Passwords {
     pub fn verify(&self, password: &Secret, stored: Option<&str>) -> Result<Fit, HashError> {
         let known = stored.is_some();
         let parsed =
-            PasswordHash::new(stored.unwrap_or(NOBODYS)).map_err(|_s| HashError::Failed)?;
+            PasswordHash::new(stored.unwrap_or(DECOY_HASH)).map_err(|_s| HashError::Failed)?;
         let normal = normal_form(password);
         self.in_turn(|| {
             let fits = |text: &Secret| {
@@ -157,7 +157,7 @@ impl Drop for Turn<'_> {
 
 /// The hash of an account that does not exist. It has the parameters of real hashes, so a guess at
 /// an unknown address costs as much as a guess at a known one (OWASP ASVS 5.0, 6.3.8).
-const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$S2V5aG91c2Vub2JvZHlzIQ$\
+const DECOY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$S2V5aG91c2Vub2JvZHlzIQ$\
                        AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 #[cfg(test)]
@@ -198,12 +198,12 @@ mod tests {
     #[test]
     fn a_hash_of_other_parameters_is_not_todays() {
         let passwords = Passwords::default();
-        assert!(passwords.is_current(NOBODYS));
+        assert!(passwords.is_current(DECOY_HASH));
         for other in [
-            NOBODYS.replace("m=19456", "m=9216"),
-            NOBODYS.replace("t=2", "t=3"),
-            NOBODYS.replace("argon2id", "argon2i"),
-            NOBODYS.replace("v=19", "v=16"),
+            DECOY_HASH.replace("m=19456", "m=9216"),
+            DECOY_HASH.replace("t=2", "t=3"),
+            DECOY_HASH.replace("argon2id", "argon2i"),
+            DECOY_HASH.replace("v=19", "v=16"),
             "no hash".to_owned(),
         ] {
             assert!(!passwords.is_current(&other), "{other}");

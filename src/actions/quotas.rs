@@ -45,7 +45,7 @@ impl QuotaReserver {
     pub fn stop(self) {
         self.halt.halt();
         if self.thread.join().is_err() {
-            tracing::error!("the thread that reserved quotas had panicked");
+            tracing::error!("the thread that reserves quotas panicked");
         }
     }
 }
@@ -119,7 +119,7 @@ impl Reserving {
             match encode(&place, &renewal.record()) {
                 Ok(value) => batch = batch.put(place.to_bytes(), value),
                 Err(error) => {
-                    tracing::error!(%error, "quotas: a reservation could not be written");
+                    tracing::error!(%error, "quotas: could not write a reservation");
                     return false;
                 },
             }
@@ -130,7 +130,7 @@ impl Reserving {
         match self.store.commit(batch) {
             Ok(_) => true,
             Err(error) => {
-                tracing::warn!(%error, quotas = renewals.len(), "quotas: not reserved");
+                tracing::warn!(%error, quotas = renewals.len(), "quotas: could not reserve");
                 false
             },
         }

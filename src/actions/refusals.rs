@@ -129,7 +129,7 @@ impl Actions {
             return;
         }
         let Err(error) = self.write_refusals(&sums) else { return };
-        tracing::warn!(%error, "failed sign-ins not written; trying again");
+        tracing::warn!(%error, "could not write failed sign-ins; retrying");
         for (pair, sum) in sums.pairs {
             self.refusals.add(pair, sum);
         }
@@ -160,7 +160,8 @@ impl Actions {
             // The batch may have been written, and a second event would be worse than a missing
             // one.
             Err(error @ CommitError::Unknown(_)) => {
-                tracing::warn!(%error, "nobody can say whether failed sign-ins were written");
+                tracing::warn!(%error, "outcome unknown: failed sign-ins may or may not have been \
+                    written");
                 Ok(())
             },
             Err(error) => {
@@ -219,7 +220,7 @@ impl RefusalWriter {
     pub fn stop(self) {
         self.halt.halt();
         if self.thread.join().is_err() {
-            tracing::error!("the thread that wrote failed sign-ins had panicked");
+            tracing::error!("the thread that writes failed sign-ins panicked");
         }
     }
 }

@@ -91,7 +91,8 @@ impl Actions {
             Some(held) if held.record.heir == heir => Ok(true),
             Some(_) => Err(ActionError::Conflict {
                 code: "removal_under_way",
-                detail: "the user is being removed, and their keys go another way",
+                detail: "the user is already being removed with another choice for their keys: \
+                    repeat the first choice",
             }),
         }
     }

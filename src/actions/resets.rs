@@ -53,7 +53,7 @@ impl Actions {
             let (today, batch) = (&decided.actor, Batch::new());
             decided.require_lasting()?;
             if today.user_id() == Some(id) {
-                return Err(own_account("one's own password is changed with PATCH /v1/me"));
+                return Err(own_account("change your own password with PATCH /v1/me"));
             }
             let held = self.find_user(today, id)?;
             self.require_over(today, &held.record)?;

@@ -103,7 +103,8 @@ impl Actions {
             today.require_all(draft.permissions.as_set())?;
             let others: Vec<RoleRecord> = self.read_all(&Place::roles_of(organization))?;
             if others.len() >= ROLES_MAX {
-                let detail = "the organization has as many roles as one can have";
+                let detail = "the organization has the maximum number of roles: remove a role \
+                    first";
                 return Err(ActionError::Conflict { code: "too_many_roles", detail });
             }
             require_free_name(&others, &draft.name, None)?;
@@ -187,7 +188,8 @@ impl Actions {
             Self::check_version(target.versions.as_ref(), record.version)?;
             today.require_rank(record.permissions.as_set())?;
             if self.is_in_use(record, now)? {
-                let detail = "users or open invitations have the role: give them another first";
+                let detail = "users or open invitations have this role: assign another role to \
+                    them first";
                 return Err(ActionError::Conflict { code: "role_in_use", detail });
             }
             let place = Place::Role(record.organization, record.id).to_bytes();
@@ -242,7 +244,7 @@ fn custom(role: Role) -> Result<RoleId, ActionError> {
         Role::Custom(id) => Ok(id),
         Role::Builtin(_) => Err(ActionError::Conflict {
             code: "builtin_role",
-            detail: "the built-in roles are as they are: make one beside them",
+            detail: "built-in roles cannot be changed: create a custom role",
         }),
     }
 }
@@ -279,7 +281,7 @@ fn require_free_name(
         None => Ok(()),
         Some(_) => Err(ActionError::Conflict {
             code: "name_taken",
-            detail: "the organization has a role of this name",
+            detail: "the organization already has a role with this name: use another name",
         }),
     }
 }

@@ -256,6 +256,6 @@ impl Actions {
 }
 
 pub(super) fn wrong_password() -> ActionError {
-    let detail = "is not your password";
+    let detail = "is incorrect";
     ActionError::Invalid(vec![Fault::new("/current_password", "wrong_password", detail)])
 }

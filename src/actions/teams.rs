@@ -128,7 +128,8 @@ impl Actions {
             let others: Vec<TeamRecord> = self.read_all(&Place::teams_of(organization))?;
             require_feature(today, others.len())?;
             if others.len() >= TEAMS_MAX {
-                let detail = "the organization has as many teams as one can have";
+                let detail = "the organization has the maximum number of teams: remove a team \
+                    first";
                 return Err(ActionError::Conflict { code: "too_many_teams", detail });
             }
             require_free_name(&others, &draft.name, None)?;
@@ -269,7 +270,8 @@ impl Actions {
             }
             record.teams = self.teams_left(organization, record.teams)?;
             if record.teams.len() > TEAMS_A_USER_MAX {
-                let detail = "the user is in as many teams as one can be in";
+                let detail = "the user is in the maximum number of teams: remove the user from a \
+                    team first";
                 return Err(ActionError::Conflict { code: "too_many_teams", detail });
             }
             record.version += 1;
@@ -347,7 +349,7 @@ fn require_free_name(
         None => Ok(()),
         Some(_) => Err(ActionError::Conflict {
             code: "name_taken",
-            detail: "the organization has a team of this name",
+            detail: "the organization already has a team with this name: use another name",
         }),
     }
 }

@@ -224,23 +224,23 @@ fn digests(codes: &[Secret]) -> Vec<Digest> {
 }
 
 pub(super) fn wrong_code() -> ActionError {
-    let detail = "is not a code of now, or was used already";
+    let detail = "is incorrect, expired or already used: enter a new code";
     ActionError::Invalid(vec![Fault::new("/code", "wrong_code", detail)])
 }
 
 fn already_on() -> ActionError {
-    let detail = "there is a second factor already: take it off first";
+    let detail = "a second factor is already set: remove it first";
     ActionError::Conflict { code: "totp_already_on", detail }
 }
 
 fn not_begun() -> ActionError {
-    let detail = "no second factor was begun: send current_password first";
+    let detail = "no second factor is being set up: send current_password first";
     ActionError::Conflict { code: "totp_not_begun", detail }
 }
 
 /// The number is [`PASSWORD_CHARACTERS_MIN`].
-const TOO_SHORT: &str = "a password that stands alone has at least 15 characters: \
-                         change it (PATCH /v1/me), then take the second factor off";
+const TOO_SHORT: &str = "without a second factor a password needs at least 15 characters: change \
+    it (PATCH /v1/me), then remove the second factor";
 const _: () = assert!(PASSWORD_CHARACTERS_MIN == 15);
 
 fn too_short() -> ActionError {

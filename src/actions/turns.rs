@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_turn_is_the_readers_who_was_served_the_longest_ago() {
+    fn the_least_recently_served_reader_has_the_next_turn() {
         let turns = Turns::new(1);
         let first = turns.take([1; 16]);
         let crowd: Vec<u64> = (0..5).map(|_| wait(&turns, 1)).collect();
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_of_readers_has_a_bound() {
+    fn the_table_of_readers_is_bounded() {
         let turns = Turns::new(1);
         for number in 0..2 * READERS_MAX {
             let mut reader = [0; 16];

@@ -72,7 +72,7 @@ impl Actions {
     /// The record of another user that the actor outranks.
     fn require_other(&self, actor: &Actor, id: UserId) -> Result<Held<UserRecord>, ActionError> {
         if actor.user_id() == Some(id) {
-            let detail = "one's own sessions are at /v1/sessions";
+            let detail = "use /v1/sessions for your own sessions";
             return Err(ActionError::Conflict { code: "own_account", detail });
         }
         let held = self.find_user(actor, id)?;

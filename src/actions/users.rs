@@ -122,7 +122,7 @@ impl Actions {
             Self::check_version(target.versions.as_ref(), held.record.version)?;
             let before = &held.record;
             if change.email.is_some() && today.user_id() == Some(target.id) {
-                return Err(own_account("one's own address is changed with PATCH /v1/me"));
+                return Err(own_account("change your own address with PATCH /v1/me"));
             }
             self.require_over(today, before)?;
             let mut record = changed(before, change);
@@ -234,7 +234,7 @@ impl Actions {
             if !users.iter().any(|user| stands(user) && user.is_owner()) {
                 return Err(ActionError::Conflict {
                     code: "last_owner",
-                    detail: "an organization keeps an owner: make somebody else owner first",
+                    detail: "an organization must have an owner: make another user owner first",
                 });
             }
         }
@@ -243,7 +243,7 @@ impl Actions {
             if !operators.iter().any(|user| stands(user)) {
                 return Err(ActionError::Conflict {
                     code: "last_operator",
-                    detail: "the instance keeps an operator: make somebody else operator first",
+                    detail: "the instance must have an operator: make another user operator first",
                 });
             }
         }

@@ -175,7 +175,11 @@ impl Reader {
         }
         let control_socket = control_socket(&directory, environment);
         if control_socket.is_none() {
-            self.fault("data", "the path is too long for the control socket: use a shorter one or set XDG_RUNTIME_DIR");
+            self.fault(
+                "data",
+                "the path is too long for the control socket: use a shorter one or \
+                set XDG_RUNTIME_DIR",
+            );
         }
         match (listen, control_socket) {
             (Some(listen), Some(control_socket)) if self.faults.is_empty() => Ok(Settings {
@@ -447,7 +451,7 @@ mod tests {
             ("soon", "", "session-idle (flag): \"soon\" must be a duration"),
             ("1m", "", "session-idle: must be from 5m to 720h"),
             ("", "721h", "session-absolute: must be from 5m to 720h"),
-            ("9h", "8h", "session-idle: must be no longer than the absolute time"),
+            ("9h", "8h", "session-idle: must not exceed the absolute time"),
         ] {
             let error = times(idle, absolute).unwrap_err();
             assert!(error.contains(part), "{error}");

@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_are_told_by_hour_and_outcome_and_taken_once() {
+    fn calls_are_reported_by_hour_and_outcome_and_only_once() {
         let calls = Calls::new(Id::default());
         calls.count(Hour::from_number(7), Code::Valid);
         calls.count(Hour::from_number(8), Code::Valid);

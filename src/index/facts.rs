@@ -356,7 +356,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_unknown_holds_anything() {
+    fn an_unknown_user_has_no_permissions() {
         let user = UserFacts::unknown(UserId::default());
         let organization = OrganizationFacts::unknown(OrganizationId::default());
         for text in ["a:b", "keyhouse:keys:read", "keyhouse:instance:manage"] {

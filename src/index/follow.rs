@@ -49,7 +49,7 @@ impl Follower {
     pub fn stop(self) {
         self.halt.halt();
         if self.thread.join().is_err() {
-            tracing::error!("the thread that followed the store had panicked");
+            tracing::error!("the thread that follows the store panicked");
         }
     }
 }
@@ -96,7 +96,7 @@ impl Following {
         // A requested stop is silent. Otherwise the index would miss changes without any sign of
         // it.
         if !self.halt.pause(Duration::ZERO) {
-            tracing::error!(cause = %ended, "index: no longer follows the store");
+            tracing::error!(cause = %ended, "index: stopped following the store");
             self.writer.set_state(State::Ended(ended));
         }
     }

@@ -242,7 +242,7 @@ impl QuotaCounter {
         let given = window.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         if given.is_err() {
             // The rule changed at this very moment: the call stays counted.
-            tracing::debug!(owner = ?self.owner, "quota: a draw was not given back");
+            tracing::debug!(owner = ?self.owner, "quota: a draw was not returned");
         }
     }
 
@@ -438,7 +438,7 @@ mod tests {
         let rule = ruled(&counter, quota(1_000, "day", "UTC"), MADE);
         let now = at("2026-11-21T10:00:00Z");
         let QuotaDraw::Unreserved(unreserved) = rule.draw(now, 1) else { panic!("nothing is") };
-        assert!(!unreserved.wait(Duration::ZERO), "nobody has renewed yet");
+        assert!(!unreserved.wait(Duration::ZERO), "no renewal has happened yet");
         renew_all(&reservations);
         assert!(unreserved.wait(Duration::ZERO));
         let passed =
@@ -448,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reservation_is_asked_for_anew_when_half_of_it_is_used() {
+    fn a_reservation_is_renewed_when_half_of_it_is_used() {
         let (counter, reservations) = counter();
         let rule = ruled(&counter, quota(1_000, "day", "UTC"), MADE);
         let now = at("2026-11-21T10:00:00Z");
@@ -502,7 +502,7 @@ mod tests {
 
     /// In winter time the month of Paris ends an hour later in UTC than in summer time.
     #[test]
-    fn months_end_where_their_zone_says_in_summer_and_in_winter() {
+    fn months_end_in_their_time_zone_in_summer_and_in_winter() {
         for (last, first) in [
             ("2026-10-31T22:59:59.999Z", "2026-10-31T23:00:00Z"),
             ("2026-08-31T21:59:59.999Z", "2026-08-31T22:00:00Z"),
@@ -572,7 +572,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_reserved_counts_as_used_after_a_crash_and_is_given_back_after_a_clean_stop() {
+    fn reservations_count_as_used_after_a_crash_and_are_returned_at_a_clean_stop() {
         let (counter, reservations) = counter();
         let rule = ruled(&counter, quota(1_000, "month", "UTC"), MADE);
         let now = "2026-11-20T10:00:00Z";

@@ -225,7 +225,7 @@ mod tests {
             ("a plan that comes later", plan(&[API_ACCESS]), true),
             ("a change", plan(&[]), false),
             ("another", plan(&[API_ACCESS]), true),
-            ("no such plan any more", Write::Delete { key: place.to_bytes() }, false),
+            ("the plan no longer exists", Write::Delete { key: place.to_bytes() }, false),
             ("a plan of that name again", plan(&[API_ACCESS]), true),
         ] {
             writer.apply(&[write]).unwrap();

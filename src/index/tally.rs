@@ -120,7 +120,7 @@ mod tests {
     use crate::model::id::Id;
 
     #[test]
-    fn what_is_written_twice_is_not_counted_twice() {
+    fn repeated_writes_are_counted_once() {
         let of = UsageOf { organization: Id::default(), key: None };
         let (day, valid) = (Day::from_number(9), |calls| Counts::of(Code::Valid, calls));
         let of_day = |calls| {
@@ -130,7 +130,7 @@ mod tests {
         };
         let mut tally = Tally::default();
         tally.owe(of, day.hour(3), &valid(5));
-        assert_eq!(tally.row(of, day), None, "nobody knows what the store has");
+        assert_eq!(tally.row(of, day), None, "the stored count is unknown");
         assert_eq!(tally.hours(of, day, of_day(2)), of_day(7));
         tally.found(of, day, of_day(2));
         assert_eq!(tally.row(of, day), Some(of_day(7)));

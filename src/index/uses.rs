@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_use_that_was_not_told_apart_is_of_the_secret_that_was_newest_then() {
+    fn a_use_without_a_secret_counts_for_the_newest_secret_of_its_time() {
         let (first, second, third) =
             (secret(b"1", 1_000), secret(b"2", 5_000), secret(b"3", 9_000));
         let before = used(3_000, "192.0.2.7", "1");

@@ -208,7 +208,8 @@ impl Writer {
         let gate = record.gate().unwrap_or_else(|fault| {
             // This program never stores such a gate; a gate that cannot be read denies every
             // request.
-            tracing::error!(gate = %record.name, ?fault, "index: a gate can't be used, and is closed");
+            tracing::error!(gate = %record.name, ?fault, "index: a gate has invalid routes and \
+                rejects every request");
             Gate::closed()
         });
         self.index.gates.pin().insert(record.name.clone(), Arc::new(gate));

@@ -49,9 +49,9 @@ pub const OWN_CATALOGUE: [OwnPermission; role::OWN_PERMISSIONS.len()] = [
     ),
     own(
         role::KEYS_VERIFY,
-        "Ask whether keys of the organization are valid",
-        "Demander si des clés de l’organisation sont valides",
-        "Preguntar si las claves de la organización son válidas",
+        "Check keys of the organization",
+        "Vérifier les clés de l’organisation",
+        "Verificar las claves de la organización",
     ),
     own(
         role::USERS_READ,
@@ -104,7 +104,7 @@ pub const OWN_CATALOGUE: [OwnPermission; role::OWN_PERMISSIONS.len()] = [
     ),
     own(
         role::SUBSCRIPTION_MANAGE,
-        "Reserved: operators alone change subscriptions",
+        "Reserved: only operators change subscriptions",
         "Réservé : seuls les opérateurs modifient les abonnements",
         "Reservado: solo los operadores modifican las suscripciones",
     ),
@@ -116,21 +116,21 @@ pub const OWN_CATALOGUE: [OwnPermission; role::OWN_PERMISSIONS.len()] = [
     ),
     own(
         role::AUDIT_MANAGE,
-        "Reserved: nobody changes the audit log",
-        "Réservé : personne ne modifie le journal d’audit",
-        "Reservado: nadie modifica el registro de auditoría",
+        "Reserved: the audit log cannot be changed",
+        "Réservé : le journal d’audit ne peut pas être modifié",
+        "Reservado: el registro de auditoría no se puede modificar",
     ),
     own(
         role::USAGE_READ,
-        "See how much keys were used",
+        "See the usage of keys",
         "Voir l’utilisation des clés",
-        "Ver cuánto se han usado las claves",
+        "Ver el uso de las claves",
     ),
     own(
         role::USAGE_MANAGE,
-        "Reserved: nobody changes what was counted",
-        "Réservé : personne ne modifie ce qui a été compté",
-        "Reservado: nadie modifica lo que se ha contado",
+        "Reserved: usage cannot be changed",
+        "Réservé : l’utilisation ne peut pas être modifiée",
+        "Reservado: el uso no se puede modificar",
     ),
     own(
         role::INSTANCE_MANAGE,
@@ -140,15 +140,15 @@ pub const OWN_CATALOGUE: [OwnPermission; role::OWN_PERMISSIONS.len()] = [
     ),
     own(
         role::INSTANCE_VERIFY,
-        "Ask whether keys of every organization are valid (operators)",
-        "Demander si des clés de toute organisation sont valides (opérateurs)",
-        "Preguntar si las claves de cualquier organización son válidas (operadores)",
+        "Check keys of every organization (operators)",
+        "Vérifier les clés de toutes les organisations (opérateurs)",
+        "Verificar las claves de todas las organizaciones (operadores)",
     ),
     own(
         role::INSTANCE_IMPORT,
-        "Take over keys of other systems (operators)",
-        "Reprendre des clés d’autres systèmes (opérateurs)",
-        "Incorporar claves de otros sistemas (operadores)",
+        "Import keys from other systems (operators)",
+        "Importer des clés d’autres systèmes (opérateurs)",
+        "Importar claves de otros sistemas (operadores)",
     ),
 ];
 

@@ -111,7 +111,7 @@ impl fmt::Display for Code {
 
 /// The text is no code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no code of a check")]
+#[error("must be a code of a check")]
 pub struct UnknownCode;
 
 impl FromStr for Code {
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_known_key_can_get_is_counted_each_at_its_own_place() {
+    fn each_code_of_a_known_key_has_its_own_counter() {
         for (place, code) in Code::COUNTED.into_iter().enumerate() {
             assert_eq!(code.counted(), Some(place), "{code}");
             assert_eq!(code.as_str().parse(), Ok(code));

@@ -57,14 +57,14 @@ pub static CREDENTIALS: [CredentialSource; 3] = [
 pub enum InvalidSource {
     /// No header, or a header with another purpose.
     #[error(
-        "must be a header that may carry a key, such as x-my-api-key, or authorization:SCHEME, \
+        "must be a header that can carry a key, such as x-my-api-key, or authorization:SCHEME, \
          cookie:NAME or websocket-protocol:PREFIX"
     )]
     Header,
     /// No scheme, or a scheme that carries no key.
     #[error(
-        "must name a scheme behind which a key stands, such as authorization:token; digest, \
-         negotiate and ntlm carry none"
+        "must name a scheme that carries a key, such as authorization:token; digest, negotiate \
+         and ntlm do not"
     )]
     Scheme,
     /// No cookie that a client can send.
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_key_can_stand_in_is_refused() {
+    fn sources_that_cannot_carry_a_key_are_rejected() {
         for (text, error) in [
             ("", InvalidSource::Header),
             ("x_api_key", InvalidSource::Header),

@@ -24,7 +24,7 @@ pub enum Destination {
 
 /// The text is no destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be file:/PATH, syslog:unix:/PATH or syslog:tcp://HOST:PORT, with whole paths")]
+#[error("must be file:/PATH, syslog:unix:/PATH or syslog:tcp://HOST:PORT, with absolute paths")]
 pub struct InvalidDestination;
 
 impl FromStr for Destination {

@@ -44,7 +44,8 @@ pub enum InvalidForeign {
     Digest,
     /// Too short, too long, or not printable.
     #[error(
-        "must be {FOREIGN_CHARACTERS_MIN} to {CREDENTIAL_BYTES_MAX} printable characters without spaces"
+        "must be {FOREIGN_CHARACTERS_MIN} to {CREDENTIAL_BYTES_MAX} printable characters without \
+         spaces"
     )]
     Text,
     #[error(
@@ -53,12 +54,12 @@ pub enum InvalidForeign {
     OwnShape,
     /// A Keyhouse key with a typing error.
     #[error(
-        "has the shape of a Keyhouse key and a wrong checksum, so that every check refuses it: \
-         a character is wrong or missing; copy the key again"
+        "has the format of a Keyhouse key but a wrong checksum, so every check rejects it: copy \
+         the key again"
     )]
     Checksum,
     /// The digest of an empty text.
-    #[error("is the digest of an empty text: the export has no key in this place")]
+    #[error("is the digest of an empty text: the export has no key here")]
     EmptyText,
     #[error("must be 1 to {HINT_CHARACTERS_MAX} printable characters without spaces")]
     Hint,

@@ -219,7 +219,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_lists_have_in_common_is_granted_by_all_and_nothing_else(
+        fn an_intersection_grants_exactly_what_all_lists_grant(
             lists in proptest::collection::vec(proptest::collection::vec(pattern(), 0..5), 1..4),
             asked in permission(),
         ) {

@@ -73,9 +73,9 @@ impl fmt::Display for Environment {
 /// The text cannot be a part of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPart {
-    #[error("must be 2 to 16 of a-z and 0-9, a letter first")]
+    #[error("must be 2 to 16 of a-z and 0-9, starting with a letter")]
     Prefix,
-    #[error("must be 1 to 16 of a-z and 0-9, a letter first")]
+    #[error("must be 1 to 16 of a-z and 0-9, starting with a letter")]
     Environment,
 }
 
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_a_key_is_malformed() {
+    fn texts_that_cannot_be_a_key_are_malformed() {
         let (key, long) = (new_key(), "x".repeat(CREDENTIAL_BYTES_MAX + 1));
         let other_prefix_wrong_sum = key.replacen("kh_", "zz_", 1);
         for (claim, text) in [

@@ -175,7 +175,7 @@ pub struct Zone(TimeZone);
 
 /// The text names no time zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be the name of a time zone, such as UTC or Europe/Paris")]
+#[error("must be a time zone such as UTC or Europe/Paris")]
 pub struct InvalidZone;
 
 impl Zone {

@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_languages_come_back_from_their_names() {
+    fn languages_are_parsed_from_their_names() {
         for locale in Locale::ALL {
             assert_eq!(locale.to_string().parse(), Ok(locale));
         }

@@ -122,7 +122,7 @@ const SPAN_BYTES_MAX: usize = 32;
 
 /// The text is no span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be a span of time such as 1y, 6mo, 90d, 24h or 30m")]
+#[error("must be a duration such as 1y, 6mo, 90d, 24h or 30m")]
 pub struct InvalidSpan;
 
 /// The moment a span such as `90d`, `6mo` or `1y` after another. Months and years are those of the
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_moment_is_refused() {
+    fn invalid_moments_are_rejected() {
         for wrong in [
             "",
             "tomorrow",

@@ -14,7 +14,7 @@ pub const EMAIL_BYTES_MAX: usize = 254;
 /// The text is no name, description or address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
-    #[error("must have a character that can be seen")]
+    #[error("must have a visible character")]
     Blank,
     #[error("must be at most {max} characters")]
     TooLong { max: usize },
@@ -22,7 +22,7 @@ pub enum InvalidName {
     #[error("must not contain control characters")]
     Control,
     /// A character that is invisible, or that changes the direction of the following text.
-    #[error("must not contain U+{character:04X}, which cannot be seen")]
+    #[error("must not contain U+{character:04X}, which is invisible")]
     Hidden { character: u32 },
     #[error("must be an e-mail address such as ada@example.com")]
     Email,

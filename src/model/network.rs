@@ -144,7 +144,7 @@ impl IpRules {
     }
 
     /// Whether no address may use the key: everything allowed is denied as well.
-    pub fn admits_nobody(&self) -> bool {
+    pub fn denies_all(&self) -> bool {
         // Merged, so that a network that several denied ones cover together is found.
         let denied = IpNet::aggregate(&self.deny);
         let is_denied = |allowed: &IpNet| denied.iter().any(|network| network.contains(allowed));
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn rules_that_no_address_fits_are_found() {
-        for (allow, deny, nobody) in [
+        for (allow, deny, denied) in [
             (&[][..], &[][..], false),
             (&["10.0.0.0/8"], &["10.0.0.0/8"], true),
             (&["10.1.0.0/16", "10.2.0.1"], &["10.0.0.0/8"], true),
@@ -244,7 +244,7 @@ mod tests {
             (&[], &["0.0.0.0/1", "128.0.0.0/1", "::/0"], true),
             (&["2001:db8::/32"], &["2001:db8::/33", "2001:db8:8000::/33"], true),
         ] {
-            assert_eq!(rules(allow, deny).admits_nobody(), nobody, "{allow:?} {deny:?}");
+            assert_eq!(rules(allow, deny).denies_all(), denied, "{allow:?} {deny:?}");
         }
         for (network, gone) in [
             ("64:ff9b:1::/48", true),

@@ -60,7 +60,7 @@ impl Factors {
 /// Why a password was rejected. It contains the remedy, never the password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPassword {
-    #[error("must have at least {min} characters; any will do, a sentence is fine")]
+    #[error("must have at least {min} characters; a sentence works well")]
     TooShort { min: usize },
     #[error("must have at most {PASSWORD_CHARACTERS_MAX} characters")]
     TooLong,
@@ -202,7 +202,7 @@ mod tests {
     /// Regression: passwords of common lists of stolen ones were accepted, since only 22 words were
     /// known.
     #[test]
-    fn what_few_guesses_find_is_refused_with_the_reason() {
+    fn guessable_passwords_are_rejected_with_a_reason() {
         for (password, reason) in [
             ("1q2w3e4r5t6y7u8i9o0p", "similar to a commonly used password"),
             ("passw0rdpassw0rd", "Repeats like"),

@@ -524,7 +524,7 @@ pub(crate) mod tests {
         }
 
         #[test]
-        fn what_is_covered_is_granted(held in pattern(), wanted in pattern(), asked in permission()) {
+        fn covered_permissions_are_granted(held in pattern(), wanted in pattern(), asked in permission()) {
             if held.covers(&wanted) && wanted.grants(&asked) {
                 prop_assert!(held.grants(&asked), "{} covers {} but not {}", held, wanted, asked);
             }

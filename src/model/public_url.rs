@@ -27,7 +27,7 @@ pub struct Links {
 
 /// The text is no link address. A browser would run or open an address with another scheme.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be http:// or https://, a host, and perhaps a path")]
+#[error("must be http:// or https://, a host and an optional path")]
 pub struct InvalidWebUrl;
 
 /// The longest address of a link, in bytes.
@@ -57,7 +57,7 @@ impl fmt::Display for WebUrl {
 
 /// The text is no public URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be http:// or https://, a host and perhaps a port, and no path")]
+#[error("must be http:// or https://, a host and an optional port, without a path")]
 pub struct InvalidPublicUrl;
 
 impl FromStr for PublicUrl {

@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_its_place() {
+    fn errors_name_their_position() {
         for (text, said) in [
             ("", "must name at least one permission"),
             ("a:b AND", "expected a permission or '(' at character 8"),

@@ -176,12 +176,10 @@ impl FromStr for BuiltinRole {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCustomRole {
     /// Its name looks like that of a built-in role.
-    #[error("must not read as owner, administrator, user or guest")]
+    #[error("must not be owner, administrator, user or guest")]
     Reserved,
     /// It would hold permissions that only operators hold.
-    #[error(
-        "must not name keyhouse:instance: that comes from being an operator, never from a role"
-    )]
+    #[error("must not contain keyhouse:instance: only operators have these permissions")]
     Instance,
 }
 
@@ -233,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn the_four_roles_hold_what_the_design_says() {
+    fn the_four_roles_have_the_designed_permissions() {
         for (role, switch, permission, held) in [
             ("owner", false, "diagrams:read", true),
             ("owner", false, "keyhouse:users:manage", true),

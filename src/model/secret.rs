@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn digests_come_back_from_text() {
+    fn digests_are_parsed_from_text() {
         let digest = Digest::of(b"some text");
         assert_eq!(digest.to_string().parse(), Ok(digest));
         assert_eq!("abc".parse::<Digest>(), Err(InvalidDigest));

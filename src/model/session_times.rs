@@ -23,7 +23,7 @@ pub enum InvalidSessionTimes {
     #[error("must be from 5m to 720h (30 days)")]
     OutOfBounds,
     /// A session would end before it could become idle.
-    #[error("must be no longer than the absolute time")]
+    #[error("must not exceed the absolute time")]
     IdleBeyondAbsolute,
 }
 

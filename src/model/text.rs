@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_printed_controls_no_terminal_and_json_stays_json() {
+    fn printed_text_controls_no_terminal_and_json_stays_json() {
         let wild = "a\u{9b}31m\u{1b}]0;x\u{7}\u{202e}\u{e0041}\u{7f}é\n👩\u{200d}💻";
         let shown = printable(wild);
         let fit = |it: char| it == '\n' || it == '\u{200d}' || !is_refused(it);

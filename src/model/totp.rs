@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_code_is_none() {
+    fn invalid_codes_are_rejected() {
         for wrong in ["", "28708", "2870820", "28708a", "２８７０８２", "-28708"] {
             assert_eq!(step_of(SEED, wrong, at(59), 0), None, "{wrong}");
         }

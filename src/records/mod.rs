@@ -45,21 +45,21 @@ const FORMAT_VERSION: u8 = 1;
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// The value was written by a later program, or is not a record.
-    #[error("record at {place} has format {version}, this program knows {FORMAT_VERSION}")]
+    #[error("record at {place} has format {version}, this program supports {FORMAT_VERSION}")]
     Version {
         place: String,
         /// The first byte of the value.
         version: u8,
     },
     /// The value has the right version but does not parse.
-    #[error("record at {place} does not read")]
+    #[error("could not decode the record at {place}")]
     Shape {
         place: String,
         /// The error of the JSON parser.
         source: serde_json::Error,
     },
     /// The row key matches no [`Place`].
-    #[error("row at {place} belongs to nothing")]
+    #[error("row at {place} belongs to no record")]
     Place { place: String },
 }
 

@@ -33,7 +33,7 @@ pub enum NoticeKind {
 
 /// Error for a text that names no kind of notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a kind of notice")]
+#[error("must be a kind of notice")]
 pub struct InvalidNoticeKind;
 
 impl NoticeKind {
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_come_back_from_their_names() {
+    fn kinds_are_parsed_from_their_names() {
         for kind in NoticeKind::ALL {
             assert_eq!(kind.to_string().parse(), Ok(kind));
         }

@@ -25,8 +25,8 @@ const ROWS_A_BATCH: usize = 250;
 pub enum PrepareError {
     /// A later program wrote the store.
     #[error(
-        "the store has format {found}, this program knows {STORE_FORMAT}: \
-         use the program that wrote it, or a later one"
+        "the store has format {found}, this program supports {STORE_FORMAT}: use the version that \
+         wrote it, or a later version"
     )]
     Newer { found: u32 },
     /// The stored format does not parse.
@@ -36,7 +36,7 @@ pub enum PrepareError {
     #[error("could not read the store's format")]
     Read(#[from] ReadError),
     /// The format could not be written.
-    #[error("could not mark the store's format")]
+    #[error("could not write the store's format")]
     Commit(#[from] CommitError),
 }
 
@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(format_of(&store), (STORE_FORMAT, None));
         put(&store, b"format", r#"{"f":4}"#);
         let error = prepare(&store).unwrap_err().to_string();
-        assert!(error.starts_with("the store has format 4, this program knows 3"), "{error}");
+        assert!(error.starts_with("the store has format 4, this program supports 3"), "{error}");
     }
 
     #[test]

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_told_once_the_latest_first_and_no_more_than_ten() {
+    fn at_most_ten_distinct_addresses_are_listed_latest_first() {
         let from = |last: u8, at: i64| AddressRecord {
             ip: [192, 0, 2, last].into(),
             at: Moment::from_milliseconds(at),

@@ -190,7 +190,7 @@ pub(super) mod tests {
         loop {
             match decide(grant, request, now) {
                 Ok(verdict) => {
-                    assert_eq!(verdict, foretold, "foretelling is deciding without drawing");
+                    assert_eq!(verdict, foretold, "a preview decides without drawing");
                     return verdict;
                 },
                 Err(_unreserved) => renew_all(&grant.organization.load().live.reservations),

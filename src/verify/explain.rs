@@ -205,9 +205,9 @@ impl View<'_> {
         let (plan, subscription) = (&self.plan.plan, &self.organization.subscription);
         if !plan.api_access {
             step.source = "plan";
-            step.detail = Some(format!("the plan {:?} gives no API access", plan.name));
+            step.detail = Some(format!("the plan {:?} does not include API access", plan.name));
         } else if subscription.current_period_end == Moment::NEVER {
-            step.detail = Some(format!("{}, without end", subscription.status));
+            step.detail = Some(format!("{}, no end date", subscription.status));
         } else {
             let end = subscription.current_period_end;
             step.detail = Some(format!("{}, until {end}", subscription.status));
@@ -217,8 +217,11 @@ impl View<'_> {
     fn address_detail(&self) -> Option<String> {
         let rules = self.grant.rules.as_deref().map(|rules| &rules.ip)?;
         let Some(address) = self.request.ip else {
-            return (!rules.is_empty())
-                .then(|| "the key has networks, and no address was told".to_owned());
+            return (!rules.is_empty()).then(|| {
+                "the key is limited to networks, and the check has no client \
+                    address"
+                    .to_owned()
+            });
         };
         let address = canonical(address);
         let holds = |networks: &[ipnet::IpNet]| {
@@ -228,7 +231,7 @@ impl View<'_> {
             (Some(network), _) => Some(format!("{network} is denied")),
             (None, Some(network)) => Some(format!("{network} is allowed")),
             (None, None) if rules.allow.is_empty() => None,
-            (None, None) => Some("no allowed network holds this address".to_owned()),
+            (None, None) => Some("no allowed network contains this address".to_owned()),
         }
     }
 
@@ -241,7 +244,7 @@ impl View<'_> {
             if let Some((granting, stage)) = lacking.zip(stages.iter().find(|stage| !stage.granted))
             {
                 step.source = stage.source;
-                step.detail = Some(format!("{} is not granted by it", granting.permission));
+                step.detail = Some(format!("{} is not granted", granting.permission));
             }
         }
     }
@@ -309,7 +312,7 @@ impl View<'_> {
             step.source = "plan";
         }
         let (name, count, window) = (&limit.name, limit.limit, limit.window_seconds);
-        step.detail = Some(format!("{name}: {count} in {window} s are used up"));
+        step.detail = Some(format!("{name}: the limit of {count} in {window} s is reached"));
     }
 
     fn tell_quota(&self, step: &mut Step) {
@@ -321,7 +324,7 @@ impl View<'_> {
         let Some((quota, source)) = full else { return };
         step.source = source;
         let (count, period, zone) = (quota.limit, quota.period, &quota.zone);
-        step.detail = Some(format!("{count} a {period} ({zone}) are used up"));
+        step.detail = Some(format!("the quota of {count} a {period} ({zone}) is reached"));
     }
 }
 
@@ -451,7 +454,7 @@ mod tests {
         assert!(matches!(counter.draw(own, NOW.ticks, 3), Draw::Granted { .. }));
         let (code, source, detail) = told(1);
         assert_eq!((code, source), (Code::RateLimited, "key"));
-        assert!(detail.starts_with("own: 3 in 50 s"), "{detail}");
+        assert!(detail.starts_with("own: the limit of 3 in 50 s"), "{detail}");
     }
 
     #[test]

@@ -120,7 +120,7 @@ mod tests {
     /// Columns: the key's list, the permissions of its owner's role (none: a service key), whether
     /// the owner is an operator, the ceiling, and the granted part.
     #[test]
-    fn what_is_granted_is_what_all_bounds_have_in_common() {
+    fn granted_permissions_are_those_within_all_bounds() {
         for (listed, role, operator, ceiling, granted) in [
             ("a:read b:*", Some("*"), false, "*", "a:read b:*"),
             ("*", Some("a:* *:read"), false, "*", "a:* *:read"),

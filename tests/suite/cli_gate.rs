@@ -75,7 +75,7 @@ fn gates(home: &Home, secret: &str) {
             &["403 ROUTE_NOT_ALLOWED", "/orders/** denied"],
         ),
         (&["GET", "/none", "--gate", "orders"], 4, &["403 ROUTE_NOT_ALLOWED", "route    -"]),
-        (&["GET", "/a//b", "--gate", "orders"], 4, &["403 REQUEST_REFUSED the path holds '//'"]),
+        (&["GET", "/a//b", "--gate", "orders"], 4, &["403 REQUEST_REFUSED the path contains '//'"]),
         (&["GET", "/any", "--gate", "orders"], 4, &["401 NO_CREDENTIAL"]),
         (&["GET", "/any", "--gate", "orders", "--key", "-"], 0, &["200 VALID", "passed   key"]),
         (&["GET", "/any", "--key", "-"], 0, &["200 VALID"]),

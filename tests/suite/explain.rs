@@ -91,7 +91,7 @@ fn addresses_limits_and_quotas_are_reported_without_counting() {
     for (ip, code, detail) in [
         (json!("10.9.1.1"), "IP_NOT_ALLOWED", "10.9.0.0/16"),
         (json!("192.0.2.7"), "IP_NOT_ALLOWED", "no allowed network"),
-        (Value::Null, "IP_NOT_ALLOWED", "no address"),
+        (Value::Null, "IP_NOT_ALLOWED", "no client address"),
         (json!("10.1.1.1"), "VALID", ""),
     ] {
         for _ in 0..3 {

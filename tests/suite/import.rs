@@ -400,7 +400,7 @@ fn the_command_reports_errors_and_its_position_without_secrets() {
     let wrong = json!({"key": foreign(900), "owner": "nobody@example.com"});
     let ended = run(&format!("{}{wrong}\n{}", lines_of(0..600), lines_of(600..610)));
     assert_eq!(ended.code, Some(2), "{ended:?}");
-    for words in ["line 601: owner: no such user", "--from 501"] {
+    for words in ["line 601: owner: user not found", "--from 501"] {
         assert!(ended.stderr.contains(words), "{words}: {ended:?}");
     }
     assert_eq!(house.all_keys().len(), 500, "the step before is done, this one not at all");

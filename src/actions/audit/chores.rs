@@ -7,7 +7,7 @@ use keyhouse_storage::{At, Batch};
 
 use crate::actions::audit::ChainError;
 use crate::actions::audit::chain::cut;
-use crate::actions::audit::own::{ToldCut, retention_event};
+use crate::actions::audit::own::{CutEvent, retention_event};
 use crate::actions::audit::retention::{Due, due};
 use crate::actions::audit::seal::{Sealer, Sealing};
 use crate::model::id::EventId;
@@ -76,7 +76,7 @@ impl Sealer {
         let now = self.clock.now().wall;
         let id = EventId::new(now, &mut self.random);
         let (number, hash, floor, at) = (cut.number, cut.hash, cut.floor, cut.at);
-        let told = ToldCut { number, hash, floor, at, retention: None };
+        let told = CutEvent { number, hash, floor, at, retention: None };
         let record = CutRecord { event: Some(id), ..cut };
         let key = Place::Cut.to_bytes();
         let batch = Batch::new().unchanged(key.clone(), held.revision);
@@ -91,11 +91,11 @@ impl Sealer {
         };
         let id = EventId::new(now, &mut self.random);
         let (number, hash, floor, at) = (last.number, last.hash, last.floor, now);
-        let told = ToldCut { number, hash, floor, at, retention: Some(self.retention) };
+        let told = CutEvent { number, hash, floor, at, retention: Some(self.retention) };
         let record = CutRecord { number, hash, floor, at, event: Some(id) };
         let batch = batch.put(Place::Cut.to_bytes(), encode(&Place::Cut, &record)?);
         self.seal_own(&told.event(id, now, Some(events)), batch)?;
-        tracing::info!(number, %hash, "audit: cut behind this seal");
+        tracing::info!(number, %hash, "audit: events up to this seal deleted");
         Ok(true)
     }
 
@@ -121,7 +121,7 @@ impl Sealer {
                 Err(error) => {
                     self.chore = Chore::Rest;
                     self.went_well(Err(error));
-                    tracing::warn!("audit: old events not cut; trying again in an hour");
+                    tracing::warn!("audit: could not delete old events; retrying in an hour");
                 },
             }
         }

@@ -5,7 +5,7 @@ use keyhouse_storage::Row;
 use memchr::memmem;
 
 use crate::actions::audit::check::{Cut, FaultKind, Terms};
-use crate::actions::audit::own::{RETENTION, ToldCut, retention_before};
+use crate::actions::audit::own::{CutEvent, RETENTION, retention_before};
 use crate::model::id::EventId;
 use crate::model::moment::Moment;
 use crate::model::retention::Retention;
@@ -73,7 +73,7 @@ impl CutProof {
     pub(super) fn outcome(&self) -> Result<Option<Cut>, FaultKind> {
         let Some(cut) = &self.cut else { return Ok(None) };
         let found = self.found.as_ref().ok_or(FaultKind::CutUnproved)?;
-        let told = ToldCut::of(&found.event).filter(|told| told.fits(cut));
+        let told = CutEvent::of(&found.event).filter(|told| told.fits(cut));
         let told = told.ok_or(FaultKind::CutUnproved)?;
         if found.at > self.terms.now.after(AHEAD_MAX) || cut.at > found.at {
             return Err(FaultKind::CutAhead);

@@ -139,7 +139,7 @@ impl Actions {
                     Ok(held) => held.record,
                     Err(error) => {
                         // An altered event does not hide the others. The check reports it.
-                        tracing::error!(%error, "audit: an event does not read");
+                        tracing::error!(%error, "audit: could not decode an event");
                         continue;
                     },
                 };

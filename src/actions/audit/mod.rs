@@ -63,7 +63,7 @@ pub fn latest_moment(store: &dyn Store) -> Result<Option<Moment>, ReadError> {
         Ok(head) => head.at,
         Err(ChainError::Read(error)) => return Err(error),
         Err(error @ (ChainError::Record(_) | ChainError::Commit(_))) => {
-            tracing::error!(%error, "audit: the end of the chain does not read");
+            tracing::error!(%error, "audit: could not decode the end of the chain");
             None
         },
     };

@@ -20,7 +20,7 @@ const TARGET: &str = "audit";
 
 /// The fields of a cut's event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ToldCut {
+pub(super) struct CutEvent {
     /// The number of the last removed seal.
     pub(super) number: u64,
     /// The hash of the last removed seal.
@@ -33,7 +33,7 @@ pub(super) struct ToldCut {
     pub(super) retention: Option<Retention>,
 }
 
-impl ToldCut {
+impl CutEvent {
     /// Whether the event matches the stored cut.
     pub(super) fn fits(&self, cut: &CutRecord) -> bool {
         (self.number, self.hash, self.floor, self.at) == (cut.number, cut.hash, cut.floor, cut.at)

@@ -60,7 +60,7 @@ impl SealWriter {
     pub fn stop(self) {
         self.halt.halt();
         if self.thread.join().is_err() {
-            tracing::error!("the thread that sealed audit events had panicked");
+            tracing::error!("the thread that seals audit events panicked");
         }
     }
 }
@@ -250,7 +250,7 @@ impl Sealer {
         let mut rows = Vec::new();
         for id in self.pending.iter().take(SEAL_EVENTS_MAX) {
             let Some(row) = self.store.get(&Place::Event(*id).to_bytes(), At::Latest)? else {
-                tracing::error!(event = %id, "audit: an event is gone before its seal");
+                tracing::error!(event = %id, "audit: an event was deleted before it was sealed");
                 continue;
             };
             rows.push((*id, row));
@@ -337,7 +337,7 @@ impl Sealer {
     fn complain(&mut self, error: &ChainError) {
         if !std::mem::replace(&mut self.has_complained, true) {
             let source = std::error::Error::source(error).map(ToString::to_string);
-            tracing::error!(%error, source, "audit: events not sealed; trying again");
+            tracing::error!(%error, source, "audit: could not seal events; retrying");
         }
     }
 }
@@ -488,7 +488,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_seal_cannot_hold_is_under_the_next() {
+    fn events_beyond_a_seals_maximum_are_under_the_next_seal() {
         let mut log = Log::new();
         for _ in 0..=2 * SEAL_EVENTS_MAX {
             log.commit(Duration::ZERO);
@@ -501,7 +501,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_process_left_unsealed_is_sealed_by_the_next() {
+    fn unsealed_events_are_sealed_after_a_restart() {
         let mut log = Log::new();
         log.commit(Duration::ZERO);
         log.turn();
@@ -570,7 +570,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_committed_while_the_store_is_looked_through_is_sealed_once() {
+    fn events_committed_during_the_scan_are_sealed_once() {
         let mut log = Log::new();
         let (store, clock) = (Arc::clone(&log.store), Arc::clone(&log.clock));
         let mut sealer = Sealer::new(store, clock, random(), Retention::default());

@@ -135,8 +135,20 @@ pub(super) fn check_lifetime(
     let latest = created_at.after(std::time::Duration::from_hours(24 * u64::from(days)));
     let (code, detail) = match expires_at {
         Some(end) if end <= latest => return Ok(()),
-        Some(_) => ("too_long", format!("must be at most {days} days: the organization's maximum")),
-        None => ("required", format!("must be given: keys here last at most {days} days")),
+        Some(_) => (
+            "too_long",
+            format!(
+                "must be at most {days} days from now, the organization's \
+            maximum"
+            ),
+        ),
+        None => (
+            "required",
+            format!(
+                "is required: keys of this organization expire after at most \
+            {days} days"
+            ),
+        ),
     };
     Err(ActionError::Invalid(vec![Fault::new("/expires_at", code, detail)]))
 }
@@ -148,7 +160,10 @@ pub(super) fn refuse_beyond_ceiling(record: &KeyRecord) -> Result<(), ActionErro
     for maximum in &record.maxima {
         let beyond = listed.as_set().texts().find(|pattern| !maximum.as_set().covers(pattern));
         if let Some(pattern) = beyond {
-            let detail = format!("{pattern} is more than the key was transferred with: {maximum}");
+            let detail = format!(
+                "{pattern} exceeds the permissions that the key was transferred \
+                with: {maximum}"
+            );
             let fault = Fault::new("/permissions", "beyond_ceiling", detail);
             return Err(ActionError::Invalid(vec![fault]));
         }
@@ -164,9 +179,9 @@ pub(super) fn check_times(
 ) -> Result<(), ActionError> {
     let Some(end) = expires_at else { return Ok(()) };
     let detail = if end <= now {
-        "must lie ahead; to end a key now, revoke it"
+        "must be in the future; to end a key now, revoke it"
     } else if not_before.is_some_and(|begin| end <= begin) {
-        "must lie after not_before"
+        "must be later than not_before"
     } else {
         return Ok(());
     };

@@ -15,7 +15,7 @@ use crate::records::place::Place;
 
 /// A user who was removed while their request to create a key waited for its turn gets no key.
 #[test]
-fn who_was_dismissed_while_they_waited_makes_no_key() {
+fn a_user_who_loses_rights_while_waiting_creates_no_key() {
     let demote: fn(&mut UserRecord) = |user| user.role = BuiltinRole::Guest.into();
     let stop: fn(&mut UserRecord) = |user| user.disabled = true;
     for (claim, change) in [("demoted", demote), ("stopped", stop)] {
@@ -70,7 +70,7 @@ fn a_key_that_was_revoked_while_it_waited_makes_none() {
 }
 
 #[test]
-fn an_operator_who_was_stopped_while_they_waited_imports_nothing() {
+fn an_operator_who_is_disabled_while_waiting_imports_nothing() {
     let trial = Trial::new();
     let import = |digit| Import {
         keys: vec![ForeignKey {

@@ -125,7 +125,7 @@ impl Actions {
                 return Ok(Attempt::Again);
             };
             if !change.fits() {
-                let detail = "too much for one step: send fewer keys at once";
+                let detail = "too many keys for one request: send fewer keys";
                 let fault = Fault::new("/keys", "too_large", detail);
                 return Err(ActionError::Invalid(vec![fault]));
             }
@@ -149,7 +149,7 @@ impl Actions {
         };
         let organization = key.organization.unwrap_or_else(|| actor.organization_id());
         let Some(facts) = self.index.organization(organization) else {
-            findings.faults.push(fault("organization", "not_found", "no such organization"));
+            findings.faults.push(fault("organization", "not_found", "organization not found"));
             return Ok(());
         };
         require_access(&facts, now)?;
@@ -163,7 +163,7 @@ impl Actions {
                 None => findings.faults.push(fault(
                     "owner",
                     "not_found",
-                    "no such user in the organization",
+                    "user not found in the organization",
                 )),
             }
         }
@@ -179,7 +179,7 @@ impl Actions {
             }
         }
         if !findings.digests.insert(key.secret.digest) || self.is_taken(&key.secret)? {
-            let detail = "is or was a key's digest here, or is twice in this request";
+            let detail = "is already the digest of a key here, or occurs twice in this request";
             findings.faults.push(fault(key.secret.field, "digest_taken", detail));
         }
         findings.records.push(self.foreign_record(actor, key, (organization, owner), now));

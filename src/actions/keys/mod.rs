@@ -349,7 +349,7 @@ impl Actions {
             (KeyKind::Personal, None) => Err(ActionError::Invalid(vec![Fault::new(
                 "/kind",
                 "no_owner",
-                "nobody would own it: say \"kind\": \"service\"",
+                "a key without an owner is a service key: send \"kind\": \"service\"",
             )])),
         }
     }
@@ -365,7 +365,7 @@ fn refuse_revoked(record: &KeyRecord) -> Result<(), ActionError> {
     if record.revoked_at.is_some() {
         return Err(ActionError::Conflict {
             code: "key_revoked",
-            detail: "the key is revoked, for ever: create another one",
+            detail: "the key is revoked and cannot be restored: create another key",
         });
     }
     Ok(())

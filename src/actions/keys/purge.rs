@@ -58,13 +58,13 @@ impl KeyPurge {
             while !halted.pause(wait) {
                 match actions.purge_keys(&halted) {
                     Ok(0) => {},
-                    Ok(keys) => tracing::info!(keys, "forgot keys that ended long ago"),
+                    Ok(keys) => tracing::info!(keys, "deleted keys that ended long ago"),
                     Err(error) => {
-                        tracing::warn!(%error, "could not forget ended keys; trying again later");
+                        tracing::warn!(%error, "could not delete ended keys; retrying later");
                     },
                 }
                 if let Err(error) = actions.thin_usage(&halted) {
-                    tracing::warn!(%error, "could not let old use go; trying again later");
+                    tracing::warn!(%error, "could not delete old usage; retrying later");
                 }
                 wait = INTERVAL;
             }
@@ -77,7 +77,7 @@ impl KeyPurge {
     pub fn stop(self) {
         self.halt.halt();
         if self.thread.join().is_err() {
-            tracing::error!("the thread that forgot ended keys had panicked");
+            tracing::error!("the thread that deletes ended keys panicked");
         }
     }
 }
@@ -399,7 +399,7 @@ mod tests {
         assert_eq!(done.revoked, 1);
         let key = |id| trial.actions.key(&trial.local(), id).unwrap();
         assert!(key(last).revoked_at.is_some() && key(orphan).revoked_at.is_none());
-        assert_eq!(key(last).created_by, Author::Key(second), "what created it is still told");
+        assert_eq!(key(last).created_by, Author::Key(second), "the creator is still listed");
         assert_eq!(purge(&trial), 0);
     }
 }

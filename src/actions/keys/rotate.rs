@@ -145,7 +145,8 @@ fn refuse_ended(record: &KeyRecord, now: Moment) -> Result<(), ActionError> {
     if record.expires_at.is_some_and(|end| end <= now) {
         return Err(ActionError::Conflict {
             code: "key_expired",
-            detail: "the key has expired, and a new secret would too: give it a later end first",
+            detail: "the key has expired, and a new secret would be expired too: set a later \
+                expires_at first",
         });
     }
     Ok(())
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn who_uses_which_secret_is_known_after_a_restart_also_of_uses_before_the_rotation() {
+    fn uses_of_each_secret_survive_a_restart_and_a_rotation() {
         let mut trial = Trial::new();
         let (key, old) = trial.actions.create_key(&trial.owner(), KeyDraft::default()).unwrap();
         use_it(&trial, &old, "early");

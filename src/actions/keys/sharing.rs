@@ -49,7 +49,8 @@ impl Actions {
                 return Ok(());
             }
             if record.teams.len() >= TEAMS_A_KEY_MAX {
-                let detail = "the key is shared with as many teams as one can be";
+                let detail = "the key is shared with the maximum number of teams: remove a team \
+                    first";
                 return Err(ActionError::Conflict { code: "too_many_teams", detail });
             }
             record.teams.push(share);
@@ -101,7 +102,7 @@ impl Actions {
                 Ok(()) => {},
                 Err(ActionError::NotFound(_)) => {
                     let pointer = format!("/teams/{at}/id");
-                    faults.push(Fault::new(pointer, "unknown_team", "names no team"));
+                    faults.push(Fault::new(pointer, "unknown_team", "is not the id of a team"));
                 },
                 Err(error) => return Err(error),
             }

@@ -108,7 +108,7 @@ pub(super) fn refuse_itself(actor: &Actor, record: &KeyRecord) -> Result<(), Act
     if actor.author() == Author::Key(record.id) {
         return Err(ActionError::Conflict {
             code: "own_key",
-            detail: "a key does not change what it may do itself: sign in, or use another",
+            detail: "a key cannot change its own permissions: sign in, or use another key",
         });
     }
     Ok(())

@@ -24,8 +24,9 @@ use crate::records::people::{Heir, LeavingRecord};
 use crate::records::place::Place;
 
 const OWNER_REMOVED: &str = "the owner was removed";
-const HEIR_REMOVED: &str = "the owner was removed, and so was who should have the key";
-const TOO_MANY_MAXIMA: &str = "the owner was removed, and the key has been transferred too often to stay within what it granted";
+const HEIR_REMOVED: &str = "the owner was removed, and the new owner was removed too";
+const TOO_MANY_MAXIMA: &str = "the owner was removed, and the key has reached the maximum number \
+    of transfers";
 
 impl Actions {
     /// Lists the keys of a user that a removal would affect, the newest first. Shows a key whole
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_frozen_is_what_the_key_granted() {
+    fn frozen_permissions_equal_those_that_the_key_granted() {
         for (listed, before, holds, operator, ceiling, granted) in [
             (Some("diagrams:read"), None, "*", false, "*", "diagrams:read"),
             (None, None, "*", false, "*", "*"),
@@ -284,7 +285,7 @@ mod tests {
     proptest! {
         /// The separate lists grant exactly what the product of all of them granted.
         #[test]
-        fn what_is_frozen_grants_what_all_granted_then(
+        fn frozen_permissions_grant_what_all_lists_granted(
             lists in proptest::collection::vec(patterns::patterns(), 3..=5),
             operator: bool,
             asked in patterns::permission(),

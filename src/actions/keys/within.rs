@@ -50,8 +50,8 @@ impl Authorized {
     /// [`ActionError::BeyondKey`].
     pub(in crate::actions) fn require_lasting(&self) -> Result<(), ActionError> {
         if self.key.as_deref().is_some_and(is_bounded) {
-            let detail = "a key with an end, networks or limits gives no rights that outlive them: \
-                          sign in, or use a key without them";
+            let detail = "a key with an expiry, networks or limits cannot give permissions that \
+                exceed them: sign in, or use a key without them";
             return Err(ActionError::BeyondKey(vec![Fault::new("", CODE, detail)]));
         }
         Ok(())
@@ -75,27 +75,27 @@ fn beyond(key: &KeyRecord, other: &KeyRecord) -> Vec<Fault> {
     if let Some(end) = key.expires_at
         && other.expires_at.is_none_or(|theirs| theirs > end)
     {
-        fault("/expires_at", format!("must be at most {end}: the key that asks ends then"));
+        fault("/expires_at", format!("must be at most {end}, when the calling key expires"));
     }
     if key.environment != other.environment {
         let environment = key.environment.as_str();
-        fault("/environment", format!("must be {environment}, as of the key that asks"));
+        fault("/environment", format!("must be {environment}, the environment of the calling key"));
     }
     if !other.ip_rules().is_within(&key.ip_rules()) {
-        fault("/ip_rules", "must lie within the networks of the key that asks".to_owned());
+        fault("/ip_rules", "must be within the networks of the calling key".to_owned());
     }
     let theirs: Vec<RateLimit> = other.rate_limits.iter().map(Into::into).collect();
     let is_looser = |limit: &RateLimit| !theirs.iter().any(|their| their.is_within(limit));
     if let Some(limit) = key.rate_limits.iter().map(RateLimit::from).find(is_looser) {
         let (calls, seconds) = (limit.limit, limit.window_seconds);
         let detail = format!("must have a limit of at most {calls} calls in {seconds} s");
-        fault("/rate_limits", format!("{detail}, as the key that asks"));
+        fault("/rate_limits", format!("{detail}, the limit of the calling key"));
     }
     if let Some(quota) = key.quota.as_ref().map(Quota::from) {
         let their = other.quota.as_ref().map(Quota::from);
         if !their.is_some_and(|their| their.is_within(&quota)) {
             let detail = format!("must be at most {} a {}", quota.limit, quota.period);
-            fault("/quota", format!("{detail} in {}, as of the key that asks", quota.zone));
+            fault("/quota", format!("{detail} in {}, the quota of the calling key", quota.zone));
         }
     }
     faults

@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_in_a_row_close_an_account_for_a_day_and_nobody_out_of_the_host() {
+    fn a_hundred_failures_in_a_row_lock_an_account_for_a_day_but_not_its_host() {
         let (throttle, clock) = (Throttle::default(), clock());
         assert_eq!(fail(&throttle, &clock, afar, 100), CAP_LIFETIME);
         throttle.begin(ADA, here(), &clock).map(drop).unwrap();
@@ -408,7 +408,7 @@ mod tests {
 
     /// A correct password without its code must not give more attempts at the code.
     #[test]
-    fn what_is_neither_failure_nor_success_counts_as_neither() {
+    fn an_undecided_attempt_is_neither_failure_nor_success() {
         let (throttle, clock) = (Throttle::default(), clock());
         for number in 0..5 {
             throttle.begin(ADA, afar(number), &clock).map(Guess::failed).unwrap();
@@ -437,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn one_who_waits_goes_on_when_another_is_decided() {
+    fn a_waiting_attempt_continues_when_another_is_decided() {
         let (throttle, clock) = (Throttle::default(), clock());
         let mut held: Vec<_> =
             (0..FAILURES_FREE).map(|_| throttle.begin(ADA, afar(1), &clock).unwrap()).collect();
@@ -477,7 +477,7 @@ mod tests {
     /// One neighbor with sixty failed attempts kept all clients of a /24, or of a /64 in a /48,
     /// from signing in.
     #[test]
-    fn a_client_closes_nobody_out_of_its_site_and_a_whole_site_is_bounded() {
+    fn a_client_does_not_lock_its_site_and_a_whole_site_is_bounded() {
         for (neighbour, owner) in
             [("203.0.113.77", "203.0.113.5"), ("2001:db8:1:77::1", "2001:db8:1:5::1")]
         {
@@ -549,7 +549,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_slowed_down_is_told_and_lifted() {
+    fn lock_outs_are_listed_and_lifted() {
         let (throttle, clock) = (Throttle::default(), clock());
         fail(&throttle, &clock, afar, 100);
         fail(&throttle, &clock, |_| known(1), 7);
@@ -563,7 +563,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_pushes_nobody_out_who_failed_more_often() {
+    fn a_flood_does_not_evict_entries_with_more_failures() {
         let (throttle, clock) = (Throttle::default(), clock());
         fail(&throttle, &clock, afar, 40);
         fail(&throttle, &clock, |_| known(1), 10);
@@ -586,7 +586,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_forgiven_or_succeeded_takes_no_room() {
+    fn forgiven_and_successful_attempts_use_no_entry() {
         let (throttle, clock) = (Throttle::default(), clock());
         throttle.begin(ADA, afar(1), &clock).map(drop).unwrap();
         throttle.begin(ADA, afar(1), &clock).map(Guess::failed).unwrap();

@@ -335,7 +335,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn every_call_is_told_at_once_and_once_wherever_it_is() {
+    fn every_call_is_reported_immediately_and_only_once() {
         let mut trial = Trial::new();
         let (key, other) = (trial.made_key(), trial.made_key());
         let check = |trial: &Trial, calls, valid, all| {
@@ -367,7 +367,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn hours_and_days_begin_where_utc_says() {
+    fn hours_and_days_begin_in_utc() {
         let trial = Trial::new();
         let key = trial.made_key();
         for step in 0..3 {
@@ -406,7 +406,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_ten_latest_addresses_are_told_across_restarts() {
+    fn the_ten_latest_addresses_survive_restarts() {
         let mut trial = Trial::new();
         let key = trial.made_key();
         let call = |trial: &Trial, last: u8, code| {

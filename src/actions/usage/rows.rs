@@ -165,7 +165,7 @@ impl<'a> UseRows<'a> {
         for (pending, rows) in std::mem::take(&mut self.submitted) {
             let outcome = pending.wait();
             if let Err(error) = &outcome {
-                tracing::warn!(%error, rows = rows.len(), "uses not written; trying again");
+                tracing::warn!(%error, rows = rows.len(), "could not write uses; retrying");
             }
             let mut tally = self.index.tally();
             for row in rows {
@@ -180,7 +180,7 @@ impl<'a> UseRows<'a> {
     }
 
     fn fail(&mut self, row: Row, error: &ActionError) {
-        tracing::warn!(%error, "a use could not be written; trying again");
+        tracing::warn!(%error, "could not write a use; retrying");
         self.failed.extend(row.key());
     }
 }

@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn many_rows_go_in_batches_until_told_to_end() {
+    fn many_rows_are_deleted_in_batches_until_a_stop() {
         let trial = Trial::new();
         for _ in 0..ROWS_A_BATCH + 5 {
             let key = trial.made_key();

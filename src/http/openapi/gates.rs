@@ -287,7 +287,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         field("code", text("ROUTE_NOT_ALLOWED"), "Code of the decision."),
         field(
             "detail",
-            nullable(text("the path holds a dot segment").into()),
+            nullable(text("the path contains a dot segment").into()),
             "Explanation of a denial. Null if the request would pass.",
         ),
         field(

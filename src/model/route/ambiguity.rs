@@ -33,17 +33,17 @@ pub struct Ambiguities(u8);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DoubtfulPath {
     /// No route can allow it.
-    #[error("the path holds {what}, which is refused and never normalised")]
+    #[error("the path contains {what}, which is always rejected")]
     Always {
         /// The stable name of the reason.
         reason: &'static str,
         what: &'static str,
     },
     /// The matching route does not allow it, or no route matches.
-    #[error("the path holds {what}, and no route for it allows {0}", what = .0.what())]
+    #[error("the path contains {what}, and no matching route allows {0}", what = .0.what())]
     NotAllowed(Ambiguity),
     /// The matching route allows it, but another reading of the path matches a more specific route.
-    #[error("the path, read as other programs do, belongs to a more specific route")]
+    #[error("the path matches a more specific route when another program decodes it")]
     OtherRoute,
 }
 

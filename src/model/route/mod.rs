@@ -33,13 +33,13 @@ const METHOD_BYTES_MAX: usize = 32;
 /// Why a text is no path pattern, host pattern or method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRoute {
-    #[error("must begin with '/', and have no empty segment; a last '/' says nothing")]
+    #[error("must start with '/' and have no empty segment; a '/' at the end is ignored")]
     Path,
     #[error("must be at most {SEGMENTS_MAX} segments and {PATTERN_BYTES_MAX} bytes")]
     TooLong,
     /// A byte that no path has, or an encoding of a byte that is rejected in every path.
     #[error(
-        "must be what a path may hold: no space, quote, '?', '#', ';', '\\', '.', '..', encoded '/'"
+        "must not contain a space, quote, '?', '#', ';', '\\', encoded '/', or segment '.' or '..'"
     )]
     Segment,
     /// `{` or `}` or `*` within other text.
@@ -434,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pattern_is_refused() {
+    fn invalid_patterns_are_rejected() {
         for text in [
             "",
             "a",
@@ -593,7 +593,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_fuzzer_found_worth_keeping_leads_around_no_rule() {
+    fn inputs_of_the_fuzzer_bypass_no_rule() {
         let corpus = std::fs::read_dir("fuzz/corpus/routes").unwrap();
         let mut tried = 0;
         for entry in corpus {

@@ -97,7 +97,7 @@ pub fn raw_path(uri: &str) -> Result<RawPath<'_>, DoubtfulPath> {
     if plain.starts_with("//") || folded.starts_with("//") {
         // Resolved as a reference, the text after it is a host and the path begins after that (RFC
         // 3986, 4.2).
-        return refused("leading_double_slash", "two slashes at its beginning");
+        return refused("leading_double_slash", "two slashes at its start");
     }
     if has_dot_segment(&plain) || has_dot_segment(&folded) {
         return refused("dot_segment", "a dot segment");
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_route_may_allow_is_noted() {
+    fn ambiguities_that_a_route_can_allow_are_noted() {
         for (path, kinds) in [
             ("/", ""),
             ("/a", ""),

@@ -108,7 +108,7 @@ impl Exporter {
     pub fn stop(self) {
         self.halt.halt();
         if self.ended.recv_timeout(STOP_WAIT) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-            tracing::warn!("audit: the destination of the export hangs; stopping without it");
+            tracing::warn!("audit: the export destination does not respond; stopping without it");
         }
     }
 }
@@ -118,7 +118,7 @@ impl Exporter {
 enum ExportError {
     #[error(transparent)]
     Chain(#[from] ChainError),
-    #[error("the destination did not take it")]
+    #[error("the destination did not accept the event")]
     Sink(#[from] std::io::Error),
 }
 
@@ -237,7 +237,7 @@ impl Work {
                 }
                 sink.send(&Entry::of_head(&seal))?;
             },
-            Err(error) => tracing::error!(%error, number, "audit: a seal is not exported"),
+            Err(error) => tracing::error!(%error, number, "audit: could not export a seal"),
         }
         self.sent = number;
         self.exported.last_seal.store(number, Ordering::Relaxed);
@@ -275,7 +275,7 @@ impl Work {
         if !std::mem::replace(&mut self.has_complained, true) {
             let source = std::error::Error::source(error).map(ToString::to_string);
             let destination = self.destination.to_string();
-            tracing::error!(%error, source, destination, "audit: not exported; trying again");
+            tracing::error!(%error, source, destination, "audit: could not export; retrying");
         }
     }
 }

@@ -156,7 +156,8 @@ fn open_unix(path: &Path) -> io::Result<Sink> {
 }
 
 fn open_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
-    let mut last = io::Error::new(ErrorKind::NotFound, "the name has no address");
+    let mut last =
+        io::Error::new(ErrorKind::NotFound, "the host name does not resolve to an address");
     for address in (host, port).to_socket_addrs()? {
         match TcpStream::connect_timeout(&address, SILENCE_MAX) {
             Ok(stream) => {
@@ -175,7 +176,9 @@ fn open_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
 /// Reads and discards data from a receiver. Fails if the receiver has closed the connection.
 fn hear(stream: &mut impl Read) -> io::Result<()> {
     match stream.read(&mut [0; HEARD_BYTES]) {
-        Ok(0) => Err(io::Error::new(ErrorKind::ConnectionReset, "the receiver closed")),
+        Ok(0) => {
+            Err(io::Error::new(ErrorKind::ConnectionReset, "the receiver closed the connection"))
+        },
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
         Err(error) => Err(error),

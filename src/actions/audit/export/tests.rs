@@ -190,7 +190,7 @@ fn another_destination_gets_all_that_is_kept() {
 }
 
 #[test]
-fn what_is_no_file_is_refused_and_counted() {
+fn a_destination_that_is_not_a_file_is_rejected_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     let mut log = Log::exported_to(&format!("file:{}", folder.path().display()));
     log.make(1);

@@ -8,7 +8,7 @@ use keyhouse_storage::{Batch, MemoryStore, Row, Store as _};
 
 use crate::actions::audit::chain::{Head, SealHasher};
 use crate::actions::audit::check::{FaultKind, Terms, check_once};
-use crate::actions::audit::own::ToldCut;
+use crate::actions::audit::own::CutEvent;
 use crate::actions::audit::tampering::{DAY, Log, row, sealer, without};
 use crate::clock::ManualClock;
 use crate::model::id::EventId;
@@ -85,7 +85,7 @@ fn forge(log: &Log, gone: &SealRecord, forged: Forged) -> MemoryStore {
     let id = EventId::new(at, &mut rand::rng());
     let retention = (!matches!(forged, Forged::Adopted)).then(Retention::default);
     let (number, hash, floor) = (gone.number, gone.hash, gone.floor);
-    let event = ToldCut { number, hash, floor, at, retention }.event(id, at, None);
+    let event = CutEvent { number, hash, floor, at, retention }.event(id, at, None);
     let names_event = !matches!(forged, Forged::OldRow);
     let cut = CutRecord { number, hash, floor, at, event: names_event.then_some(id) };
     if !matches!(forged, Forged::Nothing) {
@@ -156,7 +156,7 @@ fn stored(rows: &[Row]) -> Arc<MemoryStore> {
 /// An upgrade with a changed retention, or with a clock that was behind, wrote another seal first.
 /// The cut of the earlier version then stayed unproved permanently.
 #[test]
-fn a_cut_by_an_earlier_version_is_taken_over_before_any_other_seal() {
+fn a_cut_by_an_earlier_version_is_adopted_before_any_other_seal() {
     let log = Log::cut();
     let rows = cut_earlier(&log);
     for (retention, back) in [("30d", Duration::ZERO), ("400d", 2 * DAY), ("30d", 2 * DAY)] {
@@ -175,7 +175,7 @@ fn a_cut_by_an_earlier_version_is_taken_over_before_any_other_seal() {
 
 /// The upgrade writes the event once. After that, a cut without an event is not accepted.
 #[test]
-fn a_cut_by_an_earlier_version_is_taken_over_once() {
+fn a_cut_by_an_earlier_version_is_adopted_once() {
     let log = Log::cut();
     let rows = cut_earlier(&log);
     let cut = CutRecord { event: None, at: log.now.before(3 * DAY), ..log.cut_row() };

@@ -124,7 +124,7 @@ fn ip_rules(fields: &mut Fields) -> IpRules {
     let allow = fields.optional("allow", list(NETWORKS_MAX, one)).unwrap_or_default();
     let deny = fields.optional("deny", list(NETWORKS_MAX, one)).unwrap_or_default();
     let rules = IpRules { allow, deny };
-    if rules.admits_nobody() {
+    if rules.denies_all() {
         let detail =
             "denies every allowed network, so no address could use the key: remove a network";
         fields.fault("deny", "contradiction", detail);
