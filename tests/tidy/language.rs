@@ -1,0 +1,181 @@
+//! Checks the words of comments, texts and documents, and the names of public types.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use crate::{files, room_of, rust_files};
+
+/// Words that make a reader stop, and what to write instead.
+const BANNED: &[(&str, &str)] = &[
+    ("told", "name the subject: `the server reports`, `the request contains`"),
+    ("whoever", "name the person or program: the client, the owner, the caller"),
+    ("nobody", "say what is rejected, absent or never done"),
+    ("somebody", "name the person or program"),
+    ("anybody", "name the person or program"),
+    ("whom", "name the person or program"),
+    ("anew", "again"),
+    ("of late", "recently"),
+    ("for ever", "permanently, or without end"),
+    ("heir", "the new owner"),
+    ("entomb", "write a tombstone"),
+    ("dismissed", "removed or demoted"),
+    ("hindrance", "the reason"),
+    ("lets go", "releases, or deletes"),
+    ("purse", "budget"),
+];
+
+/// A banned word that stands for something else: file, the text around it, the reason.
+const ALLOWED: &[(&str, &str, &str)] = &[
+    ("tests/tidy/language.rs", "", "this list"),
+    ("src/http/openapi/people.rs", "\"heir\"", "the name of a format on the wire"),
+    ("tests/schemathesis/hooks.py", "\"heir\"", "the name of a format on the wire"),
+];
+
+/// Doc comments of as few words repeat the name of what they document.
+const DOC_WORDS_MIN: usize = 5;
+
+/// Public types that two rooms share by name, and why.
+const PUBLIC_NAMES_SHARED: &[(&str, &str)] = &[(
+    "Verdict",
+    "`embed` shows other programs the same idea as `verify`, without the gate's parts",
+)];
+
+#[test]
+fn no_text_has_a_banned_word() {
+    let mut faults = Vec::new();
+    for path in written() {
+        let text = fs::read_to_string(&path).unwrap();
+        let is_test = path.starts_with("tests") && path.extension().is_none_or(|it| it != "py");
+        for (number, line) in text.lines().enumerate() {
+            // In tests, strings and variables are data, such as names of people.
+            let line = if is_test { claim_or_comment(line) } else { line };
+            let allowed =
+                ALLOWED.iter().any(|(file, part, _)| path.ends_with(file) && line.contains(part));
+            for (word, instead) in BANNED {
+                if !allowed && has_word(line, word) {
+                    let place = format!("{}:{}", path.display(), number + 1);
+                    faults.push(format!("{place}: \"{word}\": {instead}"));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{} lines:\n{}", faults.len(), faults.join("\n"));
+}
+
+/// The comment of a test's line, or the name of its function.
+fn claim_or_comment(line: &str) -> &str {
+    let line = line.trim_start();
+    if line.starts_with("fn ") || line.starts_with("//") {
+        return line;
+    }
+    line.split_once(" // ").map_or("", |(_, comment)| comment)
+}
+
+/// All files with text for people: sources, tests, documents, the page and its English texts.
+fn written() -> impl Iterator<Item = PathBuf> {
+    let sources = ["src", "storage", "tests", "benches", "examples", "fuzz", "web", "docs"];
+    let extensions = ["rs", "js", "mjs", "py", "md", "css", "html", "yml", "trycmd", "toml"];
+    let inside = sources.into_iter().flat_map(move |folder| {
+        extensions.into_iter().flat_map(move |extension| files(folder, extension))
+    });
+    let single = ["README.md", "ARCHITECTURE.md", "SECURITY.md", "CONTRIBUTING.md", "test", "run"];
+    inside.chain(single.map(PathBuf::from)).chain([PathBuf::from("web/locales/en.json")])
+}
+
+fn has_word(line: &str, word: &str) -> bool {
+    let line = line.to_lowercase();
+    line.match_indices(word).any(|(at, _)| {
+        let before = line.get(..at).and_then(|it| it.chars().next_back());
+        let after = line.get(at + word.len()..).and_then(|it| it.chars().next());
+        ![before, after].into_iter().flatten().any(char::is_alphanumeric)
+    })
+}
+
+#[test]
+fn doc_comments_say_more_than_the_name() {
+    let mut faults = Vec::new();
+    for path in rust_files("src") {
+        // What other programs see has to document each item.
+        if path.ends_with("embed.rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        for (number, line) in lines.iter().enumerate() {
+            let Some(doc) = line.strip_prefix("/// ") else { continue };
+            let alone = |at: Option<usize>| {
+                at.and_then(|at| lines.get(at)).is_none_or(|other| !other.starts_with("///"))
+            };
+            let whole = alone(number.checked_sub(1)) && alone(Some(number + 1));
+            let words = doc.split_whitespace().count();
+            // clap prints the doc comment of a flag or a command as its help.
+            let help = path.starts_with("src/cli");
+            if whole && !help && words < DOC_WORDS_MIN {
+                faults.push(format!("{}:{}: {line}", path.display(), number + 1));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{} comments:\n{}", faults.len(), faults.join("\n"));
+}
+
+/// One type name has one meaning: a reader who has met it once knows it everywhere.
+#[test]
+fn no_two_rooms_have_public_types_of_one_name() {
+    let mut rooms: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for path in rust_files("src") {
+        let text = fs::read_to_string(&path).unwrap();
+        let room = room_of(&path);
+        for line in text.split("#[cfg(test)]\nmod tests").next().unwrap().lines() {
+            let Some(name) = public_type(line) else { continue };
+            let found = rooms.entry(name.to_owned()).or_default();
+            if !found.contains(&room) {
+                found.push(room.clone());
+            }
+        }
+    }
+    let faults: Vec<String> = rooms
+        .into_iter()
+        .filter(|(_, rooms)| rooms.len() > 1)
+        .filter(|(name, _)| PUBLIC_NAMES_SHARED.iter().all(|(shared, _)| shared != name))
+        .map(|(name, rooms)| format!("{name}: {}", rooms.join(", ")))
+        .collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// The name of the type that a line at the left margin declares for other rooms.
+fn public_type(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("pub ").or_else(|| line.strip_prefix("pub(crate) "))?;
+    let kinds = ["struct ", "enum ", "trait ", "type "];
+    let name = kinds.into_iter().find_map(|kind| rest.strip_prefix(kind))?;
+    name.split(|it: char| !it.is_alphanumeric()).next()
+}
+
+#[test]
+fn module_comments_open_with_a_sentence() {
+    let mut faults = Vec::new();
+    for path in ["src", "storage", "tests"].into_iter().flat_map(rust_files) {
+        let text = fs::read_to_string(&path).unwrap();
+        let opening: Vec<&str> = text
+            .lines()
+            .take_while(|line| line.starts_with("//!"))
+            .map(|line| line.trim_start_matches("//!").trim())
+            .take_while(|line| !line.is_empty())
+            .collect();
+        let sentence = opening.join(" ");
+        let starts = sentence.chars().next().is_some_and(|it| it.is_uppercase() || it == '`');
+        let ends = sentence.contains(". ") || sentence.ends_with(['.', ':']);
+        if sentence.split_whitespace().count() < DOC_WORDS_MIN || !starts || !ends {
+            faults.push(format!("{}: {sentence}", path.display()));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn a_word_is_found_whole() {
+    assert!(has_word("// Nobody knows.", "nobody"));
+    assert!(has_word("for ever, it", "for ever"));
+    assert!(!has_word("their own", "heir"));
+    assert!(!has_word("untold", "told"));
+}
