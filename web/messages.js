@@ -42,7 +42,8 @@ export function problemText(problem) {
 export function faultText(fault) {
   const words = optionalText(`faults.${fault.code}`, fault);
   if (words === undefined) return fault.detail;
-  return fault.code === "invalid_password" ? `${words} ${t("faults.reason", { detail: passwordReasons(fault) })}` : words;
+  if (fault.code !== "invalid_password") return words;
+  return `${words} ${t("faults.reason", { detail: passwordReasons(fault) })}`;
 }
 
 /** Why a password was rejected, in the user's language; the server's English for a reason without a text. */
