@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use keyhouse::clock::Now;
-use keyhouse::index::{Index, Origin, follow};
+use keyhouse::index::{CallOrigin, Index, follow};
 use keyhouse::model::foreign::Algorithm;
 use keyhouse::model::id::{KeyId, OrganizationId, UserId};
 use keyhouse::model::key_text::{Environment, Prefix, generate};
@@ -35,7 +35,7 @@ use keyhouse::model::secret::Secret;
 use keyhouse::records::access::{OrganizationRecord, PlanRecord, UserRecord};
 use keyhouse::records::key::{Author, KeyRecord, MAXIMA_MAX, SecretRecord};
 use keyhouse::records::notice::Notices;
-use keyhouse::records::place::Place;
+use keyhouse::records::place::StoreKey;
 use keyhouse::records::{Record, encode};
 use keyhouse::verify::{Code, Request, Verdict, check, decide};
 use keyhouse_storage::{
@@ -102,7 +102,7 @@ fn measure(keys: usize) {
 }
 
 fn measure_counting(index: &Index, presented: &[String], request: &Request<'_>) {
-    let origin = Origin { ip: request.ip, user_agent: Some("curl/8.5.0") };
+    let origin = CallOrigin { ip: request.ip, user_agent: Some("curl/8.5.0") };
     let counted = |text: &str| {
         let judge = |grant: &_| decide(grant, request, NOW);
         let passes = |verdict: Verdict, grant: Option<&_>| {
@@ -297,7 +297,7 @@ struct Made {
 }
 
 impl Made {
-    fn row<T: Record>(place: &Place, record: &T) -> Row {
+    fn row<T: Record>(place: &StoreKey, record: &T) -> Row {
         Row {
             key: place.to_bytes(),
             value: encode(place, record).unwrap(),
@@ -326,7 +326,7 @@ impl Made {
                 created_at: NOW.wall,
                 version: 1,
             };
-            Self::row(&Place::User(id), &record)
+            Self::row(&StoreKey::User(id), &record)
         });
         let plan = PlanRecord::unlimited("pro", &["api_access", "teams"]);
         let whole = OrganizationRecord {
@@ -345,8 +345,8 @@ impl Made {
             version: 1,
         };
         let others = [
-            Self::row(&Place::Plan("pro".into()), &plan),
-            Self::row(&Place::Organization(organization), &whole),
+            Self::row(&StoreKey::Plan("pro".into()), &plan),
+            Self::row(&StoreKey::Organization(organization), &whole),
         ];
         users.chain(others).filter(|row| row.key.starts_with(range.prefix)).collect()
     }

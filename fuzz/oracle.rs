@@ -4,7 +4,9 @@
 //! that it tests. The fuzz target calls it with the input of libFuzzer, the tests of `model::route`
 //! with the corpus and with generated paths.
 
-use super::{Ambiguities, Ambiguity, Asked, PathPattern, RawPath, Route, RouteTable, raw_path};
+use super::{
+    Ambiguities, Ambiguity, PathPattern, RawPath, Route, RouteQuery, RouteTable, raw_path,
+};
 
 /// Whether the gate allows the path without a key. `allow` is the allowance of its open route.
 fn is_open(path: RawPath<'_>, allow: Ambiguities) -> bool {
@@ -15,7 +17,7 @@ fn is_open(path: RawPath<'_>, allow: Ambiguities) -> bool {
         (Route { host: None, path, methods: None, allow }, open)
     });
     let table = RouteTable::new(rules.into()).unwrap();
-    let found = table.find(Asked { host: "a.org", path, method: "GET" });
+    let found = table.find(RouteQuery { host: "a.org", path, method: "GET" });
     found.ok().flatten().is_some_and(|(_, open)| *open)
 }
 
@@ -29,13 +31,13 @@ pub(super) fn check(target: &str) {
     // A route with every allowance must not open a path that a more specific route denies.
     for allow in [Ambiguities::default(), Ambiguity::ALL.into_iter().collect()] {
         if is_open(path, allow) {
-            assert!(!is_closed_to_somebody(target), "{target:?} bypasses a rule: {allow:?}");
+            assert!(!is_closed_to_a_reader(target), "{target:?} bypasses a rule: {allow:?}");
         }
     }
 }
 
 /// Whether some upstream would interpret a target as a denied path.
-pub(super) fn is_closed_to_somebody(target: &str) -> bool {
+pub(super) fn is_closed_to_a_reader(target: &str) -> bool {
     readings(target).iter().any(|segments| {
         let names: Vec<&str> = segments.iter().map(String::as_str).collect();
         matches!(&names[..], ["admin", ..] | ["open", "secret", ..])

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::backends;
 use crate::cli::instance::{Instance, OpenFailure};
-use crate::config::{ConfigError, Environment, Settings, Written};
+use crate::config::{ConfigError, ProcessEnvironment, Settings, Written};
 use crate::http::App;
 use crate::http::transport::TrustedProxies;
 use crate::index::grant::Grant;
@@ -129,7 +129,7 @@ impl Keyhouse {
     /// [`InstanceError`]. If the store is missing or in use, nothing was created or changed.
     pub fn open(directory: impl AsRef<Path>) -> Result<Self, InstanceError> {
         let flags = Written { data: Some(directory.as_ref().to_owned()), ..Written::default() };
-        let settings = Settings::new(flags, None, &Environment::default())?;
+        let settings = Settings::new(flags, None, &ProcessEnvironment::default())?;
         if !backends::exists(&settings.storage) {
             return Err(InstanceError::Missing(directory.as_ref().display().to_string()));
         }

@@ -1,4 +1,4 @@
-//! The keyhouse binary.
+//! The `keyhouse` program: runs the command line.
 
 use std::process::ExitCode;
 

@@ -2,7 +2,7 @@
 #![no_main]
 
 use keyhouse::model::route::{
-    Ambiguities, Ambiguity, Asked, PathPattern, RawPath, Route, RouteTable, raw_path,
+    Ambiguities, Ambiguity, RouteQuery, PathPattern, RawPath, Route, RouteTable, raw_path,
 };
 use libfuzzer_sys::fuzz_target;
 

@@ -2,22 +2,22 @@
 
 use serde_json::json;
 
-use crate::actions::access::happening;
+use crate::actions::access::audit_entry;
 use crate::actions::accounts::email_taken;
 use crate::actions::sessions::NewSession;
 use crate::actions::{ActionError, Actions, Attempt, put};
-use crate::index::Origin;
+use crate::index::CallOrigin;
 use crate::model::fault::Fault;
 use crate::model::id::{InvitationId, TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::model::name::parse_name;
 use crate::model::password::{Factors, Personal};
 use crate::model::secret::Secret;
-use crate::records::Held;
+use crate::records::Revised;
 use crate::records::access::{EmailRecord, UserRecord};
 use crate::records::notice::Notices;
 use crate::records::people::InvitationRecord;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 
 /// The input of a person who accepts an invitation.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Actions {
     pub fn accept_invitation(
         &self,
         newcomer: &Newcomer,
-        origin: Origin<'_>,
+        origin: CallOrigin<'_>,
     ) -> Result<NewSession, ActionError> {
         let invitation = self.invitation_of(&newcomer.token)?.record;
         // Hashing is expensive: only the holder of a valid link may cause it.
@@ -58,24 +58,24 @@ impl Actions {
             let batch = self.guard_people()?;
             let held = self.invitation_of(&newcomer.token)?;
             let batch = self.guard_author(batch, held.record.created_by, held.record.organization);
-            let batch = batch.map_err(link_of_nobody)?;
+            let batch = batch.map_err(as_invalid_link)?;
             self.require_maker(&held.record)?;
             self.require_place(held.record.organization)?;
-            let email = Place::Email(held.record.email.clone(), held.record.organization);
+            let email = StoreKey::Email(held.record.email.clone(), held.record.organization);
             if self.read::<EmailRecord>(&email)?.is_some() {
                 return Err(email_taken());
             }
             let id = UserId::new(now, &mut *self.random());
-            let used = Place::Invitation(held.record.id).to_bytes();
+            let used = StoreKey::Invitation(held.record.id).to_bytes();
             let record = self.new_user(id, held.record, (name.clone(), password.clone()), now);
             let batch = batch.unchanged(used.clone(), held.revision).delete(used);
             let batch = batch.absent(email.to_bytes());
             let batch = put(batch, &email, &EmailRecord { user: id })?;
-            let batch = put(batch, &Place::User(id), &record)?;
-            let happening =
-                happening("invitation.accept", id, Some(record.organization), origin.ip)
+            let batch = put(batch, &StoreKey::User(id), &record)?;
+            let audit_entry =
+                audit_entry("invitation.accept", id, Some(record.organization), origin.ip)
                     .with_change(&json!({}), &json!({ "role": record.role.to_string() }));
-            let committed = self.commit_upkeep(self.record(batch, now, happening)?)?;
+            let committed = self.commit_upkeep(self.record(batch, now, audit_entry)?)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(id)))
         })?;
         self.open_session(user, invitation.organization, origin)
@@ -142,12 +142,12 @@ impl Actions {
     }
 
     /// The invitation of a token; an expired invitation is not returned.
-    fn invitation_of(&self, token: &Secret) -> Result<Held<InvitationRecord>, ActionError> {
+    fn invitation_of(&self, token: &Secret) -> Result<Revised<InvitationRecord>, ActionError> {
         let id = token.reveal().split_once('.').and_then(|(id, _)| id.parse().ok());
         let id: InvitationId = id.ok_or(ActionError::LinkInvalid)?;
-        let held: Option<Held<InvitationRecord>> = self.read(&Place::Invitation(id))?;
+        let held: Option<Revised<InvitationRecord>> = self.read(&StoreKey::Invitation(id))?;
         let now = self.clock.now().wall;
-        let fits = |held: &Held<InvitationRecord>| {
+        let fits = |held: &Revised<InvitationRecord>| {
             held.record.digest == token.digest() && now < held.record.ends_at
         };
         held.filter(fits).ok_or(ActionError::LinkInvalid)
@@ -156,7 +156,7 @@ impl Actions {
 
 /// Maps the creator's missing rights to an invalid link: a creator who could not create the link
 /// now makes it invalid.
-pub(super) fn link_of_nobody(error: ActionError) -> ActionError {
+pub(super) fn as_invalid_link(error: ActionError) -> ActionError {
     match error {
         ActionError::PermissionRequired(_)
         | ActionError::BeyondKey(_)

@@ -8,12 +8,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keyhouse_storage::{Batch, Revision};
 use rand::Rng;
 
-use crate::actions::events::Happening;
+use crate::actions::events::AuditEntry;
 use crate::actions::organization_record::new_organization;
 use crate::actions::passwords::HashError;
 use crate::actions::sessions::NewSession;
 use crate::actions::{ActionError, Actions, put};
-use crate::index::Origin;
+use crate::index::CallOrigin;
 use crate::model::fault::Fault;
 use crate::model::id::{OrganizationId, UserId};
 use crate::model::name::{parse_email, parse_name};
@@ -21,11 +21,11 @@ use crate::model::password::{Factors, Personal};
 use crate::model::plan::FIRST_PLANS;
 use crate::model::role::BuiltinRole;
 use crate::model::secret::Secret;
-use crate::records::Held;
+use crate::records::Revised;
 use crate::records::access::{EmailRecord, FoundedRecord, PlanRecord, SetupRecord, UserRecord};
 use crate::records::key::Author;
 use crate::records::notice::Notices;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 
 /// Lifetime of a one-time link.
 pub const LINK_LIFETIME: Duration = Duration::from_hours(24);
@@ -45,7 +45,7 @@ pub struct FirstOwner {
 impl Actions {
     /// Whether the first organization exists.
     pub fn is_founded(&self) -> Result<bool, ActionError> {
-        Ok(self.read::<FoundedRecord>(&Place::Founded)?.is_some())
+        Ok(self.read::<FoundedRecord>(&StoreKey::Founded)?.is_some())
     }
 
     /// Creates a one-time token for the first owner. The previous token becomes invalid.
@@ -53,8 +53,8 @@ impl Actions {
         let token = self.new_token();
         let ends_at = self.clock.now().wall.after(LINK_LIFETIME);
         let record = SetupRecord { digest: token.digest(), ends_at };
-        let batch = Batch::new().absent(Place::Founded.to_bytes());
-        let committed = self.commit_upkeep(put(batch, &Place::Setup, &record)?)?;
+        let batch = Batch::new().absent(StoreKey::Founded.to_bytes());
+        let committed = self.commit_upkeep(put(batch, &StoreKey::Setup, &record)?)?;
         committed.map(|_revision| token).ok_or(ActionError::LinkInvalid)
     }
 
@@ -66,12 +66,13 @@ impl Actions {
         &self,
         token: &Secret,
         owner: &FirstOwner,
-        origin: Origin<'_>,
+        origin: CallOrigin<'_>,
     ) -> Result<NewSession, ActionError> {
         if self.is_founded()? {
             return Err(ActionError::NotFound("setup link"));
         }
-        let setup: Held<SetupRecord> = self.read(&Place::Setup)?.ok_or(ActionError::LinkInvalid)?;
+        let setup: Revised<SetupRecord> =
+            self.read(&StoreKey::Setup)?.ok_or(ActionError::LinkInvalid)?;
         let now = self.clock.now().wall;
         if setup.record.digest != token.digest() || now >= setup.record.ends_at {
             return Err(ActionError::LinkInvalid);
@@ -99,14 +100,14 @@ impl Actions {
             (OrganizationId::new(now, &mut *random), UserId::new(now, &mut *random))
         };
         let domain = domain_of(&email).to_owned();
-        let mut batch = Batch::new().absent(Place::Founded.to_bytes());
+        let mut batch = Batch::new().absent(StoreKey::Founded.to_bytes());
         if let Some(revision) = link {
-            let setup = Place::Setup.to_bytes();
+            let setup = StoreKey::Setup.to_bytes();
             batch = batch.unchanged(setup.clone(), revision).delete(setup);
         }
         for (plan, features) in FIRST_PLANS {
             let record = PlanRecord::unlimited(plan, features);
-            batch = put(batch, &Place::Plan(plan.into()), &record)?;
+            batch = put(batch, &StoreKey::Plan(plan.into()), &record)?;
         }
         let user_record = UserRecord {
             id: user,
@@ -125,13 +126,13 @@ impl Actions {
             created_at: now,
             version: 1,
         };
-        batch = put(batch, &Place::Founded, &FoundedRecord { organization })?;
-        batch = put(batch, &Place::Email(email, organization), &EmailRecord { user })?;
-        batch = put(batch, &Place::User(user), &user_record)?;
+        batch = put(batch, &StoreKey::Founded, &FoundedRecord { organization })?;
+        batch = put(batch, &StoreKey::Email(email, organization), &EmailRecord { user })?;
+        batch = put(batch, &StoreKey::User(user), &user_record)?;
         let record = new_organization(organization, domain, FIRST_PLAN, now);
-        batch = put(batch, &Place::Organization(organization), &record)?;
-        let happening = happening("instance.setup", user, Some(organization), address);
-        let batch = self.record(batch, now, happening)?;
+        batch = put(batch, &StoreKey::Organization(organization), &record)?;
+        let audit_entry = audit_entry("instance.setup", user, Some(organization), address);
+        let batch = self.record(batch, now, audit_entry)?;
         self.commit_upkeep(batch)?
             .map(|_revision| (user, organization))
             .ok_or(ActionError::LinkInvalid)
@@ -187,13 +188,13 @@ pub(super) fn hash_failed(error: HashError) -> ActionError {
 }
 
 /// The audit event of a user who changed their own access.
-pub(super) fn happening(
+pub(super) fn audit_entry(
     action: &'static str,
     user: UserId,
     organization: Option<OrganizationId>,
     address: Option<IpAddr>,
-) -> Happening {
-    Happening {
+) -> AuditEntry {
+    AuditEntry {
         actor: Some(Author::User(user)),
         address,
         organization,

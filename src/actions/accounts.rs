@@ -11,8 +11,8 @@ use crate::actions::{ActionError, Actions, put};
 use crate::model::domain::domain_of;
 use crate::model::id::{OrganizationId, UserId};
 use crate::records::access::{DomainRecord, EmailRecord, UserRecord};
-use crate::records::place::Place;
-use crate::records::{Held, read_row};
+use crate::records::place::StoreKey;
+use crate::records::{Revised, read_row};
 
 /// Most accounts of one address that a sign-in tries. Each costs a hash and counts as a separate
 /// guess.
@@ -20,7 +20,7 @@ pub const ACCOUNTS_TRIED_MAX: usize = 4;
 
 /// An account that a sign-in tries, which may not exist.
 #[derive(Debug)]
-pub(super) struct Account {
+pub(super) struct SignInAccount {
     /// The name under which failures are counted.
     pub(super) name: String,
     /// The user; `None` if the address or the organization has no such account.
@@ -39,10 +39,10 @@ impl Actions {
         &self,
         organization: OrganizationId,
         email: &str,
-    ) -> Result<Option<Held<UserRecord>>, ActionError> {
-        let place = Place::Email(email.to_owned(), organization);
+    ) -> Result<Option<Revised<UserRecord>>, ActionError> {
+        let place = StoreKey::Email(email.to_owned(), organization);
         let Some(owner) = self.read::<EmailRecord>(&place)? else { return Ok(None) };
-        self.read(&Place::User(owner.record.user))
+        self.read(&StoreKey::User(owner.record.user))
     }
 
     /// The users who have an address, in canonical form, at most `limit`. The users of the oldest
@@ -52,12 +52,13 @@ impl Actions {
         email: &str,
         limit: usize,
     ) -> Result<Vec<UserRecord>, ActionError> {
-        let prefix = Place::users_of(email);
+        let prefix = StoreKey::users_of(email);
         let page = self.store.scan(&Range { limit, ..Range::prefix(&prefix) }, At::Latest)?;
         let mut users = Vec::new();
         for row in &page.rows {
-            let owner: Held<EmailRecord> = read_row(row)?;
-            let user: Option<Held<UserRecord>> = self.read(&Place::User(owner.record.user))?;
+            let owner: Revised<EmailRecord> = read_row(row)?;
+            let user: Option<Revised<UserRecord>> =
+                self.read(&StoreKey::User(owner.record.user))?;
             users.extend(user.map(|held| held.record));
         }
         Ok(users)
@@ -71,7 +72,7 @@ impl Actions {
         &self,
         email: &str,
         organization: Option<OrganizationId>,
-    ) -> Result<Vec<Account>, ActionError> {
+    ) -> Result<Vec<SignInAccount>, ActionError> {
         let named = organization.map(|id| self.user_of(id, email)).transpose()?.flatten();
         if let Some(user) = named {
             return Ok(vec![user.record.into()]);
@@ -79,18 +80,18 @@ impl Actions {
         let users = self.users_by_standing(email)?;
         // Does not reveal whether an organization has such an account: the attempt is counted like
         // an attempt that names no organization.
-        let nobody = || {
+        let anonymous = || {
             let name = users.first().map_or_else(|| email.to_owned(), |user| account_of(user.id));
-            Account { name, user: None }
+            SignInAccount { name, user: None }
         };
         if organization.is_some() || users.is_empty() {
-            return Ok(vec![nobody()]);
+            return Ok(vec![anonymous()]);
         }
-        Ok(users.into_iter().map(Account::from).collect())
+        Ok(users.into_iter().map(SignInAccount::from).collect())
     }
 
     fn users_by_standing(&self, email: &str) -> Result<Vec<UserRecord>, ActionError> {
-        let domain = domain_of(email).map(|domain| Place::Domain(domain.into()));
+        let domain = domain_of(email).map(|domain| StoreKey::Domain(domain.into()));
         let assigned = domain.map(|place| self.read::<DomainRecord>(&place)).transpose()?;
         let assigned = assigned.flatten().map(|held| held.record.organization);
         let founding = self.index.founding_organization();
@@ -122,17 +123,17 @@ impl Actions {
         if before.email == after.email {
             return Ok(batch);
         }
-        let place = Place::Email(after.email.clone(), after.organization);
+        let place = StoreKey::Email(after.email.clone(), after.organization);
         if self.read::<EmailRecord>(&place)?.is_some() {
             return Err(email_taken());
         }
-        let old = Place::Email(before.email.clone(), before.organization);
+        let old = StoreKey::Email(before.email.clone(), before.organization);
         let batch = batch.absent(place.to_bytes()).delete(old.to_bytes());
         put(batch, &place, &EmailRecord { user: after.id })
     }
 }
 
-impl From<UserRecord> for Account {
+impl From<UserRecord> for SignInAccount {
     fn from(user: UserRecord) -> Self {
         Self { name: account_of(user.id), user: Some(user) }
     }
@@ -193,15 +194,16 @@ mod tests {
         let organization = OrganizationId::from_bytes([7; 16]);
         let now = trial.clock_now().wall;
         let record = new_organization(organization, "Other".to_owned(), "pro", now);
-        trial.put(&Place::Organization(organization), &record);
-        let ada: Held<UserRecord> = trial.actions.read(&Place::User(trial.owner)).unwrap().unwrap();
+        trial.put(&StoreKey::Organization(organization), &record);
+        let ada: Revised<UserRecord> =
+            trial.actions.read(&StoreKey::User(trial.owner)).unwrap().unwrap();
         let id = UserId::from_bytes([7; 16]);
         let password = trial.actions.hash(&Secret::new(OTHERS.to_owned())).unwrap();
         trial.put(
-            &Place::User(id),
+            &StoreKey::User(id),
             &UserRecord { id, organization, password, operator: false, ..ada.record },
         );
-        trial.put(&Place::Email(ADA.to_owned(), organization), &EmailRecord { user: id });
+        trial.put(&StoreKey::Email(ADA.to_owned(), organization), &EmailRecord { user: id });
         organization
     }
 
@@ -261,7 +263,7 @@ mod tests {
         for _ in 0..7 {
             assert_eq!(sign_in(&trial, ADA, ADAS, None), Came::In);
         }
-        trial.actions.flush_refusals();
+        trial.actions.flush_failed_sign_ins();
         assert_eq!(trial.events("session.refuse"), []);
     }
 
@@ -301,22 +303,22 @@ mod tests {
         let trial = Trial::new();
         let other = with_another(&trial);
         assert_eq!(sign_in(&trial, ADA, WRONG, None), Came::Failed);
-        trial.actions.flush_refusals();
-        let told = |organization: Option<OrganizationId>| {
+        trial.actions.flush_failed_sign_ins();
+        let reported = |organization: Option<OrganizationId>| {
             let mut events = trial.events("session.refuse").into_iter();
             let event = events.find(|event| event.organization == organization).unwrap();
             (event.after["count"].clone(), event.after.get("network").cloned(), event.address)
         };
         let address = Some([192, 0, 2, 7].into());
-        assert_eq!(told(own(&trial)), (1.into(), Some("192.0.2.0/24".into()), address));
-        assert_eq!(told(Some(other)), (1.into(), None, None));
+        assert_eq!(reported(own(&trial)), (1.into(), Some("192.0.2.0/24".into()), address));
+        assert_eq!(reported(Some(other)), (1.into(), None, None));
         assert_eq!(trial.events("session.refuse").len(), 2);
     }
 
     /// The waits do not reveal which organizations have an account of the address.
     #[test]
     fn an_organization_without_the_account_is_counted_like_the_address() {
-        for email in [ADA, "nobody@example.com"] {
+        for email in [ADA, "unknown@example.com"] {
             let trial = Trial::new();
             let strange = Some(OrganizationId::from_bytes([9; 16]));
             for named in [None, own(&trial), strange, None, own(&trial)] {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::actions::ActionError;
 use crate::index::Index;
-use crate::index::facts::{Ask, HeldRole, OrganizationFacts, UserFacts};
+use crate::index::facts::{HeldRole, OrganizationFacts, RightQuery, UserFacts};
 use crate::index::grant::Grant;
 use crate::model::id::{KeyId, OrganizationId, TeamId, UserId};
 use crate::model::permission::PatternSet;
@@ -48,7 +48,7 @@ struct PresentedKey {
 
 /// The credential that an actor presented.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Presented {
+pub(super) enum ActorCredential {
     Local,
     /// The digest of a session's cookie; `None` for a user who is described without a session.
     Session {
@@ -84,11 +84,13 @@ impl Actor {
         Self { address, second_factor: false, organization, power }
     }
 
-    pub(super) fn presented(&self) -> Presented {
+    pub(super) fn presented(&self) -> ActorCredential {
         match &self.power {
-            Power::Local => Presented::Local,
-            Power::User(user, session) => Presented::Session { user: user.id, session: *session },
-            Power::Key(key) => Presented::Key { key: key.grant.live.key, secret: key.secret },
+            Power::Local => ActorCredential::Local,
+            Power::User(user, session) => {
+                ActorCredential::Session { user: user.id, session: *session }
+            },
+            Power::Key(key) => ActorCredential::Key { key: key.grant.live.key, secret: key.secret },
         }
     }
 
@@ -157,11 +159,11 @@ impl Actor {
     }
 
     /// Whether the actor holds what `ask` names.
-    pub fn holds(&self, ask: Ask<'_>) -> bool {
+    pub fn holds(&self, ask: RightQuery<'_>) -> bool {
         self.holds_in(&self.organization, ask)
     }
 
-    fn holds_in(&self, organization: &OrganizationFacts, ask: Ask<'_>) -> bool {
+    fn holds_in(&self, organization: &OrganizationFacts, ask: RightQuery<'_>) -> bool {
         match &self.power {
             Power::Local => true,
             Power::User(user, _) => user.holds(organization, ask),
@@ -254,7 +256,7 @@ impl Actor {
     fn outranks(&self, pattern: &str) -> bool {
         let ceiling = PatternSet::ALL.into();
         let unbounded = OrganizationFacts { ceiling, ..(*self.organization).clone() };
-        self.holds_in(&unbounded, Ask::Pattern(pattern))
+        self.holds_in(&unbounded, RightQuery::Pattern(pattern))
     }
 
     /// Requires that the actor holds everything that a user holds. Otherwise the actor must not
@@ -267,11 +269,11 @@ impl Actor {
     }
 
     pub fn has(&self, permission: &str) -> bool {
-        self.holds(Ask::Permission(permission))
+        self.holds(RightQuery::Permission(permission))
     }
 
     /// The first of these patterns that the actor does not hold in full.
     pub fn lacks<'a>(&self, patterns: PatternSet<'a>) -> Option<&'a str> {
-        patterns.texts().find(|pattern| !self.holds(Ask::Pattern(pattern)))
+        patterns.texts().find(|pattern| !self.holds(RightQuery::Pattern(pattern)))
     }
 }

@@ -8,8 +8,8 @@
 
 use keyhouse_storage::{Batch, Guard, InvalidBatch, Revision, Write};
 
-use crate::actions::actor::{Actor, Presented};
-use crate::actions::events::Happening;
+use crate::actions::actor::{Actor, ActorCredential};
+use crate::actions::events::AuditEntry;
 use crate::actions::keys::is_bounded;
 use crate::actions::{ActionError, Actions, put};
 use crate::model::code::Code;
@@ -20,10 +20,10 @@ use crate::model::secret::Digest;
 use crate::records::access::{OrganizationRecord, PlanRecord, SessionRecord, UserRecord};
 use crate::records::key::{Author, KeyRecord, Status};
 use crate::records::people::PeopleRecord;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::rights::RoleRecord;
-use crate::records::{Held, Record};
-use crate::verify::{Request, foretell};
+use crate::records::{Record, Revised};
+use crate::verify::{Request, preview};
 
 /// The right to commit one batch on behalf of an actor.
 ///
@@ -60,7 +60,7 @@ struct Grounds {
 
 impl Grounds {
     /// Adds a guard on a row as it was read.
-    fn note<T>(&mut self, place: &Place, held: Option<&Held<T>>) {
+    fn note<T>(&mut self, place: &StoreKey, held: Option<&Revised<T>>) {
         let guards = std::mem::take(&mut self.guards);
         self.guards = match held {
             Some(held) => {
@@ -86,14 +86,14 @@ impl Actions {
     pub(super) fn authorize(&self, actor: &Actor) -> Result<Authorized, ActionError> {
         let (mut grounds, mut asking) = (Grounds::default(), None);
         let today = match actor.presented() {
-            Presented::Local => {
+            ActorCredential::Local => {
                 let organization = self.index.organization(actor.organization_id());
                 Actor::local(organization.ok_or(ActionError::NotFound("organization"))?)
             },
-            Presented::Session { user, session } => {
+            ActorCredential::Session { user, session } => {
                 self.session_today(user, session, &mut grounds)?
             },
-            Presented::Key { key, secret } => {
+            ActorCredential::Key { key, secret } => {
                 let organization = actor.organization_id();
                 let record = self.note_key(organization, key, &mut grounds)?;
                 asking = Some(Box::new(bounded_by(record, secret)));
@@ -138,9 +138,9 @@ impl Actions {
         decided: Authorized,
         batch: Batch,
         now: Moment,
-        happening: Happening,
+        audit_entry: AuditEntry,
     ) -> Result<Option<Revision>, ActionError> {
-        let change = self.complete_change(decided, batch, now, happening)?;
+        let change = self.complete_change(decided, batch, now, audit_entry)?;
         change.map_or(Ok(None), |change| self.commit_complete(change))
     }
 
@@ -151,9 +151,9 @@ impl Actions {
         decided: Authorized,
         batch: Batch,
         now: Moment,
-        happening: Happening,
+        audit_entry: AuditEntry,
     ) -> Result<Option<Change>, ActionError> {
-        let batch = self.record(batch, now, happening)?;
+        let batch = self.record(batch, now, audit_entry)?;
         let holds = !contradict(&decided.standing, &batch);
         Ok(holds.then(|| Change(joined(batch, decided.standing))))
     }
@@ -173,8 +173,8 @@ impl Actions {
     /// batches run at once, one of them is decided again. The index has all earlier commits; a user
     /// that it lists may have been removed since.
     pub(super) fn guard_people(&self) -> Result<Batch, ActionError> {
-        let place = Place::People;
-        let held: Option<Held<PeopleRecord>> = self.read(&place)?;
+        let place = StoreKey::People;
+        let held: Option<Revised<PeopleRecord>> = self.read(&place)?;
         let (batch, changes) = match &held {
             Some(held) => {
                 self.await_grounds(held.revision)?;
@@ -230,8 +230,8 @@ impl Actions {
     ) -> Result<Actor, ActionError> {
         let mut second_factor = false;
         if let Some(digest) = session {
-            let place = Place::Session(digest);
-            let held: Option<Held<SessionRecord>> = self.read(&place)?;
+            let place = StoreKey::Session(digest);
+            let held: Option<Revised<SessionRecord>> = self.read(&place)?;
             let now = self.clock.now().wall;
             let held = held.filter(|held| now < held.record.ends_at(self.session_times));
             let held = held.ok_or(ActionError::SessionEnded)?;
@@ -254,14 +254,15 @@ impl Actions {
         key: KeyId,
         grounds: &mut Grounds,
     ) -> Result<KeyRecord, ActionError> {
-        let held: Option<Held<KeyRecord>> = self.noted(&Place::Key(organization, key), grounds)?;
+        let held: Option<Revised<KeyRecord>> =
+            self.noted(&StoreKey::Key(organization, key), grounds)?;
         let held = held.ok_or(ActionError::KeyRefused(Code::NotFound))?;
         if let Some(owner) = held.record.owner {
             self.note_user(owner, grounds)?;
         }
         let record = self.note_organization(organization, grounds)?;
         if let Some(OrganizationRecord { plan, .. }) = record {
-            self.noted::<PlanRecord>(&Place::Plan(plan), grounds)?;
+            self.noted::<PlanRecord>(&StoreKey::Plan(plan), grounds)?;
         }
         Ok(held.record)
     }
@@ -272,7 +273,7 @@ impl Actions {
         let gone = ActionError::KeyRefused(Code::NotFound);
         let grant = self.index.grant(&secret).ok_or(gone)?;
         let request = Request { ip: actor.address, ..Request::default() };
-        match foretell(&grant, &request, self.clock.now()).code {
+        match preview(&grant, &request, self.clock.now()).code {
             Code::Valid | Code::RateLimited | Code::QuotaExceeded => {
                 Ok(Actor::key(secret, &grant, None))
             },
@@ -297,10 +298,10 @@ impl Actions {
         user: UserId,
         grounds: &mut Grounds,
     ) -> Result<Option<OrganizationId>, ActionError> {
-        let held: Option<Held<UserRecord>> = self.noted(&Place::User(user), grounds)?;
-        let Some(Held { record, .. }) = held else { return Ok(None) };
+        let held: Option<Revised<UserRecord>> = self.noted(&StoreKey::User(user), grounds)?;
+        let Some(Revised { record, .. }) = held else { return Ok(None) };
         if let Role::Custom(role) = record.role {
-            self.noted::<RoleRecord>(&Place::Role(record.organization, role), grounds)?;
+            self.noted::<RoleRecord>(&StoreKey::Role(record.organization, role), grounds)?;
         }
         Ok(Some(record.organization))
     }
@@ -310,14 +311,14 @@ impl Actions {
         organization: OrganizationId,
         grounds: &mut Grounds,
     ) -> Result<Option<OrganizationRecord>, ActionError> {
-        Ok(self.noted(&Place::Organization(organization), grounds)?.map(|held| held.record))
+        Ok(self.noted(&StoreKey::Organization(organization), grounds)?.map(|held| held.record))
     }
 
     fn noted<T: Record>(
         &self,
-        place: &Place,
+        place: &StoreKey,
         grounds: &mut Grounds,
-    ) -> Result<Option<Held<T>>, ActionError> {
+    ) -> Result<Option<Revised<T>>, ActionError> {
         let held = self.read(place)?;
         grounds.note(place, held.as_ref());
         Ok(held)

@@ -8,17 +8,17 @@ use keyhouse_storage::Batch;
 use serde_json::{Value, json};
 
 use crate::actions::actor::Actor;
-use crate::actions::events::Happening;
+use crate::actions::events::AuditEntry;
 use crate::actions::roles::fields;
 use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions, Attempt, put};
-use crate::index::facts::Ask;
+use crate::index::facts::RightQuery;
 use crate::model::catalogue::{OWN_CATALOGUE, OWN_GROUP, OwnPermission, Preset};
 use crate::model::fault::Fault;
 use crate::model::permission::{PATTERNS_MAX, Pattern, Patterns, Permission, is_own};
 use crate::model::role::INSTANCE_MANAGE;
-use crate::records::Held;
-use crate::records::place::Place;
+use crate::records::Revised;
+use crate::records::place::StoreKey;
 use crate::records::rights::PermissionRecord;
 
 pub const PERMISSIONS_MAX: usize = 1_000;
@@ -85,7 +85,7 @@ impl Actions {
             let fault = Fault::new("/name", "reserved_name", "must not begin with keyhouse");
             return Err(ActionError::Invalid(vec![fault]));
         }
-        let place = Place::Permission(name.as_str().into());
+        let place = StoreKey::Permission(name.as_str().into());
         self.in_turn(|| {
             let now = self.clock.now().wall;
             // One guard covers everything that is counted.
@@ -108,11 +108,11 @@ impl Actions {
                 version: 1,
             };
             apply(&mut record, entry);
-            let happening = Happening::by(&decided, "permission.create", name)
+            let audit_entry = AuditEntry::by(&decided, "permission.create", name)
                 .of_instance()
                 .with_change(&json!({}), &shape(&record));
             let batch = put(Batch::new().absent(place.to_bytes()), &place, &record)?;
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
     }
@@ -140,13 +140,13 @@ impl Actions {
                 return Ok(Attempt::Done(record));
             }
             record.version += 1;
-            let place = Place::Permission(record.name.clone());
+            let place = StoreKey::Permission(record.name.clone());
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
-            let happening = Happening::by(&decided, "permission.update", &target.name)
+            let audit_entry = AuditEntry::by(&decided, "permission.update", &target.name)
                 .of_instance()
                 .with_change(&shape(&held.record), &shape(&record));
             let batch = put(batch, &place, &record)?;
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
     }
@@ -163,13 +163,13 @@ impl Actions {
             let now = self.clock.now().wall;
             let held = self.find_entry(target.name.as_str())?;
             Self::check_version(target.versions.as_ref(), held.record.version)?;
-            let place = Place::Permission(held.record.name.clone()).to_bytes();
+            let place = StoreKey::Permission(held.record.name.clone()).to_bytes();
             let batch = Batch::new().unchanged(place.clone(), held.revision).delete(place);
-            let happening = Happening {
+            let audit_entry = AuditEntry {
                 before: fields(shape(&held.record)),
-                ..Happening::by(&decided, "permission.remove", &target.name).of_instance()
+                ..AuditEntry::by(&decided, "permission.remove", &target.name).of_instance()
             };
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })
     }
@@ -182,7 +182,7 @@ impl Actions {
     pub(super) fn preset(&self, actor: &Actor, preset: Preset) -> Result<Patterns, ActionError> {
         let entries = self.entries()?;
         let all = preset.patterns(entries.iter().map(|entry| &*entry.name));
-        let held = |pattern: &&Pattern| actor.holds(Ask::Pattern(pattern.as_str()));
+        let held = |pattern: &&Pattern| actor.holds(RightQuery::Pattern(pattern.as_str()));
         let mut chosen: Vec<Pattern> = all.iter().filter(held).cloned().collect();
         if chosen.is_empty() {
             let first = all.first().map(ToString::to_string).unwrap_or_default();
@@ -198,11 +198,11 @@ impl Actions {
     }
 
     fn entries(&self) -> Result<Vec<PermissionRecord>, ActionError> {
-        self.read_all(Place::PERMISSIONS)
+        self.read_all(StoreKey::PERMISSIONS)
     }
 
-    fn find_entry(&self, name: &str) -> Result<Held<PermissionRecord>, ActionError> {
-        let held = self.read(&Place::Permission(name.into()))?;
+    fn find_entry(&self, name: &str) -> Result<Revised<PermissionRecord>, ActionError> {
+        let held = self.read(&StoreKey::Permission(name.into()))?;
         held.ok_or(ActionError::NotFound("permission in the catalogue"))
     }
 }

@@ -24,7 +24,7 @@ use crate::model::moment::Moment;
 use crate::model::secret::Secret;
 use crate::records::access::UserRecord;
 use crate::records::people::DeviceKeyRecord;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 
 /// How long a browser stays known after the last sign-in.
 pub const DEVICE_LIFETIME: Duration = Duration::from_hours(90 * 24);
@@ -154,7 +154,7 @@ impl Actions {
         if let Some(key) = self.device_key.0.get() {
             return Ok(key.clone());
         }
-        let place = Place::DeviceKey;
+        let place = StoreKey::DeviceKey;
         let stored = || self.read::<DeviceKeyRecord>(&place);
         let mut held = stored()?;
         if held.is_none() {
@@ -167,7 +167,7 @@ impl Actions {
         Ok(self.device_key.0.get_or_init(|| key).clone())
     }
 
-    fn make_device_key(&self, place: &Place) -> Result<(), ActionError> {
+    fn make_device_key(&self, place: &StoreKey) -> Result<(), ActionError> {
         let mut key = Zeroizing::new([0; KEY_BYTES]);
         self.random().fill_bytes(&mut *key);
         let record = DeviceKeyRecord { key: URL_SAFE_NO_PAD.encode(*key) };

@@ -9,11 +9,11 @@ use crate::model::id::{EventId, OrganizationId};
 use crate::model::moment::Moment;
 use crate::records::event::EventRecord;
 use crate::records::key::Author;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 
 /// A change to record in the audit log, without secrets.
 #[derive(Debug)]
-pub(super) struct Happening {
+pub(super) struct AuditEntry {
     pub(super) actor: Option<Author>,
     pub(super) address: Option<std::net::IpAddr>,
     pub(super) organization: Option<OrganizationId>,
@@ -23,7 +23,7 @@ pub(super) struct Happening {
     pub(super) after: Map<String, Value>,
 }
 
-impl Happening {
+impl AuditEntry {
     /// A change that an actor makes in the actor's organization.
     #[expect(clippy::needless_pass_by_value, reason = "ids are handed over as they are")]
     pub(super) fn by(decided: &Authorized, action: &'static str, target: impl ToString) -> Self {
@@ -70,20 +70,20 @@ impl Actions {
         &self,
         batch: Batch,
         now: Moment,
-        happening: Happening,
+        audit_entry: AuditEntry,
     ) -> Result<Batch, ActionError> {
         let id = EventId::new(now, &mut *self.random());
         let event = EventRecord {
             id,
             at: now,
-            actor: happening.actor,
-            address: happening.address,
-            organization: happening.organization,
-            action: happening.action.into(),
-            target: happening.target,
-            before: happening.before,
-            after: happening.after,
+            actor: audit_entry.actor,
+            address: audit_entry.address,
+            organization: audit_entry.organization,
+            action: audit_entry.action.into(),
+            target: audit_entry.target,
+            before: audit_entry.before,
+            after: audit_entry.after,
         };
-        put(batch, &Place::Event(id), &event)
+        put(batch, &StoreKey::Event(id), &event)
     }
 }

@@ -7,7 +7,7 @@ use keyhouse_storage::Batch;
 use serde_json::{Value, json};
 
 use crate::actions::actor::Actor;
-use crate::actions::events::Happening;
+use crate::actions::events::AuditEntry;
 use crate::actions::roles::fields;
 use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions, Attempt, put};
@@ -18,9 +18,9 @@ use crate::model::gate::{DEFAULT_GATE, GateName, Preflight};
 use crate::model::id::{GateId, OrganizationId};
 use crate::model::key_text::Environment;
 use crate::model::role::INSTANCE_MANAGE;
-use crate::records::Held;
+use crate::records::Revised;
 use crate::records::gate::{Environments, GateRecord, Ids, RouteRecord, RoutesFault};
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 
 /// Most gates, not counting the gate `default`.
 pub const GATES_MAX: usize = 256;
@@ -84,7 +84,7 @@ impl Actions {
         draft: &GateChange,
     ) -> Result<GateRecord, ActionError> {
         actor.require(INSTANCE_MANAGE)?;
-        let place = Place::Gate(name.as_str().into());
+        let place = StoreKey::Gate(name.as_str().into());
         self.in_turn(|| {
             let now = self.clock.now().wall;
             // One guard covers everything that is counted.
@@ -115,11 +115,11 @@ impl Actions {
             };
             apply(&mut record, draft);
             self.check_gate(&record)?;
-            let happening = Happening::by(&decided, "gate.create", name)
+            let audit_entry = AuditEntry::by(&decided, "gate.create", name)
                 .of_instance()
                 .with_change(&json!({}), &shape(&record));
             let batch = put(Batch::new().absent(place.to_bytes()), &place, &record)?;
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
     }
@@ -145,13 +145,13 @@ impl Actions {
             }
             self.check_gate(&record)?;
             record.version += 1;
-            let place = Place::Gate(record.name.clone());
+            let place = StoreKey::Gate(record.name.clone());
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
-            let happening = Happening::by(&decided, "gate.update", &target.name)
+            let audit_entry = AuditEntry::by(&decided, "gate.update", &target.name)
                 .of_instance()
                 .with_change(&shape(&held.record), &shape(&record));
             let batch = put(batch, &place, &record)?;
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
     }
@@ -163,23 +163,23 @@ impl Actions {
             let now = self.clock.now().wall;
             let held = self.find_gate(&target.name)?;
             Self::check_version(target.versions.as_ref(), held.record.version)?;
-            let place = Place::Gate(held.record.name.clone()).to_bytes();
+            let place = StoreKey::Gate(held.record.name.clone()).to_bytes();
             let batch = Batch::new().unchanged(place.clone(), held.revision).delete(place);
-            let happening = Happening {
+            let audit_entry = AuditEntry {
                 before: fields(shape(&held.record)),
-                ..Happening::by(&decided, "gate.remove", &target.name).of_instance()
+                ..AuditEntry::by(&decided, "gate.remove", &target.name).of_instance()
             };
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })
     }
 
     fn gates(&self) -> Result<Vec<GateRecord>, ActionError> {
-        self.read_all(Place::GATES)
+        self.read_all(StoreKey::GATES)
     }
 
-    fn find_gate(&self, name: &GateName) -> Result<Held<GateRecord>, ActionError> {
-        self.read(&Place::Gate(name.as_str().into()))?.ok_or(ActionError::NotFound("gate"))
+    fn find_gate(&self, name: &GateName) -> Result<Revised<GateRecord>, ActionError> {
+        self.read(&StoreKey::Gate(name.as_str().into()))?.ok_or(ActionError::NotFound("gate"))
     }
 
     /// Rejects a gate with two routes that match the same requests, or with organizations that do

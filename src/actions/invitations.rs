@@ -8,19 +8,19 @@ use std::ops::ControlFlow;
 use keyhouse_storage::{Batch, Range};
 use serde_json::{Value, json};
 
-use crate::actions::acceptance::link_of_nobody;
+use crate::actions::acceptance::as_invalid_link;
 use crate::actions::accounts::email_taken;
 use crate::actions::actor::Actor;
-use crate::actions::events::Happening;
+use crate::actions::events::AuditEntry;
 use crate::actions::people::{knows_team, newest_first};
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::id::{InvitationId, OrganizationId, TeamId};
 use crate::model::moment::Moment;
 use crate::model::role::{INSTANCE_MANAGE, Role, USERS_MANAGE, USERS_READ};
 use crate::model::secret::Secret;
-use crate::records::Held;
+use crate::records::Revised;
 use crate::records::people::InvitationRecord;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 
 /// Most pending invitations of an organization.
 pub const INVITATIONS_MAX: usize = 1_000;
@@ -96,11 +96,11 @@ impl Actions {
                 self.new_invitation(organization, email, draft.role, actor.author());
             record.name.clone_from(&draft.name);
             record.teams.clone_from(&draft.teams);
-            let place = Place::Invitation(record.id);
+            let place = StoreKey::Invitation(record.id);
             let batch = put(batch.absent(place.to_bytes()), &place, &record)?;
-            let happening = Happening::by(&decided, "invitation.create", record.id)
+            let audit_entry = AuditEntry::by(&decided, "invitation.create", record.id)
                 .with_change(&json!({}), &shape(&record));
-            let committed = self.commit_change(decided, batch, record.created_at, happening)?;
+            let committed = self.commit_change(decided, batch, record.created_at, audit_entry)?;
             let made = SeenInvitation { record, status: InvitationStatus::Pending };
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done((made, token))))
         })
@@ -124,10 +124,10 @@ impl Actions {
         after: Option<InvitationId>,
     ) -> Result<(Vec<SeenInvitation>, Option<InvitationId>), ActionError> {
         actor.require(USERS_READ)?;
-        let after = after.map(|id| Place::Invitation(id).to_bytes());
-        let range = newest_first(Place::INVITATIONS, after.as_deref());
+        let after = after.map(|id| StoreKey::Invitation(id).to_bytes());
+        let range = newest_first(StoreKey::INVITATIONS, after.as_deref());
         let (mut seen, mut more) = (Vec::new(), false);
-        self.each_record(&range, |held: Held<InvitationRecord>| {
+        self.each_record(&range, |held: Revised<InvitationRecord>| {
             if held.record.organization != actor.organization_id() {
                 return ControlFlow::Continue(());
             }
@@ -150,12 +150,12 @@ impl Actions {
             let held = self.find_invitation(today, id)?;
             let (record, now) = (held.record, self.clock.now().wall);
             self.require_over_invitation(today, &record, now)?;
-            let place = Place::Invitation(id).to_bytes();
+            let place = StoreKey::Invitation(id).to_bytes();
             let batch = batch.unchanged(place.clone(), held.revision).delete(place);
-            let happening = Happening::by(&decided, "invitation.delete", id)
+            let audit_entry = AuditEntry::by(&decided, "invitation.delete", id)
                 .inside(record.organization)
                 .with_change(&shape(&record), &json!({ "email": null, "role": null }));
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })
     }
@@ -165,7 +165,7 @@ impl Actions {
         let organization = invitation.organization;
         let maker = self.author_today(invitation.created_by, organization);
         let maker = maker.ok_or(ActionError::LinkInvalid)?;
-        let role = self.held_role(organization, invitation.role).map_err(link_of_nobody)?;
+        let role = self.held_role(organization, invitation.role).map_err(as_invalid_link)?;
         let may = if maker.organization_id() == organization {
             // Skips teams that were removed since the invitation.
             let stands = |team: &TeamId| self.index.team(*team).is_some();
@@ -178,7 +178,7 @@ impl Actions {
             // An operator of another organization invites the first owner of an organization.
             maker.require(INSTANCE_MANAGE)
         };
-        may.map_err(link_of_nobody)
+        may.map_err(as_invalid_link)
     }
 
     /// Checks that the plan allows one more user.
@@ -214,7 +214,7 @@ impl Actions {
         let (organization, now) = (actor.organization_id(), self.clock.now().wall);
         let (mut waiting, mut pending, mut swept) = (0, 0, 0);
         for record in self.invitations_in(organization)? {
-            let place = Place::Invitation(record.id).to_bytes();
+            let place = StoreKey::Invitation(record.id).to_bytes();
             if record.email == email {
                 self.require_over_invitation(actor, &record, now)?;
                 batch = batch.delete(place);
@@ -241,12 +241,15 @@ impl Actions {
         organization: OrganizationId,
     ) -> Result<Vec<InvitationRecord>, ActionError> {
         let mut found = Vec::new();
-        self.each_record(&Range::prefix(Place::INVITATIONS), |held: Held<InvitationRecord>| {
-            if held.record.organization == organization {
-                found.push(held.record);
-            }
-            ControlFlow::Continue(())
-        })?;
+        self.each_record(
+            &Range::prefix(StoreKey::INVITATIONS),
+            |held: Revised<InvitationRecord>| {
+                if held.record.organization == organization {
+                    found.push(held.record);
+                }
+                ControlFlow::Continue(())
+            },
+        )?;
         Ok(found)
     }
 
@@ -272,9 +275,9 @@ impl Actions {
         &self,
         actor: &Actor,
         id: InvitationId,
-    ) -> Result<Held<InvitationRecord>, ActionError> {
-        let held: Option<Held<InvitationRecord>> = self.read(&Place::Invitation(id))?;
-        let own = |held: &Held<InvitationRecord>| {
+    ) -> Result<Revised<InvitationRecord>, ActionError> {
+        let held: Option<Revised<InvitationRecord>> = self.read(&StoreKey::Invitation(id))?;
+        let own = |held: &Revised<InvitationRecord>| {
             actor.is_local() || held.record.organization == actor.organization_id()
         };
         held.filter(own).ok_or(ActionError::NotFound("invitation"))

@@ -15,8 +15,8 @@ use crate::actions::usage::rows::{Due, UseRows};
 use crate::clock::Clock;
 use crate::index::Index;
 use crate::index::halt::Halt;
-use crate::index::live::Live;
-use crate::index::tally::Tally;
+use crate::index::live::KeyCounters;
+use crate::index::tally::PendingUsage;
 use crate::model::id::KeyId;
 
 pub const FLUSH_KEYS_MAX: usize = 5_000;
@@ -116,7 +116,11 @@ impl Flusher {
     }
 
     /// Ends the 60 s cool-down of keys written earlier, and returns their uses that wait for it.
-    fn released(&mut self, tally: &mut Tally, ticks: u64) -> HashMap<KeyId, Arc<Live>> {
+    fn released(
+        &mut self,
+        tally: &mut PendingUsage,
+        ticks: u64,
+    ) -> HashMap<KeyId, Arc<KeyCounters>> {
         let rest = u64::try_from(REWRITE_AFTER.as_nanos()).unwrap_or(u64::MAX);
         let mut released = HashMap::new();
         while let Some((at, key)) = self.written.front().copied() {
@@ -130,8 +134,12 @@ impl Flusher {
         released
     }
 
-    fn taken(index: &Index, tally: &mut Tally, lives: HashMap<KeyId, Arc<Live>>) -> Vec<Due> {
-        let take = |live: Arc<Live>| Due { last: index.take_use(tally, &live), live };
+    fn taken(
+        index: &Index,
+        tally: &mut PendingUsage,
+        lives: HashMap<KeyId, Arc<KeyCounters>>,
+    ) -> Vec<Due> {
+        let take = |live: Arc<KeyCounters>| Due { last: index.take_use(tally, &live), live };
         lives.into_values().map(take).collect()
     }
 
@@ -155,7 +163,7 @@ impl Flusher {
 mod tests {
     use super::*;
     use crate::clock::ManualClock;
-    use crate::index::Origin;
+    use crate::index::CallOrigin;
     use crate::index::grant::Grant;
     use crate::index::grant::tests::grant_of;
     use crate::index::tally::OWED_MAX;
@@ -163,10 +171,10 @@ mod tests {
     use crate::model::code::Code;
     use crate::model::id::Id;
     use crate::model::moment::Moment;
-    use crate::records::place::Place;
+    use crate::records::place::StoreKey;
     use crate::records::usage::{HoursRecord, UsageOf};
     use crate::records::uses::UseRecord;
-    use crate::records::{Held, read_row};
+    use crate::records::{Revised, read_row};
     use keyhouse_storage::{At, Fault, FaultyStore, MemoryStore, Operation};
 
     fn flusher() -> (Flusher, Arc<Index>, Arc<MemoryStore>, Arc<ManualClock>) {
@@ -177,12 +185,12 @@ mod tests {
     }
 
     fn used_key(id: KeyId) -> Grant {
-        grant_of(Arc::new(Live::new(id)))
+        grant_of(Arc::new(KeyCounters::new(id)))
     }
 
     fn written(store: &MemoryStore, key: KeyId) -> Option<Moment> {
-        let row = store.get(&Place::Use(key).to_bytes(), At::Latest).unwrap()?;
-        let held: Held<UseRecord> = read_row(&row).unwrap();
+        let row = store.get(&StoreKey::Use(key).to_bytes(), At::Latest).unwrap()?;
+        let held: Revised<UseRecord> = read_row(&row).unwrap();
         Some(held.record.at)
     }
 
@@ -191,12 +199,12 @@ mod tests {
         let (mut flusher, index, store, clock) = flusher();
         let grant = used_key(Id::from_bytes([7; 16]));
         let first = clock.now().wall;
-        index.note_call(&grant, Code::Valid, first, Origin::default());
+        index.note_call(&grant, Code::Valid, first, CallOrigin::default());
         flusher.flush();
         assert_eq!(written(&store, grant.live.key), Some(first));
         clock.advance(Duration::from_secs(30));
         let second = clock.now().wall;
-        index.note_call(&grant, Code::Valid, second, Origin::default());
+        index.note_call(&grant, Code::Valid, second, CallOrigin::default());
         flusher.flush();
         assert_eq!(written(&store, grant.live.key), Some(first));
         clock.advance(Duration::from_secs(30));
@@ -211,7 +219,7 @@ mod tests {
             .map(|_| used_key(Id::new(clock.now().wall, &mut rand::rng())))
             .collect();
         for grant in &lives {
-            index.note_call(grant, Code::Valid, clock.now().wall, Origin::default());
+            index.note_call(grant, Code::Valid, clock.now().wall, CallOrigin::default());
         }
         let count =
             || lives.iter().filter(|grant| written(&store, grant.live.key).is_some()).count();
@@ -228,7 +236,7 @@ mod tests {
     fn rejected_writes_are_retried() {
         let (mut flusher, index, store, clock) = flusher();
         let grant = used_key(Id::from_bytes([7; 16]));
-        index.note_call(&grant, Code::Valid, clock.now().wall, Origin::default());
+        index.note_call(&grant, Code::Valid, clock.now().wall, CallOrigin::default());
         let real = std::mem::replace(&mut flusher.store, {
             let closed = MemoryStore::new();
             closed.close().unwrap();
@@ -258,13 +266,13 @@ mod tests {
             let organization = grant.organization.load().id;
             let call = |times: usize| {
                 for _ in 0..times {
-                    index.note_call(&grant, Code::Expired, clock.now().wall, Origin::default());
+                    index.note_call(&grant, Code::Expired, clock.now().wall, CallOrigin::default());
                 }
             };
             let stored = || {
                 [Some(grant.live.key), None].map(|key| {
                     let day = Hour::of(clock.now().wall).day();
-                    let place = Place::UsageHours(day, UsageOf { organization, key }).to_bytes();
+                    let place = StoreKey::UsageHours(day, UsageOf { organization, key }).to_bytes();
                     let row = store.inner().get(&place, At::Latest).unwrap();
                     let read = |row| read_row::<HoursRecord>(&row).unwrap().record;
                     row.map_or(0, |row| read(row).sum().calls())
@@ -305,7 +313,7 @@ mod tests {
         while !index.tally().is_full() {
             for _ in 0..FLUSH_KEYS_MAX {
                 let grant = used_key(Id::new(clock.now().wall, &mut rand::rng()));
-                index.note_call(&grant, Code::Expired, clock.now().wall, Origin::default());
+                index.note_call(&grant, Code::Expired, clock.now().wall, CallOrigin::default());
             }
             used += FLUSH_KEYS_MAX;
             assert!(used <= OWED_MAX + FLUSH_KEYS_MAX, "it never fills");
@@ -313,7 +321,7 @@ mod tests {
         }
         let owed = index.tally().debtors().count();
         let grant = used_key(Id::from_bytes([7; 16]));
-        index.note_call(&grant, Code::Expired, clock.now().wall, Origin::default());
+        index.note_call(&grant, Code::Expired, clock.now().wall, CallOrigin::default());
         flusher.flush();
         assert_eq!(index.tally().debtors().count(), owed);
         let mut kept = 0;

@@ -13,7 +13,7 @@ use keyhouse_storage::Batch;
 
 use crate::actions::accounts::account_of;
 use crate::actions::actor::{Actor, OWNER};
-use crate::actions::events::Happening;
+use crate::actions::events::AuditEntry;
 use crate::actions::{ActionError, Actions, Attempt};
 use crate::index::facts::UserFacts;
 use crate::model::id::UserId;
@@ -98,8 +98,8 @@ impl Actions {
             };
             let users = organizations.into_iter().flat_map(|id| self.index.users_of(id));
             found.extend(users.filter_map(|user| {
-                let is_told = sees_all || self.is_vouched_for(&user);
-                let accounts = if is_told { &slowed.accounts } else { &slowed.guessed };
+                let is_shown = sees_all || self.is_vouched_for(&user);
+                let accounts = if is_shown { &slowed.accounts } else { &slowed.guessed };
                 let account = accounts.get(&Digest::of(account_of(user.id).as_bytes()))?;
                 Some(Lockout {
                     id: LockoutId::User(user.id),
@@ -142,7 +142,7 @@ impl Actions {
                 LockoutId::Network(Some(network)) => network.to_string(),
                 LockoutId::Network(None) => UNKNOWN.to_owned(),
             };
-            let lifted = Happening::by(&decided, "lockout.lift", target);
+            let lifted = AuditEntry::by(&decided, "lockout.lift", target);
             let lifted = match &known.user {
                 Some(user) => lifted.inside(user.organization),
                 None => lifted.of_instance(),
@@ -177,7 +177,7 @@ mod tests {
         for text in ["203.0.113.7_32", "2001-db8-1-2--_64", "203.0.113.0_24", "unknown"] {
             assert_eq!(text.parse::<LockoutId>().unwrap().to_string(), text);
         }
-        for text in ["", "203.0.113.7", "203.0.113.7/32/1", "nobody", "usr_1"] {
+        for text in ["", "203.0.113.7", "203.0.113.7/32/1", "unknown", "usr_1"] {
             assert!(text.parse::<LockoutId>().is_err(), "{text}");
         }
     }

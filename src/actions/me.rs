@@ -4,9 +4,9 @@ use keyhouse_storage::Batch;
 
 use crate::actions::accounts::account_of;
 use crate::actions::actor::Actor;
-use crate::actions::events::Happening;
+use crate::actions::events::AuditEntry;
 use crate::actions::new_password::require_length;
-use crate::actions::sessions::Kept;
+use crate::actions::sessions::SessionKept;
 use crate::actions::sign_in::wrong_password;
 use crate::actions::throttle::{Attempter, Browser, Guess, Source};
 use crate::actions::totp::{spend, wrong_code};
@@ -18,10 +18,10 @@ use crate::model::locale::Locale;
 use crate::model::password::{Factors, Personal};
 use crate::model::role::USERS_MANAGE;
 use crate::model::secret::Secret;
-use crate::records::Held;
+use crate::records::Revised;
 use crate::records::access::UserRecord;
 use crate::records::people::TotpRecord;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 
 /// A user in the user's own session.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +45,7 @@ impl Me<'_> {
 
 /// A user's account as the user sees it.
 #[derive(Debug)]
-pub struct Account {
+pub struct OwnAccount {
     pub user: UserRecord,
     /// The factors that the user signs in with.
     pub factors: Factors,
@@ -70,7 +70,6 @@ pub struct MeChange {
     pub current_password: Option<Secret>,
     /// A code of the second factor, if the user has one. A new address requires it too.
     pub code: Option<Secret>,
-    /// The accepted versions (`If-Match`).
     pub versions: Option<Vec<u64>>,
 }
 
@@ -86,7 +85,6 @@ struct Proven<'a> {
 /// A new password that is checked and hashed.
 struct NewPassword {
     hash: String,
-    /// The session's new cookie.
     token: Secret,
 }
 
@@ -106,7 +104,7 @@ struct Changed {
 }
 
 impl Actions {
-    pub fn account(&self, user: UserId) -> Result<Account, ActionError> {
+    pub fn account(&self, user: UserId) -> Result<OwnAccount, ActionError> {
         let user = self.own_record(user)?.record;
         let factors = self.factors(Batch::new(), user.id)?.0;
         self.account_as(user, factors)
@@ -123,7 +121,7 @@ impl Actions {
         &self,
         me: &Me<'_>,
         change: &MeChange,
-    ) -> Result<(Account, Option<Secret>), ActionError> {
+    ) -> Result<(OwnAccount, Option<Secret>), ActionError> {
         let needs_proof = change.password.is_some() || change.email.is_some();
         let proven = needs_proof.then(|| self.prove_change(me, change)).transpose()?;
         let account = self.in_turn(|| {
@@ -142,22 +140,22 @@ impl Actions {
                 return Ok(Attempt::Done(Some((user, factors))));
             }
             user.version += 1;
-            let place = Place::User(me.user);
+            let place = StoreKey::User(me.user);
             let batch = put(batch.unchanged(place.to_bytes(), held.revision), &place, &user)?;
             let batch = self.move_email(batch, &held.record, &user)?;
             let new = proven.as_ref().and_then(|proven| proven.new.as_ref());
             let batch = match new {
-                Some(new) => self.keep_session(batch, me, Kept::Under(&new.token))?,
+                Some(new) => self.keep_session(batch, me, SessionKept::Under(&new.token))?,
                 None if user.email != held.record.email => {
-                    self.keep_session(batch, me, Kept::Unchanged)?
+                    self.keep_session(batch, me, SessionKept::Unchanged)?
                 },
                 None => batch,
             };
-            let happening = Happening::by(&decided, "user.update", me.user);
-            let happening = told(happening, &held.record, &user);
+            let audit_entry = AuditEntry::by(&decided, "user.update", me.user);
+            let audit_entry = reported(audit_entry, &held.record, &user);
             let account = Some((user, factors));
             let now = self.clock.now().wall;
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(account)))
         })?;
         let Some((user, factors)) = account else {
@@ -209,12 +207,12 @@ impl Actions {
         Ok(Some(Changed { user, factors, batch }))
     }
 
-    fn account_as(&self, user: UserRecord, factors: Factors) -> Result<Account, ActionError> {
-        let totp: Option<Held<TotpRecord>> = self.read(&Place::Totp(user.id))?;
+    fn account_as(&self, user: UserRecord, factors: Factors) -> Result<OwnAccount, ActionError> {
+        let totp: Option<Revised<TotpRecord>> = self.read(&StoreKey::Totp(user.id))?;
         let confirmed = totp.filter(|held| held.record.confirmed);
         let backup_codes = confirmed.map(|held| held.record.backup.len());
         let email_verified = self.is_email_verified(&user);
-        Ok(Account { user, factors, email_verified, backup_codes })
+        Ok(OwnAccount { user, factors, email_verified, backup_codes })
     }
 
     /// Adds the use of a code to a batch if the user has a second factor. `None` for a wrong code.
@@ -224,8 +222,8 @@ impl Actions {
         user: UserId,
         code: Option<&Secret>,
     ) -> Result<Option<Batch>, ActionError> {
-        let place = Place::Totp(user);
-        let held: Option<Held<TotpRecord>> = self.read(&place)?;
+        let place = StoreKey::Totp(user);
+        let held: Option<Revised<TotpRecord>> = self.read(&place)?;
         let Some(held) = held.filter(|held| held.record.confirmed) else { return Ok(Some(batch)) };
         let Some(code) = code else {
             let fault = Fault::new("/code", "required", "is required with a second factor");
@@ -260,8 +258,8 @@ impl Actions {
     }
 
     /// The record of a session's user.
-    pub(super) fn own_record(&self, user: UserId) -> Result<Held<UserRecord>, ActionError> {
-        self.read(&Place::User(user))?.ok_or(ActionError::SessionEnded)
+    pub(super) fn own_record(&self, user: UserId) -> Result<Revised<UserRecord>, ActionError> {
+        self.read(&StoreKey::User(user))?.ok_or(ActionError::SessionEnded)
     }
 
     /// The factors that a user signs in with. The batch is committed only while they do not change.
@@ -270,8 +268,8 @@ impl Actions {
         batch: Batch,
         user: UserId,
     ) -> Result<(Factors, Batch), ActionError> {
-        let place = Place::Totp(user).to_bytes();
-        Ok(match self.read::<TotpRecord>(&Place::Totp(user))? {
+        let place = StoreKey::Totp(user).to_bytes();
+        Ok(match self.read::<TotpRecord>(&StoreKey::Totp(user))? {
             Some(held) => {
                 let confirmed = held.record.confirmed;
                 let factors = if confirmed { Factors::PasswordAndCode } else { Factors::Password };
@@ -283,23 +281,23 @@ impl Actions {
 }
 
 /// Adds the changed fields to an audit event. A new password is recorded without its value.
-fn told(mut happening: Happening, before: &UserRecord, after: &UserRecord) -> Happening {
+fn reported(mut audit_entry: AuditEntry, before: &UserRecord, after: &UserRecord) -> AuditEntry {
     if before.name != after.name {
-        happening.before.insert("name".to_owned(), before.name.clone().into());
-        happening.after.insert("name".to_owned(), after.name.clone().into());
+        audit_entry.before.insert("name".to_owned(), before.name.clone().into());
+        audit_entry.after.insert("name".to_owned(), after.name.clone().into());
     }
     if before.email != after.email {
-        happening.before.insert("email".to_owned(), before.email.clone().into());
-        happening.after.insert("email".to_owned(), after.email.clone().into());
+        audit_entry.before.insert("email".to_owned(), before.email.clone().into());
+        audit_entry.after.insert("email".to_owned(), after.email.clone().into());
         let unconfirmed = after.email_unconfirmed.into();
-        happening.after.insert("email_unconfirmed".to_owned(), unconfirmed);
+        audit_entry.after.insert("email_unconfirmed".to_owned(), unconfirmed);
     }
     if before.locale != after.locale {
-        happening.before.insert("locale".to_owned(), before.locale.as_deref().into());
-        happening.after.insert("locale".to_owned(), after.locale.as_deref().into());
+        audit_entry.before.insert("locale".to_owned(), before.locale.as_deref().into());
+        audit_entry.after.insert("locale".to_owned(), after.locale.as_deref().into());
     }
     if before.password != after.password {
-        happening.after.insert("password".to_owned(), "changed".into());
+        audit_entry.after.insert("password".to_owned(), "changed".into());
     }
-    happening
+    audit_entry
 }

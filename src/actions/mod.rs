@@ -17,6 +17,7 @@ pub mod catalogue;
 pub mod commits;
 pub mod devices;
 mod events;
+pub mod failed_sign_ins;
 pub mod gates;
 pub mod invitations;
 pub mod keys;
@@ -32,7 +33,6 @@ pub mod passwords;
 mod people;
 pub mod plans;
 pub mod quotas;
-pub mod refusals;
 pub mod removal;
 pub mod resets;
 pub mod roles;
@@ -63,18 +63,18 @@ use crate::model::id::OrganizationId;
 use crate::model::key_text::Prefix;
 use crate::model::retention::Retention;
 use crate::model::session_times::SessionTimes;
-use crate::records::place::Place;
-use crate::records::{Held, Record, RecordError, encode, read_row};
+use crate::records::place::StoreKey;
+use crate::records::{Record, RecordError, Revised, encode, read_row};
 use actor::Actor;
 use audit::export::Exported;
 use commits::Commits;
 use devices::DeviceKey;
+use failed_sign_ins::FailedSignIns;
 use passwords::Passwords;
-use refusals::Refusals;
 use sign_in::SignIns;
 use throttle::Throttle;
 pub use turns::READERS_MAX;
-use turns::{Turn, Turns};
+use turns::{ReadTurn, ReadTurns};
 
 /// How long a response waits for the index. After that the change is confirmed anyway, and checks
 /// are not answered until the index has it.
@@ -96,16 +96,16 @@ pub struct Actions {
     exported: Arc<Exported>,
     passwords: Passwords,
     throttle: Throttle,
-    refusals: Refusals,
+    failed_sign_ins: FailedSignIns,
     sign_ins: SignIns,
     session_times: SessionTimes,
     device_key: DeviceKey,
     commits: Arc<Commits>,
-    /// Held while the audit log is checked, so that only one check runs at a time.
+    /// Revised while the audit log is checked, so that only one check runs at a time.
     checking: Mutex<()>,
     /// The order of the pages of long reads.
-    reads: Turns,
-    /// Held by a caller that lost a race for a contended row, until it has the row.
+    reads: ReadTurns,
+    /// Revised by a caller that lost a race for a contended row, until it has the row.
     turn: Mutex<()>,
 }
 
@@ -125,36 +125,21 @@ pub enum ActionError {
     BeyondKey(Vec<Fault>),
     /// The organization's plan lacks a feature.
     #[error("the plan {plan} does not include {feature}")]
-    SubscriptionRequired {
-        /// The organization's plan.
-        plan: String,
-        /// The missing feature.
-        feature: &'static str,
-    },
+    SubscriptionRequired { plan: String, feature: &'static str },
     /// The organization has reached a limit of its plan.
     #[error("the plan {plan} allows at most {maximum} {limit}")]
     LimitReached {
-        /// The organization's plan.
         plan: String,
         /// The limit's name, such as `keys_per_user`.
         limit: &'static str,
-        /// The limit's value.
         maximum: u64,
     },
     /// The state of a record does not allow the change.
     #[error("{detail}")]
-    Conflict {
-        /// A stable error code.
-        code: &'static str,
-        /// The reason, for people.
-        detail: &'static str,
-    },
+    Conflict { code: &'static str, detail: &'static str },
     /// `If-Match` named another version than the stored one.
     #[error("the current version is {current}: read the record again")]
-    VersionConflict {
-        /// The stored version.
-        current: u64,
-    },
+    VersionConflict { current: u64 },
     /// Address and password do not match, or the user is disabled.
     #[error("sign-in failed")]
     SignInFailed,
@@ -185,7 +170,6 @@ pub enum ActionError {
     /// Too many requests of this kind are in progress.
     #[error("busy")]
     Busy,
-    /// The store is full.
     #[error("store full")]
     StorageFull,
     /// The store cannot be reached, or a record cannot be decoded.
@@ -227,8 +211,8 @@ impl Actions {
     ) -> Self {
         let random = Mutex::new(random);
         let (passwords, throttle) = (Passwords::default(), Throttle::default());
-        let (refusals, sign_ins, commits) =
-            (Refusals::default(), SignIns::default(), Arc::default());
+        let (failed_sign_ins, sign_ins, commits) =
+            (FailedSignIns::default(), SignIns::default(), Arc::default());
         let (checking, turn) = (Mutex::default(), Mutex::default());
         let (session_times, device_key) = (SessionTimes::default(), DeviceKey::default());
         Self {
@@ -241,13 +225,13 @@ impl Actions {
             exported: Arc::default(),
             passwords,
             throttle,
-            refusals,
+            failed_sign_ins,
             sign_ins,
             session_times,
             device_key,
             commits,
             checking,
-            reads: Turns::default(),
+            reads: ReadTurns::default(),
             turn,
         }
     }
@@ -284,7 +268,6 @@ impl Actions {
         &self.commits
     }
 
-    /// The outcomes of sign-ins.
     pub fn sign_ins(&self) -> &SignIns {
         &self.sign_ins
     }
@@ -304,7 +287,7 @@ impl Actions {
 
     /// A turn to read and filter one page of a list. Long reads yield to other readers between
     /// pages.
-    fn page_turn(&self, actor: &Actor) -> Turn<'_> {
+    fn page_turn(&self, actor: &Actor) -> ReadTurn<'_> {
         self.reads.take(actor.reader())
     }
 
@@ -321,7 +304,7 @@ impl Actions {
         }
     }
 
-    fn read<T: Record>(&self, place: &Place) -> Result<Option<Held<T>>, ActionError> {
+    fn read<T: Record>(&self, place: &StoreKey) -> Result<Option<Revised<T>>, ActionError> {
         let row = self.store.get(&place.to_bytes(), At::Latest)?;
         Ok(row.as_ref().map(read_row).transpose()?)
     }
@@ -383,7 +366,7 @@ impl Actions {
     }
 }
 
-fn put<T: Record>(batch: Batch, place: &Place, record: &T) -> Result<Batch, ActionError> {
+fn put<T: Record>(batch: Batch, place: &StoreKey, record: &T) -> Result<Batch, ActionError> {
     Ok(batch.put(place.to_bytes(), encode(place, record)?))
 }
 

@@ -4,11 +4,11 @@
 
 use keyhouse_storage::Batch;
 
-use crate::actions::events::Happening;
+use crate::actions::events::AuditEntry;
 use crate::actions::me::Me;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::moment::Moment;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 
 impl Actions {
     /// Removes a user's notices up to a moment. Later notices stay, because the user has not seen
@@ -23,11 +23,11 @@ impl Actions {
             if user.notices == held.record.notices {
                 return Ok(Attempt::Done(()));
             }
-            let place = Place::User(me.user);
+            let place = StoreKey::User(me.user);
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
             let batch = put(batch, &place, &user)?;
-            let happening = Happening::by(&decided, "notice.acknowledge", me.user);
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let audit_entry = AuditEntry::by(&decided, "notice.acknowledge", me.user);
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })
     }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::actions::actor::{Actor, OWNER};
 use crate::actions::authority::Authorized;
-use crate::actions::events::Happening;
+use crate::actions::events::AuditEntry;
 use crate::actions::invitations::{InvitationStatus, SeenInvitation};
 use crate::actions::organization_record::{new_organization, shape};
 use crate::actions::rows::Listed;
@@ -27,9 +27,9 @@ use crate::model::role::{
 };
 use crate::model::second_factor::RequiredOf;
 use crate::model::secret::Secret;
-use crate::records::Held;
+use crate::records::Revised;
 use crate::records::access::{OrganizationRecord, PlanRecord};
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::rights::TeamRecord;
 
 pub const ORGANIZATIONS_MAX: usize = 10_000;
@@ -88,7 +88,6 @@ pub struct OrganizationChange {
 pub struct SubscriptionChange {
     pub plan: Option<String>,
     pub status: Option<SubscriptionStatus>,
-    /// Another end, or none.
     pub current_period_end: Edit<Moment>,
 }
 
@@ -155,7 +154,7 @@ impl Actions {
         let mut items = Vec::new();
         for id in listed.items {
             // An organization that is in the index but not in the store was removed.
-            items.extend(self.read(&Place::Organization(id))?.map(|held| held.record));
+            items.extend(self.read(&StoreKey::Organization(id))?.map(|held| held.record));
         }
         Ok(Listed { items, more: listed.more })
     }
@@ -199,14 +198,14 @@ impl Actions {
             let record = new_organization(id, draft.name.clone(), plan, now);
             let owner = BuiltinRole::Owner.into();
             let (invitation, token) = self.new_invitation(id, email, owner, today.author());
-            let places = [Place::Organization(id), Place::Invitation(invitation.id)];
+            let places = [StoreKey::Organization(id), StoreKey::Invitation(invitation.id)];
             let batch = places.iter().fold(batch, |batch, place| batch.absent(place.to_bytes()));
-            let batch = put(batch, &Place::Organization(id), &record)?;
-            let batch = put(batch, &Place::Invitation(invitation.id), &invitation)?;
-            let happening = Happening::by(&decided, "organization.create", id)
+            let batch = put(batch, &StoreKey::Organization(id), &record)?;
+            let batch = put(batch, &StoreKey::Invitation(invitation.id), &invitation)?;
+            let audit_entry = AuditEntry::by(&decided, "organization.create", id)
                 .inside(id)
                 .with_change(&json!({}), &shape(&record));
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             let status = InvitationStatus::Pending;
             let invitation = SeenInvitation { record: invitation, status };
             let made = NewOrganization { record, invitation, token };
@@ -271,7 +270,8 @@ impl Actions {
         &self,
         organization: OrganizationRecord,
     ) -> Result<SeenSubscription, ActionError> {
-        let plan: Option<Held<PlanRecord>> = self.read(&Place::Plan(organization.plan.clone()))?;
+        let plan: Option<Revised<PlanRecord>> =
+            self.read(&StoreKey::Plan(organization.plan.clone()))?;
         let plan =
             plan.map_or_else(|| PlanRecord::unlimited(&organization.plan, &[]), |held| held.record);
         let now = self.clock.now().wall;
@@ -279,20 +279,20 @@ impl Actions {
         let id = organization.id;
         let keys = self.count_keys(id)?;
         let users = self.index.users_of(id).len();
-        let teams = self.read_all::<TeamRecord>(&Place::teams_of(id))?.len();
+        let teams = self.read_all::<TeamRecord>(&StoreKey::teams_of(id))?.len();
         Ok(SeenSubscription { organization, plan, has_access, keys, users, teams })
     }
 
     fn find_organization(
         &self,
         id: OrganizationId,
-    ) -> Result<Held<OrganizationRecord>, ActionError> {
-        self.read(&Place::Organization(id))?.ok_or(ActionError::NotFound("organization"))
+    ) -> Result<Revised<OrganizationRecord>, ActionError> {
+        self.read(&StoreKey::Organization(id))?.ok_or(ActionError::NotFound("organization"))
     }
 
     /// Plans are never removed, so no guard on the plan is needed.
     fn require_plan(&self, name: &str) -> Result<(), ActionError> {
-        if self.read::<PlanRecord>(&Place::Plan(name.into()))?.is_some() {
+        if self.read::<PlanRecord>(&StoreKey::Plan(name.into()))?.is_some() {
             return Ok(());
         }
         let detail = "must be a plan of this instance: free, pro or enterprise";
@@ -319,15 +319,15 @@ impl Actions {
             }
             require_for(&decided, &held.record, &record)?;
             record.version += 1;
-            let place = Place::Organization(id);
+            let place = StoreKey::Organization(id);
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
             let batch = self.move_domains(batch, &held.record, &record)?;
-            let happening = Happening::by(&decided, action, id)
+            let audit_entry = AuditEntry::by(&decided, action, id)
                 .inside(id)
                 .with_change(&shape(&held.record), &shape(&record));
             let now = self.clock.now().wall;
             let batch = put(batch, &place, &record)?;
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
     }

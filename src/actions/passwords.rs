@@ -23,12 +23,12 @@ const SALT_BYTES: usize = 16;
 #[derive(Debug)]
 pub struct Passwords {
     hasher: Argon2<'static>,
-    turns: Mutex<Turns>,
+    turns: Mutex<HashTurns>,
     freed: Condvar,
 }
 
 #[derive(Debug)]
-struct Turns {
+struct HashTurns {
     free: usize,
     waiting: usize,
 }
@@ -58,7 +58,7 @@ impl Default for Passwords {
         let cores = available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
             hasher: Argon2::default(),
-            turns: Mutex::new(Turns { free: cores, waiting: 0 }),
+            turns: Mutex::new(HashTurns { free: cores, waiting: 0 }),
             freed: Condvar::new(),
         }
     }
@@ -126,7 +126,7 @@ impl Passwords {
             return Err(HashError::Busy);
         }
         turns.waiting += 1;
-        let full = |turns: &mut Turns| turns.free == 0;
+        let full = |turns: &mut HashTurns| turns.free == 0;
         let waited = self.freed.wait_timeout_while(turns, QUEUE_WAIT, full);
         let (mut turns, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
         turns.waiting -= 1;
@@ -135,7 +135,7 @@ impl Passwords {
         }
         turns.free -= 1;
         drop(turns);
-        let _turn = Turn(self);
+        let _turn = HashTurn(self);
         work()
     }
 }
@@ -146,9 +146,9 @@ fn costs_as_much(known: &Params, today: &Params) -> bool {
 }
 
 /// A caller's turn. It is returned on drop, also after a panic.
-struct Turn<'a>(&'a Passwords);
+struct HashTurn<'a>(&'a Passwords);
 
-impl Drop for Turn<'_> {
+impl Drop for HashTurn<'_> {
     fn drop(&mut self) {
         self.0.turns.lock().unwrap_or_else(PoisonError::into_inner).free += 1;
         self.0.freed.notify_one();
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn the_queue_is_bounded() {
         let passwords = Passwords::default();
-        *passwords.turns.lock().unwrap() = Turns { free: 0, waiting: QUEUE_MAX };
+        *passwords.turns.lock().unwrap() = HashTurns { free: 0, waiting: QUEUE_MAX };
         let busy = passwords.verify(&Secret::new("any".to_owned()), None);
         assert_eq!(busy, Err(HashError::Busy));
     }

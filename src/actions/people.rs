@@ -17,8 +17,8 @@ use crate::model::role::{Role, TEAMS_MANAGE, TEAMS_READ};
 use crate::model::secret::Secret;
 use crate::records::key::{Author, KeyRecord};
 use crate::records::people::InvitationRecord;
-use crate::records::place::Place;
-use crate::records::{Held, Record, read_row};
+use crate::records::place::StoreKey;
+use crate::records::{Record, Revised, read_row};
 
 const ROWS_A_SCAN: usize = 500;
 
@@ -105,7 +105,7 @@ impl Actions {
     pub(super) fn each_record<T: Record>(
         &self,
         range: &Range<'_>,
-        mut visit: impl FnMut(Held<T>) -> std::ops::ControlFlow<()>,
+        mut visit: impl FnMut(Revised<T>) -> std::ops::ControlFlow<()>,
     ) -> Result<(), ActionError> {
         let mut after = range.after.map(<[u8]>::to_vec);
         loop {
@@ -128,10 +128,10 @@ impl Actions {
         &self,
         id: KeyId,
         likely: OrganizationId,
-    ) -> Result<Option<Held<KeyRecord>>, ActionError> {
+    ) -> Result<Option<Revised<KeyRecord>>, ActionError> {
         let others = self.index.organization_ids().into_iter().filter(|other| *other != likely);
         for organization in std::iter::once(likely).chain(others) {
-            if let Some(held) = self.read(&Place::Key(organization, id))? {
+            if let Some(held) = self.read(&StoreKey::Key(organization, id))? {
                 return Ok(Some(held));
             }
         }

@@ -4,14 +4,14 @@ use keyhouse_storage::Batch;
 use serde_json::{Value, json};
 
 use crate::actions::actor::Actor;
-use crate::actions::events::Happening;
+use crate::actions::events::AuditEntry;
 use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::edit::Edit;
 use crate::model::role::INSTANCE_MANAGE;
-use crate::records::Held;
+use crate::records::Revised;
 use crate::records::access::PlanRecord;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 
 /// A change of a plan. Fields that are `None` do not change.
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ impl Actions {
         after: Option<&str>,
     ) -> Result<Listed<PlanRecord>, ActionError> {
         actor.require(INSTANCE_MANAGE)?;
-        let plans: Vec<PlanRecord> = self.read_all(Place::PLANS)?;
+        let plans: Vec<PlanRecord> = self.read_all(StoreKey::PLANS)?;
         let behind = plans.into_iter().filter(|plan| after.is_none_or(|after| *plan.name > *after));
         Ok(Listed::first(limit, behind))
     }
@@ -73,20 +73,20 @@ impl Actions {
                 return Ok(Attempt::Done(record));
             }
             record.version += 1;
-            let place = Place::Plan(name.into());
+            let place = StoreKey::Plan(name.into());
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
-            let happening = Happening::by(&decided, "plan.update", name)
+            let audit_entry = AuditEntry::by(&decided, "plan.update", name)
                 .of_instance()
                 .with_change(&shape(&held.record), &shape(&record));
             let now = self.clock.now().wall;
             let batch = put(batch, &place, &record)?;
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
     }
 
-    fn find_plan(&self, name: &str) -> Result<Held<PlanRecord>, ActionError> {
-        self.read(&Place::Plan(name.into()))?.ok_or(ActionError::NotFound("plan"))
+    fn find_plan(&self, name: &str) -> Result<Revised<PlanRecord>, ActionError> {
+        self.read(&StoreKey::Plan(name.into()))?.ok_or(ActionError::NotFound("plan"))
     }
 }
 

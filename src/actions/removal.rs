@@ -10,17 +10,17 @@ use keyhouse_storage::{Batch, Range};
 use serde_json::json;
 
 use crate::actions::actor::Actor;
-use crate::actions::events::Happening;
+use crate::actions::events::AuditEntry;
 use crate::actions::users::{UserTarget, shape};
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::fault::Fault;
 use crate::model::id::{OrganizationId, UserId};
 use crate::model::permission::Patterns;
 use crate::model::role::{KEYS_MANAGE, USERS_MANAGE};
-use crate::records::Held;
+use crate::records::Revised;
 use crate::records::access::UserRecord;
-use crate::records::people::{Heir, LeavingRecord};
-use crate::records::place::Place;
+use crate::records::people::{KeyDisposition, RemovalRecord};
+use crate::records::place::StoreKey;
 
 impl Actions {
     /// Removes a user, and revokes or transfers the user's keys. A repeated call resumes an
@@ -35,15 +35,15 @@ impl Actions {
         &self,
         actor: &Actor,
         target: &UserTarget,
-        heir: Heir,
+        disposition: KeyDisposition,
     ) -> Result<(), ActionError> {
         self.in_turn(|| {
             let decided = self.authorize_people(actor, USERS_MANAGE)?;
             let (today, batch) = (&decided.actor, Batch::new());
-            if self.is_leaving(today, target.id, heir)? {
+            if self.is_leaving(today, target.id, disposition)? {
                 return Ok(Attempt::Done(()));
             }
-            if heir != Heir::Nobody {
+            if disposition != KeyDisposition::Revoke {
                 decided.require_lasting()?;
             }
             let held = self.find_user(today, target.id)?;
@@ -51,12 +51,17 @@ impl Actions {
             // An actor who outranks the user holds everything that the user's keys grant.
             self.require_over(today, &held.record)?;
             self.keep_the_last(&held.record, None)?;
-            self.require_heir(today, &held.record, heir)?;
-            let batch = self.entomb(batch, &held, &self.leaving(actor, &held.record, heir)?)?;
-            let happening = Happening::by(&decided, "user.remove", target.id)
+            self.require_new_owner(today, &held.record, disposition)?;
+            let batch = self.write_tombstone(
+                batch,
+                &held,
+                &self.leaving(actor, &held.record, disposition)?,
+            )?;
+            let audit_entry = AuditEntry::by(&decided, "user.remove", target.id)
                 .inside(held.record.organization)
                 .with_change(&shape(&held.record), &json!({ "email": null, "role": null }));
-            let committed = self.commit_change(decided, batch, self.clock.now().wall, happening)?;
+            let committed =
+                self.commit_change(decided, batch, self.clock.now().wall, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })?;
         self.finish_removal(target.id)
@@ -65,7 +70,7 @@ impl Actions {
     /// Resumes unfinished removals. Their keys are rejected meanwhile.
     pub fn resume_removals(&self) -> Result<(), ActionError> {
         let mut leavers = Vec::new();
-        self.each_record(&Range::prefix(Place::LEAVERS), |held: Held<LeavingRecord>| {
+        self.each_record(&Range::prefix(StoreKey::LEAVERS), |held: Revised<RemovalRecord>| {
             leavers.push(held.record.user);
             ControlFlow::Continue(())
         })?;
@@ -73,8 +78,8 @@ impl Actions {
     }
 
     fn finish_removal(&self, user: UserId) -> Result<(), ActionError> {
-        let place = Place::Leaving(user);
-        let Some(held) = self.read::<LeavingRecord>(&place)? else { return Ok(()) };
+        let place = StoreKey::Leaving(user);
+        let Some(held) = self.read::<RemovalRecord>(&place)? else { return Ok(()) };
         self.hand_keys_on(&held.record)?;
         let done = Batch::new().unchanged(place.to_bytes(), held.revision);
         // If the guard does not hold, another process finished the removal.
@@ -83,12 +88,17 @@ impl Actions {
     }
 
     /// Whether an unfinished removal of a user has the same choice for the keys.
-    fn is_leaving(&self, actor: &Actor, user: UserId, heir: Heir) -> Result<bool, ActionError> {
-        let held: Option<Held<LeavingRecord>> = self.read(&Place::Leaving(user))?;
+    fn is_leaving(
+        &self,
+        actor: &Actor,
+        user: UserId,
+        disposition: KeyDisposition,
+    ) -> Result<bool, ActionError> {
+        let held: Option<Revised<RemovalRecord>> = self.read(&StoreKey::Leaving(user))?;
         let reached = |of: OrganizationId| actor.is_local() || of == actor.organization_id();
         match held.filter(|held| reached(held.record.organization)) {
             None => Ok(false),
-            Some(held) if held.record.heir == heir => Ok(true),
+            Some(held) if held.record.disposition == disposition => Ok(true),
             Some(_) => Err(ActionError::Conflict {
                 code: "removal_under_way",
                 detail: "the user is already being removed with another choice for their keys: \
@@ -97,17 +107,17 @@ impl Actions {
         }
     }
 
-    fn require_heir(
+    fn require_new_owner(
         &self,
         actor: &Actor,
         leaver: &UserRecord,
-        heir: Heir,
+        disposition: KeyDisposition,
     ) -> Result<(), ActionError> {
-        match heir {
-            Heir::Nobody => return Ok(()),
-            Heir::Organization => {},
-            Heir::User(id) => {
-                let held: Option<Held<UserRecord>> = self.read(&Place::User(id))?;
+        match disposition {
+            KeyDisposition::Revoke => return Ok(()),
+            KeyDisposition::Organization => {},
+            KeyDisposition::User(id) => {
+                let held: Option<Revised<UserRecord>> = self.read(&StoreKey::User(id))?;
                 let fits = held.is_some_and(|held| {
                     let user = held.record;
                     user.organization == leaver.organization
@@ -132,17 +142,17 @@ impl Actions {
         &self,
         actor: &Actor,
         leaver: &UserRecord,
-        heir: Heir,
-    ) -> Result<LeavingRecord, ActionError> {
+        disposition: KeyDisposition,
+    ) -> Result<RemovalRecord, ActionError> {
         let organization = self.index.organization(leaver.organization);
         let organization = organization.ok_or(ActionError::NotFound("organization"))?;
         let role = self.facts_of(leaver)?.role;
         let holds: Patterns = role.patterns(organization.members_create_keys);
-        Ok(LeavingRecord {
+        Ok(RemovalRecord {
             user: leaver.id,
             organization: leaver.organization,
             removed_by: actor.author(),
-            heir,
+            disposition,
             holds,
             operator: leaver.operator,
             ceiling: organization.ceiling.as_set().into(),
@@ -151,19 +161,19 @@ impl Actions {
 
     /// Adds the deletion of a user to a batch: deletes the address, second factor and reset, ends
     /// the sessions, and writes the tombstone.
-    fn entomb(
+    fn write_tombstone(
         &self,
         batch: Batch,
-        held: &Held<UserRecord>,
-        leaving: &LeavingRecord,
+        held: &Revised<UserRecord>,
+        leaving: &RemovalRecord,
     ) -> Result<Batch, ActionError> {
         let id = held.record.id;
-        let user = Place::User(id).to_bytes();
+        let user = StoreKey::User(id).to_bytes();
         let batch = batch.unchanged(user.clone(), held.revision).delete(user);
-        let email = Place::Email(held.record.email.clone(), held.record.organization);
-        let gone = [email, Place::Totp(id), Place::Reset(id)];
+        let email = StoreKey::Email(held.record.email.clone(), held.record.organization);
+        let gone = [email, StoreKey::Totp(id), StoreKey::Reset(id)];
         let batch = gone.iter().fold(batch, |batch, place| batch.delete(place.to_bytes()));
         let batch = self.end_sessions(batch, id)?;
-        put(batch, &Place::Leaving(id), leaving)
+        put(batch, &StoreKey::Leaving(id), leaving)
     }
 }

@@ -8,11 +8,11 @@ use std::net::IpAddr;
 use keyhouse_storage::Batch;
 use serde_json::json;
 
-use crate::actions::acceptance::{LinkUser, link_of_nobody};
-use crate::actions::access::{LINK_LIFETIME, happening};
+use crate::actions::acceptance::{LinkUser, as_invalid_link};
+use crate::actions::access::{LINK_LIFETIME, audit_entry};
 use crate::actions::accounts::account_of;
 use crate::actions::actor::Actor;
-use crate::actions::events::Happening;
+use crate::actions::events::AuditEntry;
 use crate::actions::new_password::require_length;
 use crate::actions::users::own_account;
 use crate::actions::{ActionError, Actions, Attempt, put};
@@ -21,11 +21,11 @@ use crate::model::moment::Moment;
 use crate::model::password::{Factors, Personal};
 use crate::model::role::USERS_MANAGE;
 use crate::model::secret::Secret;
-use crate::records::Held;
+use crate::records::Revised;
 use crate::records::access::UserRecord;
 use crate::records::notice::NoticeKind;
 use crate::records::people::ResetRecord;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 
 #[derive(Debug)]
 pub struct NewReset {
@@ -64,12 +64,12 @@ impl Actions {
             let token = Secret::new(format!("{id}.{}", self.new_token().reveal()));
             let (digest, ends_at) = (token.digest(), now.after(LINK_LIFETIME));
             let record = ResetRecord { digest, created_by: actor.author(), ends_at, totp };
-            let batch = batch.unchanged(Place::User(id).to_bytes(), held.revision);
-            let batch = put(batch, &Place::Reset(id), &record)?;
-            let happening = Happening::by(&decided, "reset.create", id)
+            let batch = batch.unchanged(StoreKey::User(id).to_bytes(), held.revision);
+            let batch = put(batch, &StoreKey::Reset(id), &record)?;
+            let audit_entry = AuditEntry::by(&decided, "reset.create", id)
                 .inside(held.record.organization)
                 .with_change(&json!({}), &json!({ "totp": totp }));
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             let made = NewReset { token, ends_at };
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(made)))
         })
@@ -102,7 +102,7 @@ impl Actions {
             let (id, organization) = (held.record.id, held.record.organization);
             let batch = self
                 .guard_author(batch, reset.record.created_by, organization)
-                .map_err(link_of_nobody)?;
+                .map_err(as_invalid_link)?;
             self.require_resetter(&reset.record, &held.record)?;
             let (factors, batch) = self.factors_left(batch, &reset.record, id)?;
             require_length(password, factors)?;
@@ -116,18 +116,18 @@ impl Actions {
                 record.notices.add(NoticeKind::TotpRemoved, reset.record.created_by, now);
             }
             let batch = self.rewrite_user(batch, &held, &record)?;
-            let used = Place::Reset(id).to_bytes();
+            let used = StoreKey::Reset(id).to_bytes();
             let mut batch = batch.unchanged(used.clone(), reset.revision).delete(used);
             if reset.record.totp {
-                batch = batch.delete(Place::Totp(id).to_bytes());
+                batch = batch.delete(StoreKey::Totp(id).to_bytes());
             }
             if reset.record.totp && had_totp {
                 let removed = Self::factor_removed(&reset.record, &held.record);
                 batch = self.record(batch, now, removed)?;
             }
-            let happening = happening("reset.use", id, Some(organization), address)
+            let audit_entry = audit_entry("reset.use", id, Some(organization), address)
                 .with_change(&json!({}), &json!({ "totp": reset.record.totp }));
-            let batch = self.record(batch, now, happening)?;
+            let batch = self.record(batch, now, audit_entry)?;
             Ok(self.commit_upkeep(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(id)))
         })
         .map(|user| self.throttle.forgive(&account_of(user)))
@@ -157,16 +157,16 @@ impl Actions {
     fn reset_of(
         &self,
         token: &Secret,
-    ) -> Result<(Held<ResetRecord>, Held<UserRecord>), ActionError> {
+    ) -> Result<(Revised<ResetRecord>, Revised<UserRecord>), ActionError> {
         let id = token.reveal().split_once('.').and_then(|(id, _)| id.parse().ok());
         let id: UserId = id.ok_or(ActionError::LinkInvalid)?;
-        let reset: Option<Held<ResetRecord>> = self.read(&Place::Reset(id))?;
+        let reset: Option<Revised<ResetRecord>> = self.read(&StoreKey::Reset(id))?;
         let now = self.clock.now().wall;
-        let fits = |held: &Held<ResetRecord>| {
+        let fits = |held: &Revised<ResetRecord>| {
             held.record.digest == token.digest() && now < held.record.ends_at
         };
         let reset = reset.filter(fits).ok_or(ActionError::LinkInvalid)?;
-        let user = self.read(&Place::User(id))?.ok_or(ActionError::LinkInvalid)?;
+        let user = self.read(&StoreKey::User(id))?.ok_or(ActionError::LinkInvalid)?;
         Ok((reset, user))
     }
 
@@ -180,13 +180,13 @@ impl Actions {
             Ok(()) if reset.totp && !maker.is_owner() => Err(ActionError::LinkInvalid),
             may => may,
         };
-        may.map_err(link_of_nobody)
+        may.map_err(as_invalid_link)
     }
 
     /// The event of a second factor that a link removes. Its actor is the creator of the link.
-    fn factor_removed(reset: &ResetRecord, user: &UserRecord) -> Happening {
+    fn factor_removed(reset: &ResetRecord, user: &UserRecord) -> AuditEntry {
         let removed =
-            happening("user.second_factor.remove", user.id, Some(user.organization), None);
-        Happening { actor: Some(reset.created_by), ..removed }
+            audit_entry("user.second_factor.remove", user.id, Some(user.organization), None);
+        AuditEntry { actor: Some(reset.created_by), ..removed }
     }
 }

@@ -11,7 +11,7 @@ use keyhouse_storage::Batch;
 use serde_json::{Value, json};
 
 use crate::actions::actor::Actor;
-use crate::actions::events::Happening;
+use crate::actions::events::AuditEntry;
 use crate::actions::rows::Listed;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::fault::Fault;
@@ -22,9 +22,9 @@ use crate::model::role::{
     BuiltinRole, ROLES_MANAGE, ROLES_READ, Role, check_role_name, check_role_patterns,
 };
 use crate::model::text::Likeness;
-use crate::records::Held;
+use crate::records::Revised;
 use crate::records::people::InvitationRecord;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::rights::RoleRecord;
 
 pub const ROLES_MAX: usize = 200;
@@ -71,7 +71,8 @@ impl Actions {
         after: Option<RoleId>,
     ) -> Result<Listed<KnownRole>, ActionError> {
         require_sight(actor)?;
-        let custom: Vec<RoleRecord> = self.read_all(&Place::roles_of(actor.organization_id()))?;
+        let custom: Vec<RoleRecord> =
+            self.read_all(&StoreKey::roles_of(actor.organization_id()))?;
         let known = BuiltinRole::ALL
             .into_iter()
             .map(|role| builtin(actor, role))
@@ -101,7 +102,7 @@ impl Actions {
             decided.require_lasting()?;
             check(Some(&draft.name), Some(&draft.permissions))?;
             today.require_all(draft.permissions.as_set())?;
-            let others: Vec<RoleRecord> = self.read_all(&Place::roles_of(organization))?;
+            let others: Vec<RoleRecord> = self.read_all(&StoreKey::roles_of(organization))?;
             if others.len() >= ROLES_MAX {
                 let detail = "the organization has the maximum number of roles: remove a role \
                     first";
@@ -117,12 +118,12 @@ impl Actions {
                 created_at: now,
                 version: 1,
             };
-            let happening = Happening::by(&decided, "role.create", record.id)
+            let audit_entry = AuditEntry::by(&decided, "role.create", record.id)
                 .with_change(&json!({}), &shape(&record));
-            let place = Place::Role(organization, record.id);
+            let place = StoreKey::Role(organization, record.id);
             let batch = batch.absent(place.to_bytes());
             let batch = put(batch, &place, &record)?;
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
     }
@@ -152,7 +153,7 @@ impl Actions {
             }
             if let Some(name) = &change.name {
                 let others: Vec<RoleRecord> =
-                    self.read_all(&Place::roles_of(record.organization))?;
+                    self.read_all(&StoreKey::roles_of(record.organization))?;
                 require_free_name(&others, name, Some(record.id))?;
                 record.name.clone_from(name);
             }
@@ -164,12 +165,12 @@ impl Actions {
                 return Ok(Attempt::Done(record));
             }
             record.version += 1;
-            let happening = Happening::by(&decided, "role.update", record.id)
+            let audit_entry = AuditEntry::by(&decided, "role.update", record.id)
                 .with_change(&shape(before), &shape(&record));
-            let place = Place::Role(record.organization, record.id);
+            let place = StoreKey::Role(record.organization, record.id);
             let batch = batch.unchanged(place.to_bytes(), held.revision);
             let batch = put(batch, &place, &record)?;
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
     }
@@ -192,19 +193,19 @@ impl Actions {
                     them first";
                 return Err(ActionError::Conflict { code: "role_in_use", detail });
             }
-            let place = Place::Role(record.organization, record.id).to_bytes();
+            let place = StoreKey::Role(record.organization, record.id).to_bytes();
             let batch = batch.unchanged(place.clone(), held.revision).delete(place);
-            let happening = Happening {
+            let audit_entry = AuditEntry {
                 before: fields(shape(record)),
-                ..Happening::by(&decided, "role.remove", record.id)
+                ..AuditEntry::by(&decided, "role.remove", record.id)
             };
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })
     }
 
-    fn find_role(&self, actor: &Actor, id: RoleId) -> Result<Held<RoleRecord>, ActionError> {
-        let held = self.read(&Place::Role(actor.organization_id(), id))?;
+    fn find_role(&self, actor: &Actor, id: RoleId) -> Result<Revised<RoleRecord>, ActionError> {
+        let held = self.read(&StoreKey::Role(actor.organization_id(), id))?;
         held.ok_or(ActionError::NotFound("role"))
     }
 
@@ -216,7 +217,7 @@ impl Actions {
         if users.iter().any(|user| user.role.role() == named) {
             return Ok(true);
         }
-        let invitations: Vec<InvitationRecord> = self.read_all(Place::INVITATIONS)?;
+        let invitations: Vec<InvitationRecord> = self.read_all(StoreKey::INVITATIONS)?;
         let counts = |open: &InvitationRecord| open.role == named && now < open.ends_at;
         Ok(invitations.iter().any(counts))
     }

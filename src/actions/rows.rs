@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use keyhouse_storage::Range;
 
 use crate::actions::{ActionError, Actions};
-use crate::records::{Held, Record};
+use crate::records::{Record, Revised};
 
 #[derive(Debug)]
 pub struct Listed<T> {
@@ -26,7 +26,7 @@ impl Actions {
     /// Reads every record below a prefix, in the order of their keys. Only for bounded sets.
     pub(super) fn read_all<T: Record>(&self, prefix: &[u8]) -> Result<Vec<T>, ActionError> {
         let mut records = Vec::new();
-        self.each_record(&Range::prefix(prefix), |held: Held<T>| {
+        self.each_record(&Range::prefix(prefix), |held: Revised<T>| {
             records.push(held.record);
             ControlFlow::Continue(())
         })?;

@@ -6,9 +6,9 @@
 use crate::actions::{ActionError, Actions};
 use crate::index::facts::{OrganizationFacts, UserFacts};
 use crate::model::second_factor::RequiredOf;
-use crate::records::Held;
+use crate::records::Revised;
 use crate::records::people::TotpRecord;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 
 impl Actions {
     /// Whether a user's organization requires a second factor that the user does not have. The
@@ -25,7 +25,7 @@ impl Actions {
         if !organization.second_factor_required_of.iter().any(is_named) {
             return Ok(false);
         }
-        let factor: Option<Held<TotpRecord>> = self.read(&Place::Totp(user.id))?;
+        let factor: Option<Revised<TotpRecord>> = self.read(&StoreKey::Totp(user.id))?;
         Ok(!factor.is_some_and(|held| held.record.confirmed))
     }
 }

@@ -10,18 +10,18 @@ use std::time::Duration;
 
 use keyhouse_storage::{Batch, Revision};
 
-use crate::actions::access::happening;
-use crate::actions::events::Happening;
+use crate::actions::access::audit_entry;
+use crate::actions::events::AuditEntry;
 use crate::actions::me::Me;
 use crate::actions::{ActionError, Actions, Attempt, put};
-use crate::index::Origin;
+use crate::index::CallOrigin;
 use crate::index::facts::UserFacts;
 use crate::model::id::{OrganizationId, SessionId, UserId};
 use crate::model::moment::Moment;
 use crate::model::secret::{Digest, Secret};
-use crate::records::Held;
+use crate::records::Revised;
 use crate::records::access::{BROWSER_BYTES_MAX, SessionRecord, SessionsRecord};
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::uses::cut;
 
 /// Most sessions of one user; a further one ends the oldest.
@@ -53,7 +53,7 @@ impl Admitted {
 
 /// How a session changes when all other sessions of its user end.
 #[derive(Clone, Copy)]
-pub(super) enum Kept<'a> {
+pub(super) enum SessionKept<'a> {
     Unchanged,
     Under(&'a Secret),
     /// Its user has just presented a code of a second factor.
@@ -67,8 +67,8 @@ impl Actions {
     /// [`ActionError::SessionEnded`] for a session that ended or never existed, or whose user is
     /// disabled.
     pub fn session(&self, token: &Secret) -> Result<(SessionRecord, Arc<UserFacts>), ActionError> {
-        let place = Place::Session(token.digest());
-        let held: Held<SessionRecord> = self.read(&place)?.ok_or(ActionError::SessionEnded)?;
+        let place = StoreKey::Session(token.digest());
+        let held: Revised<SessionRecord> = self.read(&place)?.ok_or(ActionError::SessionEnded)?;
         let (mut session, now) = (held.record, self.clock.now().wall);
         if now >= session.ends_at(self.session_times) {
             return Err(ActionError::SessionEnded);
@@ -87,7 +87,7 @@ impl Actions {
     /// Ends a session. Ending it again is not an error.
     pub fn sign_out(&self, token: &Secret, address: Option<IpAddr>) -> Result<(), ActionError> {
         let digest = token.digest();
-        let place = Place::Session(digest);
+        let place = StoreKey::Session(digest);
         Self::until_done(|| {
             let Some(held) = self.read::<SessionRecord>(&place)? else {
                 return Ok(Attempt::Done(()));
@@ -96,9 +96,10 @@ impl Actions {
             let mut batch = Batch::new().delete(place.to_bytes());
             let (mut sessions, guard) = self.sessions_of(user)?;
             sessions.digests.retain(|known| *known != digest);
-            batch = put(guard.on(batch), &Place::Sessions(user), &sessions)?;
+            batch = put(guard.on(batch), &StoreKey::Sessions(user), &sessions)?;
             let known = self.index.user(user).map(|user| user.organization);
-            let batch = self.record(batch, now, happening("session.end", user, known, address))?;
+            let batch =
+                self.record(batch, now, audit_entry("session.end", user, known, address))?;
             Ok(self.commit_upkeep(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })
     }
@@ -107,7 +108,7 @@ impl Actions {
         &self,
         user: UserId,
         organization: OrganizationId,
-        origin: Origin<'_>,
+        origin: CallOrigin<'_>,
     ) -> Result<NewSession, ActionError> {
         let admit = |batch| Ok(Admitted::by_password(batch));
         self.open_session_with(user, organization, origin, admit)
@@ -119,12 +120,12 @@ impl Actions {
         &self,
         user: UserId,
         organization: OrganizationId,
-        origin: Origin<'_>,
+        origin: CallOrigin<'_>,
         admit: impl Fn(Batch) -> Result<Admitted, ActionError>,
     ) -> Result<NewSession, ActionError> {
         let token = self.new_token();
         let digest = token.digest();
-        let place = Place::Session(digest);
+        let place = StoreKey::Session(digest);
         Self::until_done(|| {
             let now = self.clock.now().wall;
             let admitted = admit(Batch::new())?;
@@ -144,14 +145,14 @@ impl Actions {
             let ended = self.ended_among(&sessions, now)?;
             sessions.digests.retain(|known| !ended.contains(known));
             for digest in ended {
-                batch = batch.delete(Place::Session(digest).to_bytes());
+                batch = batch.delete(StoreKey::Session(digest).to_bytes());
             }
             while sessions.digests.len() >= SESSIONS_MAX {
-                batch = batch.delete(Place::Session(sessions.digests.remove(0)).to_bytes());
+                batch = batch.delete(StoreKey::Session(sessions.digests.remove(0)).to_bytes());
             }
             sessions.digests.push(digest);
-            let batch = put(batch, &Place::Sessions(user), &sessions)?;
-            let began = happening("session.begin", user, Some(organization), origin.ip);
+            let batch = put(batch, &StoreKey::Sessions(user), &sessions)?;
+            let began = audit_entry("session.begin", user, Some(organization), origin.ip);
             let batch = self.record(batch, now, began)?;
             Ok(self.commit_upkeep(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(now)))
         })
@@ -170,7 +171,7 @@ impl Actions {
     ) -> Result<Vec<Digest>, ActionError> {
         let mut ended = Vec::new();
         for digest in &sessions.digests {
-            let held: Option<Held<SessionRecord>> = self.read(&Place::Session(*digest))?;
+            let held: Option<Revised<SessionRecord>> = self.read(&StoreKey::Session(*digest))?;
             if held.is_none_or(|held| now >= held.record.ends_at(self.session_times)) {
                 ended.push(*digest);
             }
@@ -185,9 +186,9 @@ impl Actions {
             // The guard prevents a session that opens meanwhile from outlasting the batch.
             return Ok(guard.on(batch));
         }
-        let gone = sessions.digests.iter().map(|digest| Place::Session(*digest).to_bytes());
+        let gone = sessions.digests.iter().map(|digest| StoreKey::Session(*digest).to_bytes());
         let batch = gone.fold(guard.on(batch), Batch::delete);
-        Ok(batch.delete(Place::Sessions(user).to_bytes()))
+        Ok(batch.delete(StoreKey::Sessions(user).to_bytes()))
     }
 
     /// Adds the end of all sessions of a user but one to a batch.
@@ -195,31 +196,31 @@ impl Actions {
         &self,
         batch: Batch,
         me: &Me<'_>,
-        kept: Kept<'_>,
+        kept: SessionKept<'_>,
     ) -> Result<Batch, ActionError> {
         let own = me.token.digest();
         let (sessions, guard) = self.sessions_of(me.user)?;
-        let held: Option<Held<SessionRecord>> = self.read(&Place::Session(own))?;
+        let held: Option<Revised<SessionRecord>> = self.read(&StoreKey::Session(own))?;
         let session = held.filter(|_held| sessions.digests.contains(&own));
         let mut session = session.ok_or(ActionError::SessionEnded)?.record;
         let mut batch = guard.on(batch);
         for digest in sessions.digests.iter().filter(|digest| **digest != own) {
-            batch = batch.delete(Place::Session(*digest).to_bytes());
+            batch = batch.delete(StoreKey::Session(*digest).to_bytes());
         }
         let digest = match kept {
-            Kept::Unchanged => own,
-            Kept::Under(token) => {
-                batch = batch.delete(Place::Session(own).to_bytes());
-                batch = put(batch, &Place::Session(token.digest()), &session)?;
+            SessionKept::Unchanged => own,
+            SessionKept::Under(token) => {
+                batch = batch.delete(StoreKey::Session(own).to_bytes());
+                batch = put(batch, &StoreKey::Session(token.digest()), &session)?;
                 token.digest()
             },
-            Kept::WithSecondFactor => {
+            SessionKept::WithSecondFactor => {
                 session.second_factor = true;
-                batch = put(batch, &Place::Session(own), &session)?;
+                batch = put(batch, &StoreKey::Session(own), &session)?;
                 own
             },
         };
-        put(batch, &Place::Sessions(me.user), &SessionsRecord { digests: vec![digest] })
+        put(batch, &StoreKey::Sessions(me.user), &SessionsRecord { digests: vec![digest] })
     }
 
     /// The open sessions of a user, the newest first, each with the digest of its cookie.
@@ -227,7 +228,7 @@ impl Actions {
         let (now, times) = (self.clock.now().wall, self.session_times);
         let mut sessions = Vec::new();
         for digest in self.sessions_of(user)?.0.digests.into_iter().rev() {
-            let held: Option<Held<SessionRecord>> = self.read(&Place::Session(digest))?;
+            let held: Option<Revised<SessionRecord>> = self.read(&StoreKey::Session(digest))?;
             let going_on = held.filter(|held| now < held.record.ends_at(times));
             sessions.extend(going_on.map(|held| (digest, held.record)));
         }
@@ -242,7 +243,7 @@ impl Actions {
         Self::until_done(|| {
             let decided = self.authorize(me.actor)?;
             let batch = self.without_session(Batch::new(), me.user, id)?;
-            let ended = Happening::by(&decided, "session.end", id);
+            let ended = AuditEntry::by(&decided, "session.end", id);
             let committed = self.commit_change(decided, batch, self.clock.now().wall, ended)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })
@@ -264,8 +265,8 @@ impl Actions {
         let named = self.sessions(user)?.into_iter().find(|(_, session)| session.id == id);
         let (digest, _) = named.ok_or(ActionError::NotFound("session"))?;
         sessions.digests.retain(|known| *known != digest);
-        let batch = guard.on(batch.delete(Place::Session(digest).to_bytes()));
-        put(batch, &Place::Sessions(user), &sessions)
+        let batch = guard.on(batch.delete(StoreKey::Session(digest).to_bytes()));
+        put(batch, &StoreKey::Sessions(user), &sessions)
     }
 
     /// The sessions of a user, and a guard that they do not change before the commit.
@@ -273,8 +274,8 @@ impl Actions {
         &self,
         user: UserId,
     ) -> Result<(SessionsRecord, SessionsGuard), ActionError> {
-        let place = Place::Sessions(user);
-        let held: Option<Held<SessionsRecord>> = self.read(&place)?;
+        let place = StoreKey::Sessions(user);
+        let held: Option<Revised<SessionsRecord>> = self.read(&place)?;
         let guard = SessionsGuard(place.to_bytes(), held.as_ref().map(|held| held.revision));
         Ok((held.map(|held| held.record).unwrap_or_default(), guard))
     }
@@ -303,7 +304,7 @@ mod tests {
         let (actions, times) = (&trial.actions, trial.actions.session_times);
         let organization = actions.index.user(trial.owner).unwrap().organization;
         let open = || {
-            let origin = Origin { ip: None, user_agent: None };
+            let origin = CallOrigin { ip: None, user_agent: None };
             actions.open_session(trial.owner, organization, origin).unwrap().token
         };
         let is_open = |token: &Secret| match actions.session(token) {
@@ -340,7 +341,7 @@ mod tests {
         let (actions, user) = (&trial.actions, trial.owner);
         let organization = actions.index.user(user).unwrap().organization;
         let open = || {
-            let origin = Origin { ip: None, user_agent: None };
+            let origin = CallOrigin { ip: None, user_agent: None };
             let opened = actions.open_session(user, organization, origin).unwrap();
             opened.token.digest()
         };

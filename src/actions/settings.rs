@@ -8,9 +8,9 @@ use crate::model::edit::Edit;
 use crate::model::fault::Fault;
 use crate::model::permission::Patterns;
 use crate::model::second_factor::RequiredOf;
-use crate::records::Held;
+use crate::records::Revised;
 use crate::records::access::{DomainRecord, OrganizationRecord};
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 
 impl Actions {
     /// Applies a change to an organization's record.
@@ -79,11 +79,11 @@ impl Actions {
         after: &OrganizationRecord,
     ) -> Result<Batch, ActionError> {
         for domain in before.domains.iter().filter(|domain| !after.domains.contains(domain)) {
-            batch = batch.delete(Place::Domain(domain.clone()).to_bytes());
+            batch = batch.delete(StoreKey::Domain(domain.clone()).to_bytes());
         }
         for domain in after.domains.iter().filter(|domain| !before.domains.contains(domain)) {
-            let place = Place::Domain(domain.clone());
-            let known: Option<Held<DomainRecord>> = self.read(&place)?;
+            let place = StoreKey::Domain(domain.clone());
+            let known: Option<Revised<DomainRecord>> = self.read(&place)?;
             if known.is_some() {
                 return Err(ActionError::Conflict {
                     code: "domain_taken",

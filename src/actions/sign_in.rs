@@ -6,28 +6,27 @@ use keyhouse_storage::Batch;
 
 use crate::actions::access::hash_failed;
 use crate::actions::accounts::account_of;
+use crate::actions::failed_sign_ins::SignInFailure;
 use crate::actions::me::Me;
 use crate::actions::passwords::Fit;
-use crate::actions::refusals::Refusal;
 use crate::actions::sessions::{Admitted, NewSession};
 use crate::actions::throttle::{Attempter, Guess, Source};
 use crate::actions::totp::spend;
 use crate::actions::{ActionError, Actions, put};
-use crate::index::Origin;
+use crate::index::CallOrigin;
 use crate::model::fault::Fault;
 use crate::model::id::{OrganizationId, UserId};
 use crate::model::name::parse_email;
 use crate::model::secret::Secret;
-use crate::records::Held;
+use crate::records::Revised;
 use crate::records::access::UserRecord;
 use crate::records::people::TotpRecord;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::telemetry::measure::Counter;
 
 /// The input of a sign-in.
 #[derive(Debug)]
 pub struct SignIn {
-    /// The address, as typed.
     pub email: String,
     /// The organization, if several have a user with the address.
     pub organization: Option<OrganizationId>,
@@ -36,7 +35,6 @@ pub struct SignIn {
     pub code: Option<Secret>,
     /// The client's address and network.
     pub source: Source,
-    /// The client's `User-Agent`.
     pub user_agent: Option<String>,
     pub device: Option<Secret>,
 }
@@ -132,7 +130,7 @@ impl Actions {
                 self.refuse(guess, &name, shown.source);
             }
             for name in waiting {
-                self.refusals.note(&name, shown.source, Refusal::Throttled);
+                self.failed_sign_ins.note(&name, shown.source, SignInFailure::Throttled);
             }
             return Err(refusal);
         }
@@ -174,7 +172,7 @@ impl Actions {
         // If no turn to hash is free, the next sign-in updates the hash.
         let rehashed = weak.then(|| self.hash(&shown.password).ok()).flatten();
         let user_agent = shown.user_agent.as_deref();
-        let origin = Origin { ip: shown.source.address, user_agent };
+        let origin = CallOrigin { ip: shown.source.address, user_agent };
         let shown = Shown { user, code: shown.code.as_ref(), rehashed };
         let admit = |batch| self.admit(batch, &shown);
         self.open_session_with(user.id, user.organization, origin, admit)
@@ -183,8 +181,8 @@ impl Actions {
     /// Adds guards to a session's batch that the presented credentials are still right, and uses up
     /// the code. Decided again with the current records whenever another batch was faster.
     fn admit(&self, batch: Batch, shown: &Shown<'_>) -> Result<Admitted, ActionError> {
-        let place = Place::User(shown.user.id);
-        let held: Held<UserRecord> = self.read(&place)?.ok_or(ActionError::SignInFailed)?;
+        let place = StoreKey::User(shown.user.id);
+        let held: Revised<UserRecord> = self.read(&place)?.ok_or(ActionError::SignInFailed)?;
         // The user was reset or disabled meanwhile. That ended all sessions, so no new one may
         // open.
         if held.record.disabled || held.record.password != shown.user.password {
@@ -204,7 +202,7 @@ impl Actions {
         user: UserId,
         code: Option<&Secret>,
     ) -> Result<Admitted, ActionError> {
-        let place = Place::Totp(user);
+        let place = StoreKey::Totp(user);
         let Some(held) = self.read::<TotpRecord>(&place)? else {
             return Ok(Admitted::by_password(batch.absent(place.to_bytes())));
         };
@@ -243,7 +241,7 @@ impl Actions {
     /// Counts a guess at an account before the credentials are checked.
     pub(super) fn guess(&self, account: &str, by: Attempter) -> Result<Guess<'_>, ActionError> {
         self.throttle.begin(account, by, &*self.clock).map_err(|wait| {
-            self.refusals.note(account, by.source, Refusal::Throttled);
+            self.failed_sign_ins.note(account, by.source, SignInFailure::Throttled);
             ActionError::Throttled { wait }
         })
     }
@@ -251,7 +249,7 @@ impl Actions {
     /// Records a failed guess: the next one waits longer, and the audit log gets an event.
     pub(super) fn refuse(&self, guess: Guess<'_>, account: &str, source: Source) {
         guess.failed();
-        self.refusals.note(account, source, Refusal::Failed);
+        self.failed_sign_ins.note(account, source, SignInFailure::Failed);
     }
 }
 

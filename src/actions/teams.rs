@@ -12,7 +12,7 @@ use keyhouse_storage::Batch;
 use serde_json::{Value, json};
 
 use crate::actions::actor::Actor;
-use crate::actions::events::Happening;
+use crate::actions::events::AuditEntry;
 use crate::actions::people::knows_team;
 use crate::actions::roles::fields;
 use crate::actions::rows::Listed;
@@ -22,9 +22,9 @@ use crate::model::id::{OrganizationId, TeamId, UserId};
 use crate::model::plan::{MULTIPLE_TEAMS, TEAMS};
 use crate::model::role::{TEAMS_MANAGE, TEAMS_READ};
 use crate::model::text::Likeness;
-use crate::records::Held;
+use crate::records::Revised;
 use crate::records::access::UserRecord;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::rights::TeamRecord;
 
 pub const TEAMS_MAX: usize = 1_000;
@@ -79,7 +79,7 @@ impl Actions {
         after: Option<TeamId>,
     ) -> Result<Listed<TeamRecord>, ActionError> {
         require_window(actor)?;
-        let teams: Vec<TeamRecord> = self.read_all(&Place::teams_of(actor.organization_id()))?;
+        let teams: Vec<TeamRecord> = self.read_all(&StoreKey::teams_of(actor.organization_id()))?;
         let known = teams.into_iter().filter(|team| knows_team(actor, &team.into()));
         let behind = known.filter(|team| after.is_none_or(|after| team.id > after));
         Ok(Listed::first(limit, behind))
@@ -125,7 +125,7 @@ impl Actions {
             let decided = self.authorize_people(actor, TEAMS_MANAGE)?;
             let (today, batch) = (&decided.actor, Batch::new());
             decided.require_lasting()?;
-            let others: Vec<TeamRecord> = self.read_all(&Place::teams_of(organization))?;
+            let others: Vec<TeamRecord> = self.read_all(&StoreKey::teams_of(organization))?;
             require_feature(today, others.len())?;
             if others.len() >= TEAMS_MAX {
                 let detail = "the organization has the maximum number of teams: remove a team \
@@ -142,12 +142,12 @@ impl Actions {
                 created_at: now,
                 version: 1,
             };
-            let happening = Happening::by(&decided, "team.create", record.id)
+            let audit_entry = AuditEntry::by(&decided, "team.create", record.id)
                 .with_change(&json!({}), &shape(&record));
-            let place = Place::Team(organization, record.id);
+            let place = StoreKey::Team(organization, record.id);
             let batch = batch.absent(place.to_bytes());
             let batch = put(batch, &place, &record)?;
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
     }
@@ -173,7 +173,7 @@ impl Actions {
             let mut record = before.clone();
             if let Some(name) = &change.name {
                 let others: Vec<TeamRecord> =
-                    self.read_all(&Place::teams_of(record.organization))?;
+                    self.read_all(&StoreKey::teams_of(record.organization))?;
                 require_free_name(&others, name, Some(record.id))?;
                 record.name.clone_from(name);
             }
@@ -186,12 +186,12 @@ impl Actions {
                 return Ok(Attempt::Done(record));
             }
             record.version += 1;
-            let happening = Happening::by(&decided, "team.update", record.id)
+            let audit_entry = AuditEntry::by(&decided, "team.update", record.id)
                 .with_change(&shape(before), &shape(&record));
-            let place = Place::Team(record.organization, record.id);
+            let place = StoreKey::Team(record.organization, record.id);
             let batch = batch.unchanged(place.to_bytes(), held.revision);
             let batch = put(batch, &place, &record)?;
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
     }
@@ -206,13 +206,13 @@ impl Actions {
             let held = self.find_team(today, target.id)?;
             let record = &held.record;
             Self::check_version(target.versions.as_ref(), record.version)?;
-            let place = Place::Team(record.organization, record.id).to_bytes();
+            let place = StoreKey::Team(record.organization, record.id).to_bytes();
             let batch = batch.unchanged(place.clone(), held.revision).delete(place);
-            let happening = Happening {
+            let audit_entry = AuditEntry {
                 before: fields(shape(record)),
-                ..Happening::by(&decided, "team.remove", record.id)
+                ..AuditEntry::by(&decided, "team.remove", record.id)
             };
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })
     }
@@ -254,8 +254,8 @@ impl Actions {
             let (today, batch) = (&decided.actor, Batch::new());
             let found = self.find_team(today, team)?;
             let organization = found.record.organization;
-            let place = Place::User(user);
-            let held: Option<Held<UserRecord>> = self.read(&place)?;
+            let place = StoreKey::User(user);
+            let held: Option<Revised<UserRecord>> = self.read(&place)?;
             let ours = held.filter(|held| held.record.organization == organization);
             let held = ours.ok_or(ActionError::NotFound("user"))?;
             let was_in = held.record.teams.contains(&team);
@@ -278,12 +278,12 @@ impl Actions {
             // A guard on the team prevents adding a user to a team that was just removed.
             let batch = batch
                 .unchanged(place.to_bytes(), held.revision)
-                .unchanged(Place::Team(organization, team).to_bytes(), found.revision);
-            let mut happening = Happening::by(&decided, action, team);
-            let side = if was_in { &mut happening.before } else { &mut happening.after };
+                .unchanged(StoreKey::Team(organization, team).to_bytes(), found.revision);
+            let mut audit_entry = AuditEntry::by(&decided, action, team);
+            let side = if was_in { &mut audit_entry.before } else { &mut audit_entry.after };
             side.insert("user".to_owned(), user.to_string().into());
             let batch = put(batch, &place, &record)?;
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })
     }
@@ -296,7 +296,7 @@ impl Actions {
     ) -> Result<Vec<TeamId>, ActionError> {
         let mut left = Vec::with_capacity(teams.len());
         for team in teams {
-            if self.read::<TeamRecord>(&Place::Team(organization, team))?.is_some() {
+            if self.read::<TeamRecord>(&StoreKey::Team(organization, team))?.is_some() {
                 left.push(team);
             }
         }
@@ -304,9 +304,9 @@ impl Actions {
     }
 
     /// A team of the actor's organization that the actor may see.
-    fn find_team(&self, actor: &Actor, id: TeamId) -> Result<Held<TeamRecord>, ActionError> {
-        let held: Option<Held<TeamRecord>> =
-            self.read(&Place::Team(actor.organization_id(), id))?;
+    fn find_team(&self, actor: &Actor, id: TeamId) -> Result<Revised<TeamRecord>, ActionError> {
+        let held: Option<Revised<TeamRecord>> =
+            self.read(&StoreKey::Team(actor.organization_id(), id))?;
         let known = held.filter(|held| knows_team(actor, &(&held.record).into()));
         known.ok_or(ActionError::NotFound("team"))
     }

@@ -3,19 +3,19 @@
 use keyhouse_storage::Batch;
 
 use crate::actions::accounts::account_of;
-use crate::actions::events::Happening;
+use crate::actions::events::AuditEntry;
 use crate::actions::me::Me;
-use crate::actions::sessions::Kept;
+use crate::actions::sessions::SessionKept;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::fault::Fault;
 use crate::model::moment::Moment;
 use crate::model::password::{Factors, PASSWORD_CHARACTERS_MIN};
 use crate::model::secret::{Digest, Secret};
 use crate::model::totp::{BACKUP_CODES, backup_digest, new_backup_code, new_seed, step_of, url};
-use crate::records::Held;
+use crate::records::Revised;
 use crate::records::access::UserRecord;
 use crate::records::people::TotpRecord;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 
 /// A second factor that its user has not confirmed yet.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Actions {
         }
         drop(self.prove(&user, current_password, me)?);
         let seed = new_seed(&mut *self.random());
-        let place = Place::Totp(me.user);
+        let place = StoreKey::Totp(me.user);
         Self::until_done(|| {
             let decided = self.authorize(me.actor)?;
             let (factors, batch) = self.factors(Batch::new(), me.user)?;
@@ -67,8 +67,8 @@ impl Actions {
                 created_at: now,
             };
             let batch = put(self.while_password(batch, &user)?, &place, &record)?;
-            let happening = Happening::by(&decided, "totp.begin", me.user);
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let audit_entry = AuditEntry::by(&decided, "totp.begin", me.user);
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })?;
         let url = url(&seed, &user.email);
@@ -85,11 +85,11 @@ impl Actions {
         let user = self.own_record(me.user)?.record;
         let account = account_of(user.id);
         let guess = self.guess(&account, me.attempter())?;
-        let place = Place::Totp(me.user);
+        let place = StoreKey::Totp(me.user);
         let codes = self.new_backup_codes();
         let confirmed = Self::until_done(|| {
             let decided = self.authorize(me.actor)?;
-            let held: Held<TotpRecord> = self.read(&place)?.ok_or_else(not_begun)?;
+            let held: Revised<TotpRecord> = self.read(&place)?.ok_or_else(not_begun)?;
             if held.record.confirmed {
                 return Err(already_on());
             }
@@ -101,9 +101,9 @@ impl Actions {
             let record = TotpRecord { confirmed: true, step_last, backup, ..held.record };
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
             let batch = put(batch, &place, &record)?;
-            let batch = self.keep_session(batch, me, Kept::WithSecondFactor)?;
-            let happening = Happening::by(&decided, "totp.enable", me.user);
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let batch = self.keep_session(batch, me, SessionKept::WithSecondFactor)?;
+            let audit_entry = AuditEntry::by(&decided, "totp.enable", me.user);
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(true)))
         })?;
         if confirmed {
@@ -128,10 +128,10 @@ impl Actions {
         if !Factors::Password.admit(shown.current_password.reveal()) {
             return Err(too_short());
         }
-        let place = Place::Totp(me.user);
+        let place = StoreKey::Totp(me.user);
         let removed = Self::until_done(|| {
             let decided = self.authorize(me.actor)?;
-            let held: Option<Held<TotpRecord>> = self.read(&place)?;
+            let held: Option<Revised<TotpRecord>> = self.read(&place)?;
             let held = held.filter(|held| held.record.confirmed);
             let held = held.ok_or(ActionError::NotFound("second factor"))?;
             let now = self.clock.now().wall;
@@ -140,8 +140,8 @@ impl Actions {
             }
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
             let batch = self.while_password(batch.delete(place.to_bytes()), &user)?;
-            let happening = Happening::by(&decided, "totp.disable", me.user);
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let audit_entry = AuditEntry::by(&decided, "totp.disable", me.user);
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(true)))
         })?;
         if removed {
@@ -167,11 +167,11 @@ impl Actions {
             return Err(ActionError::NotFound("second factor"));
         }
         let guess = self.prove(&user, &shown.current_password, me)?;
-        let place = Place::Totp(me.user);
+        let place = StoreKey::Totp(me.user);
         let codes = self.new_backup_codes();
         let renewed = Self::until_done(|| {
             let decided = self.authorize(me.actor)?;
-            let held: Option<Held<TotpRecord>> = self.read(&place)?;
+            let held: Option<Revised<TotpRecord>> = self.read(&place)?;
             let held = held.filter(|held| held.record.confirmed);
             let held = held.ok_or(ActionError::NotFound("second factor"))?;
             let now = self.clock.now().wall;
@@ -181,8 +181,8 @@ impl Actions {
             let record = TotpRecord { backup: digests(&codes), ..spent };
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
             let batch = self.while_password(put(batch, &place, &record)?, &user)?;
-            let happening = Happening::by(&decided, "totp.renew_codes", me.user);
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let audit_entry = AuditEntry::by(&decided, "totp.renew_codes", me.user);
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(true)))
         })?;
         if renewed {
@@ -202,7 +202,7 @@ impl Actions {
         if held.record.password != proven.password {
             return Err(super::sign_in::wrong_password());
         }
-        Ok(batch.unchanged(Place::User(proven.id).to_bytes(), held.revision))
+        Ok(batch.unchanged(StoreKey::User(proven.id).to_bytes(), held.revision))
     }
 }
 
@@ -238,7 +238,6 @@ fn not_begun() -> ActionError {
     ActionError::Conflict { code: "totp_not_begun", detail }
 }
 
-/// The number is [`PASSWORD_CHARACTERS_MIN`].
 const TOO_SHORT: &str = "without a second factor a password needs at least 15 characters: change \
     it (PATCH /v1/me), then remove the second factor";
 const _: () = assert!(PASSWORD_CHARACTERS_MIN == 15);

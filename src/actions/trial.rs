@@ -13,7 +13,7 @@ use crate::actions::keys::KeyDraft;
 use crate::actions::last_use::LastUseWriter;
 use crate::clock::{Clock, ManualClock, Now};
 use crate::index::follow::{self, Follower};
-use crate::index::{Index, Origin};
+use crate::index::{CallOrigin, Index};
 use crate::model::code::Code;
 use crate::model::id::UserId;
 use crate::model::key_text::Prefix;
@@ -21,7 +21,7 @@ use crate::model::moment::Moment;
 use crate::model::secret::Secret;
 use crate::records::event::EventRecord;
 use crate::records::key::KeyRecord;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::{Record, encode, prepare, read_row};
 
 pub(super) struct Trial {
@@ -96,12 +96,12 @@ impl Trial {
         let grant = index.grant(&key.secrets[0].digest).unwrap();
         let ip = Some([192, 0, 2, 7].into());
         for _ in 0..times {
-            index.note_call(&grant, code, now, Origin { ip, user_agent: None });
+            index.note_call(&grant, code, now, CallOrigin { ip, user_agent: None });
         }
     }
 
     /// Writes a record and waits until the index has it.
-    pub(super) fn put<T: Record>(&self, place: &Place, record: &T) {
+    pub(super) fn put<T: Record>(&self, place: &StoreKey, record: &T) {
         let batch = keyhouse_storage::Batch::new();
         let batch = batch.put(place.to_bytes(), encode(place, record).unwrap());
         self.actions.commit_upkeep(batch).unwrap().unwrap();
@@ -114,7 +114,7 @@ impl Trial {
     }
 
     pub(super) fn events(&self, action: &str) -> Vec<EventRecord> {
-        let range = Range { limit: 10_000, ..Range::prefix(Place::EVENTS) };
+        let range = Range { limit: 10_000, ..Range::prefix(StoreKey::EVENTS) };
         let page = self.store.scan(&range, keyhouse_storage::At::Latest).unwrap();
         let events = page.rows.iter().map(|row| read_row::<EventRecord>(row).unwrap().record);
         events.filter(|event| &*event.action == action).collect()

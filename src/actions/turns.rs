@@ -1,4 +1,4 @@
-//! Turns of reads that scan many records: a few at once, page by page.
+//! ReadTurns of reads that scan many records: a few at once, page by page.
 //!
 //! A reader takes a turn for each page. The next turn goes to the waiting reader that was served
 //! the longest ago, so a reader that lists 20,000 rows does not block another one that lists 100.
@@ -14,7 +14,7 @@ pub(super) type Reader = [u8; 16];
 pub const READERS_MAX: usize = 256;
 
 #[derive(Debug)]
-pub(super) struct Turns {
+pub(super) struct ReadTurns {
     state: Mutex<State>,
     granted: Condvar,
 }
@@ -37,9 +37,9 @@ struct Waiter {
 
 /// A turn, which is returned on drop.
 #[derive(Debug)]
-pub(super) struct Turn<'a>(&'a Turns);
+pub(super) struct ReadTurn<'a>(&'a ReadTurns);
 
-impl Default for Turns {
+impl Default for ReadTurns {
     /// Half of the cores read; the others remain for checks and changes.
     fn default() -> Self {
         let cores = available_parallelism().map_or(1, std::num::NonZero::get);
@@ -47,7 +47,7 @@ impl Default for Turns {
     }
 }
 
-impl Turns {
+impl ReadTurns {
     pub(super) fn new(free: usize) -> Self {
         let state = State {
             free,
@@ -60,7 +60,7 @@ impl Turns {
     }
 
     /// Waits for a turn. Blocks while earlier readers read their pages.
-    pub(super) fn take(&self, reader: Reader) -> Turn<'_> {
+    pub(super) fn take(&self, reader: Reader) -> ReadTurn<'_> {
         let mut state = self.lock();
         let number = state.number();
         state.waiting.push(Waiter { number, reader });
@@ -70,7 +70,7 @@ impl Turns {
             .wait_while(state, |state| !state.granted.contains(&number))
             .unwrap_or_else(PoisonError::into_inner);
         state.granted.retain(|granted| *granted != number);
-        Turn(self)
+        ReadTurn(self)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -103,7 +103,7 @@ impl State {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for ReadTurn<'_> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.free += 1;
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     /// Adds a reader to the queue, like a thread that waits.
-    fn wait(turns: &Turns, reader: u8) -> u64 {
+    fn wait(turns: &ReadTurns, reader: u8) -> u64 {
         let mut state = turns.lock();
         let number = state.number();
         state.waiting.push(Waiter { number, reader: [reader; 16] });
@@ -127,22 +127,22 @@ mod tests {
 
     #[test]
     fn the_least_recently_served_reader_has_the_next_turn() {
-        let turns = Turns::new(1);
+        let turns = ReadTurns::new(1);
         let first = turns.take([1; 16]);
         let crowd: Vec<u64> = (0..5).map(|_| wait(&turns, 1)).collect();
         let other = wait(&turns, 2);
         drop(first);
         assert_eq!(turns.lock().granted, [other], "one page of 1 was enough");
-        drop(Turn(&turns));
+        drop(ReadTurn(&turns));
         assert_eq!(turns.lock().granted, [other, crowd[0]]);
         let again = wait(&turns, 2);
-        drop(Turn(&turns));
+        drop(ReadTurn(&turns));
         assert_eq!(turns.lock().granted, [other, crowd[0], again]);
     }
 
     #[test]
     fn the_table_of_readers_is_bounded() {
-        let turns = Turns::new(1);
+        let turns = ReadTurns::new(1);
         for number in 0..2 * READERS_MAX {
             let mut reader = [0; 16];
             reader[..8].copy_from_slice(&number.to_le_bytes());

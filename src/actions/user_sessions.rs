@@ -6,16 +6,16 @@ use keyhouse_storage::Batch;
 use serde_json::json;
 
 use crate::actions::actor::Actor;
-use crate::actions::events::Happening;
+use crate::actions::events::AuditEntry;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::id::{SessionId, UserId};
 use crate::model::moment::Moment;
 use crate::model::role::USERS_MANAGE;
 use crate::model::secret::Digest;
-use crate::records::Held;
+use crate::records::Revised;
 use crate::records::access::{SessionRecord, UserRecord};
 use crate::records::notice::NoticeKind;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 
 impl Actions {
     /// The open sessions of another user, each with the digest of its cookie.
@@ -61,16 +61,16 @@ impl Actions {
             let now = self.clock.now().wall;
             let batch = put_notice(batch, held, (NoticeKind::SessionsEnded, now), today)?;
             let target = only.map_or_else(|| id.to_string(), |session| session.to_string());
-            let happening = Happening::by(&decided, "session.end", target)
+            let audit_entry = AuditEntry::by(&decided, "session.end", target)
                 .inside(today.organization_id())
                 .with_change(&json!({}), &json!({ "user": id.to_string(), "count": ended }));
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })
     }
 
     /// The record of another user that the actor outranks.
-    fn require_other(&self, actor: &Actor, id: UserId) -> Result<Held<UserRecord>, ActionError> {
+    fn require_other(&self, actor: &Actor, id: UserId) -> Result<Revised<UserRecord>, ActionError> {
         if actor.user_id() == Some(id) {
             let detail = "use /v1/sessions for your own sessions";
             return Err(ActionError::Conflict { code: "own_account", detail });
@@ -83,12 +83,12 @@ impl Actions {
 
 fn put_notice(
     batch: Batch,
-    held: Held<UserRecord>,
+    held: Revised<UserRecord>,
     (kind, at): (NoticeKind, Moment),
     actor: &Actor,
 ) -> Result<Batch, ActionError> {
     let mut user = held.record;
     user.notices.add(kind, actor.author(), at);
-    let place = Place::User(user.id);
+    let place = StoreKey::User(user.id);
     put(batch.unchanged(place.to_bytes(), held.revision), &place, &user)
 }

@@ -7,7 +7,7 @@ use keyhouse_storage::Batch;
 use serde_json::{Value, json};
 
 use crate::actions::actor::Actor;
-use crate::actions::events::Happening;
+use crate::actions::events::AuditEntry;
 use crate::actions::people::knows_team;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::index::facts::{HeldRole, RoleFacts, UserFacts};
@@ -15,11 +15,11 @@ use crate::model::edit::Edit;
 use crate::model::id::{TeamId, UserId};
 use crate::model::locale::Locale;
 use crate::model::role::{INSTANCE_MANAGE, Role, TEAMS_READ, USERS_MANAGE, USERS_READ};
-use crate::records::Held;
+use crate::records::Revised;
 use crate::records::access::UserRecord;
 use crate::records::notice::NoticeKind;
 use crate::records::people::TotpRecord;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::rights::RoleRecord;
 
 /// The user that a change applies to.
@@ -94,7 +94,7 @@ impl Actions {
         let mut seen = Vec::new();
         while let Some(user) = behind.next_if(|_user| seen.len() < limit) {
             // The index may still contain a user who was just removed.
-            if let Some(held) = self.read::<UserRecord>(&Place::User(user.id))? {
+            if let Some(held) = self.read::<UserRecord>(&StoreKey::User(user.id))? {
                 seen.push(self.seen_user(actor, held.record)?);
             }
         }
@@ -146,10 +146,11 @@ impl Actions {
             }
             record.version += 1;
             let batch = self.rewrite_user(batch, &held, &record)?;
-            let happening = Happening::by(&decided, "user.update", target.id)
+            let audit_entry = AuditEntry::by(&decided, "user.update", target.id)
                 .inside(before.organization)
                 .with_change(&shape(before), &shape(&record));
-            let committed = self.commit_change(decided, batch, self.clock.now().wall, happening)?;
+            let committed =
+                self.commit_change(decided, batch, self.clock.now().wall, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })?;
         self.seen_user(actor, record)
@@ -160,10 +161,10 @@ impl Actions {
     pub(super) fn rewrite_user(
         &self,
         batch: Batch,
-        held: &Held<UserRecord>,
+        held: &Revised<UserRecord>,
         record: &UserRecord,
     ) -> Result<Batch, ActionError> {
-        let (place, before) = (Place::User(record.id), &held.record);
+        let (place, before) = (StoreKey::User(record.id), &held.record);
         let batch = batch.unchanged(place.to_bytes(), held.revision);
         let batch = self.move_email(put(batch, &place, record)?, before, record)?;
         let other_rights = before.role != record.role
@@ -195,8 +196,8 @@ impl Actions {
         &self,
         actor: &Actor,
         id: UserId,
-    ) -> Result<Held<UserRecord>, ActionError> {
-        let held: Option<Held<UserRecord>> = self.read(&Place::User(id))?;
+    ) -> Result<Revised<UserRecord>, ActionError> {
+        let held: Option<Revised<UserRecord>> = self.read(&StoreKey::User(id))?;
         held.filter(|held| is_reached(actor, &held.record)).ok_or(ActionError::NotFound("user"))
     }
 
@@ -207,8 +208,8 @@ impl Actions {
             (Err(_unknown), Role::Custom(id)) => {
                 // If the index does not have the role, the stored role decides: an existing but
                 // unknown role must not count as a role without permissions.
-                let held: Option<Held<RoleRecord>> =
-                    self.read(&Place::Role(record.organization, id))?;
+                let held: Option<Revised<RoleRecord>> =
+                    self.read(&StoreKey::Role(record.organization, id))?;
                 let facts =
                     held.map_or_else(|| RoleFacts::unknown(id), |held| (&held.record).into());
                 HeldRole::of(facts)
@@ -259,7 +260,7 @@ impl Actions {
 
     fn seen_user(&self, actor: &Actor, mut record: UserRecord) -> Result<SeenUser, ActionError> {
         record.teams.retain(|id| self.index.team(*id).is_some_and(|team| knows_team(actor, &team)));
-        let totp: Option<Held<TotpRecord>> = self.read(&Place::Totp(record.id))?;
+        let totp: Option<Revised<TotpRecord>> = self.read(&StoreKey::Totp(record.id))?;
         let totp = totp.is_some_and(|held| held.record.confirmed);
         let email_verified = self.is_email_verified(&record);
         Ok(SeenUser { record, totp, email_verified })

@@ -6,14 +6,14 @@ use crate::actions::READERS_MAX;
 use crate::actions::accounts::ACCOUNTS_TRIED_MAX;
 use crate::actions::audit::SEAL_EVENTS_MAX;
 use crate::actions::audit::export::SEALS_A_TURN;
+use crate::actions::failed_sign_ins::REFUSALS_MAX;
 use crate::actions::pace::ACTORS_MAX;
 use crate::actions::passwords::QUEUE_MAX;
-use crate::actions::refusals::REFUSALS_MAX;
 use crate::actions::throttle;
 use crate::http::transport::bounds::{
     OWN_MIN, WAITING_A_PLACE, WAITING_FOR_QUOTAS_MAX, WAITING_MIN,
 };
-use crate::http::transport::{Limits, Part};
+use crate::http::transport::{Part, TransportLimits};
 use crate::index::reservations::RENEWALS_WAITING_MAX;
 use crate::index::tally::OWED_MAX;
 use crate::index::{AGENTS_MAX, USES_WAITING_MAX};
@@ -23,7 +23,7 @@ use crate::telemetry::LINES_WAITING_MAX;
 
 /// Name and size of each bound, in the order of the table.
 fn bounds() -> Vec<(String, String)> {
-    let limits = Limits::default();
+    let limits = TransportLimits::default();
     let mut bounds = vec![
         number("connections", limits.connections_max),
         number("connections of the control socket", limits.control_connections_max),

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::backends;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::instance::{Instance, OpenFailure};
-use crate::config::{ConfigError, Environment, Settings, Written};
+use crate::config::{ConfigError, ProcessEnvironment, Settings, Written};
 use crate::http::transport::TrustedProxies;
 use crate::http::transport::client::send;
 use crate::index::halt::Halt;
@@ -44,7 +44,7 @@ pub(super) struct Ask<'a> {
 impl Client {
     /// Selects the instance: `KEYHOUSE_URL` if it is set, else the instance on this host.
     pub(super) fn new(
-        environment: &Environment,
+        environment: &ProcessEnvironment,
         settings: impl FnOnce(Written) -> Result<Settings, ConfigError>,
     ) -> Result<Self, Failure> {
         let Some(url) = environment.get("KEYHOUSE_URL") else {

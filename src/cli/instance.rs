@@ -9,9 +9,9 @@ use rand::rngs::{StdRng, SysRng};
 
 use crate::actions::audit::seal::SealWriter;
 use crate::actions::commits::{Commits, MeasuredStore};
+use crate::actions::failed_sign_ins::FailedSignInWriter;
 use crate::actions::last_use::LastUseWriter;
 use crate::actions::quotas::QuotaReserver;
-use crate::actions::refusals::RefusalWriter;
 use crate::actions::{Actions, audit};
 use crate::backends;
 use crate::cli::exit::{Exit, Failure, say, with_sources};
@@ -35,7 +35,7 @@ pub(crate) struct Instance {
     last_use: LastUseWriter,
     seals: SealWriter,
     quotas: QuotaReserver,
-    refusals: RefusalWriter,
+    failed_sign_ins: FailedSignInWriter,
     pub(super) actions: Arc<Actions>,
 }
 
@@ -97,9 +97,9 @@ impl Instance {
             Actions::new(Arc::clone(&store), index, clock, random()?, settings.key_prefix.clone());
         let actions = actions.measured_by(commits).keeping(retention);
         let actions = Arc::new(actions.with_session_times(settings.session_times));
-        let refusals = RefusalWriter::start(Arc::clone(&actions))
+        let failed_sign_ins = FailedSignInWriter::start(Arc::clone(&actions))
             .map_err(|error| Failure::io("start a thread", &error))?;
-        Ok(Self { store, follower, last_use, seals, quotas, refusals, actions })
+        Ok(Self { store, follower, last_use, seals, quotas, failed_sign_ins, actions })
     }
 
     /// The HTTP application of this instance.
@@ -110,7 +110,7 @@ impl Instance {
         trusted_proxies: TrustedProxies,
     ) -> Result<App, Failure> {
         let links = settings.links.clone();
-        let http = http::Settings { public_url, links, trusted_proxies };
+        let http = http::HttpSettings { public_url, links, trusted_proxies };
         let seed = rand::Rng::next_u64(&mut random()?);
         let app = App::new(Arc::clone(&self.actions), http, seed);
         let (sessions, keys) = (&settings.limits.session_changes, &settings.limits.key_changes);
@@ -121,7 +121,7 @@ impl Instance {
     /// Writes pending data, returns unused quota reservations, seals the audit log, stops following
     /// the store, and closes it.
     pub(crate) fn close(self) -> Result<(), Failure> {
-        self.refusals.stop();
+        self.failed_sign_ins.stop();
         self.quotas.stop();
         self.last_use.stop();
         self.seals.stop();

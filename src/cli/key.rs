@@ -1,4 +1,4 @@
-//! `keyhouse key`: manages keys.
+//! `keyhouse key` and its subcommands: keys.
 
 use clap::{Args, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};

@@ -33,7 +33,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Environment, Settings, UnknownVariable, Written};
+use crate::config::{ProcessEnvironment, Settings, UnknownVariable, Written};
 use exit::{Exit, Failure, say};
 
 /// API keys for a team, self-hosted, in one binary.
@@ -42,7 +42,7 @@ use exit::{Exit, Failure, say};
 #[command(after_help = EXAMPLES)]
 struct Cli {
     #[command(flatten)]
-    place: Place,
+    place: InstanceArguments,
     #[command(subcommand)]
     command: Command,
 }
@@ -64,7 +64,7 @@ const GLOBAL: &str = "Global options";
 
 #[derive(Debug, Args)]
 #[expect(clippy::doc_markdown, reason = "help for a terminal")]
-struct Place {
+struct InstanceArguments {
     /// Data directory [default: $STATE_DIRECTORY, $XDG_STATE_HOME/keyhouse or ~/.local/state/keyhouse]
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -128,14 +128,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return exit::usage(&error),
     };
-    let environment = Environment::of_process().map_err(Failure::from);
+    let environment = ProcessEnvironment::of_process().map_err(Failure::from);
     match environment.and_then(|environment| dispatch(cli, &environment)) {
         Ok(()) => Exit::Ok.into(),
         Err(failure) => failure.report(),
     }
 }
 
-fn warn_of_unknown(environment: &Environment) {
+fn warn_of_unknown(environment: &ProcessEnvironment) {
     for UnknownVariable { name, meant } in environment.unknown() {
         match meant {
             Some(meant) => say(&format!("keyhouse: {name} is ignored: did you mean {meant}?")),
@@ -144,7 +144,7 @@ fn warn_of_unknown(environment: &Environment) {
     }
 }
 
-fn dispatch(cli: Cli, environment: &Environment) -> Result<(), Failure> {
+fn dispatch(cli: Cli, environment: &ProcessEnvironment) -> Result<(), Failure> {
     warn_of_unknown(environment);
     let (json, place) = (cli.place.json, cli.place);
     let settings = |flags: Written| {

@@ -1,4 +1,4 @@
-//! `keyhouse org`: manages organizations.
+//! `keyhouse org` and its subcommands: organizations.
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};

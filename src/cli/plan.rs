@@ -1,4 +1,4 @@
-//! `keyhouse plan`: manages plans.
+//! `keyhouse plan` and its subcommands: plans.
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};

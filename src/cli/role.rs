@@ -1,4 +1,4 @@
-//! `keyhouse role`: manages roles.
+//! `keyhouse role` and its subcommands: roles.
 
 use clap::{Args, Subcommand};
 use serde_json::json;

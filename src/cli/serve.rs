@@ -16,12 +16,14 @@ use crate::cli::control::Control;
 use crate::cli::exit::{Exit, Failure, say, with_sources};
 use crate::cli::instance::{Instance, OpenFailure};
 use crate::cli::proxies::ProxyResolver;
-use crate::cli::signals::{Request, Signals};
+use crate::cli::signals::{SignalRequest, Signals};
 use crate::cli::sockets;
 use crate::cli::terminal;
 use crate::config::{ConfigError, Listen, Settings, Written, WrittenSessions};
 use crate::http::App;
-use crate::http::transport::{Limits, Listener, Server, Socket, Surface, TrustedProxies};
+use crate::http::transport::{
+    Listener, ListenerKind, Server, Socket, TransportLimits, TrustedProxies,
+};
 use crate::index::halt::Halt;
 use crate::model::public_url::PublicUrl;
 use crate::model::secret::Secret;
@@ -168,22 +170,22 @@ fn serve(
     }
     // Opened first, so that a listener with the same path fails.
     let socket = Socket::Unix(control.bind()?);
-    let mut listeners = vec![Listener { surface: Surface::Control, socket }];
+    let mut listeners = vec![Listener { surface: ListenerKind::Control, socket }];
     let main = sockets::open(&settings.listen)?;
     let mut addresses = vec![format!("listening on {}", main.at)];
-    listeners.push(Listener { surface: Surface::Main, socket: main.socket });
+    listeners.push(Listener { surface: ListenerKind::Main, socket: main.socket });
     // Dropped, and so removed, after the server has stopped.
     let mut files = vec![main.file];
     if let Some(at) = &settings.check_listen {
         let checks = sockets::open(at)?;
         addresses.push(format!("checks on {}", checks.at));
-        listeners.push(Listener { surface: Surface::Checks, socket: checks.socket });
+        listeners.push(Listener { surface: ListenerKind::Checks, socket: checks.socket });
         files.push(checks.file);
     }
     if let Some(at) = &settings.metrics_listen {
         let metrics = sockets::open(at)?;
         addresses.push(format!("metrics on {}", metrics.at));
-        listeners.push(Listener { surface: Surface::Metrics, socket: metrics.socket });
+        listeners.push(Listener { surface: ListenerKind::Metrics, socket: metrics.socket });
         files.push(metrics.file);
     }
 
@@ -217,8 +219,8 @@ fn serve(
     let mut running = Running { app: &app, proxies: &proxies, settings: settings.clone() };
     let outcome = loop {
         match runtime.block_on(stop.wait(|| index.has_ended())) {
-            Ok(Request::Reload) => reload(&mut running),
-            Ok(Request::Stop) => break Ok(()),
+            Ok(SignalRequest::Reload) => reload(&mut running),
+            Ok(SignalRequest::Stop) => break Ok(()),
             Err(failure) => break Err(failure),
         }
     };
@@ -362,9 +364,9 @@ fn notify_service_manager(states: &[sd_notify::NotifyState<'_>]) {
     }
 }
 
-fn limits(settings: &Settings, trusted: TrustedProxies) -> Limits {
-    let (given, default) = (&settings.limits, Limits::default());
-    Limits {
+fn limits(settings: &Settings, trusted: TrustedProxies) -> TransportLimits {
+    let (given, default) = (&settings.limits, TransportLimits::default());
+    TransportLimits {
         head_timeout: given.head_timeout.unwrap_or(default.head_timeout),
         idle_timeout: given.idle_timeout.unwrap_or(default.idle_timeout),
         body_timeout: given.body_timeout.unwrap_or(default.body_timeout),

@@ -20,7 +20,7 @@ pub(super) struct Signals {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Request {
+pub(super) enum SignalRequest {
     Stop,
     Reload,
 }
@@ -45,12 +45,15 @@ impl Signals {
     ///
     /// It fails if the thread that follows the store has ended: changes would no longer reach the
     /// index, so the supervisor must restart the server.
-    pub(super) async fn wait(&mut self, has_ended: impl Fn() -> bool) -> Result<Request, Failure> {
+    pub(super) async fn wait(
+        &mut self,
+        has_ended: impl Fn() -> bool,
+    ) -> Result<SignalRequest, Failure> {
         loop {
             tokio::select! {
-                () = next(&mut self.terminate) => return Ok(Request::Stop),
-                () = next(&mut self.interrupt) => return Ok(Request::Stop),
-                () = next(&mut self.hangup) => return Ok(Request::Reload),
+                () = next(&mut self.terminate) => return Ok(SignalRequest::Stop),
+                () = next(&mut self.interrupt) => return Ok(SignalRequest::Stop),
+                () = next(&mut self.hangup) => return Ok(SignalRequest::Reload),
                 () = tokio::time::sleep(ENDED_INTERVAL) => {},
             }
             if has_ended() {

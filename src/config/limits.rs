@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::used::parse_span;
-use crate::config::{Environment, WrittenLimits};
+use crate::config::{ProcessEnvironment, WrittenLimits};
 use crate::model::pace::Pace;
 
 /// Set to `off` for load tests, it removes the rates of changes.
@@ -11,7 +11,7 @@ const CHANGE_RATE: &str = "KEYHOUSE_CHANGE_RATE";
 
 /// The validated fields of [`WrittenLimits`]. `None` is the default of the transport.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
+pub struct ConfiguredLimits {
     pub head_timeout: Option<Duration>,
     pub idle_timeout: Option<Duration>,
     pub body_timeout: Option<Duration>,
@@ -28,11 +28,11 @@ pub struct Limits {
     pub key_changes: Option<Pace>,
 }
 
-impl Limits {
+impl ConfiguredLimits {
     /// Validates the table `[limits]`. An invalid value adds a fault and counts as not set.
     pub(super) fn of_table(
         written: &WrittenLimits,
-        environment: &Environment,
+        environment: &ProcessEnvironment,
         faults: &mut Vec<String>,
     ) -> Self {
         let (session_changes, key_changes) = paces(written, environment, faults);
@@ -81,7 +81,7 @@ impl Limits {
 /// The rates of changes by sessions and by keys. `KEYHOUSE_CHANGE_RATE=off` is for load tests.
 fn paces(
     written: &WrittenLimits,
-    environment: &Environment,
+    environment: &ProcessEnvironment,
     faults: &mut Vec<String>,
 ) -> (Option<Pace>, Option<Pace>) {
     match environment.get(CHANGE_RATE) {
@@ -110,7 +110,7 @@ mod tests {
     fn the_file_sets_the_rates_of_changes_and_the_environment_removes_them() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("any.toml");
-        let read = |text: &str, environment: &Environment| {
+        let read = |text: &str, environment: &ProcessEnvironment| {
             std::fs::write(&file, format!("[limits]\n{text}\n")).unwrap();
             let settings = Settings::new(
                 Written { data: Some("/var/lib/none".into()), ..Written::default() },
@@ -119,8 +119,8 @@ mod tests {
             );
             settings.map(|settings| settings.limits).map_err(|error| error.to_string())
         };
-        let none = Environment::from([("HOME", "/home/ada")]);
-        let off = Environment::from([("HOME", "/home/ada"), (CHANGE_RATE, "off")]);
+        let none = ProcessEnvironment::from([("HOME", "/home/ada")]);
+        let off = ProcessEnvironment::from([("HOME", "/home/ada"), (CHANGE_RATE, "off")]);
         let rates = "session_changes = \"5/s burst 50\"\nkey_changes = \"off\"";
         let limits = read(rates, &none).unwrap();
         assert_eq!(limits.session_changes, Some(Pace::new(5, 50)));
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(read("", &none).unwrap().session_changes, None);
         let wrong = read("key_changes = \"fast\"", &none).unwrap_err();
         assert!(wrong.contains("limits.key_changes") && wrong.contains("burst"), "{wrong}");
-        let on = Environment::from([("HOME", "/home/ada"), (CHANGE_RATE, "on")]);
+        let on = ProcessEnvironment::from([("HOME", "/home/ada"), (CHANGE_RATE, "on")]);
         assert!(read("", &on).unwrap_err().contains(CHANGE_RATE));
     }
 }

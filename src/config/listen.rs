@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use crate::config::Environment;
+use crate::config::ProcessEnvironment;
 
 /// Every system accepts a socket path of this length.
 const SOCKET_PATH_BYTES_MAX: usize = 100;
@@ -62,7 +62,10 @@ impl fmt::Display for Listen {
 
 /// The path of the control socket: in the data directory, or, if that path is too long, in
 /// `XDG_RUNTIME_DIR`.
-pub(super) fn control_socket(directory: &Path, environment: &Environment) -> Option<PathBuf> {
+pub(super) fn control_socket(
+    directory: &Path,
+    environment: &ProcessEnvironment,
+) -> Option<PathBuf> {
     let beside = directory.join(SOCKET_NAME);
     if beside.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
         return Some(beside);

@@ -9,13 +9,13 @@ mod proxy;
 mod used;
 mod written;
 
-pub use limits::Limits;
+pub use limits::ConfiguredLimits;
 pub use listen::Listen;
 pub use proxy::TrustedProxy;
 pub use used::{Settings, StorageUrl, locate};
 pub use written::{
-    Environment, Origin, UnknownVariable, VARIABLES, Written, WrittenAudit, WrittenLimits,
-    WrittenSessions,
+    ProcessEnvironment, SettingSource, UnknownVariable, VARIABLES, Written, WrittenAudit,
+    WrittenLimits, WrittenSessions,
 };
 
 /// Why settings are invalid, with all faults.

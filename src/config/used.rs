@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::config::listen::control_socket;
 use crate::config::{
-    ConfigError, Environment, Limits, Listen, Origin, TrustedProxy, Written, WrittenAudit,
-    WrittenLimits,
+    ConfigError, ConfiguredLimits, Listen, ProcessEnvironment, SettingSource, TrustedProxy,
+    Written, WrittenAudit, WrittenLimits,
 };
 use crate::model::export::Destination;
 use crate::model::key_text::Prefix;
@@ -52,8 +52,8 @@ pub struct Settings {
     pub log_json: bool,
     /// Path of the socket for commands on this host.
     pub control_socket: PathBuf,
-    /// Limits that differ from the defaults.
-    pub limits: Limits,
+    /// ConfiguredLimits that differ from the defaults.
+    pub limits: ConfiguredLimits,
     pub audit_retention: Retention,
     /// Destination to which sealed audit events are exported.
     pub audit_export: Option<Destination>,
@@ -62,7 +62,7 @@ pub struct Settings {
 
 /// Finds the data directory: the one that is set, else that of the service manager, else that of the
 /// user.
-pub fn locate(flags: &Written, environment: &Environment) -> Result<PathBuf, ConfigError> {
+pub fn locate(flags: &Written, environment: &ProcessEnvironment) -> Result<PathBuf, ConfigError> {
     let set = flags.data.clone().or_else(|| environment.get("KEYHOUSE_DATA").map(PathBuf::from));
     let service = || {
         let folders = environment.get("STATE_DIRECTORY")?;
@@ -88,7 +88,7 @@ impl Settings {
     pub fn new(
         flags: Written,
         file: Option<&Path>,
-        environment: &Environment,
+        environment: &ProcessEnvironment,
     ) -> Result<Self, ConfigError> {
         let from_environment = Written::of_environment(environment)?;
         let mut directory = locate(&flags, environment)?;
@@ -104,9 +104,9 @@ impl Settings {
         }
         let (limits, audit) = (from_file.limits.clone(), from_file.audit.clone());
         let layers = [
-            (Origin::Flag, flags),
-            (Origin::Environment, from_environment),
-            (Origin::File, from_file),
+            (SettingSource::Flag, flags),
+            (SettingSource::Environment, from_environment),
+            (SettingSource::File, from_file),
         ];
         let tables = Tables { limits, audit };
         Reader { layers, faults }.read(directory, &tables, environment)
@@ -120,7 +120,7 @@ struct Tables {
 }
 
 struct Reader {
-    layers: [(Origin, Written); 3],
+    layers: [(SettingSource, Written); 3],
     faults: Vec<String>,
 }
 
@@ -129,7 +129,7 @@ impl Reader {
         mut self,
         directory: PathBuf,
         tables: &Tables,
-        environment: &Environment,
+        environment: &ProcessEnvironment,
     ) -> Result<Settings, ConfigError> {
         let listen = self.parse("listen", |layer| layer.listen.clone(), str::parse);
         let listen = listen.or_else(|| LISTEN_DEFAULT.parse().ok());
@@ -156,7 +156,7 @@ impl Reader {
         let trusted_proxies = self.proxies();
         let plain = self.first(|layer| layer.allow_plain_http).is_some_and(|(_, plain)| plain);
         let log_json = self.parse("log-format", |layer| layer.log_format.clone(), parse_log_format);
-        let limits = Limits::of_table(&tables.limits, environment, &mut self.faults);
+        let limits = ConfiguredLimits::of_table(&tables.limits, environment, &mut self.faults);
         let audit = &tables.audit;
         let retention = self.of_table("audit.retention", audit.retention.as_deref());
         let audit_export = self.of_table("audit.export", audit.export.as_deref());
@@ -234,7 +234,7 @@ impl Reader {
     }
 
     /// The value of the first layer that sets it.
-    fn first<T>(&self, take: impl Fn(&Written) -> Option<T>) -> Option<(Origin, T)> {
+    fn first<T>(&self, take: impl Fn(&Written) -> Option<T>) -> Option<(SettingSource, T)> {
         self.layers.iter().find_map(|(origin, layer)| Some((*origin, take(layer)?)))
     }
 
@@ -314,7 +314,7 @@ struct Reach<'a> {
     is_plain: bool,
 }
 
-fn log_or_default(set: Option<(Origin, String)>) -> String {
+fn log_or_default(set: Option<(SettingSource, String)>) -> String {
     set.map_or_else(|| LOG_DEFAULT.to_owned(), |(_, log)| log)
 }
 
@@ -350,7 +350,7 @@ mod tests {
     use super::*;
 
     fn settings(flags: Written) -> Result<Settings, String> {
-        let environment = Environment::from([("HOME", "/home/ada")]);
+        let environment = ProcessEnvironment::from([("HOME", "/home/ada")]);
         Settings::new(flags, None, &environment).map_err(|error| error.to_string())
     }
 
@@ -468,7 +468,7 @@ mod tests {
         let file = folder.path().join("any.toml");
         std::fs::write(&file, "listen = \"127.0.0.1:1\"\nkey_prefix = \"fromfile\"\n").unwrap();
         let environment =
-            Environment::from([("HOME", "/home/ada"), ("KEYHOUSE_LISTEN", "127.0.0.1:2")]);
+            ProcessEnvironment::from([("HOME", "/home/ada"), ("KEYHOUSE_LISTEN", "127.0.0.1:2")]);
         let flags = flags(|_| {});
         let settings = Settings::new(flags, Some(&file), &environment).unwrap();
         assert_eq!(settings.listen.to_string(), "http://127.0.0.1:2");
@@ -487,11 +487,11 @@ mod tests {
 
     #[test]
     fn a_long_data_path_moves_the_control_socket() {
-        let environment = Environment::from([("XDG_RUNTIME_DIR", "/run/user/1")]);
+        let environment = ProcessEnvironment::from([("XDG_RUNTIME_DIR", "/run/user/1")]);
         let long = PathBuf::from(format!("/{}", "x".repeat(120)));
         let socket = control_socket(&long, &environment).unwrap();
         assert!(socket.starts_with("/run/user/1") && socket.as_os_str().len() < 100);
-        assert_eq!(control_socket(&long, &Environment::default()), None);
+        assert_eq!(control_socket(&long, &ProcessEnvironment::default()), None);
         let short = control_socket(Path::new("/data"), &environment).unwrap();
         assert_eq!(short, Path::new("/data/control.sock"));
     }

@@ -11,13 +11,13 @@ use crate::config::ConfigError;
 use crate::model::text;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum SettingSource {
     Flag,
     Environment,
     File,
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for SettingSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Flag => "flag",
@@ -58,7 +58,7 @@ const SIMILARITY_MIN: f64 = 0.9;
 
 /// The environment variables, read once.
 #[derive(Clone, Debug, Default)]
-pub struct Environment(HashMap<String, String>);
+pub struct ProcessEnvironment(HashMap<String, String>);
 
 /// A `KEYHOUSE_*` variable that the program does not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ pub struct UnknownVariable {
     pub meant: Option<&'static str>,
 }
 
-impl Environment {
+impl ProcessEnvironment {
     /// Reads the environment of the process.
     ///
     /// A `KEYHOUSE_*` variable that is not UTF-8 is a fault. Other variables that are not UTF-8 are
@@ -108,7 +108,7 @@ impl Environment {
     }
 }
 
-impl<const N: usize> From<[(&str, &str); N]> for Environment {
+impl<const N: usize> From<[(&str, &str); N]> for ProcessEnvironment {
     fn from(pairs: [(&str, &str); N]) -> Self {
         let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         Self(pairs.into_iter().map(owned).collect())
@@ -132,7 +132,6 @@ pub struct Written {
     pub check_listen: Option<String>,
     /// Additional address that serves only metrics and health.
     pub metrics_listen: Option<String>,
-    /// `redb:PATH` or `memory:`.
     pub storage: Option<String>,
     /// URL of this server for browsers.
     pub public_url: Option<String>,
@@ -221,7 +220,7 @@ impl Written {
     /// Reads the settings of the environment.
     ///
     /// A switch that is neither true nor false is a fault.
-    pub fn of_environment(environment: &Environment) -> Result<Self, ConfigError> {
+    pub fn of_environment(environment: &ProcessEnvironment) -> Result<Self, ConfigError> {
         let mut faults = Vec::new();
         let text = |name: &str| environment.get(name).map(str::to_owned);
         let mut switch = |name: &str| match environment.get(name)? {
@@ -309,7 +308,7 @@ mod tests {
 
     #[test]
     fn a_mistyped_variable_is_reported_with_the_most_similar_known_one() {
-        let environment = Environment::from([
+        let environment = ProcessEnvironment::from([
             ("KEYHOUSE_LISEN", "127.0.0.1:1"),
             ("KEYHOUSE_LISTEN", "127.0.0.1:2"),
             ("KEYHOUSE_PUBLIC_ULR", "http://localhost"),

@@ -14,14 +14,14 @@ use crate::http::check::{Holder, introspect, malformed, user_agent};
 use crate::http::client::Hops;
 use crate::http::credential::{self, Credential};
 use crate::http::problem::Problem;
-use crate::http::router::{Access, Found, Run, find_head};
-use crate::http::transport::{Arrival, Caller, Surface};
+use crate::http::router::{Found, RequiredCaller, Run, find_head};
+use crate::http::transport::{Arrival, Caller, ListenerKind};
 use crate::http::{App, check, path_of};
 use crate::index::facts::UserFacts;
 use crate::index::grant::Grant;
 use crate::model::credential::CREDENTIALS;
 use crate::model::secret::Secret;
-use crate::verify::{Code, Request, Verdict, check as look_up, digest_of, foretell};
+use crate::verify::{Code, Request, Verdict, check as look_up, digest_of, preview};
 
 impl App {
     /// The caller of a request, or the error that ends it.
@@ -33,9 +33,9 @@ impl App {
         };
         let caller = self.stranger(arrival);
         match route.access {
-            Access::Open if route.hashes() => Ok(self.in_known_browser(arrival, caller)),
-            Access::Open => Ok(caller),
-            Access::Actor | Access::Enrolling => match route.run {
+            RequiredCaller::Open if route.hashes() => Ok(self.in_known_browser(arrival, caller)),
+            RequiredCaller::Open => Ok(caller),
+            RequiredCaller::Actor | RequiredCaller::Enrolling => match route.run {
                 Run::Check { .. } | Run::ByCaller { .. } if !self.has_session(arrival) => {
                     self.admit_service(arrival, caller)
                 },
@@ -44,12 +44,12 @@ impl App {
                 | Run::Manage { .. }
                 | Run::LongCheck { .. } => self.admit_actor(arrival, caller),
             },
-            Access::Client => {
+            RequiredCaller::Client => {
                 let text = Self::presented(&arrival.parts.headers, &CREDENTIALS)?;
                 let text = introspect::unescaped(self, &arrival.parts.headers, text);
                 self.admit_key(arrival, &text, caller)
             },
-            Access::Holder => {
+            RequiredCaller::Holder => {
                 let text = Self::presented(&arrival.parts.headers, &CREDENTIALS)?;
                 self.admit_holder(&text, caller)
             },
@@ -59,7 +59,7 @@ impl App {
     /// The response to a request that admission rejects.
     pub(super) fn refused_head(&self, arrival: &Arrival<'_>, problem: Problem) -> Response {
         let problem = match find_head(arrival.parts, arrival.surface) {
-            Found::Route { route, .. } if route.access == Access::Client => {
+            Found::Route { route, .. } if route.access == RequiredCaller::Client => {
                 introspect::as_oauth(problem)
             },
             Found::Route { .. } | Found::MethodNotAllowed(_) | Found::Nothing => problem,
@@ -67,14 +67,14 @@ impl App {
         if check::is_check_path(path_of(arrival.parts)) {
             return self.deny(arrival, problem);
         }
-        self.told(path_of(arrival.parts), problem, self.id_of(arrival.parts))
+        self.reported(path_of(arrival.parts), problem, self.id_of(arrival.parts))
     }
 
     /// The caller by address alone. The local operator has no share.
     fn stranger(&self, arrival: &Arrival<'_>) -> Caller {
         match arrival.surface {
-            Surface::Control => Caller::default(),
-            Surface::Main | Surface::Checks | Surface::Metrics => {
+            ListenerKind::Control => Caller::default(),
+            ListenerKind::Main | ListenerKind::Checks | ListenerKind::Metrics => {
                 Caller::of(self.locate(&Hops::of_arrival(arrival)).address)
             },
         }
@@ -85,8 +85,8 @@ impl App {
     /// unauthenticated callers cannot block known users.
     fn in_known_browser(&self, arrival: &Arrival<'_>, caller: Caller) -> Caller {
         let cookies = match arrival.surface {
-            Surface::Main => text_of(&arrival.parts.headers, COOKIE.as_str()),
-            Surface::Control | Surface::Checks | Surface::Metrics => None,
+            ListenerKind::Main => text_of(&arrival.parts.headers, COOKIE.as_str()),
+            ListenerKind::Control | ListenerKind::Checks | ListenerKind::Metrics => None,
         };
         let device = cookies.and_then(|cookies| self.device_cookie_in(cookies));
         let user = device.and_then(|device| self.actions.user_of_device(&device));
@@ -112,8 +112,8 @@ impl App {
     fn admit_actor(&self, arrival: &Arrival<'_>, caller: Caller) -> Result<Caller, Problem> {
         let headers = &arrival.parts.headers;
         let cookies = match arrival.surface {
-            Surface::Main | Surface::Control => text_of(headers, COOKIE.as_str()),
-            Surface::Checks | Surface::Metrics => None,
+            ListenerKind::Main | ListenerKind::Control => text_of(headers, COOKIE.as_str()),
+            ListenerKind::Checks | ListenerKind::Metrics => None,
         };
         let token = self.token_in(cookies)?;
         match (credential::take(headers, &CREDENTIALS), token) {
@@ -127,8 +127,10 @@ impl App {
             (Credential::None { .. }, Some(token)) => self.admit_session(arrival, &token, caller),
             (Credential::None { .. }, None) => match arrival.surface {
                 // The handler reads the organization from the query.
-                Surface::Control => Ok(caller),
-                Surface::Main | Surface::Checks | Surface::Metrics => Err(Problem::no_credential()),
+                ListenerKind::Control => Ok(caller),
+                ListenerKind::Main | ListenerKind::Checks | ListenerKind::Metrics => {
+                    Err(Problem::no_credential())
+                },
             },
         }
     }
@@ -144,7 +146,7 @@ impl App {
         let address = self.locate(&Hops::of_arrival(arrival)).address;
         let (request, now) =
             (Request { ip: address, ..Request::default() }, self.actions.clock().now());
-        let judge = |grant: &Grant| Ok(foretell(grant, &request, now));
+        let judge = |grant: &Grant| Ok(preview(grant, &request, now));
         let known = look_up(self.index(), text, judge, |verdict, grant| {
             grant.filter(|_grant| verdict.is_valid()).map(|grant| named(grant, caller))
         });

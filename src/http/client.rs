@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rouille::Request;
 
 use crate::actions::throttle::Source;
-use crate::http::transport::{Arrival, Origin, Peer, Surface};
+use crate::http::transport::{Arrival, ListenerKind, Peer, RequestOrigin};
 use crate::http::{App, forwarded};
 use crate::model::network::canonical;
 use crate::model::public_url::names_loopback;
@@ -28,7 +28,7 @@ const HOST_CHARS_MAX: usize = 255;
 /// The parts of a request's head that determine the client's address.
 #[derive(Debug)]
 pub(super) struct Hops<'a> {
-    origin: Origin,
+    origin: RequestOrigin,
     host: Option<&'a str>,
     forwarded_for: Vec<&'a str>,
     /// The request has a header that only proxies set.
@@ -62,7 +62,7 @@ impl<'a> Hops<'a> {
         let headers = &arrival.parts.headers;
         let text = |value: &'a http::HeaderValue| value.to_str().unwrap_or("?");
         Self {
-            origin: Origin { surface: arrival.surface, peer: arrival.peer },
+            origin: RequestOrigin { surface: arrival.surface, peer: arrival.peer },
             host: headers.get(http::header::HOST).map(text),
             forwarded_for: headers.get_all(forwarded::FORWARDED_FOR).iter().map(text).collect(),
             is_proxied: headers.keys().any(|name| forwarded::is_set_by_proxies(name.as_str())),
@@ -70,7 +70,7 @@ impl<'a> Hops<'a> {
     }
 
     /// From a request on the pool.
-    pub(super) fn of_request(origin: Origin, request: &'a Request) -> Self {
+    pub(super) fn of_request(origin: RequestOrigin, request: &'a Request) -> Self {
         let chain = request
             .headers()
             .filter(|(name, _)| name.eq_ignore_ascii_case(forwarded::FORWARDED_FOR));
@@ -89,7 +89,7 @@ impl App {
     /// unknown, and no address rule matches.
     pub(super) fn locate(&self, hops: &Hops<'_>) -> Source {
         let Peer::Tcp(peer) = hops.origin.peer else {
-            let on_host = hops.origin.surface == Surface::Control;
+            let on_host = hops.origin.surface == ListenerKind::Control;
             let address = if on_host { None } else { self.forwarded_address(hops) };
             return Source { address, on_host };
         };
@@ -109,7 +109,7 @@ impl App {
     fn asks_for_itself(&self, address: IpAddr, hops: &Hops<'_>) -> bool {
         let url = &self.settings.public_url;
         let is_public = hops.host.is_none_or(|host| url.is_named_by(host));
-        let is_check = hops.origin.surface == Surface::Checks;
+        let is_check = hops.origin.surface == ListenerKind::Checks;
         is_check && !address.is_loopback() && !hops.is_proxied && !is_public
     }
 

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 
 use crate::model::credential::CredentialSource;
 use crate::model::network::canonical;
-use crate::model::route::{Asked, DoubtfulPath, RawPath, canonical_host, raw_path};
+use crate::model::route::{DoubtfulPath, RawPath, RouteQuery, canonical_host, raw_path};
 
 /// The header with the chain of addresses.
 pub(super) const FORWARDED_FOR: &str = "x-forwarded-for";
@@ -65,7 +65,7 @@ impl NotForwarded {
 
 /// The client's request, as the proxy forwards it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Told<'a> {
+pub(super) struct ForwardedRequest<'a> {
     pub(super) client: IpAddr,
     /// The requested host, in canonical form.
     pub(super) host: String,
@@ -74,10 +74,10 @@ pub(super) struct Told<'a> {
     pub(super) method: &'a str,
 }
 
-impl<'a> Told<'a> {
+impl<'a> ForwardedRequest<'a> {
     /// The parts that routes match.
-    pub(super) fn asked(&'a self) -> Asked<'a> {
-        Asked { host: &self.host, path: self.path, method: self.method }
+    pub(super) fn asked(&'a self) -> RouteQuery<'a> {
+        RouteQuery { host: &self.host, path: self.path, method: self.method }
     }
 }
 
@@ -85,7 +85,7 @@ impl<'a> Told<'a> {
 pub(super) fn read<'a>(
     headers: &'a HeaderMap,
     trusted: &[IpNet],
-) -> Result<Told<'a>, NotForwarded> {
+) -> Result<ForwardedRequest<'a>, NotForwarded> {
     let method = check_method(single(headers, METHOD)?, METHOD)?;
     let proto = single(headers, PROTO)?;
     if !matches!(proto, "http" | "https" | "ws" | "wss") {
@@ -97,7 +97,7 @@ pub(super) fn read<'a>(
     let path = raw_path(uri.map_err(|_source| NotForwarded::Unreadable(URI))?)?;
     let chain = forwarded_for(headers)?;
     let client = client(&chain, trusted).ok_or(NotForwarded::Unreadable(FORWARDED_FOR))?;
-    Ok(Told { client, host, path, method })
+    Ok(ForwardedRequest { client, host, path, method })
 }
 
 /// Reads a request that a proxy repeats as its client made it. `target` is the client's path and query.
@@ -106,7 +106,7 @@ pub(super) fn read<'a>(
 pub(super) fn read_repeated<'a>(
     parts: &'a Parts,
     target: &'a str,
-) -> Result<Told<'a>, NotForwarded> {
+) -> Result<ForwardedRequest<'a>, NotForwarded> {
     let headers = &parts.headers;
     if parts.uri.authority().is_some() {
         return Err(DoubtfulPath::always("whole_url", "a whole URL").into());
@@ -119,7 +119,7 @@ pub(super) fn read_repeated<'a>(
     let last = chain.last().and_then(|line| line.rsplit(',').next());
     let client = last.and_then(|entry| address(entry.trim())).map(canonical);
     let client = client.ok_or(NotForwarded::Unreadable(FORWARDED_FOR))?;
-    Ok(Told { client, host, path, method })
+    Ok(ForwardedRequest { client, host, path, method })
 }
 
 /// Rejects header names that some servers treat as an identity header, a forwarded header or a
@@ -260,8 +260,9 @@ mod tests {
         let headers = headers(&[]);
         let client = "192.0.2.7".parse().unwrap();
         let path = raw_path("/a").unwrap();
-        let told = Told { client, host: "api.example.com".to_owned(), path, method: "GET" };
-        assert_eq!(read(&headers, &loopback()), Ok(told));
+        let reported =
+            ForwardedRequest { client, host: "api.example.com".to_owned(), path, method: "GET" };
+        assert_eq!(read(&headers, &loopback()), Ok(reported));
     }
 
     #[test]
@@ -329,8 +330,9 @@ mod tests {
         let whole = [("host", "API.example.com:443"), (FORWARDED_FOR, "6.6.6.6, 192.0.2.7")];
         let client = "192.0.2.7".parse().unwrap();
         let path = raw_path("/a").unwrap();
-        let told = Told { client, host: "api.example.com".to_owned(), path, method: "POST" };
-        assert_eq!(read_repeated(&parts(&whole), "/a?b"), Ok(told));
+        let reported =
+            ForwardedRequest { client, host: "api.example.com".to_owned(), path, method: "POST" };
+        assert_eq!(read_repeated(&parts(&whole), "/a?b"), Ok(reported));
         for (lines, target, fault) in [
             (&whole[1..], "/a", NotForwarded::Missing(OWN_HOST)),
             (&whole[..1], "/a", NotForwarded::Missing(FORWARDED_FOR)),

@@ -23,7 +23,7 @@ pub(super) fn alive(
 /// `/readyz`: 200 while changes and checks work, which needs an index that follows its store and a
 /// process that is not stopping.
 pub(super) fn ready(app: &App, arrival: &Arrival<'_>, _params: &[&str], _body: &[u8]) -> Response {
-    let response = match hindrance(app) {
+    let response = match not_ready_reason(app) {
         None => answer::json(&json!({ "status": "ready" })),
         Some(detail) => Problem::not_ready(detail).into_response(app.id_of(arrival.parts)),
     };
@@ -31,7 +31,7 @@ pub(super) fn ready(app: &App, arrival: &Arrival<'_>, _params: &[&str], _body: &
 }
 
 /// Why changes or checks do not work; `None` if they do.
-pub(super) fn hindrance(app: &App) -> Option<&'static str> {
+pub(super) fn not_ready_reason(app: &App) -> Option<&'static str> {
     match app.index().state() {
         _ if app.stopping.load(Ordering::Acquire) => Some("the server is stopping"),
         State::Following if app.index().is_behind() => Some("the index is behind the store"),

@@ -14,10 +14,10 @@ mod health;
 mod input;
 mod json;
 mod metrics;
+mod observe;
 mod openapi;
 mod page;
 mod parameters;
-mod passage;
 mod problem;
 mod refusal;
 mod route;
@@ -45,19 +45,19 @@ use crate::model::pace::Pace;
 use crate::model::public_url::{Links, PublicUrl};
 use client::{Hops, Hourly};
 use encoding::Encoded;
-use metrics::counts::Counts;
+use metrics::counts::HttpCounts;
 pub(crate) use openapi::{error_codes, identity_headers};
 use parameters::Parameters;
 use problem::Problem;
-use router::{Found, Route, Run};
+use router::{Found, HttpRoute, Run};
 use transport::{
-    Application, Arrival, Aside, Caller, Counters, Head, Lane, Origin, Part, Peer, Refusal,
-    Surface, Take, TrustedProxies,
+    Application, Arrival, Aside, Caller, Executor, ListenerKind, Part, Peer, RequestOrigin,
+    ResponseHead, Take, TransportCounters, TransportRefusal, TrustedProxies,
 };
 
-/// Settings of the HTTP side.
+/// HttpSettings of the HTTP side.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct HttpSettings {
     /// The URL at which browsers reach this instance.
     pub public_url: PublicUrl,
     /// Targets of the page's links; see [`App::set_links`].
@@ -70,14 +70,14 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct App {
     actions: Arc<Actions>,
-    settings: Settings,
+    settings: HttpSettings,
     links: ArcSwap<Links>,
     stopping: AtomicBool,
     /// Number of the next request id. It starts at random, so that the ids of two starts differ.
     request_ids: AtomicU64,
     /// Checks that wait for the store to write a reservation.
     waiting: Aside,
-    counts: Counts,
+    counts: HttpCounts,
     /// Second of the monotonic clock in which the last rejected proxy request was logged.
     warned_at: AtomicU64,
     /// Limits on the changes of each actor.
@@ -93,7 +93,7 @@ pub struct App {
 /// A management request for its handler. Its body may hold secrets, so it has no `Debug`.
 struct Call<'a> {
     request: &'a Request,
-    origin: Origin,
+    origin: RequestOrigin,
     /// The values of the path parameters.
     params: Vec<&'a str>,
     body: Vec<u8>,
@@ -122,8 +122,8 @@ impl Call<'_> {
     }
 
     /// The client's address and user agent, for people to read.
-    fn browser(&self) -> index::Origin<'_> {
-        index::Origin { ip: self.address, user_agent: self.user_agent() }
+    fn browser(&self) -> index::CallOrigin<'_> {
+        index::CallOrigin { ip: self.address, user_agent: self.user_agent() }
     }
 
     /// The `User-Agent`, if it is visible ASCII, as in checks.
@@ -139,11 +139,11 @@ impl Call<'_> {
 
 impl App {
     /// Creates the application. `request_id_seed` should be random.
-    pub fn new(actions: Arc<Actions>, settings: Settings, request_id_seed: u64) -> Self {
+    pub fn new(actions: Arc<Actions>, settings: HttpSettings, request_id_seed: u64) -> Self {
         let (stopping, request_ids) = (AtomicBool::new(false), AtomicU64::new(request_id_seed));
         let warned_at = AtomicU64::new(u64::MAX);
         let (waiting, description) = (Aside::default(), OnceLock::new());
-        let counts = Counts::new();
+        let counts = HttpCounts::new();
         let paces = Paces::new(Pace::OFF, Pace::OFF);
         let (unforwarded, misdirected) = (Hourly::default(), Hourly::default());
         let links = ArcSwap::from_pointee(settings.links.clone());
@@ -182,11 +182,11 @@ impl App {
     /// Answers a request without a transport, as the local operator. The command line uses it when no
     /// server runs.
     pub fn answer_locally(&self, request: &Request) -> Response {
-        self.handle(Origin { surface: Surface::Control, peer: Peer::Unix }, request)
+        self.handle(RequestOrigin { surface: ListenerKind::Control, peer: Peer::Unix }, request)
     }
 
     /// The response for a problem, with the challenges and links of this target.
-    fn told(&self, target: &str, problem: Problem, request_id: String) -> Response {
+    fn reported(&self, target: &str, problem: Problem, request_id: String) -> Response {
         let offers_all = check::offers_all(target);
         let problem = if offers_all { problem.offering(&CREDENTIALS) } else { problem };
         let problem = problem.with_prices(self.links.load().pricing.as_ref());
@@ -204,7 +204,11 @@ impl App {
         }
     }
 
-    fn answer_management(&self, origin: Origin, request: &Request) -> Result<Response, Problem> {
+    fn answer_management(
+        &self,
+        origin: RequestOrigin,
+        request: &Request,
+    ) -> Result<Response, Problem> {
         let url = request.raw_url();
         let path = url.split_once('?').map_or(url, |(path, _)| path);
         let method = Method::from_bytes(request.method().as_bytes())
@@ -235,9 +239,9 @@ impl App {
         Ok(response)
     }
 
-    /// Counts a change of the actor. A change that is rejected later counts too, because the rejection
+    /// HttpCounts a change of the actor. A change that is rejected later counts too, because the rejection
     /// costs as much. Requests without an actor are not counted here.
-    fn count_change(&self, route: &Route, call: &Call<'_>) -> Result<(), Problem> {
+    fn count_change(&self, route: &HttpRoute, call: &Call<'_>) -> Result<(), Problem> {
         let Some(actor) = call.actor.as_ref().filter(|_actor| route.is_change()) else {
             return Ok(());
         };
@@ -246,11 +250,13 @@ impl App {
     }
 
     /// The actor, if the route requires authentication.
-    fn authenticate(&self, route: &Route, call: &Call<'_>) -> Result<Option<Actor>, Problem> {
+    fn authenticate(&self, route: &HttpRoute, call: &Call<'_>) -> Result<Option<Actor>, Problem> {
         match route.access {
-            router::Access::Open | router::Access::Holder | router::Access::Client => Ok(None),
-            router::Access::Enrolling => self.actor(call).map(Some),
-            router::Access::Actor => {
+            router::RequiredCaller::Open
+            | router::RequiredCaller::Holder
+            | router::RequiredCaller::Client => Ok(None),
+            router::RequiredCaller::Enrolling => self.actor(call).map(Some),
+            router::RequiredCaller::Actor => {
                 let actor = self.actor(call)?;
                 // A key is not its owner: its requests are not held up.
                 if let Some(user) = actor.user_facts().filter(|_user| !actor.is_key())
@@ -265,18 +271,18 @@ impl App {
 }
 
 impl Application for App {
-    fn lane(&self, arrival: &Arrival<'_>) -> Lane {
+    fn lane(&self, arrival: &Arrival<'_>) -> Executor {
         match router::find_head(arrival.parts, arrival.surface) {
             Found::Route { route, .. } => {
                 let by_session = self.is_sessions(arrival.surface, &arrival.parts.headers);
                 route.run.lane(arrival.surface, by_session)
             },
             Found::Nothing if check::is_below_gates(path_of(arrival.parts)) => {
-                Lane::Check { body: None }
+                Executor::Check { body: None }
             },
             // Admission rejects these.
             Found::MethodNotAllowed(_) | Found::Nothing => {
-                Lane::Pool { body: Take { part: Part::Page, body_bytes_max: 0 } }
+                Executor::Pool { body: Take { part: Part::Page, body_bytes_max: 0 } }
             },
         }
     }
@@ -296,13 +302,13 @@ impl Application for App {
         }
     }
 
-    fn handle(&self, origin: Origin, request: &Request) -> Response {
-        let id = self.id_or_new(request.header(passage::REQUEST_ID.as_str()));
+    fn handle(&self, origin: RequestOrigin, request: &Request) -> Response {
+        let id = self.id_or_new(request.header(observe::REQUEST_ID.as_str()));
         let answer = self.answer_management(origin, request);
-        answer.map_or_else(|problem| self.told(request.raw_url(), problem, id), answer::finish)
+        answer.map_or_else(|problem| self.reported(request.raw_url(), problem, id), answer::finish)
     }
 
-    fn refuse(&self, arrival: &Arrival<'_>, refusal: &Refusal) -> Response {
+    fn refuse(&self, arrival: &Arrival<'_>, refusal: &TransportRefusal) -> Response {
         if check::is_check(arrival.parts) {
             return self.deny_refusal(arrival, refusal);
         }
@@ -317,11 +323,11 @@ impl Application for App {
         self.name_request(headers);
     }
 
-    fn send_off(&self, arrival: &Arrival<'_>, answer: &mut Head<'_>, took: Duration) {
-        self.let_go(arrival, answer, took);
+    fn send_off(&self, arrival: &Arrival<'_>, answer: &mut ResponseHead<'_>, took: Duration) {
+        self.record_end(arrival, answer, took);
     }
 
-    fn counters(&self) -> Arc<Counters> {
+    fn counters(&self) -> Arc<TransportCounters> {
         self.counts.transport()
     }
 }

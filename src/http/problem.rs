@@ -13,7 +13,7 @@ use crate::actions::pace::TooSoon;
 use crate::http::answer::Header;
 use crate::http::challenge;
 use crate::http::refusal::said;
-use crate::http::transport::Refusal;
+use crate::http::transport::TransportRefusal;
 use crate::model::credential::{CREDENTIALS, CredentialSource};
 use crate::model::fault::Fault;
 use crate::model::public_url::WebUrl;
@@ -22,10 +22,10 @@ use crate::model::public_url::WebUrl;
 pub(super) const RETRY_AFTER_SECONDS: u64 = 1;
 /// An error response. Boxed, because most calls return no error.
 #[derive(Debug)]
-pub(super) struct Problem(Box<Told>);
+pub(super) struct Problem(Box<ProblemFields>);
 
 #[derive(Debug)]
-struct Told {
+struct ProblemFields {
     status: u16,
     code: &'static str,
     title: &'static str,
@@ -41,7 +41,16 @@ impl Problem {
     pub(super) fn new(status: u16, code: &'static str, title: &'static str) -> Self {
         let (extra, headers) = (Map::new(), Vec::new());
         let (detail, faults, challenge) = (None, Vec::new(), None);
-        Self(Box::new(Told { status, code, title, detail, faults, extra, headers, challenge }))
+        Self(Box::new(ProblemFields {
+            status,
+            code,
+            title,
+            detail,
+            faults,
+            extra,
+            headers,
+            challenge,
+        }))
     }
 
     pub(super) fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
@@ -133,15 +142,15 @@ impl Problem {
     }
 
     fn members(&self) -> Map<String, Value> {
-        let told = &*self.0;
-        let mut members = told.extra.clone();
-        members.insert("title".to_owned(), told.title.into());
-        members.insert("code".to_owned(), told.code.into());
-        if let Some(detail) = &told.detail {
+        let reported = &*self.0;
+        let mut members = reported.extra.clone();
+        members.insert("title".to_owned(), reported.title.into());
+        members.insert("code".to_owned(), reported.code.into());
+        if let Some(detail) = &reported.detail {
             members.insert("detail".to_owned(), detail.as_ref().into());
         }
-        if !told.faults.is_empty() {
-            members.insert("errors".to_owned(), told.faults.iter().map(fault).collect());
+        if !reported.faults.is_empty() {
+            members.insert("errors".to_owned(), reported.faults.iter().map(fault).collect());
         }
         members
     }
@@ -277,35 +286,39 @@ impl Problem {
 
     // The transport.
 
-    pub(super) fn refused(refusal: &Refusal) -> Self {
+    pub(super) fn refused(refusal: &TransportRefusal) -> Self {
         match refusal {
-            Refusal::NoHost
-            | Refusal::HostNotValid
-            | Refusal::HostMismatch
-            | Refusal::LengthAndEncoding
-            | Refusal::EncodingNotSupported
-            | Refusal::LineFeedAlone
-            | Refusal::HeadUnseen
-            | Refusal::HeaderNotText { .. }
-            | Refusal::BodyBroken => {
+            TransportRefusal::NoHost
+            | TransportRefusal::HostNotValid
+            | TransportRefusal::HostMismatch
+            | TransportRefusal::LengthAndEncoding
+            | TransportRefusal::EncodingNotSupported
+            | TransportRefusal::LineFeedAlone
+            | TransportRefusal::HeadUnseen
+            | TransportRefusal::HeaderNotText { .. }
+            | TransportRefusal::BodyBroken => {
                 Self::new(400, "malformed_request", "Malformed request").detail(said(refusal))
             },
-            Refusal::DoubledHeader { name } => Self::new(400, "doubled_header", "Duplicate header")
-                .detail(format!("{name} was sent more than once: send it once")),
-            Refusal::HeadTooLarge { .. } => {
+            TransportRefusal::DoubledHeader { name } => {
+                Self::new(400, "doubled_header", "Duplicate header")
+                    .detail(format!("{name} was sent more than once: send it once"))
+            },
+            TransportRefusal::HeadTooLarge { .. } => {
                 Self::new(431, "head_too_large", "Request head too large").detail(said(refusal))
             },
-            Refusal::TunnelAsked => Self::method_not_allowed(&[]),
-            Refusal::BodyTimeout => Self::new(408, "body_timeout", "Request body timed out")
-                .detail("the body did not arrive in time: send it faster, or send less"),
-            Refusal::BodyTooLarge { bytes_max } => {
+            TransportRefusal::TunnelAsked => Self::method_not_allowed(&[]),
+            TransportRefusal::BodyTimeout => {
+                Self::new(408, "body_timeout", "Request body timed out")
+                    .detail("the body did not arrive in time: send it faster, or send less")
+            },
+            TransportRefusal::BodyTooLarge { bytes_max } => {
                 Self::new(413, "body_too_large", "Request body too large")
                     .detail(format!("this endpoint accepts at most {bytes_max} bytes"))
             },
-            Refusal::Busy { retry_after_seconds } => Self::new(503, "busy", "Server busy")
+            TransportRefusal::Busy { retry_after_seconds } => Self::new(503, "busy", "Server busy")
                 .detail("the server is at its limit: retry after the seconds in Retry-After")
                 .retry_after(u64::from(*retry_after_seconds)),
-            Refusal::Panicked | Refusal::ResponseNotSendable => {
+            TransportRefusal::Panicked | TransportRefusal::ResponseNotSendable => {
                 Self::new(500, "internal", "Internal error")
                     .detail("the server log has the cause; quote request_id to the operator")
             },
@@ -314,14 +327,14 @@ impl Problem {
 }
 
 fn fault(fault: &Fault) -> Value {
-    let mut told = Map::new();
-    told.insert("pointer".to_owned(), fault.pointer.clone().into());
-    told.insert("code".to_owned(), fault.code.into());
-    told.insert("detail".to_owned(), fault.detail.clone().into());
+    let mut reported = Map::new();
+    reported.insert("pointer".to_owned(), fault.pointer.clone().into());
+    reported.insert("code".to_owned(), fault.code.into());
+    reported.insert("detail".to_owned(), fault.detail.clone().into());
     if !fault.reasons.is_empty() {
-        told.insert("reasons".to_owned(), fault.reasons.clone().into());
+        reported.insert("reasons".to_owned(), fault.reasons.clone().into());
     }
-    told.into()
+    reported.into()
 }
 
 /// Whole seconds, rounded up, so that a client that waits that long does not retry too early.

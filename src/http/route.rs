@@ -4,7 +4,7 @@ use http::Method;
 use rouille::Response;
 
 use crate::http::problem::Problem;
-use crate::http::transport::{Arrival, Lane, Part, Surface, Take};
+use crate::http::transport::{Arrival, Executor, ListenerKind, Part, Take};
 use crate::http::{App, Call, input};
 
 /// Runs on the event loop, and always returns a response.
@@ -13,12 +13,12 @@ pub(super) type CheckHandler = fn(&App, &Arrival<'_>, &[&str], &[u8]) -> Respons
 pub(super) type ManageHandler = fn(&App, &Call<'_>) -> Result<Response, Problem>;
 
 #[derive(Debug)]
-pub(super) struct Route {
+pub(super) struct HttpRoute {
     /// The method. `None` is any method, for check endpoints that handle each themselves.
     pub(super) method: Option<Method>,
     /// The path. `{name}` matches one segment, `{path}` at the end the rest of the path.
     pub(super) path: &'static str,
-    pub(super) access: Access,
+    pub(super) access: RequiredCaller,
     pub(super) run: Run,
     /// Whether the handler reads the query. On every other route a parameter is a fault.
     pub(super) reads_query: bool,
@@ -27,7 +27,7 @@ pub(super) struct Route {
 /// The authentication that a route requires. It is checked on the head, before the body is read: see
 /// [`crate::http::admission`]. The action checks permissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
+pub(super) enum RequiredCaller {
     /// None. A check endpoint reads the credential itself.
     Open,
     /// A known key, valid or not.
@@ -55,53 +55,72 @@ pub(super) enum Run {
 
 impl Run {
     /// Where it runs. `by_session`: the caller uses a session.
-    pub(super) fn lane(self, surface: Surface, by_session: bool) -> Lane {
+    pub(super) fn lane(self, surface: ListenerKind, by_session: bool) -> Executor {
         let checks = |body_bytes_max| Take { part: Part::Checks, body_bytes_max };
         let lane = match self {
-            Self::Check { body_bytes_max, .. } => Lane::Check { body: body_bytes_max.map(checks) },
-            Self::Manage { take, .. } | Self::LongCheck { take, .. } => Lane::Pool { body: take },
+            Self::Check { body_bytes_max, .. } => {
+                Executor::Check { body: body_bytes_max.map(checks) }
+            },
+            Self::Manage { take, .. } | Self::LongCheck { take, .. } => {
+                Executor::Pool { body: take }
+            },
             Self::ByCaller { body_bytes_max, .. } if by_session => {
-                Lane::Pool { body: checks(body_bytes_max.unwrap_or_default()) }
+                Executor::Pool { body: checks(body_bytes_max.unwrap_or_default()) }
             },
             Self::ByCaller { body_bytes_max, .. } => {
-                Lane::Check { body: body_bytes_max.map(checks) }
+                Executor::Check { body: body_bytes_max.map(checks) }
             },
         };
-        if surface == Surface::Control { lane.in_part(Part::Control) } else { lane }
+        if surface == ListenerKind::Control { lane.in_part(Part::Control) } else { lane }
     }
 }
 
-pub(super) const fn check(path: &'static str, handler: CheckHandler) -> Route {
+pub(super) const fn check(path: &'static str, handler: CheckHandler) -> HttpRoute {
     let run = Run::Check { handler, body_bytes_max: None };
-    Route { method: None, path, access: Access::Open, run, reads_query: true }
+    HttpRoute { method: None, path, access: RequiredCaller::Open, run, reads_query: true }
 }
 
-pub(super) const fn get(path: &'static str, access: Access, handler: ManageHandler) -> Route {
+pub(super) const fn get(
+    path: &'static str,
+    access: RequiredCaller,
+    handler: ManageHandler,
+) -> HttpRoute {
     manage(Method::GET, path, access, handler)
 }
 
 /// A list, filtered by its query.
-pub(super) const fn list(path: &'static str, handler: ManageHandler) -> Route {
+pub(super) const fn list(path: &'static str, handler: ManageHandler) -> HttpRoute {
     asking(Method::GET, path, handler)
 }
 
 /// A list, a chart or a change that reads or writes many records.
-pub(super) const fn long(method: Method, path: &'static str, handler: ManageHandler) -> Route {
+pub(super) const fn long(method: Method, path: &'static str, handler: ManageHandler) -> HttpRoute {
     let run = Run::Manage { handler, take: take(Part::Long) };
-    Route { method: Some(method), path, access: Access::Actor, run, reads_query: true }
+    HttpRoute { method: Some(method), path, access: RequiredCaller::Actor, run, reads_query: true }
 }
 
 /// A route that reads its query.
-pub(super) const fn asking(method: Method, path: &'static str, handler: ManageHandler) -> Route {
+pub(super) const fn asking(
+    method: Method,
+    path: &'static str,
+    handler: ManageHandler,
+) -> HttpRoute {
     let run = Run::Manage { handler, take: take(Part::Management) };
-    Route { method: Some(method), path, access: Access::Actor, run, reads_query: true }
+    HttpRoute { method: Some(method), path, access: RequiredCaller::Actor, run, reads_query: true }
 }
 
 /// A POST. An open one starts a session or uses a one-time link, and hashes a password.
-pub(super) const fn post(path: &'static str, access: Access, handler: ManageHandler) -> Route {
+pub(super) const fn post(
+    path: &'static str,
+    access: RequiredCaller,
+    handler: ManageHandler,
+) -> HttpRoute {
     let part = match access {
-        Access::Open => Part::SignIn,
-        Access::Holder | Access::Actor | Access::Enrolling | Access::Client => Part::Management,
+        RequiredCaller::Open => Part::SignIn,
+        RequiredCaller::Holder
+        | RequiredCaller::Actor
+        | RequiredCaller::Enrolling
+        | RequiredCaller::Client => Part::Management,
     };
     in_part(part, Method::POST, path, access, handler)
 }
@@ -109,12 +128,15 @@ pub(super) const fn post(path: &'static str, access: Access, handler: ManageHand
 pub(super) const fn manage(
     method: Method,
     path: &'static str,
-    access: Access,
+    access: RequiredCaller,
     handler: ManageHandler,
-) -> Route {
+) -> HttpRoute {
     let part = match access {
-        Access::Open => Part::Page,
-        Access::Holder | Access::Actor | Access::Enrolling | Access::Client => Part::Management,
+        RequiredCaller::Open => Part::Page,
+        RequiredCaller::Holder
+        | RequiredCaller::Actor
+        | RequiredCaller::Enrolling
+        | RequiredCaller::Client => Part::Management,
     };
     in_part(part, method, path, access, handler)
 }
@@ -123,11 +145,11 @@ pub(super) const fn in_part(
     part: Part,
     method: Method,
     path: &'static str,
-    access: Access,
+    access: RequiredCaller,
     handler: ManageHandler,
-) -> Route {
+) -> HttpRoute {
     let run = Run::Manage { handler, take: take(part) };
-    Route { method: Some(method), path, access, run, reads_query: false }
+    HttpRoute { method: Some(method), path, access, run, reads_query: false }
 }
 
 /// The default capacity of a route in this part.
@@ -141,7 +163,13 @@ pub(super) const fn take(part: Part) -> Take {
     Take { part, body_bytes_max }
 }
 
-pub(super) const fn probe(path: &'static str, handler: CheckHandler) -> Route {
+pub(super) const fn probe(path: &'static str, handler: CheckHandler) -> HttpRoute {
     let run = Run::Check { handler, body_bytes_max: None };
-    Route { method: Some(Method::GET), path, access: Access::Open, run, reads_query: true }
+    HttpRoute {
+        method: Some(Method::GET),
+        path,
+        access: RequiredCaller::Open,
+        run,
+        reads_query: true,
+    }
 }

@@ -3,19 +3,19 @@
 use http::Method;
 use http::request::Parts;
 
-pub(super) use crate::http::route::{Access, Route, Run};
+pub(super) use crate::http::route::{HttpRoute, RequiredCaller, Run};
 use crate::http::route::{asking, check, get, in_part, list, long, manage, post, probe};
-use crate::http::transport::{Part, Surface, Take};
+use crate::http::transport::{ListenerKind, Part, Take};
 use crate::http::{api, check, health, input, metrics, openapi, page, path_of};
 
 /// All routes, the busiest first. Every GET route also serves HEAD.
-pub(super) static ROUTES: &[Route] = &[
+pub(super) static ROUTES: &[HttpRoute] = &[
     check("/v1/forward-auth/{gate}", check::forward_auth::answer),
     check("/v1/ext-authz/{gate}/{path}", check::ext_authz::answer),
-    Route {
+    HttpRoute {
         method: Some(Method::POST),
         path: "/v1/verify",
-        access: Access::Actor,
+        access: RequiredCaller::Actor,
         run: Run::ByCaller {
             check: check::verify::answer,
             manage: check::verify::answer_session,
@@ -23,20 +23,20 @@ pub(super) static ROUTES: &[Route] = &[
         },
         reads_query: false,
     },
-    Route {
+    HttpRoute {
         method: Some(Method::POST),
         path: "/v1/verify/batch",
-        access: Access::Actor,
+        access: RequiredCaller::Actor,
         run: Run::LongCheck {
             handler: check::batch::answer,
             take: Take { part: Part::Batch, body_bytes_max: input::LARGE_BODY_BYTES_MAX },
         },
         reads_query: false,
     },
-    Route {
+    HttpRoute {
         method: Some(Method::POST),
         path: "/v1/introspect",
-        access: Access::Client,
+        access: RequiredCaller::Client,
         run: Run::Check {
             handler: check::introspect::answer,
             body_bytes_max: Some(input::BODY_BYTES_MAX),
@@ -44,10 +44,10 @@ pub(super) static ROUTES: &[Route] = &[
         reads_query: false,
     },
     probe("/v1/whoami", check::whoami::answer),
-    Route {
+    HttpRoute {
         method: Some(Method::POST),
         path: "/v1/whoami/revoke",
-        access: Access::Holder,
+        access: RequiredCaller::Holder,
         run: Run::Manage {
             handler: check::whoami::revoke,
             take: Take {
@@ -59,10 +59,10 @@ pub(super) static ROUTES: &[Route] = &[
     },
     probe("/healthz", health::alive),
     probe("/readyz", health::ready),
-    Route {
+    HttpRoute {
         method: Some(Method::GET),
         path: metrics::PATH,
-        access: Access::Actor,
+        access: RequiredCaller::Actor,
         run: Run::ByCaller {
             check: metrics::answer,
             manage: metrics::answer_session,
@@ -70,32 +70,38 @@ pub(super) static ROUTES: &[Route] = &[
         },
         reads_query: false,
     },
-    get("/openapi.json", Access::Open, openapi::show),
-    get("/v1/instance", Access::Open, api::instance::show),
-    post("/v1/setup", Access::Open, api::setup::create),
-    post("/v1/session", Access::Open, api::session::create),
-    get("/v1/session", Access::Enrolling, api::session::show),
-    manage(Method::DELETE, "/v1/session", Access::Open, api::session::delete),
+    get("/openapi.json", RequiredCaller::Open, openapi::show),
+    get("/v1/instance", RequiredCaller::Open, api::instance::show),
+    post("/v1/setup", RequiredCaller::Open, api::setup::create),
+    post("/v1/session", RequiredCaller::Open, api::session::create),
+    get("/v1/session", RequiredCaller::Enrolling, api::session::show),
+    manage(Method::DELETE, "/v1/session", RequiredCaller::Open, api::session::delete),
     list("/v1/sessions", api::sessions::list_sessions),
-    manage(Method::DELETE, "/v1/sessions/{session}", Access::Actor, api::sessions::delete),
-    get("/v1/me", Access::Enrolling, api::me::show),
-    in_part(Part::SignIn, Method::PATCH, "/v1/me", Access::Actor, api::me::change),
+    manage(Method::DELETE, "/v1/sessions/{session}", RequiredCaller::Actor, api::sessions::delete),
+    get("/v1/me", RequiredCaller::Enrolling, api::me::show),
+    in_part(Part::SignIn, Method::PATCH, "/v1/me", RequiredCaller::Actor, api::me::change),
     asking(Method::DELETE, "/v1/me/notices", api::notices::acknowledge),
-    in_part(Part::SignIn, Method::POST, "/v1/me/totp", Access::Enrolling, api::totp::create),
-    in_part(Part::SignIn, Method::DELETE, "/v1/me/totp", Access::Actor, api::totp::delete),
+    in_part(
+        Part::SignIn,
+        Method::POST,
+        "/v1/me/totp",
+        RequiredCaller::Enrolling,
+        api::totp::create,
+    ),
+    in_part(Part::SignIn, Method::DELETE, "/v1/me/totp", RequiredCaller::Actor, api::totp::delete),
     in_part(
         Part::SignIn,
         Method::POST,
         "/v1/me/totp/backup-codes",
-        Access::Actor,
+        RequiredCaller::Actor,
         api::totp::renew_codes,
     ),
     long(Method::GET, "/v1/keys", api::keys::list_keys),
-    post("/v1/keys", Access::Actor, api::keys::create),
-    Route {
+    post("/v1/keys", RequiredCaller::Actor, api::keys::create),
+    HttpRoute {
         method: Some(Method::POST),
         path: "/v1/keys/import",
-        access: Access::Actor,
+        access: RequiredCaller::Actor,
         run: Run::Manage {
             handler: api::keys::import::import,
             take: Take {
@@ -105,125 +111,165 @@ pub(super) static ROUTES: &[Route] = &[
         },
         reads_query: false,
     },
-    get("/v1/keys/{key}", Access::Actor, api::keys::show),
-    manage(Method::PATCH, "/v1/keys/{key}", Access::Actor, api::keys::change),
-    manage(Method::DELETE, "/v1/keys/{key}", Access::Actor, api::keys::delete),
-    post("/v1/keys/{key}/explain", Access::Actor, api::keys::explain::explain),
-    get("/v1/keys/{key}/descendants", Access::Actor, api::keys::descendants),
-    post("/v1/keys/{key}/revoke", Access::Actor, api::keys::revoke),
-    post("/v1/keys/{key}/rotate", Access::Actor, api::keys::rotate::rotate),
-    post("/v1/keys/{key}/disable", Access::Actor, api::keys::disable),
-    post("/v1/keys/{key}/enable", Access::Actor, api::keys::enable),
+    get("/v1/keys/{key}", RequiredCaller::Actor, api::keys::show),
+    manage(Method::PATCH, "/v1/keys/{key}", RequiredCaller::Actor, api::keys::change),
+    manage(Method::DELETE, "/v1/keys/{key}", RequiredCaller::Actor, api::keys::delete),
+    post("/v1/keys/{key}/explain", RequiredCaller::Actor, api::keys::explain::explain),
+    get("/v1/keys/{key}/descendants", RequiredCaller::Actor, api::keys::descendants),
+    post("/v1/keys/{key}/revoke", RequiredCaller::Actor, api::keys::revoke),
+    post("/v1/keys/{key}/rotate", RequiredCaller::Actor, api::keys::rotate::rotate),
+    post("/v1/keys/{key}/disable", RequiredCaller::Actor, api::keys::disable),
+    post("/v1/keys/{key}/enable", RequiredCaller::Actor, api::keys::enable),
     long(Method::GET, "/v1/usage", api::usage::show),
     long(Method::GET, "/v1/audit", api::audit::list_events),
-    get("/v1/audit/head", Access::Actor, api::audit::show_head),
-    in_part(Part::Long, Method::POST, "/v1/audit/check", Access::Actor, api::audit::check),
-    manage(Method::PUT, "/v1/keys/{key}/teams/{team}", Access::Actor, api::keys::share),
-    manage(Method::DELETE, "/v1/keys/{key}/teams/{team}", Access::Actor, api::keys::unshare),
+    get("/v1/audit/head", RequiredCaller::Actor, api::audit::show_head),
+    in_part(Part::Long, Method::POST, "/v1/audit/check", RequiredCaller::Actor, api::audit::check),
+    manage(Method::PUT, "/v1/keys/{key}/teams/{team}", RequiredCaller::Actor, api::keys::share),
+    manage(
+        Method::DELETE,
+        "/v1/keys/{key}/teams/{team}",
+        RequiredCaller::Actor,
+        api::keys::unshare,
+    ),
     list("/v1/roles", api::roles::list_roles),
-    post("/v1/roles", Access::Actor, api::roles::create),
-    get("/v1/roles/{role}", Access::Actor, api::roles::show),
-    manage(Method::PATCH, "/v1/roles/{role}", Access::Actor, api::roles::change),
-    manage(Method::DELETE, "/v1/roles/{role}", Access::Actor, api::roles::delete),
+    post("/v1/roles", RequiredCaller::Actor, api::roles::create),
+    get("/v1/roles/{role}", RequiredCaller::Actor, api::roles::show),
+    manage(Method::PATCH, "/v1/roles/{role}", RequiredCaller::Actor, api::roles::change),
+    manage(Method::DELETE, "/v1/roles/{role}", RequiredCaller::Actor, api::roles::delete),
     list("/v1/teams", api::teams::list_teams),
-    post("/v1/teams", Access::Actor, api::teams::create),
-    get("/v1/teams/{team}", Access::Actor, api::teams::show),
-    manage(Method::PATCH, "/v1/teams/{team}", Access::Actor, api::teams::change),
-    manage(Method::DELETE, "/v1/teams/{team}", Access::Actor, api::teams::delete),
+    post("/v1/teams", RequiredCaller::Actor, api::teams::create),
+    get("/v1/teams/{team}", RequiredCaller::Actor, api::teams::show),
+    manage(Method::PATCH, "/v1/teams/{team}", RequiredCaller::Actor, api::teams::change),
+    manage(Method::DELETE, "/v1/teams/{team}", RequiredCaller::Actor, api::teams::delete),
     list("/v1/teams/{team}/members", api::teams::list_members),
-    manage(Method::PUT, "/v1/teams/{team}/members/{user}", Access::Actor, api::teams::add_member),
+    manage(
+        Method::PUT,
+        "/v1/teams/{team}/members/{user}",
+        RequiredCaller::Actor,
+        api::teams::add_member,
+    ),
     manage(
         Method::DELETE,
         "/v1/teams/{team}/members/{user}",
-        Access::Actor,
+        RequiredCaller::Actor,
         api::teams::remove_member,
     ),
     list("/v1/permissions", api::permissions::list_permissions),
-    post("/v1/permissions", Access::Actor, api::permissions::create),
-    get("/v1/permissions/{name}", Access::Actor, api::permissions::show),
-    manage(Method::PATCH, "/v1/permissions/{name}", Access::Actor, api::permissions::change),
-    manage(Method::DELETE, "/v1/permissions/{name}", Access::Actor, api::permissions::delete),
+    post("/v1/permissions", RequiredCaller::Actor, api::permissions::create),
+    get("/v1/permissions/{name}", RequiredCaller::Actor, api::permissions::show),
+    manage(
+        Method::PATCH,
+        "/v1/permissions/{name}",
+        RequiredCaller::Actor,
+        api::permissions::change,
+    ),
+    manage(
+        Method::DELETE,
+        "/v1/permissions/{name}",
+        RequiredCaller::Actor,
+        api::permissions::delete,
+    ),
     list("/v1/gates", api::gates::list_gates),
-    post("/v1/gates", Access::Actor, api::gates::create),
-    get("/v1/gates/{gate}", Access::Actor, api::gates::show),
-    manage(Method::PATCH, "/v1/gates/{gate}", Access::Actor, api::gates::change),
-    manage(Method::DELETE, "/v1/gates/{gate}", Access::Actor, api::gates::delete),
-    post("/v1/gates/{gate}/test", Access::Actor, api::gates::trial::test),
+    post("/v1/gates", RequiredCaller::Actor, api::gates::create),
+    get("/v1/gates/{gate}", RequiredCaller::Actor, api::gates::show),
+    manage(Method::PATCH, "/v1/gates/{gate}", RequiredCaller::Actor, api::gates::change),
+    manage(Method::DELETE, "/v1/gates/{gate}", RequiredCaller::Actor, api::gates::delete),
+    post("/v1/gates/{gate}/test", RequiredCaller::Actor, api::gates::trial::test),
     list("/v1/users", api::users::list_users),
-    get("/v1/users/{user}", Access::Actor, api::users::show),
-    manage(Method::PATCH, "/v1/users/{user}", Access::Actor, api::users::change),
+    get("/v1/users/{user}", RequiredCaller::Actor, api::users::show),
+    manage(Method::PATCH, "/v1/users/{user}", RequiredCaller::Actor, api::users::change),
     long(Method::DELETE, "/v1/users/{user}", api::users::delete),
     long(Method::GET, "/v1/users/{user}/keys", api::users::list_keys),
     list("/v1/users/{user}/sessions", api::user_sessions::list_sessions),
-    manage(Method::DELETE, "/v1/users/{user}/sessions", Access::Actor, api::user_sessions::end_all),
+    manage(
+        Method::DELETE,
+        "/v1/users/{user}/sessions",
+        RequiredCaller::Actor,
+        api::user_sessions::end_all,
+    ),
     manage(
         Method::DELETE,
         "/v1/users/{user}/sessions/{session}",
-        Access::Actor,
+        RequiredCaller::Actor,
         api::user_sessions::end_one,
     ),
-    post("/v1/users/{user}/reset", Access::Actor, api::resets::create),
-    post("/v1/reset", Access::Open, api::resets::set_password),
-    post("/v1/links", Access::Open, api::links::show),
+    post("/v1/users/{user}/reset", RequiredCaller::Actor, api::resets::create),
+    post("/v1/reset", RequiredCaller::Open, api::resets::set_password),
+    post("/v1/links", RequiredCaller::Open, api::links::show),
     list("/v1/sign-in-lockouts", api::lockouts::list_lockouts),
-    manage(Method::DELETE, "/v1/sign-in-lockouts/{lockout}", Access::Actor, api::lockouts::lift),
+    manage(
+        Method::DELETE,
+        "/v1/sign-in-lockouts/{lockout}",
+        RequiredCaller::Actor,
+        api::lockouts::lift,
+    ),
     list("/v1/invitations", api::invitations::list_invitations),
-    post("/v1/invitations", Access::Actor, api::invitations::create),
-    post("/v1/invitations/accept", Access::Open, api::invitations::accept),
-    get("/v1/invitations/{invitation}", Access::Actor, api::invitations::show),
-    manage(Method::DELETE, "/v1/invitations/{invitation}", Access::Actor, api::invitations::delete),
-    get("/v1/organization", Access::Actor, api::organizations::show_own),
-    manage(Method::PATCH, "/v1/organization", Access::Actor, api::organizations::change_own),
-    get("/v1/subscription", Access::Actor, api::organizations::show_own_subscription),
+    post("/v1/invitations", RequiredCaller::Actor, api::invitations::create),
+    post("/v1/invitations/accept", RequiredCaller::Open, api::invitations::accept),
+    get("/v1/invitations/{invitation}", RequiredCaller::Actor, api::invitations::show),
+    manage(
+        Method::DELETE,
+        "/v1/invitations/{invitation}",
+        RequiredCaller::Actor,
+        api::invitations::delete,
+    ),
+    get("/v1/organization", RequiredCaller::Actor, api::organizations::show_own),
+    manage(
+        Method::PATCH,
+        "/v1/organization",
+        RequiredCaller::Actor,
+        api::organizations::change_own,
+    ),
+    get("/v1/subscription", RequiredCaller::Actor, api::organizations::show_own_subscription),
     list("/v1/organizations", api::organizations::list_all),
-    post("/v1/organizations", Access::Actor, api::organizations::create),
-    get("/v1/organizations/{organization}", Access::Actor, api::organizations::show),
+    post("/v1/organizations", RequiredCaller::Actor, api::organizations::create),
+    get("/v1/organizations/{organization}", RequiredCaller::Actor, api::organizations::show),
     manage(
         Method::PATCH,
         "/v1/organizations/{organization}",
-        Access::Actor,
+        RequiredCaller::Actor,
         api::organizations::change,
     ),
     get(
         "/v1/organizations/{organization}/subscription",
-        Access::Actor,
+        RequiredCaller::Actor,
         api::organizations::show_subscription,
     ),
     manage(
         Method::PATCH,
         "/v1/organizations/{organization}/subscription",
-        Access::Actor,
+        RequiredCaller::Actor,
         api::organizations::change_subscription,
     ),
     list("/v1/plans", api::plans::list_plans),
-    get("/v1/plans/{plan}", Access::Actor, api::plans::show),
-    manage(Method::PATCH, "/v1/plans/{plan}", Access::Actor, api::plans::change),
-    get("/", Access::Open, page::index),
-    get("/setup", Access::Open, page::setup),
-    get("/invitation", Access::Open, page::index),
-    get("/reset", Access::Open, page::index),
-    get("/assets/{hash}/{file}", Access::Open, page::asset),
-    get("/assets/{hash}/{folder}/{part}", Access::Open, page::asset),
+    get("/v1/plans/{plan}", RequiredCaller::Actor, api::plans::show),
+    manage(Method::PATCH, "/v1/plans/{plan}", RequiredCaller::Actor, api::plans::change),
+    get("/", RequiredCaller::Open, page::index),
+    get("/setup", RequiredCaller::Open, page::setup),
+    get("/invitation", RequiredCaller::Open, page::index),
+    get("/reset", RequiredCaller::Open, page::index),
+    get("/assets/{hash}/{file}", RequiredCaller::Open, page::asset),
+    get("/assets/{hash}/{folder}/{part}", RequiredCaller::Open, page::asset),
 ];
 
 /// Result of looking a request up in the table.
 #[derive(Debug)]
 pub(super) enum Found<'a> {
     /// The route and the values of its path parameters.
-    Route { route: &'static Route, params: Vec<&'a str> },
+    Route { route: &'static HttpRoute, params: Vec<&'a str> },
     /// The path exists, with these methods only.
     MethodNotAllowed(Vec<Method>),
     /// No route has this path.
     Nothing,
 }
 
-pub(super) fn find_head(parts: &Parts, surface: Surface) -> Found<'_> {
+pub(super) fn find_head(parts: &Parts, surface: ListenerKind) -> Found<'_> {
     find(&parts.method, path_of(parts), surface)
 }
 
 /// Finds a route. Paths match byte for byte: percent-encoding is not decoded, and a double or trailing
 /// slash is significant.
-pub(super) fn find<'a>(method: &Method, path: &'a str, surface: Surface) -> Found<'a> {
+pub(super) fn find<'a>(method: &Method, path: &'a str, surface: ListenerKind) -> Found<'a> {
     let mut allowed = Vec::new();
     for route in ROUTES.iter().filter(|route| route.is_served_on(surface)) {
         let Some(params) = matches(route.path, path) else { continue };
@@ -239,7 +285,7 @@ pub(super) fn find<'a>(method: &Method, path: &'a str, surface: Surface) -> Foun
     if allowed.is_empty() { Found::Nothing } else { Found::MethodNotAllowed(allowed) }
 }
 
-impl Route {
+impl HttpRoute {
     /// Whether its responses hold no secret. A secret is returned once, by the change that makes it.
     pub(super) fn has_no_secret(&self) -> bool {
         match self.run {
@@ -262,12 +308,12 @@ impl Route {
 
     /// The listener for checks serves only checks and health, the one for metrics only metrics and
     /// health.
-    fn is_served_on(&self, surface: Surface) -> bool {
+    fn is_served_on(&self, surface: ListenerKind) -> bool {
         match surface {
-            Surface::Main | Surface::Control => true,
-            Surface::Metrics => [metrics::PATH, "/healthz", "/readyz"].contains(&self.path),
-            Surface::Checks if self.path == metrics::PATH => false,
-            Surface::Checks => match self.run {
+            ListenerKind::Main | ListenerKind::Control => true,
+            ListenerKind::Metrics => [metrics::PATH, "/healthz", "/readyz"].contains(&self.path),
+            ListenerKind::Checks if self.path == metrics::PATH => false,
+            ListenerKind::Checks => match self.run {
                 Run::Check { .. } | Run::LongCheck { .. } | Run::ByCaller { .. } => true,
                 Run::Manage { .. } => false,
             },
@@ -305,29 +351,34 @@ mod tests {
     #[test]
     fn paths_match_byte_for_byte() {
         for (method, path, surface, found) in [
-            ("GET", "/v1/keys", Surface::Main, "/v1/keys"),
-            ("HEAD", "/v1/keys", Surface::Main, "/v1/keys"),
-            ("PATCH", "/v1/keys/key_1", Surface::Main, "/v1/keys/{key}"),
-            ("PATCH", "/v1/keys", Surface::Main, "405"),
-            ("POST", "/v1/keys/import", Surface::Main, "/v1/keys/import"),
-            ("GET", "/v1/keys/import", Surface::Main, "405"),
-            ("GET", "/v1/invitations/accept", Surface::Main, "405"),
-            ("GET", "/v1/keys/", Surface::Main, ""),
-            ("GET", "//v1/keys", Surface::Main, ""),
-            ("GET", "/v1/%6beys", Surface::Main, ""),
-            ("GET", "/v1/keys", Surface::Checks, ""),
-            ("PUT", "/v1/forward-auth/default", Surface::Checks, "/v1/forward-auth/{gate}"),
-            ("PUT", "/v1/ext-authz/g/a//b/../", Surface::Checks, "/v1/ext-authz/{gate}/{path}"),
-            ("GET", "/v1/ext-authz/g/", Surface::Checks, "/v1/ext-authz/{gate}/{path}"),
-            ("GET", "/v1/ext-authz/g", Surface::Checks, ""),
-            ("GET", "/healthz", Surface::Checks, "/healthz"),
-            ("GET", "/metrics", Surface::Main, "/metrics"),
-            ("GET", "/metrics", Surface::Checks, ""),
-            ("GET", "/metrics", Surface::Metrics, "/metrics"),
-            ("GET", "/readyz", Surface::Metrics, "/readyz"),
-            ("GET", "/v1/forward-auth/default", Surface::Metrics, ""),
-            ("GET", "/v1/instance", Surface::Metrics, ""),
-            ("GET", "/", Surface::Metrics, ""),
+            ("GET", "/v1/keys", ListenerKind::Main, "/v1/keys"),
+            ("HEAD", "/v1/keys", ListenerKind::Main, "/v1/keys"),
+            ("PATCH", "/v1/keys/key_1", ListenerKind::Main, "/v1/keys/{key}"),
+            ("PATCH", "/v1/keys", ListenerKind::Main, "405"),
+            ("POST", "/v1/keys/import", ListenerKind::Main, "/v1/keys/import"),
+            ("GET", "/v1/keys/import", ListenerKind::Main, "405"),
+            ("GET", "/v1/invitations/accept", ListenerKind::Main, "405"),
+            ("GET", "/v1/keys/", ListenerKind::Main, ""),
+            ("GET", "//v1/keys", ListenerKind::Main, ""),
+            ("GET", "/v1/%6beys", ListenerKind::Main, ""),
+            ("GET", "/v1/keys", ListenerKind::Checks, ""),
+            ("PUT", "/v1/forward-auth/default", ListenerKind::Checks, "/v1/forward-auth/{gate}"),
+            (
+                "PUT",
+                "/v1/ext-authz/g/a//b/../",
+                ListenerKind::Checks,
+                "/v1/ext-authz/{gate}/{path}",
+            ),
+            ("GET", "/v1/ext-authz/g/", ListenerKind::Checks, "/v1/ext-authz/{gate}/{path}"),
+            ("GET", "/v1/ext-authz/g", ListenerKind::Checks, ""),
+            ("GET", "/healthz", ListenerKind::Checks, "/healthz"),
+            ("GET", "/metrics", ListenerKind::Main, "/metrics"),
+            ("GET", "/metrics", ListenerKind::Checks, ""),
+            ("GET", "/metrics", ListenerKind::Metrics, "/metrics"),
+            ("GET", "/readyz", ListenerKind::Metrics, "/readyz"),
+            ("GET", "/v1/forward-auth/default", ListenerKind::Metrics, ""),
+            ("GET", "/v1/instance", ListenerKind::Metrics, ""),
+            ("GET", "/", ListenerKind::Metrics, ""),
         ] {
             let path_found = match find(&method.parse().unwrap(), path, surface) {
                 Found::Route { route, .. } => route.path,

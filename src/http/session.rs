@@ -12,7 +12,7 @@ use crate::http::client::shown_host;
 use crate::http::credential::{self, Credential};
 use crate::http::parameters::Parameters;
 use crate::http::problem::Problem;
-use crate::http::transport::Surface;
+use crate::http::transport::ListenerKind;
 use crate::http::{App, Call};
 use crate::model::credential::CREDENTIALS;
 use crate::model::id::UserId;
@@ -63,9 +63,9 @@ impl App {
     /// operator, so that the socket can be used to test a key's permissions.
     pub(super) fn actor(&self, call: &Call<'_>) -> Result<Actor, Problem> {
         let token = match call.origin.surface {
-            Surface::Main | Surface::Control => self.session_token(call.request)?,
+            ListenerKind::Main | ListenerKind::Control => self.session_token(call.request)?,
             // These listeners ignore cookies, also next to a key.
-            Surface::Checks | Surface::Metrics => None,
+            ListenerKind::Checks | ListenerKind::Metrics => None,
         };
         match (credential::take(&header_map(call.request)?, &CREDENTIALS), token) {
             (Credential::Unusable(unusable), _) => {
@@ -77,27 +77,31 @@ impl App {
             (Credential::Presented(text), None) => self.key_actor(call, &text),
             (Credential::None { .. }, Some(token)) => self.session_actor(call, &token),
             (Credential::None { .. }, None) => match call.origin.surface {
-                Surface::Control => self.local_actor_in(call.request.raw_url()),
-                Surface::Main | Surface::Checks | Surface::Metrics => Err(Problem::no_credential()),
+                ListenerKind::Control => self.local_actor_in(call.request.raw_url()),
+                ListenerKind::Main | ListenerKind::Checks | ListenerKind::Metrics => {
+                    Err(Problem::no_credential())
+                },
             },
         }
     }
 
     /// The local operator, on the control socket only.
-    pub(super) fn local_actor(&self, surface: Surface) -> Result<Actor, Problem> {
+    pub(super) fn local_actor(&self, surface: ListenerKind) -> Result<Actor, Problem> {
         match surface {
-            Surface::Control => {
+            ListenerKind::Control => {
                 let first = self.index().first_organization();
                 first.map(Actor::local).ok_or_else(Problem::not_set_up)
             },
-            Surface::Main | Surface::Checks | Surface::Metrics => Err(Problem::no_credential()),
+            ListenerKind::Main | ListenerKind::Checks | ListenerKind::Metrics => {
+                Err(Problem::no_credential())
+            },
         }
     }
 
     /// The local operator, in the organization that the query names.
     fn local_actor_in(&self, raw_url: &str) -> Result<Actor, Problem> {
         match Parameters::organization(raw_url)? {
-            None => self.local_actor(Surface::Control),
+            None => self.local_actor(ListenerKind::Control),
             Some(id) => {
                 let known = self.index().organization(id);
                 known.map(Actor::local).ok_or_else(Problem::not_found)
@@ -134,8 +138,8 @@ impl App {
     }
 
     /// Whether the head has a session cookie and no key.
-    pub(super) fn is_sessions(&self, surface: Surface, headers: &http::HeaderMap) -> bool {
-        if matches!(surface, Surface::Checks | Surface::Metrics) {
+    pub(super) fn is_sessions(&self, surface: ListenerKind, headers: &http::HeaderMap) -> bool {
+        if matches!(surface, ListenerKind::Checks | ListenerKind::Metrics) {
             return false;
         }
         let name = cookie_name(&self.settings.public_url);

@@ -1,4 +1,4 @@
-//! Counts of a key's calls that have not been taken to be written yet.
+//! CallCounts of a key's calls that have not been taken to be written yet.
 //!
 //! A count is two atomic operations and never blocks. A counter is emptied when it is taken, so
 //! that each call is in exactly one place: here, in the [`crate::index::tally`], or in the store.
@@ -11,7 +11,7 @@ use crate::model::calendar::Hour;
 use crate::model::code::Code;
 use crate::model::id::OrganizationId;
 use crate::model::moment::Moment;
-use crate::records::usage::Counts;
+use crate::records::usage::CallCounts;
 use crate::records::uses::{AddressRecord, merge_addresses};
 
 /// The calls of one key, created with the first call.
@@ -20,14 +20,14 @@ pub struct Calls {
     pub organization: OrganizationId,
     /// Calls of even hours and of odd hours. The counts of an hour are taken long before the hour
     /// after the next one begins.
-    even: Counters,
-    odd: Counters,
+    even: HourCounts,
+    odd: HourCounts,
     recent: Mutex<Recent>,
 }
 
 #[derive(Debug, Default)]
-struct Counters {
-    /// The hour of these calls. Counts that were not taken for two hours, for example while the
+struct HourCounts {
+    /// The hour of these calls. CallCounts that were not taken for two hours, for example while the
     /// store was unavailable, are added to the following hour.
     hour: AtomicU32,
     counts: [AtomicU32; Code::COUNTED.len()],
@@ -36,7 +36,6 @@ struct Counters {
 /// The addresses that the key was used from, in this process and as stored.
 #[derive(Debug, Default)]
 pub struct Recent {
-    /// Newest first.
     pub addresses: Vec<AddressRecord>,
     /// Whether the stored addresses are included.
     pub is_merged: bool,
@@ -48,7 +47,7 @@ impl Calls {
         Self { organization, even, odd, recent: Mutex::default() }
     }
 
-    /// Counts a call.
+    /// CallCounts a call.
     ///
     /// The order with [`crate::index::waiting`] is total: either the call finds that its key no
     /// longer waits, or the thread that takes the key finds the call.
@@ -63,7 +62,7 @@ impl Calls {
     }
 
     /// Takes the counts that were not taken yet, by hour.
-    pub(super) fn take(&self, mut to: impl FnMut(Hour, &Counts)) {
+    pub(super) fn take(&self, mut to: impl FnMut(Hour, &CallCounts)) {
         self.each(
             |count| {
                 if count.load(Ordering::SeqCst) == 0 { 0 } else { count.swap(0, Ordering::SeqCst) }
@@ -73,15 +72,15 @@ impl Calls {
     }
 
     /// Reads the counts that were not taken yet, by hour.
-    pub fn tell(&self, mut to: impl FnMut(Hour, &Counts)) {
+    pub fn tell(&self, mut to: impl FnMut(Hour, &CallCounts)) {
         self.each(|count| count.load(Ordering::SeqCst), &mut to);
     }
 
-    fn each(&self, read: impl Fn(&AtomicU32) -> u32, to: &mut impl FnMut(Hour, &Counts)) {
+    fn each(&self, read: impl Fn(&AtomicU32) -> u32, to: &mut impl FnMut(Hour, &CallCounts)) {
         for counters in [&self.even, &self.odd] {
-            let mut counts = Counts::default();
+            let mut counts = CallCounts::default();
             for (code, count) in Code::COUNTED.into_iter().zip(&counters.counts) {
-                counts.add(&Counts::of(code, u64::from(read(count))));
+                counts.add(&CallCounts::of(code, u64::from(read(count))));
             }
             if counts.calls() > 0 {
                 // Read after the counts: no call is reported with an hour before its own.
@@ -109,7 +108,7 @@ mod tests {
     use crate::model::id::Id;
     use std::thread::scope;
 
-    fn taken(calls: &Calls) -> Vec<(u32, Counts)> {
+    fn taken(calls: &Calls) -> Vec<(u32, CallCounts)> {
         let mut taken = Vec::new();
         calls.take(|hour, counts| taken.push((hour.number(), *counts)));
         taken
@@ -122,22 +121,22 @@ mod tests {
         calls.count(Hour::from_number(8), Code::Valid);
         calls.count(Hour::from_number(8), Code::Expired);
         calls.count(Hour::from_number(8), Code::NotFound);
-        let mut eight = Counts::of(Code::Valid, 1);
-        eight.add(&Counts::of(Code::Expired, 1));
-        let expected = [(8, eight), (7, Counts::of(Code::Valid, 1))];
-        let mut told = Vec::new();
-        calls.tell(|hour, counts| told.push((hour.number(), *counts)));
-        assert_eq!(told, expected);
+        let mut eight = CallCounts::of(Code::Valid, 1);
+        eight.add(&CallCounts::of(Code::Expired, 1));
+        let expected = [(8, eight), (7, CallCounts::of(Code::Valid, 1))];
+        let mut reported = Vec::new();
+        calls.tell(|hour, counts| reported.push((hour.number(), *counts)));
+        assert_eq!(reported, expected);
         assert_eq!(taken(&calls), expected);
         assert_eq!(taken(&calls), []);
         calls.count(Hour::from_number(10), Code::Valid);
-        assert_eq!(taken(&calls), [(10, Counts::of(Code::Valid, 1))]);
+        assert_eq!(taken(&calls), [(10, CallCounts::of(Code::Valid, 1))]);
     }
 
     #[test]
     fn no_call_is_lost_or_taken_twice_however_many_count_at_once() {
         let calls = Calls::new(Id::default());
-        let mut sum = Counts::default();
+        let mut sum = CallCounts::default();
         let count = |thread: u32| {
             for round in 0..20_000 {
                 calls.count(Hour::from_number(5 + (round + thread) / 5_000), Code::Valid);
@@ -151,6 +150,6 @@ mod tests {
             }
         });
         calls.take(|_, counts| sum.add(counts));
-        assert_eq!(sum, Counts::of(Code::Valid, 80_000));
+        assert_eq!(sum, CallCounts::of(Code::Valid, 80_000));
     }
 }

@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use crate::index::list::List;
 use crate::index::live::OrganizationLive;
 use crate::index::plan::SharedPlan;
-use crate::index::standing::{Rank, Standing, StandingSlot};
+use crate::index::standing::{RoleKind, UserStatus, UserStatusSlot};
 use crate::model::domain::domain_of;
 use crate::model::id::{OrganizationId, RoleId, TeamId, UserId};
 use crate::model::moment::Moment;
@@ -30,24 +30,24 @@ pub type Shared<T> = Arc<ArcSwap<T>>;
 /// A user, shared by all of the user's keys.
 #[derive(Debug)]
 pub struct SharedUser {
-    standing: StandingSlot,
+    standing: UserStatusSlot,
     facts: ArcSwap<UserFacts>,
 }
 
 impl SharedUser {
-    pub fn new(facts: UserFacts, standing: StandingSlot) -> Self {
+    pub fn new(facts: UserFacts, standing: UserStatusSlot) -> Self {
         standing.store(facts.standing);
         Self { standing, facts: ArcSwap::from_pointee(facts) }
     }
 
     /// The slot from which decisions read the user's standing.
-    pub fn slot(&self) -> &StandingSlot {
+    pub fn slot(&self) -> &UserStatusSlot {
         &self.standing
     }
 
     /// Whether the user's role grants `ask`, apart from operator rights and the organization's
     /// ceiling.
-    pub(super) fn role_holds(&self, organization: &OrganizationFacts, ask: Ask<'_>) -> bool {
+    pub(super) fn role_holds(&self, organization: &OrganizationFacts, ask: RightQuery<'_>) -> bool {
         self.facts.load().role.holds(organization, ask)
     }
 
@@ -63,7 +63,6 @@ impl SharedUser {
     }
 }
 
-/// Facts about a user.
 #[derive(Clone, Debug)]
 pub struct UserFacts {
     pub id: UserId,
@@ -76,7 +75,7 @@ pub struct UserFacts {
     /// The teams as the record lists them: some may have been removed.
     pub teams: Arc<[TeamId]>,
     /// The status that decisions read.
-    pub standing: Standing,
+    pub standing: UserStatus,
 }
 
 /// A user's role, with the permissions of a custom role.
@@ -97,7 +96,6 @@ pub struct RoleFacts {
     pub permissions: List,
 }
 
-/// Facts about a team.
 #[derive(Clone, Debug)]
 pub struct TeamFacts {
     pub id: TeamId,
@@ -148,7 +146,7 @@ impl HeldRole {
     }
 
     /// Whether the role grants `ask`, apart from operator rights and the organization's ceiling.
-    fn holds(&self, organization: &OrganizationFacts, ask: Ask<'_>) -> bool {
+    fn holds(&self, organization: &OrganizationFacts, ask: RightQuery<'_>) -> bool {
         match self {
             Self::Builtin(role) => ask.of(role.patterns(organization.members_create_keys)),
             Self::Custom(role) => role.load().permissions.holds(ask),
@@ -163,10 +161,10 @@ impl HeldRole {
         }
     }
 
-    fn rank(&self) -> Rank {
+    fn rank(&self) -> RoleKind {
         match self {
-            Self::Builtin(role) => Rank::Builtin(*role),
-            Self::Custom(_) => Rank::Custom,
+            Self::Builtin(role) => RoleKind::Builtin(*role),
+            Self::Custom(_) => RoleKind::Custom,
         }
     }
 }
@@ -200,14 +198,13 @@ pub struct OrganizationFacts {
 
 /// The subject of a query to a set of patterns: one permission, or all permissions of a pattern.
 #[derive(Clone, Copy, Debug)]
-pub enum Ask<'a> {
-    /// Is this permission granted?
+pub enum RightQuery<'a> {
     Permission(&'a str),
     /// Are all permissions of this pattern granted?
     Pattern(&'a str),
 }
 
-impl<'a> Ask<'a> {
+impl<'a> RightQuery<'a> {
     /// The text of the permission or pattern.
     pub fn text(self) -> &'a str {
         match self {
@@ -235,8 +232,8 @@ impl UserFacts {
             name: String::new(),
             role: HeldRole::Builtin(BuiltinRole::Guest),
             teams: Arc::default(),
-            standing: Standing {
-                role: Rank::Builtin(BuiltinRole::Guest),
+            standing: UserStatus {
+                role: RoleKind::Builtin(BuiltinRole::Guest),
                 operator: false,
                 disabled: true,
             },
@@ -246,7 +243,7 @@ impl UserFacts {
     /// The facts of a record; `role` is the handle to the record's role.
     pub fn new(record: &UserRecord, role: HeldRole) -> Self {
         let (operator, disabled) = (record.operator, record.disabled);
-        let standing = Standing { role: role.rank(), operator, disabled };
+        let standing = UserStatus { role: role.rank(), operator, disabled };
         Self {
             id: record.id,
             organization: record.organization,
@@ -260,7 +257,7 @@ impl UserFacts {
     }
 
     /// Whether the user's current role grants `ask`.
-    pub fn holds(&self, organization: &OrganizationFacts, ask: Ask<'_>) -> bool {
+    pub fn holds(&self, organization: &OrganizationFacts, ask: RightQuery<'_>) -> bool {
         if is_instance(ask.text()) {
             return self.standing.operator;
         }
@@ -325,7 +322,7 @@ impl OrganizationFacts {
     /// The ceiling limits protected APIs only; roles alone limit management. The default ceiling
     /// `*` does not match `keyhouse:`, like every wildcard, so a ceiling on management would lock
     /// out every user.
-    pub fn admits(&self, ask: Ask<'_>) -> bool {
+    pub fn admits(&self, ask: RightQuery<'_>) -> bool {
         is_own(ask.text()) || self.ceiling.holds(ask)
     }
 
@@ -360,7 +357,7 @@ mod tests {
         let user = UserFacts::unknown(UserId::default());
         let organization = OrganizationFacts::unknown(OrganizationId::default());
         for text in ["a:b", "keyhouse:keys:read", "keyhouse:instance:manage"] {
-            assert!(!user.holds(&organization, Ask::Permission(text)), "{text}");
+            assert!(!user.holds(&organization, RightQuery::Permission(text)), "{text}");
         }
         assert!(!organization.has_access(Moment::BEGINNING));
     }
@@ -395,18 +392,18 @@ mod tests {
         let mut user = UserFacts::unknown(UserId::default());
         user.role = HeldRole::Builtin(BuiltinRole::Owner);
         for (ask, held) in [
-            (Ask::Permission("diagrams:read"), true),
-            (Ask::Permission("files:read"), false),
-            (Ask::Permission("keyhouse:keys:manage"), true),
-            (Ask::Permission("keyhouse:instance:manage"), false),
-            (Ask::Pattern("*"), false),
-            (Ask::Pattern("diagrams:*"), true),
-            (Ask::Pattern("keyhouse:*"), true),
-            (Ask::Pattern("keyhouse:instance:*"), false),
+            (RightQuery::Permission("diagrams:read"), true),
+            (RightQuery::Permission("files:read"), false),
+            (RightQuery::Permission("keyhouse:keys:manage"), true),
+            (RightQuery::Permission("keyhouse:instance:manage"), false),
+            (RightQuery::Pattern("*"), false),
+            (RightQuery::Pattern("diagrams:*"), true),
+            (RightQuery::Pattern("keyhouse:*"), true),
+            (RightQuery::Pattern("keyhouse:instance:*"), false),
         ] {
             assert_eq!(user.holds(&organization, ask), held, "{ask:?}");
         }
         user.standing.operator = true;
-        assert!(user.holds(&organization, Ask::Pattern("keyhouse:instance:*")));
+        assert!(user.holds(&organization, RightQuery::Pattern("keyhouse:instance:*")));
     }
 }

@@ -6,7 +6,7 @@ use crate::index::DigestKey;
 use crate::index::writer::Writer;
 use crate::model::id::{KeyId, OrganizationId, RoleId, TeamId, UserId};
 use crate::records::Stored;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 
 /// Entries of the index that a scan has not found yet.
 pub(super) struct Gone {
@@ -58,22 +58,22 @@ impl Gone {
             writer.delete_key(id);
         }
         for id in self.users {
-            writer.delete(&Place::User(id));
+            writer.delete(&StoreKey::User(id));
         }
         for id in self.organizations {
-            writer.delete(&Place::Organization(id));
+            writer.delete(&StoreKey::Organization(id));
         }
         for id in self.roles {
-            writer.delete(&Place::Role(OrganizationId::default(), id));
+            writer.delete(&StoreKey::Role(OrganizationId::default(), id));
         }
         for id in self.teams {
-            writer.delete(&Place::Team(OrganizationId::default(), id));
+            writer.delete(&StoreKey::Team(OrganizationId::default(), id));
         }
         for name in self.plans {
-            writer.delete(&Place::Plan(name));
+            writer.delete(&StoreKey::Plan(name));
         }
         for name in self.gates {
-            writer.delete(&Place::Gate(name));
+            writer.delete(&StoreKey::Gate(name));
         }
         writer.index.sessions.forget(self.sessions);
     }

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use crate::index::facts::{Ask, OrganizationFacts, Shared, SharedUser, UserFacts};
+use crate::index::facts::{OrganizationFacts, RightQuery, Shared, SharedUser, UserFacts};
 use crate::index::list::List;
-use crate::index::live::{Live, OrganizationLive, RateCounter};
+use crate::index::live::{KeyCounters, OrganizationLive, RateCounter};
 use crate::index::quota::QuotaCounter;
 use crate::index::quota_rule::{QuotaRule, QuotaTerms};
 use crate::index::report::ReportCell;
-use crate::index::standing::{Standing, StandingSlot};
+use crate::index::standing::{UserStatus, UserStatusSlot};
 use crate::index::uses::{Agent, LastUse, Use, UseCell};
 use crate::model::foreign::Algorithm;
 use crate::model::id::TeamId;
@@ -33,7 +33,7 @@ pub struct Grant {
     /// earlier.
     pub expires_at: Moment,
     /// The owner's standing; a service key has no owner.
-    pub standing: Option<StandingSlot>,
+    pub standing: Option<UserStatusSlot>,
     patterns: List,
     /// Rules that few keys have.
     pub rules: Option<Arc<Rules>>,
@@ -47,7 +47,7 @@ pub struct Grant {
     /// Handle to the owner's facts; a service key has no owner.
     pub owner: Option<Arc<SharedUser>>,
     /// Handle to the key's live state, which holds the key's id.
-    pub live: Arc<Live>,
+    pub live: Arc<KeyCounters>,
     label: Label,
     /// The report of the key's permissions, where caching it is worthwhile.
     pub report: ReportCell,
@@ -81,7 +81,7 @@ impl Grant {
         secret: &SecretRecord,
         owner: Option<Arc<SharedUser>>,
         organization: Shared<OrganizationFacts>,
-        live: Arc<Live>,
+        live: Arc<KeyCounters>,
     ) -> Self {
         let rules = Rules::new(record, secret, &live, &organization.load().live);
         let ends = [record.expires_at, secret.ends_at].into_iter().flatten().min();
@@ -149,9 +149,9 @@ impl Grant {
     /// owner's current role, and by the organization's ceiling.
     pub fn grants(
         &self,
-        owner: Option<Standing>,
+        owner: Option<UserStatus>,
         organization: &OrganizationFacts,
-        ask: Ask<'_>,
+        ask: RightQuery<'_>,
     ) -> bool {
         self.patterns.holds(ask) && self.is_within_bounds(owner, organization, ask)
     }
@@ -160,9 +160,9 @@ impl Grant {
     /// role, and the organization's ceiling.
     pub fn is_within_bounds(
         &self,
-        owner: Option<Standing>,
+        owner: Option<UserStatus>,
         organization: &OrganizationFacts,
-        ask: Ask<'_>,
+        ask: RightQuery<'_>,
     ) -> bool {
         if !self.maxima().iter().all(|maximum| maximum.holds(ask)) {
             return false;
@@ -184,7 +184,7 @@ impl Rules {
     fn new(
         record: &KeyRecord,
         secret: &SecretRecord,
-        live: &Live,
+        live: &KeyCounters,
         organization: &OrganizationLive,
     ) -> Option<Arc<Self>> {
         let uses = if record.secrets.len() > 1 { live.use_cell(&secret.digest) } else { None };
@@ -235,7 +235,7 @@ pub(crate) mod tests {
     use crate::records::key::tests::record;
 
     /// A grant of the key with this live state.
-    pub(crate) fn grant_of(live: Arc<Live>) -> Grant {
+    pub(crate) fn grant_of(live: Arc<KeyCounters>) -> Grant {
         let mut record = record();
         (record.id, record.owner) = (live.key, None);
         let organization = OrganizationFacts::unknown(record.organization);
@@ -251,7 +251,13 @@ pub(crate) mod tests {
         let grant = |record: &KeyRecord| {
             let organization = OrganizationFacts::unknown(record.organization);
             let organization = Arc::new(ArcSwap::from_pointee(organization));
-            Grant::new(record, &record.secrets[0], None, organization, Arc::new(Live::new(id)))
+            Grant::new(
+                record,
+                &record.secrets[0],
+                None,
+                organization,
+                Arc::new(KeyCounters::new(id)),
+            )
         };
         let short = grant(&record);
         assert_eq!(short.environment(), "live");

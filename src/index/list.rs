@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::index::facts::Ask;
+use crate::index::facts::RightQuery;
 use crate::model::permission::{PatternSet, Patterns};
 use crate::model::segments::SegmentIndex;
 
@@ -46,9 +46,9 @@ impl List {
     }
 
     /// Whether the list grants `ask`.
-    pub fn holds(&self, ask: Ask<'_>) -> bool {
+    pub fn holds(&self, ask: RightQuery<'_>) -> bool {
         match (&self.0, ask) {
-            (Form::Indexed(indexed), Ask::Permission(permission)) => {
+            (Form::Indexed(indexed), RightQuery::Permission(permission)) => {
                 indexed.segments.grants(&indexed.text, permission)
             },
             _ => ask.of(self.as_set()),
@@ -114,10 +114,14 @@ mod tests {
             for permission in ["a0:b", "a8:b", "a99:b:c", "keyhouse:keys:read"] {
                 let granting = list.as_set().granting(permission);
                 assert_eq!(list.granting(permission), granting, "{text}");
-                assert_eq!(list.holds(Ask::Permission(permission)), granting.is_some(), "{text}");
+                assert_eq!(
+                    list.holds(RightQuery::Permission(permission)),
+                    granting.is_some(),
+                    "{text}"
+                );
             }
             let covered = list.as_set().texts().next().is_some_and(|first| first == "a0:*");
-            assert_eq!(list.holds(Ask::Pattern("a0:b:*")), covered, "{text}");
+            assert_eq!(list.holds(RightQuery::Pattern("a0:b:*")), covered, "{text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Live state of keys and organizations: last uses, counts of calls, and counters of limits.
+//! KeyCounters state of keys and organizations: last uses, counts of calls, and counters of limits.
 //!
 //! All grants of a key share it. It survives changes of the key and does not depend on the feed. It
 //! consists of atomics, so that a check never waits for another one.
@@ -20,7 +20,7 @@ const COUNTERS_MAX: usize = 32;
 
 /// The live state of one key.
 #[derive(Debug)]
-pub struct Live {
+pub struct KeyCounters {
     pub key: KeyId,
     uses: UseCell,
     /// Counts of its calls; absent until the first call.
@@ -28,15 +28,15 @@ pub struct Live {
     /// Whether a use waits to be written.
     pub(super) waiting: AtomicBool,
     /// The digests and counters of the key. Only the index's writer uses it.
-    pub(super) ledger: Mutex<Ledger>,
+    pub(super) ledger: Mutex<WriterState>,
 }
 
 /// State that only the index's writer uses.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(super) struct WriterState {
     /// The digests of the key in the index.
     pub(super) digests: Digests,
-    counters: Option<Box<Counters>>,
+    counters: Option<Box<LimitCounters>>,
 }
 
 /// Nearly always one digest, so that it needs no allocation.
@@ -70,13 +70,13 @@ impl FromIterator<Digest> for Digests {
 }
 
 #[derive(Debug, Default)]
-struct Counters {
+struct LimitCounters {
     limits: Vec<(Box<str>, Arc<RateCounter>)>,
     quota: Option<Arc<QuotaCounter>>,
     secrets: SecretUses,
 }
 
-impl Live {
+impl KeyCounters {
     /// The state of a key that was never used.
     pub fn new(key: KeyId) -> Self {
         Self {
@@ -84,7 +84,7 @@ impl Live {
             uses: UseCell::default(),
             calls: OnceLock::new(),
             waiting: AtomicBool::new(false),
-            ledger: Mutex::new(Ledger::default()),
+            ledger: Mutex::new(WriterState::default()),
         }
     }
 
@@ -176,9 +176,7 @@ impl Live {
 #[derive(Debug)]
 pub struct OrganizationLive {
     pub organization: OrganizationId,
-    /// Calls in ten seconds.
     pub rate: Arc<RateCounter>,
-    /// Calls in a month.
     pub quota: Arc<QuotaCounter>,
     /// The queue for reservations of the quotas of the organization and its keys.
     pub reservations: Arc<Reservations>,
@@ -257,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_counter_belongs_to_the_name_of_its_limit() {
-        let live = Live::new(KeyId::default());
+        let live = KeyCounters::new(KeyId::default());
         let rule = RateLimit { name: "a".into(), limit: 1, window_seconds: 60 };
         assert!(matches!(live.rate_counter("a", &[]).draw(&rule, 1, 1), Draw::Granted { .. }));
         assert!(matches!(live.rate_counter("a", &[]).draw(&rule, 1, 1), Draw::Refused { .. }));
@@ -293,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_counter_in_use_is_never_let_go() {
-        let live = Live::new(KeyId::default());
+        let live = KeyCounters::new(KeyId::default());
         let rule = RateLimit { name: "kept".into(), limit: 1, window_seconds: 60 };
         assert!(matches!(
             live.rate_counter("kept", &["kept"]).draw(&rule, 1, 1),

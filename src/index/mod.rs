@@ -50,12 +50,12 @@ use crate::telemetry::measure::Histogram;
 use digest_key::{DigestHasher, DigestKey};
 use facts::{OrganizationFacts, RoleFacts, Shared, SharedUser, TeamFacts, UserFacts};
 use grant::Grant;
-use live::Live;
+use live::KeyCounters;
 use reservations::Reservations;
 use sessions::Sessions;
-use tally::Tally;
+use tally::PendingUsage;
 use uses::{Agent, LastUse, Use};
-use waiting::{Progress, Waiting};
+use waiting::{FlushQueue, Progress};
 pub use waiting::{State, USES_WAITING_MAX};
 
 /// The most names of user agents that keys share. Beyond that, a new set of shared names is begun;
@@ -82,8 +82,8 @@ pub struct Index {
     /// The names of user agents, so that keys with the same one share its text.
     agents: HashMap<Arc<str>, Arc<Agent>>,
     progress: Progress,
-    waiting: Waiting,
-    tally: Mutex<Tally>,
+    waiting: FlushQueue,
+    tally: Mutex<PendingUsage>,
     /// The last moment at which all waiting uses were in the store, in ticks.
     flushed_at: AtomicU64,
     reservations: Arc<Reservations>,
@@ -93,9 +93,8 @@ pub struct Index {
 
 /// The origin of a call.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Origin<'a> {
+pub struct CallOrigin<'a> {
     pub ip: Option<IpAddr>,
-    /// The client's `User-Agent`.
     pub user_agent: Option<&'a str>,
 }
 
@@ -126,7 +125,7 @@ impl Index {
             default_gate: Arc::new(Gate::any_key()),
             agents: HashMap::new(),
             progress: Progress::new(),
-            waiting: Waiting::new(),
+            waiting: FlushQueue::new(),
             tally: Mutex::default(),
             flushed_at: AtomicU64::new(0),
             reservations: Arc::default(),
@@ -265,7 +264,7 @@ impl Index {
 
     /// Counts a call of a key by its code and notes the origin of a valid one. Readers see both at
     /// once; the store gets them later.
-    pub fn note_call(&self, grant: &Grant, code: Code, at: Moment, origin: Origin<'_>) {
+    pub fn note_call(&self, grant: &Grant, code: Code, at: Moment, origin: CallOrigin<'_>) {
         let calls = grant.live.calls_of(|| grant.organization.load().id);
         calls.count(Hour::of(at), code);
         if code == Code::Valid {
@@ -279,26 +278,26 @@ impl Index {
     }
 
     /// Calls that are being written to the store.
-    pub fn tally(&self) -> MutexGuard<'_, Tally> {
+    pub fn tally(&self) -> MutexGuard<'_, PendingUsage> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes up to `limit` keys whose use waits to be written, longest waiting first. The caller
     /// holds each of them until [`Index::take_use`]: meanwhile its uses do not enter the queue
     /// again.
-    pub fn take_used(&self, tally: &mut Tally, limit: usize) -> Vec<Arc<Live>> {
+    pub fn take_used(&self, tally: &mut PendingUsage, limit: usize) -> Vec<Arc<KeyCounters>> {
         let missing = limit.saturating_sub(tally.fresh.len());
         self.gather(tally, missing);
         let count = limit.min(tally.fresh.len());
         tally.fresh.drain(..count).collect()
     }
 
-    /// Adds all keys whose use waits to be written to [`Tally::waiting`].
-    pub fn gather_used(&self, tally: &mut Tally) {
+    /// Adds all keys whose use waits to be written to [`PendingUsage::waiting`].
+    pub fn gather_used(&self, tally: &mut PendingUsage) {
         self.gather(tally, usize::MAX);
     }
 
-    fn gather(&self, tally: &mut Tally, limit: usize) {
+    fn gather(&self, tally: &mut PendingUsage, limit: usize) {
         // After an overflow the queue is incomplete: all keys are examined, except those already
         // known.
         let left_out = || {
@@ -313,7 +312,7 @@ impl Index {
 
     /// The last use of a taken key, if there was one, to be written now; its calls move to the
     /// tally. Its next use enters the queue again.
-    pub fn take_use(&self, tally: &mut Tally, live: &Live) -> Option<LastUse> {
+    pub fn take_use(&self, tally: &mut PendingUsage, live: &KeyCounters) -> Option<LastUse> {
         live.waiting.store(false, Ordering::SeqCst);
         tally.take_calls(live);
         live.last_use()
@@ -358,8 +357,8 @@ mod tests {
     use rand::rngs::StdRng;
     use rand::{Rng as _, SeedableRng as _};
 
-    fn call(index: &Index, live: &Arc<Live>, agent: Option<&str>) -> LastUse {
-        let origin = Origin { ip: None, user_agent: agent };
+    fn call(index: &Index, live: &Arc<KeyCounters>, agent: Option<&str>) -> LastUse {
+        let origin = CallOrigin { ip: None, user_agent: agent };
         let grant = grant::tests::grant_of(Arc::clone(live));
         index.note_call(&grant, Code::Valid, Moment::from_milliseconds(5_000), origin);
         live.last_use().unwrap()
@@ -368,7 +367,8 @@ mod tests {
     #[test]
     fn user_agents_are_cut_between_characters_and_kept_once() {
         let index = Index::new();
-        let [one, other] = [1, 2].map(|byte| Arc::new(Live::new(KeyId::from_bytes([byte; 16]))));
+        let [one, other] =
+            [1, 2].map(|byte| Arc::new(KeyCounters::new(KeyId::from_bytes([byte; 16]))));
         let long = "é".repeat(200);
         let used = call(&index, &one, Some(&long));
         assert_eq!(used.agent_name().unwrap().len(), USER_AGENT_BYTES_MAX);
@@ -382,7 +382,8 @@ mod tests {
     #[test]
     fn the_user_agents_of_one_key_take_no_other_keys_away() {
         let index = Index::new();
-        let [quiet, loud] = [1, 2].map(|byte| Arc::new(Live::new(KeyId::from_bytes([byte; 16]))));
+        let [quiet, loud] =
+            [1, 2].map(|byte| Arc::new(KeyCounters::new(KeyId::from_bytes([byte; 16]))));
         call(&index, &quiet, Some("quiet/1"));
         for number in 0..=AGENTS_MAX {
             let name = format!("loud/{number}");
@@ -395,20 +396,20 @@ mod tests {
     #[test]
     fn a_used_key_waits_once_until_it_is_taken() {
         let index = Index::new();
-        let live = Arc::new(Live::new(KeyId::default()));
+        let live = Arc::new(KeyCounters::new(KeyId::default()));
         let grant = grant::tests::grant_of(Arc::clone(&live));
         for second in 1..4 {
             let at = Moment::from_milliseconds(second * 1_000);
-            index.note_call(&grant, Code::Valid, at, Origin::default());
+            index.note_call(&grant, Code::Valid, at, CallOrigin::default());
         }
         let mut tally = index.tally();
         assert_eq!(index.take_used(&mut tally, 10).len(), 1);
         let (seven, nine) = (Moment::from_milliseconds(7_000), Moment::from_milliseconds(9_000));
-        index.note_call(&grant, Code::Expired, seven, Origin::default());
-        index.note_call(&grant, Code::Valid, seven, Origin::default());
+        index.note_call(&grant, Code::Expired, seven, CallOrigin::default());
+        index.note_call(&grant, Code::Valid, seven, CallOrigin::default());
         assert!(index.take_used(&mut tally, 10).is_empty(), "it is in the caller's hands");
         assert_eq!(index.take_use(&mut tally, &live).unwrap().at, seven);
-        index.note_call(&grant, Code::Expired, nine, Origin::default());
+        index.note_call(&grant, Code::Expired, nine, CallOrigin::default());
         index.gather_used(&mut tally);
         assert_eq!(tally.waiting().count(), 1, "a refused call is something to be written too");
         assert_eq!(index.take_used(&mut tally, 10).len(), 1);
@@ -418,15 +419,15 @@ mod tests {
     fn keys_that_wait_are_gathered_once_however_often_the_queue_overflows() {
         let index = Index::new();
         let at = Moment::from_milliseconds(1_000);
-        let any = grant::tests::grant_of(Arc::new(Live::new(KeyId::default())));
+        let any = grant::tests::grant_of(Arc::new(KeyCounters::new(KeyId::default())));
         let mut random = StdRng::seed_from_u64(7);
         let mut tally = index.tally();
         for round in 1..=2_usize {
             for _ in 0..=USES_WAITING_MAX {
                 let mut grant = any.clone();
-                grant.live = Arc::new(Live::new(KeyId::default()));
+                grant.live = Arc::new(KeyCounters::new(KeyId::default()));
                 index.grants.pin().insert(DigestKey([random.next_u64(); 4]), grant.clone());
-                index.note_call(&grant, Code::Valid, at, Origin::default());
+                index.note_call(&grant, Code::Valid, at, CallOrigin::default());
             }
             index.gather_used(&mut tally);
             assert_eq!(tally.waiting().count(), round * (USES_WAITING_MAX + 1));

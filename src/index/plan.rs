@@ -30,7 +30,6 @@ impl SharedPlan {
         })
     }
 
-    /// Replaces the facts.
     pub fn store(&self, plan: Plan) {
         let facts = PlanFacts::new(plan);
         let (api_access, limits_calls) = (facts.plan.api_access, facts.limits_calls());
@@ -54,7 +53,6 @@ impl SharedPlan {
     }
 }
 
-/// Facts about a plan.
 #[derive(Debug)]
 pub struct PlanFacts {
     pub plan: Plan,

@@ -15,7 +15,7 @@ use crate::index::reservations::Reservations;
 use crate::model::id::{KeyId, OrganizationId};
 use crate::model::limit::{Quota, Span};
 use crate::model::moment::Moment;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::reservation::ReservationRecord;
 
 /// The smallest and largest reservation, in calls; between them it is 1% of the quota.
@@ -40,10 +40,10 @@ pub enum QuotaOwner {
 
 impl QuotaOwner {
     /// The storage key of its reservation.
-    pub fn place(self) -> Place {
+    pub fn place(self) -> StoreKey {
         match self {
-            Self::Key(id) => Place::Quota(id),
-            Self::Organization(id) => Place::PlanQuota(id),
+            Self::Key(id) => StoreKey::Quota(id),
+            Self::Organization(id) => StoreKey::PlanQuota(id),
         }
     }
 }

@@ -51,7 +51,6 @@ impl<'a> QuotaRule<'a> {
         &self.terms.quota
     }
 
-    /// The period of `now`.
     pub fn span(self, now: Moment) -> Span {
         self.terms.span(now)
     }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::index::facts::{Ask, OrganizationFacts, SharedUser};
+use crate::index::facts::{OrganizationFacts, RightQuery, SharedUser};
 use crate::model::permission::is_instance;
 use crate::model::role::BuiltinRole;
 
 /// The facts about a user that a decision reads: small enough to be swapped as one byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
-    pub role: Rank,
+pub struct UserStatus {
+    pub role: RoleKind,
     /// Whether the user is an operator.
     pub operator: bool,
     /// Whether the user is disabled, or has no record.
@@ -19,7 +19,7 @@ pub struct Standing {
 
 /// The part of a role that fits into a standing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rank {
+pub enum RoleKind {
     /// One of the four built-in roles, whose permissions are constants.
     Builtin(BuiltinRole),
     /// A custom role: its permissions are in the user's facts.
@@ -29,7 +29,7 @@ pub enum Rank {
 /// How many standings share one allocation.
 const STANDINGS_A_CHUNK: u16 = 4_096;
 
-/// Standings side by side. Those of 50,000 users fit into a core's own cache; handles to each
+/// UserStatuses side by side. Those of 50,000 users fit into a core's own cache; handles to each
 /// user's facts would each be a cache miss. Measured with 1 M keys of 50,000 users: a fifth of a
 /// check.
 #[derive(Debug)]
@@ -37,18 +37,18 @@ struct Chunk([AtomicU8; STANDINGS_A_CHUNK as usize]);
 
 /// The place of a user's standing; all keys of the user share it.
 #[derive(Clone, Debug)]
-pub struct StandingSlot {
+pub struct UserStatusSlot {
     chunk: Arc<Chunk>,
     at: u16,
 }
 
-impl StandingSlot {
-    pub fn load(&self) -> Standing {
+impl UserStatusSlot {
+    pub fn load(&self) -> UserStatus {
         let byte = self.chunk.0.get(usize::from(self.at));
-        Standing::from_bits(byte.map_or(DISABLED, |byte| byte.load(Ordering::Acquire)))
+        UserStatus::from_bits(byte.map_or(DISABLED, |byte| byte.load(Ordering::Acquire)))
     }
 
-    pub(super) fn store(&self, standing: Standing) {
+    pub(super) fn store(&self, standing: UserStatus) {
         if let Some(byte) = self.chunk.0.get(usize::from(self.at)) {
             byte.store(standing.to_bits(), Ordering::Release);
         }
@@ -58,12 +58,12 @@ impl StandingSlot {
 /// Allocates slots. The slot of a removed user is not reused in this process: it stays disabled and
 /// costs one byte.
 #[derive(Debug)]
-pub struct Standings {
+pub struct UserStatuses {
     chunk: Arc<Chunk>,
     used: u16,
 }
 
-impl Default for Standings {
+impl Default for UserStatuses {
     fn default() -> Self {
         Self { chunk: Arc::new(Chunk::new()), used: 0 }
     }
@@ -75,54 +75,59 @@ impl Chunk {
     }
 }
 
-impl Standings {
-    pub fn take(&mut self) -> StandingSlot {
+impl UserStatuses {
+    pub fn take(&mut self) -> UserStatusSlot {
         if self.used == STANDINGS_A_CHUNK {
             *self = Self::default();
         }
         let at = self.used;
         self.used += 1;
-        StandingSlot { chunk: Arc::clone(&self.chunk), at }
+        UserStatusSlot { chunk: Arc::clone(&self.chunk), at }
     }
 }
 
 const OPERATOR: u8 = 1 << 6;
 const DISABLED: u8 = 1 << 7;
 
-impl Standing {
+impl UserStatus {
     /// Whether the user's current standing grants `ask` in their organization. `user` is the user
     /// of this standing.
     ///
     /// Only operators hold `keyhouse:instance:`; no role grants it.
-    pub fn holds(self, user: &SharedUser, organization: &OrganizationFacts, ask: Ask<'_>) -> bool {
+    pub fn holds(
+        self,
+        user: &SharedUser,
+        organization: &OrganizationFacts,
+        ask: RightQuery<'_>,
+    ) -> bool {
         if is_instance(ask.text()) {
             return self.operator;
         }
         let by_role = match self.role {
-            Rank::Builtin(role) => ask.of(role.patterns(organization.members_create_keys)),
-            Rank::Custom => user.role_holds(organization, ask),
+            RoleKind::Builtin(role) => ask.of(role.patterns(organization.members_create_keys)),
+            RoleKind::Custom => user.role_holds(organization, ask),
         };
         by_role && organization.admits(ask)
     }
 
     fn to_bits(self) -> u8 {
         let role = match self.role {
-            Rank::Builtin(BuiltinRole::Owner) => 1,
-            Rank::Builtin(BuiltinRole::Administrator) => 2,
-            Rank::Builtin(BuiltinRole::User) => 3,
-            Rank::Builtin(BuiltinRole::Guest) => 0,
-            Rank::Custom => 4,
+            RoleKind::Builtin(BuiltinRole::Owner) => 1,
+            RoleKind::Builtin(BuiltinRole::Administrator) => 2,
+            RoleKind::Builtin(BuiltinRole::User) => 3,
+            RoleKind::Builtin(BuiltinRole::Guest) => 0,
+            RoleKind::Custom => 4,
         };
         role | if self.operator { OPERATOR } else { 0 } | if self.disabled { DISABLED } else { 0 }
     }
 
     fn from_bits(bits: u8) -> Self {
         let role = match bits & !(OPERATOR | DISABLED) {
-            1 => Rank::Builtin(BuiltinRole::Owner),
-            2 => Rank::Builtin(BuiltinRole::Administrator),
-            3 => Rank::Builtin(BuiltinRole::User),
-            4 => Rank::Custom,
-            _ => Rank::Builtin(BuiltinRole::Guest),
+            1 => RoleKind::Builtin(BuiltinRole::Owner),
+            2 => RoleKind::Builtin(BuiltinRole::Administrator),
+            3 => RoleKind::Builtin(BuiltinRole::User),
+            4 => RoleKind::Custom,
+            _ => RoleKind::Builtin(BuiltinRole::Guest),
         };
         Self { role, operator: bits & OPERATOR != 0, disabled: bits & DISABLED != 0 }
     }
@@ -135,22 +140,22 @@ mod tests {
     #[test]
     fn a_standing_comes_back_from_its_bits() {
         let builtin = ["owner", "administrator", "user", "guest"];
-        let builtin = builtin.map(|role| Rank::Builtin(role.parse().unwrap()));
-        for role in builtin.into_iter().chain([Rank::Custom]) {
+        let builtin = builtin.map(|role| RoleKind::Builtin(role.parse().unwrap()));
+        for role in builtin.into_iter().chain([RoleKind::Custom]) {
             for (operator, disabled) in [(false, false), (true, false), (false, true), (true, true)]
             {
-                let standing = Standing { role, operator, disabled };
-                assert_eq!(Standing::from_bits(standing.to_bits()), standing);
+                let standing = UserStatus { role, operator, disabled };
+                assert_eq!(UserStatus::from_bits(standing.to_bits()), standing);
             }
         }
     }
 
     #[test]
     fn slots_are_everybodys_own() {
-        let mut standings = Standings::default();
+        let mut standings = UserStatuses::default();
         let slots: Vec<_> = (0..STANDINGS_A_CHUNK + 2).map(|_| standings.take()).collect();
-        let role = Rank::Builtin(BuiltinRole::Owner);
-        let owner = Standing { role, operator: false, disabled: false };
+        let role = RoleKind::Builtin(BuiltinRole::Owner);
+        let owner = UserStatus { role, operator: false, disabled: false };
         slots[5].store(owner);
         let standing: Vec<_> = slots.iter().filter(|slot| !slot.load().disabled).collect();
         assert_eq!(standing.len(), 1);

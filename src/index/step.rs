@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use keyhouse_storage::Write;
 
 use crate::index::writer::Writer;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::{RecordError, read};
 
 /// How long a step may take before it is logged.
@@ -37,7 +37,7 @@ impl Writer {
 
     pub(super) fn delete_row(&mut self, key: &[u8]) -> Result<(), RecordError> {
         self.timed(key, |writer| {
-            writer.delete(&Place::parse(key)?);
+            writer.delete(&StoreKey::parse(key)?);
             Ok(())
         })
     }
@@ -63,7 +63,7 @@ impl Writer {
 /// The log label of a step that took this long: kind and id, never an address or a digest.
 fn slow(key: &[u8], took: Duration) -> Option<String> {
     let place =
-        || Place::parse(key).map_or_else(|_unknown| "unknown".to_owned(), |it| it.to_string());
+        || StoreKey::parse(key).map_or_else(|_unknown| "unknown".to_owned(), |it| it.to_string());
     (took > STEP_SLOW).then(place)
 }
 
@@ -97,7 +97,7 @@ mod tests {
         (0..96).map(pattern).collect::<Vec<_>>().join(" ").parse().unwrap()
     }
 
-    fn put<T: Record>(place: &Place, record: &T) -> Write {
+    fn put<T: Record>(place: &StoreKey, record: &T) -> Write {
         Write::Put { key: place.to_bytes(), value: encode(place, record).unwrap() }
     }
 
@@ -136,7 +136,7 @@ mod tests {
                 created_at: Moment::BEGINNING,
                 version: 1,
             };
-            let place = Place::User(Id::from_bytes([5; 16]));
+            let place = StoreKey::User(Id::from_bytes([5; 16]));
             let row = serde_json::json!({
                 "g": organization.id.to_string(), "e": "u@example.com", "n": "u", "pw": "",
                 "r": Role::Custom(role.id).to_string(), "c": 0, "v": 1,
@@ -155,9 +155,9 @@ mod tests {
         fn writes(&self) -> [Write; 4] {
             let Self { organization, role, user, key } = self;
             [
-                put(&Place::Organization(organization.id), organization),
-                put(&Place::Role(role.organization, role.id), role),
-                put(&Place::User(user.id), user),
+                put(&StoreKey::Organization(organization.id), organization),
+                put(&StoreKey::Role(role.organization, role.id), role),
+                put(&StoreKey::User(user.id), user),
                 put(&key.place(), key),
             ]
         }
@@ -214,7 +214,7 @@ mod tests {
     fn a_plan_change_rewrites_no_organization() {
         let index = Arc::new(Index::new());
         let mut writer = Writer::new(Arc::clone(&index));
-        let place = Place::Plan("pro".into());
+        let place = StoreKey::Plan("pro".into());
         let [organization, ..] = Crossing::new().writes();
         let before = || index.organization(Id::default()).unwrap();
         writer.apply(&[organization]).unwrap();
@@ -237,15 +237,15 @@ mod tests {
     #[test]
     fn a_slow_step_is_logged_by_its_id_and_never_by_an_address_or_a_digest() {
         let key = KeyId::from_bytes([7; 16]);
-        let place = Place::Key(Id::default(), key);
+        let place = StoreKey::Key(Id::default(), key);
         assert_eq!(slow(&place.to_bytes(), STEP_SLOW), None);
         let more = STEP_SLOW + Duration::from_nanos(1);
         assert_eq!(slow(&place.to_bytes(), more), Some(place.to_string()));
         assert!(place.to_string().ends_with(&key.to_string()));
         for (place, logged) in [
-            (Place::Email("ada@example.com".to_owned(), Id::default()), "email/.."),
-            (Place::Session(Digest::of(b"cookie")), "session/.."),
-            (Place::Taken(Digest::of(b"key")), "imported/.."),
+            (StoreKey::Email("ada@example.com".to_owned(), Id::default()), "email/.."),
+            (StoreKey::Session(Digest::of(b"cookie")), "session/.."),
+            (StoreKey::Taken(Digest::of(b"key")), "imported/.."),
         ] {
             assert_eq!(slow(&place.to_bytes(), more).as_deref(), Some(logged));
         }

@@ -7,21 +7,21 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
-use crate::index::live::Live;
+use crate::index::live::KeyCounters;
 use crate::model::calendar::{Day, Hour};
 use crate::model::id::KeyId;
-use crate::records::usage::{Counts, HoursRecord, UsageOf};
+use crate::records::usage::{CallCounts, HoursRecord, UsageOf};
 
 /// The most rows owed to the store. Beyond that, calls stay with their keys.
 pub const OWED_MAX: usize = 131_072;
 
 /// Uses and counts that are not written yet.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct PendingUsage {
     /// Used keys, longest waiting first.
-    pub(super) fresh: VecDeque<Arc<Live>>,
+    pub(super) fresh: VecDeque<Arc<KeyCounters>>,
     /// Keys that were used again shortly after they were written.
-    pub held: HashMap<KeyId, Arc<Live>>,
+    pub held: HashMap<KeyId, Arc<KeyCounters>>,
     owed: HashMap<UsageOf, BTreeMap<Day, Owed>>,
     rows: usize,
 }
@@ -36,14 +36,14 @@ struct Owed {
     counted: HoursRecord,
 }
 
-impl Tally {
+impl PendingUsage {
     /// Whether so many rows are owed that no more counts are taken from the keys.
     pub fn is_full(&self) -> bool {
         self.rows >= OWED_MAX
     }
 
     /// Takes the counts of a key, for the key and for its organization.
-    pub(super) fn take_calls(&mut self, live: &Live) {
+    pub(super) fn take_calls(&mut self, live: &KeyCounters) {
         let Some(calls) = live.calls() else { return };
         let organization = calls.organization;
         calls.take(|hour, counts| {
@@ -53,7 +53,7 @@ impl Tally {
         });
     }
 
-    fn owe(&mut self, of: UsageOf, hour: Hour, counts: &Counts) {
+    fn owe(&mut self, of: UsageOf, hour: Hour, counts: &CallCounts) {
         let days = self.owed.entry(of).or_default();
         let owed = days.entry(hour.day()).or_insert_with(|| {
             self.rows += 1;
@@ -82,7 +82,7 @@ impl Tally {
         }
     }
 
-    /// Marks a day as written, as returned by [`Tally::row`].
+    /// Marks a day as written, as returned by [`PendingUsage::row`].
     pub fn settle(&mut self, of: UsageOf, day: Day) {
         let Some(days) = self.owed.get_mut(&of) else { return };
         if days.remove(&day).is_some() {
@@ -93,7 +93,7 @@ impl Tally {
         }
     }
 
-    /// The hours of a day: stored plus owed. Counts that still wait with keys are not included.
+    /// The hours of a day: stored plus owed. CallCounts that still wait with keys are not included.
     pub fn hours(&self, of: UsageOf, day: Day, stored: HoursRecord) -> HoursRecord {
         let owed = self.owed.get(&of).and_then(|days| days.get(&day));
         let Some(owed) = owed else { return stored };
@@ -108,7 +108,7 @@ impl Tally {
     }
 
     /// The waiting keys; a key may appear several times.
-    pub fn waiting(&self) -> impl Iterator<Item = &Arc<Live>> {
+    pub fn waiting(&self) -> impl Iterator<Item = &Arc<KeyCounters>> {
         self.fresh.iter().chain(self.held.values())
     }
 }
@@ -122,13 +122,13 @@ mod tests {
     #[test]
     fn repeated_writes_are_counted_once() {
         let of = UsageOf { organization: Id::default(), key: None };
-        let (day, valid) = (Day::from_number(9), |calls| Counts::of(Code::Valid, calls));
+        let (day, valid) = (Day::from_number(9), |calls| CallCounts::of(Code::Valid, calls));
         let of_day = |calls| {
             let mut record = HoursRecord::default();
             record.add(day.hour(3), &valid(calls));
             record
         };
-        let mut tally = Tally::default();
+        let mut tally = PendingUsage::default();
         tally.owe(of, day.hour(3), &valid(5));
         assert_eq!(tally.row(of, day), None, "the stored count is unknown");
         assert_eq!(tally.hours(of, day, of_day(2)), of_day(7));

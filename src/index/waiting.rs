@@ -1,4 +1,4 @@
-//! Waiting actions and keys: actions until the index has a revision, used keys until they are
+//! FlushQueue actions and keys: actions until the index has a revision, used keys until they are
 //! written.
 
 use std::fmt;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use keyhouse_storage::Revision;
 
-use crate::index::live::Live;
+use crate::index::live::KeyCounters;
 
 /// The most used keys in the queue. Keys beyond that are found by a sweep over the index.
 pub const USES_WAITING_MAX: usize = 65_536;
@@ -39,7 +39,6 @@ impl State {
         }
     }
 
-    /// All names.
     pub const NAMES: [&'static str; 4] = ["loading", "following", "unavailable", "ended"];
 }
 
@@ -116,26 +115,26 @@ impl Progress {
 }
 
 /// Used keys, in the order in which they began to wait.
-pub(super) struct Waiting {
-    push: SyncSender<Arc<Live>>,
-    take: Mutex<Receiver<Arc<Live>>>,
+pub(super) struct FlushQueue {
+    push: SyncSender<Arc<KeyCounters>>,
+    take: Mutex<Receiver<Arc<KeyCounters>>>,
     /// Whether a used key found the queue full.
     overflowed: AtomicBool,
 }
 
-impl fmt::Debug for Waiting {
+impl fmt::Debug for FlushQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Waiting")
+        f.write_str("FlushQueue")
     }
 }
 
-impl Waiting {
+impl FlushQueue {
     pub(super) fn new() -> Self {
         let (push, take) = sync_channel(USES_WAITING_MAX);
         Self { push, take: Mutex::new(take), overflowed: AtomicBool::new(false) }
     }
 
-    pub(super) fn push(&self, live: &Arc<Live>) {
+    pub(super) fn push(&self, live: &Arc<KeyCounters>) {
         // Read first: of a busy key's calls, only one every few seconds finds that the key does not
         // wait yet. The order with the counts noted before is total: see
         // [`crate::index::calls::Calls::count`].
@@ -153,8 +152,8 @@ impl Waiting {
     pub(super) fn take(
         &self,
         limit: usize,
-        all: impl FnOnce() -> Vec<Arc<Live>>,
-    ) -> Vec<Arc<Live>> {
+        all: impl FnOnce() -> Vec<Arc<KeyCounters>>,
+    ) -> Vec<Arc<KeyCounters>> {
         let queue = self.take.lock().unwrap_or_else(PoisonError::into_inner);
         let mut taken: Vec<_> = queue.try_iter().take(limit).collect();
         if taken.len() < limit && self.overflowed.swap(false, Ordering::AcqRel) {
@@ -190,9 +189,10 @@ mod tests {
 
     #[test]
     fn no_use_is_lost_when_the_queue_is_full() {
-        let waiting = Waiting::new();
-        let lives: Vec<_> =
-            (0..USES_WAITING_MAX + 3).map(|_| Arc::new(Live::new(KeyId::default()))).collect();
+        let waiting = FlushQueue::new();
+        let lives: Vec<_> = (0..USES_WAITING_MAX + 3)
+            .map(|_| Arc::new(KeyCounters::new(KeyId::default())))
+            .collect();
         for live in &lives {
             waiting.push(live);
         }

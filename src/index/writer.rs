@@ -12,9 +12,9 @@ use crate::index::facts::{HeldRole, OrganizationFacts, RoleFacts, Shared, Shared
 use crate::index::follow::{FEED_WAIT, Stopped};
 use crate::index::gone::Gone;
 use crate::index::grant::Grant;
-use crate::index::live::{Live, OrganizationLive};
+use crate::index::live::{KeyCounters, OrganizationLive};
 use crate::index::plan::SharedPlan;
-use crate::index::standing::Standings;
+use crate::index::standing::UserStatuses;
 use crate::index::uses::LastUse;
 use crate::index::{DigestKey, Index, State};
 use crate::model::gate::Gate;
@@ -26,22 +26,22 @@ use crate::model::secret::Digest;
 use crate::records::access::{OrganizationRecord, UserRecord};
 use crate::records::gate::GateRecord;
 use crate::records::key::KeyRecord;
-use crate::records::place::{INDEXED, Place};
+use crate::records::place::{INDEXED, StoreKey};
 use crate::records::uses::{USER_AGENT_BYTES_MAX, UseRecord, cut};
 use crate::records::{RecordError, Stored, read};
 
 /// State of the writer, besides the index itself.
 pub(super) struct Writer {
     pub(super) index: Arc<Index>,
-    pub(super) lives: HashMap<KeyId, Arc<Live>>,
+    pub(super) lives: HashMap<KeyId, Arc<KeyCounters>>,
     pub(super) plans: HashMap<Box<str>, Arc<SharedPlan>>,
-    standings: Standings,
+    standings: UserStatuses,
 }
 
 impl Writer {
     pub(super) fn new(index: Arc<Index>) -> Self {
         let (lives, plans) = (HashMap::new(), HashMap::new());
-        Self { index, lives, plans, standings: Standings::default() }
+        Self { index, lives, plans, standings: UserStatuses::default() }
     }
 
     pub(super) fn reach(&self, revision: Revision) {
@@ -61,7 +61,7 @@ impl Writer {
     /// state, and the index reports a revision only when it has all of it.
     pub(super) fn rebuild(&mut self, store: &dyn Store) -> Result<Box<dyn Feed>, Stopped> {
         self.set_state(State::Loading);
-        let nothing = Range { limit: 0, ..Range::prefix(Place::EVENTS) };
+        let nothing = Range { limit: 0, ..Range::prefix(StoreKey::EVENTS) };
         let begun = store.scan(&nothing, At::Latest)?.revision;
         let mut feed = store.follow(begun)?;
         let mut gone = Gone::all_of(self);
@@ -153,54 +153,54 @@ impl Writer {
         }
     }
 
-    pub(super) fn delete(&mut self, place: &Place) {
+    pub(super) fn delete(&mut self, place: &StoreKey) {
         match place {
-            Place::Gate(name) => {
+            StoreKey::Gate(name) => {
                 self.index.gates.pin().remove(name);
             },
-            Place::Plan(name) => {
+            StoreKey::Plan(name) => {
                 self.plan(name).store(Plan::unknown(name));
             },
-            Place::Organization(id) => {
+            StoreKey::Organization(id) => {
                 self.organization(*id).store(Arc::new(OrganizationFacts::unknown(*id)));
                 self.index.organizations.pin().remove(id);
             },
-            Place::User(id) => {
+            StoreKey::User(id) => {
                 self.user(*id).store(UserFacts::unknown(*id));
                 self.index.users.pin().remove(id);
             },
-            Place::Role(_, id) => {
+            StoreKey::Role(_, id) => {
                 self.role(*id).store(Arc::new(RoleFacts::unknown(*id)));
                 self.index.roles.pin().remove(id);
             },
-            Place::Team(_, id) => drop(self.index.teams.pin().remove(id)),
-            Place::Key(_, id) => self.delete_key(*id),
-            Place::Session(digest) => self.index.sessions.remove(*digest),
-            Place::Use(_)
-            | Place::Quota(_)
-            | Place::PlanQuota(_)
-            | Place::Format
-            | Place::UsageHours(..)
-            | Place::UsageDay(..)
-            | Place::Email(..)
-            | Place::Domain(_)
-            | Place::Sessions(_)
-            | Place::Founded
-            | Place::Setup
-            | Place::DeviceKey
-            | Place::Permission(_)
-            | Place::Invitation(_)
-            | Place::Reset(_)
-            | Place::Totp(_)
-            | Place::KeysMade(_)
-            | Place::People
-            | Place::Leaving(_)
-            | Place::Taken(_)
-            | Place::Event(_)
-            | Place::Seal(_)
-            | Place::Cut
-            | Place::Retention
-            | Place::Exported => {},
+            StoreKey::Team(_, id) => drop(self.index.teams.pin().remove(id)),
+            StoreKey::Key(_, id) => self.delete_key(*id),
+            StoreKey::Session(digest) => self.index.sessions.remove(*digest),
+            StoreKey::Use(_)
+            | StoreKey::Quota(_)
+            | StoreKey::PlanQuota(_)
+            | StoreKey::Format
+            | StoreKey::UsageHours(..)
+            | StoreKey::UsageDay(..)
+            | StoreKey::Email(..)
+            | StoreKey::Domain(_)
+            | StoreKey::Sessions(_)
+            | StoreKey::Founded
+            | StoreKey::Setup
+            | StoreKey::DeviceKey
+            | StoreKey::Permission(_)
+            | StoreKey::Invitation(_)
+            | StoreKey::Reset(_)
+            | StoreKey::Totp(_)
+            | StoreKey::KeysMade(_)
+            | StoreKey::People
+            | StoreKey::Leaving(_)
+            | StoreKey::Taken(_)
+            | StoreKey::Event(_)
+            | StoreKey::Seal(_)
+            | StoreKey::Cut
+            | StoreKey::Retention
+            | StoreKey::Exported => {},
         }
     }
 
@@ -241,7 +241,8 @@ impl Writer {
     }
 
     fn put_key(&mut self, record: &KeyRecord) {
-        let live = self.lives.entry(record.id).or_insert_with(|| Arc::new(Live::new(record.id)));
+        let live =
+            self.lives.entry(record.id).or_insert_with(|| Arc::new(KeyCounters::new(record.id)));
         let live = Arc::clone(live);
         let owner = record.owner.map(|id| self.user(id));
         let organization = self.organization(record.organization);

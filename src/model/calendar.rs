@@ -24,7 +24,6 @@ impl Hour {
         Self(number)
     }
 
-    /// The number since 1970.
     pub const fn number(self) -> u32 {
         self.0
     }

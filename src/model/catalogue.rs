@@ -155,7 +155,6 @@ pub const OWN_CATALOGUE: [OwnPermission; role::OWN_PERMISSIONS.len()] = [
 /// A choice of permissions by their action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preset {
-    /// All permissions that read.
     Read,
     /// All permissions that read or write.
     ReadWrite,

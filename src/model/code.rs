@@ -11,13 +11,11 @@ pub enum Code {
     Malformed,
     /// No key with this text is visible to the caller.
     NotFound,
-    /// The key was revoked.
     Revoked,
     /// The key is switched off.
     Disabled,
     /// The key is not valid yet.
     NotYetValid,
-    /// The key has expired.
     Expired,
     /// The key's owner is disabled or removed.
     OwnerDisabled,

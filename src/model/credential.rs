@@ -11,7 +11,6 @@ pub const CREDENTIALS_MAX: usize = 8;
 const NAME_BYTES_MAX: usize = 64;
 /// The header with a scheme before the key.
 pub const AUTHORIZATION: &str = "authorization";
-/// The header of [`CredentialSource::Cookie`].
 pub const COOKIE: &str = "cookie";
 /// The header of [`CredentialSource::WebSocketProtocol`] (RFC 6455, section 11.3.4).
 pub const WEBSOCKET_PROTOCOL: &str = "sec-websocket-protocol";
@@ -37,9 +36,7 @@ pub enum CredentialSource {
 /// An authentication scheme (RFC 9110, section 11.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scheme {
-    /// RFC 6750.
     Bearer,
-    /// RFC 7617.
     Basic,
     /// Any other scheme, in lower case: the text after it is the key.
     Named(Box<str>),
@@ -155,7 +152,6 @@ impl Scheme {
     }
 }
 
-/// Writes `x-api-key` as `X-Api-Key`.
 pub fn titled(name: &str) -> String {
     let parts = name.split('-').map(|part| {
         let (first, rest) = part.split_at_checked(1).unwrap_or((part, ""));

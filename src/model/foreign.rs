@@ -12,7 +12,7 @@ use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
-use crate::model::key_text::{CREDENTIAL_BYTES_MAX, Presented, classify};
+use crate::model::key_text::{CREDENTIAL_BYTES_MAX, KeyTextClass, classify};
 use crate::model::secret::{Digest, Secret};
 
 /// The shortest key of another system, in characters: a shorter one could be guessed from its plain
@@ -29,7 +29,6 @@ const HINT_CHARACTERS: usize = 4;
 /// The hash by which another system stores its keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Algorithm {
-    /// BLAKE3, as in Keyhouse.
     #[default]
     Blake3,
     Sha256,
@@ -129,9 +128,9 @@ pub fn check_text(text: &Secret) -> Result<(), InvalidForeign> {
         return Err(InvalidForeign::Text);
     }
     match classify(bytes) {
-        Presented::Foreign(_) => Ok(()),
-        Presented::Own(_) => Err(InvalidForeign::OwnShape),
-        Presented::Malformed => Err(InvalidForeign::Checksum),
+        KeyTextClass::Foreign(_) => Ok(()),
+        KeyTextClass::Own(_) => Err(InvalidForeign::OwnShape),
+        KeyTextClass::Malformed => Err(InvalidForeign::Checksum),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::model::credential::{CREDENTIALS, CredentialSource};
 use crate::model::id::OrganizationId;
 use crate::model::key_text::Environment;
 use crate::model::requirement::Requirement;
-use crate::model::route::{Ambiguity, Asked, DoubtfulPath, Route, RouteTable};
+use crate::model::route::{Ambiguity, DoubtfulPath, Route, RouteQuery, RouteTable};
 
 /// The gate that every instance has: any valid key, for any route. It never changes.
 pub const DEFAULT_GATE: &str = "default";
@@ -37,19 +37,18 @@ pub struct GateName(Box<str>);
 
 /// The access that a route requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
+pub enum RouteAccess {
     /// A key that is granted the requirement.
     Key,
     /// No key: credentials are not read.
     Public,
-    /// Every request is denied.
     Denied,
 }
 
 /// The policy of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    pub access: Access,
+    pub access: RouteAccess,
     /// The permissions that the key needs; `None` accepts any valid key.
     pub requirement: Option<Requirement>,
     /// Units drawn from limits; `None` uses the gate's cost.
@@ -92,8 +91,7 @@ pub struct Acceptance<'a> {
 
 /// The gate's decision on a request.
 #[derive(Clone, Copy, Debug)]
-pub enum Way<'a> {
-    /// The key decides.
+pub enum GateDecision<'a> {
     Key {
         /// The permissions that the key needs.
         requirement: Option<&'a Requirement>,
@@ -134,7 +132,7 @@ impl Gate {
     /// # Errors
     ///
     /// [`DoubtfulPath`] for a path that can be read in two ways.
-    pub fn rule(&self, asked: Asked<'_>) -> Result<Option<(&Route, &Rule)>, DoubtfulPath> {
+    pub fn rule(&self, asked: RouteQuery<'_>) -> Result<Option<(&Route, &Rule)>, DoubtfulPath> {
         match &self.routes {
             Some(routes) => routes.find(asked),
             // A gate without routes has always forwarded a path with `;`.
@@ -147,7 +145,11 @@ impl Gate {
 
     /// The request whose rule decides. For a CORS preflight that this gate allows, it is the
     /// request that the preflight announces, unless a rule names OPTIONS itself.
-    pub fn decisive<'a>(&self, asked: Asked<'a>, announced: Option<&'a str>) -> Asked<'a> {
+    pub fn decisive<'a>(
+        &self,
+        asked: RouteQuery<'a>,
+        announced: Option<&'a str>,
+    ) -> RouteQuery<'a> {
         let is_preflight = self.preflight == Preflight::Allow && asked.method == "OPTIONS";
         let Some(method) = announced.filter(|_method| is_preflight) else { return asked };
         let names_options = |route: &Route| {
@@ -155,38 +157,44 @@ impl Gate {
         };
         match self.rule(asked) {
             Ok(Some((route, _))) if names_options(route) => asked,
-            Ok(_) | Err(_) => Asked { method, ..asked },
+            Ok(_) | Err(_) => RouteQuery { method, ..asked },
         }
     }
 
     /// The decision on a request. `announced` is the method that a CORS preflight announces.
-    pub fn way<'a>(&'a self, asked: Asked<'a>, announced: Option<&'a str>) -> Way<'a> {
+    pub fn way<'a>(
+        &'a self,
+        asked: RouteQuery<'a>,
+        announced: Option<&'a str>,
+    ) -> GateDecision<'a> {
         let decisive = self.decisive(asked, announced);
         let way = self.way_of(decisive);
-        let is_keyed = matches!(way, Way::Key { .. });
-        if is_keyed && decisive.method != asked.method { Way::Public } else { way }
+        let is_keyed = matches!(way, GateDecision::Key { .. });
+        if is_keyed && decisive.method != asked.method { GateDecision::Public } else { way }
     }
 
-    fn way_of(&self, asked: Asked<'_>) -> Way<'_> {
+    fn way_of(&self, asked: RouteQuery<'_>) -> GateDecision<'_> {
         let rule = match self.rule(asked) {
             Ok(rule) => rule,
             // Denied like a path without a rule, as it has always been.
             Err(doubt @ DoubtfulPath::NotAllowed(Ambiguity::Semicolon)) => {
-                return Way::NotAllowed(Some(doubt));
+                return GateDecision::NotAllowed(Some(doubt));
             },
-            Err(doubt) => return Way::Refused(doubt),
+            Err(doubt) => return GateDecision::Refused(doubt),
         };
         match rule {
             Some((_, rule)) => match rule.access {
-                Access::Key => Way::Key {
+                RouteAccess::Key => GateDecision::Key {
                     requirement: rule.requirement.as_ref(),
                     cost: rule.cost.unwrap_or(self.cost),
                 },
-                Access::Public => Way::Public,
-                Access::Denied => Way::NotAllowed(None),
+                RouteAccess::Public => GateDecision::Public,
+                RouteAccess::Denied => GateDecision::NotAllowed(None),
             },
-            None if self.routes.is_none() => Way::Key { requirement: None, cost: self.cost },
-            None => Way::NotAllowed(None),
+            None if self.routes.is_none() => {
+                GateDecision::Key { requirement: None, cost: self.cost }
+            },
+            None => GateDecision::NotAllowed(None),
         }
     }
 }
@@ -217,7 +225,7 @@ impl fmt::Display for GateName {
     }
 }
 
-impl Access {
+impl RouteAccess {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Key => "key",
@@ -227,13 +235,13 @@ impl Access {
     }
 }
 
-impl fmt::Display for Access {
+impl fmt::Display for RouteAccess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-impl FromStr for Access {
+impl FromStr for RouteAccess {
     type Err = InvalidGate;
 
     fn from_str(text: &str) -> Result<Self, InvalidGate> {
@@ -270,11 +278,11 @@ mod tests {
     use super::*;
     use crate::model::route::{Ambiguities, Methods, PathPattern, Route, raw_path};
 
-    fn asked<'a>(method: &'a str, path: &'a str) -> Asked<'a> {
-        Asked { host: "x", path: raw_path(path).unwrap(), method }
+    fn asked<'a>(method: &'a str, path: &'a str) -> RouteQuery<'a> {
+        RouteQuery { host: "x", path: raw_path(path).unwrap(), method }
     }
 
-    fn rule(methods: &str, path: &str, access: Access) -> (Route, Rule) {
+    fn rule(methods: &str, path: &str, access: RouteAccess) -> (Route, Rule) {
         let path: PathPattern = path.parse().unwrap();
         let methods = (!methods.is_empty()).then(|| Methods::new([methods]).unwrap());
         let route = Route { host: None, path, methods, allow: Ambiguities::default() };
@@ -287,7 +295,7 @@ mod tests {
 
     #[test]
     fn without_a_rule_nothing_passes() {
-        let open = gate(vec![rule("", "/open/**", Access::Public)]);
+        let open = gate(vec![rule("", "/open/**", RouteAccess::Public)]);
         let (closed, any) = (Gate::closed(), Gate::any_key());
         for (gate, path, expected) in [
             (&open, "/open/a", "public"),
@@ -303,23 +311,23 @@ mod tests {
         }
     }
 
-    fn named(way: &Way<'_>) -> &'static str {
+    fn named(way: &GateDecision<'_>) -> &'static str {
         match way {
-            Way::Public => "public",
-            Way::Key { .. } => "key",
-            Way::NotAllowed(_) => "not allowed",
-            Way::Refused(_) => "refused",
+            GateDecision::Public => "public",
+            GateDecision::Key { .. } => "key",
+            GateDecision::NotAllowed(_) => "not allowed",
+            GateDecision::Refused(_) => "refused",
         }
     }
 
     #[test]
     fn a_preflight_passes_where_what_it_announces_could() {
         let rules = vec![
-            rule("PUT", "/orders", Access::Key),
-            rule("", "/orders", Access::Denied),
-            rule("OPTIONS", "/closed", Access::Denied),
-            rule("", "/closed", Access::Key),
-            rule("", "/open", Access::Public),
+            rule("PUT", "/orders", RouteAccess::Key),
+            rule("", "/orders", RouteAccess::Denied),
+            rule("OPTIONS", "/closed", RouteAccess::Denied),
+            rule("", "/closed", RouteAccess::Key),
+            rule("", "/open", RouteAccess::Public),
         ];
         let allowing = Gate { preflight: Preflight::Allow, ..gate(rules) };
         for (method, path, announced, expected) in [
@@ -338,7 +346,7 @@ mod tests {
         }
         let checking = Gate { preflight: Preflight::Check, ..allowing };
         let way = checking.way(asked("OPTIONS", "/orders"), Some("PUT"));
-        assert!(matches!(way, Way::NotAllowed(None)));
+        assert!(matches!(way, GateDecision::NotAllowed(None)));
     }
 
     #[test]

@@ -131,7 +131,7 @@ pub fn generate(prefix: &Prefix, environment: &Environment, random: &mut impl Cr
 
 /// The class of a presented text, found without a lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Presented {
+pub enum KeyTextClass {
     /// The text cannot be a key, so no lookup is made.
     Malformed,
     /// The shape of a Keyhouse key with a correct checksum.
@@ -145,16 +145,16 @@ pub enum Presented {
 ///
 /// Malformed are: an empty text, one over [`CREDENTIAL_BYTES_MAX`], a byte outside printable ASCII,
 /// and the shape of a Keyhouse key under any prefix with a wrong checksum.
-pub fn classify(text: &[u8]) -> Presented {
+pub fn classify(text: &[u8]) -> KeyTextClass {
     // Reads every byte without an early exit, which compilers turn into vector instructions.
     let printable = text.iter().fold(true, |good, byte| good & (0x21..=0x7e).contains(byte));
     if text.is_empty() || text.len() > CREDENTIAL_BYTES_MAX || !printable {
-        return Presented::Malformed;
+        return KeyTextClass::Malformed;
     }
     match checksum_of_our_shape(text) {
-        Some(true) => Presented::Own(Digest::of(text)),
-        Some(false) => Presented::Malformed,
-        None => Presented::Foreign(Digest::of(text)),
+        Some(true) => KeyTextClass::Own(Digest::of(text)),
+        Some(false) => KeyTextClass::Malformed,
+        None => KeyTextClass::Foreign(Digest::of(text)),
     }
 }
 
@@ -249,7 +249,7 @@ mod tests {
         assert!(text.starts_with("kh_live_"));
         assert!(text.starts_with(&made.hint));
         assert_eq!(made.hint.len(), "kh_live_".len() + 4);
-        assert_eq!(classify(text.as_bytes()), Presented::Own(made.digest));
+        assert_eq!(classify(text.as_bytes()), KeyTextClass::Own(made.digest));
     }
 
     #[test]
@@ -286,9 +286,9 @@ mod tests {
                 // A text of another shape could be a key of another system.
                 let keeps_shape = checksum_of_our_shape(&bytes).is_some();
                 let expected = if keeps_shape {
-                    Presented::Malformed
+                    KeyTextClass::Malformed
                 } else {
-                    Presented::Foreign(Digest::of(&bytes))
+                    KeyTextClass::Foreign(Digest::of(&bytes))
                 };
                 assert_eq!(classify(&bytes), expected, "{at} {replacement}");
                 assert!(keeps_shape || at < 8 || replacement == b'_', "{at} {replacement}");
@@ -308,7 +308,7 @@ mod tests {
             ("not ASCII", "clé".to_owned()),
             ("our shape, another prefix, wrong checksum", other_prefix_wrong_sum),
         ] {
-            assert_eq!(classify(text.as_bytes()), Presented::Malformed, "{claim}");
+            assert_eq!(classify(text.as_bytes()), KeyTextClass::Malformed, "{claim}");
         }
     }
 
@@ -322,13 +322,13 @@ mod tests {
             &format!("{key}0"),
             key.get(1..).unwrap(),
         ] {
-            let expected = Presented::Foreign(Digest::of(foreign.as_bytes()));
+            let expected = KeyTextClass::Foreign(Digest::of(foreign.as_bytes()));
             assert_eq!(classify(foreign.as_bytes()), expected, "{foreign}");
         }
         let older: Prefix = "old".parse().unwrap();
         let made = generate(&older, &Environment::default(), &mut rand::rng());
         let text = made.secret.reveal().as_bytes();
-        assert_eq!(classify(text), Presented::Own(made.digest));
+        assert_eq!(classify(text), KeyTextClass::Own(made.digest));
     }
 
     #[test]

@@ -42,7 +42,6 @@ pub enum Draw {
         /// The value to store, in nanoseconds of the same clock.
         arrival: u64,
     },
-    /// The call is rejected.
     Refused {
         /// The wait until the same draw passes. A cost above the limit never passes: then the wait
         /// is a whole window, so that no client waits for years.

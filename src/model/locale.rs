@@ -18,7 +18,6 @@ pub struct InvalidLocale;
 impl Locale {
     pub const ALL: [Self; 3] = [Self::En, Self::Fr, Self::Es];
 
-    /// The name (ISO 639-1).
     pub const fn name(self) -> &'static str {
         match self {
             Self::En => "en",

@@ -31,7 +31,6 @@ impl Moment {
         Self(milliseconds)
     }
 
-    /// Milliseconds since 1970.
     pub const fn milliseconds(self) -> i64 {
         self.0
     }

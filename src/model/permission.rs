@@ -29,7 +29,6 @@ pub const OWN_REALM: &str = "keyhouse";
 const INSTANCE_REALM: &str = "instance";
 /// All of [`OWN_REALM`] except the operators' part.
 const OWN_ALL: &str = "keyhouse:*";
-/// The whole operators' part.
 const INSTANCE_ALL: &str = "keyhouse:instance:*";
 const SEPARATOR: char = ' ';
 
@@ -50,7 +49,6 @@ pub enum InvalidPermission {
         "must be '*', or 2 to 8 segments of a-z, 0-9, _ and - or '*' joined by ':', such as diagrams:*"
     )]
     Pattern,
-    /// More than [`PATTERNS_MAX`] patterns.
     #[error("must be at most {PATTERNS_MAX} patterns")]
     TooMany,
 }
@@ -205,7 +203,6 @@ pub struct PatternSet<'a>(&'a str);
 impl<'a> PatternSet<'a> {
     /// Everything outside Keyhouse's own realm.
     pub const ALL: PatternSet<'static> = PatternSet("*");
-    /// Nothing.
     pub const NONE: PatternSet<'static> = PatternSet("");
 
     /// The set whose text was taken from a [`Patterns`].

@@ -79,9 +79,7 @@ pub struct Subscription {
 /// The state of a subscription's payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubscriptionStatus {
-    /// Payment has not begun.
     Trialing,
-    /// Paid in time.
     Active,
     /// Payment is late: access stays until the period ends.
     PastDue,
@@ -105,7 +103,7 @@ impl Subscription {
 /// The text is no status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be trialing, active, past_due or canceled")]
-pub struct InvalidStatus;
+pub struct InvalidSubscriptionStatus;
 
 impl SubscriptionStatus {
     const NAMES: [(Self, &'static str); 4] = [
@@ -124,11 +122,11 @@ impl fmt::Display for SubscriptionStatus {
 }
 
 impl FromStr for SubscriptionStatus {
-    type Err = InvalidStatus;
+    type Err = InvalidSubscriptionStatus;
 
-    fn from_str(text: &str) -> Result<Self, InvalidStatus> {
+    fn from_str(text: &str) -> Result<Self, InvalidSubscriptionStatus> {
         let found = Self::NAMES.iter().find(|(_, name)| *name == text);
-        found.map(|(status, _)| *status).ok_or(InvalidStatus)
+        found.map(|(status, _)| *status).ok_or(InvalidSubscriptionStatus)
     }
 }
 

@@ -33,10 +33,8 @@ pub enum InvalidRequirement {
     /// The text names no permission.
     #[error("must name at least one permission")]
     Empty,
-    /// Over [`REQUIREMENT_CHARACTERS_MAX`] characters.
     #[error("must be at most {REQUIREMENT_CHARACTERS_MAX} characters")]
     TooLong,
-    /// Over [`REQUIREMENT_NAMES_MAX`] names.
     #[error("must name at most {REQUIREMENT_NAMES_MAX} permissions")]
     TooManyNames,
     /// A word is neither a permission nor an operator.

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 /// The fewest days: enough that a lowered setting is noticed before important events are deleted.
 const DAYS_MIN: u16 = 30;
-/// The most days.
 const DAYS_MAX: u16 = 3_650;
 const DAYS_DEFAULT: u16 = 400;
 

@@ -12,13 +12,11 @@ pub const KEYS_CREATE: &str = "keyhouse:keys:create";
 pub const KEYS_READ: &str = "keyhouse:keys:read";
 /// Change every key of the organization, and create service keys.
 pub const KEYS_MANAGE: &str = "keyhouse:keys:manage";
-/// Verify the organization's keys.
 pub const KEYS_VERIFY: &str = "keyhouse:keys:verify";
 /// Read the organization's users and invitations.
 pub const USERS_READ: &str = "keyhouse:users:read";
 /// Invite, change, reset and remove users.
 pub const USERS_MANAGE: &str = "keyhouse:users:manage";
-/// Read custom roles.
 pub const ROLES_READ: &str = "keyhouse:roles:read";
 /// Create, change and remove custom roles.
 pub const ROLES_MANAGE: &str = "keyhouse:roles:manage";
@@ -26,15 +24,11 @@ pub const ROLES_MANAGE: &str = "keyhouse:roles:manage";
 pub const TEAMS_READ: &str = "keyhouse:teams:read";
 /// Create, change and remove teams, and share keys with any of them.
 pub const TEAMS_MANAGE: &str = "keyhouse:teams:manage";
-/// Read the organization's settings.
 pub const ORGANIZATION_READ: &str = "keyhouse:organization:read";
-/// Change the organization's settings.
 pub const ORGANIZATION_MANAGE: &str = "keyhouse:organization:manage";
-/// Read plan and subscription.
 pub const SUBSCRIPTION_READ: &str = "keyhouse:subscription:read";
 /// Reserved: only operators change subscriptions.
 pub const SUBSCRIPTION_MANAGE: &str = "keyhouse:subscription:manage";
-/// Read the audit log.
 pub const AUDIT_READ: &str = "keyhouse:audit:read";
 /// Reserved: the audit log cannot be changed.
 pub const AUDIT_MANAGE: &str = "keyhouse:audit:manage";

@@ -16,7 +16,6 @@ pub struct SessionTimes {
     absolute: Duration,
 }
 
-/// Why lifetimes were rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSessionTimes {
     /// A lifetime is out of bounds.

@@ -21,7 +21,6 @@ pub enum InvalidEncoding {
     /// UTF-16, as some editors and shells write it.
     #[error("is UTF-16: save it as UTF-8")]
     Utf16,
-    /// Neither UTF-8 nor UTF-16.
     #[error("is not UTF-8 (byte {at}): save it as UTF-8")]
     NotUtf8 {
         /// The number of valid bytes before the first invalid one.

@@ -16,7 +16,7 @@ use crate::model::second_factor::RequiredOf;
 use crate::model::secret::Digest;
 use crate::model::session_times::SessionTimes;
 use crate::records::notice::Notices;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::{Record, text};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -298,24 +298,24 @@ pub struct SetupRecord {
 }
 
 impl Record for OrganizationRecord {
-    fn settle(&mut self, place: &Place) {
-        if let Place::Organization(id) = place {
+    fn settle(&mut self, place: &StoreKey) {
+        if let StoreKey::Organization(id) = place {
             self.id = *id;
         }
     }
 }
 
 impl Record for UserRecord {
-    fn settle(&mut self, place: &Place) {
-        if let Place::User(id) = place {
+    fn settle(&mut self, place: &StoreKey) {
+        if let StoreKey::User(id) = place {
             self.id = *id;
         }
     }
 }
 
 impl Record for PlanRecord {
-    fn settle(&mut self, place: &Place) {
-        if let Place::Plan(name) = place {
+    fn settle(&mut self, place: &StoreKey) {
+        if let StoreKey::Plan(name) = place {
             self.name.clone_from(name);
         }
     }

@@ -11,7 +11,7 @@ use crate::model::moment::Moment;
 use crate::model::retention::Retention;
 use crate::model::secret::Digest;
 use crate::records::key::Author;
-use crate::records::{Record, place::Place, text};
+use crate::records::{Record, place::StoreKey, text};
 
 /// An event as it is stored. Never contains a secret, a password or a digest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -124,8 +124,8 @@ pub struct RetentionRecord {
 }
 
 impl Record for SealRecord {
-    fn settle(&mut self, place: &Place) {
-        if let Place::Seal(number) = place {
+    fn settle(&mut self, place: &StoreKey) {
+        if let StoreKey::Seal(number) = place {
             self.number = *number;
         }
     }
@@ -138,8 +138,8 @@ impl Record for RetentionRecord {}
 impl Record for ExportRecord {}
 
 impl Record for EventRecord {
-    fn settle(&mut self, place: &Place) {
-        if let Place::Event(id) = place {
+    fn settle(&mut self, place: &StoreKey) {
+        if let StoreKey::Event(id) = place {
             self.id = *id;
         }
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::credential::{CREDENTIALS, CredentialSource};
-use crate::model::gate::{Access, Gate, Preflight, Rule};
+use crate::model::gate::{Gate, Preflight, RouteAccess, Rule};
 use crate::model::id::{GateId, OrganizationId};
 use crate::model::key_text::Environment;
 use crate::model::moment::Moment;
@@ -11,7 +11,7 @@ use crate::model::requirement::Requirement;
 use crate::model::route::{
     Ambiguity, EqualRoutes, HostPattern, InvalidRoute, Methods, PathPattern, Route, RouteTable,
 };
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::{Record, text};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,7 +69,7 @@ pub struct RouteRecord {
     #[serde(rename = "m", default, skip_serializing_if = "Vec::is_empty")]
     pub methods: Vec<String>,
     #[serde(rename = "a", with = "text")]
-    pub access: Access,
+    pub access: RouteAccess,
     /// The permission that the key must have. `None` accepts any valid key.
     #[serde(rename = "q", default, with = "text::option", skip_serializing_if = "Option::is_none")]
     pub requirement: Option<Requirement>,
@@ -148,8 +148,8 @@ impl GateRecord {
 }
 
 impl Record for GateRecord {
-    fn settle(&mut self, place: &Place) {
-        if let Place::Gate(name) = place {
+    fn settle(&mut self, place: &StoreKey) {
+        if let StoreKey::Gate(name) = place {
             self.name.clone_from(name);
         }
     }
@@ -165,7 +165,7 @@ mod tests {
             host: Some("API.example.com".parse().unwrap()),
             path: "/orders/{id}".parse().unwrap(),
             methods: vec!["GET".to_owned()],
-            access: Access::Key,
+            access: RouteAccess::Key,
             requirement: Some("orders:read".parse().unwrap()),
             cost: Some(2),
             allow: vec![Ambiguity::EncodedSlash, Ambiguity::Utf8],
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_gate_comes_back_as_it_was_written() {
-        let place = Place::Gate("orders".into());
+        let place = StoreKey::Gate("orders".into());
         let mut record = sample();
         let bytes = encode(&place, &record).unwrap();
         let mut read: GateRecord = decode(&place, &bytes).unwrap();
@@ -202,7 +202,7 @@ mod tests {
     /// preflight setting.
     #[test]
     fn a_gate_of_before_is_read_as_it_decided() {
-        let place = Place::Gate("orders".into());
+        let place = StoreKey::Gate("orders".into());
         let text = r#"{"i":"gate_00000000-0000-0000-0000-000000000000","h":["authorization","x-api-key"],
             "r":[{"p":"/files/Inc.","a":"public"},{"p":"/.../a","a":"denied"}],"u":1,
             "c":5,"v":1}"#;

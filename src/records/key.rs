@@ -14,7 +14,7 @@ use crate::model::network::{IpRules, canonical_network};
 use crate::model::permission::Patterns;
 use crate::model::secret::Digest;
 pub use crate::records::limits::{QuotaRecord, RateLimitRecord};
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::{Record, text};
 
 /// Maximum number of lists in the maximum of a transferred key.
@@ -133,12 +133,12 @@ pub struct ShareRecord {
     #[serde(rename = "t", with = "text")]
     pub team: TeamId,
     #[serde(rename = "a")]
-    pub access: Access,
+    pub access: TeamAccess,
 }
 
 /// The access of a team's members to a key that is shared with the team.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Access {
+pub enum TeamAccess {
     /// Members see the key and its usage.
     #[serde(rename = "r")]
     Read,
@@ -152,7 +152,7 @@ pub enum Access {
 #[error("must be read or write")]
 pub struct InvalidAccess;
 
-impl Access {
+impl TeamAccess {
     /// The name in the API.
     pub fn name(self) -> &'static str {
         match self {
@@ -162,7 +162,7 @@ impl Access {
     }
 }
 
-impl FromStr for Access {
+impl FromStr for TeamAccess {
     type Err = InvalidAccess;
 
     fn from_str(text: &str) -> Result<Self, InvalidAccess> {
@@ -266,8 +266,8 @@ impl FromStr for Author {
 }
 
 impl Record for KeyRecord {
-    fn settle(&mut self, place: &Place) {
-        if let Place::Key(organization, id) = place {
+    fn settle(&mut self, place: &StoreKey) {
+        if let StoreKey::Key(organization, id) = place {
             (self.organization, self.id) = (*organization, *id);
         }
     }
@@ -282,8 +282,8 @@ impl KeyRecord {
         }
     }
 
-    pub fn place(&self) -> Place {
-        Place::Key(self.organization, self.id)
+    pub fn place(&self) -> StoreKey {
+        StoreKey::Key(self.organization, self.id)
     }
 
     pub fn is_service(&self) -> bool {
@@ -339,7 +339,7 @@ pub enum Status {
 /// Error for a text that names no status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be active, disabled, not_yet_valid, expired or revoked")]
-pub struct InvalidStatus;
+pub struct InvalidKeyStatus;
 
 impl Status {
     const NAMES: [(Self, &'static str); 5] = [
@@ -357,11 +357,11 @@ impl Status {
 }
 
 impl FromStr for Status {
-    type Err = InvalidStatus;
+    type Err = InvalidKeyStatus;
 
-    fn from_str(text: &str) -> Result<Self, InvalidStatus> {
+    fn from_str(text: &str) -> Result<Self, InvalidKeyStatus> {
         let found = Self::NAMES.iter().find(|(_, name)| *name == text);
-        found.map(|(status, _)| *status).ok_or(InvalidStatus)
+        found.map(|(status, _)| *status).ok_or(InvalidKeyStatus)
     }
 }
 

@@ -32,7 +32,7 @@ use crate::model::secret::Digest;
 use access::{FoundedRecord, OrganizationRecord, PlanRecord, SessionRecord, UserRecord};
 use gate::GateRecord;
 use key::KeyRecord;
-use place::Place;
+use place::StoreKey;
 use reservation::ReservationRecord;
 use rights::{RoleRecord, TeamRecord};
 use taken::TakenRecord;
@@ -58,14 +58,14 @@ pub enum RecordError {
         /// The error of the JSON parser.
         source: serde_json::Error,
     },
-    /// The row key matches no [`Place`].
+    /// The row key matches no [`StoreKey`].
     #[error("row at {place} belongs to no record")]
     Place { place: String },
 }
 
 /// A record with the revision at which it was read, which a guard compares.
 #[derive(Clone, Debug)]
-pub struct Held<T> {
+pub struct Revised<T> {
     pub record: T,
     /// The revision of the batch that wrote it.
     pub revision: keyhouse_storage::Revision,
@@ -101,14 +101,14 @@ pub enum Stored {
 ///
 /// # Errors
 /// [`RecordError::Shape`] if a map has keys that JSON cannot represent.
-pub fn encode<T: Serialize>(place: &Place, record: &T) -> Result<Vec<u8>, RecordError> {
+pub fn encode<T: Serialize>(place: &StoreKey, record: &T) -> Result<Vec<u8>, RecordError> {
     let mut bytes = vec![FORMAT_VERSION];
     serde_json::to_writer(&mut bytes, record)
         .map_err(|source| RecordError::Shape { place: place.to_string(), source })?;
     Ok(bytes)
 }
 
-pub fn decode<T: DeserializeOwned>(place: &Place, value: &[u8]) -> Result<T, RecordError> {
+pub fn decode<T: DeserializeOwned>(place: &StoreKey, value: &[u8]) -> Result<T, RecordError> {
     match value.split_first() {
         Some((&FORMAT_VERSION, json)) => serde_json::from_slice(json)
             .map_err(|source| RecordError::Shape { place: place.to_string(), source }),
@@ -121,53 +121,53 @@ pub fn decode<T: DeserializeOwned>(place: &Place, value: &[u8]) -> Result<T, Rec
 
 /// Reads a row of any kind.
 pub fn read(key: &[u8], value: &[u8]) -> Result<Stored, RecordError> {
-    let place = Place::parse(key)?;
+    let place = StoreKey::parse(key)?;
     Ok(match place {
-        Place::Founded => Stored::Founded(read_at(&place, value)?),
-        Place::Organization(_) => Stored::Organization(read_at(&place, value)?),
-        Place::User(_) => Stored::User(read_at(&place, value)?),
-        Place::Role(..) => Stored::Role(read_at(&place, value)?),
-        Place::Team(..) => Stored::Team(read_at(&place, value)?),
-        Place::Plan(_) => Stored::Plan(read_at(&place, value)?),
-        Place::Gate(_) => Stored::Gate(Box::new(read_at(&place, value)?)),
-        Place::Key(..) => Stored::Key(Box::new(read_at(&place, value)?)),
-        Place::Use(id) => Stored::Use(id, read_at(&place, value)?),
-        Place::Quota(id) => Stored::Quota(id, read_at(&place, value)?),
-        Place::PlanQuota(id) => Stored::PlanQuota(id, read_at(&place, value)?),
-        Place::Session(digest) => {
+        StoreKey::Founded => Stored::Founded(read_at(&place, value)?),
+        StoreKey::Organization(_) => Stored::Organization(read_at(&place, value)?),
+        StoreKey::User(_) => Stored::User(read_at(&place, value)?),
+        StoreKey::Role(..) => Stored::Role(read_at(&place, value)?),
+        StoreKey::Team(..) => Stored::Team(read_at(&place, value)?),
+        StoreKey::Plan(_) => Stored::Plan(read_at(&place, value)?),
+        StoreKey::Gate(_) => Stored::Gate(Box::new(read_at(&place, value)?)),
+        StoreKey::Key(..) => Stored::Key(Box::new(read_at(&place, value)?)),
+        StoreKey::Use(id) => Stored::Use(id, read_at(&place, value)?),
+        StoreKey::Quota(id) => Stored::Quota(id, read_at(&place, value)?),
+        StoreKey::PlanQuota(id) => Stored::PlanQuota(id, read_at(&place, value)?),
+        StoreKey::Session(digest) => {
             Stored::Session(digest, read_at::<SessionRecord>(&place, value)?.user)
         },
-        Place::Taken(digest) => Stored::Taken(digest, read_at(&place, value)?),
-        Place::Format
-        | Place::Email(..)
-        | Place::Domain(_)
-        | Place::UsageHours(..)
-        | Place::UsageDay(..)
-        | Place::Sessions(_)
-        | Place::Setup
-        | Place::DeviceKey
-        | Place::Permission(_)
-        | Place::Invitation(_)
-        | Place::Reset(_)
-        | Place::Totp(_)
-        | Place::KeysMade(_)
-        | Place::People
-        | Place::Leaving(_)
-        | Place::Event(_)
-        | Place::Seal(_)
-        | Place::Cut
-        | Place::Retention
-        | Place::Exported => Stored::Aside,
+        StoreKey::Taken(digest) => Stored::Taken(digest, read_at(&place, value)?),
+        StoreKey::Format
+        | StoreKey::Email(..)
+        | StoreKey::Domain(_)
+        | StoreKey::UsageHours(..)
+        | StoreKey::UsageDay(..)
+        | StoreKey::Sessions(_)
+        | StoreKey::Setup
+        | StoreKey::DeviceKey
+        | StoreKey::Permission(_)
+        | StoreKey::Invitation(_)
+        | StoreKey::Reset(_)
+        | StoreKey::Totp(_)
+        | StoreKey::KeysMade(_)
+        | StoreKey::People
+        | StoreKey::Leaving(_)
+        | StoreKey::Event(_)
+        | StoreKey::Seal(_)
+        | StoreKey::Cut
+        | StoreKey::Retention
+        | StoreKey::Exported => Stored::Aside,
     })
 }
 
 /// Reads a row of the requested kind.
-pub fn read_row<T: Record>(row: &Row) -> Result<Held<T>, RecordError> {
-    let record = read_at(&Place::parse(&row.key)?, &row.value)?;
-    Ok(Held { record, revision: row.revision })
+pub fn read_row<T: Record>(row: &Row) -> Result<Revised<T>, RecordError> {
+    let record = read_at(&StoreKey::parse(&row.key)?, &row.value)?;
+    Ok(Revised { record, revision: row.revision })
 }
 
-fn read_at<T: Record>(place: &Place, value: &[u8]) -> Result<T, RecordError> {
+fn read_at<T: Record>(place: &StoreKey, value: &[u8]) -> Result<T, RecordError> {
     let mut record: T = decode(place, value)?;
     record.settle(place);
     Ok(record)
@@ -175,5 +175,5 @@ fn read_at<T: Record>(place: &Place, value: &[u8]) -> Result<T, RecordError> {
 
 pub trait Record: Serialize + DeserializeOwned {
     /// Sets the fields that the row key holds, because the value does not repeat them.
-    fn settle(&mut self, _place: &Place) {}
+    fn settle(&mut self, _place: &StoreKey) {}
 }

@@ -13,7 +13,7 @@ use crate::model::permission::Patterns;
 use crate::model::role::Role;
 use crate::model::secret::Digest;
 use crate::records::key::Author;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::{Record, text};
 
 /// An invitation as it is stored until it is accepted, withdrawn or expired.
@@ -126,7 +126,7 @@ pub struct PeopleRecord {
 /// steps that can be resumed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LeavingRecord {
+pub struct RemovalRecord {
     /// The user, stored in the row key.
     #[serde(skip)]
     pub user: UserId,
@@ -137,7 +137,7 @@ pub struct LeavingRecord {
     pub removed_by: Author,
     /// What happens to the keys.
     #[serde(rename = "k")]
-    pub heir: Heir,
+    pub disposition: KeyDisposition,
     /// The permissions of the user's role at the removal. None of their keys grants more.
     #[serde(rename = "h", default, with = "text")]
     pub holds: Patterns,
@@ -151,9 +151,9 @@ pub struct LeavingRecord {
 
 /// What happens to the keys of a user who is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Heir {
+pub enum KeyDisposition {
     #[serde(rename = "n")]
-    Nobody,
+    Revoke,
     #[serde(rename = "o")]
     Organization,
     /// They are transferred to another user.
@@ -162,8 +162,8 @@ pub enum Heir {
 }
 
 impl Record for InvitationRecord {
-    fn settle(&mut self, place: &Place) {
-        if let Place::Invitation(id) = place {
+    fn settle(&mut self, place: &StoreKey) {
+        if let StoreKey::Invitation(id) = place {
             self.id = *id;
         }
     }
@@ -174,9 +174,9 @@ impl Record for ResetRecord {}
 impl Record for TotpRecord {}
 impl Record for PeopleRecord {}
 
-impl Record for LeavingRecord {
-    fn settle(&mut self, place: &Place) {
-        if let Place::Leaving(user) = place {
+impl Record for RemovalRecord {
+    fn settle(&mut self, place: &StoreKey) {
+        if let StoreKey::Leaving(user) = place {
             self.user = *user;
         }
     }

@@ -10,7 +10,7 @@ use crate::records::RecordError;
 use crate::records::usage::UsageOf;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum StoreKey {
     Format,
     Organization(OrganizationId),
     User(UserId),
@@ -125,7 +125,7 @@ pub const INDEXED: [&[u8]; 13] = [
     TAKEN,
 ];
 
-impl Place {
+impl StoreKey {
     /// Prefix of all e-mail addresses.
     pub const EMAILS: &'static [u8] = EMAIL;
     pub const EVENTS: &'static [u8] = EVENT;
@@ -301,7 +301,7 @@ fn id<K: crate::model::id::Kind>(bytes: &[u8]) -> Option<Id<K>> {
 }
 
 /// The text for errors: kind and id, never an e-mail address or a digest.
-impl fmt::Display for Place {
+impl fmt::Display for StoreKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Format => f.write_str("format"),
@@ -355,57 +355,57 @@ mod tests {
     fn every_place_comes_back_from_its_bytes() {
         let (now, mut random) = (Moment::from_milliseconds(1), rand::rng());
         for place in [
-            Place::Format,
-            Place::Organization(Id::new(now, &mut random)),
-            Place::User(Id::new(now, &mut random)),
-            Place::Email("ada/b@example.com".to_owned(), Id::new(now, &mut random)),
-            Place::Domain("example.com".into()),
-            Place::Plan("free".into()),
-            Place::Gate("orders".into()),
-            Place::Key(Id::new(now, &mut random), Id::new(now, &mut random)),
-            Place::Use(Id::new(now, &mut random)),
-            Place::UsageHours(
+            StoreKey::Format,
+            StoreKey::Organization(Id::new(now, &mut random)),
+            StoreKey::User(Id::new(now, &mut random)),
+            StoreKey::Email("ada/b@example.com".to_owned(), Id::new(now, &mut random)),
+            StoreKey::Domain("example.com".into()),
+            StoreKey::Plan("free".into()),
+            StoreKey::Gate("orders".into()),
+            StoreKey::Key(Id::new(now, &mut random), Id::new(now, &mut random)),
+            StoreKey::Use(Id::new(now, &mut random)),
+            StoreKey::UsageHours(
                 Day::from_number(20_000),
                 UsageOf { organization: Id::new(now, &mut random), key: None },
             ),
-            Place::UsageDay(
+            StoreKey::UsageDay(
                 Day::from_number(1),
                 UsageOf {
                     organization: Id::new(now, &mut random),
                     key: Some(Id::new(now, &mut random)),
                 },
             ),
-            Place::Quota(Id::new(now, &mut random)),
-            Place::PlanQuota(Id::new(now, &mut random)),
-            Place::Session(Digest::of(b"cookie")),
-            Place::Sessions(Id::new(now, &mut random)),
-            Place::Founded,
-            Place::Setup,
-            Place::DeviceKey,
-            Place::Event(Id::new(now, &mut random)),
-            Place::Role(Id::new(now, &mut random), Id::new(now, &mut random)),
-            Place::Team(Id::new(now, &mut random), Id::new(now, &mut random)),
-            Place::Permission("diagrams:read".into()),
-            Place::Invitation(Id::new(now, &mut random)),
-            Place::Reset(Id::new(now, &mut random)),
-            Place::Totp(Id::new(now, &mut random)),
-            Place::KeysMade(Id::new(now, &mut random)),
-            Place::People,
-            Place::Leaving(Id::new(now, &mut random)),
-            Place::Taken(Digest::of(b"digest")),
-            Place::Seal(u64::MAX),
-            Place::Cut,
-            Place::Retention,
-            Place::Exported,
+            StoreKey::Quota(Id::new(now, &mut random)),
+            StoreKey::PlanQuota(Id::new(now, &mut random)),
+            StoreKey::Session(Digest::of(b"cookie")),
+            StoreKey::Sessions(Id::new(now, &mut random)),
+            StoreKey::Founded,
+            StoreKey::Setup,
+            StoreKey::DeviceKey,
+            StoreKey::Event(Id::new(now, &mut random)),
+            StoreKey::Role(Id::new(now, &mut random), Id::new(now, &mut random)),
+            StoreKey::Team(Id::new(now, &mut random), Id::new(now, &mut random)),
+            StoreKey::Permission("diagrams:read".into()),
+            StoreKey::Invitation(Id::new(now, &mut random)),
+            StoreKey::Reset(Id::new(now, &mut random)),
+            StoreKey::Totp(Id::new(now, &mut random)),
+            StoreKey::KeysMade(Id::new(now, &mut random)),
+            StoreKey::People,
+            StoreKey::Leaving(Id::new(now, &mut random)),
+            StoreKey::Taken(Digest::of(b"digest")),
+            StoreKey::Seal(u64::MAX),
+            StoreKey::Cut,
+            StoreKey::Retention,
+            StoreKey::Exported,
         ] {
-            assert_eq!(Place::parse(&place.to_bytes()).unwrap(), place);
+            assert_eq!(StoreKey::parse(&place.to_bytes()).unwrap(), place);
         }
     }
 
     #[test]
     fn other_rows_belong_to_nothing() {
         for key in [&b"key/short"[..], b"", b"user", b"unknown/1", b"user/12345678901234567"] {
-            assert!(Place::parse(key).is_err(), "{key:?}");
+            assert!(StoreKey::parse(key).is_err(), "{key:?}");
         }
     }
 }

@@ -4,7 +4,7 @@ use keyhouse_storage::{At, Batch, CommitError, Range, ReadError, Revision, Row, 
 use serde::{Deserialize, Serialize};
 
 use crate::records::access::{EmailRecord, UserRecord};
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::{Record, RecordError, decode, encode, read_row};
 
 /// Format that this program reads and writes. A later format adds a step to [`upgrade`], which
@@ -55,7 +55,7 @@ impl Record for FormatRecord {}
 /// rejects a later one. An interrupted upgrade continues at the next start.
 pub fn prepare(store: &dyn Store) -> Result<(), PrepareError> {
     let done = FormatRecord { format: STORE_FORMAT, upgraded_from: None };
-    let Some(row) = store.get(&Place::Format.to_bytes(), At::Latest)? else {
+    let Some(row) = store.get(&StoreKey::Format.to_bytes(), At::Latest)? else {
         return mark(store, done, None).map(drop);
     };
     let found = read_row::<FormatRecord>(&row)?.record;
@@ -87,8 +87,8 @@ fn mark(
     record: FormatRecord,
     over: Option<Revision>,
 ) -> Result<Revision, PrepareError> {
-    let key = Place::Format.to_bytes();
-    let value = encode(&Place::Format, &record)?;
+    let key = StoreKey::Format.to_bytes();
+    let value = encode(&StoreKey::Format, &record)?;
     let batch = match over {
         Some(revision) => Batch::new().unchanged(key.clone(), revision),
         None => Batch::new().absent(key.clone()),
@@ -100,8 +100,11 @@ fn mark(
 fn emails_by_organization(store: &dyn Store) -> Result<(), PrepareError> {
     let mut after: Option<Vec<u8>> = None;
     loop {
-        let range =
-            Range { after: after.as_deref(), limit: ROWS_A_BATCH, ..Range::prefix(Place::EMAILS) };
+        let range = Range {
+            after: after.as_deref(),
+            limit: ROWS_A_BATCH,
+            ..Range::prefix(StoreKey::EMAILS)
+        };
         let page = store.scan(&range, At::Latest)?;
         let mut batch = Batch::new();
         for row in &page.rows {
@@ -118,15 +121,15 @@ fn emails_by_organization(store: &dyn Store) -> Result<(), PrepareError> {
 }
 
 fn with_organization(store: &dyn Store, batch: Batch, row: &Row) -> Result<Batch, PrepareError> {
-    let email = row.key.strip_prefix(Place::EMAILS).and_then(|text| str::from_utf8(text).ok());
+    let email = row.key.strip_prefix(StoreKey::EMAILS).and_then(|text| str::from_utf8(text).ok());
     // A row key of the current format ends in an id after a zero byte, which no address contains.
     let Some(email) = email.filter(|email| !email.contains('\0')) else { return Ok(batch) };
     let batch = batch.delete(row.key.clone());
-    let record: EmailRecord = decode(&Place::Format, &row.value)?;
-    let user = store.get(&Place::User(record.user).to_bytes(), At::Latest)?;
+    let record: EmailRecord = decode(&StoreKey::Format, &row.value)?;
+    let user = store.get(&StoreKey::User(record.user).to_bytes(), At::Latest)?;
     let Some(user) = user else { return Ok(batch) };
     let organization = read_row::<UserRecord>(&user)?.record.organization;
-    let place = Place::Email(email.to_owned(), organization);
+    let place = StoreKey::Email(email.to_owned(), organization);
     Ok(batch.put(place.to_bytes(), encode(&place, &record)?))
 }
 
@@ -142,7 +145,7 @@ mod tests {
     }
 
     fn format_of(store: &MemoryStore) -> (u32, Option<u32>) {
-        let row = store.get(&Place::Format.to_bytes(), At::Latest).unwrap().unwrap();
+        let row = store.get(&StoreKey::Format.to_bytes(), At::Latest).unwrap().unwrap();
         let record = read_row::<FormatRecord>(&row).unwrap().record;
         (record.format, record.upgraded_from)
     }
@@ -154,10 +157,10 @@ mod tests {
 
     /// Returns the addresses of a store, each with its organization and its user.
     fn emails(store: &MemoryStore) -> Vec<(String, OrganizationId, UserId)> {
-        let range = Range { limit: 10_000, ..Range::prefix(Place::EMAILS) };
+        let range = Range { limit: 10_000, ..Range::prefix(StoreKey::EMAILS) };
         let rows = store.scan(&range, At::Latest).unwrap().rows;
         let read = rows.iter().map(|row| {
-            let Place::Email(email, organization) = Place::parse(&row.key).unwrap() else {
+            let StoreKey::Email(email, organization) = StoreKey::parse(&row.key).unwrap() else {
                 panic!("{}", row.key.escape_ascii());
             };
             (email, organization, read_row::<EmailRecord>(row).unwrap().record.user)
@@ -181,7 +184,7 @@ mod tests {
                 "{{\"g\":\"{organization}\",\"e\":\"{email}\",\"n\":\"N\",\"pw\":\"\",\"r\":\"user\",\
                  \"c\":1767225600000,\"v\":1}}"
             );
-            put(&store, &Place::User(user).to_bytes(), &record);
+            put(&store, &StoreKey::User(user).to_bytes(), &record);
             put(&store, format!("email/{email}").as_bytes(), &format!("{{\"u\":\"{user}\"}}"));
             expected.push((email, organization, user));
         }
@@ -225,7 +228,7 @@ mod tests {
         let (store, expected) = store_of_format(1, 3);
         put(&store, b"format", r#"{"f":3,"u":1}"#);
         let (email, _, user) = &expected[0];
-        let place = Place::Email(email.clone(), organization());
+        let place = StoreKey::Email(email.clone(), organization());
         put(&store, &place.to_bytes(), &format!("{{\"u\":\"{user}\"}}"));
         let old = format!("email/{email}").into_bytes();
         store.commit(Batch::new().delete(old)).unwrap();
@@ -242,8 +245,8 @@ mod tests {
             f: u32,
         }
         let record = FormatRecord { format: STORE_FORMAT, upgraded_from: Some(1) };
-        let bytes = encode(&Place::Format, &record).unwrap();
-        let read: OfFormat1 = decode(&Place::Format, &bytes).unwrap();
+        let bytes = encode(&StoreKey::Format, &record).unwrap();
+        let read: OfFormat1 = decode(&StoreKey::Format, &bytes).unwrap();
         assert_eq!(read.f, STORE_FORMAT);
     }
 }

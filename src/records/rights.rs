@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::id::{OrganizationId, RoleId, TeamId};
 use crate::model::moment::Moment;
 use crate::model::permission::Patterns;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::{Record, text};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,24 +77,24 @@ pub struct PermissionRecord {
 }
 
 impl Record for RoleRecord {
-    fn settle(&mut self, place: &Place) {
-        if let Place::Role(organization, id) = place {
+    fn settle(&mut self, place: &StoreKey) {
+        if let StoreKey::Role(organization, id) = place {
             (self.organization, self.id) = (*organization, *id);
         }
     }
 }
 
 impl Record for TeamRecord {
-    fn settle(&mut self, place: &Place) {
-        if let Place::Team(organization, id) = place {
+    fn settle(&mut self, place: &StoreKey) {
+        if let StoreKey::Team(organization, id) = place {
             (self.organization, self.id) = (*organization, *id);
         }
     }
 }
 
 impl Record for PermissionRecord {
-    fn settle(&mut self, place: &Place) {
-        if let Place::Permission(name) = place {
+    fn settle(&mut self, place: &StoreKey) {
+        if let StoreKey::Permission(name) = place {
             self.name.clone_from(name);
         }
     }

@@ -24,9 +24,9 @@ pub struct UsageOf {
 
 /// Number of calls by outcome. Sums saturate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts([u64; Code::COUNTED.len()]);
+pub struct CallCounts([u64; Code::COUNTED.len()]);
 
-impl Counts {
+impl CallCounts {
     /// Returns the number of calls of one outcome, or none for an outcome that is not counted.
     pub fn of(code: Code, calls: u64) -> Self {
         let mut counts = Self::default();
@@ -59,13 +59,13 @@ impl Counts {
     }
 }
 
-impl Serialize for Counts {
+impl Serialize for CallCounts {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.each().map(|(code, calls)| (code.as_str(), calls)))
     }
 }
 
-impl<'de> Deserialize<'de> for Counts {
+impl<'de> Deserialize<'de> for CallCounts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut counts = Self::default();
         for (name, calls) in BTreeMap::<String, u64>::deserialize(deserializer)? {
@@ -82,11 +82,11 @@ impl<'de> Deserialize<'de> for Counts {
 pub struct HoursRecord {
     /// By the hour of the day, 0 to 23.
     #[serde(rename = "h")]
-    pub hours: BTreeMap<u8, Counts>,
+    pub hours: BTreeMap<u8, CallCounts>,
 }
 
 impl HoursRecord {
-    pub fn add(&mut self, hour: Hour, counts: &Counts) {
+    pub fn add(&mut self, hour: Hour, counts: &CallCounts) {
         self.hours.entry(hour.of_day()).or_default().add(counts);
     }
 
@@ -97,8 +97,8 @@ impl HoursRecord {
         }
     }
 
-    pub fn sum(&self) -> Counts {
-        self.hours.values().fold(Counts::default(), |mut sum, counts| {
+    pub fn sum(&self) -> CallCounts {
+        self.hours.values().fold(CallCounts::default(), |mut sum, counts| {
             sum.add(counts);
             sum
         })
@@ -113,7 +113,7 @@ impl Record for HoursRecord {}
 pub struct DayRecord {
     /// All calls of the day.
     #[serde(rename = "c")]
-    pub counts: Counts,
+    pub counts: CallCounts,
 }
 
 impl Record for DayRecord {}
@@ -123,17 +123,17 @@ mod tests {
     use super::*;
     use crate::model::calendar::Day;
     use crate::model::id::Id;
-    use crate::records::place::Place;
+    use crate::records::place::StoreKey;
     use crate::records::{decode, encode};
 
     #[test]
     fn days_are_written_by_names_and_read_for_ever() {
         let of = UsageOf { organization: Id::default(), key: None };
-        let place = Place::UsageHours(Day::from_number(9), of);
+        let place = StoreKey::UsageHours(Day::from_number(9), of);
         let mut record = HoursRecord::default();
-        record.add(Hour::from_number(9 * 24 + 13), &Counts::of(Code::Valid, 12));
-        record.add(Hour::from_number(9 * 24 + 13), &Counts::of(Code::RateLimited, 3));
-        record.add(Hour::from_number(9 * 24 + 13), &Counts::of(Code::NotFound, 3));
+        record.add(Hour::from_number(9 * 24 + 13), &CallCounts::of(Code::Valid, 12));
+        record.add(Hour::from_number(9 * 24 + 13), &CallCounts::of(Code::RateLimited, 3));
+        record.add(Hour::from_number(9 * 24 + 13), &CallCounts::of(Code::NotFound, 3));
         let bytes = encode(&place, &record).unwrap();
         assert_eq!(&bytes[1..], br#"{"h":{"13":{"RATE_LIMITED":3,"VALID":12}}}"#);
         assert_eq!(decode::<HoursRecord>(&place, &bytes).unwrap(), record);

@@ -87,12 +87,12 @@ impl Record for UseRecord {}
 mod tests {
     use super::*;
     use crate::model::id::Id;
-    use crate::records::place::Place;
+    use crate::records::place::StoreKey;
     use crate::records::{decode, encode};
 
     #[test]
     fn a_use_without_its_secrets_is_written_as_ever_and_reads_for_ever() {
-        let (place, at) = (Place::Use(Id::default()), Moment::from_milliseconds(5));
+        let (place, at) = (StoreKey::Use(Id::default()), Moment::from_milliseconds(5));
         let (secrets, addresses) = (Vec::new(), Vec::new());
         let mut record = UseRecord { at, ip: None, user_agent: None, secrets, addresses };
         let bytes = encode(&place, &record).unwrap();

@@ -1,14 +1,14 @@
 //! The decision about a grant: every rule, in the order of the codes.
 
 use crate::clock::Now;
-use crate::index::facts::{Ask, OrganizationFacts};
+use crate::index::facts::{OrganizationFacts, RightQuery};
 use crate::index::grant::{Grant, Rules};
 use crate::index::quota::Unreserved;
-use crate::index::standing::StandingSlot;
+use crate::index::standing::UserStatusSlot;
 use crate::model::gate::Acceptance;
 use crate::model::moment::Moment;
 use crate::model::permission::Permission;
-use crate::verify::limits::{self, Limits};
+use crate::verify::limits::{self, CallLimits};
 use crate::verify::{Code, Request, Verdict};
 
 /// Decides about a grant. The first rule that applies is the code. A limit is drawn from only if
@@ -27,7 +27,7 @@ pub fn decide(grant: &Grant, request: &Request<'_>, now: Now) -> Result<Verdict,
         return Ok(Verdict::of(code));
     }
     let plan = organization.plan.limiting();
-    let limits = Limits::of(grant, &organization, plan.as_deref().map(AsRef::as_ref));
+    let limits = CallLimits::of(grant, &organization, plan.as_deref().map(AsRef::as_ref));
     if limits.is_none() {
         return Ok(Verdict::of(Code::Valid));
     }
@@ -35,7 +35,7 @@ pub fn decide(grant: &Grant, request: &Request<'_>, now: Now) -> Result<Verdict,
 }
 
 /// The verdict that [`decide`] would return; draws nothing.
-pub fn foretell(grant: &Grant, request: &Request<'_>, now: Now) -> Verdict {
+pub fn preview(grant: &Grant, request: &Request<'_>, now: Now) -> Verdict {
     if let Some(code) = state_of_key(grant, now.wall) {
         return Verdict::of(code);
     }
@@ -44,7 +44,7 @@ pub fn foretell(grant: &Grant, request: &Request<'_>, now: Now) -> Verdict {
         return Verdict::of(code);
     }
     let plan = organization.plan.limiting();
-    let limits = Limits::of(grant, &organization, plan.as_deref().map(AsRef::as_ref));
+    let limits = CallLimits::of(grant, &organization, plan.as_deref().map(AsRef::as_ref));
     limits.refusal(request.cost, now).unwrap_or(Verdict::of(Code::Valid))
 }
 
@@ -55,7 +55,7 @@ fn refusal(
     request: &Request<'_>,
     now: Now,
 ) -> Option<Code> {
-    let owner = grant.standing.as_ref().map(StandingSlot::load);
+    let owner = grant.standing.as_ref().map(UserStatusSlot::load);
     if owner.is_some_and(|owner| owner.disabled) {
         return Some(Code::OwnerDisabled);
     }
@@ -69,7 +69,7 @@ fn refusal(
         return Some(Code::IpNotAllowed);
     }
     let asked = |permission: &Permission| {
-        grant.grants(owner, organization, Ask::Permission(permission.as_str()))
+        grant.grants(owner, organization, RightQuery::Permission(permission.as_str()))
     };
     match request.requirement {
         Some(requirement) if !requirement.is_met(asked) => Some(Code::InsufficientPermissions),
@@ -126,10 +126,10 @@ pub(super) mod tests {
 
     use super::*;
     use crate::index::facts::{HeldRole, RoleFacts, SharedUser, UserFacts};
-    use crate::index::live::Live;
+    use crate::index::live::KeyCounters;
     use crate::index::plan::SharedPlan;
     use crate::index::reservations::tests::renew_all;
-    use crate::index::standing::{Rank, Standings};
+    use crate::index::standing::{RoleKind, UserStatuses};
     use crate::model::id::{Id, OrganizationId};
     use crate::model::permission::{PATTERNS_MAX, PatternSet, Patterns, comparisons};
     use crate::model::plan::{Plan, Subscription, SubscriptionStatus};
@@ -143,7 +143,8 @@ pub(super) mod tests {
 
     pub(in crate::verify) fn owner() -> UserFacts {
         let mut facts = UserFacts::unknown(Id::default());
-        (facts.standing.disabled, facts.standing.role) = (false, Rank::Builtin(BuiltinRole::User));
+        (facts.standing.disabled, facts.standing.role) =
+            (false, RoleKind::Builtin(BuiltinRole::User));
         facts
     }
 
@@ -178,19 +179,19 @@ pub(super) mod tests {
         Grant::new(
             record,
             &record.secrets[0],
-            owner.map(|owner| Arc::new(SharedUser::new(owner, Standings::default().take()))),
+            owner.map(|owner| Arc::new(SharedUser::new(owner, UserStatuses::default().take()))),
             Arc::new(ArcSwap::from_pointee(facts)),
-            Arc::new(Live::new(record.id)),
+            Arc::new(KeyCounters::new(record.id)),
         )
     }
 
     /// The verdict, once the store holds the requested reservation.
     fn decided(grant: &Grant, request: &Request<'_>, now: Now) -> Verdict {
-        let foretold = foretell(grant, request, now);
+        let previewed = preview(grant, request, now);
         loop {
             match decide(grant, request, now) {
                 Ok(verdict) => {
-                    assert_eq!(verdict, foretold, "a preview decides without drawing");
+                    assert_eq!(verdict, previewed, "a preview decides without drawing");
                     return verdict;
                 },
                 Err(_unreserved) => renew_all(&grant.organization.load().live.reservations),
@@ -282,7 +283,7 @@ pub(super) mod tests {
         let requirement = "diagrams:read".parse().unwrap();
         let request = Request { requirement: Some(&requirement), ..Request::default() };
         let mut guest = owner();
-        guest.standing.role = Rank::Builtin(BuiltinRole::Guest);
+        guest.standing.role = RoleKind::Builtin(BuiltinRole::Guest);
         let code = |key: &KeyRecord, owner| {
             decided(&grant(key, owner, organization()), &request, NOW).code
         };
@@ -297,7 +298,7 @@ pub(super) mod tests {
         let mut key = record();
         key.permissions = None;
         let mut administrator = owner();
-        administrator.standing.role = Rank::Builtin(BuiltinRole::Administrator);
+        administrator.standing.role = RoleKind::Builtin(BuiltinRole::Administrator);
         for (text, owner, expected) in [
             ("a:b", Some(administrator.clone()), Code::Valid),
             ("keyhouse:keys:read", Some(administrator), Code::InsufficientPermissions),
@@ -384,7 +385,7 @@ pub(super) mod tests {
             let permissions = (&list(MAXIMA_MAX + 1)).into();
             user.role =
                 HeldRole::of(RoleFacts { permissions, ..RoleFacts::unknown(Id::default()) });
-            user.standing.role = Rank::Custom;
+            user.standing.role = RoleKind::Custom;
             let ceiling = (&list(MAXIMA_MAX + 2)).into();
             let grant = grant(&key, Some(user), OrganizationFacts { ceiling, ..organization() });
             let names = (0..REQUIREMENT_NAMES_MAX).map(|at| name(at).parse().unwrap()).collect();

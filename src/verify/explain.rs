@@ -1,10 +1,10 @@
 //! Explains a verdict: the rule that decided, its source, and the outcome of every other rule.
 //!
-//! It draws nothing and notes nothing. [`foretell`] decides, so that an explanation never differs
+//! It draws nothing and notes nothing. [`preview`] decides, so that an explanation never differs
 //! from a check.
 
 use crate::clock::Now;
-use crate::index::facts::{Ask, HeldRole, OrganizationFacts, UserFacts};
+use crate::index::facts::{HeldRole, OrganizationFacts, RightQuery, UserFacts};
 use crate::index::grant::Grant;
 use crate::index::list::List;
 use crate::index::plan::PlanFacts;
@@ -12,7 +12,7 @@ use crate::model::limit::Draw;
 use crate::model::moment::Moment;
 use crate::model::network::canonical;
 use crate::model::permission::{PatternSet, is_instance, is_own};
-use crate::verify::{Code, Limits, Request, foretell};
+use crate::verify::{CallLimits, Code, Request, preview};
 
 /// The lists of a key, of which its grant only holds the effect.
 #[derive(Clone, Debug, Default)]
@@ -29,15 +29,15 @@ pub struct Lists {
 pub struct Explanation {
     pub code: Code,
     /// Every rule, in the order of deciding.
-    pub steps: Vec<Step>,
+    pub steps: Vec<ExplanationStep>,
 }
 
 /// The outcome of one rule.
 #[derive(Clone, Debug)]
-pub struct Step {
+pub struct ExplanationStep {
     /// The code with which the rule rejects a call.
     pub code: Code,
-    pub outcome: Outcome,
+    pub outcome: StepOutcome,
     /// The owner of the rule: `key`, `secret`, `owner`, `organization`, `plan`, `subscription`,
     /// `gate`, `role`, `key_ceiling` or `organization_ceiling`.
     pub source: &'static str,
@@ -48,7 +48,7 @@ pub struct Step {
 
 /// The outcome of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum StepOutcome {
     /// The rule let the call pass.
     Passed,
     Failed,
@@ -56,7 +56,7 @@ pub enum Outcome {
     NotReached,
 }
 
-impl Outcome {
+impl StepOutcome {
     /// The stable name in responses.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -91,31 +91,31 @@ pub struct Stage {
 
 /// Explains the verdict of a check of this key now.
 pub fn explain(grant: &Grant, lists: &Lists, request: &Request<'_>, now: Now) -> Explanation {
-    let code = foretell(grant, request, now).code;
+    let code = preview(grant, request, now).code;
     let (owner, organization) =
         (grant.owner.as_ref().map(|owner| owner.facts()), grant.organization.load());
     let (owner, plan) = (owner.as_deref(), organization.plan.facts());
     let view = View { grant, lists, request, now, owner, organization: &organization, plan: &plan };
-    told(code, |step| view.tell(step))
+    reported(code, |step| view.tell(step))
 }
 
 /// Explains why there is no key: the text cannot be one, or no key is visible to the caller. An
 /// unknown key and a hidden key have the same explanation.
 pub fn explain_absence(code: Code) -> Explanation {
-    told(code, |_step| {})
+    reported(code, |_step| {})
 }
 
-fn told(code: Code, tell: impl Fn(&mut Step)) -> Explanation {
+fn reported(code: Code, tell: impl Fn(&mut ExplanationStep)) -> Explanation {
     let refusing = Code::ALL.into_iter().filter(|rule| *rule != Code::Valid);
     let steps = refusing.map(|rule| {
         let outcome = match rule.cmp(&code) {
-            std::cmp::Ordering::Less => Outcome::Passed,
-            std::cmp::Ordering::Equal => Outcome::Failed,
-            std::cmp::Ordering::Greater => Outcome::NotReached,
+            std::cmp::Ordering::Less => StepOutcome::Passed,
+            std::cmp::Ordering::Equal => StepOutcome::Failed,
+            std::cmp::Ordering::Greater => StepOutcome::NotReached,
         };
         let (source, detail, grantings) = (source(rule), None, Vec::new());
-        let mut step = Step { code: rule, outcome, source, detail, grantings };
-        if outcome != Outcome::NotReached {
+        let mut step = ExplanationStep { code: rule, outcome, source, detail, grantings };
+        if outcome != StepOutcome::NotReached {
             tell(&mut step);
         }
         step
@@ -156,12 +156,12 @@ struct View<'a> {
 }
 
 impl View<'_> {
-    fn limits(&self) -> Limits<'_> {
-        Limits::of(self.grant, self.organization, Some(self.plan))
+    fn limits(&self) -> CallLimits<'_> {
+        CallLimits::of(self.grant, self.organization, Some(self.plan))
     }
 
-    fn tell(&self, step: &mut Step) {
-        let failed = step.outcome == Outcome::Failed;
+    fn tell(&self, step: &mut ExplanationStep) {
+        let failed = step.outcome == StepOutcome::Failed;
         match step.code {
             Code::NotYetValid if self.grant.not_before != Moment::BEGINNING => {
                 step.detail = Some(format!("valid from {}", self.grant.not_before));
@@ -189,7 +189,7 @@ impl View<'_> {
         }
     }
 
-    fn tell_end(&self, step: &mut Step) {
+    fn tell_end(&self, step: &mut ExplanationStep) {
         let end = self.grant.expires_at;
         if end == Moment::NEVER {
             return;
@@ -201,7 +201,7 @@ impl View<'_> {
         step.detail = Some(format!("ends at {end}"));
     }
 
-    fn tell_access(&self, step: &mut Step) {
+    fn tell_access(&self, step: &mut ExplanationStep) {
         let (plan, subscription) = (&self.plan.plan, &self.organization.subscription);
         if !plan.api_access {
             step.source = "plan";
@@ -235,10 +235,10 @@ impl View<'_> {
         }
     }
 
-    fn tell_permissions(&self, step: &mut Step) {
+    fn tell_permissions(&self, step: &mut ExplanationStep) {
         let Some(requirement) = self.request.requirement else { return };
         step.grantings = requirement.names().map(|name| self.granting(name.as_str())).collect();
-        if step.outcome == Outcome::Failed {
+        if step.outcome == StepOutcome::Failed {
             let lacking = step.grantings.iter().find(|granting| !granting.granted);
             let stages = lacking.map(|granting| granting.stages.as_slice()).unwrap_or_default();
             if let Some((granting, stage)) = lacking.zip(stages.iter().find(|stage| !stage.granted))
@@ -250,8 +250,8 @@ impl View<'_> {
     }
 
     fn granting(&self, permission: &str) -> Granting {
-        let ask = Ask::Permission(permission);
-        let owner = self.grant.standing.as_ref().map(crate::index::standing::StandingSlot::load);
+        let ask = RightQuery::Permission(permission);
+        let owner = self.grant.standing.as_ref().map(crate::index::standing::UserStatusSlot::load);
         let mut stages = vec![self.own_stage(permission)];
         let maxima = &self.lists.maxima;
         let mut maxima = maxima.iter().map(|list| stage("key_ceiling", list.granting(permission)));
@@ -300,7 +300,7 @@ impl View<'_> {
     }
 
     /// The rate limit with the longest wait, as in the verdict.
-    fn tell_rate(&self, step: &mut Step) {
+    fn tell_rate(&self, step: &mut ExplanationStep) {
         let refusing = self.limits().rates().filter_map(|(limit, counter)| {
             match counter.peek(limit, self.now.ticks, self.request.cost) {
                 Draw::Refused { wait } => Some((wait, limit)),
@@ -315,7 +315,7 @@ impl View<'_> {
         step.detail = Some(format!("{name}: the limit of {count} in {window} s is reached"));
     }
 
-    fn tell_quota(&self, step: &mut Step) {
+    fn tell_quota(&self, step: &mut ExplanationStep) {
         let quotas = self.limits().quotas();
         let full = quotas.into_iter().zip(["key", "plan"]).find_map(|(rule, source)| {
             let rule = rule.filter(|rule| !rule.has_room(self.now.wall, self.request.cost))?;
@@ -336,7 +336,7 @@ fn stage(source: &'static str, pattern: Option<&str>) -> Stage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::standing::Rank;
+    use crate::index::standing::RoleKind;
     use crate::model::permission::comparisons;
     use crate::model::plan::PlanLimits;
     use crate::model::role::BuiltinRole;
@@ -354,7 +354,8 @@ mod tests {
 
     /// The rule that decided, with its source and detail.
     fn decisive(explanation: &Explanation) -> (Code, &'static str, String) {
-        let step = explanation.steps.iter().find(|step| step.outcome == Outcome::Failed).unwrap();
+        let step =
+            explanation.steps.iter().find(|step| step.outcome == StepOutcome::Failed).unwrap();
         (step.code, step.source, step.detail.clone().unwrap_or_default())
     }
 
@@ -369,7 +370,7 @@ mod tests {
         };
         let mut guest = owner();
         guest.role = HeldRole::Builtin(BuiltinRole::Guest);
-        guest.standing.role = Rank::Builtin(BuiltinRole::Guest);
+        guest.standing.role = RoleKind::Builtin(BuiltinRole::Guest);
         let mut narrow = organization();
         narrow.ceiling = PatternSet::trusted("diagrams:read").into();
         let listed = |list: &str, ceiling: Option<&str>| {
@@ -384,8 +385,8 @@ mod tests {
             ("role", listed("*", None), guest, organization(), "role"),
             ("organization", listed("*", None), user(), narrow, "organization_ceiling"),
         ] {
-            let told = explain(&grant(&key, Some(user), facts), &lists(&key), &request, NOW);
-            let (code, from, detail) = decisive(&told);
+            let reported = explain(&grant(&key, Some(user), facts), &lists(&key), &request, NOW);
+            let (code, from, detail) = decisive(&reported);
             assert_eq!((code, from), (Code::InsufficientPermissions, source), "{claim}");
             assert!(detail.contains("diagrams:write"), "{claim}: {detail}");
         }
@@ -397,10 +398,10 @@ mod tests {
         for LongLists { claim, key, grant, requirement, comparisons_max } in LongLists::both() {
             let request = Request { requirement: Some(&requirement), ..Request::default() };
             let lists = lists(&key);
-            let (compared, told) = comparisons::of(|| explain(&grant, &lists, &request, NOW));
-            assert_eq!(told.code, Code::Valid, "{claim}");
-            let permissions = |step: &&Step| step.code == Code::InsufficientPermissions;
-            let step = told.steps.iter().find(permissions).unwrap();
+            let (compared, reported) = comparisons::of(|| explain(&grant, &lists, &request, NOW));
+            assert_eq!(reported.code, Code::Valid, "{claim}");
+            let permissions = |step: &&ExplanationStep| step.code == Code::InsufficientPermissions;
+            let step = reported.steps.iter().find(permissions).unwrap();
             let last = key.permissions.as_ref().unwrap().as_set().texts().last();
             for granting in &step.grantings {
                 let patterns = granting.stages.iter().map(|stage| stage.pattern.as_deref());
@@ -438,7 +439,7 @@ mod tests {
         };
         on_plan(&mut facts, |plan| plan.limits = limits);
         let grant = grant(&key, None, facts);
-        let told = |cost: u32| {
+        let reported = |cost: u32| {
             let request = Request { cost, ..Request::default() };
             decisive(&explain(&grant, &lists(&key), &request, NOW))
         };
@@ -447,12 +448,12 @@ mod tests {
             (3, Code::RateLimited, "plan"),
             (2, Code::QuotaExceeded, "plan"),
         ] {
-            let (said, from, _) = told(cost);
+            let (said, from, _) = reported(cost);
             assert_eq!((said, from), (code, source), "{cost}");
         }
         let (own, counter) = &grant.rules.as_deref().unwrap().rate_limits[0];
         assert!(matches!(counter.draw(own, NOW.ticks, 3), Draw::Granted { .. }));
-        let (code, source, detail) = told(1);
+        let (code, source, detail) = reported(1);
         assert_eq!((code, source), (Code::RateLimited, "key"));
         assert!(detail.starts_with("own: the limit of 3 in 50 s"), "{detail}");
     }
@@ -463,10 +464,12 @@ mod tests {
         let mut facts = organization();
         on_plan(&mut facts, |plan| plan.api_access = false);
         let grant = grant(&key, Some(owner()), facts);
-        let told = explain(&grant, &lists(&key), &Request::default(), NOW);
-        let (code, source, _) = decisive(&told);
+        let reported = explain(&grant, &lists(&key), &Request::default(), NOW);
+        let (code, source, _) = decisive(&reported);
         assert_eq!((code, source), (Code::SubscriptionRequired, "plan"));
-        let told = explain_absence(Code::NotFound);
-        assert!(told.steps.iter().all(|step| step.detail.is_none() && step.grantings.is_empty()));
+        let reported = explain_absence(Code::NotFound);
+        assert!(
+            reported.steps.iter().all(|step| step.detail.is_none() && step.grantings.is_empty())
+        );
     }
 }

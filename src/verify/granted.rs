@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use crate::index::facts::{Ask, HeldRole, OrganizationFacts, RoleFacts, UserFacts};
+use crate::index::facts::{HeldRole, OrganizationFacts, RightQuery, RoleFacts, UserFacts};
 use crate::index::grant::Grant;
 use crate::index::list::List;
 use crate::index::report::{MadeOf, Report};
@@ -97,8 +97,9 @@ impl Facts {
 
     fn all_is_whole(&self, grant: &Grant) -> bool {
         let owner = self.owner.as_deref().map(|owner| owner.standing);
-        let is_whole =
-            |pattern| grant.is_within_bounds(owner, &self.organization, Ask::Pattern(pattern));
+        let is_whole = |pattern| {
+            grant.is_within_bounds(owner, &self.organization, RightQuery::Pattern(pattern))
+        };
         grant.patterns().texts().all(is_whole)
     }
 }
@@ -106,14 +107,14 @@ impl Facts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::standing::Rank;
+    use crate::index::standing::RoleKind;
     use crate::model::id::RoleId;
     use crate::model::intersection::COMPARISONS_MAX;
     use crate::model::permission::{PATTERNS_MAX, comparisons};
     use crate::records::key::tests::record;
     use crate::verify::decide::tests::{grant, organization, owner};
 
-    fn told(grant: &Grant) -> Option<String> {
+    fn reported(grant: &Grant) -> Option<String> {
         with_granted(grant, |granted| granted.map(|set| set.as_str().to_owned()))
     }
 
@@ -138,7 +139,7 @@ mod tests {
         ] {
             let made = made(listed, role, operator, ceiling);
             assert_eq!(
-                told(&made).as_deref(),
+                reported(&made).as_deref(),
                 Some(granted),
                 "{listed}; {role:?} {operator} {ceiling}"
             );
@@ -159,15 +160,15 @@ mod tests {
         };
         let (listed, role) = (crossing("a", 0), crossing("b", 4));
         let made = made(&listed, Some(&role), false, "*");
-        let (first, said) = comparisons::of(|| told(&made));
+        let (first, said) = comparisons::of(|| reported(&made));
         assert_eq!(said, None, "no short list says it");
         assert!((1..=3 * COMPARISONS_MAX).contains(&first), "{first}");
-        let (again, _) = comparisons::of(|| told(&made));
+        let (again, _) = comparisons::of(|| reported(&made));
         assert_eq!(again, 0);
         let facts =
             OrganizationFacts { ceiling: PatternSet::trusted("a:b").into(), ..organization() };
         made.organization.store(Arc::new(facts));
-        let (_, said) = comparisons::of(|| told(&made));
+        let (_, said) = comparisons::of(|| reported(&made));
         assert_eq!(said.as_deref(), None, "the role comes first");
         let role = RoleFacts {
             permissions: PatternSet::ALL.into(),
@@ -175,7 +176,7 @@ mod tests {
         };
         let owner = made.owner.as_ref().unwrap();
         owner.store(UserFacts { role: HeldRole::of(role), ..(*owner.facts()).clone() });
-        assert_eq!(told(&made).as_deref(), Some(""), "a change makes a new report");
+        assert_eq!(reported(&made).as_deref(), Some(""), "a change makes a new report");
     }
 
     #[test]
@@ -183,7 +184,7 @@ mod tests {
         let listed: Vec<_> = (0..PATTERNS_MAX).map(|at| format!("files:f{at}")).collect();
         let role: Vec<_> = (1..=PATTERNS_MAX).map(|at| format!("files:f{at}")).collect();
         let made = made(&listed.join(" "), Some(&role.join(" ")), false, "files:* a:*");
-        assert_eq!(told(&made), Some(listed[1..].join(" ")));
+        assert_eq!(reported(&made), Some(listed[1..].join(" ")));
     }
 
     fn made(listed: &str, role: Option<&str>, operator: bool, ceiling: &str) -> Grant {
@@ -196,7 +197,7 @@ mod tests {
             let permissions = PatternSet::trusted(patterns).into();
             user.role =
                 HeldRole::of(RoleFacts { permissions, ..RoleFacts::unknown(RoleId::default()) });
-            (user.standing.role, user.standing.operator) = (Rank::Custom, operator);
+            (user.standing.role, user.standing.operator) = (RoleKind::Custom, operator);
             user
         });
         key.owner = user.as_ref().map(|user| user.id);

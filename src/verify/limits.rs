@@ -1,6 +1,6 @@
-//! Limits on calls: those of a key and those of its organization's plan, drawn from together.
+//! CallLimits on calls: those of a key and those of its organization's plan, drawn from together.
 //!
-//! Limits are tested in the order of their codes: both rates, then both quotas, the key's before
+//! CallLimits are tested in the order of their codes: both rates, then both quotas, the key's before
 //! the plan's. Quotas are drawn first, because only they can lack a reservation. A rejected call
 //! returns everything.
 
@@ -19,13 +19,13 @@ use crate::verify::{Code, Verdict};
 
 /// The limits on one call.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits<'a> {
+pub struct CallLimits<'a> {
     rules: Option<&'a Rules>,
     plan: Option<&'a PlanFacts>,
     live: &'a OrganizationLive,
 }
 
-impl<'a> Limits<'a> {
+impl<'a> CallLimits<'a> {
     /// The limits of a key in its organization, on its plan.
     pub fn of(
         grant: &'a Grant,
@@ -74,7 +74,7 @@ impl<'a> Limits<'a> {
 /// # Errors
 ///
 /// [`Unreserved`], with nothing drawn.
-pub(super) fn draw(limits: Limits<'_>, cost: u32, now: Now) -> Result<Verdict, Unreserved> {
+pub(super) fn draw(limits: CallLimits<'_>, cost: u32, now: Now) -> Result<Verdict, Unreserved> {
     // Tested first, so that a call that a limit rejects rarely affects other calls.
     if let Some(refusal) = limits.refusal(cost, now) {
         return Ok(refusal);
@@ -84,7 +84,7 @@ pub(super) fn draw(limits: Limits<'_>, cost: u32, now: Now) -> Result<Verdict, U
 
 /// Draws from the limits in turn. If a limit rejects the call, because other calls were faster
 /// since the test, the earlier draws are returned.
-fn draw_from_each(limits: Limits<'_>, cost: u32, now: Now) -> Result<Verdict, Unreserved> {
+fn draw_from_each(limits: CallLimits<'_>, cost: u32, now: Now) -> Result<Verdict, Unreserved> {
     // Quotas before rates: a call that must wait for its reservation has then drawn nothing that
     // another call could miss.
     let [own, plan] = limits.quotas();
@@ -193,7 +193,7 @@ mod tests {
             let grant = grant(&key, None, facts);
             let organization = grant.organization.load();
             let plan = organization.plan.facts();
-            let limits = Limits::of(&grant, &organization, Some(&plan));
+            let limits = CallLimits::of(&grant, &organization, Some(&plan));
             let verdict = loop {
                 match draw_from_each(limits, 5, NOW) {
                     Ok(verdict) => break verdict,

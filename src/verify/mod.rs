@@ -15,13 +15,15 @@ use crate::index::Index;
 use crate::index::grant::Grant;
 use crate::index::quota::Unreserved;
 use crate::model::gate::Acceptance;
-use crate::model::key_text::{Presented, classify};
+use crate::model::key_text::{KeyTextClass, classify};
 use crate::model::requirement::Requirement;
 use crate::model::secret::Digest;
-pub use decide::{decide, foretell};
-pub use explain::{Explanation, Granting, Lists, Outcome, Stage, Step, explain, explain_absence};
+pub use decide::{decide, preview};
+pub use explain::{
+    Explanation, ExplanationStep, Granting, Lists, Stage, StepOutcome, explain, explain_absence,
+};
 pub use granted::with_granted;
-pub use limits::Limits;
+pub use limits::CallLimits;
 pub use verdict::{Code, Verdict};
 
 /// The inputs of a check, besides the key.
@@ -75,7 +77,7 @@ pub fn check<T>(
 /// A text may be known by its BLAKE3 and by its SHA-256: if either was revoked or is no longer
 /// valid, that one decides. An instance without keys known by their SHA-256 computes none.
 pub fn digest_of(index: &Index, presented: &[u8]) -> Option<Digest> {
-    let (Presented::Own(digest) | Presented::Foreign(digest)) = classify(presented) else {
+    let (KeyTextClass::Own(digest) | KeyTextClass::Foreign(digest)) = classify(presented) else {
         return None;
     };
     if index.knows_sha256() {

@@ -26,6 +26,6 @@ revoke_key.sync(made.key.id, client=client)
 assert check().code is CheckCode.REVOKED
 unknown = show_key.sync("key_0199f3a2-6f1e-7cc3-98c4-dc0c0c07398f", client=client)
 assert unknown.code is ErrorCode.NOT_FOUND, unknown
-stranger = AuthenticatedClient(base_url=os.environ["KEYHOUSE_URL"], token="a-key-of-nobody")
+stranger = AuthenticatedClient(base_url=os.environ["KEYHOUSE_URL"], token="an-unknown-key")
 assert list_keys.sync(client=stranger).code is CheckCode.NOT_FOUND
 print("ok")

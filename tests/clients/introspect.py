@@ -25,8 +25,8 @@ for line in sys.stdin:
     token, scope = line.split()
     request = SimpleNamespace(headers={"Authorization": f"Bearer {token}"})
     try:
-        told = protector.validate_request([scope], request)
+        token_info = protector.validate_request([scope], request)
     except OAuth2Error as refused:
         print(refused.error)
     else:
-        print(told["client_id"], told["sub"])
+        print(token_info["client_id"], token_info["sub"])

@@ -1,4 +1,4 @@
-//! kill -9 under load: every change that was answered with 2xx exists after the restart, and none
+//! The server survives kill -9 under load: every change that was answered with 2xx exists after the restart, and none
 //! is partly applied.
 #![expect(
     clippy::unwrap_used,
@@ -99,13 +99,13 @@ fn every_answered_change_survives_a_kill_and_none_is_partial() {
 fn check_audit(home: &Home, known: &HashMap<String, Known>) {
     let ended = home.run_cli(&["audit", "check", "--json"], "");
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    let told: Value = serde_json::from_str(&ended.stdout).unwrap();
-    assert_eq!(told["unsealed"], 0, "{told}");
+    let reported: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(reported["unsealed"], 0, "{reported}");
     // A key's version counts its changes, including its creation; each has an event.
     let changes: u64 = known.values().map(|known| known.answered.version).sum();
-    let events = told["events"].as_u64().unwrap();
+    let events = reported["events"].as_u64().unwrap();
     // Besides these: the setup, one sign-in, and the key that manages.
-    assert_eq!(events, changes + 3, "{told}");
+    assert_eq!(events, changes + 3, "{reported}");
 }
 
 #[expect(clippy::print_stderr, reason = "the numbers are worth a line in the log of a run")]
@@ -168,7 +168,8 @@ fn write(
     for number in 0.. {
         let name = format!("{writer}n{number}");
         let fields = json!({"name": name, "kind": "service", "permissions": ["a:b"]});
-        let Some(made) = told(ask(&mut connection, credential, "POST", "/v1/keys", &fields), 201)
+        let Some(made) =
+            reported(ask(&mut connection, credential, "POST", "/v1/keys", &fields), 201)
         else {
             journal.lost = Some(name);
             return journal;
@@ -181,7 +182,8 @@ fn write(
         for step in 0..number % 4 {
             let (method, path, body, next) = change(&id, &known.answered, step);
             known.asked = Some(next.clone());
-            let Some(changed) = told(ask(&mut connection, credential, method, &path, &body), 200)
+            let Some(changed) =
+                reported(ask(&mut connection, credential, method, &path, &body), 200)
             else {
                 return journal;
             };
@@ -246,7 +248,7 @@ fn settle(
         }
         // A key whose creation was not answered exists completely or not at all.
         let asked_for = lost.iter().any(|name| key["name"] == name.as_str());
-        assert!(asked_for, "kill {kill}: nobody asked for {key}");
+        assert!(asked_for, "kill {kill}: no request created {key}");
         assert_eq!((&key["version"], &key["permissions"]), (&json!(1), &json!(["a:b"])), "{key}");
         let secret = format!("unknown to all: {}", key["hint"]);
         known.insert(id.clone(), Known { secret, answered: state_of(key), asked: None });
@@ -265,7 +267,7 @@ fn check_secrets(
     for (id, known) in &journal.keys {
         let body = json!({"key": known.secret, "permissions": ["a:b"]});
         let answer = ask(&mut connection, credential, "POST", "/v1/verify", &body);
-        let verdict = told(answer, 200).unwrap();
+        let verdict = reported(answer, 200).unwrap();
         let status = stored.get(id).map_or("gone", |key| key["status"].as_str().unwrap());
         let code = match status {
             "active" => "VALID",
@@ -285,7 +287,8 @@ fn all_keys(server: &Server, credentials: &[Credential]) -> HashMap<String, Valu
     let (mut found, mut cursor) = (HashMap::new(), String::new());
     loop {
         let path = format!("/v1/keys?status=all&limit=100{cursor}");
-        let page = told(ask(&mut connection, credential, "GET", &path, &Value::Null), 200).unwrap();
+        let page =
+            reported(ask(&mut connection, credential, "GET", &path, &Value::Null), 200).unwrap();
         for key in page["items"].as_array().unwrap() {
             let before = found.insert(text(&key["id"]), key.clone());
             assert!(before.is_none(), "{key} is listed twice");
@@ -319,7 +322,7 @@ fn ask(
 }
 
 /// The body of an answer; none if the server was gone before the end of the body.
-fn told(answer: io::Result<Answer>, status: u16) -> Option<Value> {
+fn reported(answer: io::Result<Answer>, status: u16) -> Option<Value> {
     let answer = answer.ok()?;
     assert_eq!(answer.status, status, "{}", answer.body);
     Some(answer.json())

@@ -29,13 +29,13 @@ impl Page {
             "rules": {"target-size": {"enabled": true}},
             "resultTypes": ["violations", "incomplete"],
         });
-        let told = self.driver.evaluate_in(world, &format!("axe.run({options})"));
-        let ran = told["passes"].as_array().map_or(0, Vec::len);
-        assert!(ran > 0, "axe-core checked nothing: {told}");
-        let violations = told["violations"].as_array().unwrap().iter().flat_map(faults_of);
+        let reported = self.driver.evaluate_in(world, &format!("axe.run({options})"));
+        let ran = reported["passes"].as_array().map_or(0, Vec::len);
+        assert!(ran > 0, "axe-core checked nothing: {reported}");
+        let violations = reported["violations"].as_array().unwrap().iter().flat_map(faults_of);
         let drawn = self.driver.evaluate(DRAWN_TEXT);
         let drawn = drawn.as_str().map(|fault| format!("color-contrast: in a drawing, {fault}"));
-        violations.chain(undecided_contrasts(&told)).chain(drawn).collect()
+        violations.chain(undecided_contrasts(&reported)).chain(drawn).collect()
     }
 
     /// axe-core finds nothing wrong.
@@ -68,8 +68,8 @@ const DRAWN_TEXT: &str = r"(() => {
 
 /// Texts whose contrast axe-core could not determine, which would hide a violation. A sign such as `×` is not a text,
 /// and text in a drawing is checked by [`DRAWN_TEXT`].
-fn undecided_contrasts(told: &Value) -> Vec<String> {
-    let undecided = told["incomplete"].as_array().into_iter().flatten();
+fn undecided_contrasts(reported: &Value) -> Vec<String> {
+    let undecided = reported["incomplete"].as_array().into_iter().flatten();
     let contrasts = undecided.filter(|found| found["id"] == "color-contrast").cloned();
     let is_text = |node: &Value| {
         let why = node.pointer("/any/0/data/messageKey").and_then(Value::as_str);

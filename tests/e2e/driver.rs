@@ -121,9 +121,9 @@ impl Driver {
         if let Some(world) = world {
             asked["contextId"] = world.clone();
         }
-        let told = self.devtools("Runtime.evaluate", asked);
-        assert!(told.get("exceptionDetails").is_none(), "{expression:.200}: {told}");
-        told["result"]["value"].clone()
+        let reported = self.devtools("Runtime.evaluate", asked);
+        assert!(reported.get("exceptionDetails").is_none(), "{expression:.200}: {reported}");
+        reported["result"]["value"].clone()
     }
 
     /// The id of the process group that all of it belongs to.
@@ -168,13 +168,13 @@ pub(crate) fn wait<T>(missing: impl Fn() -> String, mut ask: impl FnMut() -> Opt
 
 /// Whether asking again may help: the page moved on between look and deed.
 pub(crate) fn is_passing(error: &WebDriverError) -> bool {
-    use WebDriverErrorInner as Told;
+    use WebDriverErrorInner as Inner;
     matches!(
         error.as_inner(),
-        Told::StaleElementReference(_)
-            | Told::ElementClickIntercepted(_)
-            | Told::ElementNotInteractable(_)
-            | Told::NoSuchElement(_)
+        Inner::StaleElementReference(_)
+            | Inner::ElementClickIntercepted(_)
+            | Inner::ElementNotInteractable(_)
+            | Inner::NoSuchElement(_)
     )
 }
 

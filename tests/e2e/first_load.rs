@@ -74,7 +74,7 @@ fn first_load_needs_few_round_trips() {
     page.finish();
 }
 
-/// Files come compressed and are kept for ever; beside them there is the page and the API alone.
+/// Files come compressed and are kept permanently; beside them there is the page and the API alone.
 fn is_kept_and_compressed(requests: &[Request]) {
     let (files, rest): (Vec<_>, Vec<_>) =
         requests.iter().partition(|it| it.url.contains("/assets/"));

@@ -62,7 +62,7 @@ fn gate_is_created_tested_and_removed() {
     page.press(&["Escape"]);
     page.no_dialog();
 
-    for (url, secret, told) in [
+    for (url, secret, reported) in [
         ("/health", "", "gate.why_public"),
         ("https://api.example.com/orders/7", "", "gate.why_no_key"),
         ("/orders/7", "no key", "explain.why_MALFORMED"),
@@ -73,7 +73,7 @@ fn gate_is_created_tested_and_removed() {
         page.fill(&page.t("gate.url"), url);
         page.fill(&page.t("gate.key"), secret);
         page.click("button", &page.t("gate.send_test"));
-        page.see(&page.t(told));
+        page.see(&page.t(reported));
     }
     page.choose(&page.t("gate.method"), "POST");
     page.fill(&page.t("gate.url"), "/orders/7");
@@ -147,9 +147,9 @@ fn conflicting_change_of_a_gate_is_shown_before_it_is_overwritten() {
     page.click("button", &of_route(&page, "actions.edit", READ));
     elsewhere(json!({"routes": []}));
     page.fill(&page.t("gate.permission"), "orders:write");
-    for told in ["problems.version_conflict", "problems.route_gone"] {
+    for reported in ["problems.version_conflict", "problems.route_gone"] {
         page.click("button", &page.t("actions.save"));
-        page.see(&page.t(told));
+        page.see(&page.t(reported));
     }
     assert_eq!(stored(&house)["routes"], json!([]));
     page.expect("412 (Precondition Failed)");
@@ -214,10 +214,10 @@ fn route_allows_special_paths_and_gate_forwards_preflights() {
     for kind in &allowed {
         page.within("main", "").see(kind);
     }
-    let ask = |page: &Page, url: &str, told: &str| {
+    let ask = |page: &Page, url: &str, reported: &str| {
         page.fill(&page.t("gate.url"), url);
         page.click("button", &page.t("gate.send_test"));
-        page.see(&page.t(told));
+        page.see(&page.t(reported));
     };
     ask(&page, "/packages/@scope%2Fname", "gate.why_public");
     ask(&page, "/packages//name", "gate.why_unclear");
@@ -229,10 +229,10 @@ fn route_allows_special_paths_and_gate_forwards_preflights() {
     ask(&page, "/packages/@scope%2Fname", "gate.why_unclear");
 
     // A preflight is checked like any request, until the gate forwards those whose announced request a route accepts.
-    let announce = |page: &Page, told: &str| {
+    let announce = |page: &Page, reported: &str| {
         page.choose(&page.t("gate.method"), "OPTIONS");
         page.fill(&page.t("gate.preflight_for"), "GET");
-        ask(page, "/packages/name", told);
+        ask(page, "/packages/name", reported);
     };
     announce(&page, "gate.why_no_route");
     page.click("button", &page.t("gate.edit"));

@@ -151,8 +151,8 @@ fn keys_that_remain_after_a_revocation_are_counted() {
     let dialog = page.within("dialog", &page.t("key.revoke_title"));
     dialog.click("checkbox", &page.t_with("key.revoke_descendants", &[("count", "2")]));
     dialog.click("button", &page.t("key.revoke_confirm"));
-    let told = page.within("dialog", &page.t_with("key.descendants_left", &[("count", "2")]));
-    told.click("button", &page.t("actions.close"));
+    let reported = page.within("dialog", &page.t_with("key.descendants_left", &[("count", "2")]));
+    reported.click("button", &page.t("actions.close"));
     page.no_dialog();
     page.see(&page.t("status.revoked"));
     house.bare(&Ask::forward_auth(&robot.secret)).problem(401, "REVOKED");

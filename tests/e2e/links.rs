@@ -45,8 +45,8 @@ fn setup_link_creates_the_owner_and_shows_an_empty_list() {
 fn invitation_works_once() {
     let house = House::start();
     let invited = |email: &str| {
-        let told = house.ask(&invitation(email, "user")).expect(201);
-        told["url"].as_str().unwrap().to_owned()
+        let reported = house.ask(&invitation(email, "user")).expect(201);
+        reported["url"].as_str().unwrap().to_owned()
     };
     let (first, second) = (invited("grace@example.com"), invited("lin@example.com"));
     let mut page = Page::open(&house, "en");
@@ -81,8 +81,8 @@ fn reset_link_works_once() {
     let house = House::start();
     let mate = house.join("mate", "user");
     let reset = Ask::post(&format!("/v1/users/{}/reset", mate.id), &json!({}));
-    let told = house.ask(&reset).expect(201);
-    let link = told["url"].as_str().unwrap();
+    let reported = house.ask(&reset).expect(201);
+    let link = reported["url"].as_str().unwrap();
     let mut page = Page::open(&house, "en");
     page.follow(link);
     assert_names_account(&page, &mate.email);

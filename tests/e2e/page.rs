@@ -248,9 +248,9 @@ impl Page {
         let height = size["height"].as_f64().unwrap().min(SHOT_HEIGHT_MAX);
         let clip = json!({"x": 0, "y": 0, "width": size["width"], "height": height, "scale": 1});
         let asked = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
-        let told = self.driver.devtools("Page.captureScreenshot", asked);
+        let reported = self.driver.devtools("Page.captureScreenshot", asked);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(file, bytes_of_base64(told["data"].as_str().unwrap())).unwrap();
+        fs::write(file, bytes_of_base64(reported["data"].as_str().unwrap())).unwrap();
     }
 
     /// The value of an expression in the page, for state that is not visible, such as storage.

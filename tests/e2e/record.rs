@@ -67,9 +67,9 @@ impl Record {
     pub(crate) fn read(&mut self, driver: &Driver) {
         let log = |name| driver.run(driver.session().get_log(name));
         for entry in log("performance") {
-            let told: Value =
+            let reported: Value =
                 serde_json::from_str(&entry.message).expect("an event of the browser");
-            self.take(&told["message"]["method"], &told["message"]["params"]);
+            self.take(&reported["message"]["method"], &reported["message"]["params"]);
         }
         for entry in log("browser") {
             if matches!(entry.level.as_str(), "WARNING" | "SEVERE") {
@@ -107,46 +107,46 @@ impl Record {
         requests
     }
 
-    fn take(&mut self, event: &Value, told: &Value) {
+    fn take(&mut self, event: &Value, reported: &Value) {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let id = text(&told["requestId"]);
+        let id = text(&reported["requestId"]);
         match event.as_str().unwrap_or_default() {
             "Network.requestWillBeSent" => {
                 let (method, url) =
-                    (text(&told["request"]["method"]), text(&told["request"]["url"]));
-                self.addresses.extend([url.clone(), text(&told["documentURL"])]);
-                let headers = told["request"]["headers"].as_object().into_iter().flatten();
+                    (text(&reported["request"]["method"]), text(&reported["request"]["url"]));
+                self.addresses.extend([url.clone(), text(&reported["documentURL"])]);
+                let headers = reported["request"]["headers"].as_object().into_iter().flatten();
                 let referrers = headers.filter(|(name, _)| name.eq_ignore_ascii_case("referer"));
                 self.addresses.extend(referrers.map(|(_, value)| text(value)));
                 let request = Request {
                     method,
                     url,
-                    kind: text(&told["type"]),
-                    began_s: told["timestamp"].as_f64().unwrap_or_default(),
+                    kind: text(&reported["type"]),
+                    began_s: reported["timestamp"].as_f64().unwrap_or_default(),
                     at: self.requests.len(),
                     ..Request::default()
                 };
                 self.requests.insert(id, request);
             },
-            "Network.webSocketCreated" => self.addresses.push(text(&told["url"])),
-            "Page.frameNavigated" => self.addresses.push(text(&told["frame"]["url"])),
+            "Network.webSocketCreated" => self.addresses.push(text(&reported["url"])),
+            "Page.frameNavigated" => self.addresses.push(text(&reported["frame"]["url"])),
             "Network.requestServedFromCache" => self.request(id).from_cache = true,
             "Network.responseReceived" => {
                 let request = self.request(id);
                 if request.status == 0 {
-                    request.status = told["response"]["status"].as_u64().unwrap_or_default();
+                    request.status = reported["response"]["status"].as_u64().unwrap_or_default();
                 }
-                request.from_cache |= told["response"]["fromDiskCache"] == true;
-                let headers = told["response"]["headers"].as_object().into_iter().flatten();
+                request.from_cache |= reported["response"]["fromDiskCache"] == true;
+                let headers = reported["response"]["headers"].as_object().into_iter().flatten();
                 let lower = headers.map(|(name, value)| (name.to_lowercase(), text(value)));
                 request.headers = lower.collect();
             },
             // Bytes on the wire. For a 304, another event contains the response.
             "Network.responseReceivedExtraInfo" => {
-                self.request(id).status = told["statusCode"].as_u64().unwrap_or_default();
+                self.request(id).status = reported["statusCode"].as_u64().unwrap_or_default();
             },
             "Network.loadingFinished" => {
-                let bytes = told["encodedDataLength"].as_f64().unwrap_or_default();
+                let bytes = reported["encodedDataLength"].as_f64().unwrap_or_default();
                 #[expect(
                     clippy::cast_possible_truncation,
                     clippy::cast_sign_loss,
@@ -155,7 +155,7 @@ impl Record {
                 let bytes = bytes as u64;
                 let request = self.request(id);
                 request.wire_bytes = bytes;
-                request.ended_s = told["timestamp"].as_f64().unwrap_or_default();
+                request.ended_s = reported["timestamp"].as_f64().unwrap_or_default();
             },
             _ => {},
         }

@@ -299,9 +299,9 @@ fn pass_axe(language: &'static str, looks: &[Look], walks: &[Walk]) {
     for walk in walks {
         walk(language, &mut check);
     }
-    let told =
+    let reported =
         faults.iter().map(|(fault, screens)| format!("{fault}\n  on {}", screens.join(", ")));
-    assert!(faults.is_empty(), "{}", told.collect::<Vec<_>>().join("\n"));
+    assert!(faults.is_empty(), "{}", reported.collect::<Vec<_>>().join("\n"));
 }
 
 fn sign_in(page: &Page, _house: &House) {

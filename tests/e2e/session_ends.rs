@@ -112,7 +112,7 @@ fn name_changed_in_another_tab_is_not_overwritten() {
     let own = format!("/#/keys/{}", key.id);
     let in_list = page.t_with("keys.rename", &[("name", "exporter")]);
     let meanwhile = page.t_with("faults.renamed_meanwhile", &[("name", "first name")]);
-    for (path, button, field, told) in [
+    for (path, button, field, reported) in [
         ("/#/keys", in_list, page.t("keys.name"), meanwhile),
         (
             own.as_str(),
@@ -135,7 +135,7 @@ fn name_changed_in_another_tab_is_not_overwritten() {
         page.click("button", &button);
         page.fill(&field, "second name");
         page.press(&["Enter"]);
-        page.see(&told);
+        page.see(&reported);
         assert_eq!(page.value(&field), "second name");
         assert_eq!(house.key(&key.id)["name"], "first name");
         page.reload();
@@ -196,8 +196,8 @@ pub(crate) fn sign_out(page: &Page, name: &str) {
 
 /// Ends all sessions of the owner but the test's own.
 fn end_other_sessions(house: &House) {
-    let told = house.ask(&Ask::get("/v1/sessions")).expect(200);
-    for session in told["items"].as_array().unwrap() {
+    let reported = house.ask(&Ask::get("/v1/sessions")).expect(200);
+    for session in reported["items"].as_array().unwrap() {
         if session["current"] == false {
             let path = format!("/v1/sessions/{}", session["id"].as_str().unwrap());
             house.ask(&Ask::new("DELETE", &path)).expect(204);

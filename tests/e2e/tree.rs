@@ -43,19 +43,19 @@ impl Driver {
                 asked[field] = json!(wanted);
             }
         }
-        let told = self.attempt_devtools("Accessibility.queryAXTree", asked);
-        let told = told.unwrap_or_default();
-        let nodes = told["nodes"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let reported = self.attempt_devtools("Accessibility.queryAXTree", asked);
+        let reported = reported.unwrap_or_default();
+        let nodes = reported["nodes"].as_array().map(Vec::as_slice).unwrap_or_default();
         nodes.iter().filter(|node| node["ignored"] == json!(false)).filter_map(node_of).collect()
     }
 
     /// The node that has the focus.
     pub(crate) fn focused_node(&self) -> Option<Node> {
         let asked = json!({"expression": "document.activeElement"});
-        let told = self.devtools("Runtime.evaluate", asked);
-        let asked = json!({"objectId": told["result"]["objectId"], "fetchRelatives": false});
-        let told = self.attempt_devtools("Accessibility.getPartialAXTree", asked).ok()?;
-        told["nodes"].as_array()?.first().and_then(node_of)
+        let reported = self.devtools("Runtime.evaluate", asked);
+        let asked = json!({"objectId": reported["result"]["objectId"], "fetchRelatives": false});
+        let reported = self.attempt_devtools("Accessibility.getPartialAXTree", asked).ok()?;
+        reported["nodes"].as_array()?.first().and_then(node_of)
     }
 
     /// The text of a node as it is shown.
@@ -67,48 +67,48 @@ impl Driver {
             "functionDeclaration": "function () { return this.innerText }",
             "returnByValue": true,
         });
-        let told = self.attempt_devtools("Runtime.callFunctionOn", asked).ok()?;
-        told["result"]["value"].as_str().map(str::to_owned)
+        let reported = self.attempt_devtools("Runtime.callFunctionOn", asked).ok()?;
+        reported["result"]["value"].as_str().map(str::to_owned)
     }
 
     /// A node as the driver knows it, for clicks and keys. None when the page is just being replaced.
     pub(crate) fn element(&self, node: &Node) -> Option<WebElement> {
         // An element's id ends with its node's: `f.FRAME.d.DOCUMENT.e.NODE`.
         let root = self.attempt(self.session().find(By::Css(":root"))).ok()?;
-        let told = root.to_json().unwrap().to_string();
-        let (document, rest) = told.rsplit_once(".e.").expect("the form of chromedriver's ids");
+        let reported = root.to_json().unwrap().to_string();
+        let (document, rest) = reported.rsplit_once(".e.").expect("the form of chromedriver's ids");
         let (_, rest) = rest.split_once('"').unwrap();
-        let told = format!("{document}.e.{}\"{rest}", node.id);
-        let told = serde_json::from_str(&told).unwrap();
-        Some(WebElement::from_json(told, self.session().handle().clone()).unwrap())
+        let reported = format!("{document}.e.{}\"{rest}", node.id);
+        let reported = serde_json::from_str(&reported).unwrap();
+        Some(WebElement::from_json(reported, self.session().handle().clone()).unwrap())
     }
 
     /// `None` while the page reloads.
     fn document(&self) -> Option<u64> {
-        let told = self.attempt_devtools("DOM.getDocument", json!({"depth": 0})).ok()?;
-        told["root"]["backendNodeId"].as_u64()
+        let reported = self.attempt_devtools("DOM.getDocument", json!({"depth": 0})).ok()?;
+        reported["root"]["backendNodeId"].as_u64()
     }
 }
 
-fn node_of(told: &Value) -> Option<Node> {
+fn node_of(reported: &Value) -> Option<Node> {
     let text = |value: &Value| match value.as_str() {
         Some(text) => text.to_owned(),
         None if value.is_null() => String::new(),
         None => value.to_string(),
     };
     let state = |name: &str| {
-        let states = told["properties"].as_array();
+        let states = reported["properties"].as_array();
         let state = states.and_then(|all| all.iter().find(|state| state["name"] == name));
         state.map(|state| text(&state["value"]["value"])).unwrap_or_default()
     };
     let checked = state("checked");
     Some(Node {
-        role: text(&told["role"]["value"]),
-        name: text(&told["name"]["value"]),
-        value: text(&told["value"]["value"]),
+        role: text(&reported["role"]["value"]),
+        name: text(&reported["name"]["value"]),
+        value: text(&reported["value"]["value"]),
         disabled: state("disabled") == "true",
         checked: if checked.is_empty() { state("pressed") } else { checked },
         expanded: state("expanded"),
-        id: told["backendDOMNodeId"].as_u64()?,
+        id: reported["backendDOMNodeId"].as_u64()?,
     })
 }

@@ -78,17 +78,17 @@ fn view_that_fails_to_load_can_be_retried() {
     let (relay, _house) = Relay::before_house();
     let mut page = owner_at(&relay, "/#/keys");
     page.find("heading", &page.t("keys.title"));
-    for (with, told) in [(BAD_GATEWAY, "unreachable"), (PORTAL, "unreadable")] {
+    for (with, reported) in [(BAD_GATEWAY, "unreachable"), (PORTAL, "unreadable")] {
         for (view, path) in [("teams", "/v1/teams"), ("people", "/v1/users"), ("keys", "/v1/keys?")]
         {
             relay.answer(path, with);
             page.go(&format!("/#/{view}"));
             page.reload();
-            page.within("main", "").see(&page.t(&format!("problems.{told}")));
+            page.within("main", "").see(&page.t(&format!("problems.{reported}")));
             relay.pass_all();
             page.click("button", &page.t("actions.retry"));
             page.find("heading", &page.t(&format!("{view}.title")));
-            page.within("main", "").see_no(&page.t(&format!("problems.{told}")));
+            page.within("main", "").see_no(&page.t(&format!("problems.{reported}")));
         }
     }
     page.expect("status of 502");
@@ -125,10 +125,10 @@ fn dialog_that_fails_to_load_says_why() {
 fn form_says_that_a_proxy_answered_for_keyhouse() {
     let (relay, house) = Relay::before_house();
     let mut page = filled_form(&relay);
-    for (with, told) in [(BAD_GATEWAY, "unreachable"), (PORTAL, "unreadable")] {
+    for (with, reported) in [(BAD_GATEWAY, "unreachable"), (PORTAL, "unreadable")] {
         relay.answer("/v1/keys", with);
         page.click("button", &page.t("new_key.save"));
-        page.see(&page.t(&format!("problems.{told}")));
+        page.see(&page.t(&format!("problems.{reported}")));
         assert_eq!(page.value(&page.t("new_key.name")), "diagram exporter");
         relay.pass_all();
     }
@@ -142,11 +142,11 @@ fn form_says_that_a_proxy_answered_for_keyhouse() {
 #[test]
 fn page_that_fails_to_start_says_why() {
     let (relay, _house) = Relay::before_house();
-    for (with, told) in [(BAD_GATEWAY, "unreachable"), (PORTAL, "unreadable")] {
+    for (with, reported) in [(BAD_GATEWAY, "unreachable"), (PORTAL, "unreadable")] {
         relay.answer("/v1/instance", with);
         let mut page = Page::open_at(relay.url(), "en");
         page.go("/");
-        page.see(&page.t(&format!("problems.{told}")));
+        page.see(&page.t(&format!("problems.{reported}")));
         relay.pass_all();
         page.click("button", &page.t("actions.retry"));
         page.see(&page.t("sign_in.forgotten"));

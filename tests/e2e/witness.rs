@@ -21,7 +21,7 @@ fn at_the_door(language: &'static str) -> (House, Page) {
 }
 
 /// Waits until a fault of the run holds this text.
-fn told(page: &Page, part: &str) -> String {
+fn reported(page: &Page, part: &str) -> String {
     let missing = || format!("nobody told of {part:?}, but of {:?}", page.faults());
     wait(missing, || page.faults().into_iter().find(|fault| fault.contains(part)))
 }
@@ -39,7 +39,7 @@ fn policy_violation_is_reported_even_after_leaving_the_page() {
         page.evaluate(breach);
         // The report is written by the page, and is read only after it is gone.
         page.go("/");
-        told(&page, &format!("\"POLICY\" \"enforce\" \"{directive}\""));
+        reported(&page, &format!("\"POLICY\" \"enforce\" \"{directive}\""));
     }
     for known in ["POLICY", "Content Security Policy", "'TrustedHTML'", "keyhouse.invalid"] {
         page.expect(known);
@@ -57,7 +57,7 @@ fn console_error_fails_a_test() {
         ("void Promise.reject(new Error('lost'))", "lost"),
     ] {
         page.evaluate(deed);
-        told(&page, told_of);
+        reported(&page, told_of);
         page.expect(told_of);
     }
     page.expect("unseen in this run");
@@ -68,7 +68,7 @@ fn console_error_fails_a_test() {
 fn fault_of_the_run_fails_finish() {
     let (_house, page) = at_the_door("en");
     page.evaluate("console.error('loud')");
-    told(&page, "loud");
+    reported(&page, "loud");
     assert!(catch_unwind(AssertUnwindSafe(|| page.finish())).is_err());
 }
 
@@ -77,7 +77,7 @@ fn request_to_another_host_is_reported() {
     let (house, other) = (House::start(), House::start());
     let mut page = Page::open(&house, "en");
     page.follow(&other.server().url());
-    told(&page, &other.server().url());
+    reported(&page, &other.server().url());
     page.moved(&other);
     page.finish();
 }

@@ -12,7 +12,7 @@ use keyhouse::records::event::EventRecord;
 use keyhouse::records::key::Author;
 use keyhouse::records::notice::NoticeKind;
 use keyhouse::records::people::TotpRecord;
-use keyhouse::records::place::Place;
+use keyhouse::records::place::StoreKey;
 use keyhouse::records::read_row;
 use keyhouse_storage::{At, Batch, FaultyStore, MemoryStore, Range, Row, Store};
 use serde_json::{Value, json};
@@ -111,7 +111,7 @@ impl Cast {
     fn rows(&self) -> Vec<Row> {
         let range = Range { limit: 10_000, ..Range::prefix(b"") };
         let mut rows = self.store.scan(&range, At::Latest).unwrap().rows;
-        rows.retain(|row| !row.key.starts_with(Place::EVENTS));
+        rows.retain(|row| !row.key.starts_with(StoreKey::EVENTS));
         rows
     }
 
@@ -135,7 +135,7 @@ impl Cast {
 
     /// The number of changes an actor has made.
     fn changes_by(&self, author: Author) -> usize {
-        let range = Range { limit: 10_000, ..Range::prefix(Place::EVENTS) };
+        let range = Range { limit: 10_000, ..Range::prefix(StoreKey::EVENTS) };
         let page = self.store.scan(&range, At::Latest).unwrap();
         let events = page.rows.iter().map(|row| read_row::<EventRecord>(row).unwrap().record);
         events.filter(|event| event.actor == Some(author)).count()
@@ -143,9 +143,9 @@ impl Cast {
 
     fn send(&self, asker: &Asker, change: &Change) -> (u16, Value) {
         let headers = [(asker.header.0, &*asker.header.1)];
-        let (status, _, told) =
+        let (status, _, reported) =
             self.house.ask(&change.method, &change.path, &headers, &change.body);
-        (status, told)
+        (status, reported)
     }
 
     /// Holds a change up, ends the actor's rights meanwhile, and checks that the change was not
@@ -161,20 +161,25 @@ impl Cast {
         let before = self.rows();
         self.store_it(change.first.clone());
         let mut done = 0;
-        let (status, told) = overtaken(
+        let (status, reported) = overtaken(
             &self.store,
             || self.send(asker, change),
             || {
-                let (status, told) = self.house.manage(ending.method, &ending.path, &ending.body);
+                let (status, reported) =
+                    self.house.manage(ending.method, &ending.path, &ending.body);
                 assert_eq!(
                     status,
                     if ending.method == "DELETE" { 204 } else { 200 },
-                    "{what}: {told}"
+                    "{what}: {reported}"
                 );
                 done = self.changes_by(asker.author);
             },
         );
-        assert_eq!((status, told["code"].as_str().unwrap_or_default()), expected, "{what}: {told}");
+        assert_eq!(
+            (status, reported["code"].as_str().unwrap_or_default()),
+            expected,
+            "{what}: {reported}"
+        );
         assert_eq!(self.changes_by(asker.author), done, "{what}");
         self.put_back(&before);
     }
@@ -187,8 +192,8 @@ impl Cast {
         }
         let (before, done) = (self.rows(), self.changes_by(asker.author));
         self.store_it(change.first.clone());
-        let (status, told) = self.send(asker, change);
-        assert_eq!(status, change.status, "{}: {told}", change.operation);
+        let (status, reported) = self.send(asker, change);
+        assert_eq!(status, change.status, "{}: {reported}", change.operation);
         assert_eq!(self.changes_by(asker.author), done + 1, "{}", change.operation);
         self.put_back(&before);
     }
@@ -240,7 +245,7 @@ fn no_change_by_a_session_commits_after_the_session_ended() {
         cast.check_that_it_works(&asker, &change);
         let before = cast.rows();
         cast.store_it(change.first.clone());
-        let (status, told) = overtaken(
+        let (status, reported) = overtaken(
             &cast.store,
             || cast.send(&asker, &change),
             || {
@@ -249,8 +254,8 @@ fn no_change_by_a_session_commits_after_the_session_ended() {
                 assert_eq!(out.0, 204, "{:?}", out.2);
             },
         );
-        let code = told["code"].as_str().unwrap_or_default();
-        assert_eq!((status, code), (401, "session_ended"), "{}: {told}", change.operation);
+        let code = reported["code"].as_str().unwrap_or_default();
+        assert_eq!((status, code), (401, "session_ended"), "{}: {reported}", change.operation);
         cast.put_back(&before);
     }
 }
@@ -304,9 +309,9 @@ fn no_change_by_a_personal_key_commits_after_its_owners_rights_ended() {
     let cast = Cast::set();
     let list = json!({"permissions": ["*", "keyhouse:*", "keyhouse:instance:*"]});
     let headers = [("Cookie", &*cast.dora.cookie)];
-    let (status, _, told) = cast.house.ask("POST", "/v1/keys", &headers, &list);
-    assert_eq!(status, 201, "{told}");
-    let own = key(&told);
+    let (status, _, reported) = cast.house.ask("POST", "/v1/keys", &headers, &list);
+    assert_eq!(status, 201, "{reported}");
+    let own = key(&reported);
     let user = format!("/v1/users/{}", cast.dora.id);
     let guest = json!({"role": "guest", "operator": false});
     let endings = [
@@ -327,19 +332,19 @@ fn asker_by(key: &Made) -> Asker {
     Asker { author, header: ("Authorization", format!("Bearer {}", key.secret)) }
 }
 
-fn key(told: &Value) -> Made {
-    Made { id: text(told, "/key/id"), secret: text(told, "/secret") }
+fn key(reported: &Value) -> Made {
+    Made { id: text(reported, "/key/id"), secret: text(reported, "/secret") }
 }
 
-fn text(told: &Value, pointer: &str) -> String {
-    told.pointer(pointer).unwrap().as_str().unwrap().to_owned()
+fn text(reported: &Value, pointer: &str) -> String {
+    reported.pointer(pointer).unwrap().as_str().unwrap().to_owned()
 }
 
 /// Creates something as the operator on the host.
 fn made(house: &House, path: &str, body: &Value) -> Value {
-    let (status, told) = house.manage("POST", path, body);
-    assert_eq!(status, 201, "{path}: {told}");
-    told
+    let (status, reported) = house.manage("POST", path, body);
+    assert_eq!(status, 201, "{path}: {reported}");
+    reported
 }
 
 /// Every change in the API description, each with an existing target.
@@ -466,8 +471,8 @@ impl Scene<'_> {
     }
 
     fn put(&self, path: &str, body: &Value, made: u16) {
-        let (status, told) = self.cast.house.manage("PUT", path, body);
-        assert_eq!(status, made, "{path}: {told}");
+        let (status, reported) = self.cast.house.manage("PUT", path, body);
+        assert_eq!(status, made, "{path}: {reported}");
     }
 
     fn with_list(&self, name: &str) -> Value {
@@ -534,7 +539,7 @@ impl Scene<'_> {
 
     /// With a notice that the user has not seen.
     fn notice(&self) -> Batch {
-        let place = Place::User(self.cast.dora.id.parse().unwrap());
+        let place = StoreKey::User(self.cast.dora.id.parse().unwrap());
         let row = self.cast.store.get(&place.to_bytes(), At::Latest).unwrap().unwrap();
         let mut user = read_row::<UserRecord>(&row).unwrap().record;
         user.notices.add(NoticeKind::PasswordReset, Author::Local, Moment::BEGINNING);
@@ -551,7 +556,7 @@ impl Scene<'_> {
             backup: vec![backup_digest(code.reveal()).unwrap()],
             created_at: Moment::BEGINNING,
         };
-        let place = Place::Totp(self.cast.dora.id.parse().unwrap());
+        let place = StoreKey::Totp(self.cast.dora.id.parse().unwrap());
         let first = Batch::new().put(place.to_bytes(), encode(&place, &record).unwrap());
         let body = json!({"current_password": PASSWORD, "code": code.reveal()});
         ((Vec::new(), body), first)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keyhouse::http::transport::{Application as _, Arrival, Peer, Surface};
+use keyhouse::http::transport::{Application as _, Arrival, ListenerKind, Peer};
 use keyhouse_storage::MemoryStore;
 use serde_json::json;
 
@@ -17,7 +17,7 @@ fn the_address_of_a_remote_proxy_is_never_used_as_the_client() {
     let (status, made) = house.manage("POST", "/v1/keys", &body);
     assert_eq!(status, 201, "{made}");
     let secret = made["secret"].as_str().unwrap();
-    let code = |surface: Surface, host: &str, line: Option<(&str, &str)>| {
+    let code = |surface: ListenerKind, host: &str, line: Option<(&str, &str)>| {
         let request = http::Request::builder().uri("/v1/whoami").header("host", host);
         let request =
             line.iter().fold(request, |request, (name, value)| request.header(*name, *value));
@@ -27,20 +27,20 @@ fn the_address_of_a_remote_proxy_is_never_used_as_the_client() {
         response.status_code
     };
     for (claim, surface, host, line, expected) in [
-        ("asks for itself", Surface::Checks, "keyhouse:7118", None, 200),
-        ("by the public name", Surface::Checks, "localhost", None, 403),
-        ("on the main listener", Surface::Main, "keyhouse:7117", None, 403),
-        ("a header of proxies", Surface::Checks, "keyhouse:7118", Some(("via", "1.1 a")), 403),
+        ("asks for itself", ListenerKind::Checks, "keyhouse:7118", None, 200),
+        ("by the public name", ListenerKind::Checks, "localhost", None, 403),
+        ("on the main listener", ListenerKind::Main, "keyhouse:7117", None, 403),
+        ("a header of proxies", ListenerKind::Checks, "keyhouse:7118", Some(("via", "1.1 a")), 403),
         (
             "a client elsewhere",
-            Surface::Checks,
+            ListenerKind::Checks,
             "keyhouse:7118",
             Some(("x-forwarded-for", "192.0.2.7")),
             403,
         ),
         (
             "a client within",
-            Surface::Checks,
+            ListenerKind::Checks,
             "keyhouse:7118",
             Some(("x-forwarded-for", "10.9.9.9")),
             200,

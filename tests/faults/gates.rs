@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use http::Request;
 use http::request::Builder;
-use keyhouse::http::transport::{Application as _, Arrival, Peer, Surface};
+use keyhouse::http::transport::{Application as _, Arrival, ListenerKind, Peer};
 use keyhouse::index::State;
-use keyhouse_storage::{Fault, FaultyStore, Gate, MemoryStore, Operation, Store};
+use keyhouse_storage::{Fault, FaultyStore, MemoryStore, Operation, Store, TestGate};
 use serde_json::json;
 
 use crate::{House, LONG};
 
 impl House {
     /// Status and code of the answer to a check.
-    fn answered(&self, surface: Surface, request: Builder, body: &[u8]) -> (u16, String) {
+    fn answered(&self, surface: ListenerKind, request: Builder, body: &[u8]) -> (u16, String) {
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let peer = Peer::Tcp(([127, 0, 0, 1], 1).into());
         let response = self.app.check(&Arrival { surface, peer, parts: &parts }, body);
@@ -32,8 +32,8 @@ impl House {
         let by_line = Request::get(format!("/v1/ext-authz/shop{path}"))
             .header("host", "a.org")
             .header("x-forwarded-for", "192.0.2.7");
-        let said = self.answered(Surface::Main, by_headers, b"");
-        assert_eq!(said, self.answered(Surface::Checks, by_line, b""), "{path}");
+        let said = self.answered(ListenerKind::Main, by_headers, b"");
+        assert_eq!(said, self.answered(ListenerKind::Checks, by_line, b""), "{path}");
         said
     }
 
@@ -62,11 +62,11 @@ fn a_gate_denies_all_while_the_index_lacks_an_answered_change() {
         let asked = Request::post("/v1/introspect")
             .header("x-api-key", secret)
             .header("content-type", "application/x-www-form-urlencoded");
-        house.answered(Surface::Checks, asked, format!("token={secret}").as_bytes())
+        house.answered(ListenerKind::Checks, asked, format!("token={secret}").as_bytes())
     };
     assert_eq!(introspect().0, 200);
 
-    let gate = Gate::new();
+    let gate = TestGate::new();
     store.inject_always(Operation::Next, Fault::Wait(gate.clone()));
     assert!(gate.wait_for_arrivals(1, LONG) || house.index.state() == State::Following);
     let closed = json!({"routes": [{"path": "/open", "access": "denied"}]});

@@ -25,8 +25,8 @@ use std::time::Duration;
 use keyhouse::actions::Actions;
 use keyhouse::actions::access::FirstOwner;
 use keyhouse::clock::{Clock, SystemClock};
-use keyhouse::http::transport::{Application as _, Arrival, Peer, Surface};
-use keyhouse::http::{App, Settings};
+use keyhouse::http::transport::{Application as _, Arrival, ListenerKind, Peer};
+use keyhouse::http::{App, HttpSettings};
 use keyhouse::index::follow::{self, Follower};
 use keyhouse::index::halt::Halt;
 use keyhouse::index::{Index, State};
@@ -36,7 +36,7 @@ use keyhouse::model::secret::Secret;
 use keyhouse::records::event::EventRecord;
 use keyhouse::records::key::KeyRecord;
 use keyhouse::records::{prepare, read_row};
-use keyhouse_storage::{At, Fault, FaultyStore, Gate, MemoryStore, Operation, Range, Store};
+use keyhouse_storage::{At, Fault, FaultyStore, MemoryStore, Operation, Range, Store, TestGate};
 use keyhouse_storage_redb::{DiskOperation, FaultyDisk, RedbStore};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -95,7 +95,7 @@ impl House {
         if !actions.is_founded().unwrap() {
             actions.found(&owner, None, None).unwrap();
         }
-        let settings = Settings {
+        let settings = HttpSettings {
             links: keyhouse::model::public_url::Links::default(),
             public_url: "http://localhost".parse().unwrap(),
             trusted_proxies: vec!["127.0.0.0/8".parse().unwrap(), "10.0.0.7/32".parse().unwrap()]
@@ -107,8 +107,8 @@ impl House {
 
     /// A management request of the operator on the host.
     fn manage(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
-        let (status, _, told) = self.ask(method, path, &[], body);
-        (status, told)
+        let (status, _, reported) = self.ask(method, path, &[], body);
+        (status, reported)
     }
 
     /// A request with more headers: status, cookie and body of the answer.
@@ -157,7 +157,7 @@ impl House {
             .header("x-api-key", secret);
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let peer = Peer::Tcp(([127, 0, 0, 1], 1).into());
-        let arrival = Arrival { surface: Surface::Main, peer, parts: &parts };
+        let arrival = Arrival { surface: ListenerKind::Main, peer, parts: &parts };
         let response = self.app.check(&arrival, b"");
         let code = response.headers.iter().find(|(name, _)| name == "X-Keyhouse-Code");
         (response.status_code, code.map(|(_, code)| code.to_string()).unwrap_or_default())
@@ -241,7 +241,7 @@ fn no_answer_is_sent_before_the_index_has_the_change() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
     let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
     let key = house.create("any");
-    let gate = Gate::new();
+    let gate = TestGate::new();
     store.inject_always(Operation::Next, Fault::Wait(gate.clone()));
     assert!(gate.wait_for_arrivals(1, LONG) || house.index.state() == State::Following);
     let revoke_and_check = || (house.revoke(&key), house.check(&key.secret));

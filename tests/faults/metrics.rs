@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use keyhouse::index::State;
 use keyhouse::index::halt::Halt;
-use keyhouse_storage::{Fault, FaultyStore, Gate, MemoryStore, Operation, Store};
+use keyhouse_storage::{Fault, FaultyStore, MemoryStore, Operation, Store, TestGate};
 use serde_json::json;
 
 use crate::{House, LONG};
@@ -56,7 +56,7 @@ fn metrics_show_when_the_index_lacks_an_answered_change() {
     let house = House::over(Arc::clone(&store) as Arc<dyn Store>);
     let key = house.create("any");
     says(&scrape(&house), &["keyhouse_index_behind 0"]);
-    let gate = Gate::new();
+    let gate = TestGate::new();
     store.inject_always(Operation::Next, Fault::Wait(gate.clone()));
     assert!(gate.wait_for_arrivals(1, LONG) || house.index.state() == State::Following);
     assert_eq!(house.revoke(&key), 200);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyhouse::clock::ManualClock;
-use keyhouse::http::transport::{Application as _, Origin, Peer, Surface};
+use keyhouse::http::transport::{Application as _, ListenerKind, Peer, RequestOrigin};
 use keyhouse::model::moment::Moment;
 use keyhouse::model::pace::Pace;
 use keyhouse_storage::MemoryStore;
@@ -17,9 +17,9 @@ use crate::people::{Person, join};
 /// The `number`th rename of a user by themselves.
 fn rename(house: &House, person: &Person, number: usize) -> (u16, Value) {
     let headers = [("Cookie", &*person.cookie)];
-    let (status, _, told) =
+    let (status, _, reported) =
         house.ask("PATCH", "/v1/me", &headers, &json!({"name": format!("name {number}")}));
-    (status, told)
+    (status, reported)
 }
 
 /// A review found it: a guest wrote 525 audit events a second, and a user made 1,080 keys.
@@ -38,15 +38,15 @@ fn changes_are_limited_for_each_actor_and_reads_are_not() {
         for number in 0..burst {
             assert_eq!(rename(&house, person, number).0, 200, "{number} of {burst}");
         }
-        let (status, told) = rename(&house, person, burst);
-        assert_eq!((status, &told["code"]), (429, &json!("too_many_changes")));
+        let (status, reported) = rename(&house, person, burst);
+        assert_eq!((status, &reported["code"]), (429, &json!("too_many_changes")));
         clock.advance(Duration::from_millis(back));
         assert_eq!(rename(&house, person, burst + 1).0, 200, "one more after {back} ms");
     }
     assert_eq!(rename(&house, &elsewhere, 1).0, 429, "one allowance over all sessions");
     let headers = [("Cookie", &*gus.cookie)];
-    let (status, _, told) = house.ask("POST", "/v1/keys", &headers, &json!({}));
-    assert_eq!((status, &told["code"]), (429, &json!("too_many_changes")), "refused before");
+    let (status, _, reported) = house.ask("POST", "/v1/keys", &headers, &json!({}));
+    assert_eq!((status, &reported["code"]), (429, &json!("too_many_changes")), "refused before");
     for _ in 0..50 {
         assert_eq!(house.ask("GET", "/v1/me", &headers, &Value::Null).0, 200);
     }
@@ -63,7 +63,7 @@ fn refused_changes_count_and_personal_keys_share_one_allowance() {
     let bo = join(&house, "bo", "user");
     let list = json!({"permissions": ["keyhouse:keys:create"]});
     let headers = [("Cookie", &*bo.cookie)];
-    let bearer = |told: Value| format!("Bearer {}", told["secret"].as_str().unwrap());
+    let bearer = |reported: Value| format!("Bearer {}", reported["secret"].as_str().unwrap());
     let own: Vec<String> =
         (0..2).map(|_| bearer(house.ask("POST", "/v1/keys", &headers, &list).2)).collect();
     let service = json!({"kind": "service", "permissions": ["keyhouse:keys:read"]});
@@ -90,7 +90,7 @@ fn service_keys_share_an_allowance_of_their_organization() {
     let body = json!({"kind": "service", "permissions": ["keyhouse:keys:read"]});
     let keys: Vec<String> = (0..6)
         .map(|_| house.manage("POST", "/v1/keys", &body).1)
-        .map(|told| format!("Bearer {}", told["secret"].as_str().unwrap()))
+        .map(|reported| format!("Bearer {}", reported["secret"].as_str().unwrap()))
         .collect();
     let change = |key: usize| {
         let headers = [("Authorization", &*keys[key])];
@@ -127,7 +127,7 @@ fn a_refusal_for_the_rate_of_changes_returns_a_retry_time() {
     let headers = [("Cookie", &*bo.cookie), ("Host", "localhost")];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     let request = rouille::Request::fake_http("DELETE", "/v1/sessions/any", headers, Vec::new());
-    let origin = Origin { surface: Surface::Main, peer: Peer::Unix };
+    let origin = RequestOrigin { surface: ListenerKind::Main, peer: Peer::Unix };
     let answer = house.app.handle(origin, &request);
     let header = |name: &str| {
         let found = answer.headers.iter().find(|(known, _)| known == name);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::thread::scope;
 
-use keyhouse_storage::{Fault, FaultyStore, Gate, MemoryStore, Operation, Store};
+use keyhouse_storage::{Fault, FaultyStore, MemoryStore, Operation, Store, TestGate};
 use serde_json::{Value, json};
 
 use crate::{House, LONG};
@@ -33,9 +33,9 @@ fn accept(house: &House, token: &str) -> (u16, String, Value) {
 
 /// Adds a user.
 pub(crate) fn join(house: &House, name: &str, role: &str) -> Person {
-    let (status, cookie, told) = accept(house, &invite(house, None, name, role));
-    assert_eq!(status, 201, "{told}");
-    Person { id: told["user"]["id"].as_str().unwrap().to_owned(), cookie }
+    let (status, cookie, reported) = accept(house, &invite(house, None, name, role));
+    assert_eq!(status, 201, "{reported}");
+    Person { id: reported["user"]["id"].as_str().unwrap().to_owned(), cookie }
 }
 
 fn patch(house: &House, by: Option<&Person>, whom: &Person, change: &Value) -> u16 {
@@ -49,7 +49,7 @@ pub(crate) fn overtaken<T: Send>(
     late: impl FnOnce() -> T + Send,
     early: impl FnOnce(),
 ) -> T {
-    let gate = Gate::new();
+    let gate = TestGate::new();
     store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
     scope(|threads| {
         let late = threads.spawn(late);
@@ -115,19 +115,19 @@ fn a_key_created_during_a_revocation_of_its_ancestors_is_revoked() {
     let (_, root) = house.manage("POST", "/v1/keys", &list);
     let child = make(&secret(&root));
     let revoke = format!("/v1/keys/{}/revoke", root["key"]["id"].as_str().unwrap());
-    let gate = Gate::new();
+    let gate = TestGate::new();
     // The root's own revocation is the first.
     store.inject(Operation::Submit, 2, Fault::Wait(gate.clone()));
     let all = json!({"descendants": true});
-    let (status, told) = scope(|threads| {
+    let (status, reported) = scope(|threads| {
         let revoked = threads.spawn(|| house.manage("POST", &revoke, &all));
         assert!(gate.wait_for_arrivals(1, LONG));
         make(&secret(&child));
         gate.open();
         revoked.join().unwrap()
     });
-    assert_eq!(status, 200, "{told}");
-    assert_eq!(told["descendants"], json!({"revoked": 2, "left": 0, "more": false}));
+    assert_eq!(status, 200, "{reported}");
+    assert_eq!(reported["descendants"], json!({"revoked": 2, "left": 0, "more": false}));
 }
 
 #[test]

@@ -8,16 +8,20 @@ use argon2::password_hash::PasswordHasher as _;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, Version};
 use keyhouse::clock::{Clock as _, ManualClock};
-use keyhouse::http::transport::{Application as _, Arrival, Caller, Origin, Peer, Surface};
+use keyhouse::http::transport::{
+    Application as _, Arrival, Caller, ListenerKind, Peer, RequestOrigin,
+};
 use keyhouse::model::id::{Id, KeyId, UserId};
 use keyhouse::model::moment::Moment;
 use keyhouse::model::totp::code_at;
 use keyhouse::records::access::{EmailRecord, UserRecord};
 use keyhouse::records::event::EventRecord;
 use keyhouse::records::people::TotpRecord;
-use keyhouse::records::place::Place;
+use keyhouse::records::place::StoreKey;
 use keyhouse::records::{encode, read_row};
-use keyhouse_storage::{At, Batch, Fault, FaultyStore, Gate, MemoryStore, Operation, Range, Store};
+use keyhouse_storage::{
+    At, Batch, Fault, FaultyStore, MemoryStore, Operation, Range, Store, TestGate,
+};
 use rouille::Request;
 use serde_json::{Value, json};
 
@@ -110,7 +114,8 @@ impl Door {
         }
         let request = Request::fake_http(method, path, headers, text);
         let peer = Peer::Tcp(([127, 0, 0, 1], 1).into());
-        let response = house.app.handle(Origin { surface: Surface::Main, peer }, &request);
+        let response =
+            house.app.handle(RequestOrigin { surface: ListenerKind::Main, peer }, &request);
         let header = |name: &str| {
             let found = response.headers.iter().find(|(known, _)| known == name);
             found.map(|(_, value)| value.to_string())
@@ -135,14 +140,14 @@ fn user_of(house: &House) -> UserRecord {
 }
 
 fn put_user(house: &House, user: &UserRecord) {
-    let place = Place::User(user.id);
+    let place = StoreKey::User(user.id);
     let batch = Batch::new().put(place.to_bytes(), encode(&place, user).unwrap());
     let revision = house.store.commit(batch).unwrap();
     assert!(house.index.wait_for(revision, LONG));
 }
 
-fn refusals(house: &House) -> Vec<EventRecord> {
-    let page = house.store.scan(&Range::prefix(Place::EVENTS), At::Latest).unwrap();
+fn failed_sign_ins(house: &House) -> Vec<EventRecord> {
+    let page = house.store.scan(&Range::prefix(StoreKey::EVENTS), At::Latest).unwrap();
     let events = page.rows.iter().map(|row| read_row::<EventRecord>(row).unwrap().record);
     events.filter(|event| &*event.action == "session.refuse").collect()
 }
@@ -185,30 +190,33 @@ fn failures_of_a_minute_are_one_event_per_account_and_network() {
     for email in ["nobody@example.com", "noone@example.com", "my password by mistake"] {
         Door::from(1).with_email(email).sign_in(&house, WRONG);
     }
-    assert!(refusals(&house).is_empty());
+    assert!(failed_sign_ins(&house).is_empty());
     store.inject(Operation::Submit, 1, Fault::Unavailable);
-    house.actions.flush_refusals();
-    assert!(refusals(&house).is_empty(), "not written, and not lost");
-    house.actions.flush_refusals();
-    house.actions.flush_refusals();
+    house.actions.flush_failed_sign_ins();
+    assert!(failed_sign_ins(&house).is_empty(), "not written, and not lost");
+    house.actions.flush_failed_sign_ins();
+    house.actions.flush_failed_sign_ins();
     let ada = user_of(&house);
-    let mut told: Vec<_> = refusals(&house)
+    let mut reported: Vec<_> = failed_sign_ins(&house)
         .into_iter()
         .map(|event| (event.target, event.after["network"].clone(), event.after["count"].clone()))
         .collect();
-    told.sort_by_key(|(target, network, _)| (target.clone(), network.to_string()));
+    reported.sort_by_key(|(target, network, _)| (target.clone(), network.to_string()));
     let id = ada.id.to_string();
     let expected = [
         ("unknown", "203.0.1.0/24", 3),
         (id.as_str(), "203.0.1.0/24", 7),
         (id.as_str(), "203.0.2.0/24", 2),
     ];
-    assert_eq!(told, expected.map(|(it, network, n)| (it.to_owned(), json!(network), json!(n))));
-    for event in refusals(&house) {
+    assert_eq!(
+        reported,
+        expected.map(|(it, network, n)| (it.to_owned(), json!(network), json!(n)))
+    );
+    for event in failed_sign_ins(&house) {
         assert_eq!(event.actor, None);
         assert_eq!(event.organization.is_some(), event.target != "unknown");
     }
-    let page = store.scan(&Range::prefix(Place::EVENTS), At::Latest).unwrap();
+    let page = store.scan(&Range::prefix(StoreKey::EVENTS), At::Latest).unwrap();
     for row in &page.rows {
         let text = String::from_utf8_lossy(&row.value);
         for typed in ["nobody@", "noone@", "mistake", WRONG] {
@@ -266,7 +274,7 @@ fn a_sign_in_fails_if_the_password_or_status_changes_meanwhile() {
         let user = user_of(&house);
         // The very first sign-in stores the key of device cookies before it reads anything.
         house.actions.device_cookie(None, user.id).unwrap();
-        let gate = Gate::new();
+        let gate = TestGate::new();
         store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
         let status = scope(|threads| {
             let signing_in = threads.spawn(|| Door::afar().sign_in(&house, PASSWORD).status);
@@ -284,7 +292,7 @@ fn a_sign_in_fails_if_the_password_or_status_changes_meanwhile() {
 fn add_bob(house: &House) -> UserRecord {
     let ada = user_of(house);
     let bob = UserRecord { id: Id::from_bytes([7; 16]), email: BOB.to_owned(), ..ada };
-    let place = Place::Email(BOB.to_owned(), bob.organization);
+    let place = StoreKey::Email(BOB.to_owned(), bob.organization);
     let owner = encode(&place, &EmailRecord { user: bob.id }).unwrap();
     house.store.commit(Batch::new().put(place.to_bytes(), owner)).unwrap();
     put_user(house, &bob);
@@ -298,7 +306,7 @@ fn a_session_opened_while_all_are_ended_is_ended_too() {
     let store = Arc::new(FaultyStore::new(MemoryStore::new()));
     let house = House::over_with(Arc::clone(&store) as Arc<_>, clock());
     let path = format!("/v1/users/{}", add_bob(&house).id);
-    let gate = Gate::new();
+    let gate = TestGate::new();
     store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
     let (changed, cookie) = scope(|threads| {
         let changing = threads.spawn(|| house.manage("PATCH", &path, &json!({ "role": "guest" })));
@@ -400,7 +408,7 @@ fn a_code_used_during_another_sign_in_is_rejected() {
     let house = House::over_with(Arc::clone(&store) as Arc<_>, Arc::clone(&clock) as Arc<_>);
     let factor = Factor::set_up(&house, &clock);
     clock.advance(Duration::from_secs(30));
-    let gate = Gate::new();
+    let gate = TestGate::new();
     store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
     let status = scope(|threads| {
         let door = Door::afar().with_code(&factor.code());
@@ -408,7 +416,7 @@ fn a_code_used_during_another_sign_in_is_rejected() {
         assert!(gate.wait_for_arrivals(1, LONG));
         let row = store.scan(&Range::prefix(b"totp/"), At::Latest).unwrap().rows.remove(0);
         let record: TotpRecord = read_row(&row).unwrap().record;
-        let place = Place::parse(&row.key).unwrap();
+        let place = StoreKey::parse(&row.key).unwrap();
         let used = TotpRecord { step_last: record.step_last + 1, ..record };
         store.commit(Batch::new().put(row.key, encode(&place, &used).unwrap())).unwrap();
         gate.open();
@@ -423,7 +431,7 @@ fn caller(house: &House, target: &str, header: (&str, &str)) -> Caller {
     let request = request.header("host", "localhost").header(header.0, header.1);
     let (parts, ()) = request.body(()).unwrap().into_parts();
     let peer = Peer::Tcp(([192, 0, 2, 7], 1).into());
-    house.app.admit(&Arrival { surface: Surface::Main, peer, parts: &parts }).unwrap()
+    house.app.admit(&Arrival { surface: ListenerKind::Main, peer, parts: &parts }).unwrap()
 }
 
 /// Strangers who filled the queue blocked users in browsers in which they had signed in before.

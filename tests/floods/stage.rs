@@ -128,8 +128,8 @@ fn address(server: &Server, words: &str) -> SocketAddr {
 /// Accepts an invitation; returns the session and the browser's device cookie.
 fn accept(owner: &Session, invited: &Answer) -> (Session, String) {
     assert_eq!(invited.status, 201, "{invited:?}");
-    let told = invited.json();
-    let (_, token) = told["url"].as_str().unwrap().rsplit_once("#token=").unwrap();
+    let reported = invited.json();
+    let (_, token) = reported["url"].as_str().unwrap().rsplit_once("#token=").unwrap();
     let body = json!({"token": token, "name": "Somebody", "password": PASSWORD});
     let answer = ask_json(owner.address, "POST", "/v1/invitations/accept", &[], &body);
     assert_eq!(answer.status, 201, "{answer:?}");
@@ -166,8 +166,8 @@ fn transferred(owner: &Session) -> Vec<String> {
     let list: Vec<String> = (0..96).map(|number| crossing("d", number)).collect();
     let made = || first.make_key(&json!({"kind": "personal", "permissions": list})).id;
     let keys = (0..KEYS_TRANSFERRED).map(|_| made()).collect();
-    for (user, heir) in [(&first_id, second_id.as_str()), (&second_id, "organization")] {
-        let path = format!("/v1/users/{user}?keys=transfer&to={heir}");
+    for (user, disposition) in [(&first_id, second_id.as_str()), (&second_id, "organization")] {
+        let path = format!("/v1/users/{user}?keys=transfer&to={disposition}");
         let removed = owner.ask("DELETE", &path, &Value::Null);
         assert_eq!(removed.status, 204, "{removed:?}");
     }

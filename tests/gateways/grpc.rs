@@ -1,4 +1,4 @@
-//! gRPC through each proxy, configured as in `docs/clients.md`: a real client and a real service.
+//! Calls gRPC through each proxy, configured as in `docs/clients.md`: a real client and a real service.
 #![expect(clippy::expect_used, reason = "a broken fixture should stop its test")]
 
 use std::fs;

@@ -7,14 +7,14 @@ use keyhouse::actions::Actions;
 use keyhouse::actions::access::FirstOwner;
 use keyhouse::actions::quotas::QuotaReserver;
 use keyhouse::clock::{Clock, ManualClock};
-use keyhouse::http::transport::{Application as _, Arrival, Peer, Surface};
-use keyhouse::http::{App, Settings};
+use keyhouse::http::transport::{Application as _, Arrival, ListenerKind, Peer};
+use keyhouse::http::{App, HttpSettings};
 use keyhouse::index::Index;
 use keyhouse::index::follow::{self, Follower};
 use keyhouse::model::key_text::Prefix;
 use keyhouse::model::secret::Secret;
 use keyhouse::records::access::PlanRecord;
-use keyhouse::records::place::Place;
+use keyhouse::records::place::StoreKey;
 use keyhouse::records::{encode, prepare};
 use keyhouse_storage::{Batch, Fault, FaultyStore, MemoryStore, Operation, Store};
 use rand::SeedableRng as _;
@@ -69,7 +69,7 @@ impl House {
             };
             actions.found(&owner, None, None).unwrap();
         }
-        let settings = Settings {
+        let settings = HttpSettings {
             links: keyhouse::model::public_url::Links::default(),
             public_url: "http://localhost".parse().unwrap(),
             trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()].into(),
@@ -122,7 +122,7 @@ impl House {
     pub(crate) fn plan(&self, in_ten_seconds: Option<u32>, in_a_month: Option<u64>) {
         let mut plan = PlanRecord::unlimited("pro", &["api_access", "teams"]);
         (plan.requests_per_10s, plan.requests_per_month) = (in_ten_seconds, in_a_month);
-        let place = Place::Plan("pro".into());
+        let place = StoreKey::Plan("pro".into());
         let batch = Batch::new().put(place.to_bytes(), encode(&place, &plan).unwrap());
         let revision = self.store.commit(batch).unwrap();
         assert!(self.index.wait_for(revision, std::time::Duration::from_secs(20)));
@@ -139,7 +139,7 @@ impl House {
             .header("x-api-key", secret);
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let peer = Peer::Tcp(([127, 0, 0, 1], 1).into());
-        let arrival = Arrival { surface: Surface::Main, peer, parts: &parts };
+        let arrival = Arrival { surface: ListenerKind::Main, peer, parts: &parts };
         let response = self.app.check(&arrival, b"");
         let header = |wanted: &str| {
             let found = response.headers.iter().find(|(name, _)| name == wanted);
@@ -170,14 +170,14 @@ impl House {
 
     /// The answer of verify about a key, without counting.
     pub(crate) fn verify(&self, secret: &str) -> Value {
-        let (status, told) = self.manage(
+        let (status, reported) = self.manage(
             "POST",
             "/v1/verify/batch",
             &json!({
                 "requests": [{"key": secret, "cost": 0}],
             }),
         );
-        assert_eq!(status, 200, "{told}");
-        told["results"][0].clone()
+        assert_eq!(status, 200, "{reported}");
+        reported["results"][0].clone()
     }
 }

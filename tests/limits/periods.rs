@@ -10,15 +10,15 @@ use crate::house::House;
 const PLAN: &str = "/v1/plans/pro";
 
 fn done(house: &House, method: &str, path: &str, body: &Value) -> Value {
-    let (status, told) = house.manage(method, path, body);
-    assert!(matches!(status, 200 | 201), "{method} {path}: {told}");
-    told
+    let (status, reported) = house.manage(method, path, body);
+    assert!(matches!(status, 200 | 201), "{method} {path}: {reported}");
+    reported
 }
 
 fn refused(house: &House, method: &str, path: &str, body: &Value, code: &str) -> Value {
-    let (status, told) = house.manage(method, path, body);
-    assert_eq!(told["code"], code, "{method} {path}: {status} {told}");
-    told
+    let (status, reported) = house.manage(method, path, body);
+    assert_eq!(reported["code"], code, "{method} {path}: {status} {reported}");
+    reported
 }
 
 #[test]
@@ -36,8 +36,8 @@ fn an_ended_period_removes_access_and_deletes_nothing() {
     assert_eq!((said.status, said.code.as_str()), (403, "SUBSCRIPTION_REQUIRED"));
     let problem = refused(&house, "POST", "/v1/keys", &json!({}), "subscription_required");
     assert_eq!((&problem["plan"], &problem["feature"]), (&json!("pro"), &json!("api_access")));
-    let told = done(&house, "GET", "/v1/subscription", &Value::Null);
-    assert_eq!((&told["access"], &told["status"]), (&json!(false), &json!("active")));
+    let reported = done(&house, "GET", "/v1/subscription", &Value::Null);
+    assert_eq!((&reported["access"], &reported["status"]), (&json!(false), &json!("active")));
     // Existing objects can still be listed and revoked, and work again after payment.
     done(&house, "PATCH", &format!("/v1/keys/{id}"), &json!({"name": "kept"}));
     done(&house, "PATCH", &path, &json!({"current_period_end": "2027-01-01T00:00:00Z"}));

@@ -40,8 +40,8 @@ fn all_keys_of_an_organization_share_the_monthly_quota_of_the_plan() {
         let rest = house.pass_together(THREADS, &one, "QUOTA_EXCEEDED");
         assert!(if crashes { (295..=300).contains(&rest) } else { rest == 300 }, "{rest}");
         assert!(house.check(&other).limits.contains("\"plan_quota\";r=0;t=60"));
-        let told = house.verify(&one);
-        assert!(told["quota"].is_null() && told["rate_limits"] == json!([]), "{told}");
+        let reported = house.verify(&one);
+        assert!(reported["quota"].is_null() && reported["rate_limits"] == json!([]), "{reported}");
         house.clock.advance(Duration::from_mins(1));
         assert_eq!(house.pass(&other, 600, "QUOTA_EXCEEDED"), 500, "December");
     }
@@ -55,8 +55,8 @@ fn a_call_refused_by_the_plan_does_not_count_for_the_key() {
         "quota": {"limit": 90, "period": "month", "timezone": "UTC"},
     }));
     let left = || {
-        let told = house.verify(&secret);
-        (told["rate_limits"][0]["remaining"].as_u64(), told["quota"]["remaining"].as_u64())
+        let reported = house.verify(&secret);
+        (reported["rate_limits"][0]["remaining"].as_u64(), reported["quota"]["remaining"].as_u64())
     };
     house.plan(Some(10), None);
     assert_eq!(house.pass_together(THREADS, &secret, "RATE_LIMITED"), 10);

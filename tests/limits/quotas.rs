@@ -3,7 +3,7 @@
 use std::thread::scope;
 use std::time::Duration;
 
-use keyhouse_storage::{Fault, Gate, Operation};
+use keyhouse_storage::{Fault, Operation, TestGate};
 use serde_json::{Value, json};
 
 use crate::house::House;
@@ -106,7 +106,7 @@ fn calls_are_refused_when_the_store_rejects_a_reservation() {
 fn a_check_waits_for_a_slow_store_and_is_answered() {
     let house = House::at("2026-11-21T10:00:00Z");
     let (_, secret) = house.create(&quota(1_000, "month", "UTC"));
-    let gate = Gate::new();
+    let gate = TestGate::new();
     house.store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
     scope(|threads| {
         let checks: Vec<_> =
@@ -123,7 +123,7 @@ fn a_check_waits_for_a_slow_store_and_is_answered() {
 fn only_the_first_check_waits_for_an_unresponsive_store() {
     let house = House::at("2026-11-21T10:00:00Z");
     let (_, secret) = house.create(&quota(1_000, "month", "UTC"));
-    let gate = Gate::new();
+    let gate = TestGate::new();
     house.store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
     // The first waits two seconds in vain; thousands more would take hours if each did.
     for _ in 0..5_000 {

@@ -39,9 +39,9 @@ fn each_of_several_limits_holds_and_a_refused_call_counts_for_none() {
         "quota": {"limit": 150, "period": "month", "timezone": "UTC"},
     }));
     let left = || {
-        let told = house.verify(&secret);
-        let remaining = |at: usize| told["rate_limits"][at]["remaining"].as_u64().unwrap();
-        (remaining(0), remaining(1), told["quota"]["remaining"].as_u64().unwrap())
+        let reported = house.verify(&secret);
+        let remaining = |at: usize| reported["rate_limits"][at]["remaining"].as_u64().unwrap();
+        (remaining(0), remaining(1), reported["quota"]["remaining"].as_u64().unwrap())
     };
     let all = || house.pass_together(THREADS, &secret, "RATE_LIMITED");
     assert_eq!((all(), left()), (40, (0, 60, 110)));

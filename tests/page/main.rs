@@ -59,10 +59,10 @@ fn languages_have_the_same_keys_and_parameters() {
     let [english, others @ ..] = LANGUAGES.map(texts);
     let mut faults = Vec::new();
     for (name, other) in LANGUAGES.iter().skip(1).zip(&others) {
-        let (known, told): (BTreeSet<_>, BTreeSet<_>) =
+        let (known, reported): (BTreeSet<_>, BTreeSet<_>) =
             (english.keys().collect(), other.keys().collect());
-        faults.extend(known.difference(&told).map(|key| format!("{name} lacks {key}")));
-        faults.extend(told.difference(&known).map(|key| format!("en lacks {key} of {name}")));
+        faults.extend(known.difference(&reported).map(|key| format!("{name} lacks {key}")));
+        faults.extend(reported.difference(&known).map(|key| format!("en lacks {key} of {name}")));
         for (key, text) in &english {
             let Some(translated) = other.get(key) else { continue };
             if places(text) != places(translated) {
@@ -148,7 +148,7 @@ fn scripts_contain_no_texts_for_users() {
 }
 
 #[test]
-fn texts_are_told_apart_from_code_strings() {
+fn texts_are_distinguished_from_code_strings() {
     for (text, is) in [
         ("Save", true),
         ("Try again", true),
@@ -179,10 +179,10 @@ fn texts_are_told_apart_from_code_strings() {
 fn every_api_error_has_a_text() {
     let known = texts("en");
     let source = fs::read_to_string("src/http/openapi/errors.rs").unwrap();
-    let (_, list) = source.split_once("ERRORS: &[Told]").unwrap();
+    let (_, list) = source.split_once("ERRORS: &[ErrorDescription]").unwrap();
     // Upper-case codes are for proxies and services, which send a key; the page never does.
     let for_people = |code: &&str| code.starts_with(|first: char| first.is_ascii_lowercase());
-    let codes = list.split("told(").skip(1).filter_map(|one| one.split('"').nth(1));
+    let codes = list.split("reported(").skip(1).filter_map(|one| one.split('"').nth(1));
     let missing: Vec<_> = codes
         .filter(for_people)
         .filter(|code| !known.contains_key(&format!("problems.{code}")))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds a running keyhouse to its own description: every check of schemathesis, asked as owner, as user, as a key, as nobody.
+"""Holds a running keyhouse to its own description: every check of schemathesis, asked as owner, as user, as a key, as anonymous.
 
 Each run has a server and a store of its own, so that what one breaks no other misses. A run whose
 own sign-in did not last to its end proves nothing and fails.
@@ -23,7 +23,7 @@ EMAIL, PASSWORD = "owner@schemathesis.example", "no example has this password 17
 USER_EMAIL = "user@schemathesis.example"
 SEED = 20261121
 START_SECONDS_MAX = 60
-ACTORS = ["owner", "user", "key", "nobody"]
+ACTORS = ["owner", "user", "key", "anonymous"]
 
 
 class Session:
@@ -131,7 +131,7 @@ class Server:
         wanted = {"name": "schemathesis", "kind": "service", "permissions": everything}
         return Key(self.must("POST", "/v1/keys", wanted, self.owner())[0]["secret"])
 
-    def nobody(self):
+    def anonymous(self):
         return None
 
 

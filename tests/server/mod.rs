@@ -168,7 +168,7 @@ impl Server {
             .unwrap_or_else(|ended| panic!("keyhouse serve did not start: {ended:?}"))
     }
 
-    /// Starts as told and waits until it listens and is ready; what it said when it ended instead.
+    /// Starts with these options and waits until it is ready. Returns its output if it ended instead.
     pub(crate) fn launch(how: &Launch<'_>) -> Result<Self, Ended> {
         Self::launch_command(how.home, serve_command(how))
     }

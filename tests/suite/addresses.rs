@@ -37,17 +37,17 @@ fn told_email(house: &House, secret: &str) -> Option<String> {
     let answer = house.bare(&Ask::forward_auth(secret));
     assert_eq!(answer.status, 200, "{}", answer.body);
     let header = answer.header("x-keyhouse-email").unwrap().to_owned();
-    let told = (header != "-").then(|| header.clone());
+    let reported = (header != "-").then(|| header.clone());
     let whoami = house.bare(&Ask::get("/v1/whoami").bearer(secret)).expect(200);
-    assert_eq!(whoami["owner"]["email"], json!(told), "{whoami}");
-    assert_eq!(house.verify(secret)["owner"]["email"], json!(told));
+    assert_eq!(whoami["owner"]["email"], json!(reported), "{whoami}");
+    assert_eq!(house.verify(secret)["owner"]["email"], json!(reported));
     let asker = house.create(&json!({"permissions": ["keyhouse:instance:verify"]}));
     let form = json!({"token": secret});
     let active = house.bare(&Ask::new("POST", "/v1/introspect").form(&form).bearer(&asker.secret));
     let active = active.expect(200);
     assert_eq!(active["active"], true, "{active}");
-    assert_eq!(active.get("username").cloned(), told.clone().map(Value::from), "{active}");
-    told
+    assert_eq!(active.get("username").cloned(), reported.clone().map(Value::from), "{active}");
+    reported
 }
 
 /// The owner of another organization invited `ceo@a-corp.example`, accepted and made a key, and a
@@ -153,15 +153,15 @@ fn a_sign_in_asks_for_the_organization_only_after_the_password() {
     let_in(&house, &other, EMAIL, THEIRS);
     sign_in(&house, EMAIL, "wrong password altogether", None).problem(401, "sign_in_failed");
     // A password that fits one account only signs in without the question.
-    let told = sign_in(&house, EMAIL, THEIRS, None).expect(201);
-    assert_eq!(told["organization"]["id"], json!(third));
+    let reported = sign_in(&house, EMAIL, THEIRS, None).expect(201);
+    assert_eq!(reported["organization"]["id"], json!(third));
     let problem = sign_in(&house, EMAIL, PASSWORD, None).problem(409, "organization_required");
     let name = house.ask(&Ask::get("/v1/organization")).expect(200)["name"].clone();
     let offered = json!([{"id": first, "name": name}, {"id": second, "name": "b"}]);
     assert_eq!(problem["organizations"], offered);
     for id in [&first, &second] {
-        let told = sign_in(&house, EMAIL, PASSWORD, Some(id)).expect(201);
-        assert_eq!(told["organization"]["id"], json!(id));
+        let reported = sign_in(&house, EMAIL, PASSWORD, Some(id)).expect(201);
+        assert_eq!(reported["organization"]["id"], json!(id));
     }
     for id in [&third, &fourth] {
         sign_in(&house, EMAIL, PASSWORD, Some(id)).problem(401, "sign_in_failed");
@@ -207,8 +207,8 @@ fn an_organization_cannot_make_an_account_of_another_unreachable() {
     sign_in(&house, email, THEIRS, None).problem(401, "sign_in_failed");
     sign_in(&house, email, THEIRS, Some(&acme)).expect(201);
     assign(&house, &acme, &json!(["acme.example"])).expect(200);
-    let told = sign_in(&house, email, THEIRS, None).expect(201);
-    assert_eq!(told["organization"]["id"], json!(acme));
+    let reported = sign_in(&house, email, THEIRS, None).expect(201);
+    assert_eq!(reported["organization"]["id"], json!(acme));
 }
 
 #[test]
@@ -260,8 +260,8 @@ fn a_higher_ranked_user_can_change_an_address_and_sessions_end() {
     assert_eq!(changed["email_verified"], true);
     bo.ask(&house, Ask::get("/v1/session")).problem(401, "session_ended");
     sign_in(&house, "bo@example.com", THEIRS, None).problem(401, "sign_in_failed");
-    let told = sign_in(&house, "bo@new.example", THEIRS, None).expect(201);
-    assert_eq!(told["notices"][0]["kind"], "email_changed", "{told}");
+    let reported = sign_in(&house, "bo@new.example", THEIRS, None).expect(201);
+    assert_eq!(reported["notices"][0]["kind"], "email_changed", "{reported}");
     let by_old = house.ask(&Ask::get("/v1/users?email=bo@example.com")).expect(200);
     assert_eq!(by_old["items"], json!([]));
     let events = house.ask(&Ask::get("/v1/audit?action=user.update&limit=1")).expect(200);

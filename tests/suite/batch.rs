@@ -6,9 +6,9 @@ use crate::ask::{Ask, Expect};
 use crate::house::House;
 
 fn batch(house: &House, requests: &Value) -> Vec<Value> {
-    let told =
+    let reported =
         house.ask(&Ask::post("/v1/verify/batch", &json!({"requests": requests}))).expect(200);
-    told["results"].as_array().unwrap().clone()
+    reported["results"].as_array().unwrap().clone()
 }
 
 #[test]
@@ -105,13 +105,14 @@ fn a_key_can_send_batches_to_the_check_listener() {
         Ask::post("/v1/verify/batch", &body).bearer(secret)
     };
     house.bare(&ask(&made.secret)).problem(403, "permission_required");
-    let nobody = ask(&made.secret).without("Authorization");
-    house.bare(&nobody).problem(401, "NO_CREDENTIAL");
+    let anonymous = ask(&made.secret).without("Authorization");
+    house.bare(&anonymous).problem(401, "NO_CREDENTIAL");
     let line = house.server().log().wait_for("checks on http://").unwrap();
     let address = line.split_once("http://").unwrap().1.trim().parse().unwrap();
     let mut checks = crate::server::wire::Connection::open(address);
     let asked = ask(&verifier.secret);
-    let told = checks.ask(&asked.method, &asked.target, &asked.lines(), &asked.body).expect(200);
-    assert_eq!(told["results"][0]["code"], "VALID", "{told}");
-    assert_eq!(told["results"][1]["error"]["code"], "permission_required", "{told}");
+    let reported =
+        checks.ask(&asked.method, &asked.target, &asked.lines(), &asked.body).expect(200);
+    assert_eq!(reported["results"][0]["code"], "VALID", "{reported}");
+    assert_eq!(reported["results"][1]["error"]["code"], "permission_required", "{reported}");
 }

@@ -173,9 +173,9 @@ fn a_preset_cannot_exceed_the_permissions_of_its_user() {
     let writer = house.create_as(&drawer, &json!({"preset": "read-write"}));
     assert_eq!(writer.key["permissions"], json!(["diagrams:read", "diagrams:write"]));
     let nothing = ["files:delete", "keyhouse:keys:create"];
-    let nobody = house.join("nobody", &house.role("Nothing", &nothing));
+    let anonymous = house.join("nobody", &house.role("Nothing", &nothing));
     let ask = Ask::post("/v1/keys", &json!({"preset": "read"}));
-    house.ask_as(&nobody, &ask).problem(403, "permission_required");
+    house.ask_as(&anonymous, &ask).problem(403, "permission_required");
     // Grants stay when the catalogue changes: it describes, it does not grant.
     assert_eq!(house.ask(&Ask::new("DELETE", &path("diagrams:read"))).status, 204);
     assert_eq!(house.code(&reader.secret, "diagrams:read"), "VALID");

@@ -10,7 +10,7 @@ use keyhouse::model::id::{EventId, OrganizationId};
 use keyhouse::model::moment::Moment;
 use keyhouse::model::secret::Digest;
 use keyhouse::records::event::{CutRecord, EventRecord, SealRecord};
-use keyhouse::records::place::Place;
+use keyhouse::records::place::StoreKey;
 use keyhouse::records::{encode, read_row};
 use keyhouse_storage::{At, Batch, Range, Row, Store as _};
 use keyhouse_storage_redb::{RedbStore, Settings};
@@ -47,14 +47,14 @@ pub(crate) fn insert(
         before: serde_json::Map::new(),
         after: serde_json::Map::new(),
     };
-    put(store, &Place::Event(id), &event);
+    put(store, &StoreKey::Event(id), &event);
 }
 
-fn put<T: keyhouse::records::Record>(store: &RedbStore, place: &Place, record: &T) {
+fn put<T: keyhouse::records::Record>(store: &RedbStore, place: &StoreKey, record: &T) {
     store.commit(Batch::new().put(place.to_bytes(), encode(place, record).unwrap())).unwrap();
 }
 
-fn delete(store: &RedbStore, place: &Place) {
+fn delete(store: &RedbStore, place: &StoreKey) {
     store.commit(Batch::new().delete(place.to_bytes())).unwrap();
 }
 
@@ -63,7 +63,7 @@ fn rows(store: &RedbStore, prefix: &[u8]) -> Vec<Row> {
 }
 
 fn seals(store: &RedbStore) -> Vec<SealRecord> {
-    rows(store, Place::SEALS).iter().map(|row| read_row(row).unwrap().record).collect()
+    rows(store, StoreKey::SEALS).iter().map(|row| read_row(row).unwrap().record).collect()
 }
 
 /// The hash of a seal as the documentation describes it, computed without the program's own code.
@@ -90,9 +90,9 @@ fn check(home: &Home, head: Option<&str>) -> (Option<i32>, Value) {
     let with_head = head.map_or_else(Vec::new, |head| vec!["--head", head]);
     let args = [&["audit", "check", "--json"][..], &with_head].concat();
     let ended = home.run_cli(&args, "");
-    let told =
+    let reported =
         serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"));
-    (ended.code, told)
+    (ended.code, reported)
 }
 
 fn head_of(home: &Home) -> String {
@@ -115,11 +115,15 @@ fn logged() -> Arc<Home> {
 #[test]
 fn an_untouched_log_passes_the_check() {
     let home = logged();
-    let (code, told) = check(&home, None);
-    assert_eq!((code, &told["ok"], &told["faults"]), (Some(0), &json!(true), &json!([])), "{told}");
-    assert_eq!(told["unsealed"], 0, "{told}");
-    assert_eq!(told["events"], 2 + 5, "{told}");
-    let head = told["head"]["hash"].as_str().unwrap();
+    let (code, reported) = check(&home, None);
+    assert_eq!(
+        (code, &reported["ok"], &reported["faults"]),
+        (Some(0), &json!(true), &json!([])),
+        "{reported}"
+    );
+    assert_eq!(reported["unsealed"], 0, "{reported}");
+    assert_eq!(reported["events"], 2 + 5, "{reported}");
+    let head = reported["head"]["hash"].as_str().unwrap();
     assert_eq!(check(&home, Some(head)).0, Some(0));
     let store = opened(&home);
     let seals = seals(&store);
@@ -130,7 +134,7 @@ fn an_untouched_log_passes_the_check() {
         previous = seal.hash;
     }
     assert_eq!(previous.to_string(), head);
-    assert_eq!(told["seals"], seals.len());
+    assert_eq!(reported["seals"], seals.len());
 }
 
 /// Each tampering with the log, and the faults that a check must report: without the earlier head,
@@ -150,23 +154,28 @@ fn every_tampering_with_the_log_is_detected() {
     for case in CASES {
         fs::write(&file, &kept).unwrap();
         let expected = (case.tamper)(&opened(&home));
-        let (code, told) = check(&home, None);
-        let found = told["faults"].as_array().unwrap();
+        let (code, reported) = check(&home, None);
+        let found = reported["faults"].as_array().unwrap();
         if case.only_with_head {
-            assert_eq!((code, found.len()), (Some(0), 0), "{}: {told}", case.name);
+            assert_eq!((code, found.len()), (Some(0), 0), "{}: {reported}", case.name);
         } else {
-            assert_eq!((code, &told["ok"]), (Some(1), &json!(false)), "{}: {told}", case.name);
+            assert_eq!(
+                (code, &reported["ok"]),
+                (Some(1), &json!(false)),
+                "{}: {reported}",
+                case.name
+            );
             for fault in &expected {
-                assert!(found.contains(fault), "{}: no {fault} in {told}", case.name);
+                assert!(found.contains(fault), "{}: no {fault} in {reported}", case.name);
             }
         }
         fs::write(&file, &kept).unwrap();
         let expected = (case.tamper)(&opened(&home));
-        let (code, told) = check(&home, Some(&head));
-        let found = told["faults"].as_array().unwrap();
-        assert_eq!(code, Some(1), "{}: {told}", case.name);
+        let (code, reported) = check(&home, Some(&head));
+        let found = reported["faults"].as_array().unwrap();
+        assert_eq!(code, Some(1), "{}: {reported}", case.name);
         for fault in &expected {
-            assert!(found.contains(fault), "{}: no {fault} in {told}", case.name);
+            assert!(found.contains(fault), "{}: no {fault} in {reported}", case.name);
         }
     }
 }
@@ -207,7 +216,7 @@ fn third(store: &RedbStore) -> (SealRecord, EventId) {
 
 fn remove_event(store: &RedbStore) -> Vec<Value> {
     let (seal, id) = third(store);
-    delete(store, &Place::Event(id));
+    delete(store, &StoreKey::Event(id));
     vec![json!({"kind": "event_removed", "seal": seal.number, "event": id.to_string()})]
 }
 
@@ -219,17 +228,17 @@ fn alter_event(store: &RedbStore) -> Vec<Value> {
 }
 
 fn alter(store: &RedbStore, id: EventId) {
-    let row = store.get(&Place::Event(id).to_bytes(), At::Latest).unwrap().unwrap();
+    let row = store.get(&StoreKey::Event(id).to_bytes(), At::Latest).unwrap().unwrap();
     let mut event = read_row::<EventRecord>(&row).unwrap().record;
     event.actor = None;
-    put(store, &Place::Event(id), &event);
+    put(store, &StoreKey::Event(id), &event);
 }
 
 fn exchange_events(store: &RedbStore) -> Vec<Value> {
     let seals = seals(store);
     let (one, two) = (seals[2].events[0], seals[3].events[0]);
-    let [first, second] =
-        [one, two].map(|id| store.get(&Place::Event(id).to_bytes(), At::Latest).unwrap().unwrap());
+    let [first, second] = [one, two]
+        .map(|id| store.get(&StoreKey::Event(id).to_bytes(), At::Latest).unwrap().unwrap());
     let batch = Batch::new().put(first.key, second.value).put(second.key, first.value);
     store.commit(batch).unwrap();
     let fault = |seal: &SealRecord, id: EventId| json!({"kind": "altered", "seal": seal.number, "event": id.to_string()});
@@ -245,32 +254,32 @@ fn insert_event(store: &RedbStore) -> Vec<Value> {
 
 fn remove_seal(store: &RedbStore) -> Vec<Value> {
     let (seal, _) = third(store);
-    delete(store, &Place::Seal(seal.number));
+    delete(store, &StoreKey::Seal(seal.number));
     vec![json!({"kind": "seal_removed", "seal": seal.number})]
 }
 
 fn remove_first_seal(store: &RedbStore) -> Vec<Value> {
-    delete(store, &Place::Seal(1));
+    delete(store, &StoreKey::Seal(1));
     vec![json!({"kind": "seal_removed", "seal": 1})]
 }
 
 fn exchange_seals(store: &RedbStore) -> Vec<Value> {
     let seals = seals(store);
-    put(store, &Place::Seal(seals[2].number), &seals[3]);
-    put(store, &Place::Seal(seals[3].number), &seals[2]);
+    put(store, &StoreKey::Seal(seals[2].number), &seals[3]);
+    put(store, &StoreKey::Seal(seals[3].number), &seals[2]);
     vec![json!({"kind": "chain_broken", "seal": seals[2].number})]
 }
 
 fn alter_seal(store: &RedbStore) -> Vec<Value> {
     let (mut seal, _) = third(store);
     seal.at = seal.at.before(Duration::from_hours(24));
-    put(store, &Place::Seal(seal.number), &seal);
+    put(store, &StoreKey::Seal(seal.number), &seal);
     vec![json!({"kind": "altered", "seal": seal.number})]
 }
 
 fn garble_seal(store: &RedbStore) -> Vec<Value> {
     let (seal, _) = third(store);
-    store.commit(Batch::new().put(Place::Seal(seal.number).to_bytes(), "gone")).unwrap();
+    store.commit(Batch::new().put(StoreKey::Seal(seal.number).to_bytes(), "gone")).unwrap();
     vec![json!({"kind": "seal_unreadable", "seal": seal.number})]
 }
 
@@ -280,7 +289,7 @@ fn seal_twice(store: &RedbStore) -> Vec<Value> {
     let mut seal = seals(store).pop().unwrap();
     seal.events.push(id);
     seal.hash = hash_of(store, &seal);
-    put(store, &Place::Seal(seal.number), &seal);
+    put(store, &StoreKey::Seal(seal.number), &seal);
     vec![json!({"kind": "sealed_twice", "seal": seal.number, "event": id.to_string()})]
 }
 
@@ -288,7 +297,7 @@ fn rewrite_seal(store: &RedbStore) -> Vec<Value> {
     let (mut seal, id) = third(store);
     alter(store, id);
     seal.hash = hash_of(store, &seal);
-    put(store, &Place::Seal(seal.number), &seal);
+    put(store, &StoreKey::Seal(seal.number), &seal);
     vec![json!({"kind": "chain_broken", "seal": seal.number + 1})]
 }
 
@@ -299,21 +308,21 @@ fn rewrite_chain(store: &RedbStore) -> Vec<Value> {
     for mut seal in seals(store).split_off(2) {
         seal.previous = previous;
         seal.hash = hash_of(store, &seal);
-        put(store, &Place::Seal(seal.number), &seal);
+        put(store, &StoreKey::Seal(seal.number), &seal);
         previous = seal.hash;
     }
     unknown_head()
 }
 
 fn remove_last_seal(store: &RedbStore) -> Vec<Value> {
-    delete(store, &Place::Seal(seals(store).pop().unwrap().number));
+    delete(store, &StoreKey::Seal(seals(store).pop().unwrap().number));
     unknown_head()
 }
 
 fn remove_end(store: &RedbStore) -> Vec<Value> {
     for seal in seals(store).split_off(3) {
-        seal.events.iter().for_each(|id| delete(store, &Place::Event(*id)));
-        delete(store, &Place::Seal(seal.number));
+        seal.events.iter().for_each(|id| delete(store, &StoreKey::Event(*id)));
+        delete(store, &StoreKey::Seal(seal.number));
     }
     unknown_head()
 }
@@ -323,14 +332,14 @@ fn remove_end(store: &RedbStore) -> Vec<Value> {
 fn remove_beginning(store: &RedbStore) -> Vec<Value> {
     let first = seals(store).swap_remove(0);
     let (number, hash, floor, at) = (first.number, first.hash, first.floor, first.at);
-    first.events.iter().for_each(|id| delete(store, &Place::Event(*id)));
-    delete(store, &Place::Seal(number));
-    put(store, &Place::Cut, &CutRecord { number, hash, floor, at, event: None });
+    first.events.iter().for_each(|id| delete(store, &StoreKey::Event(*id)));
+    delete(store, &StoreKey::Seal(number));
+    put(store, &StoreKey::Cut, &CutRecord { number, hash, floor, at, event: None });
     vec![json!({"kind": "cut_unproved"})]
 }
 
 fn remove_all(store: &RedbStore) -> Vec<Value> {
-    for row in [rows(store, Place::SEALS), rows(store, Place::EVENTS)].concat() {
+    for row in [rows(store, StoreKey::SEALS), rows(store, StoreKey::EVENTS)].concat() {
         store.commit(Batch::new().delete(row.key)).unwrap();
     }
     unknown_head()
@@ -344,7 +353,7 @@ fn the_command_prints_the_faults_of_a_check() {
     assert!(ended.stdout.starts_with("the audit log is intact\n"), "{}", ended.stdout);
     assert!(ended.stdout.contains(&head_of(&home)), "{}", ended.stdout);
     let (seal, id) = third(&opened(&home));
-    delete(&opened(&home), &Place::Event(id));
+    delete(&opened(&home), &StoreKey::Event(id));
     let ended = home.run_cli(&["audit", "check"], "");
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stderr.contains("not intact"), "{}", ended.stderr);
@@ -359,14 +368,14 @@ fn the_command_prints_the_faults_of_a_check() {
 fn a_broken_chain_blocks_neither_start_nor_changes() {
     let home = logged();
     let last = seals(&opened(&home)).pop().unwrap();
-    let garbage = Batch::new().put(Place::Seal(last.number).to_bytes(), "gone");
+    let garbage = Batch::new().put(StoreKey::Seal(last.number).to_bytes(), "gone");
     opened(&home).commit(garbage).unwrap();
     let server = Server::start_in(&home, &[]);
     server.sign_in().make_key(&json!({"name": "after"}));
-    let (code, told) = check(&home, None);
-    assert_eq!(code, Some(1), "{told}");
+    let (code, reported) = check(&home, None);
+    assert_eq!(code, Some(1), "{reported}");
     let fault = json!({"kind": "seal_unreadable", "seal": last.number});
-    assert!(told["faults"].as_array().unwrap().contains(&fault), "{told}");
+    assert!(reported["faults"].as_array().unwrap().contains(&fault), "{reported}");
 }
 
 #[test]
@@ -388,20 +397,20 @@ fn the_chain_continues_after_stops_and_kills() {
     house.sign_in();
     house.stop();
     for head in heads {
-        let (code, told) = check(house.home(), Some(&head));
-        assert_eq!((code, &told["unsealed"]), (Some(0), &json!(0)), "{told}");
-        assert_eq!(told["events"], 3 + 4 * 20, "{told}");
+        let (code, reported) = check(house.home(), Some(&head));
+        assert_eq!((code, &reported["unsealed"]), (Some(0), &json!(0)), "{reported}");
+        assert_eq!(reported["events"], 3 + 4 * 20, "{reported}");
     }
 }
 
 /// Returns the head once all events are sealed, which takes about a second.
 fn sealed_head(house: &House) -> String {
     loop {
-        let told = house.ask(&Ask::post("/v1/audit/check", &json!({}))).expect(200);
-        assert_eq!(told["ok"], true, "{told}");
-        if told["unsealed"] == 0 {
+        let reported = house.ask(&Ask::post("/v1/audit/check", &json!({}))).expect(200);
+        assert_eq!(reported["ok"], true, "{reported}");
+        if reported["unsealed"] == 0 {
             let head = house.ask(&Ask::get("/v1/audit/head")).expect(200);
-            assert_eq!(head, told["head"]);
+            assert_eq!(head, reported["head"]);
             return head["hash"].as_str().unwrap().to_owned();
         }
     }
@@ -428,12 +437,12 @@ fn a_clock_an_hour_behind_the_log_is_refused_unless_accepted() {
         let last = seals(store).pop().unwrap();
         remove_all(store);
         let (number, hash, floor) = (last.number, last.hash, last.floor);
-        put(store, &Place::Cut, &CutRecord { number, hash, floor, at, event: None });
+        put(store, &StoreKey::Cut, &CutRecord { number, hash, floor, at, event: None });
     };
     let seal: fn(&RedbStore, Moment) = |store, at| {
         let mut last = seals(store).pop().unwrap();
         (last.at, last.number) = (at, last.number + 1);
-        put(store, &Place::Seal(last.number), &last);
+        put(store, &StoreKey::Seal(last.number), &last);
     };
     for (name, tell) in [("an event", event), ("a cut", cut), ("a seal", seal)] {
         fs::write(&file, &kept).unwrap();
@@ -456,8 +465,8 @@ fn a_clock_an_hour_behind_the_log_is_refused_unless_accepted() {
 fn a_retention_from_the_configuration_file_is_in_the_log() {
     let home = logged();
     let file = write_settings(&home, "[audit]\nretention = \"30d\"\n");
-    let (code, told) = check(&home, None);
-    assert_eq!((code, &told["cut"]), (Some(0), &Value::Null), "{told}");
+    let (code, reported) = check(&home, None);
+    assert_eq!((code, &reported["cut"]), (Some(0), &Value::Null), "{reported}");
     let listed = home.run_cli(&["audit", "list", "--action", "audit.*", "--json"], "");
     let events: Value = serde_json::from_str(&listed.stdout).unwrap();
     let (before, after) = (&events[0]["before"], &events[0]["after"]);
@@ -496,8 +505,8 @@ fn sealed_events_and_heads_are_written_to_a_file() {
     assert_eq!((&event["action"], &event["seal"]), (&json!("key.create"), &head["number"]));
     assert_eq!(event["actor"]["kind"], "user");
     server.stop();
-    let (code, told) = check(&home, head["hash"].as_str());
-    assert_eq!((code, &told["faults"]), (Some(0), &json!([])), "{told}");
+    let (code, reported) = check(&home, head["hash"].as_str());
+    assert_eq!((code, &reported["faults"]), (Some(0), &json!([])), "{reported}");
     write_settings(&home, "[audit]\nexport = \"udp://127.0.0.1\"\n");
     let ended = home.run_cli(&["audit", "check"], "");
     assert_eq!(ended.code, Some(2), "{ended:?}");

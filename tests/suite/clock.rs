@@ -5,7 +5,7 @@ use keyhouse::model::id::Id;
 use keyhouse::model::moment::Moment;
 use keyhouse::records::encode;
 use keyhouse::records::event::EventRecord;
-use keyhouse::records::place::Place;
+use keyhouse::records::place::StoreKey;
 use keyhouse_storage::{Batch, Store};
 use keyhouse_storage_redb::{RedbStore, Settings};
 
@@ -30,7 +30,7 @@ fn leave_event(house: &House, seconds_ahead: u64) {
         before: serde_json::Map::new(),
         after: serde_json::Map::new(),
     };
-    let place = Place::Event(id);
+    let place = StoreKey::Event(id);
     store.commit(Batch::new().put(place.to_bytes(), encode(&place, &event).unwrap())).unwrap();
     store.close().unwrap();
 }

@@ -199,13 +199,13 @@ fn a_foreign_text_gets_its_code_and_is_never_repeated() {
             assert!(challenge.contains("error=\"invalid_token\""), "{challenge}");
             assert_silent(&answer, &traces);
         }
-        let told = inactive(&mut line, text, &verifier);
-        assert_silent(&told, &traces);
+        let reported = inactive(&mut line, text, &verifier);
+        assert_silent(&reported, &traces);
         if let Ok(text) = str::from_utf8(text) {
             let ask = Ask::post("/v1/verify", &json!({"key": text})).bearer(&verifier);
-            let told = line.ask(&ask);
-            assert_eq!(told.expect(200)["code"], *code);
-            assert_silent(&told, &traces);
+            let reported = line.ask(&ask);
+            assert_eq!(reported.expect(200)["code"], *code);
+            assert_silent(&reported, &traces);
         }
     }
     let mut known: Vec<String> = rows.iter().flat_map(|(text, _)| traces(text)).collect();

@@ -35,8 +35,8 @@ fn join(house: &House, name: &str) -> Person {
     house.join(name, role["id"].as_str().unwrap())
 }
 
-fn remove(house: &House, person: &Person, heir: &str) {
-    let path = format!("/v1/users/{}?keys=transfer&to={heir}", person.id);
+fn remove(house: &House, person: &Person, disposition: &str) {
+    let path = format!("/v1/users/{}?keys=transfer&to={disposition}", person.id);
     assert_eq!(house.ask(&Ask::new("DELETE", &path)).status, 204);
 }
 
@@ -73,8 +73,8 @@ fn repeated_transfers_keep_exactly_the_granted_permissions() {
     let key = house.create_as(&people[0], &json!({"name": "k", "permissions": crossing("b")}));
     let names = ["b", "c", "d"];
     let heirs = [people[1].id.as_str(), people[2].id.as_str(), "organization"];
-    for (at, (person, heir)) in people.iter().zip(heirs).enumerate() {
-        remove(&house, person, heir);
+    for (at, (person, disposition)) in people.iter().zip(heirs).enumerate() {
+        remove(&house, person, disposition);
         // Also of the next owner, if that is a person.
         let bound = (at + 2).min(names.len());
         let claim = format!("transfer {at}");

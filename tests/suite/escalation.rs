@@ -140,26 +140,31 @@ fn a_team_member_with_write_access_gets_no_secret() {
 fn a_transferred_key_of_a_removed_user_gains_no_permission() {
     let house = House::start();
     let reader = house.role("reader", &["diagrams:read", "keyhouse:keys:create"]);
-    for heir in ["organization", "administrator"] {
-        let leaver = house.join(&format!("leaver-to-{heir}"), &reader);
+    for disposition in ["organization", "administrator"] {
+        let leaver = house.join(&format!("leaver-to-{disposition}"), &reader);
         let key = leaver.make(&house, &json!({"name": "left behind"}));
         assert_eq!(may(&house, &key.secret, "diagrams:read"), "VALID");
         assert_eq!(may(&house, &key.secret, "diagrams:write"), "INSUFFICIENT_PERMISSIONS");
-        let administrator = house.join(&format!("heir-of-{heir}"), "administrator");
-        let to = if heir == "organization" { heir } else { &administrator.id };
+        let administrator = house.join(&format!("heir-of-{disposition}"), "administrator");
+        let to = if disposition == "organization" { disposition } else { &administrator.id };
         let removal = format!("/v1/users/{}?keys=transfer&to={to}", leaver.id);
         house.ask(&Ask::new("DELETE", &removal)).expect(204);
-        assert_eq!(may(&house, &key.secret, "diagrams:read"), "VALID", "{heir}");
+        assert_eq!(may(&house, &key.secret, "diagrams:read"), "VALID", "{disposition}");
         let stronger = |permission| may(&house, &key.secret, permission);
         for permission in ["diagrams:write", "keyhouse:keys:create", "keyhouse:users:manage"] {
-            assert_eq!(stronger(permission), "INSUFFICIENT_PERMISSIONS", "{heir} {permission}");
+            assert_eq!(
+                stronger(permission),
+                "INSUFFICIENT_PERMISSIONS",
+                "{disposition} {permission}"
+            );
         }
         // The new owner cannot widen it either.
         let widen = json!({"permissions": ["*", "diagrams:*"]});
-        let owner: &Person = if heir == "organization" { &house.owner() } else { &administrator };
+        let owner: &Person =
+            if disposition == "organization" { &house.owner() } else { &administrator };
         let answer = owner.ask(&house, Ask::patch(&format!("/v1/keys/{}", key.id), &widen));
         assert!(matches!(answer.status, 200 | 400 | 403), "{}", answer.body);
-        assert_eq!(stronger("diagrams:write"), "INSUFFICIENT_PERMISSIONS", "{heir}");
+        assert_eq!(stronger("diagrams:write"), "INSUFFICIENT_PERMISSIONS", "{disposition}");
     }
 }
 
@@ -200,15 +205,22 @@ fn a_key_of_another_organization_gets_no_information() {
     for _ in 0..4 {
         for explain in [false, true] {
             let body = json!({"key": key.secret, "explain": explain});
-            let told = house.bare(&Ask::post("/v1/verify", &body).bearer(&spy.secret)).expect(200);
-            assert_eq!((&told["valid"], &told["code"]), (&nothing["valid"], &nothing["code"]));
-            assert!(told.get("key").is_none() && !told.to_string().contains("org_"), "{told}");
+            let reported =
+                house.bare(&Ask::post("/v1/verify", &body).bearer(&spy.secret)).expect(200);
+            assert_eq!(
+                (&reported["valid"], &reported["code"]),
+                (&nothing["valid"], &nothing["code"])
+            );
+            assert!(
+                reported.get("key").is_none() && !reported.to_string().contains("org_"),
+                "{reported}"
+            );
         }
         let batch = json!({"requests": [{"key": key.secret}, {"key": spy.secret}]});
-        let told =
+        let reported =
             house.bare(&Ask::post("/v1/verify/batch", &batch).bearer(&spy.secret)).expect(200);
-        assert_eq!(told["results"][0], nothing);
-        assert_eq!(told["results"][1]["code"], "VALID");
+        assert_eq!(reported["results"][0], nothing);
+        assert_eq!(reported["results"][1]["code"], "VALID");
     }
     for ask in [
         Ask::get(&format!("/v1/keys/{}", key.id)),
@@ -283,7 +295,7 @@ fn reported_permissions_never_exceed_current_grants() {
     let listed = json!({"permissions": ["diagrams:*", "files:page:write", "a:b"]});
     let listed = person.make(&house, &listed);
     let service = house.create(&json!({"kind": "service", "permissions": ["*", "a:b"]}));
-    let told = |made: &crate::house::Made| {
+    let reported = |made: &crate::house::Made| {
         let secret = made.secret.as_str();
         let answer = house.bare(&Ask::forward_auth(secret));
         assert_eq!(answer.status, 200, "{}", answer.body);
@@ -297,22 +309,22 @@ fn reported_permissions_never_exceed_current_grants() {
         assert_eq!(joined, header);
         header
     };
-    assert_eq!(told(&open), "*");
-    assert_eq!(told(&listed), "diagrams:*,files:page:write,a:b");
+    assert_eq!(reported(&open), "*");
+    assert_eq!(reported(&listed), "diagrams:*,files:page:write,a:b");
     // The owner's role limits a personal key from the very next check on.
     house.change_user(&person, &json!({"role": role}));
-    assert_eq!(told(&open), "*:read,files:*");
-    assert_eq!(told(&listed), "diagrams:read,files:page:write");
+    assert_eq!(reported(&open), "*:read,files:*");
+    assert_eq!(reported(&listed), "diagrams:read,files:page:write");
     house.change_user(&person, &json!({"role": "guest"}));
-    assert_eq!((told(&open), told(&listed)), ("-".to_owned(), "-".to_owned()));
-    assert_eq!(told(&service), "*,a:b");
+    assert_eq!((reported(&open), reported(&listed)), ("-".to_owned(), "-".to_owned()));
+    assert_eq!(reported(&service), "*,a:b");
     // The organization's ceiling limits both kinds.
     let path = format!("/v1/organizations/{own}");
     house.change_user(&person, &json!({"role": "user"}));
     house.ask(&Ask::patch(&path, &json!({"permissions": ["diagrams:*", "a:*"]}))).expect(200);
-    assert_eq!(told(&open), "diagrams:*,a:*");
-    assert_eq!(told(&listed), "diagrams:*,a:b");
-    assert_eq!(told(&service), "diagrams:*,a:*");
+    assert_eq!(reported(&open), "diagrams:*,a:*");
+    assert_eq!(reported(&listed), "diagrams:*,a:b");
+    assert_eq!(reported(&service), "diagrams:*,a:*");
 }
 
 /// A user manager who could not see a secret team reset the password of one of its members, signed

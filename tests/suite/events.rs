@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use keyhouse::records::place::Place;
+use keyhouse::records::place::StoreKey;
 use keyhouse_storage::{At, Range, Store as _};
 use serde_json::{Value, json};
 use totp_rs::{Builder, Secret};
@@ -150,7 +150,7 @@ impl Record {
     fn assert_no_secret(mut self) {
         self.house.stop();
         let store = opened(self.house.home());
-        let page = store.scan(&Range::prefix(Place::EVENTS), At::Latest).unwrap();
+        let page = store.scan(&Range::prefix(StoreKey::EVENTS), At::Latest).unwrap();
         assert!(!page.more && page.rows.len() >= self.seen.len());
         self.secrets.push(FOREIGN.to_owned());
         for row in page.rows {
@@ -401,7 +401,7 @@ fn invite(record: &mut Record, home: &Value) {
 }
 
 fn change_a_user(record: &mut Record, user: &str, home: &Value) {
-    let (by, nobody, path) = (By::Owner, By::Nobody, format!("/v1/users/{user}"));
+    let (by, anonymous, path) = (By::Owner, By::Nobody, format!("/v1/users/{user}"));
     let change = Ask::patch(&path, &json!({"role": "guest"}));
     record.does("PATCH /v1/users/{user}", &by, &change, ("user.update", user, home));
     record.leaves_nothing(&by, &change, 200);
@@ -410,8 +410,8 @@ fn change_a_user(record: &mut Record, user: &str, home: &Value) {
     let made = record.does("POST /v1/users/{user}/reset", &by, &reset, said);
     let body = json!({"token": people::token_in(&made), "password": NEW_PASSWORD});
     let renew = Ask::post("/v1/reset", &body);
-    record.does("POST /v1/reset", &nobody, &renew, ("reset.use", user, home));
-    record.leaves_nothing(&nobody, &renew, 403);
+    record.does("POST /v1/reset", &anonymous, &renew, ("reset.use", user, home));
+    record.leaves_nothing(&anonymous, &renew, 403);
     end_sessions(record, user, home);
     let remove = Ask::new("DELETE", &path);
     record.does("DELETE /v1/users/{user}", &by, &remove, ("user.remove", user, home));

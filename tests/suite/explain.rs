@@ -62,18 +62,25 @@ fn a_permission_is_explained_by_each_source_that_may_grant_it() {
     let asked = json!({"permissions": "files:read AND (diagrams:read OR keyhouse:keys:read)"});
     let explained = explain(&house, &made, &asked);
     assert_eq!(explained["code"], "VALID");
-    let told = &rule(&explained, "INSUFFICIENT_PERMISSIONS")["permissions"];
-    assert_eq!(told[0]["permission"], "files:read");
+    let reported = &rule(&explained, "INSUFFICIENT_PERMISSIONS")["permissions"];
+    assert_eq!(reported[0]["permission"], "files:read");
     assert_eq!(
-        told[0]["by"],
+        reported[0]["by"],
         json!([
             {"source": "key", "name": null, "pattern": "files:*", "granted": true},
             {"source": "role", "name": "owner", "pattern": "*", "granted": true},
             {"source": "organization_ceiling", "name": null, "pattern": "*", "granted": true},
         ])
     );
-    assert_eq!((&told[1]["granted"], &told[1]["by"][0]["granted"]), (&json!(false), &json!(false)));
-    assert_eq!(told[2]["by"].as_array().unwrap().len(), 2, "the ceiling does not bound management");
+    assert_eq!(
+        (&reported[1]["granted"], &reported[1]["by"][0]["granted"]),
+        (&json!(false), &json!(false))
+    );
+    assert_eq!(
+        reported[2]["by"].as_array().unwrap().len(),
+        2,
+        "the ceiling does not bound management"
+    );
     let explained = explain(&house, &made, &json!({"permissions": ["diagrams:read"]}));
     assert_eq!(explained["code"], "INSUFFICIENT_PERMISSIONS");
     assert_eq!(explained["source"], "key");
@@ -107,9 +114,12 @@ fn addresses_limits_and_quotas_are_reported_without_counting() {
         house.ask(&Ask::post("/v1/verify", &body)).expect(200)
     };
     for _ in 0..3 {
-        let told = check(1, true);
-        assert_eq!((&told["code"], &told["explain"]["code"]), (&json!("VALID"), &json!("VALID")));
-        assert_eq!(told["quota"]["used"], 0, "{told}");
+        let reported = check(1, true);
+        assert_eq!(
+            (&reported["code"], &reported["explain"]["code"]),
+            (&json!("VALID"), &json!("VALID"))
+        );
+        assert_eq!(reported["quota"]["used"], 0, "{reported}");
     }
     let rated = check(3, true);
     assert_eq!(rated["explain"]["code"], "RATE_LIMITED");
@@ -156,12 +166,12 @@ fn a_gate_that_the_caller_cannot_list_is_reported_as_missing() {
     bo.ask(&house, Ask::get("/v1/gates")).problem(403, "permission_required");
     let path = format!("/v1/keys/{}/explain", key.id);
     let ask = |gate: &str| Ask::post(&path, &json!({"gate": gate}));
-    let told = |gate: &str| {
+    let reported = |gate: &str| {
         let mut problem = bo.ask(&house, ask(gate)).problem(404, "not_found");
         problem.as_object_mut().unwrap().remove("request_id");
         problem
     };
-    assert_eq!(told("orders"), told("nothing"));
+    assert_eq!(reported("orders"), reported("nothing"));
     bo.ask(&house, ask("default")).expect(200);
     house.ask(&ask("orders")).expect(200);
 }
@@ -175,13 +185,17 @@ fn an_unknown_key_is_explained_only_as_unknown() {
         ("ghp_16C7e42F292c6912E7710c838347", "NOT_FOUND"),
     ] {
         let body = json!({"key": key, "explain": true});
-        let told = house.ask(&Ask::post("/v1/verify", &body)).expect(200);
-        assert_eq!((&told["code"], &told["explain"]["code"]), (&json!(code), &json!(code)));
-        let mut fields: Vec<_> = told.as_object().unwrap().keys().map(String::as_str).collect();
+        let reported = house.ask(&Ask::post("/v1/verify", &body)).expect(200);
+        assert_eq!((&reported["code"], &reported["explain"]["code"]), (&json!(code), &json!(code)));
+        let mut fields: Vec<_> = reported.as_object().unwrap().keys().map(String::as_str).collect();
         fields.sort_unstable();
         assert_eq!(fields, ["code", "explain", "valid"]);
         assert!(
-            told["explain"]["rules"].as_array().unwrap().iter().all(|it| it["detail"].is_null())
+            reported["explain"]["rules"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|it| it["detail"].is_null())
         );
     }
 }
@@ -204,7 +218,7 @@ fn a_key_of_another_organization_is_explained_as_unknown() {
     assert_eq!(foreign, ask("ghp_16C7e42F292c6912E7710c838347"));
     assert_eq!(house.key(&made.id)["last_used"], Value::Null);
     let batch = json!({"requests": [{"key": made.secret, "explain": true}, {"key": made.secret}]});
-    let told = stranger.ask(&house, Ask::post("/v1/verify/batch", &batch)).expect(200);
-    assert_eq!(told["results"][0], foreign);
-    assert_eq!(told["results"][1], json!({"code": "NOT_FOUND", "valid": false}));
+    let reported = stranger.ask(&house, Ask::post("/v1/verify/batch", &batch)).expect(200);
+    assert_eq!(reported["results"][0], foreign);
+    assert_eq!(reported["results"][1], json!({"code": "NOT_FOUND", "valid": false}));
 }

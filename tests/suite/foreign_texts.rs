@@ -104,8 +104,8 @@ fn a_rotated_secret_cannot_be_imported_again() {
         house.ask(&Ask::post(&path, &json!({}))).expect(200);
     };
     let refused = |house: &House, line: &Value| {
-        let told = faults(&import(house, &json!({"keys": [line]})));
-        assert_eq!(told, [("/keys/0/digest".to_owned(), "digest_taken".to_owned())]);
+        let reported = faults(&import(house, &json!({"keys": [line]})));
+        assert_eq!(reported, [("/keys/0/digest".to_owned(), "digest_taken".to_owned())]);
     };
     for _ in 0..2 {
         rotate(&house);

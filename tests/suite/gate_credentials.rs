@@ -18,7 +18,7 @@ impl House {
 
     /// The code and the detail of the answer to these header lines, which must be the same at both
     /// endpoints.
-    fn told(&self, gate: &str, lines: &[(&str, &str)]) -> (String, String) {
+    fn reported(&self, gate: &str, lines: &[(&str, &str)]) -> (String, String) {
         let [one, other] = [forwarded(gate, WANTED), repeated(gate, WANTED)].map(|ask| {
             let ask = lines.iter().fold(ask, |ask, (name, value)| ask.header(name, value));
             let answer = self.bare(&ask);
@@ -49,9 +49,9 @@ fn a_gate_accepts_its_configured_schemes() {
         ("Key", "NO_CREDENTIAL"),
     ] {
         let line = format!("{scheme} {secret}");
-        assert_eq!(house.told("schemes", &[("Authorization", &line)]).0, code, "{scheme}");
+        assert_eq!(house.reported("schemes", &[("Authorization", &line)]).0, code, "{scheme}");
     }
-    let (code, detail) = house.told("schemes", &[("Authorization", &format!("Key {secret}"))]);
+    let (code, detail) = house.reported("schemes", &[("Authorization", &format!("Key {secret}"))]);
     assert_eq!(code, "NO_CREDENTIAL");
     assert_eq!(
         detail,
@@ -92,14 +92,17 @@ fn a_gate_accepts_its_configured_cookie_and_subprotocol() {
             (&[("Cookie", &feed), ("Sec-WebSocket-Protocol", &others)], "MALFORMED"),
             (&[("Sec_WebSocket_Protocol", "chat")], "REQUEST_REFUSED"),
         ] {
-            let (told, _) = house.told("browsers", lines);
-            assert_eq!(told, code, "{lines:?}, restarted: {restarted}");
+            let (reported, _) = house.reported("browsers", lines);
+            assert_eq!(reported, code, "{lines:?}, restarted: {restarted}");
         }
         house.restart();
     }
     // Other gates ignore both.
-    assert_eq!(house.told("default", &[("Cookie", &feed)]).0, "NO_CREDENTIAL");
-    assert_eq!(house.told("default", &[("Sec-WebSocket-Protocol", &socket)]).0, "NO_CREDENTIAL");
+    assert_eq!(house.reported("default", &[("Cookie", &feed)]).0, "NO_CREDENTIAL");
+    assert_eq!(
+        house.reported("default", &[("Sec-WebSocket-Protocol", &socket)]).0,
+        "NO_CREDENTIAL"
+    );
 }
 
 /// `key:x`, `key:x-oauth-basic`: the filler was looked up, and the answer was that no such key
@@ -119,7 +122,7 @@ fn a_filler_next_to_the_key_in_basic_is_ignored() {
         ("ada:x".to_owned(), "NOT_FOUND"),
     ] {
         let line = basic(&pair);
-        assert_eq!(house.told("default", &[("Authorization", &line)]).0, code, "{pair}");
+        assert_eq!(house.reported("default", &[("Authorization", &line)]).0, code, "{pair}");
         let whoami = house.bare(&Ask::get("/v1/whoami").header("Authorization", &line));
         assert_eq!(whoami.status == 200, code == "VALID", "{pair}");
     }
@@ -152,8 +155,8 @@ fn two_credentials_are_rejected_with_their_positions() {
             twice("Authorization"),
         ),
     ] {
-        let (code, told) = house.told(gate, &lines);
-        assert_eq!((code.as_str(), told), ("MALFORMED", detail), "{gate}");
+        let (code, reported) = house.reported(gate, &lines);
+        assert_eq!((code.as_str(), reported), ("MALFORMED", detail), "{gate}");
     }
     let both = Ask::get("/v1/keys").bearer(&one).header("X-API-Key", &two);
     let problem = house.bare(&both).problem(400, "doubled_credential");

@@ -61,9 +61,9 @@ fn a_route_may_allow_a_path_that_other_routes_refuse() {
             let by_line = refusal(&house.bare(&repeated("odd", wanted).bearer(&secret)));
             assert_eq!(by_line, by_headers, "{path} {restarted}");
             let body = json!({"method": "GET", "url": path, "key": secret});
-            let told = house.ask(&Ask::post("/v1/gates/odd/test", &body)).expect(200);
-            assert_eq!(told["code"], code, "{told}");
-            assert_eq!(told["reason"].as_str().unwrap_or_default(), reason, "{told}");
+            let reported = house.ask(&Ask::post("/v1/gates/odd/test", &body)).expect(200);
+            assert_eq!(reported["code"], code, "{reported}");
+            assert_eq!(reported["reason"].as_str().unwrap_or_default(), reason, "{reported}");
         }
         house.restart();
     }
@@ -128,8 +128,8 @@ fn a_gate_can_let_cors_preflights_through() {
         (Value::Null, "ROUTE_NOT_ALLOWED"),
     ] {
         let body = json!({"method": "OPTIONS", "url": "/orders/7", "preflight_for": announced});
-        let told = house.ask(&Ask::post("/v1/gates/shop/test", &body)).expect(200);
-        assert_eq!(told["code"], code, "{told}");
+        let reported = house.ask(&Ask::post("/v1/gates/shop/test", &body)).expect(200);
+        assert_eq!(reported["code"], code, "{reported}");
     }
 }
 

@@ -55,8 +55,8 @@ impl House {
             body["key"] = secret.into();
         }
         let tested = self.ask(&Ask::post(&format!("/v1/gates/{gate}/test"), &body)).expect(200);
-        let foretold = (tested["status"].as_u64().unwrap(), tested["code"].as_str().unwrap());
-        assert_eq!(foretold, (u64::from(by_line.0), &*by_line.1), "{gate} {wanted:?}: {tested}");
+        let previewed = (tested["status"].as_u64().unwrap(), tested["code"].as_str().unwrap());
+        assert_eq!(previewed, (u64::from(by_line.0), &*by_line.1), "{gate} {wanted:?}: {tested}");
         assert_eq!(tested["allowed"], by_line.0 == 200, "{tested}");
         by_line
     }

@@ -64,8 +64,8 @@ fn no_restriction_prevents_revoking_a_leaked_key() {
 fn a_caller_can_revoke_only_the_key_it_presents() {
     let house = House::start();
     let made = house.create(&json!({"name": "kept"}));
-    let nobody = house.bare(&revoke());
-    nobody.problem(401, "NO_CREDENTIAL");
+    let anonymous = house.bare(&revoke());
+    anonymous.problem(401, "NO_CREDENTIAL");
     house.ask(&revoke()).problem(401, "NO_CREDENTIAL");
     house.bare(&revoke().bearer("nonsense")).problem(401, "NOT_FOUND");
     house.bare(&revoke().bearer(&format!("{}x", made.secret))).problem(401, "NOT_FOUND");

@@ -22,8 +22,8 @@ pub(crate) fn import(house: &House, body: &Value) -> Answer {
 }
 
 pub(crate) fn imported(house: &House, keys: &Value) -> Vec<Value> {
-    let told = import(house, &json!({"keys": keys})).expect(201);
-    told["keys"].as_array().unwrap().clone()
+    let reported = import(house, &json!({"keys": keys})).expect(201);
+    reported["keys"].as_array().unwrap().clone()
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -98,8 +98,8 @@ fn an_imported_key_passes_every_check_like_a_native_key() {
             );
             assert!(shown["last_used"]["at"].is_string(), "{claim}: {shown}");
             let ask = json!({"key": secret, "permissions": "files:read"});
-            let told = house.bare(&Ask::post("/v1/verify", &ask).bearer(secret)).expect(200);
-            assert_eq!(told["code"], "INSUFFICIENT_PERMISSIONS", "{claim}");
+            let reported = house.bare(&Ask::post("/v1/verify", &ask).bearer(secret)).expect(200);
+            assert_eq!(reported["code"], "INSUFFICIENT_PERMISSIONS", "{claim}");
         }
         house.restart();
         house.sign_in();
@@ -191,8 +191,8 @@ fn an_import_is_atomic_and_every_fault_names_its_line() {
         ]}),
     );
     assert!(!answer.body.contains(&own.secret) && !answer.body.contains(secret), "{}", answer.body);
-    let mut told = faults(&answer);
-    told.sort();
+    let mut reported = faults(&answer);
+    reported.sort();
     let mut expected: Vec<(String, String)> = [
         ("1/key", "invalid_key"),
         ("2/key", "own_shape"),
@@ -221,7 +221,7 @@ fn an_import_is_atomic_and_every_fault_names_its_line() {
     .map(|(pointer, code)| (format!("/keys/{pointer}"), code.to_owned()))
     .into();
     expected.sort();
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     assert_eq!(house.all_keys().len(), 1, "nothing was taken over");
     house.bare(&Ask::forward_auth(&foreign(1))).problem(401, "NOT_FOUND");
     assert_eq!(imported(&house, &json!([good])).len(), 1, "and nothing is in the way");
@@ -278,15 +278,23 @@ fn a_dry_run_reports_the_result_and_changes_nothing() {
     let keys = json!([{"key": foreign(1), "name": "one"}, {"key": foreign(2), "name": "two"}]);
     let body = json!({"keys": keys, "dry_run": true});
     for _ in 0..2 {
-        let told = import(&house, &body).expect(200);
-        assert_eq!((&told["dry_run"], &told["imported"]), (&json!(true), &json!(0)), "{told}");
-        assert_eq!(told["keys"][1]["name"], "two");
-        assert!(told["keys"][1]["id"].is_null(), "{told}");
+        let reported = import(&house, &body).expect(200);
+        assert_eq!(
+            (&reported["dry_run"], &reported["imported"]),
+            (&json!(true), &json!(0)),
+            "{reported}"
+        );
+        assert_eq!(reported["keys"][1]["name"], "two");
+        assert!(reported["keys"][1]["id"].is_null(), "{reported}");
         assert!(house.all_keys().is_empty());
         house.bare(&Ask::forward_auth(&foreign(1))).problem(401, "NOT_FOUND");
     }
-    let told = import(&house, &json!({"keys": keys, "dry_run": false})).expect(201);
-    assert_eq!((&told["dry_run"], &told["imported"]), (&json!(false), &json!(2)), "{told}");
+    let reported = import(&house, &json!({"keys": keys, "dry_run": false})).expect(201);
+    assert_eq!(
+        (&reported["dry_run"], &reported["imported"]),
+        (&json!(false), &json!(2)),
+        "{reported}"
+    );
     let expected = vec![("/keys/0/key".to_owned(), "digest_taken".to_owned())];
     assert_eq!(faults(&import(&house, &json!({"keys": [keys[0]], "dry_run": true}))), expected);
 }
@@ -331,10 +339,10 @@ fn rotating_an_imported_key_gives_it_a_native_secret() {
     let key = imported(&house, &json!([line]))[0].clone();
     let id = key["id"].as_str().unwrap();
     let ask = Ask::post(&format!("/v1/keys/{id}/rotate"), &json!({"overlap": "24h"}));
-    let told = house.ask(&ask).expect(200);
-    let new = told["secret"].as_str().unwrap();
+    let reported = house.ask(&ask).expect(200);
+    let new = reported["secret"].as_str().unwrap();
     assert!(new.starts_with("kh_ci_"), "{new}");
-    assert_eq!(told["key"]["origin"], "imported");
+    assert_eq!(reported["key"]["origin"], "imported");
     assert_eq!(house.verify(new)["key"]["id"], id);
     assert_eq!(house.verify(&foreign(1))["key"]["id"], id);
     house.ask(&Ask::post(&format!("/v1/keys/{id}/rotate"), &json!({}))).expect(200);
@@ -361,12 +369,12 @@ fn the_command_reads_files_lists_and_stdin_in_batches() {
         assert_eq!(ended.code, Some(0), "{ended:?}");
         ended.stdout
     };
-    let told = run(&house, &[&file, "--dry-run"], "");
-    assert_eq!(told, "1100 would be imported, 0 already exist\n");
+    let reported = run(&house, &[&file, "--dry-run"], "");
+    assert_eq!(reported, "1100 would be imported, 0 already exist\n");
     assert!(house.all_keys().is_empty());
-    let told: Value = serde_json::from_str(&run(&house, &[&file, "--json"], "")).unwrap();
+    let reported: Value = serde_json::from_str(&run(&house, &[&file, "--json"], "")).unwrap();
     let expected = json!({"dry_run": false, "imported": 1_100, "skipped": 0, "next": 1_102});
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     assert_eq!(house.all_keys().len(), 1_100);
     assert_eq!(run(&house, &[&file], ""), "0 imported, 1100 already exist\n");
     assert_eq!(run(&house, &["-"], &lines_of(1_099..1_102)), "2 imported, 1 already exist\n");
@@ -374,8 +382,8 @@ fn the_command_reads_files_lists_and_stdin_in_batches() {
     assert_eq!(run(&house, &["-", "--from", "2"], &list), "2 imported, 0 already exist\n");
     house.stop();
     // Directly on the store, without a running server.
-    let told = run(&house, &["-"], &lines_of(1_102..1_104));
-    assert_eq!(told, "1 imported, 1 already exist\n");
+    let reported = run(&house, &["-"], &lines_of(1_102..1_104));
+    assert_eq!(reported, "1 imported, 1 already exist\n");
     house.restart();
     house.sign_in();
     assert_eq!(house.verify(&foreign(1_102))["code"], "VALID");
@@ -435,10 +443,10 @@ fn a_killed_import_resumes_where_it_stopped() {
     child.wait().unwrap();
     let there = house.all_keys().len();
     let ended = house.home().run_cli(&["import", &file, "--json"], "");
-    let told: Value = serde_json::from_str(&ended.stdout).unwrap();
-    let skipped = usize::try_from(told["skipped"].as_u64().unwrap()).unwrap();
+    let reported: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let skipped = usize::try_from(reported["skipped"].as_u64().unwrap()).unwrap();
     // The batch in flight when the command was killed may have been applied since.
     assert!(skipped.is_multiple_of(500) && skipped > 0 && skipped >= there, "{there}: {ended:?}");
-    assert_eq!(told["imported"], KEYS - skipped, "{ended:?}");
+    assert_eq!(reported["imported"], KEYS - skipped, "{ended:?}");
     assert_eq!(house.all_keys().len(), KEYS);
 }

@@ -120,7 +120,7 @@ fn the_maximum_lifetime_of_a_key_applies_to_imports() {
         {"key": foreign(1)},
         {"key": foreign(2), "expires_at": "2999-01-01T00:00:00Z"},
     ]);
-    let told = faults(&import(&house, &json!({"keys": keys})));
+    let reported = faults(&import(&house, &json!({"keys": keys})));
     let expected = [("/keys/0/expires_at", "required"), ("/keys/1/expires_at", "too_long")];
-    assert_eq!(told, expected.map(|(at, code)| (at.to_owned(), code.to_owned())));
+    assert_eq!(reported, expected.map(|(at, code)| (at.to_owned(), code.to_owned())));
 }

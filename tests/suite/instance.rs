@@ -6,8 +6,8 @@ use crate::ask::{Ask, Expect};
 use crate::house::{House, write_settings};
 
 fn links(house: &House) -> [Value; 3] {
-    let told = house.bare(&Ask::get("/v1/instance")).expect(200);
-    ["endpoint_url", "support_url", "pricing_url"].map(|name| told[name].clone())
+    let reported = house.bare(&Ask::get("/v1/instance")).expect(200);
+    ["endpoint_url", "support_url", "pricing_url"].map(|name| reported[name].clone())
 }
 
 #[test]

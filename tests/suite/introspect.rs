@@ -47,9 +47,9 @@ fn an_active_key_is_described_by_the_fields_of_rfc_7662() {
         "expires_at": "2999-01-01T00:00:00.999Z",
     }));
     let answer = house.bare(&introspect(&json!({"token": personal.secret})).bearer(&verifier));
-    let told = answer.expect(200);
+    let reported = answer.expect(200);
     assert_eq!(answer.header("cache-control"), Some("no-store"));
-    let iat = told["iat"].as_i64().unwrap();
+    let iat = reported["iat"].as_i64().unwrap();
     let expected = json!({
         "active": true, "scope": "diagrams:read files:*", "token_type": "Bearer",
         "client_id": personal.id, "sub": owner.id, "username": owner.email,
@@ -58,24 +58,24 @@ fn an_active_key_is_described_by_the_fields_of_rfc_7662() {
         "nbf": 1_577_836_801, "exp": 32_472_144_000_i64,
         "organization": house.organization(), "environment": "live",
     });
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     let made: Value = personal.key["created_at"].clone();
     assert!(made.as_str().unwrap().starts_with("20"), "{made}");
     assert!((1_700_000_000..4_000_000_000).contains(&iat), "{iat}");
 
     let service = house.create(&json!({"kind": "service", "environment": "test"}));
-    let told = house.bare(&introspect(&json!({"token": service.secret})).bearer(&verifier));
-    let told = told.expect(200);
-    assert_eq!(told["sub"], house.organization().as_str());
+    let reported = house.bare(&introspect(&json!({"token": service.secret})).bearer(&verifier));
+    let reported = reported.expect(200);
+    assert_eq!(reported["sub"], house.organization().as_str());
     for absent in ["username", "scope", "exp", "nbf"] {
-        assert!(told.get(absent).is_none(), "{absent}: {told}");
+        assert!(reported.get(absent).is_none(), "{absent}: {reported}");
     }
     // The scope is what the owner's role grants today, and no more.
     let guest = house.join("guest", "user");
     let secret = make(&house, &guest, &json!({"permissions": ["a:b"]}));
     house.change_user(&guest, &json!({"role": "guest"}));
-    let told = house.bare(&introspect(&json!({"token": secret})).bearer(&verifier)).expect(200);
-    assert_eq!((told.get("active"), told.get("scope")), (Some(&json!(true)), None));
+    let reported = house.bare(&introspect(&json!({"token": secret})).bearer(&verifier)).expect(200);
+    assert_eq!((reported.get("active"), reported.get("scope")), (Some(&json!(true)), None));
 }
 
 #[test]
@@ -128,14 +128,15 @@ fn every_inactive_token_gets_the_same_bytes() {
         ("from where it may", json!({"token": near, "ip": "10.1.1.1"})),
         ("a hint is ignored", json!({"token": good, "token_type_hint": "refresh_token"})),
     ] {
-        let told = house.bare(&introspect(&fields).bearer(&verifier)).expect(200);
-        assert_eq!(told["active"], true, "{claim}");
+        let reported = house.bare(&introspect(&fields).bearer(&verifier)).expect(200);
+        assert_eq!(reported["active"], true, "{claim}");
     }
     // Services of operators may introspect keys of all organizations.
     let permissions = ["keyhouse:instance:verify"];
     let everywhere = house.create(&json!({"kind": "service", "permissions": permissions})).secret;
-    let told = house.bare(&introspect(&json!({"token": foreign})).bearer(&everywhere)).expect(200);
-    assert_eq!(told["active"], true);
+    let reported =
+        house.bare(&introspect(&json!({"token": foreign})).bearer(&everywhere)).expect(200);
+    assert_eq!(reported["active"], true);
 }
 
 #[test]
@@ -180,8 +181,8 @@ fn the_caller_authenticates_with_its_own_key_as_bearer_or_basic() {
         basic(format!("client:{escaped}")),
         basic(format!("{verifier}:")),
     ] {
-        let told = house.bare(&ask.clone().header("Authorization", &value)).expect(200);
-        assert_eq!(told["active"], true);
+        let reported = house.bare(&ask.clone().header("Authorization", &value)).expect(200);
+        assert_eq!(reported["active"], true);
     }
     // A bearer token is never encoded so.
     house.bare(&ask.clone().bearer(&escaped)).problem(401, "NOT_FOUND");
@@ -246,7 +247,8 @@ fn a_malformed_or_ambiguous_request_is_rejected() {
     let body = json!({"token": good}).to_string();
     let problem = post("application/json", body).problem(415, "unsupported_media_type");
     assert_eq!(problem["error"], "invalid_request");
-    let told = post("Application/X-WWW-Form-Urlencoded; charset=UTF-8", format!("token={good}"));
-    assert_eq!(told.expect(200)["active"], true);
+    let reported =
+        post("Application/X-WWW-Form-Urlencoded; charset=UTF-8", format!("token={good}"));
+    assert_eq!(reported.expect(200)["active"], true);
     house.bare(&Ask::get("/v1/introspect").bearer(&verifier)).problem(405, "method_not_allowed");
 }

@@ -12,9 +12,9 @@ fn by(house: &House, key: &str, ask: Ask) -> crate::server::wire::Answer {
     house.bare(&ask.bearer(key))
 }
 
-fn pointers(told: &Value) -> Vec<&str> {
-    let faults = told["errors"].as_array().unwrap();
-    assert!(faults.iter().all(|fault| fault["code"] == "beyond_key"), "{told}");
+fn pointers(reported: &Value) -> Vec<&str> {
+    let faults = reported["errors"].as_array().unwrap();
+    assert!(faults.iter().all(|fault| fault["code"] == "beyond_key"), "{reported}");
     faults.iter().map(|fault| fault["pointer"].as_str().unwrap()).collect()
 }
 
@@ -37,10 +37,10 @@ fn a_key_cannot_escape_its_bounds_through_a_sibling() {
     let house = House::start();
     let key = bounded(&house);
     let list = ["diagrams:read", "keyhouse:keys:create"];
-    let told = by(&house, &key.secret, Ask::post("/v1/keys", &json!({"permissions": list})))
+    let reported = by(&house, &key.secret, Ask::post("/v1/keys", &json!({"permissions": list})))
         .problem(403, "beyond_key");
     let respects = ["/expires_at", "/environment", "/ip_rules", "/rate_limits", "/quota"];
-    assert_eq!(pointers(&told), respects);
+    assert_eq!(pointers(&reported), respects);
     let within = json!({
         "permissions": list,
         "environment": "test",
@@ -51,14 +51,14 @@ fn a_key_cannot_escape_its_bounds_through_a_sibling() {
     });
     let mut more = within.clone();
     more["permissions"] = json!(["diagrams:*"]);
-    let told = by(&house, &key.secret, Ask::post("/v1/keys", &more));
-    assert_eq!(told.problem(403, "permission_required")["permission"], "diagrams:*");
+    let reported = by(&house, &key.secret, Ask::post("/v1/keys", &more));
+    assert_eq!(reported.problem(403, "permission_required")["permission"], "diagrams:*");
     let sibling = made(&by(&house, &key.secret, Ask::post("/v1/keys", &within)).expect(201));
     let path = format!("/v1/keys/{}", key.id);
     let freed = json!({"ip_rules": null, "expires_at": null, "rate_limits": null});
     for change in [freed, json!({"name": "mine"})] {
-        let told = by(&house, &sibling.secret, Ask::patch(&path, &change));
-        told.problem(403, "beyond_key");
+        let reported = by(&house, &sibling.secret, Ask::patch(&path, &change));
+        reported.problem(403, "beyond_key");
     }
     assert_eq!(house.key(&key.id)["version"], 1);
     let freed = json!({"expires_at": null});
@@ -93,8 +93,9 @@ fn a_key_cannot_widen_another_key_by_a_change() {
         ),
         (json!({"quota": {"limit": 101, "period": "day", "timezone": "UTC"}}), "/quota"),
     ] {
-        let told = by(&house, &key.secret, Ask::patch(&path, &change)).problem(403, "beyond_key");
-        assert_eq!(pointers(&told), [pointer], "{change}");
+        let reported =
+            by(&house, &key.secret, Ask::patch(&path, &change)).problem(403, "beyond_key");
+        assert_eq!(pointers(&reported), [pointer], "{change}");
     }
     let more = Ask::patch(&path, &json!({"permissions": ["diagrams:*"]}));
     by(&house, &key.secret, more).problem(403, "permission_required");
@@ -112,8 +113,8 @@ fn a_bounded_key_cannot_import_a_wider_key() {
         let line = json!({"key": text, "permissions": ["diagrams:read"], "expires_at": end});
         by(&house, &key.secret, Ask::post("/v1/keys/import", &json!({"keys": [line]})))
     };
-    let told = import(&foreign(1), "2998-01-01T00:00:00Z").problem(403, "beyond_key");
-    assert_eq!(pointers(&told), ["/expires_at"]);
+    let reported = import(&foreign(1), "2998-01-01T00:00:00Z").problem(403, "beyond_key");
+    assert_eq!(pointers(&reported), ["/expires_at"]);
     import(&foreign(1), key.key["expires_at"].as_str().unwrap()).expect(201);
 }
 
@@ -126,8 +127,8 @@ fn an_old_secret_cannot_create_a_key_that_outlives_it() {
     let key = house.create(&body);
     let rotate = Ask::post(&format!("/v1/keys/{}/rotate", key.id), &json!({"overlap": "1h"}));
     let new = made(&house.ask(&rotate).expect(200));
-    let told = by(&house, &key.secret, Ask::post("/v1/keys", &body)).problem(403, "beyond_key");
-    assert_eq!(pointers(&told), ["/expires_at"]);
+    let reported = by(&house, &key.secret, Ask::post("/v1/keys", &body)).problem(403, "beyond_key");
+    assert_eq!(pointers(&reported), ["/expires_at"]);
     by(&house, &new.secret, Ask::post("/v1/keys", &body)).expect(201);
 }
 
@@ -159,8 +160,8 @@ fn a_bounded_manager_can_revoke_but_not_change_a_wider_key() {
     let unbounded = json!({"kind": "service", "permissions": ["keyhouse:keys:manage"]});
     let (unbounded, other) = (house.create(&unbounded), house.create(&body));
     let rename = Ask::patch(&format!("/v1/keys/{}", other.id), &json!({"name": "other"}));
-    let told = by(&house, &unbounded.secret, rename).problem(403, "permission_required");
-    assert_eq!(told["permission"], "diagrams:read");
+    let reported = by(&house, &unbounded.secret, rename).problem(403, "permission_required");
+    assert_eq!(reported["permission"], "diagrams:read");
     let narrower = json!({"kind": "service", "permissions": ["diagrams:read"], "expires_in": "5m"});
     let made = made(&by(&house, &manager.secret, Ask::post("/v1/keys", &narrower)).expect(201));
     let renamed = Ask::patch(&format!("/v1/keys/{}", made.id), &json!({"name": "other"}));
@@ -277,8 +278,12 @@ fn revoking_a_key_revokes_every_key_it_created() {
     assert_eq!(alone["descendants"], Value::Null);
     house.act(&other.id, "revoke").expect(200);
     let ask = Ask::post(&path, &json!({"descendants": true}));
-    let told = house.ask(&ask).expect(200);
-    assert_eq!(told["descendants"], json!({"revoked": 3, "left": 0, "more": false}), "{told}");
+    let reported = house.ask(&ask).expect(200);
+    assert_eq!(
+        reported["descendants"],
+        json!({"revoked": 3, "left": 0, "more": false}),
+        "{reported}"
+    );
     let again = house.ask(&ask).expect(200);
     assert_eq!(again["descendants"], json!({"revoked": 0, "left": 0, "more": false}));
     for key in [&root, &child, &other, &grandchild, &nephew] {

@@ -248,7 +248,7 @@ fn a_management_key_acts_within_its_permissions() {
     let creator = house.create(&json!({
         "name": "creator", "permissions": ["keyhouse:keys:create", "diagrams:read"],
     }));
-    let nobody = house.create(&json!({"name": "nobody"}));
+    let anonymous = house.create(&json!({"name": "nobody"}));
     let ask = |secret: &str, body: Value| house.bare(&Ask::post("/v1/keys", &body).bearer(secret));
 
     let service = json!({"kind": "service", "permissions": ["diagrams:read"]});
@@ -268,7 +268,7 @@ fn a_management_key_acts_within_its_permissions() {
         .problem(403, "permission_required");
     // A key without a list of permissions would exceed the key that creates it.
     ask(&creator.secret, json!({"name": "all of the owner's"})).problem(403, "permission_required");
-    ask(&nobody.secret, json!({})).problem(403, "permission_required");
+    ask(&anonymous.secret, json!({})).problem(403, "permission_required");
 
     // A wildcard never includes management permissions.
     let star = house.create(&json!({"permissions": ["*", "*:*:*"]}));

@@ -84,9 +84,9 @@ fn two_hundred_concurrent_connections_are_all_answered() {
         for (at, line) in lines.iter_mut().enumerate() {
             let answer = line.0.read().unwrap();
             // A limited number of management requests runs at once; the rest gets a time to retry.
-            let told = answer.status == 503 && answer.header("retry-after").is_some();
+            let reported = answer.status == 503 && answer.header("retry-after").is_some();
             assert!(
-                answer.status == 200 || told,
+                answer.status == 200 || reported,
                 "round {round}, connection {at}: {}",
                 answer.body
             );

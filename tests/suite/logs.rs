@@ -213,12 +213,17 @@ fn a_request_is_one_line_at_debug_and_none_at_info() {
     ] {
         let line = line(id);
         assert_eq!(line["level"], "DEBUG", "{line}");
-        let told = &line["fields"];
-        let (request_id, took) = (&told["request_id"], told["duration_seconds"].as_f64());
+        let reported = &line["fields"];
+        let (request_id, took) = (&reported["request_id"], reported["duration_seconds"].as_f64());
         assert_eq!(request_id, id, "{line}");
         assert!(took.is_some_and(|took| took > 0.0), "{line}");
-        let named =
-            json!([told["method"], told["route"], told["status"], told["code"], told["surface"]]);
+        let named = json!([
+            reported["method"],
+            reported["route"],
+            reported["status"],
+            reported["code"],
+            reported["surface"]
+        ]);
         assert_eq!(named, json!([method, route, status, code, "main"]), "{line}");
         assert!(!line.to_string().contains(&key.id), "{line}");
     }

@@ -30,8 +30,8 @@ fn a_user_can_read_and_rename_themselves() {
 
     let changed = change(&house, &json!({"name": " Ada L. ", "locale": "fr"})).expect(200);
     assert_eq!((&changed["name"], &changed["locale"]), (&json!("Ada L."), &json!("fr")));
-    let told = house.ask(&Ask::get("/v1/session")).expect(200);
-    assert_eq!(told["user"]["name"], "Ada L.");
+    let reported = house.ask(&Ask::get("/v1/session")).expect(200);
+    assert_eq!(reported["user"]["name"], "Ada L.");
     let stale = Ask::patch("/v1/me", &json!({"name": "Eve"})).header("If-Match", &tag);
     house.ask(&stale).problem(412, "version_conflict");
     let cleared = change(&house, &json!({"locale": null})).expect(200);

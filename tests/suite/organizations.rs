@@ -51,8 +51,8 @@ fn a_subscription_change_applies_to_the_next_check() {
         [(json!(["files:*"]), "INSUFFICIENT_PERMISSIONS"), (json!(null), "VALID")]
     {
         house.ask(&Ask::patch(&path, &json!({"permissions": ceiling}))).expect(200);
-        let told = house.ask(&Ask::post("/v1/verify", &asked)).expect(200);
-        assert_eq!(told["code"], expected, "{ceiling}");
+        let reported = house.ask(&Ask::post("/v1/verify", &asked)).expect(200);
+        assert_eq!(reported["code"], expected, "{ceiling}");
     }
 }
 
@@ -67,9 +67,9 @@ fn a_plan_change_applies_to_all_its_organizations_and_deletes_nothing() {
     let refused = house.ask(&Ask::post("/v1/keys", &json!({})));
     let problem = refused.problem(403, "subscription_required");
     assert_eq!((&problem["plan"], &problem["feature"]), (&json!("pro"), &json!("api_access")));
-    let told = house.ask(&Ask::get("/v1/subscription")).expect(200);
-    assert_eq!((&told["access"], &told["plan"]), (&json!(false), &json!("pro")));
-    assert_eq!(told["used"]["keys"], 1);
+    let reported = house.ask(&Ask::get("/v1/subscription")).expect(200);
+    assert_eq!((&reported["access"], &reported["plan"]), (&json!(false), &json!("pro")));
+    assert_eq!(reported["used"]["keys"], 1);
     assert_eq!(house.key(&key.id)["name"], "kept");
     plan(&house, "pro", &json!({"features": {"api_access": true}}));
     assert_eq!(house.verify(&key.secret)["code"], "VALID");

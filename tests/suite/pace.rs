@@ -36,8 +36,8 @@ fn create(address: SocketAddr, cookie: &str) -> u16 {
     let headers = [("Cookie", cookie)];
     let answer = ask_json(address, "POST", "/v1/keys", &headers, &json!({"name": "key"}));
     if answer.status == 429 {
-        let told: Value = serde_json::from_str(&answer.body).unwrap();
-        assert_eq!(told["code"], "too_many_changes");
+        let reported: Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(reported["code"], "too_many_changes");
         assert_eq!(answer.header("retry-after"), Some("1"));
     }
     answer.status

@@ -47,8 +47,8 @@ impl House {
         let email = format!("{name}@example.com");
         let invited = self.ask_as(host, &invitation(&email, role)).expect(201);
         let answer = self.bare(&acceptance(&token_in(&invited)));
-        let told = answer.expect(201);
-        let id = told["user"]["id"].as_str().unwrap().to_owned();
+        let reported = answer.expect(201);
+        let id = reported["user"]["id"].as_str().unwrap().to_owned();
         let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
         Person { id, email, cookie }
     }

@@ -113,8 +113,8 @@ fn organizations_plans_and_subscriptions(home: &Home, name: &str) {
         fine(home, &command);
         assert!(verify().starts_with(code), "{command:?}: {}", verify());
     }
-    let told = json_of(home, &["subscription", "show", id]);
-    assert_eq!((&told["plan"], &told["used"]["keys"]), (&json!("enterprise"), &json!(1)));
+    let reported = json_of(home, &["subscription", "show", id]);
+    assert_eq!((&reported["plan"], &reported["used"]["keys"]), (&json!("enterprise"), &json!(1)));
     assert_eq!(json_of(home, &["subscription", "show"])["plan"], "pro", "the first one's");
 
     let set = ["plan", "set", "enterprise", "--limit", "keys=1", "--limit", "users=none"];

@@ -87,7 +87,7 @@ fn a_wrong_host_gets_an_answer_with_both_hosts_and_the_proxy_setting() {
 #[test]
 fn browsers_on_tls_get_strict_transport_security() {
     let server = start();
-    let told = |ask_: &Ask| {
+    let reported = |ask_: &Ask| {
         let answer = ask(&server, ask_);
         answer.header("strict-transport-security").map(str::to_owned)
     };
@@ -101,10 +101,10 @@ fn browsers_on_tls_get_strict_transport_security() {
         ("GET", "/healthz"),
     ] {
         let year = Some("max-age=31536000".to_owned());
-        assert_eq!(told(&Ask::new(method, path).header("Host", NAME)), year, "{path}");
+        assert_eq!(reported(&Ask::new(method, path).header("Host", NAME)), year, "{path}");
     }
     // A proxy returns a denial as its own answer, so this header would apply to another host.
-    assert_eq!(told(&Ask::forwarded()), None);
+    assert_eq!(reported(&Ask::forwarded()), None);
     let plain = Server::start();
     assert_eq!(ask(&plain, &Ask::get("/")).header("strict-transport-security"), None);
 }

@@ -29,10 +29,10 @@ fn pass(house: &House, made: &Made, calls: usize) -> usize {
 
 fn used(house: &House, made: &Made) -> u64 {
     let asked = json!({"key": made.secret, "cost": 0});
-    let told = house.ask(&Ask::post("/v1/verify", &asked)).expect(200);
-    let quota = &told["quota"];
+    let reported = house.ask(&Ask::post("/v1/verify", &asked)).expect(200);
+    let quota = &reported["quota"];
     let (used, remaining) = (quota["used"].as_u64().unwrap(), quota["remaining"].as_u64().unwrap());
-    assert_eq!(used + remaining, quota["limit"].as_u64().unwrap(), "{told}");
+    assert_eq!(used + remaining, quota["limit"].as_u64().unwrap(), "{reported}");
     used
 }
 
@@ -122,13 +122,16 @@ fn an_invalid_quota_is_rejected_with_every_fault() {
 fn an_exhausted_quota_returns_when_it_resets() {
     let house = House::start();
     let made = with_quota(&house, 3);
-    let told = house.verify(&made.secret);
+    let reported = house.verify(&made.secret);
     assert_eq!(
-        (&told["quota"]["used"], &told["quota"]["remaining"]),
+        (&reported["quota"]["used"], &reported["quota"]["remaining"]),
         (&json!(1), &json!(2)),
-        "{told}"
+        "{reported}"
     );
-    assert!(told["quota"]["resets_at"].as_str().unwrap().ends_with("-01T00:00:00.000Z"), "{told}");
+    assert!(
+        reported["quota"]["resets_at"].as_str().unwrap().ends_with("-01T00:00:00.000Z"),
+        "{reported}"
+    );
     assert_eq!(pass(&house, &made, 5), 2);
     let answer = house.bare(&Ask::forward_auth(&made.secret));
     answer.problem(429, "QUOTA_EXCEEDED");
@@ -148,8 +151,8 @@ fn a_cost_above_a_limit_gets_one_window_as_retry_time() {
     let limits = json!([{"name": "few", "limit": 5, "window_seconds": 60}]);
     let made = house.create(&json!({"rate_limits": limits}));
     let asked = json!({"key": made.secret, "cost": 6});
-    let told = house.ask(&Ask::post("/v1/verify", &asked)).expect(200);
-    assert_eq!((&told["code"], &told["retry_after"]), (&json!("RATE_LIMITED"), &json!(60)));
+    let reported = house.ask(&Ask::post("/v1/verify", &asked)).expect(200);
+    assert_eq!((&reported["code"], &reported["retry_after"]), (&json!("RATE_LIMITED"), &json!(60)));
 }
 
 #[test]
@@ -160,9 +163,9 @@ fn a_call_refused_by_one_limit_counts_against_none() {
     let made = house.create(&json!({"rate_limits": limits, "quota": month(40)}));
     assert_eq!(pass(&house, &made, 30), 2);
     assert_eq!(used(&house, &made), 2);
-    let told = house.ask(&Ask::post("/v1/verify", &json!({"key": made.secret, "cost": 0})));
-    let told = told.expect(200);
-    assert_eq!(told["rate_limits"][0]["remaining"], 48, "{told}");
+    let reported = house.ask(&Ask::post("/v1/verify", &json!({"key": made.secret, "cost": 0})));
+    let reported = reported.expect(200);
+    assert_eq!(reported["rate_limits"][0]["remaining"], 48, "{reported}");
 }
 
 #[test]

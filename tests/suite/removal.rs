@@ -216,14 +216,14 @@ fn a_transferred_key_names_its_new_owner_only_after_rotation() {
             }
         }
         let whoami = house.bare(&Ask::get("/v1/whoami").bearer(secret)).expect(200);
-        for told in [whoami, house.verify(secret)] {
-            assert_eq!(told["owner"]["id"], json!(owner_id), "{told}");
-            assert_eq!(told["key"]["kind"], "personal", "{told}");
+        for reported in [whoami, house.verify(secret)] {
+            assert_eq!(reported["owner"]["id"], json!(owner_id), "{reported}");
+            assert_eq!(reported["key"]["kind"], "personal", "{reported}");
         }
-        let told = introspect(secret);
+        let reported = introspect(secret);
         let subject = owner_id.map_or_else(|| house.organization(), str::to_owned);
-        assert_eq!(told["sub"], json!(subject), "{told}");
-        assert_eq!(told["username"], json!(email), "{told}");
+        assert_eq!(reported["sub"], json!(subject), "{reported}");
+        assert_eq!(reported["username"], json!(email), "{reported}");
     };
     named(&key.secret, Some(&bo), "user");
     assert_eq!(house.ask(&remove(&bo, &format!("?keys=transfer&to={}", cy.id))).status, 204);

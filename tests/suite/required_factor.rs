@@ -48,8 +48,8 @@ fn a_user_without_a_required_factor_can_only_enrol_one() {
             let problem = admin.ask(&house, ask).problem(403, "second_factor_required");
             assert_eq!(problem["code"], "second_factor_required", "{what}");
         }
-        let told = admin.ask(&house, Ask::get("/v1/session")).expect(200);
-        assert_eq!(told["user"]["second_factor_required"], true);
+        let reported = admin.ask(&house, Ask::get("/v1/session")).expect(200);
+        assert_eq!(reported["user"]["second_factor_required"], true);
         admin.ask(&house, Ask::get("/v1/me")).expect(200);
     }
     // Other users, and keys, are not affected.
@@ -62,8 +62,8 @@ fn a_user_without_a_required_factor_can_only_enrol_one() {
     admin.ask(&house, Ask::get("/v1/users")).problem(403, "second_factor_required");
     let codes = protect(&house, &admin, THEIRS);
     admin.ask(&house, Ask::get("/v1/users")).expect(200);
-    let told = admin.ask(&house, Ask::get("/v1/session")).expect(200);
-    assert_eq!(told["user"]["second_factor_required"], false);
+    let reported = admin.ask(&house, Ask::get("/v1/session")).expect(200);
+    assert_eq!(reported["user"]["second_factor_required"], false);
     again(&house, &admin, Some(&codes[0])).ask(&house, Ask::get("/v1/users")).expect(200);
     // The requirement applies at once to a user who gets such a role.
     house.change_user(&user, &json!({"role": "administrator"}));
@@ -183,10 +183,10 @@ fn only_an_owner_with_a_factor_or_the_host_removes_a_factor() {
     assert_eq!(event["actor"]["id"], json!(house.owner().id), "{events}");
     assert_eq!(events["items"].as_array().unwrap().len(), 1, "{events}");
     let body = json!({"email": one.email, "password": "another lighthouse of salt"});
-    let told = house.bare(&Ask::post("/v1/session", &body)).expect(201);
+    let reported = house.bare(&Ask::post("/v1/session", &body)).expect(201);
     let kinds: Vec<&Value> =
-        told["notices"].as_array().unwrap().iter().map(|notice| &notice["kind"]).collect();
-    assert!(kinds.contains(&&json!("totp_removed")), "{told}");
+        reported["notices"].as_array().unwrap().iter().map(|notice| &notice["kind"]).collect();
+    assert!(kinds.contains(&&json!("totp_removed")), "{reported}");
     let old = json!({"email": one.email, "password": new, "code": codes[0]});
     house.bare(&Ask::post("/v1/session", &old)).problem(401, "sign_in_failed");
 }

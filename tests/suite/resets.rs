@@ -66,12 +66,12 @@ fn a_new_reset_link_replaces_the_old_one_and_wrong_tokens_fail() {
 fn a_reset_link_names_its_user() {
     let house = House::start();
     let bo = house.join("bo", "user");
-    let told = |token: &str| house.bare(&Ask::post("/v1/links", &json!({"token": token})));
+    let reported = |token: &str| house.bare(&Ask::post("/v1/links", &json!({"token": token})));
     let reset = token_in(&house.ask(&make(&bo)).expect(201));
-    let shown = told(&reset).expect(200);
+    let shown = reported(&reset).expect(200);
     assert_eq!((&shown["kind"], &shown["email"]), (&json!("reset"), &json!(bo.email)));
     let invited = house.ask(&crate::people::invitation("lin@example.com", "user")).expect(201);
-    let shown = told(&token_in(&invited)).expect(200);
+    let shown = reported(&token_in(&invited)).expect(200);
     assert_eq!(
         (&shown["kind"], &shown["email"]),
         (&json!("invitation"), &json!("lin@example.com"))
@@ -79,7 +79,7 @@ fn a_reset_link_names_its_user() {
     // Reading does not use the link up, and an invalid link returns no user.
     assert_eq!(house.bare(&apply(&reset, NEW)).status, 204);
     for token in [reset.as_str(), "", "."] {
-        told(token).problem(403, "link_invalid");
+        reported(token).problem(403, "link_invalid");
     }
 }
 
@@ -150,8 +150,8 @@ fn a_sole_owner_recovers_access_on_the_host() {
     assert_eq!(wholly.code, Some(0), "{}", wholly.stderr);
     let made: Value = serde_json::from_str(&wholly.stdout).unwrap();
     assert_eq!(house.bare(&apply(&token_in(&made), PASSWORD)).status, 204);
-    let nobody = house.server().run_cli(&["user", "reset", "nobody@example.com"], "");
-    assert_eq!(nobody.code, Some(3), "{}", nobody.stderr);
+    let anonymous = house.server().run_cli(&["user", "reset", "nobody@example.com"], "");
+    assert_eq!(anonymous.code, Some(3), "{}", anonymous.stderr);
 }
 
 /// An open session or a found key must not suffice to take an account over: changing one's own

@@ -12,8 +12,8 @@ fn rotate(house: &House, id: &str, body: &Value) -> Answer {
 
 /// Rotates, and returns the key and its new secret.
 fn rotated(house: &House, id: &str, body: &Value) -> (Value, String) {
-    let told = rotate(house, id, body).expect(200);
-    (told["key"].clone(), told["secret"].as_str().unwrap().to_owned())
+    let reported = rotate(house, id, body).expect(200);
+    (reported["key"].clone(), reported["secret"].as_str().unwrap().to_owned())
 }
 
 fn use_from(house: &House, secret: &str, agent: &str) {
@@ -32,9 +32,9 @@ fn both_secrets_work_during_the_overlap_and_old_use_is_shown() {
     let made = house.create(&json!({"name": "bot", "environment": "ci", "permissions": ["a:b"]}));
     use_from(&house, &made.secret, "before");
     let answer = rotate(&house, &made.id, &json!({"overlap": "24h"}));
-    let (told, tag) = (answer.expect(200), answer.header("etag").unwrap().to_owned());
-    let (key, new) = (told["key"].clone(), told["secret"].as_str().unwrap().to_owned());
-    assert_eq!(told.as_object().unwrap().len(), 2, "{told}");
+    let (reported, tag) = (answer.expect(200), answer.header("etag").unwrap().to_owned());
+    let (key, new) = (reported["key"].clone(), reported["secret"].as_str().unwrap().to_owned());
+    assert_eq!(reported.as_object().unwrap().len(), 2, "{reported}");
     assert!(new.starts_with("kh_ci_") && new.len() == made.secret.len() && new != made.secret);
     assert_eq!(tag, format!("\"{}\"", key["version"]));
     let secrets = key["secrets"].as_array().unwrap();

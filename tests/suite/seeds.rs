@@ -17,8 +17,8 @@ fn an_owner_on_pro_shares_a_key_and_plain_users_see_that_it_exists() {
 
     // The organization is on Pro: the owner creates a key, names it and gives it the fewest
     // permissions it needs.
-    let told = house.ask(&Ask::get("/v1/subscription")).expect(200);
-    assert_eq!((&told["plan"], &told["access"]), (&json!("pro"), &json!(true)));
+    let reported = house.ask(&Ask::get("/v1/subscription")).expect(200);
+    assert_eq!((&reported["plan"], &reported["access"]), (&json!("pro"), &json!(true)));
     let team = house.team("diagram makers", "visible", &[&mate]);
     let key = house.create(&json!({
         "name": "diagram exporter",

@@ -69,12 +69,12 @@ fn a_session_returns_the_settings_that_apply_to_a_plain_user() {
     assert_eq!(me["address"], "192.0.2.7");
     assert_eq!(who("somewhere")["address"], Value::Null);
     let features = json!({"api_access": true, "teams": true, "multiple_teams": true});
-    let told = json!({
+    let reported = json!({
         "id": organization, "name": me["organization"]["name"], "plan": "enterprise",
         "features": features, "subscription_status": "active", "api_access": true,
         "members_create_keys": true, "key_lifetime_days_max": null,
     });
-    assert_eq!(me["organization"], told);
+    assert_eq!(me["organization"], reported);
     house.ask_as(&bo, &Ask::get("/v1/organization")).problem(403, "permission_required");
 
     house.ask_as(&bo, &Ask::patch("/v1/me", &json!({"locale": "fr"}))).expect(200);

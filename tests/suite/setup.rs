@@ -53,9 +53,9 @@ fn a_refused_password_returns_its_reasons_as_codes() {
     ] {
         let mut input = body(&token);
         input["password"] = password.into();
-        let told = house.bare(&Ask::post("/v1/setup", &input)).problem(400, "invalid_input");
-        assert_eq!(told["errors"][0]["code"], "invalid_password", "{told}");
-        assert_eq!(told["errors"][0]["reasons"], reasons, "{told}");
+        let reported = house.bare(&Ask::post("/v1/setup", &input)).problem(400, "invalid_input");
+        assert_eq!(reported["errors"][0]["code"], "invalid_password", "{reported}");
+        assert_eq!(reported["errors"][0]["reasons"], reasons, "{reported}");
     }
 }
 

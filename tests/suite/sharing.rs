@@ -318,10 +318,10 @@ fn services_and_upstreams_get_the_teams_of_a_key() {
     assert_eq!(header(&key), "-");
     house.share(&bo, &key.id, &team, "read");
     assert_eq!(header(&key), team);
-    let told = json!([{"id": team, "name": "Blue"}]);
-    assert_eq!(house.verify(&key.secret)["teams"], told);
+    let reported = json!([{"id": team, "name": "Blue"}]);
+    assert_eq!(house.verify(&key.secret)["teams"], reported);
     let whoami = house.bare(&Ask::get("/v1/whoami").bearer(&key.secret)).expect(200);
-    assert_eq!(whoami["teams"], told);
+    assert_eq!(whoami["teams"], reported);
     let service = json!({
         "kind": "service", "permissions": ["a:b"], "teams": [{"id": team, "access": "read"}],
     });
@@ -331,7 +331,7 @@ fn services_and_upstreams_get_the_teams_of_a_key() {
     house.take_out(&team, &bo);
     assert_eq!(header(&key), "-");
     assert_eq!(header(&service), team);
-    assert_eq!(house.verify(&key.secret)["teams"], told);
+    assert_eq!(house.verify(&key.secret)["teams"], reported);
     house.show_team(&team, "secret");
     assert_eq!(house.verify(&key.secret)["teams"], json!([]));
     let whoami = house.bare(&Ask::get("/v1/whoami").bearer(&key.secret)).expect(200);
@@ -367,8 +367,8 @@ fn the_most_visible_team_decides_the_visibility_of_a_shared_key() {
     house.ask_as(&cy, &rename).problem(403, "permission_required");
     house.ask_as(&cy, &Ask::get(&path(&key.id))).expect(200);
     let answer = house.bare(&Ask::forward_auth(&key.secret));
-    let told = answer.header("x-keyhouse-teams").unwrap();
-    assert_eq!(told.split(',').collect::<Vec<_>>(), [&black, &grey, &blue]);
+    let reported = answer.header("x-keyhouse-teams").unwrap();
+    assert_eq!(reported.split(',').collect::<Vec<_>>(), [&black, &grey, &blue]);
 }
 
 #[test]

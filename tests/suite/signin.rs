@@ -256,11 +256,11 @@ fn failed_sign_ins_are_audited_in_sum_without_the_typed_text() {
     house.restart();
     let listed = house.ask(&Ask::get("/v1/audit?action=session.refuse")).expect(200);
     let me = house.ask(&Ask::get("/v1/me")).expect(200)["id"].clone();
-    let told = |event: &Value| {
+    let reported = |event: &Value| {
         let after = &event["after"];
         (event["target"].clone(), after["network"].clone(), after["count"].clone())
     };
-    let told: Vec<_> = listed["items"].as_array().unwrap().iter().map(told).collect();
+    let reported: Vec<_> = listed["items"].as_array().unwrap().iter().map(reported).collect();
     // An address without a user belongs to no organization: operators see the failure.
     let expected = [
         (&me, "127.0.0.0/24", 3),
@@ -268,9 +268,9 @@ fn failed_sign_ins_are_audited_in_sum_without_the_typed_text() {
         (&json!("unknown"), "127.0.0.0/24", 1),
     ];
     for (target, network, count) in expected {
-        assert!(told.contains(&(target.clone(), json!(network), json!(count))), "{told:?}");
+        assert!(reported.contains(&(target.clone(), json!(network), json!(count))), "{reported:?}");
     }
-    assert_eq!(told.len(), expected.len(), "{told:?}");
+    assert_eq!(reported.len(), expected.len(), "{reported:?}");
     let all = house.ask(&Ask::get("/v1/audit?limit=100")).expect(200).to_string();
     assert!(all.contains("session.begin") && !all.contains("mistake"), "{all}");
 }

@@ -204,12 +204,12 @@ fn names_are_normalized_visible_and_found_in_every_form() {
         let body = json!({ "name": name });
         for path in ["/v1/keys", "/v1/teams", "/v1/roles"] {
             let answer = house.ask(&Ask::post(path, &body));
-            let told = answer.problem(400, "invalid_input");
-            let faults = told["errors"].as_array().unwrap();
+            let reported = answer.problem(400, "invalid_input");
+            let faults = reported["errors"].as_array().unwrap();
             let is_told = faults.iter().any(|it| {
                 (it["pointer"].as_str(), it["code"].as_str()) == (Some(fault.0), Some(fault.1))
             });
-            assert!(is_told, "{path} {name:?}: {told}");
+            assert!(is_told, "{path} {name:?}: {reported}");
         }
     }
     let role = |name: &str| {

@@ -61,8 +61,8 @@ fn a_key_that_no_call_could_pass_is_rejected_on_every_write() {
         assert_eq!(fault(&house.ask(&Ask::patch(&path, &fields))), expected, "{claim}: changed");
         let mut line = fields;
         line["key"] = foreign(1).into();
-        let told = fault(&import(&house, &json!({"keys": [line]})));
-        assert_eq!(told, (format!("/keys/0{pointer}"), code.to_owned()), "{claim}: imported");
+        let reported = fault(&import(&house, &json!({"keys": [line]})));
+        assert_eq!(reported, (format!("/keys/0{pointer}"), code.to_owned()), "{claim}: imported");
     }
     for (allow, deny) in [
         (json!(["10.0.0.0/8"]), json!(["10.0.0.0/9"])),
@@ -91,9 +91,9 @@ fn a_route_that_no_request_could_match_is_rejected() {
         (json!({"path": "/.%20", "allow": ["trailing_dot"]}), "invalid_path"),
     ] {
         let gate = json!({"name": "shop", "routes": [route]});
-        let (pointer, told) = fault(&house.ask(&Ask::post("/v1/gates", &gate)));
+        let (pointer, reported) = fault(&house.ask(&Ask::post("/v1/gates", &gate)));
         assert!(pointer.starts_with("/routes/0/"), "{pointer}");
-        assert_eq!(told, code, "{route}");
+        assert_eq!(reported, code, "{route}");
     }
     let routes = json!([
         {"path": "/a", "methods": ["TRACE", "GET"]},
@@ -117,8 +117,8 @@ fn an_address_that_embeds_ipv4_is_treated_as_ipv4() {
     {
         from(address).problem(403, "IP_NOT_ALLOWED");
         let body = json!({"key": key.secret, "ip": address});
-        let told = house.ask(&Ask::post("/v1/verify", &body)).expect(200);
-        assert_eq!(told["code"], "IP_NOT_ALLOWED", "{address}");
+        let reported = house.ask(&Ask::post("/v1/verify", &body)).expect(200);
+        assert_eq!(reported["code"], "IP_NOT_ALLOWED", "{address}");
     }
     assert_eq!(from("64:ff9b::cb00:7109").status, 200);
     assert_eq!(house.key(&key.id)["last_used"]["ip"], "203.0.113.9");

@@ -70,9 +70,9 @@ fn every_way_to_present_a_key_is_counted_once_by_its_result() {
     house.ask(&verify(&key.secret, &json!({"explain": true}))).expect(200);
     house.ask(&Ask::post(&format!("/v1/keys/{}/explain", key.id), &json!({}))).expect(200);
     let (_, neighbour) = house.neighbour("other");
-    let told =
+    let reported =
         house.ask_as(&neighbour, &verify(&key.secret, &json!({"ip": "192.0.2.99"}))).expect(200);
-    assert_eq!(told["code"], "NOT_FOUND");
+    assert_eq!(reported["code"], "NOT_FOUND");
     house.ask(&verify(&format!("{}x", key.secret), &json!({}))).expect(200);
     assert_eq!(house.counted(&key), expected);
     let addresses = house.usage(&key)["addresses"].to_string();
@@ -269,7 +269,10 @@ fn the_command_line_shows_usage_with_and_without_a_server() {
         assert!(ended.stdout.contains("T00:00:00.000Z"), "{ended:?}");
         assert!(ended.stdout.contains("DISABLED=1 VALID=3"), "{ended:?}");
         let ended = house.home().run_cli(&["usage", "--json"], "");
-        let told: Value = serde_json::from_str(&ended.stdout).unwrap();
-        assert_eq!((&told["totals"]["calls"], &told["keys"][0]["refused"]), (&json!(4), &json!(1)));
+        let reported: Value = serde_json::from_str(&ended.stdout).unwrap();
+        assert_eq!(
+            (&reported["totals"]["calls"], &reported["keys"][0]["refused"]),
+            (&json!(4), &json!(1))
+        );
     }
 }

@@ -18,8 +18,8 @@ fn signed_in(house: &House, person: &Person) -> Person {
     Person { cookie, ..person.clone() }
 }
 
-fn notices(told: &Value) -> Vec<(&str, &str)> {
-    let notices = told["notices"].as_array().unwrap().iter();
+fn notices(reported: &Value) -> Vec<(&str, &str)> {
+    let notices = reported["notices"].as_array().unwrap().iter();
     notices.map(|it| (it["kind"].as_str().unwrap(), it["by"]["kind"].as_str().unwrap())).collect()
 }
 
@@ -87,11 +87,11 @@ fn a_user_gets_notices_at_sign_in_until_they_are_acknowledged() {
     house.ask(&Ask::new("DELETE", &format!("/v1/users/{}/sessions", bo.id))).expect(204);
     let body = json!({"email": bo.email, "password": PASSWORD});
     let answer = house.bare(&Ask::post("/v1/session", &body));
-    let told = answer.expect(201);
-    assert_eq!(notices(&told), [("sessions_ended", "user")]);
-    assert_eq!(told["notices"][0]["by"]["id"], house.owner().id.as_str());
-    assert_eq!(told["notices"][0]["by"]["name"], "ada");
-    let seen = told["notices"][0]["at"].as_str().unwrap().to_owned();
+    let reported = answer.expect(201);
+    assert_eq!(notices(&reported), [("sessions_ended", "user")]);
+    assert_eq!(reported["notices"][0]["by"]["id"], house.owner().id.as_str());
+    assert_eq!(reported["notices"][0]["by"]["name"], "ada");
+    let seen = reported["notices"][0]["at"].as_str().unwrap().to_owned();
 
     let reset = Ask::post(&format!("/v1/users/{}/reset", bo.id), &json!({}));
     let made = house.ask(&reset).expect(201);

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keyhouse::http::transport::{
-    Application, Arrival, Counters, Lane, Limits, Listener, Origin, Part, Peer, Refusal, Server,
-    Socket, Surface, Take,
+    Application, Arrival, Executor, Listener, ListenerKind, Part, Peer, RequestOrigin, Server,
+    Socket, Take, TransportCounters, TransportLimits, TransportRefusal,
 };
 use rouille::{Request, Response};
 
@@ -25,16 +25,16 @@ pub(crate) struct Double {
 }
 
 impl Application for Double {
-    fn lane(&self, arrival: &Arrival<'_>) -> Lane {
+    fn lane(&self, arrival: &Arrival<'_>) -> Executor {
         match arrival.parts.uri.path() {
             "/check-body" => {
-                Lane::Check { body: Some(Take { part: Part::Checks, body_bytes_max: 1024 }) }
+                Executor::Check { body: Some(Take { part: Part::Checks, body_bytes_max: 1024 }) }
             },
             "/lane-panics" => panic!("as asked"),
-            path if path.starts_with("/check") => Lane::Check { body: None },
+            path if path.starts_with("/check") => Executor::Check { body: None },
             _ => {
                 let part = Part::Management;
-                Lane::Pool { body: Take { part, body_bytes_max: 64 * 1024 } }
+                Executor::Pool { body: Take { part, body_bytes_max: 64 * 1024 } }
             },
         }
     }
@@ -48,7 +48,7 @@ impl Application for Double {
         Response::text(seen)
     }
 
-    fn handle(&self, origin: Origin, request: &Request) -> Response {
+    fn handle(&self, origin: RequestOrigin, request: &Request) -> Response {
         let mut body = Vec::new();
         request.data().unwrap().read_to_end(&mut body).unwrap();
         match request.raw_url() {
@@ -82,28 +82,30 @@ impl Application for Double {
         arrival.parts.uri.path() == "/check/repeats"
     }
 
-    fn refuse(&self, arrival: &Arrival<'_>, refusal: &Refusal) -> Response {
+    fn refuse(&self, arrival: &Arrival<'_>, refusal: &TransportRefusal) -> Response {
         assert_ne!(arrival.parts.uri.path(), "/check/refusing-panics");
         let response = Response::text(format!("{refusal:?}"));
         match refusal {
-            Refusal::BodyTooLarge { .. } => response.with_status_code(413),
-            Refusal::HeadTooLarge { .. } => response.with_status_code(431),
-            Refusal::BodyTimeout => response.with_status_code(408),
-            Refusal::Busy { retry_after_seconds } => response
+            TransportRefusal::BodyTooLarge { .. } => response.with_status_code(413),
+            TransportRefusal::HeadTooLarge { .. } => response.with_status_code(431),
+            TransportRefusal::BodyTimeout => response.with_status_code(408),
+            TransportRefusal::Busy { retry_after_seconds } => response
                 .with_additional_header("Retry-After", retry_after_seconds.to_string())
                 .with_status_code(503),
-            Refusal::Panicked | Refusal::ResponseNotSendable => response.with_status_code(500),
-            Refusal::NoHost
-            | Refusal::HostNotValid
-            | Refusal::HostMismatch
-            | Refusal::DoubledHeader { .. }
-            | Refusal::HeaderNotText { .. }
-            | Refusal::LengthAndEncoding
-            | Refusal::EncodingNotSupported
-            | Refusal::LineFeedAlone
-            | Refusal::HeadUnseen
-            | Refusal::TunnelAsked
-            | Refusal::BodyBroken => response.with_status_code(400),
+            TransportRefusal::Panicked | TransportRefusal::ResponseNotSendable => {
+                response.with_status_code(500)
+            },
+            TransportRefusal::NoHost
+            | TransportRefusal::HostNotValid
+            | TransportRefusal::HostMismatch
+            | TransportRefusal::DoubledHeader { .. }
+            | TransportRefusal::HeaderNotText { .. }
+            | TransportRefusal::LengthAndEncoding
+            | TransportRefusal::EncodingNotSupported
+            | TransportRefusal::LineFeedAlone
+            | TransportRefusal::HeadUnseen
+            | TransportRefusal::TunnelAsked
+            | TransportRefusal::BodyBroken => response.with_status_code(400),
         }
     }
 }
@@ -111,24 +113,24 @@ impl Application for Double {
 pub(crate) struct House {
     pub(crate) address: SocketAddr,
     pub(crate) server: Option<Server>,
-    pub(crate) counters: Arc<Counters>,
+    pub(crate) counters: Arc<TransportCounters>,
     pub(crate) waiting: Receiver<()>,
     pub(crate) go_on: Sender<()>,
 }
 
 impl House {
     pub(crate) fn start() -> Self {
-        Self::start_with(Limits::default())
+        Self::start_with(TransportLimits::default())
     }
 
-    pub(crate) fn start_with(limits: Limits) -> Self {
+    pub(crate) fn start_with(limits: TransportLimits) -> Self {
         Self::start_on(limits, Vec::new())
     }
 
-    pub(crate) fn start_on(limits: Limits, mut listeners: Vec<Listener>) -> Self {
+    pub(crate) fn start_on(limits: TransportLimits, mut listeners: Vec<Listener>) -> Self {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
-        listeners.push(Listener { surface: Surface::Main, socket: Socket::Tcp(socket) });
+        listeners.push(Listener { surface: ListenerKind::Main, socket: Socket::Tcp(socket) });
         let ((waiting_tx, waiting), (go_on, go_on_rx)) = (channel(), channel());
         let double = Double { waiting: waiting_tx, go_on: Mutex::new(go_on_rx) };
         let server = Server::start(listeners, Arc::new(double), limits).unwrap();
@@ -253,9 +255,12 @@ impl<S: Read + Write> Client<S> {
 pub(crate) fn unix_listener(folder: &tempfile::TempDir) -> (Listener, std::path::PathBuf) {
     let path = folder.path().join("socket");
     let socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
-    (Listener { surface: Surface::Control, socket: Socket::Unix(socket) }, path)
+    (Listener { surface: ListenerKind::Control, socket: Socket::Unix(socket) }, path)
 }
 
 pub(crate) fn is_unix(seen: &str) -> bool {
-    seen.contains(&format!("{:?}", Origin { surface: Surface::Control, peer: Peer::Unix }))
+    seen.contains(&format!(
+        "{:?}",
+        RequestOrigin { surface: ListenerKind::Control, peer: Peer::Unix }
+    ))
 }

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use keyhouse::http::transport::Limits;
+use keyhouse::http::transport::TransportLimits;
 
 use crate::double::{Client, House, is_unix, unix_listener};
 
@@ -158,7 +158,7 @@ fn forwarded_for_lines_are_joined_for_handlers() {
 fn unix_peers_are_distinguished() {
     let folder = tempfile::tempdir().unwrap();
     let (listener, path) = unix_listener(&folder);
-    let house = House::start_on(Limits::default(), vec![listener]);
+    let house = House::start_on(TransportLimits::default(), vec![listener]);
     let mut client = Client::over(UnixStream::connect(path).unwrap());
     let request = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
     assert!(is_unix(&client.ask(request).body));
@@ -203,7 +203,7 @@ fn upgrade_is_ignored() {
 #[test]
 fn full_pool_refuses_in_time_and_checks_continue() {
     let pool_wait = Duration::from_millis(50);
-    let limits = Limits { pool_in_flight_max: 1, pool_wait, ..Limits::default() };
+    let limits = TransportLimits { pool_in_flight_max: 1, pool_wait, ..TransportLimits::default() };
     let house = House::start_with(limits);
     let mut first = house.connect();
     first.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");

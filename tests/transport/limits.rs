@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::time::Duration;
 
-use keyhouse::http::transport::Limits;
+use keyhouse::http::transport::TransportLimits;
 
 use crate::double::{House, wait_for};
 
@@ -13,7 +13,8 @@ const SHORT: Duration = Duration::from_millis(200);
 
 #[test]
 fn head_sent_slowly_is_cut_off_although_bytes_keep_arriving() {
-    let house = House::start_with(Limits { head_timeout: SHORT, ..Limits::default() });
+    let house =
+        House::start_with(TransportLimits { head_timeout: SHORT, ..TransportLimits::default() });
     for before in ["", CHECK] {
         let mut client = house.connect();
         if !before.is_empty() {
@@ -32,7 +33,8 @@ fn head_sent_slowly_is_cut_off_although_bytes_keep_arriving() {
 
 #[test]
 fn pipelined_head_is_timed_too() {
-    let house = House::start_with(Limits { head_timeout: SHORT, ..Limits::default() });
+    let house =
+        House::start_with(TransportLimits { head_timeout: SHORT, ..TransportLimits::default() });
     let mut client = house.connect();
     assert_eq!(client.ask(format!("{CHECK}GET /che")).status, 200);
     assert!(client.is_closed());
@@ -40,7 +42,7 @@ fn pipelined_head_is_timed_too() {
 
 #[test]
 fn each_slow_head_has_its_own_timeout() {
-    let limits = Limits { head_timeout: SHORT * 5, ..Limits::default() };
+    let limits = TransportLimits { head_timeout: SHORT * 5, ..TransportLimits::default() };
     let house = House::start_with(limits);
     let mut client = house.connect();
     client.stream.set_read_timeout(Some(SHORT * 3)).unwrap();
@@ -53,7 +55,11 @@ fn each_slow_head_has_its_own_timeout() {
 
 #[test]
 fn idle_connection_ends_by_the_idle_timeout_not_the_head_timeout() {
-    let limits = Limits { head_timeout: SHORT, idle_timeout: SHORT * 5, ..Limits::default() };
+    let limits = TransportLimits {
+        head_timeout: SHORT,
+        idle_timeout: SHORT * 5,
+        ..TransportLimits::default()
+    };
     let house = House::start_with(limits);
     let mut client = house.connect();
     assert_eq!(client.ask(CHECK).status, 200);
@@ -67,7 +73,8 @@ fn idle_connection_ends_by_the_idle_timeout_not_the_head_timeout() {
 
 #[test]
 fn partial_body_is_refused_in_time() {
-    let house = House::start_with(Limits { body_timeout: SHORT, ..Limits::default() });
+    let house =
+        House::start_with(TransportLimits { body_timeout: SHORT, ..TransportLimits::default() });
     for body in ["Content-Length: 10\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n5\r\nha"] {
         let mut client = house.connect();
         let reply = client.ask(format!("POST /echo HTTP/1.1\r\nHost: a\r\n{body}"));
@@ -87,7 +94,8 @@ fn truncated_body_is_refused() {
 
 #[test]
 fn client_that_never_reads_is_cut_off() {
-    let house = House::start_with(Limits { write_timeout: SHORT, ..Limits::default() });
+    let house =
+        House::start_with(TransportLimits { write_timeout: SHORT, ..TransportLimits::default() });
     let mut client = house.connect();
     client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
     wait_for(&house.counters.connections_accepted, 1);
@@ -130,8 +138,10 @@ fn too_large_heads_are_refused() {
 #[test]
 fn trusted_proxy_may_send_larger_heads_than_other_clients() {
     let proxies = vec!["127.0.0.0/8".parse().unwrap()];
-    let house =
-        House::start_with(Limits { per_address_exempt: proxies.into(), ..Limits::default() });
+    let house = House::start_with(TransportLimits {
+        per_address_exempt: proxies.into(),
+        ..TransportLimits::default()
+    });
     let bytes = |path: &str, bytes: usize| {
         format!("GET {path} HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(bytes))
     };
@@ -195,7 +205,10 @@ fn refused_client_that_is_still_sending_gets_no_reset() {
 
 #[test]
 fn one_address_has_an_eighth_of_the_memory_for_bodies() {
-    let house = House::start_with(Limits { body_bytes: Some(8_000), ..Limits::default() });
+    let house = House::start_with(TransportLimits {
+        body_bytes: Some(8_000),
+        ..TransportLimits::default()
+    });
     let mut first = house.connect();
     let length = "Host: a\r\nContent-Length: 600\r\n\r\n";
     let body = "x".repeat(600);

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use keyhouse::http::transport::{Limits, Listener, Socket, Surface};
+use keyhouse::http::transport::{Listener, ListenerKind, Socket, TransportLimits};
 
 use crate::double::{Client, House, PATIENCE, unix_listener, wait_for};
 
@@ -29,7 +29,10 @@ fn two_hundred_keep_alive_connections_are_all_answered() {
 
 #[test]
 fn one_address_has_a_limit() {
-    let house = House::start_with(Limits { connections_per_address_max: 2, ..Limits::default() });
+    let house = House::start_with(TransportLimits {
+        connections_per_address_max: 2,
+        ..TransportLimits::default()
+    });
     let (mut first, mut second) = (house.connect(), house.connect());
     assert_eq!((first.ask(CHECK).status, second.ask(CHECK).status), (200, 200));
     assert!(house.connect().is_closed());
@@ -41,10 +44,10 @@ fn one_address_has_a_limit() {
 
 #[test]
 fn trusted_proxy_has_no_limit_per_address() {
-    let house = House::start_with(Limits {
+    let house = House::start_with(TransportLimits {
         connections_per_address_max: 1,
         per_address_exempt: vec!["127.0.0.0/8".parse().unwrap()].into(),
-        ..Limits::default()
+        ..TransportLimits::default()
     });
     let mut clients: Vec<_> = (0..10).map(|_| house.connect()).collect();
     assert!(clients.iter_mut().all(|client| client.ask(CHECK).status == 200));
@@ -56,11 +59,11 @@ fn proxy_beyond_the_total_limit_waits_for_a_slot() {
     let (listener, path) = unix_listener(&folder);
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let metrics = socket.local_addr().unwrap();
-    let watched = Listener { surface: Surface::Metrics, socket: Socket::Tcp(socket) };
-    let limits = Limits {
+    let watched = Listener { surface: ListenerKind::Metrics, socket: Socket::Tcp(socket) };
+    let limits = TransportLimits {
         connections_max: 2,
         per_address_exempt: vec!["127.0.0.0/8".parse().unwrap()].into(),
-        ..Limits::default()
+        ..TransportLimits::default()
     };
     let house = House::start_on(limits, vec![listener, watched]);
     let (mut first, mut second) = (house.connect(), house.connect());
@@ -107,7 +110,8 @@ fn stop_lets_a_request_finish_and_closes_idle_connections() {
 
 #[test]
 fn stop_cuts_off_requests_that_do_not_end_in_time() {
-    let limits = Limits { drain_timeout: Duration::from_millis(100), ..Limits::default() };
+    let limits =
+        TransportLimits { drain_timeout: Duration::from_millis(100), ..TransportLimits::default() };
     let mut house = House::start_with(limits);
     let mut half = house.connect();
     half.send("GET /check HTTP/1.1\r\n");

@@ -7,8 +7,8 @@ use crate::actions::audit::ChainError;
 use crate::model::moment::Moment;
 use crate::model::secret::Digest;
 use crate::records::event::{CutRecord, SEAL_VERSION, SealRecord};
-use crate::records::place::Place;
-use crate::records::{Held, read_row};
+use crate::records::place::StoreKey;
+use crate::records::{Revised, read_row};
 
 /// Maximum number of seals read at once.
 const SEALS_A_PAGE: usize = 100;
@@ -19,7 +19,7 @@ const DOMAIN_2: &[u8] = b"keyhouse audit seal 2";
 
 /// The end of the chain: the last seal, or the last seal that was cut, or the empty start.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Head {
+pub struct AuditHead {
     /// The number of the last seal. 0 before the first seal.
     pub number: u64,
     /// The hash of the last seal. Before the first seal, the hash of no input.
@@ -34,7 +34,7 @@ pub struct Head {
     pub(super) latest: Moment,
 }
 
-impl Head {
+impl AuditHead {
     /// The end of a chain without seals.
     pub(super) fn none() -> Self {
         let (floor, latest) = (Moment::BEGINNING, Moment::BEGINNING);
@@ -67,13 +67,13 @@ impl Head {
 }
 
 /// Returns the cut of the chain, if there is one.
-pub(super) fn cut(store: &dyn Store) -> Result<Option<Held<CutRecord>>, ChainError> {
+pub(super) fn cut(store: &dyn Store) -> Result<Option<Revised<CutRecord>>, ChainError> {
     Ok(cut_row(store)?.as_ref().map(read_row).transpose()?)
 }
 
 /// Returns the stored row of the cut.
 pub(super) fn cut_row(store: &dyn Store) -> Result<Option<Row>, ChainError> {
-    Ok(store.get(&Place::Cut.to_bytes(), At::Latest)?)
+    Ok(store.get(&StoreKey::Cut.to_bytes(), At::Latest)?)
 }
 
 /// Returns a page of stored seals after a number, in an order.
@@ -83,9 +83,9 @@ pub(super) fn seals(
     order: Order,
     limit: usize,
 ) -> Result<keyhouse_storage::Page, ChainError> {
-    let after = after.map(|number| Place::Seal(number).to_bytes());
+    let after = after.map(|number| StoreKey::Seal(number).to_bytes());
     let limit = limit.min(SEALS_A_PAGE);
-    let range = Range { prefix: Place::SEALS, after: after.as_deref(), limit, order };
+    let range = Range { prefix: StoreKey::SEALS, after: after.as_deref(), limit, order };
     Ok(store.scan(&range, At::Latest)?)
 }
 
@@ -98,7 +98,7 @@ pub(super) fn each_seal(
     let mut after: Option<Vec<u8>> = None;
     loop {
         let after_key = after.as_deref();
-        let range = Range { prefix: Place::SEALS, after: after_key, limit: SEALS_A_PAGE, order };
+        let range = Range { prefix: StoreKey::SEALS, after: after_key, limit: SEALS_A_PAGE, order };
         let page = store.scan(&range, At::Latest)?;
         for row in &page.rows {
             match visit(row)? {

@@ -9,9 +9,9 @@ use keyhouse_storage::{At, Order, Range, Row, Store};
 
 use crate::actions::actor::Actor;
 use crate::actions::audit::ChainError;
-use crate::actions::audit::chain::{Head, SealHasher, Visit, cut_row, each_seal};
+use crate::actions::audit::chain::{AuditHead, SealHasher, Visit, cut_row, each_seal};
 use crate::actions::audit::cut_proof::CutProof;
-use crate::actions::turns::Turn;
+use crate::actions::turns::ReadTurn;
 use crate::actions::{ActionError, Actions, Attempt};
 use crate::model::id::EventId;
 use crate::model::moment::Moment;
@@ -19,8 +19,8 @@ use crate::model::retention::Retention;
 use crate::model::role::INSTANCE_MANAGE;
 use crate::model::secret::Digest;
 use crate::records::event::{CutRecord, EventRecord, SEAL_VERSION, SealRecord};
-use crate::records::place::Place;
-use crate::records::{Held, read_row};
+use crate::records::place::StoreKey;
+use crate::records::{Revised, read_row};
 
 /// Maximum number of reported faults.
 pub const FAULTS_MAX: usize = 100;
@@ -92,7 +92,7 @@ pub struct Checked {
     pub events: u64,
     /// Number of events that still wait for their seal.
     pub unsealed: u64,
-    pub head: Head,
+    pub head: AuditHead,
     /// The cut of the log, if there is one and it is proved.
     pub cut: Option<Cut>,
     /// The faults, at most [`FAULTS_MAX`]. Empty if the log is intact.
@@ -139,7 +139,7 @@ impl Actions {
 }
 
 /// Takes a turn for one page, which is returned on drop. `None` where there are no other readers.
-pub(super) type PageTurn<'a> = &'a dyn Fn() -> Option<Turn<'a>>;
+pub(super) type PageTurn<'a> = &'a dyn Fn() -> Option<ReadTurn<'a>>;
 
 /// Checks the log of a store. Returns `None` if the log was cut in the meantime. Other readers get
 /// their turn between pages; a seal with its events is one page.
@@ -168,7 +168,7 @@ struct Check<'a> {
     store: &'a dyn Store,
     turn: PageTurn<'a>,
     /// The seal before the next one.
-    before: Head,
+    before: AuditHead,
     is_before_known: bool,
     /// The saved head, until it is found.
     wanted: Option<Digest>,
@@ -183,9 +183,9 @@ impl<'a> Check<'a> {
         cut: Option<CutRecord>,
         terms: Terms,
     ) -> Self {
-        let start = cut.as_ref().map_or_else(Head::none, Head::behind);
+        let start = cut.as_ref().map_or_else(AuditHead::none, AuditHead::behind);
         // The seals after a cut may have an earlier version than the cut.
-        let before = Head { version: 0, ..start };
+        let before = AuditHead { version: 0, ..start };
         let (head, faults) = (before.clone(), Vec::new());
         let checked = Checked { seals: 0, events: 0, unsealed: 0, head, cut: None, faults };
         // The head of a cut proves nothing, because everything after it may have been replaced.
@@ -234,8 +234,8 @@ impl<'a> Check<'a> {
         let read = read_row::<SealRecord>(row).ok();
         let known = read.filter(|held| (1..=SEAL_VERSION).contains(&held.record.version));
         let Some(held) = known else {
-            let number = match Place::parse(&row.key) {
-                Ok(Place::Seal(number)) => number,
+            let number = match StoreKey::parse(&row.key) {
+                Ok(StoreKey::Seal(number)) => number,
                 Ok(_) | Err(_) => expected,
             };
             self.fault(FaultKind::SealUnreadable, Some(number), None);
@@ -252,7 +252,7 @@ impl<'a> Check<'a> {
         self.proof.note_seal(seal);
         self.sealed_events(&held)?;
         self.listed = self.listed.saturating_add(u64::try_from(seal.events.len()).unwrap_or(0));
-        (self.before, self.is_before_known) = (Head::of(seal), true);
+        (self.before, self.is_before_known) = (AuditHead::of(seal), true);
         if self.wanted == Some(seal.hash) {
             self.wanted = None;
         }
@@ -260,12 +260,12 @@ impl<'a> Check<'a> {
     }
 
     /// Compares the events of a seal with what was sealed.
-    fn sealed_events(&mut self, held: &Held<SealRecord>) -> Result<(), ChainError> {
+    fn sealed_events(&mut self, held: &Revised<SealRecord>) -> Result<(), ChainError> {
         let seal = &held.record;
         let mut hasher = SealHasher::new(seal.version, seal.number, seal.previous);
         let (mut suspects, mut is_whole) = (Vec::new(), true);
         for id in &seal.events {
-            let key = Place::Event(*id).to_bytes();
+            let key = StoreKey::Event(*id).to_bytes();
             let Some(row) = self.store.get(&key, At::Latest)? else {
                 is_whole = false;
                 self.fault(FaultKind::EventRemoved, Some(seal.number), Some(*id));
@@ -323,12 +323,12 @@ impl<'a> Check<'a> {
     fn unsealed_of(&mut self, part: &Part, sealed: &HashSet<EventId>) -> Result<(), ChainError> {
         let mut after: Option<Vec<u8>> = None;
         loop {
-            let range = Range { after: after.as_deref(), ..Range::prefix(Place::EVENTS) };
+            let range = Range { after: after.as_deref(), ..Range::prefix(StoreKey::EVENTS) };
             let _turn = (self.turn)();
             let page = self.store.scan(&range, At::Latest)?;
             for row in &page.rows {
-                let id = match Place::parse(&row.key) {
-                    Ok(Place::Event(id)) => id,
+                let id = match StoreKey::parse(&row.key) {
+                    Ok(StoreKey::Event(id)) => id,
                     // A row under the prefix of events that is not an event.
                     Ok(_) | Err(_) if part.part == 0 => {
                         self.fault(FaultKind::EventInserted, None, None);
@@ -372,7 +372,7 @@ impl Part {
 
 /// Whether an event of a seal with a wrong hash is itself evidence of a change: it was written
 /// after its seal, cannot be parsed, or its time differs from the time in its id.
-fn is_suspect(id: EventId, row: &Row, seal: &Held<SealRecord>) -> bool {
-    let is_of_its_id = |held: Held<EventRecord>| held.record.at == id.moment();
+fn is_suspect(id: EventId, row: &Row, seal: &Revised<SealRecord>) -> bool {
+    let is_of_its_id = |held: Revised<EventRecord>| held.record.at == id.moment();
     row.revision > seal.revision || !read_row(row).is_ok_and(is_of_its_id)
 }

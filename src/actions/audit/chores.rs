@@ -12,7 +12,7 @@ use crate::actions::audit::retention::{Due, due};
 use crate::actions::audit::seal::{Sealer, Sealing};
 use crate::model::id::EventId;
 use crate::records::event::{CutRecord, RetentionRecord, SEAL_VERSION};
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::{encode, read_row};
 
 /// Interval at which the head is logged and old events are cut.
@@ -45,7 +45,7 @@ impl Sealer {
     }
 
     fn note_retention(&mut self) -> Result<(), ChainError> {
-        let key = Place::Retention.to_bytes();
+        let key = StoreKey::Retention.to_bytes();
         let row = self.store.get(&key, At::Latest)?;
         let known = row.as_ref().map(read_row::<RetentionRecord>).transpose()?;
         let before = known.as_ref().map(|held| held.record.retention).unwrap_or_default();
@@ -60,7 +60,7 @@ impl Sealer {
             None => Batch::new().absent(key.clone()),
         };
         let record = RetentionRecord { retention: self.retention };
-        let batch = batch.put(key, encode(&Place::Retention, &record)?);
+        let batch = batch.put(key, encode(&StoreKey::Retention, &record)?);
         tracing::info!(from = %before, to = %self.retention, "audit: the retention was changed");
         self.seal_own(&event, batch)
     }
@@ -76,11 +76,14 @@ impl Sealer {
         let now = self.clock.now().wall;
         let id = EventId::new(now, &mut self.random);
         let (number, hash, floor, at) = (cut.number, cut.hash, cut.floor, cut.at);
-        let told = CutEvent { number, hash, floor, at, retention: None };
+        let reported = CutEvent { number, hash, floor, at, retention: None };
         let record = CutRecord { event: Some(id), ..cut };
-        let key = Place::Cut.to_bytes();
+        let key = StoreKey::Cut.to_bytes();
         let batch = Batch::new().unchanged(key.clone(), held.revision);
-        self.seal_own(&told.event(id, now, None), batch.put(key, encode(&Place::Cut, &record)?))
+        self.seal_own(
+            &reported.event(id, now, None),
+            batch.put(key, encode(&StoreKey::Cut, &record)?),
+        )
     }
 
     /// Cuts expired events, as many as fit a batch. Returns whether there may be more.
@@ -91,10 +94,10 @@ impl Sealer {
         };
         let id = EventId::new(now, &mut self.random);
         let (number, hash, floor, at) = (last.number, last.hash, last.floor, now);
-        let told = CutEvent { number, hash, floor, at, retention: Some(self.retention) };
+        let reported = CutEvent { number, hash, floor, at, retention: Some(self.retention) };
         let record = CutRecord { number, hash, floor, at, event: Some(id) };
-        let batch = batch.put(Place::Cut.to_bytes(), encode(&Place::Cut, &record)?);
-        self.seal_own(&told.event(id, now, Some(events)), batch)?;
+        let batch = batch.put(StoreKey::Cut.to_bytes(), encode(&StoreKey::Cut, &record)?);
+        self.seal_own(&reported.event(id, now, Some(events)), batch)?;
         tracing::info!(number, %hash, "audit: events up to this seal deleted");
         Ok(true)
     }

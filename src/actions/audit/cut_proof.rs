@@ -73,18 +73,18 @@ impl CutProof {
     pub(super) fn outcome(&self) -> Result<Option<Cut>, FaultKind> {
         let Some(cut) = &self.cut else { return Ok(None) };
         let found = self.found.as_ref().ok_or(FaultKind::CutUnproved)?;
-        let told = CutEvent::of(&found.event).filter(|told| told.fits(cut));
-        let told = told.ok_or(FaultKind::CutUnproved)?;
+        let reported = CutEvent::of(&found.event).filter(|reported| reported.fits(cut));
+        let reported = reported.ok_or(FaultKind::CutUnproved)?;
         if found.at > self.terms.now.after(AHEAD_MAX) || cut.at > found.at {
             return Err(FaultKind::CutAhead);
         }
-        match told.retention {
+        match reported.retention {
             Some(retention) => self.require_old_enough(cut, found, retention)?,
             // Accepted only for the upgrade, which writes the first seal of this version.
             None if self.first_of_version == Some(found.number) => {},
             None => return Err(FaultKind::CutUnproved),
         }
-        Ok(Some(Cut { number: cut.number, at: cut.at, retention: told.retention }))
+        Ok(Some(Cut { number: cut.number, at: cut.at, retention: reported.retention }))
     }
 
     fn require_old_enough(

@@ -16,8 +16,8 @@ use crate::model::moment::Moment;
 use crate::model::role::{AUDIT_READ, INSTANCE_MANAGE};
 use crate::records::event::EventRecord;
 use crate::records::key::{Author, KeyRecord};
-use crate::records::place::Place;
-use crate::records::{Held, read_row};
+use crate::records::place::StoreKey;
+use crate::records::{Revised, read_row};
 
 /// Maximum number of rows read for one page. A filter with few matches continues with the next
 /// request.
@@ -45,15 +45,13 @@ pub struct EventQuery {
     pub until: Option<Moment>,
 }
 
-/// Actor filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WantedActor {
     /// Events without a signed-in actor.
-    Nobody,
+    Unauthenticated,
     Only(Author),
 }
 
-/// Action filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WantedAction {
     Only(String),
@@ -122,11 +120,11 @@ impl Actions {
             (Some(after), Some(until)) => Some(after.min(until)),
             (after, until) => after.or(until),
         };
-        let mut after = start.map(|id| Place::Event(id).to_bytes());
+        let mut after = start.map(|id| StoreKey::Event(id).to_bytes());
         let (mut events, mut rows_read) = (Vec::new(), 0);
         loop {
             let range = Range {
-                prefix: Place::EVENTS,
+                prefix: StoreKey::EVENTS,
                 after: after.as_deref(),
                 limit: ROWS_A_SCAN,
                 order: Order::Descending,
@@ -220,7 +218,8 @@ impl Actions {
     /// Returns the name of a key of the actor's organization if the key exists and the actor sees
     /// all of it. A missing name is not an error.
     fn key_name(&self, actor: &Actor, id: KeyId) -> Option<String> {
-        let held: Held<KeyRecord> = self.read(&Place::Key(actor.organization_id(), id)).ok()??;
+        let held: Revised<KeyRecord> =
+            self.read(&StoreKey::Key(actor.organization_id(), id)).ok()??;
         let known = actor.has(AUDIT_READ) || self.is_whole_for(actor, &held.record);
         known.then_some(held.record.name)
     }
@@ -244,7 +243,7 @@ impl EventQuery {
         });
         by_action
             && self.actor.is_none_or(|wanted| match wanted {
-                WantedActor::Nobody => event.actor.is_none(),
+                WantedActor::Unauthenticated => event.actor.is_none(),
                 WantedActor::Only(actor) => event.actor == Some(actor),
             })
             && self.target.as_ref().is_none_or(|target| event.target == *target)

@@ -26,8 +26,8 @@ use crate::actions::{ActionError, Actions};
 use crate::model::moment::Moment;
 use crate::model::role::AUDIT_READ;
 use crate::records::RecordError;
-use crate::records::place::Place;
-pub use chain::Head;
+use crate::records::place::StoreKey;
+pub use chain::AuditHead;
 
 /// Maximum number of events under one seal. A cut deletes them and the seal, which together fit one
 /// batch.
@@ -53,13 +53,13 @@ enum ChainError {
 /// # Errors
 /// Those of the store.
 pub fn latest_moment(store: &dyn Store) -> Result<Option<Moment>, ReadError> {
-    let range = Range { limit: 1, order: Order::Descending, ..Range::prefix(Place::EVENTS) };
+    let range = Range { limit: 1, order: Order::Descending, ..Range::prefix(StoreKey::EVENTS) };
     let page = store.scan(&range, At::Latest)?;
-    let event = page.rows.first().and_then(|row| match Place::parse(&row.key) {
-        Ok(Place::Event(id)) => Some(id.moment()),
+    let event = page.rows.first().and_then(|row| match StoreKey::parse(&row.key) {
+        Ok(StoreKey::Event(id)) => Some(id.moment()),
         Ok(_) | Err(_) => None,
     });
-    let chain = match Head::read(store) {
+    let chain = match AuditHead::read(store) {
         Ok(head) => head.at,
         Err(ChainError::Read(error)) => return Err(error),
         Err(error @ (ChainError::Record(_) | ChainError::Commit(_))) => {
@@ -89,8 +89,8 @@ impl Actions {
     ///
     /// # Errors
     /// [`ActionError::PermissionRequired`] without `keyhouse:audit:read`; those of the store.
-    pub fn audit_head(&self, actor: &Actor) -> Result<Head, ActionError> {
+    pub fn audit_head(&self, actor: &Actor) -> Result<AuditHead, ActionError> {
         actor.require(AUDIT_READ)?;
-        Ok(Head::read(&*self.store)?)
+        Ok(AuditHead::read(&*self.store)?)
     }
 }

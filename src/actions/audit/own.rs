@@ -15,7 +15,6 @@ use crate::records::event::{CutRecord, EventRecord};
 pub(super) const CUT: &str = "audit.cut";
 /// Action name of a changed retention.
 pub(super) const RETENTION: &str = "audit.retention";
-/// Target of both events.
 const TARGET: &str = "audit";
 
 /// The fields of a cut's event.
@@ -47,14 +46,14 @@ impl CutEvent {
             None => None,
             Some(retention) => Some(retention.as_str()?.parse().ok()?),
         };
-        let told = Self {
+        let reported = Self {
             number: event.after.get("number")?.as_u64()?,
             hash: text("hash")?.parse().ok()?,
             floor: text("floor")?.parse().ok()?,
             at: text("at")?.parse().ok()?,
             retention,
         };
-        is_ours.then_some(told)
+        is_ours.then_some(reported)
     }
 
     /// Returns the event of a cut that removed this number of events.

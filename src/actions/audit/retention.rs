@@ -11,7 +11,7 @@ use crate::actions::audit::chain::{cut, seals};
 use crate::model::moment::Moment;
 use crate::model::retention::Retention;
 use crate::records::event::SealRecord;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::read_row;
 
 /// Maximum number of seals that one batch cuts, and the seal that remains.
@@ -49,13 +49,13 @@ pub(super) fn due(
         }
         batch = batch.unchanged(row.key.clone(), held.revision).delete(row.key.clone());
         for id in &seal.events {
-            batch = batch.delete(Place::Event(*id).to_bytes());
+            batch = batch.delete(StoreKey::Event(*id).to_bytes());
         }
         events += seal.events.len();
         last = Some(seal);
     }
     let Some(last) = last else { return Ok(None) };
-    let key = Place::Cut.to_bytes();
+    let key = StoreKey::Cut.to_bytes();
     let batch = match cut(store)? {
         Some(held) => batch.unchanged(key, held.revision),
         None => batch.absent(key),

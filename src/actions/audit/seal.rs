@@ -13,7 +13,7 @@ use std::time::Duration;
 use keyhouse_storage::{At, Batch, Commit, Feed, FeedError, Revision, Row, Step, Store, Write};
 use rand::rngs::StdRng;
 
-use crate::actions::audit::chain::{Head, SealHasher};
+use crate::actions::audit::chain::{AuditHead, SealHasher};
 use crate::actions::audit::chores::Chore;
 use crate::actions::audit::unsealed::Unsealed;
 use crate::actions::audit::{COMMIT_TIME_MAX, ChainError, SEAL_EVENTS_MAX};
@@ -24,9 +24,8 @@ use crate::model::moment::Moment;
 use crate::model::retention::Retention;
 use crate::records::encode;
 use crate::records::event::{EventRecord, SEAL_VERSION, SealRecord};
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 
-/// Interval between seals.
 const SEAL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The thread that seals events.
@@ -74,7 +73,7 @@ pub(super) struct Sealer {
     pub(super) halt: Arc<Halt>,
     /// When this process started. None of its events is older.
     pub(super) started: Moment,
-    pub(super) head: Head,
+    pub(super) head: AuditHead,
     /// The events of the next seals, in commit order.
     pub(super) pending: VecDeque<EventId>,
     /// Time from which there may be more events to seal that the feed does not show.
@@ -111,7 +110,7 @@ impl Sealer {
             retention,
             halt: Arc::default(),
             started: now.wall,
-            head: Head::none(),
+            head: AuditHead::none(),
             pending: VecDeque::new(),
             rest: None,
             youngest: now.wall,
@@ -178,7 +177,7 @@ impl Sealer {
     }
 
     fn try_catch_up(&mut self) -> Result<(), ChainError> {
-        self.head = Head::read(&*self.store)?;
+        self.head = AuditHead::read(&*self.store)?;
         let found = Unsealed::find(&*self.store, &self.head)?;
         (self.pending, self.rest) = (found.events, found.rest);
         self.adopt_cut()?;
@@ -213,15 +212,15 @@ impl Sealer {
     }
 
     fn take(&mut self, commit: &Commit) {
-        let is_seal = |write: &Write| matches!(write, Write::Put { key, .. } if key.starts_with(Place::SEALS));
+        let is_seal = |write: &Write| matches!(write, Write::Put { key, .. } if key.starts_with(StoreKey::SEALS));
         if commit.writes.iter().any(is_seal) {
             // An event that is written with a seal is already under that seal.
             return;
         }
         for write in &commit.writes {
             if let Write::Put { key, .. } = write
-                && key.starts_with(Place::EVENTS)
-                && let Ok(Place::Event(id)) = Place::parse(key)
+                && key.starts_with(StoreKey::EVENTS)
+                && let Ok(StoreKey::Event(id)) = StoreKey::parse(key)
             {
                 self.youngest = self.youngest.max(id.moment());
                 self.pending.push_back(id);
@@ -249,7 +248,7 @@ impl Sealer {
     fn seal_next(&mut self) -> Result<(), ChainError> {
         let mut rows = Vec::new();
         for id in self.pending.iter().take(SEAL_EVENTS_MAX) {
-            let Some(row) = self.store.get(&Place::Event(*id).to_bytes(), At::Latest)? else {
+            let Some(row) = self.store.get(&StoreKey::Event(*id).to_bytes(), At::Latest)? else {
                 tracing::error!(event = %id, "audit: an event was deleted before it was sealed");
                 continue;
             };
@@ -286,17 +285,17 @@ impl Sealer {
             hasher.take(row);
         }
         seal.hash = hasher.finish(&seal);
-        let place = Place::Seal(seal.number);
+        let place = StoreKey::Seal(seal.number);
         let batch = batch.absent(place.to_bytes());
         self.store.commit(batch.put(place.to_bytes(), encode(&place, &seal)?))?;
-        self.head = Head::of(&seal);
+        self.head = AuditHead::of(&seal);
         Ok(())
     }
 
     /// Writes an event of the log about itself, with the change that it describes and a seal over
     /// this event alone.
     pub(super) fn seal_own(&mut self, event: &EventRecord, batch: Batch) -> Result<(), ChainError> {
-        let place = Place::Event(event.id);
+        let place = StoreKey::Event(event.id);
         let (key, value) = (place.to_bytes(), encode(&place, event)?);
         let batch = batch.put(key.clone(), value.clone());
         let row = Row { key, value, revision: Revision::default() };
@@ -349,7 +348,7 @@ mod tests {
     use crate::clock::ManualClock;
     use crate::records::event::EventRecord;
     use crate::records::read_row;
-    use keyhouse_storage::{Fault, FaultyStore, Gate, MemoryStore, Operation, Range};
+    use keyhouse_storage::{Fault, FaultyStore, MemoryStore, Operation, Range, TestGate};
     use proptest::prelude::*;
 
     /// The clock does not move, so waiting for a feed without news takes this long.
@@ -401,7 +400,7 @@ mod tests {
             self.check_with(None)
         }
 
-        fn check_with(&self, head: Option<&Head>) -> Checked {
+        fn check_with(&self, head: Option<&AuditHead>) -> Checked {
             let head = head.map(|head| head.hash);
             let (now, retention) = (self.clock.now().wall, self.sealer.retention);
             let terms = Terms { head, now, retention };
@@ -433,7 +432,8 @@ mod tests {
         }
 
         fn seals(&self) -> Vec<SealRecord> {
-            let page = self.store.inner().scan(&Range::prefix(Place::SEALS), At::Latest).unwrap();
+            let page =
+                self.store.inner().scan(&Range::prefix(StoreKey::SEALS), At::Latest).unwrap();
             page.rows.iter().map(|row| read_row(row).unwrap().record).collect()
         }
     }
@@ -450,9 +450,9 @@ mod tests {
         }
     }
 
-    fn event_of(at: Moment) -> (EventId, Place) {
+    fn event_of(at: Moment) -> (EventId, StoreKey) {
         let id = EventId::new(at, &mut rand::rng());
-        (id, Place::Event(id))
+        (id, StoreKey::Event(id))
     }
 
     fn event(at: Moment) -> EventRecord {
@@ -575,7 +575,7 @@ mod tests {
         let (store, clock) = (Arc::clone(&log.store), Arc::clone(&log.clock));
         let mut sealer = Sealer::new(store, clock, random(), Retention::default());
         // The third scan reads the events. The feed started before it.
-        let gate = Gate::new();
+        let gate = TestGate::new();
         log.store.inject(Operation::Scan, 3, Fault::Wait(gate.clone()));
         std::thread::scope(|threads| {
             threads.spawn(|| sealer.catch_up());
@@ -615,12 +615,12 @@ mod tests {
         }
         log.assert_sealed();
         // The first third is 400 days old, then the second, then the last.
-        let is_known = |log: &Log, head: &Head| log.check_with(Some(head)).faults.is_empty();
+        let is_known = |log: &Log, head: &AuditHead| log.check_with(Some(head)).faults.is_empty();
         for (days, thirds) in [(102, 2), (100, 1), (100, 0)] {
             log.days(days);
             let checked = log.check();
             assert_eq!(checked.faults, [], "{checked:?}");
-            let key = |id: &EventId| Place::Event(*id).to_bytes();
+            let key = |id: &EventId| StoreKey::Event(*id).to_bytes();
             let is_there =
                 |id: &&EventId| log.store.inner().get(&key(id), At::Latest).unwrap().is_some();
             let left = log.committed.iter().filter(is_there).count();
@@ -641,7 +641,7 @@ mod tests {
         let mut log = Log::new();
         log.commit(Duration::ZERO);
         log.turn();
-        let event = Place::Event(log.committed[0]).to_bytes();
+        let event = StoreKey::Event(log.committed[0]).to_bytes();
         let is_there = |log: &Log| log.store.inner().get(&event, At::Latest).unwrap().is_some();
         // Without changes the log has one seal a day.
         for _ in 0..400 {
@@ -682,7 +682,7 @@ mod tests {
         assert_eq!(is_whole(&log).unwrap().to_string(), "60d");
         log.restart_keeping("40d");
         assert_eq!(is_whole(&log).unwrap().to_string(), "60d");
-        let page = log.store.inner().scan(&Range::prefix(Place::EVENTS), At::Latest).unwrap();
+        let page = log.store.inner().scan(&Range::prefix(StoreKey::EVENTS), At::Latest).unwrap();
         let changes = page.rows.iter().filter_map(|row| {
             let event = read_row::<EventRecord>(row).unwrap().record;
             let fields = (event.before.get("retention"), event.after.get("retention"));
@@ -751,8 +751,8 @@ mod tests {
             history in prop::collection::vec(happens(), 1..60),
         ) {
             let mut log = Log::new();
-            for happening in history {
-                match happening {
+            for audit_entry in history {
+                match audit_entry {
                     // Created in this process, so never before its start.
                     Happens::Commit(age) => {
                         let lived = log.clock.now().wall.since(log.sealer.started);

@@ -5,11 +5,11 @@ use std::collections::{HashMap, VecDeque};
 use keyhouse_storage::{At, Feed, Order, Range, Revision, Store};
 
 use crate::actions::audit::ChainError;
-use crate::actions::audit::chain::{Head, Visit, each_seal};
+use crate::actions::audit::chain::{AuditHead, Visit, each_seal};
 use crate::model::id::EventId;
 use crate::model::moment::Moment;
 use crate::records::event::SealRecord;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::read_row;
 
 /// Maximum number of events searched together. Their ids are held in memory.
@@ -29,8 +29,8 @@ pub(super) struct Unsealed {
 
 impl Unsealed {
     /// Finds the events without a seal after a chain that ends with `head`.
-    pub(super) fn find(store: &dyn Store, head: &Head) -> Result<Self, ChainError> {
-        let nothing = Range { limit: 0, ..Range::prefix(Place::EVENTS) };
+    pub(super) fn find(store: &dyn Store, head: &AuditHead) -> Result<Self, ChainError> {
+        let nothing = Range { limit: 0, ..Range::prefix(StoreKey::EVENTS) };
         let begun = store.scan(&nothing, At::Latest)?.revision;
         let feed = store.follow(begun)?;
         let mut found: Vec<(Revision, EventId)> = Vec::new();
@@ -62,7 +62,7 @@ struct Scan {
 impl Scan {
     fn from(floor: Moment, until: Revision) -> Self {
         // No event has this id, because random bits follow the time in an id.
-        let after = Place::Event(EventId::first_of(floor)).to_bytes();
+        let after = StoreKey::Event(EventId::first_of(floor)).to_bytes();
         Self { after, until, reached: floor, is_done: false }
     }
 
@@ -70,11 +70,11 @@ impl Scan {
     fn next(&mut self, store: &dyn Store) -> Result<HashMap<EventId, Revision>, ChainError> {
         let mut events = HashMap::new();
         while !self.is_done && events.len() < LOOKED_AT_MAX {
-            let range = Range { after: Some(&self.after), ..Range::prefix(Place::EVENTS) };
+            let range = Range { after: Some(&self.after), ..Range::prefix(StoreKey::EVENTS) };
             let page = store.scan(&range, At::Latest)?;
             for row in page.rows.iter().filter(|row| row.revision <= self.until) {
                 // The check reports rows that are not events.
-                if let Ok(Place::Event(id)) = Place::parse(&row.key) {
+                if let Ok(StoreKey::Event(id)) = StoreKey::parse(&row.key) {
                     events.insert(id, row.revision);
                     self.reached = id.moment();
                 }

@@ -15,10 +15,10 @@ use crate::model::fault::Fault;
 use crate::model::id::{OrganizationId, UserId};
 use crate::model::moment::Moment;
 use crate::model::plan::API_ACCESS;
-use crate::records::Held;
+use crate::records::Revised;
 use crate::records::access::KeysMadeRecord;
 use crate::records::key::KeyRecord;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 
 /// Number of keys that count against a plan's limits.
 #[derive(Default)]
@@ -60,8 +60,8 @@ impl Actions {
         if limits.keys.is_none() && per_user.is_none() {
             return Ok(batch);
         }
-        let place = Place::KeysMade(organization.id);
-        let held: Option<Held<KeysMadeRecord>> = self.read(&place)?;
+        let place = StoreKey::KeysMade(organization.id);
+        let held: Option<Revised<KeysMadeRecord>> = self.read(&place)?;
         let (batch, times) = match held {
             Some(held) => (batch.unchanged(place.to_bytes(), held.revision), held.record.times),
             None => (batch.absent(place.to_bytes()), 0),
@@ -93,8 +93,8 @@ impl Actions {
         for owner in owners {
             counted.add(*owner);
         }
-        let (prefix, now) = (Place::keys_of(organization), self.clock.now().wall);
-        self.each_record(&Range::prefix(&prefix), |held: Held<KeyRecord>| {
+        let (prefix, now) = (StoreKey::keys_of(organization), self.clock.now().wall);
+        self.each_record(&Range::prefix(&prefix), |held: Revised<KeyRecord>| {
             if takes_place(&held.record, now) {
                 counted.add(held.record.owner);
             }

@@ -10,12 +10,12 @@ use std::ops::ControlFlow;
 use keyhouse_storage::Range;
 
 use crate::actions::actor::Actor;
-use crate::actions::keys::Target;
+use crate::actions::keys::KeyTarget;
 use crate::actions::{ActionError, Actions};
 use crate::model::id::KeyId;
-use crate::records::Held;
+use crate::records::Revised;
 use crate::records::key::{Author, KeyRecord};
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 
 /// Maximum number of descendants that one request revokes. The next request continues.
 pub const DESCENDANTS_A_REQUEST_MAX: usize = 1_000;
@@ -44,7 +44,7 @@ impl Actions {
     pub fn revoke_with_descendants(
         &self,
         actor: &Actor,
-        target: &Target,
+        target: &KeyTarget,
         reason: Option<&str>,
     ) -> Result<(KeyRecord, Descendants), ActionError> {
         let root = self.revoke_key(actor, target, reason)?;
@@ -58,7 +58,7 @@ impl Actions {
                 if revoked >= DESCENDANTS_A_REQUEST_MAX {
                     return Ok((root, Descendants { revoked, left: left.len(), more: true }));
                 }
-                match self.revoke_key(actor, &Target { id, versions: None }, Some(REASON)) {
+                match self.revoke_key(actor, &KeyTarget { id, versions: None }, Some(REASON)) {
                     Ok(_revoked) => revoked += 1,
                     Err(ActionError::PermissionRequired(_) | ActionError::NotFound(_)) => {
                         left.insert(id);
@@ -91,8 +91,8 @@ impl Actions {
         family: &mut HashSet<KeyId>,
     ) -> Result<Vec<KeyId>, ActionError> {
         let mut open = Vec::new();
-        let prefix = Place::keys_of(root.organization);
-        self.each_record(&Range::prefix(&prefix), |held: Held<KeyRecord>| {
+        let prefix = StoreKey::keys_of(root.organization);
+        self.each_record(&Range::prefix(&prefix), |held: Revised<KeyRecord>| {
             let record = held.record;
             let Author::Key(creator) = record.created_by else { return ControlFlow::Continue(()) };
             let mut ancestors = [creator].into_iter().chain(record.parent());

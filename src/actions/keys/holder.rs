@@ -7,21 +7,21 @@ use std::net::IpAddr;
 
 use keyhouse_storage::Batch;
 
-use crate::actions::events::Happening;
+use crate::actions::events::AuditEntry;
 use crate::actions::keys::draft::shape;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::id::{KeyId, OrganizationId};
 use crate::model::secret::Digest;
-use crate::records::Held;
+use crate::records::Revised;
 use crate::records::key::{Author, KeyRecord};
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 
 /// Revocation reason that is stored when the holder of a secret revokes the key.
 const REASON: &str = "revoked by its holder";
 
 /// A key as identified by a secret.
 #[derive(Clone, Copy, Debug)]
-pub struct Shown {
+pub struct PresentedKey {
     pub organization: OrganizationId,
     pub key: KeyId,
     /// The digest of the presented secret.
@@ -45,13 +45,13 @@ impl Actions {
     /// [`ActionError::NotFound`] if the key no longer has this secret; those of the store.
     pub fn revoke_by_holder(
         &self,
-        shown: Shown,
+        shown: PresentedKey,
         address: Option<IpAddr>,
     ) -> Result<HolderRevoked, ActionError> {
-        let place = Place::Key(shown.organization, shown.key);
+        let place = StoreKey::Key(shown.organization, shown.key);
         Self::until_done(|| {
             let now = self.clock.now().wall;
-            let held: Option<Held<KeyRecord>> = self.read(&place)?;
+            let held: Option<Revised<KeyRecord>> = self.read(&place)?;
             let held = held.ok_or(ActionError::NotFound("key"))?;
             let secret = held.record.secrets.iter().find(|secret| secret.digest == shown.digest);
             let secret = secret.ok_or(ActionError::NotFound("key"))?;
@@ -68,7 +68,7 @@ impl Actions {
             record.version += 1;
             record.updated_at = now;
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
-            let happening = Happening {
+            let audit_entry = AuditEntry {
                 actor: Some(Author::Key(record.id)),
                 address,
                 organization: Some(record.organization),
@@ -77,8 +77,8 @@ impl Actions {
                 before: serde_json::Map::new(),
                 after: serde_json::Map::new(),
             };
-            let happening = happening.with_change(&shape(&held.record), &shape(&record));
-            let batch = self.record(put(batch, &place, &record)?, now, happening)?;
+            let audit_entry = audit_entry.with_change(&shape(&held.record), &shape(&record));
+            let batch = self.record(put(batch, &place, &record)?, now, audit_entry)?;
             let done = Attempt::Done(HolderRevoked::Done);
             Ok(self.commit_upkeep(batch)?.map_or(Attempt::Again, |_revision| done))
         })

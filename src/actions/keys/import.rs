@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::actions::actor::Actor;
 use crate::actions::authority::Authorized;
-use crate::actions::events::Happening;
+use crate::actions::events::AuditEntry;
 use crate::actions::keys::KeyDraft;
 use crate::actions::keys::bounds::{check_lifetime, check_times, require_access};
 use crate::actions::keys::draft::new_record;
@@ -25,10 +25,10 @@ use crate::model::name;
 use crate::model::permission::is_own;
 use crate::model::role::{INSTANCE_IMPORT, KEYS_MANAGE};
 use crate::model::secret::Digest;
-use crate::records::Held;
+use crate::records::Revised;
 use crate::records::access::UserRecord;
 use crate::records::key::{KeyRecord, SecretRecord};
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::taken::TakenRecord;
 
 /// Maximum number of keys in one import. With the guard of each key's digest they fit one batch.
@@ -120,8 +120,8 @@ impl Actions {
                 decided.require_within(record)?;
             }
             let batch = self.import_batch(&findings)?;
-            let happening = happening(&decided, &findings.records);
-            let Some(change) = self.complete_change(decided, batch, now, happening)? else {
+            let audit_entry = audit_entry(&decided, &findings.records);
+            let Some(change) = self.complete_change(decided, batch, now, audit_entry)? else {
                 return Ok(Attempt::Again);
             };
             if !change.fits() {
@@ -216,9 +216,9 @@ impl Actions {
         &self,
         organization: OrganizationId,
         name: &OwnerName,
-    ) -> Result<Option<Held<UserRecord>>, ActionError> {
-        let held: Option<Held<UserRecord>> = match name {
-            OwnerName::Id(id) => self.read(&Place::User(*id))?,
+    ) -> Result<Option<Revised<UserRecord>>, ActionError> {
+        let held: Option<Revised<UserRecord>> = match name {
+            OwnerName::Id(id) => self.read(&StoreKey::User(*id))?,
             OwnerName::Email(email) => self.user_of(organization, email)?,
         };
         Ok(held.filter(|held| held.record.organization == organization))
@@ -227,7 +227,7 @@ impl Actions {
     /// Whether a key of the instance has or had this digest.
     fn is_taken(&self, secret: &ForeignSecret) -> Result<bool, ActionError> {
         for digest in [Some(secret.digest), secret.other_digest].into_iter().flatten() {
-            let place = Place::Taken(digest);
+            let place = StoreKey::Taken(digest);
             if self.index.knows(&digest) || self.read::<TakenRecord>(&place)?.is_some() {
                 return Ok(true);
             }
@@ -238,12 +238,12 @@ impl Actions {
     fn import_batch(&self, findings: &Findings) -> Result<Batch, ActionError> {
         let mut batch = Batch::new();
         for (owner, revision) in &findings.owners {
-            batch = batch.unchanged(Place::User(*owner).to_bytes(), *revision);
+            batch = batch.unchanged(StoreKey::User(*owner).to_bytes(), *revision);
         }
         for record in &findings.records {
             // Only the digest is guarded. An id has 74 random bits, and a batch has few guards.
             if let Some(digest) = record.imported {
-                let place = Place::Taken(digest);
+                let place = StoreKey::Taken(digest);
                 let guarded = batch.absent(place.to_bytes());
                 batch = put(guarded, &place, &TakenRecord::of(record.id))?;
             }
@@ -267,7 +267,7 @@ fn by_organization(records: &[KeyRecord]) -> BTreeMap<OrganizationId, Vec<Option
 
 /// One event for the whole import, with the number of keys and their ids. It belongs to the
 /// organization of the keys if all are in one organization.
-fn happening(decided: &Authorized, records: &[KeyRecord]) -> Happening {
+fn audit_entry(decided: &Authorized, records: &[KeyRecord]) -> AuditEntry {
     let mut organizations = by_organization(records).into_keys();
     let organization = match (organizations.next(), organizations.next()) {
         (Some(only), None) => only,
@@ -275,7 +275,7 @@ fn happening(decided: &Authorized, records: &[KeyRecord]) -> Happening {
     };
     let ids: Vec<_> = records.iter().map(|record| record.id.to_string()).collect();
     let after = json!({ "count": records.len(), "keys": ids });
-    Happening::by(decided, "keys.import", organization)
+    AuditEntry::by(decided, "keys.import", organization)
         .inside(organization)
         .with_change(&json!({}), &after)
 }

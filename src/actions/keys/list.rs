@@ -10,7 +10,7 @@ use crate::model::id::{KeyId, TeamId, UserId};
 use crate::model::moment::Moment;
 use crate::model::text::search_form;
 use crate::records::key::{KeyRecord, Status};
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::read_row;
 
 /// Maximum number of rows read for one page. A search with few matches continues with the next
@@ -40,7 +40,6 @@ pub struct Query {
     pub expires_before: Option<Moment>,
 }
 
-/// Owner filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OwnerWanted {
     /// The user that the actor represents.
@@ -48,7 +47,6 @@ pub enum OwnerWanted {
     User(UserId),
 }
 
-/// Status filter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wanted {
     /// The default: all statuses but revoked.
@@ -82,8 +80,8 @@ impl Actions {
             return Ok(ListedKeys { keys: Vec::new(), next: None });
         };
         let organization = actor.organization_id();
-        let prefix = Place::keys_of(organization);
-        let mut after = query.after.map(|id| Place::Key(organization, id).to_bytes());
+        let prefix = StoreKey::keys_of(organization);
+        let mut after = query.after.map(|id| StoreKey::Key(organization, id).to_bytes());
         let mut keys = Vec::new();
         let mut rows_read = 0;
         loop {

@@ -4,7 +4,7 @@ use keyhouse_storage::Batch;
 use serde_json::json;
 
 use crate::actions::actor::Actor;
-use crate::actions::events::Happening;
+use crate::actions::events::AuditEntry;
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::fault::Fault;
 use crate::model::id::{KeyId, OrganizationId, UserId};
@@ -14,9 +14,9 @@ use crate::model::name;
 use crate::model::permission::Patterns;
 use crate::model::role::{INSTANCE_VERIFY, KEYS_CREATE, KEYS_MANAGE, KEYS_READ};
 use crate::model::secret::Secret;
-use crate::records::Held;
+use crate::records::Revised;
 use crate::records::key::{DisabledBy, KeyRecord, SecretRecord, Status};
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 
 mod bounds;
 mod descendants;
@@ -29,14 +29,14 @@ mod rotate;
 mod sharing;
 mod sorted;
 mod standing;
-mod succession;
+mod transfer;
 mod within;
 
 use bounds::{check_lifetime, check_times, refuse_beyond_ceiling, require_access, takes_place};
 pub use descendants::{DESCENDANTS_A_REQUEST_MAX, Descendants};
 pub use draft::{KeyChange, KeyDraft, KeyKind};
 use draft::{apply, new_record, shape};
-pub use holder::{HolderRevoked, Shown};
+pub use holder::{HolderRevoked, PresentedKey};
 pub use import::{ForeignKey, ForeignSecret, IMPORT_KEYS_MAX, Import, OwnerName};
 pub use list::{ListedKeys, OwnerWanted, Query, Wanted};
 pub use purge::{ENDED_KEPT, KeyPurge};
@@ -46,16 +46,15 @@ pub use sorted::{
     InvalidPosition, InvalidSort, Position, SORTED_KEYS_MAX, Sort, SortBy, SortedKeys,
 };
 pub(super) use standing::require_window;
-use standing::{Standing, refuse_itself};
+use standing::{KeyRelation, refuse_itself};
 pub(super) use within::is_bounded;
 
 /// Actions that a key may also apply to keys with more permissions than its own, so that a leak is
 /// stopped at once.
 const STOPS: [&str; 2] = ["key.revoke", "key.disable"];
 
-/// The key to change.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub struct KeyTarget {
     pub id: KeyId,
     /// The accepted versions (`If-Match`), if the caller names any.
     pub versions: Option<Vec<u64>>,
@@ -90,9 +89,9 @@ impl Actions {
             let batch = self.within_limits(Batch::new(), record.organization, &[record.owner])?;
             let place = record.place();
             let batch = put(batch.absent(place.to_bytes()), &place, &record)?;
-            let happening =
-                Happening::by(&decided, "key.create", id).with_change(&json!({}), &shape(&record));
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let audit_entry =
+                AuditEntry::by(&decided, "key.create", id).with_change(&json!({}), &shape(&record));
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })?;
         Ok((record, made.secret))
@@ -148,7 +147,7 @@ impl Actions {
         if organization != actor.organization_id() {
             actor.require(INSTANCE_VERIFY)?;
         }
-        let held = self.read::<KeyRecord>(&Place::Key(organization, id))?;
+        let held = self.read::<KeyRecord>(&StoreKey::Key(organization, id))?;
         held.map(|held| held.record).ok_or(ActionError::NotFound("key"))
     }
 
@@ -161,7 +160,7 @@ impl Actions {
     pub fn change_key(
         &self,
         actor: &Actor,
-        target: &Target,
+        target: &KeyTarget,
         change: &KeyChange,
     ) -> Result<KeyRecord, ActionError> {
         self.rewrite_key(actor, target, "key.update", |today, record, standing, now| {
@@ -182,11 +181,11 @@ impl Actions {
                 self.check_new_times(change, record, now)?;
                 refuse_itself(today, record)?;
                 match standing {
-                    Standing::Own if follows_owner(record) => {},
-                    Standing::Own => {
+                    KeyRelation::Own if follows_owner(record) => {},
+                    KeyRelation::Own => {
                         today.require_all(added(&before, &record.patterns()).as_set())?;
                     },
-                    Standing::Manager | Standing::TeamMate => {
+                    KeyRelation::Manager | KeyRelation::TeamMate => {
                         today.require_all(record.patterns().as_set())?;
                     },
                 }
@@ -202,7 +201,7 @@ impl Actions {
     pub fn revoke_key(
         &self,
         actor: &Actor,
-        target: &Target,
+        target: &KeyTarget,
         reason: Option<&str>,
     ) -> Result<KeyRecord, ActionError> {
         self.rewrite_key(actor, target, "key.revoke", |_today, record, _standing, now| {
@@ -219,7 +218,7 @@ impl Actions {
     ///
     /// # Errors
     /// Those of [`Actions::change_key`].
-    pub fn disable_key(&self, actor: &Actor, target: &Target) -> Result<KeyRecord, ActionError> {
+    pub fn disable_key(&self, actor: &Actor, target: &KeyTarget) -> Result<KeyRecord, ActionError> {
         self.rewrite_key(actor, target, "key.disable", |today, record, _standing, _now| {
             refuse_revoked(record)?;
             if today.has(KEYS_MANAGE) {
@@ -236,7 +235,7 @@ impl Actions {
     ///
     /// # Errors
     /// Those of [`Actions::change_key`].
-    pub fn enable_key(&self, actor: &Actor, target: &Target) -> Result<KeyRecord, ActionError> {
+    pub fn enable_key(&self, actor: &Actor, target: &KeyTarget) -> Result<KeyRecord, ActionError> {
         self.rewrite_key(actor, target, "key.enable", |today, record, standing, _now| {
             standing.refuse_team_mate()?;
             refuse_revoked(record)?;
@@ -244,7 +243,7 @@ impl Actions {
                 return Err(ActionError::PermissionRequired(KEYS_MANAGE.to_owned()));
             }
             refuse_itself(today, record)?;
-            if standing == Standing::Manager {
+            if standing == KeyRelation::Manager {
                 today.require_all(record.patterns().as_set())?;
             }
             record.disabled = None;
@@ -257,9 +256,9 @@ impl Actions {
     fn rewrite_key(
         &self,
         actor: &Actor,
-        target: &Target,
+        target: &KeyTarget,
         action: &'static str,
-        change: impl Fn(&Actor, &mut KeyRecord, Standing, Moment) -> Result<(), ActionError>,
+        change: impl Fn(&Actor, &mut KeyRecord, KeyRelation, Moment) -> Result<(), ActionError>,
     ) -> Result<KeyRecord, ActionError> {
         Self::until_done(|| {
             let now = self.clock.now().wall;
@@ -285,11 +284,11 @@ impl Actions {
             if takes_place(&record, now) && !takes_place(&held.record, now) {
                 batch = self.within_limits(batch, record.organization, &[record.owner])?;
             }
-            let happening = Happening::by(&decided, action, target.id)
+            let audit_entry = AuditEntry::by(&decided, action, target.id)
                 .inside(record.organization)
                 .with_change(&shape(&held.record), &shape(&record));
             let batch = put(batch, &place, &record)?;
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(record)))
         })
     }
@@ -320,14 +319,14 @@ impl Actions {
         &self,
         actor: &Actor,
         id: KeyId,
-    ) -> Result<Held<KeyRecord>, ActionError> {
+    ) -> Result<Revised<KeyRecord>, ActionError> {
         let organizations = if actor.is_local() {
             self.index.organization_ids()
         } else {
             vec![actor.organization_id()]
         };
         for organization in organizations {
-            let held: Option<Held<KeyRecord>> = self.read(&Place::Key(organization, id))?;
+            let held: Option<Revised<KeyRecord>> = self.read(&StoreKey::Key(organization, id))?;
             if let Some(held) = held.filter(|held| !self.is_concealed_from(actor, &held.record)) {
                 return Ok(held);
             }
@@ -390,4 +389,4 @@ fn is_listed_by_default(status: Status) -> bool {
 }
 
 #[cfg(test)]
-mod dismissed;
+mod removed_rights;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use keyhouse_storage::{At, Batch, Range};
 use serde_json::{Map, json};
 
-use crate::actions::events::Happening;
+use crate::actions::events::AuditEntry;
 use crate::actions::keys::rotate::retire;
 use crate::actions::{ActionError, Actions, put};
 use crate::index::halt::Halt;
@@ -19,9 +19,9 @@ use crate::model::id::{KeyId, OrganizationId};
 use crate::model::moment::Moment;
 use crate::model::secret::Digest;
 use crate::records::key::KeyRecord;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::taken::TakenRecord;
-use crate::records::{Held, read_row};
+use crate::records::{Revised, read_row};
 
 /// How long a key is kept after its end.
 pub const ENDED_KEPT: Duration = Duration::from_hours(90 * 24);
@@ -91,14 +91,14 @@ impl Actions {
     pub fn purge_keys(&self, halt: &Halt) -> Result<usize, ActionError> {
         let now = self.clock.now().wall;
         let linked = self.link_descendants(now, halt)?;
-        let (mut due, mut purged): (Vec<Held<KeyRecord>>, usize) = (Vec::new(), 0);
+        let (mut due, mut purged): (Vec<Revised<KeyRecord>>, usize) = (Vec::new(), 0);
         self.walk_keys(halt, |held| {
             let is_linked = held.record.parent().is_none() || linked.contains(&held.record.id);
             if !is_due(&held.record, now) || !is_linked {
                 return Ok(());
             }
             let apart =
-                |first: &Held<KeyRecord>| first.record.organization != held.record.organization;
+                |first: &Revised<KeyRecord>| first.record.organization != held.record.organization;
             if due.len() >= KEYS_A_BATCH_MAX || due.first().is_some_and(apart) {
                 purged += self.forget(&std::mem::take(&mut due), now)?;
             }
@@ -155,12 +155,15 @@ impl Actions {
     fn walk_keys(
         &self,
         halt: &Halt,
-        mut each: impl FnMut(Held<KeyRecord>) -> Result<(), ActionError>,
+        mut each: impl FnMut(Revised<KeyRecord>) -> Result<(), ActionError>,
     ) -> Result<bool, ActionError> {
         let mut after: Option<Vec<u8>> = None;
         loop {
-            let range =
-                Range { after: after.as_deref(), limit: ROWS_A_SCAN, ..Range::prefix(Place::KEYS) };
+            let range = Range {
+                after: after.as_deref(),
+                limit: ROWS_A_SCAN,
+                ..Range::prefix(StoreKey::KEYS)
+            };
             let page = self.store.scan(&range, At::Latest)?;
             for row in &page.rows {
                 each(read_row(row)?)?;
@@ -177,21 +180,21 @@ impl Actions {
 
     /// Removes keys of one organization with all their rows, and returns their number. If one of
     /// them was changed in the meantime, all are kept until the next run.
-    fn forget(&self, due: &[Held<KeyRecord>], now: Moment) -> Result<usize, ActionError> {
+    fn forget(&self, due: &[Revised<KeyRecord>], now: Moment) -> Result<usize, ActionError> {
         let Some(first) = due.first() else { return Ok(0) };
         let mut batch = Batch::new();
-        for Held { record, revision } in due {
+        for Revised { record, revision } in due {
             let place = record.place().to_bytes();
             batch = batch.unchanged(place.clone(), *revision).delete(place);
-            batch = batch.delete(Place::Use(record.id).to_bytes());
-            batch = batch.delete(Place::Quota(record.id).to_bytes());
+            batch = batch.delete(StoreKey::Use(record.id).to_bytes());
+            batch = batch.delete(StoreKey::Quota(record.id).to_bytes());
             batch = retire(batch, record.id, &record.secrets)?;
             let is_shown = |digest: &Digest| record.secrets.iter().any(|it| it.digest == *digest);
             if let Some(digest) = record.imported.filter(|digest| !is_shown(digest)) {
-                batch = put(batch, &Place::Taken(digest), &TakenRecord::retired(record.id))?;
+                batch = put(batch, &StoreKey::Taken(digest), &TakenRecord::retired(record.id))?;
             }
         }
-        let batch = self.record(batch, now, happening(first.record.organization, due))?;
+        let batch = self.record(batch, now, audit_entry(first.record.organization, due))?;
         if self.commit_upkeep(batch)?.is_none() {
             return Ok(0);
         }
@@ -206,12 +209,12 @@ fn is_due(record: &KeyRecord, now: Moment) -> bool {
     record.ended_at(now).is_some_and(|end| end.after(ENDED_KEPT) <= now)
 }
 
-fn happening(organization: OrganizationId, due: &[Held<KeyRecord>]) -> Happening {
+fn audit_entry(organization: OrganizationId, due: &[Revised<KeyRecord>]) -> AuditEntry {
     let ids: Vec<_> = due.iter().map(|held| held.record.id.to_string()).collect();
     let mut after = Map::new();
     after.insert("count".to_owned(), due.len().into());
     after.insert("keys".to_owned(), json!(ids));
-    Happening {
+    AuditEntry {
         actor: None,
         address: None,
         organization: Some(organization),
@@ -226,10 +229,10 @@ fn happening(organization: OrganizationId, due: &[Held<KeyRecord>]) -> Happening
 mod tests {
     use super::*;
     use crate::actions::keys::{
-        ForeignKey, ForeignSecret, Import, KeyChange, KeyDraft, KeyKind, Target,
+        ForeignKey, ForeignSecret, Import, KeyChange, KeyDraft, KeyKind, KeyTarget,
     };
     use crate::actions::trial::Trial;
-    use crate::index::Origin;
+    use crate::index::CallOrigin;
     use crate::model::code::Code;
     use crate::model::edit::Edit;
     use crate::model::foreign::Algorithm;
@@ -241,8 +244,8 @@ mod tests {
         trial.actions.purge_keys(&Halt::default()).unwrap()
     }
 
-    fn target(id: KeyId) -> Target {
-        Target { id, versions: None }
+    fn target(id: KeyId) -> KeyTarget {
+        KeyTarget { id, versions: None }
     }
 
     fn foreign(text: &[u8]) -> Import {
@@ -276,7 +279,12 @@ mod tests {
         let (extended, _) = make(draft(1, &trial));
         let (both, _) = make(draft(1, &trial));
         let grant = actions.index().grant(&secret.digest()).unwrap();
-        actions.index().note_call(&grant, Code::Valid, trial.clock_now().wall, Origin::default());
+        actions.index().note_call(
+            &grant,
+            Code::Valid,
+            trial.clock_now().wall,
+            CallOrigin::default(),
+        );
         actions.revoke_key(&owner, &target(revoked.id), Some("gone")).unwrap();
         actions.rotate_key(&owner, &target(expiring.id), DAY).unwrap();
         trial.clock.advance(DAY * 10);
@@ -299,7 +307,7 @@ mod tests {
         assert_eq!((purge(&trial), purge(&trial)), (1, 0));
         assert!(actions.key(&owner, lasting.id).is_ok());
         assert!(actions.key(&owner, extended.id).is_ok());
-        assert_eq!((trial.count(Place::KEYS), actions.index().len()), (2, 2));
+        assert_eq!((trial.count(StoreKey::KEYS), actions.index().len()), (2, 2));
     }
 
     #[test]
@@ -327,7 +335,7 @@ mod tests {
             &grant,
             Code::Valid,
             trial.clock_now().wall,
-            Origin::default(),
+            CallOrigin::default(),
         );
         for _ in 0..2 {
             trial.actions.rotate_key(&trial.local(), &target(key.id), DAY).unwrap();
@@ -361,7 +369,7 @@ mod tests {
         let mut counts: Vec<_> = trial.events("keys.purge").iter().filter_map(count).collect();
         counts.sort_unstable();
         assert_eq!(counts, [1, 120, 120]);
-        assert_eq!(trial.count(Place::KEYS), 0);
+        assert_eq!(trial.count(StoreKey::KEYS), 0);
     }
 
     /// Revoking a key with its descendants did not reach the descendants of a purged key.

@@ -11,10 +11,10 @@ use std::time::Duration;
 use keyhouse_storage::Batch;
 
 use crate::actions::actor::Actor;
-use crate::actions::events::Happening;
+use crate::actions::events::AuditEntry;
 use crate::actions::keys::bounds::require_access;
 use crate::actions::keys::draft::shape;
-use crate::actions::keys::{Target, refuse_itself, refuse_revoked};
+use crate::actions::keys::{KeyTarget, refuse_itself, refuse_revoked};
 use crate::actions::{ActionError, Actions, Attempt, put};
 use crate::model::id::KeyId;
 use crate::model::key_text;
@@ -22,7 +22,7 @@ use crate::model::moment::Moment;
 use crate::model::role::KEYS_MANAGE;
 use crate::model::secret::Secret;
 use crate::records::key::{KeyRecord, SecretRecord};
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::taken::TakenRecord;
 
 /// Longest overlap of an old secret.
@@ -43,7 +43,7 @@ impl Actions {
     pub fn rotate_key(
         &self,
         actor: &Actor,
-        target: &Target,
+        target: &KeyTarget,
         overlap: Duration,
     ) -> Result<(KeyRecord, Secret), ActionError> {
         Self::until_done(|| {
@@ -66,11 +66,11 @@ impl Actions {
             let place = record.place();
             let batch = Batch::new().unchanged(place.to_bytes(), held.revision);
             let batch = retire(batch, record.id, &dropped)?;
-            let happening = Happening::by(&decided, "key.rotate", record.id)
+            let audit_entry = AuditEntry::by(&decided, "key.rotate", record.id)
                 .inside(record.organization)
                 .with_change(&shape(&held.record), &shape(&record));
             let batch = put(batch, &place, &record)?;
-            let committed = self.commit_change(decided, batch, now, happening)?;
+            let committed = self.commit_change(decided, batch, now, audit_entry)?;
             Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done((record, secret))))
         })
     }
@@ -107,10 +107,10 @@ pub(super) fn retire(
 ) -> Result<Batch, ActionError> {
     secrets.iter().try_fold(batch, |batch, secret| {
         let Some(other) = secret.other_digest else {
-            return put(batch, &Place::Taken(secret.digest), &TakenRecord::retired(key));
+            return put(batch, &StoreKey::Taken(secret.digest), &TakenRecord::retired(key));
         };
-        let batch = put(batch, &Place::Taken(secret.digest), &TakenRecord::of(key))?;
-        put(batch, &Place::Taken(other), &TakenRecord::other(key))
+        let batch = put(batch, &StoreKey::Taken(secret.digest), &TakenRecord::of(key))?;
+        put(batch, &StoreKey::Taken(other), &TakenRecord::other(key))
     })
 }
 
@@ -155,21 +155,21 @@ fn refuse_ended(record: &KeyRecord, now: Moment) -> Result<(), ActionError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actions::keys::{HolderRevoked, KeyDraft, KeyKind, Shown};
+    use crate::actions::keys::{HolderRevoked, KeyDraft, KeyKind, PresentedKey};
     use crate::actions::trial::Trial;
-    use crate::index::Origin;
+    use crate::index::CallOrigin;
     use crate::model::code::Code;
     use crate::model::plan::API_ACCESS;
     use crate::model::secret::Digest;
-    use crate::records::Held;
+    use crate::records::Revised;
     use crate::records::access::{OrganizationRecord, PlanRecord};
     use crate::verify::{Request, check, decide};
 
     const HOUR: Duration = Duration::from_hours(1);
     const MOMENT: Duration = Duration::from_millis(1);
 
-    fn target(id: KeyId) -> Target {
-        Target { id, versions: None }
+    fn target(id: KeyId) -> KeyTarget {
+        KeyTarget { id, versions: None }
     }
 
     fn code(trial: &Trial, secret: &Secret) -> Code {
@@ -181,7 +181,7 @@ mod tests {
 
     fn use_it(trial: &Trial, secret: &Secret, agent: &str) {
         let grant = trial.actions.index().grant(&secret.digest()).unwrap();
-        let origin = Origin { ip: None, user_agent: Some(agent) };
+        let origin = CallOrigin { ip: None, user_agent: Some(agent) };
         trial.actions.index().note_call(&grant, Code::Valid, trial.clock_now().wall, origin);
     }
 
@@ -247,7 +247,7 @@ mod tests {
         let trial = Trial::new();
         let (key, secret) = trial.actions.create_key(&trial.owner(), KeyDraft::default()).unwrap();
         let plan = PlanRecord::unlimited("pro", &[]);
-        trial.put(&Place::Plan("pro".into()), &plan);
+        trial.put(&StoreKey::Plan("pro".into()), &plan);
         let error = trial.actions.rotate_key(&trial.owner(), &target(key.id), HOUR).unwrap_err();
         assert!(
             matches!(&error, ActionError::SubscriptionRequired { plan, feature }
@@ -255,10 +255,11 @@ mod tests {
             "{error:?}"
         );
         assert_eq!(code(&trial, &secret), Code::SubscriptionRequired);
-        let place = Place::Organization(key.organization);
-        let held: Held<OrganizationRecord> = trial.actions.read(&place).unwrap().unwrap();
+        let place = StoreKey::Organization(key.organization);
+        let held: Revised<OrganizationRecord> = trial.actions.read(&place).unwrap().unwrap();
         trial.put(&place, &OrganizationRecord { suspended: true, ..held.record });
-        let shown = Shown { organization: key.organization, key: key.id, digest: secret.digest() };
+        let shown =
+            PresentedKey { organization: key.organization, key: key.id, digest: secret.digest() };
         let done = trial.actions.revoke_by_holder(shown, None).unwrap();
         assert_eq!((done, code(&trial, &secret)), (HolderRevoked::Done, Code::Revoked));
         let [event] = &trial.events("key.revoke")[..] else { panic!("one event") };

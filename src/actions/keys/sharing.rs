@@ -6,14 +6,14 @@
 use std::sync::Arc;
 
 use crate::actions::actor::Actor;
-use crate::actions::keys::Target;
-use crate::actions::keys::standing::{Standing, refuse_itself};
+use crate::actions::keys::KeyTarget;
+use crate::actions::keys::standing::{KeyRelation, refuse_itself};
 use crate::actions::{ActionError, Actions};
 use crate::index::facts::TeamFacts;
 use crate::model::fault::Fault;
 use crate::model::id::{OrganizationId, TeamId};
 use crate::model::role::TEAMS_MANAGE;
-use crate::records::key::{Access, KeyRecord, ShareRecord};
+use crate::records::key::{KeyRecord, ShareRecord, TeamAccess};
 
 /// Maximum number of teams that one key is shared with. Their ids all fit into a header that
 /// proxies forward.
@@ -29,7 +29,7 @@ impl Actions {
     pub fn share_key(
         &self,
         actor: &Actor,
-        target: &Target,
+        target: &KeyTarget,
         share: ShareRecord,
     ) -> Result<KeyRecord, ActionError> {
         self.rewrite_key(actor, target, "key.share", |today, record, standing, _now| {
@@ -37,7 +37,7 @@ impl Actions {
             super::refuse_revoked(record)?;
             refuse_itself(today, record)?;
             self.require_shareable(today, record.organization, share.team)?;
-            if standing == Standing::Manager {
+            if standing == KeyRelation::Manager {
                 today.require_all(record.patterns().as_set())?;
             }
             if record.teams.contains(&share) {
@@ -66,7 +66,7 @@ impl Actions {
     pub fn unshare_key(
         &self,
         actor: &Actor,
-        target: &Target,
+        target: &KeyTarget,
         team: TeamId,
     ) -> Result<KeyRecord, ActionError> {
         self.rewrite_key(actor, target, "key.unshare", |today, record, standing, _now| {
@@ -83,7 +83,11 @@ impl Actions {
     }
 
     /// Returns the teams that a key is shared with and that the actor may see.
-    pub fn teams_shown(&self, actor: &Actor, record: &KeyRecord) -> Vec<(Arc<TeamFacts>, Access)> {
+    pub fn teams_shown(
+        &self,
+        actor: &Actor,
+        record: &KeyRecord,
+    ) -> Vec<(Arc<TeamFacts>, TeamAccess)> {
         let known = |share: &ShareRecord| Some((self.known_team(actor, share.team)?, share.access));
         record.teams.iter().filter_map(known).collect()
     }

@@ -19,7 +19,7 @@ use crate::model::fault::Fault;
 use crate::model::id::KeyId;
 use crate::model::moment::Moment;
 use crate::records::key::KeyRecord;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::read_row;
 
 /// Maximum number of keys in an organization for which another order is available.
@@ -85,13 +85,13 @@ impl fmt::Display for Sort {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
     sort: Sort,
-    rank: Rank,
+    rank: SortRank,
     value: Value,
     id: KeyId,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
+enum SortRank {
     Valued,
     Without,
     Hidden,
@@ -122,10 +122,10 @@ impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { sort, id, .. } = self;
         match (self.rank, &self.value) {
-            (Rank::Hidden, _) => write!(f, "{sort}|hidden|{id}|"),
-            (Rank::Valued, Value::Moment(at)) => write!(f, "{sort}|moment|{id}|{at}"),
-            (Rank::Valued, Value::Name(name)) => write!(f, "{sort}|name|{id}|{name}"),
-            (Rank::Valued | Rank::Without, _) => write!(f, "{sort}|without|{id}|"),
+            (SortRank::Hidden, _) => write!(f, "{sort}|hidden|{id}|"),
+            (SortRank::Valued, Value::Moment(at)) => write!(f, "{sort}|moment|{id}|{at}"),
+            (SortRank::Valued, Value::Name(name)) => write!(f, "{sort}|name|{id}|{name}"),
+            (SortRank::Valued | SortRank::Without, _) => write!(f, "{sort}|without|{id}|"),
         }
     }
 }
@@ -146,12 +146,12 @@ impl FromStr for Position {
         let id = part()?.parse().map_err(|_source| InvalidPosition)?;
         let value = part()?;
         let (rank, value) = match kind {
-            "hidden" => (Rank::Hidden, Value::Nothing),
-            "without" => (Rank::Without, Value::Nothing),
-            "name" => (Rank::Valued, Value::Name(value.to_owned())),
+            "hidden" => (SortRank::Hidden, Value::Nothing),
+            "without" => (SortRank::Without, Value::Nothing),
+            "name" => (SortRank::Valued, Value::Name(value.to_owned())),
             "moment" => {
                 let at = value.parse().map_err(|_source| InvalidPosition)?;
-                (Rank::Valued, Value::Moment(at))
+                (SortRank::Valued, Value::Moment(at))
             },
             _ => return Err(InvalidPosition),
         };
@@ -184,7 +184,7 @@ impl Actions {
         let Some(sought) = self.sought(actor, query)? else {
             return Ok(SortedKeys { keys: Vec::new(), next: None });
         };
-        let prefix = Place::keys_of(actor.organization_id());
+        let prefix = StoreKey::keys_of(actor.organization_id());
         let (mut best, mut rows_read) = (Vec::new(), 0);
         let mut last_row: Option<Vec<u8>> = None;
         loop {
@@ -232,9 +232,9 @@ impl Actions {
             SortBy::ExpiresAt => record.expires_at.map(moment),
         };
         let rank = match &value {
-            _ if !whole => Rank::Hidden,
-            Some(_) => Rank::Valued,
-            None => Rank::Without,
+            _ if !whole => SortRank::Hidden,
+            Some(_) => SortRank::Valued,
+            None => SortRank::Without,
         };
         let value = value.unwrap_or(Value::Nothing);
         Position { sort, rank, value, id: record.id }
@@ -276,10 +276,10 @@ mod tests {
         for sort in ["created_at", "-created_at", "name", "-last_used", "expires_at"] {
             let sort: Sort = sort.parse().unwrap();
             for (rank, value) in [
-                (Rank::Hidden, Value::Nothing),
-                (Rank::Without, Value::Nothing),
-                (Rank::Valued, Value::Moment(-5)),
-                (Rank::Valued, Value::Name("a|b|\u{1f511}|".to_owned())),
+                (SortRank::Hidden, Value::Nothing),
+                (SortRank::Without, Value::Nothing),
+                (SortRank::Valued, Value::Moment(-5)),
+                (SortRank::Valued, Value::Name("a|b|\u{1f511}|".to_owned())),
             ] {
                 let position = Position { sort, rank, value, id };
                 assert_eq!(position.to_string().parse(), Ok(position));

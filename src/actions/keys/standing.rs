@@ -6,11 +6,11 @@
 use crate::actions::actor::Actor;
 use crate::actions::{ActionError, Actions};
 use crate::model::role::{KEYS_CREATE, KEYS_MANAGE, KEYS_READ};
-use crate::records::key::{Access, Author, KeyRecord};
+use crate::records::key::{Author, KeyRecord, TeamAccess};
 
 /// Relation that allows an actor to change a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum KeyRelation {
     /// The actor owns the key.
     Own,
     /// The actor manages the organization's keys.
@@ -20,7 +20,7 @@ pub(super) enum Standing {
     TeamMate,
 }
 
-impl Standing {
+impl KeyRelation {
     /// Rejects team mates, for actions outside the short list of what team mates may do.
     ///
     /// # Errors
@@ -42,14 +42,14 @@ impl Actions {
         &self,
         actor: &Actor,
         record: &KeyRecord,
-    ) -> Result<Standing, ActionError> {
+    ) -> Result<KeyRelation, ActionError> {
         let own = is_own(actor, record);
         if own && !actor.is_key() {
-            Ok(Standing::Own)
+            Ok(KeyRelation::Own)
         } else if own || actor.has(KEYS_MANAGE) {
-            Ok(Standing::Manager)
-        } else if self.access_by_team(actor, record) == Some(Access::Write) {
-            Ok(Standing::TeamMate)
+            Ok(KeyRelation::Manager)
+        } else if self.access_by_team(actor, record) == Some(TeamAccess::Write) {
+            Ok(KeyRelation::TeamMate)
         } else {
             Err(ActionError::PermissionRequired(KEYS_MANAGE.to_owned()))
         }
@@ -75,7 +75,7 @@ impl Actions {
 
     /// Returns the access that the actor has through their teams that still exist. A key has its
     /// owner's access only if it may create personal keys.
-    fn access_by_team(&self, actor: &Actor, record: &KeyRecord) -> Option<Access> {
+    fn access_by_team(&self, actor: &Actor, record: &KeyRecord) -> Option<TeamAccess> {
         if actor.is_key() && !actor.has(KEYS_CREATE) {
             return None;
         }

@@ -37,7 +37,7 @@ pub(super) const CAP_LIFETIME: Duration = Duration::from_hours(24);
 
 /// The counter of an account to which an attempt belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Lane {
+pub(super) enum AttemptSource {
     /// All remote clients that are not known browsers.
     Afar,
     /// All clients on this host.
@@ -46,17 +46,16 @@ pub(super) enum Lane {
     Browser(Browser),
 }
 
-/// Key of one counter.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Account {
+pub(super) struct ThrottledAccount {
     /// The digest of the account's name.
     pub(super) name: Digest,
-    pub(super) lane: Lane,
+    pub(super) lane: AttemptSource,
 }
 
 /// The state of one counter.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Standing {
+pub(super) struct FailureCount {
     /// Number of consecutive failures so far.
     pub(super) failures: u32,
     /// Attempts without a result yet.
@@ -69,7 +68,7 @@ pub(super) struct Standing {
     pub(super) guessed_at: u64,
 }
 
-impl Standing {
+impl FailureCount {
     pub(super) fn fail(&mut self, is_beside: bool, now: u64) {
         self.failures = self.failures.saturating_add(1);
         self.failed_at = now;
@@ -93,8 +92,8 @@ impl Standing {
     }
 
     /// Returns how long the next attempt waits.
-    pub(super) fn wait(self, lane: Lane, now: u64) -> Duration {
-        let delay = if self.failures >= FAILURES_MAX && lane == Lane::Afar {
+    pub(super) fn wait(self, lane: AttemptSource, now: u64) -> Duration {
+        let delay = if self.failures >= FAILURES_MAX && lane == AttemptSource::Afar {
             CAP_LIFETIME
         } else {
             let reached = DELAYS.iter().rev().find(|(failures, _)| self.failures >= *failures);
@@ -124,42 +123,45 @@ impl Standing {
 /// group displaces the other.
 #[derive(Default)]
 pub(super) struct Accounts {
-    any: HashMap<Account, Standing>,
-    browsers: HashMap<Account, Standing>,
+    any: HashMap<ThrottledAccount, FailureCount>,
+    browsers: HashMap<ThrottledAccount, FailureCount>,
 }
 
 impl Accounts {
-    fn table(&self, lane: Lane) -> &HashMap<Account, Standing> {
+    fn table(&self, lane: AttemptSource) -> &HashMap<ThrottledAccount, FailureCount> {
         match lane {
-            Lane::Afar | Lane::Host => &self.any,
-            Lane::Browser(_) => &self.browsers,
+            AttemptSource::Afar | AttemptSource::Host => &self.any,
+            AttemptSource::Browser(_) => &self.browsers,
         }
     }
 
-    fn table_mut(&mut self, lane: Lane) -> (&mut HashMap<Account, Standing>, usize) {
+    fn table_mut(
+        &mut self,
+        lane: AttemptSource,
+    ) -> (&mut HashMap<ThrottledAccount, FailureCount>, usize) {
         match lane {
-            Lane::Afar | Lane::Host => (&mut self.any, ACCOUNTS_MAX),
-            Lane::Browser(_) => (&mut self.browsers, BROWSERS_MAX),
+            AttemptSource::Afar | AttemptSource::Host => (&mut self.any, ACCOUNTS_MAX),
+            AttemptSource::Browser(_) => (&mut self.browsers, BROWSERS_MAX),
         }
     }
 
     /// Returns the state of a counter. Old failures are forgotten.
-    pub(super) fn get(&self, account: &Account, now: u64) -> Standing {
+    pub(super) fn get(&self, account: &ThrottledAccount, now: u64) -> FailureCount {
         let known = self.table(account.lane).get(account).copied().unwrap_or_default();
-        if known.is_forgotten(now) { Standing::default() } else { known }
+        if known.is_forgotten(now) { FailureCount::default() } else { known }
     }
 
-    pub(super) fn put(&mut self, account: Account, standing: Standing, now: u64) {
+    pub(super) fn put(&mut self, account: ThrottledAccount, standing: FailureCount, now: u64) {
         let (table, max) = self.table_mut(account.lane);
         if standing.is_forgotten(now) {
             table.remove(&account);
             return;
         }
-        make_room(table, &account, max, Standing::rank);
+        make_room(table, &account, max, FailureCount::rank);
         table.insert(account, standing);
     }
 
-    pub(super) fn forgive(&mut self, account: &Account) {
+    pub(super) fn forgive(&mut self, account: &ThrottledAccount) {
         let (table, _) = self.table_mut(account.lane);
         let Some(standing) = table.get_mut(account) else { return };
         (standing.failures, standing.beside) = (0, 0);
@@ -171,14 +173,16 @@ impl Accounts {
     /// Resets all counters of an account, including those of its browsers.
     pub(super) fn forgive_all(&mut self, name: Digest) {
         let browsers = self.browsers.keys().filter(|account| account.name == name).copied();
-        let mut all: Vec<Account> = browsers.collect();
-        all.extend([Lane::Afar, Lane::Host].map(|lane| Account { name, lane }));
+        let mut all: Vec<ThrottledAccount> = browsers.collect();
+        all.extend(
+            [AttemptSource::Afar, AttemptSource::Host].map(|lane| ThrottledAccount { name, lane }),
+        );
         for account in all {
             self.forgive(&account);
         }
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = (&Account, Standing)> {
+    pub(super) fn all(&self) -> impl Iterator<Item = (&ThrottledAccount, FailureCount)> {
         let all = self.any.iter().chain(&self.browsers);
         all.map(|(account, standing)| (account, *standing))
     }

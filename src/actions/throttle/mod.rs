@@ -27,7 +27,7 @@ use ipnet::IpNet;
 use crate::clock::Clock;
 use crate::model::network::network_of;
 use crate::model::secret::Digest;
-use accounts::{Account, Accounts, BROWSER_FAILURES_MAX, Lane};
+use accounts::{Accounts, AttemptSource, BROWSER_FAILURES_MAX, ThrottledAccount};
 use networks::{Counted, Networks};
 
 /// Maximum number of attempts that wait for pending attempts at the same account, and for how long.
@@ -84,19 +84,19 @@ pub(super) struct Attempter {
 /// Counters of recent failed sign-ins.
 #[derive(Default)]
 pub(super) struct Throttle {
-    ledger: Mutex<Ledger>,
+    ledger: Mutex<FailureCounts>,
     decided: Condvar,
 }
 
 #[derive(Default)]
-struct Ledger {
+struct FailureCounts {
     accounts: Accounts,
     networks: Counted,
     waiting: usize,
 }
 
 /// The ledger's answer to an attempt.
-enum Said {
+enum Admission {
     Go,
     Wait(Duration),
     /// The attempt must wait for the result of others.
@@ -105,8 +105,8 @@ enum Said {
 
 /// The counters of an attempt.
 #[derive(Clone, Copy)]
-struct Place {
-    account: Account,
+struct CountedAttempt {
+    account: ThrottledAccount,
     /// `None` for a known browser and for the control socket, whose users need no password.
     networks: Option<Networks>,
 }
@@ -116,12 +116,12 @@ struct Place {
 pub(super) struct Guess<'a> {
     throttle: &'a Throttle,
     clock: &'a dyn Clock,
-    place: Place,
-    outcome: Outcome,
+    place: CountedAttempt,
+    outcome: AttemptOutcome,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+enum AttemptOutcome {
     Withdrawn,
     Failed,
     FailedBesideAFit,
@@ -168,8 +168,9 @@ impl Throttle {
         let name = Digest::of(account.as_bytes());
         let mut ledger = self.lock();
         let place = ledger.place(name, by, clock.now().ticks);
-        let is_full =
-            |ledger: &Ledger| ledger.accounts.get(&place.account, clock.now().ticks).is_full();
+        let is_full = |ledger: &FailureCounts| {
+            ledger.accounts.get(&place.account, clock.now().ticks).is_full()
+        };
         if is_full(&ledger) && ledger.waiting < WAITING_MAX {
             ledger.waiting += 1;
             let waited =
@@ -178,9 +179,11 @@ impl Throttle {
             ledger.waiting -= 1;
         }
         match ledger.take(place, clock.now().ticks) {
-            Said::Go => Ok(Guess { throttle: self, clock, place, outcome: Outcome::Withdrawn }),
-            Said::Wait(wait) => Err(wait),
-            Said::Full => Err(BUSY_WAIT),
+            Admission::Go => {
+                Ok(Guess { throttle: self, clock, place, outcome: AttemptOutcome::Withdrawn })
+            },
+            Admission::Wait(wait) => Err(wait),
+            Admission::Full => Err(BUSY_WAIT),
         }
     }
 
@@ -215,7 +218,7 @@ impl Throttle {
         slowed
     }
 
-    fn lock(&self) -> MutexGuard<'_, Ledger> {
+    fn lock(&self) -> MutexGuard<'_, FailureCounts> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -223,21 +226,21 @@ impl Throttle {
 impl Guess<'_> {
     /// Records a wrong password or code.
     pub(super) fn failed(mut self) {
-        self.outcome = Outcome::Failed;
+        self.outcome = AttemptOutcome::Failed;
     }
 
     /// Records that the password was wrong here and correct at another account of the same address.
     /// Counts at the account, not at the networks, because the client signs in successfully from
     /// there.
     pub(super) fn failed_beside_a_fit(mut self) {
-        self.outcome = Outcome::FailedBesideAFit;
+        self.outcome = AttemptOutcome::FailedBesideAFit;
     }
 
     /// Records a complete sign-in and resets the account's failures. Must not be called for a
     /// correct password alone: an attacker who knows the password could then guess codes without a
     /// limit.
     pub(super) fn succeeded(mut self) {
-        self.outcome = Outcome::Succeeded;
+        self.outcome = AttemptOutcome::Succeeded;
     }
 }
 
@@ -248,17 +251,17 @@ impl Drop for Guess<'_> {
         let mut standing = ledger.accounts.get(&account, now);
         standing.pending = standing.pending.saturating_sub(1);
         match self.outcome {
-            Outcome::Withdrawn => {},
-            Outcome::Failed => standing.fail(false, now),
-            Outcome::FailedBesideAFit => standing.fail(true, now),
-            Outcome::Succeeded => (standing.failures, standing.beside) = (0, 0),
+            AttemptOutcome::Withdrawn => {},
+            AttemptOutcome::Failed => standing.fail(false, now),
+            AttemptOutcome::FailedBesideAFit => standing.fail(true, now),
+            AttemptOutcome::Succeeded => (standing.failures, standing.beside) = (0, 0),
         }
         ledger.accounts.put(account, standing, now);
         // A success on this host also resets the counter of remote clients.
-        if self.outcome == Outcome::Succeeded && account.lane == Lane::Host {
-            ledger.accounts.forgive(&Account { lane: Lane::Afar, ..account });
+        if self.outcome == AttemptOutcome::Succeeded && account.lane == AttemptSource::Host {
+            ledger.accounts.forgive(&ThrottledAccount { lane: AttemptSource::Afar, ..account });
         }
-        if self.outcome != Outcome::Failed
+        if self.outcome != AttemptOutcome::Failed
             && let Some(networks) = self.place.networks
         {
             ledger.networks.give_back(networks, now);
@@ -268,39 +271,39 @@ impl Drop for Guess<'_> {
     }
 }
 
-impl Ledger {
+impl FailureCounts {
     /// Returns the counters of an attempt.
-    fn place(&self, name: Digest, by: Attempter, now: u64) -> Place {
-        let elsewhere = if by.source.on_host { Lane::Host } else { Lane::Afar };
-        let lane = by.browser.map_or(elsewhere, Lane::Browser);
-        let account = Account { name, lane };
+    fn place(&self, name: Digest, by: Attempter, now: u64) -> CountedAttempt {
+        let elsewhere = if by.source.on_host { AttemptSource::Host } else { AttemptSource::Afar };
+        let lane = by.browser.map_or(elsewhere, AttemptSource::Browser);
+        let account = ThrottledAccount { name, lane };
         let failures = self.accounts.get(&account, now).failures;
-        if matches!(lane, Lane::Browser(_)) && failures < BROWSER_FAILURES_MAX {
-            return Place { account, networks: None };
+        if matches!(lane, AttemptSource::Browser(_)) && failures < BROWSER_FAILURES_MAX {
+            return CountedAttempt { account, networks: None };
         }
         let is_socket = by.source.on_host && by.source.address.is_none();
         let networks = (!is_socket).then(|| Networks::of(by.source));
-        Place { account: Account { name, lane: elsewhere }, networks }
+        CountedAttempt { account: ThrottledAccount { name, lane: elsewhere }, networks }
     }
 
     /// Takes a place at the account and one at each of its networks, or none.
-    fn take(&mut self, place: Place, now: u64) -> Said {
+    fn take(&mut self, place: CountedAttempt, now: u64) -> Admission {
         let mut standing = self.accounts.get(&place.account, now);
         let wait = standing.wait(place.account.lane, now);
         if !wait.is_zero() {
-            return Said::Wait(wait);
+            return Admission::Wait(wait);
         }
         if standing.is_full() {
-            return Said::Full;
+            return Admission::Full;
         }
         if let Some(networks) = place.networks
             && let Err(wait) = self.networks.take(networks, now)
         {
-            return Said::Wait(wait);
+            return Admission::Wait(wait);
         }
         standing.pending += 1;
         self.accounts.put(place.account, standing, now);
-        Said::Go
+        Admission::Go
     }
 }
 

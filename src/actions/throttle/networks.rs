@@ -16,7 +16,6 @@ use crate::model::network::{client_of, site_of};
 /// Maximum number of remembered clients, and of remembered sites. Those with the fewest recent
 /// failures are removed first.
 pub const CLIENTS_MAX: usize = 65_536;
-/// See [`CLIENTS_MAX`].
 pub const SITES_MAX: usize = 65_536;
 
 /// Burst of failures of one client, refilled over `WINDOW_SECONDS`: one each 10 s.

@@ -8,14 +8,14 @@ use keyhouse_storage::{At, Range};
 use crate::actions::actor::Actor;
 use crate::actions::usage::{Interval, ROWS_A_SCAN, Span, waiting_of};
 use crate::actions::{ActionError, Actions};
-use crate::index::tally::Tally;
+use crate::index::tally::PendingUsage;
 use crate::model::calendar::Day;
 use crate::model::code::Code;
 use crate::model::id::{KeyId, OrganizationId};
 use crate::records::key::KeyRecord;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::read_row;
-use crate::records::usage::{Counts, DayRecord, HoursRecord, UsageOf};
+use crate::records::usage::{CallCounts, DayRecord, HoursRecord, UsageOf};
 
 /// Maximum number of keys returned.
 pub const BUSIEST_MAX: usize = 20;
@@ -34,20 +34,20 @@ pub struct KeyUse {
     pub refused: u64,
 }
 
-pub(super) type Sums = HashMap<KeyId, Counts>;
+pub(super) type Sums = HashMap<KeyId, CallCounts>;
 
 impl Actions {
     /// Returns the calls of each key in a span, or `None` if there are too many rows to read.
     pub(super) fn sums_by_key(
         &self,
-        tally: &Tally,
+        tally: &PendingUsage,
         organization: OrganizationId,
         span: Span,
     ) -> Result<Option<Sums>, ActionError> {
         let (mut sums, mut rows_left) = (Sums::new(), ROWS_READ_MAX);
         for day in span.days() {
             let mut days = HashMap::new();
-            let prefix = Place::usage_hours_of(day, organization);
+            let prefix = StoreKey::usage_hours_of(day, organization);
             let is_read = self.each_key(&prefix, &mut rows_left, |key, row| {
                 days.insert(key, read_row::<HoursRecord>(row)?.record);
                 Ok(())
@@ -88,7 +88,7 @@ impl Actions {
         if span.interval == Interval::Hour {
             return Ok(true);
         }
-        self.each_key(&Place::usage_day_of(day, organization), rows_left, |key, row| {
+        self.each_key(&StoreKey::usage_day_of(day, organization), rows_left, |key, row| {
             sums.entry(key).or_default().add(&read_row::<DayRecord>(row)?.record.counts);
             Ok(())
         })
@@ -107,7 +107,8 @@ impl Actions {
                 Range { after: after.as_deref(), limit: ROWS_A_SCAN, ..Range::prefix(prefix) };
             let page = self.store.scan(&range, At::Latest)?;
             for row in &page.rows {
-                let (Place::UsageHours(_, of) | Place::UsageDay(_, of)) = Place::parse(&row.key)?
+                let (StoreKey::UsageHours(_, of) | StoreKey::UsageDay(_, of)) =
+                    StoreKey::parse(&row.key)?
                 else {
                     continue;
                 };
@@ -133,13 +134,13 @@ impl Actions {
             if busiest.len() >= BUSIEST_MAX {
                 break;
             }
-            let place = Place::Key(actor.organization_id(), key);
+            let place = StoreKey::Key(actor.organization_id(), key);
             let Some(held) = self.read::<KeyRecord>(&place)? else { continue };
             if self.is_concealed_from(actor, &held.record) {
                 continue;
             }
             let whole = self.is_whole_for(actor, &held.record);
-            let valid = Counts::of(Code::Valid, u64::MAX);
+            let valid = CallCounts::of(Code::Valid, u64::MAX);
             let mut refused = counts;
             refused.take_away(&valid);
             busiest.push(KeyUse {

@@ -15,16 +15,16 @@ use keyhouse_storage::{At, Range};
 use crate::actions::actor::Actor;
 use crate::actions::keys::require_window;
 use crate::actions::{ActionError, Actions};
-use crate::index::live::Live;
-use crate::index::tally::Tally;
+use crate::index::live::KeyCounters;
+use crate::index::tally::PendingUsage;
 use crate::model::calendar::{Day, Hour};
 use crate::model::id::{KeyId, OrganizationId};
 use crate::model::moment::Moment;
 use crate::model::role::{KEYS_MANAGE, KEYS_READ, USAGE_READ};
 use crate::records::key::KeyRecord;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::read_row;
-use crate::records::usage::{Counts, DayRecord, HoursRecord, UsageOf};
+use crate::records::usage::{CallCounts, DayRecord, HoursRecord, UsageOf};
 use crate::records::uses::{AddressRecord, UseRecord, merge_addresses};
 pub use busiest::{BUSIEST_MAX, KeyUse};
 
@@ -69,7 +69,7 @@ pub struct Usage {
     /// The end of the last hour or day.
     pub to: Moment,
     /// The hours or days with calls, by their first moment.
-    pub buckets: BTreeMap<Hour, Counts>,
+    pub buckets: BTreeMap<Hour, CallCounts>,
     /// For a key that the actor sees whole: its recent addresses, the latest first.
     pub addresses: Option<Vec<AddressRecord>>,
     /// For all keys: the keys with the most calls. `None` if there are too many rows to read.
@@ -195,7 +195,7 @@ impl Actions {
         if actor.has(KEYS_READ) || actor.has(KEYS_MANAGE) {
             return Ok(Vec::new());
         }
-        let prefix = Place::keys_of(actor.organization_id());
+        let prefix = StoreKey::keys_of(actor.organization_id());
         let (mut concealed, mut rows_read) = (Vec::new(), 0);
         let mut after: Option<Vec<u8>> = None;
         loop {
@@ -223,10 +223,10 @@ impl Actions {
 
     fn key_buckets(
         &self,
-        tally: &Tally,
+        tally: &PendingUsage,
         record: &KeyRecord,
         span: Span,
-    ) -> Result<BTreeMap<Hour, Counts>, ActionError> {
+    ) -> Result<BTreeMap<Hour, CallCounts>, ActionError> {
         let of = UsageOf { organization: record.organization, key: Some(record.id) };
         self.buckets(tally, of, self.live_of(record).as_slice(), span)
     }
@@ -234,25 +234,25 @@ impl Actions {
     /// Returns the calls of a span: stored, not yet written, and waiting in these keys.
     fn buckets(
         &self,
-        tally: &Tally,
+        tally: &PendingUsage,
         of: UsageOf,
-        waiting: &[Arc<Live>],
+        waiting: &[Arc<KeyCounters>],
         span: Span,
-    ) -> Result<BTreeMap<Hour, Counts>, ActionError> {
-        let mut buckets: BTreeMap<Hour, Counts> = BTreeMap::new();
-        let mut add = |hour: Hour, counts: &Counts| {
+    ) -> Result<BTreeMap<Hour, CallCounts>, ActionError> {
+        let mut buckets: BTreeMap<Hour, CallCounts> = BTreeMap::new();
+        let mut add = |hour: Hour, counts: &CallCounts| {
             if span.takes(hour) {
                 buckets.entry(span.interval.bucket(hour)).or_default().add(counts);
             }
         };
         for day in span.days() {
-            let stored = self.read::<HoursRecord>(&Place::UsageHours(day, of))?;
+            let stored = self.read::<HoursRecord>(&StoreKey::UsageHours(day, of))?;
             let stored = stored.map(|held| held.record).unwrap_or_default();
             for (hour, counts) in tally.hours(of, day, stored).hours {
                 add(day.hour(hour), &counts);
             }
             if span.interval == Interval::Day
-                && let Some(held) = self.read::<DayRecord>(&Place::UsageDay(day, of))?
+                && let Some(held) = self.read::<DayRecord>(&StoreKey::UsageDay(day, of))?
             {
                 add(day.hour(0), &held.record.counts);
             }
@@ -265,7 +265,7 @@ impl Actions {
 
     /// Returns the addresses of a key from the store and from live state.
     fn addresses(&self, record: &KeyRecord) -> Result<Vec<AddressRecord>, ActionError> {
-        let stored = self.read::<UseRecord>(&Place::Use(record.id))?;
+        let stored = self.read::<UseRecord>(&StoreKey::Use(record.id))?;
         let mut addresses = stored.map(|held| held.record.addresses).unwrap_or_default();
         if let Some(live) = self.live_of(record)
             && let Some(calls) = live.calls()
@@ -275,16 +275,16 @@ impl Actions {
         Ok(addresses)
     }
 
-    fn live_of(&self, record: &KeyRecord) -> Option<Arc<Live>> {
+    fn live_of(&self, record: &KeyRecord) -> Option<Arc<KeyCounters>> {
         let secret = record.secrets.first()?;
         self.index.with_grant(&secret.digest, |grant| Some(Arc::clone(&grant?.live)))
     }
 }
 
 /// Returns the waiting keys of an organization, each once.
-fn waiting_of(tally: &Tally, organization: OrganizationId) -> Vec<Arc<Live>> {
+fn waiting_of(tally: &PendingUsage, organization: OrganizationId) -> Vec<Arc<KeyCounters>> {
     let mut seen = HashSet::new();
-    let theirs = |live: &&Arc<Live>| {
+    let theirs = |live: &&Arc<KeyCounters>| {
         live.calls().is_some_and(|calls| calls.organization == organization)
             && seen.insert(Arc::as_ptr(live))
     };
@@ -297,7 +297,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::actions::trial::Trial;
-    use crate::index::Origin;
+    use crate::index::CallOrigin;
     use crate::model::code::Code;
 
     /// Returns a moment as text without its year, up to this position.
@@ -314,16 +314,16 @@ pub(super) mod tests {
     }
 
     /// Returns, for a key or for all keys, the start, the calls and the valid calls of each bucket.
-    pub(in crate::actions) fn told(
+    pub(in crate::actions) fn reported(
         trial: &Trial,
         key: Option<&KeyRecord>,
         interval: Interval,
     ) -> Vec<(String, u64, u64)> {
         let key = key.map(|key| key.id);
         let usage = asked(trial, UsageQuery { key, interval, ..UsageQuery::default() });
-        let shown = |(bucket, counts): (&Hour, &Counts)| {
+        let shown = |(bucket, counts): (&Hour, &CallCounts)| {
             let mut refused = *counts;
-            refused.take_away(&Counts::of(Code::Valid, u64::MAX));
+            refused.take_away(&CallCounts::of(Code::Valid, u64::MAX));
             let calls = counts.calls();
             (text(bucket.begins(), 13), calls, calls - refused.calls())
         };
@@ -339,10 +339,16 @@ pub(super) mod tests {
         let mut trial = Trial::new();
         let (key, other) = (trial.made_key(), trial.made_key());
         let check = |trial: &Trial, calls, valid, all| {
-            assert_eq!(told(trial, Some(&key), Interval::Hour), [bucket("01-15T08", calls, valid)]);
-            assert_eq!(told(trial, Some(&key), Interval::Day), [bucket("01-15T00", calls, valid)]);
+            assert_eq!(
+                reported(trial, Some(&key), Interval::Hour),
+                [bucket("01-15T08", calls, valid)]
+            );
+            assert_eq!(
+                reported(trial, Some(&key), Interval::Day),
+                [bucket("01-15T00", calls, valid)]
+            );
             let (sum, valid) = (calls + all, valid + all);
-            assert_eq!(told(trial, None, Interval::Hour), [bucket("01-15T08", sum, valid)]);
+            assert_eq!(reported(trial, None, Interval::Hour), [bucket("01-15T08", sum, valid)]);
         };
         trial.call(&key, Code::Valid, 3);
         trial.call(&key, Code::RateLimited, 2);
@@ -363,7 +369,7 @@ pub(super) mod tests {
         let busiest = asked(&trial, UsageQuery::default()).busiest.unwrap();
         let busiest: Vec<_> = busiest.iter().map(|it| (it.key, it.calls, it.refused)).collect();
         assert_eq!(busiest, [(key.id, 7, 3), (other.id, 4, 0)]);
-        assert_eq!((trial.count(Place::USAGE_HOURS), trial.count(Place::USAGE_DAYS)), (3, 0));
+        assert_eq!((trial.count(StoreKey::USAGE_HOURS), trial.count(StoreKey::USAGE_DAYS)), (3, 0));
     }
 
     #[test]
@@ -387,7 +393,7 @@ pub(super) mod tests {
         let span = |from: &str, to: &str| (from.to_owned(), to.to_owned());
         let (found, from, to) = by_hour(whole);
         assert_eq!((found, (from, to)), (expected.clone(), span("01-15T08:00", "01-16T08:00")));
-        assert_eq!(told(&trial, Some(&key), Interval::Day), [bucket("01-15T00", 6, 6)]);
+        assert_eq!(reported(&trial, Some(&key), Interval::Day), [bucket("01-15T00", 6, 6)]);
         let at = |text: &str| Some(text.parse().unwrap());
         let part = UsageQuery {
             from: at("2027-01-15T15:59:00Z"),
@@ -412,10 +418,10 @@ pub(super) mod tests {
         let call = |trial: &Trial, last: u8, code| {
             trial.clock.advance(Duration::from_secs(2));
             let grant = trial.actions.index().grant(&key.secrets[0].digest).unwrap();
-            let origin = Origin { ip: Some([192, 0, 2, last].into()), user_agent: None };
+            let origin = CallOrigin { ip: Some([192, 0, 2, last].into()), user_agent: None };
             trial.actions.index().note_call(&grant, code, trial.clock_now().wall, origin);
         };
-        let told = |trial: &Trial| {
+        let reported = |trial: &Trial| {
             let addresses = asked(trial, of(&key, Interval::Hour)).addresses.unwrap();
             assert!(addresses.is_sorted_by_key(|it| std::cmp::Reverse(it.at)));
             addresses.iter().map(|it| it.ip.to_string()).collect::<Vec<_>>()
@@ -423,13 +429,13 @@ pub(super) mod tests {
         (1..=8).for_each(|last| call(&trial, last, Code::Valid));
         call(&trial, 99, Code::IpNotAllowed);
         call(&trial, 3, Code::Valid);
-        assert_eq!(told(&trial)[..3], ["192.0.2.3", "192.0.2.8", "192.0.2.7"]);
-        assert_eq!(told(&trial).len(), 8, "only those of valid calls");
+        assert_eq!(reported(&trial)[..3], ["192.0.2.3", "192.0.2.8", "192.0.2.7"]);
+        assert_eq!(reported(&trial).len(), 8, "only those of valid calls");
         trial.restart();
         (9..=12).for_each(|last| call(&trial, last, Code::Valid));
         let expected = ["12", "11", "10", "9", "3", "8", "7", "6", "5", "4"];
-        assert_eq!(told(&trial), expected.map(|last| format!("192.0.2.{last}")));
+        assert_eq!(reported(&trial), expected.map(|last| format!("192.0.2.{last}")));
         trial.restart();
-        assert_eq!(told(&trial), expected.map(|last| format!("192.0.2.{last}")));
+        assert_eq!(reported(&trial), expected.map(|last| format!("192.0.2.{last}")));
     }
 }

@@ -10,11 +10,11 @@ use keyhouse_storage::{At, BATCH_BYTES_MAX, BATCH_WRITES_MAX, Batch, Pending, St
 
 use crate::actions::ActionError;
 use crate::index::Index;
-use crate::index::live::Live;
+use crate::index::live::KeyCounters;
 use crate::index::uses::LastUse;
 use crate::model::calendar::Day;
 use crate::model::id::KeyId;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::usage::{HoursRecord, UsageOf};
 use crate::records::uses::{AddressRecord, SecretUseRecord, UseRecord, merge_addresses};
 use crate::records::{Record, encode, read_row};
@@ -24,7 +24,7 @@ use crate::records::{Record, encode, read_row};
 pub(in crate::actions) struct Due {
     /// Its last use, if it was ever used.
     pub(in crate::actions) last: Option<LastUse>,
-    pub(in crate::actions) live: Arc<Live>,
+    pub(in crate::actions) live: Arc<KeyCounters>,
 }
 
 /// Writes the rows of one flush.
@@ -81,8 +81,8 @@ impl<'a> UseRows<'a> {
         self.finish()
     }
 
-    fn add_last_use(&mut self, live: &Live, last: &LastUse) -> Result<(), ActionError> {
-        let place = Place::Use(live.key);
+    fn add_last_use(&mut self, live: &KeyCounters, last: &LastUse) -> Result<(), ActionError> {
+        let place = StoreKey::Use(live.key);
         let agent = |last: &LastUse| last.agent_name().map(Into::into);
         let secrets = live.secret_uses().into_iter().map(|(digest, last)| SecretUseRecord {
             digest,
@@ -101,7 +101,7 @@ impl<'a> UseRows<'a> {
     }
 
     /// Returns the recent addresses of a key, from this process and from the store.
-    fn addresses(&self, live: &Live) -> Result<Vec<AddressRecord>, ActionError> {
+    fn addresses(&self, live: &KeyCounters) -> Result<Vec<AddressRecord>, ActionError> {
         let calls = live.calls();
         if let Some(calls) = calls {
             let recent = calls.recent();
@@ -109,7 +109,7 @@ impl<'a> UseRows<'a> {
                 return Ok(recent.addresses.clone());
             }
         }
-        let stored = self.read::<UseRecord>(&Place::Use(live.key))?;
+        let stored = self.read::<UseRecord>(&StoreKey::Use(live.key))?;
         let stored = stored.map(|record| record.addresses).unwrap_or_default();
         let Some(calls) = calls else { return Ok(stored) };
         let mut recent = calls.recent();
@@ -119,7 +119,7 @@ impl<'a> UseRows<'a> {
     }
 
     fn add_usage(&mut self, of: UsageOf, day: Day) -> Result<(), ActionError> {
-        let place = Place::UsageHours(day, of);
+        let place = StoreKey::UsageHours(day, of);
         let known = self.index.tally().row(of, day);
         let record = if let Some(record) = known {
             Some(record)
@@ -132,12 +132,17 @@ impl<'a> UseRows<'a> {
         record.map_or(Ok(()), |record| self.add(&place, &record, Row::Usage(of, day)))
     }
 
-    fn read<T: Record>(&self, place: &Place) -> Result<Option<T>, ActionError> {
+    fn read<T: Record>(&self, place: &StoreKey) -> Result<Option<T>, ActionError> {
         let row = self.store.get(&place.to_bytes(), At::Latest)?;
         Ok(row.as_ref().map(read_row).transpose()?.map(|held| held.record))
     }
 
-    fn add<T: Record>(&mut self, place: &Place, record: &T, row: Row) -> Result<(), ActionError> {
+    fn add<T: Record>(
+        &mut self,
+        place: &StoreKey,
+        record: &T,
+        row: Row,
+    ) -> Result<(), ActionError> {
         let (key, value) = (place.to_bytes(), encode(place, record)?);
         let bytes = key.len() + value.len();
         let parcel = &mut self.parcel;

@@ -12,7 +12,7 @@ use crate::clock::Now;
 use crate::index::halt::Halt;
 use crate::model::calendar::{Day, Hour};
 use crate::model::id::{KeyId, OrganizationId};
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::read_row;
 use crate::records::usage::{DayRecord, HoursRecord, UsageOf};
 
@@ -28,10 +28,10 @@ impl Actions {
     /// # Errors
     /// Those of the store.
     pub fn thin_usage(&self, halt: &Halt) -> Result<usize, ActionError> {
-        let thinned = self.each_batch(halt, Place::USAGE_HOURS, HOURS_KEPT_DAYS, |rows| {
+        let thinned = self.each_batch(halt, StoreKey::USAGE_HOURS, HOURS_KEPT_DAYS, |rows| {
             rows.iter().try_fold(Batch::new(), |batch, row| self.thin(batch, row))
         })?;
-        let removed = self.each_batch(halt, Place::USAGE_DAYS, DAYS_KEPT, |rows| {
+        let removed = self.each_batch(halt, StoreKey::USAGE_DAYS, DAYS_KEPT, |rows| {
             Ok(rows.iter().fold(Batch::new(), |batch, row| batch.delete(row.key.clone())))
         })?;
         Ok(thinned + removed)
@@ -67,9 +67,9 @@ impl Actions {
     /// Merges the hours of a day into its daily row. If the row was written in the meantime, its
     /// batch waits for the next run.
     fn thin(&self, batch: Batch, row: &Row) -> Result<Batch, ActionError> {
-        let Place::UsageHours(day, of) = Place::parse(&row.key)? else { return Ok(batch) };
+        let StoreKey::UsageHours(day, of) = StoreKey::parse(&row.key)? else { return Ok(batch) };
         let hours = read_row::<HoursRecord>(row)?.record;
-        let place = Place::UsageDay(day, of);
+        let place = StoreKey::UsageDay(day, of);
         let known = self.read::<DayRecord>(&place)?;
         let batch = batch.unchanged(row.key.clone(), row.revision).delete(row.key.clone());
         let (batch, mut record) = match known {
@@ -93,7 +93,8 @@ impl Actions {
         for key in keys {
             let of = UsageOf { organization, key: Some(*key) };
             let places = days.iter().flat_map(|day| {
-                [Place::UsageHours(*day, of), Place::UsageDay(*day, of)].map(|it| it.to_bytes())
+                [StoreKey::UsageHours(*day, of), StoreKey::UsageDay(*day, of)]
+                    .map(|it| it.to_bytes())
             });
             for place in places {
                 if self.store.get(&place, At::Latest)?.is_some() {
@@ -112,8 +113,12 @@ impl Actions {
 }
 
 fn day_of(row: &Row) -> Option<Day> {
-    let place = Place::parse(&row.key).ok()?;
-    if let Place::UsageHours(day, _) | Place::UsageDay(day, _) = place { Some(day) } else { None }
+    let place = StoreKey::parse(&row.key).ok()?;
+    if let StoreKey::UsageHours(day, _) | StoreKey::UsageDay(day, _) = place {
+        Some(day)
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]
@@ -121,16 +126,16 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::actions::keys::Target;
+    use crate::actions::keys::KeyTarget;
     use crate::actions::trial::Trial;
     use crate::actions::usage::Interval;
-    use crate::actions::usage::tests::told;
+    use crate::actions::usage::tests::reported;
     use crate::model::code::Code;
 
     const DAY: Duration = Duration::from_hours(24);
 
     fn rows(trial: &Trial) -> (usize, usize) {
-        (trial.count(Place::USAGE_HOURS), trial.count(Place::USAGE_DAYS))
+        (trial.count(StoreKey::USAGE_HOURS), trial.count(StoreKey::USAGE_DAYS))
     }
 
     fn thin(trial: &Trial) -> usize {
@@ -142,8 +147,8 @@ mod tests {
         let mut trial = Trial::new();
         let key = trial.made_key();
         let used = |trial: &Trial, interval| {
-            let of_key = told(trial, Some(&key), interval);
-            assert_eq!(of_key, told(trial, None, interval), "it is the only key");
+            let of_key = reported(trial, Some(&key), interval);
+            assert_eq!(of_key, reported(trial, None, interval), "it is the only key");
             of_key.iter().map(|(_, calls, _)| *calls).sum::<u64>()
         };
         trial.call(&key, Code::Valid, 3);
@@ -190,7 +195,7 @@ mod tests {
     fn the_use_of_a_forgotten_key_goes_with_it() {
         let trial = Trial::new();
         let key = trial.made_key();
-        let target = Target { id: key.id, versions: None };
+        let target = KeyTarget { id: key.id, versions: None };
         trial.actions.revoke_key(&trial.owner(), &target, None).unwrap();
         trial.clock.advance(DAY * 80);
         trial.call(&key, Code::Revoked, 1);

@@ -19,7 +19,7 @@ use crate::actions::access::FirstOwner;
 use crate::cli::client::{Ask, ask_instance};
 use crate::cli::exit::{Exit, Failure, say};
 use crate::cli::instance::Instance;
-use crate::config::{Environment, Settings, Written};
+use crate::config::{ProcessEnvironment, Settings, Written};
 use crate::model::secret::Secret;
 
 /// First line of every generated page.
@@ -81,7 +81,7 @@ impl Empty {
             storage: Some("memory:".to_owned()),
             ..Written::default()
         };
-        let settings = Settings::new(written, None, &Environment::default())?;
+        let settings = Settings::new(written, None, &ProcessEnvironment::default())?;
         let instance = Instance::open(&settings)?;
         // Management is answered only after the first owner exists. The store ends with the process.
         let owner = FirstOwner {

@@ -8,7 +8,7 @@ use clap::CommandFactory as _;
 use super::{Table, code};
 use crate::cli::Cli;
 use crate::config::VARIABLES;
-use crate::http::transport::Limits;
+use crate::http::transport::TransportLimits;
 use crate::model::pace::Pace;
 use crate::model::retention::Retention;
 
@@ -39,7 +39,7 @@ once, everything else at the next start.
 const LIMITS: &str = "
 ## `[limits]`
 
-Limits of the server's sockets and paces of changes. [SECURITY.md](../../SECURITY.md#bounds-that-callers-share)
+TransportLimits of the server's sockets and paces of changes. [SECURITY.md](../../SECURITY.md#bounds-that-callers-share)
 lists the bounds that are fixed. Times are written as `10s` or `500ms`.
 
 ";
@@ -137,7 +137,7 @@ fn split_default(help: &str) -> (&str, &str) {
 }
 
 fn limits() -> Vec<Row> {
-    let own = Limits::default();
+    let own = TransportLimits::default();
     let row = |key, default, meaning| Row { key, default, meaning };
     vec![
         row(

@@ -3,7 +3,7 @@
 use rouille::Response;
 use serde_json::{Map, Value, json};
 
-use crate::actions::audit::Head;
+use crate::actions::audit::AuditHead;
 use crate::actions::audit::check::{Checked, Cut, LogFault};
 use crate::actions::audit::list::{EventQuery, ListedEvent, WantedAction, WantedActor};
 use crate::http::api::{cursor, paging};
@@ -17,7 +17,7 @@ use crate::records::key::Author;
 /// Longest action, and longest target id, in a filter.
 const FILTER_CHARACTERS_MAX: usize = 100;
 /// The actor of events without an authenticated actor.
-const NOBODY: &str = "none";
+const NO_ACTOR: &str = "none";
 
 pub(in crate::http) fn list_events(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut parameters = call.parameters();
@@ -49,8 +49,8 @@ pub(in crate::http) fn check(app: &App, call: &Call<'_>) -> Result<Response, Pro
 }
 
 fn parse_actor(text: &str) -> Result<WantedActor, &'static str> {
-    if text == NOBODY {
-        return Ok(WantedActor::Nobody);
+    if text == NO_ACTOR {
+        return Ok(WantedActor::Unauthenticated);
     }
     text.parse()
         .map(WantedActor::Only)
@@ -82,7 +82,7 @@ fn shown(event: &ListedEvent) -> Value {
         Some(Author::User(id)) => ("user", Some(id.to_string())),
         Some(Author::Key(id)) => ("key", Some(id.to_string())),
         Some(Author::Local) => ("local", None),
-        None => (NOBODY, None),
+        None => (NO_ACTOR, None),
     };
     json!({
         "id": record.id.to_string(),
@@ -97,7 +97,7 @@ fn shown(event: &ListedEvent) -> Value {
     })
 }
 
-fn shown_head(head: &Head) -> Value {
+fn shown_head(head: &AuditHead) -> Value {
     json!({
         "number": head.number,
         "hash": head.hash.to_string(),

@@ -41,8 +41,8 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let (made, token) = app.actions.invite(call.actor()?, &draft)?;
     let url = link(app, &token);
     let location = format!("/v1/invitations/{}", made.record.id);
-    let told = json!({ "invitation": shown(&made), "url": url });
-    Ok(answer::created(&told).with_additional_header("Location", location))
+    let reported = json!({ "invitation": shown(&made), "url": url });
+    Ok(answer::created(&reported).with_additional_header("Location", location))
 }
 
 pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {

@@ -3,7 +3,7 @@
 use rouille::Response;
 use serde_json::{Value, json};
 
-use crate::actions::me::{Account, MeChange};
+use crate::actions::me::{MeChange, OwnAccount};
 use crate::http::api::teams::own_teams;
 use crate::http::api::{versions, with_etag};
 use crate::http::input::{Fields, parsed, text};
@@ -48,11 +48,11 @@ pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Pr
     Ok(app.with_device(call, account.user.id, answered))
 }
 
-fn answer_account(app: &App, account: &Account) -> Response {
+fn answer_account(app: &App, account: &OwnAccount) -> Response {
     with_etag(answer::json(&shown(app, account)), account.user.version)
 }
 
-fn shown(app: &App, account: &Account) -> Value {
+fn shown(app: &App, account: &OwnAccount) -> Value {
     let user = &account.user;
     json!({
         "id": user.id.to_string(),

@@ -62,12 +62,12 @@ pub(in crate::http) fn create(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let draft = OrganizationDraft { name, plan, owner_email };
     let made = app.actions.create_organization(call.actor()?, &draft)?;
     let location = format!("/v1/organizations/{}", made.record.id);
-    let told = json!({
+    let reported = json!({
         "organization": shown(&made.record),
         "invitation": invitations::shown(&made.invitation),
         "url": invitations::link(app, &made.token),
     });
-    let answer = answer::created(&told).with_additional_header("Location", location);
+    let answer = answer::created(&reported).with_additional_header("Location", location);
     Ok(with_etag(answer, made.record.version))
 }
 
@@ -122,7 +122,7 @@ fn domain(value: Value, pointer: &str) -> Result<Box<str>, Vec<Fault>> {
     parsed("invalid_domain", parse_domain)(value, pointer)
 }
 
-/// Reads the users for whom a second factor is required.
+/// Reads which users need a second factor.
 fn required_of(fields: &mut Fields) -> Option<Vec<RequiredOf>> {
     let entry =
         |value, pointer: &str| parsed("invalid_role", str::parse::<RequiredOf>)(value, pointer);
@@ -145,7 +145,7 @@ fn answer_record(record: &OrganizationRecord) -> Response {
 fn answer_subscription(seen: &SeenSubscription) -> Response {
     let organization = &seen.organization;
     let plan = plans::shown(&seen.plan);
-    let told = json!({
+    let reported = json!({
         "organization": organization.id.to_string(),
         "plan": organization.plan,
         "features": plan.get("features"),
@@ -156,7 +156,7 @@ fn answer_subscription(seen: &SeenSubscription) -> Response {
         "used": { "keys": seen.keys, "users": seen.users, "teams": seen.teams },
         "version": organization.version,
     });
-    with_etag(answer::json(&told), organization.version)
+    with_etag(answer::json(&reported), organization.version)
 }
 
 fn shown(record: &OrganizationRecord) -> Value {

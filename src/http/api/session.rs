@@ -14,7 +14,7 @@ use crate::http::input::{Fields, parsed, text};
 use crate::http::problem::Problem;
 use crate::http::session::{cookie_gone, cookie_of};
 use crate::http::{App, Call, answer};
-use crate::index::facts::Ask;
+use crate::index::facts::RightQuery;
 use crate::model::id::OrganizationId;
 use crate::model::password::Factors;
 use crate::model::role;
@@ -73,14 +73,14 @@ pub(super) fn opened(
     // The user is missing only if the index is far behind. The sign-in works once it has caught up.
     let user = app.index().user(session.user).ok_or_else(Problem::index_behind)?;
     let actor = Actor::user(app.index(), user, None).ok_or_else(Problem::index_behind)?;
-    let mut told = described(app, &actor, call.address)?;
-    if let Some(fields) = told.as_object_mut() {
+    let mut reported = described(app, &actor, call.address)?;
+    if let Some(fields) = reported.as_object_mut() {
         fields.insert("ends_at".to_owned(), session.ends_at.to_string().into());
     }
     let now = app.actions.clock().now().wall;
     let seconds = session.ends_at.since(now).as_secs();
     let cookie = cookie_of(&app.settings.public_url, &session.token, seconds);
-    let answer = answer::created(&told).with_additional_header("Set-Cookie", cookie);
+    let answer = answer::created(&reported).with_additional_header("Set-Cookie", cookie);
     Ok(app.with_device(call, session.user, answer))
 }
 
@@ -112,7 +112,7 @@ fn described(app: &App, actor: &Actor, address: Option<IpAddr>) -> Result<Value,
     };
     let held: Vec<_> = role::OWN_PERMISSIONS
         .into_iter()
-        .filter(|permission| actor.holds(Ask::Permission(permission)))
+        .filter(|permission| actor.holds(RightQuery::Permission(permission)))
         .collect();
     let features = organization.plan.facts();
     let features = &features.plan;

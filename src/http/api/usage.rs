@@ -8,7 +8,7 @@ use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
 use crate::model::id::KeyId;
 use crate::model::moment::Moment;
-use crate::records::usage::Counts;
+use crate::records::usage::CallCounts;
 use crate::records::uses::AddressRecord;
 
 pub(in crate::http) fn show(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
@@ -39,7 +39,7 @@ fn parse_interval(text: &str) -> Result<Interval, &'static str> {
 }
 
 fn shown(usage: &Usage) -> Value {
-    let mut totals = Counts::default();
+    let mut totals = CallCounts::default();
     let mut items = Vec::new();
     for (bucket, counts) in &usage.buckets {
         totals.add(counts);
@@ -61,11 +61,11 @@ fn shown(usage: &Usage) -> Value {
         ("addresses", addresses.map(|addresses| addresses.iter().map(address).collect())),
         ("keys", keys.map(|keys| keys.iter().map(key).collect())),
     ];
-    let told = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    Value::Object(told.collect())
+    let reported = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    Value::Object(reported.collect())
 }
 
-fn calls(counts: &Counts) -> Map<String, Value> {
+fn calls(counts: &CallCounts) -> Map<String, Value> {
     let codes = counts.each().map(|(code, calls)| (code.as_str().to_owned(), calls.into()));
     let mut shown = Map::new();
     shown.insert("calls".to_owned(), counts.calls().into());

@@ -15,7 +15,7 @@ use crate::model::id::UserId;
 use crate::model::locale::Locale;
 use crate::model::name::{parse_email, parse_name};
 use crate::model::role::Role;
-use crate::records::people::Heir;
+use crate::records::people::KeyDisposition;
 
 pub(in crate::http) fn list_users(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut parameters = call.parameters();
@@ -47,9 +47,9 @@ pub(in crate::http) fn change(app: &App, call: &Call<'_>) -> Result<Response, Pr
 
 pub(in crate::http) fn delete(app: &App, call: &Call<'_>) -> Result<Response, Problem> {
     let mut parameters = call.parameters();
-    let heir = heir(&mut parameters);
+    let disposition = disposition(&mut parameters);
     parameters.finish()?;
-    app.actions.remove_user(call.actor()?, &target(call)?, heir)?;
+    app.actions.remove_user(call.actor()?, &target(call)?, disposition)?;
     Ok(answer::empty())
 }
 
@@ -63,18 +63,21 @@ pub(in crate::http) fn list_keys(app: &App, call: &Call<'_>) -> Result<Response,
 }
 
 /// Reads what happens to the keys of a removed user.
-fn heir(parameters: &mut Parameters) -> Heir {
+fn disposition(parameters: &mut Parameters) -> KeyDisposition {
     let transfer = parameters.optional("keys", "invalid_choice", |text| match text {
         "revoke" => Ok(false),
         "transfer" => Ok(true),
         _ => Err("must be revoke or transfer"),
     });
     let to = parameters.optional("to", "invalid_id", |text| match text {
-        "organization" => Ok(Heir::Organization),
-        id => id.parse().map(Heir::User).map_err(|error| format!("{error}, or organization")),
+        "organization" => Ok(KeyDisposition::Organization),
+        id => id
+            .parse()
+            .map(KeyDisposition::User)
+            .map_err(|error| format!("{error}, or organization")),
     });
     match (transfer.unwrap_or(false), to) {
-        (true, Some(heir)) => return heir,
+        (true, Some(disposition)) => return disposition,
         (true, None) => parameters.fault(
             "to",
             "required",
@@ -85,7 +88,7 @@ fn heir(parameters: &mut Parameters) -> Heir {
         },
         (false, None) => {},
     }
-    Heir::Nobody
+    KeyDisposition::Revoke
 }
 
 fn answer_user(seen: &SeenUser) -> Response {

@@ -9,10 +9,10 @@ use std::sync::atomic::Ordering;
 use rouille::Response;
 
 use crate::http::check::{Allowed, App, Holder, Identity, allow, user_agent};
-use crate::http::forwarded::{self, NotForwarded, Told};
+use crate::http::forwarded::{self, ForwardedRequest, NotForwarded};
 use crate::http::problem::Problem;
 use crate::http::transport::Arrival;
-use crate::model::gate::Way;
+use crate::model::gate::GateDecision;
 use crate::verify::Request;
 
 impl App {
@@ -21,9 +21,9 @@ impl App {
         &self,
         arrival: &Arrival<'_>,
         params: &[&str],
-        told: Result<Told<'_>, NotForwarded>,
+        reported: Result<ForwardedRequest<'_>, NotForwarded>,
     ) -> Response {
-        match self.pass_gate(arrival, params, told) {
+        match self.pass_gate(arrival, params, reported) {
             Ok(allowed) => allow(allowed),
             Err(problem) => self.deny(arrival, problem),
         }
@@ -34,7 +34,7 @@ impl App {
         &self,
         arrival: &Arrival<'_>,
         params: &[&str],
-        told: Result<Told<'_>, NotForwarded>,
+        reported: Result<ForwardedRequest<'_>, NotForwarded>,
     ) -> Result<Allowed, Problem> {
         if !self.is_trusted(arrival.peer) {
             let detail = "the address of the proxy is not in trusted_proxies: add it";
@@ -43,20 +43,20 @@ impl App {
         }
         let headers = &arrival.parts.headers;
         let refused = |fault| self.refused(arrival, fault);
-        let told = told.map_err(refused)?;
+        let reported = reported.map_err(refused)?;
         if self.index().is_behind() {
             return Err(Problem::index_behind());
         }
         let gate = params.first().and_then(|name| self.index().gate(name));
         let gate = gate.ok_or_else(Problem::gate_not_found)?;
         forwarded::refuse_aliases(headers, &gate.credentials).map_err(refused)?;
-        match gate.way(told.asked(), forwarded::announced_method(headers)) {
-            Way::NotAllowed(doubt) => Err(Problem::route_not_allowed(doubt)),
-            Way::Refused(doubt) => Err(refused(doubt.into())),
-            Way::Public => Ok(Allowed(Identity::nobody())),
-            Way::Key { requirement, cost } => {
+        match gate.way(reported.asked(), forwarded::announced_method(headers)) {
+            GateDecision::NotAllowed(doubt) => Err(Problem::route_not_allowed(doubt)),
+            GateDecision::Refused(doubt) => Err(refused(doubt.into())),
+            GateDecision::Public => Ok(Allowed(Identity::anonymous())),
+            GateDecision::Key { requirement, cost } => {
                 let presented = Self::presented(headers, &gate.credentials)?;
-                let (ip, acceptance) = (Some(told.client), gate.acceptance());
+                let (ip, acceptance) = (Some(reported.client), gate.acceptance());
                 let request = Request { ip, requirement, acceptance, cost };
                 let caller = Holder { address: ip, user_agent: user_agent(headers) };
                 self.decide_presented(&presented, &request, caller)

@@ -3,7 +3,7 @@
 use rouille::Response;
 use serde_json::{Value, json};
 
-use crate::http::check::verify::{Asked, answer_asked, read_asked, require_verify};
+use crate::http::check::verify::{VerifyRequest, answer_asked, read_asked, require_verify};
 use crate::http::input::{Fields, list, object};
 use crate::http::metrics::counts::Endpoint;
 use crate::http::problem::Problem;
@@ -21,7 +21,7 @@ pub(in crate::http) fn answer(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let one = |value: Value, pointer: &str| Ok(object(read_asked)(value, pointer));
     let requests = fields.required("requests", list(REQUESTS_MAX, one));
     fields.finish().map_err(Problem::invalid)?;
-    let answered = |request: Result<Asked, Vec<Fault>>| {
+    let answered = |request: Result<VerifyRequest, Vec<Fault>>| {
         let asked = request.map_err(Problem::invalid);
         let answered =
             asked.and_then(|asked| answer_asked(app, actor, &asked, Endpoint::VerifyBatch));

@@ -1,10 +1,10 @@
-//! JSON of an explanation.
+//! The JSON form of an explanation.
 
 use serde_json::{Value, json};
 
 use crate::index::list::List;
 use crate::records::key::KeyRecord;
-use crate::verify::{Explanation, Granting, Lists, Outcome, Step};
+use crate::verify::{Explanation, ExplanationStep, Granting, Lists, StepOutcome};
 
 /// The lists in a key's record.
 pub(in crate::http) fn lists_of(record: &KeyRecord) -> Lists {
@@ -17,7 +17,7 @@ pub(in crate::http) fn lists_of(record: &KeyRecord) -> Lists {
 
 /// The verdict, the rule that decided and its source, then all rules in their order.
 pub(in crate::http) fn shown(explanation: &Explanation) -> Value {
-    let decisive = explanation.steps.iter().find(|step| step.outcome == Outcome::Failed);
+    let decisive = explanation.steps.iter().find(|step| step.outcome == StepOutcome::Failed);
     json!({
         "code": explanation.code.as_str(),
         "valid": decisive.is_none(),
@@ -27,7 +27,7 @@ pub(in crate::http) fn shown(explanation: &Explanation) -> Value {
     })
 }
 
-fn step(step: &Step) -> Value {
+fn step(step: &ExplanationStep) -> Value {
     json!({
         "code": step.code.as_str(),
         "outcome": step.outcome.as_str(),

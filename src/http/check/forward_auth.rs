@@ -16,11 +16,11 @@ pub(in crate::http) fn answer(
     params: &[&str],
     _body: &[u8],
 ) -> Response {
-    let told = match arrival.parts.method {
+    let reported = match arrival.parts.method {
         Method::GET | Method::HEAD => {
             forwarded::read(&arrival.parts.headers, &app.settings.trusted_proxies.load())
         },
         _ => Err(NotForwarded::Asked),
     };
-    app.answer_proxy(arrival, params, told)
+    app.answer_proxy(arrival, params, reported)
 }

@@ -8,7 +8,7 @@ use crate::http::problem::seconds_up;
 use crate::index::Index;
 use crate::index::grant::Grant;
 use crate::model::plan::PLAN_QUOTA;
-use crate::verify::{Limits, with_granted};
+use crate::verify::{CallLimits, with_granted};
 
 /// Longest list of permissions in a header: nginx answers 500 to a response head of more than 4 KiB, its
 /// `proxy_buffer_size`.
@@ -56,7 +56,7 @@ pub(super) struct Identity([String; HEADERS.len()]);
 
 impl Identity {
     /// The empty identity, of a request whose credential was not read.
-    pub(super) fn nobody() -> Self {
+    pub(super) fn anonymous() -> Self {
         Self(HEADERS.map(|_header| NOTHING.to_owned()))
     }
 
@@ -133,7 +133,7 @@ fn encoded(value: &str) -> String {
 pub(super) fn limit_headers(grant: &Grant, now: Now) -> Vec<(&'static str, String)> {
     let organization = grant.organization.load();
     let plan = organization.plan.limiting();
-    let limits = Limits::of(grant, &organization, plan.as_deref().map(AsRef::as_ref));
+    let limits = CallLimits::of(grant, &organization, plan.as_deref().map(AsRef::as_ref));
     let (mut policies, mut states) = (Vec::new(), Vec::new());
     for (limit, counter) in limits.rates() {
         let arrival = counter.arrival();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::http::App;
-use crate::http::check::Presented;
+use crate::http::check::PresentedCredential;
 use crate::index::grant::Grant;
 use crate::verify::{Code, Request};
 
@@ -14,11 +14,11 @@ impl App {
         &self,
         presented: &[u8],
         request: &Request<'_>,
-        told: impl Fn(Code, Option<Duration>, Option<&Grant>) -> T,
+        reported: impl Fn(Code, Option<Duration>, Option<&Grant>) -> T,
     ) -> Result<T, &'static str> {
-        let presented = Presented { text: presented, user_agent: None };
+        let presented = PresentedCredential { text: presented, user_agent: None };
         let answer = |verdict: crate::verify::Verdict, grant: Option<&Grant>, _now| {
-            told(verdict.code, verdict.retry_after, grant)
+            reported(verdict.code, verdict.retry_after, grant)
         };
         self.decide_counted(&presented, request, |_grant| true, answer)
             .map_err(|problem| problem.code())

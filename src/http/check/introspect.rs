@@ -31,9 +31,9 @@ use crate::model::network::canonical;
 use crate::model::requirement::Requirement;
 use crate::model::role::INSTANCE_VERIFY;
 use crate::model::secret::Secret;
-use crate::verify::{Code, Request, Verdict, check, digest_of, foretell, with_granted};
+use crate::verify::{Code, Request, Verdict, check, digest_of, preview, with_granted};
 
-struct Asked {
+struct IntrospectionRequest {
     token: Secret,
     requirement: Option<Requirement>,
     ip: Option<IpAddr>,
@@ -79,7 +79,7 @@ fn introspect(app: &App, arrival: &Arrival<'_>, body: &[u8]) -> Result<Value, Pr
     let now = app.actions.clock().now();
     let judge = |grant: &Grant| {
         let known = is_known(grant);
-        Ok(if known { foretell(grant, &request, now) } else { Verdict::of(Code::NotFound) })
+        Ok(if known { preview(grant, &request, now) } else { Verdict::of(Code::NotFound) })
     };
     let tell = |verdict: Verdict, grant: Option<&Grant>| {
         app.counts.note_check(Endpoint::Introspect, verdict.code.as_str());
@@ -129,7 +129,7 @@ fn is_basic(headers: &HeaderMap) -> bool {
 }
 
 /// Reads the form. Unknown fields are rejected: a misspelt `permissions` would require nothing.
-fn read(headers: &HeaderMap, body: &[u8]) -> Result<Asked, Problem> {
+fn read(headers: &HeaderMap, body: &[u8]) -> Result<IntrospectionRequest, Problem> {
     let content_type = headers.get(http::header::CONTENT_TYPE);
     if !input::is_of_type(FORM, content_type.and_then(|value| value.to_str().ok())) {
         return Err(Problem::media_type(FORM));
@@ -149,7 +149,7 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<Asked, Problem> {
     let _hint = fields.optional("token_type_hint", "", |_text| Ok::<_, String>(()));
     fields.finish()?;
     let token = token.ok_or_else(|| Problem::invalid(Vec::new()))?;
-    Ok(Asked { token, requirement, ip })
+    Ok(IntrospectionRequest { token, requirement, ip })
 }
 
 /// The fields of RFC 7662, 2.2, for an active key, and its organization and environment.
@@ -158,8 +158,8 @@ fn described(app: &App, grant: &Grant) -> Value {
     let organization = grant.organization.load();
     let (key, organization_id) = (grant.live.key.to_string(), organization.id.to_string());
     let subject = owner.as_ref().map_or_else(|| organization_id.clone(), |it| it.id.to_string());
-    let mut told = Map::new();
-    let mut tell = |name: &str, value: Value| told.insert(name.to_owned(), value);
+    let mut reported = Map::new();
+    let mut tell = |name: &str, value: Value| reported.insert(name.to_owned(), value);
     tell("active", true.into());
     let scope = with_granted(grant, |granted| granted.map(|set| set.as_str().to_owned()));
     if let Some(scope) = scope.filter(|scope| !scope.is_empty()) {
@@ -181,7 +181,7 @@ fn described(app: &App, grant: &Grant) -> Value {
     }
     tell("organization", organization_id.into());
     tell("environment", grant.environment().into());
-    Value::Object(told)
+    Value::Object(reported)
 }
 
 /// Whole seconds, rounded down, so that `exp` is never later than the real expiry.

@@ -32,9 +32,9 @@ use crate::http::client::Hops;
 use crate::http::credential::{self, Credential};
 use crate::http::problem::Problem;
 use crate::http::refusal::said;
-use crate::http::transport::{Arrival, Caller, Refusal};
+use crate::http::transport::{Arrival, Caller, TransportRefusal};
 use crate::http::{App, answer, path_of};
-use crate::index::Origin;
+use crate::index::CallOrigin;
 use crate::index::grant::Grant;
 use crate::index::quota::Unreserved;
 use crate::model::credential::{CREDENTIALS, CredentialSource};
@@ -55,7 +55,7 @@ pub(super) struct Holder<'a> {
 }
 
 /// A presented credential, and the program that presents it.
-struct Presented<'a> {
+struct PresentedCredential<'a> {
     text: &'a [u8],
     user_agent: Option<&'a str>,
 }
@@ -105,10 +105,14 @@ fn allow(allowed: Allowed) -> Response {
 
 impl App {
     /// Denies a request that the transport rejects.
-    pub(super) fn deny_refusal(&self, arrival: &Arrival<'_>, refusal: &Refusal) -> Response {
+    pub(super) fn deny_refusal(
+        &self,
+        arrival: &Arrival<'_>,
+        refusal: &TransportRefusal,
+    ) -> Response {
         let is_asked = is_below_gates(path_of(arrival.parts));
         // Not every proxy forwards a 431, and none explains it.
-        let problem = if is_asked && matches!(refusal, Refusal::HeadTooLarge { .. }) {
+        let problem = if is_asked && matches!(refusal, TransportRefusal::HeadTooLarge { .. }) {
             Problem::request_refused(said(refusal))
         } else {
             Problem::check_refused(refusal)
@@ -158,7 +162,7 @@ impl App {
         caller: Holder<'_>,
         valid: impl Fn(&Grant, Now) -> T,
     ) -> Result<T, Problem> {
-        let presented = Presented { text, user_agent: caller.user_agent };
+        let presented = PresentedCredential { text, user_agent: caller.user_agent };
         let anybodys = |_: &Grant| true;
         self.decide_counted(&presented, request, anybodys, |verdict, grant, now| match grant {
             Some(grant) if verdict.is_valid() => Ok(valid(grant, now)),
@@ -171,12 +175,12 @@ impl App {
     /// caller may not see it, is not found, and its call is not counted.
     fn decide_counted<T>(
         &self,
-        presented: &Presented<'_>,
+        presented: &PresentedCredential<'_>,
         request: &Request<'_>,
         is_known: impl Fn(&Grant) -> bool,
         answer: impl Fn(Verdict, Option<&Grant>, Now) -> T,
     ) -> Result<T, Problem> {
-        let origin = Origin { ip: request.ip, user_agent: presented.user_agent };
+        let origin = CallOrigin { ip: request.ip, user_agent: presented.user_agent };
         // The caller whose check may have to wait.
         let waits = Cell::new(Caller::default());
         self.until_reserved(&waits, |now| {

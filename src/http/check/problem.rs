@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::http::credential::Unusable;
 use crate::http::problem::{Problem, RETRY_AFTER_SECONDS, seconds_up};
-use crate::http::transport::Refusal;
+use crate::http::transport::TransportRefusal;
 use crate::model::credential::{CredentialSource, listed};
 use crate::model::route::DoubtfulPath;
 use crate::verify::{Code, Verdict};
@@ -81,26 +81,28 @@ impl Problem {
 
     /// A rejection by the transport, on a check endpoint. Decisions are 200, 401, 403, 429 and 503; an
     /// incomplete or malformed HTTP request gets no decision, and is 400, 408, 413 or 431 here too.
-    pub(in crate::http) fn check_refused(refusal: &Refusal) -> Self {
+    pub(in crate::http) fn check_refused(refusal: &TransportRefusal) -> Self {
         match refusal {
-            Refusal::DoubledHeader { name } => {
+            TransportRefusal::DoubledHeader { name } => {
                 Self::unusable_credential(&Unusable::doubled_header(name.as_str()))
             },
-            Refusal::HeaderNotText { .. } => Self::denied(Verdict::of(Code::Malformed), None),
-            Refusal::NoHost
-            | Refusal::HostNotValid
-            | Refusal::HostMismatch
-            | Refusal::LengthAndEncoding
-            | Refusal::EncodingNotSupported
-            | Refusal::LineFeedAlone
-            | Refusal::HeadUnseen
-            | Refusal::HeadTooLarge { .. }
-            | Refusal::BodyBroken
-            | Refusal::TunnelAsked
-            | Refusal::BodyTimeout
-            | Refusal::BodyTooLarge { .. }
-            | Refusal::Busy { .. } => Self::refused(refusal),
-            Refusal::Panicked | Refusal::ResponseNotSendable => {
+            TransportRefusal::HeaderNotText { .. } => {
+                Self::denied(Verdict::of(Code::Malformed), None)
+            },
+            TransportRefusal::NoHost
+            | TransportRefusal::HostNotValid
+            | TransportRefusal::HostMismatch
+            | TransportRefusal::LengthAndEncoding
+            | TransportRefusal::EncodingNotSupported
+            | TransportRefusal::LineFeedAlone
+            | TransportRefusal::HeadUnseen
+            | TransportRefusal::HeadTooLarge { .. }
+            | TransportRefusal::BodyBroken
+            | TransportRefusal::TunnelAsked
+            | TransportRefusal::BodyTimeout
+            | TransportRefusal::BodyTooLarge { .. }
+            | TransportRefusal::Busy { .. } => Self::refused(refusal),
+            TransportRefusal::Panicked | TransportRefusal::ResponseNotSendable => {
                 Self::new(503, "internal", "Internal error").retry_after(RETRY_AFTER_SECONDS)
             },
         }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::actions::ActionError;
 use crate::actions::actor::Actor;
 use crate::clock::Now;
-use crate::http::check::{Holder, Presented, explained, key_alone, user_agent};
+use crate::http::check::{Holder, PresentedCredential, explained, key_alone, user_agent};
 use crate::http::credential::{self, Credential};
 use crate::http::input::{self, Fields, wrong};
 use crate::http::metrics::counts::Endpoint;
@@ -27,10 +27,10 @@ use crate::model::requirement::{REQUIREMENT_NAMES_MAX, Requirement};
 use crate::model::role::{INSTANCE_VERIFY, KEYS_READ, KEYS_VERIFY};
 use crate::model::secret::Secret;
 use crate::verify::{
-    Code, Explanation, Request, Verdict, check, explain, explain_absence, foretell, with_granted,
+    Code, Explanation, Request, Verdict, check, explain, explain_absence, preview, with_granted,
 };
 
-pub(super) struct Asked {
+pub(super) struct VerifyRequest {
     key: Secret,
     requirement: Option<Requirement>,
     ip: Option<IpAddr>,
@@ -98,7 +98,7 @@ pub(super) fn require_verify(actor: &Actor) -> Result<(), Problem> {
 pub(super) fn answer_asked(
     app: &App,
     actor: &Actor,
-    asked: &Asked,
+    asked: &VerifyRequest,
     endpoint: Endpoint,
 ) -> Result<Value, Problem> {
     let answered = answer_one(app, actor, asked);
@@ -110,7 +110,7 @@ pub(super) fn answer_asked(
     answered
 }
 
-fn answer_one(app: &App, actor: &Actor, asked: &Asked) -> Result<Value, Problem> {
+fn answer_one(app: &App, actor: &Actor, asked: &VerifyRequest) -> Result<Value, Problem> {
     let request = Request {
         ip: asked.ip,
         requirement: asked.requirement.as_ref(),
@@ -125,7 +125,7 @@ fn answer_one(app: &App, actor: &Actor, asked: &Asked) -> Result<Value, Problem>
     if asked.explain {
         return explain_asked(app, actor, presented, &request, is_known);
     }
-    let presented = Presented { text: presented, user_agent: None };
+    let presented = PresentedCredential { text: presented, user_agent: None };
     app.decide_counted(&presented, &request, is_known, |verdict, grant, now| {
         verdict_fields(app.index(), verdict, grant, now)
     })
@@ -171,7 +171,7 @@ pub(in crate::http) fn explain_presented(
     let now = app.actions.clock().now();
     let judge = |grant: &Grant| {
         let known = is_known(grant);
-        Ok(if known { foretell(grant, request, now) } else { Verdict::of(Code::NotFound) })
+        Ok(if known { preview(grant, request, now) } else { Verdict::of(Code::NotFound) })
     };
     let keep = |verdict: Verdict, grant: Option<&Grant>| (verdict, grant.cloned());
     let checked = check(app.index(), presented, judge, keep);
@@ -191,7 +191,7 @@ pub(in crate::http) fn explain_presented(
     Ok(Explained { verdict, grant, explanation, now })
 }
 
-fn read(content_type: Option<&str>, body: &[u8]) -> Result<Asked, Problem> {
+fn read(content_type: Option<&str>, body: &[u8]) -> Result<VerifyRequest, Problem> {
     let mut fields = Fields::parse(content_type, body)?;
     let asked = read_asked(&mut fields);
     fields.finish().map_err(Problem::invalid)?;
@@ -199,13 +199,13 @@ fn read(content_type: Option<&str>, body: &[u8]) -> Result<Asked, Problem> {
 }
 
 /// Reads the inputs of a check; `None` if a field has faults.
-pub(super) fn read_asked(fields: &mut Fields) -> Option<Asked> {
+pub(super) fn read_asked(fields: &mut Fields) -> Option<VerifyRequest> {
     let key = fields.required("key", input::text).map(Secret::new);
     let requirement = fields.optional("permissions", requirement);
     let ip = fields.optional("ip", address);
     let cost = fields.optional("cost", input::number(0, COST_MAX)).unwrap_or(1);
     let explain = fields.optional("explain", input::boolean).unwrap_or(false);
-    Some(Asked { key: key?, requirement, ip, cost, explain })
+    Some(VerifyRequest { key: key?, requirement, ip, cost, explain })
 }
 
 /// Reads an address. A port after it, which many frameworks add, is ignored.

@@ -4,7 +4,7 @@ use rouille::Response;
 use serde_json::Value;
 
 use crate::actions::ActionError;
-use crate::actions::keys::{HolderRevoked, Shown};
+use crate::actions::keys::{HolderRevoked, PresentedKey};
 use crate::clock::Now;
 use crate::http::api::no_fields;
 use crate::http::check::{Holder, malformed, user_agent, verify};
@@ -58,7 +58,7 @@ pub(in crate::http) fn revoke(app: &App, call: &Call<'_>) -> Result<Response, Pr
     let digest = digest_of(app.index(), &presented).ok_or_else(malformed)?;
     let grant = app.index().grant(&digest).ok_or_else(unknown)?;
     let (organization, key) = (grant.organization.load().id, grant.live.key);
-    match app.actions.revoke_by_holder(Shown { organization, key, digest }, call.address) {
+    match app.actions.revoke_by_holder(PresentedKey { organization, key, digest }, call.address) {
         Ok(HolderRevoked::Done) => Ok(answer::empty()),
         Ok(HolderRevoked::SecretEnded) => Err(Problem::denied(Verdict::of(Code::Expired), None)),
         Err(ActionError::NotFound(_)) => Err(unknown()),

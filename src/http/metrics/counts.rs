@@ -1,4 +1,4 @@
-//! Counters of requests and checks.
+//! TransportCounters of requests and checks.
 //!
 //! They are atomics that are found without a lock and, except for the first call of a gate, without an
 //! allocation.
@@ -16,7 +16,7 @@ use papaya::HashMap;
 use crate::actions::gates::GATES_MAX;
 use crate::http::check::{EXT_AUTHZ, FORWARD_AUTH};
 use crate::http::path_of;
-use crate::http::transport::{Arrival, Counters, Surface};
+use crate::http::transport::{Arrival, ListenerKind, TransportCounters};
 use crate::model::gate::DEFAULT_GATE;
 use crate::telemetry::measure::{Counter, Histogram};
 use crate::verify::Code;
@@ -92,15 +92,15 @@ impl Endpoint {
 
 /// All counters of HTTP responses.
 #[derive(Debug)]
-pub(in crate::http) struct Counts {
-    pub(super) transport: Arc<Counters>,
+pub(in crate::http) struct HttpCounts {
+    pub(super) transport: Arc<TransportCounters>,
     checks: [Codes; Endpoint::ALL.len()],
     default_gate: Gate,
     unknown_gate: Gate,
     /// At most [`GATES_MAX`], including removed gates.
     gates: HashMap<Box<str>, Arc<Gate>>,
     took: [Histogram; Endpoint::ALL.len()],
-    surfaces: [Requests; Surface::ALL.len()],
+    surfaces: [Requests; ListenerKind::ALL.len()],
 }
 
 /// Number of checks by code.
@@ -134,7 +134,7 @@ pub(super) struct Checked {
     pub(super) count: u64,
 }
 
-impl Counts {
+impl HttpCounts {
     pub(in crate::http) fn new() -> Self {
         Self {
             transport: Arc::default(),
@@ -148,11 +148,11 @@ impl Counts {
     }
 
     /// The counters of the transport.
-    pub(in crate::http) fn transport(&self) -> Arc<Counters> {
+    pub(in crate::http) fn transport(&self) -> Arc<TransportCounters> {
         Arc::clone(&self.transport)
     }
 
-    /// Counts a response that is about to be sent. `code` is the code of its problem.
+    /// HttpCounts a response that is about to be sent. `code` is the code of its problem.
     pub(in crate::http) fn note(
         &self,
         arrival: &Arrival<'_>,
@@ -175,7 +175,7 @@ impl Counts {
         }
     }
 
-    /// Counts one check by its code.
+    /// HttpCounts one check by its code.
     pub(in crate::http) fn note_check(&self, endpoint: Endpoint, code: &str) {
         if let Some(codes) = self.checks.get(endpoint as usize) {
             codes.count(code);
@@ -197,7 +197,7 @@ impl Counts {
         of(self.gates.pin().get_or_insert_with(name.into(), Arc::default)).count(code);
     }
 
-    fn note_request(&self, surface: Surface, status: StatusCode, took: Duration) {
+    fn note_request(&self, surface: ListenerKind, status: StatusCode, took: Duration) {
         let Some(requests) = self.surfaces.get(surface as usize) else { return };
         requests.took.record(took);
         let place = STATUSES.iter().position(|known| *known == status.as_u16());
@@ -236,8 +236,8 @@ impl Counts {
     }
 
     /// Requests that are not checks, by listener.
-    pub(super) fn requests(&self) -> impl Iterator<Item = (Surface, &Requests)> {
-        Surface::ALL.into_iter().zip(&self.surfaces)
+    pub(super) fn requests(&self) -> impl Iterator<Item = (ListenerKind, &Requests)> {
+        ListenerKind::ALL.into_iter().zip(&self.surfaces)
     }
 }
 
@@ -284,21 +284,21 @@ fn is_gate_code(code: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn at_gate(counts: &Counts, name: &str, code: &str) {
+    fn at_gate(counts: &HttpCounts, name: &str, code: &str) {
         counts.note_at_gate(name, code, |gate| &gate.forward_auth);
     }
 
-    fn told(counts: &Counts) -> Vec<(String, &'static str, u64)> {
+    fn reported(counts: &HttpCounts) -> Vec<(String, &'static str, u64)> {
         let of_gates =
             counts.checks().into_iter().filter(|it| it.endpoint == Endpoint::ForwardAuth);
-        let mut told: Vec<_> = of_gates.map(|it| (it.gate, it.code, it.count)).collect();
-        told.sort();
-        told
+        let mut reported: Vec<_> = of_gates.map(|it| (it.gate, it.code, it.count)).collect();
+        reported.sort();
+        reported
     }
 
     #[test]
     fn an_unknown_gate_name_gets_no_label() {
-        let counts = Counts::new();
+        let counts = HttpCounts::new();
         for code in ["GATE_NOT_FOUND", "REQUEST_REFUSED", "MALFORMED", "body_too_large"] {
             at_gate(&counts, "made-up", code);
         }
@@ -307,7 +307,7 @@ mod tests {
         let unknown = |code| (GATE_UNKNOWN.to_owned(), code, 1);
         let orders = |code| ("orders".to_owned(), code, 1);
         assert_eq!(
-            told(&counts),
+            reported(&counts),
             [
                 unknown("GATE_NOT_FOUND"),
                 unknown("MALFORMED"),
@@ -322,12 +322,12 @@ mod tests {
 
     #[test]
     fn gates_beyond_the_maximum_share_one_label() {
-        let counts = Counts::new();
+        let counts = HttpCounts::new();
         for number in 0..GATES_MAX + 5 {
             at_gate(&counts, &format!("gate-{number}"), "VALID");
         }
         assert_eq!(counts.gates.len(), GATES_MAX);
-        assert!(told(&counts).contains(&(GATE_UNKNOWN.to_owned(), "VALID", 5)));
+        assert!(reported(&counts).contains(&(GATE_UNKNOWN.to_owned(), "VALID", 5)));
     }
 
     #[test]

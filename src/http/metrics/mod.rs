@@ -14,7 +14,7 @@ use rouille::{Response, ResponseBody};
 use crate::actions::actor::Actor;
 use crate::http::check::verify::caller;
 use crate::http::problem::Problem;
-use crate::http::transport::{Arrival, Refusal, Surface};
+use crate::http::transport::{Arrival, ListenerKind, TransportRefusal};
 use crate::http::{App, Call, answer};
 use crate::model::role::INSTANCE_MANAGE;
 use scrape::Scrape;
@@ -26,8 +26,8 @@ const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Answers a scraper, a key or the local operator, on the event loop.
 pub(super) fn answer(app: &App, arrival: &Arrival<'_>, _params: &[&str], _body: &[u8]) -> Response {
     let allowed = match arrival.surface {
-        Surface::Metrics => Ok(()),
-        Surface::Main | Surface::Checks | Surface::Control => {
+        ListenerKind::Metrics => Ok(()),
+        ListenerKind::Main | ListenerKind::Checks | ListenerKind::Control => {
             caller(app, arrival).and_then(|actor| require(&actor))
         },
     };
@@ -53,7 +53,7 @@ fn scraped(app: &App) -> Result<Response, Problem> {
     let mut text = String::new();
     if let Err(error) = encode_registry(&mut text, &registry) {
         tracing::error!(%error, "metrics: could not encode them");
-        return Err(Problem::refused(&Refusal::ResponseNotSendable));
+        return Err(Problem::refused(&TransportRefusal::ResponseNotSendable));
     }
     let headers = vec![("Content-Type".into(), CONTENT_TYPE.into())];
     let body = ResponseBody::from_string(text);

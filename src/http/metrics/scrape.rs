@@ -12,7 +12,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder};
 use prometheus_client::metrics::MetricType;
 
-use crate::http::passage::surface;
+use crate::http::observe::surface;
 use crate::http::{App, health};
 use crate::index::State;
 use crate::telemetry::measure::{Distribution, Histogram};
@@ -150,7 +150,7 @@ fn of_process(app: &App) -> Vec<Family> {
         gauge(
             "keyhouse_ready",
             "1 while /readyz returns 200 (changes and checks work), else 0.",
-            vec![whole(u64::from(health::hindrance(app).is_none()))],
+            vec![whole(u64::from(health::not_ready_reason(app).is_none()))],
         ),
     ]
 }

@@ -1,4 +1,4 @@
-//! The check endpoints.
+//! Descriptions of the check endpoints.
 
 use http::Method;
 use serde_json::json;

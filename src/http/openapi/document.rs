@@ -15,9 +15,9 @@ use utoipa::openapi::{HttpMethod, InfoBuilder, OpenApi, OpenApiBuilder, Required
 
 use crate::http::openapi::components::{Instance, SCHEMES, components, place};
 use crate::http::openapi::example::Examples;
-use crate::http::openapi::operation::{Asker, Body, Operation, Parameter, Place};
+use crate::http::openapi::operation::{Asker, Body, Operation, Parameter, ParameterLocation};
 use crate::http::openapi::responses::responses;
-use crate::http::router::Route;
+use crate::http::router::HttpRoute;
 
 const INTRODUCTION: &str = "API keys for a team, self-hosted.\n\n\
     Times are RFC 3339 in UTC. Lists are `{items, next_cursor}`: send `next_cursor` as `cursor` to \
@@ -29,7 +29,7 @@ const INTRODUCTION: &str = "API keys for a team, self-hosted.\n\n\
 
 /// Builds the document from the routes and their descriptions.
 pub(super) fn document(
-    routes: &[Route],
+    routes: &[HttpRoute],
     operations: &[Operation],
     instance: &Instance<'_>,
 ) -> OpenApi {
@@ -59,7 +59,7 @@ pub(super) fn document(
 
 /// The methods and the path under which a route is described. A route for any method is described with
 /// GET and HEAD, which proxies use.
-pub(super) fn described_by(route: &Route) -> Vec<(Method, &'static str)> {
+pub(super) fn described_by(route: &HttpRoute) -> Vec<(Method, &'static str)> {
     let methods =
         route.method.clone().map_or_else(|| vec![Method::GET, Method::HEAD], |it| vec![it]);
     methods.into_iter().map(|method| (method, route.path)).collect()
@@ -157,8 +157,8 @@ fn in_path(name: &str) -> ParameterBuilder {
 
 fn beside(parameter: &Parameter) -> ParameterBuilder {
     let place = match parameter.place {
-        Place::Query => ParameterIn::Query,
-        Place::Header => ParameterIn::Header,
+        ParameterLocation::Query => ParameterIn::Query,
+        ParameterLocation::Header => ParameterIn::Header,
     };
     ParameterBuilder::new()
         .name(parameter.name)

@@ -1,15 +1,15 @@
 //! Error codes of the API, with their status and meaning. Operations list theirs from here.
 
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct ErrorDescription {
     /// The stable name in the problem's `code`.
     pub(super) code: &'static str,
     pub(super) status: u16,
     pub(super) means: &'static str,
 }
 
-const fn entry(status: u16, code: &'static str, means: &'static str) -> Told {
-    Told { code, status, means }
+const fn entry(status: u16, code: &'static str, means: &'static str) -> ErrorDescription {
+    ErrorDescription { code, status, means }
 }
 
 /// Errors of the transport, on every operation.
@@ -64,7 +64,7 @@ pub(super) const OF_SESSION: &[&str] = &[
     "misdirected_request",
 ];
 
-pub(super) const ERRORS: &[Told] = &[
+pub(super) const ERRORS: &[ErrorDescription] = &[
     entry(400, "malformed_request", "the HTTP request is malformed or ambiguous"),
     entry(400, "doubled_header", "a header that must appear once was sent more than once"),
     entry(400, "invalid_input", "`errors` lists every invalid field and parameter"),
@@ -213,7 +213,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 
 /// The error with this code. An internal error is 500, but 503 on a check endpoint, so that its clients
 /// retry.
-pub(super) fn error(code: &str, on_check: bool) -> Option<&'static Told> {
+pub(super) fn error(code: &str, on_check: bool) -> Option<&'static ErrorDescription> {
     let mut named = ERRORS.iter().filter(|error| error.code == code);
     if on_check { named.next_back() } else { named.next() }
 }

@@ -1,4 +1,4 @@
-//! Sign-in lockouts.
+//! Descriptions of the lockout endpoints.
 
 use http::Method;
 

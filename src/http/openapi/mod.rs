@@ -104,7 +104,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::http::router::{Access, Route};
+    use crate::http::router::{HttpRoute, RequiredCaller};
     use crate::model::role::OWN_PERMISSIONS;
     use crate::verify::Code;
     use document::{described_by, needs, places};
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn authentication_is_described_as_the_router_requires_it() {
-        let of = |route: &Route| -> Vec<Asker> {
+        let of = |route: &HttpRoute| -> Vec<Asker> {
             let operations = operations();
             operations
                 .iter()
@@ -220,8 +220,10 @@ mod tests {
         for route in ROUTES {
             for asker in of(route) {
                 let known = matches!(asker, Asker::Known | Asker::Person | Asker::Program);
-                let asked =
-                    matches!(route.access, Access::Actor | Access::Enrolling | Access::Client);
+                let asked = matches!(
+                    route.access,
+                    RequiredCaller::Actor | RequiredCaller::Enrolling | RequiredCaller::Client
+                );
                 assert_eq!(known, asked, "{route:?} {asker:?}");
             }
         }
@@ -298,8 +300,12 @@ mod tests {
     #[test]
     fn the_described_codes_are_those_that_the_code_returns() {
         let mut codes = BTreeSet::new();
-        for told in ERRORS {
-            assert!(codes.insert((told.status, told.code)), "{} is listed twice", told.code);
+        for reported in ERRORS {
+            assert!(
+                codes.insert((reported.status, reported.code)),
+                "{} is listed twice",
+                reported.code
+            );
         }
         for operation in operations() {
             for code in responses::codes(&operation) {

@@ -49,14 +49,14 @@ pub(super) enum Asker {
 /// A query parameter or a header.
 pub(super) struct Parameter {
     pub(super) name: &'static str,
-    pub(super) place: Place,
+    pub(super) place: ParameterLocation,
     pub(super) required: bool,
     pub(super) says: &'static str,
     pub(super) schema: Schema,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum ParameterLocation {
     Query,
     Header,
 }
@@ -122,7 +122,7 @@ impl Operation {
         schema: impl Into<Schema>,
         says: &'static str,
     ) -> Self {
-        let (place, required, schema) = (Place::Query, false, schema.into());
+        let (place, required, schema) = (ParameterLocation::Query, false, schema.into());
         self.parameters.push(Parameter { name, place, required, says, schema });
         self
     }
@@ -133,7 +133,7 @@ impl Operation {
         schema: impl Into<Schema>,
         says: &'static str,
     ) -> Self {
-        let (place, required, schema) = (Place::Header, true, schema.into());
+        let (place, required, schema) = (ParameterLocation::Header, true, schema.into());
         self.parameters.push(Parameter { name, place, required, says, schema });
         self
     }
@@ -151,7 +151,7 @@ impl Operation {
     pub(super) fn versioned(mut self) -> Self {
         self.parameters.push(Parameter {
             name: "If-Match",
-            place: Place::Header,
+            place: ParameterLocation::Header,
             required: false,
             says: "Apply the change only if the object has this version: an `ETag` of an earlier \
                    response, or `*` for any version.",

@@ -170,7 +170,7 @@ fn domain() -> Schema {
     text("example.com").into()
 }
 
-/// Users for whom a second factor is required: operators, or users with a role.
+/// Users that need a second factor: operators, or users with a role.
 fn required_of() -> Schema {
     let named = choice(&["operator", "user", "guest", "administrator", "owner"]);
     any_of([named.into(), id("role").into()])

@@ -11,7 +11,7 @@ use utoipa::openapi::{Ref, RefOr, Response, ResponseBuilder, Responses, Response
 
 use crate::http::challenge;
 use crate::http::input::JSON;
-use crate::http::openapi::errors::{self, ERRORS, Told, error};
+use crate::http::openapi::errors::{self, ERRORS, ErrorDescription, error};
 use crate::http::openapi::example::Examples;
 use crate::http::openapi::operation::{Answer, Asker, Operation};
 use crate::http::openapi::schema::{text, the};
@@ -40,7 +40,9 @@ pub(super) fn responses(operation: &Operation, examples: &Examples) -> Responses
     }
     for (status, codes) in codes_by_status(operation) {
         let response = match codes.as_slice() {
-            [told] if stands_alone(told) && !bare => Ref::from_response_name(told.code).into(),
+            [reported] if stands_alone(reported) && !bare => {
+                Ref::from_response_name(reported.code).into()
+            },
             codes => RefOr::T(bad(codes, challenges(operation), bare)),
         };
         responses = responses.response(status.to_string(), response);
@@ -93,19 +95,19 @@ pub(super) fn codes(operation: &Operation) -> Vec<&'static str> {
 
 /// Error responses with only one code, which are the same for every operation and so are components.
 pub(super) fn alone() -> impl Iterator<Item = (&'static str, Response)> {
-    let single = ERRORS.iter().filter(|told| stands_alone(told));
-    single.map(|told| (told.code, bad(&[told], &[CHALLENGES], false)))
+    let single = ERRORS.iter().filter(|reported| stands_alone(reported));
+    single.map(|reported| (reported.code, bad(&[reported], &[CHALLENGES], false)))
 }
 
-fn stands_alone(told: &Told) -> bool {
-    ERRORS.iter().filter(|other| other.status == told.status).count() == 1
+fn stands_alone(reported: &ErrorDescription) -> bool {
+    ERRORS.iter().filter(|other| other.status == reported.status).count() == 1
 }
 
-fn codes_by_status(operation: &Operation) -> BTreeMap<u16, Vec<&'static Told>> {
+fn codes_by_status(operation: &Operation) -> BTreeMap<u16, Vec<&'static ErrorDescription>> {
     let on_check = operation.is_check();
-    let mut by_status: BTreeMap<u16, Vec<&'static Told>> = BTreeMap::new();
-    for told in codes(operation).into_iter().filter_map(|code| error(code, on_check)) {
-        by_status.entry(told.status).or_default().push(told);
+    let mut by_status: BTreeMap<u16, Vec<&'static ErrorDescription>> = BTreeMap::new();
+    for reported in codes(operation).into_iter().filter_map(|code| error(code, on_check)) {
+        by_status.entry(reported.status).or_default().push(reported);
     }
     by_status
 }
@@ -128,11 +130,11 @@ fn challenges(operation: &Operation) -> &'static [Header] {
     if operation.is_check() { &[CHALLENGES, OTHER_CHALLENGES] } else { &[CHALLENGES] }
 }
 
-fn bad(codes: &[&'static Told], challenges: &[Header], bare: bool) -> Response {
-    let status = codes.first().map_or(500, |told| told.status);
+fn bad(codes: &[&'static ErrorDescription], challenges: &[Header], bare: bool) -> Response {
+    let status = codes.first().map_or(500, |reported| reported.status);
     let means: Vec<String> =
-        codes.iter().map(|told| format!("- `{}`: {}", told.code, told.means)).collect();
-    let names: Vec<&'static str> = codes.iter().map(|told| told.code).collect();
+        codes.iter().map(|reported| format!("- `{}`: {}", reported.code, reported.means)).collect();
+    let names: Vec<&'static str> = codes.iter().map(|reported| reported.code).collect();
     let mut response = ResponseBuilder::new().description(means.join("\n"));
     let headers: &[Header] = match status {
         401 => challenges,

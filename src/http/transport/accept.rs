@@ -13,12 +13,12 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::connections::{Connections, Place};
-use super::counters::{Counters, count};
+use super::connections::{ConnectionSlot, Connections};
+use super::counters::{TransportCounters, count};
 use super::exchange::{Connection, Service};
-use super::limits::{HeadLimits, Limits};
+use super::limits::{HeadLimits, TransportLimits};
 use super::stream::{Progress, Stream};
-use super::{Listener, Peer, Socket, Surface};
+use super::{Listener, ListenerKind, Peer, Socket};
 
 /// Pause after an accept error, such as too many open files.
 const ERROR_PAUSE: Duration = Duration::from_millis(50);
@@ -29,8 +29,8 @@ const QUIET: Duration = Duration::from_mins(1);
 pub(super) struct Floor {
     pub(super) service: Arc<Service>,
     pub(super) connections: Arc<Connections>,
-    pub(super) counters: Arc<Counters>,
-    pub(super) limits: Limits,
+    pub(super) counters: Arc<TransportCounters>,
+    pub(super) limits: TransportLimits,
     pub(super) graceful: GracefulShutdown,
 }
 
@@ -42,7 +42,7 @@ impl fmt::Debug for Floor {
 
 /// A listening socket on the event loop.
 pub(super) struct Acceptor {
-    surface: Surface,
+    surface: ListenerKind,
     socket: AsyncSocket,
 }
 
@@ -122,7 +122,7 @@ impl AsyncSocket {
 }
 
 impl Floor {
-    fn serve(&self, surface: Surface, accepted: Accepted, peer: Peer, place: Place) {
+    fn serve(&self, surface: ListenerKind, accepted: Accepted, peer: Peer, place: ConnectionSlot) {
         let (service, heads) = (Arc::clone(&self.service), self.limits.of_heads_from(peer));
         let progress = Progress::default();
         let connection = Arc::new(Connection { service, surface, peer, progress, heads });
@@ -132,7 +132,7 @@ impl Floor {
         }
     }
 
-    fn spawn<S>(&self, socket: S, connection: Arc<Connection>, place: Place)
+    fn spawn<S>(&self, socket: S, connection: Arc<Connection>, place: ConnectionSlot)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -150,7 +150,7 @@ impl Floor {
     }
 }
 
-fn builder(limits: &Limits, heads: HeadLimits) -> http1::Builder {
+fn builder(limits: &TransportLimits, heads: HeadLimits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         // Without a timer, header_read_timeout is silently off.

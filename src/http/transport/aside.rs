@@ -18,12 +18,12 @@ pub struct Aside {
 }
 
 /// Ends one wait on drop, also after a panic.
-struct Place<'a> {
+struct BlockingSlot<'a> {
     aside: &'a Aside,
     claims: Claims,
 }
 
-impl Drop for Place<'_> {
+impl Drop for BlockingSlot<'_> {
     fn drop(&mut self) {
         self.aside.waiting.fetch_sub(1, Ordering::Relaxed);
         self.aside.lock().give_back(&self.claims, 1);
@@ -51,7 +51,7 @@ impl Aside {
             return None;
         }
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        let _place = Place { aside: self, claims };
+        let _place = BlockingSlot { aside: self, claims };
         Some(tokio::task::block_in_place(work))
     }
 

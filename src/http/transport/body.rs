@@ -11,12 +11,11 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
-use super::Refusal;
+use super::TransportRefusal;
 use super::caller::{Caller, Claims};
 use super::ledger::Ledger;
 use super::rules::Framing;
 
-/// How bodies are read.
 #[derive(Debug)]
 pub(super) struct BodyLimits {
     pub(super) timeout: Duration,
@@ -26,22 +25,22 @@ pub(super) struct BodyLimits {
 /// What a request may bring, and at whose cost.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Allowance<'a> {
-    pub(super) purse: &'a Arc<Purse>,
+    pub(super) budget: &'a Arc<BodyBudget>,
     pub(super) caller: &'a Caller,
     pub(super) bytes_max: usize,
 }
 
 /// The memory for the bodies of one part.
 #[derive(Debug)]
-pub(super) struct Purse {
+pub(super) struct BodyBudget {
     held: Mutex<Ledger>,
     bytes: usize,
 }
 
 /// Bytes of one body; given back on drop.
 #[derive(Debug)]
-pub(super) struct Held {
-    purse: Arc<Purse>,
+pub(super) struct BodyMemory {
+    budget: Arc<BodyBudget>,
     claims: Claims,
     bytes: usize,
 }
@@ -50,17 +49,17 @@ pub(super) struct Held {
 #[derive(Debug, Default)]
 pub(super) struct Body {
     pub(super) bytes: Vec<u8>,
-    pub(super) held: Option<Held>,
+    pub(super) held: Option<BodyMemory>,
 }
 
-impl Purse {
+impl BodyBudget {
     pub(super) fn new(bytes: usize) -> Arc<Self> {
         Arc::new(Self { held: Mutex::new(Ledger::new(bytes)), bytes })
     }
 
-    fn open(self: &Arc<Self>, caller: &Caller) -> Held {
+    fn open(self: &Arc<Self>, caller: &Caller) -> BodyMemory {
         let claims = caller.claims_on_bytes(self.bytes);
-        Held { purse: Arc::clone(self), claims, bytes: 0 }
+        BodyMemory { budget: Arc::clone(self), claims, bytes: 0 }
     }
 
     fn lock(&self) -> MutexGuard<'_, Ledger> {
@@ -68,18 +67,18 @@ impl Purse {
     }
 }
 
-impl Held {
-    /// Takes some more; returns whether the purse and the caller's share have it.
+impl BodyMemory {
+    /// Takes some more; returns whether the budget and the caller's share have it.
     fn grow(&mut self, bytes: usize) -> bool {
-        let fits = self.purse.lock().grow(&self.claims, self.bytes, bytes);
+        let fits = self.budget.lock().grow(&self.claims, self.bytes, bytes);
         self.bytes += if fits { bytes } else { 0 };
         fits
     }
 }
 
-impl Drop for Held {
+impl Drop for BodyMemory {
     fn drop(&mut self) {
-        self.purse.lock().give_back(&self.claims, self.bytes);
+        self.budget.lock().give_back(&self.claims, self.bytes);
     }
 }
 
@@ -93,9 +92,9 @@ impl BodyLimits {
         incoming: Incoming,
         framing: Framing,
         allowance: Allowance<'_>,
-    ) -> Result<Body, Refusal> {
+    ) -> Result<Body, TransportRefusal> {
         let bytes_max = allowance.bytes_max;
-        let too_large = Refusal::BodyTooLarge { bytes_max };
+        let too_large = TransportRefusal::BodyTooLarge { bytes_max };
         match framing {
             Framing::Empty => return Ok(Body::default()),
             Framing::Length(bytes) if usize::try_from(bytes).map_or(true, |it| it > bytes_max) => {
@@ -105,7 +104,7 @@ impl BodyLimits {
         }
         match timeout(self.timeout, self.collect(incoming, allowance)).await {
             Ok(outcome) => outcome,
-            Err(_elapsed) => Err(Refusal::BodyTimeout),
+            Err(_elapsed) => Err(TransportRefusal::BodyTimeout),
         }
     }
 
@@ -113,21 +112,23 @@ impl BodyLimits {
         &self,
         mut incoming: Incoming,
         allowance: Allowance<'_>,
-    ) -> Result<Body, Refusal> {
+    ) -> Result<Body, TransportRefusal> {
         let bytes_max = allowance.bytes_max;
-        let (mut bytes, mut held) = (Vec::new(), allowance.purse.open(allowance.caller));
+        let (mut bytes, mut held) = (Vec::new(), allowance.budget.open(allowance.caller));
         while let Some(frame) = incoming.frame().await {
             let frame = frame.map_err(|error| {
                 tracing::debug!(%error, "could not read a request's body");
-                Refusal::BodyBroken
+                TransportRefusal::BodyBroken
             })?;
             // Trailers carry nothing that anyone here decides on.
             let Ok(chunk) = frame.into_data() else { continue };
             if bytes.len() + chunk.len() > bytes_max {
-                return Err(Refusal::BodyTooLarge { bytes_max });
+                return Err(TransportRefusal::BodyTooLarge { bytes_max });
             }
             if !held.grow(chunk.len()) {
-                return Err(Refusal::Busy { retry_after_seconds: self.retry_after_seconds });
+                return Err(TransportRefusal::Busy {
+                    retry_after_seconds: self.retry_after_seconds,
+                });
             }
             bytes.extend_from_slice(&chunk);
         }
@@ -142,8 +143,8 @@ mod tests {
     /// 33 connections from one address once held all memory for bodies.
     #[test]
     fn an_address_holds_an_eighth_of_the_memory() {
-        let purse = Purse::new(4_096);
-        let from = |text: &str| purse.open(&Caller::of(Some(text.parse().unwrap())));
+        let budget = BodyBudget::new(4_096);
+        let from = |text: &str| budget.open(&Caller::of(Some(text.parse().unwrap())));
         for [one, same, other] in [
             ["192.0.2.1", "192.0.2.1", "192.0.2.2"],
             ["2001:db8::1", "2001:db8::ffff:2", "2001:db8:0:1::1"],
@@ -159,34 +160,34 @@ mod tests {
             organization: Some([actor; 16]),
             ..Caller::of(Some("192.0.2.1".parse().unwrap()))
         };
-        let mut most = purse.open(&known(1));
+        let mut most = budget.open(&known(1));
         assert!(most.grow(512) && !most.grow(1));
-        assert!(!purse.open(&known(2)).grow(1));
+        assert!(!budget.open(&known(2)).grow(1));
     }
 
     /// Eight /64s of one /60 once held all memory for the bodies of those who sign in.
     #[test]
     fn a_neighbourhood_of_strangers_leaves_a_quarter_of_the_memory() {
-        let purse = Purse::new(4_096);
+        let budget = BodyBudget::new(4_096);
         let from = |text: String| Caller::of(Some(text.parse().unwrap()));
         let near: Vec<_> = (0..16)
-            .map(|it| purse.open(&from(format!("2001:db8:0:{it:x}::1"))))
+            .map(|it| budget.open(&from(format!("2001:db8:0:{it:x}::1"))))
             .filter_map(|mut held| held.grow(512).then_some(held))
             .collect();
         assert_eq!(near.len(), 6);
-        assert!(purse.open(&from("2001:db8:1::1".to_owned())).grow(512));
+        assert!(budget.open(&from("2001:db8:1::1".to_owned())).grow(512));
     }
 
     /// Who held a leaked key once held its owner's share of memory, and kept them from revoking it.
     #[test]
     fn what_a_users_keys_hold_their_sessions_do_not() {
-        let purse = Purse::new(4_096);
+        let budget = BodyBudget::new(4_096);
         let session =
             Caller { actor: Some([1; 16]), organization: Some([2; 16]), ..Caller::default() };
         let key = Caller { by_key: true, ..session };
-        let mut by_key = purse.open(&key);
+        let mut by_key = budget.open(&key);
         assert!(by_key.grow(1_024) && !by_key.grow(1));
-        assert!(purse.open(&session).grow(1_024));
+        assert!(budget.open(&session).grow(1_024));
     }
 
     fn known(id: u8, by_key: bool, address: &str) -> Caller {
@@ -198,24 +199,24 @@ mod tests {
     /// who revokes them, could send no change.
     #[test]
     fn two_callers_of_one_organization_do_not_stop_a_third() {
-        let purse = Purse::new(8_192);
+        let budget = BodyBudget::new(8_192);
         let _held: Vec<_> = [(1, false, 10), (1, true, 20)]
             .into_iter()
             .flat_map(|(id, by_key, net)| (0..2).map(move |at| (id, by_key, net + at)))
             .map(|(id, by_key, net)| {
-                let mut held = purse.open(&known(id, by_key, &format!("198.51.100.{net}")));
+                let mut held = budget.open(&known(id, by_key, &format!("198.51.100.{net}")));
                 assert!(held.grow(1_024));
                 held
             })
             .collect();
-        assert!(!purse.open(&known(1, false, "198.51.100.30")).grow(1), "its share is in use");
+        assert!(!budget.open(&known(1, false, "198.51.100.30")).grow(1), "its share is in use");
         let owner = known(2, false, "203.0.113.1");
-        let mut body = purse.open(&owner);
+        let mut body = budget.open(&owner);
         assert!(body.grow(100) && body.grow(100), "piece by piece");
-        assert!(!purse.open(&owner).grow(1), "one body at a time");
-        let mut third = purse.open(&known(3, false, "203.0.113.2"));
+        assert!(!budget.open(&owner).grow(1), "one body at a time");
+        let mut third = budget.open(&known(3, false, "203.0.113.2"));
         assert!(third.grow(1_024));
-        let mut fourth = purse.open(&known(4, false, "203.0.113.3"));
+        let mut fourth = budget.open(&known(4, false, "203.0.113.3"));
         assert!(fourth.grow(1_024 - 200) && !fourth.grow(1), "three quarters are the most");
         drop((third, fourth));
         assert!(body.grow(100));

@@ -16,7 +16,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 
 use super::rules::FORWARDED_FOR;
-use super::{Peer, Refusal};
+use super::{Peer, TransportRefusal};
 
 /// Address in `rouille::Request` for a peer without an address.
 const PLACEHOLDER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -38,14 +38,14 @@ pub(super) fn request(
     parts: &Parts,
     peer: Peer,
     body: Vec<u8>,
-) -> Result<rouille::Request, Refusal> {
+) -> Result<rouille::Request, TransportRefusal> {
     let mut headers: Vec<(String, String)> = Vec::with_capacity(parts.headers.len());
     for name in parts.headers.keys() {
         let mut values = Vec::new();
         for value in parts.headers.get_all(name) {
             match str::from_utf8(value.as_bytes()) {
                 Ok(value) => values.push(value),
-                Err(_) => return Err(Refusal::HeaderNotText { name: name.clone() }),
+                Err(_) => return Err(TransportRefusal::HeaderNotText { name: name.clone() }),
             }
         }
         if name == FORWARDED_FOR {
@@ -67,12 +67,12 @@ pub(super) fn request(
 pub(super) fn response(
     response: rouille::Response,
     bytes_max: usize,
-) -> Result<Response<Full<Bytes>>, Refusal> {
+) -> Result<Response<Full<Bytes>>, TransportRefusal> {
     let status = StatusCode::from_u16(response.status_code)
         .ok()
         .filter(|it| (200..600).contains(&it.as_u16()))
         .filter(|_| response.upgrade.is_none())
-        .ok_or(Refusal::ResponseNotSendable)?;
+        .ok_or(TransportRefusal::ResponseNotSendable)?;
     let mut sent = Response::new(Full::new(read(response.data, bytes_max)?));
     *sent.status_mut() = status;
     sent.headers_mut().reserve(response.headers.len());
@@ -83,7 +83,7 @@ pub(super) fn response(
             std::borrow::Cow::Owned(value) => HeaderValue::try_from(value),
         };
         let (Ok(name), Ok(value)) = (name, value) else {
-            return Err(Refusal::ResponseNotSendable);
+            return Err(TransportRefusal::ResponseNotSendable);
         };
         if !OURS.contains(&name) {
             sent.headers_mut().append(name, value);
@@ -92,7 +92,7 @@ pub(super) fn response(
     Ok(sent)
 }
 
-fn read(body: rouille::ResponseBody, bytes_max: usize) -> Result<Bytes, Refusal> {
+fn read(body: rouille::ResponseBody, bytes_max: usize) -> Result<Bytes, TransportRefusal> {
     let (reader, size) = body.into_reader_and_size();
     if size == Some(0) {
         return Ok(Bytes::new());
@@ -101,10 +101,10 @@ fn read(body: rouille::ResponseBody, bytes_max: usize) -> Result<Bytes, Refusal>
     let most = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
     match reader.take(most).read_to_end(&mut bytes) {
         Ok(length) if length <= bytes_max => Ok(bytes.into()),
-        Ok(_) => Err(Refusal::ResponseNotSendable),
+        Ok(_) => Err(TransportRefusal::ResponseNotSendable),
         Err(error) => {
             tracing::warn!(%error, "could not read a response body");
-            Err(Refusal::ResponseNotSendable)
+            Err(TransportRefusal::ResponseNotSendable)
         },
     }
 }

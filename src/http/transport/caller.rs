@@ -51,7 +51,7 @@ impl Network {
 }
 
 /// The 16 bytes of an actor's or organization's id.
-pub type Id = [u8; 16];
+pub type CallerId = [u8; 16];
 
 /// The sender of a request, as determined from its head.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,11 +60,11 @@ pub struct Caller {
     pub network: Option<Network>,
     /// The actor, if the request has a known credential: a user for all sessions or all personal keys,
     /// or a service key. For a sign-in, the user who signed in with this browser before.
-    pub actor: Option<Id>,
+    pub actor: Option<CallerId>,
     /// The actor authenticated with a key. Keys and sessions of a user have separate shares, so that a
     /// leaked key cannot block the sessions in which its owner revokes it.
     pub by_key: bool,
-    pub organization: Option<Id>,
+    pub organization: Option<CallerId>,
 }
 
 impl Caller {
@@ -131,10 +131,10 @@ pub(super) enum Payer {
     Network(Network),
     Neighbourhood(Network),
     /// A user, by all their sessions.
-    Actor(Id),
+    Actor(CallerId),
     /// A service key, or all personal keys of a user.
-    Keys(Id),
-    Organization(Id),
+    Keys(CallerId),
+    Organization(CallerId),
     /// All known callers: by a credential, or by the cookie of a browser that signed in before.
     Known,
     Strangers,

@@ -1,4 +1,4 @@
-//! Limits the number of connections: in total, per address and per neighbourhood of addresses.
+//! TransportLimits the number of connections: in total, per address and per neighbourhood of addresses.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use super::caller::{Claims, Network, SHARE_OF_PLACES};
-use super::counters::{Counters, count};
+use super::counters::{TransportCounters, count};
 use super::ledger::Ledger;
-use super::limits::Limits;
-use super::{Peer, Surface, TrustedProxies};
+use super::limits::TransportLimits;
+use super::{ListenerKind, Peer, TrustedProxies};
 
 /// One part in this many of all connections is reserved for trusted proxies.
 pub(super) const KEPT_FOR_PROXIES: usize = 4;
@@ -27,7 +27,7 @@ pub(super) struct Connections {
     per_network_max: usize,
     metrics_max: usize,
     exempt: TrustedProxies,
-    counters: Arc<Counters>,
+    counters: Arc<TransportCounters>,
 }
 
 /// One connection's part of its network's limit, returned on drop.
@@ -46,13 +46,17 @@ enum Kept {
 
 /// One connection's part of the total limit, returned on drop.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct ConnectionSlot {
     share: Share,
     permit: OwnedSemaphorePermit,
 }
 
 impl Connections {
-    pub(super) fn new(connections_max: usize, limits: &Limits, counters: Arc<Counters>) -> Self {
+    pub(super) fn new(
+        connections_max: usize,
+        limits: &TransportLimits,
+        counters: Arc<TransportCounters>,
+    ) -> Self {
         let connections_max = connections_max.min(Semaphore::MAX_PERMITS);
         let strangers_max = connections_max - connections_max / KEPT_FOR_PROXIES;
         Self {
@@ -70,7 +74,7 @@ impl Connections {
 
     /// A share for a connection from `peer`. `None` if its network, its neighbourhood, or all peers that
     /// are not trusted proxies are at their limit.
-    pub(super) fn share(self: &Arc<Self>, surface: Surface, peer: Peer) -> Option<Share> {
+    pub(super) fn share(self: &Arc<Self>, surface: ListenerKind, peer: Peer) -> Option<Share> {
         let share = self.try_share(surface, peer);
         if share.is_none() {
             count(&self.counters.connections_refused);
@@ -78,18 +82,20 @@ impl Connections {
         share
     }
 
-    fn try_share(self: &Arc<Self>, surface: Surface, peer: Peer) -> Option<Share> {
+    fn try_share(self: &Arc<Self>, surface: ListenerKind, peer: Peer) -> Option<Share> {
         let connections = Arc::clone(self);
         let address = match (surface, peer) {
-            (Surface::Metrics, Peer::Tcp(address)) => address.ip(),
-            (Surface::Main | Surface::Checks, Peer::Tcp(it)) if !self.exempt.contains(it.ip()) => {
+            (ListenerKind::Metrics, Peer::Tcp(address)) => address.ip(),
+            (ListenerKind::Main | ListenerKind::Checks, Peer::Tcp(it))
+                if !self.exempt.contains(it.ip()) =>
+            {
                 it.ip()
             },
             _ => return Some(Share { connections, taken: None }),
         };
         let kept = match surface {
-            Surface::Metrics => Kept::Metrics,
-            Surface::Main | Surface::Checks | Surface::Control => Kept::All,
+            ListenerKind::Metrics => Kept::Metrics,
+            ListenerKind::Main | ListenerKind::Checks | ListenerKind::Control => Kept::All,
         };
         // Does not wait, because a proxy's connection may be next in the backlog.
         let claims = self.claims(kept, Network::of(Some(address)));
@@ -119,13 +125,13 @@ impl Connections {
     /// kernel's backlog, where they use no file descriptor.
     pub(super) async fn place(
         &self,
-        surface: Surface,
+        surface: ListenerKind,
         share: Share,
-    ) -> Result<Place, AcquireError> {
+    ) -> Result<ConnectionSlot, AcquireError> {
         let permits = match surface {
-            Surface::Main | Surface::Checks => &self.all,
-            Surface::Control => &self.control,
-            Surface::Metrics => &self.metrics,
+            ListenerKind::Main | ListenerKind::Checks => &self.all,
+            ListenerKind::Control => &self.control,
+            ListenerKind::Metrics => &self.metrics,
         };
         let permit = match Arc::clone(permits).try_acquire_owned() {
             Ok(permit) => permit,
@@ -135,7 +141,7 @@ impl Connections {
             },
         };
         count(&self.counters.connections_open);
-        Ok(Place { share, permit })
+        Ok(ConnectionSlot { share, permit })
     }
 
     fn ledger(&self, kept: Kept) -> MutexGuard<'_, Ledger> {
@@ -155,7 +161,7 @@ impl Drop for Share {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.share.connections.counters.connections_open.fetch_sub(1, Ordering::Relaxed);
         tracing::trace!(permits = self.permit.num_permits(), "a connection has ended");
@@ -169,7 +175,7 @@ mod tests {
     use super::super::caller::Payer;
     use super::*;
 
-    fn connections(limits: &Limits) -> Arc<Connections> {
+    fn connections(limits: &TransportLimits) -> Arc<Connections> {
         Arc::new(Connections::new(10, limits, Arc::default()))
     }
 
@@ -178,12 +184,13 @@ mod tests {
     }
 
     fn on_main(connections: &Arc<Connections>, address: &str) -> Option<Share> {
-        connections.share(Surface::Main, peer(address))
+        connections.share(ListenerKind::Main, peer(address))
     }
 
     #[test]
     fn a_returned_share_leaves_no_entry_behind() {
-        let limits = Limits { connections_per_address_max: 1, ..Limits::default() };
+        let limits =
+            TransportLimits { connections_per_address_max: 1, ..TransportLimits::default() };
         let connections = connections(&limits);
         let held = on_main(&connections, "192.0.2.1").unwrap();
         assert!(on_main(&connections, "192.0.2.1").is_none());
@@ -195,9 +202,9 @@ mod tests {
 
     #[test]
     fn a_quarter_is_reserved_for_trusted_proxies() {
-        let limits = Limits {
+        let limits = TransportLimits {
             per_address_exempt: vec!["127.0.0.0/8".parse().unwrap()].into(),
-            ..Limits::default()
+            ..TransportLimits::default()
         };
         let connections = connections(&limits);
         let held: Vec<_> =
@@ -211,7 +218,7 @@ mod tests {
     /// Thirty /64s of one /48 once used up the connections of all peers that are not trusted proxies.
     #[test]
     fn a_neighbourhood_can_use_three_quarters_of_the_unreserved_connections() {
-        let connections = connections(&Limits::default());
+        let connections = connections(&TransportLimits::default());
         let near = |it: usize| on_main(&connections, &format!("2001:db8:0:{it}::1"));
         let held: Vec<_> = (0..9).filter_map(near).collect();
         assert_eq!(held.len(), 6);
@@ -222,12 +229,12 @@ mod tests {
 
     #[test]
     fn one_address_can_use_a_quarter_of_the_metrics_listener() {
-        let limits = Limits {
+        let limits = TransportLimits {
             per_address_exempt: vec!["127.0.0.0/8".parse().unwrap()].into(),
-            ..Limits::default()
+            ..TransportLimits::default()
         };
         let connections = connections(&limits);
-        let from = |address: &str| connections.share(Surface::Metrics, peer(address));
+        let from = |address: &str| connections.share(ListenerKind::Metrics, peer(address));
         let held: Vec<_> = (0..64).filter_map(|_| from("127.0.0.1")).collect();
         assert_eq!(held.len(), 16);
         assert!(from("127.0.0.2").is_some());
@@ -235,15 +242,15 @@ mod tests {
 
     #[test]
     fn trusted_proxies_and_unix_peers_have_no_limit_per_address() {
-        let limits = Limits {
+        let limits = TransportLimits {
             connections_per_address_max: 0,
             per_address_exempt: vec!["127.0.0.0/8".parse().unwrap()].into(),
-            ..Limits::default()
+            ..TransportLimits::default()
         };
         let connections = connections(&limits);
         assert!(on_main(&connections, "127.1.2.3").is_some());
         assert!(on_main(&connections, "::ffff:127.0.0.1").is_some());
-        assert!(connections.share(Surface::Main, Peer::Unix).is_some());
+        assert!(connections.share(ListenerKind::Main, Peer::Unix).is_some());
         assert!(on_main(&connections, "192.0.2.1").is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! Counters of the transport, for metrics.
+//! TransportCounters of the transport, for metrics.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +8,7 @@ use crate::telemetry::measure::Histogram;
 
 /// Counts since the start of a `Server`. `connections_open` and `pool_in_flight` are current values.
 #[derive(Debug, Default)]
-pub struct Counters {
+pub struct TransportCounters {
     /// Connections that are currently open.
     pub connections_open: AtomicU64,
     /// Accepted connections, including those closed at once by the limit per address.
@@ -33,10 +33,10 @@ pub struct Counters {
 
 /// Counts a request on the pool, until it is dropped.
 #[derive(Debug)]
-pub(super) struct OnPool(Arc<Counters>);
+pub(super) struct OnPool(Arc<TransportCounters>);
 
 impl OnPool {
-    pub(super) fn enter(counters: &Arc<Counters>) -> Self {
+    pub(super) fn enter(counters: &Arc<TransportCounters>) -> Self {
         count(&counters.pool_in_flight);
         Self(Arc::clone(counters))
     }

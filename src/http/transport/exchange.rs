@@ -13,15 +13,16 @@ use tokio::time::Instant;
 
 use super::body::{Allowance, Body, BodyLimits};
 use super::caller::Caller;
-use super::counters::{Counters, OnPool, count};
+use super::counters::{OnPool, TransportCounters, count};
 use super::head::RawHead;
-use super::limits::{HeadLimits, Limits};
+use super::limits::{HeadLimits, TransportLimits};
 use super::part::Parts;
-use super::pool::Place;
+use super::pool::PoolSlot;
 use super::rules::Framing;
 use super::stream::Progress;
 use super::{
-    Application, Arrival, Head, Lane, Origin, Peer, Refusal, Surface, Take, bridge, rules,
+    Application, Arrival, Executor, ListenerKind, Peer, RequestOrigin, ResponseHead, Take,
+    TransportRefusal, bridge, rules,
 };
 
 /// State that all connections of a server share.
@@ -31,13 +32,13 @@ pub(super) struct Service {
     heads: HeadLimits,
     response_bytes_max: usize,
     parts: Parts,
-    counters: Arc<Counters>,
+    counters: Arc<TransportCounters>,
 }
 
 /// One connection, for its requests.
 pub(super) struct Connection {
     pub(super) service: Arc<Service>,
-    pub(super) surface: Surface,
+    pub(super) surface: ListenerKind,
     pub(super) peer: Peer,
     pub(super) progress: Progress,
     /// The largest head that hyper reads on this connection.
@@ -74,8 +75,8 @@ impl Exchange {
 impl Service {
     pub(super) fn new(
         application: Arc<dyn Application>,
-        limits: &Limits,
-        counters: Arc<Counters>,
+        limits: &TransportLimits,
+        counters: Arc<TransportCounters>,
     ) -> Self {
         Self {
             application,
@@ -90,8 +91,8 @@ impl Service {
         }
     }
 
-    fn busy(&self) -> Refusal {
-        Refusal::Busy { retry_after_seconds: self.bodies.retry_after_seconds }
+    fn busy(&self) -> TransportRefusal {
+        TransportRefusal::Busy { retry_after_seconds: self.bodies.retry_after_seconds }
     }
 }
 
@@ -142,7 +143,7 @@ impl Connection {
         Ok(response)
     }
 
-    pub(super) fn receive(&self, headers: &mut HeaderMap) -> Result<(), Refusal> {
+    pub(super) fn receive(&self, headers: &mut HeaderMap) -> Result<(), TransportRefusal> {
         caught(|| self.service.application.receive(headers))
     }
 
@@ -152,13 +153,17 @@ impl Connection {
         response: &mut Response<Full<Bytes>>,
         took: Duration,
     ) -> Result<(), Cut> {
-        let mut head = Head { status: response.status(), headers: response.headers_mut() };
+        let mut head = ResponseHead { status: response.status(), headers: response.headers_mut() };
         caught(|| self.service.application.send_off(arrival, &mut head, took))
             .map_err(|_panicked| Cut)
     }
 
     /// A trusted proxy may send a large head only if the request repeats the client's head.
-    fn check_size(&self, arrival: &Arrival<'_>, raw: Option<RawHead>) -> Result<(), Refusal> {
+    fn check_size(
+        &self,
+        arrival: &Arrival<'_>,
+        raw: Option<RawHead>,
+    ) -> Result<(), TransportRefusal> {
         let service = &self.service;
         let repeats = caught(|| service.application.repeats_a_head(arrival))?;
         let limits = if repeats { self.heads } else { service.heads };
@@ -170,11 +175,11 @@ impl Connection {
         arrival: &Arrival<'_>,
         incoming: Incoming,
         exchange: &mut Exchange,
-    ) -> Result<Response<Full<Bytes>>, Refusal> {
+    ) -> Result<Response<Full<Bytes>>, TransportRefusal> {
         let service = &self.service;
         match caught(|| service.application.lane(arrival))? {
-            Lane::Check { body: None } => self.run_check(arrival, &[]),
-            Lane::Check { body: Some(take) } => {
+            Executor::Check { body: None } => self.run_check(arrival, &[]),
+            Executor::Check { body: Some(take) } => {
                 let caller = match caught(|| service.application.admit(arrival))? {
                     Ok(caller) => caller,
                     Err(denied) => return self.deny(*denied, exchange),
@@ -182,7 +187,7 @@ impl Connection {
                 let body = self.body(incoming, take, &caller, exchange).await?;
                 self.run_check(arrival, &body.bytes)
             },
-            Lane::Pool { body: take } => {
+            Executor::Pool { body: take } => {
                 rules::check_for_pool(arrival.parts)?;
                 let caller = match caught(|| service.application.admit(arrival))? {
                     Ok(caller) => caller,
@@ -201,7 +206,7 @@ impl Connection {
         &self,
         denied: rouille::Response,
         exchange: &mut Exchange,
-    ) -> Result<Response<Full<Bytes>>, Refusal> {
+    ) -> Result<Response<Full<Bytes>>, TransportRefusal> {
         exchange.is_denied = true;
         bridge::response(denied, self.service.response_bytes_max)
     }
@@ -210,7 +215,7 @@ impl Connection {
         &self,
         arrival: &Arrival<'_>,
         body: &[u8],
-    ) -> Result<Response<Full<Bytes>>, Refusal> {
+    ) -> Result<Response<Full<Bytes>>, TransportRefusal> {
         let response = caught(|| self.service.application.check(arrival, body))?;
         bridge::response(response, self.service.response_bytes_max)
     }
@@ -221,9 +226,9 @@ impl Connection {
         take: Take,
         caller: &Caller,
         exchange: &mut Exchange,
-    ) -> Result<Body, Refusal> {
-        let purse = self.service.parts.purse(take.part);
-        let allowance = Allowance { purse, caller, bytes_max: take.body_bytes_max };
+    ) -> Result<Body, TransportRefusal> {
+        let budget = self.service.parts.budget(take.part);
+        let allowance = Allowance { budget, caller, bytes_max: take.body_bytes_max };
         let body = self.service.bodies.read(incoming, exchange.framing, allowance).await?;
         exchange.unread = false;
         Ok(body)
@@ -233,10 +238,10 @@ impl Connection {
         &self,
         arrival: &Arrival<'_>,
         body: Body,
-        place: Place,
-    ) -> Result<Response<Full<Bytes>>, Refusal> {
+        place: PoolSlot,
+    ) -> Result<Response<Full<Bytes>>, TransportRefusal> {
         let service = Arc::clone(&self.service);
-        let origin = Origin { surface: self.surface, peer: self.peer };
+        let origin = RequestOrigin { surface: self.surface, peer: self.peer };
         let request = bridge::request(arrival.parts, self.peer, body.bytes)?;
         let (application, bytes_max) =
             (Arc::clone(&service.application), service.response_bytes_max);
@@ -249,7 +254,7 @@ impl Connection {
         });
         match task.await {
             Ok(outcome) => outcome,
-            Err(error) if error.is_panic() => Err(Refusal::Panicked),
+            Err(error) if error.is_panic() => Err(TransportRefusal::Panicked),
             // The server is stopping, and the pool accepts no more requests.
             Err(_cancelled) => Err(service.busy()),
         }
@@ -258,13 +263,13 @@ impl Connection {
     pub(super) fn refuse(
         &self,
         arrival: &Arrival<'_>,
-        refusal: &Refusal,
+        refusal: &TransportRefusal,
     ) -> Result<Response<Full<Bytes>>, Cut> {
         let service = &self.service;
         count(&service.counters.requests_refused);
-        if matches!(refusal, Refusal::Panicked) {
+        if matches!(refusal, TransportRefusal::Panicked) {
             count(&service.counters.panics);
-        } else if matches!(refusal, Refusal::Busy { .. }) {
+        } else if matches!(refusal, TransportRefusal::Busy { .. }) {
             count(&service.counters.busy);
         }
         let response = caught(|| service.application.refuse(arrival, refusal));
@@ -276,30 +281,30 @@ impl Connection {
 
 /// Runs the application, and turns a panic into a rejection. The application must tolerate its own
 /// interrupted work.
-fn caught<T>(run: impl FnOnce() -> T) -> Result<T, Refusal> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|_payload| Refusal::Panicked)
+fn caught<T>(run: impl FnOnce() -> T) -> Result<T, TransportRefusal> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|_payload| TransportRefusal::Panicked)
 }
 
 /// Whether the connection must be closed after this rejection, because the start of the next request is
 /// unknown or not worth finding.
-fn ends_connection(refusal: &Refusal) -> bool {
+fn ends_connection(refusal: &TransportRefusal) -> bool {
     match refusal {
-        Refusal::LengthAndEncoding
-        | Refusal::EncodingNotSupported
-        | Refusal::LineFeedAlone
-        | Refusal::HeadUnseen
-        | Refusal::HeadTooLarge { .. }
-        | Refusal::TunnelAsked
-        | Refusal::NoHost
-        | Refusal::HostNotValid
-        | Refusal::HostMismatch
-        | Refusal::BodyTooLarge { .. }
-        | Refusal::BodyTimeout
-        | Refusal::BodyBroken => true,
-        Refusal::DoubledHeader { name } => name == http::header::CONTENT_LENGTH,
-        Refusal::HeaderNotText { .. }
-        | Refusal::Busy { .. }
-        | Refusal::Panicked
-        | Refusal::ResponseNotSendable => false,
+        TransportRefusal::LengthAndEncoding
+        | TransportRefusal::EncodingNotSupported
+        | TransportRefusal::LineFeedAlone
+        | TransportRefusal::HeadUnseen
+        | TransportRefusal::HeadTooLarge { .. }
+        | TransportRefusal::TunnelAsked
+        | TransportRefusal::NoHost
+        | TransportRefusal::HostNotValid
+        | TransportRefusal::HostMismatch
+        | TransportRefusal::BodyTooLarge { .. }
+        | TransportRefusal::BodyTimeout
+        | TransportRefusal::BodyBroken => true,
+        TransportRefusal::DoubledHeader { name } => name == http::header::CONTENT_LENGTH,
+        TransportRefusal::HeaderNotText { .. }
+        | TransportRefusal::Busy { .. }
+        | TransportRefusal::Panicked
+        | TransportRefusal::ResponseNotSendable => false,
     }
 }

@@ -1,4 +1,4 @@
-//! How much of something is held, and by whom.
+//! How much of a shared resource each caller holds.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Limits of the transport. All are configurable.
+//! TransportLimits of the transport. All are configurable.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use super::{Peer, TrustedProxies};
 
 /// The limits of a `Server`. `default()` has the documented defaults.
 #[derive(Clone, Debug)]
-pub struct Limits {
+pub struct TransportLimits {
     /// Time from the first to the last byte of a request's head. After that the connection is closed.
     pub head_timeout: Duration,
     /// Time that a connection may be idle before the next request.
@@ -65,7 +65,7 @@ pub(super) struct HeadLimits {
     pub(super) bytes_max: usize,
 }
 
-impl Limits {
+impl TransportLimits {
     /// The limit for an ordinary head.
     pub(super) fn of_heads(&self) -> HeadLimits {
         HeadLimits { lines_max: self.headers_max, bytes_max: self.head_bytes_max }
@@ -88,7 +88,7 @@ impl Limits {
     }
 }
 
-impl Default for Limits {
+impl Default for TransportLimits {
     fn default() -> Self {
         Self {
             head_timeout: Duration::from_secs(10),
@@ -125,7 +125,7 @@ pub struct PartLimits {
     pub body_bytes: usize,
 }
 
-impl Limits {
+impl TransportLimits {
     /// The limits of one part.
     pub fn of(&self, part: Part) -> PartLimits {
         let (places, body_bytes) = match part {

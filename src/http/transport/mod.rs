@@ -1,7 +1,7 @@
 //! The HTTP transport: sockets, limits and timeouts around one `Application`.
 //!
 //! It is the only part of `http` that uses hyper. It has no knowledge of keys, routes or the format of
-//! errors: `Application::refuse` turns each `Refusal` into a response. A request that hyper cannot parse
+//! errors: `Application::refuse` turns each `TransportRefusal` into a response. A request that hyper cannot parse
 //! does not reach the application; hyper answers it with 400 and an empty body. A head that is too large
 //! is reported to the application. No log line of this module contains a header value or a target.
 
@@ -34,9 +34,9 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode};
 
 pub use self::aside::Aside;
-pub use self::caller::{Caller, Id, Network};
-pub use self::counters::Counters;
-pub use self::limits::{Limits, PartLimits};
+pub use self::caller::{Caller, CallerId, Network};
+pub use self::counters::TransportCounters;
+pub use self::limits::{PartLimits, TransportLimits};
 pub use self::part::Part;
 pub use self::server::Server;
 pub use self::trusted_proxies::TrustedProxies;
@@ -50,7 +50,7 @@ pub(crate) mod bounds {
 
 /// The kind of a listener, which determines the endpoints that the application serves on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Surface {
+pub enum ListenerKind {
     /// All endpoints: page, management and checks.
     Main,
     /// Only check endpoints and health.
@@ -61,7 +61,7 @@ pub enum Surface {
     Metrics,
 }
 
-impl Surface {
+impl ListenerKind {
     pub const ALL: [Self; 4] = [Self::Main, Self::Checks, Self::Control, Self::Metrics];
 }
 
@@ -76,7 +76,7 @@ pub enum Socket {
 #[derive(Debug)]
 pub struct Listener {
     /// The endpoints that it serves.
-    pub surface: Surface,
+    pub surface: ListenerKind,
     /// The socket that accepts its connections.
     pub socket: Socket,
 }
@@ -93,7 +93,7 @@ pub enum Peer {
 /// A request whose head has been read, and whose body has not.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival<'a> {
-    pub surface: Surface,
+    pub surface: ListenerKind,
     /// The other end of the connection.
     pub peer: Peer,
     /// Method, target as sent (origin or absolute form; hyper removes a fragment) and all header lines,
@@ -103,15 +103,15 @@ pub struct Arrival<'a> {
 
 /// The listener and peer of a request, for `Application::handle`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Origin {
-    pub surface: Surface,
+pub struct RequestOrigin {
+    pub surface: ListenerKind,
     /// The other end of the connection. If it is `Unix`, the address in `rouille::Request` is a
     /// placeholder.
     pub peer: Peer,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lane {
+pub enum Executor {
     /// `Application::check`, on the event loop, where blocking would stop every connection.
     Check {
         /// `None`: the body is not read, and a request with a body ends its connection.
@@ -124,7 +124,7 @@ pub enum Lane {
     },
 }
 
-impl Lane {
+impl Executor {
     /// The same lane, with capacity from another part.
     #[must_use]
     pub fn in_part(self, part: Part) -> Self {
@@ -140,13 +140,13 @@ impl Lane {
 pub struct Take {
     /// The part that provides the capacity.
     pub part: Part,
-    /// Largest body in bytes; a larger one is `Refusal::BodyTooLarge`.
+    /// Largest body in bytes; a larger one is `TransportRefusal::BodyTooLarge`.
     pub body_bytes_max: usize,
 }
 
 /// The head of a response, which the application may change.
 #[derive(Debug)]
-pub struct Head<'a> {
+pub struct ResponseHead<'a> {
     pub status: StatusCode,
     /// The headers of the response.
     pub headers: &'a mut HeaderMap,
@@ -154,7 +154,7 @@ pub struct Head<'a> {
 
 /// Why the transport rejects a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum TransportRefusal {
     /// HTTP/1.1 without a Host header. HTTP/1.0 may omit it.
     NoHost,
     /// The Host header is not a valid host and port.
@@ -200,7 +200,7 @@ pub enum Refusal {
     Panicked,
     /// The application's response cannot be sent: its status is outside 200..=599, a header is malformed
     /// (none is dropped silently, since a missing identity header would be a security hole), it is an
-    /// upgrade, or its body failed or exceeds `Limits::response_bytes_max`.
+    /// upgrade, or its body failed or exceeds `TransportLimits::response_bytes_max`.
     ResponseNotSendable,
 }
 
@@ -208,7 +208,7 @@ pub enum Refusal {
 /// only that request.
 pub trait Application: Send + Sync + 'static {
     /// Chooses where a request runs. Called on the event loop: must not block.
-    fn lane(&self, arrival: &Arrival<'_>) -> Lane;
+    fn lane(&self, arrival: &Arrival<'_>) -> Executor;
 
     /// Identifies the caller from the head, before the body is read and before the request gets a place
     /// on the pool. Returns a response if the request may not continue. Called on the event loop: must
@@ -221,19 +221,19 @@ pub trait Application: Send + Sync + 'static {
         Ok(Caller::of(address))
     }
 
-    /// Answers a request of `Lane::Check`. Called on the event loop: must not block.
+    /// Answers a request of `Executor::Check`. Called on the event loop: must not block.
     ///
     /// Host and credential headers appear at most once. Other headers may be repeated or not be text.
     fn check(&self, arrival: &Arrival<'_>, body: &[u8]) -> rouille::Response;
 
-    /// Answers a request of `Lane::Pool`. Called on a blocking thread.
+    /// Answers a request of `Executor::Pool`. Called on a blocking thread.
     ///
     /// In `request` the target is in origin form, every header value is UTF-8, headers that must be
     /// single are single, and the lines of X-Forwarded-For are joined into one.
-    fn handle(&self, origin: Origin, request: &rouille::Request) -> rouille::Response;
+    fn handle(&self, origin: RequestOrigin, request: &rouille::Request) -> rouille::Response;
 
     /// Whether a request repeats the head of another request, as a proxy's check does. From a trusted
-    /// proxy its head may have `Limits::proxied_head_bytes_max`. Called on the event loop: must not block.
+    /// proxy its head may have `TransportLimits::proxied_head_bytes_max`. Called on the event loop: must not block.
     fn repeats_a_head(&self, _arrival: &Arrival<'_>) -> bool {
         false
     }
@@ -244,15 +244,15 @@ pub trait Application: Send + Sync + 'static {
 
     /// Called once for every response, including errors, right before it is sent. `took` is the time
     /// since the end of the request's head. Called on the event loop: must not block.
-    fn send_off(&self, _arrival: &Arrival<'_>, _answer: &mut Head<'_>, _took: Duration) {}
+    fn send_off(&self, _arrival: &Arrival<'_>, _answer: &mut ResponseHead<'_>, _took: Duration) {}
 
     /// The counters that the transport increments.
-    fn counters(&self) -> Arc<Counters> {
+    fn counters(&self) -> Arc<TransportCounters> {
         Arc::default()
     }
 
     /// Turns a rejection into a response. Called on the event loop: must not block.
     ///
     /// If this panics, or its response cannot be sent, the connection is closed without a response.
-    fn refuse(&self, arrival: &Arrival<'_>, refusal: &Refusal) -> rouille::Response;
+    fn refuse(&self, arrival: &Arrival<'_>, refusal: &TransportRefusal) -> rouille::Response;
 }

@@ -16,7 +16,7 @@ use hyper::body::{Body, Bytes};
 
 use super::exchange::Connection;
 use super::limits::HeadLimits;
-use super::{Arrival, Refusal};
+use super::{Arrival, TransportRefusal};
 
 /// Status lines of hyper's responses to a target, and to a head, that is too large.
 const STATUS_LINES: [&[u8]; 2] = [b"HTTP/1.1 414 ", b"HTTP/1.1 431 "];
@@ -35,7 +35,7 @@ pub(super) fn refusal(connection: &Connection) -> Option<Vec<u8>> {
     connection.receive(&mut parts.headers).ok()?;
     let arrival = Arrival { surface: connection.surface, peer: connection.peer, parts: &parts };
     let HeadLimits { lines_max, bytes_max } = connection.heads;
-    let refusal = Refusal::HeadTooLarge { lines_max, bytes_max };
+    let refusal = TransportRefusal::HeadTooLarge { lines_max, bytes_max };
     let mut response = connection.refuse(&arrival, &refusal).ok()?;
     connection.send_off(&arrival, &mut response, Duration::ZERO).ok()?;
     Some(bytes(response))

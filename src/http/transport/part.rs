@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use super::body::Purse;
-use super::limits::{Limits, PartLimits};
+use super::body::BodyBudget;
+use super::limits::{PartLimits, TransportLimits};
 use super::pool::Pool;
 
 /// The part that provides a request's place on the pool and the memory for its body.
@@ -60,10 +60,10 @@ pub(super) fn hashes_at_once() -> usize {
 
 /// Places and memory of every part.
 #[derive(Debug)]
-pub(super) struct Parts([(Arc<Pool>, Arc<Purse>); 7]);
+pub(super) struct Parts([(Arc<Pool>, Arc<BodyBudget>); 7]);
 
 impl Parts {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(super) fn new(limits: &TransportLimits) -> Self {
         Self(Part::ALL.map(|part| {
             let PartLimits { places, body_bytes } = limits.of(part);
             let wait = match part {
@@ -75,7 +75,7 @@ impl Parts {
                 | Part::Management
                 | Part::Long => limits.pool_wait,
             };
-            (Pool::new(places, wait), Purse::new(body_bytes))
+            (Pool::new(places, wait), BodyBudget::new(body_bytes))
         }))
     }
 
@@ -83,11 +83,11 @@ impl Parts {
         &self.of(part).0
     }
 
-    pub(super) fn purse(&self, part: Part) -> &Arc<Purse> {
+    pub(super) fn budget(&self, part: Part) -> &Arc<BodyBudget> {
         &self.of(part).1
     }
 
-    fn of(&self, part: Part) -> &(Arc<Pool>, Arc<Purse>) {
+    fn of(&self, part: Part) -> &(Arc<Pool>, Arc<BodyBudget>) {
         let [control, sign_in, page, checks, batch, management, long] = &self.0;
         match part {
             Part::Control => control,
@@ -102,7 +102,7 @@ impl Parts {
 }
 
 /// Threads of the blocking pool for all parts together.
-pub(super) fn places_in_all(limits: &Limits) -> usize {
+pub(super) fn places_in_all(limits: &TransportLimits) -> usize {
     Part::ALL.into_iter().map(|part| limits.of(part).places).sum()
 }
 

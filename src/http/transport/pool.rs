@@ -22,7 +22,7 @@ use super::queue::{Queue, Waiter, kind};
 pub(crate) const WAITING_A_PLACE: usize = 4;
 /// How many may wait at least, however few places there are.
 pub(crate) const WAITING_MIN: usize = 128;
-/// How many requests of one caller wait or run whoever else fills the queue: a page asks some at once.
+/// Requests of one caller that always find room in the queue: a page sends some at once.
 pub(crate) const OWN_MIN: usize = 4;
 
 /// One part of the pool.
@@ -45,7 +45,7 @@ struct State {
 
 /// A place; given back on drop.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct PoolSlot {
     pool: Arc<Pool>,
     claims: Claims,
 }
@@ -74,7 +74,7 @@ impl Pool {
     }
 
     /// A place for a caller's request; `None` when none falls free in time, or too many wait.
-    pub(super) async fn enter(self: &Arc<Self>, caller: &Caller) -> Option<Place> {
+    pub(super) async fn enter(self: &Arc<Self>, caller: &Caller) -> Option<PoolSlot> {
         let mut waiting = match self.ask(caller) {
             Ok(place) => return Some(place),
             Err(waiting) => waiting?,
@@ -89,10 +89,10 @@ impl Pool {
     }
 
     /// A place at once, or one in the queue, or neither.
-    fn ask(self: &Arc<Self>, caller: &Caller) -> Result<Place, Option<Waiting>> {
+    fn ask(self: &Arc<Self>, caller: &Caller) -> Result<PoolSlot, Option<Waiting>> {
         let mut state = self.lock();
         let claims = caller.claims_on_places(self.places);
-        // Whoever waits while places are free has its share in use: nobody is overtaken here.
+        // A caller that waits while places are free has its share in use, so no caller is overtaken here.
         if state.running.take(&claims) {
             return Ok(self.place(caller));
         }
@@ -109,9 +109,9 @@ impl Pool {
         Err(Some(Waiting { pool, number, caller: *caller, granted, is_over: false }))
     }
 
-    fn place(self: &Arc<Self>, caller: &Caller) -> Place {
+    fn place(self: &Arc<Self>, caller: &Caller) -> PoolSlot {
         let claims = caller.claims_on_places(self.places);
-        Place { pool: Arc::clone(self), claims }
+        PoolSlot { pool: Arc::clone(self), claims }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -163,7 +163,7 @@ impl State {
     }
 }
 
-impl Drop for Place {
+impl Drop for PoolSlot {
     fn drop(&mut self) {
         self.pool.lock().leave(&self.claims);
     }
@@ -191,7 +191,7 @@ mod tests {
     use tokio::runtime::Builder;
 
     use super::super::ledger::looks;
-    use super::super::limits::Limits;
+    use super::super::limits::TransportLimits;
     use super::*;
 
     const LONG: Duration = Duration::from_secs(30);
@@ -200,7 +200,7 @@ mod tests {
         Caller { actor: Some([id; 16]), organization: Some([id; 16]), ..Caller::default() }
     }
 
-    fn at_once(pool: &Arc<Pool>, caller: &Caller) -> Option<Place> {
+    fn at_once(pool: &Arc<Pool>, caller: &Caller) -> Option<PoolSlot> {
         pool.ask(caller).ok()
     }
 
@@ -291,13 +291,13 @@ mod tests {
         drop(others.pop());
         assert_eq!(granted(), [false, true, false, false, false], "it holds nothing");
         // The first caller ends its request and holds nothing again.
-        drop(Place { pool: Arc::clone(&pool), claims: actor(1).claims_on_places(8) });
+        drop(PoolSlot { pool: Arc::clone(&pool), claims: actor(1).claims_on_places(8) });
         assert_eq!(granted(), [false, false, false, true, false], "it holds the fewest");
     }
 
     /// Two guests, or four addresses in two neighbourhoods, once filled the queue for everybody.
     #[test]
-    fn who_has_nothing_here_may_wait_whoever_fills_the_queue() {
+    fn a_caller_without_requests_may_wait_in_a_full_queue() {
         let colleague = |id| Caller { actor: Some([id; 16]), ..actor(9) };
         let from = |text: &str| Caller::of(Some(text.parse::<IpAddr>().unwrap()));
         let near = ["192.0.2.1", "192.0.2.2", "198.51.100.1", "198.51.100.2"];
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_who_fill_the_queue_keep_nobody_out_who_is_known_nor_the_reverse() {
+    fn strangers_and_known_callers_do_not_keep_each_other_out() {
         let stranger =
             |at: usize| Caller::of(Some(IpAddr::from([10, u8::try_from(at).unwrap(), 0, 1])));
         let known = |at: usize| actor(u8::try_from(at).unwrap());
@@ -403,7 +403,7 @@ mod tests {
             });
             caller
         };
-        let most = u32::try_from(Limits::default().connections_max).unwrap();
+        let most = u32::try_from(TransportLimits::default().connections_max).unwrap();
         // Strangers of as many neighbourhoods, or users of one organization that holds its half.
         for crowd in [&stranger as &dyn Fn(u32) -> Caller, &known] {
             for waiters in [100, most] {

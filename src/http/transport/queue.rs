@@ -13,7 +13,6 @@ use tokio::sync::oneshot;
 use super::caller::{Caller, Claims, Payer};
 use super::ledger::Ledger;
 
-/// A request that waits.
 #[derive(Debug)]
 pub(super) struct Waiter {
     pub(super) number: u64,
@@ -26,7 +25,6 @@ pub(super) struct Waiter {
 /// All that wait for a place.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    /// By the narrowest payer.
     lines: HashMap<Option<Payer>, Line>,
     groups: HashMap<Group, BTreeMap<Turn, Claims>>,
     /// How many requests were taken out in their turn.
@@ -284,7 +282,7 @@ mod tests {
                         waiting.push(waiter(number, caller));
                     },
                 }
-                // A caller of whom none waits comes as a new one.
+                // A caller without waiting requests comes as a new one.
                 served.retain(|caller, _| waiting.iter().any(|it| narrowest(&it.claims) == *caller));
             }
             for gone in waiting {

@@ -10,7 +10,7 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderName, Method, Version};
 
-use super::Refusal;
+use super::TransportRefusal;
 use super::head::RawHead;
 use super::limits::HeadLimits;
 
@@ -54,17 +54,21 @@ impl Framing {
 }
 
 /// The rules that apply to every request.
-pub(super) fn check(parts: &Parts, framing: Framing, raw: Option<RawHead>) -> Result<(), Refusal> {
+pub(super) fn check(
+    parts: &Parts,
+    framing: Framing,
+    raw: Option<RawHead>,
+) -> Result<(), TransportRefusal> {
     check_framing(parts, framing, raw)?;
     if parts.method == Method::CONNECT {
-        return Err(Refusal::TunnelAsked);
+        return Err(TransportRefusal::TunnelAsked);
     }
     check_host(parts)?;
     check_single(&parts.headers, |name| SINGLE.contains(&name.as_str()))
 }
 
 /// Additional rules for requests that are converted to rouille's types.
-pub(super) fn check_for_pool(parts: &Parts) -> Result<(), Refusal> {
+pub(super) fn check_for_pool(parts: &Parts) -> Result<(), TransportRefusal> {
     check_single(&parts.headers, |name| {
         let prefixed = SINGLE_ON_POOL_PREFIXES.iter().any(|it| name.as_str().starts_with(it));
         SINGLE_ON_POOL.contains(name) || (prefixed && name != FORWARDED_FOR)
@@ -76,65 +80,76 @@ pub(super) fn check_size(
     parts: &Parts,
     head_bytes: usize,
     limits: HeadLimits,
-) -> Result<(), Refusal> {
+) -> Result<(), TransportRefusal> {
     let HeadLimits { lines_max, bytes_max } = limits;
     if parts.headers.len() > lines_max || head_bytes > bytes_max {
-        return Err(Refusal::HeadTooLarge { lines_max, bytes_max });
+        return Err(TransportRefusal::HeadTooLarge { lines_max, bytes_max });
     }
     Ok(())
 }
 
-fn check_framing(parts: &Parts, framing: Framing, raw: Option<RawHead>) -> Result<(), Refusal> {
-    let raw = raw.ok_or(Refusal::HeadUnseen)?;
+fn check_framing(
+    parts: &Parts,
+    framing: Framing,
+    raw: Option<RawHead>,
+) -> Result<(), TransportRefusal> {
+    let raw = raw.ok_or(TransportRefusal::HeadUnseen)?;
     if raw.line_feed_alone {
-        return Err(Refusal::LineFeedAlone);
+        return Err(TransportRefusal::LineFeedAlone);
     }
     if framing == Framing::Chunked {
         if raw.content_lengths > 0 {
-            return Err(Refusal::LengthAndEncoding);
+            return Err(TransportRefusal::LengthAndEncoding);
         }
         let mut encodings = parts.headers.get_all(TRANSFER_ENCODING).iter();
         let plain =
             encodings.next().is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"chunked"));
         if !plain || encodings.next().is_some() {
-            return Err(Refusal::EncodingNotSupported);
+            return Err(TransportRefusal::EncodingNotSupported);
         }
     }
     if raw.content_lengths > 1 {
-        return Err(Refusal::DoubledHeader { name: CONTENT_LENGTH });
+        return Err(TransportRefusal::DoubledHeader { name: CONTENT_LENGTH });
     }
     Ok(())
 }
 
-fn check_host(parts: &Parts) -> Result<(), Refusal> {
+fn check_host(parts: &Parts) -> Result<(), TransportRefusal> {
     let mut hosts = parts.headers.get_all(HOST).iter();
     let Some(host) = hosts.next() else {
         // Health checks of HAProxy and old scripts use HTTP/1.0 without Host.
-        return if parts.version == Version::HTTP_10 { Ok(()) } else { Err(Refusal::NoHost) };
+        return if parts.version == Version::HTTP_10 {
+            Ok(())
+        } else {
+            Err(TransportRefusal::NoHost)
+        };
     };
     if hosts.next().is_some() {
-        return Err(Refusal::DoubledHeader { name: HOST });
+        return Err(TransportRefusal::DoubledHeader { name: HOST });
     }
     // Without the sub-delimiters of RFC 3986: no name in use has them, and parsers differ on them.
     let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%:[]".contains(byte);
     if host.is_empty() || !host.as_bytes().iter().all(fits) {
-        return Err(Refusal::HostNotValid);
+        return Err(TransportRefusal::HostNotValid);
     }
     match parts.uri.authority() {
         Some(target) if !target.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes()) => {
-            Err(Refusal::HostMismatch)
+            Err(TransportRefusal::HostMismatch)
         },
         Some(_) | None => Ok(()),
     }
 }
 
-fn check_single(headers: &HeaderMap, single: impl Fn(&HeaderName) -> bool) -> Result<(), Refusal> {
+fn check_single(
+    headers: &HeaderMap,
+    single: impl Fn(&HeaderName) -> bool,
+) -> Result<(), TransportRefusal> {
     if headers.len() == headers.keys_len() {
         return Ok(());
     }
     let doubled = |name: &&HeaderName| headers.get_all(*name).iter().nth(1).is_some();
     match headers.keys().filter(|name| single(name)).find(doubled) {
-        Some(name) => Err(Refusal::DoubledHeader { name: name.clone() }),
+        Some(name) => Err(TransportRefusal::DoubledHeader { name: name.clone() }),
         None => Ok(()),
     }
 }

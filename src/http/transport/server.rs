@@ -14,9 +14,9 @@ use tokio::time::timeout;
 use super::accept::{Acceptor, Floor};
 use super::aside::WAITING_MAX;
 use super::connections::Connections;
-use super::counters::Counters;
+use super::counters::TransportCounters;
 use super::exchange::Service;
-use super::limits::Limits;
+use super::limits::TransportLimits;
 use super::part::places_in_all;
 use super::{Application, Listener};
 
@@ -41,7 +41,7 @@ impl Server {
     pub fn start(
         listeners: Vec<Listener>,
         application: Arc<dyn Application>,
-        limits: Limits,
+        limits: TransportLimits,
     ) -> io::Result<Self> {
         let connections_max = connections_max(&limits)?;
         let counters = application.counters();
@@ -75,11 +75,11 @@ impl Server {
     }
 
     /// The counters, which stay valid after `stop`.
-    pub fn counters(&self) -> Arc<Counters> {
+    pub fn counters(&self) -> Arc<TransportCounters> {
         Arc::clone(&self.floor.counters)
     }
 
-    /// Stops accepting, closes idle connections, waits up to `Limits::drain_timeout` for requests in
+    /// Stops accepting, closes idle connections, waits up to `TransportLimits::drain_timeout` for requests in
     /// flight, then cuts the remaining connections. Blocks until that is done.
     ///
     /// Must not be called from an asynchronous task.
@@ -102,7 +102,7 @@ impl Server {
 }
 
 /// The limit of connections in total, reduced to what the limit of open files allows.
-fn connections_max(limits: &Limits) -> io::Result<usize> {
+fn connections_max(limits: &TransportLimits) -> io::Result<usize> {
     let Some(files) = getrlimit(Resource::Nofile).current else {
         return Ok(limits.connections_max);
     };

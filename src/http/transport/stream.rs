@@ -15,7 +15,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::exchange::Connection;
 use super::head::{HeadRecord, RawHead};
-use super::limits::Limits;
+use super::limits::TransportLimits;
 use super::oversize;
 
 /// Time and bytes for which a connection is still read after the last byte of the response, so that a
@@ -150,7 +150,7 @@ struct Closing {
 }
 
 impl<S> Stream<S> {
-    pub(super) fn new(socket: S, connection: Arc<Connection>, limits: &Limits) -> Self {
+    pub(super) fn new(socket: S, connection: Arc<Connection>, limits: &TransportLimits) -> Self {
         Self {
             socket,
             connection,

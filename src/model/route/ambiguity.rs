@@ -25,7 +25,6 @@ pub enum Ambiguity {
     CompatibilityForm,
 }
 
-/// A set of ambiguities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ambiguities(u8);
 

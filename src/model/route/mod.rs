@@ -45,7 +45,6 @@ pub enum InvalidRoute {
     /// `{` or `}` or `*` within other text.
     #[error("a {{name}}, '*' or '**' must be a whole segment")]
     Part,
-    /// `**` before the end.
     #[error("'**' must be the last segment")]
     RestInside,
     #[error("must not use a name twice")]
@@ -74,7 +73,7 @@ pub struct Route {
 
 /// The parts of a request that routes compare.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
+pub struct RouteQuery<'a> {
     /// The host in canonical form: see [`canonical_host`].
     pub host: &'a str,
     /// The path as it was sent, without the query.
@@ -126,7 +125,7 @@ impl<T> RouteTable<T> {
     ///
     /// [`DoubtfulPath`] if the path holds an ambiguity that this rule does not allow, or if another
     /// reading of the path matches a more specific rule: a more general rule never decides then.
-    pub fn find(&self, asked: Asked<'_>) -> Result<Option<(&Route, &T)>, DoubtfulPath> {
+    pub fn find(&self, asked: RouteQuery<'_>) -> Result<Option<(&Route, &T)>, DoubtfulPath> {
         let holds = asked.path.holds();
         let found = self.position(asked, asked.path.as_str());
         let found = found.and_then(|at| Some((at, self.rules.get(at)?)));
@@ -144,7 +143,7 @@ impl<T> RouteTable<T> {
     }
 
     /// The position of the first rule for a path with the request's host and method.
-    fn position(&self, asked: Asked<'_>, path: &str) -> Option<usize> {
+    fn position(&self, asked: RouteQuery<'_>, path: &str) -> Option<usize> {
         self.rules.iter().position(|(route, _)| route.fits(asked, path))
     }
 
@@ -170,7 +169,7 @@ fn equal_among<T>(alike: &[(usize, (Route, T))]) -> Option<EqualRoutes> {
 
 impl Route {
     /// Whether this rule matches the request with this path.
-    fn fits(&self, asked: Asked<'_>, path: &str) -> bool {
+    fn fits(&self, asked: RouteQuery<'_>, path: &str) -> bool {
         self.methods.as_ref().is_none_or(|methods| methods.has(asked.method))
             && self.path.fits(path)
             && self.host.as_ref().is_none_or(|host| host.fits(asked.host))
@@ -246,7 +245,6 @@ mod tests {
 
     use super::*;
 
-    /// Parts of misleading paths.
     const PARTS: &[&str] = &[
         "/",
         "/",
@@ -303,10 +301,10 @@ mod tests {
         RouteTable::new(rules.iter().map(|rule| (route(rule), (*rule).to_owned())).collect())
     }
 
-    fn asked(text: &str) -> Asked<'_> {
+    fn asked(text: &str) -> RouteQuery<'_> {
         let mut words = text.split(' ');
         let [method, host, path] = [(); 3].map(|()| words.next().unwrap());
-        Asked { host, path: raw_path(path).unwrap(), method }
+        RouteQuery { host, path: raw_path(path).unwrap(), method }
     }
 
     #[test]
@@ -409,7 +407,8 @@ mod tests {
             ("GET x /caf\u{e9}", Err("utf8")),
         ] {
             let [method, host, path] = words(request);
-            let found = raw_path(path).and_then(|path| table.find(Asked { host, path, method }));
+            let found =
+                raw_path(path).and_then(|path| table.find(RouteQuery { host, path, method }));
             let found = found.map(|rule| rule.map_or("", |(_, text)| text.as_str()));
             assert_eq!(found.map_err(|doubt| doubt.reason()), expected, "{request}");
         }
@@ -625,10 +624,10 @@ mod tests {
             "/open/secret%c2%a0/x",
             "/open/%ef%bc%8e%ef%bc%8e/admin",
         ] {
-            assert!(oracle::is_closed_to_somebody(path), "{path}");
+            assert!(oracle::is_closed_to_a_reader(path), "{path}");
         }
         for path in ["/open/a", "/open/secrets", "/open/..a", "/other"] {
-            assert!(!oracle::is_closed_to_somebody(path), "{path}");
+            assert!(!oracle::is_closed_to_a_reader(path), "{path}");
         }
     }
 

@@ -41,12 +41,12 @@ pub enum Fault {
     /// The outcome is unknown. The batch was not committed.
     UnknownDropped,
     /// The operation waits until the gate opens and then runs without a fault.
-    Wait(Gate),
+    Wait(TestGate),
 }
 
 /// Blocks operations until a test opens it. Clones are the same gate.
 #[derive(Clone, Debug, Default)]
-pub struct Gate(Arc<(Mutex<GateState>, Condvar)>);
+pub struct TestGate(Arc<(Mutex<GateState>, Condvar)>);
 
 #[derive(Debug, Default)]
 struct GateState {
@@ -54,7 +54,7 @@ struct GateState {
     arrived: usize,
 }
 
-impl Gate {
+impl TestGate {
     /// A gate that is closed until [`Self::open`].
     #[must_use]
     pub fn new() -> Self {
@@ -386,7 +386,7 @@ mod tests {
     #[test]
     fn operation_waits_at_the_gate_until_it_opens() {
         let store = Arc::new(faulty());
-        let gate = Gate::new();
+        let gate = TestGate::new();
         store.inject(Operation::Submit, 1, Fault::Wait(gate.clone()));
         let other = Arc::clone(&store);
         let commit = std::thread::Builder::new()

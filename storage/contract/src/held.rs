@@ -15,7 +15,7 @@ pub const HELD_AGE_MAX: Duration = Duration::from_mins(1);
 /// The revision of a finished scan stays held, because a caller may scan several prefixes at one
 /// revision. Revisions of finished scans are dropped before those of scans in progress.
 #[derive(Debug)]
-pub struct Held<T> {
+pub struct Snapshots<T> {
     snapshots: BTreeMap<Revision, Entry<T>>,
 }
 
@@ -26,13 +26,13 @@ struct Entry<T> {
     scans: usize,
 }
 
-impl<T> Default for Held<T> {
+impl<T> Default for Snapshots<T> {
     fn default() -> Self {
         Self { snapshots: BTreeMap::new() }
     }
 }
 
-impl<T> Held<T> {
+impl<T> Snapshots<T> {
     /// Records a page that a scan returned. If the page has rows and more rows follow, its snapshot is
     /// held. If no more rows follow, the scan counts as finished.
     pub fn note(&mut self, page: &Page, at: At, snapshot: impl FnOnce() -> T) {
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn revision_is_held_for_a_minute_after_its_last_use() {
         let start = now();
-        let mut held = Held::default();
+        let mut held = Snapshots::default();
         held.begin(Revision(1), || "one", start);
         assert_eq!(held.get_at(Revision(1), start + Duration::from_secs(59)), Some(&"one"));
         assert_eq!(held.get_at(Revision(1), start + Duration::from_secs(119)), Some(&"one"));
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn revisions_of_finished_scans_are_dropped_first() {
         let start = now();
-        let mut held = Held::default();
+        let mut held = Snapshots::default();
         for revision in 1..=8 {
             held.begin(Revision(revision), || revision, start + Duration::from_secs(revision));
         }

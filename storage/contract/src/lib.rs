@@ -18,7 +18,7 @@
 //!
 //! To write a plugin, implement [`Store`] and [`Feed`], and run the suite. This crate has the parts
 //! that most plugins need: [`Batch::validate`], which `submit` calls first, [`Range::bounds`] and
-//! [`Page::collect`] for scans, [`Held`] for the revisions at which scans continue, and [`FeedLog`]
+//! [`Page::collect`] for scans, [`Snapshots`] for the revisions at which scans continue, and [`FeedLog`]
 //! for the feeds of a store whose commits all pass through one process. Beyond the signatures, a
 //! plugin makes these promises:
 //!
@@ -57,9 +57,9 @@ use std::time::Duration;
 
 pub use batch::{BATCH_BYTES_MAX, BATCH_GUARDS_MAX, BATCH_WRITES_MAX, Batch, Guard, InvalidBatch};
 pub use batch::{KEY_BYTES_MAX, Write};
-pub use faults::{Fault, FaultyStore, Gate, Operation};
+pub use faults::{Fault, FaultyStore, Operation, TestGate};
 pub use feed::{BACKLOG_BYTES_MAX, BACKLOG_COMMITS_MAX, Bounds, FeedLog};
-pub use held::{HELD_AGE_MAX, HELD_MAX, Held};
+pub use held::{HELD_AGE_MAX, HELD_MAX, Snapshots};
 pub use memory::MemoryStore;
 pub use outcome::{Cause, CommitError, FeedError, OpenError, Pending, ReadError};
 pub use range::{KeyBounds, Order, PAGE_BYTES_MAX, PAGE_ROWS_MAX, Page, Range};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{
-    At, Batch, Bounds, Cause, Commit, CommitError, Feed, FeedLog, Guard, Held, Order, Page,
-    Pending, Range, ReadError, Revision, Row, Store, Write,
+    At, Batch, Bounds, Cause, Commit, CommitError, Feed, FeedLog, Guard, Order, Page, Pending,
+    Range, ReadError, Revision, Row, Snapshots, Store, Write,
 };
 
 type Rows = Arc<BTreeMap<Vec<u8>, Arc<Row>>>;
@@ -24,7 +24,7 @@ pub struct MemoryStore {
 struct State {
     rows: Rows,
     revision: Revision,
-    held: Held<Rows>,
+    held: Snapshots<Rows>,
     closed: bool,
 }
 
@@ -47,7 +47,7 @@ impl MemoryStore {
         let state = State {
             rows: Arc::default(),
             revision: Revision::ZERO,
-            held: Held::default(),
+            held: Snapshots::default(),
             closed: false,
         };
         Self { state: Mutex::new(state), log: FeedLog::new(Revision::ZERO, bounds) }

@@ -19,12 +19,12 @@ const MODE_OTHERS: u32 = 0o077;
 
 /// The locked directory of an open store.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct StoreDirectory {
     pub(crate) file: PathBuf,
     lock: File,
 }
 
-impl Place {
+impl StoreDirectory {
     /// Creates the directory if it is missing, locks it, and creates the store if it is missing. `make`
     /// writes an empty store to the file at the given path.
     pub(crate) fn enter(

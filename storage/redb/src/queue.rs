@@ -16,13 +16,13 @@ pub(crate) const GROUP_BATCHES_MAX: usize = 256;
 /// A group is full when its batches have this size in bytes.
 pub(crate) const GROUP_BYTES_MAX: usize = 8 << 20;
 
-pub(crate) type Outcome = Result<Revision, CommitError>;
+pub(crate) type CommitOutcome = Result<Revision, CommitError>;
 
 /// A batch with the channel for its outcome.
 #[derive(Debug)]
 pub(crate) struct Submission {
     pub(crate) batch: Batch,
-    outcome: SyncSender<Outcome>,
+    outcome: SyncSender<CommitOutcome>,
     bytes: usize,
 }
 
@@ -33,7 +33,7 @@ impl Submission {
         (Self { batch, outcome, bytes }, Pending::new(move || await_outcome(&receiver)))
     }
 
-    pub(crate) fn answer(self, outcome: Outcome) {
+    pub(crate) fn answer(self, outcome: CommitOutcome) {
         // The send fails if the caller has dropped its `Pending`.
         drop(self.outcome.send(outcome));
     }
@@ -43,7 +43,7 @@ impl Submission {
     }
 }
 
-fn await_outcome(receiver: &Receiver<Outcome>) -> Outcome {
+fn await_outcome(receiver: &Receiver<CommitOutcome>) -> CommitOutcome {
     let gone = |_| Err(CommitError::Unknown(Cause::new("the writer thread ended")));
     receiver.recv().unwrap_or_else(gone)
 }

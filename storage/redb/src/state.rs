@@ -3,11 +3,11 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 
-use keyhouse_storage::{At, Cause, FeedLog, Held, ReadError};
+use keyhouse_storage::{At, Cause, FeedLog, ReadError, Snapshots};
 
 use crate::Disk;
 use crate::opening::{Engine, guarded};
-use crate::place::Place;
+use crate::place::StoreDirectory;
 use crate::queue::Queue;
 use crate::tables::Snapshot;
 
@@ -15,14 +15,14 @@ use crate::tables::Snapshot;
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) disk: Arc<dyn Disk>,
-    pub(crate) place: Place,
+    pub(crate) place: StoreDirectory,
     pub(crate) cache_bytes: usize,
     pub(crate) queue: Queue,
     pub(crate) log: FeedLog,
     pub(crate) reopenings: AtomicU64,
     /// Every read holds it shared, so that the database is not closed during a read.
     pub(crate) condition: RwLock<Condition>,
-    pub(crate) held: Mutex<Held<Arc<Snapshot>>>,
+    pub(crate) held: Mutex<Snapshots<Arc<Snapshot>>>,
     /// While this lock is held, the writer does not change the file.
     pub(crate) still: Mutex<()>,
 }
@@ -36,7 +36,7 @@ pub(crate) enum Condition {
 }
 
 impl State {
-    pub(crate) fn held(&self) -> MutexGuard<'_, Held<Arc<Snapshot>>> {
+    pub(crate) fn held(&self) -> MutexGuard<'_, Snapshots<Arc<Snapshot>>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

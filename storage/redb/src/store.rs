@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 
 use keyhouse_storage::{
-    At, Batch, Bounds, Cause, Feed, FeedLog, Held, OpenError, Page, Pending, Range, ReadError,
-    Revision, Row, Store,
+    At, Batch, Bounds, Cause, Feed, FeedLog, OpenError, Page, Pending, Range, ReadError, Revision,
+    Row, Snapshots, Store,
 };
 
-use crate::place::Place;
+use crate::place::StoreDirectory;
 use crate::queue::{Queue, Submission};
 use crate::state::{Condition, State};
 use crate::tables::Snapshot;
@@ -65,7 +65,7 @@ impl RedbStore {
     /// Opens a store whose file is read and written through `disk`, for tests of failing disks. The
     /// directory, the lock and a new file are created without it.
     pub fn open_on(settings: &Settings, disk: Arc<dyn Disk>) -> Result<Self, OpenError> {
-        let place = Place::enter(&settings.directory, opening::make)?;
+        let place = StoreDirectory::enter(&settings.directory, opening::make)?;
         let (engine, revision) = opening::open(&*disk, &place.file, settings.cache_bytes)?;
         let state = Arc::new(State {
             disk,
@@ -75,7 +75,7 @@ impl RedbStore {
             log: FeedLog::new(revision, settings.backlog),
             reopenings: AtomicU64::new(0),
             condition: RwLock::new(Condition::Open(engine)),
-            held: Mutex::new(Held::default()),
+            held: Mutex::new(Snapshots::default()),
             still: Mutex::new(()),
         });
         let shared = Arc::clone(&state);

@@ -113,11 +113,11 @@ fn metrics_need_instance_management_or_their_own_listener() {
     assert_eq!(house.ask(&metrics).status, 200);
     let manager =
         house.create(&json!({"kind": "service", "permissions": ["keyhouse:instance:manage"]}));
-    let told = house.bare(&metrics.clone().bearer(&manager.secret));
-    assert_eq!(told.status, 200, "{}", told.body);
+    let reported = house.bare(&metrics.clone().bearer(&manager.secret));
+    assert_eq!(reported.status, 200, "{}", reported.body);
     let kind = Some("text/plain; version=0.0.4; charset=utf-8");
     assert_eq!(
-        (told.header("content-type"), told.header("cache-control")),
+        (reported.header("content-type"), reported.header("cache-control")),
         (kind, Some("no-store"))
     );
     house.ask(&Ask::get("/metrics?all=1")).problem(400, "invalid_input");
@@ -334,14 +334,14 @@ fn names(text: &str) -> BTreeSet<String> {
 fn the_dashboard_and_the_alerts_use_every_existing_metric() {
     let (_house, address) = house();
     let text = scrape(address);
-    let told: BTreeSet<String> = {
+    let reported: BTreeSet<String> = {
         let samples = text.lines().filter(|line| !line.starts_with('#'));
         samples.map(|line| line.split(['{', ' ']).next().unwrap().to_owned()).collect()
     };
     for path in ["examples/grafana-dashboard.json", "examples/alerts.yml"] {
         let used = names(&fs::read_to_string(file(path)).unwrap());
         assert!(used.len() > 10, "{path}: {used:?}");
-        let missing: Vec<_> = used.difference(&told).collect();
+        let missing: Vec<_> = used.difference(&reported).collect();
         assert!(missing.is_empty(), "{path} names what is not measured: {missing:?}");
     }
     // And they use all of them: a metric that is not shown need not be measured.
@@ -352,7 +352,7 @@ fn the_dashboard_and_the_alerts_use_every_existing_metric() {
         ends.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name).to_owned()
     };
     let shown: BTreeSet<String> = shown.iter().map(|name| family(name)).collect();
-    let unseen: Vec<_> = told.iter().filter(|name| !shown.contains(&family(name))).collect();
+    let unseen: Vec<_> = reported.iter().filter(|name| !shown.contains(&family(name))).collect();
     assert!(unseen.is_empty(), "the dashboard does not show {unseen:?}");
     let dashboard: Value = serde_json::from_str(&dashboard).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();

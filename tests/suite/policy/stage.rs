@@ -286,8 +286,8 @@ impl Stage {
                     token_in(&self.house.ask(&invitation(&self.email(), "user")).expect(201))
                 },
                 ("token", "resetPassword") => {
-                    let somebody = self.house.join(&format!("user{}", self.number()), "user");
-                    let path = format!("/v1/users/{}/reset", somebody.id);
+                    let someone = self.house.join(&format!("user{}", self.number()), "user");
+                    let path = format!("/v1/users/{}/reset", someone.id);
                     token_in(&self.house.ask(&Ask::post(&path, &json!({}))).expect(201))
                 },
                 ("name", "createPermission") => format!("things:do-{}", self.number()),

@@ -24,7 +24,7 @@ use crate::index::halt::Halt;
 use crate::model::export::Destination;
 use crate::model::moment::Moment;
 use crate::records::event::{EventRecord, ExportRecord, SealRecord};
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::{encode, read_row};
 use crate::telemetry::measure::Counter;
 use message::Entry;
@@ -76,7 +76,6 @@ impl Exported {
     }
 }
 
-/// The thread that exports.
 #[derive(Debug)]
 pub struct Exporter {
     halt: Arc<Halt>,
@@ -222,12 +221,12 @@ impl Work {
     }
 
     fn send_seal(&mut self, sink: &mut Sink, row: &Row) -> Result<(), ExportError> {
-        let Ok(Place::Seal(number)) = Place::parse(&row.key) else { return Ok(()) };
+        let Ok(StoreKey::Seal(number)) = StoreKey::parse(&row.key) else { return Ok(()) };
         match read_row::<SealRecord>(row) {
             Ok(held) => {
                 let seal = held.record;
                 for id in &seal.events {
-                    let key = Place::Event(*id).to_bytes();
+                    let key = StoreKey::Event(*id).to_bytes();
                     let row = self.store.get(&key, At::Latest).map_err(ChainError::from)?;
                     // The check reports events that are missing or cannot be parsed.
                     let event = row.as_ref().and_then(|row| read_row::<EventRecord>(row).ok());
@@ -247,7 +246,7 @@ impl Work {
     /// Reads the position of the export to this destination. A new destination gets the whole
     /// stored log.
     fn read_position(&mut self) -> Result<u64, ChainError> {
-        let row = self.store.get(&Place::Exported.to_bytes(), At::Latest)?;
+        let row = self.store.get(&StoreKey::Exported.to_bytes(), At::Latest)?;
         let held = row.as_ref().map(read_row::<ExportRecord>).transpose()?;
         let known = held.filter(|held| *held.record.destination == *self.destination.to_string());
         let number = known.map_or(0, |held| held.record.number);
@@ -261,8 +260,8 @@ impl Work {
             return Ok(());
         }
         let record = ExportRecord { destination: self.destination.to_string().into(), number };
-        let value = encode(&Place::Exported, &record)?;
-        self.store.commit(Batch::new().put(Place::Exported.to_bytes(), value))?;
+        let value = encode(&StoreKey::Exported, &record)?;
+        self.store.commit(Batch::new().put(StoreKey::Exported.to_bytes(), value))?;
         self.delivered = Some(number);
         Ok(())
     }

@@ -60,7 +60,7 @@ impl Log {
                 before: serde_json::Map::new(),
                 after: serde_json::Map::new(),
             };
-            let place = Place::Event(id);
+            let place = StoreKey::Event(id);
             let batch = Batch::new().put(place.to_bytes(), encode(&place, &event).unwrap());
             self.store.commit(batch).unwrap();
             self.events.push(id.to_string());
@@ -132,7 +132,7 @@ fn body(message: &str) -> Value {
 }
 
 /// Returns the ids of events in their order, and the numbers of heads.
-fn told(bodies: &[Value]) -> (Vec<String>, Vec<u64>) {
+fn reported(bodies: &[Value]) -> (Vec<String>, Vec<u64>) {
     let ids = bodies.iter().filter_map(|body| body["id"].as_str().map(str::to_owned));
     (ids.collect(), bodies.iter().filter_map(|body| body["number"].as_u64()).collect())
 }
@@ -150,7 +150,7 @@ fn a_file_gets_a_line_an_event_and_a_head_and_survives_a_rename_and_a_restart() 
     let mut log = Log::exported_to(&format!("file:{}", path.display()));
     log.make(3);
     log.send_all();
-    let (events, heads) = told(&lines(&path));
+    let (events, heads) = reported(&lines(&path));
     assert_eq!((events, heads), (log.events.clone(), vec![1, 2, 3]));
     let mode = fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -160,8 +160,8 @@ fn a_file_gets_a_line_an_event_and_a_head_and_survives_a_rename_and_a_restart() 
     fs::rename(&path, &moved).unwrap();
     log.make(2);
     log.send_all();
-    assert_eq!(told(&lines(&path)), (log.events[3..].to_vec(), vec![4, 5]));
-    assert_eq!(told(&lines(&moved)).1, [1, 2, 3]);
+    assert_eq!(reported(&lines(&path)), (log.events[3..].to_vec(), vec![4, 5]));
+    assert_eq!(reported(&lines(&moved)).1, [1, 2, 3]);
 
     // A write that a power cut left unfinished.
     fs::write(&path, "{\"type\":\"ev").unwrap();
@@ -186,7 +186,7 @@ fn another_destination_gets_all_that_is_kept() {
     log.send_all();
     log.work = work(&log.store, &log.clock, &log.exported, &to("two"));
     log.send_all();
-    assert_eq!(told(&lines(&folder.path().join("two"))).0, log.events);
+    assert_eq!(reported(&lines(&folder.path().join("two"))).0, log.events);
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn a_datagram_socket_gets_messages_and_one_that_is_gone_loses_none() {
         body(str::from_utf8(&bytes[..length]).unwrap())
     };
     let bodies: Vec<_> = (0..4).map(|_| receive(&socket)).collect();
-    assert_eq!(told(&bodies), (log.events.clone(), vec![1, 2]));
+    assert_eq!(reported(&bodies), (log.events.clone(), vec![1, 2]));
     // The syslog daemon starts again, with a new socket.
     drop(socket);
     fs::remove_file(&path).unwrap();
@@ -227,7 +227,7 @@ fn a_datagram_socket_gets_messages_and_one_that_is_gone_loses_none() {
     let socket = UnixDatagram::bind(&path).unwrap();
     log.send_all();
     let bodies: Vec<_> = (0..2).map(|_| receive(&socket)).collect();
-    assert_eq!(told(&bodies), (log.events[2..].to_vec(), vec![3]));
+    assert_eq!(reported(&bodies), (log.events[2..].to_vec(), vec![3]));
 }
 
 #[test]
@@ -241,7 +241,7 @@ fn a_stream_socket_gets_a_line_a_message() {
     let (stream, _) = listener.accept().unwrap();
     let lines = BufReader::new(stream).lines().take(4);
     let bodies: Vec<_> = lines.map(|line| body(&line.unwrap())).collect();
-    assert_eq!(told(&bodies), (log.events.clone(), vec![1, 2]));
+    assert_eq!(reported(&bodies), (log.events.clone(), vec![1, 2]));
 }
 
 /// Returns the next message with octet counting.
@@ -263,7 +263,7 @@ fn a_tcp_receiver_that_closes_gets_all_that_was_not_settled_again() {
     log.send_all();
     let mut stream = BufReader::new(listener.accept().unwrap().0);
     let bodies: Vec<_> = (0..4).map(|_| counted(&mut stream)).collect();
-    assert_eq!(told(&bodies), (log.events.clone(), vec![1, 2]));
+    assert_eq!(reported(&bodies), (log.events.clone(), vec![1, 2]));
     log.settle();
     log.settle();
     log.make(2);
@@ -276,7 +276,7 @@ fn a_tcp_receiver_that_closes_gets_all_that_was_not_settled_again() {
     log.send_all();
     let mut stream = BufReader::new(listener.accept().unwrap().0);
     let bodies: Vec<_> = (0..4).map(|_| counted(&mut stream)).collect();
-    assert_eq!(told(&bodies), (log.events[2..].to_vec(), vec![3, 4]));
+    assert_eq!(reported(&bodies), (log.events[2..].to_vec(), vec![3, 4]));
     // A restart before the messages count as delivered sends them again. A later restart does not.
     log.restart();
     log.send_all();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use keyhouse_storage::{Batch, MemoryStore, Row, Store as _};
 
-use crate::actions::audit::chain::{Head, SealHasher};
+use crate::actions::audit::chain::{AuditHead, SealHasher};
 use crate::actions::audit::check::{FaultKind, Terms, check_once};
 use crate::actions::audit::own::CutEvent;
 use crate::actions::audit::tampering::{DAY, Log, row, sealer, without};
@@ -15,7 +15,7 @@ use crate::model::id::EventId;
 use crate::model::retention::Retention;
 use crate::records::encode;
 use crate::records::event::{CutRecord, SEAL_VERSION, SealRecord};
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 
 /// Rows that an attacker writes after removing the start of the log. The attacker knows the format.
 #[derive(Clone, Copy, Debug)]
@@ -67,9 +67,9 @@ fn a_beginning_that_is_removed_is_found_at_every_position_however_it_is_forged()
 }
 
 fn forge(log: &Log, gone: &SealRecord, forged: Forged) -> MemoryStore {
-    let is_gone = |row: &Row| match Place::parse(&row.key) {
-        Ok(Place::Seal(number)) => number <= gone.number,
-        Ok(Place::Event(id)) => {
+    let is_gone = |row: &Row| match StoreKey::parse(&row.key) {
+        Ok(StoreKey::Seal(number)) => number <= gone.number,
+        Ok(StoreKey::Event(id)) => {
             let before = log.seals().into_iter().filter(|seal| seal.number <= gone.number);
             before.flat_map(|seal| seal.events).any(|it| it == id)
         },
@@ -89,11 +89,11 @@ fn forge(log: &Log, gone: &SealRecord, forged: Forged) -> MemoryStore {
     let names_event = !matches!(forged, Forged::OldRow);
     let cut = CutRecord { number, hash, floor, at, event: names_event.then_some(id) };
     if !matches!(forged, Forged::Nothing) {
-        rows.retain(|row| row.key != Place::Cut.to_bytes());
-        rows.push(row(&Place::Cut, &cut));
+        rows.retain(|row| row.key != StoreKey::Cut.to_bytes());
+        rows.push(row(&StoreKey::Cut, &cut));
     }
     if matches!(forged, Forged::Event | Forged::Seal | Forged::SealAhead | Forged::Adopted) {
-        rows.push(row(&Place::Event(id), &event));
+        rows.push(row(&StoreKey::Event(id), &event));
     }
     if matches!(forged, Forged::Seal | Forged::SealAhead | Forged::Adopted) {
         let last = log.seals().pop().unwrap();
@@ -108,9 +108,9 @@ fn forge(log: &Log, gone: &SealRecord, forged: Forged) -> MemoryStore {
             hash: last.hash,
         };
         let mut hasher = SealHasher::new(seal.version, seal.number, seal.previous);
-        hasher.take(&row(&Place::Event(id), &event));
+        hasher.take(&row(&StoreKey::Event(id), &event));
         seal.hash = hasher.finish(&seal);
-        rows.push(row(&Place::Seal(seal.number), &seal));
+        rows.push(row(&StoreKey::Seal(seal.number), &seal));
     }
     let store = MemoryStore::new();
     let puts = rows.into_iter().fold(Batch::new(), |batch, row| batch.put(row.key, row.value));
@@ -126,7 +126,7 @@ fn cut_earlier(log: &Log) -> Vec<Row> {
         (seal.version, seal.previous) = (1, previous);
         let mut hasher = SealHasher::new(1, seal.number, previous);
         for id in &seal.events {
-            let key = Place::Event(*id).to_bytes();
+            let key = StoreKey::Event(*id).to_bytes();
             let event = log.rows.iter().find(|row| row.key == key).unwrap();
             hasher.take(event);
             rows.push(event.clone());
@@ -134,14 +134,14 @@ fn cut_earlier(log: &Log) -> Vec<Row> {
         seal.hash = hasher.finish(&seal);
         previous = seal.hash;
         // The stored form of version 1 has no version field.
-        let mut stored = row(&Place::Seal(seal.number), &seal);
+        let mut stored = row(&StoreKey::Seal(seal.number), &seal);
         let text = String::from_utf8(stored.value).unwrap();
         assert!(text.contains("\"v\":1,"), "{text}");
         stored.value = text.replacen("\"v\":1,", "", 1).into();
         rows.push(stored);
     }
     let cut = CutRecord { event: None, at: log.now.before(3 * DAY), ..log.cut_row() };
-    rows.push(row(&Place::Cut, &cut));
+    rows.push(row(&StoreKey::Cut, &cut));
     rows
 }
 
@@ -194,16 +194,16 @@ fn a_cut_by_an_earlier_version_is_adopted_once() {
         assert_eq!(checked.faults, [], "{checked:?}");
         assert_eq!(checked.cut.map(|cut| cut.retention), Some(None));
     }
-    let kept = Head::read(&*store).unwrap();
+    let kept = AuditHead::read(&*store).unwrap();
 
     // An attacker removes more events and attributes the cut to the earlier version.
     let first = log.seals().swap_remove(0);
-    let more = Batch::new().delete(Place::Seal(first.number).to_bytes()).put(
-        Place::Cut.to_bytes(),
-        encode(&Place::Cut, &CutRecord { number: first.number, ..cut }).unwrap(),
+    let more = Batch::new().delete(StoreKey::Seal(first.number).to_bytes()).put(
+        StoreKey::Cut.to_bytes(),
+        encode(&StoreKey::Cut, &CutRecord { number: first.number, ..cut }).unwrap(),
     );
     let more =
-        first.events.iter().fold(more, |batch, id| batch.delete(Place::Event(*id).to_bytes()));
+        first.events.iter().fold(more, |batch, id| batch.delete(StoreKey::Event(*id).to_bytes()));
     store.commit(more).unwrap();
     let mut sealer = sealer(&store, &clock);
     sealer.begin().unwrap();

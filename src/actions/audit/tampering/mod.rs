@@ -12,16 +12,16 @@ use std::time::Duration;
 use keyhouse_storage::{At, Batch, MemoryStore, Range, Row, Store};
 use rand::rngs::StdRng;
 
-use crate::actions::audit::chain::Head;
+use crate::actions::audit::chain::AuditHead;
 use crate::actions::audit::check::{Checked, FaultKind, Terms, check_once};
 use crate::actions::audit::seal::Sealer;
-use crate::actions::turns::Turns;
+use crate::actions::turns::ReadTurns;
 use crate::clock::{Clock, ManualClock};
 use crate::model::id::EventId;
 use crate::model::moment::Moment;
 use crate::model::retention::Retention;
 use crate::records::event::{CutRecord, EventRecord, SealRecord};
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 use crate::records::{Record, encode, read_row};
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -35,7 +35,7 @@ fn random() -> StdRng {
 struct Log {
     rows: Vec<Row>,
     now: Moment,
-    head: Head,
+    head: AuditHead,
 }
 
 impl Log {
@@ -56,7 +56,7 @@ impl Log {
         }
         clock.advance(2 * DAY);
         sealer.turn(Duration::from_millis(1));
-        let (now, head) = (clock.now().wall, Head::read(&*store).unwrap());
+        let (now, head) = (clock.now().wall, AuditHead::read(&*store).unwrap());
         let log = Self { rows: rows(&store, &[]), now, head };
         assert!(log.seals().first().is_some_and(|seal| seal.number > 1), "it was cut");
         assert!(log.seals().len() >= 4);
@@ -91,12 +91,12 @@ impl Log {
     }
 
     fn seals(&self) -> Vec<SealRecord> {
-        let seals = self.rows.iter().filter(|row| row.key.starts_with(Place::SEALS));
+        let seals = self.rows.iter().filter(|row| row.key.starts_with(StoreKey::SEALS));
         seals.map(|row| read_row(row).unwrap().record).collect()
     }
 
     fn cut_row(&self) -> CutRecord {
-        let row = self.rows.iter().find(|row| row.key == Place::Cut.to_bytes()).unwrap();
+        let row = self.rows.iter().find(|row| row.key == StoreKey::Cut.to_bytes()).unwrap();
         read_row(row).unwrap().record
     }
 }
@@ -110,7 +110,7 @@ fn a_check_gives_way_between_any_two_pages() {
     let puts = |batch: Batch, row: &Row| batch.put(row.key.clone(), row.value.clone());
     store.commit(log.rows.iter().fold(Batch::new(), puts)).unwrap();
     // With a single turn, a second one is only available after the first is returned.
-    let (turns, taken) = (Turns::new(1), Cell::new(0));
+    let (turns, taken) = (ReadTurns::new(1), Cell::new(0));
     let turn = || {
         taken.set(taken.get() + 1);
         Some(turns.take([1; 16]))
@@ -147,11 +147,11 @@ fn event(at: Moment) -> EventRecord {
 }
 
 fn put(store: &dyn Store, event: &EventRecord) {
-    let row = row(&Place::Event(event.id), event);
+    let row = row(&StoreKey::Event(event.id), event);
     store.commit(Batch::new().put(row.key, row.value)).unwrap();
 }
 
-fn row<T: Record>(place: &Place, record: &T) -> Row {
+fn row<T: Record>(place: &StoreKey, record: &T) -> Row {
     let (key, value) = (place.to_bytes(), encode(place, record).unwrap());
     Row { key, value, revision: keyhouse_storage::Revision::default() }
 }
@@ -171,13 +171,13 @@ fn a_row_that_is_removed_is_found_at_every_position() {
     let last = log.seals().last().unwrap().number;
     for gone in &log.rows {
         let left = without(&log.rows, |row| row.key == gone.key);
-        if gone.key == Place::Seal(last).to_bytes() {
+        if gone.key == StoreKey::Seal(last).to_bytes() {
             // Here the removal also takes the proof of the cut away. In the other cases only a head
             // shows it.
             assert_ne!(log.check(&left, true).faults, []);
             continue;
         }
-        log.assert_found(&left, &format!("{:?} removed", Place::parse(&gone.key)));
+        log.assert_found(&left, &format!("{:?} removed", StoreKey::parse(&gone.key)));
     }
 }
 
@@ -186,7 +186,7 @@ fn a_row_that_is_removed_is_found_at_every_position() {
 fn a_row_that_is_altered_is_found_at_every_position() {
     let log = Log::cut();
     for at in 0..log.rows.len() {
-        let place = Place::parse(&log.rows[at].key).unwrap();
+        let place = StoreKey::parse(&log.rows[at].key).unwrap();
         let text = String::from_utf8(log.rows[at].value.clone()).unwrap();
         let begin = text.find('{').unwrap();
         let (mark, json) = text.split_at(begin);
@@ -244,7 +244,7 @@ fn rows_that_change_places_are_found_at_every_pair_of_positions() {
 fn events_of_a_seal_in_another_order_are_found() {
     let log = Log::cut();
     for seal in log.seals().into_iter().filter(|seal| seal.events.len() > 1) {
-        let place = Place::Seal(seal.number);
+        let place = StoreKey::Seal(seal.number);
         let mut other = seal.clone();
         other.events.reverse();
         let mut rows = without(&log.rows, |row| row.key == place.to_bytes());
@@ -261,13 +261,13 @@ fn a_row_that_is_put_in_is_found_at_every_position() {
     let log = Log::cut();
     let floor = log.head.floor;
     let (mut found, mut waiting) = (0, 0);
-    for at in log.rows.iter().filter_map(|row| match Place::parse(&row.key) {
-        Ok(Place::Event(id)) => Some(id.moment().before(Duration::from_millis(1))),
+    for at in log.rows.iter().filter_map(|row| match StoreKey::parse(&row.key) {
+        Ok(StoreKey::Event(id)) => Some(id.moment().before(Duration::from_millis(1))),
         Ok(_) | Err(_) => None,
     }) {
         let event = event(at);
         let mut rows = log.rows.clone();
-        rows.push(row(&Place::Event(event.id), &event));
+        rows.push(row(&StoreKey::Event(event.id), &event));
         if at < floor {
             log.assert_found(&rows, &format!("an event at {at}"));
             found += 1;
@@ -283,7 +283,7 @@ fn a_row_that_is_put_in_is_found_at_every_position() {
     for number in [seals[0].number - 1, 0, last.number + 1, last.number + 2] {
         for copied in [&seals[0], last] {
             let mut rows = log.rows.clone();
-            rows.push(row(&Place::Seal(number), copied));
+            rows.push(row(&StoreKey::Seal(number), copied));
             log.assert_found(&rows, &format!("a seal {number}"));
         }
     }
@@ -296,9 +296,9 @@ fn an_end_that_is_cut_off_is_found_at_every_position_with_a_head() {
     let log = Log::cut();
     for seal in log.seals() {
         for with_events in [false, true] {
-            let gone = |row: &Row| match Place::parse(&row.key) {
-                Ok(Place::Seal(number)) => number >= seal.number,
-                Ok(Place::Event(id)) => {
+            let gone = |row: &Row| match StoreKey::parse(&row.key) {
+                Ok(StoreKey::Seal(number)) => number >= seal.number,
+                Ok(StoreKey::Event(id)) => {
                     let behind = log.seals().into_iter().filter(|it| it.number >= seal.number);
                     with_events && behind.flat_map(|it| it.events).any(|it| it == id)
                 },
@@ -310,7 +310,7 @@ fn an_end_that_is_cut_off_is_found_at_every_position_with_a_head() {
     }
     let unsealed = event(log.now);
     let mut rows = log.rows.clone();
-    rows.push(row(&Place::Event(unsealed.id), &unsealed));
+    rows.push(row(&StoreKey::Event(unsealed.id), &unsealed));
     assert_eq!(log.check(&rows, true).unsealed, 1);
     assert_eq!(
         log.check(&log.rows, true).faults,

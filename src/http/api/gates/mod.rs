@@ -14,7 +14,7 @@ use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
 use crate::model::credential::{CREDENTIALS_MAX, CredentialSource};
 use crate::model::fault::Fault;
-use crate::model::gate::{ACCEPTED_MAX, Access, GateName, Preflight, ROUTES_MAX};
+use crate::model::gate::{ACCEPTED_MAX, GateName, Preflight, ROUTES_MAX, RouteAccess};
 use crate::model::id::OrganizationId;
 use crate::model::key_text::Environment;
 use crate::model::limit::COST_MAX;
@@ -116,12 +116,12 @@ fn route(value: Value, pointer: &str) -> Result<RouteRecord, Vec<Fault>> {
         let host = fields.optional("host", parsed("invalid_host", str::parse::<HostPattern>));
         let path = fields.required("path", parsed("invalid_path", str::parse::<PathPattern>));
         let methods = fields.optional("methods", methods).unwrap_or_default();
-        let access = fields.optional("access", parsed("invalid_choice", str::parse::<Access>));
-        let access = access.unwrap_or(Access::Key);
+        let access = fields.optional("access", parsed("invalid_choice", str::parse::<RouteAccess>));
+        let access = access.unwrap_or(RouteAccess::Key);
         let requirement = fields.optional("permissions", verify::requirement);
         let cost = fields.optional("cost", number(0, COST_MAX));
         for (name, is_said) in [("permissions", requirement.is_some()), ("cost", cost.is_some())] {
-            if is_said && access != Access::Key {
+            if is_said && access != RouteAccess::Key {
                 fields.fault(
                     name,
                     "contradiction",

@@ -10,9 +10,9 @@ use crate::http::check::{denied, explained, verify};
 use crate::http::input::{Fields, parsed, text};
 use crate::http::problem::Problem;
 use crate::http::{App, Call, answer};
-use crate::model::gate::Way;
+use crate::model::gate::GateDecision;
 use crate::model::role::{INSTANCE_MANAGE, INSTANCE_VERIFY};
-use crate::model::route::{Asked, DoubtfulPath, Methods, canonical_host, raw_path};
+use crate::model::route::{DoubtfulPath, Methods, RouteQuery, canonical_host, raw_path};
 use crate::model::secret::Secret;
 use crate::records::gate::RouteRecord;
 use crate::verify::Request;
@@ -20,13 +20,13 @@ use crate::verify::Request;
 const URL_BYTES_MAX: usize = 8_192;
 
 /// The parts of a URL. Without a host, only routes without a host match.
-struct Target {
+struct TrialUrl {
     host: String,
     line: String,
 }
 
 /// Result of a dry run.
-struct Outcome {
+struct TrialOutcome {
     /// The denial; `None` if the request passes.
     refusal: Option<Problem>,
     explanation: Option<Value>,
@@ -53,29 +53,31 @@ pub(in crate::http) fn test(app: &App, call: &Call<'_>) -> Result<Response, Prob
     let path = match raw_path(&target.line) {
         Ok(path) => path,
         Err(fault) => {
-            return Ok(told(None, &Outcome::refused(doubtful(fault))));
+            return Ok(reported(None, &TrialOutcome::refused(doubtful(fault))));
         },
     };
-    let asked = Asked { host: &target.host, path, method: &method };
+    let asked = RouteQuery { host: &target.host, path, method: &method };
     let announced = announced.as_deref();
     let rule = gate.rule(gate.decisive(asked, announced)).ok().flatten();
     let route = rule.map(|(route, rule)| route_shape(&RouteRecord::of(route, rule)));
     let outcome = match (gate.way(asked, announced), key) {
-        (Way::NotAllowed(doubt), _) => Outcome::refused(Problem::route_not_allowed(doubt)),
-        (Way::Refused(doubt), _) => Outcome::refused(doubtful(doubt)),
-        (Way::Public, _) => Outcome { refusal: None, explanation: None },
-        (Way::Key { .. }, None) => {
-            Outcome::refused(Problem::no_credential_in(&gate.credentials, false))
+        (GateDecision::NotAllowed(doubt), _) => {
+            TrialOutcome::refused(Problem::route_not_allowed(doubt))
         },
-        (Way::Key { requirement, cost }, Some(key)) => {
+        (GateDecision::Refused(doubt), _) => TrialOutcome::refused(doubtful(doubt)),
+        (GateDecision::Public, _) => TrialOutcome { refusal: None, explanation: None },
+        (GateDecision::Key { .. }, None) => {
+            TrialOutcome::refused(Problem::no_credential_in(&gate.credentials, false))
+        },
+        (GateDecision::Key { requirement, cost }, Some(key)) => {
             let request = Request { ip, requirement, acceptance: gate.acceptance(), cost };
             explain(app, call, &key, &request)?
         },
     };
-    Ok(told(route.as_ref(), &outcome))
+    Ok(reported(route.as_ref(), &outcome))
 }
 
-impl Outcome {
+impl TrialOutcome {
     fn refused(problem: Problem) -> Self {
         Self { refusal: Some(problem), explanation: None }
     }
@@ -90,7 +92,7 @@ fn explain(
     call: &Call<'_>,
     key: &Secret,
     request: &Request<'_>,
-) -> Result<Outcome, Problem> {
+) -> Result<TrialOutcome, Problem> {
     let presented = key.reveal().as_bytes();
     let explained = verify::explain_presented(app, call.actor()?, presented, request, |_| true)?;
     let verdict = explained.verdict;
@@ -101,10 +103,10 @@ fn explain(
     if let (Value::Object(fields), Some(grant)) = (&mut explanation, &explained.grant) {
         fields.insert("key".to_owned(), grant.live.key.to_string().into());
     }
-    Ok(Outcome { refusal, explanation: Some(explanation) })
+    Ok(TrialOutcome { refusal, explanation: Some(explanation) })
 }
 
-fn told(route: Option<&Value>, outcome: &Outcome) -> Response {
+fn reported(route: Option<&Value>, outcome: &TrialOutcome) -> Response {
     let refusal = outcome.refusal.as_ref();
     answer::json(&json!({
         "allowed": refusal.is_none(),
@@ -117,17 +119,17 @@ fn told(route: Option<&Value>, outcome: &Outcome) -> Response {
     }))
 }
 
-fn parse_url(url: &str) -> Result<Target, &'static str> {
+fn parse_url(url: &str) -> Result<TrialUrl, &'static str> {
     let wrong = "must be a path, or a URL such as https://api.example.com/orders/7";
     if url.len() > URL_BYTES_MAX {
         return Err("must be at most 8192 bytes");
     }
     if url.starts_with('/') {
-        return Ok(Target { host: String::new(), line: url.to_owned() });
+        return Ok(TrialUrl { host: String::new(), line: url.to_owned() });
     }
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).ok_or(wrong)?;
     let (host, line) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let host = canonical_host(host).ok_or(wrong)?;
     let slash = if line.starts_with('/') { "" } else { "/" };
-    Ok(Target { host, line: format!("{slash}{line}") })
+    Ok(TrialUrl { host, line: format!("{slash}{line}") })
 }

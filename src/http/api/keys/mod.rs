@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::actions::ActionError;
 use crate::actions::actor::Actor;
-use crate::actions::keys::{KeyDraft, ListedKeys, Position, Query, Sort, Target, Wanted};
+use crate::actions::keys::{KeyDraft, KeyTarget, ListedKeys, Position, Query, Sort, Wanted};
 use crate::http::api::teams::team_id;
 use crate::http::api::{cursor, no_fields, page_limit, versions, with_etag};
 use crate::http::input::{Fields, boolean, parsed, wrong};
@@ -161,12 +161,12 @@ pub(in crate::http) fn revoke(app: &App, call: &Call<'_>) -> Result<Response, Pr
     if descendants {
         let (revoked, with) =
             app.actions.revoke_with_descendants(actor, &target, reason.as_deref())?;
-        let mut told = shown(app, actor, &revoked);
-        let told_of = json!({"revoked": with.revoked, "left": with.left, "more": with.more});
-        if let Some(fields) = told.as_object_mut() {
-            fields.insert("descendants".to_owned(), told_of);
+        let mut reported = shown(app, actor, &revoked);
+        let descendants = json!({"revoked": with.revoked, "left": with.left, "more": with.more});
+        if let Some(fields) = reported.as_object_mut() {
+            fields.insert("descendants".to_owned(), descendants);
         }
-        return Ok(with_etag(answer::json(&told), revoked.version));
+        return Ok(with_etag(answer::json(&reported), revoked.version));
     }
     let revoked = app.actions.revoke_key(actor, &target, reason.as_deref())?;
     Ok(answer_record(app, actor, &revoked))
@@ -220,6 +220,6 @@ fn key_id(call: &Call<'_>) -> Result<KeyId, Problem> {
 }
 
 /// The key in the path, with the versions of `If-Match`.
-fn target(call: &Call<'_>) -> Result<Target, Problem> {
-    Ok(Target { id: key_id(call)?, versions: versions(call) })
+fn target(call: &Call<'_>) -> Result<KeyTarget, Problem> {
+    Ok(KeyTarget { id: key_id(call)?, versions: versions(call) })
 }

@@ -19,7 +19,7 @@ use crate::model::network::{
     IpRules, NETWORKS_MAX, canonical_network, is_translated_away, parse_network,
 };
 use crate::model::permission::{PATTERNS_MAX, Pattern, Patterns};
-use crate::records::key::{Access, METADATA_BYTES_MAX, ShareRecord};
+use crate::records::key::{METADATA_BYTES_MAX, ShareRecord, TeamAccess};
 
 pub(super) fn parse_kind(text: &str) -> Result<KeyKind, &'static str> {
     match text {
@@ -87,8 +87,8 @@ fn share(fields: &mut Fields) -> Option<ShareRecord> {
 }
 
 /// Reads the access of a team's members.
-pub(super) fn access(fields: &mut Fields) -> Option<Access> {
-    fields.required("access", parsed("invalid_access", str::parse::<Access>))
+pub(super) fn access(fields: &mut Fields) -> Option<TeamAccess> {
+    fields.required("access", parsed("invalid_access", str::parse::<TeamAccess>))
 }
 
 fn name(fields: &mut Fields) -> Option<String> {

@@ -14,7 +14,7 @@ use crate::index::grant::Grant;
 use crate::index::uses::LastUse;
 use crate::model::id::UserId;
 use crate::model::moment::Moment;
-use crate::records::key::{Access, Author, KeyRecord, QuotaRecord, SecretRecord, Status};
+use crate::records::key::{Author, KeyRecord, QuotaRecord, SecretRecord, Status, TeamAccess};
 
 /// A key with all fields. Teams that the actor may not see are left out.
 pub(super) fn shown(app: &App, actor: &Actor, record: &KeyRecord) -> Value {
@@ -88,7 +88,7 @@ fn user_name(app: &App, record: &KeyRecord, user: UserId) -> Option<String> {
 
 fn teams(app: &App, actor: &Actor, record: &KeyRecord) -> Vec<Value> {
     let teams = app.actions.teams_shown(actor, record);
-    let shape = |(team, access): &(Arc<TeamFacts>, Access)| {
+    let shape = |(team, access): &(Arc<TeamFacts>, TeamAccess)| {
         json!({
             "id": team.id.to_string(),
             "name": team.name,

@@ -11,7 +11,7 @@ use http::request::Parts;
 
 use crate::http::check::is_below_gates;
 use crate::http::router::Found;
-use crate::http::transport::{Arrival, Head, Surface};
+use crate::http::transport::{Arrival, ListenerKind, ResponseHead};
 use crate::http::{App, path_of, router};
 use crate::model::key_text::{Prefix, is_like_ours};
 
@@ -55,7 +55,12 @@ impl App {
     }
 
     /// Adds the request id and HSTS to a response, counts it, and logs it.
-    pub(super) fn let_go(&self, arrival: &Arrival<'_>, answer: &mut Head<'_>, took: Duration) {
+    pub(super) fn record_end(
+        &self,
+        arrival: &Arrival<'_>,
+        answer: &mut ResponseHead<'_>,
+        took: Duration,
+    ) {
         if let Some(id) = arrival.parts.headers.get(REQUEST_ID) {
             answer.headers.insert(REQUEST_ID, id.clone());
         }
@@ -81,12 +86,12 @@ impl App {
 }
 
 /// The name of a listener in logs and metrics.
-pub(super) const fn surface(surface: Surface) -> &'static str {
+pub(super) const fn surface(surface: ListenerKind) -> &'static str {
     match surface {
-        Surface::Main => "main",
-        Surface::Checks => "checks",
-        Surface::Control => "control",
-        Surface::Metrics => "metrics",
+        ListenerKind::Main => "main",
+        ListenerKind::Checks => "checks",
+        ListenerKind::Control => "control",
+        ListenerKind::Metrics => "metrics",
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::actions::ActionError;
 use crate::actions::actor::Actor;
 use crate::actions::keys::{
-    ForeignKey, ForeignSecret, Import, KeyDraft, KeyKind, OwnerName, Target,
+    ForeignKey, ForeignSecret, Import, KeyDraft, KeyKind, KeyTarget, OwnerName,
 };
 use crate::actions::trial::Trial;
 use crate::model::code::Code;
@@ -11,7 +11,7 @@ use crate::model::foreign::Algorithm;
 use crate::model::role::BuiltinRole;
 use crate::model::secret::{Digest, Secret};
 use crate::records::access::UserRecord;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 
 /// A user who was removed while their request to create a key waited for its turn gets no key.
 #[test]
@@ -37,7 +37,7 @@ fn a_user_who_loses_rights_while_waiting_creates_no_key() {
             Actor::key(secret.digest(), &grant, None)
         };
         let (person, key, other) = (trial.owner(), by(&own), by(&secret));
-        let place = Place::User(trial.owner);
+        let place = StoreKey::User(trial.owner);
         let mut user = trial.actions.read::<UserRecord>(&place).unwrap().unwrap().record;
         change(&mut user);
         trial.put(&place, &user);
@@ -63,7 +63,7 @@ fn a_key_that_was_revoked_while_it_waited_makes_none() {
     let (record, secret) = trial.actions.create_key(&trial.owner(), service).unwrap();
     let grant = trial.actions.index().grant(&secret.digest()).unwrap();
     let key = Actor::key(secret.digest(), &grant, None);
-    let target = Target { id: record.id, versions: None };
+    let target = KeyTarget { id: record.id, versions: None };
     trial.actions.revoke_key(&trial.owner(), &target, None).unwrap();
     let error = trial.actions.create_key(&key, KeyDraft::default()).unwrap_err();
     assert!(matches!(error, ActionError::KeyRefused(Code::Revoked)), "{error:?}");
@@ -91,7 +91,7 @@ fn an_operator_who_is_disabled_while_waiting_imports_nothing() {
     };
     let person = trial.owner();
     trial.actions.import_keys(&person, &import(1)).unwrap();
-    let place = Place::User(trial.owner);
+    let place = StoreKey::User(trial.owner);
     let user = trial.actions.read::<UserRecord>(&place).unwrap().unwrap().record;
     trial.put(&place, &UserRecord { operator: false, ..user });
     let error = trial.actions.import_keys(&person, &import(2)).unwrap_err();

@@ -17,13 +17,13 @@ use ipnet::IpNet;
 use keyhouse_storage::{BATCH_WRITES_MAX, Batch, CommitError};
 use serde_json::{Map, Value};
 
-use crate::actions::events::Happening;
+use crate::actions::events::AuditEntry;
 use crate::actions::throttle::Source;
 use crate::actions::{ActionError, Actions};
 use crate::index::halt::Halt;
 use crate::model::id::{OrganizationId, UserId};
 use crate::records::access::UserRecord;
-use crate::records::place::Place;
+use crate::records::place::StoreKey;
 
 /// Most pairs of account and network that are counted separately in a minute. Further pairs share
 /// one sum.
@@ -39,7 +39,7 @@ const FLUSH_INTERVAL: Duration = Duration::from_mins(1);
 const UNKNOWN: &str = "unknown";
 
 #[derive(Default)]
-pub(super) struct Refusals(Mutex<Sums>);
+pub(super) struct FailedSignIns(Mutex<Sums>);
 
 #[derive(Default)]
 struct Sums {
@@ -53,7 +53,7 @@ struct Sums {
 
 /// The reason why a sign-in failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum SignInFailure {
     Failed,
     /// It came too soon after other attempts and was not checked.
     Throttled,
@@ -77,15 +77,15 @@ impl Sum {
 }
 
 /// The sums contain addresses that people typed, so `Debug` does not print them.
-impl fmt::Debug for Refusals {
+impl fmt::Debug for FailedSignIns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Refusals").finish_non_exhaustive()
     }
 }
 
-impl Refusals {
-    pub(super) fn note(&self, account: &str, source: Source, refusal: Refusal) {
-        let throttled = u64::from(refusal == Refusal::Throttled);
+impl FailedSignIns {
+    pub(super) fn note(&self, account: &str, source: Source, refusal: SignInFailure) {
+        let throttled = u64::from(refusal == SignInFailure::Throttled);
         let sum = Sum { count: 1, throttled, address: source.address };
         self.add((account.to_owned(), source.network()), sum);
     }
@@ -118,38 +118,38 @@ impl Refusals {
 }
 
 /// The target of an event: a user of an organization, or `None` for an unknown account.
-type Target = Option<(UserId, OrganizationId)>;
+type FailedAccount = Option<(UserId, OrganizationId)>;
 
 impl Actions {
     /// Writes the failures since the last flush. Failures that cannot be written wait for the next
     /// flush.
-    pub fn flush_refusals(&self) {
-        let sums = self.refusals.take();
+    pub fn flush_failed_sign_ins(&self) {
+        let sums = self.failed_sign_ins.take();
         if sums.pairs.is_empty() && sums.rest.count == 0 {
             return;
         }
         let Err(error) = self.write_refusals(&sums) else { return };
         tracing::warn!(%error, "could not write failed sign-ins; retrying");
         for (pair, sum) in sums.pairs {
-            self.refusals.add(pair, sum);
+            self.failed_sign_ins.add(pair, sum);
         }
-        self.refusals.lock().rest.add(sums.rest);
+        self.failed_sign_ins.lock().rest.add(sums.rest);
     }
 
     fn write_refusals(&self, sums: &Sums) -> Result<(), ActionError> {
-        let mut told: HashMap<(Target, Option<IpNet>), Sum> = HashMap::new();
+        let mut reported: HashMap<(FailedAccount, Option<IpNet>), Sum> = HashMap::new();
         for ((account, network), sum) in &sums.pairs {
-            let user = account.parse().ok().map(|id| self.read::<UserRecord>(&Place::User(id)));
+            let user = account.parse().ok().map(|id| self.read::<UserRecord>(&StoreKey::User(id)));
             let user = user.transpose()?.flatten().map(|held| held.record);
-            let is_told = user.as_ref().is_none_or(|user| self.is_email_verified(user));
+            let is_shown = user.as_ref().is_none_or(|user| self.is_email_verified(user));
             let target = user.map(|user| (user.id, user.organization));
-            let address = sum.address.filter(|_address| is_told);
-            let network = network.filter(|_network| is_told);
-            told.entry((target, network)).or_default().add(Sum { address, ..*sum });
+            let address = sum.address.filter(|_address| is_shown);
+            let network = network.filter(|_network| is_shown);
+            reported.entry((target, network)).or_default().add(Sum { address, ..*sum });
         }
         let now = self.clock.now().wall;
         let mut batch = Batch::new();
-        for ((target, network), sum) in &told {
+        for ((target, network), sum) in &reported {
             batch = self.record(batch, now, refused(*target, *network, *sum))?;
         }
         if sums.rest.count > 0 {
@@ -172,7 +172,7 @@ impl Actions {
     }
 }
 
-fn refused(target: Target, network: Option<IpNet>, sum: Sum) -> Happening {
+fn refused(target: FailedAccount, network: Option<IpNet>, sum: Sum) -> AuditEntry {
     let mut after = Map::new();
     after.insert("count".to_owned(), sum.count.into());
     if sum.throttled > 0 {
@@ -181,7 +181,7 @@ fn refused(target: Target, network: Option<IpNet>, sum: Sum) -> Happening {
     if let Some(network) = network {
         after.insert("network".to_owned(), Value::String(network.to_string()));
     }
-    Happening {
+    AuditEntry {
         actor: None,
         address: sum.address,
         organization: target.map(|(_, organization)| organization),
@@ -193,12 +193,12 @@ fn refused(target: Target, network: Option<IpNet>, sum: Sum) -> Happening {
 }
 
 #[derive(Debug)]
-pub struct RefusalWriter {
+pub struct FailedSignInWriter {
     halt: Arc<Halt>,
     thread: JoinHandle<()>,
 }
 
-impl RefusalWriter {
+impl FailedSignInWriter {
     /// Starts the thread.
     ///
     /// # Errors
@@ -208,9 +208,9 @@ impl RefusalWriter {
         let halted = Arc::clone(&halt);
         let run = move || {
             while !halted.pause(FLUSH_INTERVAL) {
-                actions.flush_refusals();
+                actions.flush_failed_sign_ins();
             }
-            actions.flush_refusals();
+            actions.flush_failed_sign_ins();
         };
         let thread = Builder::new().name("refusals".to_owned()).spawn(run)?;
         Ok(Self { halt, thread })
@@ -233,15 +233,15 @@ mod tests {
     /// one sum.
     #[test]
     fn one_network_has_an_eighth_of_the_sums_and_one_sum_beyond() {
-        let refusals = Refusals::default();
+        let failed_sign_ins = FailedSignIns::default();
         let source = Source { address: Some([192, 0, 2, 7].into()), on_host: false };
         let share = REFUSALS_MAX / NETWORK_SHARE;
         for number in 0..share + 50 {
-            refusals.note(&format!("{number}@example.com"), source, Refusal::Failed);
+            failed_sign_ins.note(&format!("{number}@example.com"), source, SignInFailure::Failed);
         }
         let elsewhere = Source { address: Some([198, 51, 100, 7].into()), on_host: false };
-        refusals.note("owner@example.com", elsewhere, Refusal::Failed);
-        let sums = refusals.take();
+        failed_sign_ins.note("owner@example.com", elsewhere, SignInFailure::Failed);
+        let sums = failed_sign_ins.take();
         assert_eq!((sums.pairs.len(), sums.rest.count), (share + 2, 0));
         assert_eq!(sums.pairs[&(String::new(), source.network())].count, 50);
         let owners = ("owner@example.com".to_owned(), elsewhere.network());
@@ -250,20 +250,24 @@ mod tests {
 
     #[test]
     fn a_flood_of_accounts_is_one_sum_beyond_the_bound() {
-        let refusals = Refusals::default();
+        let failed_sign_ins = FailedSignIns::default();
         let from = |network: usize| {
             let [.., high, low] = network.to_be_bytes();
             Source { address: Some([192, high, low, 7].into()), on_host: false }
         };
         for number in 0..REFUSALS_MAX + 50 {
-            refusals.note(&format!("{number}@example.com"), from(number), Refusal::Failed);
+            failed_sign_ins.note(
+                &format!("{number}@example.com"),
+                from(number),
+                SignInFailure::Failed,
+            );
         }
-        refusals.note("0@example.com", from(0), Refusal::Throttled);
-        let sums = refusals.take();
+        failed_sign_ins.note("0@example.com", from(0), SignInFailure::Throttled);
+        let sums = failed_sign_ins.take();
         assert_eq!((sums.pairs.len(), sums.rest.count), (REFUSALS_MAX, 50));
         let first = sums.pairs[&("0@example.com".to_owned(), from(0).network())];
         assert_eq!((first.count, first.throttled), (2, 1));
         assert_eq!(sums.rest.address, None);
-        assert!(refusals.take().pairs.is_empty());
+        assert!(failed_sign_ins.take().pairs.is_empty());
     }
 }

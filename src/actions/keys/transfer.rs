@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use keyhouse_storage::{Batch, Range};
 
 use crate::actions::actor::Actor;
-use crate::actions::events::Happening;
+use crate::actions::events::AuditEntry;
 use crate::actions::keys::{ListedKeys, shape};
 use crate::actions::people::newest_first;
 use crate::actions::{ActionError, Actions, Attempt, put};
@@ -17,14 +17,14 @@ use crate::model::intersection::intersection;
 use crate::model::moment::Moment;
 use crate::model::permission::Patterns;
 use crate::model::role::{KEYS_READ, USERS_MANAGE};
-use crate::records::Held;
+use crate::records::Revised;
 use crate::records::access::UserRecord;
 use crate::records::key::{KeyRecord, MAXIMA_MAX};
-use crate::records::people::{Heir, LeavingRecord};
-use crate::records::place::Place;
+use crate::records::people::{KeyDisposition, RemovalRecord};
+use crate::records::place::StoreKey;
 
 const OWNER_REMOVED: &str = "the owner was removed";
-const HEIR_REMOVED: &str = "the owner was removed, and the new owner was removed too";
+const NEW_OWNER_REMOVED: &str = "the owner was removed, and the new owner was removed too";
 const TOO_MANY_MAXIMA: &str = "the owner was removed, and the key has reached the maximum number \
     of transfers";
 
@@ -45,11 +45,11 @@ impl Actions {
             actor.require(USERS_MANAGE)?;
         }
         let organization = self.find_user(actor, user)?.record.organization;
-        let prefix = Place::keys_of(organization);
-        let after = after.map(|id| Place::Key(organization, id).to_bytes());
+        let prefix = StoreKey::keys_of(organization);
+        let after = after.map(|id| StoreKey::Key(organization, id).to_bytes());
         let (mut keys, mut more) = (Vec::new(), false);
         let range = newest_first(&prefix, after.as_deref());
-        self.each_record(&range, |held: Held<KeyRecord>| {
+        self.each_record(&range, |held: Revised<KeyRecord>| {
             let record = held.record;
             if !ends_with(user, &record) || self.is_concealed_from(actor, &record) {
                 return ControlFlow::Continue(());
@@ -70,21 +70,21 @@ impl Actions {
     /// already done.
     pub(in crate::actions) fn hand_keys_on(
         &self,
-        leaving: &LeavingRecord,
+        leaving: &RemovalRecord,
     ) -> Result<(), ActionError> {
         let mut ids = Vec::new();
-        let prefix = Place::keys_of(leaving.organization);
-        self.each_record(&Range::prefix(&prefix), |held: Held<KeyRecord>| {
+        let prefix = StoreKey::keys_of(leaving.organization);
+        self.each_record(&Range::prefix(&prefix), |held: Revised<KeyRecord>| {
             if ends_with(leaving.user, &held.record) {
                 ids.push(held.record.id);
             }
             ControlFlow::Continue(())
         })?;
-        ids.into_iter().try_for_each(|id| self.hand_key_on(leaving, id))
+        ids.into_iter().try_for_each(|id| self.transfer_key(leaving, id))
     }
 
-    fn hand_key_on(&self, leaving: &LeavingRecord, id: KeyId) -> Result<(), ActionError> {
-        let place = Place::Key(leaving.organization, id);
+    fn transfer_key(&self, leaving: &RemovalRecord, id: KeyId) -> Result<(), ActionError> {
+        let place = StoreKey::Key(leaving.organization, id);
         Self::until_done(|| {
             let Some(held) = self.read::<KeyRecord>(&place)? else {
                 return Ok(Attempt::Done(()));
@@ -98,7 +98,7 @@ impl Actions {
             let (batch, action) = self.succeed(batch, &mut record, leaving, now)?;
             record.version += 1;
             record.updated_at = now;
-            let happening = Happening {
+            let audit_entry = AuditEntry {
                 actor: Some(leaving.removed_by),
                 address: None,
                 organization: Some(leaving.organization),
@@ -107,8 +107,8 @@ impl Actions {
                 before: serde_json::Map::new(),
                 after: serde_json::Map::new(),
             };
-            let happening = happening.with_change(&shape(&held.record), &shape(&record));
-            let batch = self.record(put(batch, &place, &record)?, now, happening)?;
+            let audit_entry = audit_entry.with_change(&shape(&held.record), &shape(&record));
+            let batch = self.record(put(batch, &place, &record)?, now, audit_entry)?;
             Ok(self.commit_upkeep(batch)?.map_or(Attempt::Again, |_revision| Attempt::Done(())))
         })
     }
@@ -118,19 +118,22 @@ impl Actions {
         &self,
         batch: Batch,
         record: &mut KeyRecord,
-        leaving: &LeavingRecord,
+        leaving: &RemovalRecord,
         now: Moment,
     ) -> Result<(Batch, &'static str), ActionError> {
-        let (owner, batch) = match leaving.heir {
-            Heir::Nobody => return Ok((batch, revoke(record, OWNER_REMOVED, now))),
-            Heir::Organization => (None, batch),
-            Heir::User(heir) => match self.heir(heir, leaving.organization)? {
-                // A concurrent removal of the new owner would miss a key that is transferred to
-                // them now.
-                Some(held) => {
-                    (Some(heir), batch.unchanged(Place::User(heir).to_bytes(), held.revision))
-                },
-                None => return Ok((batch, revoke(record, HEIR_REMOVED, now))),
+        let (owner, batch) = match leaving.disposition {
+            KeyDisposition::Revoke => return Ok((batch, revoke(record, OWNER_REMOVED, now))),
+            KeyDisposition::Organization => (None, batch),
+            KeyDisposition::User(new_owner) => {
+                match self.new_owner(new_owner, leaving.organization)? {
+                    // A concurrent removal of the new owner would miss a key that is transferred to
+                    // them now.
+                    Some(held) => (
+                        Some(new_owner),
+                        batch.unchanged(StoreKey::User(new_owner).to_bytes(), held.revision),
+                    ),
+                    None => return Ok((batch, revoke(record, NEW_OWNER_REMOVED, now))),
+                }
             },
         };
         let Some(frozen) = Frozen::of(record, leaving) else {
@@ -144,12 +147,12 @@ impl Actions {
         Ok((batch, "key.transfer"))
     }
 
-    fn heir(
+    fn new_owner(
         &self,
-        heir: UserId,
+        user: UserId,
         of: OrganizationId,
-    ) -> Result<Option<Held<UserRecord>>, ActionError> {
-        let held: Option<Held<UserRecord>> = self.read(&Place::User(heir))?;
+    ) -> Result<Option<Revised<UserRecord>>, ActionError> {
+        let held: Option<Revised<UserRecord>> = self.read(&StoreKey::User(user))?;
         Ok(held.filter(|held| held.record.organization == of))
     }
 }
@@ -178,7 +181,7 @@ impl Frozen {
     /// If one short list expresses that, it becomes both list and maximum. Otherwise the lists are
     /// kept side by side without those that limit nothing; no product of lists is ever stored.
     /// Returns `None` if that takes more than [`MAXIMA_MAX`] lists.
-    fn of(record: &KeyRecord, leaving: &LeavingRecord) -> Option<Self> {
+    fn of(record: &KeyRecord, leaving: &RemovalRecord) -> Option<Self> {
         let list = record.patterns();
         let mut bounds = record.maxima.clone();
         bounds.push(Patterns::of_holder(leaving.holds.as_set(), leaving.operator));
@@ -205,12 +208,12 @@ mod tests {
     use crate::records::key::tests::record;
     use proptest::prelude::*;
 
-    fn leaving(record: &KeyRecord, holds: &str, operator: bool, ceiling: &str) -> LeavingRecord {
-        LeavingRecord {
+    fn leaving(record: &KeyRecord, holds: &str, operator: bool, ceiling: &str) -> RemovalRecord {
+        RemovalRecord {
             user: record.owner.unwrap_or_default(),
             organization: record.organization,
             removed_by: Author::Local,
-            heir: Heir::Organization,
+            disposition: KeyDisposition::Organization,
             holds: holds.parse().unwrap(),
             operator,
             ceiling: ceiling.parse().unwrap(),
@@ -311,7 +314,7 @@ mod tests {
 
     /// What the owner's role and the organization's maximum granted, as defined in DESIGN section
     /// 5.
-    fn granted_by(leaving: &LeavingRecord, asked: &Permission) -> bool {
+    fn granted_by(leaving: &RemovalRecord, asked: &Permission) -> bool {
         use crate::model::permission::{is_instance, is_own};
         let asked = asked.as_str();
         if is_instance(asked) {
