@@ -101,11 +101,11 @@ pub struct Actions {
     session_times: SessionTimes,
     device_key: DeviceKey,
     commits: Arc<Commits>,
-    /// Revised while the audit log is checked, so that only one check runs at a time.
+    /// Held while the audit log is checked, so that only one check runs at a time.
     checking: Mutex<()>,
     /// The order of the pages of long reads.
     reads: ReadTurns,
-    /// Revised by a caller that lost a race for a contended row, until it has the row.
+    /// Held by a caller that lost a race for a contended row, until it has the row.
     turn: Mutex<()>,
 }
 

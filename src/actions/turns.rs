@@ -1,4 +1,4 @@
-//! ReadTurns of reads that scan many records: a few at once, page by page.
+//! Turns of reads that scan many records: a few at once, page by page.
 //!
 //! A reader takes a turn for each page. The next turn goes to the waiting reader that was served
 //! the longest ago, so a reader that lists 20,000 rows does not block another one that lists 100.

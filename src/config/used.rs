@@ -52,7 +52,7 @@ pub struct Settings {
     pub log_json: bool,
     /// Path of the socket for commands on this host.
     pub control_socket: PathBuf,
-    /// ConfiguredLimits that differ from the defaults.
+    /// Limits that differ from the defaults.
     pub limits: ConfiguredLimits,
     pub audit_retention: Retention,
     /// Destination to which sealed audit events are exported.
@@ -142,11 +142,7 @@ impl Reader {
             |layer| layer.public_url.clone(),
             |text| text.parse::<PublicUrl>().map_err(|error| error.to_string()),
         );
-        let links = Links {
-            endpoint: self.web_url("endpoint-url", |layer| layer.endpoint_url.clone()),
-            support: self.web_url("support-url", |layer| layer.support_url.clone()),
-            pricing: self.web_url("pricing-url", |layer| layer.pricing_url.clone()),
-        };
+        let links = self.links();
         let storage = self.parse("storage", |layer| layer.storage.clone(), parse_storage);
         let key_prefix = self.parse(
             "key-prefix",
@@ -200,6 +196,14 @@ impl Reader {
                 session_times,
             }),
             _ => Err(ConfigError::Faults(self.faults)),
+        }
+    }
+
+    fn links(&mut self) -> Links {
+        Links {
+            endpoint: self.web_url("endpoint-url", |layer| layer.endpoint_url.clone()),
+            support: self.web_url("support-url", |layer| layer.support_url.clone()),
+            pricing: self.web_url("pricing-url", |layer| layer.pricing_url.clone()),
         }
     }
 

@@ -55,7 +55,7 @@ use transport::{
     ResponseHead, Take, TransportCounters, TransportRefusal, TrustedProxies,
 };
 
-/// HttpSettings of the HTTP side.
+/// Settings of the HTTP side.
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
     /// The URL at which browsers reach this instance.
@@ -239,7 +239,7 @@ impl App {
         Ok(response)
     }
 
-    /// HttpCounts a change of the actor. A change that is rejected later counts too, because the rejection
+    /// Counts a change of the actor. A change that is rejected later counts too, because the rejection
     /// costs as much. Requests without an actor are not counted here.
     fn count_change(&self, route: &HttpRoute, call: &Call<'_>) -> Result<(), Problem> {
         let Some(actor) = call.actor.as_ref().filter(|_actor| route.is_change()) else {

@@ -58,16 +58,13 @@ impl Run {
     pub(super) fn lane(self, surface: ListenerKind, by_session: bool) -> Executor {
         let checks = |body_bytes_max| Take { part: Part::Checks, body_bytes_max };
         let lane = match self {
-            Self::Check { body_bytes_max, .. } => {
-                Executor::Check { body: body_bytes_max.map(checks) }
-            },
             Self::Manage { take, .. } | Self::LongCheck { take, .. } => {
                 Executor::Pool { body: take }
             },
             Self::ByCaller { body_bytes_max, .. } if by_session => {
                 Executor::Pool { body: checks(body_bytes_max.unwrap_or_default()) }
             },
-            Self::ByCaller { body_bytes_max, .. } => {
+            Self::Check { body_bytes_max, .. } | Self::ByCaller { body_bytes_max, .. } => {
                 Executor::Check { body: body_bytes_max.map(checks) }
             },
         };

@@ -1,4 +1,4 @@
-//! CallCounts of a key's calls that have not been taken to be written yet.
+//! Counts of a key's calls that have not been taken to be written yet.
 //!
 //! A count is two atomic operations and never blocks. A counter is emptied when it is taken, so
 //! that each call is in exactly one place: here, in the [`crate::index::tally`], or in the store.
@@ -27,7 +27,7 @@ pub struct Calls {
 
 #[derive(Debug, Default)]
 struct HourCounts {
-    /// The hour of these calls. CallCounts that were not taken for two hours, for example while the
+    /// The hour of these calls. Counts that were not taken for two hours, for example while the
     /// store was unavailable, are added to the following hour.
     hour: AtomicU32,
     counts: [AtomicU32; Code::COUNTED.len()],
@@ -47,7 +47,7 @@ impl Calls {
         Self { organization, even, odd, recent: Mutex::default() }
     }
 
-    /// CallCounts a call.
+    /// Counts a call.
     ///
     /// The order with [`crate::index::waiting`] is total: either the call finds that its key no
     /// longer waits, or the thread that takes the key finds the call.

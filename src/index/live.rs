@@ -1,4 +1,4 @@
-//! KeyCounters state of keys and organizations: last uses, counts of calls, and counters of limits.
+//! Live state of keys and organizations: last uses, counts of calls, and counters of limits.
 //!
 //! All grants of a key share it. It survives changes of the key and does not depend on the feed. It
 //! consists of atomics, so that a check never waits for another one.

@@ -29,7 +29,7 @@ pub enum RoleKind {
 /// How many standings share one allocation.
 const STANDINGS_A_CHUNK: u16 = 4_096;
 
-/// UserStatuses side by side. Those of 50,000 users fit into a core's own cache; handles to each
+/// Standings side by side. Those of 50,000 users fit into a core's own cache; handles to each
 /// user's facts would each be a cache miss. Measured with 1 M keys of 50,000 users: a fifth of a
 /// check.
 #[derive(Debug)]

@@ -93,7 +93,7 @@ impl PendingUsage {
         }
     }
 
-    /// The hours of a day: stored plus owed. CallCounts that still wait with keys are not included.
+    /// The hours of a day: stored plus owed. Counts that still wait with keys are not included.
     pub fn hours(&self, of: UsageOf, day: Day, stored: HoursRecord) -> HoursRecord {
         let owed = self.owed.get(&of).and_then(|days| days.get(&day));
         let Some(owed) = owed else { return stored };

@@ -1,4 +1,4 @@
-//! FlushQueue actions and keys: actions until the index has a revision, used keys until they are
+//! Waiting actions and keys: actions until the index has a revision, used keys until they are
 //! written.
 
 use std::fmt;

@@ -1,6 +1,6 @@
-//! CallLimits on calls: those of a key and those of its organization's plan, drawn from together.
+//! Limits on calls: those of a key and those of its organization's plan, drawn from together.
 //!
-//! CallLimits are tested in the order of their codes: both rates, then both quotas, the key's before
+//! Limits are tested in the order of their codes: both rates, then both quotas, the key's before
 //! the plan's. Quotas are drawn first, because only they can lack a reservation. A rejected call
 //! returns everything.
 

@@ -38,9 +38,9 @@ pub(crate) fn join(house: &House, name: &str, role: &str) -> Person {
     Person { id: reported["user"]["id"].as_str().unwrap().to_owned(), cookie }
 }
 
-fn patch(house: &House, by: Option<&Person>, whom: &Person, change: &Value) -> u16 {
+fn patch(house: &House, by: Option<&Person>, target: &Person, change: &Value) -> u16 {
     let headers: Vec<_> = by.iter().map(|by| ("Cookie", &*by.cookie)).collect();
-    house.ask("PATCH", &format!("/v1/users/{}", whom.id), &headers, change).0
+    house.ask("PATCH", &format!("/v1/users/{}", target.id), &headers, change).0
 }
 
 /// Runs `late`, whose change is held up before the store, and meanwhile `early`, which is applied.

@@ -33,7 +33,7 @@ fn assign(house: &House, organization: &str, domains: &Value) -> Answer {
 }
 
 /// The address that each way to check a key returns; all ways must agree.
-fn told_email(house: &House, secret: &str) -> Option<String> {
+fn reported_email(house: &House, secret: &str) -> Option<String> {
     let answer = house.bare(&Ask::forward_auth(secret));
     assert_eq!(answer.status, 200, "{}", answer.body);
     let header = answer.header("x-keyhouse-email").unwrap().to_owned();
@@ -56,7 +56,7 @@ fn told_email(house: &House, secret: &str) -> Option<String> {
 fn an_unvouched_address_is_not_forwarded_as_identity() {
     let house = House::start();
     let own = house.create(&json!({"permissions": ["diagrams:read"]}));
-    assert_eq!(told_email(&house, &own.secret).as_deref(), Some(EMAIL));
+    assert_eq!(reported_email(&house, &own.secret).as_deref(), Some(EMAIL));
     let (organization, owner) = house.neighbour("b");
     let ceo = let_in(&house, &owner, "ceo@a-corp.example", THEIRS);
     let key = ceo.make(&house, &json!({"permissions": ["diagrams:read"]}));
@@ -69,7 +69,7 @@ fn an_unvouched_address_is_not_forwarded_as_identity() {
         assert_eq!(session["user"]["email_verified"], shown["email_verified"]);
         shown["email_verified"].as_bool().unwrap()
     };
-    assert_eq!(told_email(&house, &key.secret), None);
+    assert_eq!(reported_email(&house, &key.secret), None);
     assert!(!verified());
     for (domains, counts) in [
         (json!(["corp.example", "b.example"]), false),
@@ -79,7 +79,7 @@ fn an_unvouched_address_is_not_forwarded_as_identity() {
     ] {
         assign(&house, &organization, &domains).expect(200);
         let expected = counts.then(|| "ceo@a-corp.example".to_owned());
-        assert_eq!(told_email(&house, &key.secret), expected, "{domains}");
+        assert_eq!(reported_email(&house, &key.secret), expected, "{domains}");
         assert_eq!(verified(), counts, "{domains}");
     }
 }
@@ -302,12 +302,12 @@ fn changing_ones_own_address_takes_the_password_and_a_confirmation() {
     assert_eq!((&me["email"], &me["email_verified"]), (&json!(new), &json!(false)));
     bo.ask(&house, Ask::get("/v1/session")).expect(200);
     house.bare(&Ask::get("/v1/session").header("Cookie", &other)).problem(401, "session_ended");
-    assert_eq!(told_email(&house, &key.secret), None);
+    assert_eq!(reported_email(&house, &key.secret), None);
     sign_in(&house, new, THEIRS, None).expect(201);
     let path = format!("/v1/users/{}", bo.id);
     let confirmed = house.ask(&Ask::patch(&path, &json!({"email": new}))).expect(200);
     assert_eq!(confirmed["email_verified"], true);
-    assert_eq!(told_email(&house, &key.secret).as_deref(), Some(new));
+    assert_eq!(reported_email(&house, &key.secret).as_deref(), Some(new));
     // A user manager may vouch for addresses anyway, so also for their own once they have that
     // permission.
     let later = "bo@later.example";

@@ -1,4 +1,4 @@
-//! TransportCounters of requests and checks.
+//! Counters of requests and checks.
 //!
 //! They are atomics that are found without a lock and, except for the first call of a gate, without an
 //! allocation.
@@ -152,7 +152,7 @@ impl HttpCounts {
         Arc::clone(&self.transport)
     }
 
-    /// HttpCounts a response that is about to be sent. `code` is the code of its problem.
+    /// Counts a response that is about to be sent. `code` is the code of its problem.
     pub(in crate::http) fn note(
         &self,
         arrival: &Arrival<'_>,
@@ -175,7 +175,7 @@ impl HttpCounts {
         }
     }
 
-    /// HttpCounts one check by its code.
+    /// Counts one check by its code.
     pub(in crate::http) fn note_check(&self, endpoint: Endpoint, code: &str) {
         if let Some(codes) = self.checks.get(endpoint as usize) {
             codes.count(code);

@@ -1,4 +1,4 @@
-//! TransportLimits the number of connections: in total, per address and per neighbourhood of addresses.
+//! Limits the number of connections: in total, per address and per neighbourhood of addresses.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

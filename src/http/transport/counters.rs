@@ -1,4 +1,4 @@
-//! TransportCounters of the transport, for metrics.
+//! Counters of the transport, for metrics.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

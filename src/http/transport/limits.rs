@@ -1,4 +1,4 @@
-//! TransportLimits of the transport. All are configurable.
+//! Limits of the transport. All are configurable.
 
 use std::time::Duration;
 

@@ -134,8 +134,8 @@ impl Queue {
     }
 
     /// The first line of the first group that fits. Where the first line of a group does not, either
-    /// the group holds its share, and the line's caller, which holds the fewest, is no newcomer to whom
-    /// more is open; or that caller holds its share: then all others of the group hold as much.
+    /// the group holds its share, and the line's caller, which holds the fewest, does not
+    /// qualify for the newcomers' part; or that caller holds its share: then all others of the group hold as much.
     fn first_that_fits(
         &self,
         groups: &BTreeMap<Turn, Group>,
