@@ -21,7 +21,7 @@ impl Actions {
     /// The open sessions of another user, each with the digest of its cookie.
     ///
     /// # Errors
-    /// Those of [`Actions::end_user_sessions`].
+    /// The errors of [`Actions::end_user_sessions`].
     pub fn user_sessions(
         &self,
         actor: &Actor,

@@ -22,8 +22,8 @@ pub const PASSWORD_CHARACTERS_MIN_WITH_CODE: usize = 8;
 pub const PASSWORD_CHARACTERS_MAX: usize = 256;
 
 /// The number of leading characters that are rated. zxcvbn takes up to 0.15 s for 40 characters and
-/// 0.9 s for 100, since it tries all substitutions of letters. A strong beginning makes the whole
-/// strong.
+/// 0.9 s for 100, since it tries all substitutions of letters. A password with a
+/// strong beginning is strong as a whole.
 const JUDGED_CHARACTERS_MAX: usize = 40;
 /// The fewest guesses that a password must require: the beginning of zxcvbn's score 3. Eight
 /// characters in which it finds no pattern require exactly this many.

@@ -41,7 +41,7 @@ pub enum InvalidRequirement {
     #[error("{word:?} {source}")]
     Word {
         word: String,
-        /// Why the word is no permission.
+        /// The reason why the word is not a permission.
         source: InvalidPermission,
     },
     /// A permission in the place of an operator, or an operator in the place of a permission.

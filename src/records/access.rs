@@ -124,7 +124,7 @@ impl UserRecord {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference to the field")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference to the field")]
 fn is_zero(count: &u32) -> bool {
     *count == 0
 }

@@ -81,7 +81,7 @@ pub struct RouteRecord {
     pub allow: Vec<Ambiguity>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_default(preflight: &Preflight) -> bool {
     *preflight == Preflight::default()
 }

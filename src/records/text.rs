@@ -25,7 +25,7 @@ where
 pub(super) mod option {
     use super::{Deserialize, Deserializer, Display, FromStr, Serializer, de};
 
-    #[expect(clippy::ref_option, reason = "serde hands over a reference to the field")]
+    #[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
     pub(crate) fn serialize<T: Display, S: Serializer>(
         value: &Option<T>,
         serializer: S,
@@ -106,7 +106,7 @@ pub(super) mod moment {
     use super::{Deserialize, Deserializer, Serializer};
     use crate::model::moment::Moment;
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     pub(crate) fn serialize<S: Serializer>(
         moment: &Moment,
         serializer: S,
@@ -124,7 +124,7 @@ pub(super) mod moment {
     pub(crate) mod option {
         use super::{Deserialize, Deserializer, Moment, Serializer};
 
-        #[expect(clippy::ref_option, reason = "serde hands over a reference to the field")]
+        #[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
         pub(crate) fn serialize<S: Serializer>(
             moment: &Option<Moment>,
             serializer: S,

@@ -16,7 +16,7 @@ const SILENCE_MAX: Duration = Duration::from_mins(1);
 /// The page that a proxy returns if it can't reach the server.
 pub(crate) const BAD_GATEWAY: (&str, &str) =
     ("502 Bad Gateway", "<html><h1>502 Bad Gateway</h1></html>");
-/// What a hotel's network puts in the place of every answer.
+/// The page that a hotel's network returns in place of every answer.
 pub(crate) const PORTAL: (&str, &str) = ("200 OK", "<html><h1>Welcome to our network</h1></html>");
 /// The response of a newer version to a request for a file of the older one.
 pub(crate) const GONE: (&str, &str) = ("404 Not Found", "{\"code\":\"not_found\"}");

@@ -180,7 +180,7 @@ impl Kind {
         }
     }
 
-    /// The places of the proxy's own port, Keyhouse's, the application's, and that of the stand-in.
+    /// Where the files name four ports: the proxy's, Keyhouse's, the application's and the stand-in's.
     fn ports(self) -> [&'static str; 4] {
         match self {
             Self::Nginx => [

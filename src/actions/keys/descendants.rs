@@ -40,7 +40,7 @@ impl Actions {
     /// request continues where the last request stopped or was interrupted.
     ///
     /// # Errors
-    /// Those of [`Actions::revoke_key`].
+    /// The errors of [`Actions::revoke_key`].
     pub fn revoke_with_descendants(
         &self,
         actor: &Actor,
@@ -77,7 +77,7 @@ impl Actions {
     /// that sees the whole key.
     ///
     /// # Errors
-    /// Those of [`Actions::key`].
+    /// The errors of [`Actions::key`].
     pub fn count_descendants(&self, actor: &Actor, id: KeyId) -> Result<usize, ActionError> {
         let root = self.key(actor, id)?;
         Ok(self.open_descendants(&root, &mut HashSet::from([root.id]))?.len())

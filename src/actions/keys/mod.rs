@@ -155,7 +155,7 @@ impl Actions {
     /// of them.
     ///
     /// # Errors
-    /// Those of [`Actions::key`]; [`ActionError::VersionConflict`]; [`ActionError::Conflict`] for a
+    /// The errors of [`Actions::key`]; [`ActionError::VersionConflict`]; [`ActionError::Conflict`] for a
     /// revoked key.
     pub fn change_key(
         &self,
@@ -197,7 +197,7 @@ impl Actions {
     /// Revokes a key permanently. Revoking it again changes nothing.
     ///
     /// # Errors
-    /// Those of [`Actions::key`]; [`ActionError::VersionConflict`].
+    /// The errors of [`Actions::key`]; [`ActionError::VersionConflict`].
     pub fn revoke_key(
         &self,
         actor: &Actor,
@@ -217,7 +217,7 @@ impl Actions {
     /// mate disabled the key, its owner can.
     ///
     /// # Errors
-    /// Those of [`Actions::change_key`].
+    /// The errors of [`Actions::change_key`].
     pub fn disable_key(&self, actor: &Actor, target: &KeyTarget) -> Result<KeyRecord, ActionError> {
         self.rewrite_key(actor, target, "key.disable", |today, record, _standing, _now| {
             refuse_revoked(record)?;
@@ -234,7 +234,7 @@ impl Actions {
     /// permissions can enable it.
     ///
     /// # Errors
-    /// Those of [`Actions::change_key`].
+    /// The errors of [`Actions::change_key`].
     pub fn enable_key(&self, actor: &Actor, target: &KeyTarget) -> Result<KeyRecord, ActionError> {
         self.rewrite_key(actor, target, "key.enable", |today, record, standing, _now| {
             standing.refuse_team_mate()?;

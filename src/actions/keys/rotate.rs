@@ -37,7 +37,7 @@ impl Actions {
     /// secrets. Usage and events stay, because the key stays the same.
     ///
     /// # Errors
-    /// Those of [`Actions::change_key`]; [`ActionError::PermissionRequired`] for every actor but
+    /// The errors of [`Actions::change_key`]; [`ActionError::PermissionRequired`] for every actor but
     /// the owner in a session, or, for a service key, an actor that holds all of it;
     /// [`ActionError::SubscriptionRequired`]; [`ActionError::Conflict`] for a key that has ended.
     pub fn rotate_key(

@@ -23,7 +23,7 @@ impl Actions {
     /// Shares a key with a team, or changes what the team may do with it.
     ///
     /// # Errors
-    /// Those of [`Actions::change_key`]; [`ActionError::NotFound`] for a team that the actor may
+    /// The errors of [`Actions::change_key`]; [`ActionError::NotFound`] for a team that the actor may
     /// not see; [`ActionError::PermissionRequired`] for a team that the actor is not in;
     /// [`ActionError::Conflict`] over [`TEAMS_A_KEY_MAX`].
     pub fn share_key(
@@ -61,7 +61,7 @@ impl Actions {
     /// Stops sharing a key with a team. The owner may also do so after leaving the team.
     ///
     /// # Errors
-    /// Those of [`Actions::change_key`]; [`ActionError::NotFound`] for a team that the actor may
+    /// The errors of [`Actions::change_key`]; [`ActionError::NotFound`] for a team that the actor may
     /// not see and that the key is not shared with.
     pub fn unshare_key(
         &self,

@@ -172,7 +172,7 @@ impl Actions {
     /// Lists the keys of [`Actions::list_keys`] in another order, after `after`.
     ///
     /// # Errors
-    /// Those of [`Actions::list_keys`]; [`ActionError::Invalid`] in an organization of more than
+    /// The errors of [`Actions::list_keys`]; [`ActionError::Invalid`] in an organization of more than
     /// [`SORTED_KEYS_MAX`] keys.
     pub fn list_keys_sorted(
         &self,

@@ -34,7 +34,7 @@ impl Authorized {
     /// Changes of a key to itself are limited elsewhere.
     ///
     /// # Errors
-    /// Those of [`Authorized::require_within`]; [`ActionError::PermissionRequired`].
+    /// The errors of [`Authorized::require_within`]; [`ActionError::PermissionRequired`].
     pub(in crate::actions) fn require_over(&self, other: &KeyRecord) -> Result<(), ActionError> {
         if self.key.as_deref().is_none_or(|key| key.id == other.id) {
             return Ok(());

@@ -13,7 +13,7 @@ use crate::verify::{CallLimits, with_granted};
 /// Longest list of permissions in a header: nginx answers 500 to a response head of more than 4 KiB, its
 /// `proxy_buffer_size`.
 const PERMISSIONS_BYTES_MAX: usize = 2_048;
-/// Longest name, and longest email address, in a header, for the same reason.
+/// Longest name, and longest email address, in a header: a response head has to stay below 4 KiB.
 const TEXT_BYTES_MAX: usize = 256;
 /// Name of the key's quota in the rate limit headers.
 const QUOTA: &str = "quota";

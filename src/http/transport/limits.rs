@@ -39,10 +39,10 @@ pub struct TransportLimits {
     /// address, may send larger heads when they repeat the client's, and a quarter of all connections is
     /// reserved for them.
     pub per_address_exempt: TrustedProxies,
-    /// Connections of `Surface::Control`. They count neither in total nor per address, so that a flood on
+    /// Connections of `ListenerKind::Control`. They count neither in total nor per address, so that a flood on
     /// another listener cannot lock out the operator.
     pub control_connections_max: usize,
-    /// Connections of `Surface::Metrics`, which have a limit of their own for the same reason. One
+    /// Connections of `ListenerKind::Metrics`, which have a limit of their own for the same reason. One
     /// address can use a quarter of them.
     pub metrics_connections_max: usize,
     /// Management requests on the blocking pool at once. More wait, then get `Refusal::Busy`.

@@ -25,7 +25,7 @@ pub(crate) const WAITING_MIN: usize = 128;
 /// Requests of one caller that always find room in the queue: a page sends some at once.
 pub(crate) const OWN_MIN: usize = 4;
 
-/// One part of the pool.
+/// One part of the pool, with places and a queue of its own.
 #[derive(Debug)]
 pub(super) struct Pool {
     state: Mutex<State>,

@@ -44,7 +44,7 @@ impl PathPattern {
         segments.next().is_none()
     }
 
-    /// Why no path matches the pattern, if paths may hold `allow`.
+    /// Returns the reason why no path can match the pattern, given what `allow` permits in paths.
     pub fn unreachable(&self, allow: Ambiguities) -> Option<DoubtfulPath> {
         match raw_path(&self.text) {
             Ok(path) => path.holds().without(allow).iter().next().map(DoubtfulPath::NotAllowed),

@@ -3,9 +3,9 @@
 /// The request of an attack.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Shape {
-    /// These lines, with `GET /orders/7` and the key.
+    /// `GET /orders/7` with the key and these header lines.
     Lines(&'static str),
-    /// This target, with `GET` and the key.
+    /// `GET` of this target with the key.
     Target(&'static [u8]),
     /// This method and target, with the key.
     Method(&'static str),
