@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -23,19 +23,36 @@ fn run_script(home: &Home, folder: &Path) -> Command {
     command
 }
 
+/// The script, and the service that it started: both are stopped where the test fails.
+struct Running(Child);
+
+impl Running {
+    fn stop(&self) {
+        let id = Pid::from_raw(i32::try_from(self.0.id()).unwrap()).unwrap();
+        kill_process(id, Signal::TERM).unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if matches!(self.0.try_wait(), Ok(None)) {
+            self.stop();
+        }
+    }
+}
+
 /// Runs it until it prints how to stop it; then runs `body` on its output, and stops it.
 fn while_it_runs(home: &Home, folder: &Path, body: impl FnOnce(&str)) {
     let (reader, writer) = std::io::pipe().unwrap();
     let mut command = run_script(home, folder);
     command.stdin(Stdio::null()).stdout(writer.try_clone().unwrap()).stderr(writer);
-    let mut child = command.spawn().unwrap();
+    let mut running = Running(command.spawn().unwrap());
     drop(command);
     let log = Log::follow(reader);
     log.wait_for("  Stop ").unwrap();
     body(&log.whole());
-    let id = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
-    kill_process(id, Signal::TERM).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(0), "{}", log.whole());
+    running.stop();
+    assert_eq!(running.0.wait().unwrap().code(), Some(0), "{}", log.whole());
 }
 
 /// The text after `label`.
