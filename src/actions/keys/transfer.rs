@@ -293,6 +293,8 @@ mod tests {
             operator: bool,
             asked in patterns::permission(),
         ) {
+            // No permission has this name. The realm's pattern `keyhouse:instance:*` leaves it out.
+            prop_assume!(asked.as_str() != "keyhouse:instance");
             let mut record = record();
             record.permissions = Some(lists[0].clone());
             for pair in lists[1..].windows(2) {
