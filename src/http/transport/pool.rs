@@ -390,6 +390,31 @@ mod tests {
         assert!(late.granted.try_recv().is_ok(), "the others were served");
     }
 
+    /// A caller that always had one request in the queue came as a new one each time, before a caller
+    /// that had several and had been served once.
+    #[test]
+    fn a_caller_that_comes_again_and_again_does_not_pass_one_that_waits() {
+        let pool = Pool::new(2, LONG);
+        let colleague = |id| Caller { actor: Some([id; 16]), ..actor(9) };
+        let (again, waits) = (colleague(1), colleague(2));
+        let mut held = at_once(&pool, &again);
+        let ask = |caller: &Caller| pool.ask(caller).err().flatten().unwrap();
+        let mut queue = vec![ask(&again), ask(&waits), ask(&waits), ask(&waits)];
+        let mut served = 0;
+        for _ in 0..6 {
+            drop(held.take());
+            let next = queue.iter_mut().position(|it| it.granted.try_recv().is_ok()).unwrap();
+            let mut next = queue.remove(next);
+            next.is_over = true;
+            served += usize::from(next.caller == waits);
+            held = Some(pool.place(&next.caller));
+            if next.caller == again {
+                queue.push(ask(&again));
+            }
+        }
+        assert_eq!(served, 3, "each gets every second turn");
+    }
+
     /// With 10,000 in the queue each free place cost 50,000 look-ups under the pool's lock.
     #[test]
     fn a_turn_costs_the_same_however_many_wait() {

@@ -40,7 +40,8 @@ struct Line {
 }
 
 /// The place of a line in its group, and of a group in its kind: by how much the caller holds, then by
-/// when it was last served while it waited, then by the number of its first request, which no other has.
+/// when it was last served while it waited, or began to wait, then by the number of its first request,
+/// which no other has. So a caller that sends one request after the other passes no other one twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Turn {
     held: usize,
@@ -79,7 +80,7 @@ impl Queue {
             line.waiters.push_back(waiter);
             return;
         }
-        let turn = Turn { held: held(running, caller), served: 0, number };
+        let turn = Turn { held: held(running, caller), served: self.served, number };
         self.lines.insert(caller, Line { turn, waiters: VecDeque::from([waiter]) });
         self.enter(turn, claims);
     }
@@ -249,7 +250,7 @@ mod tests {
                 Waiter { number, caller, claims: caller.claims_on_places(PLACES), granted }
             };
             let (mut waiting, mut holding, mut last) = (Vec::new(), Vec::<Claims>::new(), None);
-            let mut served = HashMap::new();
+            let (mut served, mut last_served) = (HashMap::new(), 0);
             for (number, (caller, step, at)) in steps.into_iter().enumerate() {
                 match step {
                     0 if !waiting.is_empty() => {
@@ -270,6 +271,7 @@ mod tests {
                         if let Some(next) = next {
                             waiting.retain(|it| it.number != next.number);
                             served.insert(narrowest(&next.claims), number);
+                            last_served = number;
                             prop_assert!(running.take(&next.claims));
                             queue.reorder(&next.claims, &running);
                             last = kind(&next.claims);
@@ -279,6 +281,7 @@ mod tests {
                     _ => {
                         let number = number as u64;
                         queue.push(waiter(number, caller), &running);
+                        served.entry(narrowest(&caller.claims_on_places(PLACES))).or_insert(last_served);
                         waiting.push(waiter(number, caller));
                     },
                 }
