@@ -110,6 +110,12 @@ impl Grant {
         self.owner.as_ref().filter(|_owner| !self.former_owner).map(|owner| owner.facts())
     }
 
+    /// Whether the key stands for every team with which it is shared: a service key does, unless a
+    /// former owner, who may have left a team, may have the secret.
+    pub fn stands_for_its_teams(&self) -> bool {
+        self.owner.is_none() && !self.former_owner
+    }
+
     pub fn last_use(&self) -> Option<LastUse> {
         match self.own_uses() {
             Some(cell) => cell.read(),

@@ -256,7 +256,7 @@ impl Index {
         live.filter(|team| team.organization == organization)
             .map(|team| {
                 let is_member = owner.as_ref().map(|owner| owner.teams.contains(&team.id));
-                let stands = is_member.unwrap_or(grant.owner.is_none());
+                let stands = is_member.unwrap_or(grant.stands_for_its_teams());
                 (team, stands)
             })
             .collect()

@@ -234,3 +234,29 @@ fn a_transferred_key_names_its_new_owner_only_after_rotation() {
     // The secret that the removed user may still have, during the overlap.
     named(&key.secret, None, "-");
 }
+
+/// A review found it: a key that became the organization's own named all its teams, secret ones too,
+/// while the removed user still had its secret.
+#[test]
+fn a_key_transferred_to_the_organization_names_its_teams_only_after_rotation() {
+    let house = House::start();
+    let (bo, cy) = (house.join("bo", "user"), house.join("cy", "administrator"));
+    let team = house.team("Build", "secret", &[&bo, &cy]);
+    let key = make_key(&house, &bo, &json!({"name": "theirs", "permissions": ["a:read"]}));
+    let share = Ask::new("PUT", &format!("/v1/keys/{}/teams/{team}", key.id));
+    house.ask_as(&bo, &share.json(&json!({"access": "read"}))).expect(200);
+    let teams = |secret: &str| {
+        let answer = house.bare(&Ask::forward_auth(secret));
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let whoami = house.bare(&Ask::get("/v1/whoami").bearer(secret)).expect(200);
+        let known = whoami["teams"].as_array().unwrap().len();
+        (answer.header("x-keyhouse-teams").unwrap().to_owned(), known)
+    };
+    assert_eq!(teams(&key.secret), (team.clone(), 1));
+    assert_eq!(house.ask(&remove(&bo, "?keys=transfer&to=organization")).status, 204);
+    assert_eq!(teams(&key.secret), ("-".to_owned(), 0));
+    let path = format!("/v1/keys/{}/rotate", key.id);
+    let rotated = house.ask_as(&cy, &Ask::post(&path, &json!({"overlap": "1h"}))).expect(200);
+    assert_eq!(teams(rotated["secret"].as_str().unwrap()), (team, 1));
+    assert_eq!(teams(&key.secret), ("-".to_owned(), 0), "during the overlap");
+}
