@@ -153,6 +153,7 @@ mod tests {
 
     use super::*;
     use crate::actions::actor::Actor;
+    use crate::actions::lockouts::LockoutId;
     use crate::actions::organization_record::new_organization;
     use crate::actions::sign_in::SignIn;
     use crate::actions::throttle::Source;
@@ -294,6 +295,25 @@ mod tests {
         }
         assert_eq!(failures(&owner()), [5], "guesses are shown");
         assert_eq!(failures(&trial.owner()), [10]);
+    }
+
+    /// A review found it: sign-ins to one organization can lock the account out
+    /// in another one, whose owner could not lift what the list hid.
+    #[test]
+    fn an_owner_lifts_a_lock_out_that_the_list_hides() {
+        let trial = Trial::new();
+        let other = with_another(&trial);
+        let index = trial.actions.index();
+        let owner = index.user(UserId::from_bytes([7; 16])).unwrap();
+        let owner = Actor::user(index, owner, None).unwrap();
+        for _ in 0..7 {
+            assert_eq!(sign_in(&trial, ADA, ADAS, None), Came::In);
+        }
+        assert_eq!(trial.actions.lockouts(&owner, 10).unwrap().len(), 0);
+        let users = index.users_of(other);
+        let ada = users.iter().find(|user| user.email == ADA).unwrap().id;
+        trial.actions.lift_lockout(&owner, LockoutId::User(ada)).unwrap();
+        assert_eq!(trial.actions.lockouts(&trial.owner(), 10).unwrap().len(), 0, "it is lifted");
     }
 
     /// Both organizations see a wrong password; only the one that vouches for the address sees the

@@ -122,6 +122,14 @@ impl Actions {
         Ok(found)
     }
 
+    /// A user of the actor's organization whose lock-out may be hidden from the actor, because it
+    /// may come from sign-ins to another organization. The actor lifts it without knowing.
+    fn hidden_lockout(&self, actor: &Actor, id: UserId) -> Result<Arc<UserFacts>, ActionError> {
+        let user = self.index.user(id).filter(|user| user.organization == actor.organization_id());
+        user.filter(|user| !actor.has(INSTANCE_MANAGE) && !self.is_vouched_for(user))
+            .ok_or(ActionError::NotFound("lock-out"))
+    }
+
     fn is_vouched_for(&self, user: &UserFacts) -> bool {
         let organization = self.index.organization(user.organization);
         organization.is_some_and(|organization| organization.verified_email(user).is_some())
@@ -130,28 +138,34 @@ impl Actions {
     /// Clears the failed sign-ins of an account or a network.
     ///
     /// # Errors
-    /// [`ActionError::NotFound`] if there is no such lock-out that the actor may lift.
+    /// [`ActionError::NotFound`] if the actor may lift no such lock-out, or there is none. If the actor
+    /// may not know whether there is one, it succeeds.
     pub fn lift_lockout(&self, actor: &Actor, id: LockoutId) -> Result<(), ActionError> {
         Self::until_done(|| {
             let decided = self.authorize(actor)?;
-            let known =
-                self.lockouts(&decided.actor, usize::MAX)?.into_iter().find(|it| it.id == id);
-            let known = known.ok_or(ActionError::NotFound("lock-out"))?;
+            // Without waits there is no bound on guesses, and a guessed password outlives a key.
+            decided.require_lasting()?;
+            let listed = self.lockouts(&decided.actor, usize::MAX)?;
+            let user = match (listed.into_iter().find(|it| it.id == id), id) {
+                (Some(listed), _) => listed.user,
+                (None, LockoutId::User(user)) => Some(self.hidden_lockout(&decided.actor, user)?),
+                (None, LockoutId::Network(_)) => return Err(ActionError::NotFound("lock-out")),
+            };
             let target = match id {
                 LockoutId::User(user) => user.to_string(),
                 LockoutId::Network(Some(network)) => network.to_string(),
                 LockoutId::Network(None) => UNKNOWN.to_owned(),
             };
             let lifted = AuditEntry::by(&decided, "lockout.lift", target);
-            let lifted = match &known.user {
+            let lifted = match &user {
                 Some(user) => lifted.inside(user.organization),
                 None => lifted.of_instance(),
             };
             let now = self.clock.now().wall;
             let committed = self.commit_change(decided, Batch::new(), now, lifted)?;
-            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(known)))
+            Ok(committed.map_or(Attempt::Again, |_revision| Attempt::Done(user)))
         })
-        .map(|lifted| match (lifted.user, id) {
+        .map(|user| match (user, id) {
             (Some(user), _) => self.throttle.forgive(&account_of(user.id)),
             (None, LockoutId::Network(network)) => self.throttle.forgive_network(network),
             (None, LockoutId::User(_)) => {},
