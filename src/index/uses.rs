@@ -101,6 +101,8 @@ impl UseCell {
         if sequence != 0 && recent && same_agent && self.load_ip() == last.ip {
             return false;
         }
+        // Made before readers have to wait.
+        let agent = (!same_agent).then(|| last.agent.map(shared));
         let odd = sequence | 1;
         let taken = sequence.is_multiple_of(2)
             && self
@@ -121,8 +123,8 @@ impl UseCell {
         self.at.store(last.at.milliseconds(), Ordering::Relaxed);
         self.ip_high.store(high, Ordering::Relaxed);
         self.ip_low.store(low, Ordering::Relaxed);
-        if !same_agent {
-            self.agent.store(last.agent.map(shared));
+        if let Some(agent) = agent {
+            self.agent.store(agent);
         }
         // Skips 0, which means never used, when the count wraps.
         let even = odd.wrapping_add(1);

@@ -185,10 +185,12 @@ impl Actions {
         let mut batch = Batch::new();
         for Revised { record, revision } in due {
             let place = record.place().to_bytes();
+            // The index applies writes in order: a text has to be retired before its key is gone, since
+            // another key may have been imported by the other digest of the same text.
+            batch = retire(batch, record.id, &record.secrets)?;
             batch = batch.unchanged(place.clone(), *revision).delete(place);
             batch = batch.delete(StoreKey::Use(record.id).to_bytes());
             batch = batch.delete(StoreKey::Quota(record.id).to_bytes());
-            batch = retire(batch, record.id, &record.secrets)?;
             let is_shown = |digest: &Digest| record.secrets.iter().any(|it| it.digest == *digest);
             if let Some(digest) = record.imported.filter(|digest| !is_shown(digest)) {
                 batch = put(batch, &StoreKey::Taken(digest), &TakenRecord::retired(record.id))?;
